@@ -1,0 +1,40 @@
+import { z } from 'zod'
+import type { RecordedFile } from './files.ts'
+import type { RecordingSpec } from './recording.ts'
+
+/** Header with an id that is the same for every delivery of one result, so that a receiver can drop repeats. */
+export const idempotencyHeader = 'Idempotency-Key'
+/** Header with base64(HMAC-SHA256(key, raw body)), as TRTC's own callbacks have it. */
+export const signatureHeader = 'Sign'
+
+/** The body of the callback. Names and types are the serverless template's; the first four are always present, as strings. */
+export const callbackBodySchema = z.object({
+  SdkAppId: z.string().describe('TRTC application.'),
+  RoomId: z.string().describe('Number of the room, or empty for a string room.'),
+  UserId: z.string().describe('The recorder’s own user id.'),
+  StrRoomId: z.string().describe('Name of the string room, or empty.'),
+  Files: z.array(
+    z.object({
+      UserId: z.string().describe('Whose stream it is.'),
+      RecordFile: z.string().describe('COS URL.'),
+      Status: z.union([z.literal(0), z.literal(1)]).describe('1 done, 0 failed.'),
+      Message: z.string().describe('`ok`, or the step that failed and why.'),
+    }),
+  ),
+})
+export type CallbackBody = z.infer<typeof callbackBodySchema>
+
+export function callbackBody(spec: RecordingSpec, files: readonly RecordedFile[]): CallbackBody {
+  return {
+    SdkAppId: String(spec.sdkAppId),
+    RoomId: spec.roomId === undefined ? '' : String(spec.roomId),
+    UserId: spec.userId,
+    StrRoomId: spec.strRoomId ?? '',
+    Files: files.map((file) => ({
+      UserId: file.userId,
+      RecordFile: file.url,
+      Status: file.status,
+      Message: file.message,
+    })),
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * Every condition type and every reason that can stand in a Recording's status, listed once.
+ * `Succeeded` is the one to wait for; `Reconciling` and `Stalled` follow kstatus, so they are present only while True.
+ */
+export const conditionTypes = {
+  Succeeded: 'True: every file is stored. False: the recording is over and something is missing. Unknown: still under way.',
+  Started: 'True once the recorder has been in the room and able to write. Stays True.',
+  Stored: 'True when every file is verified in COS. False: at least one is not, and the message names the first.',
+  CallbackDelivered:
+    'True when the callback was answered with 2xx. False: still being tried, or given up. Absent without spec.callback.',
+  Reconciling: 'True while the recorder is on its way into the room. Absent otherwise.',
+  Stalled: 'True when the recording failed for good and only a person can help. Absent otherwise.',
+} as const
+export type ConditionType = keyof typeof conditionTypes
+
+export const conditionReasons = {
+  // Started
+  Pending: 'The recorder Pod has not been created or scheduled yet.',
+  Starting: 'The recorder Pod exists and is on its way into the room.',
+  Entered: 'The recorder is, or was, in the room.',
+  SecretNotFound: 'A Secret or one of its keys does not exist; the message names it. Recording begins when it appears.',
+  IdentityInUse: 'Another Recording is in this room with the same userId; the message names it. This one waits.',
+  ImagePullFailed: 'The recorder image cannot be pulled.',
+  Unschedulable: 'No node has room for the recorder Pod.',
+  QuotaExceeded: 'A ResourceQuota of the namespace does not allow the Pod or the volume now.',
+  PodRejected: 'The API server refused the Pod or the volume; the message is its answer.',
+  VolumeNotOwned: 'A PersistentVolumeClaim of the name already exists and belongs to something else.',
+  RetryScheduled: 'The last attempt failed; the next one begins shortly.',
+  // Succeeded, Stored
+  Recording: 'The recorder is in the room.',
+  Finishing: 'Recording has stopped; files are being finished and uploaded.',
+  Completed: 'Every file is stored.',
+  NothingRecorded: 'The recording is over and nobody published anything, so there is no file.',
+  RoomRefused: 'TRTC refused the recorder: the message has its code and what it means.',
+  StartTimeout: 'The room could not be entered in time.',
+  StorageRefused: 'COS refused: no such bucket, or access denied.',
+  StorageUnavailable: 'COS did not answer.',
+  UploadIncomplete: 'At least one file is not in COS; it is kept on the volume.',
+  FileFailed: 'At least one file could not be made whole.',
+  VolumeUnusable: 'The volume cannot be written.',
+  RecorderFailed: 'The recorder failed and will not be tried again.',
+  AttemptsExhausted: 'The recorder failed too often in a row.',
+  StoppedBeforeStart: 'The recording was stopped before the recorder entered the room.',
+  // CallbackDelivered
+  Delivered: 'The receiver answered with 2xx.',
+  Waiting: 'The recording is not over yet.',
+  Retrying: 'The last delivery failed; the next one is scheduled.',
+  GivenUp: 'The callback could not be delivered within its time.',
+} as const
+export type ConditionReason = keyof typeof conditionReasons
+
+export interface Condition {
+  type: ConditionType
+  status: 'True' | 'False' | 'Unknown'
+  reason: ConditionReason
+  message: string
+  observedGeneration: number
+  lastTransitionTime: string
+}

@@ -1,0 +1,10 @@
+/** The words everyone shares. The CRD, the documentation tables and every type of the product come from here. */
+export * from './callback.ts'
+export * from './conditions.ts'
+export * from './files.ts'
+export * from './job.ts'
+export * from './manifest.ts'
+export * from './outcome.ts'
+export * from './recording.ts'
+export * from './result.ts'
+export * from './status.ts'

@@ -1,0 +1,46 @@
+import { z } from 'zod'
+import { type RecordingManifest, roomSpecShape } from './recording.ts'
+
+/** Environment of the recorder process. */
+export const recorderEnv = {
+  /** The job, one JSON value. Holds names of Secrets, never their contents. */
+  job: 'TRTC_RECORDER_JOB',
+  /** Work directory; the volume is mounted there. The template's own name for it. */
+  work: 'CFS_PATH',
+  /** Folder of mounted Secrets: a folder per Secret, a file per key. */
+  secrets: 'TRTC_RECORDER_SECRETS',
+  /** Extra Chromium switches, separated by blanks. Set by whoever runs the cluster, never by a Recording. */
+  chromiumArgs: 'TRTC_RECORDER_CHROMIUM_ARGS',
+  /** Where the result goes as the container's termination message. */
+  terminationMessage: 'TRTC_RECORDER_TERMINATION_MESSAGE',
+} as const
+
+export const recorderPort = 8080
+/** Kubernetes keeps at most this much of a termination message. */
+export const terminationMessageMaxBytes = 4096
+
+export const recorderJobSchema = z.object({
+  recording: z.object({
+    namespace: z.string().describe('Namespace of the Recording.'),
+    name: z.string().describe('Name of the Recording; the manifest is named after it.'),
+    uid: z.string().describe('UID of the Recording. Empty when the recorder runs without a cluster.'),
+  }),
+  attempt: z.int().min(1).describe('Number of this attempt, from 1.'),
+  firstStartedAt: z.iso
+    .datetime()
+    .optional()
+    .describe('When an earlier attempt first entered the room; maxDurationSeconds counts from there.'),
+  spec: z.object(roomSpecShape).describe('What to record and where to put it.'),
+})
+export type RecorderJob = z.infer<typeof recorderJobSchema>
+
+/** The job that carries out a Recording. */
+export function jobFor(recording: RecordingManifest, attempt: number, firstStartedAt?: string): RecorderJob {
+  const { name, namespace, uid } = recording.metadata
+  return recorderJobSchema.parse({
+    recording: { namespace, name, uid },
+    attempt,
+    ...(firstStartedAt === undefined ? {} : { firstStartedAt }),
+    spec: recording.spec,
+  })
+}

@@ -1,0 +1,41 @@
+import { z } from 'zod'
+import { recordedFileSchema } from './files.ts'
+import { stopReasonSchema } from './outcome.ts'
+
+/** What happened to a user's stream, in wall-clock time, for whoever cuts, aligns or shows the files. */
+export const timelineEventSchema = z.object({
+  time: z.iso.datetime().describe('When, by the recorder’s clock.'),
+  userId: z.string().describe('Whose.'),
+  stream: z.enum(['main', 'aux']),
+  event: z
+    .enum(['enter', 'leave', 'audioOn', 'audioOff', 'videoOn', 'videoOff', 'gap', 'resolution', 'resumed'])
+    .describe(
+      '`audioOff`/`videoOff` are mutes as well as unpublishing; `gap`: media was missing, see seconds; `resumed`: after a lost connection.',
+    ),
+  seconds: z.number().optional().describe('Length of a gap.'),
+  width: z.int().optional(),
+  height: z.int().optional(),
+})
+export type TimelineEvent = z.infer<typeof timelineEventSchema>
+
+export const manifestFileSchema = recordedFileSchema.extend({
+  endTime: z.iso.datetime().describe('Wall-clock time of the end of the file.'),
+  crc64: z.string().describe('CRC-64/XZ of the file as a decimal number, as COS reports it in x-cos-hash-crc64ecma.'),
+})
+
+/** `<recording>.manifest.json`: enough to place every file of a recording on one wall clock without opening the media. */
+export const manifestSchema = z.object({
+  version: z.literal(1),
+  recording: z.object({ namespace: z.string(), name: z.string(), uid: z.string() }),
+  sdkAppId: z.int(),
+  roomId: z.int().optional(),
+  strRoomId: z.string().optional(),
+  mode: z.enum(['00', '01', '02']),
+  startTime: z.iso.datetime().optional(),
+  endTime: z.iso.datetime().optional(),
+  stopReason: stopReasonSchema,
+  files: z.array(manifestFileSchema),
+  events: z.array(timelineEventSchema),
+})
+export type Manifest = z.infer<typeof manifestSchema>
+export type ManifestFile = z.infer<typeof manifestFileSchema>

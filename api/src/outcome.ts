@@ -1,0 +1,51 @@
+import { z } from 'zod'
+
+/**
+ * Why a recording ended, in one word, with what each word means. `Terminated` is what a recorder says of a SIGTERM; it
+ * cannot know who sent it. The operator does, and writes `StopRequested` or `Deleted` into the status instead.
+ */
+export const stopReasons = {
+  RoomDismissed: 'The room was dissolved, by the API or because it ended.',
+  RemovedByApi: 'The recorder was removed from the room (RemoveUser or RemoveUserByStrRoomId).',
+  DuplicateUser: 'Somebody else entered the room with the recorder’s userId, so TRTC removed the recorder.',
+  Idle: 'No anchor published anything for limits.idleTimeoutSeconds.',
+  MaxDuration: 'limits.maxDurationSeconds was reached.',
+  StopRequested: 'spec.desiredState was set to Stopped.',
+  Deleted: 'The Recording was deleted while it was recording.',
+  Terminated: 'The recorder process was asked to stop (SIGTERM) and finished its files.',
+  RoomLost: 'The connection to the room was lost and the SDK gave up on coming back.',
+  BrowserFailed: 'Chromium or its page crashed or stopped answering.',
+  NeverStarted: 'The recorder never got into the room; the Succeeded condition says why.',
+} as const
+
+export type StopReason = keyof typeof stopReasons
+export const stopReasonSchema = z.enum(Object.keys(stopReasons) as [StopReason, ...StopReason[]])
+
+/**
+ * How a recorder process can end. `exitCode` is part of the contract with the operator and documented for people who run the
+ * recorder by hand; `retry` says what a supervisor should do:
+ * `no` – trying again cannot help; `again` – a new attempt on the same volume continues; `wait` – something outside has to change
+ * first (a Secret has to appear), so try again slowly and without end.
+ */
+export const recorderOutcomes = {
+  Completed: { exitCode: 0, retry: 'no', meaning: 'Every file is stored and verified.' },
+  InternalError: { exitCode: 1, retry: 'again', meaning: 'A defect of the recorder; the log has the stack.' },
+  InvalidJob: { exitCode: 10, retry: 'no', meaning: 'The job is not valid; the message names the field.' },
+  SecretNotFound: { exitCode: 11, retry: 'wait', meaning: 'A Secret or a key of it is not mounted; the message names it.' },
+  StorageRefused: {
+    exitCode: 12,
+    retry: 'no',
+    meaning: 'COS refused before the room was entered: no such bucket, or access denied.',
+  },
+  StorageUnavailable: { exitCode: 13, retry: 'again', meaning: 'COS did not answer before the room was entered.' },
+  RoomRefused: { exitCode: 14, retry: 'no', meaning: 'TRTC refused the recorder: UserSig, application or user not accepted.' },
+  StartTimeout: { exitCode: 15, retry: 'again', meaning: 'The room could not be entered within limits.startTimeoutSeconds.' },
+  Interrupted: { exitCode: 16, retry: 'again', meaning: 'The room or Chromium was lost; what was recorded is stored.' },
+  UploadIncomplete: { exitCode: 17, retry: 'again', meaning: 'At least one file is not in COS yet; it waits on the volume.' },
+  VolumeUnusable: { exitCode: 18, retry: 'no', meaning: 'The work directory cannot be written.' },
+  UploadRefused: { exitCode: 19, retry: 'no', meaning: 'COS refused a file for good while recording; it waits on the volume.' },
+  FileFailed: { exitCode: 20, retry: 'no', meaning: 'At least one file could not be made whole; what there is of it is stored.' },
+} as const satisfies Record<string, { exitCode: number; retry: 'no' | 'again' | 'wait'; meaning: string }>
+
+export type RecorderOutcome = keyof typeof recorderOutcomes
+export const recorderOutcomeSchema = z.enum(Object.keys(recorderOutcomes) as [RecorderOutcome, ...RecorderOutcome[]])

@@ -1,0 +1,60 @@
+import { z } from 'zod'
+import { recordedFileSchema } from './files.ts'
+import { recorderOutcomeSchema, stopReasonSchema } from './outcome.ts'
+
+/** What a recorder process says when it ends: its last log line, stdout of the CLI, and, where it fits, its termination message. */
+export const recorderResultSchema = z.object({
+  attempt: z.int().min(1).describe('The attempt this is the result of.'),
+  outcome: recorderOutcomeSchema.describe('How the process ended; decides its exit code.'),
+  message: z.string().max(1024).describe('For a person: what happened, on what, and what to do.'),
+  stopReason: stopReasonSchema.describe('Why recording stopped.'),
+  trtcCode: z.int().optional().describe('TRTC’s own error code, where it gave one.'),
+  startedAt: z.iso.datetime().optional().describe('When the room was entered. Missing if it never was.'),
+  stoppedAt: z.iso.datetime().optional().describe('When recording stopped. Missing if it never began.'),
+  storedAt: z.iso.datetime().optional().describe('When the last file was verified in COS.'),
+  manifestUrl: z.string().optional().describe('COS URL of the manifest.'),
+  files: z
+    .array(recordedFileSchema)
+    .describe('Every file of this attempt, and of earlier ones that this attempt finished from the volume.'),
+})
+export type RecorderResult = z.infer<typeof recorderResultSchema>
+
+/**
+ * The termination message. A result that does not fit leaves its files out and says how many there were; the whole result is
+ * then the last line of the container's log (`{"msg":"result","result":{…}}`).
+ */
+export const terminationMessageSchema = recorderResultSchema.extend({
+  filesOmitted: z.int().min(1).optional().describe('Number of files left out because the message would exceed 4096 bytes.'),
+})
+export type TerminationMessage = z.infer<typeof terminationMessageSchema>
+
+/** `GET /status` of a running recorder. */
+export const recorderProgressSchema = z.object({
+  state: z.enum(['starting', 'recording', 'finishing', 'done']).describe('What the recorder is doing.'),
+  participants: z
+    .array(
+      z.object({
+        userId: z.string(),
+        audio: z.boolean().describe('Sends audio now.'),
+        video: z.boolean().describe('Sends camera video now.'),
+        aux: z.boolean().describe('Sends a sub stream now.'),
+        recorded: z.boolean().describe('Is subscribed to; false for an excluded user.'),
+      }),
+    )
+    .describe('Anchors in the room.'),
+  recordedBytes: z.int().min(0).describe('Bytes written to the volume, over all files.'),
+  uploadedBytes: z.int().min(0).describe('Bytes that COS has acknowledged, over all files.'),
+  files: z
+    .array(
+      z.object({
+        userId: z.string(),
+        stream: z.enum(['main', 'aux']),
+        path: z.string(),
+        state: z.enum(['recording', 'finishing', 'stored', 'failed']),
+        recordedBytes: z.int(),
+        uploadedBytes: z.int(),
+      }),
+    )
+    .describe('Files so far.'),
+})
+export type RecorderProgress = z.infer<typeof recorderProgressSchema>

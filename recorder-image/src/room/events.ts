@@ -1,0 +1,18 @@
+import type { StopReason, Stream } from '@trtc-recorder/api'
+
+/** What the page reports of the room, in the order it happened. */
+export type RoomEvent =
+  /** The recorder is in the room. */
+  | { type: 'entered'; timeMicros: number }
+  | { type: 'anchorEntered'; userId: string; timeMicros: number }
+  | { type: 'anchorLeft'; userId: string; timeMicros: number }
+  /** Whether a user sends a kind of media now: publishing, unpublishing, mute and unmute. */
+  | { type: 'available'; userId: string; stream: Stream; kind: 'audio' | 'video'; available: boolean; timeMicros: number }
+  /** From now on, what comes from a slot is this user's. */
+  | { type: 'bound'; slot: number; userId: string; stream: Stream; kind: 'audio' | 'video'; timeMicros: number }
+  | { type: 'connectionLost'; timeMicros: number }
+  | { type: 'connectionRecovered'; timeMicros: number }
+  /** The recorder was never let in. */
+  | { type: 'refused'; trtcCode: number | undefined; message: string; timeMicros: number }
+  /** The recorder was in the room and is not any more. */
+  | { type: 'ended'; reason: StopReason; message: string; timeMicros: number }

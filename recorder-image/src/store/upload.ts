@@ -1,0 +1,49 @@
+/** A file that goes to COS while it grows: final file = head + body, the head known last. */
+export interface UploadSource {
+  key: string
+  bodyPath: string
+  /** Append-only journal of this upload on the volume: UploadId, parts with their ETags and checksums, completion. */
+  journalPath: string
+  contentType: string
+}
+
+export interface StoredObject {
+  url: string
+  bytes: number
+  /** CRC-64/XZ as a decimal number, computed here and confirmed by COS. */
+  crc64: string
+}
+
+export interface Upload {
+  /** More of the body is final: its first `bodyBytes` bytes. Starts uploads in the background; never throws. */
+  grew(bodyBytes: number): void
+  /** Bytes of the final file that COS has acknowledged. */
+  readonly uploadedBytes: number
+  /**
+   * Uploads what is left, the part with the head last, completes, and verifies size and checksum with HEAD. Retries what may pass;
+   * rejects with a StoreError when refused for good or out of time.
+   */
+  finish(head: Uint8Array, bodyBytes: number): Promise<StoredObject>
+}
+
+export interface Store {
+  /** Finds out, before the room is entered, whether the bucket exists and can be written. Rejects with a StoreError. */
+  preflight(): Promise<void>
+  /** Starts or, if the journal says so, resumes the upload of a file. */
+  open(source: UploadSource): Upload
+  /** Stores a small object such as the manifest, verified like a file. */
+  put(key: string, body: Uint8Array, contentType: string): Promise<StoredObject>
+}
+
+export class StoreError extends Error {
+  override readonly name = 'StoreError'
+  /** `refused`: asking again cannot help. `unavailable`: it may. */
+  readonly kind: 'refused' | 'unavailable'
+  /** COS error code such as NoSuchBucket, or the system's such as ECONNREFUSED. */
+  readonly code: string
+  constructor(kind: 'refused' | 'unavailable', code: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.kind = kind
+    this.code = code
+  }
+}
