@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest'
+import { fileName, isSubscribed, keyPrefix, manifestKey } from './files.ts'
+import { jobFor } from './job.ts'
+import { recordingManifestSchema } from './recording.ts'
+
+const recording = (spec: object = {}) =>
+  recordingManifestSchema.parse({
+    apiVersion: 'trtc-recorder.dev/v1alpha1',
+    kind: 'Recording',
+    metadata: { name: 'lesson' },
+    spec: {
+      sdkAppId: 1400000001,
+      roomId: 43474,
+      userId: 'recorder',
+      userSigSecretRef: { name: 'recorder-sig' },
+      cos: { region: 'ap-guangzhou', bucket: 'lessons-1250000000', path: '/a/b/', credentialsSecretRef: { name: 'cos' } },
+      ...spec,
+    },
+  })
+
+test('a file is named after application, room, user, stream and start', () => {
+  const { spec } = jobFor(recording({ mode: '02' }), 1)
+  expect(fileName(spec, 'ali/ce', 'main', new Date('2026-11-22T15:00:01.234Z'))).toBe(
+    '1400000001_43474_YWxpL2Nl_main_20261122150001234.mp4',
+  )
+})
+
+test('a string room is encoded, so that its name is safe in a key; audio goes into an mp3', () => {
+  const { spec } = jobFor(recording({ roomId: undefined, strRoomId: 'a b/c'.replace('/', '+') }), 1)
+  expect(fileName(spec, 'bob', 'aux', new Date(0))).toBe('1400000001_YSBiK2M_Ym9i_aux_19700101000000000.mp3')
+})
+
+test.each([
+  ['/', ''],
+  ['', ''],
+  ['/lessons', 'lessons/'],
+  ['lessons/2026/', 'lessons/2026/'],
+])('path %j becomes key prefix %j', (path, prefix) => expect(keyPrefix(path)).toBe(prefix))
+
+test('the manifest stands beside the files, under the name of the Recording', () =>
+  expect(manifestKey(jobFor(recording(), 1))).toBe('a/b/lesson.manifest.json'))
+
+test.each([
+  [{ include: [], exclude: [] }, 'alice', true],
+  [{ include: ['bob'], exclude: [] }, 'alice', false],
+  [{ include: ['al.*$'], exclude: [] }, 'alice', true],
+  [{ include: ['al.*$'], exclude: ['alice'] }, 'alice', false],
+  [{ include: [], exclude: ['al.*$'] }, 'bob', true],
+  [{ include: ['a.c'], exclude: [] }, 'abc', false],
+  [{ include: ['.*$'], exclude: [] }, 'anyone', true],
+])('with subscribe %j, %s is recorded: %s', (subscribe, userId, expected) =>
+  expect(isSubscribed(subscribe, userId)).toBe(expected),
+)
