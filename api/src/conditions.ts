@@ -22,6 +22,8 @@ export const conditionReasons = {
   IdentityInUse: 'Another Recording is in this room with the same userId; the message names it. This one waits.',
   ImagePullFailed: 'The recorder image cannot be pulled.',
   Unschedulable: 'No node has room for the recorder Pod.',
+  ContainerNotStarted: 'The kubelet cannot start the recorder’s container; the message is its answer.',
+  NodeLost: 'The node of the recorder Pod went silent. No new attempt begins until the Pod is known to be dead.',
   QuotaExceeded: 'A ResourceQuota of the namespace does not allow the Pod or the volume now.',
   PodRejected: 'The API server refused the Pod or the volume; the message is its answer.',
   VolumeNotOwned: 'A PersistentVolumeClaim of the name already exists and belongs to something else.',

@@ -30,17 +30,24 @@ export const recorderJobSchema = z.object({
     .datetime()
     .optional()
     .describe('When an earlier attempt first entered the room; maxDurationSeconds counts from there.'),
+  uploadOnly: z
+    .boolean()
+    .optional()
+    .describe(
+      'The recording is over: finish and upload what earlier attempts left on the volume, without Chromium and without entering the room. Ends Completed when everything is stored, with every file it finished in the result.',
+    ),
   spec: z.object(roomSpecShape).describe('What to record and where to put it.'),
 })
 export type RecorderJob = z.infer<typeof recorderJobSchema>
 
-/** The job that carries out a Recording. */
-export function jobFor(recording: RecordingManifest, attempt: number, firstStartedAt?: string): RecorderJob {
+/** The job that carries out a Recording, or, with `uploadOnly`, what is left to do of one that is over. */
+export function jobFor(recording: RecordingManifest, attempt: number, firstStartedAt?: string, uploadOnly = false): RecorderJob {
   const { name, namespace, uid } = recording.metadata
   return recorderJobSchema.parse({
     recording: { namespace, name, uid },
     attempt,
     ...(firstStartedAt === undefined ? {} : { firstStartedAt }),
+    ...(uploadOnly ? { uploadOnly } : {}),
     spec: recording.spec,
   })
 }
