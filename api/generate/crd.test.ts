@@ -1,0 +1,133 @@
+import { describe, expect, test } from 'vitest'
+import { recordingSpecSchema } from '../src/index.ts'
+import { recordingCrd, specSchema } from './crd.ts'
+import { freeze } from './rules.ts'
+import { type Schema, structural } from './structural.ts'
+import { documentationTables, insertTables } from './tables.ts'
+
+const rulesOf = (schema: Schema | undefined) => schema?.['x-kubernetes-validations'] ?? []
+
+/** Every schema node below and including this one, with its path. */
+function nodes(schema: Schema, path = ''): [string, Schema][] {
+  return [
+    [path, schema],
+    ...Object.entries(schema.properties ?? {}).flatMap(([name, child]) => nodes(child, `${path}.${name}`)),
+    ...(schema.items === undefined ? [] : nodes(schema.items, `${path}[]`)),
+  ]
+}
+
+describe('the spec', () => {
+  const spec = specSchema()
+
+  test('freezes every field but desiredState', () => {
+    const open = Object.entries(spec.properties ?? {}).filter(
+      ([, field]) => !rulesOf(field).some((r) => r.rule === 'self == oldSelf'),
+    )
+    expect(open.map(([name]) => name)).toEqual(['desiredState'])
+  })
+
+  test('says of each optional frozen field that it can neither appear nor go, and names it', () => {
+    const guarded = rulesOf(spec).flatMap((rule) => (rule.rule.includes('oldSelf') ? [rule.fieldPath] : []))
+    expect(guarded).toEqual(
+      expect.arrayContaining(['.roomId', '.strRoomId', '.callback', '.networkProxy', '.resources', '.tolerations']),
+    )
+    expect(guarded).not.toContain('.mode')
+    expect(guarded).not.toContain('.sdkAppId')
+  })
+
+  test('lets a stop be asked for once', () => {
+    expect(rulesOf(spec.properties?.desiredState).map((r) => r.rule)).toEqual(["oldSelf != 'Stopped' || self == 'Stopped'"])
+  })
+
+  test('has a maximum on every string, list and map, or CEL is too expensive', () => {
+    const unbounded = nodes(spec).filter(
+      ([, node]) =>
+        (node.type === 'string' && node.enum === undefined && (node as { maxLength?: number }).maxLength === undefined) ||
+        (node.type === 'array' && node.maxItems === undefined) ||
+        (node.additionalProperties !== undefined && node.maxProperties === undefined),
+    )
+    expect(unbounded.map(([path]) => path)).toEqual([])
+  })
+
+  test('describes every field', () => {
+    expect(
+      nodes(spec)
+        .filter(([path, node]) => path !== '' && !path.endsWith('[]') && !node.description)
+        .map(([path]) => path),
+    ).toEqual([])
+  })
+
+  test('knows the same fields as the zod schema', () => {
+    expect(Object.keys(spec.properties ?? {})).toEqual(Object.keys(recordingSpecSchema.shape))
+  })
+})
+
+describe('the CRD', () => {
+  const version = recordingCrd().spec.versions[0]!
+  const schema = version.schema.openAPIV3Schema as Schema
+
+  test('starts every object with a status that kstatus does not take for current', () => {
+    expect(schema.properties?.status?.default).toEqual({ observedGeneration: -1 })
+  })
+
+  test('merges conditions by their type', () => {
+    expect(schema.properties?.status?.properties?.conditions).toMatchObject({
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['type'],
+    })
+  })
+
+  test('has only structural nodes', () => {
+    for (const [path, node] of nodes(schema)) {
+      expect(node, path).not.toHaveProperty('anyOf')
+      expect(node, path).not.toHaveProperty('immutable')
+      expect(node.additionalProperties, path).not.toBe(false)
+      expect(node.type, path).toBeDefined()
+    }
+  })
+
+  test('tells the story in at most seven columns', () => {
+    expect(
+      version.additionalPrinterColumns.filter((column) => column.priority === undefined).map((column) => column.name),
+    ).toEqual(['Succeeded', 'Reason', 'Started', 'Files', 'Recorded', 'Stop Reason', 'Age'])
+  })
+})
+
+test('a required frozen field needs no rule on its parent', () => {
+  const frozen = freeze({
+    type: 'object',
+    required: ['a'],
+    properties: { a: { type: 'string', immutable: true }, b: { type: 'string', immutable: true }, c: { type: 'string' } },
+  })
+  expect(rulesOf(frozen).map((rule) => rule.fieldPath)).toEqual(['.b'])
+  expect(rulesOf(frozen.properties?.c)).toEqual([])
+})
+
+test('a union of literals becomes an enum, any other union is refused', () => {
+  expect(
+    structural({
+      anyOf: [
+        { type: 'number', enum: [0] },
+        { type: 'number', enum: [1] },
+      ],
+    }),
+  ).toEqual({ type: 'integer', enum: [0, 1] })
+  expect(() => structural({ anyOf: [{ type: 'string' }, { type: 'number', enum: [1] }] })).toThrow(/unions of literals/)
+})
+
+describe('documentation tables', () => {
+  test('replace what stands between their markers and nothing else', () => {
+    const text = 'before\n<!-- generated: a -->\nold\n<!-- end: a -->\nafter'
+    const once = insertTables(text, { a: 'new' })
+    expect(once).toBe('before\n<!-- generated: a -->\n\nnew\n\n<!-- end: a -->\nafter')
+    expect(insertTables(once, { a: 'new' })).toBe(once)
+  })
+
+  test('have a row for a nested field, with its default', () => {
+    expect(documentationTables().spec).toContain('| `spec.limits.idleTimeoutSeconds` | integer | `300` |')
+  })
+
+  test('are refused when the text has no place for them', () => {
+    expect(() => insertTables('', { spec: '' })).toThrow(/no place for the table "spec"/)
+  })
+})

@@ -1,0 +1,96 @@
+import { z } from 'zod'
+import { group, kind, plural, recordingSpecSchema, recordingStatusSchema, version } from '../src/index.ts'
+import { desiredStateRules, freeze, objectRules, specRules, withRules } from './rules.ts'
+import { type Schema, structural } from './structural.ts'
+
+const schemaOf = (source: z.ZodType) => structural(z.toJSONSchema(source, { target: 'openapi-3.0', io: 'input' }) as Schema)
+
+/** `kubectl get rec`: is it recording, since when, how much, why did it stop. `-o wide` adds what it is about and where it runs. */
+const printerColumns = [
+  { name: 'Succeeded', type: 'string', jsonPath: '.status.conditions[?(@.type=="Succeeded")].status' },
+  { name: 'Reason', type: 'string', jsonPath: '.status.conditions[?(@.type=="Succeeded")].reason' },
+  { name: 'Started', type: 'date', jsonPath: '.status.startTime', description: 'Since when it has been recording.' },
+  { name: 'Files', type: 'integer', jsonPath: '.status.fileCount' },
+  { name: 'Recorded', type: 'integer', jsonPath: '.status.recordedBytes', description: 'Bytes recorded, when last asked.' },
+  { name: 'Stop Reason', type: 'string', jsonPath: '.status.stopReason' },
+  { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+  { name: 'Mode', type: 'string', jsonPath: '.spec.mode', priority: 1 },
+  { name: 'Room', type: 'integer', jsonPath: '.spec.roomId', priority: 1 },
+  { name: 'StrRoom', type: 'string', jsonPath: '.spec.strRoomId', priority: 1 },
+  { name: 'Pod', type: 'string', jsonPath: '.status.attempts[-1:].pod', priority: 1 },
+  { name: 'Node', type: 'string', jsonPath: '.status.attempts[-1:].node', priority: 1 },
+  { name: 'Callback', type: 'string', jsonPath: '.status.callback.state', priority: 1 },
+  { name: 'Message', type: 'string', jsonPath: '.status.conditions[?(@.type=="Succeeded")].message', priority: 1 },
+]
+
+export function specSchema(): Schema {
+  const spec = schemaOf(recordingSpecSchema)
+  const desiredState = withRules(spec.properties?.desiredState ?? {}, ...desiredStateRules)
+  const frozen = freeze({ ...spec, properties: { ...spec.properties, desiredState } })
+  return withRules(
+    { ...frozen, description: 'What to record, and where to put it. Frozen after creation, but for desiredState.' },
+    ...specRules,
+  )
+}
+
+export function statusSchema(): Schema {
+  const status = schemaOf(recordingStatusSchema)
+  const conditions: Schema = {
+    ...status.properties?.conditions,
+    'x-kubernetes-list-type': 'map',
+    'x-kubernetes-list-map-keys': ['type'],
+  }
+  return {
+    ...status,
+    description: 'What has become of it. Written by the operator only.',
+    // Without a status kstatus takes an object for current, so that `helm --wait` and Flux would not wait for it.
+    default: { observedGeneration: -1 },
+    properties: { ...status.properties, conditions },
+  }
+}
+
+/** The CustomResourceDefinition, as the API server takes it. */
+export function recordingCrd() {
+  const root = withRules(
+    {
+      description: 'A recording of a TRTC room: every anchor into a file of their own, in COS.',
+      type: 'object',
+      required: ['spec'],
+      properties: {
+        apiVersion: { type: 'string', description: 'Version of the schema of this object.' },
+        kind: { type: 'string', description: 'Kind of this object.' },
+        metadata: { type: 'object' },
+        spec: specSchema(),
+        status: statusSchema(),
+      },
+    },
+    ...objectRules,
+  )
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.${group}` },
+    spec: {
+      group,
+      names: {
+        kind,
+        listKind: `${kind}List`,
+        plural,
+        singular: kind.toLowerCase(),
+        shortNames: ['rec'],
+        categories: ['recordings'],
+      },
+      scope: 'Namespaced',
+      versions: [
+        {
+          name: version,
+          served: true,
+          storage: true,
+          subresources: { status: {} },
+          additionalPrinterColumns: printerColumns,
+          schema: { openAPIV3Schema: root },
+        },
+      ],
+    },
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * `npm run generate` writes everything that follows from the schemas in api/src; with `--check` it writes nothing and fails if a
+ * file is not what it would write.
+ */
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { stringify } from 'yaml'
+import { group, plural } from '../src/index.ts'
+import { recordingCrd } from './crd.ts'
+import { documentationTables, insertTables } from './tables.ts'
+
+const root = join(import.meta.dirname, '../..')
+const banner = '# Generated from api/src by `npm run generate`. Do not edit.\n'
+
+const generated: Record<string, () => Promise<string>> = {
+  [`crds/${group}_${plural}.yaml`]: async () => banner + yaml(recordingCrd()),
+  'charts/trtc-recorder/templates/crds/recordings.yaml': async () => chartCrd(),
+  'docs/recording.md': async () => insertTables(await current('docs/recording.md'), documentationTables()),
+}
+
+const check = process.argv.includes('--check')
+const stale: string[] = []
+for (const [path, content] of Object.entries(generated)) {
+  const wanted = await content()
+  if ((await current(path)) === wanted) continue
+  stale.push(path)
+  if (check) continue
+  await mkdir(dirname(join(root, path)), { recursive: true })
+  await writeFile(join(root, path), wanted)
+  console.log(`Wrote ${path}`)
+}
+if (check && stale.length > 0) {
+  console.error(`Not what the schemas in api/src say: ${stale.join(', ')}. Run: npm run generate`)
+  process.exitCode = 1
+}
+
+/** The same CRD with the chart's switches around it. */
+function chartCrd(): string {
+  const { metadata, ...crd } = recordingCrd()
+  const { apiVersion, kind, spec } = crd
+  const body = yaml({ spec })
+  if (body.includes('{{')) throw new Error('a description has {{ in it, which Helm would take for a template')
+  return `{{- if .Values.crds.enabled }}
+${banner}apiVersion: ${apiVersion}
+kind: ${kind}
+metadata:
+  name: ${metadata.name}
+  labels:
+    {{- include "trtc-recorder.labels" . | nindent 4 }}
+  {{- if .Values.crds.keep }}
+  annotations:
+    helm.sh/resource-policy: keep
+  {{- end }}
+${body}{{- end }}
+`
+}
+
+function yaml(value: unknown): string {
+  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false })
+}
+
+async function current(path: string): Promise<string> {
+  return readFile(join(root, path), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return ''
+    throw error
+  })
+}

@@ -1,0 +1,60 @@
+import type { Rule, Schema } from './structural.ts'
+
+const frozenMessage = 'is immutable; create a new Recording instead'
+
+/**
+ * Turns `.meta({ immutable: true })` on the fields of an object into CEL rules. A rule on the field itself guards its value; a field
+ * that may be absent also needs one on its parent, for no rule runs on a field that is not there.
+ */
+export function freeze(object: Schema): Schema {
+  const properties: Record<string, Schema> = {}
+  const presence: Rule[] = []
+  for (const [name, { immutable, ...field }] of Object.entries(object.properties ?? {})) {
+    if (immutable !== true) {
+      properties[name] = field
+      continue
+    }
+    properties[name] = withRules(field, { rule: 'self == oldSelf', message: frozenMessage })
+    const mayBeAbsent = !object.required?.includes(name) && field.default === undefined
+    if (mayBeAbsent) {
+      presence.push({ rule: `has(self.${name}) == has(oldSelf.${name})`, message: frozenMessage, fieldPath: `.${name}` })
+    }
+  }
+  return withRules({ ...object, properties }, ...presence)
+}
+
+/** What the spec as a whole has to hold, beside what each field says of itself. */
+export const specRules: Rule[] = [
+  {
+    rule: 'has(self.roomId) || has(self.strRoomId)',
+    message: 'exactly one of roomId and strRoomId must be set, and neither is',
+    fieldPath: '.roomId',
+    reason: 'FieldValueRequired',
+  },
+  {
+    rule: '!(has(self.roomId) && has(self.strRoomId))',
+    message: 'exactly one of roomId and strRoomId must be set, and both are; room 123 and room "123" are different rooms',
+    fieldPath: '.strRoomId',
+  },
+]
+
+export const desiredStateRules: Rule[] = [
+  {
+    rule: "oldSelf != 'Stopped' || self == 'Stopped'",
+    message: 'a stopped recording cannot run again; create a new Recording instead',
+  },
+]
+
+/** Pods are named after their Recording, with the number of the attempt behind it, and 63 characters is the most a label holds. */
+export const objectRules: Rule[] = [
+  {
+    rule: 'size(self.metadata.name) <= 52',
+    message: 'metadata.name must have at most 52 characters',
+    fieldPath: '.metadata.name',
+  },
+]
+
+export function withRules(schema: Schema, ...rules: Rule[]): Schema {
+  if (rules.length === 0) return schema
+  return { ...schema, 'x-kubernetes-validations': [...(schema['x-kubernetes-validations'] ?? []), ...rules] }
+}

@@ -1,0 +1,67 @@
+/** A JSON schema as zod writes it, and as a CRD wants it (OpenAPI v3, structural). */
+export interface Schema {
+  type?: string
+  format?: string
+  description?: string
+  default?: unknown
+  enum?: unknown[]
+  anyOf?: Schema[]
+  minimum?: number
+  maximum?: number
+  pattern?: string
+  maxItems?: number
+  maxProperties?: number
+  required?: string[]
+  properties?: Record<string, Schema>
+  additionalProperties?: boolean | Schema
+  items?: Schema
+  immutable?: boolean
+  'x-kubernetes-validations'?: Rule[]
+  'x-kubernetes-list-type'?: 'atomic' | 'set' | 'map'
+  'x-kubernetes-list-map-keys'?: string[]
+}
+
+export interface Rule {
+  rule: string
+  message: string
+  /** Relative to the schema the rule stands on; makes the error name the field. */
+  fieldPath?: string
+  reason?: 'FieldValueInvalid' | 'FieldValueForbidden' | 'FieldValueRequired' | 'FieldValueDuplicate'
+}
+
+/** Entries of a map that names no limit of its own: without one the API server refuses CEL rules over it as too expensive. */
+const mostProperties = 64
+
+/**
+ * Turns zod's output into a structural schema: no `additionalProperties` beside `properties`, unions of literals as one enum,
+ * `date-time` without zod's own pattern, a list type on every list, and no bounds that only say "a JavaScript integer".
+ * `immutable` is left in place for the rules.
+ */
+export function structural(schema: Schema): Schema {
+  const out: Schema = { ...schema }
+  if (out.properties !== undefined) {
+    delete out.additionalProperties
+    out.properties = Object.fromEntries(Object.entries(out.properties).map(([name, child]) => [name, structural(child)]))
+  } else if (typeof out.additionalProperties === 'object') {
+    out.additionalProperties = structural(out.additionalProperties)
+    out.maxProperties ??= mostProperties
+  }
+  if (out.items !== undefined) {
+    out.items = structural(out.items)
+    out['x-kubernetes-list-type'] ??= 'atomic'
+  }
+  if (out.anyOf !== undefined) {
+    const literals = out.anyOf.flatMap((option) => option.enum ?? [])
+    if (literals.length !== out.anyOf.length) throw new Error('only unions of literals can stand in a structural schema')
+    delete out.anyOf
+    out.type = literals.every(Number.isInteger) ? 'integer' : 'string'
+    out.enum = literals
+  }
+  if (out.format === 'date-time') delete out.pattern
+  if (out.type === 'integer') {
+    if (out.minimum === Number.MIN_SAFE_INTEGER) delete out.minimum
+    if (out.maximum === Number.MAX_SAFE_INTEGER) delete out.maximum
+    if (out.enum === undefined) out.format = 'int64'
+  }
+  return out
+}

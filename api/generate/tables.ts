@@ -1,0 +1,83 @@
+import { conditionReasons, conditionTypes, recorderOutcomes, stopReasons } from '../src/index.ts'
+import { specSchema, statusSchema } from './crd.ts'
+import type { Schema } from './structural.ts'
+
+/** The tables of docs/recording.md, by the name that stands in their markers. */
+export function documentationTables(): Record<string, string> {
+  return {
+    spec: fieldTable(specSchema(), 'spec'),
+    status: fieldTable(statusSchema(), 'status'),
+    conditions: wordTable('Condition', conditionTypes),
+    reasons: wordTable('Reason', conditionReasons),
+    stopReasons: wordTable('Stop reason', stopReasons),
+    outcomes: table(
+      ['Outcome', 'Exit code', 'Tried again', 'Meaning'],
+      Object.entries(recorderOutcomes).map(([name, { exitCode, retry, meaning }]) => [
+        code(name),
+        String(exitCode),
+        { no: 'no', again: 'yes', wait: 'yes, until it can work' }[retry],
+        meaning,
+      ]),
+    ),
+  }
+}
+
+/** Replaces what stands between `<!-- generated: NAME -->` and `<!-- end: NAME -->`. Throws if a table has no place in the text. */
+export function insertTables(text: string, tables: Record<string, string>): string {
+  for (const [name, content] of Object.entries(tables)) {
+    const [begin, end] = [`<!-- generated: ${name} -->\n`, `<!-- end: ${name} -->`]
+    const [from, to] = [text.indexOf(begin), text.indexOf(end)]
+    if (from < 0 || to < from) throw new Error(`the text has no place for the table "${name}": write ${begin.trim()} and ${end}`)
+    text = `${text.slice(0, from)}${begin}\n${content}\n\n${text.slice(to)}`
+  }
+  return text
+}
+
+function fieldTable(schema: Schema, prefix: string): string {
+  return table(['Field', 'Type', 'Default', 'Meaning'], fieldRows(schema, prefix))
+}
+
+function fieldRows(schema: Schema, path: string): string[][] {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
+    const fieldPath = `${path}.${name}`
+    const required = schema.required?.includes(name) ?? false
+    const row = [code(fieldPath), typeOf(field), required ? '**required**' : defaultOf(field), meaning(field)]
+    const inner = field.items?.properties === undefined ? field : field.items
+    const innerPath = inner === field ? fieldPath : `${fieldPath}[]`
+    return [row, ...fieldRows(inner, innerPath)]
+  })
+}
+
+function typeOf(field: Schema): string {
+  if (field.enum !== undefined) return field.enum.map((value) => code(String(value))).join(' \\| ')
+  if (field.items !== undefined) return `list of ${field.items.properties === undefined ? typeOf(field.items) : 'objects'}`
+  if (typeof field.additionalProperties === 'object') return 'map of strings'
+  if (field.format === 'date-time') return 'time'
+  return field.type ?? 'any'
+}
+
+function defaultOf(field: Schema): string {
+  if (field.default === undefined || typeof field.default === 'object') return ''
+  return code(String(field.default))
+}
+
+function meaning(field: Schema): string {
+  const range =
+    field.type === 'integer' && field.minimum !== undefined && field.maximum !== undefined
+      ? ` (${field.minimum}–${field.maximum})`
+      : ''
+  return `${field.description ?? ''}${range}`
+}
+
+const wordTable = (title: string, words: Record<string, string>) =>
+  table(
+    [title, 'Meaning'],
+    Object.entries(words).map(([word, text]) => [code(word), text]),
+  )
+
+function table(head: string[], rows: string[][]): string {
+  const line = (cells: string[]) => `| ${cells.map((cell) => cell.replaceAll('\n', ' ')).join(' | ')} |`
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+}
+
+const code = (text: string) => `\`${text.replaceAll('|', '\\|')}\``
