@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto'
+import type { Logger } from 'pino'
+import type { KubeClient } from './client.ts'
+import { resources } from './resources.ts'
+import type { KubeObject } from './types.ts'
+
+export interface EventNote {
+  type: 'Normal' | 'Warning'
+  /** One word, CamelCase, at most 128 characters: why. */
+  reason: string
+  /** One word: what was done or tried. */
+  action: string
+  /** A sentence for a person. Cut at 1024 bytes. */
+  note: string
+}
+
+/** What `record` needs to know of the object an Event is about. */
+export type Regarding = Pick<KubeObject, 'metadata'> & { apiVersion: string; kind: string }
+
+/** `record` neither waits nor fails. Call it after the status write that the Event is about. */
+export interface EventRecorder {
+  record(regarding: Regarding, event: EventNote): void
+  /** Resolves when what was recorded so far has been sent or given up. */
+  flush(): Promise<void>
+}
+
+export interface EventRecorderOptions {
+  client: KubeClient
+  log: Logger
+  /** Qualified name of the controller, such as `trtc-recorder.dev/operator`. */
+  reportingController: string
+  /** The process, such as the name of its Pod. Cut at 128 characters. */
+  reportingInstance: string
+  /** Events waiting to be sent; more are dropped, for Events are a courtesy. Default 1000. */
+  limit?: number
+}
+
+export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
+  const { client, log, reportingController, limit = 1000 } = options
+  const reportingInstance = options.reportingInstance.slice(0, 128)
+  let waiting = 0
+  // One after the other, so that `kubectl describe` shows them in the order they happened.
+  let last: Promise<void> = Promise.resolve()
+
+  async function send(regarding: Regarding, event: EventNote, eventTime: string) {
+    const { name, namespace, uid, resourceVersion } = regarding.metadata
+    const { apiVersion, kind } = regarding
+    try {
+      await client.create(resources.events, {
+        apiVersion: 'events.k8s.io/v1',
+        kind: 'Event',
+        metadata: { name: `${name.slice(0, 200)}.${randomUUID().slice(0, 13)}`, namespace },
+        eventTime,
+        reportingController,
+        reportingInstance,
+        type: event.type,
+        reason: event.reason.slice(0, 128),
+        action: event.action.slice(0, 128),
+        note: cutBytes(event.note, 1024),
+        regarding: { apiVersion, kind, name, namespace, uid, resourceVersion },
+      } as Parameters<typeof client.create>[1])
+    } catch (error) {
+      log.warn({ err: error, kind, name, namespace, reason: event.reason }, 'Event could not be written')
+    }
+  }
+
+  return {
+    record(regarding, event) {
+      if (waiting >= limit) {
+        log.warn({ name: regarding.metadata.name, reason: event.reason, limit }, 'Event was dropped because too many wait')
+        return
+      }
+      waiting += 1
+      const eventTime = microTime(new Date())
+      last = last
+        .then(() => send(regarding, event, eventTime))
+        .finally(() => {
+          waiting -= 1
+        })
+    },
+    flush: () => last,
+  }
+}
+
+/** RFC 3339 with six decimals, as MicroTime wants it. */
+export const microTime = (time: Date) => time.toISOString().replace('Z', '000Z')
+
+/** At most so many bytes of UTF-8, without half a character at the end. */
+export function cutBytes(text: string, bytes: number): string {
+  const encoded = Buffer.from(text, 'utf8')
+  if (encoded.length <= bytes) return text
+  const ellipsis = '…'
+  let end = bytes - Buffer.byteLength(ellipsis)
+  while (end > 0 && ((encoded[end] ?? 0) & 0xc0) === 0x80) end -= 1
+  return encoded.subarray(0, end).toString('utf8') + ellipsis
+}

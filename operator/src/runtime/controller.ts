@@ -1,0 +1,151 @@
+import type { Logger } from 'pino'
+import { isConflict } from '../kube/errors.ts'
+import { WorkQueue, type WorkQueueOptions } from './workqueue.ts'
+
+export interface ReconcileContext {
+  /** One for each run; every log line of the run carries it as `reconcileId`. */
+  readonly id: string
+  readonly log: Logger
+  /** Aborted when the run takes too long or the process has no more time. */
+  readonly signal: AbortSignal
+}
+
+/** Look again after this long, whatever happens until then. Without it only a change or a failure brings the key back. */
+export interface ReconcileResult {
+  requeueAfterMillis?: number
+}
+
+/** Brings one object closer to what is wanted of it, from whatever state it is in. Throws to be tried again with back-off. */
+export type Reconcile = (key: string, context: ReconcileContext) => Promise<ReconcileResult | undefined>
+
+/** Trying again cannot help: logged and counted, not repeated until the object changes. */
+export class TerminalError extends Error {
+  override readonly name = 'TerminalError'
+}
+
+export type ReconcileOutcome = 'success' | 'requeue_after' | 'requeue' | 'error'
+
+export interface ControllerObserver {
+  workers?(count: number): void
+  active?(count: number): void
+  reconciled?(outcome: ReconcileOutcome, seconds: number): void
+  failedForGood?(): void
+  timedOut?(): void
+}
+
+export interface ControllerOptions {
+  /** Of log lines and metrics. */
+  name: string
+  reconcile: Reconcile
+  log: Logger
+  /** Keys worked on at the same time. Default 10. */
+  workers?: number
+  /** When the signal of a run is aborted. Default 60 s. */
+  reconcileTimeoutMillis?: number
+  queue?: WorkQueueOptions
+  observer?: ControllerObserver
+}
+
+/**
+ * Takes keys from a queue and reconciles them.
+ *
+ * Flow: `enqueue` (from store handlers) → `start` → workers call `reconcile` → `stop`.
+ *
+ * Guarantees: one run a key at a time; a change during a run leads to another one; a failed run is repeated with back-off and no
+ * sooner than a server's Retry-After; a run that succeeds forgets its failures; nothing that `reconcile` throws ends a worker.
+ *
+ * Assumptions: `reconcile` reads the state itself and can be repeated at any time. It passes the signal on to what it waits for.
+ *
+ * Caveats: a `reconcile` that ignores its signal holds its worker until it returns.
+ */
+export class Controller {
+  readonly name: string
+  readonly queue: WorkQueue
+  readonly #options: ControllerOptions
+  readonly #log: Logger
+  readonly #abort = new AbortController()
+  #workers: Promise<void>[] = []
+  #active = 0
+  #runs = 0
+
+  constructor(options: ControllerOptions) {
+    this.name = options.name
+    this.#options = options
+    this.#log = options.log.child({ controller: options.name })
+    this.queue = new WorkQueue(options.queue)
+  }
+
+  enqueue(key: string): void {
+    this.queue.add(key)
+  }
+
+  enqueueAfter(key: string, millis: number): void {
+    this.queue.addAfter(key, millis)
+  }
+
+  start(): void {
+    if (this.#workers.length > 0) return
+    const count = this.#options.workers ?? 10
+    this.#options.observer?.workers?.(count)
+    this.#workers = Array.from({ length: count }, () => this.#work())
+    this.#log.info({ workers: count }, 'Controller started')
+  }
+
+  /** Takes nothing new and waits for the runs under way; after the deadline their signals are aborted. Says whether all ended. */
+  async stop(deadlineMillis: number): Promise<boolean> {
+    this.queue.shutDown()
+    const late = Promise.withResolvers<'late'>()
+    const timer = setTimeout(() => late.resolve('late'), deadlineMillis)
+    const ended = await Promise.race([Promise.all([this.queue.drained, ...this.#workers]), late.promise])
+    clearTimeout(timer)
+    this.#abort.abort(new Error('the operator is shutting down'))
+    return ended !== 'late'
+  }
+
+  async #work(): Promise<void> {
+    for (let key = await this.queue.get(); key !== undefined; key = await this.queue.get()) {
+      this.#options.observer?.active?.(++this.#active)
+      try {
+        await this.#run(key)
+      } finally {
+        this.queue.done(key)
+        this.#options.observer?.active?.(--this.#active)
+      }
+    }
+  }
+
+  async #run(key: string): Promise<void> {
+    const id = `${this.name}-${(++this.#runs).toString(36)}`
+    const log = this.#log.child({ reconcileId: id, key })
+    const timeout = AbortSignal.timeout(this.#options.reconcileTimeoutMillis ?? 60_000)
+    const started = performance.now()
+    const finish = (outcome: ReconcileOutcome) =>
+      this.#options.observer?.reconciled?.(outcome, (performance.now() - started) / 1000)
+    try {
+      const result = await this.#options.reconcile(key, { id, log, signal: AbortSignal.any([timeout, this.#abort.signal]) })
+      this.queue.forget(key)
+      if (result?.requeueAfterMillis !== undefined) this.queue.addAfter(key, result.requeueAfterMillis)
+      finish(result?.requeueAfterMillis === undefined ? 'success' : 'requeue_after')
+    } catch (error) {
+      if (timeout.aborted) this.#options.observer?.timedOut?.()
+      if (error instanceof TerminalError) {
+        this.queue.forget(key)
+        this.#options.observer?.failedForGood?.()
+        log.error({ err: error }, 'Reconcile failed and is not tried again before the object changes')
+        finish('error')
+      } else {
+        this.queue.addRateLimited(key, retryAfterMillis(error))
+        const again = { err: error, failures: this.queue.failures(key) }
+        // Somebody else wrote first: part of normal life.
+        if (isConflict(error)) log.debug(again, 'Reconcile met a newer object and is tried again')
+        else log.warn(again, 'Reconcile failed and is tried again')
+        finish(isConflict(error) ? 'requeue' : 'error')
+      }
+    }
+  }
+}
+
+function retryAfterMillis(error: unknown): number {
+  const millis = (error as { retryAfterMillis?: unknown } | null)?.retryAfterMillis
+  return typeof millis === 'number' ? millis : 0
+}

@@ -1,0 +1,54 @@
+/** setTimeout fires at once for anything longer (2^31 - 1 ms, about 24.8 days). */
+const longestTimeoutMillis = 2_147_483_647
+
+/** Resolves after a time, or as soon as the signal is aborted; never rejects. */
+export function sleep(millis: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted) return Promise.resolve()
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, Math.min(millis, longestTimeoutMillis))
+    signal?.addEventListener('abort', end, { once: true })
+  })
+}
+
+export interface Sleepers {
+  /** Calls once after the time. A call that is already due earlier for the key stays; a later one is replaced. */
+  wake(key: string, millis: number, call: () => void): void
+  clear(): void
+}
+
+/** One timer a key. */
+export function sleepers(): Sleepers {
+  const timers = new Map<string, { due: number; timer: NodeJS.Timeout }>()
+
+  function arm(key: string, due: number, call: () => void) {
+    const left = due - performance.now()
+    const timer = setTimeout(
+      () => {
+        if (due - performance.now() >= 1) return arm(key, due, call)
+        timers.delete(key)
+        call()
+      },
+      Math.min(Math.max(left, 0), longestTimeoutMillis),
+    )
+    timers.set(key, { due, timer })
+  }
+
+  return {
+    wake(key, millis, call) {
+      const due = performance.now() + millis
+      const earlier = timers.get(key)
+      if (earlier !== undefined && earlier.due <= due) return
+      clearTimeout(earlier?.timer)
+      arm(key, due, call)
+    },
+    clear() {
+      for (const { timer } of timers.values()) clearTimeout(timer)
+      timers.clear()
+    },
+  }
+}
