@@ -1,0 +1,5 @@
+export * from './check-file.ts'
+export * from './expectation.ts'
+export type { Pitch, Span } from './hear.ts'
+export * from './pattern.ts'
+export * from './read-media.ts'
