@@ -1,0 +1,143 @@
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { parseArgs } from 'node:util'
+import { z } from 'zod'
+import { logLevels } from './telemetry/log.ts'
+
+const label = z.string().regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be a DNS label')
+const port = z.coerce.number().int().min(0).max(65_535)
+const count = z.coerce.number().int().min(1).max(1000)
+const seconds = z.coerce.number().min(0.001).max(31_536_000)
+const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true')
+const list = <Item extends z.ZodType>(item: Item) =>
+  z
+    .string()
+    .transform((text) => text.split(',').flatMap((part) => part.trim() || []))
+    .pipe(z.array(item))
+const json = <Schema extends z.ZodType>(schema: Schema) =>
+  z
+    .string()
+    .transform((text, context) => {
+      try {
+        return JSON.parse(text) as unknown
+      } catch {
+        context.addIssue({ code: 'custom', message: 'must be JSON' })
+        return z.NEVER
+      }
+    })
+    .pipe(schema)
+
+const quantities = z.record(z.string(), z.union([z.string(), z.number().transform(String)]))
+const resources = z.strictObject({ requests: quantities.optional(), limits: quantities.optional() })
+
+/**
+ * Every setting, once: its variable is TRTC_RECORDER_<NAME> and its flag --<name>, both from the name here (`healthPort`:
+ * TRTC_RECORDER_HEALTH_PORT, --health-port). A flag wins over a variable; an empty value counts as not given.
+ */
+const settings = {
+  watchNamespaces: { schema: list(label).default([]), help: 'Namespaces to serve, separated by commas. None: all of them.' },
+
+  recorderImage: { schema: z.string().min(1), help: 'Image of the recorder.' },
+  recorderImagePullPolicy: {
+    schema: z.enum(['Always', 'IfNotPresent', 'Never']).default('IfNotPresent'),
+    help: 'When a node pulls the image.',
+  },
+  recorderImagePullSecrets: { schema: list(z.string()).default([]), help: 'Secrets for pulling it, separated by commas.' },
+  recorderResources: {
+    schema: json(resources).default({ requests: { cpu: '500m', memory: '768Mi' }, limits: { memory: '2Gi' } }),
+    help: 'CPU and memory of a recorder whose Recording does not say, as JSON.',
+  },
+  recorderServiceAccount: {
+    schema: z.string().default('default'),
+    help: 'ServiceAccount of recorder Pods, in the namespace of the Recording. Its token is never mounted.',
+  },
+  recorderChromiumArgs: { schema: z.string().default(''), help: 'Extra Chromium switches, separated by blanks.' },
+
+  leaderElection: { schema: flag.default(true), help: 'Whether several operators agree on one that works.' },
+  leaseNamespace: { schema: label.optional(), help: 'Namespace of the Lease. The operator’s own where it is not set.' },
+  leaseName: { schema: z.string().min(1).default('trtc-recorder-operator'), help: 'Name of the Lease.' },
+  identity: { schema: z.string().min(1).default(hostname), help: 'Name of this process, unique among the operators.' },
+
+  workers: { schema: count.default(10), help: 'Recordings worked on at the same time.' },
+  callbackWorkers: { schema: count.default(16), help: 'Callbacks delivered at the same time.' },
+  callbackTimeoutSeconds: { schema: seconds.default(10), help: 'How long a receiver of a callback may take to answer.' },
+  callbackGiveUpSeconds: { schema: seconds.default(86_400), help: 'How long a callback is tried.' },
+  callbackGiveUpDeletedSeconds: {
+    schema: seconds.default(600),
+    help: 'How long the callback of a deleted Recording is tried; it keeps the Recording from going away.',
+  },
+  resyncSeconds: { schema: seconds.default(600), help: 'How often everything is listed and looked at again, as a net.' },
+
+  healthPort: { schema: port.default(8081), help: 'Port of /healthz and /readyz.' },
+  metricsPort: { schema: port.default(8080), help: 'Port of /metrics.' },
+  shutdownSeconds: { schema: seconds.default(25), help: 'How long a stop may take; less than the Pod’s grace period.' },
+  logLevel: { schema: z.enum(logLevels).default('info'), help: 'debug, info, warn or error.' },
+} satisfies Record<string, { schema: z.ZodType; help: string }>
+
+type Settings = typeof settings
+export type Config = { [Name in keyof Settings]: z.output<Settings[Name]['schema']> } & { leaseNamespace: string }
+
+/** Says every setting that is wrong, by the name of its variable. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+const words = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+export const flagOf = (name: keyof Settings) => `--${words(name)}`
+export const variableOf = (name: keyof Settings) => `TRTC_RECORDER_${words(name).replaceAll('-', '_').toUpperCase()}`
+
+export function parseConfig(
+  env: Record<string, string | undefined>,
+  args: readonly string[] = [],
+  ownNamespace: () => string | undefined = namespaceOfPod,
+): Config {
+  const flags = parseFlags(args)
+  const config: Record<string, unknown> = {}
+  const wrong: string[] = []
+  for (const [name, { schema }] of Object.entries(settings) as [keyof Settings, { schema: z.ZodType }][]) {
+    const given = flags[words(name)] ?? env[variableOf(name)]
+    const parsed = schema.safeParse(given === '' ? undefined : given)
+    if (parsed.success) config[name] = parsed.data
+    else wrong.push(explain(name, given, parsed.error))
+  }
+  config.leaseNamespace ??= ownNamespace()
+  if (config.leaderElection && config.leaseNamespace === undefined) {
+    wrong.push(
+      `${variableOf('leaseNamespace')} (${flagOf('leaseNamespace')}) must be set outside a Pod, or ${variableOf('leaderElection')}=false`,
+    )
+  }
+  if (wrong.length > 0) throw new ConfigError(`The operator cannot start:\n${wrong.map((line) => `  ${line}`).join('\n')}`)
+  return config as Config
+}
+
+/** One line a setting, for --help. */
+export function usage(): string {
+  const lines = (Object.keys(settings) as (keyof Settings)[]).map(
+    (name) => `  ${flagOf(name).padEnd(34)} ${variableOf(name)}\n      ${settings[name].help}`,
+  )
+  return `The trtc-recorder operator.\n\n${lines.join('\n')}\n`
+}
+
+function parseFlags(args: readonly string[]): Record<string, string | undefined> {
+  const options = Object.fromEntries(Object.keys(settings).map((name) => [words(name), { type: 'string' as const }]))
+  try {
+    return parseArgs({ args: [...args], options, strict: true }).values as Record<string, string | undefined>
+  } catch (error) {
+    throw new ConfigError(`The operator cannot start: ${(error as Error).message}`)
+  }
+}
+
+function explain(name: keyof Settings, given: string | undefined, error: z.ZodError): string {
+  const where = `${variableOf(name)} (${flagOf(name)})`
+  if (given === undefined || given === '') return `${where} must be set: ${settings[name].help}`
+  const why = error.issues.map((issue) => [issue.path.join('.'), issue.message].filter((part) => part !== '').join(': '))
+  return `${where} is ${JSON.stringify(given)}: ${why.join('; ')}`
+}
+
+function namespaceOfPod(): string | undefined {
+  try {
+    return readFileSync('/var/run/secrets/kubernetes.io/serviceaccount/namespace', 'utf8').trim()
+  } catch {
+    return undefined
+  }
+}

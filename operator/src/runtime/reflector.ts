@@ -1,0 +1,223 @@
+import type { Logger } from 'pino'
+import { ApiError, isGone } from '../kube/errors.ts'
+import type { KubeList, KubeObject } from '../kube/types.ts'
+import { Backoff, type BackoffOptions } from './backoff.ts'
+import type { Store } from './store.ts'
+import { sleep } from './timers.ts'
+
+/** Where a reflector gets its objects from: one kind, one namespace or all, one selector. */
+export interface ListWatch<T> {
+  list(options: { limit: number; continue?: string; signal: AbortSignal }): Promise<KubeList<T>>
+  /** Throws an ERROR event as an ApiError; ends when the server ends it. */
+  watch(options: {
+    resourceVersion: string
+    timeoutSeconds: number
+    signal: AbortSignal
+  }): AsyncIterable<{ type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'; object: T }>
+}
+
+/**
+ * Why a watch was not simply continued: `expired` 410, `refused` 429, `failed` any other answer, `cut` connection lost or garbled,
+ * `silent` nothing heard for too long, `resync` the periodic list.
+ */
+export type RestartCause = 'expired' | 'refused' | 'failed' | 'cut' | 'silent' | 'resync'
+
+export interface ReflectorObserver {
+  listed?(seconds: number, items: number): void
+  /** A watch ended otherwise than by the server's own time-out. */
+  restarted?(cause: RestartCause): void
+  event?(type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'): void
+}
+
+export interface ReflectorOptions<T extends KubeObject> {
+  /** For log lines, such as `pods`. */
+  name: string
+  source: ListWatch<T>
+  store: Pick<Store<T>, 'replace' | 'apply'>
+  /** The namespace that `source` is limited to; undefined if it is not. */
+  namespace?: string
+  log: Logger
+  /** Applied to each object before it is stored, to drop what nobody reads. */
+  trim?: (object: T) => T
+  pageSize?: number
+  /** Wait after a failure. Default 0.8 s to 30 s, doubling, up to twice as long at random, fresh after 2 min of health. */
+  backoff?: BackoffOptions
+  /** A whole list at least this often, as a net under the watch. Default 10 min. */
+  resyncMillis?: number
+  /** The server ends each watch after a random time in [this, 2 × this]. Default 300 s. */
+  watchTimeoutSeconds?: number
+  /** A watch that brings nothing for this long, not even a bookmark (the server sends one each 60 to 75 s), is half-open. Default 120 s. */
+  silenceMillis?: number
+  observer?: ReflectorObserver
+}
+
+/** Where the reflector is. Errors move it from state to state and never out of the loop. */
+type State = { at: 'list'; rewindFrom?: string } | { at: 'watch'; resourceVersion: string; listedAt: number }
+
+/**
+ * Keeps a Store equal to what the API server has.
+ *
+ * Flow: list in pages → `store.replace` → watch from the list's resource version → `store.apply` per event → when the watch ends,
+ * watch on from the last version seen; list again on 410, and once in a while as a net.
+ *
+ * Guarantees: it goes on until its signal is aborted, whatever the server answers; it never asks again without a wait after a failure,
+ * and waits longer while failures go on, at random, and at least as long as a Retry-After; it never lists again where watching on will
+ * do; `synced` resolves after the first whole list has been stored.
+ *
+ * Assumptions: the server sends bookmarks, so that a quiet watch is heard of and its version stays young.
+ *
+ * Caveats: between two lists the store is as old as the last event. An event that is lost by the server itself is made good
+ * by the next list.
+ */
+export class Reflector<T extends KubeObject> {
+  readonly name: string
+  readonly #options: ReflectorOptions<T>
+  readonly #log: Logger
+  readonly #backoff: Backoff
+  readonly #synced = Promise.withResolvers<void>()
+  #hasSynced = false
+  #lastActivity = performance.now()
+
+  constructor(options: ReflectorOptions<T>) {
+    this.name = options.name
+    this.#options = options
+    this.#log = options.log.child({ reflector: options.name, ...(options.namespace && { namespace: options.namespace }) })
+    this.#backoff = new Backoff(
+      options.backoff ?? { initialMillis: 800, maxMillis: 30_000, factor: 2, jitter: 1, resetAfterMillis: 120_000 },
+    )
+  }
+
+  get synced(): Promise<void> {
+    return this.#synced.promise
+  }
+
+  get hasSynced(): boolean {
+    return this.#hasSynced
+  }
+
+  /** Milliseconds since the loop last did anything: heard, asked, or failed. Grows without bound only if the loop hangs. */
+  get idleMillis(): number {
+    return performance.now() - this.#lastActivity
+  }
+
+  /** Resolves once the signal is aborted; never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    let state: State = { at: 'list' }
+    while (!signal.aborted) {
+      this.#lastActivity = performance.now()
+      try {
+        state = state.at === 'list' ? await this.#list(state, signal) : await this.#watch(state, signal)
+      } catch (error) {
+        if (signal.aborted) return
+        this.#lastActivity = performance.now()
+        const failed: State = state
+        if (failed.at === 'watch' && isGone(error)) {
+          // The version is too old, or from a history the server no longer has.
+          state = { at: 'list', rewindFrom: failed.resourceVersion }
+        }
+        await this.#recover(failed.at, error, signal)
+      }
+    }
+  }
+
+  async #list({ rewindFrom }: { rewindFrom?: string }, signal: AbortSignal): Promise<State> {
+    const { source, store, namespace, pageSize = 500, trim = (object: T) => object } = this.#options
+    const started = performance.now()
+    const items: T[] = []
+    let token: string | undefined
+    let resourceVersion = ''
+    do {
+      const page = await source.list({ limit: pageSize, signal, ...(token === undefined ? {} : { continue: token }) })
+      this.#lastActivity = performance.now()
+      for (const item of page.items) items.push(trim(item))
+      resourceVersion = page.metadata.resourceVersion
+      token = page.metadata.continue || undefined
+    } while (token !== undefined)
+    const rewound = rewindFrom !== undefined && isOlder(resourceVersion, rewindFrom)
+    if (rewound)
+      this.#log.warn({ resourceVersion, rewindFrom }, 'API server went back in its history; the list replaced the cache')
+    store.replace(items, { resourceVersion, rewound, ...(namespace === undefined ? {} : { namespace }) })
+    this.#options.observer?.listed?.((performance.now() - started) / 1000, items.length)
+    if (!this.#hasSynced) {
+      this.#hasSynced = true
+      this.#synced.resolve()
+      this.#log.info({ items: items.length }, 'Cache synced')
+    }
+    return { at: 'watch', resourceVersion, listedAt: performance.now() }
+  }
+
+  /** One watch, from its start to its orderly end. What it saw is kept in `state` also when it fails. */
+  async #watch(state: Extract<State, { at: 'watch' }>, signal: AbortSignal): Promise<State> {
+    const { source, store, trim = (object: T) => object, watchTimeoutSeconds = 300, observer } = this.#options
+    const { resyncMillis = 600_000, silenceMillis = 120_000 } = this.#options
+    const resyncIn = state.listedAt + resyncMillis - performance.now()
+    const stop = new AbortController()
+    const end = (cause: RestartCause) => stop.abort(new WatchEnded(cause))
+    const resync = setTimeout(end, Math.max(0, resyncIn), 'resync')
+    let silence = setTimeout(end, silenceMillis, 'silent')
+    try {
+      const timeoutSeconds = Math.ceil(watchTimeoutSeconds * (1 + Math.random()))
+      const { resourceVersion } = state
+      for await (const event of source.watch({
+        resourceVersion,
+        timeoutSeconds,
+        signal: AbortSignal.any([signal, stop.signal]),
+      })) {
+        clearTimeout(silence)
+        silence = setTimeout(end, silenceMillis, 'silent')
+        this.#lastActivity = performance.now()
+        if (event.type === 'ERROR') continue
+        if (event.type !== 'BOOKMARK') store.apply({ type: event.type, object: trim(event.object) })
+        state.resourceVersion = event.object.metadata.resourceVersion
+        observer?.event?.(event.type)
+      }
+      if (stop.signal.aborted) throw stop.signal.reason
+      // The server's own time-out, or its end: a short wait keeps a server that ends every watch at once from being asked in a loop.
+      await sleep(Math.min(1000, this.#backoffFloor()), signal)
+      return state
+    } catch (error) {
+      if (!(stop.signal.aborted && stop.signal.reason instanceof WatchEnded)) throw error
+      if (stop.signal.reason.cause !== 'resync') throw stop.signal.reason
+      observer?.restarted?.('resync')
+      return { at: 'list', rewindFrom: state.resourceVersion }
+    } finally {
+      clearTimeout(resync)
+      clearTimeout(silence)
+    }
+  }
+
+  async #recover(during: State['at'], error: unknown, signal: AbortSignal): Promise<void> {
+    const cause = causeOf(error)
+    if (during === 'watch') this.#options.observer?.restarted?.(cause)
+    const retryAfter = error instanceof ApiError ? (error.retryAfterMillis ?? 0) : 0
+    const waitMillis = Math.round(Math.max(this.#backoff.next(), retryAfter))
+    const line = { err: error, cause, waitMillis }
+    // Old versions and lost connections are the everyday life of a watch.
+    if (cause === 'expired' || cause === 'cut') this.#log.info(line, `Reflector lost its ${during} and goes on after a wait`)
+    else this.#log.warn(line, `Reflector could not ${during} and tries again after a wait`)
+    await sleep(waitMillis, signal)
+  }
+
+  #backoffFloor(): number {
+    return (this.#options.backoff?.initialMillis ?? 800) / 8
+  }
+}
+
+class WatchEnded extends Error {
+  override readonly name = 'WatchEnded'
+  override readonly cause: RestartCause
+
+  constructor(cause: RestartCause) {
+    super(cause === 'silent' ? 'the watch brought nothing for too long, not even a bookmark' : 'time for a whole list')
+    this.cause = cause
+  }
+}
+
+function causeOf(error: unknown): RestartCause {
+  if (error instanceof WatchEnded) return error.cause
+  if (!(error instanceof ApiError)) return 'cut'
+  if (error.code === 410) return 'expired'
+  return error.code === 429 ? 'refused' : 'failed'
+}
+
+const isOlder = (a: string, b: string) => /^[0-9]+$/.test(a) && /^[0-9]+$/.test(b) && BigInt(a) < BigInt(b)
