@@ -9,7 +9,7 @@ const port = z.coerce.number().int().min(0).max(65_535)
 const count = z.coerce.number().int().min(1).max(1000)
 const seconds = z.coerce.number().min(0.001).max(31_536_000)
 const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true')
-const list = <Item extends z.ZodType>(item: Item) =>
+const list = (item: z.ZodType<string, string>) =>
   z
     .string()
     .transform((text) => text.split(',').flatMap((part) => part.trim() || []))

@@ -1,0 +1,158 @@
+import { jobFor, podFinalizer, type Recording, recorderEnv, recorderPort } from '@trtc-recorder/api'
+import type { New, Pod } from '../kube/types.ts'
+import { commonLabels, labels, ownerReference, podName, volumeName } from './names.ts'
+
+/** What the cluster's administrator says about every recorder Pod (chart: `recorder.*`). Nothing of it can be set in a Recording. */
+export interface RecorderPodConfig {
+  image: string
+  imagePullPolicy?: 'Always' | 'IfNotPresent' | 'Never'
+  imagePullSecrets?: string[]
+  /** Extra Chromium switches, separated by blanks. */
+  chromiumArgs?: string
+  /** Where a Recording says nothing of `resources`. */
+  resources?: { requests?: Record<string, string>; limits?: Record<string, string> }
+  /** Most that may lie in /tmp (Chromium's profile). Memory of the Pod. Default 256Mi. */
+  tmpSize?: string
+  dnsPolicy?: 'ClusterFirst' | 'Default' | 'None'
+  dnsConfig?: NonNullable<Pod['spec']>['dnsConfig']
+  hostAliases?: { ip: string; hostnames: string[] }[]
+  runtimeClassName?: string
+  /** How long a recorder may take to finish and upload after SIGTERM. Default 1800. */
+  terminationGracePeriodSeconds?: number
+  /** Account of recorder Pods in `namespaces` whose Recording names none; elsewhere it is the namespace's `default`. */
+  serviceAccount?: { name: string; namespaces: readonly string[] }
+}
+
+export const recorderContainer = 'recorder'
+const secretsDirectory = '/var/run/trtc-recorder/secrets'
+const workDirectory = '/work'
+const terminationMessagePath = '/dev/termination-log'
+/** User and group 1000 of the recorder's image. */
+const user = 1000
+
+export interface PodOrder {
+  attempt: number
+  firstStartedAt?: string | undefined
+  uploadOnly: boolean
+}
+
+/** The Pod of one attempt: restricted Pod Security profile, no token, a finalizer until its result is read. Secrets by reference only. */
+export function recorderPod(recording: Recording, order: PodOrder, config: RecorderPodConfig): New<Pod> {
+  const { metadata, spec } = recording
+  const secrets = referredSecrets(recording)
+  const serviceAccountName = spec.serviceAccountName ?? chartAccount(metadata.namespace, config)
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: podName(metadata.name, order.attempt),
+      namespace: metadata.namespace,
+      labels: { ...commonLabels(metadata), [labels.attempt]: String(order.attempt) },
+      annotations: {
+        'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
+        'karpenter.sh/do-not-disrupt': 'true',
+        'kubectl.kubernetes.io/default-container': recorderContainer,
+      },
+      finalizers: [podFinalizer],
+      ownerReferences: [ownerReference(recording)],
+    },
+    spec: {
+      restartPolicy: 'Never',
+      terminationGracePeriodSeconds: config.terminationGracePeriodSeconds ?? 1800,
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      securityContext: {
+        runAsNonRoot: true,
+        runAsUser: user,
+        runAsGroup: user,
+        fsGroup: user,
+        fsGroupChangePolicy: 'OnRootMismatch',
+        seccompProfile: { type: 'RuntimeDefault' },
+      },
+      containers: [
+        {
+          name: recorderContainer,
+          image: config.image,
+          ...(config.imagePullPolicy === undefined ? {} : { imagePullPolicy: config.imagePullPolicy }),
+          env: environment(recording, order, config),
+          ports: [{ name: 'http', containerPort: recorderPort, protocol: 'TCP' }],
+          readinessProbe: { httpGet: { path: '/readyz', port: 'http' }, periodSeconds: 1, timeoutSeconds: 2, failureThreshold: 3 },
+          livenessProbe: {
+            httpGet: { path: '/healthz', port: 'http' },
+            initialDelaySeconds: 30,
+            periodSeconds: 10,
+            timeoutSeconds: 5,
+            failureThreshold: 6,
+            // A recorder that hangs does not get half an hour to finish.
+            terminationGracePeriodSeconds: 120,
+          },
+          resources: spec.resources ?? config.resources ?? {},
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ['ALL'] },
+          },
+          terminationMessagePath,
+          terminationMessagePolicy: 'File',
+          volumeMounts: [
+            { name: 'work', mountPath: workDirectory },
+            { name: 'tmp', mountPath: '/tmp' },
+            ...secrets.map((secret, index) => ({
+              name: `secret-${index}`,
+              mountPath: `${secretsDirectory}/${secret.name}`,
+              readOnly: true,
+            })),
+          ],
+        },
+      ],
+      volumes: [
+        { name: 'work', persistentVolumeClaim: { claimName: volumeName(metadata.name) } },
+        { name: 'tmp', emptyDir: { medium: 'Memory', sizeLimit: config.tmpSize ?? '256Mi' } },
+        ...secrets.map((secret, index) => ({
+          name: `secret-${index}`,
+          secret: {
+            secretName: secret.name,
+            // The recorder says which Secret or key is missing; without this the Pod would only hang.
+            optional: true,
+            defaultMode: 0o440,
+            items: secret.keys.map((key) => ({ key, path: key })),
+          },
+        })),
+      ],
+      ...(spec.nodeSelector === undefined ? {} : { nodeSelector: spec.nodeSelector }),
+      ...(spec.tolerations === undefined ? {} : { tolerations: spec.tolerations }),
+      ...(spec.priorityClassName === undefined ? {} : { priorityClassName: spec.priorityClassName }),
+      ...(serviceAccountName === undefined ? {} : { serviceAccountName }),
+      ...(config.imagePullSecrets === undefined ? {} : { imagePullSecrets: config.imagePullSecrets.map((name) => ({ name })) }),
+      ...(config.dnsPolicy === undefined ? {} : { dnsPolicy: config.dnsPolicy }),
+      ...(config.dnsConfig === undefined ? {} : { dnsConfig: config.dnsConfig }),
+      ...(config.hostAliases === undefined ? {} : { hostAliases: config.hostAliases }),
+      ...(config.runtimeClassName === undefined ? {} : { runtimeClassName: config.runtimeClassName }),
+    },
+  } as New<Pod>
+}
+
+function environment(recording: Recording, order: PodOrder, config: RecorderPodConfig) {
+  const job = jobFor(recording, order.attempt, order.firstStartedAt, order.uploadOnly)
+  const values: Record<string, string> = {
+    [recorderEnv.job]: JSON.stringify(job),
+    [recorderEnv.work]: workDirectory,
+    [recorderEnv.secrets]: secretsDirectory,
+    [recorderEnv.terminationMessage]: terminationMessagePath,
+    ...(config.chromiumArgs ? { [recorderEnv.chromiumArgs]: config.chromiumArgs } : {}),
+  }
+  return Object.entries(values).map(([name, value]) => ({ name, value }))
+}
+
+/** Each Secret the recorder needs, with the keys it needs of it and no other. The callback's signing key is not the recorder's. */
+function referredSecrets({ spec }: Recording): { name: string; keys: string[] }[] {
+  const keys = new Map<string, Set<string>>()
+  const refer = (name: string, ...names: string[]) => keys.set(name, new Set([...(keys.get(name) ?? []), ...names]))
+  refer(spec.userSigSecretRef.name, spec.userSigSecretRef.key)
+  refer(spec.cos.credentialsSecretRef.name, 'secretId', 'secretKey', 'token')
+  return [...keys].map(([name, set]) => ({ name, keys: [...set] }))
+}
+
+function chartAccount(namespace: string, { serviceAccount }: RecorderPodConfig): string | undefined {
+  return serviceAccount?.namespaces.includes(namespace) ? serviceAccount.name : undefined
+}

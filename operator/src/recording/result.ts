@@ -1,0 +1,42 @@
+import { type RecorderResult, recorderResultSchema, type TerminationMessage, terminationMessageSchema } from '@trtc-recorder/api'
+import type { Pod } from '../kube/types.ts'
+import { recorderContainer } from './pod.ts'
+
+export type ResultReading =
+  | { kind: 'read'; result: TerminationMessage }
+  /** Its log has the files that did not fit, and could not be read yet. */
+  | { kind: 'pending'; why: string }
+  | { kind: 'none' }
+
+/** What a recorder left as its termination message. */
+export function terminationResult(pod: Pod): TerminationMessage | undefined {
+  return parse(terminationMessageSchema, terminated(pod)?.message)
+}
+
+export const terminated = (pod: Pod) =>
+  pod.status?.containerStatuses?.find((container) => container.name === recorderContainer)?.state?.terminated
+
+/** The whole result, from the lines of a container's log: the last one that is `{"msg":"result","result":{…}}`. */
+export function resultInLog(log: string): RecorderResult | undefined {
+  for (const line of log.split('\n').reverse()) {
+    if (!line.includes('"result"')) continue
+    const entry = parseJson(line) as { msg?: unknown; result?: unknown } | undefined
+    if (entry?.msg !== 'result') continue
+    const result = recorderResultSchema.safeParse(entry.result)
+    if (result.success) return result.data
+  }
+  return undefined
+}
+
+function parse<T>(schema: { safeParse(value: unknown): { success: true; data: T } | { success: false } }, text: string | undefined) {
+  const result = schema.safeParse(parseJson(text ?? ''))
+  return result.success ? result.data : undefined
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
