@@ -1,0 +1,133 @@
+import { randomBytes } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import fastify from 'fastify'
+import { z } from 'zod'
+import { CosError } from './errors.ts'
+import { faultSchema } from './faults.ts'
+import { requestFilterSchema } from './request-log.ts'
+import type { CosWorld } from './server.ts'
+import type { CosAccount } from './signature.ts'
+
+const objectQuery = z.object({ bucket: z.string(), key: z.string() })
+const listQuery = z.object({ bucket: z.string(), prefix: z.string().default('') })
+export const waitSchema = z.object({ filter: requestFilterSchema, count: z.int(), timeoutMillis: z.number() })
+const tokenSchema = z.object({ expiresInSeconds: z.number() })
+
+/** What the control API says of an object. */
+export interface ObjectSummary {
+  key: string
+  url: string
+  bytes: number
+  crc64: string
+  etag: string
+  contentType: string
+  storageClass: string
+  lastModified: string
+}
+
+export interface UploadSummary {
+  key: string
+  uploadId: string
+  initiated: string
+  parts: { partNumber: number; bytes: number; etag: string }[]
+}
+
+/** Temporary keys as STS would hand out. */
+export interface TemporaryKeys {
+  secretId: string
+  secretKey: string
+  token: string
+}
+
+/** HTTP server beside COS, on a port of its own so that it answers during an outage. `control-client.ts` is its typed client. */
+export async function startControl(world: CosWorld, address: string, port: number, advertise: string) {
+  const { storage, uploads, faults, log } = world
+  const server = fastify({ forceCloseConnections: true })
+  server.setErrorHandler((error: Error, _request, reply) => {
+    const status = error instanceof CosError ? error.status : error instanceof z.ZodError ? 400 : 500
+    return reply.code(status).send({ error: error.message })
+  })
+
+  server.get('/buckets', () => storage.buckets)
+  server.put<{ Params: { bucket: string } }>('/buckets/:bucket', async ({ params }) => {
+    if (!storage.hasBucket(params.bucket)) await storage.createBucket(params.bucket)
+    return {}
+  })
+  server.delete<{ Params: { bucket: string } }>('/buckets/:bucket', async ({ params }) => {
+    await storage.deleteBucket(params.bucket, true)
+    return {}
+  })
+  server.get('/objects', ({ query }): ObjectSummary[] => {
+    const { bucket, prefix } = listQuery.parse(query)
+    const objects = storage.list(bucket).filter(({ key }) => key.startsWith(prefix))
+    return objects.map(({ key, body, etag, contentType, storageClass, lastModified }) => ({
+      ...{ key, etag, contentType, storageClass, lastModified, bytes: body.bytes, crc64: body.crc64 },
+      url: `${world.endpoint}/${bucket}/${key.split('/').map(encodeURIComponent).join('/')}`,
+    }))
+  })
+  server.get('/object', ({ query }, reply) => {
+    const { bucket, key } = objectQuery.parse(query)
+    const { body, contentType } = storage.get(bucket, key)
+    return reply.header('content-length', body.bytes).type(contentType).send(createReadStream(body.file))
+  })
+  server.delete('/object', async ({ query }) => {
+    const { bucket, key } = objectQuery.parse(query)
+    await storage.delete(bucket, key)
+    return {}
+  })
+  server.get('/uploads', ({ query }): UploadSummary[] => {
+    const { bucket, prefix } = listQuery.parse(query)
+    const mine = uploads.list(bucket).filter(({ key }) => key.startsWith(prefix))
+    return mine.map(({ key, uploadId, initiated, parts }) => ({
+      ...{ key, uploadId, initiated },
+      parts: Object.entries(parts).map(([number, { body }]) => ({
+        ...{ partNumber: Number(number), bytes: body.bytes, etag: `"${body.md5}"` },
+      })),
+    }))
+  })
+  server.delete('/uploads', async ({ query }) => {
+    const { bucket, prefix } = listQuery.parse(query)
+    for (const upload of uploads.list(bucket)) if (upload.key.startsWith(prefix)) await uploads.abort(upload)
+    return {}
+  })
+  server.post('/faults', ({ body }) => {
+    faults.add(faultSchema.parse(body))
+    return {}
+  })
+  server.delete('/faults', () => {
+    faults.clear()
+    return {}
+  })
+  server.put('/outage', async ({ body }) => {
+    await world.setOutage(z.object({ on: z.boolean() }).parse(body).on)
+    return {}
+  })
+  server.put('/clock', ({ body }) => {
+    world.clockOffsetMillis = z.object({ offsetMillis: z.number() }).parse(body).offsetMillis
+    return {}
+  })
+  server.post('/tokens', ({ body }): TemporaryKeys => {
+    const { expiresInSeconds } = tokenSchema.parse(body)
+    const keys = {
+      secretId: `AKIDtmp${randomBytes(16).toString('hex')}`,
+      secretKey: randomBytes(16).toString('hex'),
+      token: randomBytes(48).toString('base64url'),
+    }
+    const account: CosAccount = { ...keys, expiresAt: Date.now() + expiresInSeconds * 1000 }
+    world.accounts.set(keys.secretId, account)
+    return keys
+  })
+  server.post('/requests', ({ body }) => {
+    const { filter, count, timeoutMillis } = waitSchema.parse(body)
+    return log.waitFor(filter, count, timeoutMillis)
+  })
+  server.delete('/requests', () => {
+    log.clear()
+    return {}
+  })
+
+  await server.listen({ host: address, port })
+  const { port: actual } = server.server.address() as AddressInfo
+  return { url: `http://${advertise}:${actual}`, close: () => server.close() }
+}
