@@ -1,0 +1,79 @@
+import type { Recording } from '@trtc-recorder/api'
+import type { Logger } from 'pino'
+import type { KubeClient } from './kube/client.ts'
+import { listWatch } from './kube/list-watch.ts'
+import { resources } from './kube/resources.ts'
+import type { KubeObject, PersistentVolumeClaim, Pod, Resource } from './kube/types.ts'
+import { controllingRecording, labels, managedSelector } from './recording/names.ts'
+import { Reflector } from './runtime/reflector.ts'
+import { type Indexers, Store } from './runtime/store.ts'
+import type { Metrics } from './telemetry/metrics.ts'
+
+/** What the operator knows of the cluster. Pods and volumes are found by `recordingUid`, Recordings by who they are in which room. */
+export interface Caches {
+  recordings: Store<Recording, 'identity'>
+  pods: Store<Pod, 'recordingUid'>
+  claims: Store<PersistentVolumeClaim, 'recordingUid'>
+  reflectors: readonly Pick<Reflector<KubeObject>, 'name' | 'hasSynced' | 'idleMillis'>[]
+  /** Resolves when everything has been read once. */
+  synced: Promise<unknown>
+  /** Runs until the signal is aborted. */
+  run(signal: AbortSignal): Promise<unknown>
+}
+
+export interface CacheOptions {
+  client: KubeClient
+  /** None: all of them. */
+  namespaces: readonly string[]
+  resyncMillis: number
+  log: Logger
+  metrics: Pick<Metrics, 'reflector'>
+}
+
+/** Two Recordings with one identity would make TRTC remove each other’s recorder from the room for ever. */
+export const identityOf = ({ spec }: Pick<Recording, 'spec'>): string =>
+  [spec.sdkAppId, spec.roomId === undefined ? `name:${spec.strRoomId}` : `number:${spec.roomId}`, spec.userId].join('\n')
+
+/** By the owner's UID, and by the label, which a retained volume has alone. */
+function recordingUids(object: KubeObject): string[] {
+  const uids = [controllingRecording(object)?.uid, object.metadata.labels?.[labels.recordingUid]]
+  return [...new Set(uids.filter((uid) => uid !== undefined))]
+}
+
+export function createCaches({ client, namespaces, resyncMillis, log, metrics }: CacheOptions): Caches {
+  const reflectors: Pick<Reflector<KubeObject>, 'name' | 'hasSynced' | 'idleMillis' | 'synced' | 'run'>[] = []
+
+  function cache<T extends KubeObject, Name extends string>(
+    resource: Resource<T>,
+    indexers: Indexers<T, Name>,
+    labelSelector?: string,
+  ): Store<T, Name> {
+    const store = new Store<T, Name>({
+      indexers,
+      onHandlerError: (error) => log.error({ err: error, resource: resource.plural }, 'Handler of a cache failed'),
+    })
+    const scopes = namespaces.length === 0 ? [{}] : namespaces.map((namespace) => ({ namespace }))
+    const observer = metrics.reflector(resource.plural)
+    for (const scope of scopes) {
+      const source = listWatch(client, resource, { ...scope, ...(labelSelector === undefined ? {} : { labelSelector }) })
+      const name = resource.plural
+      reflectors.push(new Reflector({ name, source, store, ...scope, log, trim: withoutManagedFields, resyncMillis, observer }))
+    }
+    return store
+  }
+
+  return {
+    recordings: cache(resources.recordings, { identity: (recording) => [identityOf(recording)] }),
+    pods: cache(resources.pods, { recordingUid: recordingUids }, managedSelector),
+    claims: cache(resources.persistentVolumeClaims, { recordingUid: recordingUids }, managedSelector),
+    reflectors,
+    synced: Promise.all(reflectors.map((reflector) => reflector.synced)),
+    run: (signal) => Promise.all(reflectors.map((reflector) => reflector.run(signal))),
+  }
+}
+
+/** Often half of an object, and read by nobody here. The object comes from JSON and belongs to us alone. */
+function withoutManagedFields<T extends KubeObject>(object: T): T {
+  delete (object.metadata as { managedFields?: unknown }).managedFields
+  return object
+}

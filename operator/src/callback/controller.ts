@@ -1,0 +1,152 @@
+import { type CallbackStatus, callbackBody, type Recording, kind as recordingKind } from '@trtc-recorder/api'
+import type { Logger } from 'pino'
+import type { KubeClient } from '../kube/client.ts'
+import { isNotFound } from '../kube/errors.ts'
+import type { EventRecorder } from '../kube/events.ts'
+import { resources } from '../kube/resources.ts'
+import { keyOf, refOf } from '../kube/types.ts'
+import { Controller, type ReconcileContext, type ReconcileResult } from '../runtime/controller.ts'
+import type { Store } from '../runtime/store.ts'
+import type { CallbackOutcome, Metrics } from '../telemetry/metrics.ts'
+import { type DeliveryResult, deliver } from './delivery.ts'
+import { afterTry, type CallbackLimits, due, sentence } from './policy.ts'
+import { record } from './record.ts'
+import { signingKey } from './signing-key.ts'
+
+export interface CallbackDependencies {
+  client: KubeClient
+  recordings: Store<Recording, string>
+  events: EventRecorder
+  log: Logger
+  metrics: Pick<Metrics, 'controller' | 'callbackDelivery'>
+  workers: number
+  timeoutMillis: number
+  limits: CallbackLimits
+  now?: () => Date
+}
+
+/** A try that was made and does not stand in the status yet. */
+interface Tried {
+  status: CallbackStatus
+  at: Date
+}
+
+/**
+ * Delivers results: due → deliver → record.
+ *
+ * Flow: the recording controller writes `status.callback` with state Pending when the results are final. From then on this controller
+ * alone changes it, until it is Delivered or GivenUp. What is due, and when, follows from the status alone, so a new operator goes on where the last one was.
+ *
+ * Guarantees: at least once within the time for it; the same Idempotency-Key each time; never again after an answer with 2xx, unless the
+ * operator dies between that answer and the status write. A write that fails is repeated, not the delivery.
+ *
+ * Assumptions: one operator works at a time (the lease).
+ */
+export function callbackController(dependencies: CallbackDependencies): Controller {
+  const { client, recordings, events, log, metrics, limits, timeoutMillis, now = () => new Date() } = dependencies
+  /** By UID of the Recording. */
+  const unrecorded = new Map<string, Tried>()
+
+  async function reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult | undefined> {
+    const cached = recordings.get(key)
+    if (cached === undefined) return undefined
+
+    // 1. A try was made and could not be recorded: record it, whatever else is due.
+    const earlier = unrecorded.get(cached.metadata.uid)
+    if (earlier !== undefined) return recordTry(cached, earlier, context)
+
+    // 2. Due? The cache says when to look, the API server itself whether to send: it may know of a delivery that the cache does not.
+    const soon = due(cached, now(), limits)
+    if (soon.is === 'never') return undefined
+    if (soon.is === 'later') return { requeueAfterMillis: soon.inMillis }
+    const live = await read(key, context.signal)
+    if (live === undefined) return undefined
+    recordings.wrote(live)
+    const current = due(live, now(), limits)
+    if (current.is !== 'now') return current.is === 'later' ? { requeueAfterMillis: current.inMillis } : undefined
+
+    // 3. Deliver.
+    const result = await attempt(live, current.callback, context.signal)
+    metrics.callbackDelivery(result.outcome)
+
+    // 4. Record, then report.
+    const at = now()
+    const tried = { status: afterTry(live, current.callback, result, at, limits), at }
+    unrecorded.set(live.metadata.uid, tried)
+    return recordTry(live, tried, context)
+  }
+
+  async function attempt(recording: Recording, callback: CallbackStatus, signal: AbortSignal): Promise<DeliveryResult> {
+    const key = await signingKey(client, recording, signal)
+    if (key.is === 'missing') return { outcome: 'unsigned', message: key.message }
+    return deliver({
+      url: recording.spec.callback?.url ?? '',
+      id: callback.id,
+      body: callbackBody(recording.spec, recording.status?.files ?? []),
+      ...(key.is === 'found' ? { signingKey: key.key } : {}),
+      timeoutMillis,
+      signal,
+    })
+  }
+
+  async function recordTry(before: Recording, tried: Tried, context: ReconcileContext): Promise<ReconcileResult | undefined> {
+    const recorded = await record(client, before, tried.status, tried.at, context.signal)
+    unrecorded.delete(before.metadata.uid)
+    if (recorded.is === 'obsolete') return undefined
+    recordings.wrote(recorded.recording)
+    report(before, tried.status, context.log)
+    const next = due(recorded.recording, now(), limits)
+    return next.is === 'never' ? undefined : { requeueAfterMillis: next.is === 'later' ? next.inMillis : 0 }
+  }
+
+  /** An Event for each change of the story, not for each try; a log line for each try. */
+  function report(before: Recording, { state, ...callback }: CallbackStatus, log: Logger): void {
+    const line = { attempts: callback.attempts, statusCode: callback.lastStatusCode, error: callback.lastError }
+    const regarding = { ...before, kind: recordingKind }
+    const note = sentence({ state, ...callback })
+    switch (state) {
+      case 'Delivered':
+        log.info(line, 'Callback delivered')
+        events.record(regarding, { type: 'Normal', reason: 'CallbackDelivered', action: 'DeliverCallback', note })
+        return
+      case 'GivenUp':
+        metrics.callbackDelivery('given_up' satisfies CallbackOutcome)
+        log.error(line, 'Callback given up')
+        events.record(regarding, { type: 'Warning', reason: 'CallbackFailed', action: 'DeliverCallback', note })
+        return
+      case 'Pending':
+        log.warn({ ...line, nextAttemptTime: callback.nextAttemptTime }, 'Callback failed and is tried again')
+        if (callback.attempts === 1) {
+          events.record(regarding, { type: 'Warning', reason: 'CallbackFailed', action: 'DeliverCallback', note })
+        }
+    }
+  }
+
+  async function read(key: string, signal: AbortSignal): Promise<Recording | undefined> {
+    try {
+      return await client.get(resources.recordings, refOf(key), { signal })
+    } catch (error) {
+      if (isNotFound(error)) return undefined
+      throw error
+    }
+  }
+
+  const hooks = metrics.controller('callback')
+  const controller = new Controller({
+    name: 'callback',
+    reconcile,
+    log,
+    workers: dependencies.workers,
+    // Longer than a delivery and the requests around it.
+    reconcileTimeoutMillis: timeoutMillis + 60_000,
+    queue: { failureMaxMillis: 30_000, observer: hooks.queue },
+    observer: hooks.observer,
+  })
+  hooks.watchQueue(controller.queue)
+
+  recordings.subscribe((event) => {
+    if (event.type === 'deleted') unrecorded.delete(event.object.metadata.uid)
+    else if (event.object.status?.callback?.state === 'Pending') controller.enqueue(keyOf(event.object.metadata))
+  })
+  return controller
+}

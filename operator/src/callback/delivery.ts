@@ -1,0 +1,86 @@
+import { createHmac } from 'node:crypto'
+import { type CallbackBody, idempotencyHeader, signatureHeader } from '@trtc-recorder/api'
+import { Agent, request } from 'undici'
+
+/** What one try came to. `message` names the receiver by scheme, host and port only: paths and queries may hold its secrets. */
+export type DeliveryResult =
+  | { outcome: 'delivered'; statusCode: number }
+  /** It answered, but not with 2xx. */
+  | { outcome: 'refused'; statusCode: number; message: string }
+  /** No answer in time, or no connection. */
+  | { outcome: 'unreachable'; message: string }
+  /** Not sent: the key that it has to be signed with is not there. */
+  | { outcome: 'unsigned'; message: string }
+
+export interface Delivery {
+  url: string
+  /** The same for each try of one result. */
+  id: string
+  body: CallbackBody
+  signingKey?: Uint8Array
+  timeoutMillis: number
+  /** Aborted when the process has no more time: the try then throws, and counts for nothing. */
+  signal: AbortSignal
+}
+
+/** How much of an answer's body is read before the connection is cut; nobody looks at it. */
+const answerBytes = 65_536
+
+/**
+ * One connection a delivery: on a kept one that the receiver is just closing, a request may fail that was carried out, and would be
+ * sent twice.
+ */
+const agent = new Agent({ pipelining: 0, keepAliveTimeout: 1, maxHeaderSize: 16_384 })
+
+/** POSTs the result once. Redirects are not followed: the signature and the contents are for the address in the spec. */
+export async function deliver(delivery: Delivery): Promise<DeliveryResult> {
+  const { id, timeoutMillis, signal, signingKey } = delivery
+  const url = new URL(delivery.url)
+  const receiver = url.origin
+  const body = JSON.stringify(delivery.body)
+  const timeout = AbortSignal.timeout(timeoutMillis)
+  const credentials = url.username === '' ? undefined : `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
+  url.username = ''
+  url.password = ''
+  try {
+    const answer = await request(url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        'user-agent': 'trtc-recorder',
+        [idempotencyHeader]: id,
+        ...(signingKey === undefined ? {} : { [signatureHeader]: sign(signingKey, body) }),
+        ...(credentials === undefined ? {} : { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` }),
+      },
+      body,
+      dispatcher: agent,
+      signal: AbortSignal.any([timeout, signal]),
+    })
+    // Once the head is here the answer is known, whatever becomes of the rest.
+    answer.body.dump({ limit: answerBytes, signal: timeout }).catch(() => {})
+    return judge(answer.statusCode, receiver)
+  } catch (error) {
+    if (timeout.aborted) return { outcome: 'unreachable', message: `${receiver} did not answer within ${timeoutMillis / 1000} s` }
+    if (signal.aborted) throw signal.reason
+    return { outcome: 'unreachable', message: `${receiver} could not be reached: ${reasonOf(error)}` }
+  }
+}
+
+/** base64(HMAC-SHA256(key, raw body)), as TRTC signs its own callbacks. */
+export function sign(key: Uint8Array, body: string): string {
+  return createHmac('sha256', key).update(body, 'utf8').digest('base64')
+}
+
+function judge(statusCode: number, receiver: string): DeliveryResult {
+  if (statusCode >= 200 && statusCode < 300) return { outcome: 'delivered', statusCode }
+  const redirect = statusCode >= 300 && statusCode < 400 ? '; redirects are not followed' : ''
+  return { outcome: 'refused', statusCode, message: `${receiver} answered ${statusCode}${redirect}` }
+}
+
+function reasonOf(error: unknown): string {
+  const { code, message, errors } = error as Error & { code?: string; errors?: Error[] }
+  return [code, message || errors?.map((each) => each.message).join(', ')]
+    .filter((part) => part)
+    .join(': ')
+    .slice(0, 300)
+}

@@ -1,0 +1,33 @@
+import type { Recording } from '@trtc-recorder/api'
+import type { KubeClient } from '../kube/client.ts'
+import { isForbidden, isNotFound } from '../kube/errors.ts'
+import { resources } from '../kube/resources.ts'
+
+export type SigningKey =
+  | { is: 'notWanted' }
+  | { is: 'found'; key: Uint8Array }
+  /** Names what is missing. */
+  | { is: 'missing'; message: string }
+
+/** Reads the one Secret that the operator ever reads. Its value goes into the signature and nowhere else. */
+export async function signingKey(client: KubeClient, recording: Recording, signal: AbortSignal): Promise<SigningKey> {
+  const ref = recording.spec.callback?.signingKeySecretRef
+  if (ref === undefined) return { is: 'notWanted' }
+  const { namespace } = recording.metadata
+  const secret = `Secret ${namespace}/${ref.name}`
+  try {
+    const { data } = await client.get(resources.secrets, { namespace, name: ref.name }, { signal })
+    const value = data?.[ref.key]
+    if (value === undefined)
+      return { is: 'missing', message: `${secret}, named by callback.signingKeySecretRef, has no key ${ref.key}` }
+    if (value === '')
+      return { is: 'missing', message: `${secret}, named by callback.signingKeySecretRef, has an empty key ${ref.key}` }
+    return { is: 'found', key: Buffer.from(value, 'base64') }
+  } catch (error) {
+    if (isNotFound(error)) return { is: 'missing', message: `${secret}, named by callback.signingKeySecretRef, does not exist` }
+    if (isForbidden(error)) {
+      return { is: 'missing', message: `${secret}, named by callback.signingKeySecretRef, may not be read by the operator` }
+    }
+    throw error
+  }
+}
