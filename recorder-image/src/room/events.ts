@@ -6,10 +6,12 @@ export type RoomEvent =
   | { type: 'entered'; timeMicros: number }
   | { type: 'anchorEntered'; userId: string; timeMicros: number }
   | { type: 'anchorLeft'; userId: string; timeMicros: number }
+  /** Whether a user publishes a stream, muted or not. A file lasts from one publishing to its end. */
+  | { type: 'published'; userId: string; stream: Stream; published: boolean; timeMicros: number }
   /** Whether a user sends a kind of media now: publishing, unpublishing, mute and unmute. */
   | { type: 'available'; userId: string; stream: Stream; kind: 'audio' | 'video'; available: boolean; timeMicros: number }
-  /** From now on, what comes from a slot is this user's. */
-  | { type: 'bound'; slot: number; userId: string; stream: Stream; kind: 'audio' | 'video'; timeMicros: number }
+  /** What comes from a slot with this SSRC is this user's. A new subscription has a new SSRC and is bound again. */
+  | { type: 'bound'; slot: number; ssrc: number; userId: string; stream: Stream; kind: 'audio' | 'video'; timeMicros: number }
   | { type: 'connectionLost'; timeMicros: number }
   | { type: 'connectionRecovered'; timeMicros: number }
   /** The recorder was never let in. */

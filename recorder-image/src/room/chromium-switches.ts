@@ -1,0 +1,46 @@
+/**
+ * Switches of the headless shell: the fewest processes, nothing that renders, plays or phones home. Measured with one anchor: 4 processes,
+ * 208 MB PSS, page ready 0.2 to 0.3 s after the start.
+ */
+export const chromiumSwitches = [
+  '--remote-debugging-pipe',
+  // The zygote cannot be left out with the sandbox on, and a restricted Pod has no user namespaces to build one from.
+  '--no-sandbox',
+  '--no-zygote',
+  '--in-process-gpu',
+  '--disable-gpu',
+  '--renderer-process-limit=1',
+  '--mute-audio',
+  // Without it the SDK's audio elements pause and it draws a dialog into the page.
+  '--autoplay-policy=no-user-gesture-required',
+  '--disable-background-timer-throttling',
+  '--disable-backgrounding-occluded-windows',
+  '--disable-renderer-backgrounding',
+  '--disable-background-networking',
+  '--disable-breakpad',
+  '--disable-component-update',
+  '--disable-default-apps',
+  '--disable-domain-reliability',
+  '--disable-extensions',
+  '--disable-sync',
+  '--disable-features=Translate,MediaRouter,OptimizationHints,WebRtcHideLocalIpsWithMdns',
+  // /dev/shm of a container is 64 MB unless somebody made it larger.
+  '--disable-dev-shm-usage',
+  '--metrics-recording-only',
+  '--no-default-browser-check',
+  '--no-first-run',
+  '--no-pings',
+  '--password-store=basic',
+  '--use-mock-keychain',
+]
+
+/** Splits what stands in TRTC_RECORDER_CHROMIUM_ARGS: switches separated by blanks. */
+export const extraSwitches = (text: string | undefined) => (text ?? '').split(/\s+/).filter((part) => part !== '')
+
+/** Where the headless shell is found when TRTC_RECORDER_CHROMIUM does not say. */
+export const chromiumPlaces = [
+  '/usr/bin/chromium-headless-shell',
+  '/usr/lib/chromium/chromium-headless-shell',
+  '/usr/bin/chromium',
+  '/usr/bin/google-chrome',
+]

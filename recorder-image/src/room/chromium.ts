@@ -1,0 +1,106 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { chromiumPlaces, chromiumSwitches } from './chromium-switches.ts'
+import { DevtoolsPipe } from './devtools-pipe.ts'
+
+export interface Chromium {
+  readonly pid: number
+  /** Opens a page and calls a function of it with one argument. */
+  open(url: string, call: { function: string; argument: string }): Promise<void>
+  /** Resolves with the reason when the browser or its page is gone, asked for or not. */
+  readonly gone: Promise<string>
+  /** Ends every process of it and removes the profile. */
+  kill(): Promise<void>
+}
+
+export function findChromium(environment: NodeJS.ProcessEnv): string {
+  const places = environment.TRTC_RECORDER_CHROMIUM ? [environment.TRTC_RECORDER_CHROMIUM] : chromiumPlaces
+  const found = places.find((place) => {
+    try {
+      accessSync(place, constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+  if (found === undefined) throw new Error(`No Chromium found at ${places.join(', ')}; set TRTC_RECORDER_CHROMIUM to its path`)
+  return found
+}
+
+/**
+ * Starts Chromium in a process group of its own: Ctrl-C at a terminal reaches the recorder only, and one signal ends all of Chromium.
+ * Rejects when the browser does not come up.
+ */
+export async function launchChromium(path: string, extraArguments: string[]): Promise<Chromium> {
+  const profile = await mkdtemp(join(tmpdir(), 'trtc-recorder-chromium-'))
+  const child = spawn(path, [...chromiumSwitches, ...extraArguments, `--user-data-dir=${profile}`], {
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
+    // Profile, caches and crash dumps stay in one place that is writable and goes away.
+    env: { ...withoutSecrets(process.env), HOME: profile, XDG_CONFIG_HOME: profile, XDG_CACHE_HOME: profile },
+  })
+  const stderr = keepTail(child)
+  const exited = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(`Chromium could not be started: ${error.message}`))
+    child.once('exit', (code, signal) => resolve(`Chromium ended (${signal ?? `exit code ${code}`})${stderr()}`))
+  })
+  const pipe = new DevtoolsPipe(child.stdio[3] as NodeJS.WritableStream, child.stdio[4] as NodeJS.ReadableStream)
+  const crashed = new Promise<string>((resolve) => {
+    pipe.onEvent = (method) => {
+      if (method === 'Inspector.targetCrashed') resolve('The page crashed')
+    }
+  })
+  const gone = Promise.race([exited, crashed])
+  const call = <T>(method: string, params: object, sessionId?: string) =>
+    Promise.race([pipe.call<T>(method, params, sessionId), gone.then((reason) => Promise.reject(new Error(reason)))])
+
+  return {
+    pid: child.pid ?? 0,
+    gone,
+    async open(url, { function: name, argument }) {
+      const { targetId } = await call<{ targetId: string }>('Target.createTarget', { url: 'about:blank' })
+      const { sessionId } = await call<{ sessionId: string }>('Target.attachToTarget', { targetId, flatten: true })
+      const { errorText } = await call<{ errorText?: string }>('Page.navigate', { url }, sessionId)
+      if (errorText) throw new Error(`The room page could not be opened: ${errorText}`)
+      const loaded = `new Promise(r => document.readyState === 'complete' ? r() : addEventListener('load', r))`
+      const expression = `${loaded}.then(() => window[${JSON.stringify(name)}](${JSON.stringify(argument)}))`
+      const { exceptionDetails } = await call<{ exceptionDetails?: { text: string; exception?: { description?: string } } }>(
+        'Runtime.evaluate',
+        { expression, awaitPromise: true },
+        sessionId,
+      )
+      if (exceptionDetails) {
+        throw new Error(`The room page failed to load: ${exceptionDetails.exception?.description ?? exceptionDetails.text}`)
+      }
+    },
+    async kill() {
+      if (child.pid !== undefined) {
+        try {
+          process.kill(-child.pid, 'SIGKILL')
+        } catch {
+          // Already gone.
+        }
+      }
+      await exited
+      await rm(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
+    },
+  }
+}
+
+/** Chromium needs to know nothing of the job; least of all what a wrapper script may have left in the environment. */
+function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const kept = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'LD_LIBRARY_PATH', 'FONTCONFIG_PATH', 'FONTCONFIG_FILE']
+  return Object.fromEntries(kept.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])))
+}
+
+/** The last of what Chromium said, for the message when it ends; it may go on talking for days. */
+function keepTail(child: ChildProcess): () => string {
+  let tail = ''
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    tail = (tail + text).slice(-400)
+  })
+  return () => (tail === '' ? '' : `: ${tail.trim().replace(/\s+/g, ' ')}`)
+}

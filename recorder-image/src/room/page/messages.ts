@@ -1,0 +1,15 @@
+import type { PageCommand, PageReport } from '../protocol.ts'
+
+/** What the worker knows of the receiver it taps. */
+export interface TapOptions {
+  slot: number
+  kind: 'audio' | 'video'
+}
+
+export type ToWorker = { type: 'connect'; url: string } | { type: 'report'; report: PageReport }
+
+export type ToPage =
+  | { type: 'connected' }
+  | { type: 'command'; command: PageCommand }
+  /** Frames with an SSRC never seen in this slot: whose are they? */
+  | { type: 'newSubscription'; slot: number; kind: 'audio' | 'video'; ssrc: number }

@@ -1,0 +1,144 @@
+/**
+ * Runs in Chromium: enters one room with the unmodified SDK and reports what happens there. It decides nothing; Node says whom to receive.
+ * A page is used for one entry only: after a failed one the SDK cannot enter the same room again from the same page.
+ */
+import type { StopReason, Stream } from '@trtc-recorder/api'
+import { TRTCAppScene, TRTCRoleType, TRTCVideoStreamType } from 'trtc-cloud-js-sdk'
+import type { RoomEvent } from '../events.ts'
+import type { PageCommand, PageReport } from '../protocol.ts'
+import { suspendAudioContexts, tapReceivers } from './hooks.ts'
+import type { ToPage, ToWorker } from './messages.ts'
+import { type Cloud, createCloud, onKickedOut, onPublishState, onTrack, paramsWithProxy, refusalCode, userOfSsrc } from './sdk.ts'
+
+type Event = RoomEvent extends infer E ? (E extends { timeMicros: number } ? Omit<E, 'timeMicros'> : never) : never
+type Owner = { userId: string; stream: Stream }
+
+const aliveMillis = 1000
+/** The SDK tells of a refusal in two events, the code first and the text a moment later. */
+const refusalTextMillis = 200
+
+const worker = new Worker('/worker.js')
+const send = (message: ToWorker) => worker.postMessage(message)
+const report = (report: PageReport) => send({ type: 'report', report })
+const nowMicros = () => Math.round((performance.timeOrigin + performance.now()) * 1000)
+const reportEvent = (event: Event) => report({ type: 'room', event: { ...event, timeMicros: nowMicros() } as RoomEvent })
+
+suspendAudioContexts()
+const slotOf = tapReceivers(worker)
+const ownerOfSlot = new Map<number, Owner>()
+let cloud: Cloud | undefined
+
+worker.onmessage = ({ data }: MessageEvent<ToPage>) => {
+  if (data.type === 'connected') {
+    report({ type: 'ready' })
+    setInterval(() => report({ type: 'alive' }), aliveMillis)
+  } else if (data.type === 'command') obey(data.command)
+  else bind(data.slot, data.kind, data.ssrc)
+}
+window.addEventListener('error', (event) => report({ type: 'warning', message: `Page: ${event.message}` }))
+window.addEventListener('unhandledrejection', (event) => report({ type: 'warning', message: `Page: ${event.reason}` }))
+
+/** Called by Node through the debugger's pipe, with the one-time address of the tap. */
+Object.assign(window, { startRecorder: (tapPath: string) => send({ type: 'connect', url: `ws://${location.host}${tapPath}` }) })
+
+function obey(command: PageCommand): void {
+  switch (command.type) {
+    case 'enter':
+      enter(command).catch((error) => reportEvent({ type: 'refused', trtcCode: undefined, message: String(error) }))
+      return
+    case 'subscribe':
+      inTurn(command.userId, () => subscribe(command.userId, command.stream, command.kind))
+      return
+    case 'leave':
+      Promise.resolve(cloud?.exitRoom()).finally(() => report({ type: 'left' }))
+      return
+    case 'flush':
+      return // the worker's business
+  }
+}
+
+async function enter({ type: _, networkProxy, ...credentials }: Extract<PageCommand, { type: 'enter' }>): Promise<void> {
+  cloud = createCloud()
+  listen(cloud)
+  // Nothing is received unless Node asks for it, user by user: so an excluded user's media never flows.
+  await cloud.setDefaultStreamRecvMode(false, false)
+  const params = { ...credentials, role: TRTCRoleType.TRTCRoleAudience, enableAutoPlayDialog: false }
+  await cloud.enterRoom(paramsWithProxy(params, networkProxy), TRTCAppScene.TRTCAppSceneLIVE)
+}
+
+function listen(cloud: Cloud): void {
+  let refusal: number | undefined
+  let isIn = false
+  cloud.on('onEnterRoom', (result: number) => {
+    if (result >= 0) {
+      isIn = true
+      return reportEvent({ type: 'entered' })
+    }
+    refusal = result
+    setTimeout(() => {
+      if (refusal !== undefined) refused(result, 'TRTC did not say why')
+    }, refusalTextMillis)
+  })
+  const refused = (code: number, message: string) => {
+    refusal = undefined
+    reportEvent({ type: 'refused', trtcCode: refusalCode(code, message), message })
+  }
+  cloud.on('onError', (code: number | undefined, message: unknown) => {
+    const text = String(message)
+    if (refusal !== undefined) return refused(code ?? refusal, text)
+    // 5400: the SDK could not join again after a reconnect and has left the room; there is no onExitRoom then.
+    // 5500 "firewall restrictions" comes in a signalling outage that the SDK goes on fighting.
+    if (isIn && code === 5400) return ended('RoomLost', `The SDK could not join the room again: ${text}`)
+    report({ type: 'warning', message: `SDK: ${text}`, ...(typeof code === 'number' ? { code } : {}) })
+  })
+  const ended = (reason: StopReason, message: string) => reportEvent({ type: 'ended', reason, message })
+  cloud.on('onExitRoom', (reason: number) => {
+    if (reason === 1) ended('RemovedByApi', 'The recorder was removed from the room')
+    if (reason === 2) ended('RoomDismissed', 'The room was dissolved')
+  })
+  onKickedOut(cloud, (reason) => {
+    if (reason === 'kick') ended('DuplicateUser', 'Somebody else entered the room with the recorder’s userId')
+  })
+  cloud.on('onConnectionLost', () => reportEvent({ type: 'connectionLost' }))
+  cloud.on('onConnectionRecovery', () => reportEvent({ type: 'connectionRecovered' }))
+
+  cloud.on('onRemoteUserEnterRoom', (userId: string) => reportEvent({ type: 'anchorEntered', userId }))
+  cloud.on('onRemoteUserLeaveRoom', (userId: string) => reportEvent({ type: 'anchorLeft', userId }))
+  onPublishState(cloud, (userId, published) => {
+    for (const stream of ['main', 'aux'] as const)
+      reportEvent({ type: 'published', userId, stream, published: published[stream] })
+  })
+  const available = (stream: Stream, kind: 'audio' | 'video') => (userId: string, available: boolean | number) =>
+    reportEvent({ type: 'available', userId, stream, kind, available: Boolean(available) })
+  cloud.on('onUserAudioAvailable', available('main', 'audio'))
+  cloud.on('onUserVideoAvailable', available('main', 'video'))
+  cloud.on('onUserSubStreamAvailable', available('aux', 'video'))
+  onTrack(cloud, (userId, stream, tracks) => {
+    const slot = tracks.map(slotOf).find((slot) => slot !== undefined)
+    if (slot !== undefined) ownerOfSlot.set(slot, { userId, stream })
+  })
+}
+
+/** The SDK builds each subscription on the state of the one before, so those of one user must not overlap. */
+const turns = new Map<string, Promise<void>>()
+function inTurn(userId: string, action: () => Promise<void>): void {
+  const turn = (turns.get(userId) ?? Promise.resolve()).then(action).catch((error) => {
+    report({ type: 'warning', message: `Subscribing to ${userId} failed: ${error}` })
+  })
+  turns.set(userId, turn)
+  turn.finally(() => turns.get(userId) === turn && turns.delete(userId))
+}
+
+async function subscribe(userId: string, stream: Stream, kind: 'audio' | 'video'): Promise<void> {
+  if (kind === 'audio') return cloud?.muteRemoteAudio(userId, false)
+  const type = stream === 'aux' ? TRTCVideoStreamType.TRTCVideoStreamTypeSub : TRTCVideoStreamType.TRTCVideoStreamTypeBig
+  // No view: the SDK then subscribes without building an element that would render.
+  return cloud?.startRemoteView(userId, undefined as unknown as HTMLElement, type)
+}
+
+/** By the SSRC the SDK chose for a user, else by the user whose track the slot carries. */
+function bind(slot: number, kind: 'audio' | 'video', ssrc: number): void {
+  const owner = (cloud && userOfSsrc(cloud, ssrc)) ?? ownerOfSlot.get(slot)
+  if (owner) reportEvent({ type: 'bound', slot, ssrc, kind, ...owner })
+  else report({ type: 'warning', message: `Frames in slot ${slot} belong to nobody known to the SDK` })
+}

@@ -1,0 +1,91 @@
+/**
+ * Everything that rests on undocumented members of trtc-cloud-js-sdk 2.12.0 (with trtc-sdk-v5 5.17.1-kit.1 inside). Look here first after
+ * an upgrade of the SDK; the integration tests of the three modes fail when one of these is gone. What is used:
+ *
+ * - `TRTCParams.proxy`: enterRoom passes it through; the typings do not have it.
+ * - `cloud._trtc`: the inner instance. Its `track` event tells whose track it is; its `kicked-out` event is the only word of a
+ *   duplicate login (reason `kick`), of which the wrapper makes no onExitRoom.
+ * - `_trtc.room`: emits `remote-publish-state-changed` with what a user publishes apart from what is muted, and holds
+ *   `remotePublishedUserMap`, whose entries know the SSRCs the SDK chose for a user's subscription.
+ * - Refusals: enterRoom never rejects; onEnterRoom(< 0) and onError come instead, the server's code only in onError's text.
+ */
+import type { Stream } from '@trtc-recorder/api'
+import sdk, { TRTCLogLevel, type TRTCParams } from 'trtc-cloud-js-sdk'
+
+// The typings describe the package's CommonJS file; the bundle takes its ES module, whose default export is the class itself.
+// Nor do they have the event emitter it inherits from.
+export type Cloud = sdk.default & { on(event: string, listener: (...values: never[]) => void): void }
+const TRTCCloud = sdk as unknown as { new (): Cloud; setLogLevel: typeof sdk.default.setLogLevel }
+
+interface PublishState {
+  userId: string
+  hasAudio: boolean
+  hasVideo: boolean
+  hasAuxiliary: boolean
+}
+
+interface Inner {
+  on(
+    event: 'track',
+    listener: (event: {
+      userId: string
+      streamType: 'main' | 'sub'
+      track: MediaStreamTrack
+      sourceTrack?: MediaStreamTrack
+    }) => void,
+  ): void
+  on(event: 'kicked-out', listener: (event: { reason: string }) => void): void
+  room: {
+    on(event: 'remote-publish-state-changed', listener: (event: { muteState: PublishState }) => void): void
+    remotePublishedUserMap: Map<string, { userId: string; ssrc: { audio: number; video: number; auxiliary: number } }>
+  }
+}
+
+const innerOf = (cloud: Cloud) => (cloud as unknown as { _trtc: Inner })._trtc
+
+export function createCloud(): Cloud {
+  // The SDK writes its parameters to the console, the UserSig among them.
+  TRTCCloud.setLogLevel(TRTCLogLevel.TRTCLogLevelNone, true)
+  return new TRTCCloud()
+}
+
+export const paramsWithProxy = (params: Partial<TRTCParams>, proxy: object | undefined) =>
+  ({ ...params, ...(proxy === undefined ? {} : { proxy }) }) as TRTCParams
+
+/** What a user publishes, muted or not; reported on each change of it or of a mute. */
+export function onPublishState(cloud: Cloud, listener: (userId: string, published: Record<Stream, boolean>) => void): void {
+  innerOf(cloud).room.on('remote-publish-state-changed', ({ muteState: { userId, hasAudio, hasVideo, hasAuxiliary } }) =>
+    listener(userId, { main: hasAudio || hasVideo, aux: hasAuxiliary }),
+  )
+}
+
+/** Removal from the room: `banned`, `room_disband`, or `kick` when somebody else entered with our user id. */
+export const onKickedOut = (cloud: Cloud, listener: (reason: string) => void): void =>
+  innerOf(cloud).on('kicked-out', ({ reason }) => listener(reason))
+
+/** Whose track it is. Fires when a track starts to belong to a user, but not when the same user gets it again. */
+export function onTrack(cloud: Cloud, listener: (userId: string, stream: Stream, tracks: MediaStreamTrack[]) => void): void {
+  innerOf(cloud).on('track', ({ userId, streamType, track, sourceTrack }) => {
+    if (userId !== '') listener(userId, streamType === 'sub' ? 'aux' : 'main', sourceTrack ? [track, sourceTrack] : [track])
+  })
+}
+
+/** The user for whose subscription the SDK chose this SSRC. */
+export function userOfSsrc(cloud: Cloud, ssrc: number): { userId: string; stream: Stream } | undefined {
+  for (const { userId, ssrc: own } of innerOf(cloud).room.remotePublishedUserMap.values()) {
+    if (own.audio === ssrc || own.video === ssrc) return { userId, stream: 'main' }
+    if (own.auxiliary === ssrc) return { userId, stream: 'aux' }
+  }
+  return undefined
+}
+
+/**
+ * The server's own code of a refusal. The wrapper negates codes beginning with 70 and turns -8 (no such application) into -70252;
+ * of all others only the text of the error says something.
+ */
+export function refusalCode(wrapperCode: number | undefined, text: string): number | undefined {
+  if (wrapperCode === -70252) return -8
+  if (wrapperCode !== undefined && wrapperCode <= -70000 && wrapperCode > -80000) return -wrapperCode
+  const inText = /code:? ?(-?\d{1,6})\b/i.exec(text)?.[1] ?? /\b(700\d\d)\b/.exec(text)?.[1]
+  return inText === undefined || Number(inText) === 0 ? undefined : Number(inText)
+}

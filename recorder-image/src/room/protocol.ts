@@ -1,0 +1,34 @@
+import type { networkProxySchema, Stream } from '@trtc-recorder/api'
+import type { z } from 'zod'
+import type { RoomEvent } from './events.ts'
+
+/** What Node tells the page, as JSON over the tap's socket. The UserSig goes this way: never in a URL, an argument or a log. */
+export type PageCommand =
+  | {
+      type: 'enter'
+      sdkAppId: number
+      userId: string
+      userSig: string
+      roomId?: number
+      strRoomId?: string
+      networkProxy?: z.infer<typeof networkProxySchema>
+    }
+  /** Receive one kind of media of one user from now on. Nothing is received that was not asked for. */
+  | { type: 'subscribe'; userId: string; stream: Stream; kind: 'audio' | 'video' }
+  | { type: 'leave' }
+  /** Send what is in the batch and answer `flushed` with the same id. */
+  | { type: 'flush'; id: number }
+
+/** What the page tells Node besides frames, in order with them. */
+export type PageReport =
+  | { type: 'room'; event: RoomEvent }
+  /** The page can take commands. */
+  | { type: 'ready' }
+  /** The page's main thread answers; sent each second. */
+  | { type: 'alive' }
+  | { type: 'flushed'; id: number }
+  | { type: 'left' }
+  /** Node did not keep up: frames were thrown away until the next key frame. */
+  | { type: 'overflow'; slot: number; droppedFrames: number; droppedBytes: number }
+  /** Something the SDK reported that does not end the recording, or an error of the page's own. */
+  | { type: 'warning'; message: string; code?: number }
