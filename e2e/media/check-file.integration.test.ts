@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { checkFile } from './check-file.ts'
 import type { Expectation, SentFrame } from './expectation.ts'
 import { makeFile, type Take } from './generator.ts'
-import { userMark, userPitchHertz } from './pattern.ts'
+import { markOf, pitchHzOf } from './pattern.ts'
 import { readMedia } from './read-media.ts'
 
 const framesPerSecond = 15
@@ -21,7 +21,7 @@ async function check(take: Partial<Take>, expected: Partial<Expectation> = {}) {
   const path = join(folder, `${count++}.${whole.mode === '00' ? 'mp3' : 'mp4'}`)
   await makeFile(path, whole)
   const media = await readMedia(path)
-  const result = checkFile(media, { userId: 'alice', mode: whole.mode, framesPerSecond, ...expected })
+  const result = checkFile(media, { userId: 'alice', mode: whole.mode, framesPerSecond, framesInLoop: 900, ...expected })
   return { ...result, media, checks: [...new Set(result.findings.map((finding) => finding.check))] }
 }
 
@@ -44,7 +44,7 @@ describe('a file as it should be', () => {
     expect(media.sound?.beeps).toHaveLength(6)
     for (const [second, beep] of media.sound!.beeps.entries()) expect(Math.abs(beep - second)).toBeLessThan(0.01)
     expect(media.sound?.pitches).toHaveLength(1)
-    expect(Math.abs(media.sound!.pitches[0]!.hertz - userPitchHertz('alice'))).toBeLessThan(2)
+    expect(Math.abs(media.sound!.pitches[0]!.hertz - pitchHzOf('alice'))).toBeLessThan(2)
     expect(measures).toMatchObject({ framesSent: 90, framesRecorded: 90, beepsCompared: 6 })
     expect(measures.worstBeepToFlashSeconds).toBeLessThan(0.01)
   })
@@ -71,6 +71,11 @@ describe('a file as it should be', () => {
     const { findings } = await check({ numberAt }, { sent, startTime: new Date(1_800_000_005_000) })
     expect(findings).toEqual([])
   })
+})
+
+it('is a good file of a sub stream when it has that user’s other mark and no sound', async () => {
+  const { findings } = await check({ markAt: () => markOf('alice', 'aux'), noAudio: true }, { stream: 'aux' })
+  expect(findings).toEqual([])
 })
 
 describe('a file with missing, wrong or late content', () => {
@@ -139,7 +144,7 @@ describe('a file with missing, wrong or late content', () => {
 
 describe('a file that is somebody else’s', () => {
   it('is found out by its picture', async () => {
-    const { checks, findings } = await check({ markAt: (tick) => userMark(tick >= 80 ? 'bob' : 'alice') })
+    const { checks, findings } = await check({ markAt: (tick) => markOf(tick >= 80 ? 'bob' : 'alice') })
     expect(checks).toEqual(['identity'])
     expect(findings[0]?.message).toContain("10 of 90 pictures are not alice's")
   })
@@ -172,7 +177,7 @@ describe('a file of the wrong kind', () => {
     const { size } = await file.stat()
     await file.write(new Uint8Array(4000).fill(0x5a), 0, 4000, Math.round(size / 2))
     await file.close()
-    const { findings } = checkFile(await readMedia(path), { userId: 'alice', mode: '02', framesPerSecond })
+    const { findings } = checkFile(await readMedia(path), { userId: 'alice', mode: '02', framesPerSecond, framesInLoop: 900 })
     expect(findings.map((finding) => finding.check)).toContain('decoding')
   })
 
@@ -182,7 +187,7 @@ describe('a file of the wrong kind', () => {
     const file = await open(path, 'r+')
     await file.truncate(400)
     await file.close()
-    const { findings } = checkFile(await readMedia(path), { userId: 'alice', mode: '02', framesPerSecond })
+    const { findings } = checkFile(await readMedia(path), { userId: 'alice', mode: '02', framesPerSecond, framesInLoop: 900 })
     expect(findings.map((finding) => finding.check)).toContain('decoding')
   })
 })

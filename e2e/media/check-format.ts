@@ -2,7 +2,7 @@ import type { Expectation, Finding } from './expectation.ts'
 import type { Media } from './read-media.ts'
 
 /** The streams that a mode must give for what a user published. */
-export function expectedStreams({ mode, published = { video: true, audio: true } }: Pick<Expectation, 'mode' | 'published'>) {
+export function expectedStreams({ mode, stream = 'main', published = { video: true, audio: stream === 'main' } }: Expectation) {
   switch (mode) {
     case '00':
       return { container: 'mp3', video: undefined, audio: published.audio ? 'mp3' : undefined }

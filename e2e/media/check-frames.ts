@@ -1,6 +1,5 @@
 import { expectedStreams } from './check-format.ts'
 import { type Expectation, type Finding, type Measures, type SentFrame, tolerance } from './expectation.ts'
-import { frameNumberCount } from './pattern.ts'
 import type { Media, VideoFrame } from './read-media.ts'
 
 type FrameMeasures = Pick<Measures, 'framesSent' | 'framesRecorded' | 'completeness' | 'worstFrameTimeSeconds'>
@@ -64,12 +63,12 @@ function matchSent(frames: readonly VideoFrame[], sent: readonly SentFrame[]) {
   return { matches, unknown }
 }
 
-function matchEvenly(frames: readonly VideoFrame[], { framesPerSecond }: Expectation) {
+function matchEvenly(frames: readonly VideoFrame[], { framesPerSecond, framesInLoop }: Expectation) {
   const matches: Match[] = []
   for (const frame of frames) {
     if (frame.frameNumber === undefined) continue
     const near = matches.at(-1)?.index ?? frame.frameNumber
-    const index = frame.frameNumber + Math.round((near - frame.frameNumber) / frameNumberCount) * frameNumberCount
+    const index = frame.frameNumber + Math.round((near - frame.frameNumber) / framesInLoop) * framesInLoop
     matches.push({ frame, index, sentMillis: (index * 1000) / framesPerSecond })
   }
   return { matches, unknown: [] as VideoFrame[] }

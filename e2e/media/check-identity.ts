@@ -1,18 +1,19 @@
 import { expectedStreams } from './check-format.ts'
 import { type Expectation, type Finding, tolerance } from './expectation.ts'
-import { userMark, userPitchHertz } from './pattern.ts'
+import { markOf, pitchHzOf } from './pattern.ts'
 import type { Media } from './read-media.ts'
 
 /** Everything that can be seen and heard in the file is this user's. */
 export function checkIdentity(media: Media, expected: Expectation): Finding[] {
   const streams = expectedStreams(expected)
   return [
-    ...(streams.video === undefined ? [] : checkPictures(media, expected.userId)),
+    ...(streams.video === undefined ? [] : checkPictures(media, expected)),
     ...(streams.audio === undefined ? [] : checkTones(media, expected.userId)),
   ]
 }
 
-function checkPictures({ frames }: Media, userId: string): Finding[] {
+function checkPictures({ frames }: Media, { userId, stream = 'main' }: Expectation): Finding[] {
+  const own = markOf(userId, stream)
   const findings: Finding[] = []
   const complain = (message: string) => findings.push({ check: 'identity', message })
   if (frames.length === 0) complain('has no picture')
@@ -22,11 +23,11 @@ function checkPictures({ frames }: Media, userId: string): Finding[] {
       `${unreadable.length} of ${frames.length} pictures have no readable bar code, the first at ${at(unreadable[0]!.ptsSeconds)}`,
     )
   }
-  const strangers = frames.filter((frame) => frame.userMark !== undefined && frame.userMark !== userMark(userId))
+  const strangers = frames.filter((frame) => frame.userMark !== undefined && frame.userMark !== own)
   if (strangers.length > 0) {
     const { userMark: mark, ptsSeconds } = strangers[0]!
     complain(
-      `${strangers.length} of ${frames.length} pictures are not ${userId}'s, the first at ${at(ptsSeconds)} (mark ${mark}, not ${userMark(userId)})`,
+      `${strangers.length} of ${frames.length} pictures are not ${userId}'s, the first at ${at(ptsSeconds)} (mark ${mark}, not ${own})`,
     )
   }
   return findings
@@ -35,7 +36,7 @@ function checkPictures({ frames }: Media, userId: string): Finding[] {
 function checkTones({ sound }: Media, userId: string): Finding[] {
   const findings: Finding[] = []
   const complain = (message: string) => findings.push({ check: 'identity', message })
-  const own = userPitchHertz(userId)
+  const own = pitchHzOf(userId)
   const pitches = sound?.pitches ?? []
   if (pitches.length === 0) complain('has no tone of anybody')
   for (const pitch of pitches) {

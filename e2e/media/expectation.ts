@@ -1,15 +1,19 @@
-import type { Mode } from '@trtc-recorder/api'
+import type { Mode, Stream } from '@trtc-recorder/api'
 import type { Span } from './hear.ts'
 
 /** What must be in a file, said by whoever made the anchor publish. */
 export interface Expectation {
   /** Whose file it is; their mark and their pitch must be in it, and nobody else's. */
   userId: string
+  /** `main` where not set. */
+  stream?: Stream
   mode: Mode
   /** What the user published. Both where not set; a mode leaves out what it does not record. */
   published?: { video: boolean; audio: boolean }
   /** Pictures a second of the anchor's clip. */
   framesPerSecond: number
+  /** The number in the picture starts again at 0 after this many frames. */
+  framesInLoop: number
   /**
    * Which frames were sent, and when, by the sender's clock; from before the file's first to after its last. Without it, frames
    * are taken to have been sent evenly, one for each number.
@@ -25,6 +29,7 @@ export interface Expectation {
 }
 
 export interface SentFrame {
+  /** As it stands in the picture. */
   frameNumber: number
   /** Milliseconds since 1970. */
   timeMillis: number
@@ -41,7 +46,7 @@ export const tolerance = {
   gapEdgeSeconds: 0.35,
   /** Longest hold of the picture, or silence, that nobody asked for. */
   unexpectedGapSeconds: 0.25,
-  pitchHertz: 8,
+  pitchHertz: 4,
   /** Another tone has to be this much quieter than the user's. */
   otherPitchDecibels: -25,
   /** Network, jitter buffer and clock between sender and recorder. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Mode } from '@trtc-recorder/api'
 import type { Span } from './hear.ts'
-import { pattern, userMark, userPitchHertz } from './pattern.ts'
+import { markOf, pattern, pitchHzOf } from './pattern.ts'
 import { run } from './run.ts'
 
 /** A file to be made: what an anchor would have sent, and what went wrong on the way. */
@@ -89,7 +89,7 @@ const ticks = ({ seconds, framesPerSecond }: Take) =>
 const numberAt = (take: Take, tick: number) => (take.numberAt === undefined ? tick : take.numberAt(tick))
 
 function renderPictures(take: Take): Uint8Array {
-  const own = userMark(take.userId)
+  const own = markOf(take.userId)
   const all = ticks(take)
   const pictures = new Uint8Array(all.length * width * height)
   for (const tick of all) {
@@ -120,7 +120,7 @@ function drawCell(picture: Uint8Array, line: number, cell: number, white: boolea
 export function renderSound(take: Take, rate = soundRate): Float32Array {
   const samples = new Float32Array(Math.round(take.seconds * rate))
   const delay = take.soundDelaySeconds ?? 0
-  const tone = (userId: string, time: number) => 0.1 * Math.sin(2 * Math.PI * userPitchHertz(userId) * time)
+  const tone = (userId: string, time: number) => 0.1 * Math.sin(2 * Math.PI * pitchHzOf(userId) * time)
   for (let index = 0; index < samples.length; index++) {
     const fileTime = index / rate
     const time = fileTime - delay

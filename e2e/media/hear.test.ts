@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { renderSound, type Take } from './generator.ts'
 import { findBeeps, findPitches, findSilences } from './hear.ts'
-import { userPitchHertz } from './pattern.ts'
+import { pitchHzOf } from './pattern.ts'
 
 const rate = 16_000
 const take = (more: Partial<Take> = {}): Take => ({ userId: 'alice', mode: '00', seconds: 4, framesPerSecond: 15, ...more })
@@ -21,7 +21,7 @@ describe('listening', () => {
   it('tells when one user’s tone takes over from another’s', () => {
     const sound = renderSound(take({ intruder: { userId: 'carol', from: 2, to: 4, instead: true } }), rate)
     const pitches = findPitches(sound, rate, findBeeps(sound, rate))
-    expect(pitches.map((pitch) => Math.round(pitch.hertz / 10) * 10)).toEqual(['alice', 'carol'].map(userPitchHertz))
+    expect(pitches.map((pitch) => Math.round(pitch.hertz / 10) * 10)).toEqual(['alice', 'carol'].map(pitchHzOf))
     expect(pitches[1]!.startSeconds).toBeGreaterThan(1.9)
   })
 

@@ -1,32 +1,20 @@
+import { BEEP_HZ, BEEP_MS, CELL_PX, CODE_BITS, codeRow } from '../../sandbox/src/room/clip.ts'
+
+export { clipFrames, markOf, pitchHzOf } from '../../sandbox/src/room/clip.ts'
+
 /**
- * The pattern that the sandbox's anchors send, as far as a reader of it needs to know.
- * Picture: three lines of 16-pixel cells in the upper left corner: the frame number, the user's mark, the flash.
- * Sound: the user's own steady tone, and a beep at each full second, in the frame that flashes.
+ * The pattern that the sandbox's anchors send (sandbox/src/room/clip.ts), as a reader of it needs to know it: three lines of
+ * square cells in the upper left corner, and a beep at each full second, in the frame that flashes.
  */
 export const pattern = {
-  cellPixels: 16,
+  cellPixels: CELL_PX,
   /** Bits of a bar code, most significant first; white is 1. */
-  bits: 16,
+  bits: CODE_BITS,
   /** A 17th white cell and an 18th black one say that this is a bar code at all. */
-  cells: 18,
-  numberLine: 0,
-  markLine: 1,
-  flashLine: 2,
-  beepHertz: 2000,
-  beepSeconds: 0.1,
+  cells: CODE_BITS + 2,
+  numberLine: codeRow.frameNumber / CELL_PX,
+  markLine: codeRow.mark / CELL_PX,
+  flashLine: codeRow.flash / CELL_PX,
+  beepHertz: BEEP_HZ,
+  beepSeconds: BEEP_MS / 1000,
 } as const
-
-export const frameNumberCount = 2 ** pattern.bits
-
-/** CRC-16/CCITT of the user id. */
-export function userMark(userId: string): number {
-  let crc = 0xffff
-  for (const byte of Buffer.from(userId, 'utf8')) {
-    crc ^= byte << 8
-    for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? ((crc << 1) ^ 0x1021) & 0xffff : (crc << 1) & 0xffff
-  }
-  return crc
-}
-
-/** Pitch of a user's tone, in hertz. */
-export const userPitchHertz = (userId: string): number => 300 + (userMark(userId) % 31) * 20
