@@ -1,0 +1,39 @@
+import type { EncodedFrame } from '../tap/frame.ts'
+import type { SessionAction } from './sessions.ts'
+
+/** Enough for the page to say whose frames they are, which takes a moment; never enough to fill the memory. */
+const maxMicros = 10_000_000
+const maxBytesPerSubscription = 8 * 1024 * 1024
+
+/** Frames of a subscription that nobody is known to own yet. */
+export class HeldFrames {
+  readonly #held = new Map<string, { frames: EncodedFrame[]; bytes: number; sinceMicros: number }>()
+
+  hold(key: string, frame: EncodedFrame): SessionAction[] {
+    let held = this.#held.get(key)
+    if (held === undefined) {
+      held = { frames: [], bytes: 0, sinceMicros: frame.receiveTimeMicros }
+      this.#held.set(key, held)
+    }
+    // The data of a frame is a view into its batch; holding a few frames must not hold all of the batch.
+    held.frames.push({ ...frame, data: frame.data.slice() })
+    held.bytes += frame.data.length
+    return held.bytes > maxBytesPerSubscription ? [this.#giveUp(key)] : []
+  }
+
+  release(key: string): EncodedFrame[] {
+    const frames = this.#held.get(key)?.frames ?? []
+    this.#held.delete(key)
+    return frames
+  }
+
+  expire(nowMicros: number): SessionAction[] {
+    return [...this.#held].filter(([, { sinceMicros }]) => sinceMicros + maxMicros < nowMicros).map(([key]) => this.#giveUp(key))
+  }
+
+  #giveUp(key: string): SessionAction {
+    const { frames, bytes } = this.#held.get(key)!
+    this.#held.delete(key)
+    return { type: 'dropped', why: 'the SDK never said whose they are', frames: frames.length, bytes }
+  }
+}

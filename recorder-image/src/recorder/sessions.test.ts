@@ -1,0 +1,250 @@
+import { describe, expect, test } from 'vitest'
+import type { RoomEvent } from '../room/events.ts'
+import type { EncodedFrame } from '../tap/frame.ts'
+import { type SessionAction, Sessions } from './sessions.ts'
+
+type Timeless<E> = E extends { timeMicros: number } ? Omit<E, 'timeMicros'> : never
+
+/** Plays a room to the sessions and keeps, per file, the markers of the frames that went into it. */
+class Room {
+  readonly sessions: Sessions
+  readonly files: { userId: string; stream: string; frames: string[]; closed: boolean }[] = []
+  readonly subscribed: string[] = []
+  readonly timeline: string[] = []
+  readonly dropped: { why: string; frames: number }[] = []
+  nowMicros = 1_000_000
+  readonly #fileOf = new Map<number, (typeof this.files)[number]>()
+
+  constructor(mode: '00' | '01' | '02' = '02', subscribe: { include?: string[]; exclude?: string[] } = {}) {
+    this.sessions = new Sessions({ mode, subscribe: { include: [], exclude: [], ...subscribe } })
+  }
+
+  say(event: Timeless<RoomEvent>): this {
+    return this.#apply(this.sessions.event({ ...event, timeMicros: this.nowMicros } as RoomEvent))
+  }
+
+  enters(userId: string, streams: { audio?: boolean; video?: boolean } = { audio: true, video: true }): this {
+    this.say({ type: 'anchorEntered', userId })
+    for (const kind of ['audio', 'video'] as const) {
+      if (streams[kind]) this.say({ type: 'available', userId, stream: 'main', kind, available: true })
+    }
+    return this.say({ type: 'published', userId, stream: 'main', published: true })
+  }
+
+  /** As the SDK tells it: nothing available, nothing published, gone. */
+  leaves(userId: string): this {
+    this.say({ type: 'available', userId, stream: 'main', kind: 'audio', available: false })
+    this.say({ type: 'published', userId, stream: 'main', published: false })
+    return this.say({ type: 'anchorLeft', userId })
+  }
+
+  bound(userId: string, slot: number, ssrc: number, stream: 'main' | 'aux' = 'main', kind: 'audio' | 'video' = 'video'): this {
+    return this.say({ type: 'bound', slot, ssrc, userId, stream, kind })
+  }
+
+  frame(slot: number, ssrc: number, marker: string, kind: 'audio' | 'video' = 'video'): this {
+    const frame: EncodedFrame = {
+      slot,
+      kind,
+      ssrc,
+      key: true,
+      rtpTimestamp: 0,
+      receiveTimeMicros: this.nowMicros,
+      mimeType: kind === 'video' ? 'video/H264' : 'audio/opus',
+      data: new TextEncoder().encode(marker),
+    }
+    return this.#apply(this.sessions.frame(frame))
+  }
+
+  seconds(seconds: number): this {
+    this.nowMicros += seconds * 1_000_000
+    return this.#apply(this.sessions.tick(this.nowMicros))
+  }
+
+  stop(): this {
+    return this.#apply(this.sessions.closeAll())
+  }
+
+  get story() {
+    return this.files.map(
+      ({ userId, stream, frames, closed }) => `${userId} ${stream}: ${frames.join(' ')}${closed ? ' |' : ' …'}`,
+    )
+  }
+
+  #apply(actions: SessionAction[]): this {
+    for (const action of actions) {
+      if (action.type === 'open') {
+        const { userId, stream } = action.publication
+        const file = { userId, stream, frames: [], closed: false }
+        this.files.push(file)
+        this.#fileOf.set(action.publication.id, file)
+      } else if (action.type === 'write') {
+        const file = this.#fileOf.get(action.publication.id)
+        if (file === undefined || file.closed) throw new Error('A frame was written to a file that is not open')
+        file.frames.push(new TextDecoder().decode(action.frame.data))
+      } else if (action.type === 'close') this.#fileOf.get(action.publication.id)!.closed = true
+      else if (action.type === 'subscribe') this.subscribed.push(`${action.userId} ${action.stream} ${action.kind}`)
+      else if (action.type === 'timeline')
+        this.timeline.push(`${action.event.userId} ${action.event.stream} ${action.event.event}`)
+      else this.dropped.push({ why: action.why, frames: action.frames })
+    }
+    return this
+  }
+}
+
+describe('whose frame is it', () => {
+  test('frames that come before their owner is known wait for it, in order', () => {
+    const room = new Room().enters('alice').frame(3, 100, 'a1').frame(3, 100, 'a2')
+    expect(room.files).toEqual([])
+    room.bound('alice', 3, 100).frame(3, 100, 'a3')
+    expect(room.story).toEqual(['alice main: a1 a2 a3 …'])
+  })
+
+  test('a slot that goes on to the next user takes the next user’s frames to the next user’s file', () => {
+    const room = new Room().enters('alice').bound('alice', 3, 100).frame(3, 100, 'a1')
+    room.leaves('alice').enters('bob').frame(3, 200, 'b1').bound('bob', 3, 200).frame(3, 200, 'b2')
+    expect(room.story).toEqual(['alice main: a1 …', 'bob main: b1 b2 …'])
+  })
+
+  test('a frame of the user before that comes late never lands in the file of the next', () => {
+    const room = new Room().enters('alice').bound('alice', 3, 100).frame(3, 100, 'a1').leaves('alice')
+    room.enters('bob').bound('bob', 3, 200).frame(3, 100, 'late').frame(3, 200, 'b1').seconds(1).frame(3, 100, 'too late')
+    expect(room.story).toEqual(['alice main: a1 late |', 'bob main: b1 …'])
+  })
+
+  test('frames that nobody claims are given up, and it is said', () => {
+    const room = new Room().enters('alice').frame(3, 100, 'x').seconds(5)
+    expect(room.dropped).toEqual([])
+    room.seconds(6)
+    expect(room.dropped).toEqual([{ why: 'the SDK never said whose they are', frames: 1 }])
+    room.bound('alice', 3, 100).frame(3, 100, 'a1')
+    expect(room.story).toEqual(['alice main: a1 …'])
+  })
+
+  test('unclaimed frames cannot fill the memory', () => {
+    const room = new Room()
+    for (let i = 0; i < 20; i++) room.frame(1, 1, 'x'.repeat(1024 * 1024))
+    expect(room.dropped.length).toBe(2)
+  })
+})
+
+describe('one file for each time a stream is published', () => {
+  test('mute and unmute stay in it', () => {
+    const room = new Room().enters('alice').bound('alice', 3, 100).frame(3, 100, 'a1')
+    room.say({ type: 'available', userId: 'alice', stream: 'main', kind: 'video', available: false })
+    room.say({ type: 'published', userId: 'alice', stream: 'main', published: true })
+    room.seconds(60)
+    room.say({ type: 'available', userId: 'alice', stream: 'main', kind: 'video', available: true }).frame(3, 100, 'a2')
+    expect(room.story).toEqual(['alice main: a1 a2 …'])
+    expect(room.timeline).toEqual([
+      'alice main enter',
+      'alice main audioOn',
+      'alice main videoOn',
+      'alice main videoOff',
+      'alice main videoOn',
+    ])
+  })
+
+  test('a new subscription while still publishing stays in it', () => {
+    const room = new Room().enters('alice').bound('alice', 3, 100).frame(3, 100, 'a1')
+    room.say({ type: 'connectionLost' }).say({ type: 'connectionRecovered' })
+    room.enters('alice').frame(9, 300, 'a2').bound('alice', 9, 300)
+    expect(room.story).toEqual(['alice main: a1 a2 …'])
+    expect(room.timeline).toContain('alice main resumed')
+  })
+
+  test('leaving and coming back begins the next one', () => {
+    const room = new Room().enters('bob').bound('bob', 3, 100).frame(3, 100, 'b1').leaves('bob').seconds(1)
+    expect(room.story).toEqual(['bob main: b1 |'])
+    room.enters('bob').bound('bob', 3, 101).frame(3, 101, 'b2').stop()
+    expect(room.story).toEqual(['bob main: b1 |', 'bob main: b2 |'])
+  })
+
+  test('also when coming back is quicker than the last frames', () => {
+    const room = new Room().enters('bob').bound('bob', 3, 100).frame(3, 100, 'b1').leaves('bob').enters('bob')
+    room.bound('bob', 3, 101).frame(3, 100, 'b2').frame(3, 101, 'b3').seconds(1).stop()
+    expect(room.story).toEqual(['bob main: b1 b2 |', 'bob main: b3 |'])
+  })
+
+  test('camera and screen of one user are two files', () => {
+    const room = new Room().enters('alice').bound('alice', 3, 100).frame(3, 100, 'camera')
+    room.say({ type: 'available', userId: 'alice', stream: 'aux', kind: 'video', available: true })
+    room.bound('alice', 4, 101, 'aux').frame(4, 101, 'screen')
+    expect(room.story).toEqual(['alice main: camera …', 'alice aux: screen …'])
+    expect(room.subscribed).toContain('alice aux video')
+  })
+
+  test('a screen shared again beside a camera that went on is the next file, though its SSRC is the old one', () => {
+    const room = new Room().enters('alice')
+    const screen = (published: boolean) => {
+      room.say({ type: 'available', userId: 'alice', stream: 'aux', kind: 'video', available: published })
+      room.say({ type: 'published', userId: 'alice', stream: 'aux', published })
+    }
+    screen(true)
+    room.bound('alice', 4, 101, 'aux').frame(4, 101, 's1')
+    screen(false)
+    room.seconds(1)
+    screen(true)
+    room.frame(4, 101, 's2')
+    expect(room.story).toEqual(['alice aux: s1 |', 'alice aux: s2 …'])
+  })
+
+  test('sound and picture of a user go into one file, whichever begins', () => {
+    const room = new Room().enters('carol', { audio: true }).bound('carol', 2, 50, 'main', 'audio').frame(2, 50, 'sound', 'audio')
+    room.say({ type: 'available', userId: 'carol', stream: 'main', kind: 'video', available: true })
+    room.bound('carol', 3, 51).frame(3, 51, 'picture')
+    expect(room.story).toEqual(['carol main: sound picture …'])
+  })
+
+  test('somebody who publishes and never sends anything has no file', () => {
+    const room = new Room().enters('alice').stop()
+    expect(room.story).toEqual([])
+  })
+
+  test('what comes after the end is dropped', () => {
+    const room = new Room().enters('alice').bound('alice', 3, 100).frame(3, 100, 'a1').stop().frame(3, 100, 'a2')
+    expect(room.story).toEqual(['alice main: a1 |'])
+  })
+})
+
+describe('whom to receive', () => {
+  const everything = (room: Room) => {
+    for (const userId of ['alice', 'bob', 'student_1']) {
+      room.enters(userId).say({ type: 'available', userId, stream: 'aux', kind: 'video', available: true })
+    }
+    return room.subscribed
+  }
+
+  test('mode 00 asks for sound only', () => {
+    expect(everything(new Room('00'))).toEqual(['alice main audio', 'bob main audio', 'student_1 main audio'])
+  })
+
+  test('mode 01 asks for pictures only', () => {
+    expect(everything(new Room('01', { include: ['bob'] }))).toEqual(['bob main video', 'bob aux video'])
+  })
+
+  test('mode 02 asks for all', () => {
+    expect(everything(new Room('02', { include: ['alice'] }))).toEqual([
+      'alice main audio',
+      'alice main video',
+      'alice aux video',
+    ])
+  })
+
+  test('the excluded are not asked for, not in the timeline, and not recorded even if their media came', () => {
+    const room = new Room('00', { exclude: ['student_.*$'] })
+    expect(everything(room)).toEqual(['alice main audio', 'bob main audio'])
+    room.bound('student_1', 5, 500, 'main', 'audio').frame(5, 500, 'x', 'audio')
+    expect(room.files).toEqual([])
+    expect(room.timeline.filter((line) => line.startsWith('student'))).toEqual([])
+  })
+
+  test('but they are anchors of the room, and keep it from being idle', () => {
+    const room = new Room('02', { exclude: ['dave'] }).enters('dave')
+    expect(room.sessions.anchors).toEqual([{ userId: 'dave', audio: true, video: true, aux: false, recorded: false }])
+    expect(room.sessions.publishingUsers).toBe(1)
+    room.leaves('dave')
+    expect(room.sessions.publishingUsers).toBe(0)
+    expect(room.sessions.anchors).toEqual([])
+  })
+})

@@ -1,0 +1,216 @@
+import { isSubscribed, type Mode, type RecorderJob, type Stream, type TimelineEvent } from '@trtc-recorder/api'
+import type { RoomEvent } from '../room/events.ts'
+import type { EncodedFrame } from '../tap/frame.ts'
+import { HeldFrames } from './held-frames.ts'
+
+type Kind = 'audio' | 'video'
+
+/** One user publishing one stream, from the beginning to the end of it: what one file holds. Mutes and reconnections are inside. */
+export interface Publication {
+  readonly id: number
+  readonly userId: string
+  readonly stream: Stream
+}
+
+/** What is to be done about an event or a frame, in this order. */
+export type SessionAction =
+  | { type: 'subscribe'; userId: string; stream: Stream; kind: Kind }
+  | { type: 'open'; publication: Publication; openedMicros: number }
+  | { type: 'write'; publication: Publication; frame: EncodedFrame }
+  | { type: 'close'; publication: Publication }
+  | { type: 'timeline'; event: TimelineEvent }
+  | { type: 'dropped'; why: string; frames: number; bytes: number; userId?: string }
+
+export interface Anchor {
+  userId: string
+  audio: boolean
+  video: boolean
+  aux: boolean
+  recorded: boolean
+}
+
+interface LivePublication extends Publication {
+  opened: boolean
+  /** Undefined while it is published. */
+  endedMicros: number | undefined
+}
+
+/** Who owns what comes with one SSRC. */
+interface Binding {
+  userId: string
+  stream: Stream
+  publication: LivePublication | undefined
+}
+
+/** Signalling may overtake media: what arrives this long after the end of a publication still belongs to it. */
+const lingerMicros = 500_000
+
+const wantedKinds: Record<Mode, Record<Stream, readonly Kind[]>> = {
+  '00': { main: ['audio'], aux: [] },
+  '01': { main: ['video'], aux: ['video'] },
+  '02': { main: ['audio', 'video'], aux: ['video'] },
+}
+
+/**
+ * Which frame goes into which file. Pure: events and frames in, actions out; times come with them.
+ *
+ * A frame belongs to the user its SSRC is bound to (the SDK hands receivers on from user to user, but every subscription has an SSRC of its
+ * own), and to what that user was publishing when it was bound.
+ */
+export class Sessions {
+  readonly #mode: Mode
+  readonly #subscribe: RecorderJob['spec']['subscribe']
+  readonly #anchors = new Map<string, Anchor>()
+  readonly #live: LivePublication[] = []
+  readonly #bindings = new Map<string, Binding>()
+  readonly #held = new HeldFrames()
+  #lastId = 0
+
+  constructor(spec: Pick<RecorderJob['spec'], 'mode' | 'subscribe'>) {
+    this.#mode = spec.mode
+    this.#subscribe = spec.subscribe
+  }
+
+  /** Anchors in the room, recorded or not. */
+  get anchors(): Anchor[] {
+    return [...this.#anchors.values()]
+  }
+
+  /** Users who publish anything now, muted or not, recorded or not. */
+  get publishingUsers(): number {
+    return new Set(this.#live.filter((one) => one.endedMicros === undefined).map((one) => one.userId)).size
+  }
+
+  event(event: RoomEvent): SessionAction[] {
+    switch (event.type) {
+      case 'anchorEntered':
+        if (this.#anchors.has(event.userId)) return []
+        this.#anchor(event.userId)
+        return this.#timeline(event, 'main', 'enter')
+      case 'anchorLeft':
+        return this.#left(event)
+      case 'published':
+        if (event.published) this.#publish(event.userId, event.stream)
+        else this.#unpublish(event.userId, event.stream, event.timeMicros)
+        return []
+      case 'available':
+        return this.#available(event)
+      case 'bound':
+        return this.#bind(event)
+      case 'connectionRecovered':
+        return this.#live
+          .filter((one) => one.opened && one.endedMicros === undefined)
+          .flatMap((one) => this.#timeline({ userId: one.userId, timeMicros: event.timeMicros }, one.stream, 'resumed'))
+      case 'entered':
+      case 'connectionLost':
+      case 'refused':
+      case 'ended':
+        return []
+    }
+  }
+
+  frame(frame: EncodedFrame): SessionAction[] {
+    const key = bindingKey(frame)
+    const binding = this.#bindings.get(key)
+    if (binding === undefined) return this.#held.hold(key, frame)
+    const { userId, stream } = binding
+    if (!wantedKinds[this.#mode][stream].includes(frame.kind) || !isSubscribed(this.#subscribe, userId)) {
+      return [{ type: 'dropped', why: 'not subscribed', frames: 1, bytes: frame.data.length, userId }]
+    }
+    binding.publication ??= this.#current(userId, stream)
+    const publication = binding.publication
+    if (publication === undefined || !this.#live.includes(publication)) {
+      return [{ type: 'dropped', why: 'the user does not publish any more', frames: 1, bytes: frame.data.length, userId }]
+    }
+    const write: SessionAction = { type: 'write', publication, frame }
+    if (publication.opened) return [write]
+    publication.opened = true
+    return [{ type: 'open', publication, openedMicros: frame.receiveTimeMicros }, write]
+  }
+
+  /** Closes what has ended for good, and gives up frames that nobody claimed. */
+  tick(nowMicros: number): SessionAction[] {
+    const over = this.#live.filter((one) => one.endedMicros !== undefined && one.endedMicros + lingerMicros <= nowMicros)
+    return [...this.#close(over), ...this.#held.expire(nowMicros)]
+  }
+
+  /** Ends every file; the recording is over. */
+  closeAll(): SessionAction[] {
+    return this.#close([...this.#live])
+  }
+
+  #anchor(userId: string): Anchor {
+    let anchor = this.#anchors.get(userId)
+    if (anchor === undefined) {
+      anchor = { userId, audio: false, video: false, aux: false, recorded: isSubscribed(this.#subscribe, userId) }
+      this.#anchors.set(userId, anchor)
+    }
+    return anchor
+  }
+
+  #left({ userId, timeMicros }: { userId: string; timeMicros: number }): SessionAction[] {
+    if (!this.#anchors.delete(userId)) return []
+    this.#unpublish(userId, 'main', timeMicros)
+    this.#unpublish(userId, 'aux', timeMicros)
+    return this.#timeline({ userId, timeMicros }, 'main', 'leave')
+  }
+
+  #publish(userId: string, stream: Stream): void {
+    this.#anchor(userId)
+    if (this.#current(userId, stream) !== undefined) return
+    const keepsSubscription = this.#live.some((one) => one.userId === userId && one.endedMicros === undefined)
+    const publication: LivePublication = { id: ++this.#lastId, userId, stream, opened: false, endedMicros: undefined }
+    this.#live.push(publication)
+    // A stream that is published again beside another one of the same user keeps its subscription, and so its SSRC.
+    if (!keepsSubscription) return
+    for (const binding of this.#bindings.values()) {
+      if (binding.userId === userId && binding.stream === stream) binding.publication = publication
+    }
+  }
+
+  #unpublish(userId: string, stream: Stream, timeMicros: number): void {
+    const publication = this.#current(userId, stream)
+    if (publication !== undefined) publication.endedMicros = timeMicros
+  }
+
+  #available(event: Extract<RoomEvent, { type: 'available' }>): SessionAction[] {
+    const { userId, stream, kind, available } = event
+    const anchor = this.#anchor(userId)
+    anchor[stream === 'aux' ? 'aux' : kind] = available
+    if (available) this.#publish(userId, stream)
+    const isWanted = anchor.recorded && wantedKinds[this.#mode][stream].includes(kind)
+    return [
+      ...this.#timeline(event, stream, `${kind}${available ? 'On' : 'Off'}`),
+      ...(available && isWanted ? [{ type: 'subscribe' as const, userId, stream, kind }] : []),
+    ]
+  }
+
+  #bind(event: Extract<RoomEvent, { type: 'bound' }>): SessionAction[] {
+    const { userId, stream } = event
+    const key = bindingKey(event)
+    this.#bindings.set(key, { userId, stream, publication: this.#current(userId, stream) })
+    return this.#held.release(key).flatMap((frame) => this.frame(frame))
+  }
+
+  #current(userId: string, stream: Stream): LivePublication | undefined {
+    return this.#live.find((one) => one.userId === userId && one.stream === stream && one.endedMicros === undefined)
+  }
+
+  #close(over: LivePublication[]): SessionAction[] {
+    for (const publication of over) this.#live.splice(this.#live.indexOf(publication), 1)
+    // When a user publishes nothing any more the SDK gives up the subscription: its SSRCs never come back.
+    for (const [key, { userId, publication }] of this.#bindings) {
+      const isGone = publication !== undefined && over.includes(publication)
+      if (isGone && !this.#live.some((one) => one.userId === userId)) this.#bindings.delete(key)
+    }
+    return over.filter((one) => one.opened).map((publication) => ({ type: 'close', publication }))
+  }
+
+  #timeline(at: { userId: string; timeMicros: number }, stream: Stream, event: TimelineEvent['event']): SessionAction[] {
+    if (!isSubscribed(this.#subscribe, at.userId)) return []
+    const time = new Date(at.timeMicros / 1000).toISOString()
+    return [{ type: 'timeline', event: { time, userId: at.userId, stream, event } }]
+  }
+}
+
+const bindingKey = ({ slot, ssrc }: { slot: number; ssrc: number }) => `${slot}/${ssrc}`
