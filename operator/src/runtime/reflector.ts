@@ -189,7 +189,7 @@ export class Reflector<T extends KubeObject> {
   async #recover(during: State['at'], error: unknown, signal: AbortSignal): Promise<void> {
     const cause = causeOf(error)
     if (during === 'watch') this.#options.observer?.restarted?.(cause)
-    const retryAfter = error instanceof ApiError ? (error.retryAfterMillis ?? 0) : 0
+    const retryAfter = error instanceof ApiError ? Math.min(error.retryAfterMillis ?? 0, longestRetryAfterMillis) : 0
     const waitMillis = Math.round(Math.max(this.#backoff.next(), retryAfter))
     const line = { err: error, cause, waitMillis }
     // Old versions and lost connections are the everyday life of a watch.
@@ -202,6 +202,9 @@ export class Reflector<T extends KubeObject> {
     return (this.#options.backoff?.initialMillis ?? 800) / 8
   }
 }
+
+/** A server that asks for more than this is asked again all the same. */
+const longestRetryAfterMillis = 300_000
 
 class WatchEnded extends Error {
   override readonly name = 'WatchEnded'

@@ -1,0 +1,141 @@
+import { KubeConfig } from '@kubernetes/client-node'
+import { group } from '@trtc-recorder/api'
+import { createCaches } from './caches.ts'
+import { callbackController } from './callback/controller.ts'
+import { ConfigError, parseConfig, usage } from './config.ts'
+import { createKubeClient } from './kube/client.ts'
+import { createEventRecorder } from './kube/events.ts'
+import { LeaderElection } from './kube/lease.ts'
+import { requested, shutDown } from './runtime/shutdown.ts'
+import { createHealthServer, createMetricsServer, Health } from './telemetry/health.ts'
+import { createLog } from './telemetry/log.ts'
+import { createMetrics } from './telemetry/metrics.ts'
+import { countStates } from './telemetry/recording-states.ts'
+
+/** Longer than any wait of a loop that is well. */
+const hangsAfterMillis = { reflector: 900_000, lease: 60_000 }
+
+/** Kept back from the time to drain, for the steps after it. */
+const tidyUpMillis = 3000
+
+if (process.argv.includes('--help')) {
+  process.stdout.write(usage())
+  process.exit(0)
+}
+const config = readConfig()
+const log = createLog(config.logLevel)
+process.on('uncaughtException', (error) => {
+  log.fatal({ err: error }, 'Operator failed on a defect and exited')
+  process.exit(1)
+})
+
+// Client
+const kubeConfig = new KubeConfig()
+kubeConfig.loadFromDefault()
+const metrics = createMetrics()
+const health = new Health()
+const client = createKubeClient(kubeConfig, { observer: metrics.request })
+const events = createEventRecorder({
+  client,
+  log,
+  reportingController: `${group}/operator`,
+  reportingInstance: config.identity,
+})
+
+// Caches
+const caches = createCaches({
+  client,
+  namespaces: config.watchNamespaces,
+  resyncMillis: config.resyncSeconds * 1000,
+  log,
+  metrics,
+})
+metrics.recordings(() => countStates(caches.recordings.values()))
+
+// Controllers
+const controllers = [
+  callbackController({
+    client,
+    recordings: caches.recordings,
+    events,
+    log,
+    metrics,
+    workers: config.callbackWorkers,
+    timeoutMillis: config.callbackTimeoutSeconds * 1000,
+    limits: {
+      giveUpMillis: config.callbackGiveUpSeconds * 1000,
+      giveUpDeletedMillis: config.callbackGiveUpDeletedSeconds * 1000,
+    },
+  }),
+]
+const election = config.leaderElection
+  ? new LeaderElection({
+      client,
+      log,
+      namespace: config.leaseNamespace,
+      name: config.leaseName,
+      identity: config.identity,
+      onLeading: (leading) => metrics.leading(config.leaseName, leading),
+    })
+  : undefined
+
+// Servers
+const stop = new AbortController()
+const stopping = requested().then((signal) => {
+  log.info({ signal }, 'Operator was asked to stop')
+  stop.abort()
+})
+health.ready('stopping', () => (stop.signal.aborted ? 'asked to stop' : undefined))
+for (const reflector of caches.reflectors) {
+  health.ready(`cache of ${reflector.name}`, () => (reflector.hasSynced ? undefined : 'not synced yet'))
+  health.live(`reflector of ${reflector.name}`, () => hung(reflector.idleMillis, hangsAfterMillis.reflector))
+}
+const servers = [
+  { server: createHealthServer(health), port: config.healthPort },
+  { server: createMetricsServer(metrics), port: config.metricsPort },
+]
+for (const { server, port } of servers) {
+  await server.listen({ host: '::', port }).catch(() => server.listen({ host: '0.0.0.0', port }))
+}
+log.info({ healthPort: config.healthPort, metricsPort: config.metricsPort }, 'Operator started')
+
+// Run: every operator keeps its caches warm, one of them works.
+const reading = caches.run(stop.signal)
+await Promise.race([caches.synced, stopping])
+if (!stop.signal.aborted) {
+  if (election !== undefined) health.live('leader election', () => hung(election.idleMillis, hangsAfterMillis.lease))
+  election?.lost.then(() => process.exit(1))
+  const leading = election === undefined || (await election.acquire(stop.signal))
+  if (leading) for (const controller of controllers) controller.start()
+}
+await stopping
+
+await shutDown(
+  [
+    { done: 'Watches stopped', run: () => reading },
+    {
+      done: 'Controllers drained',
+      run: (millisLeft) => Promise.all(controllers.map((controller) => controller.stop(millisLeft - tidyUpMillis))),
+    },
+    { done: 'Events sent', run: () => events.flush() },
+    { done: 'Leadership ended', run: () => election?.release() },
+    { done: 'Servers closed', run: () => Promise.all(servers.map(({ server }) => server.close())) },
+    { done: 'Connections closed', run: () => client.close() },
+  ],
+  { deadlineMillis: config.shutdownSeconds * 1000, log },
+)
+process.exit(0)
+
+function readConfig() {
+  try {
+    return parseConfig(process.env, process.argv.slice(2))
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exit(2)
+  }
+}
+
+function hung(idleMillis: number, limitMillis: number): string | undefined {
+  return idleMillis > limitMillis ? `nothing happened for ${Math.round(idleMillis / 1000)} s` : undefined
+}

@@ -1,0 +1,144 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { WorkQueue } from './workqueue.ts'
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+/** Whether a promise has settled by now. */
+async function settled(promise: Promise<unknown>): Promise<boolean> {
+  const open = Symbol()
+  return (await Promise.race([promise, Promise.resolve().then(() => open)])) !== open
+}
+
+describe('WorkQueue', () => {
+  it('hands keys out in the order they came, each once', async () => {
+    const queue = new WorkQueue()
+    for (const key of ['a', 'b', 'a']) queue.add(key)
+    expect(queue.depth).toBe(2)
+    expect([await queue.get(), await queue.get()]).toEqual(['a', 'b'])
+  })
+
+  it('wakes a waiting worker', async () => {
+    const queue = new WorkQueue()
+    const next = queue.get()
+    queue.add('a')
+    expect(await next).toBe('a')
+  })
+
+  it('does not hand out a key that is being worked on, and hands it out again afterwards', async () => {
+    const queue = new WorkQueue()
+    queue.add('a')
+    await queue.get()
+    queue.add('a')
+    queue.add('a')
+    const next = queue.get()
+    expect(await settled(next)).toBe(false)
+    queue.done('a')
+    expect(await next).toBe('a')
+    queue.done('a')
+    expect(queue.depth).toBe(0)
+  })
+
+  it('does not let a busy key hold up others', async () => {
+    const queue = new WorkQueue()
+    queue.add('a')
+    await queue.get()
+    queue.add('a')
+    queue.add('b')
+    expect(await queue.get()).toBe('b')
+  })
+
+  it('adds later, at the earliest of several times', async () => {
+    const queue = new WorkQueue()
+    queue.addAfter('a', 5000)
+    queue.addAfter('a', 1000)
+    queue.addAfter('a', 3000)
+    vi.advanceTimersByTime(999)
+    expect(queue.depth).toBe(0)
+    vi.advanceTimersByTime(1)
+    expect(queue.depth).toBe(1)
+    await queue.get()
+    queue.done('a')
+    vi.advanceTimersByTime(10_000)
+    expect(queue.depth).toBe(0)
+  })
+
+  it('waits longer than setTimeout can', () => {
+    const queue = new WorkQueue()
+    const thirtyDays = 30 * 86_400_000
+    queue.addAfter('a', thirtyDays)
+    vi.advanceTimersByTime(thirtyDays - 1000)
+    expect(queue.depth).toBe(0)
+    vi.advanceTimersByTime(1000)
+    expect(queue.depth).toBe(1)
+  })
+
+  it('waits twice as long after each failure of a key, until it is forgotten', () => {
+    const queue = new WorkQueue({ failureInitialMillis: 100, failureJitter: 0 })
+    queue.addRateLimited('a')
+    vi.advanceTimersByTime(100)
+    expect(queue.depth).toBe(1)
+    queue.addRateLimited('b')
+    queue.addRateLimited('b')
+    expect(queue.failures('b')).toBe(2)
+    queue.forget('b')
+    expect(queue.failures('b')).toBe(0)
+  })
+
+  it('comes back no sooner than the server asked', () => {
+    const queue = new WorkQueue()
+    queue.addRateLimited('a', 7000)
+    vi.advanceTimersByTime(6999)
+    expect(queue.depth).toBe(0)
+    vi.advanceTimersByTime(1)
+    expect(queue.depth).toBe(1)
+  })
+
+  it('limits retries over all keys', () => {
+    const queue = new WorkQueue({ failureInitialMillis: 1, failureJitter: 0, retriesPerSecond: 10, retriesBurst: 5 })
+    for (let n = 0; n < 25; n += 1) queue.addRateLimited(`key-${n}`)
+    vi.advanceTimersByTime(5)
+    expect(queue.depth).toBe(5)
+    vi.advanceTimersByTime(1000)
+    expect(queue.depth).toBe(15)
+  })
+
+  it('drains: hands out nothing more and waits for what is under way', async () => {
+    const queue = new WorkQueue()
+    queue.add('a')
+    queue.add('b')
+    queue.addAfter('c', 10)
+    expect(await queue.get()).toBe('a')
+    const waiting = new WorkQueue()
+    const idle = waiting.get()
+    waiting.shutDown()
+    expect(await idle).toBeUndefined()
+
+    queue.shutDown()
+    vi.advanceTimersByTime(20)
+    expect(await queue.get()).toBeUndefined()
+    expect(await settled(queue.drained)).toBe(false)
+    queue.add('a')
+    queue.done('a')
+    await queue.drained
+    expect(queue.depth).toBe(0)
+  })
+
+  it('tells its observer what a dashboard needs', async () => {
+    const observer = { added: vi.fn(), retried: vi.fn(), depth: vi.fn(), waited: vi.fn(), worked: vi.fn() }
+    const queue = new WorkQueue({ observer })
+    queue.add('a')
+    vi.advanceTimersByTime(2000)
+    await queue.get()
+    vi.advanceTimersByTime(3000)
+    queue.done('a')
+    expect(observer.added).toHaveBeenCalledOnce()
+    expect(observer.depth.mock.calls).toEqual([[1], [0]])
+    expect(observer.waited).toHaveBeenCalledWith(2)
+    expect(observer.worked).toHaveBeenCalledWith(3)
+  })
+})
