@@ -155,6 +155,8 @@ export class Reflector<T extends KubeObject> {
     const end = (cause: RestartCause) => stop.abort(new WatchEnded(cause))
     const resync = setTimeout(end, Math.max(0, resyncIn), 'resync')
     let silence = setTimeout(end, silenceMillis, 'silent')
+    const started = performance.now()
+    let heard = false
     try {
       const timeoutSeconds = Math.ceil(watchTimeoutSeconds * (1 + Math.random()))
       const { resourceVersion } = state
@@ -163,6 +165,7 @@ export class Reflector<T extends KubeObject> {
         timeoutSeconds,
         signal: AbortSignal.any([signal, stop.signal]),
       })) {
+        heard ||= event.type !== 'BOOKMARK'
         clearTimeout(silence)
         silence = setTimeout(end, silenceMillis, 'silent')
         this.#lastActivity = performance.now()
@@ -172,8 +175,8 @@ export class Reflector<T extends KubeObject> {
         observer?.event?.(event.type)
       }
       if (stop.signal.aborted) throw stop.signal.reason
-      // The server's own time-out, or its end: a short wait keeps a server that ends every watch at once from being asked in a loop.
-      await sleep(Math.min(1000, this.#backoffFloor()), signal)
+      // The server's own time-out. One that ends every watch at once is in trouble, and is not to be asked in a loop.
+      if (!heard && performance.now() - started < 1000) throw new Error('the watch ended at once and brought nothing')
       return state
     } catch (error) {
       if (!(stop.signal.aborted && stop.signal.reason instanceof WatchEnded)) throw error
@@ -196,10 +199,6 @@ export class Reflector<T extends KubeObject> {
     if (cause === 'expired' || cause === 'cut') this.#log.info(line, `Reflector lost its ${during} and goes on after a wait`)
     else this.#log.warn(line, `Reflector could not ${during} and tries again after a wait`)
     await sleep(waitMillis, signal)
-  }
-
-  #backoffFloor(): number {
-    return (this.#options.backoff?.initialMillis ?? 800) / 8
   }
 }
 
