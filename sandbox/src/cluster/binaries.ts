@@ -7,7 +7,7 @@ import { cacheDirectory, contentHash, projectDirectory } from './paths.ts'
 
 const kubernetesVersion = 'v1.34.4'
 
-/** The Go modules in sandbox/cluster/: each pins its commands with go.mod and go.sum. */
+/** The Go modules in sandbox/cluster/: each pins its commands with go.mod and go.sum; only pause has source of its own. */
 const modules = {
   etcd: { packages: { etcd: 'go.etcd.io/etcd/server/v3' }, ldflags: '' },
   kubernetes: {
@@ -23,6 +23,7 @@ const modules = {
     ldflags: ['gitVersion=v1.34.4', 'gitMajor=1', 'gitMinor=34'].map((x) => ` -X k8s.io/component-base/version.${x}`).join(''),
   },
   helm: { packages: { helm: 'helm.sh/helm/v4/cmd/helm' }, ldflags: '' },
+  pause: { packages: { pause: '.' }, ldflags: '' },
 } as const
 
 type Module = keyof typeof modules
@@ -30,6 +31,7 @@ export type Binary =
   | keyof (typeof modules)['etcd']['packages']
   | keyof (typeof modules)['kubernetes']['packages']
   | keyof (typeof modules)['helm']['packages']
+  | keyof (typeof modules)['pause']['packages']
 
 /** Every command of the sandbox, in the order in which they are built. */
 export const allBinaries = Object.values(modules).flatMap((module) => Object.keys(module.packages)) as Binary[]
@@ -37,7 +39,9 @@ export const allBinaries = Object.values(modules).flatMap((module) => Object.key
 /** Folder of a module's commands. A changed go.mod, go.sum or flag gives another folder, so nothing stale is ever run. */
 export function binaryDirectory(module: Module): string {
   const source = join(projectDirectory, 'sandbox/cluster', module)
-  const files = ['go.mod', 'go.sum'].map((name) => readFileSync(join(source, name)))
+  const files = (module === 'pause' ? ['go.mod', 'main.go'] : ['go.mod', 'go.sum']).map((name) =>
+    readFileSync(join(source, name)),
+  )
   return join(cacheDirectory(), `bin-${module}-${contentHash([...files, modules[module].ldflags])}`)
 }
 

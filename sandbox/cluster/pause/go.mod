@@ -1,0 +1,3 @@
+module trtc-recorder.dev/sandbox/pause
+
+go 1.25.0
