@@ -10,6 +10,10 @@ export const attemptSchema = z.object({
   pod: z.string().max(253).describe('Its Pod.'),
   podUid: z.string().max(64).describe('UID of its Pod, so that no Pod is counted twice.'),
   node: z.string().max(253).optional().describe('Node it ran on.'),
+  uploadOnly: z
+    .boolean()
+    .optional()
+    .describe('Recording was over: it only uploaded what earlier attempts had left on the volume, without entering the room.'),
   startTime: time.optional().describe('When it entered the room. Missing if it never did.'),
   endTime: time.optional().describe('When it ended. Missing while it runs.'),
   reason: z

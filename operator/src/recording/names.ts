@@ -32,7 +32,9 @@ export function ownerReference({ metadata }: Pick<Recording, 'metadata'>): Owner
 
 /** The Recording that controls an object, if one does. */
 export function controllingRecording(object: KubeObject): { name: string; uid: string } | undefined {
-  return object.metadata.ownerReferences?.find((owner) => owner.controller === true && owner.kind === kind && owner.apiVersion.startsWith(`${group}/`))
+  return object.metadata.ownerReferences?.find(
+    (owner) => owner.controller === true && owner.kind === kind && owner.apiVersion.startsWith(`${group}/`),
+  )
 }
 
 /** A retained volume has no owner, or it would go with its Recording; its label says whose it is. */

@@ -30,14 +30,29 @@ export interface PodEnd {
 /** A node is taken for silent when its Pod should have been gone this long ago. */
 const silenceMillis = 60_000
 
-const imageReasons = ['ErrImagePull', 'ImagePullBackOff', 'InvalidImageName', 'ErrImageNeverPull', 'ImageInspectError', 'RegistryUnavailable']
-const startReasons = ['CreateContainerConfigError', 'CreateContainerError', 'RunContainerError', 'CreateContainerFailed', 'PreStartHookError']
+const imageReasons = [
+  'ErrImagePull',
+  'ImagePullBackOff',
+  'InvalidImageName',
+  'ErrImageNeverPull',
+  'ImageInspectError',
+  'RegistryUnavailable',
+]
+const startReasons = [
+  'CreateContainerConfigError',
+  'CreateContainerError',
+  'RunContainerError',
+  'CreateContainerFailed',
+  'PreStartHookError',
+]
 
 export function podState(pod: Pod, reading: ResultReading, now: Date): PodState {
   const { metadata, status } = pod
   const node = pod.spec?.nodeName
   if (status?.phase === 'Succeeded' || status?.phase === 'Failed') {
-    return reading.kind === 'pending' ? { kind: 'resultPending', message: reading.why } : { kind: 'ended', end: podEnd(pod, reading) }
+    return reading.kind === 'pending'
+      ? { kind: 'resultPending', message: reading.why }
+      : { kind: 'ended', end: podEnd(pod, reading) }
   }
   // Nobody ever ran it, and nobody will: no kubelet knows of it.
   if (metadata.deletionTimestamp !== undefined && !node) return { kind: 'ended', end: podEnd(pod, reading) }
@@ -72,7 +87,7 @@ function blocked(reason: string | undefined): Extract<ConditionReason, 'ImagePul
 
 function podEnd(pod: Pod, reading: ResultReading): PodEnd {
   const container = terminated(pod)
-  const ran = container?.containerID !== undefined && container.containerID !== ''
+  const ran = Boolean(pod.status?.containerStatuses?.some((status) => status.name === recorderContainer && status.containerID))
   return {
     time: container?.finishedAt ?? pod.metadata.deletionTimestamp ?? pod.metadata.creationTimestamp,
     node: pod.spec?.nodeName,

@@ -5,30 +5,26 @@ import { commonLabels, labels, ownerReference, podName, volumeName } from './nam
 /** What the cluster's administrator says about every recorder Pod (chart: `recorder.*`). Nothing of it can be set in a Recording. */
 export interface RecorderPodConfig {
   image: string
-  imagePullPolicy?: 'Always' | 'IfNotPresent' | 'Never'
-  imagePullSecrets?: string[]
+  imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never'
+  imagePullSecrets: readonly string[]
   /** Extra Chromium switches, separated by blanks. */
-  chromiumArgs?: string
+  chromiumArgs: string
   /** Where a Recording says nothing of `resources`. */
-  resources?: { requests?: Record<string, string>; limits?: Record<string, string> }
-  /** Most that may lie in /tmp (Chromium's profile). Memory of the Pod. Default 256Mi. */
-  tmpSize?: string
-  dnsPolicy?: 'ClusterFirst' | 'Default' | 'None'
-  dnsConfig?: NonNullable<Pod['spec']>['dnsConfig']
-  hostAliases?: { ip: string; hostnames: string[] }[]
-  runtimeClassName?: string
-  /** How long a recorder may take to finish and upload after SIGTERM. Default 1800. */
-  terminationGracePeriodSeconds?: number
-  /** Account of recorder Pods in `namespaces` whose Recording names none; elsewhere it is the namespace's `default`. */
-  serviceAccount?: { name: string; namespaces: readonly string[] }
+  resources: { requests?: Record<string, string> | undefined; limits?: Record<string, string> | undefined }
+  /** Where a Recording names none; in the Recording's namespace. */
+  serviceAccountName: string
 }
 
 export const recorderContainer = 'recorder'
 const secretsDirectory = '/var/run/trtc-recorder/secrets'
 const workDirectory = '/work'
 const terminationMessagePath = '/dev/termination-log'
-/** User and group 1000 of the recorder's image. */
+/** User and group of the recorder's image. */
 const user = 1000
+/** How long a recorder may take to finish and upload after SIGTERM. */
+const gracePeriodSeconds = 1800
+/** Most that may lie in /tmp: Chromium's profile. It is memory of the Pod. */
+const tmpSize = '256Mi'
 
 export interface PodOrder {
   attempt: number
@@ -40,7 +36,6 @@ export interface PodOrder {
 export function recorderPod(recording: Recording, order: PodOrder, config: RecorderPodConfig): New<Pod> {
   const { metadata, spec } = recording
   const secrets = referredSecrets(recording)
-  const serviceAccountName = spec.serviceAccountName ?? chartAccount(metadata.namespace, config)
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -58,9 +53,10 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
     },
     spec: {
       restartPolicy: 'Never',
-      terminationGracePeriodSeconds: config.terminationGracePeriodSeconds ?? 1800,
+      terminationGracePeriodSeconds: gracePeriodSeconds,
       automountServiceAccountToken: false,
       enableServiceLinks: false,
+      serviceAccountName: spec.serviceAccountName ?? config.serviceAccountName,
       securityContext: {
         runAsNonRoot: true,
         runAsUser: user,
@@ -73,10 +69,15 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
         {
           name: recorderContainer,
           image: config.image,
-          ...(config.imagePullPolicy === undefined ? {} : { imagePullPolicy: config.imagePullPolicy }),
+          imagePullPolicy: config.imagePullPolicy,
           env: environment(recording, order, config),
           ports: [{ name: 'http', containerPort: recorderPort, protocol: 'TCP' }],
-          readinessProbe: { httpGet: { path: '/readyz', port: 'http' }, periodSeconds: 1, timeoutSeconds: 2, failureThreshold: 3 },
+          readinessProbe: {
+            httpGet: { path: '/readyz', port: 'http' },
+            periodSeconds: 1,
+            timeoutSeconds: 2,
+            failureThreshold: 3,
+          },
           livenessProbe: {
             httpGet: { path: '/healthz', port: 'http' },
             initialDelaySeconds: 30,
@@ -86,7 +87,7 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
             // A recorder that hangs does not get half an hour to finish.
             terminationGracePeriodSeconds: 120,
           },
-          resources: spec.resources ?? config.resources ?? {},
+          resources: spec.resources ?? config.resources,
           securityContext: {
             allowPrivilegeEscalation: false,
             readOnlyRootFilesystem: true,
@@ -107,7 +108,7 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
       ],
       volumes: [
         { name: 'work', persistentVolumeClaim: { claimName: volumeName(metadata.name) } },
-        { name: 'tmp', emptyDir: { medium: 'Memory', sizeLimit: config.tmpSize ?? '256Mi' } },
+        { name: 'tmp', emptyDir: { medium: 'Memory', sizeLimit: tmpSize } },
         ...secrets.map((secret, index) => ({
           name: `secret-${index}`,
           secret: {
@@ -122,18 +123,13 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
       ...(spec.nodeSelector === undefined ? {} : { nodeSelector: spec.nodeSelector }),
       ...(spec.tolerations === undefined ? {} : { tolerations: spec.tolerations }),
       ...(spec.priorityClassName === undefined ? {} : { priorityClassName: spec.priorityClassName }),
-      ...(serviceAccountName === undefined ? {} : { serviceAccountName }),
-      ...(config.imagePullSecrets === undefined ? {} : { imagePullSecrets: config.imagePullSecrets.map((name) => ({ name })) }),
-      ...(config.dnsPolicy === undefined ? {} : { dnsPolicy: config.dnsPolicy }),
-      ...(config.dnsConfig === undefined ? {} : { dnsConfig: config.dnsConfig }),
-      ...(config.hostAliases === undefined ? {} : { hostAliases: config.hostAliases }),
-      ...(config.runtimeClassName === undefined ? {} : { runtimeClassName: config.runtimeClassName }),
+      ...(config.imagePullSecrets.length === 0 ? {} : { imagePullSecrets: config.imagePullSecrets.map((name) => ({ name })) }),
     },
   } as New<Pod>
 }
 
 function environment(recording: Recording, order: PodOrder, config: RecorderPodConfig) {
-  const job = jobFor(recording, order.attempt, order.firstStartedAt, order.uploadOnly)
+  const job = jobFor({ ...recording, metadata: { ...recording.metadata } }, order.attempt, order.firstStartedAt, order.uploadOnly)
   const values: Record<string, string> = {
     [recorderEnv.job]: JSON.stringify(job),
     [recorderEnv.work]: workDirectory,
@@ -151,8 +147,4 @@ function referredSecrets({ spec }: Recording): { name: string; keys: string[] }[
   refer(spec.userSigSecretRef.name, spec.userSigSecretRef.key)
   refer(spec.cos.credentialsSecretRef.name, 'secretId', 'secretKey', 'token')
   return [...keys].map(([name, set]) => ({ name, keys: [...set] }))
-}
-
-function chartAccount(namespace: string, { serviceAccount }: RecorderPodConfig): string | undefined {
-  return serviceAccount?.namespaces.includes(namespace) ? serviceAccount.name : undefined
 }

@@ -28,7 +28,10 @@ export function resultInLog(log: string): RecorderResult | undefined {
   return undefined
 }
 
-function parse<T>(schema: { safeParse(value: unknown): { success: true; data: T } | { success: false } }, text: string | undefined) {
+function parse<T>(
+  schema: { safeParse(value: unknown): { success: true; data: T } | { success: false } },
+  text: string | undefined,
+) {
   const result = schema.safeParse(parseJson(text ?? ''))
   return result.success ? result.data : undefined
 }

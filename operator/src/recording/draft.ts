@@ -1,0 +1,105 @@
+import type { Attempt, ConditionReason, ConditionType, RecordingStatus, StopReason } from '@trtc-recorder/api'
+import { openAttempt } from './attempts.ts'
+import { findCondition, type NewCondition, withCondition, withoutCondition } from './conditions.ts'
+import type { Action, Observed, ObservedPod, Plan } from './plan.ts'
+
+/** A plan in the making: what one decision has come to so far. */
+export class Draft {
+  readonly observed: Observed
+  readonly now: Date
+  readonly status: RecordingStatus
+  readonly actions: Action[] = []
+  addFinalizer = false
+  #requeueAfterMillis: number | undefined
+
+  constructor(observed: Observed, now: Date) {
+    this.observed = observed
+    this.now = now
+    this.status = structuredClone(observed.recording.status ?? {})
+    this.status.observedGeneration = observed.recording.metadata.generation
+  }
+
+  get recording() {
+    return this.observed.recording
+  }
+
+  get attempts(): Attempt[] {
+    return this.status.attempts ?? []
+  }
+
+  get open(): Attempt | undefined {
+    return openAttempt(this.attempts)
+  }
+
+  get isDeleting(): boolean {
+    return this.recording.metadata.deletionTimestamp !== undefined
+  }
+
+  get isFinished(): boolean {
+    return this.status.completionTime !== undefined
+  }
+
+  /** Set when somebody wants the recording to end. */
+  get asked(): StopReason | undefined {
+    if (this.recording.spec.desiredState === 'Stopped') return 'StopRequested'
+    return this.isDeleting ? 'Deleted' : undefined
+  }
+
+  /** Whether any attempt has been in the room. */
+  get entered(): boolean {
+    return this.status.startTime !== undefined
+  }
+
+  /** The Pod of an attempt. One whose UID is not known yet is found by its name. */
+  podOf(attempt: Attempt): ObservedPod | undefined {
+    return this.observed.pods.find(
+      ({ pod: { metadata } }) => metadata.name === attempt.pod && (attempt.podUid === '' || metadata.uid === attempt.podUid),
+    )
+  }
+
+  set(type: ConditionType, condition: NewCondition): void {
+    const generation = this.recording.metadata.generation
+    this.status.conditions = withCondition(this.status.conditions ?? [], type, condition, generation, this.now)
+  }
+
+  drop(...types: ConditionType[]): void {
+    for (const type of types) this.status.conditions = withoutCondition(this.status.conditions ?? [], type)
+  }
+
+  /** Not in the room, and under way to it. `Started` stays True once it was. */
+  starting(reason: ConditionReason, message: string): void {
+    this.set('Succeeded', { status: 'Unknown', reason, message })
+    this.set('Reconciling', { status: 'True', reason, message })
+    if (findCondition(this.status.conditions, 'Started')?.status !== 'True')
+      this.set('Started', { status: 'False', reason, message })
+  }
+
+  /** Between attempts. Once recording is over, it is only the upload that waits. */
+  waiting(reason: ConditionReason, message: string): void {
+    if (this.status.stopReason === undefined) {
+      this.starting(reason, message)
+      return
+    }
+    this.set('Succeeded', { status: 'Unknown', reason, message })
+    this.set('Stored', { status: 'False', reason, message })
+    this.drop('Reconciling')
+  }
+
+  act(...actions: Action[]): void {
+    this.actions.push(...actions)
+  }
+
+  lookAgainIn(millis: number): void {
+    const wanted = Math.max(0, Math.ceil(millis))
+    this.#requeueAfterMillis = Math.min(wanted, this.#requeueAfterMillis ?? wanted)
+  }
+
+  plan(): Plan {
+    return {
+      addFinalizer: this.addFinalizer,
+      status: this.status,
+      actions: this.actions,
+      ...(this.#requeueAfterMillis === undefined ? {} : { requeueAfterMillis: this.#requeueAfterMillis }),
+    }
+  }
+}

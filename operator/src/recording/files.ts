@@ -1,0 +1,45 @@
+import type { RecordedFile, RecorderProgress, RecordingStatus, TerminationMessage } from '@trtc-recorder/api'
+
+/** As many as the schema of the status takes. */
+const mostListed = 500
+
+type FileFields = Pick<RecordingStatus, 'files' | 'fileCount' | 'manifestUrl' | 'recordedBytes' | 'uploadedBytes'>
+
+/** What a status says of files once a recorder has said its result. */
+export function withResult(status: RecordingStatus, result: TerminationMessage): FileFields {
+  const files = mergeFiles(status.files ?? [], result.files)
+  return {
+    files: files.slice(0, mostListed),
+    fileCount: files.length + (result.filesOmitted ?? 0),
+    recordedBytes: sum(files, () => true),
+    uploadedBytes: sum(files, (file) => file.status === 1),
+    ...(result.manifestUrl === undefined ? {} : { manifestUrl: result.manifestUrl }),
+  }
+}
+
+/** One entry a path, in the order of their start. What is stored stays stored, whatever a later attempt says of it. */
+export function mergeFiles(known: readonly RecordedFile[], said: readonly RecordedFile[]): RecordedFile[] {
+  const files = new Map(known.map((file) => [file.path, file]))
+  for (const file of said) {
+    if (files.get(file.path)?.status !== 1 || file.status === 1) files.set(file.path, file)
+  }
+  return [...files.values()].toSorted((a, b) => a.startTime.localeCompare(b.startTime) || a.path.localeCompare(b.path))
+}
+
+/** What a status says of files while a recorder is at work. */
+export function withProgress(
+  status: RecordingStatus,
+  progress: RecorderProgress,
+): FileFields & Pick<RecordingStatus, 'participants'> {
+  const current = new Set(progress.files.map((file) => file.path))
+  const earlier = (status.files ?? []).filter((file) => !current.has(file.path))
+  return {
+    participants: progress.participants.length,
+    fileCount: earlier.length + progress.files.length,
+    recordedBytes: sum(earlier, () => true) + progress.recordedBytes,
+    uploadedBytes: sum(earlier, (file) => file.status === 1) + progress.uploadedBytes,
+  }
+}
+
+const sum = (files: readonly RecordedFile[], which: (file: RecordedFile) => boolean) =>
+  files.reduce((total, file) => total + (which(file) ? file.bytes : 0), 0)

@@ -1,0 +1,95 @@
+import { type Attempt, stopReasons } from '@trtc-recorder/api'
+import type { Draft } from './draft.ts'
+import { withProgress } from './files.ts'
+import type { ObservedPod } from './plan.ts'
+import type { PodState } from './pod-state.ts'
+
+/** How often a recorder in the room is asked how it is doing. */
+export const progressMillis = 15_000
+/** A container that cannot be started for this long gets a new Pod; an image that cannot be pulled is waited for. */
+const blockedMillis = 120_000
+
+/** A Pod that has not ended: tells where it is, and sends it away when it is time. */
+export function followPod(draft: Draft, attempt: Attempt, { pod, state }: ObservedPod): void {
+  if (pod.spec?.nodeName) {
+    attempt.podUid = pod.metadata.uid
+    attempt.node = pod.spec.nodeName
+  }
+  const asked = draft.status.stopReason === undefined ? draft.asked : undefined
+  const isEnding = pod.metadata.deletionTimestamp !== undefined
+  if (asked !== undefined && !isEnding) draft.act({ do: 'deletePod', pod })
+
+  if (state.kind === 'silent') tell(draft, attempt, state)
+  else if (asked !== undefined) finishing(draft, `${stopReasons[asked]} The recorder finishes its files.`)
+  else if (isEnding) finishing(draft, `Pod ${pod.metadata.name} is being deleted; the recorder finishes its files first`)
+  else {
+    tell(draft, attempt, state)
+    if (state.kind === 'blocked' && !isWorthWaiting(draft, pod, state)) draft.act({ do: 'deletePod', pod })
+  }
+}
+
+function tell(draft: Draft, attempt: Attempt, state: PodState): void {
+  if (attempt.uploadOnly && state.kind !== 'silent' && state.kind !== 'resultPending') {
+    const message =
+      state.kind === 'blocked' || state.kind === 'unscheduled' ? state.message : `Attempt ${attempt.number} uploads what is left`
+    finishing(draft, message)
+    return
+  }
+  switch (state.kind) {
+    case 'unscheduled':
+    case 'blocked':
+      draft.starting(state.reason, state.message)
+      if (state.kind === 'blocked')
+        draft.lookAgainIn(Math.max(1000, Date.parse(state.since) + blockedMillis - draft.now.getTime()))
+      return
+    case 'starting':
+      // It was in the room, so it is coming back or ending: that is no news.
+      if (attempt.startTime === undefined) draft.starting('Starting', state.message)
+      else progress(draft)
+      return
+    case 'inRoom':
+      attempt.startTime ??= state.since
+      draft.status.startTime ??= attempt.startTime
+      draft.set('Started', { status: 'True', reason: 'Entered', message: 'The recorder has been in the room' })
+      draft.drop('Reconciling')
+      progress(draft)
+      return
+    case 'silent':
+      draft.set('Succeeded', {
+        status: 'Unknown',
+        reason: 'NodeLost',
+        message: `${state.message}. No new attempt begins before that is certain`,
+      })
+      draft.lookAgainIn(60_000)
+      return
+    case 'resultPending':
+      finishing(draft, state.message)
+      draft.lookAgainIn(5_000)
+      return
+    case 'ended':
+      return
+  }
+}
+
+function progress(draft: Draft): void {
+  const said = draft.observed.progress
+  if (said !== undefined) Object.assign(draft.status, withProgress(draft.status, said))
+  if (said?.state === 'finishing' || said?.state === 'done')
+    return finishing(draft, 'Recording has stopped; files are being finished and uploaded')
+  const message = 'The recorder is in the room'
+  draft.set('Succeeded', { status: 'Unknown', reason: 'Recording', message })
+  draft.set('Stored', { status: 'Unknown', reason: 'Recording', message })
+  draft.lookAgainIn(progressMillis)
+}
+
+function finishing(draft: Draft, message: string): void {
+  draft.set('Succeeded', { status: 'Unknown', reason: 'Finishing', message })
+  draft.set('Stored', { status: 'Unknown', reason: 'Finishing', message })
+  draft.drop('Reconciling')
+}
+
+/** An image may become available; what else is wrong with a container rarely passes, and never does where the chart has been mended since. */
+function isWorthWaiting(draft: Draft, pod: ObservedPod['pod'], state: Extract<PodState, { kind: 'blocked' }>): boolean {
+  if (pod.spec?.containers[0]?.image !== draft.observed.image) return false
+  return state.reason === 'ImagePullFailed' || draft.now.getTime() - Date.parse(state.since) < blockedMillis
+}
