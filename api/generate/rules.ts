@@ -50,7 +50,6 @@ export const objectRules: Rule[] = [
   {
     rule: 'size(self.metadata.name) <= 52',
     message: 'metadata.name must have at most 52 characters',
-    fieldPath: '.metadata.name',
   },
 ]
 
