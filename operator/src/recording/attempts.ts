@@ -66,7 +66,7 @@ export function keepLast(attempts: readonly Attempt[]): Attempt[] {
     const repeated = kept.findIndex(
       ({ reason, startTime }, index) => index < kept.length - 2 && startTime === undefined && kept[index + 1]?.reason === reason,
     )
-    kept.splice(repeated < 0 ? 0 : repeated, 1)
+    kept.splice(Math.max(0, repeated), 1)
   }
   return kept
 }

@@ -2,10 +2,11 @@ import { type Attempt, podFinalizer, recordingFinalizer } from '@trtc-recorder/a
 import {
   delayMillis,
   failuresInARow,
-  fruitlessInARow,
+  fruitlessUploadsInARow,
   keepLast,
   mostFailuresInARow,
   nextNumber,
+  uploadFailuresInARow,
   volumeHolds,
 } from './attempts.ts'
 import { conclude } from './conclusion.ts'
@@ -14,7 +15,7 @@ import { Draft } from './draft.ts'
 import { type AttemptReason, judge, policyOf } from './failure-policy.ts'
 import { withResult } from './files.ts'
 import { followPod } from './live-pod.ts'
-import { podName } from './names.ts'
+import { labels, podName } from './names.ts'
 import type { Observed, Plan } from './plan.ts'
 import type { PodEnd } from './pod-state.ts'
 import { volumeFate } from './retention.ts'
@@ -121,7 +122,9 @@ function vanished(attempt: Attempt, now: Date): PodEnd {
 function clearAwayEndedPods(draft: Draft): undefined {
   const current = draft.open?.pod
   for (const { pod, state } of draft.observed.pods) {
-    if (pod.metadata.name === current) continue
+    // One that the status knows nothing of yet has a result to be read.
+    const isKnown = Number(pod.metadata.labels?.[labels.attempt]) < nextNumber(draft.attempts)
+    if (pod.metadata.name === current || !isKnown) continue
     if (pod.metadata.deletionTimestamp === undefined) draft.act({ do: 'deletePod', pod })
     if (state.kind === 'ended' && pod.metadata.finalizers?.includes(podFinalizer)) draft.act({ do: 'releasePod', pod })
   }

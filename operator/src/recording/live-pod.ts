@@ -74,8 +74,10 @@ function tell(draft: Draft, attempt: Attempt, state: PodState): void {
 function progress(draft: Draft): void {
   const said = draft.observed.progress
   if (said !== undefined) Object.assign(draft.status, withProgress(draft.status, said))
-  if (said?.state === 'finishing' || said?.state === 'done')
-    return finishing(draft, 'Recording has stopped; files are being finished and uploaded')
+  if (said?.state === 'finishing' || said?.state === 'done') {
+    finishing(draft, 'Recording has stopped; files are being finished and uploaded')
+    return
+  }
   const message = 'The recorder is in the room'
   draft.set('Succeeded', { status: 'Unknown', reason: 'Recording', message })
   draft.set('Stored', { status: 'Unknown', reason: 'Recording', message })

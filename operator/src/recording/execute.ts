@@ -1,0 +1,210 @@
+import { isDeepStrictEqual } from 'node:util'
+import { kind, podFinalizer, type Recording, type RecordingStatus, recordingFinalizer } from '@trtc-recorder/api'
+import type { Caches } from '../caches.ts'
+import type { KubeClient } from '../kube/client.ts'
+import { isAlreadyExists, isConflict, isInvalid, isNotFound } from '../kube/errors.ts'
+import type { EventRecorder } from '../kube/events.ts'
+import { resources } from '../kube/resources.ts'
+import type { KubeObject, New, PersistentVolumeClaim, Pod, Resource } from '../kube/types.ts'
+import type { ReconcileContext } from '../runtime/controller.ts'
+import { eventsOf } from './events.ts'
+import { belongsTo } from './names.ts'
+import type { Action, Observed, Plan } from './plan.ts'
+import { type RecorderPodConfig, recorderPod } from './pod.ts'
+import { volumeClaim } from './pvc.ts'
+import { Refusal, refusalOf, withRefusal } from './refusal.ts'
+
+export interface ExecuteDependencies {
+  client: KubeClient
+  caches: Pick<Caches, 'recordings' | 'pods' | 'claims'>
+  events: EventRecorder
+  pod: RecorderPodConfig
+  now: () => Date
+}
+
+/** How long to wait before asking again for what the API server refused. */
+const refusedMillis = 15_000
+
+/**
+ * Carries a plan out: record, act, report. What an action rests on is in the status before it is done, so a crash between any two lines
+ * is made good by deciding again; a status write is refused if the Recording is not what the decision was made from. Gives the time
+ * after which to look again.
+ */
+export async function execute(
+  observed: Observed,
+  plan: Plan,
+  dependencies: ExecuteDependencies,
+  { log, signal }: ReconcileContext,
+): Promise<number | undefined> {
+  const before = observed.recording
+  const hands = new Hands(dependencies, signal)
+  const held = plan.addFinalizer ? await hands.hold(before) : before
+
+  // Record.
+  let recording = await hands.writeStatus(held, plan.status)
+
+  // Act.
+  let requeueAfterMillis = plan.requeueAfterMillis
+  try {
+    // Nothing was written, so nothing proved that the cache is not behind; it must not lead to a second recorder.
+    if (recording === before && plan.actions.some((action) => action.do === 'createPod')) await hands.confirm(before)
+    for (const action of plan.actions) await hands.act(action, recording)
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    log.warn({ reason: error.reason, error: error.message }, 'Recorder was refused by the API server and is asked for again')
+    recording = await hands.writeStatus(recording, withRefusal({ ...observed, recording }, error, dependencies.now()))
+    requeueAfterMillis = refusedMillis
+  }
+
+  // Report.
+  for (const event of eventsOf(before.status, recording.status ?? {})) {
+    dependencies.events.record({ ...recording, kind }, event)
+    log.info({ recording: recording.metadata.name, reason: event.reason, note: event.note }, 'Recording changed')
+  }
+  return requeueAfterMillis
+}
+
+/** Takes the result's finalizer off a Pod, so that it can go. */
+export async function releasePod(client: KubeClient, pod: Pod, signal: AbortSignal): Promise<void> {
+  const index = pod.metadata.finalizers?.indexOf(podFinalizer) ?? -1
+  if (index < 0) return
+  const path = `/metadata/finalizers/${index}`
+  const operations = [
+    { op: 'test' as const, path: '/metadata/uid', value: pod.metadata.uid },
+    { op: 'test' as const, path, value: podFinalizer },
+    { op: 'remove' as const, path },
+  ]
+  try {
+    await client.patch(resources.pods, refOf(pod), { type: 'json', operations }, { signal })
+  } catch (error) {
+    if (isNotFound(error)) return
+    if (!isInvalid(error)) throw error
+    // The list of finalizers is not what it was.
+    const live = await client.get(resources.pods, refOf(pod), { signal }).catch(unlessGone)
+    if (live?.metadata.uid === pod.metadata.uid) await releasePod(client, live, signal)
+  }
+}
+
+/** The writes of one reconcile. Each can be repeated without harm. */
+class Hands {
+  readonly #client: KubeClient
+  readonly #caches: ExecuteDependencies['caches']
+  readonly #pod: RecorderPodConfig
+  readonly #signal: AbortSignal
+
+  constructor({ client, caches, pod }: ExecuteDependencies, signal: AbortSignal) {
+    this.#client = client
+    this.#caches = caches
+    this.#pod = pod
+    this.#signal = signal
+  }
+
+  hold = (recording: Recording) =>
+    this.#writeFinalizers(recording, [...(recording.metadata.finalizers ?? []), recordingFinalizer])
+
+  /** Throws a Conflict if the API server has a newer Recording than the one decided on. */
+  async confirm(recording: Recording): Promise<void> {
+    const live = await this.#client.get(resources.recordings, refOf(recording), { signal: this.#signal })
+    if (live.metadata.resourceVersion === recording.metadata.resourceVersion) return
+    this.#caches.recordings.wrote(live)
+    throw new Error(`Recording ${recording.metadata.name} has changed meanwhile; decided again from what it is now`)
+  }
+
+  async writeStatus(recording: Recording, status: RecordingStatus): Promise<Recording> {
+    if (isDeepStrictEqual(recording.status ?? {}, status)) return recording
+    const written = await this.#client.replace(
+      resources.recordings,
+      { ...recording, status },
+      { subresource: 'status', signal: this.#signal },
+    )
+    this.#caches.recordings.wrote(written)
+    return written
+  }
+
+  async act(action: Action, recording: Recording): Promise<void> {
+    switch (action.do) {
+      case 'ensureVolume': {
+        if (this.#caches.claims.byIndex('recordingUid', recording.metadata.uid).length > 0) return
+        const claim = await this.#ensure(resources.persistentVolumeClaims, volumeClaim(recording), recording, 'VolumeNotOwned')
+        this.#caches.claims.wrote(claim)
+        return
+      }
+      case 'createPod': {
+        const wanted = recorderPod(recording, action.order, this.#pod)
+        this.#caches.pods.wrote(await this.#ensure(resources.pods, wanted, recording, 'PodRejected'))
+        return
+      }
+      case 'deletePod':
+        await this.#remove(resources.pods, action.pod)
+        return
+      case 'releasePod':
+        await releasePod(this.#client, action.pod, this.#signal)
+        return
+      case 'deleteVolume':
+        await this.#remove(resources.persistentVolumeClaims, action.volume)
+        return
+      case 'leaveVolume':
+        await this.#leaveVolume(action.volume)
+        return
+      case 'letGo':
+        await this.#writeFinalizers(recording, recording.metadata.finalizers?.filter((name) => name !== recordingFinalizer) ?? [])
+    }
+  }
+
+  /** Makes an object, or finds that it was made before. One of the same name that belongs to something else is never touched. */
+  async #ensure<T extends KubeObject>(
+    resource: Resource<T>,
+    object: New<T>,
+    recording: Recording,
+    unlessOurs: Refusal['reason'],
+  ): Promise<T> {
+    try {
+      return await this.#client.create(resource, object, { signal: this.#signal })
+    } catch (error) {
+      const refusal = refusalOf(error)
+      if (refusal !== undefined) throw refusal
+      if (!isAlreadyExists(error)) throw error
+    }
+    const ref = { namespace: recording.metadata.namespace, name: (object.metadata as { name: string }).name }
+    const existing = await this.#client.get(resource, ref, { signal: this.#signal })
+    if (belongsTo(existing, recording.metadata.uid)) return existing
+    throw new Refusal(
+      unlessOurs,
+      `${resource.kind} ${ref.name} already exists and does not belong to this Recording. Delete it, or use another name.`,
+    )
+  }
+
+  async #remove(resource: Resource, object: KubeObject): Promise<void> {
+    try {
+      await this.#client.delete(resource, refOf(object), { uid: object.metadata.uid, signal: this.#signal })
+    } catch (error) {
+      // Gone, or replaced by another object of the same name.
+      if (!isNotFound(error) && !isConflict(error)) throw error
+    }
+  }
+
+  async #leaveVolume(volume: PersistentVolumeClaim): Promise<void> {
+    const body = { metadata: { uid: volume.metadata.uid, ownerReferences: null } }
+    await this.#client
+      .patch(resources.persistentVolumeClaims, refOf(volume), { type: 'merge', body }, { signal: this.#signal })
+      .catch(unlessGone)
+  }
+
+  async #writeFinalizers(recording: Recording, finalizers: string[]): Promise<Recording> {
+    const body = { metadata: { resourceVersion: recording.metadata.resourceVersion, finalizers } }
+    const written = await this.#client
+      .patch(resources.recordings, refOf(recording), { type: 'merge', body }, { signal: this.#signal })
+      .catch(unlessGone)
+    if (written === undefined) return recording
+    // With its last finalizer gone so is the object, and the answer is the last that was seen of it.
+    if (finalizers.length > 0) this.#caches.recordings.wrote(written)
+    return written
+  }
+}
+
+const refOf = ({ metadata }: KubeObject) => ({ namespace: metadata.namespace, name: metadata.name })
+
+function unlessGone(error: unknown): undefined {
+  if (!isNotFound(error)) throw error
+  return undefined
+}
