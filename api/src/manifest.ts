@@ -12,6 +12,7 @@ export const timelineEventSchema = z.object({
     .describe(
       '`audioOff`/`videoOff` are mutes as well as unpublishing; `gap`: media was missing, see seconds; `resumed`: after a lost connection.',
     ),
+  kind: z.enum(['audio', 'video']).optional().describe('Of a gap: what was missing.'),
   seconds: z.number().optional().describe('Length of a gap.'),
   width: z.int().optional(),
   height: z.int().optional(),

@@ -1,5 +1,7 @@
 import type { Mode, RecordedFile, Stream, TimelineEvent } from '@trtc-recorder/api'
+import type { Logger } from 'pino'
 import type { EncodedFrame } from '../tap/frame.ts'
+import { LiveMediaFile } from './live-media-file.ts'
 
 /** Who and what a file is of. Kept beside the media, so that a later attempt can finish it. */
 export interface MediaFileIdentity {
@@ -13,22 +15,39 @@ export interface MediaFileIdentity {
   openedMicros: number
 }
 
+export interface MediaFileDeps {
+  log: Logger
+  /** Found by `findFfmpeg` where it is not given. */
+  ffmpegPath?: string
+}
+
 /**
- * A media file that grows. On disk it is a body (the bytes of the final file after its head, only ever appended to) and an index
- * (one record per sample, also only appended to), so that a crash at any moment leaves something that can be finished. The head
+ * A media file that grows. On disk it is a body (`<name>.body`: the bytes of the final file after its head, only ever appended to), an
+ * index (`<name>.index`: what lies where in the body, and when it arrived) and, with sound, a journal (`<name>.opus`: each packet as
+ * it arrived). All three are only appended to, so that a crash at any moment leaves something that can be finished. The head
  * (MP4: ftyp, moov and the mdat header; MP3: the Info frame) is made at the end and never needs the body to be moved.
  */
 export interface MediaFile {
   readonly identity: MediaFileIdentity
   readonly bodyPath: string
-  /** Bytes at the front of the body that are final and on disk. */
+  /** Bytes at the front of the body that are final and on disk, whatever happens to process and machine. */
   readonly bodyBytes: number
+  /** Bytes recorded so far, written or not. */
+  readonly recordedBytes: number
+  /** What has gone wrong so far, such as a full disk; undefined while all is well. Known for good after `finish`. */
+  readonly problem: string | undefined
   /** Called whenever bodyBytes grew. */
   onGrowth: (bodyBytes: number) => void
+  /** Takes a frame; never throws, never waits. `data` must not be changed afterwards. Frames of the wrong kind for the mode are ignored. */
   write(frame: EncodedFrame): void
   /** Stops taking frames, drains the encoder, makes and checks the head. Never throws for bad media: it says so in `problem`. */
   finish(): Promise<FinishedMedia>
+  /** Deletes what is on disk. For when the file is stored; only after `finish`. */
+  discard(): Promise<void>
 }
+
+/** A file that an earlier attempt left: as it is, with nothing more to write. */
+export type SalvagedMediaFile = Omit<MediaFile, 'write'>
 
 export interface FinishedMedia {
   /** Final file = head + body. */
@@ -43,4 +62,9 @@ export interface FinishedMedia {
   events: TimelineEvent[]
   /** Why the file cannot be called whole; undefined when it passed its self-check. */
   problem?: string
+}
+
+/** Starts a file in `directory`, which must exist. What goes wrong with the disk is said by `problem` and at `finish`. */
+export function openMediaFile(directory: string, identity: MediaFileIdentity, deps: MediaFileDeps): MediaFile {
+  return new LiveMediaFile(directory, identity, deps)
 }

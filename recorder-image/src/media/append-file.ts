@@ -1,0 +1,95 @@
+import { constants } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+
+/**
+ * A file that is only appended to, in batches. Bytes are queued by `append` and written by `flush`; `sync` makes what was written
+ * survive the loss of the machine. The first error is kept: nothing is written after it, so that what is on disk stays a front
+ * part of what was appended.
+ */
+export class AppendFile {
+  /** Bytes appended, written or not. */
+  length: number
+  /** Bytes written. */
+  written: number
+  error: Error | undefined
+  readonly path: string
+  readonly #handle: Promise<FileHandle>
+  #queue: Uint8Array[] = []
+  #last: Promise<void> = Promise.resolve()
+
+  /** Opens, or creates, without waiting; appends after `length` bytes and cuts what is beyond. */
+  constructor(path: string, length = 0) {
+    this.path = path
+    this.length = length
+    this.written = length
+    this.#handle = openAt(path, length)
+    this.#handle.catch((error: Error) => {
+      this.error = error
+    })
+  }
+
+  append(bytes: Uint8Array): void {
+    if (this.error !== undefined) return
+    this.#queue.push(bytes)
+    this.length += bytes.length
+  }
+
+  /** Writes what is queued by now. Never rejects: see `error`. */
+  flush(): Promise<void> {
+    this.#last = this.#last.then(() => this.#writeQueue())
+    return this.#last
+  }
+
+  async #writeQueue(): Promise<void> {
+    if (this.#queue.length === 0 || this.error !== undefined) return
+    const queue = this.#queue
+    this.#queue = []
+    await this.#attempt(async (handle) => {
+      // More buffers than the system takes at once (IOV_MAX, 1024) are joined.
+      const buffers = queue.length <= 1000 ? queue : [Buffer.concat(queue)]
+      const { bytesWritten } = await handle.writev(buffers, this.written)
+      this.written += bytesWritten
+      // After a short write the rest goes one by one, which ends in the error that made it short.
+      const rest = bytesWritten === byteLength(buffers) ? Buffer.alloc(0) : Buffer.concat(buffers).subarray(bytesWritten)
+      for (let at = 0; at < rest.length; ) {
+        const once = await handle.write(rest, at, rest.length - at, this.written)
+        at += once.bytesWritten
+        this.written += once.bytesWritten
+      }
+    })
+  }
+
+  async sync(): Promise<void> {
+    await this.#attempt((handle) => handle.datasync())
+  }
+
+  /** Cuts what is beyond `length`, which an earlier failure may have left. */
+  async close(length?: number): Promise<void> {
+    try {
+      const handle = await this.#handle
+      try {
+        if (length !== undefined) await handle.truncate(length)
+      } finally {
+        await handle.close()
+      }
+    } catch (error) {
+      this.error ??= error as Error
+    }
+  }
+
+  async #attempt(action: (handle: FileHandle) => Promise<unknown>): Promise<void> {
+    try {
+      await action(await this.#handle)
+    } catch (error) {
+      this.error ??= error as Error
+    }
+  }
+}
+
+async function openAt(path: string, length: number): Promise<FileHandle> {
+  const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o640)
+  await handle.truncate(length)
+  return handle
+}
+
+const byteLength = (buffers: readonly Uint8Array[]) => buffers.reduce((sum, buffer) => sum + buffer.length, 0)

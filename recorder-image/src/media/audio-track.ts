@@ -1,0 +1,213 @@
+import type { Logger } from 'pino'
+import type { EncodedFrame } from '../tap/frame.ts'
+import { AudioAxis, type AudioPacket } from '../timeline/audio-axis.ts'
+import type { AppendFile } from './append-file.ts'
+import { AudioEncoder, type EncodedAudio } from './audio-encoder.ts'
+import type { AudioFormat } from './audio-format.ts'
+import { opusPacketRecord, readOpusJournal } from './media-index.ts'
+import { opusSamples } from './opus.ts'
+
+export interface AudioTrackOptions {
+  ffmpegPath: string
+  format: AudioFormat
+  /** Gets every packet as it arrived, before anything is made of it. */
+  journal: AppendFile
+  log: Logger
+  /** There is something to take. */
+  onAudio: () => void
+}
+
+/** Frames that go to the body together. */
+export interface AudioFrames {
+  chunks: Uint8Array[]
+  sizes: number[]
+}
+
+/** A second failure within this time is not an accident; then the sound waits in the journal for `finish`. */
+const restartAfterMs = 60_000
+const framesPerSilenceBatch = 2048
+
+/**
+ * The sound of one file: journalled as it arrives, laid on the axis, encoded while it runs. A dead encoder is replaced, and the next
+ * one goes on at the very frame, from the journal; what could not be encoded in time is encoded at the end.
+ */
+export class AudioTrack {
+  axis = new AudioAxis()
+  /** Why not all sound is encoded, after `finish`. */
+  problem: string | undefined
+  /** Packets that are no Opus. */
+  unreadable = 0
+  readonly #options: AudioTrackOptions
+  #encoder: AudioEncoder | undefined
+  /** The encoder, if there is any, does not get all there is: `finish` must catch up. */
+  #behind: boolean
+  #nextFrame: number
+  #journaled = 0
+  #backlog: AudioPacket[] | undefined
+  #restart: Promise<void> | undefined
+  #restartedAt = Number.NEGATIVE_INFINITY
+  #failure: string | undefined
+  #pending: EncodedAudio[] = []
+  #pendingSamples = 0
+  #finishing = false
+  /** Frames beyond this one hold no sound. */
+  #endsWith = Number.POSITIVE_INFINITY
+
+  /** With frames or packets of an earlier attempt, it is behind from the start, and only `finish` makes sense. */
+  constructor(options: AudioTrackOptions, salvaged?: { frames: number }) {
+    this.#options = options
+    this.#nextFrame = salvaged?.frames ?? 0
+    this.#behind = salvaged !== undefined
+    if (!this.#behind) this.#encoder = this.#newEncoder()
+  }
+
+  push(frame: EncodedFrame): void {
+    const { ssrc, rtpTimestamp, receiveTimeMicros, data } = frame
+    const packet = { ssrc, rtpTimestamp, receiveTimeMicros, data, samples: opusSamples(data) }
+    if (packet.samples === 0) {
+      this.unreadable++
+      return
+    }
+    this.#options.journal.append(opusPacketRecord(packet))
+    this.#journaled++
+    if (this.#backlog !== undefined) this.#backlog.push(packet)
+    else this.#lay(packet)
+  }
+
+  /** Writes the journal, then hands the encoder what has come since. */
+  async flush(): Promise<void> {
+    await this.#options.journal.flush()
+    this.#encoder?.flush()
+  }
+
+  /** The encoded frames of about a second or more, or whatever there is. In batches of bounded size. */
+  take(all: boolean): AudioFrames[] {
+    if (this.#pendingSamples === 0 || (!all && this.#pendingSamples < 48_000)) return []
+    const pending = this.#pending
+    this.#pending = []
+    this.#pendingSamples = 0
+    const batches: AudioFrames[] = []
+    let batch: AudioFrames | undefined
+    const add = (chunk: Uint8Array, frameBytes: number, frames: number) => {
+      if (batch === undefined || batch.sizes.length + frames > framesPerSilenceBatch) {
+        batch = { chunks: [], sizes: [] }
+        batches.push(batch)
+      }
+      batch.chunks.push(chunk)
+      for (let left = frames; left > 0; left--) batch.sizes.push(frameBytes)
+    }
+    for (const audio of pending) {
+      if ('frames' in audio) {
+        for (const frame of audio.frames) add(frame, frame.length, 1)
+        continue
+      }
+      const block = Buffer.concat(new Array(Math.min(audio.count, framesPerSilenceBatch)).fill(audio.silence))
+      for (let left = audio.count; left > 0; ) {
+        const frames = Math.min(left, framesPerSilenceBatch)
+        add(block.subarray(0, frames * audio.silence.length), audio.silence.length, frames)
+        left -= frames
+      }
+    }
+    return batches
+  }
+
+  /** Encodes all there is. Afterwards `take(true)` gives the rest, no frame more than the sound needs. */
+  async finish(): Promise<void> {
+    this.#finishing = true
+    await this.#restart
+    if (!this.#behind) {
+      for (const item of this.axis.end()) this.#encoder?.feed(item)
+      this.#endsWith = this.neededFrames
+      await this.#encoder?.end()
+    }
+    if (this.#behind) await this.#catchUp(true)
+    if (this.#nextFrame < this.neededFrames) {
+      this.problem = `sound could not be encoded to its end: ${this.#failure ?? 'the encoder left frames out'}`
+    }
+  }
+
+  /** Reads the journal without encoding anything: all frames are there already. */
+  async readJournal(): Promise<void> {
+    for await (const packets of readOpusJournal(this.#options.journal.path)) {
+      for (const packet of packets) this.axis.push({ ...packet, samples: opusSamples(packet.data) })
+    }
+    this.axis.end()
+  }
+
+  /** Frames that hold all of the sound. */
+  get neededFrames(): number {
+    const { samplesPerFrame, primingSamples } = this.#options.format
+    return this.axis.samples === 0 ? 0 : Math.ceil((this.axis.samples + primingSamples) / samplesPerFrame)
+  }
+
+  #lay(packet: AudioPacket): void {
+    for (const item of this.axis.push(packet)) this.#encoder?.feed(item)
+  }
+
+  #newEncoder(): AudioEncoder {
+    const { ffmpegPath, format } = this.#options
+    return new AudioEncoder({
+      ffmpegPath,
+      format,
+      firstFrame: this.#nextFrame,
+      onAudio: (audio) => this.#took(audio),
+      onFailure: (reason) => this.#failed(reason),
+    })
+  }
+
+  #took(audio: EncodedAudio): void {
+    const count = 'frames' in audio ? audio.frames.length : audio.count
+    const wanted = Math.max(0, Math.min(count, this.#endsWith - this.#nextFrame))
+    if (wanted === 0) return
+    this.#nextFrame += wanted
+    this.#pending.push('frames' in audio ? { frames: audio.frames.slice(0, wanted) } : { ...audio, count: wanted })
+    this.#pendingSamples += wanted * this.#options.format.samplesPerFrame
+    this.#options.onAudio()
+  }
+
+  #failed(reason: string): void {
+    this.#encoder = undefined
+    this.#failure = reason
+    this.#behind = true
+    const again = !this.#finishing && performance.now() - this.#restartedAt > restartAfterMs
+    this.#options.log.warn({ reason, frame: this.#nextFrame, again }, 'Audio encoder failed')
+    if (!again) return
+    this.#restartedAt = performance.now()
+    this.#restart = this.#catchUp(false)
+  }
+
+  /** A new encoder gets all there was from the journal, then what came meanwhile. */
+  async #catchUp(last: boolean): Promise<void> {
+    const packets = this.#journaled
+    this.#backlog = []
+    const axis = new AudioAxis()
+    this.#failure = undefined
+    this.#endsWith = Number.POSITIVE_INFINITY
+    this.#encoder = this.#newEncoder()
+    const encoder = this.#encoder
+    try {
+      await this.#options.journal.flush()
+      let left = last ? Number.POSITIVE_INFINITY : packets
+      for await (const batch of readOpusJournal(this.#options.journal.path)) {
+        for (const packet of batch.slice(0, left)) {
+          for (const item of axis.push({ ...packet, samples: opusSamples(packet.data) })) encoder.feed(item)
+        }
+        left -= batch.length
+        await encoder.ready()
+        if (left <= 0) break
+      }
+    } catch (error) {
+      encoder.abandon()
+      this.#failure = `the journal of sound could not be read: ${(error as Error).message}`
+    }
+    this.axis = axis
+    const backlog = this.#backlog
+    this.#backlog = undefined
+    for (const packet of backlog) this.#lay(packet)
+    this.#behind = this.#failure !== undefined
+    if (!last) return
+    for (const item of axis.end()) encoder.feed(item)
+    this.#endsWith = this.neededFrames
+    await encoder.end()
+  }
+}

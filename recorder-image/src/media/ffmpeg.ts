@@ -1,0 +1,49 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+
+/** Where ffmpeg is: FFMPEG_BIN, else the one that the package ffmpeg-static fetched, else the one in PATH. Its code is not imported: GPL. */
+export function findFfmpeg(env: NodeJS.ProcessEnv = process.env): string {
+  if (env.FFMPEG_BIN) return env.FFMPEG_BIN
+  try {
+    const bundled = join(dirname(createRequire(import.meta.url).resolve('ffmpeg-static/package.json')), 'ffmpeg')
+    if (existsSync(bundled)) return bundled
+  } catch {
+    // Not installed: PATH.
+  }
+  return 'ffmpeg'
+}
+
+const stderrKept = 2000
+
+/** An ffmpeg that reads stdin and writes stdout; what it says on stderr is kept for messages. */
+export class FfmpegProcess {
+  readonly child: ChildProcess
+  /** Settles when it has ended and all its output was read; says why it failed, if it did. */
+  readonly ended: Promise<string | undefined>
+  #stderr = ''
+
+  constructor(ffmpegPath: string, arguments_: readonly string[]) {
+    this.child = spawn(ffmpegPath, ['-hide_banner', '-nostats', '-loglevel', 'warning', ...arguments_], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+    })
+    this.child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr = (this.#stderr + text).slice(-stderrKept)
+    })
+    // Broken pipes are told by the exit, which says more.
+    this.child.stdin!.on('error', () => {})
+    this.ended = new Promise((resolve) => {
+      this.child.on('error', (error) => resolve(`ffmpeg could not be run (${ffmpegPath}): ${error.message}`))
+      this.child.on('close', (code, signal) => {
+        if (code === 0) resolve(undefined)
+        else resolve(`ffmpeg ended with ${signal ?? `exit code ${code}`}${this.stderr === '' ? '' : `: ${this.stderr}`}`)
+      })
+    })
+  }
+
+  /** The last of what it wrote to stderr, on one line. */
+  get stderr(): string {
+    return this.#stderr.trim().replace(/\s*\n\s*/g, '; ')
+  }
+}

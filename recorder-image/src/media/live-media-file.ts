@@ -1,0 +1,155 @@
+import type { EncodedFrame } from '../tap/frame.ts'
+import { audioFormatOf } from './audio-format.ts'
+import { AudioTrack } from './audio-track.ts'
+import { BodyWriter } from './body-writer.ts'
+import { findFfmpeg } from './ffmpeg.ts'
+import { finishMedia } from './finish-media.ts'
+import type { FinishedMedia, MediaFile, MediaFileDeps, MediaFileIdentity } from './media-file.ts'
+import {
+  audioBatchRecord,
+  avcConfigRecord,
+  encodedRecord,
+  identityRecord,
+  problemRecord,
+  videoBatchRecord,
+} from './media-index.ts'
+import { type MediaPaths, mediaPaths, removeMedia } from './media-paths.ts'
+import { VideoTrack } from './video-track.ts'
+
+/** How long frames are gathered before they are written. */
+const batchMs = 200
+/** What a stalled disk may make wait; beyond it pictures are left out up to the next key frame. */
+const maxWaitingBytes = 64 * 1024 * 1024
+
+/** A file that is being recorded: frames in, batches out, five times a second. */
+export class LiveMediaFile implements MediaFile {
+  readonly identity: MediaFileIdentity
+  readonly bodyPath: string
+  recordedBytes = 0
+  onGrowth: (bodyBytes: number) => void = () => {}
+  readonly #paths: MediaPaths
+  readonly #deps: Required<MediaFileDeps>
+  readonly #writer: BodyWriter
+  readonly #video: VideoTrack | undefined
+  readonly #audio: AudioTrack | undefined
+  readonly #problems = new Set<string>()
+  #waitingBytes = 0
+  #timer: NodeJS.Timeout | undefined
+  #flushed: Promise<void> = Promise.resolve()
+  #finished: Promise<FinishedMedia> | undefined
+
+  constructor(directory: string, identity: MediaFileIdentity, deps: MediaFileDeps) {
+    this.identity = identity
+    this.#paths = mediaPaths(directory, identity.name)
+    this.bodyPath = this.#paths.body
+    const ffmpegPath = deps.ffmpegPath ?? findFfmpeg()
+    const log = deps.log.child({ file: identity.name, userId: identity.userId })
+    this.#deps = { ffmpegPath, log }
+    this.#writer = new BodyWriter(this.#paths)
+    this.#writer.note(identityRecord(identity))
+    if (identity.mode !== '00') this.#video = new VideoTrack()
+    if (identity.mode !== '01') {
+      this.#audio = new AudioTrack({
+        ffmpegPath,
+        format: audioFormatOf(identity.mode),
+        journal: this.#writer.journal,
+        log,
+        onAudio: () => this.#flushSoon(),
+      })
+    }
+    this.#flushSoon()
+  }
+
+  get bodyBytes(): number {
+    return this.#writer.durable
+  }
+
+  get problem(): string | undefined {
+    return this.#problems.size === 0 ? undefined : [...this.#problems].join('; ')
+  }
+
+  write(frame: EncodedFrame): void {
+    if (this.#finished !== undefined || this.#writer.error !== undefined) return
+    const track = frame.kind === 'video' ? this.#video : this.#audio
+    if (track === undefined) return
+    if (frame.kind === 'video' && this.#waitingBytes > maxWaitingBytes) {
+      this.#video?.interrupt()
+      this.#report('pictures were left out because the disk did not keep up')
+      return
+    }
+    this.recordedBytes += frame.data.length
+    this.#waitingBytes += frame.data.length
+    track.push(frame)
+    this.#flushSoon()
+  }
+
+  finish(): Promise<FinishedMedia> {
+    this.#finished ??= this.#finish()
+    return this.#finished
+  }
+
+  async discard(): Promise<void> {
+    await this.finish()
+    await removeMedia(this.#paths)
+  }
+
+  async #finish(): Promise<FinishedMedia> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    await this.#flushed
+    await this.#audio?.finish()
+    await this.#flush(true)
+    if (this.#audio?.problem !== undefined) this.#report(this.#audio.problem)
+    else if (this.#audio !== undefined) this.#writer.note(encodedRecord())
+    await this.#writer.flush()
+    if (await this.#writer.sync()) this.onGrowth(this.bodyBytes)
+    await this.#writer.close()
+    return await finishMedia({
+      paths: this.#paths,
+      identity: this.identity,
+      axis: this.#audio?.axis,
+      problems: [...this.#problems],
+      undecodable: this.#video?.undecodable ?? 0,
+      ffmpegPath: this.#deps.ffmpegPath,
+    })
+  }
+
+  /** One timer at a time, and none when there is nothing to do. */
+  #flushSoon(): void {
+    if (this.#timer !== undefined || this.#finished !== undefined) return
+    this.#timer = setTimeout(() => {
+      this.#flushed = this.#flush(false).then(() => {
+        this.#timer = undefined
+        if (this.#waitingBytes > 0 || this.#writer.covered > this.#writer.durable) this.#flushSoon()
+      })
+    }, batchMs)
+  }
+
+  async #flush(all: boolean): Promise<void> {
+    const waiting = this.#waitingBytes
+    for (const codec of this.#video?.unsupported ?? [])
+      this.#report(`pictures in ${codec} were left out: only video/H264 is recorded`)
+    if ((this.#audio?.unreadable ?? 0) > 0) this.#report('sound packets that are not Opus were left out')
+    await this.#audio?.flush()
+    const video = this.#video?.take()
+    if (video !== undefined) {
+      for (const config of video.configs) this.#writer.note(avcConfigRecord(config))
+      await this.#writer.writeBatch(video.chunks, (offset) => videoBatchRecord(offset, video.chunks, video.samples))
+    }
+    for (const { chunks, sizes } of this.#audio?.take(all) ?? []) {
+      await this.#writer.writeBatch(chunks, (offset) => audioBatchRecord(offset, chunks, sizes))
+    }
+    await this.#writer.flush()
+    this.#waitingBytes -= waiting
+    if (this.#writer.isSyncDue && (await this.#writer.sync())) this.onGrowth(this.bodyBytes)
+    const { error } = this.#writer
+    if (error !== undefined) this.#report(`writing to ${this.#paths.body} failed, what came later is lost: ${error.message}`)
+  }
+
+  #report(problem: string): void {
+    if (this.#problems.has(problem)) return
+    this.#problems.add(problem)
+    this.#writer.note(problemRecord(problem))
+    this.#deps.log.error({ problem }, 'Recording of a file suffered')
+  }
+}

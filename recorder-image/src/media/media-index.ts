@@ -1,0 +1,245 @@
+import { crc32 } from 'node:zlib'
+import type { Arrival } from '../timeline/pieces.ts'
+import { encodeRecord, type MediaRecord, readRecords } from './records.ts'
+
+/**
+ * The records beside a body (`<name>.index`) and of the sound as it arrived (`<name>.opus`). Little endian. A batch record says what
+ * a stretch of the body holds, and is written after it.
+ */
+const recordTypes = { identity: 1, avcConfig: 2, videoBatch: 3, audioBatch: 4, problem: 5, encoded: 6, opusPacket: 7 } as const
+
+export const indexVersion = 1
+
+export interface VideoSample extends Arrival {
+  bytes: number
+  key: boolean
+}
+
+/** A stretch of the body: samples of one kind, one after the other. */
+export interface BodyBatch {
+  offset: number
+  bytes: number
+  crc32: number
+}
+
+export interface VideoBatch extends BodyBatch {
+  samples: VideoSample[]
+}
+
+export interface AudioBatch extends BodyBatch {
+  /** Size of each frame. */
+  sizes: Uint32Array
+}
+
+export interface StoredAvcConfig {
+  /** The key frame that brought it, as a number of the sample. */
+  firstSample: number
+  sps: Uint8Array
+  pps: Uint8Array[]
+}
+
+export const identityRecord = (identity: unknown) =>
+  encodeRecord(recordTypes.identity, Buffer.from(JSON.stringify({ version: indexVersion, identity })))
+
+export const problemRecord = (problem: string) => encodeRecord(recordTypes.problem, Buffer.from(problem))
+
+/** All sound there is has been encoded: nothing to catch up on. */
+export const encodedRecord = () => encodeRecord(recordTypes.encoded, Buffer.alloc(0))
+
+export function avcConfigRecord({ firstSample, sps, pps }: StoredAvcConfig): Buffer {
+  const parts: Buffer[] = [uint32(firstSample)]
+  for (const unit of [sps, ...pps]) parts.push(uint32(unit.length), Buffer.from(unit))
+  return encodeRecord(recordTypes.avcConfig, Buffer.concat(parts))
+}
+
+const videoEntryBytes = 21
+const batchHeadBytes = 16
+
+export function videoBatchRecord(offset: number, chunks: readonly Uint8Array[], samples: readonly VideoSample[]): Buffer {
+  const payload = Buffer.allocUnsafe(batchHeadBytes + samples.length * videoEntryBytes)
+  writeBatchHead(payload, offset, chunks)
+  let at = batchHeadBytes
+  for (const sample of samples) {
+    at = payload.writeUInt32LE(sample.bytes, at)
+    at = payload.writeUInt32LE(sample.ssrc >>> 0, at)
+    at = payload.writeUInt32LE(sample.rtpTimestamp >>> 0, at)
+    at = payload.writeDoubleLE(sample.receiveTimeMicros, at)
+    at = payload.writeUInt8(sample.key ? 1 : 0, at)
+  }
+  return encodeRecord(recordTypes.videoBatch, payload)
+}
+
+/** Frames of one size take no room for it. */
+export function audioBatchRecord(offset: number, chunks: readonly Uint8Array[], sizes: readonly number[]): Buffer {
+  const uniform = sizes.every((size) => size === sizes[0])
+  const entries = uniform ? [sizes[0] ?? 0] : sizes
+  const payload = Buffer.allocUnsafe(batchHeadBytes + 5 + entries.length * 2)
+  writeBatchHead(payload, offset, chunks)
+  let at = payload.writeUInt32LE(sizes.length, batchHeadBytes)
+  at = payload.writeUInt8(uniform ? 1 : 0, at)
+  for (const size of entries) at = payload.writeUInt16LE(size, at)
+  return encodeRecord(recordTypes.audioBatch, payload)
+}
+
+/** An Opus packet as it arrived. */
+export function opusPacketRecord(packet: Arrival & { data: Uint8Array }): Buffer {
+  const payload = Buffer.allocUnsafe(16 + packet.data.length)
+  payload.writeUInt32LE(packet.ssrc >>> 0, 0)
+  payload.writeUInt32LE(packet.rtpTimestamp >>> 0, 4)
+  payload.writeDoubleLE(packet.receiveTimeMicros, 8)
+  payload.set(packet.data, 16)
+  return encodeRecord(recordTypes.opusPacket, payload)
+}
+
+/** Everything an index says. */
+export interface MediaIndex {
+  /** JSON as it was written; undefined where not even that was. */
+  identity: unknown
+  configs: StoredAvcConfig[]
+  video: VideoBatch[]
+  audio: AudioBatch[]
+  /** Frames in all audio batches. */
+  audioFrames: number
+  problems: string[]
+  /** All sound has been encoded. */
+  encoded: boolean
+  /** Bytes at the front of the index file that are whole records. */
+  wholeBytes: number
+  /** Bytes at the front of the index file up to and with the identity. */
+  identityBytes: number
+  /** Bytes at the front of the index file up to and with each batch, in order: where to cut when the body lacks one. */
+  ends: { batch: BodyBatch; indexBytes: number }[]
+}
+
+export async function readMediaIndex(path: string): Promise<MediaIndex> {
+  const index: MediaIndex = {
+    identity: undefined,
+    configs: [],
+    video: [],
+    audio: [],
+    audioFrames: 0,
+    problems: [],
+    encoded: false,
+    wholeBytes: 0,
+    identityBytes: 0,
+    ends: [],
+  }
+  const reader = readRecords(path)
+  let at = 0
+  for (let next = await reader.next(); ; next = await reader.next()) {
+    if (next.done === true) {
+      index.wholeBytes = next.value
+      return index
+    }
+    for (const record of next.value) {
+      at += record.payload.length + 9
+      const batch = readRecord(index, record)
+      if (record.type === recordTypes.identity) index.identityBytes = at
+      if (batch !== undefined) index.ends.push({ batch, indexBytes: at })
+    }
+  }
+}
+
+/** The sound packets of a journal, in batches. */
+export async function* readOpusJournal(path: string): AsyncGenerator<(Arrival & { data: Uint8Array })[], number> {
+  const reader = readRecords(path)
+  for (let next = await reader.next(); ; next = await reader.next()) {
+    if (next.done === true) return next.value
+    yield next.value.map(({ payload }) => ({
+      ssrc: payload.readUInt32LE(0),
+      rtpTimestamp: payload.readUInt32LE(4),
+      receiveTimeMicros: payload.readDoubleLE(8),
+      data: payload.subarray(16),
+    }))
+  }
+}
+
+function readRecord(index: MediaIndex, { type, payload }: MediaRecord): BodyBatch | undefined {
+  switch (type) {
+    case recordTypes.identity:
+      index.identity = (JSON.parse(payload.toString()) as { identity: unknown }).identity
+      return undefined
+    case recordTypes.avcConfig:
+      index.configs.push(readAvcConfig(payload))
+      return undefined
+    case recordTypes.videoBatch: {
+      const batch = readVideoBatch(payload)
+      index.video.push(batch)
+      return batch
+    }
+    case recordTypes.audioBatch: {
+      const batch = readAudioBatch(payload)
+      index.audio.push(batch)
+      index.audioFrames += batch.sizes.length
+      return batch
+    }
+    case recordTypes.problem:
+      index.problems.push(payload.toString())
+      return undefined
+    case recordTypes.encoded:
+      index.encoded = true
+      return undefined
+    default:
+      // Of a later version: what it says is not needed to read the media.
+      return undefined
+  }
+}
+
+function writeBatchHead(payload: Buffer, offset: number, chunks: readonly Uint8Array[]): void {
+  payload.writeUIntLE(offset, 0, 6)
+  payload.writeUIntLE(
+    chunks.reduce((sum, chunk) => sum + chunk.length, 0),
+    6,
+    6,
+  )
+  payload.writeUInt32LE(
+    chunks.reduce((crc, chunk) => crc32(chunk, crc), 0),
+    12,
+  )
+}
+
+const readBatchHead = (payload: Buffer): BodyBatch => ({
+  offset: payload.readUIntLE(0, 6),
+  bytes: payload.readUIntLE(6, 6),
+  crc32: payload.readUInt32LE(12),
+})
+
+function readVideoBatch(payload: Buffer): VideoBatch {
+  const samples: VideoSample[] = []
+  for (let at = batchHeadBytes; at + videoEntryBytes <= payload.length; at += videoEntryBytes) {
+    samples.push({
+      bytes: payload.readUInt32LE(at),
+      ssrc: payload.readUInt32LE(at + 4),
+      rtpTimestamp: payload.readUInt32LE(at + 8),
+      receiveTimeMicros: payload.readDoubleLE(at + 12),
+      key: payload[at + 20] === 1,
+    })
+  }
+  return { ...readBatchHead(payload), samples }
+}
+
+function readAudioBatch(payload: Buffer): AudioBatch {
+  const sizes = new Uint32Array(payload.readUInt32LE(batchHeadBytes))
+  const uniform = payload[batchHeadBytes + 4] === 1
+  const entries = batchHeadBytes + 5
+  if (uniform) sizes.fill(payload.readUInt16LE(entries))
+  else for (let at = 0; at < sizes.length; at++) sizes[at] = payload.readUInt16LE(entries + at * 2)
+  return { ...readBatchHead(payload), sizes }
+}
+
+function readAvcConfig(payload: Buffer): StoredAvcConfig {
+  const units: Uint8Array[] = []
+  for (let at = 4; at + 4 <= payload.length; ) {
+    const length = payload.readUInt32LE(at)
+    units.push(payload.subarray(at + 4, at + 4 + length))
+    at += 4 + length
+  }
+  const [sps, ...pps] = units
+  return { firstSample: payload.readUInt32LE(0), sps: sps ?? new Uint8Array(), pps }
+}
+
+function uint32(value: number): Buffer {
+  const buffer = Buffer.alloc(4)
+  buffer.writeUInt32LE(value)
+  return buffer
+}

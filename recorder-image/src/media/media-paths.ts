@@ -1,0 +1,22 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+
+export interface MediaPaths {
+  body: string
+  index: string
+  journal: string
+}
+
+export const indexExtension = '.index'
+
+export function mediaPaths(directory: string, name: string): MediaPaths {
+  const path = join(directory, name)
+  return { body: `${path}.body`, index: `${path}${indexExtension}`, journal: `${path}.opus` }
+}
+
+/** The index goes last: without it nobody would know what the rest was. */
+export async function removeMedia(paths: MediaPaths): Promise<void> {
+  await rm(paths.journal, { force: true })
+  await rm(paths.body, { force: true })
+  await rm(paths.index, { force: true })
+}

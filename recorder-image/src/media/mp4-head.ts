@@ -1,0 +1,213 @@
+/**
+ * The head of a progressive MP4 (ISO 14496-12): ftyp, moov and the header of mdat; the body follows it. Sample tables only, no
+ * fragments. All numbers of a track are in its own timescale, those of the movie in `movieTimescale`.
+ */
+
+export const movieTimescale = 48_000
+
+export interface Mp4Track {
+  kind: 'video' | 'audio'
+  timescale: number
+  /** The box that describes the samples: avc1 or mp4a. */
+  sampleEntry: Buffer
+  width: number
+  height: number
+  /** Per sample, in body order: size in bytes, offset in the body, decoding time from 0. */
+  sizes: Uint32Array
+  offsets: Float64Array
+  starts: Float64Array
+  /** Decoding time of the end of the last sample. */
+  end: number
+  /** Numbers, from 0, of the samples that can be decoded on their own; undefined: all. */
+  keys?: Uint32Array
+  edit: {
+    /** Nothing is presented for this long, in movie ticks. */
+    delay: number
+    /** Where in the track presentation begins, in track ticks: what lies before is priming. */
+    mediaTime: number
+    /** How long it is presented, in movie ticks. */
+    duration: number
+  }
+}
+
+export interface Mp4Movie {
+  creationTime: Date
+  bodyBytes: number
+  tracks: readonly Mp4Track[]
+}
+
+export function buildMp4Head(movie: Mp4Movie): Buffer {
+  const chunked = movie.tracks.map((track) => ({ track, chunks: chunksOf(track) }))
+  const large = movie.bodyBytes > 0xffff_0000
+  const mdat = large
+    ? Buffer.concat([u32(1), Buffer.from('mdat'), u64(movie.bodyBytes + 16)])
+    : Buffer.concat([u32(movie.bodyBytes + 8), Buffer.from('mdat')])
+  // Chunk offsets count from the start of the file, so they need the size of the head, which they do not change.
+  const sized = moov(movie, chunked, 0, large)
+  const headBytes = ftyp.length + sized.length + mdat.length
+  return Buffer.concat([ftyp, moov(movie, chunked, headBytes, large || headBytes + movie.bodyBytes > 0xffff_ffff), mdat])
+}
+
+interface Chunk {
+  offset: number
+  samples: number
+}
+
+/** Samples that lie one after the other, of at most a second. */
+function chunksOf({ sizes, offsets, starts, timescale }: Mp4Track): Chunk[] {
+  const chunks: Chunk[] = []
+  let chunk: Chunk | undefined
+  let end = -1
+  let chunkStart = 0
+  for (let at = 0; at < sizes.length; at++) {
+    if (chunk === undefined || offsets[at] !== end || starts[at]! - chunkStart >= timescale) {
+      chunk = { offset: offsets[at]!, samples: 0 }
+      chunks.push(chunk)
+      chunkStart = starts[at]!
+    }
+    chunk.samples++
+    end = offsets[at]! + sizes[at]!
+  }
+  return chunks
+}
+
+const u8 = (...values: number[]) => Buffer.from(values)
+
+function u16(...values: number[]): Buffer {
+  const buffer = Buffer.alloc(values.length * 2)
+  values.forEach((value, index) => {
+    buffer.writeUInt16BE(value, index * 2)
+  })
+  return buffer
+}
+
+function u32(...values: number[]): Buffer {
+  const buffer = Buffer.alloc(values.length * 4)
+  values.forEach((value, index) => {
+    buffer.writeUInt32BE(value, index * 4)
+  })
+  return buffer
+}
+
+function u64(value: number): Buffer {
+  const buffer = Buffer.alloc(8)
+  buffer.writeBigUInt64BE(BigInt(value))
+  return buffer
+}
+
+function box(type: string, ...parts: Uint8Array[]): Buffer {
+  const bytes = parts.reduce((sum, part) => sum + part.length, 8)
+  return Buffer.concat([u32(bytes), Buffer.from(type, 'latin1'), ...parts], bytes)
+}
+
+const fullBox = (type: string, version: number, flags: number, ...parts: Uint8Array[]) =>
+  box(type, u32(version * 2 ** 24 + flags), ...parts)
+
+/** Times as 32 bits where they fit (version 0), else as 64 (version 1). */
+function timed(...times: number[]): { version: 0 | 1; field: (value: number) => Buffer } {
+  return times.some((time) => time > 0xffff_ffff) ? { version: 1, field: u64 } : { version: 0, field: (value) => u32(value) }
+}
+
+const ftyp = box('ftyp', Buffer.from('isom'), u32(0x200), Buffer.from('isomiso2avc1mp41'))
+const unityMatrix = u32(0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+const seconds1904To1970 = 2_082_844_800
+
+type ChunkedTrack = { track: Mp4Track; chunks: Chunk[] }
+
+function moov(movie: Mp4Movie, tracks: readonly ChunkedTrack[], bodyStart: number, co64: boolean): Buffer {
+  const created = Math.floor(movie.creationTime.getTime() / 1000) + seconds1904To1970
+  const duration = Math.max(0, ...tracks.map(({ track }) => track.edit.delay + track.edit.duration))
+  const { version, field } = timed(created, duration)
+  const mvhd = fullBox(
+    ...(['mvhd', version, 0] as const),
+    ...[field(created), field(created), u32(movieTimescale), field(duration)],
+    ...[u32(0x10000), u16(0x100), Buffer.alloc(10), unityMatrix, Buffer.alloc(24), u32(tracks.length + 1)],
+  )
+  return box('moov', mvhd, ...tracks.map((track, index) => trak(track, index + 1, created, bodyStart, co64)))
+}
+
+function trak({ track, chunks }: ChunkedTrack, id: number, created: number, bodyStart: number, co64: boolean): Buffer {
+  const duration = track.edit.delay + track.edit.duration
+  const { version, field } = timed(created, duration)
+  const isAudio = track.kind === 'audio'
+  const tkhd = fullBox(
+    ...(['tkhd', version, 3] as const),
+    ...[field(created), field(created), u32(id, 0), field(duration), Buffer.alloc(8)],
+    ...[u16(0, 0, isAudio ? 0x100 : 0, 0), unityMatrix, u32(track.width * 0x10000, track.height * 0x10000)],
+  )
+  const media = timed(created, track.end)
+  const mdhd = fullBox(
+    ...(['mdhd', media.version, 0] as const),
+    ...[media.field(created), media.field(created), u32(track.timescale), media.field(track.end), u16(0x55c4, 0)],
+  )
+  const handler = isAudio ? 'soun' : 'vide'
+  const hdlr = fullBox('hdlr', 0, 0, u32(0), Buffer.from(handler), Buffer.alloc(12), Buffer.from(`${track.kind}\0`))
+  const mediaHeader = isAudio ? fullBox('smhd', 0, 0, u16(0, 0)) : fullBox('vmhd', 0, 1, u16(0, 0, 0, 0))
+  const dinf = box('dinf', fullBox('dref', 0, 0, u32(1), fullBox('url ', 0, 1)))
+  const minf = box('minf', mediaHeader, dinf, sampleTable(track, chunks, bodyStart, co64))
+  return box('trak', tkhd, box('edts', editList(track)), box('mdia', mdhd, hdlr, minf))
+}
+
+function editList({ edit }: Mp4Track): Buffer {
+  const { version, field } = timed(edit.delay, edit.duration, edit.mediaTime)
+  const entries: Buffer[] = []
+  const emptyMediaTime = Buffer.alloc(version === 1 ? 8 : 4, 0xff)
+  if (edit.delay > 0) entries.push(Buffer.concat([field(edit.delay), emptyMediaTime, u16(1, 0)]))
+  entries.push(Buffer.concat([field(edit.duration), field(edit.mediaTime), u16(1, 0)]))
+  return fullBox('elst', version, 0, u32(entries.length), ...entries)
+}
+
+function sampleTable(track: Mp4Track, chunks: readonly Chunk[], bodyStart: number, co64: boolean): Buffer {
+  const { sizes, starts, end, keys } = track
+  const stsd = fullBox('stsd', 0, 0, u32(1), track.sampleEntry)
+
+  const durations: number[] = []
+  for (let at = 0; at < sizes.length; at++) {
+    const duration = (at + 1 < sizes.length ? starts[at + 1]! : end) - starts[at]!
+    if (durations[durations.length - 1] === duration) durations[durations.length - 2]!++
+    else durations.push(1, duration)
+  }
+  const stts = fullBox('stts', 0, 0, u32(durations.length / 2), table(durations))
+
+  const runs: number[] = []
+  chunks.forEach(({ samples }, index) => {
+    if (runs[runs.length - 2] !== samples) runs.push(index + 1, samples, 1)
+  })
+  const stsc = fullBox('stsc', 0, 0, u32(runs.length / 3), table(runs))
+  const stsz = fullBox('stsz', 0, 0, u32(0, sizes.length), table(sizes))
+  const offsets = chunks.map(({ offset }) => bodyStart + offset)
+  const stco = co64
+    ? fullBox('co64', 0, 0, u32(offsets.length), ...offsets.map(u64))
+    : fullBox('stco', 0, 0, u32(offsets.length), table(offsets))
+  const stss = keys === undefined ? [] : [fullBox('stss', 0, 0, u32(keys.length), table(keys.map((key) => key + 1)))]
+  return box('stbl', stsd, stts, ...stss, stsc, stsz, stco)
+}
+
+function table(values: ArrayLike<number>): Buffer {
+  const buffer = Buffer.allocUnsafe(values.length * 4)
+  for (let at = 0; at < values.length; at++) buffer.writeUInt32BE(values[at]!, at * 4)
+  return buffer
+}
+
+/** AVCSampleEntry (ISO 14496-15). */
+export function avc1(width: number, height: number, avcC: Uint8Array): Buffer {
+  const compressor = Buffer.alloc(32)
+  return box(
+    'avc1',
+    ...[Buffer.alloc(6), u16(1), Buffer.alloc(16), u16(width, height), u32(0x480000, 0x480000, 0), u16(1), compressor],
+    ...[u16(24, 0xffff), box('avcC', avcC)],
+  )
+}
+
+/** MP4AudioSampleEntry with its ES descriptor (ISO 14496-1, 7.2.6.5). */
+export function mp4a(channels: number, sampleRate: number, config: Uint8Array, bitRate: number): Buffer {
+  const specific = descriptor(5, config)
+  const decoder = descriptor(4, u8(0x40, 0x15, 0, 0x18, 0), u32(bitRate, bitRate), specific)
+  const esds = fullBox('esds', 0, 0, descriptor(3, u8(0, 0, 0), decoder, descriptor(6, u8(2))))
+  return box('mp4a', Buffer.alloc(6), u16(1), Buffer.alloc(8), u16(channels, 16, 0, 0), u32(sampleRate * 0x10000), esds)
+}
+
+function descriptor(tag: number, ...parts: Uint8Array[]): Buffer {
+  const content = Buffer.concat(parts)
+  return Buffer.concat([u8(tag, content.length), content])
+}

@@ -1,0 +1,166 @@
+import { open, readdir, stat } from 'node:fs/promises'
+import { crc32 } from 'node:zlib'
+import { audioFormatOf } from './audio-format.ts'
+import { AudioTrack } from './audio-track.ts'
+import { BodyWriter, type KeptBytes } from './body-writer.ts'
+import { findFfmpeg } from './ffmpeg.ts'
+import { finishMedia } from './finish-media.ts'
+import type { FinishedMedia, MediaFileDeps, MediaFileIdentity, SalvagedMediaFile } from './media-file.ts'
+import {
+  audioBatchRecord,
+  type BodyBatch,
+  encodedRecord,
+  type MediaIndex,
+  readMediaIndex,
+  readOpusJournal,
+} from './media-index.ts'
+import { indexExtension, type MediaPaths, mediaPaths, removeMedia } from './media-paths.ts'
+
+/** Batches that are compared with the body, from the last back: what a lost machine may have kept in the wrong order. */
+const checkedBatches = 64
+
+/**
+ * The files that an earlier attempt left in `directory`, in the order of their names. Each is cut to what is whole; sound that had
+ * arrived but was not encoded yet is encoded by `finish`. A file of which not even the identity was written held nothing yet; it is
+ * removed.
+ */
+export async function salvageMediaFiles(directory: string, deps: MediaFileDeps): Promise<SalvagedMediaFile[]> {
+  const names = (await readdir(directory)).filter((name) => name.endsWith(indexExtension)).sort()
+  const files: SalvagedMediaFile[] = []
+  for (const name of names) {
+    const paths = mediaPaths(directory, name.slice(0, -indexExtension.length))
+    const index = await readMediaIndex(paths.index)
+    if (index.identity === undefined) {
+      deps.log.warn({ file: paths.index }, 'Removed a file that held nothing yet')
+      await removeMedia(paths)
+      continue
+    }
+    files.push(new LeftMediaFile(paths, index, await keptBytes(paths, index), deps))
+  }
+  return files
+}
+
+class LeftMediaFile implements SalvagedMediaFile {
+  readonly identity: MediaFileIdentity
+  readonly bodyPath: string
+  onGrowth: (bodyBytes: number) => void = () => {}
+  readonly #paths: MediaPaths
+  readonly #index: MediaIndex
+  readonly #frames: number
+  readonly #deps: MediaFileDeps
+  readonly #writer: BodyWriter
+  #problem: string | undefined
+  #finished: Promise<FinishedMedia> | undefined
+
+  constructor(paths: MediaPaths, index: MediaIndex, kept: KeptBytes & { audioFrames: number }, deps: MediaFileDeps) {
+    this.identity = index.identity as MediaFileIdentity
+    this.bodyPath = paths.body
+    this.#paths = paths
+    this.#index = index
+    this.#frames = kept.audioFrames
+    this.#deps = deps
+    this.#writer = new BodyWriter(paths, kept)
+  }
+
+  get bodyBytes(): number {
+    return this.#writer.durable
+  }
+
+  get recordedBytes(): number {
+    return this.#writer.covered
+  }
+
+  get problem(): string | undefined {
+    return this.#problem
+  }
+
+  finish(): Promise<FinishedMedia> {
+    this.#finished ??= this.#finish()
+    return this.#finished
+  }
+
+  async discard(): Promise<void> {
+    await this.finish()
+    await removeMedia(this.#paths)
+  }
+
+  async #finish(): Promise<FinishedMedia> {
+    const ffmpegPath = this.#deps.ffmpegPath ?? findFfmpeg()
+    const log = this.#deps.log.child({ file: this.identity.name, userId: this.identity.userId })
+    const format = audioFormatOf(this.identity.mode)
+    const problems = [...this.#index.problems]
+    let audio: AudioTrack | undefined
+    if (this.identity.mode !== '01') {
+      const options = { ffmpegPath, format, journal: this.#writer.journal, log, onAudio: () => {} }
+      audio = new AudioTrack(options, { frames: this.#frames })
+      if (this.#index.encoded) await audio.readJournal()
+      else await audio.finish()
+      for (const { chunks, sizes } of audio.take(true)) {
+        await this.#writer.writeBatch(chunks, (offset) => audioBatchRecord(offset, chunks, sizes))
+      }
+      if (audio.problem !== undefined) problems.push(audio.problem)
+      else if (!this.#index.encoded) this.#writer.note(encodedRecord())
+    }
+    await this.#writer.flush()
+    if (await this.#writer.sync()) this.onGrowth(this.bodyBytes)
+    if (this.#writer.error !== undefined) problems.push(`writing to ${this.#paths.body} failed: ${this.#writer.error.message}`)
+    await this.#writer.close()
+    const finished = await finishMedia({
+      paths: this.#paths,
+      identity: this.identity,
+      axis: audio?.axis,
+      problems,
+      undecodable: 0,
+      ffmpegPath,
+    })
+    this.#problem = finished.problem
+    return finished
+  }
+}
+
+/** How much of each file is whole and agrees with the others. */
+async function keptBytes(paths: MediaPaths, index: MediaIndex): Promise<KeptBytes & { audioFrames: number }> {
+  const batches = index.ends
+  let good = batches.length
+  const checkFrom = Math.max(0, batches.length - checkedBatches)
+  const bodySize = await sizeOf(paths.body)
+  for (let at = checkFrom; at < good; at++) {
+    if (!(await isInBody(paths, bodySize, batches[at]!.batch))) good = at
+  }
+  const last = batches[good - 1]
+  const lost = new Set<BodyBatch>(batches.slice(good).map(({ batch }) => batch))
+  const lostFrames = index.audio.filter((batch) => lost.has(batch)).reduce((sum, batch) => sum + batch.sizes.length, 0)
+  if (lost.size > 0) index.encoded = false
+  return {
+    body: last === undefined ? 0 : last.batch.offset + last.batch.bytes,
+    index: good === batches.length ? index.wholeBytes : (last?.indexBytes ?? index.identityBytes),
+    journal: await wholeJournalBytes(paths.journal),
+    audioFrames: index.audioFrames - lostFrames,
+  }
+}
+
+async function isInBody(paths: MediaPaths, bodySize: number, batch: BodyBatch): Promise<boolean> {
+  if (batch.offset + batch.bytes > bodySize) return false
+  const file = await open(paths.body, 'r')
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(batch.bytes), 0, batch.bytes, batch.offset)
+    return bytesRead === batch.bytes && crc32(buffer) === batch.crc32
+  } finally {
+    await file.close()
+  }
+}
+
+async function wholeJournalBytes(path: string): Promise<number> {
+  if ((await sizeOf(path)) === 0) return 0
+  const reader = readOpusJournal(path)
+  for (let next = await reader.next(); ; next = await reader.next()) if (next.done === true) return next.value
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0
+    throw error
+  }
+}

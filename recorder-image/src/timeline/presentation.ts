@@ -1,0 +1,160 @@
+import type { AudioGap, AudioSpan } from './audio-axis.ts'
+import { type ClockFit, fitClock, median, wallMicros } from './clock.ts'
+import { type Arrival, type Piece, PieceSplitter, videoRules } from './pieces.ts'
+
+/** All times in microseconds since 1970 unless they say otherwise. */
+export interface Presentation {
+  startMicros: number
+  endMicros: number
+  video?: VideoPresentation
+  audio?: AudioPresentation
+  gaps: PresentationGap[]
+}
+
+export interface VideoPresentation {
+  startMicros: number
+  /** Which of the samples are shown, in order; stragglers of an abandoned subscription are not. */
+  samples: Uint32Array
+  /** Presentation time of each shown sample in 90 kHz ticks since the first; strictly increasing. */
+  ticks: Float64Array
+  /** How long the last one is shown, in ticks: as long as most. */
+  lastTicks: number
+}
+
+export interface AudioPresentation {
+  startMicros: number
+  /** Length of the sound in wall-clock samples at 48 kHz. */
+  samples: number
+  /** The same on the axis, as it was encoded. */
+  axisSamples: number
+  /** Wall-clock samples since the start of the sound for a position on the audio axis. */
+  place: (axisSamples: number) => number
+}
+
+export interface PresentationGap {
+  kind: 'audio' | 'video'
+  startMicros: number
+  seconds: number
+}
+
+/** A picture held longer than this, and ten times longer than usual, is a gap. */
+const videoGapMinTicks = 90_000
+
+/** Decides, when all is known, at what time of the file each sample is presented. Pure. */
+export function present(
+  video: readonly Arrival[],
+  audio: { spans: readonly AudioSpan[]; gaps: readonly AudioGap[] },
+): Presentation | undefined {
+  const shown = presentVideo(video)
+  const heard = presentAudio(audio.spans)
+  if (shown === undefined && heard === undefined) return undefined
+  const videoEnd = shown && shown.startMicros + ((shown.ticks.at(-1) ?? 0) + shown.lastTicks) / 0.09
+  const audioEnd = heard && heard.startMicros + heard.samples / 0.048
+  return {
+    startMicros: Math.min(shown?.startMicros ?? Infinity, heard?.startMicros ?? Infinity),
+    endMicros: Math.max(videoEnd ?? 0, audioEnd ?? 0),
+    ...(shown && { video: shown }),
+    ...(heard && { audio: heard }),
+    gaps: [...(shown ? videoGaps(shown) : []), ...(heard ? audioGaps(heard, audio.gaps) : [])].sort(
+      (a, b) => a.startMicros - b.startMicros,
+    ),
+  }
+}
+
+function presentVideo(arrivals: readonly Arrival[]): VideoPresentation | undefined {
+  const splitter = new PieceSplitter<Arrival & { index: number }>(videoRules)
+  const count = arrivals.length
+  const samples = new Uint32Array(count)
+  const rtp = new Float64Array(count)
+  const pieceOf = new Uint32Array(count)
+  let shown = 0
+  const take = (placed: ReturnType<typeof splitter.push>) => {
+    for (const { piece, rtp: unwrapped, arrival } of placed) {
+      samples[shown] = arrival.index
+      rtp[shown] = unwrapped
+      pieceOf[shown++] = piece.number
+    }
+  }
+  arrivals.forEach(({ ssrc, rtpTimestamp, receiveTimeMicros }, index) => {
+    take(splitter.push({ ssrc, rtpTimestamp, receiveTimeMicros, index }))
+  })
+  take(splitter.end())
+  if (shown === 0) return undefined
+
+  const fits = splitter.pieces.map((piece) => fitClock(piece.clock.windows))
+  const wall = (at: number) => wallMicros(fits[pieceOf[at]!]!, rtp[at]! / 0.09)
+  const startMicros = wall(0)
+  const ticks = new Float64Array(shown)
+  for (let at = 1; at < shown; at++) ticks[at] = Math.max(Math.round((wall(at) - startMicros) * 0.09), ticks[at - 1]! + 1)
+  return { startMicros, samples: samples.subarray(0, shown), ticks, lastTicks: usualStep(ticks) }
+}
+
+/** Median distance of neighbours, of a spread of at most a thousand; 1/30 s where there are none. */
+function usualStep(ticks: Float64Array): number {
+  const steps: number[] = []
+  const stride = Math.max(1, Math.floor(ticks.length / 1000))
+  for (let at = 1; at < ticks.length; at += stride) steps.push(ticks[at]! - ticks[at - 1]!)
+  return steps.length === 0 ? 3000 : Math.min(median(steps), 90_000)
+}
+
+function videoGaps({ startMicros, ticks, lastTicks }: VideoPresentation): PresentationGap[] {
+  const threshold = Math.max(videoGapMinTicks, 10 * lastTicks)
+  const gaps: PresentationGap[] = []
+  for (let at = 1; at < ticks.length; at++) {
+    const step = ticks[at]! - ticks[at - 1]!
+    if (step >= threshold) gaps.push({ kind: 'video', startMicros: startMicros + ticks[at - 1]! / 0.09, seconds: step / 90_000 })
+  }
+  return gaps
+}
+
+/**
+ * While it recorded, the axis was laid by what was known then. Here each span gets its final clock: the difference, some
+ * milliseconds after a gap and a few parts per million in a long span, goes into the presentation times.
+ */
+function presentAudio(spans: readonly AudioSpan[]): AudioPresentation | undefined {
+  const first = spans[0]
+  if (first === undefined) return undefined
+  const fits = new Map<Piece, ClockFit>()
+  const wall = (piece: Piece, rtp: number) => {
+    const fit = fits.get(piece) ?? fitClock(piece.clock.windows)
+    fits.set(piece, fit)
+    return wallMicros(fit, rtp / 0.048)
+  }
+  const startMicros = wall(first.piece, first.rtpStart)
+  const knots = spans.flatMap((span) => [
+    { axis: span.axisStart, wall: (wall(span.piece, span.rtpStart) - startMicros) * 0.048 },
+    { axis: span.axisEnd, wall: (wall(span.piece, span.rtpEnd) - startMicros) * 0.048 },
+  ])
+  // Pieces whose clocks contradict each other must not turn time back: such a knot is moved as little as needed.
+  for (let at = 1; at < knots.length; at++) {
+    const before = knots[at - 1]!
+    const knot = knots[at]!
+    knot.wall = Math.max(knot.wall, before.wall + (knot.axis - before.axis) / 2)
+  }
+  const place = interpolate(knots)
+  return { startMicros, samples: Math.round(knots.at(-1)!.wall), axisSamples: knots.at(-1)!.axis, place }
+}
+
+/** Straight lines between knots, slope 1 outside. Cheap for positions that are asked for in rising order. */
+function interpolate(knots: readonly { axis: number; wall: number }[]): (axis: number) => number {
+  let at = 0
+  return (axis) => {
+    while (at > 0 && axis < knots[at]!.axis) at--
+    while (at < knots.length - 1 && axis >= knots[at + 1]!.axis) at++
+    const from = knots[at]!
+    const to = knots[at + 1]
+    if (to === undefined || axis < from.axis || to.axis <= from.axis) return from.wall + (axis - from.axis)
+    return from.wall + ((axis - from.axis) * (to.wall - from.wall)) / (to.axis - from.axis)
+  }
+}
+
+function audioGaps({ startMicros, place }: AudioPresentation, gaps: readonly AudioGap[]): PresentationGap[] {
+  return gaps.map(({ axisStart, samples }) => {
+    const start = place(axisStart)
+    return {
+      kind: 'audio',
+      startMicros: startMicros + start / 0.048,
+      seconds: (place(axisStart + samples) - start) / 48_000,
+    }
+  })
+}
