@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { KubeConfig } from '@kubernetes/client-node'
 import { parse } from 'yaml'
 import { createKubeClient, type KubeClient } from '../../operator/src/kube/client.ts'
-import { isNotFound } from '../../operator/src/kube/errors.ts'
+import { isNotFound, isTooManyRequests } from '../../operator/src/kube/errors.ts'
 import type { KubeObject, Resource } from '../../operator/src/kube/types.ts'
 import { ensureBinaries } from '../../sandbox/src/cluster/binaries.ts'
 
@@ -139,7 +139,8 @@ async function installDefinition(client: KubeClient): Promise<void> {
     return client.text('GET', path).then(
       () => true,
       (error) => {
-        if (isNotFound(error)) return false
+        // The path is not there yet, or its storage is being set up (429).
+        if (isNotFound(error) || isTooManyRequests(error)) return false
         throw error
       },
     )

@@ -22,6 +22,9 @@ export function due(recording: Recording, now: Date, limits: CallbackLimits): Du
   return inMillis > 0 ? { is: 'later', inMillis } : { is: 'now', callback }
 }
 
+/** As the schema has it. */
+const longestError = 512
+
 const retries = { initialMillis: 1000, maxMillis: 600_000, jitter: 0.2 }
 
 /** What stands in the status after a try. The back-off follows from `attempts`, so it goes on where it was after a restart. */
@@ -45,9 +48,10 @@ export function afterTry(
   }
   if (result.outcome === 'delivered') return { ...tried, state: 'Delivered', deliveredTime: time }
   const end = givesUpAt(recording, before, limits)
-  if (now.getTime() >= end) return { ...tried, state: 'GivenUp', lastError: result.message }
+  const lastError = result.message.slice(0, longestError)
+  if (now.getTime() >= end) return { ...tried, state: 'GivenUp', lastError }
   const next = Math.min(end, now.getTime() + backoffMillis(attempts, { ...retries, random }))
-  return { ...tried, state: 'Pending', lastError: result.message, nextAttemptTime: new Date(next).toISOString() }
+  return { ...tried, state: 'Pending', lastError, nextAttemptTime: new Date(next).toISOString() }
 }
 
 function givesUpAt(recording: Recording, callback: CallbackStatus, limits: CallbackLimits): number {

@@ -1,0 +1,136 @@
+import { createHmac } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type Delivery, deliver, sign } from './delivery.ts'
+
+let server: Server
+let address: string
+let received: { url: string; headers: IncomingMessage['headers']; body: string }[]
+let answer: (response: ServerResponse) => void
+
+beforeEach(async () => {
+  received = []
+  answer = (response) => response.writeHead(200).end()
+  server = createServer(async (request, response) => {
+    let body = ''
+    for await (const chunk of request) body += chunk
+    received.push({ url: request.url ?? '', headers: request.headers, body })
+    answer(response)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+})
+afterEach(async () => {
+  server.closeAllConnections()
+  await new Promise((resolve) => server.close(resolve))
+})
+
+const body = { SdkAppId: '1400000001', RoomId: '43474', UserId: 'recorder', StrRoomId: '', Files: [] }
+const send = (more: Partial<Delivery> = {}) =>
+  deliver({
+    url: `${address}/hook?token=top`,
+    id: 'uid/result',
+    body,
+    timeoutMillis: 2000,
+    signal: new AbortController().signal,
+    ...more,
+  })
+
+describe('deliver', () => {
+  it('posts the result as JSON with its id, and a signature over the very bytes', async () => {
+    const signingKey = Buffer.from([0, 255, 1, 254])
+    expect(await send({ signingKey })).toEqual({ outcome: 'delivered', statusCode: 200 })
+    const [request] = received
+    expect(request?.url).toBe('/hook?token=top')
+    expect(request?.headers).toMatchObject({ 'content-type': 'application/json', 'idempotency-key': 'uid/result' })
+    expect(JSON.parse(request?.body ?? '')).toEqual(body)
+    expect(request?.headers.sign).toBe(
+      createHmac('sha256', signingKey)
+        .update(request?.body ?? '')
+        .digest('base64'),
+    )
+  })
+
+  it('has no signature when no key is named', async () => {
+    await send()
+    expect(received[0]?.headers).not.toHaveProperty('sign')
+  })
+
+  it('signs as TRTC documents it', () => {
+    // HMAC-SHA256("key", "The quick brown fox …"), the well-known example.
+    expect(sign(Buffer.from('key'), 'The quick brown fox jumps over the lazy dog')).toBe(
+      '97yD9DBThCSxMpjmqm+xQ+9NWaFJRhdZl0edvC0aPNg=',
+    )
+  })
+
+  it('sends credentials of the URL as such', async () => {
+    await send({ url: `${address.replace('://', '://us%3Aer:pa%2Fss@')}/hook` })
+    expect(received[0]?.headers.authorization).toBe(`Basic ${Buffer.from('us:er:pa/ss').toString('base64')}`)
+  })
+
+  it.each([201, 204, 299])('takes %i for delivered', async (code) => {
+    answer = (response) => response.writeHead(code).end()
+    expect(await send()).toEqual({ outcome: 'delivered', statusCode: code })
+  })
+
+  it.each([400, 401, 404, 500, 503])('takes %i for refused', async (code) => {
+    answer = (response) => response.writeHead(code).end('top secret page')
+    expect(await send()).toEqual({ outcome: 'refused', statusCode: code, message: `${address} answered ${code}` })
+  })
+
+  it('does not follow a redirect', async () => {
+    answer = (response) => response.writeHead(307, { location: `${address}/elsewhere` }).end()
+    expect(await send()).toMatchObject({
+      outcome: 'refused',
+      statusCode: 307,
+      message: `${address} answered 307; redirects are not followed`,
+    })
+    expect(received).toHaveLength(1)
+  })
+
+  it('gives up on a receiver that does not answer in time', async () => {
+    answer = () => {}
+    expect(await send({ timeoutMillis: 50 })).toEqual({
+      outcome: 'unreachable',
+      message: `${address} did not answer within 0.05 s`,
+    })
+  })
+
+  it('is content with the head of an answer, however long or slow the rest', async () => {
+    answer = (response) => {
+      response.writeHead(200)
+      response.write('x'.repeat(200_000))
+    }
+    expect(await send()).toEqual({ outcome: 'delivered', statusCode: 200 })
+  })
+
+  it('says that nobody is there, without the path and query', async () => {
+    const result = await send({ url: 'http://127.0.0.1:1/hook?token=top' })
+    expect(result).toMatchObject({ outcome: 'unreachable' })
+    expect(JSON.stringify(result)).toContain('http://127.0.0.1:1 could not be reached: ECONNREFUSED')
+    expect(JSON.stringify(result)).not.toContain('top')
+  })
+
+  it('takes a connection that breaks for unreachable', async () => {
+    answer = (response) => response.socket?.resetAndDestroy()
+    expect(await send()).toMatchObject({ outcome: 'unreachable' })
+  })
+
+  it('throws, and so counts for nothing, when the process has no more time', async () => {
+    const stop = new AbortController()
+    const why = new Error('shutting down')
+    answer = () => stop.abort(why)
+    await expect(send({ signal: stop.signal })).rejects.toBe(why)
+  })
+
+  it('makes a connection of its own each time', async () => {
+    const ports = new Set<number | undefined>()
+    answer = (response) => {
+      ports.add(response.socket?.remotePort)
+      response.end()
+    }
+    for (let n = 0; n < 3; n += 1) await send()
+    expect(ports.size).toBe(3)
+  })
+})

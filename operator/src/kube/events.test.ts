@@ -1,0 +1,69 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createLog } from '../telemetry/log.ts'
+import { createKubeClient, type KubeClient } from './client.ts'
+import { createEventRecorder, cutBytes } from './events.ts'
+import { failure, json, type ScriptedApi, scriptedApi } from './testing/scripted-api.ts'
+
+let api: ScriptedApi
+let client: KubeClient
+beforeEach(async () => {
+  api = await scriptedApi()
+  api.fallback = json({ metadata: {} })
+  client = createKubeClient(api.kubeConfig)
+})
+afterEach(async () => {
+  await client.close()
+  await api.close()
+})
+
+const metadata = { name: 'math', namespace: 'lessons', uid: 'u', resourceVersion: '7', generation: 1, creationTimestamp: '' }
+const regarding = { apiVersion: 'trtc-recorder.dev/v1alpha1', kind: 'Recording', metadata }
+const event = (reason: string) => ({ type: 'Normal' as const, reason, action: 'Test', note: 'what happened' })
+
+function recorder(limit = 10) {
+  const lines: Record<string, unknown>[] = []
+  const log = createLog('debug', { write: (line) => void lines.push(JSON.parse(line)) })
+  const made = createEventRecorder({ client, log, reportingController: 'c', reportingInstance: 'i', limit })
+  return { made, lines }
+}
+
+describe('EventRecorder', () => {
+  it('writes Events in the order in which things happened', async () => {
+    const { made } = recorder()
+    for (const reason of ['First', 'Second', 'Third']) made.record(regarding, event(reason))
+    await made.flush()
+    expect(api.requests.map(({ body }) => (body as { reason: string }).reason)).toEqual(['First', 'Second', 'Third'])
+    expect(api.requests[0]?.path).toBe('/apis/events.k8s.io/v1/namespaces/lessons/events')
+    expect(api.requests[0]?.body).toMatchObject({ regarding: { kind: 'Recording', name: 'math', uid: 'u' }, type: 'Normal' })
+  })
+
+  it('goes on after one that cannot be written, and says so once', async () => {
+    api.answer(failure(403, 'Forbidden'))
+    const { made, lines } = recorder()
+    made.record(regarding, event('Refused'))
+    made.record(regarding, event('Accepted'))
+    await made.flush()
+    expect(api.requests).toHaveLength(2)
+    expect(lines.map(({ msg, reason }) => `${msg}: ${reason}`)).toEqual(['Event could not be written: Refused'])
+  })
+
+  it('drops what is too much rather than growing without bound', async () => {
+    const { made, lines } = recorder(2)
+    for (const reason of ['First', 'Second', 'Third']) made.record(regarding, event(reason))
+    await made.flush()
+    expect(api.requests).toHaveLength(2)
+    expect(lines).toHaveLength(1)
+  })
+})
+
+describe('cutBytes', () => {
+  it('leaves short text alone and never cuts a character in half', () => {
+    expect(cutBytes('short', 1024)).toBe('short')
+    for (let limit = 10; limit < 20; limit += 1) {
+      const cut = cutBytes('直播间录制'.repeat(10), limit)
+      expect(Buffer.byteLength(cut)).toBeLessThanOrEqual(limit)
+      expect(cut).not.toContain('�')
+      expect(cut.endsWith('…')).toBe(true)
+    }
+  })
+})
