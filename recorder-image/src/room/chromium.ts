@@ -54,6 +54,15 @@ export async function launchChromium(path: string, extraArguments: string[]): Pr
     }
   })
   const gone = Promise.race([exited, crashed])
+  // When this process ends without a chance to say so, Chromium sees its debugging pipe close and ends by itself.
+  const killGroup = () => {
+    try {
+      process.kill(-child.pid!, 'SIGKILL')
+    } catch {
+      // Already gone, or never there.
+    }
+  }
+  process.once('exit', killGroup)
   const call = <T>(method: string, params: object, sessionId?: string) =>
     Promise.race([pipe.call<T>(method, params, sessionId), gone.then((reason) => Promise.reject(new Error(reason)))])
 
@@ -77,13 +86,8 @@ export async function launchChromium(path: string, extraArguments: string[]): Pr
       }
     },
     async kill() {
-      if (child.pid !== undefined) {
-        try {
-          process.kill(-child.pid, 'SIGKILL')
-        } catch {
-          // Already gone.
-        }
-      }
+      process.off('exit', killGroup)
+      if (child.pid !== undefined) killGroup()
       await exited
       await rm(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
     },

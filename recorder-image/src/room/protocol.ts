@@ -1,5 +1,4 @@
-import type { networkProxySchema, Stream } from '@trtc-recorder/api'
-import type { z } from 'zod'
+import type { RecorderJob, Stream } from '@trtc-recorder/api'
 import type { RoomEvent } from './events.ts'
 
 /** What Node tells the page, as JSON over the tap's socket. The UserSig goes this way: never in a URL, an argument or a log. */
@@ -11,7 +10,7 @@ export type PageCommand =
       userSig: string
       roomId?: number
       strRoomId?: string
-      networkProxy?: z.infer<typeof networkProxySchema>
+      networkProxy?: NonNullable<RecorderJob['spec']['networkProxy']>
     }
   /** Receive one kind of media of one user from now on. Nothing is received that was not asked for. */
   | { type: 'subscribe'; userId: string; stream: Stream; kind: 'audio' | 'video' }

@@ -28,6 +28,8 @@ export interface Room {
 export interface RoomOptions {
   chromium: { path: string; args: string[] }
   enter: EnterCommand
+  /** Gives up opening. */
+  signal?: AbortSignal
 }
 
 /**
@@ -107,9 +109,10 @@ export async function openRoom(options: RoomOptions, handlers: RoomHandlers): Pr
     await tap.close()
   }
   chromium.gone.then(fail)
+  const givenUp = Promise.race([chromium.gone, abortOf(options.signal)]).then((reason) => Promise.reject(new Error(reason)))
   try {
-    await chromium.open(tap.url, { function: 'startRecorder', argument: tap.socketPath })
-    await Promise.race([isReady, chromium.gone.then((reason) => Promise.reject(new Error(reason)))])
+    await Promise.race([chromium.open(tap.url, { function: 'startRecorder', argument: tap.socketPath }), givenUp])
+    await Promise.race([isReady, givenUp])
   } catch (error) {
     await close()
     throw error
@@ -140,6 +143,9 @@ export async function openRoom(options: RoomOptions, handlers: RoomHandlers): Pr
     },
   }
 }
+
+const abortOf = (signal: AbortSignal | undefined) =>
+  new Promise<string>((resolve) => signal?.addEventListener('abort', () => resolve('Chromium took too long to start')))
 
 function within(millis: number, start: (resolve: () => void) => void): Promise<void> {
   return new Promise((resolve) => {

@@ -1,0 +1,48 @@
+import { jobFor, type RecorderJob, recorderEnv, recorderJobSchema, recordingManifestSchema } from '@trtc-recorder/api'
+import { parse as parseYaml } from 'yaml'
+import { RecorderFailure } from './failure.ts'
+
+/** The job as the operator hands it over: one JSON value in the environment. */
+export function jobFromEnvironment(environment: NodeJS.ProcessEnv): RecorderJob {
+  const text = environment[recorderEnv.job]
+  if (text === undefined)
+    throw new RecorderFailure('InvalidJob', `${recorderEnv.job} is not set; see --help for running without a cluster`)
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new RecorderFailure('InvalidJob', `${recorderEnv.job} is not JSON: ${(error as Error).message}`)
+  }
+  const job = checked(recorderJobSchema, value, recorderEnv.job)
+  if ((job.spec.roomId === undefined) === (job.spec.strRoomId === undefined)) {
+    throw new RecorderFailure('InvalidJob', `${recorderEnv.job}: spec.roomId: exactly one of roomId and strRoomId must be set`)
+  }
+  return job
+}
+
+/** The job of a Recording in a YAML file. Of several documents the first Recording is taken. */
+export function jobFromRecordingFile(yaml: string, file: string): RecorderJob {
+  let documents: unknown[]
+  try {
+    documents = yaml.split(/^---\s*$/m).map((text) => parseYaml(text))
+  } catch (error) {
+    throw new RecorderFailure('InvalidJob', `${file} is not YAML: ${(error as Error).message}`)
+  }
+  const recording = documents.find((document) => (document as { kind?: string } | null)?.kind === 'Recording')
+  if (recording === undefined) throw new RecorderFailure('InvalidJob', `${file} holds no Recording`)
+  return jobFor(checked(recordingManifestSchema, recording, file), 1)
+}
+
+interface Schema<T> {
+  safeParse(
+    value: unknown,
+  ): { success: true; data: T } | { success: false; error: { issues: { path: PropertyKey[]; message: string }[] } }
+}
+
+/** The first problems of a value, each with the field it is about. */
+function checked<T>(schema: Schema<T>, value: unknown, where: string): T {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'the whole'}: ${message}`)
+  throw new RecorderFailure('InvalidJob', `${where}: ${problems.slice(0, 5).join('; ')}`)
+}

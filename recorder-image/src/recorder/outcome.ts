@@ -1,0 +1,52 @@
+import type { RecordedFile, RecorderOutcome } from '@trtc-recorder/api'
+import type { RecorderFailure } from './failure.ts'
+import type { Stop } from './stop-policy.ts'
+
+/**
+ * What became of a file. `stored`: in COS, verified, whole. `broken`: there is something wrong with the media; what there is of it is in COS.
+ * `incomplete`: not in COS yet. `refused`: COS will not take it. The last two wait on the volume.
+ */
+export type Fate = 'stored' | 'broken' | 'incomplete' | 'refused'
+
+export interface FileFate {
+  file: RecordedFile
+  fate: Fate
+}
+
+export interface Ending {
+  outcome: RecorderOutcome
+  message: string
+}
+
+/** How the process ends, from how recording ended and what became of the files. The worst that can still be cured comes first. */
+export function endingOf(stop: Stop | undefined, failure: RecorderFailure | undefined, fates: FileFate[]): Ending {
+  if (failure !== undefined) return { outcome: failure.outcome, message: shortened(failure.message) }
+  const first = (fate: Fate) => fates.find((one) => one.fate === fate)
+  const count = (fate: Fate) => fates.filter((one) => one.fate === fate).length
+  const lost = stop !== undefined && (stop.reason === 'RoomLost' || stop.reason === 'BrowserFailed')
+  const why = stop?.message ?? 'Recording is over'
+  const ending = (outcome: RecorderOutcome, more: string) => ({ outcome, message: shortened(`${why}. ${more}`) })
+
+  const incomplete = first('incomplete')
+  if (incomplete) {
+    return ending('UploadIncomplete', `${count('incomplete')} of ${fates.length} files wait on the volume; ${told(incomplete)}`)
+  }
+  const refused = first('refused')
+  // A lost room wants another attempt, and that attempt is refused by COS before it enters if nothing has changed there.
+  if (refused && !lost)
+    return ending('UploadRefused', `${count('refused')} of ${fates.length} files wait on the volume; ${told(refused)}`)
+  if (lost) return ending('Interrupted', storedMessage(fates))
+  const broken = first('broken')
+  if (broken) return ending('FileFailed', `${count('broken')} of ${fates.length} files are not whole; ${told(broken)}`)
+  return ending('Completed', storedMessage(fates))
+}
+
+const told = ({ file }: FileFate) => `${file.path}: ${file.message}`
+
+function storedMessage(fates: FileFate[]): string {
+  const stored = fates.filter((one) => one.fate === 'stored').length
+  if (fates.length === 0) return 'There is no file: nobody sent anything'
+  return stored === fates.length ? `${stored} files are stored` : `${stored} of ${fates.length} files are stored`
+}
+
+const shortened = (message: string) => (message.length <= 1024 ? message : `${message.slice(0, 1023)}…`)

@@ -1,0 +1,33 @@
+import { inflateSync } from 'node:zlib'
+
+export interface UserSigFacts {
+  userId: string
+  sdkAppId: number
+  expiresAt: Date
+}
+
+/**
+ * What a UserSig says of itself; undefined when it cannot be read. TLSSig v2: JSON, deflated, base64 with `+/=` written `*-_`.
+ * Whether it was signed with the right key only TRTC can tell.
+ */
+export function readUserSig(userSig: string): UserSigFacts | undefined {
+  try {
+    const base64 = userSig.replaceAll('*', '+').replaceAll('-', '/').replaceAll('_', '=')
+    const fields = JSON.parse(inflateSync(Buffer.from(base64, 'base64')).toString()) as Record<string, string | number>
+    const expiresAt = new Date((Number(fields['TLS.time']) + Number(fields['TLS.expire'])) * 1000)
+    if (Number.isNaN(expiresAt.getTime())) return undefined
+    return { userId: String(fields['TLS.identifier']), sdkAppId: Number(fields['TLS.sdkappid']), expiresAt }
+  } catch {
+    return undefined
+  }
+}
+
+/** What is plainly wrong with a UserSig, in words; undefined when nothing is. A hint: TRTC's clock and TRTC's word decide. */
+export function userSigProblem(userSig: string, spec: { userId: string; sdkAppId: number }, now: Date): string | undefined {
+  const facts = readUserSig(userSig)
+  if (facts === undefined) return 'it is not a UserSig'
+  if (facts.userId !== spec.userId) return `it was made for user ${facts.userId}, not for ${spec.userId}`
+  if (facts.sdkAppId !== spec.sdkAppId) return `it was made for application ${facts.sdkAppId}, not for ${spec.sdkAppId}`
+  if (facts.expiresAt <= now) return `it ran out at ${facts.expiresAt.toISOString()}`
+  return undefined
+}

@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto'
+import { appendFileSync } from 'node:fs'
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ManifestFile, RecorderJob, StopReason, TimelineEvent } from '@trtc-recorder/api'
+import { RecorderFailure } from './failure.ts'
+import type { Fate } from './outcome.ts'
+
+/** One attempt, as the next one finds it. */
+export interface AttemptRecord {
+  attempt: number
+  startedAt?: string
+  stoppedAt?: string
+  stopReason?: StopReason
+  /** Its result was said and every file is stored. */
+  complete?: true
+}
+
+/** A file that has been dealt with: in COS, whole or not. */
+export interface FileRecord {
+  file: ManifestFile
+  fate: Extract<Fate, 'stored' | 'broken'>
+  /** Gaps and changes of size inside it. */
+  events: TimelineEvent[]
+}
+
+/**
+ * The work directory of one recording. All that a later attempt needs is here:
+ *
+ *     media/<file name>.*         a file that grows, or was left unfinished
+ *     uploads/<file name>.jsonl   the journal of its upload
+ *     files/<file name>.json      what became of it, once it is in COS; its media may be gone then
+ *     attempts/<n>.json           when an attempt entered the room and why it stopped
+ *     attempts/<n>.events.jsonl   what happened to the users meanwhile
+ */
+export class Volume {
+  readonly mediaDirectory: string
+  readonly #root: string
+
+  private constructor(root: string) {
+    this.#root = root
+    this.mediaDirectory = join(root, 'media')
+  }
+
+  /** Rejects with VolumeUnusable when the work directory cannot be written. */
+  static async open(work: string, { namespace, name }: RecorderJob['recording']): Promise<Volume> {
+    const volume = new Volume(join(work, `${namespace}.${name}`))
+    try {
+      for (const folder of ['media', 'uploads', 'files', 'attempts']) await mkdir(join(volume.#root, folder), { recursive: true })
+      await volume.checkWritable()
+    } catch (error) {
+      throw new RecorderFailure('VolumeUnusable', `The work directory ${work} cannot be written: ${(error as Error).message}`)
+    }
+    return volume
+  }
+
+  async checkWritable(): Promise<void> {
+    const probe = join(this.#root, `.probe-${randomUUID()}`)
+    await writeDurably(probe, 'probe')
+    await rm(probe)
+  }
+
+  journalPath(name: string): string {
+    return join(this.#root, 'uploads', `${name}.jsonl`)
+  }
+
+  async removeJournal(name: string): Promise<void> {
+    await rm(this.journalPath(name), { force: true })
+  }
+
+  async writeFile(name: string, record: FileRecord): Promise<void> {
+    await replaceDurably(join(this.#root, 'files', `${name}.json`), record)
+  }
+
+  async files(): Promise<FileRecord[]> {
+    const records = await readAll<FileRecord>(join(this.#root, 'files'))
+    return records.sort((a, b) => a.file.startTime.localeCompare(b.file.startTime))
+  }
+
+  async writeAttempt(record: AttemptRecord): Promise<void> {
+    await replaceDurably(join(this.#root, 'attempts', `${record.attempt}.json`), record)
+  }
+
+  async attempts(): Promise<AttemptRecord[]> {
+    const records = await readAll<AttemptRecord>(join(this.#root, 'attempts'))
+    return records.sort((a, b) => a.attempt - b.attempt)
+  }
+
+  /** Appended at once: a few dozen bytes now and then, lost by nothing but the machine. */
+  addEvent(attempt: number, event: TimelineEvent): void {
+    appendFileSync(join(this.#root, 'attempts', `${attempt}.events.jsonl`), `${JSON.stringify(event)}\n`)
+  }
+
+  async events(): Promise<TimelineEvent[]> {
+    const folder = join(this.#root, 'attempts')
+    const names = (await readdir(folder)).filter((name) => name.endsWith('.events.jsonl'))
+    const texts = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')))
+    return texts.flatMap((text) => text.split('\n').flatMap(parseLine)).sort((a, b) => a.time.localeCompare(b.time))
+  }
+
+  /** Forgets everything. Only for a recording that is complete and is made again by hand. */
+  async clear(): Promise<void> {
+    for (const folder of ['media', 'uploads', 'files', 'attempts']) {
+      await rm(join(this.#root, folder), { recursive: true, force: true })
+      await mkdir(join(this.#root, folder), { recursive: true })
+    }
+  }
+}
+
+/** The last line may have been cut short when its attempt was killed. */
+function parseLine(line: string): TimelineEvent[] {
+  try {
+    return [JSON.parse(line)]
+  } catch {
+    return []
+  }
+}
+
+async function readAll<T>(folder: string): Promise<T[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.json'))
+  return Promise.all(names.map(async (name) => JSON.parse(await readFile(join(folder, name), 'utf8')) as T))
+}
+
+async function replaceDurably(path: string, value: unknown): Promise<void> {
+  const temporary = `${path}.${randomUUID()}.tmp`
+  await writeDurably(temporary, JSON.stringify(value))
+  await rename(temporary, path)
+}
+
+async function writeDurably(path: string, text: string): Promise<void> {
+  const file = await open(path, 'w')
+  try {
+    await file.writeFile(text)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}

@@ -1,0 +1,45 @@
+import {
+  type Manifest,
+  type ManifestFile,
+  manifestSchema,
+  type RecorderJob,
+  type StopReason,
+  type TimelineEvent,
+} from '@trtc-recorder/api'
+import type { FileRecord } from '../recorder/volume.ts'
+
+export interface ManifestInput {
+  job: RecorderJob
+  stopReason: StopReason
+  startTime: string | undefined
+  endTime: string | undefined
+  /** What is in COS, of every attempt. */
+  records: FileRecord[]
+  /** Files of this attempt that are not in COS. */
+  missing: ManifestFile[]
+  /** What the room said, in every attempt. */
+  events: TimelineEvent[]
+}
+
+/** The manifest over all attempts. Pure. */
+export function buildManifest({ job, stopReason, startTime, endTime, records, missing, events }: ManifestInput): Manifest {
+  const { sdkAppId, roomId, strRoomId, mode } = job.spec
+  const files = [
+    ...records.map(({ file }) => file),
+    ...missing.filter((file) => !records.some((one) => one.file.path === file.path)),
+  ]
+  const mediaEvents = records.flatMap((record) => record.events)
+  return manifestSchema.parse({
+    version: 1,
+    recording: job.recording,
+    sdkAppId,
+    ...(roomId === undefined ? {} : { roomId }),
+    ...(strRoomId === undefined ? {} : { strRoomId }),
+    mode,
+    ...(startTime === undefined ? {} : { startTime }),
+    ...(endTime === undefined ? {} : { endTime }),
+    stopReason,
+    files: files.sort((a, b) => a.startTime.localeCompare(b.startTime)),
+    events: [...events, ...mediaEvents].sort((a, b) => a.time.localeCompare(b.time)),
+  } satisfies Manifest)
+}
