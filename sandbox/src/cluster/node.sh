@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Process 1 of the cluster's namespaces: mounts, network, then every command of the node, each started again when it ends.
-# All of it goes with this process. Arguments: state directory, containerd's root, checkout, folder of Kubernetes commands, etcd.
+# All of it goes with this process. Arguments: state directory, containerd's root, checkout, folders of the Kubernetes commands and of etcd.
 set -euo pipefail
 state=$1 containerd=$2 project=$3 kubernetes=$4 etcd=$5
 
@@ -12,7 +12,7 @@ bind "$state" /run/sandbox/state
 bind "$containerd" /run/sandbox/containerd
 bind "$project" /run/sandbox/project
 bind "$kubernetes" /run/sandbox/kubernetes
-bind "$(dirname "$etcd")" /run/sandbox/etcd
+bind "$etcd" /run/sandbox/etcd
 mount -t tmpfs -o mode=755 sandbox /var/lib
 mount -t tmpfs -o mode=755 sandbox /var/log
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { statfsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 
@@ -12,6 +13,15 @@ export const stateDirectory = join(projectDirectory, '.sandbox')
 export function cacheDirectory(environment: NodeJS.ProcessEnv = process.env): string {
   if (environment.TRTC_RECORDER_CACHE) return resolve(environment.TRTC_RECORDER_CACHE)
   return join(environment.XDG_CACHE_HOME || join(homedir(), '.cache'), 'trtc-recorder')
+}
+
+/** Where images live, across clusters and checkouts. */
+export const containerdRoot = () => join(cacheDirectory(), 'containerd')
+
+/** Overlay mounts do not stack: inside a container whose own root is an overlay, layers are copied instead. */
+export function snapshotter(): 'overlayfs' | 'native' {
+  const overlayMagic = 0x794c7630
+  return statfsSync(containerdRoot()).type === overlayMagic ? 'native' : 'overlayfs'
 }
 
 /** First 12 hex digits of the SHA-256 of the parts, each preceded by its length so that ("a","bc") and ("ab","c") differ. */

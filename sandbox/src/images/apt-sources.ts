@@ -1,0 +1,70 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** The Debian release of the images. */
+export const release = 'bookworm'
+
+const fallback = [
+  `deb http://deb.debian.org/debian ${release} main`,
+  `deb http://deb.debian.org/debian ${release}-updates main`,
+  `deb http://deb.debian.org/debian-security ${release}-security main`,
+]
+
+/**
+ * The lines of sources.list with which this machine itself reaches Debian's archive, mirrors included, so that images can be built wherever
+ * the machine can install packages. Debian's own servers if it has none for the release.
+ */
+export function aptSources(directory = '/etc/apt'): string[] {
+  const parts = join(directory, 'sources.list.d')
+  const files = [
+    join(directory, 'sources.list'),
+    ...(existsSync(parts) ? readdirSync(parts).sort() : []).map((name) => join(parts, name)),
+  ]
+  const lines = files.filter(existsSync).flatMap((file) => {
+    const text = readFileSync(file, 'utf8')
+    return file.endsWith('.sources') ? deb822Lines(text) : oneLineEntries(text)
+  })
+  const suites = new Set(lines.map((line) => line.split(' ')[2]))
+  return suites.has(release) && suites.has(`${release}-security`) ? lines : fallback
+}
+
+/** Entries for the release's suites in the one-line format, options dropped: keys of the base are Debian's own. */
+export function oneLineEntries(text: string): string[] {
+  return text.split('\n').flatMap((line) => {
+    const match = /^\s*deb\s+(?:\[[^\]]*\]\s+)?(\S+)\s+(\S+)\s+([^#]+)/.exec(line)
+    return match ? wanted(match[1]!, match[2]!, match[3]!.trim().split(/\s+/)) : []
+  })
+}
+
+/** The same of the deb822 format: paragraphs of fields, each URI with each suite. */
+export function deb822Lines(text: string): string[] {
+  return text.split(/\n\s*\n/).flatMap((paragraph) => {
+    const fields = new Map<string, string>()
+    let name = ''
+    for (const line of paragraph.split('\n')) {
+      if (line.startsWith('#')) continue
+      const field = /^([A-Za-z-]+):(.*)$/.exec(line)
+      if (field) name = field[1]!.toLowerCase()
+      if (name !== '') fields.set(name, `${fields.get(name) ?? ''} ${field ? field[2] : line}`)
+    }
+    const words = (key: string) => (fields.get(key) ?? '').split(/\s+/).filter((word) => word !== '')
+    if (!words('types').includes('deb') || words('enabled').includes('no')) return []
+    return words('uris').flatMap((uri) => words('suites').flatMap((suite) => wanted(uri, suite, words('components'))))
+  })
+}
+
+function wanted(uri: string, suite: string, components: readonly string[]): string[] {
+  const suites = [release, `${release}-updates`, `${release}-security`]
+  return suites.includes(suite) && components.includes('main') ? [`deb ${uri} ${suite} main`] : []
+}
+
+/** How this machine's apt reaches the servers (proxies, checks switched off), as lines of apt.conf. */
+export function aptOptions(): string[] {
+  const dump = execFileSync('apt-config', ['dump', '--format', '%f "%v";%n'], { encoding: 'utf8' })
+  return dump
+    .split('\n')
+    .filter(
+      (line) => /^Acquire::(https?::(Proxy|Verify)|Check-Valid-Until|Check-Date)\b.*"."?.*;$/i.test(line) && !/""/.test(line),
+    )
+}

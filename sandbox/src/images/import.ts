@@ -1,0 +1,43 @@
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { insideCluster } from '../cluster/namespaces.ts'
+import { cacheDirectory, snapshotter } from '../cluster/paths.ts'
+import { buildah, command } from './buildah.ts'
+
+/** Whether the running cluster's containerd has the image. */
+export async function isImported(reference: string): Promise<boolean> {
+  return (await ctr(['images', 'list', '-q', `name==${reference}`])).trim() !== ''
+}
+
+/** Copies an image from the build cache into the running cluster. Layers that containerd has already are not copied again. */
+export async function importImage(reference: string, onLine: (line: string) => void = () => {}): Promise<void> {
+  const layout = join(cacheDirectory(), `layout-${process.pid}`)
+  rmSync(layout, { recursive: true, force: true })
+  mkdirSync(layout, { recursive: true })
+  try {
+    await buildah(['push', '--quiet', '--disable-compression', reference, `oci:${layout}:${reference}`], onLine)
+    const present = new Set((await ctr(['content', 'list', '-q'])).split('\n').map((digest) => digest.replace('sha256:', '')))
+    for (const blob of readdirSync(join(layout, 'blobs/sha256'))) {
+      if (present.has(blob)) rmSync(join(layout, 'blobs/sha256', blob))
+    }
+    const load = insideCluster(['ctr', '--namespace', 'k8s.io', 'images', 'import', '--snapshotter', snapshotter(), '-'])
+    await command('sh', ['-c', 'tar --create --directory "$1" . | { shift; "$@"; }', 'sh', layout, ...load], onLine)
+  } finally {
+    rmSync(layout, { recursive: true, force: true })
+  }
+}
+
+/** Removes the images of this name but for one, from the cache and the running cluster. Layers in use by others stay. */
+export async function removeOthers(reference: string): Promise<void> {
+  const repository = reference.slice(0, reference.lastIndexOf(':') + 1)
+  const old = (all: string) => all.split('\n').filter((name) => name.startsWith(repository) && name !== reference)
+  const imported = old(await ctr(['images', 'list', '-q']))
+  if (imported.length > 0) await ctr(['images', 'remove', ...imported])
+  const built = old(await buildah(['images', '--format', '{{.Name}}:{{.Tag}}']))
+  if (built.length > 0) await buildah(['rmi', ...built])
+}
+
+function ctr(args: readonly string[]): Promise<string> {
+  const [name, ...rest] = insideCluster(['ctr', '--namespace', 'k8s.io', ...args])
+  return command(name!, rest)
+}
