@@ -1,0 +1,71 @@
+import { describe, expect, test } from 'vitest'
+import { jobFromEnvironment, jobFromRecordingFile } from './job.ts'
+import { aJob } from './testing.ts'
+
+const fromEnvironment = (job: unknown) => () =>
+  jobFromEnvironment({ TRTC_RECORDER_JOB: typeof job === 'string' ? job : JSON.stringify(job) })
+
+describe('a job from the environment', () => {
+  test('is taken as it is', () => {
+    expect(fromEnvironment(aJob({}, { attempt: 3 }))()).toEqual(aJob({}, { attempt: 3 }))
+  })
+
+  test.each([
+    ['no job at all', undefined, 'TRTC_RECORDER_JOB is not set'],
+    ['something that is not JSON', '{', 'TRTC_RECORDER_JOB is not JSON'],
+    ['a mode that does not exist', { ...aJob(), spec: { ...aJob().spec, mode: '03' } }, 'spec.mode'],
+    [
+      'a missing bucket',
+      { ...aJob(), spec: { ...aJob().spec, cos: { ...aJob().spec.cos, bucket: undefined } } },
+      'spec.cos.bucket',
+    ],
+    ['both kinds of room', aJob({ strRoomId: 'x' }), 'spec.roomId: exactly one'],
+    ['no room', aJob({ roomId: undefined }), 'spec.roomId: exactly one'],
+  ])('is refused for %s, and the message names it', (_, job, message) => {
+    const parse = job === undefined ? () => jobFromEnvironment({}) : fromEnvironment(job)
+    expect(parse).toThrow(message)
+    expect(parse).toThrow(expect.objectContaining({ outcome: 'InvalidJob' }))
+  })
+})
+
+const recording = (spec: string) => `
+apiVersion: v1
+kind: Secret
+metadata: {name: trtc}
+---
+apiVersion: trtc-recorder.dev/v1alpha1
+kind: Recording
+metadata:
+  name: maths
+spec:
+  sdkAppId: 1400000001
+  userId: recorder
+  userSigSecretRef: {name: trtc}
+  cos: {region: ap-guangzhou, bucket: lessons-1250000000, credentialsSecretRef: {name: cos}}
+${spec}`
+
+describe('a job from a Recording in a file', () => {
+  test('is made from the first Recording, with the defaults of the kind', () => {
+    const job = jobFromRecordingFile(recording('  roomId: 7'), 'r.yaml')
+    expect(job).toMatchObject({
+      recording: { namespace: 'default', name: 'maths', uid: '' },
+      attempt: 1,
+      spec: {
+        roomId: 7,
+        mode: '00',
+        limits: { idleTimeoutSeconds: 300, startTimeoutSeconds: 60 },
+        userSigSecretRef: { key: 'userSig' },
+      },
+    })
+  })
+
+  test.each([
+    ['no room', recording(''), 'spec.roomId: exactly one of roomId and strRoomId'],
+    ['a field that is wrong', recording('  roomId: seven'), 'spec.roomId'],
+    ['no Recording in it', 'kind: Pod', 'r.yaml holds no Recording'],
+    ['text that is not YAML', 'a: [', 'r.yaml is not YAML'],
+  ])('is refused for %s', (_, yaml, message) => {
+    expect(() => jobFromRecordingFile(yaml, 'r.yaml')).toThrow(message)
+    expect(() => jobFromRecordingFile(yaml, 'r.yaml')).toThrow(expect.objectContaining({ outcome: 'InvalidJob' }))
+  })
+})

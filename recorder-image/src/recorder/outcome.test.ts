@@ -1,0 +1,50 @@
+import { describe, expect, test } from 'vitest'
+import { RecorderFailure } from './failure.ts'
+import { endingOf, type Fate, type FileFate } from './outcome.ts'
+import type { Stop } from './stop-policy.ts'
+
+const file = (fate: Fate, message = 'ok'): FileFate => ({
+  fate,
+  file: {
+    userId: 'alice',
+    stream: 'main',
+    path: `lessons/${fate}.mp4`,
+    url: '',
+    status: fate === 'stored' ? 1 : 0,
+    message,
+    bytes: 1,
+    durationSeconds: 1,
+    startTime: '2026-01-01T00:00:00.000Z',
+    attempt: 1,
+  },
+})
+const idle: Stop = { reason: 'Idle', message: 'Nobody there' }
+const lost: Stop = { reason: 'BrowserFailed', message: 'The page crashed' }
+
+describe('how the process ends', () => {
+  test.each([
+    ['everything is stored', idle, [file('stored')], 'Completed'],
+    ['nobody sent anything', idle, [], 'Completed'],
+    ['a file is not in COS yet', idle, [file('stored'), file('incomplete'), file('refused'), file('broken')], 'UploadIncomplete'],
+    ['COS refused a file', idle, [file('broken'), file('refused')], 'UploadRefused'],
+    ['a file is not whole', idle, [file('stored'), file('broken')], 'FileFailed'],
+    ['the browser crashed, all is stored', lost, [file('stored')], 'Interrupted'],
+    ['the browser crashed, a file is broken', lost, [file('broken')], 'Interrupted'],
+    ['the browser crashed, COS refused', lost, [file('refused')], 'Interrupted'],
+    ['the browser crashed, a file is not in COS yet', lost, [file('incomplete')], 'UploadIncomplete'],
+  ] as const)('%s', (_, stop, fates, outcome) => {
+    expect(endingOf(stop, undefined, [...fates]).outcome).toBe(outcome)
+  })
+
+  test('a failure before recording comes first', () => {
+    const failure = new RecorderFailure('RoomRefused', 'TRTC said no')
+    expect(endingOf(undefined, failure, [file('incomplete')])).toEqual({ outcome: 'RoomRefused', message: 'TRTC said no' })
+  })
+
+  test('the message says what is wrong with which file, and never exceeds the schema', () => {
+    expect(endingOf(idle, undefined, [file('stored'), file('refused', 'AccessDenied')]).message).toBe(
+      'Nobody there. 1 of 2 files wait on the volume; lessons/refused.mp4: AccessDenied',
+    )
+    expect(endingOf(idle, undefined, [file('refused', 'x'.repeat(3000))]).message.length).toBe(1024)
+  })
+})

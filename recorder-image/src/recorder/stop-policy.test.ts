@@ -1,0 +1,56 @@
+import { describe, expect, test } from 'vitest'
+import { type StopInput, stopDue } from './stop-policy.ts'
+
+const seconds = (n: number) => n * 1000
+const entered = seconds(1000)
+
+const input = (more: Partial<StopInput> = {}): StopInput => ({
+  enteredAt: entered,
+  firstStartedAt: undefined,
+  idleSince: undefined,
+  connectionLostSince: undefined,
+  lastFrameAt: undefined,
+  ...more,
+})
+const limits = { idleTimeoutSeconds: 300, startTimeoutSeconds: 60 }
+
+describe('stopping without being asked', () => {
+  test.each([
+    ['somebody publishes', input(), limits, entered + seconds(100_000), undefined],
+    ['nobody has published yet', input({ idleSince: entered }), limits, entered + seconds(299), undefined],
+    ['nobody ever published', input({ idleSince: entered }), limits, entered + seconds(300), 'Idle'],
+    ['the limit is near', input(), { ...limits, maxDurationSeconds: 60 }, entered + seconds(59), undefined],
+    ['the limit is reached', input(), { ...limits, maxDurationSeconds: 60 }, entered + seconds(60), 'MaxDuration'],
+    [
+      'an earlier attempt used up most of it',
+      input({ firstStartedAt: entered - seconds(50) }),
+      { ...limits, maxDurationSeconds: 60 },
+      entered + seconds(10),
+      'MaxDuration',
+    ],
+    ['the connection was just lost', input({ connectionLostSince: entered }), limits, entered + seconds(29), undefined],
+    ['the connection is lost for good', input({ connectionLostSince: entered }), limits, entered + seconds(30), 'RoomLost'],
+    [
+      'signalling is lost but media goes on',
+      input({ connectionLostSince: entered, lastFrameAt: entered + seconds(595) }),
+      limits,
+      entered + seconds(600),
+      undefined,
+    ],
+    [
+      'then media ends too',
+      input({ connectionLostSince: entered, lastFrameAt: entered + seconds(590) }),
+      limits,
+      entered + seconds(600),
+      'RoomLost',
+    ],
+  ] as const)('%s', (_, state, limits, now, reason) => {
+    expect(stopDue(state, limits, now)?.reason).toBe(reason)
+  })
+
+  test('the message names the limit and its value', () => {
+    expect(stopDue(input({ idleSince: entered }), limits, entered + seconds(300))?.message).toContain(
+      'limits.idleTimeoutSeconds (300 s)',
+    )
+  })
+})

@@ -1,0 +1,49 @@
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Volume } from './volume.ts'
+
+const recording = { namespace: 'school', name: 'maths', uid: '' }
+let work: string
+beforeEach(async () => {
+  work = await mkdtemp(join(tmpdir(), 'volume-'))
+})
+afterEach(() => rm(work, { recursive: true, force: true }))
+
+const event = (time: string) => ({ time, userId: 'alice', stream: 'main' as const, event: 'enter' as const })
+
+describe('the volume', () => {
+  test('keeps attempts and events for the next one, in order', async () => {
+    const first = await Volume.open(work, recording)
+    await first.writeAttempt({ attempt: 1, startedAt: '2026-01-01T00:00:00.000Z' })
+    first.addEvent(1, event('2026-01-01T00:00:02.000Z'))
+    const second = await Volume.open(work, recording)
+    second.addEvent(2, event('2026-01-01T00:00:01.000Z'))
+    expect(await second.attempts()).toEqual([{ attempt: 1, startedAt: '2026-01-01T00:00:00.000Z' }])
+    expect((await second.events()).map(({ time }) => time)).toEqual(['2026-01-01T00:00:01.000Z', '2026-01-01T00:00:02.000Z'])
+  })
+
+  test('a line that was cut short by a kill does not hide the others', async () => {
+    const volume = await Volume.open(work, recording)
+    volume.addEvent(1, event('2026-01-01T00:00:02.000Z'))
+    await writeFile(join(work, 'school.maths', 'attempts', '1.events.jsonl'), '{"time":"2026', { flag: 'a' })
+    expect(await volume.events()).toHaveLength(1)
+  })
+
+  test('recordings that share a folder do not mix', async () => {
+    const maths = await Volume.open(work, recording)
+    await maths.writeAttempt({ attempt: 1 })
+    expect(await (await Volume.open(work, { ...recording, name: 'physics' })).attempts()).toEqual([])
+  })
+
+  test('that cannot be written is unusable', async () => {
+    const file = join(work, 'a-file')
+    await writeFile(file, '')
+    await chmod(file, 0o400)
+    await expect(Volume.open(file, recording)).rejects.toMatchObject({
+      outcome: 'VolumeUnusable',
+      message: expect.stringContaining(file),
+    })
+  })
+})
