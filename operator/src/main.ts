@@ -6,6 +6,7 @@ import { ConfigError, parseConfig, usage } from './config.ts'
 import { createKubeClient } from './kube/client.ts'
 import { createEventRecorder } from './kube/events.ts'
 import { LeaderElection } from './kube/lease.ts'
+import { recordingController } from './recording/controller.ts'
 import { requested, shutDown } from './runtime/shutdown.ts'
 import { createHealthServer, createMetricsServer, Health } from './telemetry/health.ts'
 import { createLog } from './telemetry/log.ts'
@@ -54,6 +55,7 @@ metrics.recordings(() => countStates(caches.recordings.values()))
 
 // Controllers
 const controllers = [
+  recordingController({ client, caches, events, config, log, metrics }),
   callbackController({
     client,
     recordings: caches.recordings,

@@ -1,0 +1,423 @@
+import { createHmac } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createCaches } from '../../operator/src/caches.ts'
+import { type CallbackDependencies, callbackController } from '../../operator/src/callback/controller.ts'
+import { createKubeClient, type KubeClient } from '../../operator/src/kube/client.ts'
+import { ApiError, ConnectionError } from '../../operator/src/kube/errors.ts'
+import { createEventRecorder } from '../../operator/src/kube/events.ts'
+import { resources } from '../../operator/src/kube/resources.ts'
+import type { Secret } from '../../operator/src/kube/types.ts'
+import { createLog } from '../../operator/src/telemetry/log.ts'
+import { createMetrics } from '../../operator/src/telemetry/metrics.ts'
+import { type ApiServer, startApiServer } from './api-server.ts'
+import { condition, finishedRecording } from './recordings.ts'
+
+let api: ApiServer
+let namespace: string
+let sink: Sink
+const started: (() => Promise<void>)[] = []
+
+beforeAll(async () => {
+  api = await startApiServer()
+})
+afterAll(() => api?.stop())
+beforeEach(async () => {
+  namespace = await api.namespace()
+  sink = await startSink()
+})
+afterEach(async () => {
+  for (const stop of started.splice(0)) await stop()
+  await sink.stop()
+})
+
+interface Sink {
+  url: string
+  received: { headers: IncomingMessage['headers']; body: string }[]
+  answer: (response: ServerResponse) => void
+  stop(): Promise<void>
+}
+
+async function startSink(): Promise<Sink> {
+  const server: Server = createServer(async (request, response) => {
+    let body = ''
+    for await (const chunk of request) body += chunk
+    made.received.push({ headers: request.headers, body })
+    made.answer(response)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const made: Sink = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
+    received: [],
+    answer: ok,
+    stop: async () => {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+  return made
+}
+
+const ok = (response: ServerResponse) => void response.writeHead(200).end()
+const unavailable = (response: ServerResponse) => void response.writeHead(503).end()
+
+/** Caches and callback controller, as main.ts puts them together. */
+async function startOperator(client: KubeClient = api.client, more: Partial<CallbackDependencies> = {}) {
+  const lines: Record<string, unknown>[] = []
+  const log = createLog('debug', { write: (line) => void lines.push(JSON.parse(line)) })
+  const metrics = createMetrics()
+  const stop = new AbortController()
+  const caches = createCaches({ client, namespaces: [namespace], resyncMillis: 600_000, log, metrics })
+  const running = caches.run(stop.signal)
+  await caches.synced
+  const events = createEventRecorder({
+    client,
+    log,
+    reportingController: 'trtc-recorder.dev/operator',
+    reportingInstance: 'test',
+  })
+  const controller = callbackController({
+    client,
+    recordings: caches.recordings,
+    events,
+    log,
+    metrics,
+    workers: 4,
+    timeoutMillis: 1000,
+    limits: { giveUpMillis: 86_400_000, giveUpDeletedMillis: 600_000 },
+    ...more,
+  })
+  controller.start()
+  const end = async () => {
+    await controller.stop(5000)
+    stop.abort()
+    await running
+    await events.flush()
+  }
+  started.push(end)
+  return { lines, events, caches, end }
+}
+
+const read = (name: string) => api.client.get(resources.recordings, { namespace, name })
+const callbackOf = async (name: string) => (await read(name)).status?.callback
+const reaches = (name: string, state: string) =>
+  expect.poll(async () => (await callbackOf(name))?.state, { timeout: 20_000, interval: 50 }).toBe(state)
+const conditionOf = async (name: string) =>
+  (await read(name)).status?.conditions?.find(({ type }) => type === 'CallbackDelivered')
+
+async function eventsOf(name: string): Promise<string[]> {
+  const { items } = await api.client.list(resources.events, { namespace })
+  return (items as unknown as { type: string; reason: string; regarding: { name: string } }[])
+    .filter(({ regarding }) => regarding.name === name)
+    .map(({ type, reason }) => `${type} ${reason}`)
+}
+
+/** The client, but for what one method does. */
+const withPatch = (patch: (call: number, real: () => Promise<unknown>) => Promise<unknown>): KubeClient => {
+  let calls = 0
+  return {
+    ...api.client,
+    patch: ((...args: Parameters<KubeClient['patch']>) => {
+      calls += 1
+      return patch(calls, () => api.client.patch(...args))
+    }) as KubeClient['patch'],
+  }
+}
+
+const saveSecret = (name: string, value: string) =>
+  api.client.create(resources.secrets, {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { namespace, name },
+    data: { signingKey: Buffer.from(value).toString('base64') },
+  } as Parameters<typeof api.client.create<Secret>>[1])
+
+describe('a result', () => {
+  it('arrives once, to the letter, and stands in status, condition and Event', async () => {
+    const recording = await finishedRecording(api.client, namespace, 'math', { callback: { url: sink.url } })
+    const operator = await startOperator()
+    await reaches('math', 'Delivered')
+    expect(sink.received.map(({ body }) => body)).toEqual([
+      '{"SdkAppId":"1400000001","RoomId":"43474","UserId":"recorder_math","StrRoomId":"",' +
+        '"Files":[{"UserId":"alice","RecordFile":"https://recordings-1250000000.cos.ap-guangzhou.myqcloud.com/lessons/alice.mp4",' +
+        '"Status":1,"Message":"ok"}]}',
+    ])
+    expect(sink.received[0]?.headers['idempotency-key']).toBe(`${recording.metadata.uid}/result`)
+    expect(await callbackOf('math')).toMatchObject({ attempts: 1, lastStatusCode: 200, deliveredTime: expect.any(String) })
+    expect(await conditionOf('math')).toMatchObject({ status: 'True', reason: 'Delivered' })
+    const { conditions } = (await read('math')).status ?? {}
+    expect(conditions?.map(({ type }) => type)).toEqual(['Succeeded', 'Stored', 'CallbackDelivered'])
+    await operator.events.flush()
+    expect(await eventsOf('math')).toEqual(['Normal CallbackDelivered'])
+  })
+
+  it('is not sent before it is due, nor without a callback, nor twice', async () => {
+    await finishedRecording(
+      api.client,
+      namespace,
+      'later',
+      { callback: { url: sink.url } },
+      {
+        nextAttemptTime: new Date(Date.now() + 1500).toISOString(),
+      },
+    )
+    await finishedRecording(api.client, namespace, 'done', { callback: { url: sink.url } }, { state: 'Delivered', attempts: 1 })
+    await startOperator()
+    expect(sink.received).toEqual([])
+    const waited = performance.now()
+    await reaches('later', 'Delivered')
+    expect(performance.now() - waited).toBeGreaterThan(500)
+    expect(sink.received).toHaveLength(1)
+  })
+
+  it('gets a condition where there was none', async () => {
+    const recording = await finishedRecording(
+      api.client,
+      namespace,
+      'bare',
+      { callback: { url: sink.url } },
+      {
+        nextAttemptTime: new Date(Date.now() + 60_000).toISOString(),
+      },
+    )
+    const { conditions: _, ...status } = recording.status ?? {}
+    const callback = { ...status.callback, nextAttemptTime: new Date().toISOString() } as typeof status.callback & object
+    await api.client.replace(resources.recordings, { ...recording, status: { ...status, callback } }, { subresource: 'status' })
+    await startOperator()
+    await reaches('bare', 'Delivered')
+    expect((await read('bare')).status?.conditions).toMatchObject([{ type: 'CallbackDelivered', status: 'True' }])
+  })
+})
+
+describe('a receiver in trouble', () => {
+  it('is tried again with the same id; the status says so each time, Events only when the story changes', async () => {
+    sink.answer = unavailable
+    const recording = await finishedRecording(api.client, namespace, 'math', { callback: { url: sink.url } })
+    const operator = await startOperator()
+    await expect.poll(() => sink.received.length, { timeout: 10_000 }).toBe(2)
+    await expect.poll(async () => (await callbackOf('math'))?.attempts).toBe(2)
+    expect(await callbackOf('math')).toMatchObject({ state: 'Pending', lastStatusCode: 503, nextAttemptTime: expect.any(String) })
+    expect(await conditionOf('math')).toMatchObject({ status: 'False', reason: 'Retrying' })
+    sink.answer = ok
+    await reaches('math', 'Delivered')
+    expect(sink.received.map(({ headers }) => headers['idempotency-key'])).toEqual(
+      Array(3).fill(`${recording.metadata.uid}/result`),
+    )
+    await operator.events.flush()
+    expect((await eventsOf('math')).toSorted()).toEqual(['Normal CallbackDelivered', 'Warning CallbackFailed'])
+  })
+
+  it('is served by the next operator, from the status alone', async () => {
+    sink.answer = unavailable
+    const recording = await finishedRecording(api.client, namespace, 'math', { callback: { url: sink.url } })
+    const first = await startOperator()
+    await expect.poll(async () => (await callbackOf('math'))?.attempts, { timeout: 10_000 }).toBe(1)
+    await first.end()
+    sink.answer = ok
+    await startOperator()
+    await reaches('math', 'Delivered')
+    expect(await callbackOf('math')).toMatchObject({ attempts: 2, dueSince: recording.status?.callback?.dueSince })
+    expect(new Set(sink.received.map(({ headers }) => headers['idempotency-key'])).size).toBe(1)
+  })
+
+  it('does not hold up others', async () => {
+    const slow = await startSink()
+    slow.answer = () => {}
+    await finishedRecording(api.client, namespace, 'slow', { callback: { url: slow.url } })
+    await finishedRecording(api.client, namespace, 'quick', { callback: { url: sink.url } })
+    await startOperator()
+    await reaches('quick', 'Delivered')
+    await expect.poll(async () => (await callbackOf('slow'))?.lastError, { timeout: 5000 }).toContain('did not answer within 1 s')
+    await slow.stop()
+  })
+
+  it('is given up after its time, with a Warning', async () => {
+    sink.answer = unavailable
+    const dueSince = new Date(Date.now() - 86_400_000).toISOString()
+    await finishedRecording(api.client, namespace, 'math', { callback: { url: sink.url } }, { dueSince, attempts: 7 })
+    const operator = await startOperator()
+    await reaches('math', 'GivenUp')
+    expect(await conditionOf('math')).toMatchObject({ status: 'False', reason: 'GivenUp' })
+    await operator.events.flush()
+    expect(await eventsOf('math')).toEqual(['Warning CallbackFailed'])
+    expect(sink.received).toHaveLength(1)
+  })
+
+  it('keeps a deleted Recording for a limited time only', async () => {
+    sink.answer = unavailable
+    const recording = await finishedRecording(api.client, namespace, 'math', { callback: { url: sink.url } })
+    const finalizers = { metadata: { finalizers: ['trtc-recorder.dev/recording'] } }
+    await api.client.patch(resources.recordings, { namespace, name: 'math' }, { type: 'merge', body: finalizers })
+    await api.client.delete(resources.recordings, { namespace, name: 'math' }, { uid: recording.metadata.uid })
+    await startOperator(api.client, { limits: { giveUpMillis: 86_400_000, giveUpDeletedMillis: 1500 } })
+    await reaches('math', 'GivenUp')
+    await api.client.patch(
+      resources.recordings,
+      { namespace, name: 'math' },
+      { type: 'merge', body: { metadata: { finalizers: null } } },
+    )
+  })
+})
+
+describe('a signature', () => {
+  it('is made with the named key', async () => {
+    await saveSecret('hook', 'sesame')
+    const callback = { url: sink.url, signingKeySecretRef: { name: 'hook' } }
+    await finishedRecording(api.client, namespace, 'math', { callback })
+    const operator = await startOperator()
+    await reaches('math', 'Delivered')
+    const [request] = sink.received
+    expect(request?.headers.sign).toBe(
+      createHmac('sha256', 'sesame')
+        .update(request?.body ?? '')
+        .digest('base64'),
+    )
+    expect(JSON.stringify(operator.lines)).not.toContain('sesame')
+  })
+
+  it('is waited for: nothing goes out unsigned, the status names the Secret, and it goes on when that appears', async () => {
+    const callback = { url: sink.url, signingKeySecretRef: { name: 'hook' } }
+    await finishedRecording(api.client, namespace, 'math', { callback })
+    await startOperator()
+    await expect
+      .poll(async () => (await callbackOf('math'))?.lastError, { timeout: 10_000 })
+      .toBe(`Secret ${namespace}/hook, named by callback.signingKeySecretRef, does not exist`)
+    expect(sink.received).toEqual([])
+    await saveSecret('hook', 'sesame')
+    await reaches('math', 'Delivered')
+    expect(sink.received).toHaveLength(1)
+    expect(sink.received[0]?.headers.sign).toBeDefined()
+  })
+
+  it('needs a key of the right name', async () => {
+    await saveSecret('hook', 'sesame')
+    const callback = { url: sink.url, signingKeySecretRef: { name: 'hook', key: 'other' } }
+    await finishedRecording(api.client, namespace, 'math', { callback })
+    await startOperator()
+    await expect.poll(async () => (await callbackOf('math'))?.lastError, { timeout: 10_000 }).toContain('has no key other')
+  })
+})
+
+describe('a status that cannot be written', () => {
+  const after = async (client: KubeClient, more?: Partial<CallbackDependencies>) => {
+    await finishedRecording(api.client, namespace, 'math', { callback: { url: sink.url } })
+    const operator = await startOperator(client, more)
+    await reaches('math', 'Delivered')
+    await operator.end()
+    expect(sink.received).toHaveLength(1)
+    expect(await callbackOf('math')).toMatchObject({ attempts: 1, state: 'Delivered' })
+    expect(await eventsOf('math')).toEqual(['Normal CallbackDelivered'])
+  }
+
+  it.each<[string, Error]>([
+    ['500', new ApiError('patch', 500, { reason: 'InternalError' })],
+    ['429', new ApiError('patch', 429, { reason: 'TooManyRequests' }, 200)],
+    ['no answer', new ConnectionError('reset')],
+    ['409', new ApiError('patch', 409, { reason: 'Conflict' })],
+  ])('because of %s is written again; the result is not sent again', async (_, error) => {
+    await after(withPatch(async (call, real) => (call <= 3 ? Promise.reject(error) : real())))
+  })
+
+  it('or was written although no answer came is recognised', async () => {
+    const client = withPatch(async (call, real) => {
+      const written = await real()
+      if (call === 1) throw new ConnectionError('reset after the write')
+      return written
+    })
+    await after(client)
+  })
+})
+
+describe('two writers of one status', () => {
+  it('do not undo each other', async () => {
+    await finishedRecording(api.client, namespace, 'math', { callback: { url: sink.url } })
+    // While the receiver thinks, the recording controller writes: a condition in front, so that indexes move, and progress.
+    sink.answer = async (response) => {
+      const live = await read('math')
+      const conditions = [condition('Started', 'True', 'Entered'), ...(live.status?.conditions ?? [])]
+      const status = { ...live.status, conditions, recordedBytes: 4711 }
+      await api.client.replace(resources.recordings, { ...live, status }, { subresource: 'status' })
+      ok(response)
+    }
+    await startOperator()
+    await reaches('math', 'Delivered')
+    const { status } = await read('math')
+    expect(status?.recordedBytes).toBe(4711)
+    expect(status?.conditions?.map(({ type, reason }) => `${type} ${reason}`)).toEqual([
+      'Started Entered',
+      'Succeeded Completed',
+      'Stored Completed',
+      'CallbackDelivered Delivered',
+    ])
+    expect(sink.received).toHaveLength(1)
+  })
+
+  it('an operator whose cache is behind asks the API server before it sends', async () => {
+    const recording = await finishedRecording(
+      api.client,
+      namespace,
+      'math',
+      { callback: { url: sink.url } },
+      {
+        nextAttemptTime: new Date(Date.now() + 1500).toISOString(),
+      },
+    )
+    // A watch that brings nothing: what the cache knows is the list.
+    const deaf: KubeClient = { ...api.client, watch: (_, { signal }) => silence(signal) }
+    const operator = await startOperator(deaf)
+    const callback = { ...recording.status?.callback, state: 'Delivered', attempts: 1 }
+    const patch = { type: 'merge' as const, body: { status: { callback } } }
+    await api.client.patch(resources.recordings, { namespace, name: 'math' }, patch, { subresource: 'status' })
+    await expect
+      .poll(() => operator.caches.recordings.get(`${namespace}/math`)?.status?.callback?.state, { timeout: 5000 })
+      .toBe('Delivered')
+    expect(sink.received).toEqual([])
+  })
+
+  it('drops what it had to record when the Recording is gone', async () => {
+    await finishedRecording(api.client, namespace, 'math', { callback: { url: sink.url } })
+    sink.answer = async (response) => {
+      await api.client.delete(resources.recordings, { namespace, name: 'math' })
+      ok(response)
+    }
+    const operator = await startOperator()
+    await expect.poll(() => sink.received.length, { timeout: 5000 }).toBe(1)
+    await operator.end()
+    expect(operator.lines.filter(({ level }) => level === 'warn' || level === 'error')).toEqual([])
+  })
+})
+
+it('an operator that may not read the Secret says that', async () => {
+  const client = createKubeClient(api.userConfig('operator'))
+  const grant = { group: 'rbac.authorization.k8s.io', version: 'v1', plural: 'roles', kind: 'Role', namespaced: true }
+  const metadata = { namespace, name: 'operator' }
+  await api.client.create(grant, {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'Role',
+    metadata,
+    rules: [
+      { apiGroups: ['trtc-recorder.dev'], resources: ['recordings'], verbs: ['get', 'list', 'watch'] },
+      { apiGroups: ['trtc-recorder.dev'], resources: ['recordings/status'], verbs: ['patch'] },
+      { apiGroups: [''], resources: ['pods', 'persistentvolumeclaims'], verbs: ['list', 'watch'] },
+      { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create'] },
+    ],
+  } as Parameters<typeof api.client.create>[1])
+  await api.client.create({ ...grant, plural: 'rolebindings', kind: 'RoleBinding' }, {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'RoleBinding',
+    metadata,
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'operator' },
+    subjects: [{ kind: 'User', name: 'operator' }],
+  } as Parameters<typeof api.client.create>[1])
+  const callback = { url: sink.url, signingKeySecretRef: { name: 'hook' } }
+  await finishedRecording(api.client, namespace, 'math', { callback })
+  await startOperator(client)
+  await expect
+    .poll(async () => (await callbackOf('math'))?.lastError, { timeout: 10_000 })
+    .toContain('may not be read by the operator')
+})
+
+async function* silence(signal: AbortSignal | undefined): AsyncGenerator<never, void, void> {
+  await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason), { once: true }))
+}
