@@ -1,0 +1,100 @@
+import type { Attempt } from '@trtc-recorder/api'
+import { recorderOutcomes } from '@trtc-recorder/api'
+import { describe, expect, test } from 'vitest'
+import { delayMillis, failuresInARow, keepLast, nextNumber, openAttempt, volumeHolds } from './attempts.ts'
+import type { AttemptReason } from './failure-policy.ts'
+import { at } from './testing.ts'
+
+/** Attempts that ended for these reasons; one with `+` had been in the room for so many seconds. */
+function history(...words: `${AttemptReason}${'' | `+${number}`}`[]): Attempt[] {
+  return words.map((word, index) => {
+    const [reason, seconds] = word.split('+') as [keyof typeof recorderOutcomes, string | undefined]
+    const begin = index * 1000
+    return {
+      number: index + 1,
+      pod: `math-${index + 1}`,
+      podUid: `uid-${index + 1}`,
+      reason,
+      endTime: at(begin + Number(seconds ?? 0)).toISOString(),
+      ...(reason in recorderOutcomes ? { exitCode: recorderOutcomes[reason].exitCode } : {}),
+      ...(seconds === undefined ? {} : { startTime: at(begin).toISOString() }),
+    }
+  })
+}
+
+const exitedWithSuccess = (attempt: Attempt): Attempt => ({ ...attempt, exitCode: 0 })
+
+describe('how long to wait', () => {
+  test.each([
+    [['StartTimeout'], 5],
+    [['StartTimeout', 'StartTimeout', 'Crashed'], 20],
+    [Array(10).fill('StartTimeout'), 300],
+    [['SecretNotFound'], 5],
+    [['SecretNotFound', 'SecretNotFound', 'SecretNotFound', 'SecretNotFound'], 30],
+    [['StartTimeout', 'StartTimeout', 'SecretNotFound'], 5],
+    [['Crashed+600', 'Interrupted+5'], 5],
+    [['Interrupted+5', 'Interrupted+5'], 10],
+    [['Interrupted+5', 'Interrupted+600'], 5],
+  ] as [Parameters<typeof history>, number][])('after %j: %i s', (words, seconds) => {
+    expect(delayMillis(history(...words))).toBe(seconds * 1000)
+  })
+
+  test('not at all after a recorder that was sent away in good health', () => {
+    expect(delayMillis(history('Evicted+3').map(exitedWithSuccess))).toBe(0)
+  })
+})
+
+describe('failures in a row', () => {
+  test.each([
+    [['StartTimeout', 'Crashed', 'OOMKilled'], 3],
+    [['StartTimeout', 'Interrupted+5'], 0],
+    [['StartTimeout', 'SecretNotFound', 'StartTimeout'], 1],
+    [['Interrupted+5', 'StartTimeout'], 1],
+    [['StorageUnavailable', 'StorageUnavailable'], 2],
+    [['Crashed+5', 'StorageUnavailable', 'StorageUnavailable'], 0],
+  ] as [Parameters<typeof history>, number][])('%j: %i', (words, count) => {
+    expect(failuresInARow(history(...words))).toBe(count)
+  })
+})
+
+describe('what is left on the volume', () => {
+  test.each([
+    [[], false],
+    [['RoomRefused'], false],
+    [['Crashed+5'], true],
+    [['OOMKilled+5', 'StartTimeout'], true],
+    [['OOMKilled+5', 'Completed+5'], false],
+    [['UploadIncomplete+5'], true],
+    [['UploadIncomplete+5', 'Interrupted+5'], false],
+    [['InternalError'], false],
+    [['InternalError+5'], true],
+    [['NotStarted'], false],
+    [['Evicted+5'], true],
+  ] as [Parameters<typeof history>, boolean][])('after %j: %s', (words, holds) => {
+    expect(volumeHolds(history(...words))).toBe(holds)
+  })
+
+  test('nothing after an eviction that the recorder could finish before', () => {
+    expect(volumeHolds(history('Evicted+5').map(exitedWithSuccess))).toBe(false)
+  })
+})
+
+describe('the list', () => {
+  test('keeps its numbers when it is cut', () => {
+    const kept = keepLast(history(...(Array(25).fill('SecretNotFound') as 'SecretNotFound'[])))
+    expect(kept).toHaveLength(20)
+    expect(nextNumber(kept)).toBe(26)
+  })
+
+  test('loses what repeats itself before what explains the recording', () => {
+    const kept = keepLast(history('OOMKilled+5', 'RoomRefused', ...(Array(20).fill('UploadIncomplete') as 'UploadIncomplete'[])))
+    expect(kept.slice(0, 3).map((attempt) => attempt.reason)).toEqual(['OOMKilled', 'RoomRefused', 'UploadIncomplete'])
+    expect(kept).toHaveLength(20)
+  })
+
+  test('has at most one attempt under way', () => {
+    const open: Attempt = { number: 2, pod: 'math-2', podUid: '' }
+    expect(openAttempt([...history('Crashed'), open])).toBe(open)
+    expect(openAttempt(history('Crashed'))).toBeUndefined()
+  })
+})

@@ -1,0 +1,70 @@
+import { describe, expect, test } from 'vitest'
+import { withCondition } from './conditions.ts'
+import { eventsOf } from './events.ts'
+import { aRecording, aResult, at, World } from './testing.ts'
+
+const reasons = (before: World['status'] | undefined, after: World['status']) =>
+  eventsOf(before, after).map(({ type, reason }) => `${type} ${reason}`)
+
+describe('Events', () => {
+  test('tell each turn of the story, once', () => {
+    const world = new World()
+    const told: string[] = []
+    const step = (move: () => unknown) => {
+      const before = world.status
+      move()
+      told.push(...reasons(before, world.status))
+      expect(eventsOf(world.status, world.status)).toEqual([])
+    }
+    step(() => world.settle())
+    step(() => world.scheduled())
+    step(() => world.inRoom())
+    step(() => world.after(15))
+    step(() => world.stop())
+    step(() => world.ends(aResult({ stopReason: 'Terminated', startedAt: at(1).toISOString() })))
+    expect(told).toEqual([
+      'Normal Pending',
+      'Normal Starting',
+      'Normal Recording',
+      'Normal Finishing',
+      'Normal Completed',
+      'Normal NothingRecorded',
+    ])
+  })
+
+  test('warn of trouble, and name the attempt', () => {
+    const world = new World().settle().scheduled()
+    const before = world.status
+    world.ends(aResult({ outcome: 'RoomRefused', stopReason: 'NeverStarted', message: 'UserSig expired' }))
+    const events = eventsOf(before, world.status)
+    expect(events.map((event) => event.type)).toEqual(['Warning', 'Warning'])
+    expect(events[0]?.note).toBe('Attempt 1 (Pod math-1) ended: UserSig expired')
+    expect(events[1]).toMatchObject({ reason: 'RoomRefused', note: 'UserSig expired' })
+  })
+})
+
+describe('a condition', () => {
+  const pending = { status: 'Unknown', reason: 'Pending', message: 'wait' } as const
+  test('keeps the time of its last transition until its status changes', () => {
+    const first = withCondition([], 'Succeeded', pending, 1, at(0))
+    const second = withCondition(first, 'Succeeded', { ...pending, reason: 'Recording' }, 2, at(10))
+    const third = withCondition(second, 'Succeeded', { ...pending, status: 'True' }, 2, at(20))
+    expect(second).toMatchObject([{ reason: 'Recording', observedGeneration: 2, lastTransitionTime: at(0).toISOString() }])
+    expect(third[0]?.lastTransitionTime).toBe(at(20).toISOString())
+  })
+
+  test('is cut to what the schema takes', () => {
+    expect(withCondition([], 'Succeeded', { ...pending, message: 'x'.repeat(5000) }, 1, at(0))[0]?.message).toHaveLength(1024)
+  })
+
+  test('stands in a fixed order', () => {
+    const conditions = withCondition(withCondition([], 'Stalled', pending, 1, at(0)), 'Succeeded', pending, 1, at(0))
+    expect(conditions.map((condition) => condition.type)).toEqual(['Succeeded', 'Stalled'])
+  })
+
+  test('is never written to a Recording that has nothing new', () => {
+    const world = new World(aRecording()).settle()
+    const { status } = world
+    expect(world.after(1).status).toEqual(status)
+  })
+})

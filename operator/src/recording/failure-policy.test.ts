@@ -1,0 +1,112 @@
+import { conditionReasons, type RecorderOutcome, recorderOutcomes, type StopReason, stopReasons } from '@trtc-recorder/api'
+import { describe, expect, test } from 'vitest'
+import { type AttemptReason, judge, policies, policyOf } from './failure-policy.ts'
+import type { PodEnd } from './pod-state.ts'
+import { aResult } from './testing.ts'
+
+const ended = (over: Partial<PodEnd> = {}): PodEnd => ({
+  time: '2026-03-01T10:00:00.000Z',
+  node: 'node-1',
+  ran: true,
+  exitCode: 137,
+  cause: undefined,
+  message: 'Kubernetes said so',
+  result: undefined,
+  ...over,
+})
+
+const said = (outcome: RecorderOutcome, stopReason: StopReason, over: Partial<PodEnd> = {}) =>
+  ended({ exitCode: recorderOutcomes[outcome].exitCode, result: aResult({ outcome, stopReason }), ...over })
+
+describe('a recorder that left no result', () => {
+  const rows: [string, Partial<PodEnd>, AttemptReason][] = [
+    ['was evicted', { cause: 'Evicted' }, 'Evicted'],
+    ['ran out of memory', { cause: 'OOMKilled' }, 'OOMKilled'],
+    ['was on a node that was lost', { cause: 'NodeLost', exitCode: undefined }, 'NodeLost'],
+    ['was in a Pod that was deleted', { cause: 'PodDeleted' }, 'PodDeleted'],
+    ['never ran', { ran: false, exitCode: undefined }, 'NotStarted'],
+    ['never ran and was evicted', { ran: false, exitCode: undefined, cause: 'Evicted' }, 'NotStarted'],
+    ['was killed by a signal', { exitCode: 139 }, 'Crashed'],
+    ['ended with an exit code of the contract', { exitCode: 14 }, 'RoomRefused'],
+    ['ended with success but proves nothing', { exitCode: 0 }, 'Crashed'],
+    ['ended as any process that throws', { exitCode: 1 }, 'Crashed'],
+  ]
+  test.each(rows)('and %s', (_, over, reason) => {
+    const judgement = judge(ended(over), undefined, true)
+    expect(judgement.reason).toBe(reason)
+    expect(judgement.stopReason).toBeUndefined()
+    expect(judgement.message.length).toBeGreaterThan(10)
+  })
+
+  test('is over when it was to be over', () => {
+    expect(judge(ended(), 'StopRequested', true)).toMatchObject({ reason: 'Crashed', stopReason: 'StopRequested' })
+  })
+
+  test('is told what to do about memory', () => {
+    expect(judge(ended({ cause: 'OOMKilled' }), undefined, true).message).toContain('spec.resources.limits.memory')
+  })
+})
+
+describe('a recorder that says what happened', () => {
+  // outcome, why it stopped, asked to stop, had entered → reason, recording is over because
+  const rows: [RecorderOutcome, StopReason, StopReason | undefined, boolean, AttemptReason, StopReason | undefined][] = [
+    ['Completed', 'RoomDismissed', undefined, true, 'Completed', 'RoomDismissed'],
+    ['Completed', 'RemovedByApi', undefined, true, 'Completed', 'RemovedByApi'],
+    ['Completed', 'DuplicateUser', undefined, true, 'Completed', 'DuplicateUser'],
+    ['Completed', 'Idle', undefined, true, 'Completed', 'Idle'],
+    ['Completed', 'MaxDuration', undefined, true, 'Completed', 'MaxDuration'],
+    ['Completed', 'Terminated', 'StopRequested', true, 'Completed', 'StopRequested'],
+    ['Completed', 'Terminated', 'Deleted', true, 'Completed', 'Deleted'],
+    ['Completed', 'Terminated', undefined, true, 'Terminated', undefined],
+    ['Interrupted', 'RoomLost', undefined, true, 'Interrupted', undefined],
+    ['Interrupted', 'BrowserFailed', undefined, true, 'Interrupted', undefined],
+    ['Interrupted', 'RoomLost', 'StopRequested', true, 'Interrupted', 'StopRequested'],
+    ['UploadIncomplete', 'Idle', undefined, true, 'UploadIncomplete', 'Idle'],
+    ['UploadIncomplete', 'Terminated', undefined, true, 'UploadIncomplete', undefined],
+    ['UploadRefused', 'Idle', undefined, true, 'UploadRefused', 'Idle'],
+    ['UploadRefused', 'RoomLost', undefined, true, 'UploadRefused', 'RoomLost'],
+    ['FileFailed', 'RemovedByApi', undefined, true, 'FileFailed', 'RemovedByApi'],
+    ['FileFailed', 'Terminated', undefined, true, 'FileFailed', undefined],
+    ['InternalError', 'BrowserFailed', undefined, false, 'InternalError', undefined],
+    ['StartTimeout', 'NeverStarted', undefined, false, 'StartTimeout', undefined],
+    ['StorageUnavailable', 'NeverStarted', undefined, false, 'StorageUnavailable', undefined],
+    ['SecretNotFound', 'NeverStarted', undefined, false, 'SecretNotFound', undefined],
+    ['InvalidJob', 'NeverStarted', undefined, false, 'InvalidJob', 'NeverStarted'],
+    ['StorageRefused', 'NeverStarted', undefined, false, 'StorageRefused', 'NeverStarted'],
+    ['RoomRefused', 'NeverStarted', undefined, false, 'RoomRefused', 'NeverStarted'],
+    ['RoomRefused', 'NeverStarted', undefined, true, 'RoomRefused', 'RoomLost'],
+    ['VolumeUnusable', 'NeverStarted', undefined, false, 'VolumeUnusable', 'NeverStarted'],
+  ]
+  test.each(rows)('%s, %s, asked: %s, entered: %s', (outcome, stop, asked, entered, reason, over) => {
+    const judgement = judge(said(outcome, stop), asked, entered)
+    expect(judgement.reason).toBe(reason)
+    expect(judgement.stopReason).toBe(over)
+  })
+
+  test('covers every outcome', () => {
+    expect(new Set(rows.map(([outcome]) => outcome))).toEqual(new Set(Object.keys(recorderOutcomes)))
+  })
+
+  test('and was sent away is told from one that was evicted and one whose Pod was deleted', () => {
+    expect(judge(said('Completed', 'Terminated', { cause: 'Evicted' }), undefined, true).reason).toBe('Evicted')
+    expect(judge(said('Completed', 'Terminated', { cause: 'PodDeleted' }), undefined, true).reason).toBe('PodDeleted')
+  })
+})
+
+describe('the table', () => {
+  test('agrees with what the recorder’s contract says of trying again', () => {
+    const next = { no: 'over', again: 'again', wait: 'wait' } as const
+    for (const [outcome, { retry }] of Object.entries(recorderOutcomes)) {
+      expect(policies[outcome as RecorderOutcome].next, outcome).toBe(next[retry])
+    }
+  })
+
+  test('uses words that stand in the catalogue', () => {
+    for (const { condition } of Object.values(policies)) expect(conditionReasons).toHaveProperty(condition)
+    expect(Object.keys(policies).some((reason) => reason in stopReasons && reason !== 'Terminated')).toBe(false)
+  })
+
+  test('takes a word it does not know for a crash', () => {
+    expect(policyOf('FromTheFuture')).toBe(policies.Crashed)
+  })
+})

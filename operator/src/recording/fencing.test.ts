@@ -1,0 +1,53 @@
+import { describe, expect, test } from 'vitest'
+import { holderOf, IdentityClaims } from './fencing.ts'
+import { aRecording, at } from './testing.ts'
+
+const made = (uid: string, seconds: number, status = {}) => ({
+  ...aRecording({}, { uid, name: uid, namespace: `ns-${uid}`, creationTimestamp: at(seconds).toISOString() }),
+  status,
+})
+const attempts = [{ number: 1, pod: 'x-1', podUid: 'x' }]
+const finished = { completionTime: at(100).toISOString(), attempts }
+
+describe('who holds an identity', () => {
+  test('the earliest that is not finished, in whatever namespace', () => {
+    expect(holderOf([made('b', 2), made('a', 3), made('c', 1)])?.metadata.uid).toBe('c')
+    expect(holderOf([made('b', 2), made('c', 1, finished)])?.metadata.uid).toBe('b')
+  })
+
+  test('the smaller UID, of two made in the same second', () => {
+    expect(holderOf([made('b', 1), made('a', 1)])?.metadata.uid).toBe('a')
+  })
+
+  test('the one whose recorder was made, whatever the order says', () => {
+    expect(holderOf([made('a', 1), made('b', 1, { attempts })])?.metadata.uid).toBe('b')
+  })
+
+  test('nobody, when all are finished', () => {
+    expect(holderOf([made('a', 1, finished)])).toBeUndefined()
+  })
+})
+
+describe('claims within one process', () => {
+  test('hold against one that comes later with a smaller UID in the same second', () => {
+    const claims = new IdentityClaims()
+    const [b, a] = [made('b', 1), made('a', 1)]
+    expect(claims.holderFor('room', b, [b]).metadata.uid).toBe('b')
+    expect(claims.holderFor('room', a, [a, b]).metadata.uid).toBe('b')
+  })
+
+  test('go to the next when the holder is finished, deleted or released', () => {
+    const claims = new IdentityClaims()
+    const [a, b, c] = [made('a', 1), made('b', 2), made('c', 3)]
+    claims.holderFor('room', a, [a, b, c])
+    expect(claims.holderFor('room', b, [{ ...a, status: finished }, b, c]).metadata.uid).toBe('b')
+    claims.release('room', b)
+    expect(claims.holderFor('room', c, [c]).metadata.uid).toBe('c')
+  })
+
+  test('of different identities do not meet', () => {
+    const claims = new IdentityClaims()
+    expect(claims.holderFor('one', made('a', 1), [made('a', 1)]).metadata.uid).toBe('a')
+    expect(claims.holderFor('two', made('b', 2), [made('b', 2)]).metadata.uid).toBe('b')
+  })
+})

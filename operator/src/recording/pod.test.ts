@@ -1,0 +1,140 @@
+import { recorderJobSchema } from '@trtc-recorder/api'
+import { describe, expect, test } from 'vitest'
+import { belongsTo, controllingRecording } from './names.ts'
+import { recorderPod } from './pod.ts'
+import { volumeClaim } from './pvc.ts'
+import { aRecording, podConfig } from './testing.ts'
+
+const order = { attempt: 2, uploadOnly: false }
+const pod = recorderPod(aRecording(), order, podConfig)
+const container = pod.spec!.containers[0]!
+const env = (name: string, of = pod) => of.spec?.containers[0]?.env?.find((variable) => variable.name === name)?.value
+
+describe('the recorder Pod', () => {
+  test('meets the restricted Pod Security profile', () => {
+    const { spec } = pod
+    expect(spec?.hostNetwork ?? spec?.hostPID ?? spec?.hostIPC ?? false).toBe(false)
+    expect(spec?.securityContext).toMatchObject({
+      runAsNonRoot: true,
+      runAsUser: 1000,
+      seccompProfile: { type: 'RuntimeDefault' },
+    })
+    expect(container.securityContext).toMatchObject({ allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } })
+    expect(container.securityContext?.privileged).toBeUndefined()
+    const kinds = spec?.volumes?.map((volume) => Object.keys(volume).find((key) => key !== 'name'))
+    expect(new Set(kinds)).toEqual(new Set(['persistentVolumeClaim', 'emptyDir', 'secret']))
+    expect(container.ports?.some((port) => port.hostPort)).toBe(false)
+  })
+
+  test('cannot write but to its volume and its own memory', () => {
+    expect(container.securityContext?.readOnlyRootFilesystem).toBe(true)
+    expect(container.volumeMounts?.filter((mount) => !mount.readOnly).map((mount) => mount.mountPath)).toEqual(['/work', '/tmp'])
+    expect(pod.spec?.volumes?.find((volume) => volume.name === 'tmp')?.emptyDir?.medium).toBe('Memory')
+  })
+
+  test('has no token of the API server and no environment of other Services', () => {
+    expect(pod.spec).toMatchObject({ automountServiceAccountToken: false, enableServiceLinks: false })
+  })
+
+  test('never starts again by itself, and stays until its result is read', () => {
+    expect(pod.spec?.restartPolicy).toBe('Never')
+    expect(pod.metadata.finalizers).toEqual(['trtc-recorder.dev/result'])
+    expect(pod.spec?.terminationGracePeriodSeconds).toBe(1800)
+  })
+
+  test('asks autoscalers to leave it alone', () => {
+    expect(pod.metadata.annotations).toMatchObject({
+      'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
+      'karpenter.sh/do-not-disrupt': 'true',
+    })
+  })
+
+  test('belongs to its Recording by UID, and carries its attempt', () => {
+    expect(pod.metadata.name).toBe('math-2')
+    expect(controllingRecording(pod as never)).toMatchObject({ name: 'math', uid: 'recording-uid' })
+    expect(belongsTo(pod as never, 'recording-uid')).toBe(true)
+    expect(belongsTo(pod as never, 'another-uid')).toBe(false)
+    expect(pod.metadata.labels).toMatchObject({
+      'trtc-recorder.dev/recording-uid': 'recording-uid',
+      'trtc-recorder.dev/attempt': '2',
+    })
+  })
+
+  test('gets its job, with names of Secrets and nothing of them', () => {
+    const job = recorderJobSchema.parse(JSON.parse(env('TRTC_RECORDER_JOB') ?? ''))
+    expect(job).toMatchObject({
+      attempt: 2,
+      recording: { namespace: 'lessons', name: 'math' },
+      spec: { userSigSecretRef: { name: 'recorder-sig' } },
+    })
+    expect(container.env?.some((variable) => variable.valueFrom !== undefined)).toBe(false)
+    expect(job.uploadOnly).toBeUndefined()
+  })
+
+  test('mounts each Secret read-only, with the keys it needs, whether it exists or not', () => {
+    const secrets = pod.spec?.volumes?.flatMap((volume) => volume.secret ?? [])
+    expect(secrets).toMatchObject([
+      { secretName: 'recorder-sig', optional: true, items: [{ key: 'userSig', path: 'userSig' }] },
+      { secretName: 'cos', optional: true, items: [{ key: 'secretId' }, { key: 'secretKey' }, { key: 'token' }] },
+    ])
+    expect(container.volumeMounts).toContainEqual({
+      name: 'secret-0',
+      mountPath: '/var/run/trtc-recorder/secrets/recorder-sig',
+      readOnly: true,
+    })
+  })
+
+  test('mounts a Secret that serves twice once', () => {
+    const recording = aRecording({ userSigSecretRef: { name: 'cos', key: 'sig' } })
+    const secrets = recorderPod(recording, order, podConfig).spec?.volumes?.flatMap((volume) => volume.secret ?? [])
+    expect(secrets).toHaveLength(1)
+    expect(secrets?.[0]?.items?.map((item) => item.key)).toEqual(['sig', 'secretId', 'secretKey', 'token'])
+  })
+
+  test('does not get the key that signs callbacks', () => {
+    const callback = { url: 'https://school.example', signingKeySecretRef: { name: 'callback-key', key: 'signingKey' } }
+    expect(JSON.stringify(recorderPod(aRecording({ callback }), order, podConfig))).not.toContain('callback-key')
+  })
+
+  test('goes where the Recording wants it, with what it asks for', () => {
+    const wanted = {
+      resources: { limits: { memory: '3Gi' } },
+      nodeSelector: { pool: 'media' },
+      tolerations: [{ key: 'media', operator: 'Exists' as const }],
+      priorityClassName: 'high',
+      serviceAccountName: 'teacher',
+    }
+    const { spec } = recorderPod(aRecording(wanted), order, podConfig)
+    const { resources, ...placement } = wanted
+    expect(spec).toMatchObject(placement)
+    expect(spec?.containers[0]?.resources).toEqual(resources)
+  })
+
+  test('else is what the administrator says', () => {
+    const config = { ...podConfig, chromiumArgs: '--use-test', imagePullSecrets: ['pull'], serviceAccountName: 'recorder' }
+    const { spec } = recorderPod(aRecording(), order, config)
+    expect(spec).toMatchObject({ serviceAccountName: 'recorder', imagePullSecrets: [{ name: 'pull' }] })
+    expect(spec?.containers[0]?.resources).toEqual(podConfig.resources)
+    expect(env('TRTC_RECORDER_CHROMIUM_ARGS', { ...pod, spec: spec! })).toBe('--use-test')
+    expect(env('TRTC_RECORDER_CHROMIUM_ARGS')).toBeUndefined()
+  })
+})
+
+describe('the volume', () => {
+  test('is as large and of the class that was asked for, and goes with its Recording', () => {
+    const claim = volumeClaim(aRecording({ storage: { size: '3Gi', storageClassName: 'fast', retention: 'DeleteWhenStored' } }))
+    expect(claim.metadata.name).toBe('math')
+    expect(claim.spec).toEqual({
+      accessModes: ['ReadWriteOnce'],
+      resources: { requests: { storage: '3Gi' } },
+      storageClassName: 'fast',
+    })
+    expect(claim.metadata.ownerReferences).toMatchObject([{ uid: 'recording-uid', controller: true }])
+  })
+
+  test('is nobody’s when it is to be retained, and still known by UID', () => {
+    const claim = volumeClaim(aRecording({ storage: { size: '3Gi', retention: 'Retain' } }))
+    expect(claim.metadata.ownerReferences).toBeUndefined()
+    expect(belongsTo(claim as never, 'recording-uid')).toBe(true)
+  })
+})

@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest'
+import type { Pod } from '../kube/types.ts'
+import { ProgressReader } from './progress.ts'
+import { at } from './testing.ts'
+
+const pod = (podIP: string | undefined = '10.91.0.7') => ({ metadata: { uid: 'pod' }, status: { podIP } }) as unknown as Pod
+const said = { state: 'recording', participants: [], recordedBytes: 1, uploadedBytes: 0, files: [] }
+
+test('a recorder is asked at most once in 15 s', async () => {
+  const asked: string[] = []
+  const reader = new ProgressReader(async (url) => {
+    asked.push(url)
+    return said
+  })
+  expect(await reader.read(pod(), at(0))).toEqual(said)
+  expect(await reader.read(pod(), at(10))).toBeUndefined()
+  expect(await reader.read(pod(), at(15))).toEqual(said)
+  expect(asked).toEqual(['http://10.91.0.7:8080/status', 'http://10.91.0.7:8080/status'])
+})
+
+test('one that does not answer, or answers nonsense, or has no address has no progress', async () => {
+  const broken = new ProgressReader(() => Promise.reject(new Error('unreachable')))
+  expect(await broken.read(pod(), at(0))).toBeUndefined()
+  expect(await new ProgressReader(async () => ({ state: 'odd' })).read(pod(), at(0))).toBeUndefined()
+  expect(await new ProgressReader(async () => said).read(pod(''), at(0))).toBeUndefined()
+})
+
+test('an IPv6 address is written as one', async () => {
+  const asked: string[] = []
+  await new ProgressReader(async (url) => asked.push(url)).read(pod('fd00::7'), at(0))
+  expect(asked).toEqual(['http://[fd00::7]:8080/status'])
+})

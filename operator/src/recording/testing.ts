@@ -1,0 +1,334 @@
+/** Builders and a toy cluster for the tests beside this file. Nothing of the product imports it. */
+import {
+  apiVersion,
+  type Condition,
+  type ConditionType,
+  kind,
+  type RecordedFile,
+  type Recording,
+  type RecordingSpec,
+  type RecordingStatus,
+  recorderOutcomes,
+  recordingFinalizer,
+  recordingSpecSchema,
+  type StopReason,
+  type TerminationMessage,
+} from '@trtc-recorder/api'
+import type { KubeObject, New, PersistentVolumeClaim, Pod } from '../kube/types.ts'
+import { findCondition } from './conditions.ts'
+import { decide } from './decide.ts'
+import type { Action, Observed, Plan } from './plan.ts'
+import { type RecorderPodConfig, recorderContainer, recorderPod } from './pod.ts'
+import { podState } from './pod-state.ts'
+import { volumeClaim } from './pvc.ts'
+import { terminationResult } from './result.ts'
+
+export const podConfig: RecorderPodConfig = {
+  image: 'registry.example/recorder:1',
+  imagePullPolicy: 'IfNotPresent',
+  imagePullSecrets: [],
+  chromiumArgs: '',
+  resources: { requests: { cpu: '500m' } },
+  serviceAccountName: 'default',
+}
+
+export const start = new Date('2026-03-01T10:00:00.000Z')
+export const at = (seconds: number) => new Date(start.getTime() + seconds * 1000)
+
+/** A Recording as the API server gives it: defaults filled in, status not yet written. */
+export function aRecording(spec: Partial<RecordingSpec> = {}, metadata: Partial<Recording['metadata']> = {}): Recording {
+  return {
+    apiVersion,
+    kind,
+    metadata: {
+      name: 'math',
+      namespace: 'lessons',
+      uid: 'recording-uid',
+      resourceVersion: '1',
+      generation: 1,
+      creationTimestamp: start.toISOString(),
+      ...metadata,
+    },
+    spec: {
+      ...recordingSpecSchema.parse({
+        sdkAppId: 1400000001,
+        ...(spec.strRoomId === undefined ? { roomId: 43474 } : {}),
+        userId: 'recorder',
+        userSigSecretRef: { name: 'recorder-sig' },
+        cos: { region: 'ap-guangzhou', bucket: 'lessons-1250000000', credentialsSecretRef: { name: 'cos' } },
+      }),
+      ...spec,
+    },
+    status: { observedGeneration: -1 },
+  }
+}
+
+export function aFile(user: string, over: Partial<RecordedFile> = {}): RecordedFile {
+  const path = over.path ?? `1400000001_43474_${user}_main_20260301100005000.mp4`
+  return {
+    userId: user,
+    stream: 'main',
+    path,
+    url: `https://lessons-1250000000.cos.ap-guangzhou.myqcloud.com/${path}`,
+    status: 1,
+    message: 'ok',
+    bytes: 1000,
+    durationSeconds: 10,
+    startTime: '2026-03-01T10:00:05.000Z',
+    attempt: 1,
+    ...over,
+  }
+}
+
+export function aResult(over: Partial<TerminationMessage> = {}): TerminationMessage {
+  return { attempt: 1, outcome: 'Completed', message: 'Every file is stored.', stopReason: 'RemovedByApi', files: [], ...over }
+}
+
+/**
+ * A toy cluster with one Recording in it: pods come and go as the test says, plans are carried out at once. Each settling checks that
+ * deciding again changes nothing and that no two recorders live at once.
+ */
+export class World {
+  recording: Recording
+  pods: Pod[] = []
+  volume: PersistentVolumeClaim | undefined
+  /** The Recording is gone. */
+  gone = false
+  heldBy: string | undefined
+  progress: Observed['progress']
+  now = start
+  readonly actions: Action['do'][] = []
+  #uids = 0
+
+  constructor(recording: Recording = aRecording()) {
+    this.recording = recording
+  }
+
+  get status(): RecordingStatus {
+    return this.recording.status ?? {}
+  }
+
+  condition(type: ConditionType): Condition | undefined {
+    return findCondition(this.status.conditions, type)
+  }
+
+  /** `True Completed`, or undefined where the condition is absent. */
+  is(type: ConditionType): string | undefined {
+    const condition = this.condition(type)
+    return condition && `${condition.status} ${condition.reason}`
+  }
+
+  observed(): Observed {
+    return {
+      recording: this.recording,
+      pods: this.pods.map((pod) => {
+        const result = terminationResult(pod)
+        return { pod, state: podState(pod, result === undefined ? { kind: 'none' } : { kind: 'read', result }, this.now) }
+      }),
+      volume: this.volume,
+      identityHeldBy: this.heldBy,
+      progress: this.progress,
+      image: podConfig.image,
+    }
+  }
+
+  /** Decides and does until there is nothing more to do at this moment. */
+  settle(): this {
+    for (let round = 0; round < 20; round += 1) {
+      const before = JSON.stringify([this.recording, this.pods, this.volume, this.gone])
+      if (this.gone) return this
+      this.carryOut(decide(this.observed(), this.now))
+      if (this.live.length > 1) throw new Error(`two live recorders: ${this.live.map((pod) => pod.metadata.name).join(', ')}`)
+      if (JSON.stringify([this.recording, this.pods, this.volume, this.gone]) === before) return this
+    }
+    throw new Error('the decision never comes to rest')
+  }
+
+  after(seconds: number): this {
+    this.now = new Date(this.now.getTime() + seconds * 1000)
+    return this.settle()
+  }
+
+  carryOut(plan: Plan): void {
+    const { metadata } = this.recording
+    if (plan.addFinalizer) metadata.finalizers = [...(metadata.finalizers ?? []), recordingFinalizer]
+    this.recording = { ...this.recording, status: JSON.parse(JSON.stringify(plan.status)) }
+    for (const action of plan.actions) this.#do(action)
+  }
+
+  get live(): Pod[] {
+    return this.observed().pods.flatMap(({ pod, state }) => (state.kind === 'ended' ? [] : [pod]))
+  }
+
+  /** The newest Pod. */
+  get pod(): Pod {
+    const pod = this.pods.at(-1)
+    if (pod === undefined) throw new Error('there is no Pod')
+    return pod
+  }
+
+  /** Applies to the newest Pod what a scheduler or a kubelet would write. */
+  podBecomes(change: (pod: Pod) => void): this {
+    const pod = structuredClone(this.pod)
+    change(pod)
+    this.pods = [...this.pods.slice(0, -1), pod]
+    return this.settle()
+  }
+
+  scheduled = () => this.podBecomes(schedule)
+  inRoom = () => this.podBecomes((pod) => enter(pod, this.now))
+  ends = (result?: TerminationMessage, end: Partial<ContainerEnd> = {}) =>
+    this.podBecomes((pod) => endPod(pod, this.now, result, end))
+
+  stop(): this {
+    this.recording.metadata.generation += 1
+    this.recording.spec = { ...this.recording.spec, desiredState: 'Stopped' }
+    return this.settle()
+  }
+
+  delete(): this {
+    if (!this.recording.metadata.finalizers?.length) this.gone = true
+    this.recording.metadata.deletionTimestamp = this.now.toISOString()
+    return this.settle()
+  }
+
+  callbackDelivered(): this {
+    if (this.recording.status?.callback !== undefined) this.recording.status.callback.state = 'Delivered'
+    return this.settle()
+  }
+
+  #do(action: Action): void {
+    this.actions.push(action.do)
+    switch (action.do) {
+      case 'ensureVolume':
+        this.volume ??= this.#made<PersistentVolumeClaim>(volumeClaim(this.recording))
+        return
+      case 'createPod': {
+        const pod = this.#made<Pod>(recorderPod(this.recording, action.order, podConfig))
+        if (this.pods.some((other) => other.metadata.name === pod.metadata.name)) return
+        this.pods = [...this.pods, { ...pod, status: { phase: 'Pending' } }]
+        return
+      }
+      case 'deletePod':
+        this.#changePod(action.pod, (pod) => {
+          pod.metadata.deletionTimestamp ??= this.now.toISOString()
+        })
+        return
+      case 'releasePod':
+        this.#changePod(action.pod, (pod) => {
+          delete pod.metadata.finalizers
+        })
+        return
+      case 'deleteVolume':
+        this.volume = undefined
+        return
+      case 'leaveVolume':
+        delete this.volume?.metadata.ownerReferences
+        return
+      case 'letGo':
+        this.gone = true
+    }
+  }
+
+  #changePod(target: Pod, change: (pod: Pod) => void): void {
+    this.pods = this.pods.flatMap((pod) => {
+      if (pod.metadata.uid !== target.metadata.uid) return [pod]
+      const changed = structuredClone(pod)
+      change(changed)
+      const ended = changed.status?.phase !== 'Running' && (changed.status?.phase !== 'Pending' || !changed.spec?.nodeName)
+      const gone = changed.metadata.deletionTimestamp !== undefined && !changed.metadata.finalizers?.length && ended
+      return gone ? [] : [changed]
+    })
+  }
+
+  #made<T extends KubeObject>(object: New<T>): T {
+    const metadata = {
+      ...object.metadata,
+      uid: `uid-${++this.#uids}`,
+      resourceVersion: '1',
+      creationTimestamp: this.now.toISOString(),
+    }
+    return { ...object, metadata } as unknown as T
+  }
+}
+
+export interface ContainerEnd {
+  exitCode: number
+  reason: string
+  message: string
+  podReason: string
+  disruption: string
+}
+
+export function schedule(pod: Pod): void {
+  pod.spec!.nodeName = 'node-1'
+  pod.status = {
+    ...pod.status,
+    phase: 'Pending',
+    conditions: [{ type: 'PodScheduled', status: 'True', lastTransitionTime: pod.metadata.creationTimestamp }],
+  }
+}
+
+export function run(pod: Pod, now: Date): void {
+  if (!pod.spec?.nodeName) schedule(pod)
+  pod.status = {
+    ...pod.status,
+    phase: 'Running',
+    podIP: '10.91.0.5',
+    containerStatuses: [
+      {
+        name: recorderContainer,
+        image: '',
+        imageID: '',
+        ready: false,
+        restartCount: 0,
+        containerID: 'containerd://1',
+        state: { running: { startedAt: now.toISOString() } },
+      },
+    ],
+  }
+}
+
+export function enter(pod: Pod, now: Date): void {
+  run(pod, now)
+  pod.status!.conditions = [
+    ...(pod.status?.conditions ?? []).filter((condition) => condition.type !== 'Ready'),
+    { type: 'Ready', status: 'True', lastTransitionTime: now.toISOString() },
+  ]
+}
+
+export function endPod(pod: Pod, now: Date, result: TerminationMessage | undefined, end: Partial<ContainerEnd> = {}): void {
+  if (pod.status?.phase !== 'Running') run(pod, now)
+  const exitCode = end.exitCode ?? (result === undefined ? 137 : recorderOutcomes[result.outcome].exitCode)
+  pod.status = {
+    ...pod.status,
+    phase: exitCode === 0 ? 'Succeeded' : 'Failed',
+    ...(end.podReason === undefined ? {} : { reason: end.podReason }),
+    ...(end.message === undefined ? {} : { message: end.message }),
+    conditions: [
+      ...(pod.status?.conditions ?? []).filter((condition) => condition.type !== 'Ready'),
+      ...(end.disruption === undefined ? [] : [{ type: 'DisruptionTarget', status: 'True', reason: end.disruption }]),
+    ],
+    containerStatuses: [
+      {
+        name: recorderContainer,
+        image: '',
+        imageID: '',
+        ready: false,
+        restartCount: 0,
+        containerID: 'containerd://1',
+        state: {
+          terminated: {
+            exitCode,
+            finishedAt: now.toISOString(),
+            ...(end.reason === undefined ? {} : { reason: end.reason }),
+            ...(result === undefined ? {} : { message: JSON.stringify(result) }),
+          },
+        },
+      },
+    ],
+  }
+}
+
+export const stoppedBy = (stopReason: StopReason, ...files: RecordedFile[]) =>
+  aResult({ stopReason, files, startedAt: at(5).toISOString(), stoppedAt: at(60).toISOString() })
