@@ -1,5 +1,11 @@
+import { join } from 'node:path'
 import { type RecorderJob, recorderJobSchema } from '@trtc-recorder/api'
 import { pino } from 'pino'
+import type { MediaFile, MediaFileIdentity, SalvagedMediaFile } from '../media/media-file.ts'
+import type { RoomEvent } from '../room/events.ts'
+import type { Room, RoomHandlers, RoomOptions } from '../room/room.ts'
+import { type Store, type StoredObject, StoreError, type Upload, type UploadSource } from '../store/upload.ts'
+import type { EncodedFrame } from '../tap/frame.ts'
 
 /** A job for tests; what a test is about goes into `spec`. */
 export function aJob(spec: Record<string, unknown> = {}, more: Partial<RecorderJob> = {}): RecorderJob {
@@ -26,3 +32,129 @@ export function aJob(spec: Record<string, unknown> = {}, more: Partial<RecorderJ
 }
 
 export const noLog = pino({ enabled: false })
+
+type Timeless<E> = E extends { timeMicros: number } ? Omit<E, 'timeMicros'> : never
+
+/** A room that says what a test tells it to. */
+export class FakeRoom {
+  readonly subscribed: string[] = []
+  closed = false
+  /** What the page still has when it is asked to flush. */
+  inPage: EncodedFrame[] = []
+  #handlers: RoomHandlers | undefined
+
+  readonly open = async (_options: RoomOptions, handlers: RoomHandlers): Promise<Room> => {
+    this.#handlers = handlers
+    this.onOpen(this)
+    return {
+      subscribe: ({ userId, stream, kind }) => void this.subscribed.push(`${userId} ${stream} ${kind}`),
+      flush: async () => {
+        for (const frame of this.inPage.splice(0)) handlers.onFrame(frame)
+      },
+      close: async () => {
+        this.closed = true
+      },
+    }
+  }
+
+  /** Called when the page is ready; a room that lets everybody in unless a test says otherwise. */
+  onOpen: (room: FakeRoom) => void = (room) => room.say({ type: 'entered' })
+
+  say(event: Timeless<RoomEvent>): void {
+    this.#handlers!.onEvent({ ...event, timeMicros: Date.now() * 1000 } as RoomEvent)
+  }
+
+  /** Enters, publishes a camera, and sends one frame in a slot of its own. */
+  publishes(userId: string, slot: number): void {
+    this.say({ type: 'anchorEntered', userId })
+    this.say({ type: 'available', userId, stream: 'main', kind: 'video', available: true })
+    this.say({ type: 'bound', slot, ssrc: slot, userId, stream: 'main', kind: 'video' })
+    this.sends(slot, `${userId} `)
+  }
+
+  sends(slot: number, text: string): void {
+    this.#handlers!.onFrame(aFrame(slot, text))
+  }
+}
+
+export const aFrame = (slot: number, text: string): EncodedFrame => ({
+  slot,
+  kind: 'video',
+  ssrc: slot,
+  key: true,
+  rtpTimestamp: 0,
+  receiveTimeMicros: Date.now() * 1000,
+  mimeType: 'video/H264',
+  data: Buffer.from(text),
+})
+
+/** Media files whose body is the text of their frames, and which a later attempt finds again. */
+export class FakeMedia {
+  readonly left: SalvagedMediaFile[] = []
+  problem: string | undefined
+
+  readonly open = (directory: string, identity: MediaFileIdentity): MediaFile => {
+    let body = ''
+    const media: MediaFile = {
+      identity,
+      bodyPath: join(directory, `${identity.name}.body`),
+      get bodyBytes() {
+        return body.length
+      },
+      get recordedBytes() {
+        return body.length
+      },
+      problem: undefined,
+      onGrowth: () => {},
+      write(frame) {
+        body += Buffer.from(frame.data).toString()
+        media.onGrowth(body.length)
+      },
+      finish: async () => ({
+        head: Buffer.from(`${body}|`),
+        bodyBytes: body.length,
+        startTime: new Date(identity.openedMicros / 1000),
+        endTime: new Date(identity.openedMicros / 1000 + 1000),
+        durationSeconds: 1,
+        video: { codec: 'avc1.42e01f', width: 640, height: 360 },
+        events: [],
+        ...(this.problem === undefined ? {} : { problem: this.problem }),
+      }),
+      discard: async () => {
+        this.left.splice(this.left.indexOf(media), 1)
+      },
+    }
+    this.left.push(media)
+    return media
+  }
+}
+
+/** A bucket in memory. */
+export class FakeStore implements Store {
+  readonly objects = new Map<string, string>()
+  preflightError: StoreError | undefined
+  /** Why uploads fail; undefined when they succeed. A promise that never settles: COS does not answer. */
+  uploadError: StoreError | Promise<never> | undefined
+
+  async preflight(): Promise<void> {
+    if (this.preflightError) throw this.preflightError
+  }
+
+  open({ key }: UploadSource): Upload {
+    return {
+      grew: () => {},
+      uploadedBytes: 0,
+      finish: async (head) => {
+        if (this.uploadError instanceof StoreError) throw this.uploadError
+        await this.uploadError
+        return this.put(key, head)
+      },
+    }
+  }
+
+  async put(key: string, body: Uint8Array): Promise<StoredObject> {
+    const text = Buffer.from(body).toString()
+    this.objects.set(key, text)
+    return { url: `http://cos/${key}`, bytes: text.length, crc64: '1' }
+  }
+}

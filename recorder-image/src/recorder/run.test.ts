@@ -1,0 +1,308 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Manifest, manifestSchema, type RecorderJob } from '@trtc-recorder/api'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { StoreError } from '../store/upload.ts'
+import { Run } from './run.ts'
+import type { Stop } from './stop-policy.ts'
+import { aFrame, aJob, FakeMedia, FakeRoom, FakeStore, noLog } from './testing.ts'
+
+const terminated: Stop = { reason: 'Terminated', message: 'The recorder was asked to stop' }
+
+/** One volume and one bucket, and as many attempts as a test wants. */
+class World {
+  readonly media = new FakeMedia()
+  readonly store = new FakeStore()
+  readonly secrets: string[] = []
+  room = new FakeRoom()
+  root = ''
+  stop = (_: Stop) => {}
+  run: Run | undefined
+
+  start(job: RecorderJob = aJob(), options: { byHand?: boolean; uploadSeconds?: number } = {}) {
+    this.room = Object.assign(new FakeRoom(), { onOpen: this.room.onOpen })
+    const stopRequested = new Promise<Stop>((resolve) => {
+      this.stop = resolve
+    })
+    this.run = new Run({
+      job,
+      byHand: false,
+      uploadSeconds: 5,
+      ...options,
+      workDirectory: join(this.root, 'work'),
+      secretsDirectory: join(this.root, 'secrets'),
+      chromium: { path: '', args: [] },
+      stopRequested,
+      onSecret: (value) => this.secrets.push(value),
+      log: noLog,
+      parts: {
+        openRoom: (options, handlers) => this.room.open(options, handlers),
+        openMediaFile: this.media.open,
+        salvageMediaFiles: async () => [...this.media.left],
+        createStore: () => this.store,
+      },
+    })
+    return this.run.result()
+  }
+
+  async recording(): Promise<void> {
+    while (this.run!.progress().state === 'starting') await new Promise((resolve) => setImmediate(resolve))
+  }
+
+  get manifest(): Manifest {
+    return manifestSchema.parse(JSON.parse(this.store.objects.get('lessons/maths.manifest.json')!))
+  }
+}
+
+let world: World
+beforeEach(async () => {
+  world = new World()
+  world.root = await mkdtemp(join(tmpdir(), 'run-'))
+  for (const [path, value] of Object.entries({ 'trtc/userSig': 'sig', 'cos/secretId': 'id', 'cos/secretKey': 'key' })) {
+    await mkdir(join(world.root, 'secrets', path, '..'), { recursive: true })
+    await writeFile(join(world.root, 'secrets', path), value)
+  }
+})
+afterEach(() => rm(world.root, { recursive: true }))
+
+describe('one attempt', () => {
+  test('records everybody into a file of their own, stores them, and says so', async () => {
+    const result = world.start()
+    await world.recording()
+    world.room.publishes('alice', 1)
+    world.room.publishes('bob', 2)
+    world.room.say({ type: 'ended', reason: 'RoomDismissed', message: 'The room was dissolved' })
+    expect(await result).toMatchObject({
+      outcome: 'Completed',
+      stopReason: 'RoomDismissed',
+      message: 'The room was dissolved. 2 files are stored',
+      startedAt: expect.any(String),
+      stoppedAt: expect.any(String),
+      storedAt: expect.any(String),
+      manifestUrl: 'http://cos/lessons/maths.manifest.json',
+      files: [
+        { userId: 'alice', status: 1, message: 'ok', video: { codec: 'avc1.42e01f' } },
+        { userId: 'bob', status: 1 },
+      ],
+    })
+    expect([...world.store.objects.values()].slice(0, 2)).toEqual(['alice |', 'bob |'])
+    expect(world.manifest.files.map(({ userId, crc64 }) => [userId, crc64])).toEqual([
+      ['alice', '1'],
+      ['bob', '1'],
+    ])
+    expect(world.manifest.events.map(({ userId, event }) => `${userId} ${event}`)).toContain('alice videoOn')
+    expect(world.room.closed).toBe(true)
+    expect(world.media.left).toEqual([])
+    expect(world.secrets).toEqual(['sig', 'id', 'key'])
+  })
+
+  test('asked to stop, it takes what the page still has', async () => {
+    const result = world.start()
+    await world.recording()
+    world.room.publishes('alice', 1)
+    world.room.inPage.push(aFrame(1, 'last'))
+    world.stop(terminated)
+    expect(await result).toMatchObject({ outcome: 'Completed', stopReason: 'Terminated' })
+    expect([...world.store.objects.values()][0]).toBe('alice last|')
+  })
+
+  test('says how far it is', async () => {
+    const result = world.start()
+    await world.recording()
+    expect(await world.run!.notReady()).toBeUndefined()
+    world.room.publishes('alice', 1)
+    expect(world.run!.progress()).toMatchObject({
+      state: 'recording',
+      participants: [{ userId: 'alice', audio: false, video: true, aux: false, recorded: true }],
+      recordedBytes: 6,
+      files: [{ userId: 'alice', state: 'recording' }],
+    })
+    world.stop(terminated)
+    await result
+    expect(world.run!.progress()).toMatchObject({ state: 'done', files: [{ state: 'stored' }] })
+    expect(await world.run!.notReady()).toBe('the recorder is done')
+  })
+
+  test('a file that is not whole is stored all the same, has status 0 and stays on the volume', async () => {
+    world.media.problem = 'recording: 3 s are missing'
+    const result = world.start()
+    await world.recording()
+    world.room.publishes('alice', 1)
+    world.stop(terminated)
+    expect(await result).toMatchObject({ outcome: 'FileFailed', files: [{ status: 0, message: 'recording: 3 s are missing' }] })
+    expect(world.store.objects.size).toBe(2)
+    expect(world.media.left).toHaveLength(1)
+  })
+})
+
+describe('an attempt that cannot begin', () => {
+  test('without its Secret names it, and does not enter', async () => {
+    await rm(join(world.root, 'secrets', 'cos', 'secretKey'))
+    const result = await world.start()
+    expect(result).toMatchObject({ outcome: 'SecretNotFound', stopReason: 'NeverStarted', files: [] })
+    expect(result.message).toContain('Secret cos has no key secretKey')
+    expect(result.startedAt).toBeUndefined()
+  })
+
+  test.each([
+    ['refused', 'StorageRefused'],
+    ['unavailable', 'StorageUnavailable'],
+  ] as const)('with a bucket that is %s ends with %s before anybody sees it in the room', async (kind, outcome) => {
+    world.store.preflightError = new StoreError(kind, 'NoSuchBucket', 'Bucket lessons-1250000000 does not exist')
+    let entered = false
+    world.room.onOpen = () => {
+      entered = true
+    }
+    const result = await world.start()
+    expect(result).toMatchObject({ outcome, message: 'Bucket lessons-1250000000 does not exist', stopReason: 'NeverStarted' })
+    expect(entered).toBe(false)
+  })
+
+  test('with a UserSig that TRTC refuses says the code and what it means, and does not try again', async () => {
+    let tries = 0
+    world.room.onOpen = (room) => {
+      tries += 1
+      room.say({ type: 'refused', trtcCode: 70013, message: 'join failed code: 70013' })
+    }
+    const result = await world.start()
+    expect(result).toMatchObject({ outcome: 'RoomRefused', trtcCode: 70013, stopReason: 'NeverStarted' })
+    expect(result.message).toContain('made for another user')
+    expect(tries).toBe(1)
+    expect(world.room.closed).toBe(true)
+  })
+
+  test('because TRTC does not answer tries again in a fresh page until the time is up', async () => {
+    let tries = 0
+    world.room.onOpen = (room) => {
+      tries += 1
+      room.say({ type: 'refused', trtcCode: undefined, message: 'schedule failed' })
+    }
+    const job = aJob()
+    job.spec.limits.startTimeoutSeconds = 2
+    const result = await world.start(job)
+    expect(result).toMatchObject({ outcome: 'StartTimeout', message: 'Could not enter room 101 within 2 s: schedule failed' })
+    expect(tries).toBe(2)
+  })
+
+  test('asked to stop while entering, it ends without a file', async () => {
+    world.room.onOpen = () => {}
+    const result = world.start()
+    world.stop(terminated)
+    expect(await result).toMatchObject({ outcome: 'Completed', stopReason: 'Terminated', files: [] })
+  })
+})
+
+describe('the next attempt', () => {
+  const unavailable = new StoreError('unavailable', 'ECONNREFUSED', 'COS does not answer')
+
+  async function firstAttempt(stop: Stop, error: StoreError = unavailable) {
+    world.store.uploadError = error
+    const result = world.start()
+    await world.recording()
+    world.room.publishes('alice', 1)
+    world.stop(stop)
+    return result
+  }
+
+  test('finishes what the one before left, and records the rest', async () => {
+    expect(await firstAttempt(terminated)).toMatchObject({
+      outcome: 'UploadIncomplete',
+      files: [{ status: 0, message: 'COS does not answer' }],
+    })
+    world.store.uploadError = undefined
+    const second = world.start(aJob({}, { attempt: 2 }))
+    await world.recording()
+    world.room.publishes('bob', 1)
+    world.stop(terminated)
+    expect(await second).toMatchObject({
+      outcome: 'Completed',
+      attempt: 2,
+      files: [
+        { userId: 'alice', attempt: 1, status: 1 },
+        { userId: 'bob', attempt: 2, status: 1 },
+      ],
+    })
+    expect(world.manifest.files.map(({ userId }) => userId)).toEqual(['alice', 'bob'])
+    expect(world.manifest.events.map(({ userId, event }) => `${userId} ${event}`)).toEqual(
+      expect.arrayContaining(['alice enter', 'bob enter']),
+    )
+  })
+
+  test('does not enter a room that had been recorded to its end', async () => {
+    await firstAttempt({ reason: 'Idle', message: 'Nobody there' })
+    world.store.uploadError = undefined
+    let entered = false
+    world.room.onOpen = () => {
+      entered = true
+    }
+    expect(await world.start(aJob({}, { attempt: 2 }))).toMatchObject({
+      outcome: 'Completed',
+      stopReason: 'Idle',
+      files: [{ userId: 'alice', status: 1 }],
+    })
+    expect(entered).toBe(false)
+  })
+
+  test('does not enter either when it is told that the recording is over', async () => {
+    await firstAttempt(terminated)
+    world.store.uploadError = undefined
+    const second = await world.start(aJob({}, { attempt: 2, uploadOnly: true }))
+    expect(second).toMatchObject({ outcome: 'Completed', stopReason: 'Terminated', files: [{ userId: 'alice', status: 1 }] })
+    expect(second.startedAt).toBeUndefined()
+  })
+
+  test('does not enter when the time of the whole recording is up', async () => {
+    const job = aJob({}, { attempt: 2, firstStartedAt: new Date(Date.now() - 60_000).toISOString() })
+    job.spec.limits.maxDurationSeconds = 60
+    expect(await world.start(job)).toMatchObject({ outcome: 'Completed', stopReason: 'MaxDuration', files: [] })
+  })
+
+  test('has the files of the one before also when it is refused by TRTC', async () => {
+    await firstAttempt(terminated)
+    world.store.uploadError = undefined
+    world.room.onOpen = (room) => room.say({ type: 'refused', trtcCode: 70001, message: '' })
+    expect(await world.start(aJob({}, { attempt: 2 }))).toMatchObject({
+      outcome: 'RoomRefused',
+      files: [{ userId: 'alice', status: 1 }],
+    })
+  })
+
+  test('uploads that take too long wait for it on the volume', async () => {
+    world.store.uploadError = undefined
+    Object.assign(world.store, { uploadError: new Promise(() => {}) })
+    const first = world.start(aJob(), { uploadSeconds: 0.1 })
+    await world.recording()
+    world.room.publishes('alice', 1)
+    world.stop(terminated)
+    expect(await first).toMatchObject({
+      outcome: 'UploadIncomplete',
+      files: [{ status: 0, message: expect.stringContaining('not done in time') }],
+    })
+    expect(world.media.left).toHaveLength(1)
+  })
+
+  test('after a lost room the outcome asks for one', async () => {
+    const result = world.start()
+    await world.recording()
+    world.room.publishes('alice', 1)
+    world.room.say({ type: 'ended', reason: 'BrowserFailed', message: 'The page crashed' })
+    expect(await result).toMatchObject({ outcome: 'Interrupted', stopReason: 'BrowserFailed', files: [{ status: 1 }] })
+  })
+})
+
+describe('by hand', () => {
+  test('the volume numbers the attempts; a recording that is complete begins anew', async () => {
+    world.store.uploadError = new StoreError('unavailable', 'ECONNREFUSED', 'COS does not answer')
+    const attempts: number[] = []
+    for (const _ of [1, 2, 3]) {
+      const result = world.start(aJob(), { byHand: true })
+      await world.recording()
+      world.stop(terminated)
+      if (attempts.length === 0) world.room.publishes('alice', 1)
+      attempts.push((await result).attempt)
+      world.store.uploadError = undefined
+    }
+    expect(attempts).toEqual([1, 2, 1])
+  })
+})
