@@ -21,18 +21,23 @@ export interface Upload {
   readonly uploadedBytes: number
   /**
    * Uploads what is left, the part with the head last, completes, and verifies size and checksum with HEAD. Retries what may pass;
-   * rejects with a StoreError when refused for good or out of time.
+   * rejects with a StoreError when refused for good or out of time. What has been uploaded stays, for a later process to go on from.
    */
-  finish(head: Uint8Array, bodyBytes: number): Promise<StoredObject>
+  finish(head: Uint8Array, bodyBytes: number, options?: UntilOptions): Promise<StoredObject>
+}
+
+export interface UntilOptions {
+  /** When to give up. Without it, whatever may pass is tried for ever. */
+  deadline?: Date
 }
 
 export interface Store {
   /** Finds out, before the room is entered, whether the bucket exists and can be written. Rejects with a StoreError. */
-  preflight(): Promise<void>
+  preflight(options?: UntilOptions): Promise<void>
   /** Starts or, if the journal says so, resumes the upload of a file. */
   open(source: UploadSource): Upload
   /** Stores a small object such as the manifest, verified like a file. */
-  put(key: string, body: Uint8Array, contentType: string): Promise<StoredObject>
+  put(key: string, body: Uint8Array, contentType: string, options?: UntilOptions): Promise<StoredObject>
 }
 
 export class StoreError extends Error {

@@ -1,0 +1,84 @@
+import { randomFillSync } from 'node:crypto'
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pino, { type Logger } from 'pino'
+import { createStore, type StoreOptions } from '../../recorder-image/src/store/store.ts'
+import type { Store, UploadSource } from '../../recorder-image/src/store/upload.ts'
+import { type CosControl, cosControl, startCos } from '../../sandbox/src/cos/index.ts'
+import { identities } from '../../sandbox/src/identities.ts'
+
+export const { bucket, region, secretId, secretKey } = identities.cos
+export const MiB = 1024 * 1024
+export const key = 'lessons/alice.mp4'
+/** Parts as small as COS takes them, so that a few megabytes make a long recording. */
+export const plan = { holdbackBytes: MiB, partBytes: MiB }
+/** A test does not wait for COS; that a recorder does is the retry policy's own test. */
+export const backoff = { baseMillis: 5, maxMillis: 50 }
+
+export interface LogLine {
+  level: number
+  msg: string
+  code?: string
+  [name: string]: unknown
+}
+
+/** COS, a store that uploads to it, and a body that grows on a volume. */
+export interface Harness {
+  control: CosControl
+  endpoint: string
+  logged: LogLine[]
+  store(overrides?: Omit<Partial<StoreOptions>, 'cos'> & { cos?: Partial<StoreOptions['cos']> }): Store
+  source(name?: string): UploadSource
+  /** Adds bytes to a body, as a recorder does; returns how many it has now. */
+  grow(source: UploadSource, bytes: number): number
+  /** What the file must be in the end. */
+  file(source: UploadSource, head: Uint8Array): Buffer
+  stored(name?: string): Promise<Buffer>
+  close(): Promise<void>
+}
+
+const noise = randomFillSync(Buffer.alloc(4 * MiB))
+
+export async function startHarness(): Promise<Harness> {
+  const dir = mkdtempSync(join(tmpdir(), 'store-'))
+  const cos = await startCos({ address: '127.0.0.1', port: 0, dir: join(dir, 'cos') })
+  const control = cosControl(cos.controlUrl)
+  const logged: LogLine[] = []
+  const log: Logger = pino({ level: 'debug' }, { write: (line: string) => void logged.push(JSON.parse(line)) })
+  return {
+    control,
+    endpoint: cos.endpoint,
+    logged,
+    store: ({ cos: cosOverrides, ...overrides } = {}) =>
+      createStore({
+        cos: {
+          ...{ region, bucket, path: '/lessons', endpoint: cos.endpoint, credentialsSecretRef: { name: 'cos' } },
+          ...cosOverrides,
+        },
+        credentials: { secretId, secretKey },
+        ...{ log, plan, backoff },
+        ...overrides,
+      }),
+    source(name = key) {
+      const stem = join(dir, name.replaceAll('/', '_'))
+      writeFileSync(`${stem}.body`, '')
+      return { key: name, bodyPath: `${stem}.body`, journalPath: `${stem}.journal`, contentType: 'video/mp4' }
+    },
+    grow({ bodyPath }, bytes) {
+      const before = statSync(bodyPath).size
+      const added = Buffer.alloc(bytes)
+      // Different everywhere, so that parts in the wrong order show.
+      for (let i = 0; i < bytes; i += noise.length) noise.copy(added, i)
+      added.writeUInt32BE(before, 0)
+      appendFileSync(bodyPath, added)
+      return before + bytes
+    },
+    file: ({ bodyPath }, head) => Buffer.concat([head, readFileSync(bodyPath)]),
+    stored: (name = key) => control.fetch(bucket, name),
+    async close() {
+      await cos.close()
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}

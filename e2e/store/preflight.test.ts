@@ -1,0 +1,122 @@
+import { readFileSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { bucket, type Harness, MiB, secretId, secretKey, startHarness } from './harness.ts'
+
+let harness: Harness
+beforeEach(async () => {
+  harness = await startHarness()
+})
+afterEach(() => harness.close())
+
+describe('before the room is entered', () => {
+  test('a bucket that can be written passes, and nothing is left behind', async () => {
+    await harness.store().preflight()
+    expect(await harness.control.objects(bucket)).toEqual([])
+    expect(await harness.control.uploads(bucket)).toEqual([])
+  })
+
+  test('the probe asks under the recording’s own path', async () => {
+    await harness.store().preflight()
+    const [probe] = await harness.control.requests({ operation: 'InitiateMultipartUpload' })
+    expect(probe!.key).toMatch(/^lessons\//)
+  })
+
+  test('keys that may write but not ask about the bucket pass', async () => {
+    await harness.control.deny(bucket, ['HeadBucket'])
+    await expect(harness.store().preflight()).resolves.toBeUndefined()
+  })
+
+  test('a bucket that does not exist', async () => {
+    const store = harness.store({ cos: { bucket: 'missing-1250000000' } })
+    await expect(store.preflight()).rejects.toMatchObject({
+      kind: 'refused',
+      code: 'NoSuchBucket',
+      message: expect.stringMatching(/HeadBucket of bucket missing-1250000000.*Create the bucket, or correct spec\.cos\.bucket/),
+    })
+  })
+
+  test.each([
+    ['access denied', undefined, 'AccessDenied', /Allow the credentials/],
+    ['an unknown secretId', { secretId: 'AKIDnobody', secretKey }, 'InvalidAccessKeyId', /secretId is not known/],
+    ['a wrong secretKey', { secretId, secretKey: 'wrong-key-wrong-key' }, 'SignatureDoesNotMatch', /secretKey does not belong/],
+    ['temporary keys without their token', 'without token', 'InvalidAccessKeyId', /token is missing/],
+    ['temporary keys that have run out', 'run out', 'ExpiredToken', /have run out/],
+  ] as const)('%s is refused with what to do', async (_what, keys, code, advice) => {
+    if (keys === undefined) await harness.control.deny(bucket)
+    const { token, ...untokened } = await harness.control.temporaryKeys(keys === 'run out' ? -1 : 60)
+    const credentials =
+      keys === undefined
+        ? { secretId, secretKey }
+        : keys === 'without token'
+          ? untokened
+          : keys === 'run out'
+            ? { ...untokened, token }
+            : keys
+    const error = await harness
+      .store({ credentials })
+      .preflight()
+      .catch((error) => error)
+    expect(error).toMatchObject({ name: 'StoreError', kind: 'refused', code, message: expect.stringMatching(advice) })
+  })
+
+  test('COS out of reach is unavailable when the time is over, and the system’s reason is named', async () => {
+    await harness.control.outage(true)
+    const deadline = new Date(Date.now() + 150)
+    await expect(harness.store().preflight({ deadline })).rejects.toMatchObject({
+      kind: 'unavailable',
+      code: 'ECONNREFUSED',
+      message: expect.stringContaining('spec.cos.endpoint'),
+    })
+  })
+
+  test('credentials that cannot be read are unavailable', async () => {
+    const credentials = () => Promise.reject(new Error('no file secretId in Secret cos'))
+    const preflight = harness.store({ credentials }).preflight({ deadline: new Date(Date.now() + 100) })
+    await expect(preflight).rejects.toMatchObject({ code: 'NoCredentials', message: expect.stringContaining('Secret cos') })
+  })
+})
+
+describe('credentials', () => {
+  test('temporary ones work with their token', async () => {
+    const credentials = await harness.control.temporaryKeys(60)
+    const source = harness.source()
+    await harness
+      .store({ credentials })
+      .open(source)
+      .finish(Buffer.from('head'), harness.grow(source, 3 * MiB))
+    expect((await harness.stored()).length).toBe(3 * MiB + 4)
+  })
+
+  test('are asked for anew, so that fresh ones end an upload begun with old ones', async () => {
+    const keys = [await harness.control.temporaryKeys(-1), await harness.control.temporaryKeys(60)]
+    let current = keys[1]!
+    const source = harness.source()
+    const upload = harness.store({ credentials: () => current }).open(source)
+    const bodyBytes = harness.grow(source, 3 * MiB)
+    upload.grew(bodyBytes)
+    await expect.poll(() => upload.uploadedBytes).toBe(2 * MiB)
+    current = keys[0]!
+    const refused = await harness
+      .store({ credentials: () => current })
+      .preflight()
+      .catch((error) => error)
+    expect(refused).toMatchObject({ code: 'ExpiredToken' })
+    current = keys[1]!
+    await expect(upload.finish(Buffer.from('head'), bodyBytes)).resolves.toMatchObject({ bytes: 3 * MiB + 4 })
+  })
+
+  test('appear in no log line, error or journal', async () => {
+    const credentials = await harness.control.temporaryKeys(60)
+    const source = harness.source()
+    const upload = harness.store({ credentials }).open(source)
+    const bodyBytes = harness.grow(source, 3 * MiB)
+    upload.grew(bodyBytes)
+    await expect.poll(() => upload.uploadedBytes).toBe(2 * MiB)
+    const message = `who is ${credentials.secretId} with ${credentials.secretKey} and ${credentials.token}?`
+    await harness.control.fault({ kind: 'error', status: 403, code: 'AccessDenied', message })
+    const error = await upload.finish(Buffer.from('head'), bodyBytes).catch((error) => error)
+    expect(error.message).toContain('who is … with … and …?')
+    const written = [JSON.stringify(harness.logged), String(error.stack), readFileSync(source.journalPath, 'utf8')].join('\n')
+    for (const secret of Object.values(credentials)) expect(written).not.toContain(secret)
+  })
+})

@@ -1,0 +1,124 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { UploadSource } from '../../recorder-image/src/store/upload.ts'
+import { bucket, type Harness, MiB, startHarness } from './harness.ts'
+
+const head = Buffer.from('the head, known last')
+const bodyBytes = 4 * MiB + 1000
+
+let harness: Harness
+beforeEach(async () => {
+  harness = await startHarness()
+})
+afterEach(() => harness.close())
+
+const lines = ({ journalPath }: UploadSource) => readFileSync(journalPath, 'utf8').split('\n').filter(Boolean)
+const keepLines = (source: UploadSource, count: number, torn = '') =>
+  writeFileSync(source.journalPath, ['', ...lines(source).slice(0, count), ...(torn ? [torn] : [])].join('\n'))
+
+/** A process that recorded everything and died: with every full part in COS, or after the whole file was stored. */
+async function died(when: 'before the stop' | 'after completion'): Promise<UploadSource> {
+  const source = harness.source()
+  const upload = harness.store().open(source)
+  harness.grow(source, bodyBytes)
+  upload.grew(bodyBytes)
+  await expect.poll(() => lines(source).length).toBe(4) // initiated, parts 2, 3 and 4
+  if (when === 'after completion') await upload.finish(head, bodyBytes)
+  await harness.control.clearRequests()
+  return source
+}
+
+async function resume(source: UploadSource) {
+  const stored = await harness.store().open(source).finish(head, bodyBytes)
+  const file = harness.file(source, head)
+  expect(stored.bytes).toBe(file.length)
+  expect((await harness.stored()).equals(file)).toBe(true)
+  const requests = await harness.control.requests()
+  const sentParts = requests.filter(({ operation }) => operation === 'UploadPart').map(({ partNumber }) => partNumber!)
+  return { sentParts: sentParts.sort((a, b) => a - b), operations: new Set(requests.map(({ operation }) => operation)) }
+}
+
+describe('a recorder that died while it recorded', () => {
+  test.each([
+    ['none', 0, [1, 2, 3, 4, 5]],
+    ['the upload', 1, [1, 2, 3, 4, 5]],
+    ['one part', 2, 'all but one'],
+    ['two parts', 3, 'all but two'],
+    ['three parts', 4, [1, 5]],
+  ])('its successor sends what the journal does not have: journal with %s', async (_what, count, expected) => {
+    const source = await died('before the stop')
+    const known = (await harness.control.uploads(bucket))[0]!.uploadId
+    keepLines(source, count)
+    const { sentParts, operations } = await resume(source)
+    if (Array.isArray(expected)) expect(sentParts).toEqual(expected)
+    else expect(sentParts).toHaveLength(5 - (count - 1))
+    expect(operations.has('InitiateMultipartUpload')).toBe(count === 0)
+    if (count > 0) {
+      expect(operations.has('ListParts')).toBe(true)
+      expect((await harness.control.requests({ operation: 'CompleteMultipartUpload' }))[0]!.uploadId).toBe(known)
+    }
+  })
+
+  test('a line torn by the crash counts as not written, and the next one is whole', async () => {
+    const source = await died('before the stop')
+    keepLines(source, 3, '{"event":"part","number":4,"st')
+    expect((await resume(source)).sentParts).toHaveLength(3)
+    const whole = lines(source).filter((line) => line.endsWith('}'))
+    expect(whole.map((line) => JSON.parse(line).event).at(-1)).toBe('stored')
+  })
+
+  test('parts that COS has lost or has otherwise are sent again', async () => {
+    const source = await died('before the stop')
+    const text = readFileSync(source.journalPath, 'utf8')
+    writeFileSync(source.journalPath, text.replace(/("number":3.*?"etag":"\\")[0-9a-f]{4}/, '$10000'))
+    expect((await resume(source)).sentParts).toEqual([1, 3, 5])
+  })
+
+  test('an upload that was aborted meanwhile starts over', async () => {
+    const source = await died('before the stop')
+    await harness.control.abortUploads(bucket)
+    expect((await resume(source)).sentParts).toEqual([1, 2, 3, 4, 5])
+  })
+
+  test('it can go on growing', async () => {
+    const source = await died('before the stop')
+    const upload = harness.store().open(source)
+    const longer = harness.grow(source, 3 * MiB)
+    upload.grew(longer)
+    await upload.finish(head, longer)
+    expect((await harness.stored()).equals(harness.file(source, head))).toBe(true)
+    const sent = (await harness.control.requests({ operation: 'UploadPart' })).map(({ partNumber }) => partNumber)
+    expect(sent).not.toContain(2)
+  })
+
+  test('journalled sizes hold, whatever this version would choose', async () => {
+    const source = await died('before the stop')
+    const store = harness.store({ plan: { holdbackBytes: 2 * MiB, partBytes: 3 * MiB } })
+    await store.open(source).finish(head, bodyBytes)
+    expect((await harness.stored()).equals(harness.file(source, head))).toBe(true)
+    expect(await harness.control.requests({ operation: 'UploadPart' })).toHaveLength(2)
+  })
+})
+
+describe('a recorder that died after COS had completed the file', () => {
+  test('its successor finds the object, and sends nothing', async () => {
+    const source = await died('after completion')
+    keepLines(source, 5) // all parts, not that it is stored
+    const { sentParts, operations } = await resume(source)
+    expect(sentParts).toEqual([])
+    expect([...operations].sort()).toEqual(['HeadObject', 'ListParts'])
+  })
+
+  test.each([0, 1, 2, 3, 4])('with %i lines of its journal, the file is made again', async (count) => {
+    const source = await died('after completion')
+    keepLines(source, count)
+    expect((await resume(source)).sentParts).toEqual([1, 2, 3, 4, 5])
+  })
+
+  test('with another object under the key, the file is made again', async () => {
+    const source = await died('after completion')
+    await harness.store().put(source.key, Buffer.from('something else'), 'text/plain')
+    await harness.control.clearRequests()
+    expect((await resume(source)).sentParts).toEqual([1, 2, 3, 4, 5])
+  })
+})

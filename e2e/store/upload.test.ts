@@ -1,0 +1,278 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { bucket, type Harness, key, MiB, startHarness } from './harness.ts'
+
+const head = Buffer.from('the head, known last')
+
+let harness: Harness
+beforeEach(async () => {
+  harness = await startHarness()
+})
+afterEach(() => harness.close())
+
+describe('a file that grows', () => {
+  test('goes in parts while it grows; what is left at the stop does not depend on its length', async () => {
+    const sentAfterStop: number[] = []
+    for (const [name, mebibytes] of [['short.mp4', 4] as const, ['long.mp4', 10] as const]) {
+      const source = harness.source(name)
+      const upload = harness.store().open(source)
+      for (let i = 0; i < mebibytes; i++) upload.grew(harness.grow(source, MiB))
+      upload.grew(harness.grow(source, 1000))
+      await harness.control.waitFor({ key: name, operation: 'UploadPart', status: 200 }, mebibytes - 1)
+      await expect.poll(() => upload.uploadedBytes).toBe((mebibytes - 1) * MiB)
+      const before = await harness.control.requests({ key: name })
+
+      const stored = await upload.finish(head, mebibytes * MiB + 1000)
+
+      const after = await harness.control.requests({ key: name, after: before.at(-1)!.sequence })
+      sentAfterStop.push(after.filter(({ operation }) => operation === 'UploadPart').reduce((sum, { bytes }) => sum + bytes, 0))
+      expect(after.map(({ operation, partNumber }) => partNumber ?? operation)).toEqual([
+        mebibytes + 1, // the tail
+        1, // the head, with the start of the body
+        'CompleteMultipartUpload',
+        'HeadObject',
+      ])
+      const file = harness.file(source, head)
+      expect((await harness.stored(name)).equals(file)).toBe(true)
+      const [object] = await harness.control.objects(bucket, name)
+      expect(stored).toEqual({ url: `${harness.endpoint}/${bucket}/${name}`, bytes: file.length, crc64: object!.crc64 })
+      expect(object!.contentType).toBe('video/mp4')
+      expect(upload.uploadedBytes).toBe(file.length)
+    }
+    expect(sentAfterStop[1]).toBe(sentAfterStop[0])
+    expect(sentAfterStop[0]).toBe(head.length + MiB + 1000)
+  })
+
+  test.each([
+    ['shorter than the held-back start', 1000],
+    ['hardly longer', MiB + 10],
+  ])('a body %s goes by one simple PUT', async (_what, bytes) => {
+    const source = harness.source()
+    const upload = harness.store().open(source)
+    upload.grew(harness.grow(source, bytes))
+    await upload.finish(head, bytes)
+    expect((await harness.control.requests()).map(({ operation }) => operation)).toEqual(['PutObject', 'HeadObject'])
+    expect((await harness.stored()).equals(harness.file(source, head))).toBe(true)
+  })
+
+  test('an empty body and a body that ends with a part', async () => {
+    const empty = harness.source('empty.mp4')
+    expect(await harness.store().open(empty).finish(head, 0)).toMatchObject({ bytes: head.length })
+    const even = harness.source('even.mp4')
+    const upload = harness.store().open(even)
+    upload.grew(harness.grow(even, 3 * MiB))
+    expect(await upload.finish(head, 3 * MiB)).toMatchObject({ bytes: head.length + 3 * MiB })
+    expect((await harness.stored('even.mp4')).equals(harness.file(even, head))).toBe(true)
+  })
+
+  test('the storage class is passed on, for large and small files', async () => {
+    const store = harness.store({ cos: { storageClass: 'STANDARD_IA' } })
+    const large = harness.source('large.mp4')
+    await store.open(large).finish(head, harness.grow(large, 3 * MiB))
+    const small = harness.source('small.mp4')
+    await store.open(small).finish(head, harness.grow(small, 10))
+    const classes = (await harness.control.objects(bucket)).map(({ storageClass }) => storageClass)
+    expect(classes).toEqual(['STANDARD_IA', 'STANDARD_IA'])
+  })
+
+  test('many files share few connections', async () => {
+    await harness.control.fault({ kind: 'slow', delayMillis: 20 })
+    const store = harness.store({ concurrency: 2 })
+    const names = Array.from({ length: 6 }, (_, i) => `file-${i}.mp4`)
+    await Promise.all(
+      names.map(async (name) => {
+        const source = harness.source(name)
+        await store.open(source).finish(head, harness.grow(source, 1000))
+      }),
+    )
+    // 12 requests of 20 ms, two at a time.
+    const requests = await harness.control.requests()
+    const times = requests.map(({ time }) => Date.parse(time))
+    expect(requests).toHaveLength(12)
+    expect(Math.max(...times) - Math.min(...times)).toBeGreaterThanOrEqual(80)
+  })
+})
+
+describe('a small object', () => {
+  test('is stored and verified', async () => {
+    const stored = await harness.store().put('lessons/a b.manifest.json', Buffer.from('{"version":1}'), 'application/json')
+    expect(stored).toMatchObject({ url: `${harness.endpoint}/${bucket}/lessons/a%20b.manifest.json`, bytes: 13 })
+    expect(String(await harness.stored('lessons/a b.manifest.json'))).toBe('{"version":1}')
+  })
+
+  test('is sent again when COS stored something else', async () => {
+    await harness.control.fault({ kind: 'wrongChecksum' }, { operations: ['HeadObject'], count: 1 })
+    await harness.store().put('k', Buffer.from('x'), 'text/plain')
+    expect(await harness.control.requests({ operation: 'PutObject' })).toHaveLength(2)
+  })
+})
+
+describe('COS in trouble', () => {
+  /** A recording of 5 MiB and a bit, stopped, with the trouble on. */
+  async function record(store = harness.store()) {
+    const source = harness.source()
+    const upload = store.open(source)
+    for (let i = 0; i < 5; i++) upload.grew(harness.grow(source, MiB))
+    const bodyBytes = harness.grow(source, 1234)
+    return { source, upload, bodyBytes }
+  }
+  async function expectStored(stored: { bytes: number }, source: Parameters<Harness['file']>[0]) {
+    const file = harness.file(source, head)
+    expect(stored.bytes).toBe(file.length)
+    expect((await harness.stored()).equals(file)).toBe(true)
+  }
+
+  test.each([
+    ['503 SlowDown', { kind: 'error', status: 503, code: 'SlowDown' }],
+    ['500 InternalError', { kind: 'error', status: 500, code: 'InternalError' }],
+    ['resets', { kind: 'reset' }],
+    ['answers that get lost', { kind: 'lostAnswer' }],
+  ] as const)('%s: every operation is tried again and the file is whole', async (_what, fault) => {
+    const operations = ['InitiateMultipartUpload', 'UploadPart', 'CompleteMultipartUpload', 'HeadObject'] as const
+    for (const operation of operations) await harness.control.fault(fault, { operations: [operation], count: 2 })
+    const { source, upload, bodyBytes } = await record()
+    await expectStored(await upload.finish(head, bodyBytes), source)
+    const hit = (await harness.control.requests()).filter((request) => request.fault !== undefined)
+    // An answer to the first completion that got lost makes the second find nothing, which HEAD explains.
+    expect(new Set(hit.map(({ operation }) => operation))).toEqual(new Set(operations))
+  })
+
+  test('parts that arrive wrong are sent again', async () => {
+    await harness.control.fault({ kind: 'corrupt' }, { operations: ['UploadPart'], count: 2 })
+    const { source, upload, bodyBytes } = await record()
+    await expectStored(await upload.finish(head, bodyBytes), source)
+    expect(await harness.control.requests({ operation: 'UploadPart' })).toHaveLength(6 + 2)
+  })
+
+  test('a failed request is tried again after a pause, not at once', async () => {
+    await harness.control.fault(
+      { kind: 'error', status: 503, code: 'SlowDown' },
+      { operations: ['InitiateMultipartUpload'], count: 2 },
+    )
+    const { source, upload, bodyBytes } = await record(harness.store({ backoff: { baseMillis: 200, maxMillis: 200 } }))
+    const [, , third] = await harness.control.waitFor({ operation: 'InitiateMultipartUpload' }, 3)
+    const [first] = await harness.control.requests({ operation: 'InitiateMultipartUpload' })
+    expect(Date.parse(third!.time) - Date.parse(first!.time)).toBeGreaterThanOrEqual(2 * 100 - 10)
+    await expectStored(await upload.finish(head, bodyBytes), source)
+  })
+
+  test('silence ends in a time-out and another try', async () => {
+    await harness.control.fault({ kind: 'silence' }, { operations: ['UploadPart'], count: 2 })
+    const { source, upload, bodyBytes } = await record(harness.store({ silenceMillis: 150 }))
+    await expectStored(await upload.finish(head, bodyBytes), source)
+  })
+
+  test('an outage: recording goes on, the upload catches up, the log says it once', async () => {
+    const { source, upload } = await record()
+    await harness.control.waitFor({ operation: 'UploadPart', status: 200 }, 2)
+    await harness.control.outage(true)
+    let bodyBytes = 0
+    for (let i = 0; i < 4; i++) {
+      bodyBytes = harness.grow(source, MiB)
+      upload.grew(bodyBytes)
+    }
+    const failed = () => harness.logged.filter(({ msg }) => msg === 'Failed to reach COS')
+    await expect.poll(() => failed().length).toBeGreaterThan(4)
+    const finished = upload.finish(head, bodyBytes)
+    await harness.control.outage(false)
+    await expectStored(await finished, source)
+    expect(failed().filter(({ level }) => level >= 40)).toHaveLength(1)
+    expect(failed()[0]).toMatchObject({ file: key, code: expect.stringMatching(/ECONN/) })
+    expect(harness.logged.map(({ msg }) => msg)).toContain('Reached COS again')
+  })
+
+  test('an outage that lasts past the deadline: unavailable, and a later process ends the same upload', async () => {
+    const { source, upload, bodyBytes } = await record()
+    await expect.poll(() => upload.uploadedBytes).toBe(4 * MiB)
+    await harness.control.outage(true)
+    const deadline = new Date(Date.now() + 200)
+    await expect(upload.finish(head, bodyBytes, { deadline })).rejects.toMatchObject({
+      name: 'StoreError',
+      kind: 'unavailable',
+      code: 'ECONNREFUSED',
+      message: expect.stringContaining(`${key} in bucket ${bucket}`),
+    })
+    await harness.control.outage(false)
+    const { uploadId } = (await harness.control.uploads(bucket))[0]!
+    await harness.control.clearRequests()
+    await expectStored(await harness.store().open(source).finish(head, bodyBytes), source)
+    const sent = await harness.control.requests({ operation: 'UploadPart' })
+    expect(sent.map((request) => [request.partNumber, request.uploadId])).toEqual([
+      [6, uploadId],
+      [1, uploadId],
+    ])
+  })
+
+  test('an upload aborted behind our back starts over from the volume', async () => {
+    const { source, upload, bodyBytes } = await record()
+    await expect.poll(() => upload.uploadedBytes).toBe(4 * MiB)
+    await harness.control.abortUploads(bucket)
+    await expectStored(await upload.finish(head, bodyBytes), source)
+    expect(harness.logged.map(({ msg }) => msg)).toContain('Started an upload over')
+  })
+
+  test('an upload aborted while recording goes on starts over before the stop', async () => {
+    const { source, upload } = await record()
+    await expect.poll(() => upload.uploadedBytes).toBe(4 * MiB)
+    await harness.control.abortUploads(bucket)
+    upload.grew(harness.grow(source, MiB))
+    await expect.poll(() => harness.logged.filter(({ msg }) => msg === 'Began an upload').length).toBe(2)
+    await expect.poll(() => upload.uploadedBytes).toBe(5 * MiB)
+    const bodyBytes = harness.grow(source, 5)
+    await expectStored(await upload.finish(head, bodyBytes), source)
+  })
+
+  test('a wrong checksum after completion: sent once more, then given up', async () => {
+    const first = await record()
+    await harness.control.fault({ kind: 'wrongChecksum' }, { operations: ['HeadObject'], count: 1 })
+    await expectStored(await first.upload.finish(head, first.bodyBytes), first.source)
+    expect(await harness.control.requests({ operation: 'CompleteMultipartUpload' })).toHaveLength(2)
+
+    const second = await record()
+    await harness.control.fault({ kind: 'wrongChecksum' }, { operations: ['HeadObject'] })
+    await expect(second.upload.finish(head, second.bodyBytes)).rejects.toMatchObject({
+      kind: 'unavailable',
+      code: 'ChecksumMismatch',
+      message: expect.stringContaining('still on the volume'),
+    })
+  })
+
+  test.each([
+    ['behind', -3600_000],
+    ['ahead', 3600_000],
+  ])('COS’s clock an hour %s is followed', async (_what, offset) => {
+    await harness.control.clockOffset(offset)
+    const { source, upload, bodyBytes } = await record()
+    await expectStored(await upload.finish(head, bodyBytes), source)
+  })
+
+  test('denied in mid-upload: recording goes on; refused at the stop; stored when a later process may', async () => {
+    const { source, upload } = await record()
+    await expect.poll(() => upload.uploadedBytes).toBe(4 * MiB)
+    await harness.control.deny(bucket)
+    let bodyBytes = harness.grow(source, MiB)
+    upload.grew(bodyBytes)
+    await expect.poll(() => harness.logged.map(({ msg }) => msg)).toContain('Paused an upload that COS refuses')
+    bodyBytes = harness.grow(source, MiB)
+    upload.grew(bodyBytes)
+    await expect(upload.finish(head, bodyBytes)).rejects.toMatchObject({
+      kind: 'refused',
+      code: 'AccessDenied',
+      message: expect.stringMatching(
+        /^COS refused UploadPart of lessons\/alice\.mp4 in bucket recordings-1250000000: AccessDenied: Access Denied \(HTTP 403, request \S+\)\. Allow/,
+      ),
+    })
+    await harness.control.clearFaults()
+    await expectStored(await harness.store().open(source).finish(head, bodyBytes), source)
+  })
+
+  test('a bucket deleted in mid-upload is refused with its name', async () => {
+    const { upload, bodyBytes } = await record()
+    await harness.control.deleteBucket(bucket)
+    await expect(upload.finish(head, bodyBytes)).rejects.toMatchObject({ kind: 'refused', code: 'NoSuchBucket' })
+  })
+
+  test('a body that is shorter than it was said to be is refused, not waited for', async () => {
+    const { upload, bodyBytes } = await record()
+    await expect(upload.finish(head, bodyBytes + MiB)).rejects.toMatchObject({ kind: 'refused', code: 'BodyTruncated' })
+  })
+})

@@ -1,0 +1,199 @@
+import type { Readable } from 'node:stream'
+import type { RecorderJob } from '@trtc-recorder/api'
+import type COS from 'cos-nodejs-sdk-v5'
+import { type Content, contentBytes, openContent } from './content.ts'
+import { storeErrorOf } from './cos-error.ts'
+import { type CallHeaders, type CosCredentials, createSdk, RequestFailure } from './cos-sdk.ts'
+import { StoreError } from './upload.ts'
+
+/** Asked before every request, so that credentials may change while a recording lasts. */
+export type CredentialsProvider = () => CosCredentials | Promise<CosCredentials>
+
+export interface CosClientOptions {
+  cos: RecorderJob['spec']['cos']
+  credentials: CredentialsProvider
+  /** A request fails when its connection has been silent for so long. */
+  silenceMillis: number
+}
+
+export interface ListedPart {
+  number: number
+  etag: string
+  bytes: number
+}
+
+export interface ObjectFacts {
+  bytes: number
+  /** Decimal; undefined where COS does not say. */
+  crc64: string | undefined
+}
+
+export interface SentContent {
+  etag: string
+  crc64: bigint
+}
+
+export type CosClient = ReturnType<typeof createCosClient>
+
+/** The COS operations a recorder needs. Each tries once, rejects with a StoreError, and ends early when `signal` aborts. */
+export function createCosClient({ cos, credentials, silenceMillis }: CosClientOptions) {
+  const { bucket: Bucket, region: Region, endpoint, storageClass } = cos
+  let current: CosCredentials = { secretId: '', secretKey: '' }
+  let clockOffsetMillis = 0
+  const signing = () => ({ credentials: current, clockOffsetMillis })
+  const sdk = createSdk({ bucket: Bucket, endpoint, silenceMillis, signing })
+
+  /** One request; `send` spreads `place` into the parameters of the SDK's call. */
+  async function call<T>(
+    operation: string,
+    key: string,
+    signal: AbortSignal,
+    send: (cos: COS, place: Place) => Promise<T>,
+  ): Promise<T> {
+    const context = { operation, bucket: Bucket, key }
+    current = await readCredentials(credentials)
+    try {
+      return await sdk.call(signal, (cos, Headers) => send(cos, { Bucket, Region, Key: key, Headers }))
+    } catch (error) {
+      if (signal.aborted) {
+        throw new StoreError('unavailable', 'DeadlineExceeded', `There was no time left for ${operation} of ${key} in ${Bucket}.`)
+      }
+      if (!(error instanceof RequestFailure)) throw error
+      const { status, code, requestId } = error
+      const detail = withoutSecrets(error.message, current)
+      const told = storeErrorOf({ ...context, status, code, detail, requestId })
+      const worthAnotherTry = isClockProblem(error) && followClock(error)
+      throw worthAnotherTry ? new StoreError('unavailable', told.code, told.message) : told
+    }
+  }
+
+  /** Takes over COS's clock. False if ours agreed with it already, so that asking again cannot help. */
+  function followClock({ serverDate = '' }: RequestFailure): boolean {
+    const offset = Date.parse(serverDate) - Date.now()
+    if (Number.isNaN(offset) || Math.abs(offset - clockOffsetMillis) < clockToleranceMillis) return false
+    clockOffsetMillis = offset
+    return true
+  }
+
+  /** Sends a body and compares COS's checksum of it with the one taken while sending. */
+  async function send(
+    operation: string,
+    key: string,
+    content: Content,
+    signal: AbortSignal,
+    request: (cos: COS, body: Place & { Body: Readable; ContentLength: number }) => Promise<SdkAnswer>,
+  ): Promise<SentContent> {
+    const { stream, crc64 } = openContent(content)
+    try {
+      const body = { Body: stream, ContentLength: contentBytes(content) }
+      const answer = await call(operation, key, signal, (cos, place) => request(cos, { ...place, ...body }))
+      const reported = answer.headers?.['x-cos-hash-crc64ecma']
+      if (reported !== undefined && BigInt(reported) !== crc64.digest()) {
+        const detail = `COS stored other bytes than were sent in ${operation} of ${key} in bucket ${Bucket}`
+        throw new StoreError('unavailable', 'ChecksumMismatch', `${detail}: checksum ${reported}, not ${crc64.digest()}.`)
+      }
+      return { etag: answer.headers?.etag ?? '', crc64: crc64.digest() }
+    } finally {
+      stream.destroy()
+    }
+  }
+
+  const metadata = (contentType: string) => ({
+    ContentType: contentType,
+    ...(storageClass === undefined ? {} : { StorageClass: storageClass as COS.StorageClass }),
+  })
+
+  return {
+    bucket: Bucket,
+
+    url: (key: string) => {
+      const path = key.split('/').map(encodeURIComponent).join('/')
+      return endpoint ? `${endpoint}/${Bucket}/${path}` : `https://${Bucket}.cos.${Region}.myqcloud.com/${path}`
+    },
+
+    async headBucket(signal: AbortSignal): Promise<void> {
+      await call('HeadBucket', '', signal, (cos, place) => cos.headBucket(place))
+    },
+
+    put: (key: string, content: Content, contentType: string, signal: AbortSignal): Promise<SentContent> =>
+      send('PutObject', key, content, signal, (cos, body) =>
+        // SkipTask: the SDK's own queue would keep every file's parameters in memory.
+        cos.putObject({ ...body, ...metadata(contentType), SkipTask: true } as COS.PutObjectParams),
+      ),
+
+    async initiate(key: string, contentType: string, signal: AbortSignal): Promise<string> {
+      const answer = await call('InitiateMultipartUpload', key, signal, (cos, place) =>
+        cos.multipartInit({ ...place, ...metadata(contentType) } as COS.MultipartInitParams),
+      )
+      return answer.UploadId
+    },
+
+    uploadPart: (key: string, UploadId: string, number: number, content: Content, signal: AbortSignal): Promise<SentContent> =>
+      send('UploadPart', key, content, signal, (cos, body) =>
+        cos.multipartUpload({ ...body, UploadId, PartNumber: number } as COS.MultipartUploadParams),
+      ),
+
+    /** Every part COS has of an upload. */
+    async listParts(key: string, UploadId: string, signal: AbortSignal): Promise<ListedPart[]> {
+      const parts: ListedPart[] = []
+      for (let marker = '0'; ; ) {
+        const answer = await call('ListParts', key, signal, (cos, place) =>
+          cos.multipartListPart({ ...place, UploadId, PartNumberMarker: marker }),
+        )
+        parts.push(...answer.Part.map((part) => ({ number: Number(part.PartNumber), etag: part.ETag, bytes: Number(part.Size) })))
+        if (String(answer.IsTruncated) !== 'true') return parts
+        marker = String(answer.NextPartNumberMarker)
+      }
+    },
+
+    async complete(
+      key: string,
+      UploadId: string,
+      parts: readonly { number: number; etag: string }[],
+      signal: AbortSignal,
+    ): Promise<void> {
+      const Parts = parts.map(({ number, etag }) => ({ PartNumber: number, ETag: etag }))
+      await call('CompleteMultipartUpload', key, signal, (cos, place) => cos.multipartComplete({ ...place, UploadId, Parts }))
+    },
+
+    async abort(key: string, UploadId: string, signal: AbortSignal): Promise<void> {
+      await call('AbortMultipartUpload', key, signal, (cos, place) => cos.multipartAbort({ ...place, UploadId }))
+    },
+
+    async head(key: string, signal: AbortSignal): Promise<ObjectFacts> {
+      const { headers = {} } = await call('HeadObject', key, signal, (cos, place) => cos.headObject(place))
+      return { bytes: Number(headers['content-length']), crc64: headers['x-cos-hash-crc64ecma'] }
+    },
+  }
+}
+
+/** Less than this may be the network. */
+const clockToleranceMillis = 30_000
+
+interface SdkAnswer {
+  headers?: Record<string, string>
+}
+
+/** What every call of the SDK takes. */
+interface Place {
+  Bucket: string
+  Region: string
+  Key: string
+  Headers: CallHeaders
+}
+
+const isClockProblem = ({ code, message }: RequestFailure) =>
+  code === 'RequestTimeTooSkewed' || (code === 'AccessDenied' && message.startsWith('Request has expired'))
+
+async function readCredentials(credentials: CredentialsProvider): Promise<CosCredentials> {
+  try {
+    return await credentials()
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new StoreError('unavailable', 'NoCredentials', `Reading the COS credentials failed: ${why}`, { cause })
+  }
+}
+
+/** COS repeats what it was sent in some messages. */
+const withoutSecrets = (text: string, { secretId, secretKey, token }: CosCredentials) =>
+  [secretKey, token, secretId].reduce<string>((clean, secret) => (secret ? clean.replaceAll(secret, '…') : clean), text)

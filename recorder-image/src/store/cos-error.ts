@@ -1,0 +1,62 @@
+import { StoreError } from './upload.ts'
+
+/** What a failed request to COS told us; HEAD answers have no body, hence no code. */
+export interface CosFailure {
+  operation: string
+  bucket: string
+  key: string
+  /** 0 where there was no answer. */
+  status: number
+  /** COS error code, or the system's such as ECONNREFUSED; empty where there is none. */
+  code: string
+  detail: string
+  requestId: string | undefined
+}
+
+/** 4xx answers that another try can change. */
+const passing = new Set(['RequestTimeout', 'IncompleteBody', 'BadDigest', 'RequestTimeTooSkewed'])
+
+/** What the reader can do about a refusal. */
+const advice: Record<string, string> = {
+  NoSuchBucket: 'Create the bucket, or correct spec.cos.bucket and spec.cos.region.',
+  AccessDenied:
+    'Allow the credentials to write there: InitiateMultipartUpload, UploadPart, ListParts, CompleteMultipartUpload, AbortMultipartUpload, PutObject, HeadObject and HeadBucket on this bucket and path.',
+  InvalidAccessKeyId: 'The secretId is not known, or its token is missing or belongs to another. Correct the credentials Secret.',
+  SignatureDoesNotMatch: 'The secretKey does not belong to the secretId. Correct the credentials Secret.',
+  ExpiredToken: 'The temporary credentials have run out. Put fresh ones into the credentials Secret.',
+  RequestExpired: 'The clock of this machine is wrong. Correct it.',
+}
+const adviceByStatus: Record<number, string> = {
+  301: 'The bucket is in another region. Correct spec.cos.region.',
+  307: 'The bucket is in another region. Correct spec.cos.region.',
+}
+const unreachable = 'Check that this machine reaches COS, and spec.cos.endpoint if it is set.'
+
+/** Sorts a failure into what may pass and what will not, and says it for a person. Pure. */
+export function storeErrorOf(failure: CosFailure): StoreError {
+  const { operation, bucket, key, status, detail, requestId } = failure
+  const code = codeOf(failure)
+  const refused = status >= 300 && status < 500 && status !== 408 && status !== 429 && !passing.has(code)
+  const what = key === '' ? `bucket ${bucket}` : `${key} in bucket ${bucket}`
+  const answer = [`HTTP ${status}`, ...(requestId ? [`request ${requestId}`] : [])].join(', ')
+  const reason = [code, ...(detail && detail !== code ? [detail.replace(/\.$/, '')] : [])].join(': ')
+  const message =
+    status === 0
+      ? `COS did not answer ${operation} of ${what}: ${reason}. ${unreachable}`
+      : `COS ${refused ? 'refused' : 'failed'} ${operation} of ${what}: ${reason} (${answer}). ${adviceFor(code, status)}`
+  return new StoreError(refused ? 'refused' : 'unavailable', code, message.trim())
+}
+
+function codeOf({ code, status, key, detail }: CosFailure): string {
+  if (code === 'AccessDenied' && detail.startsWith('Request has expired')) return 'RequestExpired'
+  if (code !== '' && !/^\d+$/.test(code)) return code
+  if (status === 404) return key === '' ? 'NoSuchBucket' : 'NoSuchKey'
+  if (status === 403) return 'AccessDenied'
+  return status === 0 ? 'NoAnswer' : `HTTP${status}`
+}
+
+const adviceFor = (code: string, status: number) => advice[code] ?? adviceByStatus[status] ?? ''
+
+/** The upload is not, or no longer, what we think it is: aborted by somebody, expired, completed, or parts lost. */
+export const isUploadGone = (error: unknown): error is StoreError =>
+  error instanceof StoreError && (error.code === 'NoSuchUpload' || error.code === 'InvalidPart')

@@ -1,0 +1,199 @@
+import http from 'node:http'
+import https from 'node:https'
+import COS from 'cos-nodejs-sdk-v5'
+import { StoreError } from './upload.ts'
+
+/*
+ * How cos-nodejs-sdk-v5 3.0 is made to do one request, once, and to tell what became of it. What it does that one would not expect:
+ * - It refuses ForcePathStyle. A bucket in the path goes through its Domain template; the signature it makes then lacks the
+ *   bucket, so the signature is made here, with its own function, over the whole path.
+ * - It repeats a failed request up to three times at once, and then knows only the last failure, unless the body is a stream.
+ *   Bodies are streams here, which also keeps them out of memory. Other requests are ended where it asks for the next signature,
+ *   with the failure that our HTTP module saw.
+ * - On a wrong clock it writes to stderr and corrects itself; that is switched off and done here.
+ * - Its keep-alive keeps the process alive, and it leaves a request open when the answer comes before the body is through; Node's
+ *   own agent, and our hold on the request, see to both.
+ * - It moves to another domain (tencentcos.cn) after failures; a bucket has one address here.
+ * - It rejects with plain objects, not Errors.
+ */
+
+export interface CosCredentials {
+  secretId: string
+  secretKey: string
+  /** Of temporary credentials. */
+  token?: string
+}
+
+export interface SdkOptions {
+  bucket: string
+  /** Scheme, host and port of another address than COS's own; the bucket then stands in the path. */
+  endpoint: string | undefined
+  silenceMillis: number
+  signing(): { credentials: CosCredentials; clockOffsetMillis: number }
+}
+
+/** A request that COS refused, answered with an error, or did not answer. */
+export class RequestFailure extends Error {
+  override readonly name = 'RequestFailure'
+  /** 0 where there was no answer. */
+  readonly status: number
+  /** COS's code, or the system's; empty where an answer has none. */
+  readonly code: string
+  readonly requestId: string | undefined
+  /** COS's clock, where it answered. */
+  readonly serverDate: string | undefined
+
+  constructor(status: number, code: string, message: string, headers: Headers = {}) {
+    super(message)
+    this.status = status
+    this.code = code
+    this.requestId = headers['x-cos-request-id']
+    this.serverDate = headers.date
+  }
+}
+
+type Headers = Record<string, string | undefined>
+/** What every call must hand on to the SDK as `Headers`; it marks the call and never leaves the machine. */
+export type CallHeaders = Record<string, string>
+const mark = 'x-trtc-recorder-call'
+
+/** One call of the SDK on its way. */
+interface Call {
+  request?: http.ClientRequest
+  status: number
+  headers: Headers
+  body: string
+  error?: NodeJS.ErrnoException
+  giveUp(failure: RequestFailure): void
+}
+
+export type Sdk = ReturnType<typeof createSdk>
+
+export function createSdk({ bucket, endpoint, silenceMillis, signing }: SdkOptions) {
+  const [scheme = 'https', host = ''] = endpoint?.split('://') ?? []
+  const agents = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) }
+  const calls = new Map<string, Call>()
+  let lastCall = 0
+
+  const cos = new COS({
+    Protocol: `${scheme}:`,
+    ...(host === '' ? {} : { Domain: `${host}/{Bucket}` }),
+    Timeout: silenceMillis,
+    KeepAlive: false,
+    CorrectClockSkew: false,
+    AutoSwitchHost: false,
+    getAuthorization(request: COS.GetAuthorizationOptions, callback: (answer: COS.GetAuthorizationCallbackParams) => void) {
+      const headers = request.Headers as CallHeaders
+      const call = calls.get(headers[mark] ?? '')
+      if (call && 'x-cos-sdk-retry' in headers) call.giveUp(failureOf(call))
+      else callback(signed(request))
+    },
+  } as COS.COSOptions)
+
+  cos.on('before-send', (request: SdkRequest) => {
+    const call = calls.get(request.headers[mark] ?? '')
+    delete request.headers[mark]
+    request.agent = request.url.startsWith('http:') ? agents.http : agents.https
+    request.httpModules = { 'http:': watched(http, call), 'https:': watched(https, call) }
+  })
+
+  function signed({ Method, Key, Query, Headers }: COS.GetAuthorizationOptions): COS.GetAuthorizationCallbackParams {
+    const { credentials, clockOffsetMillis } = signing()
+    const Authorization = COS.getAuthorization({
+      SecretId: credentials.secretId,
+      SecretKey: credentials.secretKey,
+      Method,
+      Pathname: host === '' ? `/${Key}` : `/${bucket}/${Key}`,
+      Query,
+      Headers,
+      SystemClockOffset: clockOffsetMillis,
+    } as COS.StaticGetAuthorizationOptions)
+    return { Authorization, SecurityToken: credentials.token ?? '' } as COS.GetAuthorizationCallbackParams
+  }
+
+  function failureOf({ status, headers, body, error }: Call): RequestFailure {
+    if (status !== 0) return new RequestFailure(status, element(body, 'Code'), element(body, 'Message'), headers)
+    if (error) return new RequestFailure(0, error.code ?? 'NoAnswer', error.message)
+    return new RequestFailure(0, 'ETIMEDOUT', `nothing came for ${silenceMillis / 1000} s`)
+  }
+
+  return {
+    /**
+     * Runs one call of the SDK; rejects with a RequestFailure, with the StoreError that a body's own stream ended with, or with
+     * `signal.reason` as soon as that aborts.
+     */
+    call<T>(signal: AbortSignal, send: (cos: COS, headers: CallHeaders) => Promise<T>): Promise<T> {
+      const id = String(++lastCall)
+      return new Promise<T>((resolve, reject) => {
+        const end = (settle: () => void) => {
+          calls.delete(id)
+          signal.removeEventListener('abort', abort)
+          settle()
+        }
+        const giveUp = (failure: unknown) => {
+          call.request?.destroy()
+          end(() => reject(failure))
+        }
+        const abort = () => giveUp(signal.reason)
+        const call: Call = { status: 0, headers: {}, body: '', giveUp }
+        calls.set(id, call)
+        if (signal.aborted) return abort()
+        signal.addEventListener('abort', abort)
+        send(cos, { [mark]: id }).then(
+          (answer) => end(() => resolve(answer)),
+          (error: unknown) => giveUp(error instanceof StoreError ? error : failureOfSdk(error as SdkError, call)),
+        )
+      })
+    },
+  }
+
+  /** The SDK's own error says more where COS answered 200 and an error in the body, or where there was no request at all. */
+  function failureOfSdk({ code = '', message = '', error }: SdkError, call: Call): RequestFailure {
+    if (call.status >= 300) return failureOf(call)
+    if (call.status === 0) return new RequestFailure(0, code, message ?? '')
+    return new RequestFailure(500, error?.Code ?? code, error?.Message ?? message ?? '', call.headers)
+  }
+}
+
+interface SdkRequest {
+  url: string
+  headers: CallHeaders
+  agent?: unknown
+  /** In place of Node's modules, by protocol. */
+  httpModules?: Record<string, unknown>
+}
+
+interface SdkError {
+  code?: string
+  message?: string
+  error?: { Code?: string; Message?: string }
+}
+
+/** Node's module, with an eye on the request and its answer. */
+function watched(module: typeof http | typeof https, call: Call | undefined) {
+  return {
+    ...module,
+    request(options: http.RequestOptions) {
+      const request = module.request(options)
+      if (!call) return request
+      call.request = request
+      request.on('error', (error) => {
+        call.error = error
+      })
+      request.on('response', (response) => {
+        call.status = response.statusCode ?? 0
+        call.headers = response.headers as Headers
+        if (call.status >= 300) response.on('data', (chunk) => (call.body += String(chunk)))
+      })
+      return request
+    },
+  }
+}
+
+const entities: Record<string, string> = { '&lt;': '<', '&gt;': '>', '&quot;': '"', '&apos;': "'", '&amp;': '&' }
+
+/** Text of an element of COS's error document; empty if there is none, as in answers to HEAD. */
+function element(xml: string, name: string): string {
+  const text = new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1] ?? ''
+  return text.replace(/&[a-z]+;/g, (entity) => entities[entity] ?? entity)
+}

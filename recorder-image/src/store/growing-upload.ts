@@ -1,0 +1,265 @@
+import type { Logger } from 'pino'
+import { type Content, contentBytes, readContent } from './content.ts'
+import { isUploadGone } from './cos-error.ts'
+import { Crc64, combineCrc64 } from './crc64.ts'
+import { type ConfirmedPart, Journal } from './journal.ts'
+import { isFull, type PartPlan, type PartRange, partRanges } from './part-plan.ts'
+import { Wake } from './retry.ts'
+import { againOnMismatch, isMismatch, type StoreContext, until, verified } from './store-context.ts'
+import { type StoredObject, StoreError, type UntilOptions, type Upload, type UploadSource } from './upload.ts'
+
+/** Parts of one file on their way at once; the store's own limit holds over all files. */
+const parallelParts = 3
+/** How long to leave COS alone after it refused, while recording goes on: somebody may put things right. */
+const restMillis = 30_000
+/** How often an upload that vanished is begun anew before it is given up. */
+const maxRounds = 4
+
+/**
+ * The upload of one file. While the file grows, each part that is full goes; at the end the tail, and part 1, which is the head
+ * and the held-back start of the body. The journal lets a later process go on with the same upload.
+ *
+ * Guarantees: `grew` never throws; `finish` resolves only when COS reports the size and checksum of what is on the volume.
+ * Assumes: nobody else writes to the key, and the first `bodyBytes` bytes of the body never change.
+ */
+export class GrowingUpload implements Upload {
+  readonly #context: StoreContext
+  readonly #source: UploadSource
+  readonly #log: Logger
+  readonly #journal: Journal
+  readonly #wake = new Wake()
+  readonly #stop = new AbortController()
+  readonly #inFlight = new Map<number, Promise<void>>()
+  #plan: PartPlan
+  #parts: Map<number, ConfirmedPart>
+  /** Of the upload before this process, until COS has confirmed that it is still there. */
+  #journalled: string | undefined
+  #session: Promise<string> | undefined
+  #bodyBytes = 0
+  /** No part before this one is missing. */
+  #cursor = 2
+  #state: 'growing' | 'resting' | 'finishing' = 'growing'
+  #settling: Promise<void> | undefined
+  #storedBytes: number | undefined
+
+  constructor(context: StoreContext, source: UploadSource) {
+    this.#context = context
+    this.#source = source
+    this.#log = context.log.child({ file: source.key })
+    this.#journal = new Journal(source.journalPath)
+    const { uploadId, plan, parts } = this.#journal.state
+    this.#journalled = uploadId
+    this.#plan = plan ?? context.plan
+    this.#parts = new Map(parts)
+  }
+
+  get uploadedBytes(): number {
+    if (this.#storedBytes !== undefined) return this.#storedBytes
+    let bytes = 0
+    for (const { start, end } of this.#parts.values()) bytes += end - start
+    return bytes
+  }
+
+  grew(bodyBytes: number): void {
+    this.#bodyBytes = Math.max(this.#bodyBytes, bodyBytes)
+    this.#advance()
+  }
+
+  async finish(head: Uint8Array, bodyBytes: number, options: UntilOptions = {}): Promise<StoredObject> {
+    this.#state = 'finishing'
+    this.#bodyBytes = bodyBytes
+    const end = until(options.deadline, this.#stop)
+    this.#wake.now()
+    try {
+      await this.#settling
+      const stored = await againOnMismatch(
+        () => this.#storeWhatever(head, bodyBytes),
+        (reason) => this.#startOver(reason),
+      )
+      this.#storedBytes = stored.bytes
+      await this.#journal.append({ event: 'stored', bytes: stored.bytes, crc64: stored.crc64 })
+      this.#log.info({ bytes: stored.bytes, url: stored.url }, 'Stored a file')
+      return stored
+    } finally {
+      end()
+    }
+  }
+
+  /** Sends full parts in the background, a few at a time. */
+  #advance(): void {
+    if (this.#state !== 'growing') return
+    while (this.#parts.has(this.#cursor)) this.#cursor += 1
+    for (const range of partRanges(this.#plan, this.#bodyBytes, this.#cursor)) {
+      if (!isFull(this.#plan, range) || this.#inFlight.size >= parallelParts) return
+      if (this.#isConfirmed(range) || this.#inFlight.has(range.number)) continue
+      this.#part(range).then(
+        () => this.#advance(),
+        (error) => {
+          if (this.#state === 'growing') this.#settling = this.#setBack(error)
+        },
+      )
+    }
+  }
+
+  /** A part failed for good while recording goes on. Nothing is lost: the bytes are on the volume, and finish tries again. */
+  async #setBack(error: unknown): Promise<void> {
+    this.#state = 'resting'
+    if (isUploadGone(error)) await this.#startOver(error.message).catch(() => undefined)
+    else {
+      this.#log.warn({ err: error, seconds: restMillis / 1000 }, 'Paused an upload that COS refuses')
+      await this.#wake.sleep(restMillis, this.#stop.signal)
+    }
+    if (this.#state !== 'resting') return
+    this.#state = 'growing'
+    this.#advance()
+  }
+
+  /** An upload that vanished is begun anew from the body: somebody aborted it, or a lifecycle rule did. */
+  async #storeWhatever(head: Uint8Array, bodyBytes: number): Promise<StoredObject> {
+    for (let round = 1; ; round++) {
+      try {
+        return await this.#storeOnce(head, bodyBytes)
+      } catch (error) {
+        if (!isUploadGone(error)) throw error
+        // Perhaps it was completed, and the answer, or the process that waited for it, got lost.
+        const stored = await this.#completedBefore(head, bodyBytes)
+        if (stored) return stored
+        if (round === maxRounds) throw error
+        await this.#startOver(error.message)
+      }
+    }
+  }
+
+  async #storeOnce(head: Uint8Array, bodyBytes: number): Promise<StoredObject> {
+    const { client } = this.#context
+    const { key, contentType } = this.#source
+    if (this.#fitsOnePut(bodyBytes)) {
+      const content = this.#content(0, bodyBytes, head)
+      const { crc64 } = await this.#try((signal) => client.put(key, content, contentType, signal))
+      return this.#verify({ bytes: contentBytes(content), crc64 })
+    }
+    const uploadId = await this.#open()
+    const ranges = [...partRanges(this.#plan, bodyBytes)]
+    await Promise.all(ranges.filter((range) => !this.#isConfirmed(range)).map((range) => this.#part(range)))
+    const first = this.#content(0, this.#plan.holdbackBytes, head)
+    const sent = await this.#try((signal) => client.uploadPart(key, uploadId, 1, first, signal))
+    const parts = ranges.map(({ number }) => this.#parts.get(number)!)
+    const listed = [{ number: 1, etag: sent.etag }, ...parts]
+    await this.#try((signal) => client.complete(key, uploadId, listed, signal))
+    return this.#verify(wholeOf(contentBytes(first), sent.crc64, parts))
+  }
+
+  /** A file of which nothing has gone yet, and that is hardly more than a part. */
+  #fitsOnePut(bodyBytes: number): boolean {
+    const begun = this.#session !== undefined || this.#journalled !== undefined
+    return bodyBytes <= this.#plan.holdbackBytes || (!begun && bodyBytes <= this.#plan.holdbackBytes + this.#plan.partBytes)
+  }
+
+  /** The object in COS, if it is what this upload would make. */
+  async #completedBefore(head: Uint8Array, bodyBytes: number): Promise<StoredObject | undefined> {
+    const ranges = [...partRanges(this.#plan, bodyBytes)]
+    if (!ranges.every((range) => this.#isConfirmed(range))) return undefined
+    const start = await readContent(this.#content(0, this.#plan.holdbackBytes, head))
+    const parts = ranges.map(({ number }) => this.#parts.get(number)!)
+    const expected = wholeOf(start.length, new Crc64().update(start).digest(), parts)
+    try {
+      return await this.#verify(expected)
+    } catch (error) {
+      if (isMismatch(error) || (error instanceof StoreError && error.code === 'NoSuchKey')) return undefined
+      throw error
+    }
+  }
+
+  /** Id of the upload: the journal's if COS still has it, a new one else. Asked for by every part, done once. */
+  #open(): Promise<string> {
+    if (this.#session) return this.#session
+    const session = this.#journalled === undefined ? this.#initiate() : this.#resume(this.#journalled)
+    this.#session = session
+    session.catch(() => {
+      if (this.#session === session) this.#session = undefined
+    })
+    return session
+  }
+
+  async #initiate(): Promise<string> {
+    const { key, contentType } = this.#source
+    const uploadId = await this.#try((signal) => this.#context.client.initiate(key, contentType, signal))
+    await this.#journal.append({ event: 'initiated', uploadId, ...this.#plan })
+    this.#journalled = uploadId
+    this.#log.info({ uploadId }, 'Began an upload')
+    return uploadId
+  }
+
+  /** Keeps of the journal's parts those that COS lists with the same size and ETag. */
+  async #resume(uploadId: string): Promise<string> {
+    const listed = await this.#try((signal) => this.#context.client.listParts(this.#source.key, uploadId, signal))
+    const byNumber = new Map(listed.map((part) => [part.number, part]))
+    for (const [number, { start, end, etag }] of this.#parts) {
+      const part = byNumber.get(number)
+      if (part?.etag !== etag || part.bytes !== end - start) this.#parts.delete(number)
+    }
+    this.#cursor = 2
+    this.#log.info({ uploadId, parts: this.#parts.size, bytes: this.uploadedBytes }, 'Resumed an upload')
+    return uploadId
+  }
+
+  /** Forgets the upload; the next part begins a new one from the body. */
+  async #startOver(reason: string): Promise<void> {
+    this.#log.warn({ reason }, 'Started an upload over')
+    await Promise.allSettled(this.#inFlight.values())
+    this.#session = undefined
+    this.#journalled = undefined
+    this.#plan = this.#context.plan
+    this.#parts.clear()
+    this.#cursor = 2
+    await this.#journal.append({ event: 'startedOver', reason })
+  }
+
+  #part(range: PartRange): Promise<void> {
+    const running = this.#inFlight.get(range.number)
+    if (running) return running
+    const sending = this.#send(range).finally(() => this.#inFlight.delete(range.number))
+    this.#inFlight.set(range.number, sending)
+    return sending
+  }
+
+  async #send(range: PartRange): Promise<void> {
+    const uploadId = await this.#open()
+    if (this.#isConfirmed(range)) return
+    const { number, start, end } = range
+    const sent = await this.#try((signal) =>
+      this.#context.client.uploadPart(this.#source.key, uploadId, number, this.#content(start, end), signal),
+    )
+    await this.#journal.append({ event: 'part', number, start, end, etag: sent.etag, crc64: String(sent.crc64) })
+    this.#parts.set(number, { ...range, ...sent })
+    this.#log.debug({ part: number, bytes: end - start }, 'Uploaded a part')
+  }
+
+  #content(start: number, end: number, head?: Uint8Array): Content {
+    return { ...(head ? { head } : {}), file: { path: this.#source.bodyPath, start, end } }
+  }
+
+  #isConfirmed({ number, start, end }: PartRange): boolean {
+    const part = this.#parts.get(number)
+    return part?.start === start && part.end === end
+  }
+
+  #try<T>(attempt: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return this.#context.attempt(attempt, this.#stop.signal, this.#wake, this.#log)
+  }
+
+  #verify(expected: { bytes: number; crc64: bigint }): Promise<StoredObject> {
+    return this.#try((signal) => verified(this.#context.client, this.#source.key, expected, signal))
+  }
+}
+
+/** Size and checksum of part 1 and the parts after it, put together. */
+function wholeOf(firstBytes: number, firstCrc64: bigint, parts: readonly ConfirmedPart[]): { bytes: number; crc64: bigint } {
+  let bytes = firstBytes
+  let crc64 = firstCrc64
+  for (const { start, end, crc64: next } of parts) {
+    crc64 = combineCrc64(crc64, next, end - start)
+    bytes += end - start
+  }
+  return { bytes, crc64 }
+}

@@ -1,0 +1,121 @@
+import { mkdirSync, readFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { z } from 'zod'
+import type { PartPlan, PartRange } from './part-plan.ts'
+import { StoreError } from './upload.ts'
+
+/** A part of the body that COS has acknowledged. */
+export interface ConfirmedPart extends PartRange {
+  etag: string
+  /** CRC-64/XZ of the slice, computed here while it was sent. */
+  crc64: bigint
+}
+
+const lineSchema = z.discriminatedUnion('event', [
+  z.object({
+    event: z.literal('initiated'),
+    uploadId: z.string(),
+    holdbackBytes: z.int(),
+    partBytes: z.int(),
+  }),
+  z.object({
+    event: z.literal('part'),
+    number: z.int(),
+    start: z.int(),
+    end: z.int(),
+    etag: z.string(),
+    crc64: z.string(),
+  }),
+  z.object({ event: z.literal('stored'), bytes: z.int(), crc64: z.string() }),
+  z.object({ event: z.literal('startedOver'), reason: z.string() }),
+])
+export type JournalLine = z.infer<typeof lineSchema>
+
+/** What an upload's journal says: how far it had come. */
+export interface JournalState {
+  uploadId: string | undefined
+  /** Sizes that the upload was begun with; they stay, even if a later version would choose others. */
+  plan: PartPlan | undefined
+  parts: Map<number, ConfirmedPart>
+}
+
+/** Folds the lines of a journal into the state they leave. Pure. A torn last line, from a crash, is as if never written. */
+export function replay(text: string): JournalState {
+  const fresh = (): JournalState => ({ uploadId: undefined, plan: undefined, parts: new Map() })
+  let state = fresh()
+  for (const raw of text.split('\n')) {
+    const line = parseLine(raw)
+    switch (line?.event) {
+      case undefined:
+      case 'stored':
+        break
+      case 'initiated':
+        state = {
+          uploadId: line.uploadId,
+          plan: { holdbackBytes: line.holdbackBytes, partBytes: line.partBytes },
+          parts: new Map(),
+        }
+        break
+      case 'part':
+        state.parts.set(line.number, { ...line, crc64: BigInt(line.crc64) })
+        break
+      case 'startedOver':
+        state = fresh()
+        break
+    }
+  }
+  return state
+}
+
+function parseLine(raw: string): JournalLine | undefined {
+  try {
+    return lineSchema.parse(JSON.parse(raw))
+  } catch {
+    return undefined
+  }
+}
+
+/** Append-only file of JSON lines; a line that `append` has returned from is on disk. */
+export class Journal {
+  readonly state: JournalState
+  readonly #path: string
+  #tail: Promise<void> = Promise.resolve()
+
+  constructor(path: string) {
+    this.#path = path
+    mkdirSync(dirname(path), { recursive: true })
+    this.state = replay(readIfThere(path))
+  }
+
+  append(line: JournalLine): Promise<void> {
+    const written = this.#tail.then(() => this.#write(line))
+    this.#tail = written.catch(() => undefined)
+    return written
+  }
+
+  async #write(line: JournalLine): Promise<void> {
+    try {
+      const handle = await open(this.#path, 'a')
+      try {
+        // The leading newline ends a line that a crash may have torn.
+        await handle.write(`\n${JSON.stringify({ time: new Date().toISOString(), ...line })}`)
+        await handle.datasync()
+      } finally {
+        await handle.close()
+      }
+    } catch (cause) {
+      const { code = 'EIO', message } = cause as NodeJS.ErrnoException
+      throw new StoreError('refused', code, `Writing the journal ${this.#path} failed: ${message}. Check the volume.`, { cause })
+    }
+  }
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
+    throw error
+  }
+}

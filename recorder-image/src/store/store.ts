@@ -1,0 +1,57 @@
+import type { RecorderJob } from '@trtc-recorder/api'
+import type { Logger } from 'pino'
+import { type CredentialsProvider, createCosClient } from './cos-client.ts'
+import type { CosCredentials } from './cos-sdk.ts'
+import { GrowingUpload } from './growing-upload.ts'
+import { createLimiter } from './limiter.ts'
+import { defaultPlan, type PartPlan } from './part-plan.ts'
+import { preflight } from './preflight.ts'
+import { type Backoff, defaultBackoff, Wake } from './retry.ts'
+import { againOnMismatch, createAttempt, type StoreContext, until, verified } from './store-context.ts'
+import type { Store } from './upload.ts'
+
+export type { CredentialsProvider } from './cos-client.ts'
+export type { CosCredentials } from './cos-sdk.ts'
+
+export interface StoreOptions {
+  cos: RecorderJob['spec']['cos']
+  /** The keys, or a function that is asked for them before every request. */
+  credentials: CosCredentials | CredentialsProvider
+  log: Logger
+  /** Requests on their way at once, over all files. */
+  concurrency?: number
+  /** A request fails when its connection has been silent for so long. */
+  silenceMillis?: number
+  backoff?: Backoff
+  plan?: PartPlan
+}
+
+/** A store in COS. Memory stays within a few read buffers for each request on its way, whatever there is to upload. */
+export function createStore(options: StoreOptions): Store {
+  const { cos, log, credentials, concurrency = 4, silenceMillis = 30_000 } = options
+  const provider = typeof credentials === 'function' ? credentials : () => credentials
+  const client = createCosClient({ cos, credentials: provider, silenceMillis })
+  const attempt = createAttempt(createLimiter(concurrency), options.backoff ?? defaultBackoff)
+  const context: StoreContext = { client, log, plan: options.plan ?? defaultPlan, attempt }
+
+  return {
+    preflight: ({ deadline } = {}) => preflight(context, cos.path, deadline),
+
+    open: (source) => new GrowingUpload(context, source),
+
+    async put(key, body, contentType, { deadline } = {}) {
+      const stop = new AbortController()
+      const end = until(deadline, stop)
+      const wake = new Wake()
+      const ask = <T>(request: (signal: AbortSignal) => Promise<T>) => attempt(request, stop.signal, wake, log)
+      try {
+        return await againOnMismatch(async () => {
+          const { crc64 } = await ask((signal) => client.put(key, { head: body }, contentType, signal))
+          return await ask((signal) => verified(client, key, { bytes: body.length, crc64 }, signal))
+        })
+      } finally {
+        end()
+      }
+    },
+  }
+}
