@@ -16,6 +16,7 @@ export interface EnterContext {
   log: Logger
 }
 
+const silence = 'TRTC did not answer'
 /** Between two tries; the SDK itself has tried several times by then. */
 const pauseMillis = 1000
 
@@ -36,7 +37,7 @@ export async function enter(context: EnterContext, handlers: RoomHandlers): Prom
   const deadline = Date.now() + startTimeoutSeconds * 1000
   const problem = userSigProblem(context.userSig, job.spec, new Date())
   if (problem !== undefined) log.warn({ userId: job.spec.userId }, `TRTC will hardly accept the UserSig: ${problem}`)
-  let why = 'TRTC did not answer'
+  let why: string = silence
   let trtcCode: number | undefined
   do {
     const verdict = await tryToEnter(context, handlers, deadline)
@@ -51,7 +52,8 @@ export async function enter(context: EnterContext, handlers: RoomHandlers): Prom
         if (isFinalRefusal(trtcCode)) throw refused(job, trtcCode!, problem)
         break
       case 'failed':
-        why = verdict.why
+        // Running out of time says less than what went wrong before.
+        if (Date.now() < deadline || why === silence) why = verdict.why
     }
     log.warn({ error: why }, 'Room not entered; trying again')
     const stop = await Promise.race([context.stopRequested, sleep(Math.min(pauseMillis, Math.max(0, deadline - Date.now())))])

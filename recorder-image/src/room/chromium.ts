@@ -40,7 +40,7 @@ export async function launchChromium(path: string, extraArguments: string[]): Pr
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
     // Profile, caches and crash dumps stay in one place that is writable and goes away.
-    env: { ...withoutSecrets(process.env), HOME: profile, XDG_CONFIG_HOME: profile, XDG_CACHE_HOME: profile },
+    env: { ...withoutSecrets(process.env), HOME: profile, TMPDIR: profile, XDG_CONFIG_HOME: profile, XDG_CACHE_HOME: profile },
   })
   const stderr = keepTail(child)
   const exited = new Promise<string>((resolve) => {
@@ -96,7 +96,7 @@ export async function launchChromium(path: string, extraArguments: string[]): Pr
 
 /** Chromium needs to know nothing of the job; least of all what a wrapper script may have left in the environment. */
 function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const kept = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'LD_LIBRARY_PATH', 'FONTCONFIG_PATH', 'FONTCONFIG_FILE']
+  const kept = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'LD_LIBRARY_PATH', 'FONTCONFIG_PATH', 'FONTCONFIG_FILE']
   return Object.fromEntries(kept.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])))
 }
 
