@@ -76,5 +76,6 @@ export async function finishedRecording(
       ...callback,
     },
   }
-  return client.replace(resources.recordings, { ...created, status }, { subresource: 'status' })
+  // A patch, so that an operator which is at work meanwhile is no conflict.
+  return client.patch(resources.recordings, created.metadata, { type: 'merge', body: { status } }, { subresource: 'status' })
 }

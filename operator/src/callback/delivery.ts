@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { type CallbackBody, idempotencyHeader, signatureHeader } from '@trtc-recorder/api'
 import { Agent, request } from 'undici'
+import { timeoutSignal } from '../runtime/timers.ts'
 
 /** What one try came to. `message` names the receiver by scheme, host and port only: paths and queries may hold its secrets. */
 export type DeliveryResult =
@@ -38,7 +39,7 @@ export async function deliver(delivery: Delivery): Promise<DeliveryResult> {
   const url = new URL(delivery.url)
   const receiver = url.origin
   const body = JSON.stringify(delivery.body)
-  const timeout = AbortSignal.timeout(timeoutMillis)
+  const timeout = timeoutSignal(timeoutMillis)
   const credentials = url.username === '' ? undefined : `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
   url.username = ''
   url.password = ''

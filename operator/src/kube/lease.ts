@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { sleep } from '../runtime/timers.ts'
+import { sleep, timeoutSignal } from '../runtime/timers.ts'
 import type { KubeClient } from './client.ts'
 import { isAlreadyExists, isConflict, isNotFound } from './errors.ts'
 import { microTime } from './events.ts'
@@ -115,7 +115,7 @@ export class LeaderElection {
   async #tryOnce(timeoutMillis = this.#options.renewDeadlineMillis): Promise<boolean> {
     const { client, namespace, name, identity, leaseDurationMillis, log } = this.#options
     this.#lastTry = performance.now()
-    const signal = AbortSignal.timeout(Math.max(1, timeoutMillis))
+    const signal = timeoutSignal(timeoutMillis)
     try {
       // The leader's own last write is as good as a read: the resource version says whether it still stands.
       const known = this.#leading ? this.#seen?.lease : undefined

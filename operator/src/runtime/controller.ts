@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { isConflict } from '../kube/errors.ts'
+import { timeoutSignal } from './timers.ts'
 import { WorkQueue, type WorkQueueOptions } from './workqueue.ts'
 
 export interface ReconcileContext {
@@ -117,7 +118,7 @@ export class Controller {
   async #run(key: string): Promise<void> {
     const id = `${this.name}-${(++this.#runs).toString(36)}`
     const log = this.#log.child({ reconcileId: id, key })
-    const timeout = AbortSignal.timeout(this.#options.reconcileTimeoutMillis ?? 60_000)
+    const timeout = timeoutSignal(this.#options.reconcileTimeoutMillis ?? 60_000)
     const started = performance.now()
     const finish = (outcome: ReconcileOutcome) =>
       this.#options.observer?.reconciled?.(outcome, (performance.now() - started) / 1000)

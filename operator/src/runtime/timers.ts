@@ -15,6 +15,10 @@ export function sleep(millis: number, signal?: AbortSignal): Promise<void> {
   })
 }
 
+/** Aborted after a time. `AbortSignal.timeout` itself throws for a fraction of a millisecond, and for more than 2^32 - 1. */
+export const timeoutSignal = (millis: number): AbortSignal =>
+  AbortSignal.timeout(Math.min(longestTimeoutMillis, Math.max(1, Math.ceil(millis))))
+
 export interface Sleepers {
   /** Calls once after the time. A call that is already due earlier for the key stays; a later one is replaced. */
   wake(key: string, millis: number, call: () => void): void

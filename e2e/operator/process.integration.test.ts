@@ -1,0 +1,207 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createServer, type Server } from 'node:http'
+import { type AddressInfo, createServer as createSocketServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { resources } from '../../operator/src/kube/resources.ts'
+import { type ApiServer, startApiServer } from './api-server.ts'
+import { finishedRecording, newRecording } from './recordings.ts'
+
+let api: ApiServer
+let namespace: string
+let sink: Server
+let received: string[]
+const operators: Operator[] = []
+
+beforeAll(async () => {
+  api = await startApiServer()
+})
+afterAll(() => api?.stop())
+beforeEach(async () => {
+  namespace = await api.namespace()
+  received = []
+  sink = createServer((request, response) => {
+    received.push(request.headers['idempotency-key'] as string)
+    request.resume().on('end', () => response.end())
+  })
+  await new Promise<void>((resolve) => sink.listen(0, '127.0.0.1', resolve))
+})
+afterEach(async () => {
+  for (const operator of operators.splice(0)) {
+    operator.child.kill('SIGKILL')
+    await operator.exit
+  }
+  await new Promise((resolve) => sink.close(resolve))
+})
+
+interface Operator {
+  child: ChildProcess
+  exit: Promise<number | string>
+  lines: Record<string, unknown>[]
+  stderr: () => string
+  probe(path: string, port?: 'health' | 'metrics'): Promise<string>
+}
+
+const main = fileURLToPath(new URL('../../operator/src/main.ts', import.meta.url))
+
+async function startOperator(identity: string, env: Record<string, string> = {}): Promise<Operator> {
+  const [health, metrics] = [await freePort(), await freePort()]
+  const child = spawn(process.execPath, [main], {
+    env: {
+      PATH: process.env.PATH,
+      KUBECONFIG: api.kubeconfigPath,
+      TRTC_RECORDER_RECORDER_IMAGE: 'recorder:test',
+      TRTC_RECORDER_WATCH_NAMESPACES: namespace,
+      TRTC_RECORDER_LEASE_NAMESPACE: namespace,
+      TRTC_RECORDER_IDENTITY: identity,
+      TRTC_RECORDER_HEALTH_PORT: String(health),
+      TRTC_RECORDER_METRICS_PORT: String(metrics),
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const lines: Record<string, unknown>[] = []
+  let rest = ''
+  child.stdout?.on('data', (chunk) => {
+    const parts = (rest + chunk).split('\n')
+    rest = parts.pop() ?? ''
+    for (const part of parts) lines.push(JSON.parse(part))
+  })
+  let stderr = ''
+  child.stderr?.on('data', (chunk) => {
+    stderr += chunk
+  })
+  const ports = { health, metrics }
+  const operator: Operator = {
+    child,
+    exit: new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal ?? ''))),
+    lines,
+    stderr: () => stderr,
+    probe: async (path, port = 'health') => {
+      const answer = await fetch(`http://127.0.0.1:${ports[port]}${path}`).catch(() => undefined)
+      return answer === undefined ? 'no answer' : `${answer.status} ${await answer.text()}`
+    },
+  }
+  operators.push(operator)
+  return operator
+}
+
+const freePort = () =>
+  new Promise<number>((resolve) => {
+    const server = createSocketServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo
+      server.close(() => resolve(port))
+    })
+  })
+
+const finish = (name: string) =>
+  finishedRecording(api.client, namespace, name, {
+    callback: { url: `http://127.0.0.1:${(sink.address() as AddressInfo).port}/` },
+  })
+const messages = (operator: Operator) => operator.lines.map(({ msg }) => msg)
+const says = (operator: Operator, message: string, timeout = 20_000) =>
+  expect.poll(() => messages(operator), { timeout, interval: 50 }).toContain(message)
+const lease = () => api.client.get(resources.leases, { namespace, name: 'trtc-recorder-operator' })
+
+describe('the operator process', () => {
+  it('becomes ready, works, tells its metrics, and leaves in order on SIGTERM', async () => {
+    const operator = await startOperator('one')
+    await expect.poll(() => operator.probe('/readyz'), { timeout: 20_000 }).toBe('200 ok\n')
+    expect(await operator.probe('/healthz')).toBe('200 ok\n')
+    const recording = await finish('math')
+    await expect.poll(() => received, { timeout: 10_000 }).toEqual([`${recording.metadata.uid}/result`])
+    await says(operator, 'Callback delivered')
+    const metrics = await operator.probe('/metrics', 'metrics')
+    for (const line of [
+      'leader_election_master_status{name="trtc-recorder-operator"} 1',
+      'trtc_recorder_recordings{state="succeeded"} 1',
+      'trtc_recorder_callback_deliveries_total{outcome="delivered"} 1',
+      'rest_client_requests_total{code="200",method="GET"',
+    ]) {
+      expect(metrics).toContain(line)
+    }
+    expect(metrics).not.toContain('math')
+
+    operator.child.kill('SIGTERM')
+    expect(await operator.exit).toBe(0)
+    expect(messages(operator).slice(-7)).toEqual([
+      'Watches stopped',
+      'Controllers drained',
+      'Events sent',
+      'Gave the lease back',
+      'Leadership ended',
+      'Servers closed',
+      'Connections closed',
+    ])
+    expect((await lease()).spec?.holderIdentity).toBe('')
+    expect(operator.stderr()).toBe('')
+  })
+
+  it('makes a recorder Pod for a Recording', async () => {
+    await startOperator('one')
+    await api.client.create(resources.recordings, newRecording(namespace, 'physics'))
+    await expect
+      .poll(async () => (await api.client.list(resources.pods, { namespace })).items.map(({ metadata }) => metadata.name), {
+        timeout: 20_000,
+      })
+      .toEqual(['physics-1'])
+  })
+
+  it('hands over to another one at once when it is stopped, and after the lease when it is killed', async () => {
+    const first = await startOperator('first')
+    await says(first, 'Became the leader')
+    const second = await startOperator('second')
+    await says(second, 'Waiting for leadership')
+    await expect.poll(() => second.probe('/readyz'), { timeout: 10_000 }).toBe('200 ok\n')
+    expect(messages(second)).not.toContain('Became the leader')
+
+    first.child.kill('SIGTERM')
+    await first.exit
+    await says(second, 'Became the leader', 8000)
+
+    const third = await startOperator('third')
+    await says(third, 'Waiting for leadership')
+    second.child.kill('SIGKILL')
+    await says(third, 'Became the leader', 30_000)
+    const recording = await finish('math')
+    await expect.poll(() => received, { timeout: 10_000 }).toEqual([`${recording.metadata.uid}/result`])
+  })
+
+  it('ends when somebody else holds its lease', async () => {
+    const operator = await startOperator('one')
+    await says(operator, 'Became the leader')
+    const held = await lease()
+    const patch = { type: 'merge' as const, body: { spec: { ...held.spec, holderIdentity: 'usurper' } } }
+    await api.client.patch(resources.leases, { namespace, name: held.metadata.name }, patch)
+    expect(await operator.exit).toBe(1)
+    await says(operator, 'Lost the lease')
+  })
+
+  it('stays alive and comes back by itself when the API server goes away', async () => {
+    const operator = await startOperator('one', { TRTC_RECORDER_LEADER_ELECTION: 'false' })
+    await expect.poll(() => operator.probe('/readyz'), { timeout: 20_000 }).toBe('200 ok\n')
+    await api.stopServer()
+    await expect.poll(() => operator.lines.some(({ cause }) => cause === 'cut'), { timeout: 10_000 }).toBe(true)
+    expect(await operator.probe('/healthz')).toBe('200 ok\n')
+    await api.startServer()
+    const recording = await finish('math')
+    await expect.poll(() => received, { timeout: 60_000 }).toEqual([`${recording.metadata.uid}/result`])
+  })
+
+  it('stops on SIGTERM also while it cannot reach an API server', async () => {
+    await api.stopServer()
+    const operator = await startOperator('one')
+    await says(operator, 'Operator started')
+    expect(await operator.probe('/readyz')).toContain('503 cache of recordings: not synced yet')
+    operator.child.kill('SIGTERM')
+    expect(await operator.exit).toBe(0)
+    await api.startServer()
+  })
+
+  it('says what is wrong with its settings, and does not start', async () => {
+    const operator = await startOperator('one', { TRTC_RECORDER_WORKERS: 'many', TRTC_RECORDER_RECORDER_IMAGE: '' })
+    expect(await operator.exit).toBe(2)
+    expect(operator.stderr()).toContain('TRTC_RECORDER_RECORDER_IMAGE (--recorder-image) must be set')
+    expect(operator.stderr()).toContain('TRTC_RECORDER_WORKERS (--workers) is "many"')
+  })
+})

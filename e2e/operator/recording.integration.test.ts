@@ -1,0 +1,265 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Recording } from '@trtc-recorder/api'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { isNotFound } from '../../operator/src/kube/errors.ts'
+import { resources } from '../../operator/src/kube/resources.ts'
+import type { KubeObject, New, PersistentVolumeClaim, Pod, Resource } from '../../operator/src/kube/types.ts'
+import { findCondition } from '../../operator/src/recording/conditions.ts'
+import { aFile, aRecording, aResult } from '../../operator/src/recording/testing.ts'
+import { type ApiServer, startApiServer, until } from './api-server.ts'
+import { ToyKubelet } from './toy-kubelet.ts'
+import { clientThatDies, type RunningOperator, runOperator } from './toy-operator.ts'
+
+let api: ApiServer
+beforeAll(async () => {
+  api = await startApiServer()
+})
+afterAll(() => api?.stop())
+
+const cleanUp: (() => Promise<void>)[] = []
+afterEach(async () => {
+  for (const end of cleanUp.splice(0).reverse()) await end()
+})
+
+const alice = aFile('alice')
+const whenAsked = () => aResult({ stopReason: 'Terminated', startedAt: new Date().toISOString(), files: [alice] })
+const whenRemoved = () => aResult({ stopReason: 'RemovedByApi', startedAt: new Date().toISOString(), files: [alice] })
+
+async function aNamespace(labels: Record<string, string> = {}) {
+  const namespace = await api.namespace()
+  if (Object.keys(labels).length > 0) {
+    const all: Resource = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false }
+    await api.client.patch(all, { name: namespace }, { type: 'merge', body: { metadata: { labels } } })
+  }
+  const kubelet = new ToyKubelet(api.client, namespace, whenAsked)
+  cleanUp.push(() => kubelet.stop())
+  return { namespace, kubelet }
+}
+
+async function anOperator(namespace?: string): Promise<RunningOperator> {
+  const operator = await runOperator(api.client, namespace)
+  cleanUp.push(() => operator.stop())
+  return operator
+}
+
+const apply = (namespace: string, spec: Partial<Recording['spec']> = {}, name = 'math') => {
+  const { apiVersion, kind, spec: full } = aRecording(spec)
+  return api.client.create(resources.recordings, {
+    apiVersion,
+    kind,
+    metadata: { namespace, name },
+    spec: full,
+  } as New<Recording>)
+}
+
+const read = (namespace: string, name = 'math') =>
+  api.client.get(resources.recordings, { namespace, name }).catch((error) => {
+    if (isNotFound(error)) return undefined
+    throw error
+  })
+
+const succeeded = async (namespace: string, name?: string) => {
+  const condition = findCondition((await read(namespace, name))?.status?.conditions, 'Succeeded')
+  return condition && `${condition.status} ${condition.reason}`
+}
+
+const untilSucceededIs = (namespace: string, wanted: string, name?: string) =>
+  until(`Succeeded is ${wanted}`, async () => (await succeeded(namespace, name)) === wanted, 20_000)
+
+const itemsIn = async <T extends KubeObject>(resource: Resource<T>, namespace: string) =>
+  (await api.client.list(resource, { namespace })).items
+
+const nothingIsLeft = (namespace: string) =>
+  until(
+    'nothing is left',
+    async () => {
+      const left: KubeObject[] = []
+      for (const kind of [resources.recordings, resources.pods, resources.persistentVolumeClaims] as Resource[]) {
+        left.push(...(await itemsIn(kind, namespace)))
+      }
+      return left.length === 0
+    },
+    20_000,
+  )
+
+describe('on a real API server, a Recording', () => {
+  test('is recorded, stored and tidied up after, and nothing of it is written but status and finalizer', async () => {
+    const { namespace, kubelet } = await aNamespace({ 'pod-security.kubernetes.io/enforce': 'restricted' })
+    const operator = await anOperator(namespace)
+    const applied = await apply(namespace)
+    await untilSucceededIs(namespace, 'Unknown Recording')
+    expect(await itemsIn(resources.persistentVolumeClaims, namespace)).toMatchObject([{ metadata: { name: 'math' } }])
+
+    kubelet.onRunning = whenRemoved
+    await untilSucceededIs(namespace, 'True Completed')
+    await until('Pod and volume are gone', async () => {
+      const left = [
+        ...(await itemsIn(resources.pods, namespace)),
+        ...(await itemsIn(resources.persistentVolumeClaims, namespace)),
+      ]
+      return left.length === 0
+    })
+    const finished = await read(namespace)
+    expect(finished?.status).toMatchObject({ stopReason: 'RemovedByApi', fileCount: 1, files: [{ userId: 'alice', status: 1 }] })
+    expect(finished?.spec).toEqual(applied.spec)
+    expect([finished?.metadata.labels, finished?.metadata.annotations, finished?.metadata.generation]).toEqual([
+      undefined,
+      undefined,
+      1,
+    ])
+    expect(operator.events.map(({ event }) => event.reason)).toEqual(
+      expect.arrayContaining(['Pending', 'Recording', 'Completed']),
+    )
+
+    await api.client.delete(resources.recordings, { namespace, name: 'math' })
+    await nothingIsLeft(namespace)
+  })
+
+  test('is finished by its recorder when it is deleted while recording', async () => {
+    const { namespace } = await aNamespace()
+    await anOperator(namespace)
+    await apply(namespace)
+    await untilSucceededIs(namespace, 'Unknown Recording')
+    await api.client.delete(resources.recordings, { namespace, name: 'math' })
+    await nothingIsLeft(namespace)
+  })
+
+  test('that is deleted at once leaves nothing', async () => {
+    const { namespace } = await aNamespace()
+    await anOperator(namespace)
+    await apply(namespace)
+    await api.client.delete(resources.recordings, { namespace, name: 'math' })
+    await nothingIsLeft(namespace)
+  })
+
+  test('never takes a volume of somebody else, and goes on when that is gone', async () => {
+    const { namespace } = await aNamespace()
+    const foreign: New<PersistentVolumeClaim> = {
+      metadata: { namespace, name: 'math' },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    }
+    const made = await api.client.create(resources.persistentVolumeClaims, {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      ...foreign,
+    })
+    await anOperator(namespace)
+    await apply(namespace)
+    await untilSucceededIs(namespace, 'Unknown VolumeNotOwned')
+    expect(await itemsIn(resources.pods, namespace)).toEqual([])
+    expect(await itemsIn(resources.persistentVolumeClaims, namespace)).toMatchObject([{ metadata: { uid: made.metadata.uid } }])
+    await api.client.delete(resources.persistentVolumeClaims, { namespace, name: 'math' })
+    await untilSucceededIs(namespace, 'Unknown Recording')
+  })
+
+  test('waits while the namespace’s quota is used up, and says so', async () => {
+    const { namespace } = await aNamespace()
+    const quotas: Resource = { group: '', version: 'v1', plural: 'resourcequotas', kind: 'ResourceQuota', namespaced: true }
+    const quota = {
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: { namespace, name: 'none' },
+      spec: { hard: { pods: '0' } },
+    }
+    const made = await api.client.create(quotas, quota as New<KubeObject>)
+    const status = { hard: { pods: '0' }, used: { pods: '0' } }
+    await api.client.replace(quotas, { ...made, status } as KubeObject, { subresource: 'status' })
+    await anOperator(namespace)
+    await apply(namespace)
+    await untilSucceededIs(namespace, 'Unknown QuotaExceeded')
+    expect(findCondition((await read(namespace))?.status?.conditions, 'Started')?.message).toContain('exceeded quota: none')
+    await api.client.delete(quotas, { namespace, name: 'none' })
+    await untilSucceededIs(namespace, 'Unknown Recording')
+  })
+
+  test('waits for another one with its identity, in another namespace, and begins when that is finished', async () => {
+    const [one, two] = [await aNamespace(), await aNamespace()]
+    await anOperator()
+    await apply(one.namespace, { userId: 'shared' }, 'first')
+    await untilSucceededIs(one.namespace, 'Unknown Recording', 'first')
+    await apply(two.namespace, { userId: 'shared' }, 'second')
+    await untilSucceededIs(two.namespace, 'Unknown IdentityInUse', 'second')
+    expect(findCondition((await read(two.namespace, 'second'))?.status?.conditions, 'Started')?.message).toContain(
+      `${one.namespace}/first`,
+    )
+    one.kubelet.onRunning = whenRemoved
+    await untilSucceededIs(two.namespace, 'Unknown Recording', 'second')
+    expect(await succeeded(one.namespace, 'first')).toBe('True Completed')
+  })
+
+  test('whose finalizer was taken off by force leaves no Pod behind for ever', async () => {
+    const { namespace } = await aNamespace()
+    await anOperator(namespace)
+    await apply(namespace)
+    await untilSucceededIs(namespace, 'Unknown Recording')
+    await api.client.patch(
+      resources.recordings,
+      { namespace, name: 'math' },
+      { type: 'merge', body: { metadata: { finalizers: null } } },
+    )
+    await api.client.delete(resources.recordings, { namespace, name: 'math' })
+    // What the garbage collector would do.
+    const [pod] = await itemsIn(resources.pods, namespace)
+    await api.client.delete(resources.pods, pod!.metadata)
+    await until('the Pod is gone', async () => (await itemsIn(resources.pods, namespace)).length === 0)
+  })
+
+  test('costs at most twelve writes of the operator', async () => {
+    const { namespace, kubelet } = await aNamespace()
+    kubelet.onRunning = whenRemoved
+    const counting = clientThatDies(api.client, Number.POSITIVE_INFINITY, 'before')
+    const operator = await runOperator(counting.client, namespace)
+    cleanUp.push(() => operator.stop())
+    await apply(namespace)
+    await untilSucceededIs(namespace, 'True Completed')
+    await api.client.delete(resources.recordings, { namespace, name: 'math' })
+    await nothingIsLeft(namespace)
+    expect(counting.writes()).toBeLessThanOrEqual(12)
+  })
+})
+
+describe('an operator that is killed', () => {
+  const moments = Array.from({ length: 10 }, (_, index) => index + 1).flatMap((write) => [
+    ['before', write] as const,
+    ['after', write] as const,
+  ])
+  test.each(moments)('%s its write %i leaves everything to be picked up', async (when, atWrite) => {
+    const { namespace, kubelet } = await aNamespace()
+    kubelet.onRunning = whenRemoved
+    const dying = clientThatDies(api.client, atWrite, when)
+    const first = await runOperator(dying.client, namespace)
+    await apply(namespace)
+    const done = until(
+      'it is over',
+      async () => (await succeeded(namespace)) === 'True Completed' && (await podsAndVolumes(namespace)) === 0,
+    )
+    await Promise.race([dying.death, done.catch(() => {})])
+    // A killed process drains nothing.
+    void first.stop()
+    await anOperator(namespace)
+    await done
+    const { status } = (await read(namespace))!
+    expect(status?.attempts).toHaveLength(1)
+    expect(status?.attempts).toMatchObject([{ number: 1, reason: 'Completed', exitCode: 0 }])
+    expect(status?.files).toHaveLength(1)
+    expect([...kubelet.seen]).toEqual(['math-1'])
+    expect(kubelet.mostAtOnce).toBe(1)
+  })
+})
+
+const podsAndVolumes = async (namespace: string) =>
+  (await itemsIn(resources.pods as Resource<Pod>, namespace)).length +
+  (await itemsIn(resources.persistentVolumeClaims, namespace)).length
+
+test('an operator that is restarted while recording changes nothing', async () => {
+  const { namespace } = await aNamespace()
+  const first = await runOperator(api.client, namespace)
+  await apply(namespace)
+  await untilSucceededIs(namespace, 'Unknown Recording')
+  await first.stop()
+  const before = await read(namespace)
+  await anOperator(namespace)
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  const after = await read(namespace)
+  expect(isDeepStrictEqual(after, before)).toBe(true)
+})
