@@ -88,8 +88,13 @@ export class AppendFile {
 
 async function openAt(path: string, length: number): Promise<FileHandle> {
   const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o640)
-  await handle.truncate(length)
-  return handle
+  try {
+    if ((await handle.stat()).size > length) await handle.truncate(length)
+    return handle
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
 }
 
 const byteLength = (buffers: readonly Uint8Array[]) => buffers.reduce((sum, buffer) => sum + buffer.length, 0)

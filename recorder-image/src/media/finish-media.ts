@@ -23,8 +23,16 @@ export interface UnfinishedMedia {
 
 /** Makes the head of a file from what is on disk, and checks that the two together are a whole file. */
 export async function finishMedia(media: UnfinishedMedia): Promise<FinishedMedia> {
+  try {
+    return await finishFrom(media, await readMediaIndex(media.paths.index))
+  } catch (error) {
+    const problem = `${media.paths.index} could not be made into a file: ${(error as Error).message}`
+    return emptyMedia({ ...media, problems: [...media.problems, problem] }, 0)
+  }
+}
+
+async function finishFrom(media: UnfinishedMedia, index: MediaIndex): Promise<FinishedMedia> {
   const { identity, axis } = media
-  const index = await readMediaIndex(media.paths.index)
   const video = allSamples(index)
   const presentation = present(video.samples, axis ?? { spans: [], gaps: [] })
   const bodyBytes = Math.max(0, ...index.ends.map(({ batch }) => batch.offset + batch.bytes))

@@ -16,8 +16,7 @@ import {
 import { type MediaPaths, mediaPaths, removeMedia } from './media-paths.ts'
 import { VideoTrack } from './video-track.ts'
 
-/** How long frames are gathered before they are written. */
-const batchMs = 200
+const defaultBatchMs = 200
 /** What a stalled disk may make wait; beyond it pictures are left out up to the next key frame. */
 const maxWaitingBytes = 64 * 1024 * 1024
 
@@ -44,7 +43,7 @@ export class LiveMediaFile implements MediaFile {
     this.bodyPath = this.#paths.body
     const ffmpegPath = deps.ffmpegPath ?? findFfmpeg()
     const log = deps.log.child({ file: identity.name, userId: identity.userId })
-    this.#deps = { ffmpegPath, log }
+    this.#deps = { ffmpegPath, log, batchMs: deps.batchMs ?? defaultBatchMs }
     this.#writer = new BodyWriter(this.#paths)
     this.#writer.note(identityRecord(identity))
     if (identity.mode !== '00') this.#video = new VideoTrack()
@@ -122,7 +121,7 @@ export class LiveMediaFile implements MediaFile {
         this.#timer = undefined
         if (this.#waitingBytes > 0 || this.#writer.covered > this.#writer.durable) this.#flushSoon()
       })
-    }, batchMs)
+    }, this.#deps.batchMs)
   }
 
   async #flush(all: boolean): Promise<void> {

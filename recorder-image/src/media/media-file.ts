@@ -19,6 +19,8 @@ export interface MediaFileDeps {
   log: Logger
   /** Found by `findFfmpeg` where it is not given. */
   ffmpegPath?: string
+  /** How long frames are gathered before they are written; 200 ms. */
+  batchMs?: number
 }
 
 /**

@@ -143,14 +143,18 @@ export async function readMediaIndex(path: string): Promise<MediaIndex> {
 /** The sound packets of a journal, in batches. */
 export async function* readOpusJournal(path: string): AsyncGenerator<(Arrival & { data: Uint8Array })[], number> {
   const reader = readRecords(path)
-  for (let next = await reader.next(); ; next = await reader.next()) {
-    if (next.done === true) return next.value
-    yield next.value.map(({ payload }) => ({
-      ssrc: payload.readUInt32LE(0),
-      rtpTimestamp: payload.readUInt32LE(4),
-      receiveTimeMicros: payload.readDoubleLE(8),
-      data: payload.subarray(16),
-    }))
+  try {
+    for (let next = await reader.next(); ; next = await reader.next()) {
+      if (next.done === true) return next.value
+      yield next.value.map(({ payload }) => ({
+        ssrc: payload.readUInt32LE(0),
+        rtpTimestamp: payload.readUInt32LE(4),
+        receiveTimeMicros: payload.readDoubleLE(8),
+        data: payload.subarray(16),
+      }))
+    }
+  } finally {
+    await reader.return(0)
   }
 }
 

@@ -21,7 +21,7 @@ const checkedBatches = 64
 
 /**
  * The files that an earlier attempt left in `directory`, in the order of their names. Each is cut to what is whole; sound that had
- * arrived but was not encoded yet is encoded by `finish`. A file of which not even the identity was written held nothing yet; it is
+ * arrived but was not encoded yet is encoded by `finish`. A file of which not even the identity was written held nothing yet and is
  * removed.
  */
 export async function salvageMediaFiles(directory: string, deps: MediaFileDeps): Promise<SalvagedMediaFile[]> {
@@ -31,13 +31,22 @@ export async function salvageMediaFiles(directory: string, deps: MediaFileDeps):
     const paths = mediaPaths(directory, name.slice(0, -indexExtension.length))
     const index = await readMediaIndex(paths.index)
     if (index.identity === undefined) {
-      deps.log.warn({ file: paths.index }, 'Removed a file that held nothing yet')
-      await removeMedia(paths)
+      await removeNameless(paths, deps)
       continue
     }
     files.push(new LeftMediaFile(paths, index, await keptBytes(paths, index), deps))
   }
   return files
+}
+
+async function removeNameless(paths: MediaPaths, { log }: MediaFileDeps): Promise<void> {
+  const bytes = (await sizeOf(paths.body)) + (await sizeOf(paths.journal))
+  if (bytes > 0) {
+    log.error({ file: paths.index, bytes }, 'Left a file alone whose index says nothing')
+    return
+  }
+  await removeMedia(paths)
+  log.info({ file: paths.index }, 'Removed a file that held nothing yet')
 }
 
 class LeftMediaFile implements SalvagedMediaFile {
@@ -121,11 +130,11 @@ class LeftMediaFile implements SalvagedMediaFile {
 /** How much of each file is whole and agrees with the others. */
 async function keptBytes(paths: MediaPaths, index: MediaIndex): Promise<KeptBytes & { audioFrames: number }> {
   const batches = index.ends
-  let good = batches.length
-  const checkFrom = Math.max(0, batches.length - checkedBatches)
   const bodySize = await sizeOf(paths.body)
-  for (let at = checkFrom; at < good; at++) {
-    if (!(await isInBody(paths, bodySize, batches[at]!.batch))) good = at
+  const beyond = batches.findIndex(({ batch }) => batch.offset + batch.bytes > bodySize)
+  let good = beyond === -1 ? batches.length : beyond
+  for (let at = Math.max(0, good - checkedBatches); at < good; at++) {
+    if (!(await isInBody(paths.body, batches[at]!.batch))) good = at
   }
   const last = batches[good - 1]
   const lost = new Set<BodyBatch>(batches.slice(good).map(({ batch }) => batch))
@@ -139,9 +148,8 @@ async function keptBytes(paths: MediaPaths, index: MediaIndex): Promise<KeptByte
   }
 }
 
-async function isInBody(paths: MediaPaths, bodySize: number, batch: BodyBatch): Promise<boolean> {
-  if (batch.offset + batch.bytes > bodySize) return false
-  const file = await open(paths.body, 'r')
+async function isInBody(bodyPath: string, batch: BodyBatch): Promise<boolean> {
+  const file = await open(bodyPath, 'r')
   try {
     const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(batch.bytes), 0, batch.bytes, batch.offset)
     return bytesRead === batch.bytes && crc32(buffer) === batch.crc32

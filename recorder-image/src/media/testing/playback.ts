@@ -39,7 +39,7 @@ export async function play(path: string): Promise<Playback> {
     const filter = 'scale=16:16,format=gray,showinfo=checksum=0'
     const { stdout, stderr } = await run(
       ffmpeg,
-      ['-v', 'info', '-i', path, '-map', '0:v', '-vf', filter, '-vsync', 'passthrough', '-f', 'rawvideo', '-'],
+      ['-v', 'info', '-i', path, '-map', '0:v', '-vf', filter, '-fps_mode', 'passthrough', '-f', 'rawvideo', '-'],
       { encoding: 'buffer', maxBuffer },
     )
     const times = [...stderr.toString().matchAll(/pts_time:\s*(-?[0-9.]+)/g)].map((match) => Number(match[1]))
@@ -47,7 +47,7 @@ export async function play(path: string): Promise<Playback> {
       const picture = stdout.subarray(n * 256, n * 256 + 256)
       pictures.push({ time, brightness: picture.reduce((sum, value) => sum + value, 0) / 256 })
     })
-    await decode('-map', '0:v', '-f', 'null', '-')
+    await decode('-map', '0:v', '-fps_mode', 'passthrough', '-enc_time_base', '1:90000', '-f', 'null', '-')
   }
   let sound = new Float32Array()
   if (has('audio')) {

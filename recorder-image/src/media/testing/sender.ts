@@ -31,15 +31,19 @@ function framesOf({ clip, from, to, atSeconds, ...how }: Sending): EncodedFrame[
   const ssrc = how.ssrc ?? { audio: 0xa0000001, video: 0xb0000001 }
   const rtpStart = how.rtpStart ?? { audio: 1000, video: 2000 }
   const frames: EncodedFrame[] = []
+  const last = { audio: 0, video: 0 }
   const add = (kind: 'audio' | 'video', data: Uint8Array, key: boolean, seconds: number, clockRate: number) => {
     if (seconds < from - 1e-9 || seconds >= to - 1e-9 || lost({ kind, seconds })) return
+    const arrival = epochMicros + (atSeconds + seconds - from + delay({ kind, key, seconds })) * 1_000_000
+    // A receiver hands frames on in their order: one that is late holds up those behind it.
+    last[kind] = Math.max(last[kind], Math.round(arrival))
     frames.push({
       slot: kind === 'audio' ? 1 : 2,
       kind,
       ssrc: ssrc[kind],
       key,
       rtpTimestamp: (rtpStart[kind] + Math.round(seconds * clockRate)) % 2 ** 32,
-      receiveTimeMicros: Math.round(epochMicros + (atSeconds + seconds - from + delay({ kind, key, seconds })) * 1_000_000),
+      receiveTimeMicros: last[kind],
       mimeType: kind === 'audio' ? 'audio/opus' : 'video/H264',
       data,
     })

@@ -1,0 +1,288 @@
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import type { EncodedFrame } from '../tap/frame.ts'
+import { type Clip, makeClip } from './testing/clip.ts'
+import { finishAndPlay, newDirectory, openFile, record } from './testing/recording.ts'
+import { epochMicros, seeded, send } from './testing/sender.ts'
+
+let clip: Clip
+beforeAll(async () => {
+  clip = await makeClip({ seconds: 12 })
+})
+
+/** Up to 40 ms of jitter; key frames take up to 150 ms more. */
+function jitter(seed: number) {
+  const random = seeded(seed)
+  return ({ key, kind }: { key: boolean; kind: string }) =>
+    0.03 + 0.04 * random() ** 3 + (kind === 'video' && key ? 0.15 * random() : 0)
+}
+
+/** Each of `actual` within `tolerance` seconds of its expected time. */
+function expectTimes(actual: number[], expected: number[], tolerance: number): void {
+  expect(actual.map((time) => Math.round(time * 100) / 100).length, `${actual} against ${expected}`).toBe(expected.length)
+  actual.forEach((time, n) => {
+    expect(Math.abs(time - expected[n]!), `time ${n} of ${actual} against ${expected}`).toBeLessThanOrEqual(tolerance)
+  })
+}
+
+describe('camera and microphone, mode 02', () => {
+  it('has every picture at its time within 1 ms, and beep and flash together, whatever the network did to their arrival', async () => {
+    const { finished, playback } = await record('02', send({ clip, from: 0, to: 6, atSeconds: 0, delay: jitter(1) }))
+    expect(finished.problem).toBeUndefined()
+    expect(playback.complaints).toBe('')
+    expect(playback.pictures).toHaveLength(180)
+    const first = playback.pictures[0]!.time
+    playback.pictures.forEach(({ time }, n) => {
+      expect(Math.abs(time - first - n / 30)).toBeLessThan(0.001)
+    })
+    expectTimes(playback.flashes, [0, 1, 2, 3, 4, 5], 0.015)
+    expectTimes(playback.beeps, playback.flashes, 0.01)
+    expect(finished.durationSeconds).toBeCloseTo(6, 1)
+    expect(finished.startTime.getTime() - epochMicros / 1000).toBeGreaterThan(29)
+    expect(finished.startTime.getTime() - epochMicros / 1000).toBeLessThan(45)
+    expect(finished.video).toEqual({ codec: expect.stringMatching(/^avc1\.42c0/), width: 160, height: 96 })
+    expect(finished.audio).toEqual({ codec: 'mp4a.40.2', sampleRate: 48_000, channels: 2 })
+    expect(finished.events).toEqual([])
+  })
+
+  it('goes on where RTP timestamps wrap', async () => {
+    const rtpStart = { audio: 2 ** 32 - 48_000, video: 2 ** 32 - 90_000 * 2 }
+    const { finished, playback } = await record('02', send({ clip, from: 0, to: 4, atSeconds: 0, rtpStart }))
+    expect(finished.problem).toBeUndefined()
+    expect(playback.pictures).toHaveLength(120)
+    expectTimes(playback.flashes, [0, 1, 2, 3], 0.001)
+    expectTimes(playback.beeps, [0, 1, 2, 3], 0.001)
+  })
+
+  it('keeps an outage as a gap: picture held, sound silent', async () => {
+    const lost = ({ seconds }: { seconds: number }) => seconds >= 1.5 && seconds < 4
+    const { finished, playback } = await record('02', send({ clip, from: 0, to: 6, atSeconds: 0, lost }))
+    expect(finished.problem).toBeUndefined()
+    expect(playback.complaints).toBe('')
+    expectTimes(playback.flashes, [0, 1, 4, 5], 0.001)
+    expectTimes(playback.beeps, [0, 1, 4, 5], 0.01)
+    expect(finished.durationSeconds).toBe(6)
+    const at = (seconds: number) => new Date(epochMicros / 1000 + 20 + seconds * 1000).toISOString()
+    expect(finished.events).toMatchObject([
+      { event: 'gap', kind: 'video', time: at(1.467), seconds: 2.533 },
+      { event: 'gap', kind: 'audio', time: at(1.5), seconds: 2.5 },
+    ])
+  })
+
+  it('keeps a long mute of the microphone without encoding it, to the millisecond', async () => {
+    const muted = 607.3
+    const frames = send(
+      { clip, from: 0, to: 2.5, atSeconds: 0, kinds: ['audio'] },
+      // The clock of a sender that mutes goes on, or it stands still: the clip's clock here stands still.
+      { clip, from: 3, to: 6, atSeconds: 3 + muted, kinds: ['audio'] },
+    )
+    const started = performance.now()
+    const { finished, playback } = await record('02', frames)
+    expect(performance.now() - started).toBeLessThan(20_000)
+    expect(finished.problem).toBeUndefined()
+    expect(playback.complaints).toBe('')
+    expectTimes(playback.beeps, [0, 1, 2, 3 + muted, 4 + muted, 5 + muted], 0.004)
+    expect(finished.durationSeconds).toBeCloseTo(6 + muted, 2)
+    expect(finished.events).toHaveLength(1)
+  })
+
+  it('puts the next subscription of the same user at its wall-clock place', async () => {
+    const frames = send(
+      { clip, from: 0, to: 3.5, atSeconds: 0 },
+      {
+        ...{ clip, from: 4, to: 7, atSeconds: 5.25 },
+        ...{ ssrc: { audio: 7, video: 8 }, rtpStart: { audio: 4e9, video: 5 }, delay: jitter(3) },
+      },
+    )
+    const { finished, playback } = await record('02', frames)
+    expect(finished.problem).toBeUndefined()
+    expect(playback.complaints).toBe('')
+    expectTimes(playback.flashes, [0, 1, 2, 3, 5.26, 6.26, 7.26], 0.01)
+    expectTimes(playback.beeps, playback.flashes, 0.012)
+  })
+
+  it('follows a sender that starts its clocks anew within one subscription', async () => {
+    const frames = send(
+      { clip, from: 0, to: 3, atSeconds: 0 },
+      { clip, from: 3, to: 6, atSeconds: 3, rtpStart: { audio: 3e9, video: 1e9 } },
+      { clip, from: 6, to: 9, atSeconds: 6, rtpStart: { audio: 5, video: 4e9 } },
+    )
+    const { finished, playback } = await record('02', frames)
+    expect(finished.problem).toBeUndefined()
+    expectTimes(playback.flashes, [0, 1, 2, 3, 4, 5, 6, 7, 8], 0.002)
+    expectTimes(playback.beeps, [0, 1, 2, 3, 4, 5, 6, 7, 8], 0.005)
+  })
+
+  it('places a camera that comes later and goes earlier', async () => {
+    const frames = send(
+      { clip, from: 0, to: 9, atSeconds: 0, kinds: ['audio'] },
+      { clip, from: 3, to: 6, atSeconds: 3, kinds: ['video'] },
+    )
+    const { finished, playback } = await record('02', frames)
+    expect(finished.problem).toBeUndefined()
+    expect(playback.pictures).toHaveLength(90)
+    expectTimes(playback.flashes, [3, 4, 5], 0.001)
+    expectTimes(playback.beeps, [0, 1, 2, 3, 4, 5, 6, 7, 8], 0.001)
+    expect(finished.durationSeconds).toBe(9)
+  })
+
+  it('places a microphone that comes later', async () => {
+    const frames = send(
+      { clip, from: 0, to: 6, atSeconds: 0, kinds: ['video'] },
+      { clip, from: 2, to: 5, atSeconds: 2, kinds: ['audio'] },
+    )
+    const { finished, playback } = await record('02', frames)
+    expect(finished.problem).toBeUndefined()
+    expectTimes(playback.flashes, [0, 1, 2, 3, 4, 5], 0.001)
+    expectTimes(playback.beeps, [2, 3, 4], 0.001)
+  })
+
+  it('makes an MP4 of sound alone for a user without a camera', async () => {
+    const { finished, playback } = await record('02', send({ clip, from: 0, to: 3, atSeconds: 0, kinds: ['audio'] }))
+    expect(finished.problem).toBeUndefined()
+    expect(finished.video).toBeUndefined()
+    expect(playback.pictures).toEqual([])
+    expectTimes(playback.beeps, [0, 1, 2], 0.001)
+  })
+
+  it('keeps a change of resolution in one file that decodes to its end, and says when it was', async () => {
+    const small = await makeClip({ seconds: 8, size: '80x64' })
+    const frames = send(
+      { clip, from: 0, to: 3, atSeconds: 0 },
+      { clip: small, from: 3, to: 6, atSeconds: 3 },
+      { clip, from: 6, to: 9, atSeconds: 6 },
+    )
+    const { finished, playback } = await record('02', frames)
+    expect(finished.problem).toBeUndefined()
+    expect(playback.pictures).toHaveLength(270)
+    expectTimes(playback.flashes, [0, 1, 2, 3, 4, 5, 6, 7, 8], 0.001)
+    const at = (seconds: number) => new Date(epochMicros / 1000 + 20 + seconds * 1000).toISOString()
+    expect(finished.events).toMatchObject([
+      { event: 'resolution', time: at(3), width: 80, height: 64 },
+      { event: 'resolution', time: at(6), width: 160, height: 96 },
+    ])
+  })
+
+  it('fills lost sound packets, so that what follows is in time', async () => {
+    const random = seeded(9)
+    const lost = ({ kind }: { kind: string }) => kind === 'audio' && random() < 0.1
+    const { finished, playback } = await record('02', send({ clip, from: 0, to: 10, atSeconds: 0, lost }))
+    expect(finished.problem).toBeUndefined()
+    expect(playback.beeps.length).toBeGreaterThanOrEqual(9)
+    for (const beep of playback.beeps) expect(beep % 1).toBeLessThan(0.05)
+  })
+
+  it('waits for a key frame, and says so if none ever comes', async () => {
+    const frames = send({ clip, from: 0.5, to: 0.99, atSeconds: 0 })
+    const { finished, playback } = await record('02', frames)
+    expect(finished.problem).toBe('no key frame came: 15 pictures of alice could not be used')
+    expect(playback.sound.length / 48_000).toBeGreaterThan(0.48)
+  })
+
+  it('records the sound of a user whose pictures it cannot take, and says so', async () => {
+    const frames = send({ clip, from: 0, to: 2, atSeconds: 0 }).map((frame) =>
+      frame.kind === 'video' ? { ...frame, mimeType: 'video/VP8' } : frame,
+    )
+    const { finished, playback } = await record('02', frames)
+    expect(finished.problem).toBe('pictures in video/VP8 were left out: only video/H264 is recorded')
+    expectTimes(playback.beeps, [0, 1], 0.001)
+  })
+
+  it('is a file even if nothing ever came', async () => {
+    const file = openFile('02', await newDirectory())
+    const finished = await file.finish()
+    expect(finished.problem).toBe('no media came from alice')
+    expect(Buffer.from(finished.head).subarray(4, 8).toString()).toBe('ftyp')
+    expect(finished.durationSeconds).toBe(0)
+  })
+})
+
+describe('mode 01', () => {
+  it('has no sound, whatever comes', async () => {
+    const { finished, playback } = await record('01', send({ clip, from: 0, to: 3, atSeconds: 0 }))
+    expect(finished.problem).toBeUndefined()
+    expect(finished.audio).toBeUndefined()
+    expect(playback.sound).toHaveLength(0)
+    expect(playback.pictures).toHaveLength(90)
+    expect(playback.durationSeconds).toBe(3)
+  })
+})
+
+describe('mode 00', () => {
+  it('makes MP3 of constant bit rate whose Info frame tells players where sound begins and ends', async () => {
+    const lost = ({ seconds }: { seconds: number }) => seconds >= 2.2 && seconds < 9.7
+    const { finished, playback, path } = await record('00', send({ clip, from: 0, to: 12, atSeconds: 0, lost }))
+    expect(finished.problem).toBeUndefined()
+    expect(playback.complaints).toBe('')
+    expectTimes(playback.beeps, [0, 1, 2, 10, 11], 0.001)
+    expect(playback.sound.length / 48_000).toBeCloseTo(12, 3)
+    expect(finished.durationSeconds).toBe(12)
+    const file = await readFile(path)
+    const info = file.subarray(36)
+    expect(info.subarray(0, 4).toString()).toBe('Info')
+    expect(file.length % 384).toBe(0)
+    expect(info.readUInt32BE(8)).toBe(file.length / 384 - 1)
+    expect(info.readUInt32BE(12)).toBe(file.length)
+  })
+})
+
+describe('what fails on the way', () => {
+  it('goes on with another encoder when one dies, without losing a frame', async () => {
+    const directory = await newDirectory()
+    const once = join(directory, 'died')
+    const ffmpegPath = join(directory, 'ffmpeg')
+    // The first run as encoder ends after some output.
+    const script = `#!/bin/sh
+case "$*" in *adts*) if [ ! -e ${once} ]; then touch ${once}; ffmpeg "$@" | head -c 9000; exit 3; fi;; esac
+exec ffmpeg "$@"
+`
+    await writeFile(ffmpegPath, script, { mode: 0o755 })
+    const file = openFile('02', directory, { ffmpegPath })
+    for (const part of [
+      [0, 4],
+      [4, 8],
+    ] as const) {
+      for (const frame of send({ clip, from: part[0], to: part[1], atSeconds: part[0] })) file.write(frame)
+      await grown(file)
+    }
+    const { finished, playback } = await finishAndPlay(file)
+    expect(finished.problem).toBeUndefined()
+    expect(playback.complaints).toBe('')
+    expectTimes(playback.beeps, [0, 1, 2, 3, 4, 5, 6, 7], 0.001)
+  })
+
+  it('keeps the pictures and says why there is no sound when ffmpeg cannot be run', async () => {
+    const directory = await newDirectory()
+    const file = openFile('02', directory, { ffmpegPath: join(directory, 'none') })
+    for (const frame of send({ clip, from: 0, to: 2, atSeconds: 0 })) file.write(frame)
+    const finished = await file.finish()
+    expect(finished.problem).toContain('sound could not be encoded to its end: ffmpeg could not be run')
+    expect(finished.bodyBytes).toBeGreaterThan(0)
+    expect(finished.video).toBeDefined()
+  })
+
+  it('says that the disk is full, live and at the end', async () => {
+    const directory = await newDirectory()
+    await symlink('/dev/full', join(directory, 'file.mp4.body'))
+    const file = openFile('01', directory)
+    for (const frame of send({ clip, from: 0, to: 2, atSeconds: 0 })) file.write(frame)
+    const finished = await file.finish()
+    expect(finished.problem).toMatch(/writing to .*file\.mp4\.body failed.*ENOSPC/)
+    expect(file.problem).toMatch(/ENOSPC/)
+  })
+
+  it('says that the directory is not there', async () => {
+    const directory = await newDirectory()
+    await mkdir(join(directory, 'a'))
+    const file = openFile('01', join(directory, 'b'))
+    const frames: EncodedFrame[] = send({ clip, from: 0, to: 1, atSeconds: 0 })
+    for (const frame of frames) file.write(frame)
+    expect((await file.finish()).problem).toMatch(/ENOENT/)
+  })
+})
+
+const grown = (file: { onGrowth: (bytes: number) => void }) =>
+  new Promise<void>((resolve) => {
+    file.onGrowth = () => resolve()
+  })

@@ -1,0 +1,156 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFile, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { beforeAll, describe, expect, it } from 'vitest'
+import type { SalvagedMediaFile } from './media-file.ts'
+import { salvageMediaFiles } from './salvage.ts'
+import { type Clip, makeClip } from './testing/clip.ts'
+import { finishAndPlay, newDirectory, openFile, silentLog } from './testing/recording.ts'
+import { seeded, send } from './testing/sender.ts'
+
+let clip: Clip
+beforeAll(async () => {
+  clip = await makeClip({ seconds: 12 })
+})
+
+async function salvageOne(directory: string): Promise<SalvagedMediaFile> {
+  const files = await salvageMediaFiles(directory, { log: silentLog })
+  expect(files).toHaveLength(1)
+  return files[0]!
+}
+
+async function copyOf(directory: string): Promise<string> {
+  const copy = await newDirectory()
+  for (const name of await readdir(directory)) await copyFile(join(directory, name), join(copy, name))
+  return copy
+}
+
+describe('a recorder that was killed', () => {
+  it.each([
+    ['02', 1.7],
+    ['02', 3.1],
+    ['00', 2.6],
+  ] as const)('in mode %s after %d s loses less than a second', async (mode, afterSeconds) => {
+    const directory = await newDirectory()
+    const framesPath = join(await newDirectory(), 'frames.json')
+    const frames = send({ clip, from: 0, to: 6, atSeconds: 0 })
+    await writeFile(
+      framesPath,
+      JSON.stringify(frames.map((frame) => ({ ...frame, data: Buffer.from(frame.data).toString('base64') }))),
+    )
+    const script = fileURLToPath(new URL('testing/recorder-process.ts', import.meta.url))
+    const recorder = spawn(process.execPath, [script, directory, framesPath, mode], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const wrote = await killAfter(recorder, afterSeconds)
+
+    const file = await salvageOne(directory)
+    expect(file.identity).toMatchObject({ userId: 'alice', mode })
+    const { finished, playback } = await finishAndPlay(file)
+    expect(finished.problem).toBeUndefined()
+    expect(playback.complaints).toBe('')
+    expect(finished.durationSeconds).toBeGreaterThan(wrote - 1)
+    expect(playback.sound.length / 48_000).toBeGreaterThan(wrote - 1)
+    if (mode === '02') expect(playback.pictures.length).toBeGreaterThan((wrote - 1) * 30)
+    playback.beeps.forEach((beep, n) => {
+      expect(Math.abs(beep - n)).toBeLessThan(0.001)
+    })
+    expect(playback.beeps.length).toBeGreaterThanOrEqual(Math.ceil(wrote - 1))
+  })
+})
+
+describe('files cut anywhere', () => {
+  it.each(['02', '01', '00'] as const)('in mode %s become a file that decodes, with all that was whole', async (mode) => {
+    const directory = await newDirectory()
+    const file = openFile(mode, directory, { batchMs: 5 })
+    for (let second = 0; second < 8; second += 0.25) {
+      for (const frame of send({ clip, from: second, to: second + 0.25, atSeconds: second })) file.write(frame)
+      await sleep(10)
+    }
+    await file.finish()
+
+    const random = seeded(mode.charCodeAt(1))
+    for (let round = 0; round < 8; round++) {
+      const copy = await copyOf(directory)
+      const cut = async (extension: string, share: number) => {
+        const path = join(copy, file.identity.name + extension)
+        const { size } = await stat(path)
+        await truncate(path, Math.floor(size * share))
+      }
+      // The index is never ahead of the body on a machine that lives; on one that died it may be.
+      await cut('.index', 0.6 + 0.4 * random())
+      if (round % 2 === 0) await cut('.body', 0.3 + 0.7 * random())
+      const salvaged = await salvageOne(copy)
+      const promised = salvaged.bodyBytes
+      const body = await readFile(salvaged.bodyPath)
+      const { finished, playback } = await finishAndPlay(salvaged)
+      expect(finished.problem).toBeUndefined()
+      expect(playback.complaints).toBe('')
+      // What may have been uploaded is still there, byte for byte.
+      expect(Buffer.compare((await readFile(salvaged.bodyPath)).subarray(0, promised), body.subarray(0, promised))).toBe(0)
+      if (mode !== '01') {
+        // The journal was whole, so no sound is lost.
+        expect(playback.beeps).toHaveLength(8)
+        playback.beeps.forEach((beep, n) => {
+          expect(Math.abs(beep - n)).toBeLessThan(0.001)
+        })
+      }
+      if (mode === '01') expect(playback.pictures.length).toBeGreaterThan(0)
+    }
+  })
+
+  it('are the same again when the salvage itself is killed, or done twice', async () => {
+    const directory = await newDirectory()
+    const file = openFile('02', directory)
+    for (const frame of send({ clip, from: 0, to: 4, atSeconds: 0 })) file.write(frame)
+    await new Promise<void>((resolve) => {
+      file.onGrowth = () => resolve()
+    })
+    const copy = await copyOf(directory)
+    const first = await (await salvageOne(copy)).finish()
+    const second = await (await salvageOne(copy)).finish()
+    expect(second.bodyBytes).toBe(first.bodyBytes)
+    expect(Buffer.compare(second.head, first.head)).toBe(0)
+    await file.finish()
+  })
+
+  it('are removed when not even the identity was written', async () => {
+    const directory = await newDirectory()
+    await writeFile(join(directory, 'file.mp4.index'), Buffer.from([1, 2, 3]))
+    await writeFile(join(directory, 'file.mp4.body'), '')
+    expect(await salvageMediaFiles(directory, { log: silentLog })).toEqual([])
+    expect(await readdir(directory)).toEqual([])
+  })
+
+  it('are left alone when the index is lost but there is media', async () => {
+    const directory = await newDirectory()
+    await writeFile(join(directory, 'file.mp4.index'), Buffer.from([1, 2, 3]))
+    await writeFile(join(directory, 'file.mp4.body'), 'pictures')
+    expect(await salvageMediaFiles(directory, { log: silentLog })).toEqual([])
+    expect(await readdir(directory)).toHaveLength(2)
+  })
+
+  it('are gone after they were discarded', async () => {
+    const directory = await newDirectory()
+    const file = openFile('02', directory)
+    for (const frame of send({ clip, from: 0, to: 1, atSeconds: 0 })) file.write(frame)
+    await file.finish()
+    await file.discard()
+    expect(await readdir(directory)).toEqual([])
+  })
+})
+
+/** Kills a process when it has written so much media; returns how much it said it had. */
+async function killAfter(recorder: ChildProcess, seconds: number): Promise<number> {
+  let wrote = 0
+  let text = ''
+  recorder.stdout!.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk
+    for (const match of text.matchAll(/wrote ([0-9.]+)\n/g)) wrote = Number(match[1])
+    if (wrote >= seconds) recorder.kill('SIGKILL')
+  })
+  await once(recorder, 'exit')
+  expect(recorder.signalCode).toBe('SIGKILL')
+  return wrote
+}

@@ -1,0 +1,78 @@
+import { open, truncate } from 'node:fs/promises'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { findFfmpeg } from './ffmpeg.ts'
+import { checkMedia } from './self-check.ts'
+import { type Clip, makeClip } from './testing/clip.ts'
+import { newDirectory, openFile } from './testing/recording.ts'
+import { send } from './testing/sender.ts'
+
+let clip: Clip
+beforeAll(async () => {
+  clip = await makeClip({ seconds: 4 })
+})
+
+/** A finished MP3 and what the check needs to know of it. */
+async function mp3File() {
+  const file = openFile('00', await newDirectory())
+  for (const frame of send({ clip, from: 0, to: 4, atSeconds: 0 })) file.write(frame)
+  const { head, bodyBytes, durationSeconds, problem } = await file.finish()
+  expect(problem).toBeUndefined()
+  const { bodyPath } = file
+  return {
+    mode: '00' as const,
+    head,
+    bodyPath,
+    bodyBytes,
+    durationSeconds,
+    tracks: [],
+    config: undefined,
+    ffmpegPath: findFfmpeg(),
+  }
+}
+
+async function overwrite(path: string, at: number, bytes: Buffer): Promise<void> {
+  const file = await open(path, 'r+')
+  await file.write(bytes, 0, bytes.length, at)
+  await file.close()
+}
+
+describe('the self-check', () => {
+  it('passes what is whole', async () => {
+    expect(await checkMedia(await mp3File())).toEqual([])
+  })
+
+  it('finds a frame that is none', async () => {
+    const media = await mp3File()
+    await overwrite(media.bodyPath, 384 * 10, Buffer.alloc(384))
+    expect((await checkMedia(media))[0]).toBe(`there is no MP3 frame at byte ${384 * 11}`)
+  })
+
+  it('finds a body that ends early', async () => {
+    const media = await mp3File()
+    await truncate(media.bodyPath, media.bodyBytes - 1000)
+    expect((await checkMedia(media)).join()).toMatch(/the body ends 1000 bytes early/)
+  })
+
+  it('finds pictures and sound that do not decode', async () => {
+    const file = openFile('02', await newDirectory(), { batchMs: 10 })
+    for (const frame of send({ clip, from: 0, to: 4, atSeconds: 0 })) file.write(frame)
+    await new Promise<void>((resolve) => {
+      file.onGrowth = () => resolve()
+    })
+    // Behind the lengths and parameter sets of the first picture, and all over the rest.
+    await overwrite(file.bodyPath, 100, Buffer.alloc(file.bodyBytes - 100, 0xa5))
+    const { problem } = await file.finish()
+    expect(problem).toMatch(/the picture (does not decode|decodes to)/)
+    expect(problem).toMatch(/the sound does not decode/)
+  })
+
+  it('does not take a missing file for a good one', async () => {
+    const media = await mp3File()
+    expect((await checkMedia({ ...media, bodyPath: `${media.bodyPath}.gone` })).join()).toMatch(/ENOENT/)
+  })
+
+  it('says so when there is no ffmpeg to decode with', async () => {
+    const media = await mp3File()
+    expect((await checkMedia({ ...media, ffmpegPath: '/nowhere/ffmpeg' })).join()).toMatch(/ffmpeg could not be run/)
+  })
+})

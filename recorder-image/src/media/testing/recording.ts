@@ -1,0 +1,40 @@
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Mode } from '@trtc-recorder/api'
+import pino from 'pino'
+import type { EncodedFrame } from '../../tap/frame.ts'
+import { joinFile } from '../join-file.ts'
+import { type FinishedMedia, type MediaFile, type MediaFileDeps, openMediaFile, type SalvagedMediaFile } from '../media-file.ts'
+import { type Playback, play } from './playback.ts'
+import { epochMicros } from './sender.ts'
+
+export const silentLog = pino({ level: 'silent' })
+
+export const newDirectory = () => mkdtemp(join(tmpdir(), 'media-'))
+
+export function openFile(mode: Mode, directory: string, deps: Partial<MediaFileDeps> = {}): MediaFile {
+  const name = `file.${mode === '00' ? 'mp3' : 'mp4'}`
+  const identity = { name, userId: 'alice', stream: 'main' as const, mode, attempt: 1, openedMicros: epochMicros }
+  return openMediaFile(directory, identity, { log: silentLog, ...deps })
+}
+
+export interface Recorded {
+  finished: FinishedMedia
+  path: string
+  playback: Playback
+}
+
+/** Records frames into a new file, finishes it, and plays it. */
+export async function record(mode: Mode, frames: readonly EncodedFrame[], deps: Partial<MediaFileDeps> = {}): Promise<Recorded> {
+  const file = openFile(mode, await newDirectory(), deps)
+  for (const frame of frames) file.write(frame)
+  return await finishAndPlay(file)
+}
+
+export async function finishAndPlay(file: MediaFile | SalvagedMediaFile): Promise<Recorded> {
+  const finished = await file.finish()
+  const path = file.bodyPath.replace(/\.body$/, '')
+  await joinFile(finished.head, file.bodyPath, path, finished.bodyBytes)
+  return { finished, path, playback: await play(path) }
+}

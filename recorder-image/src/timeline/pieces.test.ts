@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest'
+import { type Arrival, audioRules, PieceSplitter, type Placed } from './pieces.ts'
+
+/** `count` packets of 20 ms, the first sent at `seconds`. */
+function packets(options: {
+  seconds: number
+  count: number
+  ssrc?: number
+  rtp?: number
+  delay?: (n: number) => number
+}): Arrival[] {
+  const { seconds, count, ssrc = 1, rtp = 0, delay = () => 0.01 } = options
+  return Array.from({ length: count }, (_, n) => ({
+    ssrc,
+    rtpTimestamp: (rtp + n * 960) % 2 ** 32,
+    receiveTimeMicros: (seconds + n * 0.02 + delay(n)) * 1e6,
+  }))
+}
+
+function split(...arrivals: Arrival[][]): { placed: Placed<Arrival>[]; pieces: number; dropped: number } {
+  const splitter = new PieceSplitter<Arrival>(audioRules)
+  const placed = arrivals.flat().flatMap((arrival) => splitter.push(arrival))
+  placed.push(...splitter.end())
+  return { placed, pieces: splitter.pieces.length, dropped: splitter.dropped }
+}
+
+const numbers = (placed: Placed<Arrival>[]) => placed.map(({ piece }) => piece.number)
+
+describe('one clock is one piece', () => {
+  it('unwraps 32 bits', () => {
+    const { placed, pieces } = split(packets({ seconds: 0, count: 4, rtp: 2 ** 32 - 1920 }))
+    expect(pieces).toBe(1)
+    expect(placed.map(({ rtp }) => rtp - 2 ** 32)).toEqual([-1920, -960, 0, 960])
+  })
+
+  it('stays one through jitter, loss, a mute whose clock goes on, and reordering', () => {
+    const before = packets({ seconds: 0, count: 100, delay: (n) => (n % 7) * 0.03 })
+    const after = packets({ seconds: 60, count: 50, rtp: 60 * 48_000 })
+    const swapped = [after[1]!, after[0]!, ...after.slice(2)]
+    expect(
+      split(
+        before.filter((_, n) => n % 5 !== 0),
+        swapped,
+      ).pieces,
+    ).toBe(1)
+  })
+
+  it('stays one through a stall after which all that waited comes at once', () => {
+    const stalled = packets({
+      seconds: 0,
+      count: 250,
+      delay: (n) => (n < 50 || n > 150 ? 0.01 : Math.max(0.01, (150 - n) * 0.02)),
+    })
+    const { placed, pieces } = split(stalled)
+    expect(pieces).toBe(1)
+    expect(placed).toHaveLength(250)
+  })
+
+  it('stays one when the first packets of all come late', () => {
+    expect(split(packets({ seconds: 0, count: 100, delay: (n) => Math.max(0.01, 1 - n * 0.02) })).pieces).toBe(1)
+  })
+
+  it('stays one over hours of a drift of 100 ppm', () => {
+    expect(split(packets({ seconds: 0, count: 3 * 3600 * 50, delay: (n) => 0.01 + n * 0.02 * 1e-4 })).pieces).toBe(1)
+    expect(split(packets({ seconds: 0, count: 3 * 3600 * 50, delay: (n) => 2 - n * 0.02 * 1e-4 })).pieces).toBe(1)
+  })
+
+  it('keeps a single nonsensical timestamp where it arrived', () => {
+    const stream = packets({ seconds: 0, count: 100 })
+    stream[50] = { ...stream[50]!, rtpTimestamp: 123_456_789 }
+    const { placed, pieces } = split(stream)
+    expect(pieces).toBe(1)
+    expect(placed[50]!.rtp).toBe(49 * 960)
+    expect(placed[51]!.rtp).toBe(51 * 960)
+  })
+})
+
+describe('another clock is another piece', () => {
+  it('with a new SSRC', () => {
+    const { placed, pieces } = split(packets({ seconds: 0, count: 10 }), packets({ seconds: 1, count: 30, ssrc: 2, rtp: 4e9 }))
+    expect(pieces).toBe(2)
+    expect(numbers(placed)).toEqual([...new Array(10).fill(0), ...new Array(30).fill(1)])
+  })
+
+  it('when the clock jumps ahead, back, or stood still while muted', () => {
+    const start = packets({ seconds: 0, count: 50 })
+    for (const rtp of [2e9, 4e9, 50 * 960 - 48_000 * 30]) {
+      expect(split(start, packets({ seconds: 1, count: 50, rtp })).pieces, `jump to ${rtp}`).toBe(2)
+    }
+    expect(split(start, packets({ seconds: 31, count: 50, rtp: 50 * 960 })).pieces).toBe(2)
+  })
+
+  it('and what straggles in of the one before is left out', () => {
+    const old = packets({ seconds: 0, count: 60 })
+    const next = packets({ seconds: 1, count: 60, ssrc: 2 })
+    const mixed = [...old, ...next].sort((a, b) => a.receiveTimeMicros - b.receiveTimeMicros)
+    const { pieces, dropped, placed } = split(mixed)
+    expect(pieces).toBe(2)
+    expect(dropped + placed.length).toBe(120)
+    expect(dropped).toBeLessThanOrEqual(10)
+    expect(numbers(placed)).toEqual([...numbers(placed)].sort())
+  })
+})
