@@ -50,7 +50,7 @@ export async function runOperator(client: KubeClient, namespace?: string): Promi
 
 /** A client that dies with its operator: at the n-th write, before or after the API server has carried it out. */
 export function clientThatDies(client: KubeClient, atWrite: number, when: 'before' | 'after') {
-  let writes = 0
+  const writes: string[] = []
   let died: () => void = () => {}
   const death = new Promise<void>((resolve) => {
     died = resolve
@@ -61,8 +61,8 @@ export function clientThatDies(client: KubeClient, atWrite: number, when: 'befor
     <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
     async (...args: A): Promise<R> => {
       if (isDead) return gone()
-      writes += 1
-      const isLast = writes === atWrite
+      writes.push(describe(args))
+      const isLast = writes.length === atWrite
       if (isLast && when === 'before') {
         isDead = true
         died()
@@ -81,5 +81,12 @@ export function clientThatDies(client: KubeClient, atWrite: number, when: 'befor
     patch: write(client.patch.bind(client)) as KubeClient['patch'],
     delete: write(client.delete.bind(client)),
   }
-  return { client: dying, death, writes: () => writes }
+  return { client: dying, death, writes }
+}
+
+/** `replace recordings/status math`, roughly: enough for a person to see what was written. */
+function describe([resource, object, third]: unknown[]): string {
+  const { plural } = resource as { plural: string }
+  const { metadata, name } = object as { metadata?: { name?: string }; name?: string }
+  return `${plural} ${metadata?.name ?? name} ${JSON.stringify(third ?? '').slice(0, 200)}`
 }

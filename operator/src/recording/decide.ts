@@ -252,7 +252,7 @@ function beginTheNextAttempt(draft: Draft): undefined {
   const attempt: Attempt = { number, pod: podName(recording.metadata.name, number), podUid: '', ...uploadOnly }
   status.attempts = keepLast([...attempts, attempt])
   if (status.stopReason !== undefined) draft.waiting('UploadIncomplete', `Attempt ${number} uploads what is left on the volume`)
-  else if (attempts.length === 0) draft.starting('Pending', `Pod ${attempt.pod} has not been scheduled yet`)
+  else if (attempts.length === 0) draft.starting('Pending', `Pod ${attempt.pod} waits for a node`)
   else draft.waiting('RetryScheduled', `Attempt ${number} begins: Pod ${attempt.pod}`)
   makeRecorder(draft, attempt)
 }

@@ -16,7 +16,8 @@ export class Draft {
     this.observed = observed
     this.now = now
     this.status = structuredClone(observed.recording.status ?? {})
-    this.status.observedGeneration = observed.recording.metadata.generation
+    // Deleting an object counts as a change of it; one that is finished is only tidied up after.
+    if (!(this.isFinished && this.isDeleting)) this.status.observedGeneration = observed.recording.metadata.generation
   }
 
   get recording() {
