@@ -50,6 +50,7 @@ export function createCaches({ client, namespaces, resyncMillis, log, metrics }:
   ): Store<T, Name> {
     const store = new Store<T, Name>({
       indexers,
+      trim: withoutManagedFields,
       onHandlerError: (error) => log.error({ err: error, resource: resource.plural }, 'Handler of a cache failed'),
     })
     const scopes = namespaces.length === 0 ? [{}] : namespaces.map((namespace) => ({ namespace }))
@@ -72,8 +73,8 @@ export function createCaches({ client, namespaces, resyncMillis, log, metrics }:
   }
 }
 
-/** Often half of an object, and read by nobody here. The object comes from JSON and belongs to us alone. */
+/** Often half of an object, and read by nobody here. */
 function withoutManagedFields<T extends KubeObject>(object: T): T {
-  delete (object.metadata as { managedFields?: unknown }).managedFields
-  return object
+  const { managedFields: _, ...metadata } = object.metadata as T['metadata'] & { managedFields?: unknown }
+  return { ...object, metadata }
 }

@@ -48,6 +48,14 @@ describe('Store', () => {
     expect(store.get('lessons/a')?.metadata.resourceVersion).toBe('12')
   })
 
+  it('trims what was written, and leaves the writer’s own object alone', () => {
+    const store = new Store<KubeObject>({ trim: (each) => ({ ...each, metadata: { ...each.metadata, annotations: {} } }) })
+    const written = object('a', '1', { annotations: { long: 'text' } })
+    store.wrote(written)
+    expect(store.get('lessons/a')?.metadata.annotations).toEqual({})
+    expect(written.metadata.annotations).toEqual({ long: 'text' })
+  })
+
   it('keeps what was written after a list was made', () => {
     const store = new Store()
     store.wrote(object('new', '20'))

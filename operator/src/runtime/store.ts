@@ -15,6 +15,8 @@ export type Indexers<T, Name extends string> = Record<Name, (object: T) => reado
 
 export interface StoreOptions<T, Name extends string> {
   indexers?: Indexers<T, Name>
+  /** Applied to what is given to `wrote`; a reflector trims by itself. Must leave its argument as it is. */
+  trim?: (object: T) => T
   /** A handler that throws is a defect; it is reported here and disturbs nobody else. */
   onHandlerError?: (error: unknown) => void
 }
@@ -39,12 +41,14 @@ export class Store<T extends KubeObject, Name extends string = never> {
   readonly #indexes = new Map<string, Map<string, Set<string>>>()
   readonly #handlers = new Set<StoreHandler<T>>()
   readonly #onHandlerError: (error: unknown) => void
+  readonly #trim: (object: T) => T
   /** UIDs of deleted objects, so that the late answer of a write does not bring one back. */
   readonly #deleted = new Set<string>()
 
   constructor(options: StoreOptions<T, Name> = {}) {
     this.#indexers = options.indexers ?? ({} as Indexers<T, Name>)
     this.#onHandlerError = options.onHandlerError ?? (() => {})
+    this.#trim = options.trim ?? ((object) => object)
     for (const name of Object.keys(this.#indexers)) this.#indexes.set(name, new Map())
   }
 
@@ -79,7 +83,7 @@ export class Store<T extends KubeObject, Name extends string = never> {
   /** The answer to one's own write: known at once, not when the watch brings it. */
   wrote(object: T): void {
     if (this.#deleted.has(object.metadata.uid)) return
-    this.#put(object)
+    this.#put(this.#trim(object))
   }
 
   apply(event: { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: T }): void {

@@ -9,20 +9,20 @@ export type Check = () => string | undefined
  * the process to stop. An API server that is away makes the operator neither dead nor unready: a restart would cure nothing.
  */
 export class Health {
-  readonly #live = new Map<string, Check>()
-  readonly #ready = new Map<string, Check>()
+  readonly #live: [string, Check][] = []
+  readonly #ready: [string, Check][] = []
 
   live(name: string, check: Check): void {
-    this.#live.set(name, check)
+    this.#live.push([name, check])
   }
 
   ready(name: string, check: Check): void {
-    this.#ready.set(name, check)
+    this.#ready.push([name, check])
   }
 
   failures(kind: 'live' | 'ready'): string[] {
     const checks = kind === 'live' ? this.#live : this.#ready
-    return [...checks].flatMap(([name, check]) => {
+    return checks.flatMap(([name, check]) => {
       const wrong = check()
       return wrong === undefined ? [] : [`${name}: ${wrong}`]
     })

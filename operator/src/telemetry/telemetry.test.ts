@@ -74,6 +74,8 @@ describe('health', () => {
     const health = new Health()
     let synced = false
     health.ready('cache of pods', () => (synced ? undefined : 'not synced yet'))
+    // One of another namespace, under the same name.
+    health.ready('cache of pods', () => undefined)
     health.live('reflector of pods', () => undefined)
     const server = createHealthServer(health)
     const probe = async (path: string) => {
