@@ -46,7 +46,8 @@ const told = ({ file }: FileFate) => `${file.path}: ${file.message}`
 function storedMessage(fates: FileFate[]): string {
   const stored = fates.filter((one) => one.fate === 'stored').length
   if (fates.length === 0) return 'There is no file: nobody sent anything'
-  return stored === fates.length ? `${stored} files are stored` : `${stored} of ${fates.length} files are stored`
+  if (stored < fates.length) return `${stored} of ${fates.length} files are stored`
+  return stored === 1 ? '1 file is stored' : `${stored} files are stored`
 }
 
 const shortened = (message: string) => (message.length <= 1024 ? message : `${message.slice(0, 1023)}…`)

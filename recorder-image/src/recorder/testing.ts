@@ -73,7 +73,11 @@ export class FakeRoom {
   }
 
   sends(slot: number, text: string): void {
-    this.#handlers!.onFrame(aFrame(slot, text))
+    this.frame(aFrame(slot, text))
+  }
+
+  frame(frame: EncodedFrame): void {
+    this.#handlers!.onFrame(frame)
   }
 }
 
