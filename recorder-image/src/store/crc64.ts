@@ -7,7 +7,7 @@ const polynomial = 0xc96c5795d7870f42n
 
 /**
  * Slicing by eight: table k is that of a byte followed by k zero bytes. Low and high 32 bits apart, as JavaScript's numbers want it;
- * 600 MiB/s on one core against 220 byte by byte.
+ * 600 MiB/s on one core against 400 byte by byte.
  */
 type Tables = [Int32Array, Int32Array, Int32Array, Int32Array, Int32Array, Int32Array, Int32Array, Int32Array]
 const byteTable = Array.from({ length: 256 }, (_, index) => {
@@ -34,10 +34,24 @@ export class Crc64 {
     for (const end = bytes.length - 7; i < end; i += 8) {
       const x = a ^ view.getInt32(i, true)
       const y = b ^ view.getInt32(i + 4, true)
-      const [x0, x1, x2, x3] = [x & 0xff, (x >>> 8) & 0xff, (x >>> 16) & 0xff, x >>> 24]
-      const [y0, y1, y2, y3] = [y & 0xff, (y >>> 8) & 0xff, (y >>> 16) & 0xff, y >>> 24]
-      a = low7[x0]! ^ low6[x1]! ^ low5[x2]! ^ low4[x3]! ^ low3[y0]! ^ low2[y1]! ^ low1[y2]! ^ low0[y3]!
-      b = high7[x0]! ^ high6[x1]! ^ high5[x2]! ^ high4[x3]! ^ high3[y0]! ^ high2[y1]! ^ high1[y2]! ^ high0[y3]!
+      a =
+        low7[x & 0xff]! ^
+        low6[(x >>> 8) & 0xff]! ^
+        low5[(x >>> 16) & 0xff]! ^
+        low4[x >>> 24]! ^
+        low3[y & 0xff]! ^
+        low2[(y >>> 8) & 0xff]! ^
+        low1[(y >>> 16) & 0xff]! ^
+        low0[y >>> 24]!
+      b =
+        high7[x & 0xff]! ^
+        high6[(x >>> 8) & 0xff]! ^
+        high5[(x >>> 16) & 0xff]! ^
+        high4[x >>> 24]! ^
+        high3[y & 0xff]! ^
+        high2[(y >>> 8) & 0xff]! ^
+        high1[(y >>> 16) & 0xff]! ^
+        high0[y >>> 24]!
     }
     for (; i < bytes.length; i++) {
       const index = (a ^ bytes[i]!) & 0xff
