@@ -100,7 +100,8 @@ export async function startControl(world: CosWorld, address: string, port: numbe
     return {}
   })
   server.put('/outage', async ({ body }) => {
-    await world.setOutage(z.object({ on: z.boolean() }).parse(body).on)
+    const { on } = z.object({ on: z.boolean() }).parse(body)
+    await (on ? world.port.close() : world.port.open())
     return {}
   })
   server.put('/clock', ({ body }) => {

@@ -1,11 +1,11 @@
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { identities } from '../identities.ts'
 import { startControl } from './control.ts'
 import { serve } from './exchange.ts'
 import { Faults } from './faults.ts'
 import type { CosState } from './handlers.ts'
+import { Port } from './port.ts'
 import { RequestLog } from './request-log.ts'
 import type { CosAccount } from './signature.ts'
 import { Storage } from './storage.ts'
@@ -40,8 +40,7 @@ export interface CosWorld extends CosState {
   faults: Faults
   log: RequestLog
   clockOffsetMillis: number
-  /** True closes the port and every connection; false opens it again. */
-  setOutage(on: boolean): Promise<void>
+  port: Port
 }
 
 /** A stand-in for Tencent COS: the part of the XML API that recorders use, with its signatures, its errors and its bad days. */
@@ -49,20 +48,18 @@ export async function startCos(options: CosOptions): Promise<RunningCos> {
   const { secretId, secretKey, bucket } = identities.cos
   const storage = await Storage.open(join(options.dir, 'buckets'))
   const server = createServer((request, response) => void serve(world, request, response))
-  const port = await listen(server, options.address, options.port)
+  const port = new Port(server, options.address, options.port)
+  await port.open()
   const host = options.advertise ?? options.address
   const world: CosWorld = {
-    endpoint: `http://${host}:${port}`,
+    endpoint: `http://${host}:${port.number}`,
     storage,
     uploads: await Uploads.open(storage),
     accounts: new Map<string, CosAccount>([[secretId, { secretId, secretKey }]]),
     faults: new Faults(),
     log: new RequestLog(),
     clockOffsetMillis: 0,
-    async setOutage(on) {
-      if (on && server.listening) await shut(server)
-      if (!on && !server.listening) await listen(server, options.address, port)
-    },
+    port,
   }
   for (const name of options.buckets ?? [bucket]) if (!storage.hasBucket(name)) await storage.createBucket(name)
   const control = await startControl(world, options.address, options.controlPort ?? 0, host)
@@ -71,24 +68,7 @@ export async function startCos(options: CosOptions): Promise<RunningCos> {
     controlUrl: control.url,
     async close() {
       await control.close()
-      await world.setOutage(true)
+      await port.close()
     },
   }
-}
-
-async function listen(server: Server, address: string, port: number): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, address, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
-  return (server.address() as AddressInfo).port
-}
-
-async function shut(server: Server): Promise<void> {
-  const closed = new Promise((resolve) => server.close(resolve))
-  server.closeAllConnections()
-  await closed
 }
