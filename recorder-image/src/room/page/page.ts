@@ -8,7 +8,8 @@ import type { RoomEvent } from '../events.ts'
 import type { PageCommand, PageReport } from '../protocol.ts'
 import { suspendAudioContexts, tapReceivers } from './hooks.ts'
 import type { ToPage, ToWorker } from './messages.ts'
-import { type Cloud, createCloud, onKickedOut, onPublishState, onTrack, paramsWithProxy, refusalCode, userOfSsrc } from './sdk.ts'
+import { refusalCode } from './refusal-code.ts'
+import { type Cloud, createCloud, onKickedOut, onPublishState, onTrack, paramsWithProxy, userOfSsrc } from './sdk.ts'
 
 type Event = RoomEvent extends infer E ? (E extends { timeMicros: number } ? Omit<E, 'timeMicros'> : never) : never
 type Owner = { userId: string; stream: Stream }

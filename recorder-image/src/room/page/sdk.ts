@@ -7,7 +7,7 @@
  *   duplicate login (reason `kick`), of which the wrapper makes no onExitRoom.
  * - `_trtc.room`: emits `remote-publish-state-changed` with what a user publishes apart from what is muted, and holds
  *   `remotePublishedUserMap`, whose entries know the SSRCs the SDK chose for a user's subscription.
- * - Refusals: enterRoom never rejects; onEnterRoom(< 0) and onError come instead, the server's code only in onError's text.
+ * - Refusals: enterRoom never rejects; onEnterRoom(< 0) and onError come instead. `refusal-code.ts` reads the server's code from them.
  */
 import type { Stream } from '@trtc-recorder/api'
 import sdk, { TRTCLogLevel, type TRTCParams } from 'trtc-cloud-js-sdk'
@@ -77,15 +77,4 @@ export function userOfSsrc(cloud: Cloud, ssrc: number): { userId: string; stream
     if (own.auxiliary === ssrc) return { userId, stream: 'aux' }
   }
   return undefined
-}
-
-/**
- * The server's own code of a refusal. The wrapper negates codes beginning with 70 and turns -8 (no such application) into -70252;
- * of all others only the text of the error says something.
- */
-export function refusalCode(wrapperCode: number | undefined, text: string): number | undefined {
-  if (wrapperCode === -70252) return -8
-  if (wrapperCode !== undefined && wrapperCode <= -70000 && wrapperCode > -80000) return -wrapperCode
-  const inText = /code:? ?(-?\d{1,6})\b/i.exec(text)?.[1] ?? /\b(700\d\d)\b/.exec(text)?.[1]
-  return inText === undefined || Number(inText) === 0 ? undefined : Number(inText)
 }

@@ -1,0 +1,32 @@
+import type { RecorderProgress } from '@trtc-recorder/api'
+import { afterEach, expect, test } from 'vitest'
+import { startHttp } from './http.ts'
+
+const progress: RecorderProgress = { state: 'recording', participants: [], recordedBytes: 10, uploadedBytes: 5, files: [] }
+let server: Awaited<ReturnType<typeof startHttp>>
+afterEach(() => server.close())
+
+async function get(path: string, notReady?: string) {
+  server = await startHttp({ progress: () => progress, notReady: async () => notReady }, 0, '127.0.0.1')
+  const response = await fetch(`http://127.0.0.1:${server.port}${path}`)
+  return { status: response.status, body: await response.json() }
+}
+
+test('/healthz answers while the process does', async () => {
+  expect(await get('/healthz', 'the recorder is starting')).toEqual({ status: 200, body: { status: 'ok' } })
+})
+
+test('/readyz says ready in the room', async () => {
+  expect(await get('/readyz')).toEqual({ status: 200, body: { status: 'ready' } })
+})
+
+test('/readyz says why it is not', async () => {
+  expect(await get('/readyz', 'the recorder is starting')).toEqual({
+    status: 503,
+    body: { status: 'not ready', reason: 'the recorder is starting' },
+  })
+})
+
+test('/status says what it is doing', async () => {
+  expect(await get('/status')).toEqual({ status: 200, body: progress })
+})
