@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { spawnChild } from '../children.ts'
 import { onScreen, type Report } from '../progress.ts'
 import { cacheDirectory, contentHash, projectDirectory } from './paths.ts'
 
@@ -87,11 +87,11 @@ async function build(module: Module, directory: string, names: readonly string[]
     for pair in $todo; do nice go build -v -trimpath -ldflags "-s -w$ldflags" -o "$staging/\${pair%%=*}" "\${pair#*=}"; mv "$staging/\${pair%%=*}" "$staging/.."; done
     rm -rf "$staging"`
   const pairs = names.map((name) => `${name}=${packages[name]}`)
-  const go = spawn('flock', [join(directory, '.lock'), 'sh', '-c', script, 'sh', directory, ldflags, ...pairs], {
+  const go = spawnChild('flock', [join(directory, '.lock'), 'sh', '-c', script, 'sh', directory, ldflags, ...pairs], {
     cwd: join(projectDirectory, 'sandbox/cluster', module),
     env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '', GOWORK: 'off' },
-    stdio: ['ignore', 'ignore', 'pipe'],
   })
+  go.stdout.resume()
   const lastLines: string[] = []
   let compiled = 0
   for await (const line of createInterface({ input: go.stderr })) {

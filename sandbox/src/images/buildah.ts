@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { spawnChild } from '../children.ts'
 import { cacheDirectory } from '../cluster/paths.ts'
 
 /** Where layers live between builds; nothing in the machine's own container storage is touched. */
@@ -25,7 +25,7 @@ export function buildah(args: readonly string[], onLine: (line: string) => void 
 /** Runs a command to its end and returns its stdout; its last lines are in the error if it fails. */
 export function command(name: string, args: readonly string[], onLine: (line: string) => void = () => {}): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(name, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawnChild(name, args)
     const tail: string[] = []
     let stdout = ''
     let partial = ''

@@ -1,7 +1,7 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { insideCluster } from '../cluster/namespaces.ts'
-import { cacheDirectory, snapshotter } from '../cluster/paths.ts'
+import { cacheDirectory, containerdRoot, snapshotter } from '../cluster/paths.ts'
 import { buildah, command } from './buildah.ts'
 
 /** Whether the running cluster's containerd has the image. */
@@ -9,16 +9,16 @@ export async function isImported(reference: string): Promise<boolean> {
   return (await ctr(['images', 'list', '-q', `name==${reference}`])).trim() !== ''
 }
 
-/** Copies an image from the build cache into the running cluster. Layers that containerd has already are not copied again. */
+/** Copies an image from the build cache into the running cluster. Layers that containerd has already are not handed over again. */
 export async function importImage(reference: string, onLine: (line: string) => void = () => {}): Promise<void> {
   const layout = join(cacheDirectory(), `layout-${process.pid}`)
+  const present = join(containerdRoot(), 'io.containerd.content.v1.content/blobs/sha256')
   rmSync(layout, { recursive: true, force: true })
   mkdirSync(layout, { recursive: true })
   try {
     await buildah(['push', '--quiet', '--disable-compression', reference, `oci:${layout}:${reference}`], onLine)
-    const present = new Set((await ctr(['content', 'list', '-q'])).split('\n').map((digest) => digest.replace('sha256:', '')))
     for (const blob of readdirSync(join(layout, 'blobs/sha256'))) {
-      if (present.has(blob)) rmSync(join(layout, 'blobs/sha256', blob))
+      if (existsSync(join(present, blob))) rmSync(join(layout, 'blobs/sha256', blob))
     }
     const load = insideCluster(['ctr', '--namespace', 'k8s.io', 'images', 'import', '--snapshotter', snapshotter(), '-'])
     await command('sh', ['-c', 'tar --create --directory "$1" . | { shift; "$@"; }', 'sh', layout, ...load], onLine)

@@ -1,0 +1,48 @@
+# trtc-recorder: `make` alone says what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# The project's own Node and tools come before the machine's.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+STEP := scripts/step.sh
+
+.PHONY: help deps demo test verify images sandbox-up sandbox-down generate bench-recorder
+
+help: ## this list
+	@echo "trtc-recorder: records each anchor of a TRTC room into a file of their own, on Kubernetes"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: deps ## records a live room on a Kubernetes of its own on this machine, and shows the files (25 minutes the first time)
+	@node e2e/demo/main.ts
+
+test: deps ## unit, integration and end-to-end tests, with all that they need
+	@node scripts/test.ts unit integration e2e
+
+verify: deps ## format, lint, types, import directions, generated files
+	@failed=0; \
+	$(STEP) "Format, lint, import directions" biome check . || failed=1; \
+	$(STEP) "Types" tsc --noEmit || failed=1; \
+	$(STEP) "Generated files" node api/generate/main.ts --check || failed=1; \
+	exit $$failed
+
+images: deps ## builds the images of the recorder and the operator, and imports them if the sandbox is up
+	@node sandbox/src/main.ts images
+
+sandbox-up: deps ## starts the outside world on this machine: room, COS, callback sink, Kubernetes
+	@node sandbox/src/main.ts up
+
+sandbox-down: ## ends it and leaves nothing behind
+	@if [ -x node_modules/.bin/node ]; then node sandbox/src/main.ts down; else echo "Nothing is installed, so nothing runs."; fi
+
+generate: deps ## writes the CRD, its copy in the chart and the tables in docs/ from the schemas in api/
+	@node api/generate/main.ts
+
+bench-recorder: deps ## CPU and stop-to-stored of the recorder beside the browser's MediaRecorder
+	@node bench/recorder.ts
+
+deps: ## checks what the machine must have, and installs what can be installed
+	@scripts/deps.sh
