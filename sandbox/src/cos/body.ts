@@ -37,7 +37,12 @@ export async function receive(dir: string, source: AsyncIterable<Uint8Array>): P
   return { file, bytes, md5: md5.digest('hex'), crc64: crc64.digest() }
 }
 
-/** The bytes of several bodies, one after the other. */
-export async function* concatenated(bodies: readonly Body[]): AsyncGenerator<Uint8Array> {
-  for (const body of bodies) yield* createReadStream(body.file, { highWaterMark: 1 << 20 })
+/** Bytes start to end, end included, of several bodies that follow each other. */
+export async function* bytesOf(bodies: readonly Body[], start: number, end: number): AsyncGenerator<Uint8Array> {
+  let offset = 0
+  for (const { file, bytes } of bodies) {
+    const range = { start: Math.max(0, start - offset), end: Math.min(bytes - 1, end - offset) }
+    offset += bytes
+    if (range.start <= range.end) yield* createReadStream(file, { ...range, highWaterMark: 1 << 18 })
+  }
 }

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
 import fastify from 'fastify'
 import { z } from 'zod'
+import { bytesOf } from './body.ts'
 import { CosError } from './errors.ts'
 import { faultSchema } from './faults.ts'
 import { requestFilterSchema } from './request-log.ts'
@@ -61,15 +62,16 @@ export async function startControl(world: CosWorld, address: string, port: numbe
   server.get('/objects', ({ query }): ObjectSummary[] => {
     const { bucket, prefix } = listQuery.parse(query)
     const objects = storage.list(bucket).filter(({ key }) => key.startsWith(prefix))
-    return objects.map(({ key, body, etag, contentType, storageClass, lastModified }) => ({
-      ...{ key, etag, contentType, storageClass, lastModified, bytes: body.bytes, crc64: body.crc64 },
+    return objects.map(({ key, bytes, crc64, etag, contentType, storageClass, lastModified }) => ({
+      ...{ key, etag, contentType, storageClass, lastModified, bytes, crc64 },
       url: `${world.endpoint}/${bucket}/${key.split('/').map(encodeURIComponent).join('/')}`,
     }))
   })
   server.get('/object', ({ query }, reply) => {
     const { bucket, key } = objectQuery.parse(query)
-    const { body, contentType } = storage.get(bucket, key)
-    return reply.header('content-length', body.bytes).type(contentType).send(createReadStream(body.file))
+    const { bodies, bytes, contentType } = storage.get(bucket, key)
+    const content = Readable.from(bytesOf(bodies, 0, bytes - 1))
+    return reply.header('content-length', bytes).type(contentType).send(content)
   })
   server.delete('/object', async ({ query }) => {
     const { bucket, key } = objectQuery.parse(query)

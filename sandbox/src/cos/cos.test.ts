@@ -6,6 +6,7 @@ import COS from 'cos-nodejs-sdk-v5'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { identities } from '../identities.ts'
 import { type CosControl, cosControl } from './control-client.ts'
+import { Crc64 } from './crc64.ts'
 import { type RunningCos, startCos } from './server.ts'
 
 const { bucket: Bucket, region: Region, secretId: SecretId, secretKey: SecretKey } = identities.cos
@@ -105,6 +106,9 @@ describe.each([
     expect(done.ETag).toMatch(/^"[0-9a-f]{32}-3"$/)
     // Buffer.equals: toEqual takes seconds for megabytes.
     expect((await control.fetch(Bucket, Key)).equals(Buffer.concat(bodies))).toBe(true)
+    expect((await control.objects(Bucket))[0]!.crc64).toBe(new Crc64().update(Buffer.concat(bodies)).digest())
+    const across = await cos.getObject({ ...here, Key, Range: `bytes=${MiB - 1}-${MiB}` })
+    expect([...across.Body]).toEqual([1, 2])
     expect(await control.uploads(Bucket)).toEqual([])
   })
 })

@@ -1,9 +1,8 @@
-import { createReadStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { XMLParser } from 'fast-xml-parser'
-import { type Body, receive } from './body.ts'
+import { type Body, bytesOf, receive } from './body.ts'
 import { CosError } from './errors.ts'
 import { listObjects, listParts, listUploads } from './listings.ts'
 import type { CosOperation, CosTarget } from './operation.ts'
@@ -53,12 +52,12 @@ export const handlers: Record<CosOperation, Handler> = {
 
   HeadObject({ bucket, key }, { storage }) {
     const object = storage.get(bucket, key)
-    return { status: 200, headers: { ...objectHeaders(object), 'Content-Length': String(object.body.bytes) } }
+    return { status: 200, headers: { ...objectHeaders(object), 'Content-Length': String(object.bytes) } }
   },
 
   GetObject({ bucket, key, headers }, { storage }) {
     const object = storage.get(bucket, key)
-    const total = object.body.bytes
+    const total = object.bytes
     const range = parseRange(headers.range, total)
     const { start, end } = range ?? { start: 0, end: total - 1 }
     return {
@@ -68,15 +67,15 @@ export const handlers: Record<CosOperation, Handler> = {
         'Content-Length': String(end - start + 1),
         ...(range ? { 'Content-Range': `bytes ${start}-${end}/${total}` } : {}),
       },
-      ...(total === 0 ? {} : { body: createReadStream(object.body.file, { start, end }) }),
+      ...(total === 0 ? {} : { body: Readable.from(bytesOf(object.bodies, start, end)) }),
     }
   },
 
   async PutObject(request, { storage }) {
     const { bucket, key } = request
     const body = await received(request, join(storage.dir, bucket, 'objects'))
-    const object = await storage.put(bucket, key, body, `"${body.md5}"`, metadataOf(request))
-    return { status: 200, headers: checksums(object.etag, object.body) }
+    const object = await storage.put(bucket, key, [body], `"${body.md5}"`, metadataOf(request))
+    return { status: 200, headers: checksums(object.etag, object) }
   },
 
   async DeleteObject({ bucket, key }, { storage }) {
@@ -112,7 +111,7 @@ export const handlers: Record<CosOperation, Handler> = {
     const object = await uploads.complete(upload, listedParts(await text(request.body)))
     const result = { Location: `http://${host}${path}`, Bucket: bucket, Key: key, ETag: object.etag }
     const answer = xml('CompleteMultipartUploadResult', result)
-    return { ...answer, headers: { ...answer.headers, 'x-cos-hash-crc64ecma': object.body.crc64 } }
+    return { ...answer, headers: { ...answer.headers, 'x-cos-hash-crc64ecma': object.crc64 } }
   },
 
   async AbortMultipartUpload({ bucket, key, query }, { uploads }) {
@@ -127,11 +126,11 @@ const xml = (root: string, node: Parameters<typeof xmlDocument>[1]): CosAnswer =
   body: xmlDocument(root, node),
 })
 
-const checksums = (etag: string, body: Body) => ({ ETag: etag, 'x-cos-hash-crc64ecma': body.crc64 })
+const checksums = (etag: string, body: { crc64: string }) => ({ ETag: etag, 'x-cos-hash-crc64ecma': body.crc64 })
 
 /** COS names the storage class only where it is not STANDARD. */
 const objectHeaders = (object: StoredObject): Record<string, string> => ({
-  ...checksums(object.etag, object.body),
+  ...checksums(object.etag, object),
   'Content-Type': object.contentType,
   'Accept-Ranges': 'bytes',
   'Last-Modified': new Date(object.lastModified).toUTCString(),

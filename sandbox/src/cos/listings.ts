@@ -34,7 +34,7 @@ export function listObjects({ bucket, query }: Query, objects: readonly StoredOb
         Key: encode(object.key),
         LastModified: object.lastModified,
         ETag: object.etag,
-        Size: object.body.bytes,
+        Size: object.bytes,
         Owner: owner,
         StorageClass: object.storageClass,
       })

@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Body } from './body.ts'
+import { concatenatedCrc64 } from './crc64.ts'
 import { CosError } from './errors.ts'
 
 /** What is kept of an object besides its bytes. */
@@ -16,14 +17,18 @@ export interface ObjectMetadata {
 export interface StoredObject extends ObjectMetadata {
   bucket: string
   key: string
-  body: Body
+  /** One after the other; several where parts made the object. Kept apart, so that completing takes no time. */
+  bodies: Body[]
+  bytes: number
+  /** Of the whole. */
+  crc64: string
   /** With quotes, as in the header. */
   etag: string
   lastModified: string
 }
 
 /**
- * Buckets and objects in a folder, indexed in memory: `<dir>/<bucket>/objects/<sha1 of key>.json` beside the body it names.
+ * Buckets and objects in a folder, indexed in memory: `<dir>/<bucket>/objects/<sha1 of key>.json` beside the bodies it names.
  * Opening the folder again finds everything. Not synced to disk: it stands in for COS, it does not compete with it.
  */
 export class Storage {
@@ -76,22 +81,31 @@ export class Storage {
     await rm(join(this.dir, bucket), { recursive: true, force: true })
   }
 
-  async put(bucket: string, key: string, body: Body, etag: string, metadata: ObjectMetadata): Promise<StoredObject> {
+  /** Takes the bodies over. */
+  async put(
+    bucket: string,
+    key: string,
+    received: readonly Body[],
+    etag: string,
+    metadata: ObjectMetadata,
+  ): Promise<StoredObject> {
     const objects = this.#objects(bucket)
     const previous = objects.get(key)
-    const file = join(this.dir, bucket, 'objects', `${fileStem(key)}-${Date.now().toString(36)}${body.md5.slice(0, 8)}`)
-    await rename(body.file, file)
+    const bodies: Body[] = []
+    for (const body of received) {
+      const file = join(this.dir, bucket, 'objects', randomUUID())
+      await rename(body.file, file)
+      bodies.push({ ...body, file })
+    }
     const object: StoredObject = {
-      ...metadata,
-      bucket,
-      key,
-      body: { ...body, file },
-      etag,
+      ...{ ...metadata, bucket, key, bodies, etag },
+      bytes: bodies.reduce((sum, { bytes }) => sum + bytes, 0),
+      crc64: bodies.reduce((crc64, body) => concatenatedCrc64(crc64, body.crc64, body.bytes), '0'),
       lastModified: new Date().toISOString(),
     }
     await writeFile(this.#metadataFile(bucket, key), JSON.stringify(object))
     objects.set(key, object)
-    if (previous && previous.body.file !== file) await rm(previous.body.file, { force: true })
+    if (previous) await removeAll(previous.bodies)
     return object
   }
 
@@ -107,7 +121,7 @@ export class Storage {
     if (!object) return
     this.#objects(bucket).delete(key)
     await rm(this.#metadataFile(bucket, key), { force: true })
-    await rm(object.body.file, { force: true })
+    await removeAll(object.bodies)
   }
 
   /** In the order of COS: UTF-8 binary. */
@@ -127,3 +141,7 @@ export class Storage {
 }
 
 const fileStem = (key: string) => createHash('sha1').update(key).digest('hex')
+
+async function removeAll(bodies: readonly Body[]): Promise<void> {
+  for (const { file } of bodies) await rm(file, { force: true })
+}

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Body, concatenated, receive } from './body.ts'
+import { type Body, receive } from './body.ts'
 import { CosError } from './errors.ts'
 import type { ObjectMetadata, Storage, StoredObject } from './storage.ts'
 
@@ -84,8 +84,7 @@ export class Uploads {
     if (bodies.slice(0, -1).some((body) => body.bytes < minPartBytes)) throw new CosError('EntityTooSmall')
     const md5 = createHash('md5').update(Buffer.from(bodies.map((body) => body.md5).join(''), 'hex'))
     const etag = `"${md5.digest('hex')}-${bodies.length}"`
-    const body = await receive(this.#dir(upload), concatenated(bodies))
-    const object = await this.#storage.put(upload.bucket, upload.key, body, etag, upload.metadata)
+    const object = await this.#storage.put(upload.bucket, upload.key, bodies, etag, upload.metadata)
     await this.abort(upload)
     return object
   }
