@@ -3,6 +3,7 @@ import type { KubeConfig } from '@kubernetes/client-node'
 import { request as undiciRequest } from 'undici'
 import { Authentication } from './auth.ts'
 import { ApiError, ConnectionError, parseRetryAfter, type Status } from './errors.ts'
+import { lines } from './lines.ts'
 import { resourcePath } from './resources.ts'
 import type { KubeList, KubeObject, New, ObjectRef, Resource } from './types.ts'
 
@@ -288,21 +289,4 @@ function connectionError(call: Call, error: unknown): Error {
   const { message, code, cause } = error as Error & { code?: string }
   const why = [code, message, (cause as Error | undefined)?.message].filter((part) => part).join(': ')
   return new ConnectionError(`${call.what}: no whole answer from the API server: ${why}`, { cause: error })
-}
-
-/** Newline-separated texts of a stream, however it is cut into pieces. */
-async function* lines(stream: Readable): AsyncGenerator<string, void, void> {
-  const decoder = new TextDecoder()
-  let parts: string[] = []
-  for await (const chunk of stream) {
-    const pieces = decoder.decode(chunk as Buffer, { stream: true }).split('\n')
-    for (const [index, piece] of pieces.entries()) {
-      parts.push(piece)
-      if (index === pieces.length - 1) break
-      const line = parts.join('')
-      parts = []
-      if (line.trim() !== '') yield line
-    }
-  }
-  if (parts.join('').trim() !== '') throw new Error('the stream ended in the middle of an object')
 }

@@ -131,6 +131,25 @@ describe('Controller', () => {
     expect(reconcile).toHaveBeenCalledTimes(2)
   })
 
+  it('aborts a run that takes too long, counts it, and tries again', async () => {
+    const timedOut = vi.fn()
+    const reconcile = vi.fn(
+      (_: string, { signal }: { signal: AbortSignal }) =>
+        new Promise<undefined>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    )
+    const { made, lines } = controller(reconcile, { reconcileTimeoutMillis: 30_000, observer: { timedOut } })
+    made.start()
+    made.enqueue('lessons/a')
+    await tick()
+    vi.advanceTimersByTime(30_000)
+    await tick()
+    expect(timedOut).toHaveBeenCalledOnce()
+    expect(JSON.stringify(lines)).toContain('reconcile of lessons/a took longer than 30 s')
+    vi.advanceTimersByTime(100)
+    await tick()
+    expect(reconcile).toHaveBeenCalledTimes(2)
+  })
+
   it('survives a defect that throws something that is no error', async () => {
     const reconcile = vi.fn(async (key: string) => {
       if (key === 'bad') throw null

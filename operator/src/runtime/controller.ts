@@ -1,6 +1,5 @@
 import type { Logger } from 'pino'
 import { isConflict } from '../kube/errors.ts'
-import { timeoutSignal } from './timers.ts'
 import { WorkQueue, type WorkQueueOptions } from './workqueue.ts'
 
 export interface ReconcileContext {
@@ -64,7 +63,7 @@ export class Controller {
   readonly queue: WorkQueue
   readonly #options: ControllerOptions
   readonly #log: Logger
-  readonly #abort = new AbortController()
+  readonly #underWay = new Set<AbortController>()
   #workers: Promise<void>[] = []
   #active = 0
   #runs = 0
@@ -99,7 +98,7 @@ export class Controller {
     const timer = setTimeout(() => late.resolve('late'), deadlineMillis)
     const ended = await Promise.race([Promise.all([this.queue.drained, ...this.#workers]), late.promise])
     clearTimeout(timer)
-    this.#abort.abort(new Error('the operator is shutting down'))
+    for (const run of this.#underWay) run.abort(new Error('the operator is shutting down'))
     return ended !== 'late'
   }
 
@@ -118,17 +117,22 @@ export class Controller {
   async #run(key: string): Promise<void> {
     const id = `${this.name}-${(++this.#runs).toString(36)}`
     const log = this.#log.child({ reconcileId: id, key })
-    const timeout = timeoutSignal(this.#options.reconcileTimeoutMillis ?? 60_000)
+    // A timer of its own, cleared at the end: AbortSignal.timeout would outlive each of many short runs by a minute.
+    const abort = new AbortController()
+    const timeoutMillis = this.#options.reconcileTimeoutMillis ?? 60_000
+    const tooLong = new Error(`reconcile of ${key} took longer than ${timeoutMillis / 1000} s`)
+    const timer = setTimeout(() => abort.abort(tooLong), timeoutMillis)
+    this.#underWay.add(abort)
     const started = performance.now()
     const finish = (outcome: ReconcileOutcome) =>
       this.#options.observer?.reconciled?.(outcome, (performance.now() - started) / 1000)
     try {
-      const result = await this.#options.reconcile(key, { id, log, signal: AbortSignal.any([timeout, this.#abort.signal]) })
+      const result = await this.#options.reconcile(key, { id, log, signal: abort.signal })
       this.queue.forget(key)
       if (result?.requeueAfterMillis !== undefined) this.queue.addAfter(key, result.requeueAfterMillis)
       finish(result?.requeueAfterMillis === undefined ? 'success' : 'requeue_after')
     } catch (error) {
-      if (timeout.aborted) this.#options.observer?.timedOut?.()
+      if (abort.signal.reason === tooLong) this.#options.observer?.timedOut?.()
       if (error instanceof TerminalError) {
         this.queue.forget(key)
         this.#options.observer?.failedForGood?.()
@@ -142,6 +146,9 @@ export class Controller {
         else log.warn(again, 'Reconcile failed and is tried again')
         finish(isConflict(error) ? 'requeue' : 'error')
       }
+    } finally {
+      clearTimeout(timer)
+      this.#underWay.delete(abort)
     }
   }
 }
