@@ -3,8 +3,8 @@ import type { EncodedFrame } from '../tap/frame.ts'
 import { avcCodec, avcDecoderConfiguration, pictureSize, splitNalUnits, toAnnexB, toLengthPrefixed } from './annexb.ts'
 import { VideoTrack } from './video-track.ts'
 
-// Of x264, constrained baseline 1280x720 and (cropped) 640x360; of a High profile encoder, 1920x1080.
-const sps720 = Buffer.from('6742c01fdc014016e9a80808 0a000003000200000300781e2c5c'.replaceAll(' ', ''), 'hex')
+// Of x264.
+const sps720 = Buffer.from('6742c01fd9005005bb0110000003001000000303c0f1832480', 'hex')
 const pps = Buffer.from('68ce3c80', 'hex')
 const startCode = Buffer.from([0, 0, 0, 1])
 const annexB = (...units: Uint8Array[]) => Buffer.concat(units.flatMap((unit) => [startCode, unit]))
@@ -31,11 +31,13 @@ describe('access units', () => {
     expect(record.subarray(-pps.length).equals(pps)).toBe(true)
   })
 
-  it('tell the size of cropped and High profile pictures', () => {
-    expect(pictureSize(Buffer.from('67640028acd940780227e5c05a808080a0000003002000000781e30632c0', 'hex'))).toEqual({
-      width: 1920,
-      height: 1080,
-    })
+  it.each([
+    ['baseline', sps720.toString('hex'), 1280, 720],
+    ['cropped at the bottom', '6742c01ed900a02ff930110000030001000003003c0f162e48', 640, 362],
+    ['High profile, cropped', '67640028acd940780227e5c044000003000400000300f03c60c658', 1920, 1080],
+    ['interlaced', '6764001eacd940b424d8088000000300800000190f8a14cb', 720, 576],
+  ])('tell the size of pictures: %s', (_, sps, width, height) => {
+    expect(pictureSize(Buffer.from(sps, 'hex'))).toEqual({ width, height })
   })
 })
 

@@ -1,10 +1,11 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import type { Mode } from '@trtc-recorder/api'
-import { CustomSource, Input, type InputTrack, MP4 } from 'mediabunny'
+import { CustomSource, EncodedPacketSink, Input, type InputTrack, MP4 } from 'mediabunny'
 import { toAnnexB } from './annexb.ts'
 import { aac, aacConfig, mp3, mp3FrameBytes, sampleRate } from './audio-format.ts'
 import { FfmpegProcess } from './ffmpeg.ts'
-import type { Mp4Track } from './mp4-head.ts'
+import { type Mp4Track, movieTimescale } from './mp4-head.ts'
+import { compareTables } from './mp4-tables.ts'
 
 export interface CheckedMedia {
   mode: Mode
@@ -21,11 +22,13 @@ export interface CheckedMedia {
 /** The length of sound that is decoded, at the start and at the end. */
 const decodedSeconds = 2
 const durationToleranceSeconds = 0.05
+/** Samples of each track that the demuxer must find. */
+const sampledPackets = 50
 const decodeTimeoutMs = 20_000
 
 /**
  * Reads the file as a player would, head and body as one, by a demuxer that had no part in making it, and decodes its ends with
- * ffmpeg. Returns what is wrong with it. Reads sample tables in full, of the body only what is decoded.
+ * ffmpeg. Returns what is wrong with it. Compares sample tables in full, of the body it reads only what is decoded.
  */
 export async function checkMedia(media: CheckedMedia): Promise<string[]> {
   let body: FileHandle | undefined
@@ -63,7 +66,7 @@ function virtualFile({ head, bodyBytes }: CheckedMedia, body: FileHandle): Read 
 async function walkMp4({ head, bodyBytes, tracks, durationSeconds }: CheckedMedia, read: Read): Promise<string[]> {
   const source = new CustomSource({ getSize: () => head.length + bodyBytes, read: (start, end) => read(start, end) })
   const input = new Input({ formats: [MP4], source })
-  const problems: string[] = []
+  const problems = compareTables(head, bodyBytes, tracks)
   try {
     const found = await input.getTracks()
     for (const track of tracks) {
@@ -80,10 +83,21 @@ async function walkMp4({ head, bodyBytes, tracks, durationSeconds }: CheckedMedi
   return problems
 }
 
+/** Every table entry was compared; the demuxer is asked for samples at the ends and evenly between, because it is slow with all. */
 async function compareTrack(track: Mp4Track, found: InputTrack): Promise<string[]> {
-  const { packetCount } = await found.computePacketStats()
-  if (packetCount === track.sizes.length) return []
-  return [`the ${track.kind} track has ${packetCount} samples instead of ${track.sizes.length}`]
+  const { kind, sizes, starts, timescale, edit } = track
+  const sink = new EncodedPacketSink(found)
+  const seconds = (at: number) => edit.delay / movieTimescale + (starts[at]! - edit.mediaTime) / timescale
+  const stride = Math.max(1, Math.floor(sizes.length / sampledPackets))
+  const numbers = Array.from({ length: sizes.length }, (_, at) => at).filter((at) => at % stride === 0 || at === sizes.length - 1)
+  for (const at of numbers) {
+    // Half a tick later, so that rounding does not lead to the sample before.
+    const packet = await sink.getPacket(seconds(at) + 0.5 / timescale, { metadataOnly: true })
+    if (packet === null || packet.byteLength !== sizes[at] || Math.abs(packet.timestamp - seconds(at)) > 1 / timescale) {
+      return [`sample ${at} of the ${kind} track is not found at ${seconds(at).toFixed(3)} s`]
+    }
+  }
+  return []
 }
 
 /** Every frame has the same size, so a few of them, evenly spread, say whether all are where they should be. */
