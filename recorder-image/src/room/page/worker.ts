@@ -108,6 +108,8 @@ function take(
   dropped: { frames: number; bytes: number },
 ): void {
   const { slot, kind } = options
+  // Padding that a sender probes its bandwidth with arrives as a frame without content.
+  if (frame.data.byteLength === 0) return
   const key = kind === 'audio' || frame.type === 'key'
   const waiting = (socket?.bufferedAmount ?? 0) + batch.byteLength
   const limit = kind === 'audio' ? 2 * maxWaitingBytes : maxWaitingBytes

@@ -1,0 +1,70 @@
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { afterEach, describe, expect, test } from 'vitest'
+import { bundlePage } from '../../build.ts'
+import { type Chromium, findChromium, launchChromium } from '../room/chromium.ts'
+import type { PageReport } from '../room/protocol.ts'
+import type { EncodedFrame } from './frame.ts'
+import { startTapServer, type TapServer } from './server.ts'
+
+let chromium: Chromium
+let server: TapServer
+afterEach(async () => {
+  await chromium.kill()
+  await server.close()
+})
+
+/** Frames as they come from receivers in a page, until `enough` says so. */
+async function tapped(enough: (frames: EncodedFrame[]) => boolean) {
+  const page = await build({
+    entryPoints: [fileURLToPath(new URL('./testing/loopback-page.ts', import.meta.url))],
+    bundle: true,
+    write: false,
+    format: 'iife',
+  })
+  const frames: EncodedFrame[] = []
+  const said: string[] = []
+  const done = Promise.withResolvers<void>()
+  const files = { html: Buffer.from('<script src="/page.js"></script>'), page: Buffer.from(page.outputFiles[0]!.contents) }
+  server = await startTapServer(
+    { ...files, worker: (await bundlePage()).worker },
+    {
+      onRecord(record) {
+        if (record.type === 'frame') frames.push(record.frame)
+        else said.push((record.report as Extract<PageReport, { type: 'warning' }>).message)
+        if (enough(frames)) done.resolve()
+      },
+      onClosed: () => done.reject(new Error(`The page is gone; it said: ${said}`)),
+      onError: done.reject,
+    },
+  )
+  chromium = await launchChromium(findChromium(process.env), [])
+  await chromium.open(server.url, { function: 'startRecorder', argument: server.socketPath })
+  await done.promise
+  return { frames, said }
+}
+
+const startCode = Buffer.from([0, 0, 0, 1])
+
+describe('the tap in Chromium', () => {
+  test('carries every frame of every receiver to Node, whole and with its time', async () => {
+    const startedAt = Date.now() * 1000
+    const { frames, said } = await tapped((frames) => frames.filter(({ kind }) => kind === 'video').length >= 60)
+    const video = frames.filter(({ kind }) => kind === 'video')
+    const audio = frames.filter(({ kind }) => kind === 'audio')
+    expect(said.sort()).toEqual(['new audio subscription in slot 0', 'new video subscription in slot 1'])
+
+    expect(video[0]).toMatchObject({ slot: 1, key: true, mimeType: 'video/H264', width: 320, height: 240 })
+    for (const { data } of video) expect(Buffer.from(data.subarray(0, 4))).toEqual(startCode)
+    expect(new Set(video.map(({ ssrc }) => ssrc)).size).toBe(1)
+
+    expect(audio[0]).toMatchObject({ slot: 0, key: true, mimeType: 'audio/opus' })
+    const steps = audio.slice(1).map(({ rtpTimestamp }, i) => (rtpTimestamp - audio[i]!.rtpTimestamp) >>> 0)
+    expect(new Set(steps)).toEqual(new Set([960]))
+
+    for (const { receiveTimeMicros } of frames) {
+      expect(receiveTimeMicros).toBeGreaterThan(startedAt - 1_000_000)
+      expect(receiveTimeMicros).toBeLessThan(Date.now() * 1000 + 1_000_000)
+    }
+  })
+})
