@@ -251,7 +251,7 @@ describe('COS in trouble', () => {
     await harness.control.deny(bucket)
     let bodyBytes = harness.grow(source, MiB)
     upload.grew(bodyBytes)
-    await expect.poll(() => harness.logged.map(({ msg }) => msg)).toContain('Paused an upload that COS refuses')
+    await expect.poll(() => harness.logged.map(({ msg }) => msg)).toContain('Paused an upload that failed')
     bodyBytes = harness.grow(source, MiB)
     upload.grew(bodyBytes)
     await expect(upload.finish(head, bodyBytes)).rejects.toMatchObject({

@@ -39,7 +39,10 @@ export function storeErrorOf(failure: CosFailure): StoreError {
   const refused = status >= 300 && status < 500 && status !== 408 && status !== 429 && !passing.has(code)
   const what = key === '' ? `bucket ${bucket}` : `${key} in bucket ${bucket}`
   const answer = [`HTTP ${status}`, ...(requestId ? [`request ${requestId}`] : [])].join(', ')
-  const reason = [code, ...(detail && detail !== code ? [detail.replace(/\.$/, '')] : [])].join(': ')
+  const reason = [
+    code.startsWith('HTTP') ? 'an answer without a COS error' : code,
+    ...(detail && detail !== code ? [detail.replace(/\.$/, '')] : []),
+  ].join(': ')
   const message =
     status === 0
       ? `COS did not answer ${operation} of ${what}: ${reason}. ${unreachable}`

@@ -10,7 +10,7 @@ import { type StoredObject, StoreError, type UntilOptions, type Upload, type Upl
 
 /** Parts of one file on their way at once; the store's own limit holds over all files. */
 const parallelParts = 3
-/** How long to leave COS alone after it refused, while recording goes on: somebody may put things right. */
+/** How long to leave an upload alone after COS or the volume refused, while recording goes on: somebody may put things right. */
 const restMillis = 30_000
 /** How often an upload that vanished is begun anew before it is given up. */
 const maxRounds = 4
@@ -20,7 +20,8 @@ const maxRounds = 4
  * and the held-back start of the body. The journal lets a later process go on with the same upload.
  *
  * Guarantees: `grew` never throws; `finish` resolves only when COS reports the size and checksum of what is on the volume.
- * Assumes: nobody else writes to the key, and the first `bodyBytes` bytes of the body never change.
+ * Assumes: nobody else writes to the key, the first `bodyBytes` bytes of the body never change, and `finish` is called once; after
+ * a failure the same journal is opened again.
  */
 export class GrowingUpload implements Upload {
   readonly #context: StoreContext
@@ -106,7 +107,7 @@ export class GrowingUpload implements Upload {
     this.#state = 'resting'
     if (isUploadGone(error)) await this.#startOver(error.message).catch(() => undefined)
     else {
-      this.#log.warn({ err: error, seconds: restMillis / 1000 }, 'Paused an upload that COS refuses')
+      this.#log.warn({ err: error, seconds: restMillis / 1000 }, 'Paused an upload that failed')
       await this.#wake.sleep(restMillis, this.#stop.signal)
     }
     if (this.#state !== 'resting') return
