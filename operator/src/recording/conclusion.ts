@@ -53,7 +53,7 @@ function storedCondition(attempts: readonly Attempt[], files: readonly RecordedF
     return {
       status: 'False',
       reason: last?.reason === 'UploadRefused' || last?.reason === 'StorageRefused' ? 'StorageRefused' : 'UploadIncomplete',
-      message: `What was recorded is kept on the volume, because not all of it is in COS. ${what}`,
+      message: `Not all that was recorded is in COS, so the PersistentVolumeClaim of the same name is kept until you delete it. ${what}`,
     }
   }
   if (first !== undefined) {

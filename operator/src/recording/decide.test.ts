@@ -71,10 +71,22 @@ describe('a Recording from the beginning to the end', () => {
       uploadedBytes: 2000,
       attempts: [{ reason: 'Completed', exitCode: 0, endTime: at(60).toISOString() }],
     })
-    expect(world.actions).toEqual(['deletePod', 'releasePod', 'deleteVolume'])
+    expect(world.actions).toEqual(['deletePod', 'releasePod', 'deleteVolume', 'letGo'])
     expect(world.pods).toEqual([])
     expect(world.volume).toBeUndefined()
     expect(world.gone).toBe(false)
+  })
+
+  test('that is finished, tidied up and told can be deleted without an operator', () => {
+    const world = new World(withCallback())
+      .settle()
+      .scheduled()
+      .inRoom()
+      .ends(stoppedBy('Idle', aFile('alice')))
+    expect(world.recording.metadata.finalizers).toEqual([recordingFinalizer])
+    world.callbackDelivered()
+    expect(world.recording.metadata.finalizers).toBeUndefined()
+    expect(world.after(60).recording.metadata.finalizers).toBeUndefined()
   })
 
   test('takes the exact time of entering from the recorder', () => {
@@ -468,8 +480,7 @@ describe('a Recording that is deleted', () => {
       if (world.pods.length > 0) world.ends(stoppedBy('Terminated', aFile('alice')))
       world.after(10)
     }
-    if (world.status.callback !== undefined) {
-      expect(world.gone).toBe(false)
+    if (world.status.callback !== undefined && !world.gone) {
       world.callbackDelivered()
     }
     expect(world.gone).toBe(true)

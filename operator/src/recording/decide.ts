@@ -50,13 +50,13 @@ const story: readonly Step[] = [
   beginTheNextAttempt,
 ]
 
-function leaveAloneWhatWasLetGo({ isDeleting, recording }: Draft) {
-  return isDeleting && !recording.metadata.finalizers?.includes(recordingFinalizer) ? ('enough' as const) : undefined
+function leaveAloneWhatWasLetGo(draft: Draft): 'enough' | undefined {
+  return (draft.isDeleting || draft.isFinished) && !isHeld(draft) ? 'enough' : undefined
 }
 
 function beHeardOf(draft: Draft): undefined {
   const { recording, status } = draft
-  draft.addFinalizer = !recording.metadata.finalizers?.includes(recordingFinalizer)
+  draft.addFinalizer = !isHeld(draft)
   if (findCondition(status.conditions, 'Succeeded') !== undefined) return
   draft.starting('Pending', 'The recorder Pod has not been made yet')
   draft.set('Stored', { status: 'Unknown', reason: 'Pending', message: 'Nothing has been recorded yet' })
@@ -177,20 +177,23 @@ const refusesUploads: readonly string[] = [
   'VolumeUnusable',
 ] satisfies AttemptReason[]
 
+/** Once all is tidied up and told, a Recording is only a record: it can be deleted even where there is no operator any more. */
 function tidyUpWhenFinished(draft: Draft): 'enough' | undefined {
   if (!draft.isFinished) return undefined
-  const { recording, observed, isDeleting, status } = draft
+  const { recording, observed, status } = draft
   const { volume } = observed
   const fate = volumeFate(recording, findCondition(status.conditions, 'Stored')?.status !== 'True')
   if (volume !== undefined && fate === 'delete' && volume.metadata.deletionTimestamp === undefined) {
     draft.act({ do: 'deleteVolume', volume })
   }
-  if (!isDeleting) return 'enough'
   if (volume?.metadata.ownerReferences?.length && fate === 'leave') draft.act({ do: 'leaveVolume', volume })
-  const gone = observed.pods.length === 0 && (volume === undefined || fate === 'leave')
-  if (gone && status.callback?.state !== 'Pending') draft.act({ do: 'letGo' })
+  const isTidy = observed.pods.length === 0 && (volume === undefined || fate === 'leave')
+  const isTold = status.callback?.state !== 'Pending'
+  if (isTidy && isTold && isHeld(draft)) draft.act({ do: 'letGo' })
   return 'enough'
 }
+
+const isHeld = ({ recording }: Draft) => recording.metadata.finalizers?.includes(recordingFinalizer) ?? false
 
 function followTheLivePod(draft: Draft): 'enough' | undefined {
   const attempt = draft.open

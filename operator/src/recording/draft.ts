@@ -17,7 +17,7 @@ export class Draft {
     this.now = now
     this.status = structuredClone(observed.recording.status ?? {})
     // Deleting an object counts as a change of it; one that is finished is only tidied up after.
-    if (!(this.isFinished && this.isDeleting)) this.status.observedGeneration = observed.recording.metadata.generation
+    if (!this.isFinished || !this.isDeleting) this.status.observedGeneration = observed.recording.metadata.generation
   }
 
   get recording() {

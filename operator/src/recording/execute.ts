@@ -196,8 +196,8 @@ class Hands {
       .patch(resources.recordings, refOf(recording), { type: 'merge', body }, { signal: this.#signal })
       .catch(unlessGone)
     if (written === undefined) return recording
-    // With its last finalizer gone so is the object, and the answer is the last that was seen of it.
-    if (finalizers.length > 0) this.#caches.recordings.wrote(written)
+    // With its last finalizer a deleted object is gone, and the answer is the last that was seen of it.
+    if (finalizers.length > 0 || written.metadata.deletionTimestamp === undefined) this.#caches.recordings.wrote(written)
     return written
   }
 }

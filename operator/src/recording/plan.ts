@@ -32,8 +32,9 @@ export type Action =
   /** Takes the finalizer off a Pod whose result stands in the status. */
   | { do: 'releasePod'; pod: Pod }
   | { do: 'deleteVolume'; volume: PersistentVolumeClaim }
-  /** Takes the Recording's ownership off a volume, so that it is not deleted with the Recording. */
+  /** Takes the Recording's ownership off a volume, so that it outlives the Recording. */
   | { do: 'leaveVolume'; volume: PersistentVolumeClaim }
+  /** Takes the finalizer off the Recording. */
   | { do: 'letGo' }
 
 export interface Plan {

@@ -226,7 +226,8 @@ export class World {
         delete this.volume?.metadata.ownerReferences
         return
       case 'letGo':
-        this.gone = true
+        delete this.recording.metadata.finalizers
+        this.gone = this.recording.metadata.deletionTimestamp !== undefined
     }
   }
 

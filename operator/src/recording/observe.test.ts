@@ -1,0 +1,152 @@
+import type { Recording } from '@trtc-recorder/api'
+import { describe, expect, test } from 'vitest'
+import { identityOf } from '../caches.ts'
+import type { KubeClient } from '../kube/client.ts'
+import { ApiError } from '../kube/errors.ts'
+import type { PersistentVolumeClaim, Pod } from '../kube/types.ts'
+import { Store } from '../runtime/store.ts'
+import { IdentityClaims } from './fencing.ts'
+import { labels } from './names.ts'
+import { observe } from './observe.ts'
+import { recorderPod } from './pod.ts'
+import { ProgressReader } from './progress.ts'
+import { volumeClaim } from './pvc.ts'
+import { aFile, aRecording, aResult, at, endPod, enter, podConfig } from './testing.ts'
+
+const uids = (object: { metadata: Recording['metadata'] }) => [object.metadata.labels?.[labels.recordingUid] ?? '']
+
+function aCluster(recording: Recording, objects: { pods?: Pod[]; claims?: PersistentVolumeClaim[]; rivals?: Recording[] } = {}) {
+  const caches = {
+    recordings: new Store<Recording, 'identity'>({ indexers: { identity: (object) => [identityOf(object)] } }),
+    pods: new Store<Pod, 'recordingUid'>({ indexers: { recordingUid: uids } }),
+    claims: new Store<PersistentVolumeClaim, 'recordingUid'>({ indexers: { recordingUid: uids } }),
+  }
+  for (const object of [recording, ...(objects.rivals ?? [])]) caches.recordings.wrote(object)
+  for (const pod of objects.pods ?? []) caches.pods.wrote(pod)
+  for (const claim of objects.claims ?? []) caches.claims.wrote(claim)
+  const asked: string[] = []
+  const live = { pod: undefined as Pod | undefined, log: undefined as string | undefined }
+  const client = {
+    get: async (_: unknown, { name }: { name: string }) => {
+      asked.push(`get ${name}`)
+      if (live.pod === undefined) throw new ApiError('get pods', 404, { reason: 'NotFound' })
+      return live.pod
+    },
+    text: async (_: string, path: string) => {
+      asked.push(path)
+      if (live.log === undefined) throw new ApiError('log', 500, { message: 'no kubelet' })
+      return live.log
+    },
+  } as unknown as KubeClient
+  const progress = new ProgressReader(async () => ({
+    state: 'recording',
+    participants: [],
+    recordedBytes: 7,
+    uploadedBytes: 0,
+    files: [],
+  }))
+  const look = (seconds = 20) =>
+    observe(
+      recording,
+      { client, caches, claims: new IdentityClaims(), progress, image: podConfig.image },
+      at(seconds),
+      AbortSignal.timeout(1000),
+    )
+  return { look, asked, live }
+}
+
+const aPod = (change: (pod: Pod) => void = () => {}): Pod => {
+  const made = structuredClone(recorderPod(aRecording(), { attempt: 1, uploadOnly: false }, podConfig)) as unknown as Pod
+  made.metadata = { ...made.metadata, uid: 'pod-uid', resourceVersion: '2', creationTimestamp: at(0).toISOString() }
+  change(made)
+  return made
+}
+
+const attempting = (podUid: string): Recording => ({
+  ...aRecording(),
+  status: { attempts: [{ number: 1, pod: 'math-1', podUid }] },
+})
+
+describe('what is observed', () => {
+  test('is a Pod of the Recording, where it is, and what its recorder says of itself', async () => {
+    const { look, asked } = aCluster(attempting('pod-uid'), { pods: [aPod((pod) => enter(pod, at(3)))] })
+    const observed = await look()
+    expect(observed.pods).toMatchObject([{ state: { kind: 'inRoom' } }])
+    expect(observed.progress?.recordedBytes).toBe(7)
+    expect(asked).toEqual([])
+  })
+
+  test('is not what only has its name or label', async () => {
+    const foreign = aPod((pod) => {
+      pod.metadata.ownerReferences = [{ apiVersion: 'v1', kind: 'Other', name: 'x', uid: 'another', controller: true }]
+    })
+    const stolen = volumeClaim(aRecording()) as unknown as PersistentVolumeClaim
+    stolen.metadata = { ...stolen.metadata, uid: 'v', ownerReferences: foreign.metadata.ownerReferences! }
+    const { look } = aCluster(aRecording(), { pods: [foreign], claims: [stolen] })
+    expect(await look()).toMatchObject({ pods: [], volume: undefined })
+  })
+
+  test('is asked of the API server when the cache does not have the Pod of an attempt', async () => {
+    const missing = aCluster(attempting('pod-uid'))
+    expect((await missing.look()).pods).toEqual([])
+    expect(missing.asked).toEqual(['get math-1'])
+
+    const late = aCluster(attempting('pod-uid'))
+    late.live.pod = aPod()
+    expect((await late.look()).pods).toHaveLength(1)
+
+    const another = aCluster(attempting('former-uid'))
+    another.live.pod = aPod()
+    expect((await another.look()).pods).toEqual([])
+  })
+
+  test('is nothing of a Pod that is only planned', async () => {
+    const { look, asked } = aCluster(attempting(''))
+    expect((await look()).pods).toEqual([])
+    expect(asked).toEqual([])
+  })
+
+  test('is who else holds the identity', async () => {
+    const rival = aRecording({}, { uid: 'earlier', name: 'first', namespace: 'other', creationTimestamp: at(-60).toISOString() })
+    expect((await aCluster(aRecording(), { rivals: [rival] }).look()).identityHeldBy).toBe('other/first')
+    const elsewhere = { ...rival, spec: { ...aRecording({ strRoomId: '43474' }).spec } }
+    expect((await aCluster(aRecording(), { rivals: [elsewhere] }).look()).identityHeldBy).toBeUndefined()
+  })
+})
+
+describe('a result', () => {
+  const short = aResult({ filesOmitted: 2 })
+  const whole = aResult({ files: [aFile('alice'), aFile('bob', { path: 'b' })] })
+  const ended = (result: typeof short | undefined, exitCode?: number) =>
+    aCluster(attempting('pod-uid'), {
+      pods: [aPod((pod) => endPod(pod, at(10), result, exitCode === undefined ? {} : { exitCode }))],
+    })
+
+  test('is the termination message where that is whole', async () => {
+    const { look, asked } = ended(whole)
+    expect((await look()).pods).toMatchObject([{ state: { kind: 'ended', end: { result: { files: [{}, {}] } } } }])
+    expect(asked).toEqual([])
+  })
+
+  test('is read from the log where its files did not fit', async () => {
+    const cluster = ended(short)
+    cluster.live.log = `{"msg":"Uploaded"}\n${JSON.stringify({ msg: 'result', result: whole })}\n`
+    expect((await cluster.look()).pods).toMatchObject([{ state: { kind: 'ended', end: { result: { files: [{}, {}] } } } }])
+    expect(cluster.asked[0]).toContain('/pods/math-1/log?container=recorder')
+  })
+
+  test('is waited for while the log cannot be read, and after two minutes taken as it is', async () => {
+    const { look } = ended(short)
+    expect((await look(60)).pods).toMatchObject([
+      { state: { kind: 'resultPending', message: expect.stringContaining('no kubelet') } },
+    ])
+    expect((await look(200)).pods).toMatchObject([{ state: { kind: 'ended', end: { result: { filesOmitted: 2 } } } }])
+  })
+
+  test('is looked for in the log of a recorder that left no message, and may not be there', async () => {
+    const found = ended(undefined, 16)
+    found.live.log = JSON.stringify({ msg: 'result', result: whole })
+    expect((await found.look()).pods).toMatchObject([{ state: { end: { result: { outcome: 'Completed' } } } }])
+    expect((await ended(undefined, 137).look()).pods).toMatchObject([{ state: { kind: 'ended', end: { result: undefined } } }])
+  })
+})
