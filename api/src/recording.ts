@@ -203,7 +203,7 @@ export const recordingSpecSchema = z.object({
     .optional()
     .meta(frozen)
     .describe(
-      'ServiceAccount of the recorder Pod; its token is never mounted. The chart’s recorder account where it is not set.',
+      'ServiceAccount of the recorder Pod; its token is never mounted. The one that the chart’s recorder.serviceAccount says where it is not set.',
     ),
 })
 
