@@ -13,6 +13,8 @@ export interface AudioEncoderOptions {
   /** Frames before this one exist already. Frame n of the format covers the axis from n · samplesPerFrame − primingSamples on. */
   firstFrame: number
   onAudio: (audio: EncodedAudio) => void
+  /** How long ffmpeg may take to give the last frames; 30 s. */
+  endTimeoutMs?: number
   /** It ended, or misbehaved, before it was told to. Called once; nothing comes after it. */
   onFailure: (reason: string) => void
 }
@@ -22,7 +24,7 @@ const overlapFrames = 4
 /** What a stalled encoder may have waiting before it counts as dead: about ten minutes of sound. */
 const maxWaitingBytes = 8 * 1024 * 1024
 const replayWaitingBytes = 256 * 1024
-const endTimeoutMs = 30_000
+const defaultEndTimeoutMs = 30_000
 /** Longer silences are not encoded: their middle is made of ready frames. */
 const longSilenceSamples = 5 * 48_000
 const silenceMarginSamples = 20 * 960
@@ -105,6 +107,7 @@ export class AudioEncoder {
     for (const { data, samples } of opusSilence(960)) this.#queue(data, samples)
     this.flush()
     this.#process.child.stdin!.end()
+    const { endTimeoutMs = defaultEndTimeoutMs } = this.#options
     const timer = setTimeout(() => this.#fail(`ffmpeg did not finish within ${endTimeoutMs / 1000} s`), endTimeoutMs)
     const problem = await this.#process.ended
     clearTimeout(timer)

@@ -65,8 +65,7 @@ export class BodyWriter {
   async sync(): Promise<boolean> {
     this.#syncedAt = performance.now()
     const covered = this.covered
-    await this.journal.sync()
-    await this.#body.sync()
+    await Promise.all([this.journal.sync(), this.#body.sync()])
     await this.#index.sync()
     if (this.error !== undefined || covered === this.durable) return false
     this.durable = covered

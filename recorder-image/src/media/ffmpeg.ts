@@ -27,6 +27,8 @@ export class FfmpegProcess {
   constructor(ffmpegPath: string, arguments_: readonly string[]) {
     this.child = spawn(ffmpegPath, ['-hide_banner', '-nostats', '-loglevel', 'warning', ...arguments_], {
       stdio: ['pipe', 'pipe', 'pipe'],
+      // Out of reach of a terminal's Ctrl-C, which is for the recorder to answer. It ends with its stdin at the latest.
+      detached: true,
     })
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-stderrKept)

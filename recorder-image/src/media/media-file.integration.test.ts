@@ -272,6 +272,18 @@ exec ffmpeg "$@"
     expect(file.problem).toMatch(/ENOSPC/)
   })
 
+  it('leaves pictures out, and says so, rather than fill the memory when the disk does not keep up', async () => {
+    const file = openFile('01', await newDirectory(), { batchMs: 60_000 })
+    const key = clip.pictures[0]!.data
+    const large = Buffer.concat([key, Buffer.alloc(8 * 1024 * 1024, 1)])
+    const [frame] = send({ clip, from: 0, to: 0.01, atSeconds: 0, kinds: ['video'] })
+    for (let n = 0; n < 12; n++) file.write({ ...frame!, data: large, rtpTimestamp: n * 3000 })
+    expect(file.problem).toBe('pictures were left out because the disk did not keep up')
+    const finished = await file.finish()
+    expect(finished.bodyBytes).toBeLessThan(80 * 1024 * 1024)
+    expect(finished.problem).toContain('pictures were left out')
+  })
+
   it('says that the directory is not there', async () => {
     const directory = await newDirectory()
     await mkdir(join(directory, 'a'))

@@ -93,7 +93,7 @@ export function opusPacketRecord(packet: Arrival & { data: Uint8Array }): Buffer
 
 /** Everything an index says. */
 export interface MediaIndex {
-  /** JSON as it was written; undefined where not even that was. */
+  /** JSON as it was written; undefined where not even that was, or by a version that this one cannot read. */
   identity: unknown
   configs: StoredAvcConfig[]
   video: VideoBatch[]
@@ -160,9 +160,11 @@ export async function* readOpusJournal(path: string): AsyncGenerator<(Arrival & 
 
 function readRecord(index: MediaIndex, { type, payload }: MediaRecord): BodyBatch | undefined {
   switch (type) {
-    case recordTypes.identity:
-      index.identity = (JSON.parse(payload.toString()) as { identity: unknown }).identity
+    case recordTypes.identity: {
+      const { version, identity } = JSON.parse(payload.toString()) as { version: number; identity: unknown }
+      if (version === indexVersion) index.identity = identity
       return undefined
+    }
     case recordTypes.avcConfig:
       index.configs.push(readAvcConfig(payload))
       return undefined

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { SalvagedMediaFile } from './media-file.ts'
+import { encodeRecord } from './records.ts'
 import { salvageMediaFiles } from './salvage.ts'
 import { type Clip, makeClip } from './testing/clip.ts'
 import { finishAndPlay, newDirectory, openFile, silentLog } from './testing/recording.ts'
@@ -121,6 +122,15 @@ describe('files cut anywhere', () => {
     await writeFile(join(directory, 'file.mp4.body'), '')
     expect(await salvageMediaFiles(directory, { log: silentLog })).toEqual([])
     expect(await readdir(directory)).toEqual([])
+  })
+
+  it('are left alone when a later version wrote them', async () => {
+    const directory = await newDirectory()
+    const identity = encodeRecord(1, Buffer.from(JSON.stringify({ version: 2, identity: {} })))
+    await writeFile(join(directory, 'file.mp4.index'), identity)
+    await writeFile(join(directory, 'file.mp4.body'), 'pictures')
+    expect(await salvageMediaFiles(directory, { log: silentLog })).toEqual([])
+    expect(await readdir(directory)).toHaveLength(2)
   })
 
   it('are left alone when the index is lost but there is media', async () => {
