@@ -1,0 +1,71 @@
+import type { Track } from './publisher.ts'
+import type { RoomEventName, RoomName } from './room.ts'
+import type { SentSpan } from './scripted-anchor.ts'
+
+/** Size, rate and length of what an anchor plays; `defaultClip` where not said. */
+export interface ClipOptions {
+  width?: number
+  height?: number
+  fps?: number
+  videoKbps?: number
+  loopSeconds?: number
+}
+
+interface Who {
+  room: RoomName
+  userId: string
+}
+
+export interface RoomState {
+  members: {
+    userId: string
+    role: 'anchor' | 'audience'
+    signalling: boolean
+    subscriptions: { userId: string; tracks: Track[] }[]
+  }[]
+  publishers: { userId: string; tracks: Track[]; muted: Track[] }[]
+}
+
+/** What tests and the demo do to a room. All errors name what is wrong. Over HTTP: `POST /<name>` with the argument as JSON. */
+export interface RoomControl {
+  /** A scripted anchor enters and publishes. Again for the same user: what it publishes changes. Resolves once it plays. */
+  publish(options: Who & { audio?: boolean; video?: boolean; aux?: boolean; clip?: ClipOptions }): Promise<void>
+  setMuted(options: Who & { kind: 'audio' | 'video'; muted: boolean }): Promise<void>
+  leave(options: Who): Promise<void>
+  /** RemoveUser for number rooms, RemoveUserByStrRoomId for string rooms. */
+  removeUser(options: { sdkAppId: number; roomId: number; userId: string }): Promise<void>
+  removeUserByStrRoomId(options: { sdkAppId: number; roomId: string; userId: string }): Promise<void>
+  dismissRoom(options: { room: RoomName }): Promise<void>
+  /** Loses packets on the way to a member (everybody, without userId). percent 0 ends it. */
+  loss(options: { room: RoomName; userId?: string; percent: number; repairable: boolean }): Promise<void>
+  /** Drops a member's signalling socket with a close code. 1006 (abnormal) unless told otherwise. */
+  dropSignalling(options: Who & { code?: number }): Promise<void>
+  /** Keeps the socket and says nothing more on it. */
+  silenceSignalling(options: Who & { silent: boolean }): Promise<void>
+  /** Whether sockets that come back are told that their session is gone. */
+  refuseReconnect(options: { refuse: boolean }): Promise<void>
+  killMediaPath(options: Who): Promise<void>
+  setNoAnchorSeconds(options: { seconds: number }): Promise<void>
+  state(options: { room: RoomName }): Promise<RoomState>
+  /** What a scripted anchor has sent, also after it left; `track` picks one. */
+  sent(options: Who & { track?: Track }): Promise<SentSpan[]>
+  /** Resolves when the event happens; at once if it is the state of things (joined, subscribed, published, mediaConnected). Rejects after `timeoutSeconds`. */
+  waitFor(options: { room: RoomName; event: RoomEventName; userId: string; timeoutSeconds?: number }): Promise<void>
+}
+
+/** The control API of a room server in another process. */
+export function roomControl(url: string): RoomControl {
+  return new Proxy({} as RoomControl, {
+    get: (_, name) => async (argument: unknown) => {
+      const response = await fetch(`${url}/${String(name)}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(argument),
+      })
+      const text = await response.text()
+      const body = text === '' ? undefined : JSON.parse(text)
+      if (!response.ok) throw new Error(`Room: ${String(name)}: ${body?.message ?? response.status}`)
+      return body
+    },
+  })
+}

@@ -1,0 +1,97 @@
+/** Commands of the signalling socket, and the numbers of what the server says. Measured against the SDK; see docs/verified.md. */
+export const reply = {
+  setup: 19,
+  join: 20,
+  get_user_list: 4137,
+  'subscribe/v3': 4156,
+  subscribe_change: 4106,
+  unsubscribe: 4104,
+  rebuild_pc: 4150,
+  reconnect: 514,
+  'publish/v2': 4146,
+  publish_state_change: 4112,
+  mute_uplink: 4108,
+  unpublish: 4100,
+  change_role: 4110,
+  update_constraint_config: 772,
+  ability_status_report: 4158,
+  update_network_time: 5001,
+} as const
+
+export const push = { banned: 9, publishers: 23, peerJoin: 4134, peerLeave: 4135 } as const
+
+export interface ClientMessage {
+  cmd: string
+  data: Record<string, unknown>
+  seq: number
+}
+
+export interface RtpCodec {
+  payload: number
+  codec: string
+  fmtp: string
+  rate: number
+  channels?: number
+}
+
+export interface Ability {
+  ice: { ufrag: string; password: string }
+  audio: { codecs: RtpCodec[]; extensions: unknown[] }
+  video: { codecs: RtpCodec[]; decoders: RtpCodec[]; extensions: unknown[] }
+}
+
+/** Payload types are the client's own: all its media share one bundle. */
+export interface PayloadTypes {
+  audio: number
+  video: number
+}
+
+const feedback = [
+  { id: 'ccm', params: ['fir'] },
+  { id: 'nack', params: [] },
+  { id: 'nack', params: ['pli'] },
+  { id: 'goog-remb', params: [] },
+]
+
+export function choosePayloadTypes({ audio, video }: Ability): PayloadTypes {
+  const opus = audio.codecs.find(({ codec }) => codec.toLowerCase() === 'opus')
+  const offered = [...(video.decoders ?? []), ...video.codecs]
+  const baseline = (codec: RtpCodec) => /h264/i.test(codec.codec) && /packetization-mode=1/.test(codec.fmtp)
+  const h264 = offered.find((codec) => baseline(codec) && /profile-level-id=42e0/i.test(codec.fmtp)) ?? offered.find(baseline)
+  if (!opus || !h264) throw new Error('The client offers neither Opus nor H.264 in packetization mode 1')
+  return { audio: opus.payload, video: h264.payload }
+}
+
+export function serverAbility(
+  payloads: PayloadTypes,
+  address: { ip: string; port: number },
+  ice: { ufrag: string; password: string },
+  fingerprint: string,
+): object {
+  const h264 = {
+    payload: payloads.video,
+    codec: 'H264',
+    fmtp: 'level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f',
+    rate: 90000,
+    rtx: 0,
+    rtcpfb: feedback,
+  }
+  const opus = {
+    payload: payloads.audio,
+    codec: 'opus',
+    rate: 48000,
+    channels: 2,
+    fmtp: 'minptime=10;useinbandfec=1;stereo=1',
+    rtcpfb: [],
+  }
+  return {
+    // What the SDK calls foundation is the transport.
+    candidates: [{ ...address, priority: 2130706431, type: 'host', foundation: 'udp' }],
+    ice,
+    dtls: { hash: 'sha-256', fingerprint, setup: 'passive' },
+    audio: { codecs: [opus], extensions: [] },
+    video: { codecs: [h264], decoders: [h264], extensions: [] },
+    useVp8: false,
+    useH265: false,
+  }
+}

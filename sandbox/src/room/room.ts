@@ -1,0 +1,116 @@
+import { type Member, publisherItem } from './member.ts'
+import { push } from './messages.ts'
+import { flagOf, type Publisher } from './publisher.ts'
+import type { ScriptedAnchor } from './scripted-anchor.ts'
+
+/** Number rooms and string rooms are apart: 123 and "123" are different rooms. */
+export interface RoomName {
+  sdkAppId: number
+  roomId?: number | undefined
+  strRoomId?: string | undefined
+}
+
+export const keyOfRoom = ({ sdkAppId, roomId, strRoomId }: RoomName) =>
+  roomId === undefined ? `${sdkAppId}/string/${strRoomId}` : `${sdkAppId}/number/${roomId}`
+
+export type RoomEventName = 'joined' | 'left' | 'subscribed' | 'mediaConnected' | 'published' | 'unpublished' | 'destroyed'
+/** Why somebody is not in the room any more, as members are told. */
+export const leaveReason = { normal: 0, timeout: 1, kick: 2 } as const
+
+/** One room: who is in it, who publishes, and who is told what. */
+export class Room {
+  readonly name: RoomName
+  readonly members = new Map<string, Member>()
+  readonly scripted = new Map<string, ScriptedAnchor>()
+  readonly #notify: (event: RoomEventName, userId: string) => void
+  /** Since when nobody publishes; undefined while somebody does. */
+  emptySinceMillis: number | undefined = Date.now()
+
+  constructor(name: RoomName, notify: (event: RoomEventName, userId: string) => void) {
+    this.name = name
+    this.#notify = notify
+  }
+
+  get publishers(): Publisher[] {
+    const real = [...this.members.values()].flatMap(({ publisher }) => (publisher ? [publisher] : []))
+    return [...this.scripted.values(), ...real]
+  }
+
+  publisher = (tinyId: string) => this.publishers.find((publisher) => publisher.tinyId === tinyId)
+
+  publishersFor = (member: Member) =>
+    this.publishers.filter((publisher) => publisher.userId !== member.userId && flagOf(publisher) !== 0).map(publisherItem)
+
+  /** Anchors only: an audience is not told of. */
+  anchorsFor(member: Member): object[] {
+    const members = [...this.members.values()].filter((other) => other.isAnchor && other !== member)
+    return [...this.scripted.values(), ...members].map(({ userId, tinyId }) => ({
+      userId,
+      srcTinyId: tinyId,
+      role: 20,
+      fromType: 0,
+    }))
+  }
+
+  notify = (event: RoomEventName, who: { userId: string }) => this.#notify(event, who.userId)
+
+  enter(member: Member): void {
+    this.members.set(member.userId, member)
+    if (member.isAnchor) this.#tellOthers(member.userId, push.peerJoin, peerJoin(member))
+    this.notify('joined', member)
+  }
+
+  /** Takes a member out. It is not told; what it is told of the reason comes first. */
+  leave(member: Member, reason: number): void {
+    if (this.members.get(member.userId) !== member) return
+    const { publisher } = member
+    this.members.delete(member.userId)
+    if (publisher) this.publisherGone(publisher)
+    if (member.isAnchor) this.#tellOthers(member.userId, push.peerLeave, { userId: member.userId, reason })
+    member.close()
+    this.notify('left', member)
+  }
+
+  addScripted(anchor: ScriptedAnchor): void {
+    this.scripted.set(anchor.userId, anchor)
+    this.#tellOthers(anchor.userId, push.peerJoin, peerJoin(anchor))
+    this.publisherChanged(anchor)
+  }
+
+  removeScripted(anchor: ScriptedAnchor, reason: number): void {
+    this.scripted.delete(anchor.userId)
+    this.publisherGone(anchor)
+    this.#tellOthers(anchor.userId, push.peerLeave, { userId: anchor.userId, reason })
+  }
+
+  publisherChanged(publisher: Publisher): void {
+    this.#countPublishers()
+    for (const member of this.members.values()) member.syncWith(publisher)
+    this.notify('published', publisher)
+  }
+
+  publisherGone(publisher: Publisher): void {
+    this.#countPublishers()
+    for (const member of this.members.values()) {
+      member.forget(publisher)
+      member.sendPublishers()
+    }
+    this.notify('unpublished', publisher)
+  }
+
+  #countPublishers(): void {
+    const someone = this.publishers.some((publisher) => publisher.publishes.size > 0)
+    this.emptySinceMillis = someone ? undefined : (this.emptySinceMillis ?? Date.now())
+  }
+
+  #tellOthers(userId: string, cmd: number, data: object): void {
+    for (const member of this.members.values()) if (member.userId !== userId) member.send(cmd, data)
+  }
+}
+
+const peerJoin = ({ userId, tinyId }: { userId: string; tinyId: string }) => ({
+  srcTinyId: tinyId,
+  userId,
+  role: 20,
+  fromType: 0,
+})

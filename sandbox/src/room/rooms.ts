@@ -1,0 +1,279 @@
+import { randomInt } from 'node:crypto'
+import { EventEmitter } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { defaultClip } from './clip.ts'
+import type { RoomControl, RoomState } from './control.ts'
+import type { Member } from './member.ts'
+import { push } from './messages.ts'
+import type { Track } from './publisher.ts'
+import { keyOfRoom, leaveReason, Room, type RoomEventName, type RoomName } from './room.ts'
+import { ScriptedAnchor, type SentSpan } from './scripted-anchor.ts'
+import { tracks } from './subscription.ts'
+
+/** How often scripted anchors look whether something is due; half a frame at 60 fps. */
+const TICK_MILLIS = 8
+const HOUSEKEEPING_MILLIS = 1000
+
+interface Settings {
+  noAnchorSeconds: number
+  graceSeconds: number
+}
+
+/** All rooms of the server, the clock that drives them, and what can be done to them. */
+export class Rooms implements RoomControl {
+  readonly #rooms = new Map<string, Room>()
+  readonly #events = new EventEmitter().setMaxListeners(0)
+  readonly #epochMillis = Math.ceil(Date.now() / 1000) * 1000
+  /** Anchors that left, for what they sent. */
+  readonly #departed = new Map<string, SentSpan[]>()
+  readonly #gracePeriods = new Map<Member, NodeJS.Timeout>()
+  readonly #timers: NodeJS.Timeout[]
+  readonly #settings: Settings
+  #tinyId = randomInt(100_000_000, 200_000_000) * 1000
+  refusesReconnect = false
+
+  constructor(settings: Settings) {
+    this.#settings = { ...settings }
+    this.#timers = [setInterval(() => this.#tick(), TICK_MILLIS), setInterval(() => this.#keepHouse(), HOUSEKEEPING_MILLIS)]
+  }
+
+  close(): void {
+    for (const timer of [...this.#timers, ...this.#gracePeriods.values()]) clearTimeout(timer)
+  }
+
+  /** Unique, and of one length, so that none is contained in another. */
+  nextTinyId = () => String(this.#tinyId++)
+
+  find = (name: RoomName) => this.#rooms.get(keyOfRoom(name))
+
+  findOrMake(name: RoomName): Room {
+    const key = keyOfRoom(name)
+    const room = this.#rooms.get(key) ?? new Room(name, (event, userId) => this.#events.emit(`${key} ${event} ${userId}`))
+    this.#rooms.set(key, room)
+    return room
+  }
+
+  /** The same user again, elsewhere: the first one has to go. */
+  kickDuplicate(room: Room, userId: string): void {
+    const first = room.members.get(userId)
+    if (!first) return
+    first.send(push.banned, { reason: 'kick' })
+    room.leave(first, leaveReason.kick)
+  }
+
+  /** Its socket is gone. It has a while to come back. */
+  socketLost(member: Member): void {
+    const timer = setTimeout(() => member.room.leave(member, leaveReason.timeout), this.#settings.graceSeconds * 1000)
+    this.#gracePeriods.set(member, timer)
+  }
+
+  socketBack(member: Member): void {
+    clearTimeout(this.#gracePeriods.get(member))
+    this.#gracePeriods.delete(member)
+  }
+
+  async publish({
+    room: name,
+    userId,
+    audio = false,
+    video = false,
+    aux = false,
+    clip = {},
+  }: Parameters<RoomControl['publish']>[0]) {
+    const wanted = { audio, video, aux }
+    const on = tracks.filter((track) => wanted[track])
+    const room = this.findOrMake(name)
+    if (room.members.has(userId)) throw new Error(`userId: ${userId} is in the room with a real SDK`)
+    const before = room.scripted.get(userId)
+    const tinyId = before?.tinyId ?? this.nextTinyId()
+    const anchor = await ScriptedAnchor.make(
+      { userId, tinyId, epochMillis: this.#epochMillis, clip: { ...defaultClip, ...clip } },
+      on,
+    )
+    if (before) {
+      this.#keepSent(room, before)
+      for (const member of room.members.values()) member.forget(before)
+    }
+    room.addScripted(anchor)
+  }
+
+  async setMuted({ room, userId, kind, muted }: Parameters<RoomControl['setMuted']>[0]) {
+    const anchor = this.#anchor(room, userId)
+    muted ? anchor.muted.add(kind) : anchor.muted.delete(kind)
+    this.#room(room).publisherChanged(anchor)
+  }
+
+  async leave({ room: name, userId }: Parameters<RoomControl['leave']>[0]) {
+    const room = this.#room(name)
+    const anchor = this.#anchor(name, userId)
+    this.#keepSent(room, anchor)
+    room.removeScripted(anchor, leaveReason.normal)
+  }
+
+  async removeUser({ sdkAppId, roomId, userId }: Parameters<RoomControl['removeUser']>[0]) {
+    if (typeof roomId !== 'number') throw new Error('RoomId: must be a number; for string rooms there is RemoveUserByStrRoomId')
+    this.#remove({ sdkAppId, roomId }, userId)
+  }
+
+  async removeUserByStrRoomId({ sdkAppId, roomId, userId }: Parameters<RoomControl['removeUserByStrRoomId']>[0]) {
+    if (typeof roomId !== 'string') throw new Error('RoomId: must be a string; for number rooms there is RemoveUser')
+    this.#remove({ sdkAppId, strRoomId: roomId }, userId)
+  }
+
+  async dismissRoom({ room: name }: { room: RoomName }) {
+    this.#destroy(this.#room(name))
+  }
+
+  async loss({ room, userId, percent, repairable }: Parameters<RoomControl['loss']>[0]) {
+    const loss = percent === 0 ? undefined : { percent, repairable }
+    const members = userId === undefined ? [...this.#room(room).members.values()] : [this.#member(room, userId)]
+    for (const member of members) member.lose(loss)
+  }
+
+  async dropSignalling({ room, userId, code }: Parameters<RoomControl['dropSignalling']>[0]) {
+    const { socket } = this.#member(room, userId)
+    code === undefined ? socket?.terminate() : socket?.close(code)
+  }
+
+  async silenceSignalling({ room, userId, silent }: Parameters<RoomControl['silenceSignalling']>[0]) {
+    this.#member(room, userId).isSilent = silent
+  }
+
+  async refuseReconnect({ refuse }: { refuse: boolean }) {
+    this.refusesReconnect = refuse
+  }
+
+  async killMediaPath({ room, userId }: Parameters<RoomControl['killMediaPath']>[0]) {
+    this.#member(room, userId).killMediaPath()
+  }
+
+  async setNoAnchorSeconds({ seconds }: { seconds: number }) {
+    this.#settings.noAnchorSeconds = seconds
+  }
+
+  async state({ room: name }: { room: RoomName }): Promise<RoomState> {
+    const room = this.find(name)
+    const members = [...(room?.members.values() ?? [])].map((member) => ({
+      userId: member.userId,
+      role: member.isAnchor ? ('anchor' as const) : ('audience' as const),
+      signalling: member.socket?.readyState === 1,
+      subscriptions: [...member.subscriptions].map(({ publisher, wanted }) => ({
+        userId: publisher.userId,
+        tracks: [...wanted],
+      })),
+    }))
+    const publishers = (room?.publishers ?? []).map(({ userId, publishes, muted }) => ({
+      userId,
+      tracks: [...publishes],
+      muted: [...muted],
+    }))
+    return { members, publishers }
+  }
+
+  async sent({ room: name, userId, track }: { room: RoomName; userId: string; track?: Track }): Promise<SentSpan[]> {
+    const earlier = this.#departed.get(`${keyOfRoom(name)} ${userId}`) ?? []
+    const now = this.find(name)?.scripted.get(userId)?.sent() ?? []
+    return [...earlier, ...now].filter((span) => track === undefined || span.track === track)
+  }
+
+  async waitFor({ room, event, userId, timeoutSeconds = 30 }: Parameters<RoomControl['waitFor']>[0]): Promise<void> {
+    if (this.#holds(room, event, userId)) return
+    const ended = new AbortController()
+    const happened = new Promise<true>((resolve) => {
+      const name = `${keyOfRoom(room)} ${event} ${userId}`
+      const listener = () => resolve(true)
+      this.#events.once(name, listener)
+      ended.signal.addEventListener('abort', () => this.#events.off(name, listener))
+    })
+    const timeout = sleep(timeoutSeconds * 1000, false, { signal: ended.signal }).catch(() => false)
+    const inTime = await Promise.race([happened, timeout])
+    ended.abort()
+    if (!inTime) throw new Error(`${userId} ${event}: did not happen in ${keyOfRoom(room)} within ${timeoutSeconds} s`)
+  }
+
+  /** Whether an event that is a state has already come about. */
+  #holds(name: RoomName, event: RoomEventName, userId: string): boolean {
+    const room = this.find(name)
+    const member = room?.members.get(userId)
+    switch (event) {
+      case 'joined':
+        return member !== undefined
+      case 'subscribed':
+        return [...(member?.subscriptions ?? [])].length > 0
+      case 'mediaConnected':
+        return member?.isMediaConnected ?? false
+      case 'published':
+        return room?.publishers.some((publisher) => publisher.userId === userId) ?? false
+      case 'left':
+      case 'unpublished':
+      case 'destroyed':
+        return false
+    }
+  }
+
+  #tick(): void {
+    const now = Date.now()
+    for (const room of this.#rooms.values()) for (const anchor of room.scripted.values()) anchor.tick(now)
+  }
+
+  #keepHouse(): void {
+    const now = Date.now()
+    for (const room of this.#rooms.values()) {
+      for (const member of room.members.values()) {
+        member.sendPublishers()
+        member.reportStreams()
+      }
+      const emptySeconds = room.emptySinceMillis === undefined ? 0 : (now - room.emptySinceMillis) / 1000
+      if (emptySeconds >= this.#settings.noAnchorSeconds && room.members.size > 0) this.#destroy(room)
+    }
+  }
+
+  #destroy(room: Room): void {
+    for (const anchor of [...room.scripted.values()]) {
+      this.#keepSent(room, anchor)
+      room.removeScripted(anchor, leaveReason.normal)
+    }
+    for (const member of [...room.members.values()]) {
+      member.send(push.banned, { reason: 'room_disband' })
+      room.leave(member, leaveReason.normal)
+    }
+    this.#rooms.delete(keyOfRoom(room.name))
+    this.#events.emit(`${keyOfRoom(room.name)} destroyed `)
+  }
+
+  #remove(name: RoomName, userId: string): void {
+    const room = this.#room(name)
+    const scripted = room.scripted.get(userId)
+    if (scripted) {
+      this.#keepSent(room, scripted)
+      room.removeScripted(scripted, leaveReason.kick)
+      return
+    }
+    const member = this.#member(name, userId)
+    member.send(push.banned, { reason: 'banned' })
+    room.leave(member, leaveReason.kick)
+  }
+
+  #keepSent(room: Room, anchor: ScriptedAnchor): void {
+    const key = `${keyOfRoom(room.name)} ${anchor.userId}`
+    this.#departed.set(key, [...(this.#departed.get(key) ?? []), ...anchor.sent()])
+  }
+
+  #room(name: RoomName): Room {
+    const room = this.find(name)
+    if (!room) throw new Error(`RoomId: there is no room ${keyOfRoom(name)}`)
+    return room
+  }
+
+  #member(name: RoomName, userId: string): Member {
+    const member = this.#room(name).members.get(userId)
+    if (!member) throw new Error(`userId: ${userId} is not in ${keyOfRoom(name)}`)
+    return member
+  }
+
+  #anchor(name: RoomName, userId: string): ScriptedAnchor {
+    const anchor = this.#room(name).scripted.get(userId)
+    if (!anchor) throw new Error(`userId: ${userId} does not publish in ${keyOfRoom(name)}`)
+    return anchor
+  }
+}

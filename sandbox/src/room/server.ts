@@ -1,0 +1,138 @@
+/**
+ * A TRTC room that the unmodified SDK enters: schedule (HTTPS), signalling (WebSocket) and logs on one port, media on a UDP port, and a port to
+ * control it all. What real servers do beyond what the SDK shows is unknown: see docs/verified.md.
+ */
+import { createHash, X509Certificate } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer as createHttpServer } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { WebSocketServer } from 'ws'
+import { identities } from '../identities.ts'
+import { stopClipMaking } from './clip-store.ts'
+import type { RoomControl } from './control.ts'
+import { Rooms } from './rooms.ts'
+import { signalling } from './signalling.ts'
+import { MediaPort, makeCertificate } from './transport.ts'
+
+export interface RoomServerOptions {
+  /** Address to listen on. */
+  address?: string
+  /** Address that clients are told to send media to; `address` where it is not set. */
+  advertise?: string
+  port?: number
+  controlPort?: number
+  mediaPort?: number
+  /** UserSig key of each application; the sandbox's own one where it is not set. */
+  secretKeys?: Readonly<Record<number, string>>
+  /** A room without anchors is destroyed after this long. */
+  noAnchorSeconds?: number
+  /** How long a member whose socket is gone may take to come back. */
+  graceSeconds?: number
+  /** Keeps the certificate, so that its fingerprint outlives a restart. */
+  stateDir?: string
+  log?: (entry: object) => void
+}
+
+export interface RunningRoom {
+  /** host:port for the SDK's `unifiedProxy`. */
+  unifiedProxy: string
+  /** For Chromium's --ignore-certificate-errors-spki-list. */
+  spki: string
+  control: RoomControl
+  controlUrl: string
+  close(): Promise<void>
+}
+
+export async function startRoomServer(options: RoomServerOptions = {}): Promise<RunningRoom> {
+  const { address = '127.0.0.1', advertise = address, noAnchorSeconds = 300, graceSeconds = 20 } = options
+  const { secretKeys = { [identities.trtc.sdkAppId]: identities.trtc.secretKey }, log = () => {} } = options
+  const certificate = await keptCertificate(options.stateDir)
+  const port = await MediaPort.open(address, options.mediaPort ?? 0)
+  const rooms = new Rooms({ noAnchorSeconds, graceSeconds })
+
+  const https = createHttpsServer({ key: certificate.keyPem, cert: certificate.certPem })
+  await new Promise<void>((resolve, reject) => https.once('error', reject).listen(options.port ?? 0, address, resolve))
+  const unifiedProxy = `${advertise}:${(https.address() as AddressInfo).port}`
+  https.on('request', (request, response) => {
+    request.resume()
+    response.setHeader('access-control-allow-origin', '*')
+    response.setHeader('access-control-allow-headers', '*')
+    const isSchedule = /^\/api\/v1\/(cloud)?config/.test(request.url ?? '')
+    const data = { domains: [unifiedProxy], iceServers: null, iceTransportPolicy: null, trtcAutoConf: null, config: {} }
+    response.setHeader('content-type', 'application/json')
+    response.end(JSON.stringify(isSchedule ? { code: 0, msg: '', data } : { code: 0 }))
+  })
+  const sockets = new WebSocketServer({ server: https })
+  sockets.on('connection', signalling({ rooms, media: { port, advertise }, secretKeys, log }))
+
+  const control = createHttpServer(async (request, response) => {
+    const answer = (status: number, body: unknown) => {
+      response.statusCode = status
+      response.setHeader('content-type', 'application/json')
+      response.end(body === undefined ? '' : JSON.stringify(body))
+    }
+    const name = (request.url ?? '').slice(1) as keyof RoomControl
+    if (request.method !== 'POST' || !controls.has(name))
+      return answer(404, { message: `There is no ${request.method} /${name}` })
+    try {
+      answer(200, await (rooms[name] as (argument: unknown) => Promise<unknown>).call(rooms, JSON.parse(await text(request))))
+    } catch (error) {
+      answer(400, { message: (error as Error).message })
+    }
+  })
+  await new Promise<void>((resolve, reject) => control.once('error', reject).listen(options.controlPort ?? 0, address, resolve))
+
+  return {
+    unifiedProxy,
+    spki: spkiOf(certificate.certPem),
+    control: rooms,
+    controlUrl: `http://${advertise}:${(control.address() as AddressInfo).port}`,
+    async close() {
+      rooms.close()
+      stopClipMaking()
+      for (const socket of sockets.clients) socket.terminate()
+      port.close()
+      for (const server of [https, control]) {
+        server.closeAllConnections()
+        await new Promise((resolve) => server.close(resolve))
+      }
+    },
+  }
+}
+
+const controls: ReadonlySet<keyof RoomControl> = new Set([
+  'publish',
+  'setMuted',
+  'leave',
+  'removeUser',
+  'removeUserByStrRoomId',
+  'dismissRoom',
+  'loss',
+  'dropSignalling',
+  'silenceSignalling',
+  'refuseReconnect',
+  'killMediaPath',
+  'setNoAnchorSeconds',
+  'state',
+  'sent',
+  'waitFor',
+])
+
+const spkiOf = (certPem: string) =>
+  createHash('sha256')
+    .update(new X509Certificate(certPem).publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('base64')
+
+async function keptCertificate(directory: string | undefined): Promise<{ certPem: string; keyPem: string }> {
+  const path = directory && join(directory, 'certificate.json')
+  if (path && existsSync(path)) return JSON.parse(readFileSync(path, 'utf8'))
+  const { certPem, keyPem } = await makeCertificate()
+  if (path) {
+    mkdirSync(directory, { recursive: true })
+    writeFileSync(path, JSON.stringify({ certPem, keyPem }), { mode: 0o600 })
+  }
+  return { certPem, keyPem }
+}
