@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { allBinaries, ensureBinaries } from './cluster/binaries.ts'
 import { type ClusterStatus, clusterDown, clusterStatus, clusterUp } from './cluster/index.ts'
@@ -6,7 +6,7 @@ import { stateDirectory } from './cluster/paths.ts'
 import { runningDaemon } from './daemon.ts'
 import { type Images, images } from './images/index.ts'
 import { onScreen, type Report } from './progress.ts'
-import { recordState, type Service, serviceNames, startService, stopService } from './services.ts'
+import { cosDirectory, recordState, type Service, sandboxFile, serviceNames, startService, stopService } from './services.ts'
 
 export type Part = Service | 'cluster'
 export const parts: readonly Part[] = ['cluster', ...serviceNames]
@@ -28,11 +28,11 @@ export async function up({ report = onScreen, starting = () => {} }: UpOptions =
   return references
 }
 
-/** Ends everything of this checkout's sandbox. Nothing to end is fine. */
+/** Ends everything of this checkout's sandbox, with what was stored in its COS. Logs and caches stay. Nothing to end is fine. */
 export async function down(report: Report = onScreen): Promise<void> {
   await Promise.all(serviceNames.map((name) => stopService(name, report)))
   await stopPart('cluster', report)
-  recordState({ images: undefined })
+  for (const path of [cosDirectory, sandboxFile]) rmSync(path, { recursive: true, force: true })
 }
 
 export async function startPart(part: Part, { report = onScreen, starting = () => {} }: UpOptions = {}): Promise<void> {

@@ -1,14 +1,17 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { network } from './cluster/addresses.ts'
 import { projectDirectory, stateDirectory } from './cluster/paths.ts'
 import { logFile, readyLine, runningDaemon, startDaemon, stopDaemon } from './daemon.ts'
 import { onScreen, type Report } from './progress.ts'
 
+/** Buckets and objects of the COS stand-in; they outlive a restart of it. */
+export const cosDirectory = join(stateDirectory, 'cos')
+
 /** The stand-ins of the outside world, each a process on this machine at fixed ports. */
 export const services = {
   room: ['--port', '18443', '--control-port', '18444', '--media-port', '18445'],
-  cos: ['--port', '18446', '--control-port', '18448', '--dir', join(stateDirectory, 'cos')],
+  cos: ['--port', '18446', '--control-port', '18448', '--dir', cosDirectory],
   callback: ['--port', '18447', '--control-port', '18449'],
 } as const satisfies Record<string, readonly string[]>
 export type Service = keyof typeof services
@@ -68,6 +71,7 @@ export function sandboxState(): SandboxState {
 export function recordState(change: { [name in keyof SandboxState]: SandboxState[name] | undefined }): void {
   const state = JSON.stringify({ ...sandboxState(), ...change }, undefined, 2)
   const draft = `${sandboxFile}.${process.pid}`
+  mkdirSync(stateDirectory, { recursive: true })
   writeFileSync(draft, `${state}\n`)
   renameSync(draft, sandboxFile)
 }
