@@ -1,7 +1,7 @@
 import { recordingFinalizer } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
 import { decide } from './decide.ts'
-import { aFile, aRecording, aResult, at, stoppedBy, World } from './testing.ts'
+import { aFile, aRecording, aResult, at, run, stoppedBy, World } from './testing.ts'
 
 const withCallback = () => aRecording({ callback: { url: 'https://school.example/recorded' } })
 
@@ -54,6 +54,10 @@ describe('a Recording from the beginning to the end', () => {
     const world = new World().settle().scheduled().inRoom()
     world.progress = { state: 'finishing', participants: [], recordedBytes: 1, uploadedBytes: 0, files: [] }
     expect(world.settle().is('Succeeded')).toBe('Unknown Finishing')
+    // Nobody asks it again for a while, and it is no longer ready.
+    world.progress = undefined
+    world.podBecomes((pod) => run(pod, world.now))
+    expect(world.is('Succeeded')).toBe('Unknown Finishing')
   })
 
   test('has succeeded when every file is stored, and only then lets go of the Pod and the volume', () => {

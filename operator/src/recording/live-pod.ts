@@ -1,4 +1,5 @@
 import { type Attempt, stopReasons } from '@trtc-recorder/api'
+import { findCondition } from './conditions.ts'
 import type { Draft } from './draft.ts'
 import { withProgress } from './files.ts'
 import type { ObservedPod } from './plan.ts'
@@ -74,14 +75,16 @@ function tell(draft: Draft, attempt: Attempt, state: PodState): void {
 function progress(draft: Draft): void {
   const said = draft.observed.progress
   if (said !== undefined) Object.assign(draft.status, withProgress(draft.status, said))
-  if (said?.state === 'finishing' || said?.state === 'done') {
+  draft.lookAgainIn(progressMillis)
+  // Not asked this time: a recorder that has begun to finish does not go back to recording.
+  const known = findCondition(draft.status.conditions, 'Succeeded')?.reason === 'Finishing' ? 'finishing' : 'recording'
+  if (['finishing', 'done'].includes(said?.state ?? known)) {
     finishing(draft, 'Recording has stopped; files are being finished and uploaded')
     return
   }
   const message = 'The recorder is in the room'
   draft.set('Succeeded', { status: 'Unknown', reason: 'Recording', message })
   draft.set('Stored', { status: 'Unknown', reason: 'Recording', message })
-  draft.lookAgainIn(progressMillis)
 }
 
 function finishing(draft: Draft, message: string): void {

@@ -40,16 +40,22 @@ export async function observe(
     const reading = await readResult(pod, dependencies.client, now, signal)
     observed.push({ pod, state: podState(pod, reading, now) })
   }
-  const inRoom = observed.find(({ state }) => state.kind === 'inRoom')
+  const entered = observed.find(
+    ({ pod, state }) => state.kind === 'inRoom' || (state.kind === 'starting' && hasEntered(recording, pod)),
+  )
   return {
     recording,
     pods: observed,
     volume: dependencies.caches.claims.byIndex('recordingUid', uid).find((claim) => isVolumeOf(recording, claim)),
     identityHeldBy: identityHeldBy(recording, dependencies),
-    progress: inRoom === undefined ? undefined : await dependencies.progress.read(inRoom.pod, now),
+    progress: entered === undefined ? undefined : await dependencies.progress.read(entered.pod, now, entered.state.kind),
     image: dependencies.image,
   }
 }
+
+/** It was in the room and is no longer ready: it finishes its files. */
+const hasEntered = ({ status }: Recording, { metadata }: Pod) =>
+  status?.attempts?.some((attempt) => attempt.podUid === metadata.uid && attempt.startTime !== undefined) ?? false
 
 function isVolumeOf({ metadata }: Recording, claim: PersistentVolumeClaim): boolean {
   return claim.metadata.name === volumeName(metadata.name) && belongsTo(claim, metadata.uid)

@@ -6,27 +6,28 @@ import { at } from './testing.ts'
 const pod = (podIP: string | undefined = '10.91.0.7') => ({ metadata: { uid: 'pod' }, status: { podIP } }) as unknown as Pod
 const said = { state: 'recording', participants: [], recordedBytes: 1, uploadedBytes: 0, files: [] }
 
-test('a recorder is asked at most once in 15 s', async () => {
+test('a recorder is asked at most once in 15 s, but at once when its Pod has changed', async () => {
   const asked: string[] = []
   const reader = new ProgressReader(async (url) => {
     asked.push(url)
     return said
   })
-  expect(await reader.read(pod(), at(0))).toEqual(said)
-  expect(await reader.read(pod(), at(10))).toBeUndefined()
-  expect(await reader.read(pod(), at(15))).toEqual(said)
-  expect(asked).toEqual(['http://10.91.0.7:8080/status', 'http://10.91.0.7:8080/status'])
+  expect(await reader.read(pod(), at(0), 'inRoom')).toEqual(said)
+  expect(await reader.read(pod(), at(10), 'inRoom')).toBeUndefined()
+  expect(await reader.read(pod(), at(15), 'inRoom')).toEqual(said)
+  expect(await reader.read(pod(), at(16), 'starting')).toEqual(said)
+  expect(asked).toEqual(Array(3).fill('http://10.91.0.7:8080/status'))
 })
 
 test('one that does not answer, or answers nonsense, or has no address has no progress', async () => {
   const broken = new ProgressReader(() => Promise.reject(new Error('unreachable')))
-  expect(await broken.read(pod(), at(0))).toBeUndefined()
-  expect(await new ProgressReader(async () => ({ state: 'odd' })).read(pod(), at(0))).toBeUndefined()
-  expect(await new ProgressReader(async () => said).read(pod(''), at(0))).toBeUndefined()
+  expect(await broken.read(pod(), at(0), 'inRoom')).toBeUndefined()
+  expect(await new ProgressReader(async () => ({ state: 'odd' })).read(pod(), at(0), 'inRoom')).toBeUndefined()
+  expect(await new ProgressReader(async () => said).read(pod(''), at(0), 'inRoom')).toBeUndefined()
 })
 
 test('an IPv6 address is written as one', async () => {
   const asked: string[] = []
-  await new ProgressReader(async (url) => asked.push(url)).read(pod('fd00::7'), at(0))
+  await new ProgressReader(async (url) => asked.push(url)).read(pod('fd00::7'), at(0), 'inRoom')
   expect(asked).toEqual(['http://[fd00::7]:8080/status'])
 })

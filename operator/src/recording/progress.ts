@@ -14,18 +14,20 @@ export type Get = (url: string, signal: AbortSignal) => Promise<unknown>
  */
 export class ProgressReader {
   readonly #get: Get
-  readonly #askedAt = new Map<string, number>()
+  readonly #asked = new Map<string, { at: number; state: string }>()
 
   constructor(get: Get = getJson) {
     this.#get = get
   }
 
-  async read(pod: Pod, now: Date): Promise<RecorderProgress | undefined> {
+  /** `state`: where the Pod is; when that changes the recorder is asked at once. */
+  async read(pod: Pod, now: Date, state: string): Promise<RecorderProgress | undefined> {
     const { uid } = pod.metadata
     const ip = pod.status?.podIP
+    const last = this.#asked.get(uid)
     // A moment of grace, or a timer that fires a little early would be put off for a whole round.
-    if (!ip || now.getTime() - (this.#askedAt.get(uid) ?? 0) < progressMillis - 500) return undefined
-    this.#askedAt.set(uid, now.getTime())
+    if (!ip || (last?.state === state && now.getTime() - last.at < progressMillis - 500)) return undefined
+    this.#asked.set(uid, { at: now.getTime(), state })
     try {
       const host = ip.includes(':') ? `[${ip}]` : ip
       return recorderProgressSchema.parse(
@@ -37,7 +39,7 @@ export class ProgressReader {
   }
 
   forget(podUid: string): void {
-    this.#askedAt.delete(podUid)
+    this.#asked.delete(podUid)
   }
 }
 
