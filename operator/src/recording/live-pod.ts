@@ -20,6 +20,7 @@ export function followPod(draft: Draft, attempt: Attempt, { pod, state }: Observ
   const isEnding = pod.metadata.deletionTimestamp !== undefined
   if (asked !== undefined && !isEnding) draft.act({ do: 'deletePod', pod })
 
+  noteProgress(draft)
   if (state.kind === 'silent') tell(draft, attempt, state)
   else if (asked !== undefined) finishing(draft, `${stopReasons[asked]} The recorder finishes its files.`)
   else if (isEnding) finishing(draft, `Pod ${pod.metadata.name} is being deleted; the recorder finishes its files first`)
@@ -72,9 +73,15 @@ function tell(draft: Draft, attempt: Attempt, state: PodState): void {
   }
 }
 
+function noteProgress(draft: Draft): void {
+  const said = draft.observed.progress
+  if (said === undefined) return
+  Object.assign(draft.status, withProgress(draft.status, said))
+  draft.lookAgainIn(progressMillis)
+}
+
 function progress(draft: Draft): void {
   const said = draft.observed.progress
-  if (said !== undefined) Object.assign(draft.status, withProgress(draft.status, said))
   draft.lookAgainIn(progressMillis)
   // Not asked this time: a recorder that has begun to finish does not go back to recording.
   const known = findCondition(draft.status.conditions, 'Succeeded')?.reason === 'Finishing' ? 'finishing' : 'recording'
