@@ -23,8 +23,8 @@ const terminationMessagePath = '/dev/termination-log'
 const user = 1000
 /** How long a recorder may take to finish and upload after SIGTERM. */
 const gracePeriodSeconds = 1800
-/** Most that may lie in /tmp: Chromium's profile. It is memory of the Pod. */
-const tmpSize = '256Mi'
+/** Most that may lie in /tmp: Chromium's profile and shared memory. It counts as memory of the Pod. */
+const tmpSize = '1Gi'
 
 export interface PodOrder {
   attempt: number
