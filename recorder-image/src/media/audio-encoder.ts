@@ -85,10 +85,10 @@ export class AudioEncoder {
   /** Hands what was fed to ffmpeg. */
   flush(): void {
     if (this.#batch.length === 0 || this.#process === undefined || this.#failed) return
-    const stdin = this.#process.child.stdin!
-    stdin.write(this.#ogg.pages(this.#batch))
+    const { stdin } = this.#process.child
+    stdin?.write(this.#ogg.pages(this.#batch))
     this.#batch = []
-    if (stdin.writableLength > maxWaitingBytes) this.#fail('ffmpeg has stopped taking sound')
+    if (stdin != null && stdin.writableLength > maxWaitingBytes) this.#fail('ffmpeg has stopped taking sound')
   }
 
   /** For feeding faster than it encodes: resolves when it is worth going on. */
@@ -106,7 +106,7 @@ export class AudioEncoder {
     // What is still inside the decoder's look-ahead comes out by this.
     for (const { data, samples } of opusSilence(960)) this.#queue(data, samples)
     this.flush()
-    this.#process.child.stdin!.end()
+    this.#process.child.stdin?.end()
     const { endTimeoutMs = defaultEndTimeoutMs } = this.#options
     const timer = setTimeout(() => this.#fail(`ffmpeg did not finish within ${endTimeoutMs / 1000} s`), endTimeoutMs)
     const problem = await this.#process.ended
@@ -127,13 +127,13 @@ export class AudioEncoder {
     const input = ['-analyzeduration', '0', '-probesize', '32', '-f', 'ogg', '-i', 'pipe:0']
     const output = ['-map', '0:a', '-ar', '48000', '-ac', '2', ...format.ffmpegArguments, '-flush_packets', '1', 'pipe:1']
     this.#process = new FfmpegProcess(ffmpegPath, ['-threads', '1', ...input, '-threads', '1', ...output])
-    this.#process.child.stdout!.on('data', (data: Buffer) => this.#parse(data))
+    this.#process.child.stdout?.on('data', (data: Buffer) => this.#parse(data))
     void this.#process.ended.then((problem) => {
       if (!this.#ending) this.#fail(problem ?? 'ffmpeg ended by itself')
     })
     const preSkip = opusLookAhead + skip
     this.#fed = -skip
-    this.#process.child.stdin!.write(this.#ogg.header(preSkip))
+    this.#process.child.stdin?.write(this.#ogg.header(preSkip))
   }
 
   #queue(data: Uint8Array, samples: number): void {

@@ -19,6 +19,7 @@ const stderrKept = 2000
 
 /** An ffmpeg that reads stdin and writes stdout; what it says on stderr is kept for messages. */
 export class FfmpegProcess {
+  /** Without pipes, or a pid, where it could not be started: `ended` says why. */
   readonly child: ChildProcess
   /** Settles when it has ended and all its output was read; says why it failed, if it did. */
   readonly ended: Promise<string | undefined>
@@ -30,11 +31,11 @@ export class FfmpegProcess {
       // Out of reach of a terminal's Ctrl-C, which is for the recorder to answer. It ends with its stdin at the latest.
       detached: true,
     })
-    this.child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-stderrKept)
     })
     // Broken pipes are told by the exit, which says more.
-    this.child.stdin!.on('error', () => {})
+    this.child.stdin?.on('error', () => {})
     this.ended = new Promise((resolve) => {
       this.child.on('error', (error) => resolve(`ffmpeg could not be run (${ffmpegPath}): ${error.message}`))
       this.child.on('close', (code, signal) => {

@@ -4,7 +4,7 @@ import { type Presentation, present } from '../timeline/presentation.ts'
 import { avcCodec, avcDecoderConfiguration, pictureSize } from './annexb.ts'
 import { aac, aacConfig, audioFormatOf, channels, mp3BitRate, sampleRate } from './audio-format.ts'
 import type { FinishedMedia, MediaFileIdentity } from './media-file.ts'
-import { type MediaIndex, readMediaIndex, type VideoSample } from './media-index.ts'
+import { type MediaIndex, readMediaIndex } from './media-index.ts'
 import type { MediaPaths } from './media-paths.ts'
 import { buildMp3Head } from './mp3-head.ts'
 import { avc1, buildMp4Head, type Mp4Track, movieTimescale, mp4a } from './mp4-head.ts'
@@ -33,9 +33,12 @@ export async function finishMedia(media: UnfinishedMedia): Promise<FinishedMedia
 
 async function finishFrom(media: UnfinishedMedia, index: MediaIndex): Promise<FinishedMedia> {
   const { identity, axis } = media
-  const video = allSamples(index)
-  const presentation = present(video.samples, axis ?? { spans: [], gaps: [] })
-  const bodyBytes = Math.max(0, ...index.ends.map(({ batch }) => batch.offset + batch.bytes))
+  const { ssrcs, rtpTimestamps, receiveTimesMicros } = index.video
+  const presentation = present(
+    { ssrcs: ssrcs.values, rtpTimestamps: rtpTimestamps.values, receiveTimesMicros: receiveTimesMicros.values },
+    axis ?? { spans: [], gaps: [] },
+  )
+  const { bodyBytes } = index
   if (presentation === undefined) return emptyMedia(media, bodyBytes)
 
   const { startMicros } = presentation
@@ -60,9 +63,9 @@ async function finishFrom(media: UnfinishedMedia, index: MediaIndex): Promise<Fi
 
   let tracks: Mp4Track[] = []
   if (identity.mode === '00') {
-    finished.head = buildMp3Head(index.audioFrames, presentation.audio?.axisSamples ?? 0)
+    finished.head = buildMp3Head(index.audio.sizes.length, presentation.audio?.axisSamples ?? 0)
   } else {
-    tracks = [videoTrack(presentation, video, index), audioTrack(presentation, index)].filter((track) => track !== undefined)
+    tracks = [videoTrack(presentation, index), audioTrack(presentation, index)].filter((track) => track !== undefined)
     finished.head = buildMp4Head({ creationTime: startTime, bodyBytes, tracks })
   }
 
@@ -83,29 +86,12 @@ async function finishFrom(media: UnfinishedMedia, index: MediaIndex): Promise<Fi
   return finished
 }
 
-interface VideoSamples {
-  samples: VideoSample[]
-  offsets: number[]
-}
-
-function allSamples(index: MediaIndex): VideoSamples {
-  const all: VideoSamples = { samples: [], offsets: [] }
-  for (const batch of index.video) {
-    let offset = batch.offset
-    for (const sample of batch.samples) {
-      all.samples.push(sample)
-      all.offsets.push(offset)
-      offset += sample.bytes
-    }
-  }
-  return all
-}
-
-function videoTrack(presentation: Presentation, { samples, offsets }: VideoSamples, index: MediaIndex): Mp4Track | undefined {
+function videoTrack(presentation: Presentation, index: MediaIndex): Mp4Track | undefined {
   const { video } = presentation
   const config = index.configs[0]
   if (video === undefined || config === undefined) return undefined
-  const shown = Array.from(video.samples)
+  const shown = video.samples
+  const { bytes, offsets, keys } = index.video
   const { width, height } = pictureSize(config.sps)
   const end = video.ticks[shown.length - 1]! + video.lastTicks
   return {
@@ -114,11 +100,14 @@ function videoTrack(presentation: Presentation, { samples, offsets }: VideoSampl
     sampleEntry: avc1(width, height, avcDecoderConfiguration({ ...config, width, height })),
     width,
     height,
-    sizes: Uint32Array.from(shown, (sample) => samples[sample]!.bytes),
-    offsets: Float64Array.from(shown, (sample) => offsets[sample]!),
+    sizes: shown.map((sample) => bytes.at(sample)),
+    offsets: Float64Array.from(shown, (sample) => offsets.at(sample)),
     starts: video.ticks,
     end,
-    keys: Uint32Array.from(shown.flatMap((sample, at) => (samples[sample]!.key ? [at] : []))),
+    keys: shown
+      .map((sample, at) => (keys.at(sample) === 1 ? at + 1 : 0))
+      .filter((number) => number > 0)
+      .map((number) => number - 1),
     edit: {
       delay: movieTicks(video.startMicros - presentation.startMicros),
       mediaTime: 0,
@@ -129,20 +118,11 @@ function videoTrack(presentation: Presentation, { samples, offsets }: VideoSampl
 
 function audioTrack(presentation: Presentation, index: MediaIndex): Mp4Track | undefined {
   const { audio } = presentation
-  const count = index.audioFrames
+  const sizes = index.audio.sizes.values
+  const offsets = index.audio.offsets.values
+  const count = sizes.length
   if (audio === undefined || count === 0) return undefined
   const { samplesPerFrame, primingSamples } = aac
-  const sizes = new Uint32Array(count)
-  const offsets = new Float64Array(count)
-  let at = 0
-  for (const batch of index.audio) {
-    let offset = batch.offset
-    for (const bytes of batch.sizes) {
-      sizes[at] = bytes
-      offsets[at++] = offset
-      offset += bytes
-    }
-  }
   // Frame n holds the axis from n · 1024 − 1024 on; the first one is priming, which the edit leaves out.
   const starts = new Float64Array(count)
   const startOf = (frame: number) => primingSamples + Math.round(audio.place(frame * samplesPerFrame - primingSamples))

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib'
 import type { Arrival } from '../timeline/pieces.ts'
+import { bytesColumn, doubleColumn, uint32Column } from './column.ts'
 import { encodeRecord, type MediaRecord, readRecords } from './records.ts'
 
 /**
@@ -20,15 +21,6 @@ export interface BodyBatch {
   offset: number
   bytes: number
   crc32: number
-}
-
-export interface VideoBatch extends BodyBatch {
-  samples: VideoSample[]
-}
-
-export interface AudioBatch extends BodyBatch {
-  /** Size of each frame. */
-  sizes: Uint32Array
 }
 
 export interface StoredAvcConfig {
@@ -91,39 +83,54 @@ export function opusPacketRecord(packet: Arrival & { data: Uint8Array }): Buffer
   return encodeRecord(recordTypes.opusPacket, payload)
 }
 
+/** All pictures, a column for each thing known of them. */
+export class VideoColumns {
+  readonly bytes = uint32Column()
+  readonly offsets = doubleColumn()
+  readonly ssrcs = uint32Column()
+  readonly rtpTimestamps = uint32Column()
+  readonly receiveTimesMicros = doubleColumn()
+  readonly keys = bytesColumn()
+}
+
+export class AudioColumns {
+  readonly sizes = uint32Column()
+  readonly offsets = doubleColumn()
+}
+
+/** A batch, and what there is up to and with it. */
+export interface BatchEnd {
+  batch: BodyBatch
+  /** Of the index file. */
+  indexBytes: number
+  audioFrames: number
+}
+
+/** More than ever wait to be made safe on disk; where a cut may be needed. */
+const lastBatchesKept = 512
+
 /** Everything an index says. */
-export interface MediaIndex {
+export class MediaIndex {
   /** JSON as it was written; undefined where not even that was, or by a version that this one cannot read. */
   identity: unknown
-  configs: StoredAvcConfig[]
-  video: VideoBatch[]
-  audio: AudioBatch[]
-  /** Frames in all audio batches. */
-  audioFrames: number
-  problems: string[]
+  readonly configs: StoredAvcConfig[] = []
+  readonly video = new VideoColumns()
+  readonly audio = new AudioColumns()
+  /** Front part of the body that the batches cover. */
+  bodyBytes = 0
+  readonly problems: string[] = []
   /** All sound has been encoded. */
-  encoded: boolean
+  encoded = false
   /** Bytes at the front of the index file that are whole records. */
-  wholeBytes: number
-  /** Bytes at the front of the index file up to and with the identity. */
-  identityBytes: number
-  /** Bytes at the front of the index file up to and with each batch, in order: where to cut when the body lacks one. */
-  ends: { batch: BodyBatch; indexBytes: number }[]
+  wholeBytes = 0
+  /** The latest batches. */
+  readonly lastBatches: BatchEnd[] = []
+  /** What there is before them. */
+  before = { indexBytes: 0, bodyBytes: 0, audioFrames: 0 }
 }
 
 export async function readMediaIndex(path: string): Promise<MediaIndex> {
-  const index: MediaIndex = {
-    identity: undefined,
-    configs: [],
-    video: [],
-    audio: [],
-    audioFrames: 0,
-    problems: [],
-    encoded: false,
-    wholeBytes: 0,
-    identityBytes: 0,
-    ends: [],
-  }
+  const index = new MediaIndex()
   const reader = readRecords(path)
   let at = 0
   for (let next = await reader.next(); ; next = await reader.next()) {
@@ -134,10 +141,18 @@ export async function readMediaIndex(path: string): Promise<MediaIndex> {
     for (const record of next.value) {
       at += record.payload.length + 9
       const batch = readRecord(index, record)
-      if (record.type === recordTypes.identity) index.identityBytes = at
-      if (batch !== undefined) index.ends.push({ batch, indexBytes: at })
+      if (record.type === recordTypes.identity) index.before.indexBytes = at
+      if (batch !== undefined) keepBatch(index, { batch, indexBytes: at, audioFrames: index.audio.sizes.length })
     }
   }
+}
+
+function keepBatch(index: MediaIndex, end: BatchEnd): void {
+  index.bodyBytes = end.batch.offset + end.batch.bytes
+  index.lastBatches.push(end)
+  if (index.lastBatches.length <= lastBatchesKept) return
+  const { batch, indexBytes, audioFrames } = index.lastBatches.shift()!
+  index.before = { indexBytes, bodyBytes: batch.offset + batch.bytes, audioFrames }
 }
 
 /** The sound packets of a journal, in batches. */
@@ -168,17 +183,10 @@ function readRecord(index: MediaIndex, { type, payload }: MediaRecord): BodyBatc
     case recordTypes.avcConfig:
       index.configs.push(readAvcConfig(payload))
       return undefined
-    case recordTypes.videoBatch: {
-      const batch = readVideoBatch(payload)
-      index.video.push(batch)
-      return batch
-    }
-    case recordTypes.audioBatch: {
-      const batch = readAudioBatch(payload)
-      index.audio.push(batch)
-      index.audioFrames += batch.sizes.length
-      return batch
-    }
+    case recordTypes.videoBatch:
+      return readVideoBatch(index.video, payload)
+    case recordTypes.audioBatch:
+      return readAudioBatch(index.audio, payload)
     case recordTypes.problem:
       index.problems.push(payload.toString())
       return undefined
@@ -210,27 +218,35 @@ const readBatchHead = (payload: Buffer): BodyBatch => ({
   crc32: payload.readUInt32LE(12),
 })
 
-function readVideoBatch(payload: Buffer): VideoBatch {
-  const samples: VideoSample[] = []
+function readVideoBatch(video: VideoColumns, payload: Buffer): BodyBatch {
+  const batch = readBatchHead(payload)
+  let offset = batch.offset
   for (let at = batchHeadBytes; at + videoEntryBytes <= payload.length; at += videoEntryBytes) {
-    samples.push({
-      bytes: payload.readUInt32LE(at),
-      ssrc: payload.readUInt32LE(at + 4),
-      rtpTimestamp: payload.readUInt32LE(at + 8),
-      receiveTimeMicros: payload.readDoubleLE(at + 12),
-      key: payload[at + 20] === 1,
-    })
+    const bytes = payload.readUInt32LE(at)
+    video.bytes.push(bytes)
+    video.offsets.push(offset)
+    video.ssrcs.push(payload.readUInt32LE(at + 4))
+    video.rtpTimestamps.push(payload.readUInt32LE(at + 8))
+    video.receiveTimesMicros.push(payload.readDoubleLE(at + 12))
+    video.keys.push(payload[at + 20]!)
+    offset += bytes
   }
-  return { ...readBatchHead(payload), samples }
+  return batch
 }
 
-function readAudioBatch(payload: Buffer): AudioBatch {
-  const sizes = new Uint32Array(payload.readUInt32LE(batchHeadBytes))
+function readAudioBatch(audio: AudioColumns, payload: Buffer): BodyBatch {
+  const batch = readBatchHead(payload)
+  const count = payload.readUInt32LE(batchHeadBytes)
   const uniform = payload[batchHeadBytes + 4] === 1
   const entries = batchHeadBytes + 5
-  if (uniform) sizes.fill(payload.readUInt16LE(entries))
-  else for (let at = 0; at < sizes.length; at++) sizes[at] = payload.readUInt16LE(entries + at * 2)
-  return { ...readBatchHead(payload), sizes }
+  let offset = batch.offset
+  for (let frame = 0; frame < count; frame++) {
+    const bytes = payload.readUInt16LE(entries + (uniform ? 0 : frame * 2))
+    audio.sizes.push(bytes)
+    audio.offsets.push(offset)
+    offset += bytes
+  }
+  return batch
 }
 
 function readAvcConfig(payload: Buffer): StoredAvcConfig {

@@ -12,7 +12,8 @@ export function compareTables(head: Uint8Array, bodyBytes: number, tracks: reado
   traks.forEach((trak, number) => {
     const track = tracks[number]!
     const table = trak.child('mdia').child('minf').child('stbl')
-    const found = [sizesOf(table), startsOf(table), offsetsOf(table)] as const
+    const sizes = sizesOf(table)
+    const found = [sizes, startsOf(table), offsetsOf(table, sizes)] as const
     const expected = [track.sizes, track.starts, track.offsets.map((offset) => head.length + offset)] as const
     for (const [at, what] of (['sizes', 'times', 'places'] as const).entries()) {
       const wrong = firstDifference(found[at]!, expected[at]!)
@@ -30,9 +31,11 @@ function firstDifference(found: ArrayLike<number>, expected: ArrayLike<number>):
   return undefined
 }
 
-function sizesOf(table: Box): number[] {
+function sizesOf(table: Box): Uint32Array {
   const stsz = table.child('stsz')
-  return Array.from({ length: stsz.u32(8) }, (_, sample) => stsz.u32(12 + sample * 4))
+  const sizes = new Uint32Array(stsz.u32(8))
+  for (let sample = 0; sample < sizes.length; sample++) sizes[sample] = stsz.u32(12 + sample * 4)
+  return sizes
 }
 
 function startsOf(table: Box): number[] {
@@ -48,8 +51,7 @@ function startsOf(table: Box): number[] {
   return starts
 }
 
-function offsetsOf(table: Box): number[] {
-  const sizes = sizesOf(table)
+function offsetsOf(table: Box, sizes: Uint32Array): number[] {
   const stsc = table.child('stsc')
   const [co64] = table.children('co64')
   const chunks = co64 ?? table.child('stco')

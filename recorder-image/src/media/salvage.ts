@@ -129,23 +129,24 @@ class LeftMediaFile implements SalvagedMediaFile {
 
 /** How much of each file is whole and agrees with the others. */
 async function keptBytes(paths: MediaPaths, index: MediaIndex): Promise<KeptBytes & { audioFrames: number }> {
-  const batches = index.ends
+  const batches = index.lastBatches
   const bodySize = await sizeOf(paths.body)
   const beyond = batches.findIndex(({ batch }) => batch.offset + batch.bytes > bodySize)
   let good = beyond === -1 ? batches.length : beyond
   for (let at = Math.max(0, good - checkedBatches); at < good; at++) {
     if (!(await isInBody(paths.body, batches[at]!.batch))) good = at
   }
-  const last = batches[good - 1]
-  const lost = new Set<BodyBatch>(batches.slice(good).map(({ batch }) => batch))
-  const lostFrames = index.audio.filter((batch) => lost.has(batch)).reduce((sum, batch) => sum + batch.sizes.length, 0)
-  if (lost.size > 0) index.encoded = false
-  return {
-    body: last === undefined ? 0 : last.batch.offset + last.batch.bytes,
-    index: good === batches.length ? index.wholeBytes : (last?.indexBytes ?? index.identityBytes),
-    journal: await wholeJournalBytes(paths.journal),
-    audioFrames: index.audioFrames - lostFrames,
+  const journal = await wholeJournalBytes(paths.journal)
+  if (good === batches.length) {
+    return { body: index.bodyBytes, index: index.wholeBytes, journal, audioFrames: index.audio.sizes.length }
   }
+  index.encoded = false
+  const last = batches[good - 1]
+  if (last === undefined) {
+    const { bodyBytes, indexBytes, audioFrames } = index.before
+    return { body: bodyBytes, index: indexBytes, journal, audioFrames }
+  }
+  return { body: last.batch.offset + last.batch.bytes, index: last.indexBytes, journal, audioFrames: last.audioFrames }
 }
 
 async function isInBody(bodyPath: string, batch: BodyBatch): Promise<boolean> {

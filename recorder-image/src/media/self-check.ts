@@ -153,10 +153,10 @@ async function decode(ffmpegPath: string, format: string, data: Buffer, what: st
   const ffmpeg = new FfmpegProcess(ffmpegPath, [...input, '-f', 'framecrc', 'pipe:1'])
   const timer = setTimeout(() => ffmpeg.child.kill('SIGKILL'), decodeTimeoutMs)
   let output = ''
-  ffmpeg.child.stdout!.setEncoding('latin1').on('data', (text: string) => {
+  ffmpeg.child.stdout?.setEncoding('latin1').on('data', (text: string) => {
     output += text
   })
-  ffmpeg.child.stdin!.end(data)
+  ffmpeg.child.stdin?.end(data)
   const failure = await ffmpeg.ended
   clearTimeout(timer)
   if (failure !== undefined) return [`the ${what} does not decode: ${failure}`]

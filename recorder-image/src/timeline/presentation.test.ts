@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { AudioAxis } from './audio-axis.ts'
 import type { Arrival } from './pieces.ts'
-import { present } from './presentation.ts'
+import { present as presentColumns } from './presentation.ts'
 
 const start = 1_795_000_000_000_000
 
@@ -30,6 +30,16 @@ function sound(...stretches: { from: number; to: number; ssrc?: number; delay?: 
   axis.end()
   return axis
 }
+
+const present = (arrivals: Arrival[], axis: AudioAxis) =>
+  presentColumns(
+    {
+      ssrcs: Uint32Array.from(arrivals, ({ ssrc }) => ssrc),
+      rtpTimestamps: Uint32Array.from(arrivals, ({ rtpTimestamp }) => rtpTimestamp),
+      receiveTimesMicros: Float64Array.from(arrivals, ({ receiveTimeMicros }) => receiveTimeMicros),
+    },
+    axis,
+  )
 
 const none = new AudioAxis()
 

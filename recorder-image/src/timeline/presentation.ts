@@ -37,12 +37,19 @@ export interface PresentationGap {
   seconds: number
 }
 
+/** Arrivals of pictures, in order: a column for each thing known of them. */
+export interface ArrivalColumns {
+  ssrcs: Uint32Array
+  rtpTimestamps: Uint32Array
+  receiveTimesMicros: Float64Array
+}
+
 /** A picture held longer than this, and ten times longer than usual, is a gap. */
 const videoGapMinTicks = 90_000
 
 /** Decides, when all is known, at what time of the file each sample is presented. Pure. */
 export function present(
-  video: readonly Arrival[],
+  video: ArrivalColumns,
   audio: { spans: readonly AudioSpan[]; gaps: readonly AudioGap[] },
 ): Presentation | undefined {
   const shown = presentVideo(video)
@@ -61,9 +68,9 @@ export function present(
   }
 }
 
-function presentVideo(arrivals: readonly Arrival[]): VideoPresentation | undefined {
+function presentVideo({ ssrcs, rtpTimestamps, receiveTimesMicros }: ArrivalColumns): VideoPresentation | undefined {
   const splitter = new PieceSplitter<Arrival & { index: number }>(videoRules)
-  const count = arrivals.length
+  const count = ssrcs.length
   const samples = new Uint32Array(count)
   const rtp = new Float64Array(count)
   const pieceOf = new Uint32Array(count)
@@ -75,9 +82,10 @@ function presentVideo(arrivals: readonly Arrival[]): VideoPresentation | undefin
       pieceOf[shown++] = piece.number
     }
   }
-  arrivals.forEach(({ ssrc, rtpTimestamp, receiveTimeMicros }, index) => {
+  for (let index = 0; index < count; index++) {
+    const [ssrc, rtpTimestamp, receiveTimeMicros] = [ssrcs[index]!, rtpTimestamps[index]!, receiveTimesMicros[index]!]
     take(splitter.push({ ssrc, rtpTimestamp, receiveTimeMicros, index }))
-  })
+  }
   take(splitter.end())
   if (shown === 0) return undefined
 
