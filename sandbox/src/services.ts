@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { network } from './cluster/addresses.ts'
 import { projectDirectory, stateDirectory } from './cluster/paths.ts'
 import { logFile, readyLine, runningDaemon, startDaemon, stopDaemon } from './daemon.ts'
+import { withLock } from './lock.ts'
 import { onScreen, type Report } from './progress.ts'
 
 /** Buckets and objects of the COS stand-in; they outlive a restart of it. */
@@ -10,7 +11,7 @@ export const cosDirectory = join(stateDirectory, 'cos')
 
 /** The stand-ins of the outside world, each a process on this machine at fixed ports. */
 export const services = {
-  room: ['--port', '18443', '--control-port', '18444', '--media-port', '18445'],
+  room: ['--port', '18443', '--control-port', '18444', '--media-port', '18445', '--state-dir', join(stateDirectory, 'room')],
   cos: ['--port', '18446', '--control-port', '18448', '--dir', cosDirectory],
   callback: ['--port', '18447', '--control-port', '18449'],
 } as const satisfies Record<string, readonly string[]>
@@ -27,7 +28,11 @@ const readyTimeoutSeconds = 300
 export type SandboxState = Partial<Record<Service | 'cluster' | 'images', Record<string, unknown>>>
 
 /** Starts the service, or says that it runs already. True if it was started. */
-export async function startService(name: Service, report: Report = onScreen): Promise<boolean> {
+export function startService(name: Service, report: Report = onScreen): Promise<boolean> {
+  return withLock(name, () => start(name, report))
+}
+
+async function start(name: Service, report: Report): Promise<boolean> {
   const step = report(`Starting ${name}`)
   if (runningDaemon(name)) {
     step.done('it runs already')

@@ -2,10 +2,11 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync,
 import { dirname, join } from 'node:path'
 import { logTail, runningDaemon } from '../daemon.ts'
 import { ensurePause } from '../images/pause.ts'
+import { withLock } from '../lock.ts'
 import { onScreen, type Report, unseen } from '../progress.ts'
 import { network, nodeName } from './addresses.ts'
 import { type ClusterApi, clusterApi } from './api.ts'
-import { allBinaries, ensureBinaries } from './binaries.ts'
+import { allBinaries, type Binary, ensureBinaries } from './binaries.ts'
 import { writeCertificates } from './certificates.ts'
 import { removeGroups } from './cgroups.ts'
 import { configurationFiles } from './configuration.ts'
@@ -16,6 +17,8 @@ import { storageClass } from './volumes/decide.ts'
 /** Kubeconfig of the running cluster, for kubectl, Helm and tests on this machine. */
 export const kubeconfigFile = join(stateDirectory, 'kubeconfig')
 
+/** One process starts or stops the cluster at a time. */
+const lockName = 'cluster'
 const clusterDirectory = join(stateDirectory, 'cluster')
 const logDirectories = ['logs/cluster', 'logs/pods'].map((name) => join(stateDirectory, name))
 
@@ -26,12 +29,16 @@ export type ClusterStatus = { state: 'down' } | { state: 'starting' | 'up'; pid:
  * Returns when the node is Ready, a Pod can start and a volume can be had.
  */
 export async function clusterUp(report: Report = onScreen): Promise<{ kubeconfig: string; started: boolean }> {
+  const binaries = await ensureBinaries(allBinaries, report)
+  return withLock(lockName, () => start(binaries, report))
+}
+
+async function start(binaries: Record<Binary, string>, report: Report): Promise<{ kubeconfig: string; started: boolean }> {
   if ((await clusterStatus()).state === 'up') {
     report('Cluster').done('is up already')
     return { kubeconfig: kubeconfigFile, started: false }
   }
-  const binaries = await ensureBinaries(allBinaries, report)
-  await clusterDown(unseen)
+  await stop(unseen)
   refuseForeignCluster()
 
   const step = report('Starting the cluster')
@@ -63,7 +70,7 @@ export async function clusterUp(report: Report = onScreen): Promise<{ kubeconfig
   } catch (error) {
     step.failed('it did not start')
     const said = [logTail(daemonName), ...endedParts()].join('\n')
-    await clusterDown(unseen)
+    await stop(unseen)
     throw new Error(
       `The cluster did not start: ${(error as Error).message}\n${said}\nThe logs of its parts are in ${logDirectories[0]}.`,
     )
@@ -72,7 +79,11 @@ export async function clusterUp(report: Report = onScreen): Promise<{ kubeconfig
 }
 
 /** Ends the cluster with all its containers, network and mounts, and removes its state. Logs and images stay. Nothing to end is fine. */
-export async function clusterDown(report: Report = onScreen): Promise<void> {
+export function clusterDown(report: Report = onScreen): Promise<void> {
+  return withLock(lockName, () => stop(report))
+}
+
+async function stop(report: Report): Promise<void> {
   const step = report('Stopping the cluster')
   const wasUp = await stopNamespaces()
   await removeGroups()
