@@ -1,0 +1,44 @@
+/**
+ * Runs the baseline as one process tree, like a recorder. Takes {enter, proxy, chromiumArgs} as JSON on stdin; writes a JSON line for each user
+ * whose MediaRecorder runs; SIGTERM ends it, and its last line says how many bytes came out of the page.
+ */
+import { createServer } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { WebSocketServer } from 'ws'
+import { findChromium, launchChromium } from '../../recorder-image/src/room/chromium.ts'
+import { extraSwitches } from '../../recorder-image/src/room/chromium-switches.ts'
+
+const { enter, proxy, chromiumArgs } = JSON.parse(await text(process.stdin))
+const bundle = await build({
+  entryPoints: [fileURLToPath(new URL('./page.ts', import.meta.url))],
+  bundle: true,
+  write: false,
+  format: 'iife',
+  logLevel: 'error',
+})
+const server = createServer((request, response) => {
+  const isScript = request.url === '/page.js'
+  response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html')
+  response.end(isScript ? bundle.outputFiles[0]!.contents : '<!doctype html><script src="/page.js"></script>')
+})
+let bytes = 0
+new WebSocketServer({ server }).on('connection', (socket) =>
+  socket.on('message', (data: Buffer, isBinary) => {
+    if (isBinary) bytes += data.length
+    else console.log(data.toString())
+  }),
+)
+await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+const { port } = server.address() as { port: number }
+const chromium = await launchChromium(findChromium(process.env), extraSwitches(chromiumArgs))
+process.once('SIGTERM', async () => {
+  console.log(JSON.stringify({ bytes }))
+  await chromium.kill()
+  process.exit(0)
+})
+await chromium.open(`http://127.0.0.1:${port}/`, {
+  function: 'startBaseline',
+  argument: JSON.stringify({ socket: '/', enter, proxy }),
+})

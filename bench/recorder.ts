@@ -1,0 +1,115 @@
+/**
+ * CPU of the recorder's whole process tree in mode 02 beside the page's MediaRecorder, alternating on the same publishers in one run; and how
+ * long it takes from the stop until everything is stored. `make bench-recorder`; QUICK=1 for a short look.
+ */
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { cpuSeconds, pssMegabytes } from './process-tree.ts'
+import { median } from './statistics.ts'
+import { room, World } from './world.ts'
+
+const quick = process.env.QUICK === '1'
+const rounds = quick ? 1 : 3
+const settleSeconds = quick ? 3 : 8
+const measuredSeconds = quick ? 8 : 20
+const anchorCounts = [1, 5]
+const lengthsSeconds = quick ? [10, 30] : [60, 300]
+
+interface Reading {
+  coresPerAnchor: number
+  pssMegabytes: number
+}
+
+const world = await World.start()
+const say = (text: string) => console.log(text)
+const results = {
+  measuredAt: new Date().toISOString(),
+  clip: '1280x720, 30 fps, 1.2 Mbit/s H.264, Opus 64 kbit/s',
+  rounds,
+  cpu: [] as object[],
+  stop: [] as object[],
+}
+
+try {
+  for (const anchors of anchorCounts) {
+    say(`${anchors} anchor${anchors === 1 ? '' : 's'}: ${rounds} rounds of ${measuredSeconds} s each`)
+    await world.publish(anchors)
+    const ours: Reading[] = []
+    const baseline: Reading[] = []
+    for (let round = 1; round <= rounds; round++) {
+      ours.push(await measure(`  round ${round} recorder     `, await world.startRecorder(anchors), anchors))
+      baseline.push(await measure(`  round ${round} MediaRecorder`, await world.startBaseline(anchors), anchors))
+    }
+    const medians = (readings: Reading[]) => ({
+      coresPerAnchor: rounded(median(readings.map((reading) => reading.coresPerAnchor))),
+      pssMegabytes: Math.round(median(readings.map((reading) => reading.pssMegabytes))),
+    })
+    const row = { anchors, recorder: medians(ours), mediaRecorder: medians(baseline) }
+    results.cpu.push({ ...row, ratio: rounded(row.mediaRecorder.coresPerAnchor / row.recorder.coresPerAnchor) })
+  }
+  for (let n = 2; n <= Math.max(...anchorCounts); n++) await world.room.leave({ room, userId: `anchor${n}` })
+  for (const seconds of lengthsSeconds) {
+    const milliseconds: number[] = []
+    const times = seconds > 60 ? 1 : rounds
+    for (let round = 0; round < times; round++) milliseconds.push(await stopToStored(seconds))
+    results.stop.push({ recordedSeconds: seconds, stopToStoredMillis: Math.round(median(milliseconds)), times })
+  }
+} finally {
+  await world.close()
+}
+
+console.table(results.cpu.map(flat))
+console.table(results.stop)
+if (!quick) {
+  const directory = fileURLToPath(new URL('./results/', import.meta.url))
+  mkdirSync(directory, { recursive: true })
+  writeFileSync(`${directory}recorder.json`, `${JSON.stringify(results, undefined, 2)}\n`)
+}
+
+async function measure(what: string, child: ChildProcess, anchors: number): Promise<Reading> {
+  await sleep(settleSeconds * 1000)
+  const pid = child.pid!
+  const before = { cpu: cpuSeconds(pid), time: performance.now() }
+  await sleep(measuredSeconds * 1000)
+  const cores = (cpuSeconds(pid) - before.cpu) / ((performance.now() - before.time) / 1000)
+  const reading = { coresPerAnchor: cores / anchors, pssMegabytes: pssMegabytes(pid) }
+  await stop(child)
+  say(`${what} ${reading.coresPerAnchor.toFixed(3)} core per anchor, ${reading.pssMegabytes.toFixed(0)} MB`)
+  return reading
+}
+
+/** From SIGTERM to the end of the process, which ends when everything is verified in COS. */
+async function stopToStored(seconds: number): Promise<number> {
+  const child = await world.startRecorder(1)
+  await sleep(seconds * 1000)
+  const before = performance.now()
+  const code = await stop(child)
+  if (code !== 0) throw new Error(`The recorder ended with exit code ${code}, so not everything was stored`)
+  const milliseconds = performance.now() - before
+  say(`recorded ${seconds} s, stop to stored ${milliseconds.toFixed(0)} ms`)
+  return milliseconds
+}
+
+async function stop(child: ChildProcess): Promise<number | null> {
+  const exited = once(child, 'exit')
+  child.kill('SIGTERM')
+  const [code] = await exited
+  return code
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 1000) / 1000
+}
+
+function flat(row: object): object {
+  return Object.fromEntries(
+    Object.entries(row).flatMap(([name, value]) =>
+      typeof value === 'object' && value !== null
+        ? Object.entries(value).map(([inner, v]) => [`${name} ${inner}`, v])
+        : [[name, value]],
+    ),
+  )
+}
