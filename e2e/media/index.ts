@@ -1,5 +1,7 @@
 export * from './check-file.ts'
+export { expectedStreams } from './check-format.ts'
 export * from './expectation.ts'
 export type { Pitch, Span } from './hear.ts'
 export * from './pattern.ts'
 export * from './read-media.ts'
+export * from './sent.ts'

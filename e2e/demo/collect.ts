@@ -1,0 +1,112 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { keyPrefix, type Manifest, manifestSchema, type Recording } from '@trtc-recorder/api'
+import type { ReceivedCallback } from '../../sandbox/src/callback/index.ts'
+import { conditionOf, kubectl } from '../system/kubectl.ts'
+import type { World } from '../system/world.ts'
+import { demoPage } from './page/page.ts'
+import { excluded, type Moments, namespace, roomId } from './story.ts'
+import type { DemoSummary, RecordingSummary } from './summary.ts'
+
+/** What the demo leaves in demo-output/, and what it was made of. */
+export interface Collected {
+  summary: DemoSummary
+  manifests: Record<string, Manifest>
+  callbacks: Record<string, ReceivedCallback[]>
+}
+
+/** Fetches everything back from where it was put, and writes demo-output/. */
+export async function collect(
+  world: World,
+  folder: string,
+  finished: readonly Recording[],
+  moments: Moments,
+): Promise<Collected> {
+  await rm(folder, { recursive: true, force: true })
+  const collected: Collected = { summary: { recordings: [] }, manifests: {}, callbacks: {} }
+  const save = async (path: string, content: string | Uint8Array) => {
+    await mkdir(dirname(join(folder, path)), { recursive: true })
+    await writeFile(join(folder, path), content)
+  }
+  for (const recording of finished) {
+    const { name } = recording.metadata
+    const fetchFile = async (key: string) => {
+      const content = await world.cos.fetch(world.bucket, key)
+      await save(key, content)
+      return content
+    }
+    for (const { path } of recording.status?.files ?? []) await fetchFile(path)
+    const manifest = manifestSchema.parse(JSON.parse(String(await fetchFile(manifestPath(recording)))))
+    const callbacks = await world.callbacks.requests(
+      new URL(recording.spec.callback!.url).pathname + new URL(recording.spec.callback!.url).search,
+    )
+    const arrived = callbacks.filter((callback) => Date.parse(callback.time) >= moments.applied)
+    for (const [index, callback] of arrived.entries()) {
+      const path = `callbacks/${name}${index === 0 ? '' : `-${index + 1}`}`
+      await save(`${path}.json`, callback.body)
+      await save(`${path}.headers.txt`, headersOf(callback))
+    }
+    await save(`recordings/${name}.yaml`, await kubectl('get', 'recording', name, '-n', namespace, '-o', 'yaml'))
+    collected.manifests[name] = manifest
+    collected.callbacks[name] = arrived
+    collected.summary.recordings.push(summarize(recording, arrived, moments))
+  }
+  await save('summary.json', `${JSON.stringify(collected.summary, undefined, 2)}\n`)
+  await save('index.html', pageOf(collected))
+  return collected
+}
+
+const manifestPath = ({ metadata, spec }: Recording) => `${keyPrefix(spec.cos.path)}${metadata.name}.manifest.json`
+
+const headersOf = ({ time, method, path, headers, status }: ReceivedCallback) =>
+  [
+    `${method} ${path}`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    '',
+    `received ${time}, answered ${status}`,
+    '',
+  ].join('\n')
+
+function summarize(
+  { metadata, spec, status }: Recording,
+  callbacks: readonly ReceivedCallback[],
+  moments: Moments,
+): RecordingSummary {
+  const at = (type: 'Started' | 'Stored') => Date.parse(conditionOf(status, type)?.lastTransitionTime ?? '')
+  const stopped = moments.stopped[metadata.name] ?? Number.NaN
+  return {
+    name: metadata.name,
+    mode: spec.mode,
+    stopReason: status!.stopReason!,
+    files: (status?.files ?? []).map(({ userId, stream, path, url, bytes, durationSeconds }) => ({
+      userId,
+      stream,
+      path,
+      url,
+      bytes,
+      durationSeconds,
+    })),
+    callback: status?.callback,
+    timings: {
+      applyToStartedMs: at('Started') - moments.applied,
+      stopToStoredMs: at('Stored') - stopped,
+      stopToCallbackMs: Date.parse(callbacks[0]?.time ?? '') - stopped,
+    },
+  }
+}
+
+function pageOf({ summary, manifests, callbacks }: Collected): string {
+  const each = <T>(value: (name: string) => T) => Object.fromEntries(summary.recordings.map(({ name }) => [name, value(name)]))
+  return demoPage({
+    room: String(roomId),
+    summary,
+    manifests,
+    excluded: each(() => excluded),
+    links: each((name) => [
+      { label: 'Recording as YAML', href: `recordings/${name}.yaml` },
+      { label: 'Manifest', href: `demo/${name}.manifest.json` },
+      ...(callbacks[name] ?? []).slice(0, 1).map(() => ({ label: 'Callback as received', href: `callbacks/${name}.json` })),
+    ]),
+    callbackBodies: each((name) => (callbacks[name]?.[0] === undefined ? undefined : JSON.parse(callbacks[name][0].body))),
+  })
+}

@@ -1,0 +1,90 @@
+import { join } from 'node:path'
+import type { RecordedFile, Recording } from '@trtc-recorder/api'
+import { callbackBody } from '@trtc-recorder/api'
+import { identities } from '../../sandbox/src/identities.ts'
+import type { SentSpan } from '../../sandbox/src/room/index.ts'
+import { checkFile, expectationOfSent, expectedStreams, type Measures, readMedia } from '../media/index.ts'
+import type { World } from '../system/world.ts'
+import type { Collected } from './collect.ts'
+import { type Actor, cast, recordings, roomId } from './story.ts'
+
+/** A file, what its container holds, and how well it kept what was sent. */
+export interface CheckedFile {
+  file: RecordedFile
+  codecs: string
+  measures: Measures
+}
+
+export interface Verdict {
+  /** Wrong: the demo has failed. */
+  findings: string[]
+  /** Not as good as on a machine with nothing else to do. */
+  notes: string[]
+  files: Record<string, CheckedFile[]>
+}
+
+/** Decodes every file and compares it with what the room says it sent. */
+export async function verify(
+  world: World,
+  folder: string,
+  finished: readonly Recording[],
+  collected: Collected,
+): Promise<Verdict> {
+  const verdict: Verdict = { findings: [], notes: [], files: {} }
+  const sent = new Map<string, SentSpan[]>()
+  for (const userId of Object.keys(cast)) {
+    sent.set(userId, await world.room.sent({ room: { sdkAppId: identities.trtc.sdkAppId, roomId }, userId }))
+  }
+  for (const recording of finished) {
+    const { name } = recording.metadata
+    verdict.findings.push(...checkRecording(recording, collected))
+    verdict.files[name] = []
+    for (const file of recording.status?.files ?? []) {
+      const media = await readMedia(join(folder, file.path))
+      const { video, audio } = cast[file.userId as Actor] ?? { video: true, audio: true }
+      const { findings, measures } = checkFile(media, {
+        ...expectationOfSent(sent.get(file.userId) ?? [], file),
+        userId: file.userId,
+        stream: file.stream,
+        mode: recording.spec.mode,
+        published: { video, audio },
+        startTime: new Date(file.startTime),
+        durationSeconds: { atLeast: file.durationSeconds - 0.5, atMost: file.durationSeconds + 0.5 },
+      })
+      for (const { check, message } of findings) {
+        // Whose picture and sound it is never depends on how busy the machine is; lost and late packets do.
+        const isFatal = check === 'identity' || check === 'decoding' || check === 'format' || check === 'duration'
+        ;(isFatal ? verdict.findings : verdict.notes).push(`${name}: ${file.userId}'s ${file.path}: ${check}: ${message}`)
+      }
+      verdict.files[name].push({ file, codecs: media.streams.map((stream) => stream.codec).join(' + '), measures })
+    }
+  }
+  return verdict
+}
+
+/** What can be said of a Recording without opening its files. */
+export function checkRecording({ metadata, spec, status }: Recording, { callbacks }: Pick<Collected, 'callbacks'>): string[] {
+  const { name } = metadata
+  const findings: string[] = []
+  const files = status?.files ?? []
+  const wanted = recordings.find((recording) => recording.name === name)?.stopReason
+  if (status?.stopReason !== wanted) findings.push(`${name}: it stopped because of ${status?.stopReason}, not ${wanted}`)
+  for (const [userId, { times, ...published }] of Object.entries(cast)) {
+    const streams = expectedStreams({ userId, mode: spec.mode, published, framesPerSecond: 1, framesInLoop: 1 })
+    const expected = streams.video === undefined && streams.audio === undefined ? 0 : times
+    const found = files.filter((file) => file.userId === userId).length
+    if (found !== expected) findings.push(`${name}: ${userId} has ${found} files, not ${expected}`)
+  }
+  for (const file of files) {
+    if (!(file.userId in cast)) findings.push(`${name}: there is a file of ${file.userId}, who was not in the room`)
+    if (file.status !== 1) findings.push(`${name}: ${file.path} has status ${file.status}: ${file.message}`)
+  }
+  const arrived = callbacks[name] ?? []
+  if (arrived.length !== 1) findings.push(`${name}: ${arrived.length} callbacks arrived, not 1`)
+  for (const callback of arrived) {
+    if (callback.signature !== 'valid') findings.push(`${name}: the callback's signature is ${callback.signature}`)
+    if (callback.body !== JSON.stringify(callbackBody(spec, files)))
+      findings.push(`${name}: the callback's body is not that of its status: ${callback.body}`)
+  }
+  return findings
+}

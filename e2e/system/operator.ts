@@ -1,0 +1,42 @@
+import { join } from 'node:path'
+import { projectDirectory } from '../../sandbox/src/cluster/paths.ts'
+import { must } from './kubectl.ts'
+import type { World } from './world.ts'
+
+export const release = 'trtc-recorder'
+export const operatorNamespace = 'trtc-recorder'
+const chart = join(projectDirectory, 'charts/trtc-recorder')
+
+/** What the sandbox needs of the chart: this checkout's images, and trust in the room's certificate. */
+export function chartValues({ images, spki }: World) {
+  const image = (reference: string) => {
+    const colon = reference.lastIndexOf(':')
+    return { repository: reference.slice(0, colon), tag: reference.slice(colon + 1), pullPolicy: 'Never' }
+  }
+  return {
+    image: image(images.operator),
+    recorder: {
+      image: image(images.recorder),
+      chromiumArgs: `--ignore-certificate-errors-spki-list=${spki}`,
+      // Two cores have to do for three recorders, the room and the cluster.
+      resources: { requests: { cpu: '200m', memory: '512Mi' }, limits: { memory: '2Gi' } },
+    },
+    callback: { signing: { enabled: true } },
+  }
+}
+
+/** Makes a namespace in which only Pods of the restricted profile are let in. */
+export async function makeNamespace(name: string): Promise<void> {
+  const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' }
+  await must('kubectl', ['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } }))
+}
+
+/** Installs the chart, or upgrades it to this checkout's, and waits until the operator is ready. */
+export async function installOperator(world: World): Promise<void> {
+  await makeNamespace(operatorNamespace)
+  await must(
+    'helm',
+    ['upgrade', '--install', release, chart, '--namespace', operatorNamespace, '--values', '-', '--wait', '--timeout', '3m'],
+    JSON.stringify(chartValues(world)),
+  )
+}
