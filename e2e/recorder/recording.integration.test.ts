@@ -1,0 +1,272 @@
+import type { RecordedFile, RecorderResult } from '@trtc-recorder/api'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { processTree } from './processes.ts'
+import { World } from './world.ts'
+
+/**
+ * A recorder as a process of its own, Chromium with the real SDK, the sandbox's room and COS in this process. Files are fetched back from COS
+ * and compared, picture by picture, with what their users sent.
+ */
+let world: World
+beforeAll(async () => {
+  world = await World.start()
+})
+afterEach(() => world.reset())
+afterAll(() => world.close())
+
+const seconds = (n: number) => new Promise((resolve) => setTimeout(resolve, n * 1000))
+const whose = (result: RecorderResult | undefined) => result?.files.map(({ userId, stream }) => `${userId} ${stream}`).sort()
+const fileOf = (result: RecorderResult | undefined, userId: string, stream = 'main'): RecordedFile =>
+  result!.files.find((file) => file.userId === userId && file.stream === stream)!
+
+describe('what is recorded', () => {
+  test('mode 02: picture and sound of each user in a file of their own, and nothing of the excluded', async () => {
+    await world.publish('alice', { video: true, audio: true })
+    await world.publish('carol', { audio: true })
+    await world.publish('dave', { video: true, audio: true })
+    const recorder = await world.recordFromNow({ spec: { mode: '02', subscribe: { exclude: ['dave'] } } })
+    await recorder.logged({ msg: 'File opened', userId: 'alice' })
+    await recorder.logged({ msg: 'File opened', userId: 'carol' })
+    await seconds(6)
+    const { participants } = await recorder.status()
+    expect(participants.map(({ userId, recorded }) => `${userId} ${recorded}`).sort()).toEqual([
+      'alice true',
+      'carol true',
+      'dave false',
+    ])
+    expect((await recorder.get('/readyz')).status).toBe(200)
+    expect(await world.received()).toEqual({ alice: ['audio', 'video'], carol: ['audio'] })
+    recorder.kill('SIGTERM')
+    const { exitCode, result } = await recorder.ended
+    expect(result).toMatchObject({ outcome: 'Completed', stopReason: 'Terminated' })
+    expect(exitCode).toBe(0)
+    expect(whose(result)).toEqual(['alice main', 'carol main'])
+    expect(await world.findings(fileOf(result, 'alice'), { mode: '02' })).toEqual([])
+    expect(await world.findings(fileOf(result, 'carol'), { mode: '02', published: { video: false, audio: true } })).toEqual([])
+    const manifest = await world.manifest()
+    expect(manifest.files.map(({ userId }) => userId).sort()).toEqual(['alice', 'carol'])
+    expect(manifest.events.map(({ userId, event }) => `${userId} ${event}`)).toEqual(
+      expect.arrayContaining(['alice enter', 'alice videoOn', 'carol audioOn']),
+    )
+    expect(manifest.events.filter(({ userId }) => userId === 'dave')).toEqual([])
+  })
+
+  test('mode 00: sound as MP3, of the included only, and no picture is even asked for', async () => {
+    await world.publish('student_1', { video: true, audio: true })
+    await world.publish('teacher', { video: true, audio: true })
+    const recorder = await world.recordFromNow({ spec: { mode: '00', subscribe: { include: ['student_.*$'] } } })
+    await recorder.logged({ msg: 'File opened', userId: 'student_1' })
+    await seconds(5)
+    expect(await world.received()).toEqual({ student_1: ['audio'] })
+    recorder.kill('SIGINT')
+    const { result } = await recorder.ended
+    expect(result).toMatchObject({ outcome: 'Completed' })
+    expect(whose(result)).toEqual(['student_1 main'])
+    expect(fileOf(result, 'student_1').path).toMatch(/\.mp3$/)
+    expect(await world.findings(fileOf(result, 'student_1'), { mode: '00' })).toEqual([])
+  })
+
+  test('mode 01: pictures without sound, camera and screen in two files', async () => {
+    await world.publish('alice', { video: true, audio: true })
+    const recorder = await world.recordFromNow({ spec: { mode: '01' } })
+    await recorder.logged({ msg: 'File opened', userId: 'alice', stream: 'main' })
+    await world.publish('alice', { video: true, audio: true, aux: true })
+    await recorder.logged({ msg: 'File opened', userId: 'alice', stream: 'aux' })
+    await seconds(5)
+    expect(await world.received()).toEqual({ alice: ['aux', 'video'] })
+    recorder.kill('SIGTERM')
+    const { result } = await recorder.ended
+    expect(whose(result)).toEqual(['alice aux', 'alice main'])
+    expect(await world.findings(fileOf(result, 'alice'), { mode: '01' })).toEqual([])
+    expect(await world.findings(fileOf(result, 'alice', 'aux'), { mode: '01', stream: 'aux' })).toEqual([])
+  })
+
+  test('muting stays in the file, leaving and coming back begins the next one', async () => {
+    await world.publish('bob', { video: true, audio: true })
+    const recorder = await world.recordFromNow()
+    const { file: first } = await recorder.logged({ msg: 'File opened', userId: 'bob' })
+    await seconds(3)
+    await world.mute('bob', 'video', true)
+    await recorder.logged({ msg: 'Media muted or unpublished', userId: 'bob', kind: 'video' })
+    await seconds(3)
+    await world.mute('bob', 'video', false)
+    await seconds(4)
+    await world.leave('bob')
+    await recorder.logged({ msg: 'File stored and verified', file: first })
+    await world.publish('bob', { video: true, audio: true })
+    while (recorder.logs.filter(({ msg }) => msg === 'File opened').length < 2) await seconds(0.1)
+    await seconds(4)
+    recorder.kill('SIGTERM')
+    const { result } = await recorder.ended
+    expect(result).toMatchObject({ outcome: 'Completed' })
+    expect(whose(result)).toEqual(['bob main', 'bob main'])
+    const [before, after] = result!.files
+    expect(before!.durationSeconds).toBeGreaterThan(9)
+    expect(before!.startTime < after!.startTime).toBe(true)
+    expect(await world.findings(after!, { mode: '02' })).toEqual([])
+    const events = (await world.manifest()).events.map(({ event }) => event)
+    expect(events.filter((event) => event === 'videoOff').length).toBeGreaterThan(0)
+    expect(events.filter((event) => event === 'leave')).toHaveLength(1)
+  })
+
+  test('a receiver that the SDK hands on to the next user does not mix their files', async () => {
+    await world.publish('alice', { video: true, audio: true })
+    const recorder = await world.recordFromNow()
+    await recorder.logged({ msg: 'File opened', userId: 'alice' })
+    await seconds(3)
+    await world.leave('alice')
+    await world.publish('bob', { video: true, audio: true })
+    await recorder.logged({ msg: 'File opened', userId: 'bob' })
+    await seconds(4)
+    recorder.kill('SIGTERM')
+    const { result } = await recorder.ended
+    expect(whose(result)).toEqual(['alice main', 'bob main'])
+    for (const userId of ['alice', 'bob']) expect(await world.findings(fileOf(result, userId), { mode: '02' })).toEqual([])
+  })
+})
+
+describe('why it stops', () => {
+  test('nobody publishes: Idle', async () => {
+    const recorder = await world.record({ spec: { limits: { idleTimeoutSeconds: 5 } } })
+    expect(await recorder.ended).toMatchObject({ exitCode: 0, result: { outcome: 'Completed', stopReason: 'Idle', files: [] } })
+  })
+
+  test('the time is up: MaxDuration', async () => {
+    await world.publish('alice', { audio: true })
+    const recorder = await world.record({ spec: { mode: '00', limits: { maxDurationSeconds: 5 } } })
+    const { result } = await recorder.ended
+    expect(result).toMatchObject({ outcome: 'Completed', stopReason: 'MaxDuration', files: [{ userId: 'alice', status: 1 }] })
+  })
+
+  test.each([
+    ['removed by the API', 'RemovedByApi', () => world.removeRecorder()],
+    ['room dissolved', 'RoomDismissed', () => world.dismissRoom()],
+  ] as const)('%s: %s, and what it has is stored', async (_, stopReason, end) => {
+    await world.publish('alice', { audio: true })
+    const recorder = await world.recordFromNow({ spec: { mode: '00' } })
+    await recorder.logged({ msg: 'File opened', userId: 'alice' })
+    await seconds(2)
+    await end()
+    const { exitCode, result } = await recorder.ended
+    expect(result).toMatchObject({ outcome: 'Completed', stopReason, files: [{ userId: 'alice', status: 1 }] })
+    expect(exitCode).toBe(0)
+  })
+
+  test('somebody else enters with its userId: DuplicateUser', async () => {
+    const first = await world.recordFromNow({ name: 'first' })
+    const second = await world.recordFromNow({ name: 'second' })
+    expect((await first.ended).result).toMatchObject({ outcome: 'Completed', stopReason: 'DuplicateUser' })
+    second.kill('SIGTERM')
+    expect((await second.ended).result).toMatchObject({ stopReason: 'Terminated' })
+  })
+
+  test('a second SIGTERM loses nothing', async () => {
+    await world.publish('alice', { audio: true })
+    const recorder = await world.recordFromNow({ spec: { mode: '00' } })
+    await recorder.logged({ msg: 'File opened', userId: 'alice' })
+    await seconds(2)
+    recorder.kill('SIGTERM')
+    await recorder.logged({ msg: 'Asked to stop' })
+    recorder.kill('SIGTERM')
+    const { exitCode, result } = await recorder.ended
+    expect(result).toMatchObject({ outcome: 'Completed', files: [{ userId: 'alice', status: 1 }] })
+    expect(exitCode).toBe(0)
+  })
+})
+
+describe('what cannot begin', () => {
+  test.each([
+    ['made with another key', { secretKey: 'f'.repeat(64) }, 70003],
+    ['expired', { issuedAtSeconds: 1_700_000_000, expireSeconds: 60 }, 70001],
+    ['for another user', { userId: 'somebody' }, 70013],
+  ])('a UserSig %s: refused, with TRTC’s code and what it means', async (_, facts, trtcCode) => {
+    const recorder = await world.record({ userSig: world.userSig(facts) })
+    const { exitCode, result } = await recorder.ended
+    expect(result).toMatchObject({ outcome: 'RoomRefused', trtcCode, stopReason: 'NeverStarted', files: [] })
+    expect(result!.message).toMatch(/UserSig/)
+    expect(exitCode).toBe(14)
+  })
+
+  test('a bucket that is not there: found before the room is entered', async () => {
+    await world.publish('alice', { audio: true })
+    const recorder = await world.record({ bucket: 'nowhere-1250000000' })
+    const { exitCode, result } = await recorder.ended
+    expect(result).toMatchObject({ outcome: 'StorageRefused', stopReason: 'NeverStarted' })
+    expect(result!.message).toContain('nowhere-1250000000')
+    expect(exitCode).toBe(12)
+    expect(await world.received()).toEqual({})
+  })
+
+  test('a Secret that is not there: named', async () => {
+    const recorder = await world.record({ spec: { userSigSecretRef: { name: 'missing' } } })
+    const { exitCode, result } = await recorder.ended
+    expect(result).toMatchObject({
+      outcome: 'SecretNotFound',
+      message: expect.stringContaining('Secret missing has no key userSig'),
+    })
+    expect(exitCode).toBe(11)
+  })
+})
+
+describe('what does not end well', () => {
+  test('a recorder that is killed: the next attempt has what it recorded, and records the rest', async () => {
+    await world.publish('alice', { video: true, audio: true })
+    const first = await world.recordFromNow()
+    await first.logged({ msg: 'File opened', userId: 'alice' })
+    await seconds(5)
+    first.kill('SIGKILL')
+    await first.ended
+    const second = await world.recordFromNow()
+    await second.logged({ msg: 'File opened', userId: 'alice' })
+    await seconds(3)
+    second.kill('SIGTERM')
+    const { exitCode, result } = await second.ended
+    expect(result).toMatchObject({ attempt: 2, outcome: 'Completed' })
+    expect(result!.files.map(({ attempt, userId }) => `${attempt} ${userId}`)).toEqual(['1 alice', '2 alice'])
+    for (const file of result!.files) expect(await world.findings(file, { mode: '02' })).toEqual([])
+    expect(result!.files[0]!.durationSeconds).toBeGreaterThan(3.5)
+    expect((await world.manifest()).files).toHaveLength(2)
+    expect(exitCode).toBe(0)
+  })
+
+  test('a Chromium that crashes: what there is is stored, and the outcome asks for another attempt', async () => {
+    await world.publish('alice', { audio: true })
+    const recorder = await world.recordFromNow({ spec: { mode: '00' } })
+    await recorder.logged({ msg: 'File opened', userId: 'alice' })
+    await seconds(2)
+    const browser = (await processTree(recorder.pid)).find(({ commandLine }) => commandLine.includes('--user-data-dir'))
+    process.kill(browser!.pid, 'SIGKILL')
+    const { exitCode, result } = await recorder.ended
+    expect(result).toMatchObject({ outcome: 'Interrupted', stopReason: 'BrowserFailed', files: [{ userId: 'alice', status: 1 }] })
+    expect(exitCode).toBe(16)
+  })
+
+  test('signalling that breaks off: the SDK comes back, and the file goes on', async () => {
+    await world.publish('alice', { video: true, audio: true })
+    const recorder = await world.recordFromNow()
+    await recorder.logged({ msg: 'File opened', userId: 'alice' })
+    await seconds(2)
+    await world.dropSignalling()
+    await recorder.logged({ msg: 'Connection to the room recovered' })
+    await seconds(3)
+    recorder.kill('SIGTERM')
+    const { result } = await recorder.ended
+    expect(whose(result)).toEqual(['alice main'])
+    expect(await world.findings(fileOf(result, 'alice'), { mode: '02' })).toEqual([])
+  })
+})
+
+test('no secret is in any output, command line, environment, or file on the volume', async () => {
+  await world.publish('alice', { audio: true })
+  const recorder = await world.recordFromNow({ spec: { mode: '00' } })
+  await recorder.logged({ msg: 'File opened' })
+  const processes = await processTree(recorder.pid)
+  expect(processes.some(({ commandLine }) => commandLine.includes('--user-data-dir'))).toBe(true)
+  recorder.kill('SIGTERM')
+  await recorder.ended
+  for (const secret of world.secrets) {
+    expect(recorder.output).not.toContain(secret)
+    for (const { commandLine, environment } of processes) expect(`${commandLine} ${environment}`).not.toContain(secret)
+    expect(await world.workFilesWith(secret)).toEqual([])
+  }
+})

@@ -1,0 +1,228 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { type Manifest, manifestSchema, type RecordedFile } from '@trtc-recorder/api'
+import { stringify } from 'yaml'
+import { type CosControl, cosControl, type RunningCos, startCos } from '../../sandbox/src/cos/index.ts'
+import { identities } from '../../sandbox/src/identities.ts'
+import {
+  type RoomControl,
+  type RoomName,
+  type RunningRoom,
+  type SentSpan,
+  startRoomServer,
+} from '../../sandbox/src/room/index.ts'
+import { signUserSig } from '../../sandbox/src/user-sig.ts'
+import { checkFile, type Expectation, type Finding, readMedia, type SentFrame } from '../media/index.ts'
+import { RecorderProcess } from './recorder-process.ts'
+
+const { trtc, cos: cosIdentity } = identities
+export const recorderUserId = 'recorder'
+
+/** Clips small enough for two shared processors. */
+export const clip = { width: 640, height: 360, fps: 15, loopSeconds: 60 } as const
+
+export interface RecordOptions {
+  /** Over the spec that every test shares. */
+  spec?: Record<string, unknown>
+  /** Recordings of one name in one world share a work directory: the second is the next attempt. */
+  name?: string
+  userSig?: string
+  bucket?: string
+}
+
+/** TRTC and COS in this process, and recorders as processes of their own. */
+export class World {
+  readonly cos: CosControl
+  readonly #control: RoomControl
+  readonly #running: { room: RunningRoom; cos: RunningCos }
+  readonly #directory: string
+  readonly #recorders: RecorderProcess[] = []
+  readonly #published = new Set<string>()
+  #roomId = 43474
+  #userSigs: string[] = []
+
+  private constructor(directory: string, running: { room: RunningRoom; cos: RunningCos }) {
+    this.#directory = directory
+    this.#running = running
+    this.#control = running.room.control
+    this.cos = cosControl(running.cos.controlUrl)
+  }
+
+  static async start(): Promise<World> {
+    const directory = await mkdtemp(join(tmpdir(), 'recorder-e2e-'))
+    const [room, cos] = await Promise.all([
+      startRoomServer({ stateDir: join(directory, 'room') }),
+      startCos({ address: '127.0.0.1', port: 0, dir: join(directory, 'cos') }),
+    ])
+    return new World(directory, { room, cos })
+  }
+
+  /** Ends what a test left, and gives the next one a room, a bucket and a volume of its own. */
+  async reset(): Promise<void> {
+    for (const recorder of this.#recorders) recorder.kill('SIGKILL')
+    await Promise.all(this.#recorders.splice(0).map((recorder) => recorder.ended))
+    // A room that was dissolved is gone already.
+    for (const userId of this.#published) await this.#control.leave({ room: this.#room, userId }).catch(() => {})
+    this.#published.clear()
+    this.#roomId += 1
+    await this.cos.clearFaults()
+    await this.cos.deleteBucket(cosIdentity.bucket)
+    await this.cos.createBucket(cosIdentity.bucket)
+    await rm(join(this.#directory, 'work'), { recursive: true, force: true })
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#running.room.close(), this.#running.cos.close()])
+    await rm(this.#directory, { recursive: true, force: true })
+  }
+
+  get #room(): RoomName {
+    return { sdkAppId: trtc.sdkAppId, roomId: this.#roomId }
+  }
+
+  async publish(userId: string, tracks: { audio?: boolean; video?: boolean; aux?: boolean }): Promise<void> {
+    this.#published.add(userId)
+    await this.#control.publish({ room: this.#room, userId, clip, ...tracks })
+  }
+
+  mute(userId: string, kind: 'audio' | 'video', muted: boolean): Promise<void> {
+    return this.#control.setMuted({ room: this.#room, userId, kind, muted })
+  }
+
+  async leave(userId: string): Promise<void> {
+    this.#published.delete(userId)
+    await this.#control.leave({ room: this.#room, userId })
+  }
+
+  removeRecorder = () => this.#control.removeUser({ sdkAppId: trtc.sdkAppId, roomId: this.#roomId, userId: recorderUserId })
+  dismissRoom = () => this.#control.dismissRoom({ room: this.#room })
+  dropSignalling = (code?: number) =>
+    this.#control.dropSignalling({ room: this.#room, userId: recorderUserId, ...(code === undefined ? {} : { code }) })
+  refuseReconnect = (refuse: boolean) => this.#control.refuseReconnect({ refuse })
+  killMediaPath = () => this.#control.killMediaPath({ room: this.#room, userId: recorderUserId })
+
+  /** What the room sends to the recorder, by user. */
+  async received(): Promise<Record<string, string[]>> {
+    const { members } = await this.#control.state({ room: this.#room })
+    const recorder = members.find(({ userId }) => userId === recorderUserId)
+    return Object.fromEntries(recorder?.subscriptions.map(({ userId, tracks }) => [userId, [...tracks].sort()]) ?? [])
+  }
+
+  /** Starts a recorder of this world's room. */
+  async record({ spec = {}, name = 'lesson', userSig = this.userSig(), bucket }: RecordOptions = {}): Promise<RecorderProcess> {
+    const secrets = join(this.#directory, 'secrets')
+    const keys = { 'trtc/userSig': userSig, 'cos/secretId': cosIdentity.secretId, 'cos/secretKey': cosIdentity.secretKey }
+    for (const [key, value] of Object.entries(keys)) {
+      await mkdir(dirname(join(secrets, key)), { recursive: true })
+      await writeFile(join(secrets, key), value)
+    }
+    const recording = join(this.#directory, `${name}.yaml`)
+    await writeFile(recording, stringify(this.#recording(name, spec, bucket)))
+    const recorder = new RecorderProcess(
+      ['--recording', recording, '--secrets', secrets, '--work', join(this.#directory, 'work')],
+      {
+        TRTC_RECORDER_CHROMIUM_ARGS: `--ignore-certificate-errors-spki-list=${this.#running.room.spki}`,
+      },
+    )
+    this.#recorders.push(recorder)
+    return recorder
+  }
+
+  /** Starts a recorder and waits until it is in the room. */
+  async recordFromNow(options: RecordOptions = {}): Promise<RecorderProcess> {
+    const recorder = await this.record(options)
+    await recorder.logged({ msg: 'Room entered' })
+    return recorder
+  }
+
+  userSig(facts: { userId?: string; secretKey?: string; expireSeconds?: number; issuedAtSeconds?: number } = {}): string {
+    const { sdkAppId, secretKey } = trtc
+    const now = Math.floor(Date.now() / 1000)
+    const userSig = signUserSig({
+      sdkAppId,
+      secretKey,
+      userId: recorderUserId,
+      expireSeconds: 3600,
+      issuedAtSeconds: now,
+      ...facts,
+    })
+    this.#userSigs.push(userSig)
+    return userSig
+  }
+
+  /** Values that must not be seen anywhere. */
+  get secrets(): string[] {
+    return [...this.#userSigs, cosIdentity.secretId, cosIdentity.secretKey]
+  }
+
+  /** Fetches a recorded file back from COS and compares it with what its user sent. */
+  async findings(
+    file: RecordedFile,
+    expected: Pick<Expectation, 'mode' | 'stream' | 'published' | 'videoGaps'>,
+  ): Promise<Finding[]> {
+    const path = join(this.#directory, file.path.replaceAll('/', '_'))
+    await writeFile(path, await this.cos.fetch(cosIdentity.bucket, file.path))
+    const { findings } = checkFile(await readMedia(path), {
+      userId: file.userId,
+      framesPerSecond: clip.fps,
+      framesInLoop: clip.fps * clip.loopSeconds,
+      startTime: new Date(file.startTime),
+      sent: await this.#sent(file),
+      ...expected,
+    })
+    return findings
+  }
+
+  async #sent({ userId, stream }: RecordedFile): Promise<SentFrame[]> {
+    const track = stream === 'aux' ? 'aux' : 'video'
+    return (await this.#control.sent({ room: this.#room, userId, track })).flatMap(framesOf)
+  }
+
+  /** Files of the work directory, complete or not, that hold a text. */
+  async workFilesWith(text: string): Promise<string[]> {
+    const names = await readdir(join(this.#directory, 'work'), { recursive: true, withFileTypes: true })
+    const found: string[] = []
+    for (const entry of names.filter((entry) => entry.isFile())) {
+      const path = join(entry.parentPath, entry.name)
+      if ((await readFile(path)).includes(text)) found.push(path)
+    }
+    return found
+  }
+
+  async manifest(name = 'lesson'): Promise<Manifest> {
+    return manifestSchema.parse(JSON.parse(String(await this.cos.fetch(cosIdentity.bucket, `e2e/${name}.manifest.json`))))
+  }
+
+  #recording(name: string, spec: Record<string, unknown>, bucket: string = cosIdentity.bucket) {
+    return {
+      apiVersion: 'trtc-recorder.dev/v1alpha1',
+      kind: 'Recording',
+      metadata: { name },
+      spec: {
+        sdkAppId: trtc.sdkAppId,
+        roomId: this.#roomId,
+        userId: recorderUserId,
+        userSigSecretRef: { name: 'trtc' },
+        mode: '02',
+        cos: {
+          region: cosIdentity.region,
+          bucket,
+          path: '/e2e',
+          endpoint: this.#running.cos.endpoint,
+          credentialsSecretRef: { name: 'cos' },
+        },
+        limits: { startTimeoutSeconds: 60 },
+        networkProxy: { unifiedProxy: this.#running.room.unifiedProxy },
+        ...spec,
+      },
+    }
+  }
+}
+
+function framesOf({ epochMillis, intervalMillis, first, last, clipFrames }: SentSpan): SentFrame[] {
+  return Array.from({ length: last - first + 1 }, (_, i) => ({
+    frameNumber: (first + i) % clipFrames,
+    timeMillis: epochMillis + (first + i) * intervalMillis,
+  }))
+}
