@@ -28,7 +28,10 @@ export interface RoomState {
 
 /** What tests and the demo do to a room. All errors name what is wrong. Over HTTP: `POST /<name>` with the argument as JSON. */
 export interface RoomControl {
-  /** A scripted anchor enters and publishes. Again for the same user: what it publishes changes. Resolves once it plays. */
+  /**
+   * A scripted anchor enters and publishes. Again for the same user: what it publishes changes; what stays goes on without a pause, and where
+   * no clip is said its clip stays. Resolves once it plays.
+   */
   publish(options: Who & { audio?: boolean; video?: boolean; aux?: boolean; clip?: ClipOptions }): Promise<void>
   setMuted(options: Who & { kind: 'audio' | 'video'; muted: boolean }): Promise<void>
   leave(options: Who): Promise<void>
@@ -49,8 +52,8 @@ export interface RoomControl {
   state(options: { room: RoomName }): Promise<RoomState>
   /** What a scripted anchor has sent, also after it left; `track` picks one. */
   sent(options: Who & { track?: Track }): Promise<SentSpan[]>
-  /** Resolves when the event happens; at once if it is the state of things (joined, subscribed, published, mediaConnected). Rejects after `timeoutSeconds`. */
-  waitFor(options: { room: RoomName; event: RoomEventName; userId: string; timeoutSeconds?: number }): Promise<void>
+  /** Resolves when the event happens; at once if it is the state of things (joined, subscribed, published, mediaConnected). Rejects after `timeoutSeconds`. `destroyed` takes no `userId`. */
+  waitFor(options: { room: RoomName; event: RoomEventName; userId?: string; timeoutSeconds?: number }): Promise<void>
 }
 
 /** The control API of a room server in another process. */

@@ -1,5 +1,6 @@
 import type { RtpHeader } from 'werift'
 import type { WebSocket } from 'ws'
+import { Downlink } from './downlink.ts'
 import {
   type Ability,
   type ClientMessage,
@@ -33,10 +34,11 @@ export class Member {
   readonly room: Room
   role: number
   publisher: RealAnchor | undefined
-  loss: Loss | undefined
+  #loss: Loss | undefined
   readonly #media: MediaSettings
   #payloads: PayloadTypes
   #transport: Transport
+  #downlink: Downlink
   #socket: WebSocket | undefined
   /** The server says nothing more, though the socket stands. */
   isSilent = false
@@ -49,8 +51,14 @@ export class Member {
     this.role = Number(data.trtcRole ?? role.audience)
     this.#media = media
     this.#socket = socket
-    this.#payloads = choosePayloadTypes(data.ability as Ability)
+    this.#payloads = choosePayloadTypes(data.ability as Ability | undefined)
     this.#transport = this.#openTransport()
+    this.#downlink = new Downlink(this.#transport, this.#payloads, this.#loss)
+  }
+
+  /** Whether it is still in the room, and not somebody else under its name. */
+  get isPresent(): boolean {
+    return this.room.members.get(this.userId) === this
   }
 
   get isAnchor(): boolean {
@@ -113,12 +121,10 @@ export class Member {
         answer({ ability: this.ability() })
         return true
       case 'publish/v2':
-        this.publisher = new RealAnchor(this.userId, this.tinyId, data, this.#transport)
-        this.room.publisherChanged(this.publisher)
-        answer()
+        this.#publish(data) ? answer() : answer({}, -1, 'an audience member cannot publish')
         return true
       case 'publish_state_change':
-        this.publisher?.setPublished(data.state as Data)
+        this.publisher?.setPublished((data.state ?? {}) as Data)
         if (this.publisher) this.room.publisherChanged(this.publisher)
         answer()
         return true
@@ -163,8 +169,8 @@ export class Member {
   }
 
   lose(loss: Loss | undefined): void {
-    this.loss = loss
-    for (const subscription of this.#subscriptions.values()) subscription.lose(loss)
+    this.#loss = loss
+    this.#downlink.lose(loss)
   }
 
   killMediaPath(): void {
@@ -207,12 +213,11 @@ export class Member {
     const publisher = this.room.publisher(String(data.srcTinyId))
     if (!publisher) return false
     this.#unsubscribe(publisher.tinyId)
-    const ssrc = data.ssrc as Record<string, number>
-    const ssrcs = { audio: ssrc.audioSsrc ?? 0, video: ssrc.bigVideoSsrc ?? 0, aux: ssrc.auxVideoSsrc ?? 0 }
-    const subscription = new Subscription(publisher, this.#transport, this.#payloads, ssrcs)
+    const { audioSsrc = 0, bigVideoSsrc = 0, auxVideoSsrc = 0 } = (data.ssrc ?? {}) as Record<string, number>
+    const ssrcs = { audio: audioSsrc, video: bigVideoSsrc, aux: auxVideoSsrc }
+    const subscription = new Subscription(publisher, this.#downlink, ssrcs)
     this.#subscriptions.set(publisher.tinyId, subscription)
     subscription.want(wantedTracks(data))
-    subscription.lose(this.loss)
     this.room.notify('subscribed', this)
     return true
   }
@@ -231,6 +236,15 @@ export class Member {
     this.#media.port.closeTransport(this.#transport)
     if (data.ability) this.#payloads = choosePayloadTypes(data.ability as Ability)
     this.#transport = this.#openTransport()
+    this.#downlink = new Downlink(this.#transport, this.#payloads, this.#loss)
+  }
+
+  #publish(data: Data): boolean {
+    if (!this.isAnchor) return false
+    this.publisher ??= new RealAnchor(this.userId, this.tinyId, (compound) => this.#transport.sendRtcp(compound))
+    this.publisher.publish(data)
+    this.room.publisherChanged(this.publisher)
+    return true
   }
 
   #unpublish(): void {

@@ -26,6 +26,17 @@ export interface ClientMessage {
   seq: number
 }
 
+/** @returns undefined for what is not a command: the SDK sends JSON with `cmd`, `data` (not always) and `seq` */
+export function parseClientMessage(text: string): ClientMessage | undefined {
+  try {
+    const { cmd, data, seq } = JSON.parse(text) as Partial<ClientMessage>
+    if (typeof cmd !== 'string') return undefined
+    return { cmd, data: typeof data === 'object' && data !== null ? data : {}, seq: Number(seq ?? 0) }
+  } catch {
+    return undefined
+  }
+}
+
 export interface RtpCodec {
   payload: number
   codec: string
@@ -53,12 +64,15 @@ const feedback = [
   { id: 'goog-remb', params: [] },
 ]
 
-export function choosePayloadTypes({ audio, video }: Ability): PayloadTypes {
+/** Throws if the client can neither do what this room does nor says what it can. */
+export function choosePayloadTypes(ability: Ability | undefined): PayloadTypes {
+  if (!ability?.audio?.codecs || !ability.video?.codecs) throw new Error('the client names no codecs')
+  const { audio, video } = ability
   const opus = audio.codecs.find(({ codec }) => codec.toLowerCase() === 'opus')
   const offered = [...(video.decoders ?? []), ...video.codecs]
   const baseline = (codec: RtpCodec) => /h264/i.test(codec.codec) && /packetization-mode=1/.test(codec.fmtp)
   const h264 = offered.find((codec) => baseline(codec) && /profile-level-id=42e0/i.test(codec.fmtp)) ?? offered.find(baseline)
-  if (!opus || !h264) throw new Error('The client offers neither Opus nor H.264 in packetization mode 1')
+  if (!opus || !h264) throw new Error('the client does not offer both Opus and H.264 in packetization mode 1')
   return { audio: opus.payload, video: h264.payload }
 }
 

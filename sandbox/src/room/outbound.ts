@@ -1,15 +1,9 @@
 import { randomInt } from 'node:crypto'
 import { RtpHeader } from 'werift'
 import { type SenderClock, senderReport } from './rtp.ts'
-import type { Transport } from './transport.ts'
 
 /** Packets kept for retransmission: about 2.5 s of 720p. */
 const HISTORY_PACKETS = 512
-
-interface Sent {
-  header: RtpHeader
-  payload: Buffer
-}
 
 /** What of a stream gets lost on the way, on purpose. */
 export interface Loss {
@@ -18,81 +12,127 @@ export interface Loss {
   repairable: boolean
 }
 
-/** One stream of one publisher on its way to one subscriber, under the SSRC that the subscriber chose. Sequence numbers are its own, from 1. */
+/** The way to one subscriber (transport.ts). */
+export interface PacketSink {
+  /** Whether keys are agreed on; nothing can be sent before. */
+  readonly isConnected: boolean
+  /** The datagram that carries this packet. */
+  protect(header: RtpHeader, payload: Buffer): Buffer
+  send(datagram: Buffer): void
+  sendRtcp(compound: Buffer): void
+}
+
+/** One packet of a publisher whose packets are forwarded as they come. */
+export interface ForwardedPacket {
+  sequenceNumber: number
+  payload: Buffer
+  marker: boolean
+  /** Whether a key frame begins with it. Always true for sound. */
+  beginsKey: boolean
+  clock: SenderClock
+}
+
+/**
+ * One stream on its way to one subscriber, under the SSRC that the subscriber chose. Sequence numbers are its own, from 1, and go on when the
+ * stream pauses or gets another source: SRTP takes no SSRC twice from the start.
+ */
 export class OutboundStream {
   readonly kind: 'audio' | 'video'
-  readonly #transport: Transport
-  readonly #ssrc: number
+  readonly ssrc: number
+  readonly #sink: PacketSink
   readonly #payloadType: number
-  readonly #history = new Map<number, Sent>()
-  readonly #gone = new Set<number>()
-  readonly #lost = () => randomInt(10_000) / 100
+  /** Datagrams by sequence number; undefined for one that no NACK brings back. */
+  readonly #history = new Map<number, Buffer | undefined>()
+  /** Highest sequence number so far. */
   #sequence = 0
+  /** From the source's sequence numbers to ours; undefined until the first packet of a source. */
+  #offset: number | undefined
+  /** How far sequence numbers have come since that first packet. */
+  #advanced = 0
+  #packets = 0
   #octets = 0
   #clock: SenderClock | undefined
   #waitsForKey: boolean
   loss: Loss | undefined
 
-  constructor(kind: 'audio' | 'video', transport: Transport, ssrc: number, payloadType: number) {
+  constructor(kind: 'audio' | 'video', sink: PacketSink, ssrc: number, payloadType: number) {
     this.kind = kind
-    this.#transport = transport
-    this.#ssrc = ssrc
+    this.ssrc = ssrc
+    this.#sink = sink
     this.#payloadType = payloadType
     this.#waitsForKey = kind === 'video'
   }
 
-  get ssrc(): number {
-    return this.#ssrc
+  get waitsForKey(): boolean {
+    return this.#waitsForKey
   }
 
-  /** Packets of one frame. Video begins with a key frame. @returns whether it was sent */
+  /** What comes next does not continue what came before: video begins with a key frame again. */
+  restart(): void {
+    this.#waitsForKey = this.kind === 'video'
+    this.#offset = undefined
+  }
+
+  /** Packets of one frame. @returns whether it was sent */
   sendFrame(payloads: readonly Buffer[], key: boolean, clock: SenderClock): boolean {
-    if (!this.#transport.isConnected) return false
-    if (this.#waitsForKey && !key) return false
-    this.#waitsForKey = false
-    for (const payload of payloads) this.#send(payload, clock, payload === payloads.at(-1))
+    if (!this.#opens(key)) return false
+    for (const payload of payloads) {
+      this.#sequence = (this.#sequence + 1) & 0xffff
+      this.#send(this.#sequence, payload, clock, payload === payloads.at(-1))
+    }
     this.#clock = clock
     return true
   }
 
-  /** One packet of a stream that is forwarded as it comes. */
-  forward(payload: Buffer, marker: boolean, beginsKey: boolean, clock: SenderClock): void {
-    if (!this.#transport.isConnected || (this.#waitsForKey && !beginsKey)) return
-    this.#waitsForKey = false
-    this.#send(payload, clock, marker)
-    this.#clock = clock
+  /** Keeps the order and the gaps of the source, so that a packet that was sent again takes its place. */
+  forward({ sequenceNumber, payload, marker, beginsKey, clock }: ForwardedPacket): void {
+    if (!this.#opens(beginsKey)) return
+    if (this.#offset === undefined) {
+      this.#offset = this.#sequence + 1 - sequenceNumber
+      this.#advanced = 0
+    }
+    const sequence = (sequenceNumber + this.#offset) & 0xffff
+    const ahead = (sequence - this.#sequence) & 0xffff
+    if (ahead < 0x8000) {
+      this.#sequence = sequence
+      this.#advanced += ahead
+      this.#clock = clock
+    } else if (0x10000 - ahead >= Math.min(this.#advanced, HISTORY_PACKETS)) return // from before the beginning, or too late
+    this.#send(sequence, payload, clock, marker)
   }
 
   repair(sequenceNumbers: readonly number[]): void {
     for (const sequence of sequenceNumbers) {
-      const sent = this.#history.get(sequence)
-      if (sent && !this.#gone.has(sequence)) this.#transport.sendRtp(sent.header, sent.payload)
+      const datagram = this.#history.get(sequence)
+      if (datagram) this.#sink.send(datagram)
     }
   }
 
   report(): void {
-    if (this.#clock) this.#transport.sendRtcp(senderReport(this.#ssrc, this.#clock, this.#sequence, this.#octets))
+    if (this.#clock) this.#sink.sendRtcp(senderReport(this.ssrc, this.#clock, this.#packets, this.#octets))
   }
 
-  #send(payload: Buffer, clock: SenderClock, marker: boolean): void {
-    this.#sequence = (this.#sequence + 1) & 0xffff
+  #opens(key: boolean): boolean {
+    if (!this.#sink.isConnected || (this.#waitsForKey && !key)) return false
+    this.#waitsForKey = false
+    return true
+  }
+
+  #send(sequenceNumber: number, payload: Buffer, clock: SenderClock, marker: boolean): void {
     const header = new RtpHeader({
       version: 2,
       payloadType: this.#payloadType,
-      sequenceNumber: this.#sequence,
+      sequenceNumber,
       timestamp: clock.rtpTimestamp >>> 0,
-      ssrc: this.#ssrc,
+      ssrc: this.ssrc,
       marker: this.kind === 'video' && marker,
     })
-    this.#history.set(this.#sequence, { header, payload })
-    const forgotten = (this.#sequence - HISTORY_PACKETS) & 0xffff
-    this.#history.delete(forgotten)
-    this.#gone.delete(forgotten)
+    const datagram = this.#sink.protect(header, payload)
+    this.#packets++
     this.#octets += payload.length
-    if (this.loss && this.#lost() < this.loss.percent) {
-      if (!this.loss.repairable) this.#gone.add(this.#sequence)
-      return
-    }
-    this.#transport.sendRtp(header, payload)
+    const isLost = this.loss !== undefined && randomInt(10_000) / 100 < this.loss.percent
+    this.#history.set(sequenceNumber, isLost && !this.loss?.repairable ? undefined : datagram)
+    this.#history.delete((sequenceNumber - HISTORY_PACKETS) & 0xffff)
+    if (!isLost) this.#sink.send(datagram)
   }
 }

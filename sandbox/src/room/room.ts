@@ -55,6 +55,7 @@ export class Room {
   notify = (event: RoomEventName, who: { userId: string }) => this.#notify(event, who.userId)
 
   enter(member: Member): void {
+    if (this.members.size === 0) this.#countPublishers(Date.now())
     this.members.set(member.userId, member)
     if (member.isAnchor) this.#tellOthers(member.userId, push.peerJoin, peerJoin(member))
     this.notify('joined', member)
@@ -74,7 +75,6 @@ export class Room {
   addScripted(anchor: ScriptedAnchor): void {
     this.scripted.set(anchor.userId, anchor)
     this.#tellOthers(anchor.userId, push.peerJoin, peerJoin(anchor))
-    this.publisherChanged(anchor)
   }
 
   removeScripted(anchor: ScriptedAnchor, reason: number): void {
@@ -98,9 +98,9 @@ export class Room {
     this.notify('unpublished', publisher)
   }
 
-  #countPublishers(): void {
+  #countPublishers(emptySinceMillis = this.emptySinceMillis ?? Date.now()): void {
     const someone = this.publishers.some((publisher) => publisher.publishes.size > 0)
-    this.emptySinceMillis = someone ? undefined : (this.emptySinceMillis ?? Date.now())
+    this.emptySinceMillis = someone ? undefined : emptySinceMillis
   }
 
   #tellOthers(userId: string, cmd: number, data: object): void {

@@ -1,7 +1,9 @@
 import { randomInt } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { defaultClip } from './clip.ts'
+import type { WebSocket } from 'ws'
+import { type ClipParameters, defaultClip } from './clip.ts'
+import { clipSources } from './clip-source.ts'
 import type { RoomControl, RoomState } from './control.ts'
 import type { Member } from './member.ts'
 import { push } from './messages.ts'
@@ -13,6 +15,11 @@ import { tracks } from './subscription.ts'
 /** How often scripted anchors look whether something is due; half a frame at 60 fps. */
 const TICK_MILLIS = 8
 const HOUSEKEEPING_MILLIS = 1000
+/** How often rooms without anchors are looked for. */
+const NO_ANCHOR_CHECK_MILLIS = 50
+
+/** Close code of a socket that ends without a word (RFC 6455, 7.4.1); it cannot be sent. */
+const abnormalClosure = 1006
 
 interface Settings {
   noAnchorSeconds: number
@@ -23,7 +30,10 @@ interface Settings {
 export class Rooms implements RoomControl {
   readonly #rooms = new Map<string, Room>()
   readonly #events = new EventEmitter().setMaxListeners(0)
-  readonly #epochMillis = Math.ceil(Date.now() / 1000) * 1000
+  /** In the past: nothing has a negative number. */
+  readonly #epochMillis = Math.floor(Date.now() / 1000) * 1000
+  /** What scripted anchors were asked to play: holds until they are asked otherwise. */
+  readonly #clips = new Map<ScriptedAnchor, Omit<ClipParameters, 'userId' | 'stream'>>()
   /** Anchors that left, for what they sent. */
   readonly #departed = new Map<string, SentSpan[]>()
   readonly #gracePeriods = new Map<Member, NodeJS.Timeout>()
@@ -34,7 +44,11 @@ export class Rooms implements RoomControl {
 
   constructor(settings: Settings) {
     this.#settings = { ...settings }
-    this.#timers = [setInterval(() => this.#tick(), TICK_MILLIS), setInterval(() => this.#keepHouse(), HOUSEKEEPING_MILLIS)]
+    this.#timers = [
+      setInterval(() => this.#tick(), TICK_MILLIS),
+      setInterval(() => this.#keepHouse(), HOUSEKEEPING_MILLIS),
+      setInterval(() => this.#destroyDeserted(), NO_ANCHOR_CHECK_MILLIS),
+    ]
   }
 
   close(): void {
@@ -48,16 +62,18 @@ export class Rooms implements RoomControl {
 
   findOrMake(name: RoomName): Room {
     const key = keyOfRoom(name)
-    const room = this.#rooms.get(key) ?? new Room(name, (event, userId) => this.#events.emit(`${key} ${event} ${userId}`))
+    const room = this.#rooms.get(key) ?? new Room(name, (event, userId) => this.#events.emit(eventName(name, event, userId)))
     this.#rooms.set(key, room)
     return room
   }
 
-  /** The same user again, elsewhere: the first one has to go. */
-  kickDuplicate(room: Room, userId: string): void {
+  /** The same user again: the first one has to go, and is told so if it is elsewhere. */
+  makeWay(room: Room, userId: string, socket: WebSocket): void {
+    const scripted = room.scripted.get(userId)
+    if (scripted) this.#removeScripted(room, scripted, leaveReason.kick)
     const first = room.members.get(userId)
     if (!first) return
-    first.send(push.banned, { reason: 'kick' })
+    if (first.socket !== socket) first.send(push.banned, { reason: 'kick' })
     room.leave(first, leaveReason.kick)
   }
 
@@ -82,19 +98,20 @@ export class Rooms implements RoomControl {
   }: Parameters<RoomControl['publish']>[0]) {
     const wanted = { audio, video, aux }
     const on = tracks.filter((track) => wanted[track])
+    const before = this.find(name)?.scripted.get(userId)
+    const plays = { ...defaultClip, ...(before && this.#clips.get(before)), ...clip }
+    const sources = await clipSources(userId, plays, on)
+    // Making clips takes its time: only now it is looked who is there.
     const room = this.findOrMake(name)
     if (room.members.has(userId)) throw new Error(`userId: ${userId} is in the room with a real SDK`)
-    const before = room.scripted.get(userId)
-    const tinyId = before?.tinyId ?? this.nextTinyId()
-    const anchor = await ScriptedAnchor.make(
-      { userId, tinyId, epochMillis: this.#epochMillis, clip: { ...defaultClip, ...clip } },
-      on,
-    )
-    if (before) {
-      this.#keepSent(room, before)
-      for (const member of room.members.values()) member.forget(before)
+    let anchor = room.scripted.get(userId)
+    if (!anchor) {
+      anchor = new ScriptedAnchor({ userId, tinyId: this.nextTinyId(), epochMillis: this.#epochMillis })
+      room.addScripted(anchor)
     }
-    room.addScripted(anchor)
+    this.#clips.set(anchor, plays)
+    anchor.play(sources, Date.now())
+    room.publisherChanged(anchor)
   }
 
   async setMuted({ room, userId, kind, muted }: Parameters<RoomControl['setMuted']>[0]) {
@@ -104,10 +121,7 @@ export class Rooms implements RoomControl {
   }
 
   async leave({ room: name, userId }: Parameters<RoomControl['leave']>[0]) {
-    const room = this.#room(name)
-    const anchor = this.#anchor(name, userId)
-    this.#keepSent(room, anchor)
-    room.removeScripted(anchor, leaveReason.normal)
+    this.#removeScripted(this.#room(name), this.#anchor(name, userId), leaveReason.normal)
   }
 
   async removeUser({ sdkAppId, roomId, userId }: Parameters<RoomControl['removeUser']>[0]) {
@@ -132,7 +146,8 @@ export class Rooms implements RoomControl {
 
   async dropSignalling({ room, userId, code }: Parameters<RoomControl['dropSignalling']>[0]) {
     const { socket } = this.#member(room, userId)
-    code === undefined ? socket?.terminate() : socket?.close(code)
+    if (!socket) throw new Error(`userId: the signalling of ${userId} is down already`)
+    code === undefined || code === abnormalClosure ? socket.terminate() : socket.close(code)
   }
 
   async silenceSignalling({ room, userId, silent }: Parameters<RoomControl['silenceSignalling']>[0]) {
@@ -176,11 +191,11 @@ export class Rooms implements RoomControl {
     return [...earlier, ...now].filter((span) => track === undefined || span.track === track)
   }
 
-  async waitFor({ room, event, userId, timeoutSeconds = 30 }: Parameters<RoomControl['waitFor']>[0]): Promise<void> {
+  async waitFor({ room, event, userId = '', timeoutSeconds = 30 }: Parameters<RoomControl['waitFor']>[0]): Promise<void> {
     if (this.#holds(room, event, userId)) return
     const ended = new AbortController()
     const happened = new Promise<true>((resolve) => {
-      const name = `${keyOfRoom(room)} ${event} ${userId}`
+      const name = eventName(room, event, userId)
       const listener = () => resolve(true)
       this.#events.once(name, listener)
       ended.signal.addEventListener('abort', () => this.#events.off(name, listener))
@@ -188,7 +203,10 @@ export class Rooms implements RoomControl {
     const timeout = sleep(timeoutSeconds * 1000, false, { signal: ended.signal }).catch(() => false)
     const inTime = await Promise.race([happened, timeout])
     ended.abort()
-    if (!inTime) throw new Error(`${userId} ${event}: did not happen in ${keyOfRoom(room)} within ${timeoutSeconds} s`)
+    if (!inTime)
+      throw new Error(
+        `event: ${event}${userId && ` of ${userId}`} did not happen in ${keyOfRoom(room)} within ${timeoutSeconds} s`,
+      )
   }
 
   /** Whether an event that is a state has already come about. */
@@ -217,36 +235,36 @@ export class Rooms implements RoomControl {
   }
 
   #keepHouse(): void {
-    const now = Date.now()
     for (const room of this.#rooms.values()) {
       for (const member of room.members.values()) {
         member.sendPublishers()
         member.reportStreams()
       }
-      const emptySeconds = room.emptySinceMillis === undefined ? 0 : (now - room.emptySinceMillis) / 1000
-      if (emptySeconds >= this.#settings.noAnchorSeconds && room.members.size > 0) this.#destroy(room)
     }
   }
 
+  /** A room is destroyed when nobody has published for a while. */
+  #destroyDeserted(): void {
+    const emptyBefore = Date.now() - this.#settings.noAnchorSeconds * 1000
+    for (const room of this.#rooms.values())
+      if (room.members.size > 0 && (room.emptySinceMillis ?? Number.POSITIVE_INFINITY) <= emptyBefore) this.#destroy(room)
+  }
+
   #destroy(room: Room): void {
-    for (const anchor of [...room.scripted.values()]) {
-      this.#keepSent(room, anchor)
-      room.removeScripted(anchor, leaveReason.normal)
-    }
+    for (const anchor of [...room.scripted.values()]) this.#removeScripted(room, anchor, leaveReason.normal)
     for (const member of [...room.members.values()]) {
       member.send(push.banned, { reason: 'room_disband' })
       room.leave(member, leaveReason.normal)
     }
     this.#rooms.delete(keyOfRoom(room.name))
-    this.#events.emit(`${keyOfRoom(room.name)} destroyed `)
+    this.#events.emit(eventName(room.name, 'destroyed'))
   }
 
   #remove(name: RoomName, userId: string): void {
     const room = this.#room(name)
     const scripted = room.scripted.get(userId)
     if (scripted) {
-      this.#keepSent(room, scripted)
-      room.removeScripted(scripted, leaveReason.kick)
+      this.#removeScripted(room, scripted, leaveReason.kick)
       return
     }
     const member = this.#member(name, userId)
@@ -254,9 +272,11 @@ export class Rooms implements RoomControl {
     room.leave(member, leaveReason.kick)
   }
 
-  #keepSent(room: Room, anchor: ScriptedAnchor): void {
+  #removeScripted(room: Room, anchor: ScriptedAnchor, reason: number): void {
     const key = `${keyOfRoom(room.name)} ${anchor.userId}`
     this.#departed.set(key, [...(this.#departed.get(key) ?? []), ...anchor.sent()])
+    this.#clips.delete(anchor)
+    room.removeScripted(anchor, reason)
   }
 
   #room(name: RoomName): Room {
@@ -277,3 +297,7 @@ export class Rooms implements RoomControl {
     return anchor
   }
 }
+
+/** A room that is destroyed is nobody's event. */
+const eventName = (room: RoomName, event: RoomEventName, userId = '') =>
+  `${keyOfRoom(room)} ${event} ${event === 'destroyed' ? '' : userId}`

@@ -3,13 +3,9 @@
  * all of them happen at full seconds, and what was sent when can be told exactly.
  */
 import { randomInt } from 'node:crypto'
-import { AUDIO_PACKET_MS, type ClipParameters, clipFrames } from './clip.ts'
-import { type AudioClip, audioClip, type VideoClip, videoClip } from './clip-store.ts'
+import type { ClipSource } from './clip-source.ts'
 import type { OutboundStream } from './outbound.ts'
 import type { Publisher, Track } from './publisher.ts'
-
-const VIDEO_CLOCK_HZ = 90_000
-const AUDIO_CLOCK_HZ = 48_000
 
 /** Consecutive frame (or audio packet) numbers sent without a pause. Number n was due at `epochMillis + n * intervalMillis`. */
 export interface SentSpan {
@@ -23,61 +19,51 @@ export interface SentSpan {
 }
 
 interface Lane {
-  track: Track
-  intervalMillis: number
-  clockHz: number
+  source: ClipSource
   rtpBase: number
+  /** Number that is due next. */
   next: number
-  clipFrames: number
+  /** An encoder that (re)starts does so with a key frame. */
+  waitsForKey: boolean
+  span: SentSpan | undefined
   outputs: Set<OutboundStream>
-  spans: SentSpan[]
-  packetsOf(number: number): { payloads: readonly Buffer[]; key: boolean }
 }
 
 export class ScriptedAnchor implements Publisher {
   readonly userId: string
   readonly tinyId: string
-  readonly publishes: ReadonlySet<Track>
   readonly muted = new Set<Track>()
   readonly #epochMillis: number
-  readonly #lanes: Lane[]
+  readonly #lanes = new Map<Track, Lane>()
+  readonly #spans: SentSpan[] = []
 
-  private constructor(userId: string, tinyId: string, epochMillis: number, lanes: Lane[]) {
+  constructor({ userId, tinyId, epochMillis }: { userId: string; tinyId: string; epochMillis: number }) {
     this.userId = userId
     this.tinyId = tinyId
     this.#epochMillis = epochMillis
-    this.#lanes = lanes
-    this.publishes = new Set(lanes.map((lane) => lane.track))
   }
 
-  static async make(
-    {
-      userId,
-      tinyId,
-      epochMillis,
-      clip,
-    }: { userId: string; tinyId: string; epochMillis: number; clip: Omit<ClipParameters, 'userId' | 'stream'> },
-    tracks: readonly Track[],
-  ): Promise<ScriptedAnchor> {
-    const lanes: Lane[] = []
-    for (const track of tracks) {
-      if (track === 'audio') lanes.push(audioLane(await audioClip({ userId, loopSeconds: clip.loopSeconds })))
-      else {
-        const parameters: ClipParameters = { ...clip, userId, stream: track === 'aux' ? 'aux' : 'main' }
-        lanes.push(videoLane(track, await videoClip(parameters), clipFrames(clip)))
-      }
+  get publishes(): ReadonlySet<Track> {
+    return new Set(this.#lanes.keys())
+  }
+
+  /** Plays just these from now on. A track that stays goes on without a pause, its subscribers too; with another clip it begins with a key frame. */
+  play(sources: readonly ClipSource[], nowMillis: number): void {
+    for (const track of this.publishes) if (!sources.some((source) => source.track === track)) this.#lanes.delete(track)
+    for (const source of sources) {
+      const lane = this.#lanes.get(source.track)
+      if (lane?.source.key === source.key) continue
+      const fresh = { source, next: this.#due(source, nowMillis) + 1, waitsForKey: true, span: undefined }
+      this.#lanes.set(source.track, { rtpBase: randomInt(2 ** 32), outputs: new Set(), ...lane, ...fresh })
     }
-    const anchor = new ScriptedAnchor(userId, tinyId, epochMillis, lanes)
-    for (const lane of lanes) lane.next = anchor.#due(lane, Date.now()) + 1
-    return anchor
   }
 
   attach(track: Track, stream: OutboundStream): void {
-    this.#lanes.find((lane) => lane.track === track)?.outputs.add(stream)
+    this.#lanes.get(track)?.outputs.add(stream)
   }
 
   detach(stream: OutboundStream): void {
-    for (const lane of this.#lanes) lane.outputs.delete(stream)
+    for (const lane of this.#lanes.values()) lane.outputs.delete(stream)
   }
 
   /** Clips have a key frame each second; that has to do. */
@@ -85,60 +71,39 @@ export class ScriptedAnchor implements Publisher {
 
   /** Sends what is due by now. */
   tick(nowMillis: number): void {
-    for (const lane of this.#lanes) {
-      const due = this.#due(lane, nowMillis)
+    for (const lane of this.#lanes.values()) {
+      const due = this.#due(lane.source, nowMillis)
       while (lane.next <= due) this.#send(lane, lane.next++)
     }
   }
 
-  sent(track?: Track): SentSpan[] {
-    return this.#lanes.filter((lane) => track === undefined || lane.track === track).flatMap((lane) => lane.spans)
+  /** Everything sent so far, also on tracks that are not published any more; in order for each track. */
+  sent(): SentSpan[] {
+    return this.#spans.map((span) => ({ ...span }))
   }
 
-  #due = (lane: Lane, nowMillis: number) => Math.floor((nowMillis - this.#epochMillis) / lane.intervalMillis)
+  #due = ({ intervalMillis }: ClipSource, nowMillis: number) => Math.floor((nowMillis - this.#epochMillis) / intervalMillis)
 
   #send(lane: Lane, number: number): void {
-    if (this.muted.has(lane.track)) return
-    const last = lane.spans.at(-1)
-    if (last?.last === number - 1) last.last = number
-    else {
-      const { track, intervalMillis, clipFrames } = lane
-      lane.spans.push({ track, epochMillis: this.#epochMillis, intervalMillis, first: number, last: number, clipFrames })
+    const { track, intervalMillis, clockHz, clipFrames } = lane.source
+    if (this.muted.has(track)) {
+      lane.waitsForKey = true
+      lane.span = undefined
+      return
     }
-    if (lane.outputs.size === 0) return
-    const { payloads, key } = lane.packetsOf(number)
+    const { payloads, key } = lane.source.packetsOf(number)
+    if (lane.waitsForKey && !key) return
+    lane.waitsForKey = false
+    if (lane.span) lane.span.last = number
+    else {
+      lane.span = { track, epochMillis: this.#epochMillis, intervalMillis, first: number, last: number, clipFrames }
+      this.#spans.push(lane.span)
+    }
+    const sinceEpochMillis = number * intervalMillis
     const clock = {
-      wallMs: this.#epochMillis + number * lane.intervalMillis,
-      rtpTimestamp: (lane.rtpBase + Math.round((number * lane.intervalMillis * lane.clockHz) / 1000)) % 2 ** 32,
+      wallMs: this.#epochMillis + sinceEpochMillis,
+      rtpTimestamp: (lane.rtpBase + Math.round((sinceEpochMillis * clockHz) / 1000)) % 2 ** 32,
     }
     for (const output of lane.outputs) output.sendFrame(payloads, key, clock)
-  }
-}
-
-function videoLane(track: Track, clip: VideoClip, clipFrames: number): Lane {
-  return {
-    track,
-    intervalMillis: 1000 / clip.fps,
-    clockHz: VIDEO_CLOCK_HZ,
-    rtpBase: randomInt(2 ** 32),
-    next: 0,
-    clipFrames,
-    outputs: new Set(),
-    spans: [],
-    packetsOf: (number) => clip.frames[number % clip.frames.length]!,
-  }
-}
-
-function audioLane(clip: AudioClip): Lane {
-  return {
-    track: 'audio',
-    intervalMillis: AUDIO_PACKET_MS,
-    clockHz: AUDIO_CLOCK_HZ,
-    rtpBase: randomInt(2 ** 32),
-    next: 0,
-    clipFrames: 0,
-    outputs: new Set(),
-    spans: [],
-    packetsOf: (number) => ({ payloads: [clip.packets[number % clip.packets.length]!], key: true }),
   }
 }

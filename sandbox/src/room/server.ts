@@ -8,11 +8,11 @@ import { createServer as createHttpServer } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { WebSocketServer } from 'ws'
 import { identities } from '../identities.ts'
 import { stopClipMaking } from './clip-store.ts'
 import type { RoomControl } from './control.ts'
+import { controlHandler } from './control-http.ts'
 import { Rooms } from './rooms.ts'
 import { signalling } from './signalling.ts'
 import { MediaPort, makeCertificate } from './transport.ts'
@@ -68,21 +68,7 @@ export async function startRoomServer(options: RoomServerOptions = {}): Promise<
   const sockets = new WebSocketServer({ server: https })
   sockets.on('connection', signalling({ rooms, media: { port, advertise }, secretKeys, log }))
 
-  const control = createHttpServer(async (request, response) => {
-    const answer = (status: number, body: unknown) => {
-      response.statusCode = status
-      response.setHeader('content-type', 'application/json')
-      response.end(body === undefined ? '' : JSON.stringify(body))
-    }
-    const name = (request.url ?? '').slice(1) as keyof RoomControl
-    if (request.method !== 'POST' || !controls.has(name))
-      return answer(404, { message: `There is no ${request.method} /${name}` })
-    try {
-      answer(200, await (rooms[name] as (argument: unknown) => Promise<unknown>).call(rooms, JSON.parse(await text(request))))
-    } catch (error) {
-      answer(400, { message: (error as Error).message })
-    }
-  })
+  const control = createHttpServer(controlHandler(rooms))
   await new Promise<void>((resolve, reject) => control.once('error', reject).listen(options.controlPort ?? 0, address, resolve))
 
   return {
@@ -102,24 +88,6 @@ export async function startRoomServer(options: RoomServerOptions = {}): Promise<
     },
   }
 }
-
-const controls: ReadonlySet<keyof RoomControl> = new Set([
-  'publish',
-  'setMuted',
-  'leave',
-  'removeUser',
-  'removeUserByStrRoomId',
-  'dismissRoom',
-  'loss',
-  'dropSignalling',
-  'silenceSignalling',
-  'refuseReconnect',
-  'killMediaPath',
-  'setNoAnchorSeconds',
-  'state',
-  'sent',
-  'waitFor',
-])
 
 const spkiOf = (certPem: string) =>
   createHash('sha256')

@@ -1,23 +1,21 @@
-import type { PayloadTypes } from './messages.ts'
-import { type Loss, OutboundStream } from './outbound.ts'
+import type { Downlink } from './downlink.ts'
+import type { OutboundStream } from './outbound.ts'
 import type { Publisher, Track } from './publisher.ts'
-import type { Transport } from './transport.ts'
 
 export const tracks: readonly Track[] = ['audio', 'video', 'aux']
 
 /** What one member of the room receives of one publisher. */
 export class Subscription {
   readonly publisher: Publisher
-  readonly #transport: Transport
-  readonly #payloads: PayloadTypes
-  readonly #ssrcs: Record<Track, number>
+  readonly #downlink: Downlink
+  readonly #ssrcs: Readonly<Record<Track, number>>
   readonly #streams = new Map<Track, OutboundStream>()
   #wanted: ReadonlySet<Track> = new Set()
 
-  constructor(publisher: Publisher, transport: Transport, payloads: PayloadTypes, ssrcs: Record<Track, number>) {
+  /** @param ssrcs as the subscriber chose them; 0 where it chose none */
+  constructor(publisher: Publisher, downlink: Downlink, ssrcs: Readonly<Record<Track, number>>) {
     this.publisher = publisher
-    this.#transport = transport
-    this.#payloads = payloads
+    this.#downlink = downlink
     this.#ssrcs = ssrcs
   }
 
@@ -34,11 +32,11 @@ export class Subscription {
     this.sync()
   }
 
-  /** Sends just what is wanted and published. */
+  /** Sends just what is wanted and published. What goes on is not touched. */
   sync(): void {
     for (const track of tracks) {
       const stream = this.#streams.get(track)
-      const flows = this.#wanted.has(track) && this.publisher.publishes.has(track)
+      const flows = this.#wanted.has(track) && this.publisher.publishes.has(track) && this.#ssrcs[track] !== 0
       if (flows && !stream) this.#open(track)
       if (!flows && stream) this.#shut(track, stream)
     }
@@ -48,15 +46,10 @@ export class Subscription {
     for (const [track, stream] of this.#streams) this.#shut(track, stream)
   }
 
-  lose(loss: Loss | undefined): void {
-    for (const stream of this.#streams.values()) stream.loss = loss
-  }
-
   streamOf = (ssrc: number) => [...this.#streams].find(([, stream]) => stream.ssrc === ssrc)
 
   #open(track: Track): void {
-    const kind = track === 'audio' ? 'audio' : 'video'
-    const stream = new OutboundStream(kind, this.#transport, this.#ssrcs[track], this.#payloads[kind])
+    const stream = this.#downlink.open(track === 'audio' ? 'audio' : 'video', this.#ssrcs[track])
     this.#streams.set(track, stream)
     this.publisher.attach(track, stream)
     this.publisher.requestKeyFrame(track)

@@ -6,6 +6,7 @@ import { createHash, randomBytes, X509Certificate } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { CipherContext, DtlsServer, RtpHeader, SrtcpSession, SrtpSession } from 'werift'
+import type { PacketSink } from './outbound.ts'
 import { bindingSuccess, kindOfDatagram, parseBindingRequest } from './stun.ts'
 
 const SRTP_AES128_CM_SHA1_80 = 1
@@ -44,6 +45,8 @@ export class MediaPort {
     this.#socket = socket
     this.certificate = certificate
     socket.on('message', (datagram, from) => this.#received(datagram, from))
+    // A member that went without a word: the port it had refuses. Its ICE or its grace period ends the matter.
+    socket.on('error', () => {})
   }
 
   static async open(address: string, port: number): Promise<MediaPort> {
@@ -99,7 +102,7 @@ export interface TransportHandlers {
   onRtcp(compound: Buffer): void
 }
 
-export class Transport {
+export class Transport implements PacketSink {
   readonly ufrag = randomBytes(6).toString('hex')
   readonly password = randomBytes(16).toString('hex')
   remote: Address | undefined
@@ -119,7 +122,7 @@ export class Transport {
       type: 'sandbox',
       address: { host: '', port: 0 },
       onData: () => {},
-      send: async (data: Buffer) => this.#out(data),
+      send: async (data: Buffer) => this.send(data),
       close: async () => {},
     } as never
     this.#dtls = new DtlsServer({
@@ -146,35 +149,32 @@ export class Transport {
       return
     }
     if (!this.#srtp || !this.#srtcp || datagram.length < 12) return
-    // A packet that does not authenticate is dropped, as any SRTP endpoint does.
-    try {
-      const type = (datagram[1] as number) & 0x7f
-      if (type >= 64 && type < 96) this.#handlers.onRtcp(this.#srtcp.decrypt(datagram))
-      else {
-        const plain = this.#srtp.decrypt(datagram)
-        const header = RtpHeader.deSerialize(plain)
-        this.#handlers.onRtp(header, plain.subarray(header.payloadOffset))
-      }
-    } catch {}
+    const type = (datagram[1] as number) & 0x7f
+    const isRtcp = type >= 64 && type < 96
+    const plain = decrypted(isRtcp ? this.#srtcp : this.#srtp, datagram)
+    if (!plain) return
+    if (isRtcp) this.#handlers.onRtcp(plain)
+    else {
+      const header = RtpHeader.deSerialize(plain)
+      this.#handlers.onRtp(header, plain.subarray(header.payloadOffset))
+    }
   }
 
-  /** @returns bytes on the wire, 0 when nothing can be sent yet */
-  sendRtp(header: RtpHeader, payload: Buffer): number {
-    return this.#srtp ? this.#out(this.#srtp.encrypt(payload, header)) : 0
+  protect(header: RtpHeader, payload: Buffer): Buffer {
+    if (!this.#srtp) throw new Error('there are no keys yet')
+    return this.#srtp.encrypt(payload, header)
+  }
+
+  send(datagram: Buffer): void {
+    if (this.remote && !this.isDead) this.#send(datagram, this.remote)
   }
 
   sendRtcp(compound: Buffer): void {
-    if (this.#srtcp) this.#out(this.#srtcp.encrypt(compound))
+    if (this.#srtcp) this.send(this.#srtcp.encrypt(compound))
   }
 
   close(): void {
     this.isDead = true
-  }
-
-  #out(datagram: Buffer): number {
-    if (!this.remote || this.isDead) return 0
-    this.#send(datagram, this.remote)
-    return datagram.length
   }
 
   #connected(): void {
@@ -191,5 +191,14 @@ export class Transport {
     this.#srtp = new SrtpSession(config)
     this.#srtcp = new SrtcpSession(config)
     this.#handlers.onConnected()
+  }
+}
+
+/** @returns undefined for a packet that does not authenticate: it is dropped, as any SRTP endpoint does */
+function decrypted(session: SrtpSession | SrtcpSession, datagram: Buffer): Buffer | undefined {
+  try {
+    return session.decrypt(datagram)
+  } catch {
+    return undefined
   }
 }

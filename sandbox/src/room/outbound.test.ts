@@ -1,0 +1,149 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { Downlink } from './downlink.ts'
+import { OutboundStream } from './outbound.ts'
+import { parseRtcp } from './rtp.ts'
+import { RecordingSink } from './testing/recording-sink.ts'
+
+const clock = { wallMs: 1_800_000_000_000, rtpTimestamp: 9000 }
+const frame = (...payloads: string[]) => payloads.map((payload) => Buffer.from(payload))
+
+let sink: RecordingSink
+let video: OutboundStream
+beforeEach(() => {
+  sink = new RecordingSink()
+  video = new OutboundStream('video', sink, 77, 108)
+})
+
+describe('a stream to one subscriber', () => {
+  it('begins with a key frame, under the SSRC and the payload type of the subscriber', () => {
+    expect(video.sendFrame(frame('delta'), false, clock)).toBe(false)
+    expect(video.sendFrame(frame('sps', 'idr'), true, clock)).toBe(true)
+    expect(video.sendFrame(frame('next'), false, clock)).toBe(true)
+    expect(sink.packets.map(({ payload, marker, sequenceNumber }) => [sequenceNumber, payload, marker])).toEqual([
+      [1, 'sps', false],
+      [2, 'idr', true],
+      [3, 'next', true],
+    ])
+    expect(sink.packets[0]).toMatchObject({ ssrc: 77, payloadType: 108, timestamp: 9000 })
+  })
+
+  it('sends nothing before there are keys, and needs a key frame then too', () => {
+    sink.isConnected = false
+    expect(video.sendFrame(frame('idr'), true, clock)).toBe(false)
+    sink.isConnected = true
+    expect(video.sendFrame(frame('delta'), false, clock)).toBe(false)
+    expect(sink.packets).toEqual([])
+  })
+
+  it('waits for no key frame of sound', () => {
+    const audio = new OutboundStream('audio', sink, 78, 111)
+    expect(audio.sendFrame(frame('opus'), true, clock)).toBe(true)
+    expect(sink.packets[0]).toMatchObject({ payload: 'opus', marker: false })
+  })
+
+  it('sends again what a NACK names, and only what it still has', () => {
+    video.sendFrame(frame('idr'), true, clock)
+    for (let n = 0; n < 600; n++) video.sendFrame(frame(`delta ${n}`), false, clock)
+    sink.packets.length = 0
+    video.repair([601, 1, 602, 90])
+    expect(sink.packets.map(({ sequenceNumber, payload }) => [sequenceNumber, payload])).toEqual([
+      [601, 'delta 599'],
+      [90, 'delta 88'],
+    ])
+  })
+
+  it('loses packets for good or until they are asked for', () => {
+    video.loss = { percent: 100, repairable: true }
+    video.sendFrame(frame('idr'), true, clock)
+    video.loss = { percent: 100, repairable: false }
+    video.sendFrame(frame('delta'), false, clock)
+    expect(sink.packets).toEqual([])
+    video.loss = undefined
+    video.repair([1, 2])
+    expect(sink.payloads).toEqual(['idr'])
+    video.sendFrame(frame('after'), false, clock)
+    expect(sink.sequenceNumbers).toEqual([1, 3])
+  })
+
+  it('reports what it has sent by the clock of its source, and nothing before', () => {
+    video.report()
+    expect(sink.rtcp).toEqual([])
+    video.sendFrame(frame('sps', 'idr'), true, clock)
+    video.report()
+    expect(parseRtcp(sink.rtcp[0]!)).toMatchObject([{ type: 'senderReport', ssrc: 77, ...clock }])
+    expect([sink.rtcp[0]!.readUInt32BE(20), sink.rtcp[0]!.readUInt32BE(24)]).toEqual([2, 6])
+  })
+
+  it('counts sequence numbers over 65535', () => {
+    video.sendFrame(frame('idr'), true, clock)
+    for (let n = 0; n < 65_536; n++) video.sendFrame(frame('x'), false, clock)
+    expect(sink.sequenceNumbers.slice(-3)).toEqual([65_535, 0, 1])
+    sink.packets.length = 0
+    video.repair([65_535])
+    expect(sink.sequenceNumbers).toEqual([65_535])
+  })
+})
+
+describe('a stream that forwards', () => {
+  const forward = (sequenceNumber: number, beginsKey = false) =>
+    video.forward({ sequenceNumber, payload: Buffer.from(String(sequenceNumber)), marker: true, beginsKey, clock })
+
+  it('keeps the order and the gaps of its source, so that repaired packets take their place', () => {
+    forward(65_533)
+    forward(65_534, true)
+    forward(65_535)
+    forward(1)
+    forward(0)
+    expect(sink.packets.map(({ sequenceNumber, payload }) => [sequenceNumber, payload])).toEqual([
+      [1, '65534'],
+      [2, '65535'],
+      [4, '1'],
+      [3, '0'],
+    ])
+  })
+
+  it('drops what comes late from before its first key frame', () => {
+    forward(100, true)
+    forward(101)
+    forward(99)
+    expect(sink.payloads).toEqual(['100', '101'])
+  })
+
+  it('goes on with its own numbers when the source begins anew', () => {
+    forward(100, true)
+    forward(101)
+    video.restart()
+    forward(5000)
+    forward(5001, true)
+    expect(sink.packets.map(({ sequenceNumber, payload }) => [sequenceNumber, payload])).toEqual([
+      [1, '100'],
+      [2, '101'],
+      [3, '5001'],
+    ])
+  })
+})
+
+describe('a downlink', () => {
+  it('goes on where a stream of the same SSRC stopped, from a key frame', () => {
+    const downlink = new Downlink(sink, { audio: 111, video: 108 }, undefined)
+    downlink.open('video', 5).sendFrame(frame('idr'), true, clock)
+    const again = downlink.open('video', 5)
+    again.sendFrame(frame('delta'), false, clock)
+    again.sendFrame(frame('idr again'), true, clock)
+    downlink.open('audio', 6).sendFrame(frame('opus'), true, clock)
+    expect(sink.packets.map(({ ssrc, sequenceNumber, payload }) => [ssrc, sequenceNumber, payload])).toEqual([
+      [5, 1, 'idr'],
+      [5, 2, 'idr again'],
+      [6, 1, 'opus'],
+    ])
+  })
+
+  it('loses packets of streams that are there and of those that come', () => {
+    const downlink = new Downlink(sink, { audio: 111, video: 108 }, undefined)
+    const known = downlink.open('audio', 6)
+    downlink.lose({ percent: 100, repairable: true })
+    known.sendFrame(frame('a'), true, clock)
+    downlink.open('audio', 7).sendFrame(frame('b'), true, clock)
+    expect(sink.packets).toEqual([])
+  })
+})

@@ -1,0 +1,142 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { ClipSource } from './clip-source.ts'
+import { Downlink } from './downlink.ts'
+import { ScriptedAnchor } from './scripted-anchor.ts'
+import { Subscription } from './subscription.ts'
+import { RecordingSink } from './testing/recording-sink.ts'
+
+const epochMillis = 1_800_000_000_000
+const ssrcs = { audio: 1, video: 2, aux: 3 }
+
+/** Ten frames a second, a key frame each second; a payload tells track, clip and number. */
+const videoSource = (track: 'video' | 'aux', key = 'clip'): ClipSource => ({
+  track,
+  key,
+  intervalMillis: 100,
+  clockHz: 90_000,
+  clipFrames: 20,
+  packetsOf: (n) => ({ payloads: [Buffer.from(`${track} ${key} ${n}`)], key: n % 10 === 0 }),
+})
+const audioSource: ClipSource = {
+  track: 'audio',
+  key: 'sound',
+  intervalMillis: 20,
+  clockHz: 48_000,
+  clipFrames: 0,
+  packetsOf: (n) => ({ payloads: [Buffer.from(`audio ${n}`)], key: true }),
+}
+
+let anchor: ScriptedAnchor
+let sink: RecordingSink
+let subscription: Subscription
+beforeEach(() => {
+  anchor = new ScriptedAnchor({ userId: 'alice', tinyId: '1', epochMillis })
+  sink = new RecordingSink()
+  subscription = new Subscription(anchor, new Downlink(sink, { audio: 111, video: 108 }, undefined), ssrcs)
+})
+const at = (seconds: number) => epochMillis + seconds * 1000
+const play = (seconds: number, ...sources: ClipSource[]) => {
+  anchor.play(sources, at(seconds))
+  subscription.sync()
+}
+const want = (...tracks: ('audio' | 'video' | 'aux')[]) => subscription.want(new Set(tracks))
+const of = (ssrc: number) => sink.packets.filter((packet) => packet.ssrc === ssrc)
+const spans = (track: string) => anchor.sent().flatMap((span) => (span.track === track ? [[span.first, span.last]] : []))
+
+describe('a scripted anchor', () => {
+  it('begins with a key frame and sends what is due, at the RTP time that belongs to its number', () => {
+    play(0.95, videoSource('video'), audioSource)
+    want('audio', 'video')
+    anchor.tick(at(1.25))
+    expect(of(ssrcs.video).map(({ payload }) => payload)).toEqual(['video clip 10', 'video clip 11', 'video clip 12'])
+    expect(of(ssrcs.audio)).toHaveLength(15) // 48..62
+    const [first, second] = of(ssrcs.video)
+    expect((second!.timestamp - first!.timestamp) >>> 0).toBe(9000)
+    const sound = of(ssrcs.audio)
+    expect((sound[14]!.timestamp - sound[0]!.timestamp) >>> 0).toBe(14 * 960)
+  })
+
+  it('sends nothing twice and nothing early', () => {
+    play(0, videoSource('video'))
+    want('video')
+    for (const seconds of [0.99, 1, 1, 1.05, 1.1]) anchor.tick(at(seconds))
+    expect(of(ssrcs.video).map(({ payload }) => payload)).toEqual(['video clip 10', 'video clip 11'])
+  })
+
+  it('tells what it sent, whether somebody listened or not', () => {
+    play(0, videoSource('video'))
+    anchor.tick(at(2.3))
+    expect(anchor.sent()).toEqual([{ track: 'video', epochMillis, intervalMillis: 100, first: 10, last: 23, clipFrames: 20 }])
+  })
+
+  it('sends nothing of a muted track, and begins with a key frame after it', () => {
+    play(0, videoSource('video'), audioSource)
+    want('audio', 'video')
+    anchor.tick(at(1.2))
+    anchor.muted.add('video')
+    const soundBefore = of(ssrcs.audio).length
+    anchor.tick(at(1.5))
+    expect(of(ssrcs.video)).toHaveLength(3)
+    expect(of(ssrcs.audio).length).toBe(soundBefore + 15)
+    anchor.muted.delete('video')
+    anchor.tick(at(2.1))
+    expect(spans('video')).toEqual([
+      [10, 12],
+      [20, 21],
+    ])
+    expect(of(ssrcs.video).at(-2)).toMatchObject({ payload: 'video clip 20', sequenceNumber: 4 })
+  })
+
+  it('sends to a subscriber only what it asked for', () => {
+    play(0, videoSource('video'), audioSource, videoSource('aux'))
+    want('video')
+    anchor.tick(at(1.1))
+    expect(new Set(sink.packets.map(({ ssrc }) => ssrc))).toEqual(new Set([ssrcs.video]))
+    want('audio')
+    sink.packets.length = 0
+    anchor.tick(at(2.1))
+    expect(new Set(sink.packets.map(({ ssrc }) => ssrc))).toEqual(new Set([ssrcs.audio]))
+    subscription.close()
+    sink.packets.length = 0
+    anchor.tick(at(3.1))
+    expect(sink.packets).toEqual([])
+  })
+
+  it('adds and takes away a track while the others go on without a gap', () => {
+    play(0, videoSource('video'), audioSource)
+    want('audio', 'video', 'aux')
+    anchor.tick(at(1.5))
+    play(1.5, videoSource('video'), audioSource, videoSource('aux'))
+    expect([...anchor.publishes]).toEqual(['video', 'audio', 'aux'])
+    anchor.tick(at(2.2))
+    play(2.2, videoSource('video'), audioSource)
+    anchor.tick(at(3))
+    expect(spans('video')).toEqual([[10, 30]])
+    expect(spans('audio')).toEqual([[1, 150]])
+    expect(spans('aux')).toEqual([[20, 22]])
+    expect(of(ssrcs.video).map(({ sequenceNumber }) => sequenceNumber)).toEqual(Array.from({ length: 21 }, (_, i) => i + 1))
+    expect(of(ssrcs.aux).map(({ payload }) => payload)).toEqual(['aux clip 20', 'aux clip 21', 'aux clip 22'])
+  })
+
+  it('plays another clip to the same subscribers: sequence numbers and RTP time go on', () => {
+    play(0, videoSource('video'))
+    want('video')
+    anchor.tick(at(1.4))
+    play(1.4, videoSource('video', 'other'))
+    anchor.tick(at(2))
+    expect(
+      of(ssrcs.video)
+        .map(({ payload, sequenceNumber }) => [sequenceNumber, payload])
+        .slice(-2),
+    ).toEqual([
+      [5, 'video clip 14'],
+      [6, 'video other 20'],
+    ])
+    const [before, after] = of(ssrcs.video).slice(-2)
+    expect((after!.timestamp - before!.timestamp) >>> 0).toBe(6 * 9000)
+    expect(spans('video')).toEqual([
+      [10, 14],
+      [20, 20],
+    ])
+  })
+})
