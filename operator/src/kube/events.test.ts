@@ -33,6 +33,9 @@ describe('EventRecorder', () => {
     for (const reason of ['First', 'Second', 'Third']) made.record(regarding, event(reason))
     await made.flush()
     expect(api.requests.map(({ body }) => (body as { reason: string }).reason)).toEqual(['First', 'Second', 'Third'])
+    // kubectl shows them by name.
+    const names = api.requests.map(({ body }) => (body as { metadata: { name: string } }).metadata.name)
+    expect([...new Set(names)].sort()).toEqual(names)
     expect(api.requests[0]?.path).toBe('/apis/events.k8s.io/v1/namespaces/lessons/events')
     expect(api.requests[0]?.body).toMatchObject({ regarding: { kind: 'Recording', name: 'math', uid: 'u' }, type: 'Normal' })
   })

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { KubeClient } from './client.ts'
 import { resources } from './resources.ts'
@@ -39,17 +38,23 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   const { client, log, reportingController, limit = 1000 } = options
   const reportingInstance = options.reportingInstance.slice(0, 128)
   let waiting = 0
-  // One after the other, so that `kubectl describe` shows them in the order they happened.
   let last: Promise<void> = Promise.resolve()
+  let lastMicros = 0
 
-  async function send(regarding: Regarding, event: EventNote, eventTime: string) {
+  /** `kubectl describe` shows Events in the order of their names, so a name tells when it happened, as client-go's do. */
+  function suffix(now: Date): string {
+    lastMicros = Math.max(now.getTime() * 1000, lastMicros + 1)
+    return lastMicros.toString(16)
+  }
+
+  async function send(regarding: Regarding, event: EventNote, eventTime: string, id: string) {
     const { name, namespace, uid, resourceVersion } = regarding.metadata
     const { apiVersion, kind } = regarding
     try {
       await client.create(resources.events, {
         apiVersion: 'events.k8s.io/v1',
         kind: 'Event',
-        metadata: { name: `${name.slice(0, 200)}.${randomUUID().slice(0, 13)}`, namespace },
+        metadata: { name: `${name.slice(0, 200)}.${id}`, namespace },
         eventTime,
         reportingController,
         reportingInstance,
@@ -71,9 +76,10 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
         return
       }
       waiting += 1
-      const eventTime = microTime(new Date())
+      const now = new Date()
+      const [eventTime, id] = [microTime(now), suffix(now)]
       last = last
-        .then(() => send(regarding, event, eventTime))
+        .then(() => send(regarding, event, eventTime, id))
         .finally(() => {
           waiting -= 1
         })
