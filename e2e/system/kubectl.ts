@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import type { conditionTypes, Recording, RecordingStatus } from '@trtc-recorder/api'
-import { clusterApi } from '../../sandbox/src/cluster/api.ts'
 import { ensureBinaries } from '../../sandbox/src/cluster/binaries.ts'
 import { kubeconfigFile } from '../../sandbox/src/cluster/index.ts'
 import { unseen } from '../../sandbox/src/progress.ts'
+import { get, watch } from './watch.ts'
 
 export interface Ran {
   code: number
@@ -59,33 +59,32 @@ export async function waitFor<T extends Seen>(
   isGood: (object: T | undefined) => boolean,
   timeoutSeconds = 60,
 ): Promise<T | undefined> {
-  const api = clusterApi(kubeconfigFile)
   const stop = new AbortController()
   const timer = setTimeout(() => stop.abort(), timeoutSeconds * 1000)
   let last: T | undefined
   try {
-    while (!stop.signal.aborted) {
-      // A watch from nowhere tells of what there is, but not of what there is not.
-      const { items } = await api.get<{ items: T[] }>(path)
+    for (;;) {
+      // A watch tells of what there is, but not of what there is not: so look first.
+      const { items, metadata } = await get<{ items: T[]; metadata: { resourceVersion: string } }>(path, stop.signal)
       last = items.find((item) => item.metadata.name === name)
       if (isGood(last)) return last
-      try {
-        for await (const event of api.watch(path, stop.signal) as AsyncGenerator<{ type: string; object: T }>) {
-          if (event.object.metadata?.name !== name || event.type === 'BOOKMARK') continue
-          last = event.type === 'DELETED' ? undefined : event.object
-          if (isGood(last)) return last
-        }
-      } catch (error) {
-        if (!stop.signal.aborted) throw error
+      for await (const { type, object } of watch<T>(path, metadata.resourceVersion, stop.signal)) {
+        if (type === 'ERROR') break
+        if (type === 'BOOKMARK' || object.metadata.name !== name) continue
+        last = type === 'DELETED' ? undefined : object
+        if (isGood(last)) return last
       }
+      stop.signal.throwIfAborted()
     }
+  } catch (error) {
+    if (!stop.signal.aborted) throw error
+    throw new Error(
+      `${name} was not ${what} within ${timeoutSeconds} s. It is: ${JSON.stringify(last, undefined, 1) ?? 'not there'}`,
+    )
   } finally {
     clearTimeout(timer)
     stop.abort()
   }
-  throw new Error(
-    `${name} was not ${what} within ${timeoutSeconds} s. It is: ${JSON.stringify(last, undefined, 1) ?? 'not there'}`,
-  )
 }
 
 export const conditionOf = (status: RecordingStatus | undefined, type: keyof typeof conditionTypes) =>

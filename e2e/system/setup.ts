@@ -1,14 +1,17 @@
-/** Once for all end-to-end tests: the sandbox, from the sources as they are, and the chart. What was up before stays up. */
-import { down } from '../../sandbox/src/sandbox.ts'
-import { ensureSandbox, installChart } from './cluster.ts'
+import { down, status, up } from '../../sandbox/src/sandbox.ts'
+import { installOperator } from './operator.ts'
+import { runningWorld } from './world.ts'
 
+/** Once for all end-to-end tests: the sandbox and the operator, from the sources as they are. What was up before stays up. */
 export default async function setup(): Promise<() => Promise<void>> {
-  const { started } = await ensureSandbox()
+  const { cluster, services } = await status()
+  const wasDown = [cluster, ...Object.values(services)].every(({ state }) => state === 'down')
   const end = async () => {
-    if (started) await down()
+    if (wasDown) await down()
   }
   try {
-    await installChart()
+    await up()
+    await installOperator(runningWorld())
   } catch (error) {
     await end()
     throw error
