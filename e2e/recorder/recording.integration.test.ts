@@ -1,6 +1,7 @@
 import type { RecordedFile, RecorderResult } from '@trtc-recorder/api'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { processTree } from './processes.ts'
+import type { RecorderProcess } from './recorder-process.ts'
 import { World } from './world.ts'
 
 /**
@@ -11,7 +12,10 @@ let world: World
 beforeAll(async () => {
   world = await World.start()
 })
-afterEach(() => world.reset())
+afterEach(async ({ task }) => {
+  if (task.result?.state === 'fail') console.error(world.output)
+  await world.reset()
+})
 afterAll(() => world.close())
 
 const seconds = (n: number) => new Promise((resolve) => setTimeout(resolve, n * 1000))
@@ -86,10 +90,11 @@ describe('what is recorded', () => {
     const recorder = await world.recordFromNow()
     const { file: first } = await recorder.logged({ msg: 'File opened', userId: 'bob' })
     await seconds(3)
+    const mutedAt = Date.now()
     await world.mute('bob', 'video', true)
-    await recorder.logged({ msg: 'Media muted or unpublished', userId: 'bob', kind: 'video' })
     await seconds(3)
     await world.mute('bob', 'video', false)
+    const unmutedAt = Date.now()
     await seconds(4)
     await world.leave('bob')
     await recorder.logged({ msg: 'File stored and verified', file: first })
@@ -103,6 +108,9 @@ describe('what is recorded', () => {
     const [before, after] = result!.files
     expect(before!.durationSeconds).toBeGreaterThan(9)
     expect(before!.startTime < after!.startTime).toBe(true)
+    const inFile = (at: number) => (at - Date.parse(before!.startTime)) / 1000
+    const videoGaps = [{ startSeconds: inFile(mutedAt), endSeconds: inFile(unmutedAt) }]
+    expect(await world.findings(before!, { mode: '02', videoGaps })).toEqual([])
     expect(await world.findings(after!, { mode: '02' })).toEqual([])
     const events = (await world.manifest()).events.map(({ event }) => event)
     expect(events.filter((event) => event === 'videoOff').length).toBeGreaterThan(0)
@@ -240,19 +248,62 @@ describe('what does not end well', () => {
     expect(result).toMatchObject({ outcome: 'Interrupted', stopReason: 'BrowserFailed', files: [{ userId: 'alice', status: 1 }] })
     expect(exitCode).toBe(16)
   })
+})
 
-  test('signalling that breaks off: the SDK comes back, and the file goes on', async () => {
+describe('a connection that breaks', () => {
+  async function recordAlice() {
     await world.publish('alice', { video: true, audio: true })
     const recorder = await world.recordFromNow()
-    await recorder.logged({ msg: 'File opened', userId: 'alice' })
+    await recorder.logged({ msg: 'Media arrived', userId: 'alice', kind: 'video' })
     await seconds(2)
+    return recorder
+  }
+
+  async function oneFile(recorder: RecorderProcess) {
+    recorder.kill('SIGTERM')
+    const { result } = await recorder.ended
+    expect(result).toMatchObject({ outcome: 'Completed' })
+    expect(whose(result)).toEqual(['alice main'])
+    return fileOf(result, 'alice')
+  }
+
+  test('signalling: the SDK comes back, and the file goes on without a gap', async () => {
+    const recorder = await recordAlice()
     await world.dropSignalling()
     await recorder.logged({ msg: 'Connection to the room recovered' })
     await seconds(3)
-    recorder.kill('SIGTERM')
-    const { result } = await recorder.ended
-    expect(whose(result)).toEqual(['alice main'])
-    expect(await world.findings(fileOf(result, 'alice'), { mode: '02' })).toEqual([])
+    expect(await world.findings(await oneFile(recorder), { mode: '02' })).toEqual([])
+  })
+
+  test('signalling, and the session is gone: the SDK joins again with new receivers, and the file goes on', async () => {
+    const recorder = await recordAlice()
+    const arrivals = () => recorder.logs.filter(({ msg, kind }) => msg === 'Media arrived' && kind === 'video').length
+    await world.refuseReconnect(true)
+    await world.dropSignalling()
+    while (arrivals() < 2) await seconds(0.2)
+    await world.refuseReconnect(false)
+    await seconds(3)
+    const { durationSeconds } = await oneFile(recorder)
+    expect(durationSeconds).toBeGreaterThan(5)
+  })
+
+  test('the media path: the SDK builds another, and the file goes on with a gap', async () => {
+    const recorder = await recordAlice()
+    const arrivals = () => recorder.logs.filter(({ msg, kind }) => msg === 'Media arrived' && kind === 'video').length
+    await world.killMediaPath()
+    while (arrivals() < 2) await seconds(0.2)
+    await seconds(3)
+    await oneFile(recorder)
+    const gaps = (await world.manifest()).events.filter(({ event }) => event === 'gap')
+    expect(gaps.some(({ seconds }) => seconds! > 3)).toBe(true)
+  })
+
+  test('closed by the room for good: the SDK says nothing and does nothing; the recorder ends with RoomLost', async () => {
+    const recorder = await recordAlice()
+    await world.dropSignalling(1000)
+    const { exitCode, result } = await recorder.ended
+    expect(result).toMatchObject({ outcome: 'Interrupted', stopReason: 'RoomLost', files: [{ userId: 'alice', status: 1 }] })
+    expect(exitCode).toBe(16)
   })
 })
 

@@ -72,6 +72,11 @@ export class World {
     await rm(join(this.#directory, 'work'), { recursive: true, force: true })
   }
 
+  /** What the recorders of this test said; for when it fails. */
+  get output(): string {
+    return this.#recorders.map(({ output }) => output).join('\n')
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.#running.room.close(), this.#running.cos.close()])
     await rm(this.#directory, { recursive: true, force: true })

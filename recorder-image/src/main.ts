@@ -94,8 +94,9 @@ async function record(): Promise<RecorderResult> {
   }
   const port = options.port ?? (byHand ? undefined : recorderPort)
   if (port !== undefined) {
-    await startHttp(run, Number(port)).catch((error: Error) =>
-      log.error({ port, error: error.message }, 'Health server not started'),
+    await startHttp(run, Number(port)).then(
+      (server) => log.info({ port: server.port }, 'Health server started'),
+      (error: Error) => log.error({ port, error: error.message }, 'Health server not started'),
     )
   }
   return run.result()
