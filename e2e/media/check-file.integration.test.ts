@@ -78,6 +78,11 @@ it('is a good file of a sub stream when it has that user’s other mark and no s
   expect(findings).toEqual([])
 })
 
+it('is compared with the round of frame numbers that its startTime lies in', async () => {
+  const sent = [...sentEvenly(6), ...sentEvenly(6, 1_800_000_006_000)]
+  expect((await check({}, { sent, startTime: new Date(1_800_000_006_050) })).findings).toEqual([])
+})
+
 describe('a file with missing, wrong or late content', () => {
   it('is found out when frames were dropped', async () => {
     const numberAt = (tick: number) => (tick === 40 || tick === 60 ? undefined : tick)

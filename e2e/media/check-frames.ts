@@ -16,7 +16,7 @@ export function checkFrames(media: Media, expected: Expectation): { findings: Fi
   const nothing = { framesSent: 0, framesRecorded: 0, completeness: 1, worstFrameTimeSeconds: 0 }
   if (expectedStreams(expected).video === undefined) return { findings: [], measures: nothing }
   const { matches, unknown } =
-    expected.sent === undefined ? matchEvenly(media.frames, expected) : matchSent(media.frames, expected.sent)
+    expected.sent === undefined ? matchEvenly(media.frames, expected) : matchSent(media.frames, expected.sent, expected.startTime)
   const findings: Finding[] = []
   if (unknown.length > 0) {
     const numbers = unknown.slice(0, 5).map((frame) => frame.frameNumber)
@@ -37,8 +37,11 @@ export function checkFrames(media: Media, expected: Expectation): { findings: Fi
   }
 }
 
-/** Frame numbers wrap, so each picture is the frame of its number that lies nearest to where the one before left off. */
-function matchSent(frames: readonly VideoFrame[], sent: readonly SentFrame[]) {
+/**
+ * Frame numbers wrap, so each picture is the frame of its number that lies nearest to where the one before left off; the first one, to
+ * where the file says it begins, or else the first of its number.
+ */
+function matchSent(frames: readonly VideoFrame[], sent: readonly SentFrame[], startTime: Date | undefined) {
   const indexes = new Map<number, number[]>()
   for (const [index, { frameNumber }] of sent.entries()) indexes.set(frameNumber, [...(indexes.get(frameNumber) ?? []), index])
   const matches: Match[] = []
@@ -49,14 +52,13 @@ function matchSent(frames: readonly VideoFrame[], sent: readonly SentFrame[]) {
     const candidates = indexes.get(frame.frameNumber) ?? []
     const expectedMillis =
       previous === undefined
-        ? Number.NEGATIVE_INFINITY
+        ? (startTime?.getTime() ?? Number.NEGATIVE_INFINITY) + frame.ptsSeconds * 1000
         : previous.sentMillis + (frame.ptsSeconds - previous.frame.ptsSeconds) * 1000
     const distance = (index: number) => Math.abs(sent[index]!.timeMillis - expectedMillis)
     const [first, ...rest] = candidates
     if (first === undefined) unknown.push(frame)
     else {
-      const index =
-        previous === undefined ? first : rest.reduce((best, next) => (distance(next) < distance(best) ? next : best), first)
+      const index = rest.reduce((best, next) => (distance(next) < distance(best) ? next : best), first)
       matches.push({ frame, index, sentMillis: sent[index]!.timeMillis })
     }
   }
