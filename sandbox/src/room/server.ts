@@ -43,6 +43,7 @@ export interface RunningRoom {
   spki: string
   control: RoomControl
   controlUrl: string
+  /** Ends it, once; again waits for the same end. */
   close(): Promise<void>
 }
 
@@ -71,21 +72,27 @@ export async function startRoomServer(options: RoomServerOptions = {}): Promise<
   const control = createHttpServer(controlHandler(rooms))
   await new Promise<void>((resolve, reject) => control.once('error', reject).listen(options.controlPort ?? 0, address, resolve))
 
+  let closed: Promise<void> | undefined
   return {
     unifiedProxy,
     spki: spkiOf(certificate.certPem),
     control: rooms,
     controlUrl: `http://${advertise}:${(control.address() as AddressInfo).port}`,
-    async close() {
-      rooms.close()
-      stopClipMaking()
-      for (const socket of sockets.clients) socket.terminate()
-      port.close()
-      for (const server of [https, control]) {
-        server.closeAllConnections()
-        await new Promise((resolve) => server.close(resolve))
-      }
+    close: () => {
+      closed ??= close()
+      return closed
     },
+  }
+
+  async function close(): Promise<void> {
+    rooms.close()
+    stopClipMaking()
+    for (const socket of sockets.clients) socket.terminate()
+    port.close()
+    for (const server of [https, control]) {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    }
   }
 }
 

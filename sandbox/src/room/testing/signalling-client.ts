@@ -48,6 +48,7 @@ export class SignallingClient {
       this.#messages.push(JSON.parse(String(raw)))
       this.#wake()
     })
+    this.socket.on('error', () => {}) // closing follows
     this.closed = new Promise((resolve) => this.socket.once('close', resolve))
   }
 
@@ -78,6 +79,9 @@ export class SignallingClient {
       })
     }
   }
+
+  /** Whether such a message has come and nobody took it. What the server said before a reply has come by then. */
+  has = (cmd: number) => this.#messages.some((message) => message.cmd === cmd)
 
   /** Sends a command and takes its reply. */
   async ask(cmd: string, replyCmd: number, data?: object): Promise<ServerMessage> {
