@@ -2,14 +2,14 @@
  * CPU of the recorder's whole process tree in mode 02 beside the page's MediaRecorder, alternating on the same publishers in one run; and how
  * long it takes from the stop until everything is stored. `make bench-recorder`; QUICK=1 for a short look.
  */
-import type { ChildProcess } from 'node:child_process'
+import { type ChildProcess, execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { cpuSeconds, pssMegabytes } from './process-tree.ts'
 import { median } from './statistics.ts'
-import { room, World } from './world.ts'
+import { type Run, room, World } from './world.ts'
 
 const quick = process.env.QUICK === '1'
 const rounds = quick ? 1 : 3
@@ -21,6 +21,8 @@ const lengthsSeconds = quick ? [10, 30] : [60, 300]
 interface Reading {
   coresPerAnchor: number
   pssMegabytes: number
+  /** Pictures in one user's file for each second of it; 30 were sent. */
+  framesPerSecond: number
 }
 
 const world = await World.start()
@@ -46,6 +48,7 @@ try {
     const medians = (readings: Reading[]) => ({
       coresPerAnchor: rounded(median(readings.map((reading) => reading.coresPerAnchor))),
       pssMegabytes: Math.round(median(readings.map((reading) => reading.pssMegabytes))),
+      framesPerSecond: rounded(median(readings.map((reading) => reading.framesPerSecond))),
     })
     const row = { anchors, recorder: medians(ours), mediaRecorder: medians(baseline) }
     results.cpu.push({ ...row, ratio: rounded(row.mediaRecorder.coresPerAnchor / row.recorder.coresPerAnchor) })
@@ -69,21 +72,32 @@ if (!quick) {
   writeFileSync(`${directory}recorder.json`, `${JSON.stringify(results, undefined, 2)}\n`)
 }
 
-async function measure(what: string, child: ChildProcess, anchors: number): Promise<Reading> {
+async function measure(what: string, { child, file }: Run, anchors: number): Promise<Reading> {
   await sleep(settleSeconds * 1000)
   const pid = child.pid!
   const before = { cpu: cpuSeconds(pid), time: performance.now() }
   await sleep(measuredSeconds * 1000)
   const cores = (cpuSeconds(pid) - before.cpu) / ((performance.now() - before.time) / 1000)
-  const reading = { coresPerAnchor: cores / anchors, pssMegabytes: pssMegabytes(pid) }
+  const pss = pssMegabytes(pid)
   await stop(child)
-  say(`${what} ${reading.coresPerAnchor.toFixed(3)} core per anchor, ${reading.pssMegabytes.toFixed(0)} MB`)
+  const reading = { coresPerAnchor: cores / anchors, pssMegabytes: pss, framesPerSecond: framesPerSecond(await file()) }
+  const { coresPerAnchor } = reading
+  say(
+    `${what} ${coresPerAnchor.toFixed(3)} core per anchor, ${pss.toFixed(0)} MB, ${reading.framesPerSecond.toFixed(1)} of 30 pictures a second`,
+  )
   return reading
+}
+
+function framesPerSecond(path: string): number {
+  const fields = ['-select_streams', 'v:0', '-show_entries', 'packet=pts_time', '-of', 'csv=p=0']
+  const lines = execFileSync('ffprobe', ['-v', 'error', ...fields, path], { encoding: 'utf8', maxBuffer: 64 << 20 })
+  const times = lines.split('\n').map(Number.parseFloat).filter(Number.isFinite)
+  return (times.length - 1) / (Math.max(...times) - Math.min(...times))
 }
 
 /** From SIGTERM to the end of the process, which ends when everything is verified in COS. */
 async function stopToStored(seconds: number): Promise<number> {
-  const child = await world.startRecorder(1)
+  const { child } = await world.startRecorder(1)
   await sleep(seconds * 1000)
   const before = performance.now()
   const code = await stop(child)

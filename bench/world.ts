@@ -5,7 +5,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import type { RecorderResult } from '@trtc-recorder/api'
+import { cosControl } from '../sandbox/src/cos/index.ts'
 import { identities } from '../sandbox/src/identities.ts'
 import { type RoomControl, roomControl } from '../sandbox/src/room/index.ts'
 import { userSigFor } from '../sandbox/src/user-sig.ts'
@@ -21,6 +24,12 @@ interface Ready {
   spki: string
   controlUrl: string
   endpoint: string
+}
+
+/** A recorder or the baseline at work, and, once it has ended, one user's file. */
+export interface Run {
+  child: ChildProcess
+  file(): Promise<string>
 }
 
 export class World {
@@ -42,7 +51,7 @@ export class World {
   static async start(): Promise<World> {
     const directory = mkdtempSync(join(tmpdir(), 'trtc-recorder-bench-cos-'))
     const roomProcess = node(['sandbox/src/room/main.ts'])
-    const cosProcess = node(['sandbox/src/cos/main.ts', '--dir', directory])
+    const cosProcess = node(['sandbox/src/cos/main.ts', '--dir', directory, '--port', '0'])
     const [roomReady, cosReady] = await Promise.all([firstLine(roomProcess), firstLine(cosProcess)])
     return new World([roomProcess, cosProcess], roomReady, cosReady)
   }
@@ -62,7 +71,7 @@ export class World {
   }
 
   /** Starts a recorder in mode 02. Resolves when it has opened as many files as there are anchors. */
-  async startRecorder(anchors: number): Promise<ChildProcess> {
+  async startRecorder(anchors: number): Promise<Run> {
     const name = `bench-${++this.#recordings}`
     const userId = `recorder${this.#recordings}`
     const files = {
@@ -97,19 +106,30 @@ export class World {
       ],
       { TRTC_RECORDER_CHROMIUM_ARGS: this.#chromiumArgs },
     )
+    const said = text(child.stdout!)
     await linesWith(child, child.stderr!, '"File opened"', anchors)
-    return child
+    return {
+      child,
+      /** One of the files, as it is in COS. */
+      file: async () => {
+        const [file] = (JSON.parse(await said) as RecorderResult).files
+        const path = join(this.directory, 'fetched.mp4')
+        writeFileSync(path, await cosControl(this.#cos.controlUrl).fetch(cos.bucket, file!.path))
+        return path
+      },
+    }
   }
 
   /** Starts the baseline. Resolves when a MediaRecorder runs for each anchor. */
-  async startBaseline(anchors: number): Promise<ChildProcess> {
+  async startBaseline(anchors: number): Promise<Run> {
+    const directory = mkdtempSync(join(this.directory, 'webm-'))
     const userId = 'baseline'
     const child = node(['bench/media-recorder/main.ts'])
     const enter = { ...room, userId, userSig: userSigFor(trtc, userId) }
     const proxy = { unifiedProxy: this.#room.unifiedProxy }
-    child.stdin!.end(JSON.stringify({ enter, proxy, chromiumArgs: this.#chromiumArgs }))
+    child.stdin!.end(JSON.stringify({ enter, proxy, chromiumArgs: this.#chromiumArgs, directory }))
     await linesWith(child, child.stdout!, '"recording"', anchors)
-    return child
+    return { child, file: async () => join(directory, '0.webm') }
   }
 
   get #chromiumArgs(): string {
@@ -130,8 +150,8 @@ async function firstLine(child: ChildProcess): Promise<Ready> {
   throw new Error('A stand-in ended before it was ready')
 }
 
-/** Resolves at the n-th line that holds `text`; rejects if the process ends before. */
-function linesWith(child: ChildProcess, stream: NodeJS.ReadableStream, text: string, n: number): Promise<void> {
+/** Resolves at the n-th line that holds `wanted`; rejects if the process ends before. */
+function linesWith(child: ChildProcess, stream: NodeJS.ReadableStream, wanted: string, n: number): Promise<void> {
   return new Promise((resolve, reject) => {
     let seen = 0
     let tail = ''
@@ -141,7 +161,7 @@ function linesWith(child: ChildProcess, stream: NodeJS.ReadableStream, text: str
       })
     }
     createInterface({ input: stream }).on('line', (line) => {
-      if (line.includes(text) && ++seen === n) resolve()
+      if (line.includes(wanted) && ++seen === n) resolve()
     })
     child.once('exit', (code) => reject(new Error(`It ended with exit code ${code}. Last words:\n${tail}`)))
   })

@@ -1,8 +1,10 @@
 /**
- * Runs the baseline as one process tree, like a recorder. Takes {enter, proxy, chromiumArgs} as JSON on stdin; writes a JSON line for each user
- * whose MediaRecorder runs; SIGTERM ends it, and its last line says how many bytes came out of the page.
+ * Runs the baseline as one process tree, like a recorder. Takes {enter, proxy, chromiumArgs, directory} as JSON on stdin; writes a JSON line for
+ * each user whose MediaRecorder runs, and its chunks to a file of the directory. SIGTERM ends it.
  */
+import { appendFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -10,7 +12,7 @@ import { WebSocketServer } from 'ws'
 import { findChromium, launchChromium } from '../../recorder-image/src/room/chromium.ts'
 import { extraSwitches } from '../../recorder-image/src/room/chromium-switches.ts'
 
-const { enter, proxy, chromiumArgs } = JSON.parse(await text(process.stdin))
+const { enter, proxy, chromiumArgs, directory } = JSON.parse(await text(process.stdin))
 const bundle = await build({
   entryPoints: [fileURLToPath(new URL('./page.ts', import.meta.url))],
   bundle: true,
@@ -23,10 +25,9 @@ const server = createServer((request, response) => {
   response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html')
   response.end(isScript ? bundle.outputFiles[0]!.contents : '<!doctype html><script src="/page.js"></script>')
 })
-let bytes = 0
 new WebSocketServer({ server }).on('connection', (socket) =>
   socket.on('message', (data: Buffer, isBinary) => {
-    if (isBinary) bytes += data.length
+    if (isBinary) appendFileSync(join(directory, `${data[0]}.webm`), data.subarray(1))
     else console.log(data.toString())
   }),
 )
@@ -34,7 +35,6 @@ await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 const { port } = server.address() as { port: number }
 const chromium = await launchChromium(findChromium(process.env), extraSwitches(chromiumArgs))
 process.once('SIGTERM', async () => {
-  console.log(JSON.stringify({ bytes }))
   await chromium.kill()
   process.exit(0)
 })

@@ -30,7 +30,9 @@ async function startBaseline(argument: string): Promise<void> {
   })
   function record(userId: string, stream: MediaStream): void {
     const recorder = new MediaRecorder(stream, { mimeType, videoBitsPerSecond: 1_200_000, audioBitsPerSecond: 64_000 })
-    recorder.ondataavailable = ({ data }) => socket.send(data)
+    // Chunks of all users share the socket; each begins with a byte that says whose it is.
+    const user = new Uint8Array([streams.size - 1])
+    recorder.ondataavailable = ({ data }) => socket.send(new Blob([user, data]))
     recorder.start(1000)
     socket.send(JSON.stringify({ recording: userId }))
   }
