@@ -3,10 +3,11 @@
  * from COS into demo-output/. Exit code 0 only if every file holds what it must. The cluster stays up.
  */
 import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { projectDirectory } from '../../sandbox/src/cluster/paths.ts'
 import { elapsed, onScreen, unseen } from '../../sandbox/src/progress.ts'
-import { down, up } from '../../sandbox/src/sandbox.ts'
+import { down, status, up } from '../../sandbox/src/sandbox.ts'
 import { installOperator } from '../system/operator.ts'
 import { runningWorld } from '../system/world.ts'
 import { collect } from './collect.ts'
@@ -19,11 +20,13 @@ const { values } = parseArgs({ options: { output: { type: 'string', default: joi
 const folder = resolve(values.output)
 process.chdir(projectDirectory)
 let interrupted = false
+let bringingUp: Promise<unknown> = Promise.resolve()
 
 async function demo(): Promise<boolean> {
   const started = performance.now()
   say('The outside world: a TRTC room, COS, a callback sink, and a Kubernetes')
-  await up()
+  bringingUp = up({ starting: refuseWhenInterrupted })
+  await bringingUp
   const world = runningWorld()
   await step('Installing the operator with Helm', () => installOperator(world))
   await step('Preparing namespace demo and its Secrets', () => prepare(world))
@@ -48,7 +51,7 @@ function next(output: string): string {
   return `Look:      ${output}/index.html (in a browser), ${output}/summary.json
 Try next:  eval "$(npm run -s sandbox -- env)"        kubectl and helm of this cluster
            kubectl -n demo get rec
-           kubectl -n demo describe rec ${recordings[1]!.name}
+           kubectl -n demo describe rec ${recordings[0]!.name}
            npm run -s sandbox -- status               the room, COS and the callback sink
 End:       make sandbox-down`
 }
@@ -73,7 +76,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     if (interrupted) return
     interrupted = true
     console.error(`\nInterrupted (${signal}); ending everything.`)
-    down(unseen).then(
+    endEverything().then(
       () => process.exit(130),
       (error: Error) => {
         console.error(`${error.message}\nTry again: make sandbox-down`)
@@ -81,6 +84,18 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       },
     )
   })
+}
+
+/** Nothing more is started from now on; what was just being started is waited for, and ended too. */
+async function endEverything(): Promise<void> {
+  await down(unseen)
+  await Promise.race([bringingUp.catch(() => {}), sleep(5000)])
+  const { cluster, services } = await status()
+  if ([cluster, ...Object.values(services)].some(({ state }) => state !== 'down')) await down(unseen)
+}
+
+function refuseWhenInterrupted(): void {
+  if (interrupted) throw new Error('interrupted')
 }
 
 demo().then(

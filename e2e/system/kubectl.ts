@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import type { conditionTypes, Recording, RecordingStatus } from '@trtc-recorder/api'
 import { ensureBinaries } from '../../sandbox/src/cluster/binaries.ts'
@@ -12,11 +12,19 @@ export interface Ran {
   stderr: string
 }
 
+/** helm may wait for minutes; it must not outlive whoever asked for it. */
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 /** Runs kubectl or helm on the sandbox's cluster. Never throws for an exit code. */
 export async function run(name: 'kubectl' | 'helm', args: readonly string[], input?: string): Promise<Ran> {
   const { [name]: path } = await ensureBinaries([name], unseen)
   const child = spawn(path, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, KUBECONFIG: kubeconfigFile } })
   const ended = new Promise<number>((resolve, reject) => child.once('error', reject).once('close', (code) => resolve(code ?? 1)))
+  running.add(child)
+  child.once('close', () => running.delete(child))
   child.stdin.on('error', () => {}) // it ended early and says why
   child.stdin.end(input ?? '')
   const [code, stdout, stderr] = await Promise.all([ended, text(child.stdout), text(child.stderr)])

@@ -127,6 +127,8 @@ function placer({ start, end }: TimeSpan) {
   const percent = (milliseconds: number) => `${((milliseconds / Math.max(1, end - start)) * 100).toFixed(4)}%`
   return {
     at: (moment: number) => `left:${percent(moment - start)}`,
+    /** Anything shorter has no room for words. */
+    readableMillis: (end - start) * 0.045,
     span: (span: TimeSpan) => `left:${percent(span.start - start)};width:${percent(span.end - span.start)}`,
   }
 }
@@ -138,7 +140,7 @@ function laneRows(lane: Lane, recording: string, excluded: boolean, hue: number,
   const bars = (kind: string, segments: readonly Segment<string>[], label: (segment: Segment<string>) => string) =>
     segments.map(
       (each) =>
-        html`<span class="bar ${each.state}" style="${place.span(each)}" title="${label(each)}, ${time(each.start)} to ${time(each.end)}" ${of(kind, each, each.state)}>${label(each)}</span>`,
+        html`<span class="bar ${each.state}" style="${place.span(each)}" title="${label(each)}, ${time(each.start)} to ${time(each.end)}" ${of(kind, each, each.state)}>${each.end - each.start > place.readableMillis && label(each)}</span>`,
     )
   const sending = (kind: 'camera' | 'screen' | 'microphone', segments: readonly Segment<'on' | 'off'>[] | undefined) => {
     if (segments === undefined || excluded) return undefined
@@ -161,16 +163,25 @@ ${sending(stream === 'aux' ? 'screen' : 'camera', lane.video)}
 ${sending('microphone', lane.audio)}
 ${row('file', [
   ...files.map((file) => fileBar(file, recording, place)),
-  ...lane.gaps.map(
-    (gap) =>
-      html`<span class="gap" style="${place.span(gap)}" title="media missing for ${((gap.end - gap.start) / 1000).toFixed(1)} s" ${of('gap', gap)}></span>`,
-  ),
+  ...lane.gaps.map((gap) => gapBar(lane, gap, of('gap', gap), place)),
   ...lane.marks.map(
     (mark) => html`<span class="mark" style="${place.at(mark.time)}" title="${mark.label} at ${time(mark.time)}"></span>`,
   ),
 ])}
 </div>
 </div>`
+}
+
+function gapBar(lane: Lane, gap: TimeSpan, attributes: Html, place: Placer): Html {
+  const missing = isMute(lane, gap) ? 'picture held or sound silent while muted' : 'media missing'
+  const seconds = ((gap.end - gap.start) / 1000).toFixed(1)
+  return html`<span class="gap${isMute(lane, gap) && ' muted'}" style="${place.span(gap)}" title="${missing}, ${seconds} s" ${attributes}></span>`
+}
+
+/** A gap that only says again that camera or microphone was off; a mute and the media around it are a moment apart. */
+function isMute({ video = [], audio = [] }: Lane, gap: TimeSpan): boolean {
+  const near = (a: number, b: number) => Math.abs(a - b) < 1500
+  return [...video, ...audio].some(({ state, start, end }) => state === 'off' && near(start, gap.start) && near(end, gap.end))
 }
 
 const row = (label: string, content: readonly Html[]) =>

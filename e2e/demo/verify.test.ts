@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs'
+import { callbackBody, type RecordedFile, type Recording, recordingManifestSchema } from '@trtc-recorder/api'
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import type { ReceivedCallback } from '../../sandbox/src/callback/index.ts'
+import { recordings } from './story.ts'
+import { checkRecording } from './verify.ts'
+
+const file = (userId: string, more: Partial<RecordedFile> = {}): RecordedFile => ({
+  userId,
+  stream: 'main',
+  path: `demo/${userId}.mp4`,
+  url: `http://cos/demo/${userId}.mp4`,
+  status: 1,
+  message: 'ok',
+  bytes: 1000,
+  durationSeconds: 10,
+  startTime: '2026-01-01T10:00:00.000Z',
+  attempt: 1,
+  ...more,
+})
+
+function finished(
+  name: string,
+  files: RecordedFile[],
+  stopReason = recordings.find((each) => each.name === name)!.stopReason,
+): Recording {
+  const manifest = recordingManifestSchema.parse(
+    parse(readFileSync(new URL(`../../examples/demo/${name}.yaml`, import.meta.url), 'utf8')),
+  )
+  return { ...manifest, status: { stopReason, files } } as unknown as Recording
+}
+
+function told(recording: Recording, more: Partial<ReceivedCallback> = {}): ReceivedCallback {
+  const body = JSON.stringify(callbackBody(recording.spec, recording.status!.files!))
+  return { sequence: 1, time: '', method: 'POST', path: '/signed', headers: {}, body, signature: 'valid', status: 200, ...more }
+}
+
+const check = (recording: Recording, callbacks = [told(recording)]) =>
+  checkRecording(recording, { callbacks: { [recording.metadata.name]: callbacks } })
+const whole = () => [file('alice'), file('bob'), file('bob', { path: 'demo/bob2.mp4' }), file('carol')]
+
+describe('a Recording of the demo', () => {
+  it('is as it must be', () => expect(check(finished('lesson', whole()))).toEqual([]))
+  it('has nothing of carol where only pictures are recorded', () => {
+    expect(check(finished('lesson-video', whole().slice(0, 3)))).toEqual([])
+    expect(check(finished('lesson-video', whole()))).toEqual(['lesson-video: carol has 1 files, not 0'])
+  })
+  it.each([
+    ['bob has one file', whole().slice(1).slice(1).concat(file('alice')), 'bob has 1 files, not 2'],
+    ['dave has a file', [...whole(), file('dave')], 'dave has 1 files, not 0'],
+    ['a stranger has a file', [...whole(), file('eve')], 'a file of eve, who was not in the room'],
+    ['a file failed', [...whole().slice(1), file('alice', { status: 0, message: 'cos: 403' })], 'has status 0: cos: 403'],
+  ])('is found out when %s', (_, files, finding) => {
+    expect(check(finished('lesson', files))).toEqual([expect.stringContaining(finding)])
+  })
+  it('is found out when it stopped for another reason', () => {
+    expect(check(finished('lesson', whole(), 'Idle'))).toEqual(['lesson: it stopped because of Idle, not RemovedByApi'])
+  })
+  it('is found out when its callback came twice, never, unsigned, or with other files', () => {
+    const recording = finished('lesson', whole())
+    expect(check(recording, [told(recording), told(recording)])).toEqual(['lesson: 2 callbacks arrived, not 1'])
+    expect(check(recording, [])).toEqual(['lesson: 0 callbacks arrived, not 1'])
+    expect(check(recording, [told(recording, { signature: 'missing' })])).toEqual(["lesson: the callback's signature is missing"])
+    expect(check(recording, [told(finished('lesson', []))])).toEqual([expect.stringContaining('not that of its status')])
+  })
+})
