@@ -179,6 +179,17 @@ export class World {
     return findings
   }
 
+  /** When, in file time, the user of a file sent no picture between two that were sent. */
+  async videoGaps(file: RecordedFile): Promise<{ startSeconds: number; endSeconds: number }[]> {
+    const spans = await this.#control.sent({ room: this.#room, userId: file.userId, track: 'video' })
+    const fileTime = ({ epochMillis, intervalMillis }: SentSpan, n: number) =>
+      (epochMillis + n * intervalMillis - Date.parse(file.startTime)) / 1000
+    return spans
+      .slice(1)
+      .map((span, i) => ({ startSeconds: fileTime(spans[i]!, spans[i]!.last), endSeconds: fileTime(span, span.first) }))
+      .filter(({ startSeconds, endSeconds }) => startSeconds > 0 && endSeconds < file.durationSeconds)
+  }
+
   async #sent({ userId, stream }: RecordedFile): Promise<SentFrame[]> {
     const track = stream === 'aux' ? 'aux' : 'video'
     return (await this.#control.sent({ room: this.#room, userId, track })).flatMap(framesOf)
