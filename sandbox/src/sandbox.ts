@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { allBinaries, ensureBinaries } from './cluster/binaries.ts'
-import { type ClusterStatus, clusterDown, clusterStatus, clusterUp } from './cluster/index.ts'
+import { type ClusterStatus, clusterDown, clusterStatus, clusterUp, refuseForeignCluster } from './cluster/index.ts'
 import { stateDirectory } from './cluster/paths.ts'
 import { runningDaemon } from './daemon.ts'
 import { type Images, images } from './images/index.ts'
@@ -20,6 +20,7 @@ export interface UpOptions {
 /** Starts everything: what is built already or runs already is left alone. Returns the images for the chart's values. */
 export async function up({ report = onScreen, starting = () => {} }: UpOptions = {}): Promise<Images> {
   mkdirSync(join(stateDirectory, 'run'), { recursive: true })
+  refuseForeignCluster()
   // Compiling Kubernetes and unpacking Debian wait for different things most of the time.
   await Promise.all([ensureBinaries(allBinaries, report), images(report)])
   await startPart('cluster', { report, starting })

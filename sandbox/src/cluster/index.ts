@@ -19,6 +19,8 @@ export const kubeconfigFile = join(stateDirectory, 'kubeconfig')
 
 /** One process starts or stops the cluster at a time. */
 const lockName = 'cluster'
+/** Whether this process is starting the cluster. */
+let starting = false
 const clusterDirectory = join(stateDirectory, 'cluster')
 const logDirectories = ['logs/cluster', 'logs/pods'].map((name) => join(stateDirectory, name))
 
@@ -42,6 +44,7 @@ async function start(binaries: Record<Binary, string>, report: Report): Promise<
   refuseForeignCluster()
 
   const step = report('Starting the cluster')
+  starting = true
   try {
     await prepareFiles()
     const daemon = await startNamespaces([
@@ -74,19 +77,24 @@ async function start(binaries: Record<Binary, string>, report: Report): Promise<
     throw new Error(
       `The cluster did not start: ${(error as Error).message}\n${said}\nThe logs of its parts are in ${logDirectories[0]}.`,
     )
+  } finally {
+    starting = false
   }
   return { kubeconfig: kubeconfigFile, started: true }
 }
 
 /** Ends the cluster with all its containers, network and mounts, and removes its state. Logs and images stay. Nothing to end is fine. */
-export function clusterDown(report: Report = onScreen): Promise<void> {
+export async function clusterDown(report: Report = onScreen): Promise<void> {
+  // Called while this process is still starting it (Ctrl-C): the start fails at once instead of being waited for.
+  if (starting) await stopNamespaces()
   return withLock(lockName, () => stop(report))
 }
 
 async function stop(report: Report): Promise<void> {
   const step = report('Stopping the cluster')
   const wasUp = await stopNamespaces()
-  await removeGroups()
+  // A network that is still there belongs to another checkout's sandbox, and so do the groups.
+  if (!isConnected()) await removeGroups()
   for (const path of [kubeconfigFile, clusterDirectory, join(stateDirectory, 'run', `${daemonName}.json`)]) {
     rmSync(path, { recursive: true, force: true })
   }
@@ -111,8 +119,9 @@ function endedParts(): string[] {
   })
 }
 
-function refuseForeignCluster(): void {
-  if (!isConnected()) return
+/** Fails where the sandbox of another checkout runs: there is one network of these addresses on a machine. */
+export function refuseForeignCluster(): void {
+  if (!isConnected() || runningDaemon(daemonName) !== undefined) return
   throw new Error(
     `Interface ${network.hostInterface} exists: the sandbox of another checkout is running on this machine. ` +
       'Stop it there first: make sandbox-down',
