@@ -4,7 +4,7 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { build, stop } from 'esbuild'
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
 
@@ -20,6 +20,8 @@ export async function bundlePage(): Promise<{ page: Buffer; worker: Buffer }> {
     legalComments: 'none',
     logLevel: 'error',
   })
+  // Else its process would stay for as long as the recorder does.
+  await stop()
   const output = (name: string) => Buffer.from(result.outputFiles.find((file) => file.path.endsWith(name))!.contents)
   return { page: output('page.js'), worker: output('worker.js') }
 }

@@ -24,17 +24,3 @@ export function tapReceivers(worker: Worker): (track: MediaStreamTrack) => numbe
   }
   return (track) => slots.get(track.id)
 }
-
-/** Keeps the SDK's audio graph asleep: nobody listens here, and awake it takes 0.05 core (measured at one anchor). */
-export function suspendAudioContexts(): void {
-  const Original = window.AudioContext
-  window.AudioContext = class extends Original {
-    constructor(options?: AudioContextOptions) {
-      super(options)
-      super.suspend().catch(() => {})
-    }
-    override resume(): Promise<void> {
-      return Promise.resolve()
-    }
-  }
-}

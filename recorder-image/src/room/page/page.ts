@@ -2,11 +2,12 @@
  * Runs in Chromium: enters one room with the unmodified SDK and reports what happens there. It decides nothing; Node says whom to receive.
  * A page is used for one entry only: after a failed one the SDK cannot enter the same room again from the same page.
  */
+import './quiet-audio.ts'
 import type { StopReason, Stream } from '@trtc-recorder/api'
 import { TRTCAppScene, TRTCRoleType, TRTCVideoStreamType } from 'trtc-cloud-js-sdk'
 import type { RoomEvent } from '../events.ts'
 import type { PageCommand, PageReport } from '../protocol.ts'
-import { suspendAudioContexts, tapReceivers } from './hooks.ts'
+import { tapReceivers } from './hooks.ts'
 import type { ToPage, ToWorker } from './messages.ts'
 import { refusalCode } from './refusal-code.ts'
 import { type Cloud, createCloud, onKickedOut, onPublishState, onTrack, paramsWithProxy, userOfSsrc } from './sdk.ts'
@@ -24,7 +25,6 @@ const report = (report: PageReport) => send({ type: 'report', report })
 const nowMicros = () => Math.round((performance.timeOrigin + performance.now()) * 1000)
 const reportEvent = (event: Event) => report({ type: 'room', event: { ...event, timeMicros: nowMicros() } as RoomEvent })
 
-suspendAudioContexts()
 const slotOf = tapReceivers(worker)
 const ownerOfSlot = new Map<number, Owner>()
 let cloud: Cloud | undefined
