@@ -106,7 +106,7 @@ demo().then(
     // An interruption makes the work fail; its own end is on the way.
     if (interrupted) return
     console.error(
-      `\nThe demo failed: ${error.message}\n\nThe sandbox is still up, to look into it; end it with: make sandbox-down`,
+      `\nThe demo failed: ${error.message}\n\nWhat was started is left to look into; end it with: make sandbox-down`,
     )
     process.exit(1)
   },

@@ -65,6 +65,12 @@ describe('a file as it should be', () => {
     expect(findings).toEqual([])
   })
 
+  it('has no findings when the picture began later than the sound', async () => {
+    const gap = { startSeconds: 0, endSeconds: 0.8 }
+    const { findings } = await check({ numberAt: (tick) => (tick < 12 ? undefined : tick) }, { videoGaps: [gap] })
+    expect(findings).toEqual([])
+  })
+
   it('has no findings when frame numbers wrapped on the way, and the sender said when each was sent', async () => {
     const numberAt = (tick: number) => (tick + 75) % 90
     const sent = [...sentEvenly(6), ...sentEvenly(6, 1_800_000_006_000)]

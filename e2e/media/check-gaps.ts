@@ -7,12 +7,15 @@ import type { Media } from './read-media.ts'
 export function checkGaps(media: Media, expected: Expectation): Finding[] {
   const streams = expectedStreams(expected)
   return [
-    ...(streams.video === undefined ? [] : compare('picture', 'held', heldPictures(media), expected.videoGaps ?? [])),
+    ...(streams.video === undefined ? [] : compare('picture', 'held', heldPictures(media), toHold(expected.videoGaps ?? []))),
     ...(streams.audio === undefined || media.sound === undefined
       ? []
       : compare('sound', 'silent', media.sound.silences, expected.audioGaps ?? [])),
   ]
 }
+
+/** Before the first picture there is none to hold. */
+const toHold = (gaps: readonly Span[]) => gaps.filter((gap) => gap.startSeconds > 0)
 
 /** Spans in which the picture did not change, longer than a missing frame or two would make. The last one is held to the file's end. */
 function heldPictures({ frames, durationSeconds }: Media): Span[] {
