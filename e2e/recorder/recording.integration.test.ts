@@ -85,6 +85,19 @@ describe('what is recorded', () => {
     expect(await world.findings(fileOf(result, 'alice', 'aux'), { mode: '01', stream: 'aux' })).toEqual([])
   })
 
+  test('a string room is another room than the number room of the same name', async () => {
+    await world.publish('somebody-else', { audio: true })
+    world.stringRoom = true
+    await world.publish('alice', { audio: true })
+    const recorder = await world.recordFromNow({ spec: { mode: '00' } })
+    await recorder.logged({ msg: 'File opened', userId: 'alice' })
+    await seconds(2)
+    recorder.kill('SIGTERM')
+    const { result } = await recorder.ended
+    expect(whose(result)).toEqual(['alice main'])
+    expect(await world.findings(fileOf(result, 'alice'), { mode: '00' })).toEqual([])
+  })
+
   test('muting stays in the file, leaving and coming back begins the next one', async () => {
     await world.publish('bob', { video: true, audio: true })
     const recorder = await world.recordFromNow()
@@ -233,6 +246,25 @@ describe('what does not end well', () => {
     expect(result!.files[0]!.durationSeconds).toBeGreaterThan(3.5)
     expect((await world.manifest()).files).toHaveLength(2)
     expect(exitCode).toBe(0)
+  })
+
+  test('COS that is out: the file waits on the volume, and the next attempt stores it', async () => {
+    await world.publish('alice', { audio: true })
+    const first = await world.recordFromNow({ spec: { mode: '00' }, environment: { TRTC_RECORDER_UPLOAD_SECONDS: '3' } })
+    await first.logged({ msg: 'File opened', userId: 'alice' })
+    await seconds(2)
+    await world.cos.outage(true)
+    first.kill('SIGTERM')
+    const { exitCode, result } = await first.ended
+    expect(result).toMatchObject({ outcome: 'UploadIncomplete', files: [{ userId: 'alice', status: 0 }] })
+    expect(exitCode).toBe(17)
+    await world.cos.outage(false)
+    await world.leave('alice')
+    const second = await world.recordFromNow({ spec: { mode: '00' } })
+    second.kill('SIGTERM')
+    const finished = (await second.ended).result
+    expect(finished).toMatchObject({ outcome: 'Completed', files: [{ userId: 'alice', attempt: 1, status: 1 }] })
+    expect(await world.findings(fileOf(finished, 'alice'), { mode: '00' })).toEqual([])
   })
 
   test('a Chromium that crashes: what there is is stored, and the outcome asks for another attempt', async () => {

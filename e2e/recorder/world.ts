@@ -29,6 +29,7 @@ export interface RecordOptions {
   name?: string
   userSig?: string
   bucket?: string
+  environment?: NodeJS.ProcessEnv
 }
 
 /** TRTC and COS in this process, and recorders as processes of their own. */
@@ -40,6 +41,8 @@ export class World {
   readonly #recorders: RecorderProcess[] = []
   readonly #published = new Set<string>()
   #roomId = 43474
+  /** Whether the room is the one of this name instead of this number: two different rooms. */
+  stringRoom = false
   #userSigs: string[] = []
 
   private constructor(directory: string, running: { room: RunningRoom; cos: RunningCos }) {
@@ -66,6 +69,7 @@ export class World {
     for (const userId of this.#published) await this.#control.leave({ room: this.#room, userId }).catch(() => {})
     this.#published.clear()
     this.#roomId += 1
+    this.stringRoom = false
     await this.cos.clearFaults()
     await this.cos.deleteBucket(cosIdentity.bucket)
     await this.cos.createBucket(cosIdentity.bucket)
@@ -83,7 +87,8 @@ export class World {
   }
 
   get #room(): RoomName {
-    return { sdkAppId: trtc.sdkAppId, roomId: this.#roomId }
+    const { sdkAppId } = trtc
+    return this.stringRoom ? { sdkAppId, strRoomId: String(this.#roomId) } : { sdkAppId, roomId: this.#roomId }
   }
 
   async publish(userId: string, tracks: { audio?: boolean; video?: boolean; aux?: boolean }): Promise<void> {
@@ -115,7 +120,13 @@ export class World {
   }
 
   /** Starts a recorder of this world's room. */
-  async record({ spec = {}, name = 'lesson', userSig = this.userSig(), bucket }: RecordOptions = {}): Promise<RecorderProcess> {
+  async record({
+    spec = {},
+    name = 'lesson',
+    userSig = this.userSig(),
+    bucket,
+    environment = {},
+  }: RecordOptions = {}): Promise<RecorderProcess> {
     const secrets = join(this.#directory, 'secrets')
     const keys = { 'trtc/userSig': userSig, 'cos/secretId': cosIdentity.secretId, 'cos/secretKey': cosIdentity.secretKey }
     for (const [key, value] of Object.entries(keys)) {
@@ -128,6 +139,7 @@ export class World {
       ['--recording', recording, '--secrets', secrets, '--work', join(this.#directory, 'work')],
       {
         TRTC_RECORDER_CHROMIUM_ARGS: `--ignore-certificate-errors-spki-list=${this.#running.room.spki}`,
+        ...environment,
       },
     )
     this.#recorders.push(recorder)
@@ -217,7 +229,7 @@ export class World {
       metadata: { name },
       spec: {
         sdkAppId: trtc.sdkAppId,
-        roomId: this.#roomId,
+        ...(this.stringRoom ? { strRoomId: String(this.#roomId) } : { roomId: this.#roomId }),
         userId: recorderUserId,
         userSigSecretRef: { name: 'trtc' },
         mode: '02',

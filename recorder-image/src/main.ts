@@ -69,8 +69,10 @@ process.exit(recorderOutcomes[result.outcome].exitCode)
 
 async function record(): Promise<RecorderResult> {
   let run: Run
+  let attempt = 1
   try {
     const job = await readJob()
+    attempt = job.attempt
     const workDirectory = options.work ?? process.env[recorderEnv.work]
     const secretsDirectory = options.secrets ?? process.env[recorderEnv.secrets]
     if (!workDirectory)
@@ -90,7 +92,7 @@ async function record(): Promise<RecorderResult> {
       parts,
     })
   } catch (error) {
-    return failed(error)
+    return failed(error, attempt)
   }
   const port = options.port ?? (byHand ? undefined : recorderPort)
   if (port !== undefined) {
@@ -110,12 +112,12 @@ async function readJob(): Promise<RecorderJob> {
   return jobFromRecordingFile(text, options.recording)
 }
 
-function failed(error: unknown): RecorderResult {
+function failed(error: unknown, attempt: number): RecorderResult {
   const failure = error instanceof RecorderFailure ? error : new RecorderFailure('InternalError', String(error))
   log.error({ outcome: failure.outcome, ...(error === failure ? {} : { err: error }) }, failure.message)
   const { outcome, message } = failure
   return recorderResultSchema.parse({
-    attempt: 1,
+    attempt,
     outcome,
     message: message.slice(0, 1024),
     stopReason: 'NeverStarted',

@@ -1,0 +1,65 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { recorderResultSchema, terminationMessageSchema } from '@trtc-recorder/api'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { aJob } from './recorder/testing.ts'
+
+const main = fileURLToPath(new URL('./main.ts', import.meta.url))
+let directory: string
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'main-'))
+})
+afterEach(() => rm(directory, { recursive: true }))
+
+const run = (arguments_: string[], environment: NodeJS.ProcessEnv = {}) =>
+  new Promise<{ exitCode: number; stdout: string; stderr: string }>((resolve) => {
+    const child = execFile(
+      process.execPath,
+      [main, ...arguments_],
+      { env: { PATH: process.env.PATH, TRTC_RECORDER_CHROMIUM: process.execPath, ...environment } },
+      (_, stdout, stderr) => resolve({ exitCode: child.exitCode ?? -1, stdout, stderr }),
+    )
+  })
+
+describe('the process', () => {
+  test('in a Pod logs on stdout, the result last, and leaves it as the termination message', async () => {
+    const { exitCode, stdout } = await run(['--port', '0'], {
+      TRTC_RECORDER_JOB: JSON.stringify(aJob({}, { attempt: 2 })),
+      TRTC_RECORDER_SECRETS: join(directory, 'secrets'),
+      CFS_PATH: join(directory, 'work'),
+      TRTC_RECORDER_TERMINATION_MESSAGE: join(directory, 'termination-log'),
+    })
+    const last = JSON.parse(stdout.trim().split('\n').at(-1)!)
+    expect(last.msg).toBe('result')
+    const result = recorderResultSchema.parse(last.result)
+    expect(result).toMatchObject({ attempt: 2, outcome: 'SecretNotFound', stopReason: 'NeverStarted' })
+    expect(terminationMessageSchema.parse(JSON.parse(await readFile(join(directory, 'termination-log'), 'utf8')))).toEqual(result)
+    expect(exitCode).toBe(11)
+  })
+
+  test('by hand prints the result and nothing else on stdout', async () => {
+    const { exitCode, stdout, stderr } = await run([
+      '--recording',
+      join(directory, 'none.yaml'),
+      '--secrets',
+      directory,
+      '--work',
+      directory,
+    ])
+    expect(recorderResultSchema.parse(JSON.parse(stdout))).toMatchObject({
+      outcome: 'InvalidJob',
+      message: expect.stringContaining('none.yaml'),
+    })
+    expect(stderr).toContain('none.yaml')
+    expect(exitCode).toBe(10)
+  })
+
+  test('--help lists the exit codes', async () => {
+    const { exitCode, stdout } = await run(['--help'])
+    expect(stdout).toContain('14  RoomRefused')
+    expect(exitCode).toBe(0)
+  })
+})
