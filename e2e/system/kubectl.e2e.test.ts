@@ -12,7 +12,7 @@ test('kubectl get, describe, patch and wait tell and drive the whole story', asy
   expect(heading).toMatch(/^NAME +SUCCEEDED +REASON +STARTED +FILES +RECORDED +STOP REASON +AGE$/)
   expect(line).toMatch(/^math +Unknown +Recording +\d+s /)
   expect(more).toEqual([])
-  expect(await scene.kubectl('get', 'rec', '-o', 'wide')).toContain(String(scene.roomId))
+  expect(await scene.kubectl('get', 'rec', '-o', 'wide')).toContain(String(scene.room.roomId))
   await recordFor(3)
 
   // Begun before there is anything to wait for, as a script would.

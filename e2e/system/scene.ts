@@ -62,17 +62,20 @@ export const aSecret = (namespace: string, name: string, stringData: Record<stri
 /** Lets media flow. Nothing but time makes a file longer. */
 export const recordFor = (seconds: number) => sleep(seconds * 1000)
 
+/** A number room that nobody has used before, in this run or another. */
+const newRoom = (): RoomName => ({ sdkAppId: identities.trtc.sdkAppId, roomId: randomInt(1_000_000, 4_000_000_000) })
+
 /** One room with its anchors, the Recordings of it, and who is told of them. */
 export class Scene {
   readonly world: World = runningWorld()
   readonly namespace: string
-  readonly roomId = randomInt(1_000_000, 4_000_000_000)
-  readonly room: RoomName = { sdkAppId: identities.trtc.sdkAppId, roomId: this.roomId }
+  readonly room: RoomName
   readonly recordings: AppliedRecording[] = []
   readonly #sinks: RunningCallbackSink[] = []
 
-  constructor(namespace: string) {
+  constructor(namespace: string, room: RoomName = newRoom()) {
     this.namespace = namespace
+    this.room = room
   }
 
   /** Ends the room, and with it what still records it. */
@@ -93,8 +96,13 @@ export class Scene {
 
   leave = (userId: string) => this.world.room.leave({ room: this.room, userId })
 
-  removeRecorder = (userId: string = recorderUserId) =>
-    this.world.room.removeUser({ sdkAppId: identities.trtc.sdkAppId, roomId: this.roomId, userId })
+  /** RemoveUser or RemoveUserByStrRoomId. */
+  removeRecorder(userId: string = recorderUserId): Promise<void> {
+    const { sdkAppId, roomId, strRoomId } = this.room
+    return roomId === undefined
+      ? this.world.room.removeUserByStrRoomId({ sdkAppId, roomId: strRoomId!, userId })
+      : this.world.room.removeUser({ sdkAppId, roomId, userId })
+  }
 
   state = (): Promise<RoomState> => this.world.room.state({ room: this.room })
 
@@ -134,8 +142,7 @@ export class Scene {
       kind: 'Recording',
       metadata: { namespace: this.namespace, name },
       spec: {
-        sdkAppId: identities.trtc.sdkAppId,
-        roomId: this.roomId,
+        ...this.room,
         userId: recorderUserId,
         userSigSecretRef: { name: secrets.userSig },
         mode: '00',
