@@ -15,16 +15,22 @@ export const logFile = (name: string) => join(stateDirectory, 'logs', `${name}.l
 
 const pollMilliseconds = 50
 
-/** Start time in clock ticks after boot (proc(5), field 22), or nothing if the process is gone or only waits to be reaped. */
-export function startTicksOf(pid: number): number | undefined {
+/** State and start time in clock ticks after boot (proc(5), fields 3 and 22), or nothing if there is no such process. */
+function statOf(pid: number): { state: string | undefined; startTicks: number } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     // The second field is the command in brackets and may contain anything.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19])
+    return { state: fields[0], startTicks: Number(fields[19]) }
   } catch {
     return undefined
   }
+}
+
+/** Start time in clock ticks after boot, or nothing if the process is gone or only waits to be reaped. */
+export function startTicksOf(pid: number): number | undefined {
+  const stat = statOf(pid)
+  return stat === undefined || stat.state === 'Z' || stat.state === 'X' ? undefined : stat.startTicks
 }
 
 export function isAlive(daemon: Daemon): boolean {
@@ -59,7 +65,8 @@ export function startDaemon(
   closeSync(log)
   child.unref()
   const { pid } = child
-  const startTicks = pid === undefined ? undefined : startTicksOf(pid)
+  // One that has ended already is not reaped before we return, so it still has a start time.
+  const startTicks = pid === undefined ? undefined : statOf(pid)?.startTicks
   if (pid === undefined || startTicks === undefined) {
     throw new Error(`${name} could not be started: ${command} ended at once. Its output is in ${logFile(name)}`)
   }
