@@ -14,7 +14,8 @@ export function expectationOfSent(
     framesPerSecond: first === undefined ? 1 : Math.round(1000 / first.intervalMillis),
     framesInLoop: first?.clipFrames ?? 1,
     ...(first === undefined ? {} : { sent: framesOf(video) }),
-    videoGaps: gapsOf(video, start, file.durationSeconds),
+    // Before the first picture there is none to be held.
+    videoGaps: gapsOf(video, start, file.durationSeconds).filter(({ startSeconds }) => startSeconds > 0),
     audioGaps: gapsOf(
       spans.filter((span) => span.track === 'audio'),
       start,
