@@ -81,7 +81,7 @@ export function findPitches(samples: Float32Array, sampleRate: number, beeps: re
     const heard = loudestTone(samples.subarray(start, start + pitchWindow), sampleRate)
     if (heard === undefined) continue
     const last = pitches.at(-1)
-    if (last !== undefined && Math.abs(last.hertz - heard.hertz) < 5 && startSeconds - last.endSeconds < 0.3) {
+    if (last !== undefined && Math.abs(last.hertz - heard.hertz) < 5 && startSeconds - last.endSeconds < 0.35) {
       last.endSeconds = endSeconds
       if (heard.othersDecibels > last.othersDecibels)
         Object.assign(last, { othersDecibels: heard.othersDecibels, othersHertz: heard.othersHertz })
