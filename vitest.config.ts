@@ -12,6 +12,8 @@ export default defineConfig({
           name: 'unit',
           include: ['{api,operator,recorder-image,sandbox,e2e}/**/*.test.ts'],
           exclude: ['**/node_modules/**', '**/*.integration.test.ts', '**/*.e2e.test.ts'],
+          // Half of the CPU time went into importing the same modules anew for each file.
+          isolate: false,
         },
       },
       {
