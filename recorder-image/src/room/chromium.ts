@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { accessSync, constants, existsSync } from 'node:fs'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromiumPlaces, chromiumSwitches } from './chromium-switches.ts'
@@ -35,7 +35,8 @@ export function findChromium(environment: NodeJS.ProcessEnv): string {
  * Rejects when the browser does not come up.
  */
 export async function launchChromium(path: string, extraArguments: string[]): Promise<Chromium> {
-  const profile = await mkdtemp(join(tmpdir(), 'trtc-recorder-chromium-'))
+  await removeOrphanedProfiles()
+  const profile = await mkdtemp(join(tmpdir(), `${profilePrefix}${process.pid}-`))
   const child = spawn(path, [...chromiumSwitches, ...extraArguments, `--user-data-dir=${profile}`], {
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
@@ -91,6 +92,17 @@ export async function launchChromium(path: string, extraArguments: string[]): Pr
       await exited
       await rm(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
     },
+  }
+}
+
+const profilePrefix = 'trtc-recorder-chromium-'
+
+/** A recorder that was killed could not remove its profile; the name says whose it was. */
+async function removeOrphanedProfiles(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const owner = new RegExp(`^${profilePrefix}(\\d+)-`).exec(name)?.[1]
+    if (owner === undefined || existsSync(`/proc/${owner}`)) continue
+    await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => {})
   }
 }
 

@@ -65,17 +65,27 @@ async function open(port?: number) {
   return next
 }
 
-/** Processes whose command line holds the profile's folder, which only this test uses. */
+/** The process group of the Chromium whose profile is in this test's folder: browser, renderer, network service. */
 const chromiumProcesses = async () => {
-  const found: { pid: number; commandLine: string }[] = []
+  const all: { pid: number; group: number; commandLine: string }[] = []
   for (const entry of await readdir('/proc')) {
     if (!/^\d+$/.test(entry)) continue
-    const commandLine = await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '')
-    if (commandLine.includes(temporary) && commandLine.includes('--user-data-dir'))
-      found.push({ pid: Number(entry), commandLine })
+    const [stat, commandLine] = await Promise.all(
+      ['stat', 'cmdline'].map((name) => readFile(`/proc/${entry}/${name}`, 'utf8').catch(() => '')),
+    )
+    // Of a zombie only its exit code is left.
+    const [state, , group] = stat!.slice(stat!.lastIndexOf(')') + 2).split(' ')
+    if (state !== 'Z') all.push({ pid: Number(entry), group: Number(group), commandLine: commandLine! })
   }
-  return found
+  const groups = new Set(
+    all.filter(({ commandLine }) => commandLine.includes(`--user-data-dir=${temporary}`)).map(({ group }) => group),
+  )
+  return all.filter(({ group }) => groups.has(group))
 }
+
+/** Returns when a process has ended; throws when it stays. */
+const awaitEnd = (pid: number) =>
+  execFileSync('tail', ['--pid', String(pid), '-s', '0.1', '-f', '/dev/null'], { timeout: 10_000 })
 
 const seconds = (since: number) => (performance.now() - since) / 1000
 
@@ -95,19 +105,23 @@ describe('the room page in Chromium', () => {
     expect(seconds(since)).toBeLessThan(2)
   })
 
-  test('a Chromium that hangs is noticed within 5 s', async () => {
+  test.each([
+    ['Chromium', () => true],
+    ['page', (commandLine: string) => commandLine.includes('--type=renderer')],
+  ])('a %s that hangs is noticed within 5 s', async (_, isMeant) => {
     const next = await open()
     const since = performance.now()
-    for (const { pid } of await chromiumProcesses()) process.kill(pid, 'SIGSTOP')
+    for (const { pid, commandLine } of await chromiumProcesses()) if (isMeant(commandLine)) process.kill(pid, 'SIGSTOP')
     expect(await next()).toMatchObject({ type: 'ended', reason: 'BrowserFailed', message: 'The page has not answered for 4 s' })
     expect(seconds(since)).toBeLessThan(5.5)
   })
 
   test('closing leaves no process and no profile', async () => {
     await open()
-    expect((await chromiumProcesses()).length).toBeGreaterThan(1)
+    expect((await chromiumProcesses()).some(({ commandLine }) => commandLine.includes('--type=renderer'))).toBe(true)
+    const pids = (await chromiumProcesses()).map(({ pid }) => pid)
     await room!.close()
-    expect(await chromiumProcesses()).toEqual([])
+    for (const pid of pids) awaitEnd(pid)
     expect(await readdir(temporary)).toEqual([])
   })
 
@@ -126,7 +140,10 @@ describe('the room page in Chromium', () => {
     const pids = (await chromiumProcesses()).map(({ pid }) => pid)
     expect(pids.length).toBeGreaterThan(1)
     child.kill('SIGKILL')
-    // Ends as soon as the last of them has ended; a process that stays is the test's time-out.
-    for (const pid of pids) execFileSync('tail', ['--pid', String(pid), '-s', '0.1', '-f', '/dev/null'], { timeout: 10_000 })
+    for (const pid of pids) awaitEnd(pid)
+    expect(await readdir(temporary)).toHaveLength(1)
+    await open()
+    await room!.close()
+    expect(await readdir(temporary)).toEqual([])
   })
 })
