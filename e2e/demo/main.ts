@@ -105,9 +105,7 @@ demo().then(
   (error: Error) => {
     // An interruption makes the work fail; its own end is on the way.
     if (interrupted) return
-    console.error(
-      `\nThe demo failed: ${error.message}\n\nWhat was started is left to look into; end it with: make sandbox-down`,
-    )
+    console.error(`\nThe demo failed: ${error.message}\n\nWhat was started is left to look into; end it with: make sandbox-down`)
     process.exit(1)
   },
 )
