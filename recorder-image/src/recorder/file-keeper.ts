@@ -78,12 +78,6 @@ export class FileKeeper {
     if (live) this.#end(live.keeping)
   }
 
-  /** What is wrong with a file that is being written, such as a full disk. */
-  get problem(): string | undefined {
-    for (const { media } of this.#live.values()) if (media.problem !== undefined) return media.problem
-    return undefined
-  }
-
   get progress(): Pick<RecorderProgress, 'recordedBytes' | 'uploadedBytes' | 'files'> {
     const prefix = keyPrefix(this.#deps.job.spec.cos.path)
     const files = this.#files.map(({ name, media, upload, state }) => ({

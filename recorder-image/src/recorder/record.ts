@@ -66,7 +66,6 @@ class LiveRecording {
   readonly #subscriptions: Extract<SessionAction, { type: 'subscribe' }>[] = []
   readonly #dropped = new Map<string, { why: string; userId: string | undefined; frames: number; bytes: number }>()
   #room: Room | undefined
-  #problem: string | undefined
 
   constructor(context: RecordContext) {
     this.#context = context
@@ -109,10 +108,6 @@ class LiveRecording {
     this.act(this.#context.sessions.tick(now * 1000))
     for (const { why, ...dropped } of this.#dropped.values()) this.#context.log.warn(dropped, `Frames not recorded: ${why}`)
     this.#dropped.clear()
-    const { problem } = this.#context.keeper
-    if (problem !== undefined && problem !== this.#problem)
-      this.#context.log.error({ error: problem }, 'A file could not be written')
-    this.#problem = problem
     const stop = stopDue(this.#input, this.#context.job.spec.limits, now)
     if (stop) this.#stop(stop)
   }

@@ -117,7 +117,6 @@ export class Run {
 
   async notReady(): Promise<string | undefined> {
     if (this.#state !== 'recording') return `the recorder is ${this.#state}`
-    if (this.#keeper?.problem !== undefined) return this.#keeper.problem
     return this.#volume?.checkWritable().then(
       () => undefined,
       (error: Error) => `the work directory cannot be written: ${error.message}`,

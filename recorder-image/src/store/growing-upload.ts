@@ -79,7 +79,6 @@ export class GrowingUpload implements Upload {
       )
       this.#storedBytes = stored.bytes
       await this.#journal.append({ event: 'stored', bytes: stored.bytes, crc64: stored.crc64 })
-      this.#log.info({ bytes: stored.bytes, url: stored.url }, 'Stored a file')
       return stored
     } finally {
       end()
