@@ -2,7 +2,7 @@ import type { FeedItem } from '../timeline/audio-axis.ts'
 import type { AudioFormat } from './audio-format.ts'
 import { FfmpegProcess } from './ffmpeg.ts'
 import { OggOpusWriter } from './ogg.ts'
-import { opusLookAhead, opusPreRoll, opusSilence } from './opus.ts'
+import { opusLead, opusLookAhead, opusPreRoll, opusSilence } from './opus.ts'
 
 /** Encoded frames, in order: either as they came, or one frame of silence `count` times. */
 export type EncodedAudio = { frames: Uint8Array[] } | { silence: Uint8Array; count: number }
@@ -131,9 +131,10 @@ export class AudioEncoder {
     void this.#process.ended.then((problem) => {
       if (!this.#ending) this.#fail(problem ?? 'ffmpeg ended by itself')
     })
-    const preSkip = opusLookAhead + skip
-    this.#fed = -skip
+    const preSkip = opusLookAhead + skip + opusLead
+    this.#fed = -skip - opusLead
     this.#process.child.stdin?.write(this.#ogg.header(preSkip))
+    this.#queueSilence(opusLead)
   }
 
   #queue(data: Uint8Array, samples: number): void {

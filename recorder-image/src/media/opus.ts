@@ -43,3 +43,8 @@ export function opusSilence(samples: number): { samples: number; data: Uint8Arra
 export const opusPreRoll = 3840
 /** The encoder's look-ahead: what comes out of a packet is this much late (libopus, 6.5 ms). */
 export const opusLookAhead = 312
+/**
+ * Silence that goes in front of a stream that begins in the middle: Opus tells loudness as the difference from the packet before, and a
+ * decoder that knows of none takes a rise (somebody begins to speak) for twelve times full scale. One silent packet cures it (measured).
+ */
+export const opusLead = 960
