@@ -52,7 +52,7 @@ export class Member {
     this.#media = media
     this.#socket = socket
     this.#payloads = choosePayloadTypes(data.ability as Ability | undefined)
-    this.#transport = this.#openTransport()
+    this.#transport = this.#openTransport(data.ability as Ability)
     this.#downlink = new Downlink(this.#transport, this.#payloads, this.#loss)
   }
 
@@ -188,8 +188,8 @@ export class Member {
     this.#media.port.closeTransport(this.#transport)
   }
 
-  #openTransport(): Transport {
-    return this.#media.port.openTransport({
+  #openTransport({ dtls }: Ability): Transport {
+    return this.#media.port.openTransport(dtls.fingerprint, {
       onConnected: () => this.room.notify('mediaConnected', this),
       onRtp: (header: RtpHeader, payload: Buffer) => this.publisher?.received(header, payload),
       onRtcp: (compound: Buffer) => this.#receivedRtcp(compound),
@@ -234,8 +234,8 @@ export class Member {
     for (const subscription of this.#subscriptions.values()) subscription.close()
     this.#subscriptions.clear()
     this.#media.port.closeTransport(this.#transport)
-    if (data.ability) this.#payloads = choosePayloadTypes(data.ability as Ability)
-    this.#transport = this.#openTransport()
+    this.#payloads = choosePayloadTypes(data.ability as Ability | undefined)
+    this.#transport = this.#openTransport(data.ability as Ability)
     this.#downlink = new Downlink(this.#transport, this.#payloads, this.#loss)
   }
 

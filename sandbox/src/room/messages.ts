@@ -47,6 +47,7 @@ export interface RtpCodec {
 
 export interface Ability {
   ice: { ufrag: string; password: string }
+  dtls: { fingerprint: string }
   audio: { codecs: RtpCodec[]; extensions: unknown[] }
   video: { codecs: RtpCodec[]; decoders: RtpCodec[]; extensions: unknown[] }
 }

@@ -61,10 +61,15 @@ export async function startRoomServer(options: RoomServerOptions = {}): Promise<
     request.resume()
     response.setHeader('access-control-allow-origin', '*')
     response.setHeader('access-control-allow-headers', '*')
-    const isSchedule = /^\/api\/v1\/(cloud)?config/.test(request.url ?? '')
-    const data = { domains: [unifiedProxy], iceServers: null, iceTransportPolicy: null, trtcAutoConf: null, config: {} }
     response.setHeader('content-type', 'application/json')
-    response.end(JSON.stringify(isSchedule ? { code: 0, msg: '', data } : { code: 0 }))
+    const { pathname } = new URL(request.url ?? '/', 'https://room')
+    const isSchedule = schedulePaths.has(pathname)
+    if (!isSchedule && !logPath.test(pathname)) {
+      log({ msg: 'Unknown path was refused', path: pathname })
+      response.statusCode = 404
+    }
+    const data = { domains: [unifiedProxy], iceServers: null, iceTransportPolicy: null, trtcAutoConf: null, config: {} }
+    response.end(JSON.stringify(isSchedule ? { code: 0, msg: '', data } : { code: response.statusCode === 404 ? 404 : 0 }))
   })
   const sockets = new WebSocketServer({ server: https })
   sockets.on('connection', signalling({ rooms, media: { port, advertise }, secretKeys, log }))
@@ -95,6 +100,10 @@ export async function startRoomServer(options: RoomServerOptions = {}): Promise<
     }
   }
 }
+
+const schedulePaths: ReadonlySet<string> = new Set(['/api/v1/config', '/api/v1/cloudconfig'])
+/** Where the SDK's logs and quality reports go. */
+const logPath = /^\/v5\//
 
 const spkiOf = (certPem: string) =>
   createHash('sha256')

@@ -3,7 +3,7 @@ import { identities } from '../identities.ts'
 import { userSigFor } from '../user-sig.ts'
 import type { RoomName } from './room.ts'
 import { type RunningRoom, startRoomServer } from './server.ts'
-import { SignallingClient } from './testing/signalling-client.ts'
+import { clientAbility, SignallingClient } from './testing/signalling-client.ts'
 
 const { sdkAppId } = identities.trtc
 const number: RoomName = { sdkAppId, roomId: 101 }
@@ -201,7 +201,7 @@ describe('subscribing', () => {
     const alice = await anchor('alice')
     const rec = await enter('rec')
     await rec.ask('subscribe/v3', 4156, { srcTinyId: alice.joined.tinyId, audio: true, ssrc: ssrcsOf(50) })
-    const { data } = await rec.ask('rebuild_pc', 4150, {})
+    const { data } = await rec.ask('rebuild_pc', 4150, { ability: clientAbility() })
     expect(await subscriptions()).toEqual([])
     const ufrag = (ability: unknown) => (ability as { ice: { ufrag: string } }).ice.ufrag
     expect(ufrag(data.ability)).not.toBe(ufrag(rec.joined.data.ability))

@@ -25,9 +25,11 @@ export async function makeCertificate(): Promise<Certificate> {
   // ECDSA P-256 with SHA-256, by the numbers of the TLS registries.
   const made = await CipherContext.createSelfSignedCertificateWithKey({ hash: 4, signature: 3 } as never, 23 as never)
   const { raw } = new X509Certificate(made.certPem)
-  const fingerprint = createHash('sha256').update(raw).digest('hex').toUpperCase().match(/../g)!.join(':')
-  return { ...made, fingerprint } as Certificate
+  return { ...made, fingerprint: fingerprintOf(raw) } as Certificate
 }
+
+/** SHA-256 of a certificate (DER) as a session description has it. */
+const fingerprintOf = (der: Buffer) => createHash('sha256').update(der).digest('hex').toUpperCase().match(/../g)!.join(':')
 
 interface Address {
   address: string
@@ -60,9 +62,11 @@ export class MediaPort {
     return this.#socket.address().port
   }
 
-  openTransport(handlers: TransportHandlers): Transport {
+  /** @param clientFingerprint the client's certificate has to have it: `AA:BB:…` */
+  openTransport(clientFingerprint: string, handlers: TransportHandlers): Transport {
     const transport = new Transport(
       this.certificate,
+      clientFingerprint,
       (datagram, to) => this.#socket.send(datagram, to.port, to.address),
       handlers,
     )
@@ -108,6 +112,7 @@ export class Transport implements PacketSink {
   remote: Address | undefined
   /** Nothing passes any more, as if the path between had died. */
   isDead = false
+  readonly #clientFingerprint: string
   readonly #send: (datagram: Buffer, to: Address) => void
   readonly #handlers: TransportHandlers
   readonly #dtls: DtlsServer
@@ -115,7 +120,13 @@ export class Transport implements PacketSink {
   #srtp: SrtpSession | undefined
   #srtcp: SrtcpSession | undefined
 
-  constructor(certificate: Certificate, send: (datagram: Buffer, to: Address) => void, handlers: TransportHandlers) {
+  constructor(
+    certificate: Certificate,
+    clientFingerprint: string,
+    send: (datagram: Buffer, to: Address) => void,
+    handlers: TransportHandlers,
+  ) {
+    this.#clientFingerprint = clientFingerprint
     this.#send = send
     this.#handlers = handlers
     this.#dtlsWire = {
@@ -178,6 +189,12 @@ export class Transport implements PacketSink {
   }
 
   #connected(): void {
+    const { remoteCertificate } = this.#dtls
+    // Whoever shows another certificate than it announced is somebody else.
+    if (!remoteCertificate || fingerprintOf(remoteCertificate) !== this.#clientFingerprint) {
+      this.close()
+      return
+    }
     const keys = this.#dtls.extractSessionKeys(SRTP_KEY_BYTES, SRTP_SALT_BYTES)
     const config = {
       keys: {
