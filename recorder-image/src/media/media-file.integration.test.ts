@@ -46,11 +46,12 @@ describe('camera and microphone, mode 02', () => {
     expect(finished.events).toEqual([])
   })
 
-  it('does not crack where it begins with a sudden sound in the middle of a stream', async () => {
-    const { finished, playback } = await record('02', send({ clip, from: 3, to: 5, atSeconds: 0 }))
+  it('does not crack where it begins in the middle of a stream, just when the loudness changes', async () => {
+    const clip = await makeClip({ seconds: 5, toneHertz: 420 })
+    const { finished, playback } = await record('02', send({ clip, from: 3.1, to: 5, atSeconds: 0 }))
     expect(finished.problem).toBeUndefined()
-    expectTimes(playback.beeps, [0, 1], 0.01)
-    expect(playback.sound.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0)).toBeLessThan(1)
+    const beginning = playback.sound.subarray(0, 48_000 / 10)
+    expect(beginning.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0)).toBeLessThan(0.3)
   })
 
   it('goes on where RTP timestamps wrap', async () => {

@@ -19,8 +19,15 @@ export interface Clip {
   packets: { data: Uint8Array; samples: number }[]
 }
 
-export async function makeClip(options: { seconds: number; fps?: number; size?: string; channels?: 1 | 2 }): Promise<Clip> {
-  const { seconds, fps = 30, size = '160x96', channels = 2 } = options
+/** `toneHertz`: a quiet tone under the beeps, instead of silence. */
+export async function makeClip(options: {
+  seconds: number
+  fps?: number
+  size?: string
+  channels?: 1 | 2
+  toneHertz?: number
+}): Promise<Clip> {
+  const { seconds, fps = 30, size = '160x96', channels = 2, toneHertz = 0 } = options
   const directory = await mkdtemp(join(tmpdir(), 'clip-'))
   try {
     const h264 = join(directory, 'clip.h264')
@@ -38,7 +45,8 @@ export async function makeClip(options: { seconds: number; fps?: number; size?: 
       '-x264-params',
       'aud=1:keyint_min=1:scenecut=0',
     ]
-    const beep = new Array(channels).fill('0.5*sin(2*PI*2000*t)*lt(mod(t\\,1)\\,0.1)').join('|')
+    const sound = `0.1*sin(2*PI*${toneHertz}*t)+0.5*sin(2*PI*2000*t)*lt(mod(t\\,1)\\,0.1)`
+    const beep = new Array(channels).fill(sound).join('|')
     const source = `aevalsrc=${beep}:s=48000:d=${seconds}`
     await run(findFfmpeg(), [
       ...['-v', 'error', '-f', 'lavfi', '-i', flash, '-f', 'lavfi', '-i', source],
