@@ -107,6 +107,7 @@ describe.concurrent('storage and Secrets are looked at before the room is entere
     expect(recorder.entered).toBe(false)
     await scene.secret('later', { signature: userSigFor(identities.trtc, recorderUserId) })
     await recording.inRoom()
+    expect(recorder.entered).toBe(true)
     await recording.stop()
     expect(conditionsOf(await recording.settled())).toMatchObject({ Succeeded: 'True Completed', Started: 'True Entered' })
   })

@@ -1,6 +1,7 @@
 import type { Recording } from '@trtc-recorder/api'
 import { afterAll, describe, expect } from 'vitest'
-import { recordFor, type Scene, test } from './scene.ts'
+import { kubectl } from './kubectl.ts'
+import { newNamespace, recordFor, Scene, test } from './scene.ts'
 import { runningWorld } from './world.ts'
 
 /** Whenever a Recording is deleted: nothing of it stays in the cluster, nothing recorded is lost, and whoever wants to know is told. */
@@ -85,6 +86,21 @@ describe.concurrent('a Recording that is deleted', () => {
     await recording.delete()
     await recording.gone(10)
     expect(await recording.remains()).toEqual([])
+  })
+
+  test('with its whole namespace', async () => {
+    const scene = new Scene(await newNamespace())
+    try {
+      const sink = await scene.sink()
+      await scene.publish('alice')
+      const recording = await scene.recordFromNow('swept-away', { callback: { url: `${sink.url}/swept-away` } })
+      await recordFor(4)
+      const before = await recording.get()
+      await kubectl('delete', 'namespace', scene.namespace, '--timeout=90s')
+      await expectStored(before, sink)
+    } finally {
+      await scene.close()
+    }
   })
 })
 

@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest'
 import type { AppliedRecording } from './applied-recording.ts'
-import { killOperator, operatorReady } from './operator-pod.ts'
+import { killOperator } from './operator-pod.ts'
 import { mainProcessOf } from './processes.ts'
 import { recordFor, type Scene, test } from './scene.ts'
 
@@ -71,11 +71,11 @@ test('an operator that is killed while recording is not missed, and its successo
   const recording = await scene.recordFromNow('unattended', { mode: '02' })
   const [before] = await recording.pods()
   const { status } = await recording.get()
-  await killOperator()
   await recordFor(2)
+  const { restarted } = await killOperator()
   // It even ends while nobody looks.
   await scene.removeRecorder()
-  await operatorReady()
+  await restarted()
   const finished = await recording.settled()
   expect(finished.status).toMatchObject({
     stopReason: 'RemovedByApi',

@@ -29,14 +29,7 @@ export const test = base.extend<{ namespace: string; scene: Scene }>({
   namespace: [
     // biome-ignore lint/correctness/noEmptyPattern: vitest reads from the pattern which fixtures this one needs.
     async ({}, use) => {
-      const namespace = `e2e-${randomBytes(3).toString('hex')}`
-      await makeNamespace(namespace)
-      const { secretId, secretKey } = identities.cos
-      await apply(
-        aSecret(namespace, secrets.userSig, { userSig: userSigFor(identities.trtc, recorderUserId) }),
-        aSecret(namespace, secrets.cos, { secretId, secretKey }),
-        aSecret(namespace, secrets.signing, { signingKey: identities.callback.signingKey }),
-      )
+      const namespace = await newNamespace()
       await use(namespace)
       // Recordings first: what they still have to do needs the Secrets.
       await must('kubectl', ['delete', 'recordings', '--all', '--namespace', namespace, '--timeout', '120s'])
@@ -51,6 +44,19 @@ export const test = base.extend<{ namespace: string; scene: Scene }>({
     await scene.close()
   },
 })
+
+/** A namespace with the Secrets that Recordings refer to. */
+export async function newNamespace(): Promise<string> {
+  const namespace = `e2e-${randomBytes(3).toString('hex')}`
+  await makeNamespace(namespace)
+  const { secretId, secretKey } = identities.cos
+  await apply(
+    aSecret(namespace, secrets.userSig, { userSig: userSigFor(identities.trtc, recorderUserId) }),
+    aSecret(namespace, secrets.cos, { secretId, secretKey }),
+    aSecret(namespace, secrets.signing, { signingKey: identities.callback.signingKey }),
+  )
+  return namespace
+}
 
 export const aSecret = (namespace: string, name: string, stringData: Record<string, string>) => ({
   apiVersion: 'v1',
