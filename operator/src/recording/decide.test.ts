@@ -153,6 +153,13 @@ describe('a Recording that is stopped', () => {
     expect(world.is('Succeeded')).toBe('True StoppedBeforeStart')
   })
 
+  test('just when the recorder enters has started, although its Pod was never seen ready', () => {
+    const world = new World().settle().scheduled().stop()
+    world.ends(aResult({ stopReason: 'Terminated', startedAt: at(5).toISOString(), files: [aFile('alice')] }))
+    expect(world.is('Started')).toBe('True Entered')
+    expect(world.is('Succeeded')).toBe('True Completed')
+  })
+
   test('while recording is finished by the recorder, who cannot know who asked', () => {
     const world = new World().settle().scheduled().inRoom().stop()
     expect(world.is('Succeeded')).toBe('Unknown Finishing')

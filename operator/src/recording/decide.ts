@@ -86,6 +86,8 @@ function recordEnd(draft: Draft, attempt: Attempt, end: PodEnd): void {
     // The recorder knows to the millisecond what the Pod's readiness says to the second.
     if (status.startTime === undefined || status.startTime === attempt.startTime) status.startTime = result.startedAt
     attempt.startTime = result.startedAt
+    // It may have been over before anybody saw its Pod ready.
+    draft.set('Started', { status: 'True', reason: 'Entered', message: 'The recorder has been in the room' })
   }
   const ran = end.ran || attempt.startTime !== undefined
   const judgement = judge({ ...end, ran }, status.stopReason ?? draft.asked, draft.entered)
