@@ -83,7 +83,9 @@ describe.concurrent('storage and Secrets are looked at before the room is entere
       await scene.world.cos.createBucket(bucket)
       await scene.world.cos.deny(bucket)
     }
-    await scene.secret('cos-wrong', { secretId: identities.cos.secretId, secretKey: 'notTheKeyOfThisSecretId' })
+    if (name === 'key-wrong') {
+      await scene.secret('cos-wrong', { secretId: identities.cos.secretId, secretKey: 'notTheKeyOfThisSecretId' })
+    }
     const credentialsSecretRef = { name: name === 'key-wrong' ? 'cos-wrong' : secrets.cos }
     const cos = { ...scene.cos(name, bucket), credentialsSecretRef }
     const recorder = scene.watchFor()

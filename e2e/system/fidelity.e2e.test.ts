@@ -60,7 +60,8 @@ async function play(scene: Scene): Promise<Lesson> {
   await scene.leave('bob')
   await recordFor(3)
   await scene.publish('bob', { video: true, audio: true })
-  await recordFor(6)
+  // With this alice has been there for 21 s: her picture begins with a key frame, which may take 1 s.
+  await recordFor(7)
   await scene.leave('alice')
   await recordFor(1)
 
