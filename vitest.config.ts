@@ -14,6 +14,9 @@ export default defineConfig({
           exclude: ['**/node_modules/**', '**/*.integration.test.ts', '**/*.e2e.test.ts'],
           // Half of the CPU time went into importing the same modules anew for each file.
           isolate: false,
+          // Many wait for sockets and child processes more than they compute.
+          maxWorkers: 3,
+          testTimeout: 20_000,
         },
       },
       {
