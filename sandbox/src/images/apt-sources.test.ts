@@ -1,5 +1,8 @@
-import { describe, expect, it } from 'vitest'
-import { aptOptions, deb822Lines, oneLineEntries } from './apt-sources.ts'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, test } from 'vitest'
+import { aptOptions, aptSources, deb822Lines, oneLineEntries } from './apt-sources.ts'
 
 describe('where the base image gets its packages', () => {
   it("is where this machine's sources.list gets those of the same release, from whatever mirror", () => {
@@ -49,4 +52,19 @@ Acquire::Check-Date "false";
 DPkg::Post-Invoke:: "rm -f /x";`
     expect(aptOptions(dump)).toEqual(['Acquire::http::Proxy "http://proxy.test:3128";', 'Acquire::Check-Date "false";'])
   })
+})
+
+test('a machine without sources for the release is told which are missing', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'apt-'))
+  writeFileSync(join(directory, 'sources.list'), 'deb http://mirror.test/debian bookworm main\n')
+  expect(() => aptSources(directory)).toThrow('no source for bookworm-security')
+  writeFileSync(
+    join(directory, 'sources.list'),
+    'deb http://mirror.test/debian bookworm main\ndeb http://mirror.test/s bookworm-security main\n',
+  )
+  expect(aptSources(directory)).toEqual([
+    'deb http://mirror.test/debian bookworm main',
+    'deb http://mirror.test/s bookworm-security main',
+  ])
+  rmSync(directory, { recursive: true })
 })

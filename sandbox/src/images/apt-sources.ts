@@ -5,15 +5,9 @@ import { join } from 'node:path'
 /** The Debian release of the images. */
 export const release = 'bookworm'
 
-const fallback = [
-  `deb http://deb.debian.org/debian ${release} main`,
-  `deb http://deb.debian.org/debian ${release}-updates main`,
-  `deb http://deb.debian.org/debian-security ${release}-security main`,
-]
-
 /**
  * The lines of sources.list with which this machine itself reaches Debian's archive, mirrors included, so that images can be built wherever
- * the machine can install packages. Debian's own servers if it has none for the release.
+ * the machine can install packages. Throws if it has none for the release or its security suite, where Chromium comes from.
  */
 export function aptSources(directory = '/etc/apt'): string[] {
   const parts = join(directory, 'sources.list.d')
@@ -26,7 +20,13 @@ export function aptSources(directory = '/etc/apt'): string[] {
     return file.endsWith('.sources') ? deb822Lines(text) : oneLineEntries(text)
   })
   const suites = new Set(lines.map((line) => line.split(' ')[2]))
-  return suites.has(release) && suites.has(`${release}-security`) ? lines : fallback
+  const missing = [release, `${release}-security`].filter((suite) => !suites.has(suite))
+  if (missing.length > 0) {
+    throw new Error(
+      `The images are made of Debian ${release}, and apt on this machine has no source for ${missing.join(' and ')}. Add one below ${directory}.`,
+    )
+  }
+  return lines
 }
 
 /** Entries for the release's suites in the one-line format, options dropped: keys of the base are Debian's own. */
