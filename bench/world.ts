@@ -52,8 +52,13 @@ export class World {
     const directory = mkdtempSync(join(tmpdir(), 'trtc-recorder-bench-cos-'))
     const roomProcess = node(['sandbox/src/room/main.ts'])
     const cosProcess = node(['sandbox/src/cos/main.ts', '--dir', directory, '--port', '0'])
-    const [roomReady, cosReady] = await Promise.all([firstLine(roomProcess), firstLine(cosProcess)])
-    return new World([roomProcess, cosProcess], roomReady, cosReady)
+    const children = [roomProcess, cosProcess]
+    // However the benchmark ends, nothing of it goes on.
+    process.once('exit', () => {
+      for (const child of children) child.kill('SIGTERM')
+    })
+    const [roomReady, cosReady] = await Promise.all(children.map(firstLine))
+    return new World(children, roomReady!, cosReady!)
   }
 
   async close(): Promise<void> {
