@@ -16,7 +16,7 @@ help: ## this list
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: deps ## records a live room on a Kubernetes of its own on this machine, and shows the files (25 minutes the first time)
+demo: deps ## records a live room on a Kubernetes of its own on this machine, and shows the files (builds Kubernetes the first time)
 	@node e2e/demo/main.ts
 
 test: deps ## unit, integration and end-to-end tests, with all that they need
