@@ -1,16 +1,21 @@
 /**
  * `node scripts/test.ts unit integration e2e`: runs those vitest projects one after the other and ends with one line that sums them up,
- * `N passed, N failed`. Exit code 0 only if nothing failed. A sandbox that the tests have started is ended.
+ * `N passed, N failed`, after the name and first line of each failure. Exit code 0 only if nothing failed. A sandbox that the tests have started is ended.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 
 interface VitestReport {
   numPassedTests: number
   numFailedTests: number
-  testResults: { status: string; assertionResults: unknown[] }[]
+  testResults: {
+    name: string
+    status: string
+    message: string
+    assertionResults: { status: string; fullName: string; failureMessages: string[] }[]
+  }[]
 }
 
 const root = resolve(import.meta.dirname, '..')
@@ -28,6 +33,7 @@ const projects = process.argv.slice(2)
 const wasUp = projects.includes('e2e') && (await sandboxRuns())
 let passed = 0
 let failed = 0
+const failures: string[] = []
 for (const project of projects) {
   if (interrupted) break
   const started = performance.now()
@@ -40,6 +46,7 @@ for (const project of projects) {
 }
 if (projects.includes('e2e') && !wasUp) await run(process.execPath, ['sandbox/src/main.ts', 'down'])
 if (interrupted) process.exit(130)
+for (const failure of failures) console.log(failure)
 console.log(`${passed} passed, ${failed} failed`)
 process.exitCode = failed > 0 ? 1 : 0
 
@@ -55,8 +62,20 @@ async function runProject(project: string): Promise<{ passed: number; failed: nu
     return { passed: 0, failed: code === 0 ? 0 : 1 }
   }
   const unloaded = result.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length
+  for (const { name, message, assertionResults } of result.testResults) {
+    const file = relative(root, name)
+    if (message !== '') failures.push(`failed: ${file}: ${firstLine(message)}`)
+    for (const test of assertionResults) {
+      if (test.status === 'failed')
+        failures.push(`failed: ${file}: ${test.fullName}: ${firstLine(test.failureMessages[0] ?? '')}`)
+    }
+  }
   const counted = result.numFailedTests + unloaded
   return { passed: result.numPassedTests, failed: counted === 0 && code !== 0 ? 1 : counted }
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? ''
 }
 
 function run(command: string, args: readonly string[]): Promise<number> {
