@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { cpuSeconds, pssMegabytes } from './process-tree.ts'
@@ -86,6 +86,8 @@ async function measure(what: string, { child, file }: Run, anchors: number): Pro
 }
 
 function framesPerSecond(path: string): number {
+  // A MediaRecorder that gets no processor time has written nothing yet.
+  if (!existsSync(path)) return 0
   const fields = ['-select_streams', 'v:0', '-show_entries', 'packet=pts_time', '-of', 'csv=p=0']
   const lines = execFileSync('ffprobe', ['-v', 'error', ...fields, path], { encoding: 'utf8', maxBuffer: 64 << 20 })
   const times = lines.split('\n').map(Number.parseFloat).filter(Number.isFinite)

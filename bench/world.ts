@@ -33,14 +33,15 @@ export interface Run {
 }
 
 export class World {
-  readonly directory = mkdtempSync(join(tmpdir(), 'trtc-recorder-bench-'))
+  readonly directory: string
   readonly room: RoomControl
   readonly #children: ChildProcess[]
   readonly #room: Ready
   readonly #cos: Ready
   #recordings = 0
 
-  private constructor(children: ChildProcess[], roomReady: Ready, cosReady: Ready) {
+  private constructor(directory: string, children: ChildProcess[], roomReady: Ready, cosReady: Ready) {
+    this.directory = directory
     this.#children = children
     this.#room = roomReady
     this.#cos = cosReady
@@ -49,16 +50,16 @@ export class World {
 
   /** The stand-ins run as processes of their own, so that their work is not counted. */
   static async start(): Promise<World> {
-    const directory = mkdtempSync(join(tmpdir(), 'trtc-recorder-bench-cos-'))
+    const directory = mkdtempSync(join(tmpdir(), 'trtc-recorder-bench-'))
     const roomProcess = node(['sandbox/src/room/main.ts'])
-    const cosProcess = node(['sandbox/src/cos/main.ts', '--dir', directory, '--port', '0'])
+    const cosProcess = node(['sandbox/src/cos/main.ts', '--dir', join(directory, 'cos'), '--port', '0'])
     const children = [roomProcess, cosProcess]
     // However the benchmark ends, nothing of it goes on.
     process.once('exit', () => {
       for (const child of children) child.kill('SIGTERM')
     })
     const [roomReady, cosReady] = await Promise.all(children.map(firstLine))
-    return new World(children, roomReady!, cosReady!)
+    return new World(directory, children, roomReady!, cosReady!)
   }
 
   async close(): Promise<void> {

@@ -1,13 +1,13 @@
-import { mkdtemp, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { AudioEncoder } from './audio-encoder.ts'
 import { aac } from './audio-format.ts'
+import { newDirectory } from './testing/new-directory.ts'
 
 /** An encoder whose ffmpeg is a shell script. */
 async function encoderWith(script: string, options: { endTimeoutMs?: number } = {}) {
-  const ffmpegPath = join(await mkdtemp(join(tmpdir(), 'encoder-')), 'ffmpeg')
+  const ffmpegPath = join(await newDirectory(), 'ffmpeg')
   await writeFile(ffmpegPath, `#!/bin/sh\n${script}\n`, { mode: 0o755 })
   const failures: string[] = []
   let fail = (_: string) => {}

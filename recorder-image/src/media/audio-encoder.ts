@@ -45,6 +45,7 @@ export class AudioEncoder {
   #process: FfmpegProcess | undefined
   #ogg = new OggOpusWriter()
   #batch: { data: Uint8Array; samples: number }[] = []
+  #batchSamples = 0
   /** Samples that went into ffmpeg, the pre-skip taken off. */
   #fed = 0
   /** Frames that came out of ffmpeg. */
@@ -82,12 +83,13 @@ export class AudioEncoder {
     this.#silence(samples)
   }
 
-  /** Hands what was fed to ffmpeg. */
-  flush(): void {
-    if (this.#batch.length === 0 || this.#process === undefined || this.#failed) return
+  /** Hands what was fed to ffmpeg, if it is as long as this. */
+  flush(leastSamples = 0): void {
+    if (this.#batch.length === 0 || this.#batchSamples < leastSamples || this.#process === undefined || this.#failed) return
     const { stdin } = this.#process.child
     stdin?.write(this.#ogg.pages(this.#batch))
     this.#batch = []
+    this.#batchSamples = 0
     if (stdin != null && stdin.writableLength > maxWaitingBytes) this.#fail('ffmpeg has stopped taking sound')
   }
 
@@ -139,6 +141,7 @@ export class AudioEncoder {
 
   #queue(data: Uint8Array, samples: number): void {
     this.#batch.push({ data, samples })
+    this.#batchSamples += samples
     this.#fed += samples
     if (this.#batch.length >= 1000) this.flush()
   }

@@ -27,8 +27,10 @@ export const aac: AudioFormat = {
   codec: 'mp4a.40.2',
   samplesPerFrame: 1024,
   primingSamples: 1024,
-  // ffmpeg's manual on the fast coder: better and much faster than twoloop at higher bit rates. Measured: 40 % less CPU.
-  ffmpegArguments: ['-c:a', 'aac', '-aac_coder', 'fast', '-b:a', '128k', '-f', 'adts'],
+  // ffmpeg's manual on the fast coder: better and much faster than twoloop at higher bit rates. Measured on speech: 45 % less CPU and 14 dB less
+  // noise. Without mid/side coding: where both channels are the same and near silence it takes four times the CPU, 0.040 core instead of
+  // 0.011; speech loses 6 of 48 dB by that.
+  ffmpegArguments: ['-c:a', 'aac', '-aac_coder', 'fast', '-aac_ms', '0', '-b:a', '128k', '-f', 'adts'],
   silentFrame: Uint8Array.of(0x21, 0x00, 0x49, 0x90, 0x02, 0x19, 0x00, 0x23, 0x80),
   frameAt: (data) => {
     if (data.length < 7) return undefined

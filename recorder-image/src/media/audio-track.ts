@@ -25,6 +25,8 @@ export interface AudioFrames {
 
 /** A second failure within this time is not an accident; then the sound waits in the journal for `finish`. */
 const restartAfterMs = 60_000
+/** Sound is encoded a second at a time: woken for every 200 ms, the encoder takes more CPU for the same work. */
+const encoderWakeSamples = 48_000
 const framesPerSilenceBatch = 2048
 
 /**
@@ -48,7 +50,6 @@ export class AudioTrack {
   #restartedAt = Number.NEGATIVE_INFINITY
   #failure: string | undefined
   #pending: EncodedAudio[] = []
-  #pendingSamples = 0
   #finishing = false
   /** Frames beyond this one hold no sound. */
   #endsWith = Number.POSITIVE_INFINITY
@@ -74,18 +75,16 @@ export class AudioTrack {
     else this.#lay(packet)
   }
 
-  /** Writes the journal, then hands the encoder what has come since. */
+  /** Writes the journal, then hands the encoder what has come since, once it is worth waking it for. */
   async flush(): Promise<void> {
     await this.#options.journal.flush()
-    this.#encoder?.flush()
+    this.#encoder?.flush(encoderWakeSamples)
   }
 
-  /** The encoded frames of about a second or more, or whatever there is. In batches of bounded size. */
-  take(all: boolean): AudioFrames[] {
-    if (this.#pendingSamples === 0 || (!all && this.#pendingSamples < 48_000)) return []
+  /** The frames that were encoded since the last time. In batches of bounded size. */
+  take(): AudioFrames[] {
     const pending = this.#pending
     this.#pending = []
-    this.#pendingSamples = 0
     const batches: AudioFrames[] = []
     let batch: AudioFrames | undefined
     const add = (chunk: Uint8Array, frameBytes: number, frames: number) => {
@@ -111,7 +110,7 @@ export class AudioTrack {
     return batches
   }
 
-  /** Encodes all there is. Afterwards `take(true)` gives the rest, no frame more than the sound needs. */
+  /** Encodes all there is. Afterwards `take` gives the rest, no frame more than the sound needs. */
   async finish(): Promise<void> {
     this.#finishing = true
     await this.#restart
@@ -161,7 +160,6 @@ export class AudioTrack {
     if (wanted === 0) return
     this.#nextFrame += wanted
     this.#pending.push('frames' in audio ? { frames: audio.frames.slice(0, wanted) } : { ...audio, count: wanted })
-    this.#pendingSamples += wanted * this.#options.format.samplesPerFrame
     this.#options.onAudio()
   }
 

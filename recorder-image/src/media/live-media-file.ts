@@ -97,7 +97,7 @@ export class LiveMediaFile implements MediaFile {
     this.#timer = undefined
     await this.#flushed
     await this.#audio?.finish()
-    await this.#flush(true)
+    await this.#flush()
     if (this.#audio?.problem !== undefined) this.#report(this.#audio.problem)
     else if (this.#audio !== undefined) this.#writer.note(encodedRecord())
     await this.#writer.flush()
@@ -117,14 +117,14 @@ export class LiveMediaFile implements MediaFile {
   #flushSoon(): void {
     if (this.#timer !== undefined || this.#finished !== undefined) return
     this.#timer = setTimeout(() => {
-      this.#flushed = this.#flush(false).then(() => {
+      this.#flushed = this.#flush().then(() => {
         this.#timer = undefined
         if (this.#waitingBytes > 0 || this.#writer.covered > this.#writer.durable) this.#flushSoon()
       })
     }, this.#deps.batchMs)
   }
 
-  async #flush(all: boolean): Promise<void> {
+  async #flush(): Promise<void> {
     const waiting = this.#waitingBytes
     for (const codec of this.#video?.unsupported ?? [])
       this.#report(`pictures in ${codec} were left out: only video/H264 is recorded`)
@@ -135,7 +135,7 @@ export class LiveMediaFile implements MediaFile {
       for (const config of video.configs) this.#writer.note(avcConfigRecord(config))
       await this.#writer.writeBatch(video.chunks, (offset) => videoBatchRecord(offset, video.chunks, video.samples))
     }
-    for (const { chunks, sizes } of this.#audio?.take(all) ?? []) {
+    for (const { chunks, sizes } of this.#audio?.take() ?? []) {
       await this.#writer.writeBatch(chunks, (offset) => audioBatchRecord(offset, chunks, sizes))
     }
     await this.#writer.flush()

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { EncodedFrame } from '../tap/frame.ts'
 import { type Clip, makeClip } from './testing/clip.ts'
-import { finishAndPlay, newDirectory, openFile, record } from './testing/recording.ts'
+import { newDirectory } from './testing/new-directory.ts'
+import { finishAndPlay, openFile, record } from './testing/recording.ts'
 import { epochMicros, seeded, send } from './testing/sender.ts'
 
 let clip: Clip

@@ -1,13 +1,13 @@
-import { appendFile, mkdtemp, readFile, stat, symlink, truncate, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { appendFile, readFile, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { AppendFile } from './append-file.ts'
 import { encodeRecord, readRecords } from './records.ts'
+import { newDirectory } from './testing/new-directory.ts'
 
 let path: string
 beforeEach(async () => {
-  path = join(await mkdtemp(join(tmpdir(), 'records-')), 'file')
+  path = join(await newDirectory(), 'file')
 })
 
 async function readAll(): Promise<{ texts: string[]; whole: number }> {

@@ -9,7 +9,8 @@ import type { SalvagedMediaFile } from './media-file.ts'
 import { encodeRecord } from './records.ts'
 import { salvageMediaFiles } from './salvage.ts'
 import { type Clip, makeClip } from './testing/clip.ts'
-import { finishAndPlay, newDirectory, openFile, silentLog } from './testing/recording.ts'
+import { newDirectory } from './testing/new-directory.ts'
+import { finishAndPlay, openFile, silentLog } from './testing/recording.ts'
 import { seeded, send } from './testing/sender.ts'
 
 let clip: Clip

@@ -104,7 +104,7 @@ class LeftMediaFile implements SalvagedMediaFile {
       audio = new AudioTrack(options, { frames: this.#frames })
       if (this.#index.encoded) await audio.readJournal()
       else await audio.finish()
-      for (const { chunks, sizes } of audio.take(true)) {
+      for (const { chunks, sizes } of audio.take()) {
         await this.#writer.writeBatch(chunks, (offset) => audioBatchRecord(offset, chunks, sizes))
       }
       if (audio.problem !== undefined) problems.push(audio.problem)

@@ -3,7 +3,8 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { findFfmpeg } from './ffmpeg.ts'
 import { checkMedia } from './self-check.ts'
 import { type Clip, makeClip } from './testing/clip.ts'
-import { newDirectory, openFile } from './testing/recording.ts'
+import { newDirectory } from './testing/new-directory.ts'
+import { openFile } from './testing/recording.ts'
 import { send } from './testing/sender.ts'
 
 let clip: Clip

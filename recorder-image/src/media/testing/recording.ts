@@ -1,17 +1,13 @@
-import { mkdtemp } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Mode } from '@trtc-recorder/api'
 import pino from 'pino'
 import type { EncodedFrame } from '../../tap/frame.ts'
 import { joinFile } from '../join-file.ts'
 import { type FinishedMedia, type MediaFile, type MediaFileDeps, openMediaFile, type SalvagedMediaFile } from '../media-file.ts'
+import { newDirectory } from './new-directory.ts'
 import { type Playback, play } from './playback.ts'
 import { epochMicros } from './sender.ts'
 
 export const silentLog = pino({ level: 'silent' })
-
-export const newDirectory = () => mkdtemp(join(tmpdir(), 'media-'))
 
 export function openFile(mode: Mode, directory: string, deps: Partial<MediaFileDeps> = {}): MediaFile {
   const name = `file.${mode === '00' ? 'mp3' : 'mp4'}`
