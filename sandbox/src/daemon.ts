@@ -10,7 +10,7 @@ export interface Daemon {
   startTicks: number
 }
 
-const runFile = (name: string) => join(stateDirectory, 'run', `${name}.json`)
+export const runFile = (name: string) => join(stateDirectory, 'run', `${name}.json`)
 export const logFile = (name: string) => join(stateDirectory, 'logs', `${name}.log`)
 
 const pollMilliseconds = 50

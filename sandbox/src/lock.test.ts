@@ -1,22 +1,19 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, expect, it, vi } from 'vitest'
+import { rmSync } from 'node:fs'
+import { afterAll, expect, it } from 'vitest'
+import { lockFile, withLock } from './lock.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'lock-test-'))
-vi.mock('./cluster/paths.ts', () => ({ stateDirectory: directory }))
-const { withLock } = await import('./lock.ts')
-afterAll(() => rmSync(directory, { recursive: true }))
+const name = `test-${process.pid}`
+afterAll(() => rmSync(lockFile(name), { force: true }))
 
 it('lets one after the other work, also after one that failed', async () => {
   const story: string[] = []
-  const work = (name: string, fail = false) =>
-    withLock('it', async () => {
-      story.push(`${name} begins`)
+  const work = (who: string, fail = false) =>
+    withLock(name, async () => {
+      story.push(`${who} begins`)
       await new Promise(setImmediate)
-      story.push(`${name} ends`)
+      story.push(`${who} ends`)
       if (fail) throw new Error('failed')
     })
   const outcomes = await Promise.allSettled([work('a', true), work('b'), work('c')])
@@ -27,9 +24,9 @@ it('lets one after the other work, also after one that failed', async () => {
 
 it('is free again when the process that held it was killed', async () => {
   const script = `import { spawn } from 'node:child_process'
-    const holder = spawn('flock', ['${join(directory, 'run/it.lock')}', 'sh', '-c', 'echo; cat'], { stdio: ['pipe', 'inherit', 'inherit'] })`
+    const holder = spawn('flock', ['${lockFile(name)}', 'sh', '-c', 'echo; cat'], { stdio: ['pipe', 'inherit', 'inherit'] })`
   const other = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
   await once(other.stdout, 'data')
   other.kill('SIGKILL')
-  expect(await withLock('it', async () => 'mine')).toBe('mine')
+  expect(await withLock(name, async () => 'mine')).toBe('mine')
 })

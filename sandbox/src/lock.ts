@@ -1,17 +1,18 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { stateDirectory } from './cluster/paths.ts'
+
+export const lockFile = (name: string) => join(stateDirectory, 'run', `${name}.lock`)
 
 /**
  * Does the work while no other process of this checkout does work under the same name. The lock belongs to a helper that ends when this
  * process does, so that a killed one holds nothing.
  */
 export async function withLock<T>(name: string, work: () => Promise<T>): Promise<T> {
-  const directory = join(stateDirectory, 'run')
-  mkdirSync(directory, { recursive: true })
-  const holder = spawn('flock', [join(directory, `${name}.lock`), 'sh', '-c', 'echo; cat'], {
+  mkdirSync(dirname(lockFile(name)), { recursive: true })
+  const holder = spawn('flock', [lockFile(name), 'sh', '-c', 'echo; cat'], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const ended = once(holder, 'close')
