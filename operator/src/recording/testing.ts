@@ -333,3 +333,16 @@ export function endPod(pod: Pod, now: Date, result: TerminationMessage | undefin
 
 export const stoppedBy = (stopReason: StopReason, ...files: RecordedFile[]) =>
   aResult({ stopReason, files, startedAt: at(5).toISOString(), stoppedAt: at(60).toISOString() })
+
+/** The result of a recorder that lost the room. */
+export const interrupted = aResult({
+  outcome: 'Interrupted',
+  stopReason: 'RoomLost',
+  message: 'The connection was lost.',
+  startedAt: at(5).toISOString(),
+  files: [aFile('alice')],
+})
+
+/** The job that the Pod was given. */
+export const jobOf = (world: World) =>
+  JSON.parse(world.pod.spec?.containers[0]?.env?.find((variable) => variable.name === 'TRTC_RECORDER_JOB')?.value ?? '{}')

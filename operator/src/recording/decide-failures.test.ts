@@ -1,0 +1,224 @@
+import { describe, expect, test } from 'vitest'
+import { decide } from './decide.ts'
+import { aFile, aRecording, aResult, at, interrupted, jobOf, stoppedBy, World } from './testing.ts'
+
+const withCallback = () => aRecording({ callback: { url: 'https://school.example/recorded' } })
+
+describe('an attempt that fails', () => {
+  test('is followed by another on the same volume, after a while', () => {
+    const world = new World().settle().scheduled().after(5).inRoom()
+    const volume = world.volume
+    world.after(10).ends(interrupted)
+    expect(world.is('Succeeded')).toBe('Unknown RetryScheduled')
+    expect(world.is('Started')).toBe('True Entered')
+    expect(world.condition('Succeeded')?.message).toContain(
+      'The connection was lost. Attempt 2 begins at 2026-03-01T10:00:20.000Z',
+    )
+    expect(world.pods).toEqual([])
+    world.after(4)
+    expect(world.pods).toEqual([])
+    world.after(1)
+    expect(world.pod.metadata.name).toBe('math-2')
+    expect(world.volume).toBe(volume)
+    expect(jobOf(world)).toMatchObject({ attempt: 2, firstStartedAt: at(5).toISOString() })
+    expect(jobOf(world).uploadOnly).toBeUndefined()
+  })
+
+  test('is followed at once by another when a healthy recorder was sent away', () => {
+    const world = new World().settle().scheduled().inRoom()
+    world.podBecomes((pod) => {
+      pod.metadata.deletionTimestamp = world.now.toISOString()
+    })
+    expect(world.is('Succeeded')).toBe('Unknown Finishing')
+    world.ends(stoppedBy('Terminated', aFile('alice')))
+    expect(world.status.attempts).toMatchObject([
+      { number: 1, reason: 'PodDeleted', exitCode: 0 },
+      { number: 2, pod: 'math-2', podUid: '' },
+    ])
+    expect(world.status.files).toHaveLength(1)
+    world
+      .scheduled()
+      .inRoom()
+      .ends(stoppedBy('Idle', aFile('alice', { path: 'second.mp4', attempt: 2 })))
+    expect(world.is('Succeeded')).toBe('True Completed')
+    expect(world.status.files).toHaveLength(2)
+  })
+
+  test('never overlaps with the next one', () => {
+    const world = new World().settle().scheduled().inRoom()
+    world.podBecomes((pod) => {
+      pod.metadata.deletionTimestamp = world.now.toISOString()
+    })
+    world.after(600)
+    expect(world.pods).toHaveLength(1)
+    expect(world.is('Succeeded')).toBe('Unknown NodeLost')
+  })
+
+  test('ends the recording when it is the fifth in a row that did not get into the room', () => {
+    const world = new World().settle()
+    for (let attempt = 1; attempt <= 5; attempt += 1) {
+      expect(world.is('Stalled')).toBeUndefined()
+      world.scheduled().ends(aResult({ attempt, outcome: 'StartTimeout', stopReason: 'NeverStarted', message: 'No answer.' }))
+      if (attempt < 5) expect(world.is('Succeeded')).toBe('Unknown StartTimeout')
+      if (attempt < 5) expect(world.is('Started')).toBe('False StartTimeout')
+      world.after(300)
+    }
+    expect(world.is('Succeeded')).toBe('False AttemptsExhausted')
+    expect(world.is('Stalled')).toBe('True AttemptsExhausted')
+    expect(world.condition('Succeeded')?.message).toContain('StartTimeout: No answer.')
+    expect(world.status).toMatchObject({ stopReason: 'NeverStarted' })
+    expect(world.volume).toBeUndefined()
+  })
+
+  test('waits longer each time', () => {
+    const world = new World().settle()
+    const waits: number[] = []
+    for (let attempt = 1; attempt <= 4; attempt += 1) {
+      world.scheduled().ends(aResult({ attempt, outcome: 'StartTimeout', stopReason: 'NeverStarted' }))
+      waits.push(decide(world.observed(), world.now).requeueAfterMillis ?? 0)
+      world.after(waits.at(-1)! / 1000)
+    }
+    expect(waits).toEqual([5_000, 10_000, 20_000, 40_000])
+  })
+
+  test('for a Secret that is missing is tried again without end, and says which', () => {
+    const world = new World().settle()
+    const missing = aResult({
+      outcome: 'SecretNotFound',
+      stopReason: 'NeverStarted',
+      message: 'Secret recorder-sig has no key userSig.',
+    })
+    for (let attempt = 1; attempt <= 40; attempt += 1) {
+      world.scheduled().ends(missing)
+      expect(world.is('Started')).toBe('False SecretNotFound')
+      expect(world.condition('Started')?.message).toContain('Secret recorder-sig has no key userSig.')
+      world.after(30)
+    }
+    expect(world.status.attempts?.length).toBeLessThanOrEqual(20)
+    world.scheduled().inRoom()
+    expect(world.is('Started')).toBe('True Entered')
+  })
+
+  test('of a kind that no repeat can mend ends the recording with TRTC’s own word', () => {
+    const refused = aResult({
+      outcome: 'RoomRefused',
+      stopReason: 'NeverStarted',
+      message: 'TRTC -100018: UserSig expired',
+      trtcCode: -100018,
+    })
+    const world = new World(withCallback()).settle().scheduled().ends(refused).after(600)
+    expect(world.is('Succeeded')).toBe('False RoomRefused')
+    expect(world.is('Started')).toBe('False RoomRefused')
+    expect(world.is('Stalled')).toBe('True RoomRefused')
+    expect(world.condition('Succeeded')?.message).toContain('-100018')
+    expect(world.status.attempts).toHaveLength(1)
+    expect(world.status.callback?.state).toBe('Pending')
+    expect(world.volume).toBeUndefined()
+  })
+
+  test('for good, after an earlier one was killed, has the volume uploaded before it is called failed', () => {
+    const world = new World().settle().scheduled().inRoom().ends(undefined, { exitCode: 139 }).after(5)
+    world.scheduled().ends(aResult({ outcome: 'RoomRefused', stopReason: 'NeverStarted', message: 'UserSig expired' }))
+    expect(world.is('Succeeded')).toBe('Unknown UploadIncomplete')
+    world
+      .after(5)
+      .scheduled()
+      .ends(aResult({ stopReason: 'NeverStarted', files: [aFile('alice')] }))
+    expect(world.is('Succeeded')).toBe('False RoomRefused')
+    expect(world.is('Stored')).toBe('True Completed')
+    expect(world.status.files).toHaveLength(1)
+  })
+
+  test('keeps the volume when COS refuses for good what was recorded', () => {
+    const file = aFile('alice', { status: 0, message: 'writing to COS: AccessDenied' })
+    const result = { ...stoppedBy('Idle', file), outcome: 'UploadRefused' as const, message: 'COS: AccessDenied' }
+    const world = new World().settle().scheduled().inRoom().ends(result).after(3600)
+    expect(world.is('Succeeded')).toBe('False StorageRefused')
+    expect(world.is('Stored')).toBe('False StorageRefused')
+    expect(world.condition('Stored')?.message).toContain(file.path)
+    expect(world.volume).toBeDefined()
+    expect(world.pods).toEqual([])
+  })
+
+  test('with a file that is not whole is not a success, even if all else is', () => {
+    const result = {
+      ...stoppedBy('Idle', aFile('alice'), aFile('bob', { path: 'b.mp4', status: 0, message: 'recording' })),
+      outcome: 'FileFailed' as const,
+    }
+    const world = new World().settle().scheduled().inRoom().ends(result)
+    expect(world.is('Succeeded')).toBe('False FileFailed')
+    expect(world.condition('Succeeded')?.message).toContain('1 of 2 files')
+    expect(world.volume).toBeDefined()
+  })
+
+  test('without any trace of its Pod counts as deleted, and what it left is salvaged', () => {
+    const world = new World().settle().scheduled().inRoom()
+    world.pods = []
+    world.settle()
+    expect(world.status.attempts).toMatchObject([{ reason: 'PodDeleted' }])
+    expect(world.after(5).pod.metadata.name).toBe('math-2')
+  })
+})
+
+describe('a Pod that cannot start', () => {
+  test('for lack of a node says so, and waits', () => {
+    const world = new World().settle().podBecomes((pod) => {
+      pod.status = {
+        phase: 'Pending',
+        conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/3 nodes are available' }],
+      }
+    })
+    expect(world.is('Started')).toBe('False Unschedulable')
+    expect(world.after(3600).is('Succeeded')).toBe('Unknown Unschedulable')
+  })
+
+  const waitingFor = (reason: string) => (pod: { status?: unknown; spec?: { nodeName?: string } }) => {
+    pod.spec!.nodeName = 'node-1'
+    pod.status = {
+      phase: 'Pending',
+      conditions: [{ type: 'PodScheduled', status: 'True', lastTransitionTime: at(0).toISOString() }],
+      containerStatuses: [{ name: 'recorder', state: { waiting: { reason, message: 'because' } } }],
+    }
+  }
+
+  test('for lack of its image waits for it', () => {
+    const world = new World().settle().podBecomes(waitingFor('ImagePullBackOff')).after(3600)
+    expect(world.is('Started')).toBe('False ImagePullFailed')
+    expect(world.condition('Started')?.message).toBe('ImagePullBackOff: because')
+    expect(world.pod.metadata.deletionTimestamp).toBeUndefined()
+  })
+
+  test('for an image that the chart has replaced since gets a new Pod', () => {
+    const world = new World().settle()
+    world.podBecomes((pod) => {
+      waitingFor('InvalidImageName')(pod)
+      pod.spec!.containers[0]!.image = 'no such'
+    })
+    expect(world.pod.metadata.deletionTimestamp).toBeDefined()
+  })
+
+  test('for its configuration gets a new Pod after two minutes', () => {
+    const world = new World().settle().podBecomes(waitingFor('CreateContainerConfigError'))
+    expect(world.is('Started')).toBe('False ContainerNotStarted')
+    expect(world.pod.metadata.deletionTimestamp).toBeUndefined()
+    expect(world.after(120).pod.metadata.deletionTimestamp).toBeDefined()
+  })
+})
+
+describe('Pods the status does not know of', () => {
+  test('are not touched while they may be newer than what is known', () => {
+    const world = new World().settle().scheduled().inRoom()
+    const known = world.recording
+    world.ends(interrupted).after(5).scheduled().inRoom()
+    world.recording = {
+      ...known,
+      status: {
+        ...known.status,
+        attempts: known.status!.attempts!.map((attempt) => ({ ...attempt, endTime: at(1).toISOString(), reason: 'Interrupted' })),
+      },
+    }
+    world.actions.length = 0
+    world.carryOut(decide(world.observed(), at(30)))
+    expect(world.actions).toEqual([])
+  })
+})
