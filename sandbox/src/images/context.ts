@@ -18,7 +18,7 @@ export function sourceFiles(image: ImageName): string[] {
     ...files
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name).slice(projectDirectory.length + 1))
-      .filter((path) => !/(^|\/)(node_modules|dist|testdata)\//.test(path) && !/\.test\.ts$/.test(path)),
+      .filter((path) => !/(^|\/)(node_modules|dist|testdata|testing)\//.test(path) && !/(\.test|\/testing)\.ts$/.test(path)),
   ].sort()
 }
 
