@@ -50,6 +50,16 @@ describe('EventRecorder', () => {
     expect(lines.map(({ msg, reason }) => `${msg}: ${reason}`)).toEqual(['Event could not be written: Refused'])
   })
 
+  it('does not warn of a namespace that goes away', async () => {
+    const message =
+      'events "math.1" is forbidden: unable to create new content in namespace lessons because it is being terminated'
+    api.answer(json({ kind: 'Status', code: 403, reason: 'Forbidden', message }, 403))
+    const { made, lines } = recorder()
+    made.record(regarding, event('Deleted'))
+    await made.flush()
+    expect(lines.map(({ level, msg }) => `${level}: ${msg}`)).toEqual(['debug: Event could not be written'])
+  })
+
   it('drops what is too much rather than growing without bound', async () => {
     const { made, lines } = recorder(2)
     for (const reason of ['First', 'Second', 'Third']) made.record(regarding, event(reason))

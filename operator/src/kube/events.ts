@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { KubeClient } from './client.ts'
+import { isNamespaceTerminating } from './errors.ts'
 import { resources } from './resources.ts'
 import type { KubeObject } from './types.ts'
 
@@ -65,7 +66,9 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
         regarding: { apiVersion, kind, name, namespace, uid, resourceVersion },
       } as Parameters<typeof client.create>[1])
     } catch (error) {
-      log.warn({ err: error, kind, name, namespace, reason: event.reason }, 'Event could not be written')
+      // A namespace that goes away takes no new objects; nobody will look for its Events.
+      const level = isNamespaceTerminating(error) ? 'debug' : 'warn'
+      log[level]({ err: error, kind, name, namespace, reason: event.reason }, 'Event could not be written')
     }
   }
 
