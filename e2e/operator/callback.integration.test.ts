@@ -415,7 +415,7 @@ it('an operator that may not read the Secret says that', async () => {
   await startOperator(client)
   await expect
     .poll(async () => (await callbackOf('math'))?.lastError, { timeout: 10_000 })
-    .toContain('may not be read by the operator')
+    .toContain('set callback.signing.enabled')
 })
 
 async function* silence(signal: AbortSignal | undefined): AsyncGenerator<never, void, void> {

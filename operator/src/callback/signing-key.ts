@@ -26,7 +26,10 @@ export async function signingKey(client: KubeClient, recording: Recording, signa
   } catch (error) {
     if (isNotFound(error)) return { is: 'missing', message: `${secret}, named by callback.signingKeySecretRef, does not exist` }
     if (isForbidden(error)) {
-      return { is: 'missing', message: `${secret}, named by callback.signingKeySecretRef, may not be read by the operator` }
+      return {
+        is: 'missing',
+        message: `${secret}, named by callback.signingKeySecretRef, may not be read by the operator: set callback.signing.enabled in its Helm values`,
+      }
     }
     throw error
   }
