@@ -1,14 +1,13 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { networkInterfaces } from 'node:os'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { images } from '../images/index.ts'
 import { ensureBinaries } from './binaries.ts'
-import { hierarchies } from './cgroups.ts'
 import { clusterDown, clusterStatus, clusterUp, kubeconfigFile } from './index.ts'
 import { isConnected } from './namespaces.ts'
 import { stateDirectory } from './paths.ts'
+import { traces } from './testing/traces.ts'
 
 // A cluster that somebody is using is not theirs to kill.
 const inUse = (await clusterStatus()).state !== 'down' || isConnected()
@@ -40,24 +39,6 @@ spec:
       securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: [ALL] } }
       volumeMounts: [{ name: work, mountPath: /work }]
 `
-
-/** What a cluster could leave on the machine. */
-function traces() {
-  return {
-    interfaces: Object.keys(networkInterfaces()).sort(),
-    mounts: readFileSync('/proc/self/mountinfo', 'utf8').split('\n').length,
-    routes: readFileSync('/proc/net/route', 'utf8'),
-    groups: hierarchies().filter(({ path }) => existsSync(join(path, 'trtc-sandbox'))),
-    processes: readdirSync('/proc').filter((pid) => {
-      try {
-        // Not etcd and the API server: other tests run those by themselves, and Docker has a containerd.
-        return /^(kubelet|kube-proxy|kube-scheduler)/.test(readFileSync(`/proc/${pid}/comm`, 'utf8'))
-      } catch {
-        return false
-      }
-    }).length,
-  }
-}
 
 describe.skipIf(inUse)('the cluster', () => {
   let kubectl: (args: string[], input?: string) => string

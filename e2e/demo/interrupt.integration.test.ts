@@ -1,0 +1,48 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { describe, expect, it } from 'vitest'
+import { isConnected } from '../../sandbox/src/cluster/namespaces.ts'
+import { traces } from '../../sandbox/src/cluster/testing/traces.ts'
+import { status } from '../../sandbox/src/sandbox.ts'
+
+/** What runs of the sandbox. */
+async function running(): Promise<string[]> {
+  const { cluster, services } = await status()
+  return Object.entries({ cluster, ...services }).flatMap(([name, { state }]) => (state === 'down' ? [] : [name]))
+}
+
+// A sandbox that somebody is using is not this test's to end.
+const inUse = (await running()).length > 0 || isConnected()
+
+describe.skipIf(inUse)('Ctrl-C in make demo', () => {
+  it.each([
+    ['while it sets up', 'The outside world'],
+    ['when the cluster has just started', '✓ Starting the cluster'],
+    ['while three Recordings run', '✓ bob and carol enter'],
+  ])(
+    '%s leaves nothing running',
+    async (_, said) => {
+      const before = traces()
+      // A process group of its own, as in a terminal: Ctrl-C reaches all of it.
+      const make = spawn('make', ['demo'], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+      const closed = once(make, 'close')
+      const output: string[] = []
+      let interrupted = false
+      for (const stream of [make.stdout, make.stderr]) {
+        createInterface({ input: stream }).on('line', (line) => {
+          output.push(line)
+          if (interrupted || !line.includes(said)) return
+          interrupted = true
+          process.kill(-make.pid!, 'SIGINT')
+        })
+      }
+      await closed
+      expect(output.join('\n')).toContain('Interrupted (SIGINT); ending everything.')
+      expect(() => process.kill(-make.pid!, 0)).toThrow('ESRCH')
+      expect(await running()).toEqual([])
+      expect(traces()).toEqual(before)
+    },
+    30 * 60_000,
+  )
+})
