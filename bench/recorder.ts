@@ -55,7 +55,13 @@ try {
   }
   for (let n = 2; n <= Math.max(...anchorCounts); n++) await world.room.leave({ room, userId: `anchor${n}` })
   for (const seconds of lengthsSeconds) {
-    results.stop.push({ recordedSeconds: seconds, stopToStoredMillis: Math.round(await stopToStored(seconds)) })
+    const runs = await stopToStored(seconds)
+    results.stop.push({
+      recordedSeconds: seconds,
+      stopToStoredMillis: median(runs),
+      fastestMillis: Math.min(...runs),
+      slowestMillis: Math.max(...runs),
+    })
   }
 } finally {
   await world.close()
@@ -94,16 +100,20 @@ function framesPerSecond(path: string): number {
   return (times.length - 1) / (Math.max(...times) - Math.min(...times))
 }
 
-/** From SIGTERM to the end of the process, which ends when everything is verified in COS. */
-async function stopToStored(seconds: number): Promise<number> {
-  const { child } = await world.startRecorder(1)
+/** From SIGTERM to the end of the process, which ends when everything is verified in COS. Recorders side by side, stopped one after the other. */
+async function stopToStored(seconds: number): Promise<number[]> {
+  const children: ChildProcess[] = []
+  for (let round = 1; round <= rounds; round++) children.push((await world.startRecorder(1)).child)
   await sleep(seconds * 1000)
-  const before = performance.now()
-  const code = await stop(child)
-  if (code !== 0) throw new Error(`The recorder ended with exit code ${code}, so not everything was stored`)
-  const milliseconds = performance.now() - before
-  say(`recorded ${seconds} s, stop to stored ${milliseconds.toFixed(0)} ms`)
-  return milliseconds
+  const runs: number[] = []
+  for (const child of children) {
+    const before = performance.now()
+    const code = await stop(child)
+    if (code !== 0) throw new Error(`The recorder ended with exit code ${code}, so not everything was stored`)
+    runs.push(Math.round(performance.now() - before))
+  }
+  say(`recorded ${seconds} s, stop to stored ${runs.join(', ')} ms`)
+  return runs
 }
 
 async function stop(child: ChildProcess): Promise<number | null> {
