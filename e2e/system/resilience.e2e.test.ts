@@ -43,7 +43,7 @@ describe.concurrent('a recorder whose Pod is', () => {
       const stored = (await recording.objects(again)).map(({ key }) => key)
       expect(stored).toContain(again.status!.files![0]!.path)
     }
-    await recordFor(4)
+    await recordFor(6)
     await scene.removeRecorder()
 
     const finished = await recording.settled()
