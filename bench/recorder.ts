@@ -95,7 +95,7 @@ function framesPerSecond(path: string): number {
   // A MediaRecorder that gets no processor time has written nothing yet.
   if (!existsSync(path)) return 0
   const fields = ['-select_streams', 'v:0', '-show_entries', 'packet=pts_time', '-of', 'csv=p=0']
-  const lines = execFileSync('ffprobe', ['-v', 'error', ...fields, path], { encoding: 'utf8', maxBuffer: 64 << 20 })
+  const lines = execFileSync('ffprobe', ['-v', 'fatal', ...fields, path], { encoding: 'utf8', maxBuffer: 64 << 20 })
   const times = lines.split('\n').map(Number.parseFloat).filter(Number.isFinite)
   return (times.length - 1) / (Math.max(...times) - Math.min(...times))
 }
