@@ -1,6 +1,4 @@
 import { createHmac } from 'node:crypto'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createCaches } from '../../operator/src/caches.ts'
 import { type CallbackDependencies, callbackController } from '../../operator/src/callback/controller.ts'
@@ -13,6 +11,7 @@ import { createLog } from '../../operator/src/telemetry/log.ts'
 import { createMetrics } from '../../operator/src/telemetry/metrics.ts'
 import { type ApiServer, startApiServer } from './api-server.ts'
 import { condition, finishedRecording } from './recordings.ts'
+import { ok, type Sink, startSink, unavailable } from './scripted-sink.ts'
 
 let api: ApiServer
 let namespace: string
@@ -31,36 +30,6 @@ afterEach(async () => {
   for (const stop of started.splice(0)) await stop()
   await sink.stop()
 })
-
-interface Sink {
-  url: string
-  received: { headers: IncomingMessage['headers']; body: string }[]
-  answer: (response: ServerResponse) => void
-  stop(): Promise<void>
-}
-
-async function startSink(): Promise<Sink> {
-  const server: Server = createServer(async (request, response) => {
-    let body = ''
-    for await (const chunk of request) body += chunk
-    made.received.push({ headers: request.headers, body })
-    made.answer(response)
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const made: Sink = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
-    received: [],
-    answer: ok,
-    stop: async () => {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
-  }
-  return made
-}
-
-const ok = (response: ServerResponse) => void response.writeHead(200).end()
-const unavailable = (response: ServerResponse) => void response.writeHead(503).end()
 
 /** Caches and callback controller, as main.ts puts them together. */
 async function startOperator(client: KubeClient = api.client, more: Partial<CallbackDependencies> = {}) {
