@@ -13,8 +13,10 @@ export async function isImported(reference: string): Promise<boolean> {
 export async function importImage(reference: string, onLine: (line: string) => void = () => {}): Promise<void> {
   const layout = join(cacheDirectory(), `layout-${process.pid}`)
   const present = join(containerdRoot(), 'io.containerd.content.v1.content/blobs/sha256')
-  rmSync(layout, { recursive: true, force: true })
+  const remove = () => rmSync(layout, { recursive: true, force: true, maxRetries: 3 })
   mkdirSync(layout, { recursive: true })
+  // A gigabyte that nobody would look for, if this process ends in the middle.
+  process.once('exit', remove)
   try {
     await buildah(['push', '--quiet', '--disable-compression', reference, `oci:${layout}:${reference}`], onLine)
     for (const blob of readdirSync(join(layout, 'blobs/sha256'))) {
@@ -23,7 +25,8 @@ export async function importImage(reference: string, onLine: (line: string) => v
     const load = insideCluster(['ctr', '--namespace', 'k8s.io', 'images', 'import', '--snapshotter', snapshotter(), '-'])
     await command('sh', ['-c', 'tar --create --directory "$1" . | { shift; "$@"; }', 'sh', layout, ...load], onLine)
   } finally {
-    rmSync(layout, { recursive: true, force: true })
+    remove()
+    process.off('exit', remove)
   }
 }
 
