@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { isConnected } from '../../sandbox/src/cluster/namespaces.ts'
 import { traces } from '../../sandbox/src/cluster/testing/traces.ts'
-import { status } from '../../sandbox/src/sandbox.ts'
+import { down, status } from '../../sandbox/src/sandbox.ts'
 
 /** What runs of the sandbox. */
 async function running(): Promise<string[]> {
@@ -24,6 +24,9 @@ function groupExists(id: number): boolean {
 const inUse = (await running()).length > 0 || isConnected()
 
 describe.skipIf(inUse)('Ctrl-C in make demo', () => {
+  // Where a test fails, the next ones find nothing in their way all the same.
+  afterEach(() => down())
+
   it.each([
     ['while it sets up', 'The outside world'],
     ['when the cluster has just started', '✓ Starting the cluster'],
