@@ -1,0 +1,36 @@
+import { z } from 'zod'
+
+/** Why something that was sent, or should have been, is not in the recording. Each word with what it means; listed nowhere else. */
+export const lossReasons = {
+  LostInNetwork: 'Packets were lost on the way and never repaired.',
+  RepairedTooLate: 'Packets were repaired, but later than the recorder could wait for them.',
+  NoKeyFrame: 'Pictures came without a key frame before them, so nothing could decode them.',
+  Overflow: 'The recorder did not keep up with the page.',
+  DiskSlow: 'The volume did not keep up with what was to be written.',
+  DiskFull: 'The volume was full.',
+  DiskFailed: 'The volume could not be written.',
+  UnsupportedCodec: 'The codec is not one that is recorded; the detail names it.',
+  Unreadable: 'What arrived is not what its codec says it is.',
+  EncoderRefused: 'The sound encoder did not take a packet; silence of its length stands in its place.',
+  NeverArrived: 'The user published, and nothing of it ever arrived.',
+  Unclaimed: 'Media arrived of which the SDK never said whose it is.',
+  AfterTheEnd: 'Media arrived after its user had stopped publishing.',
+  RoomAway: 'The recorder was not in the room: its connection was lost, or its page was replaced.',
+  RecorderKilled: 'The recorder ended without a chance to write what it had.',
+} as const
+export type LossReason = keyof typeof lossReasons
+
+/** One stretch of one medium that is not in the recording. */
+export const lossSchema = z.object({
+  userId: z.string().nullable().describe('Whose it was; null where nobody could tell.'),
+  stream: z.enum(['main', 'aux']).nullable().describe('Of which stream; null where nobody could tell.'),
+  medium: z.enum(['audio', 'video']),
+  from: z.iso.datetime().describe('When it began, by the recorder’s clock.'),
+  to: z.iso.datetime().describe('When it ended.'),
+  frames: z.int().min(0).nullable().describe('Pictures or sound packets; null where they cannot be counted.'),
+  bytes: z.int().min(0).nullable().describe('Bytes of them; null where they never arrived.'),
+  reason: z.enum(Object.keys(lossReasons) as [LossReason, ...LossReason[]]).describe('Why.'),
+  file: z.string().nullable().describe('Name of the file it is missing from; null where there is none.'),
+  detail: z.string().max(256).describe('More for a person, such as the codec; may be empty.'),
+})
+export type Loss = z.infer<typeof lossSchema>

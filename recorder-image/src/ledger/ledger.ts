@@ -1,0 +1,107 @@
+import type { Loss, LossReason, Stream } from '@trtc-recorder/api'
+
+/** A loss as whoever notices it knows it. Times in microseconds since 1970; null is what cannot be known. */
+export interface NoticedLoss {
+  userId: string | null
+  stream: Stream | null
+  medium: 'audio' | 'video'
+  fromMicros: number
+  toMicros: number
+  frames: number | null
+  bytes: number | null
+  reason: LossReason
+  file: string | null
+  detail: string
+}
+
+/** A line of the ledger on disk. A later line of the same id replaces the earlier one. */
+export interface LedgerLine {
+  id: number
+  loss: Loss
+}
+
+export interface LossTotals {
+  frames: number
+  bytes: number
+  /** Number of stretches. */
+  stretches: number
+}
+
+/** What is lost of one thing for one reason within this time is one stretch. */
+const sameStretchMicros = 2_000_000
+/** Beyond it the stretches of one thing and reason grow together, so that days of a bad line do not fill the memory. */
+const stretchesOfAKind = 500
+
+/**
+ * The one place where everything goes that was sent, or should have been, and is not in the recording. Whoever drops or misses media tells it here;
+ * status, manifest and files read it from here. Pure but for its lines, which are handed to `write` each time `settle` is called.
+ */
+export class Ledger {
+  readonly #stretches: NoticedLoss[] = []
+  readonly #ofKind = new Map<string, number[]>()
+  readonly #unwritten = new Set<number>()
+  readonly #write: (lines: LedgerLine[]) => void
+
+  constructor(write: (lines: LedgerLine[]) => void = () => {}) {
+    this.#write = write
+  }
+
+  add(loss: NoticedLoss): void {
+    const kind = JSON.stringify([loss.userId, loss.stream, loss.medium, loss.reason, loss.file, loss.detail])
+    const ids = this.#ofKind.get(kind) ?? []
+    const id =
+      ids.find((at) => isOneStretch(this.#stretches[at]!, loss)) ?? (ids.length >= stretchesOfAKind ? ids.at(-1) : undefined)
+    if (id === undefined) {
+      this.#ofKind.set(kind, [...ids, this.#stretches.length])
+      this.#unwritten.add(this.#stretches.length)
+      this.#stretches.push({ ...loss })
+      return
+    }
+    const stretch = this.#stretches[id]!
+    stretch.fromMicros = Math.min(stretch.fromMicros, loss.fromMicros)
+    stretch.toMicros = Math.max(stretch.toMicros, loss.toMicros)
+    stretch.frames = plus(stretch.frames, loss.frames)
+    stretch.bytes = plus(stretch.bytes, loss.bytes)
+    this.#unwritten.add(id)
+  }
+
+  /** Hands what is new or has grown to `write`. */
+  settle(): void {
+    if (this.#unwritten.size === 0) return
+    const lines = [...this.#unwritten].map((id) => ({ id, loss: lossOf(this.#stretches[id]!) }))
+    this.#unwritten.clear()
+    this.#write(lines)
+  }
+
+  /** All stretches, in the order of their beginning. */
+  get losses(): Loss[] {
+    return [...this.#stretches].sort((a, b) => a.fromMicros - b.fromMicros).map(lossOf)
+  }
+
+  lossesOf(file: string): Loss[] {
+    return this.losses.filter((loss) => loss.file === file)
+  }
+
+  get totals(): LossTotals {
+    return totalsOf(this.losses)
+  }
+}
+
+export const totalsOf = (losses: readonly Loss[]): LossTotals => ({
+  frames: losses.reduce((sum, { frames }) => sum + (frames ?? 0), 0),
+  bytes: losses.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0),
+  stretches: losses.length,
+})
+
+/** The losses that the lines of one ledger amount to. */
+export const lossesIn = (lines: readonly LedgerLine[]): Loss[] => [...new Map(lines.map(({ id, loss }) => [id, loss])).values()]
+
+const isOneStretch = (known: NoticedLoss, loss: NoticedLoss) =>
+  loss.fromMicros <= known.toMicros + sameStretchMicros && loss.toMicros >= known.fromMicros - sameStretchMicros
+
+const plus = (one: number | null, other: number | null) => (one === null && other === null ? null : (one ?? 0) + (other ?? 0))
+
+function lossOf({ fromMicros, toMicros, detail, ...same }: NoticedLoss): Loss {
+  const time = (micros: number) => new Date(micros / 1000).toISOString()
+  return { ...same, from: time(fromMicros), to: time(toMicros), detail: detail.slice(0, 256) }
+}
