@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { RecorderJob } from './job.ts'
 
 export const streamSchema = z.enum(['main', 'aux'])
 /** `main`: camera and microphone. `aux`: the sub stream, a shared screen. */
@@ -26,31 +25,3 @@ export const recordedFileSchema = z.object({
     .describe('Codec string, sampling rate in Hz, and number of channels.'),
 })
 export type RecordedFile = z.infer<typeof recordedFileSchema>
-
-/** The COS key prefix of a Recording: no leading slash, one trailing slash unless it is the root. */
-export function keyPrefix(path: string): string {
-  const trimmed = path.replace(/^\/+|\/+$/g, '')
-  return trimmed === '' ? '' : `${trimmed}/`
-}
-
-/** String room ids and user ids may hold characters that are unsafe in a key or a file name. */
-const base64url = (text: string) => Buffer.from(text, 'utf8').toString('base64url')
-
-/** yyyymmddhhmmssSSS in UTC. */
-export const compactTime = (time: Date) => time.toISOString().replace(/[-:TZ.]/g, '')
-
-/** Name of a file without its folder: `<sdkAppId>_<room>_<base64url userId>_<main|aux>_<yyyymmddhhmmssSSS>.<mp3|mp4>`. */
-export function fileName(spec: RecorderJob['spec'], userId: string, stream: Stream, startTime: Date): string {
-  const room = spec.roomId !== undefined ? String(spec.roomId) : base64url(spec.strRoomId ?? '')
-  const extension = spec.mode === '00' ? 'mp3' : 'mp4'
-  return `${spec.sdkAppId}_${room}_${base64url(userId)}_${stream}_${compactTime(startTime)}.${extension}`
-}
-
-export const manifestKey = (job: RecorderJob) => `${keyPrefix(job.spec.cos.path)}${job.recording.name}.manifest.json`
-
-/** Whether a user is to be recorded. A pattern is a user id, or a prefix followed by `.*$`. */
-export function isSubscribed(subscribe: RecorderJob['spec']['subscribe'], userId: string): boolean {
-  const matches = (pattern: string) => (pattern.endsWith('.*$') ? userId.startsWith(pattern.slice(0, -3)) : userId === pattern)
-  if (subscribe.exclude.some(matches)) return false
-  return subscribe.include.length === 0 || subscribe.include.some(matches)
-}

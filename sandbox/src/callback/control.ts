@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net'
 import fastify from 'fastify'
 import { z } from 'zod'
 import { behaviourSchema } from './behaviour.ts'
-import type { SinkWorld } from './server.ts'
+import type { SinkWorld } from './world.ts'
 
 const waitSchema = z.object({ path: z.string().optional(), count: z.int(), timeoutMillis: z.number() })
 const keySchema = z.object({ path: z.string(), key: z.string().optional() })

@@ -6,6 +6,7 @@ import { Behaviours } from './behaviour.ts'
 import { startControl } from './control.ts'
 import { Received } from './received.ts'
 import { verifySign } from './signature.ts'
+import type { SinkWorld } from './world.ts'
 
 export interface CallbackSinkOptions {
   /** Address to listen on. */
@@ -31,14 +32,6 @@ export interface RunningCallbackSink {
 
 /** Callbacks to this path must be signed with the sandbox's key, unless `keys` says otherwise. */
 export const signedPath = '/signed'
-
-/** Everything the control API reaches into. */
-export interface SinkWorld {
-  port: Port
-  keys: Map<string, string>
-  behaviours: Behaviours
-  received: Received
-}
 
 /** Takes callbacks, keeps them, and answers 200, unless told to misbehave or a signature is wrong (401). */
 export async function startCallbackSink(options: CallbackSinkOptions): Promise<RunningCallbackSink> {

@@ -7,8 +7,8 @@ import { bytesOf } from './body.ts'
 import { CosError } from './errors.ts'
 import { faultSchema } from './faults.ts'
 import { requestFilterSchema } from './request-log.ts'
-import type { CosWorld } from './server.ts'
 import type { CosAccount } from './signature.ts'
+import type { CosWorld } from './world.ts'
 
 const objectQuery = z.object({ bucket: z.string(), key: z.string() })
 const listQuery = z.object({ bucket: z.string(), prefix: z.string().default('') })

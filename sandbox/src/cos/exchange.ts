@@ -7,8 +7,8 @@ import { CosError } from './errors.ts'
 import { corrupted, type FaultKind, throttled } from './faults.ts'
 import { type CosAnswer, handlers } from './handlers.ts'
 import { type CosTarget, targetOf } from './operation.ts'
-import type { CosWorld } from './server.ts'
 import { verifySignature } from './signature.ts'
+import type { CosWorld } from './world.ts'
 import { xmlDocument } from './xml.ts'
 
 /** What becomes of a request: an answer, a connection that breaks, or nothing at all. */

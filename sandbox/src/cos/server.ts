@@ -4,12 +4,12 @@ import { identities } from '../identities.ts'
 import { startControl } from './control.ts'
 import { serve } from './exchange.ts'
 import { Faults } from './faults.ts'
-import type { CosState } from './handlers.ts'
 import { Port } from './port.ts'
 import { RequestLog } from './request-log.ts'
 import type { CosAccount } from './signature.ts'
 import { Storage } from './storage.ts'
 import { Uploads } from './uploads.ts'
+import type { CosWorld } from './world.ts'
 
 export interface CosOptions {
   /** Address to listen on. */
@@ -31,16 +31,6 @@ export interface RunningCos {
   /** For `cosControl`. */
   controlUrl: string
   close(): Promise<void>
-}
-
-/** Everything the control API reaches into. */
-export interface CosWorld extends CosState {
-  endpoint: string
-  accounts: Map<string, CosAccount>
-  faults: Faults
-  log: RequestLog
-  clockOffsetMillis: number
-  port: Port
 }
 
 /** A stand-in for Tencent COS: the part of the XML API that recorders use, with its signatures, its errors and its bad days. */

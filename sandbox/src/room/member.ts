@@ -11,9 +11,9 @@ import {
   serverAbility,
 } from './messages.ts'
 import type { Loss } from './outbound.ts'
-import { flagOf, type Publisher, type Track } from './publisher.ts'
+import type { Publisher, Track } from './publisher.ts'
 import { RealAnchor } from './real-anchor.ts'
-import type { Room } from './room.ts'
+import type { Occupant, Room } from './room.ts'
 import { parseRtcp } from './rtp.ts'
 import { Subscription } from './subscription.ts'
 import type { MediaPort, Transport } from './transport.ts'
@@ -28,10 +28,10 @@ export interface MediaSettings {
 const role = { anchor: 20, audience: 21 } as const
 
 /** One user of the SDK in a room: a signalling socket, which may drop and come back, and a media transport. */
-export class Member {
+export class Member implements Occupant {
   readonly userId: string
   readonly tinyId: string
-  readonly room: Room
+  readonly room: Room<Member>
   role: number
   publisher: RealAnchor | undefined
   #loss: Loss | undefined
@@ -44,7 +44,7 @@ export class Member {
   isSilent = false
   readonly #subscriptions = new Map<string, Subscription>()
 
-  constructor(room: Room, userId: string, tinyId: string, data: Data, socket: WebSocket, media: MediaSettings) {
+  constructor(room: Room<Member>, userId: string, tinyId: string, data: Data, socket: WebSocket, media: MediaSettings) {
     this.room = room
     this.userId = userId
     this.tinyId = tinyId
@@ -262,10 +262,3 @@ function wantedTracks(data: Data): ReadonlySet<Track> {
   if (data.auxVideo) wanted.add('aux')
   return wanted
 }
-
-export const publisherItem = (publisher: Publisher) => ({
-  userId: publisher.userId,
-  srcTinyId: publisher.tinyId,
-  flag: flagOf(publisher),
-  fromType: 0,
-})

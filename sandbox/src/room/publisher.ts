@@ -29,3 +29,11 @@ export function flagOf({ publishes, muted }: Publisher): number {
     (publishes.has('audio') && muted.has('audio') ? flagBit.audioMuted : 0)
   )
 }
+
+/** A publisher as the room's lists have it. */
+export const publisherItem = (publisher: Publisher) => ({
+  userId: publisher.userId,
+  srcTinyId: publisher.tinyId,
+  flag: flagOf(publisher),
+  fromType: 0,
+})

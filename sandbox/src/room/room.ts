@@ -1,6 +1,5 @@
-import { type Member, publisherItem } from './member.ts'
 import { push } from './messages.ts'
-import { flagOf, type Publisher } from './publisher.ts'
+import { flagOf, type Publisher, publisherItem } from './publisher.ts'
 import type { ScriptedAnchor } from './scripted-anchor.ts'
 
 /** Number rooms and string rooms are apart: 123 and "123" are different rooms. */
@@ -17,8 +16,23 @@ export type RoomEventName = 'joined' | 'left' | 'subscribed' | 'mediaConnected' 
 /** Why somebody is not in the room any more, as members are told. */
 export const leaveReason = { normal: 0, timeout: 1, kick: 2 } as const
 
+/** A member as its room knows it. */
+export interface Occupant {
+  readonly userId: string
+  readonly tinyId: string
+  readonly isAnchor: boolean
+  /** Where it sends to, once it publishes. */
+  readonly publisher: Publisher | undefined
+  /** Brings what is sent to it in line with what a publisher publishes. */
+  syncWith(publisher: Publisher): void
+  forget(publisher: Publisher): void
+  sendPublishers(): void
+  send(cmd: number, data: unknown): void
+  close(): void
+}
+
 /** One room: who is in it, who publishes, and who is told what. */
-export class Room {
+export class Room<Member extends Occupant = Occupant> {
   readonly name: RoomName
   readonly members = new Map<string, Member>()
   readonly scripted = new Map<string, ScriptedAnchor>()

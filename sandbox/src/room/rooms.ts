@@ -28,7 +28,7 @@ interface Settings {
 
 /** All rooms of the server, the clock that drives them, and what can be done to them. */
 export class Rooms implements RoomControl {
-  readonly #rooms = new Map<string, Room>()
+  readonly #rooms = new Map<string, Room<Member>>()
   readonly #events = new EventEmitter().setMaxListeners(0)
   /** In the past: nothing has a negative number. */
   readonly #epochMillis = Math.floor(Date.now() / 1000) * 1000
@@ -60,15 +60,16 @@ export class Rooms implements RoomControl {
 
   find = (name: RoomName) => this.#rooms.get(keyOfRoom(name))
 
-  findOrMake(name: RoomName): Room {
+  findOrMake(name: RoomName): Room<Member> {
     const key = keyOfRoom(name)
-    const room = this.#rooms.get(key) ?? new Room(name, (event, userId) => this.#events.emit(eventName(name, event, userId)))
+    const room =
+      this.#rooms.get(key) ?? new Room<Member>(name, (event, userId) => this.#events.emit(eventName(name, event, userId)))
     this.#rooms.set(key, room)
     return room
   }
 
   /** The same user again: the first one has to go, and is told so if it is elsewhere. */
-  makeWay(room: Room, userId: string, socket: WebSocket): void {
+  makeWay(room: Room<Member>, userId: string, socket: WebSocket): void {
     const scripted = room.scripted.get(userId)
     if (scripted) this.#removeScripted(room, scripted, leaveReason.kick)
     const first = room.members.get(userId)
@@ -250,7 +251,7 @@ export class Rooms implements RoomControl {
       if (room.members.size > 0 && (room.emptySinceMillis ?? Number.POSITIVE_INFINITY) <= emptyBefore) this.#destroy(room)
   }
 
-  #destroy(room: Room): void {
+  #destroy(room: Room<Member>): void {
     for (const anchor of [...room.scripted.values()]) this.#removeScripted(room, anchor, leaveReason.normal)
     for (const member of [...room.members.values()]) {
       member.send(push.banned, { reason: 'room_disband' })
@@ -272,14 +273,14 @@ export class Rooms implements RoomControl {
     room.leave(member, leaveReason.kick)
   }
 
-  #removeScripted(room: Room, anchor: ScriptedAnchor, reason: number): void {
+  #removeScripted(room: Room<Member>, anchor: ScriptedAnchor, reason: number): void {
     const key = `${keyOfRoom(room.name)} ${anchor.userId}`
     this.#departed.set(key, [...(this.#departed.get(key) ?? []), ...anchor.sent()])
     this.#clips.delete(anchor)
     room.removeScripted(anchor, reason)
   }
 
-  #room(name: RoomName): Room {
+  #room(name: RoomName): Room<Member> {
     const room = this.find(name)
     if (!room) throw new Error(`RoomId: there is no room ${keyOfRoom(name)}`)
     return room

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { fileName, isSubscribed, keyPrefix, manifestKey } from './files.ts'
 import { jobFor } from './job.ts'
+import { fileName, keyPrefix, manifestKey } from './object-names.ts'
 import { recordingManifestSchema } from './recording.ts'
 
 const recording = (spec: object = {}) =>
@@ -39,15 +39,3 @@ test.each([
 
 test('the manifest stands beside the files, under the name of the Recording', () =>
   expect(manifestKey(jobFor(recording(), 1))).toBe('a/b/lesson.manifest.json'))
-
-test.each([
-  [{ include: [], exclude: [] }, 'alice', true],
-  [{ include: ['bob'], exclude: [] }, 'alice', false],
-  [{ include: ['al.*$'], exclude: [] }, 'alice', true],
-  [{ include: ['al.*$'], exclude: ['alice'] }, 'alice', false],
-  [{ include: [], exclude: ['al.*$'] }, 'bob', true],
-  [{ include: ['a.c'], exclude: [] }, 'abc', false],
-  [{ include: ['.*$'], exclude: [] }, 'anyone', true],
-])('with subscribe %j, %s is recorded: %s', (subscribe, userId, expected) =>
-  expect(isSubscribed(subscribe, userId)).toBe(expected),
-)
