@@ -34,6 +34,18 @@ export class HeldFrames {
   #giveUp(key: string): SessionAction {
     const { frames, bytes } = this.#held.get(key)!
     this.#held.delete(key)
-    return { type: 'dropped', why: 'the SDK never said whose they are', frames: frames.length, bytes }
+    const loss = {
+      userId: null,
+      stream: null,
+      medium: frames[0]!.kind,
+      fromMicros: frames[0]!.receiveTimeMicros,
+      toMicros: frames.at(-1)!.receiveTimeMicros,
+      frames: frames.length,
+      bytes,
+      reason: 'Unclaimed' as const,
+      file: null,
+      detail: '',
+    }
+    return { type: 'lost', loss }
   }
 }

@@ -1,3 +1,4 @@
+import type { Ledger } from '../ledger/ledger.ts'
 import type { RoomEvent } from '../room/events.ts'
 import type { Room } from '../room/room.ts'
 import { type EnterContext, enter } from './enter.ts'
@@ -11,6 +12,8 @@ export interface RecordContext extends EnterContext {
   sessions: Sessions
   keeper: FileKeeper
   volume: Volume
+  /** Told of everything that does not get into a file. */
+  ledger: Ledger
   /** Told when the recorder is in the room. */
   onEntered(at: Date): void
 }
@@ -64,7 +67,6 @@ class LiveRecording {
   readonly #stop: (stop: Stop) => void
   readonly #input: StopInput
   readonly #subscriptions: Extract<SessionAction, { type: 'subscribe' }>[] = []
-  readonly #dropped = new Map<string, { why: string; userId: string | undefined; frames: number; bytes: number }>()
   #room: Room | undefined
 
   constructor(context: RecordContext) {
@@ -106,14 +108,13 @@ class LiveRecording {
 
   tick(now: number): void {
     this.act(this.#context.sessions.tick(now * 1000))
-    for (const { why, ...dropped } of this.#dropped.values()) this.#context.log.warn(dropped, `Frames not recorded: ${why}`)
-    this.#dropped.clear()
+    this.#context.ledger.settle()
     const stop = stopDue(this.#input, this.#context.job.spec.limits, now)
     if (stop) this.#stop(stop)
   }
 
   act(actions: SessionAction[]): void {
-    const { keeper, volume, job } = this.#context
+    const { keeper, volume, ledger, job } = this.#context
     for (const action of actions) {
       switch (action.type) {
         case 'subscribe':
@@ -132,15 +133,9 @@ class LiveRecording {
         case 'timeline':
           volume.addEvent(job.attempt, action.event)
           break
-        case 'dropped':
-          this.#count(action)
+        case 'lost':
+          ledger.add(action.loss)
       }
     }
-  }
-
-  #count({ why, userId, frames, bytes }: Extract<SessionAction, { type: 'dropped' }>): void {
-    const key = `${userId}/${why}`
-    const so = this.#dropped.get(key) ?? { why, userId, frames: 0, bytes: 0 }
-    this.#dropped.set(key, { ...so, frames: so.frames + frames, bytes: so.bytes + bytes })
   }
 }

@@ -9,6 +9,7 @@ import {
   type StopReason,
 } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
+import { Ledger } from '../ledger/ledger.ts'
 import type { MediaFile, MediaFileIdentity, SalvagedMediaFile } from '../media/media-file.ts'
 import { buildManifest } from '../report/manifest.ts'
 import type { RoomOptions } from '../room/room.ts'
@@ -57,6 +58,7 @@ export class Run {
   #job: RecorderJob
   #state: RecorderProgress['state'] = 'starting'
   #sessions: Sessions
+  readonly #ledger = new Ledger()
   #volume: Volume | undefined
   #store: Store | undefined
   #keeper: FileKeeper | undefined
@@ -204,6 +206,7 @@ export class Run {
       sessions: this.#sessions,
       keeper: this.#keeper!,
       volume: this.#volume!,
+      ledger: this.#ledger,
       onEntered: (at: Date) => {
         this.#startedAt = at
         this.#state = 'recording'

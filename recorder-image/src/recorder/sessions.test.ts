@@ -11,7 +11,7 @@ class Room {
   readonly files: { userId: string; stream: string; frames: string[]; closed: boolean }[] = []
   readonly subscribed: string[] = []
   readonly timeline: string[] = []
-  readonly dropped: { why: string; frames: number }[] = []
+  readonly lost: { reason: string; userId: string | null; frames: number | null }[] = []
   nowMicros = 1_000_000
   readonly #fileOf = new Map<number, (typeof this.files)[number]>()
 
@@ -86,7 +86,7 @@ class Room {
       else if (action.type === 'subscribe') this.subscribed.push(`${action.userId} ${action.stream} ${action.kind}`)
       else if (action.type === 'timeline')
         this.timeline.push(`${action.event.userId} ${action.event.stream} ${action.event.event}`)
-      else this.dropped.push({ why: action.why, frames: action.frames })
+      else this.lost.push({ reason: action.loss.reason, userId: action.loss.userId, frames: action.loss.frames })
     }
     return this
   }
@@ -114,9 +114,9 @@ describe('whose frame is it', () => {
 
   test('frames that nobody claims are given up, and it is said', () => {
     const room = new Room().enters('alice').frame(3, 100, 'x').seconds(5)
-    expect(room.dropped).toEqual([])
+    expect(room.lost).toEqual([])
     room.seconds(6)
-    expect(room.dropped).toEqual([{ why: 'the SDK never said whose they are', frames: 1 }])
+    expect(room.lost).toEqual([{ reason: 'Unclaimed', userId: null, frames: 1 }])
     room.bound('alice', 3, 100).frame(3, 100, 'a1')
     expect(room.story).toEqual(['alice main: a1 …'])
   })
@@ -124,7 +124,7 @@ describe('whose frame is it', () => {
   test('unclaimed frames cannot fill the memory', () => {
     const room = new Room()
     for (let i = 0; i < 20; i++) room.frame(1, 1, 'x'.repeat(1024 * 1024))
-    expect(room.dropped.length).toBe(2)
+    expect(room.lost.length).toBe(2)
   })
 })
 
@@ -201,9 +201,16 @@ describe('one file for each time a stream is published', () => {
     expect(room.story).toEqual([])
   })
 
-  test('what comes after the end is dropped', () => {
-    const room = new Room().enters('alice').bound('alice', 3, 100).frame(3, 100, 'a1').stop().frame(3, 100, 'a2')
+  test('what comes after the end is in no file, and it is said', () => {
+    const room = new Room()
+      .enters('alice')
+      .bound('alice', 3, 100)
+      .frame(3, 100, 'a1')
+      .leaves('alice')
+      .seconds(1)
+      .frame(3, 100, 'a2')
     expect(room.story).toEqual(['alice main: a1 |'])
+    expect(room.lost).toEqual([{ reason: 'AfterTheEnd', userId: 'alice', frames: 1 }])
   })
 })
 

@@ -1,4 +1,5 @@
 import { isSubscribed, type Mode, type RecorderJob, type Stream, type TimelineEvent } from '@trtc-recorder/api'
+import type { NoticedLoss } from '../ledger/ledger.ts'
 import type { RoomEvent } from '../room/events.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
 import { HeldFrames } from './held-frames.ts'
@@ -19,7 +20,7 @@ export type SessionAction =
   | { type: 'write'; publication: Publication; frame: EncodedFrame }
   | { type: 'close'; publication: Publication }
   | { type: 'timeline'; event: TimelineEvent }
-  | { type: 'dropped'; why: string; frames: number; bytes: number; userId?: string }
+  | { type: 'lost'; loss: NoticedLoss }
 
 export interface Anchor {
   userId: string
@@ -40,7 +41,12 @@ interface Binding {
   userId: string
   stream: Stream
   publication: LivePublication | undefined
+  /** The SDK gave the subscription up: what still comes with its SSRC is late, and its user's next publication is not meant. */
+  over: boolean
 }
+
+/** So many subscriptions that are over are remembered, for what comes late. */
+const rememberedBindings = 1000
 
 /** Signalling may overtake media: what arrives this long after the end of a publication still belongs to it. */
 const lingerMicros = 500_000
@@ -115,12 +121,13 @@ export class Sessions {
     if (binding === undefined) return this.#held.hold(key, frame)
     const { userId, stream } = binding
     if (!wantedKinds[this.#mode][stream].includes(frame.kind) || !isSubscribed(this.#subscribe, userId)) {
-      return [{ type: 'dropped', why: 'not subscribed', frames: 1, bytes: frame.data.length, userId }]
+      // Nobody asked for it: what the SDK had subscribed to before, or receives beside what is wanted.
+      return []
     }
-    binding.publication ??= this.#current(userId, stream)
+    if (!binding.over) binding.publication ??= this.#current(userId, stream)
     const publication = binding.publication
     if (publication === undefined || !this.#live.includes(publication)) {
-      return [{ type: 'dropped', why: 'the user does not publish any more', frames: 1, bytes: frame.data.length, userId }]
+      return [lost(frame, { reason: 'AfterTheEnd', userId, stream })]
     }
     const write: SessionAction = { type: 'write', publication, frame }
     if (publication.opened) return [write]
@@ -164,7 +171,7 @@ export class Sessions {
     // A stream that is published again beside another one of the same user keeps its subscription, and so its SSRC.
     if (!keepsSubscription) return
     for (const binding of this.#bindings.values()) {
-      if (binding.userId === userId && binding.stream === stream) binding.publication = publication
+      if (binding.userId === userId && binding.stream === stream && !binding.over) binding.publication = publication
     }
   }
 
@@ -188,7 +195,7 @@ export class Sessions {
   #bind(event: Extract<RoomEvent, { type: 'bound' }>): SessionAction[] {
     const { userId, stream } = event
     const key = bindingKey(event)
-    this.#bindings.set(key, { userId, stream, publication: this.#current(userId, stream) })
+    this.#bindings.set(key, { userId, stream, publication: this.#current(userId, stream), over: false })
     return this.#held.release(key).flatMap((frame) => this.frame(frame))
   }
 
@@ -199,11 +206,18 @@ export class Sessions {
   #close(over: LivePublication[]): SessionAction[] {
     for (const publication of over) this.#live.splice(this.#live.indexOf(publication), 1)
     // When a user publishes nothing any more the SDK gives up the subscription: its SSRCs never come back.
-    for (const [key, { userId, publication }] of this.#bindings) {
+    for (const binding of this.#bindings.values()) {
+      const { userId, publication } = binding
       const isGone = publication !== undefined && over.includes(publication)
-      if (isGone && !this.#live.some((one) => one.userId === userId)) this.#bindings.delete(key)
+      if (isGone && !this.#live.some((one) => one.userId === userId)) binding.over = true
     }
+    this.#forgetBindings()
     return over.filter((one) => one.opened).map((publication) => ({ type: 'close', publication }))
+  }
+
+  #forgetBindings(): void {
+    const over = [...this.#bindings].filter(([, binding]) => binding.over)
+    for (const [key] of over.slice(0, -rememberedBindings)) this.#bindings.delete(key)
   }
 
   #timeline(at: { userId: string; timeMicros: number }, stream: Stream, event: TimelineEvent['event']): SessionAction[] {
@@ -211,6 +225,12 @@ export class Sessions {
     const time = new Date(at.timeMicros / 1000).toISOString()
     return [{ type: 'timeline', event: { time, userId: at.userId, stream, event } }]
   }
+}
+
+function lost(frame: EncodedFrame, about: Pick<NoticedLoss, 'reason' | 'userId' | 'stream'>): SessionAction {
+  const { kind: medium, receiveTimeMicros, data } = frame
+  const times = { fromMicros: receiveTimeMicros, toMicros: receiveTimeMicros }
+  return { type: 'lost', loss: { ...about, medium, ...times, frames: 1, bytes: data.length, file: null, detail: '' } }
 }
 
 const bindingKey = ({ slot, ssrc }: { slot: number; ssrc: number }) => `${slot}/${ssrc}`
