@@ -15,7 +15,7 @@ afterEach(async () => {
 })
 
 /** Frames as they come from receivers in a page, until `enough` says so. */
-async function tapped(enough: (frames: EncodedFrame[]) => boolean) {
+async function tapped(codec: string, enough: (frames: EncodedFrame[]) => boolean) {
   const page = await build({
     entryPoints: [fileURLToPath(new URL('./testing/loopback-page.ts', import.meta.url))],
     bundle: true,
@@ -39,7 +39,7 @@ async function tapped(enough: (frames: EncodedFrame[]) => boolean) {
     },
   )
   chromium = await launchChromium(findChromium(process.env), [])
-  await chromium.open(server.url, { function: 'startRecorder', argument: server.socketPath })
+  await chromium.open(`${server.url}#${codec}`, { function: 'startRecorder', argument: server.socketPath })
   await done.promise
   return { frames, said }
 }
@@ -47,12 +47,24 @@ async function tapped(enough: (frames: EncodedFrame[]) => boolean) {
 const startCode = Buffer.from([0, 0, 0, 1])
 
 describe('the tap in Chromium', () => {
+  test.each(['H264', 'VP8'])('gives the decoder a stand-in for every %s picture, and asks for no key frame', async (codec) => {
+    const { frames, said } = await tapped(codec, (frames) => frames.filter(({ kind }) => kind === 'video').length >= 100)
+    const video = frames.filter(({ kind }) => kind === 'video')
+    expect(video[0]).toMatchObject({ mimeType: `video/${codec}` })
+    expect(new Set(video.map(({ width, height }) => `${width}x${height}`))).toContain('320x180')
+    const statistics = JSON.parse(said.findLast((text) => text.startsWith('{'))!)
+    expect(statistics).toMatchObject({ framesDropped: 0, keyFramesAskedFor: 0 })
+    expect(statistics.framesDecoded).toBeGreaterThan(60)
+    expect(statistics.framesReceived - statistics.framesDecoded).toBeLessThanOrEqual(2)
+  })
+
   test('carries every frame of every receiver to Node, whole and with its time', async () => {
     const startedAt = Date.now() * 1000
-    const { frames, said } = await tapped((frames) => frames.filter(({ kind }) => kind === 'video').length >= 60)
+    const { frames, said } = await tapped('H264', (frames) => frames.filter(({ kind }) => kind === 'video').length >= 60)
     const video = frames.filter(({ kind }) => kind === 'video')
     const audio = frames.filter(({ kind }) => kind === 'audio')
-    expect(said.sort()).toEqual(['new audio subscription in slot 0', 'new video subscription in slot 1'])
+    const subscriptions = said.filter((text) => text.startsWith('new'))
+    expect(subscriptions.sort()).toEqual(['new audio subscription in slot 0', 'new video subscription in slot 1'])
 
     expect(video[0]).toMatchObject({ slot: 1, key: true, mimeType: 'video/H264', width: 320, height: 240 })
     for (const { data } of video) expect(Buffer.from(data.subarray(0, 4))).toEqual(startCode)

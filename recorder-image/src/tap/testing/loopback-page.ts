@@ -1,6 +1,7 @@
 /**
  * A page that receives as the SDK does (it makes the offer, its receivers come from addTransceiver) from a sender in the same page. For the
- * test of the tap; the room is not needed to know whether frames get from a receiver to Node.
+ * test of the tap; the room is not needed to know whether frames get from a receiver to Node. The video codec stands in the address
+ * (`#H264`), and the picture's size changes in mid-stream. Says each second, as a warning, what the receiver's statistics are.
  */
 import { tapReceivers } from '../../room/page/hooks.ts'
 import type { ToPage, ToWorker } from '../../room/page/messages.ts'
@@ -30,8 +31,8 @@ async function loop(): Promise<void> {
   receiver.addTransceiver('audio', { direction: 'sendonly' })
   receiver.addTransceiver('audio', { direction: 'recvonly' })
   const video = receiver.addTransceiver('video', { direction: 'recvonly' })
-  const h264 = RTCRtpReceiver.getCapabilities('video')!.codecs.filter(({ mimeType }) => mimeType === 'video/H264')
-  video.setCodecPreferences(h264)
+  const codec = `video/${location.hash.slice(1)}`
+  video.setCodecPreferences(RTCRtpReceiver.getCapabilities('video')!.codecs.filter(({ mimeType }) => mimeType === codec))
   await receiver.setLocalDescription()
   await sender.setRemoteDescription(receiver.localDescription!)
   const [, audioSender, videoSender] = sender.getTransceivers()
@@ -41,6 +42,14 @@ async function loop(): Promise<void> {
   await videoSender!.sender.replaceTrack(picture())
   await sender.setLocalDescription()
   await receiver.setRemoteDescription(sender.localDescription!)
+  setInterval(async () => {
+    for (const entry of (await video.receiver.getStats()).values()) {
+      if (entry.type !== 'inbound-rtp') continue
+      const { framesReceived, framesDecoded, framesDropped, pliCount, firCount } = entry
+      const keyFramesAskedFor = pliCount + firCount
+      report({ type: 'warning', message: JSON.stringify({ framesReceived, framesDecoded, framesDropped, keyFramesAskedFor }) })
+    }
+  }, 1000)
 }
 
 function tone(): MediaStreamTrack {
@@ -60,6 +69,7 @@ function picture(): MediaStreamTrack {
   let n = 0
   setInterval(() => {
     n += 7
+    if (n === 7 * 40) canvas.height = 180
     context.fillStyle = `hsl(${n % 360} 80% 50%)`
     context.fillRect(0, 0, 320, 240)
   }, 50)
