@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import type { RecorderResult } from '@trtc-recorder/api'
 import { cosControl } from '../sandbox/src/cos/index.ts'
 import { identities } from '../sandbox/src/identities.ts'
+import { lookUpHere } from '../sandbox/src/names/look-up-here.ts'
 import { type RoomControl, roomControl } from '../sandbox/src/room/index.ts'
 import { userSigFor } from '../sandbox/src/user-sig.ts'
 
@@ -146,7 +147,7 @@ export class World {
 const node = (args: string[], environment: NodeJS.ProcessEnv = {}) =>
   spawn(process.execPath, args, {
     cwd: repository,
-    env: { ...process.env, ...environment },
+    env: { ...process.env, ...lookUpHere, ...environment },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
 

@@ -55,10 +55,10 @@ export const cosSchema = z.object({
   endpoint: z
     .string()
     .max(512)
-    .regex(/^https?:\/\/[^/?#]+$/)
+    .regex(/^https?:\/\/([A-Za-z0-9-]+\.)*[A-Za-z][A-Za-z0-9-]*(:[0-9]{1,5})?$/)
     .optional()
     .describe(
-      'Another address of the COS XML API, such as an internal endpoint: scheme, host and port only. Buckets are then addressed by path.',
+      'Another domain of COS than the region’s own, such as https://cos-internal.ap-guangzhou.tencentcos.cn, https://cos.accelerate.myqcloud.com or that of a private line: scheme, domain and, if need be, port, without the bucket. The bucket is put in front of it, `<bucket>.<domain>`, and that name has to resolve; COS takes no bucket in the path, so an IP address cannot work.',
     ),
   storageClass: z
     .enum(['STANDARD', 'STANDARD_IA', 'MAZ_STANDARD', 'MAZ_STANDARD_IA', 'INTELLIGENT_TIERING'])

@@ -68,6 +68,7 @@ describe('the API server', () => {
     ['a callback that is not http', { callback: { url: 'ftp://school.example' } }, /spec\.callback\.url: /],
     ['no Secret for the UserSig', { userSigSecretRef: {} }, /spec\.userSigSecretRef\.name: Required/],
     ['an endpoint with a path', { cos: { ...aSpec.cos, endpoint: 'http://cos/x' } }, /spec\.cos\.endpoint: /],
+    ['an endpoint that is an address', { cos: { ...aSpec.cos, endpoint: 'http://10.0.0.7:8080' } }, /spec\.cos\.endpoint: /],
     ['a size that is no quantity', { storage: { size: 'large' } }, /spec\.storage\.size: /],
   ])('refuses %s and names the field', async (_, over, message) => {
     expect(await refusal(create(over))).toMatch(message)

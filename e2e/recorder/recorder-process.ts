@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { type RecorderProgress, type RecorderResult, recorderProgressSchema, recorderResultSchema } from '@trtc-recorder/api'
+import { lookUpHere } from '../../sandbox/src/names/look-up-here.ts'
 
 export interface LogLine {
   msg: string
@@ -28,7 +29,7 @@ export class RecorderProcess {
   constructor(arguments_: string[], environment: NodeJS.ProcessEnv) {
     const main = fileURLToPath(new URL('../../recorder-image/src/main.ts', import.meta.url))
     this.#child = spawn(process.execPath, [main, ...arguments_, '--port', '0'], {
-      env: { ...process.env, ...environment },
+      env: { ...process.env, ...lookUpHere, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let stdout = ''

@@ -7,6 +7,7 @@ import { createStore, type StoreOptions } from '../../recorder-image/src/store/s
 import type { Store, UploadSource } from '../../recorder-image/src/store/upload.ts'
 import { type CosControl, cosControl, startCos } from '../../sandbox/src/cos/index.ts'
 import { identities } from '../../sandbox/src/identities.ts'
+import '../../sandbox/src/names/this-machine.ts'
 
 export const { bucket, region, secretId, secretKey } = identities.cos
 export const MiB = 1024 * 1024
@@ -26,7 +27,8 @@ export interface LogLine {
 /** COS, a store that uploads to it, and a body that grows on a volume. */
 export interface Harness {
   control: CosControl
-  endpoint: string
+  /** Scheme, host and port of the bucket. */
+  bucketUrl: string
   logged: LogLine[]
   store(overrides?: Omit<Partial<StoreOptions>, 'cos'> & { cos?: Partial<StoreOptions['cos']> }): Store
   source(name?: string): UploadSource
@@ -48,7 +50,7 @@ export async function startHarness(): Promise<Harness> {
   const log: Logger = pino({ level: 'debug' }, { write: (line: string) => void logged.push(JSON.parse(line)) })
   return {
     control,
-    endpoint: cos.endpoint,
+    bucketUrl: cos.endpoint.replace('://', `://${bucket}.`),
     logged,
     store: ({ cos: cosOverrides, ...overrides } = {}) =>
       createStore({

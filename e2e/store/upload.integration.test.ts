@@ -34,7 +34,7 @@ describe('a file that grows', () => {
       const file = harness.file(source, head)
       expect((await harness.stored(name)).equals(file)).toBe(true)
       const [object] = await harness.control.objects(bucket, name)
-      expect(stored).toEqual({ url: `${harness.endpoint}/${bucket}/${name}`, bytes: file.length, crc64: object!.crc64 })
+      expect(stored).toEqual({ url: `${harness.bucketUrl}/${name}`, bytes: file.length, crc64: object!.crc64 })
       expect(object!.contentType).toBe('video/mp4')
       expect(upload.uploadedBytes).toBe(file.length)
     }
@@ -95,7 +95,7 @@ describe('a file that grows', () => {
 describe('a small object', () => {
   test('is stored and verified', async () => {
     const stored = await harness.store().put('lessons/a b.manifest.json', Buffer.from('{"version":1}'), 'application/json')
-    expect(stored).toMatchObject({ url: `${harness.endpoint}/${bucket}/lessons/a%20b.manifest.json`, bytes: 13 })
+    expect(stored).toMatchObject({ url: `${harness.bucketUrl}/lessons/a%20b.manifest.json`, bytes: 13 })
     expect(String(await harness.stored('lessons/a b.manifest.json'))).toBe('{"version":1}')
   })
 

@@ -87,7 +87,7 @@ export class AppliedRecording {
   objects = (recording: Recording) => this.#world.cos.objects(recording.spec.cos.bucket, `${this.namespace}/${this.name}/`)
 
   async manifest({ spec, status }: Recording): Promise<Manifest> {
-    const key = status!.manifestUrl!.split(`/${spec.cos.bucket}/`)[1]!
+    const key = decodeURIComponent(new URL(status!.manifestUrl!).pathname.slice(1))
     return manifestSchema.parse(JSON.parse(String(await this.#world.cos.fetch(spec.cos.bucket, key))))
   }
 

@@ -24,7 +24,7 @@ export function aJob(spec: Record<string, unknown> = {}, more: Partial<RecorderJ
         bucket: 'lessons-1250000000',
         path: '/lessons',
         credentialsSecretRef: { name: 'cos' },
-        endpoint: 'http://127.0.0.1:1',
+        endpoint: 'http://cos.example:1',
       },
       ...spec,
     },

@@ -17,5 +17,7 @@ const urlOf = (key: string, endpoint?: string) =>
 test('a file in COS has the bucket in its host name', () =>
   expect(urlOf('a/b c.mp4')).toBe('https://lessons-1250000000.cos.ap-guangzhou.myqcloud.com/a/b%20c.mp4'))
 
-test('a file at another endpoint has it in its path', () =>
-  expect(urlOf('a/b c.mp4', 'http://10.90.0.2:18446')).toBe('http://10.90.0.2:18446/lessons-1250000000/a/b%20c.mp4'))
+test('a file at another domain has the bucket in front of that', () =>
+  expect(urlOf('a/b c.mp4', 'http://cos-internal.example.com:8080')).toBe(
+    'http://lessons-1250000000.cos-internal.example.com:8080/a/b%20c.mp4',
+  ))

@@ -4,6 +4,7 @@ import type COS from 'cos-nodejs-sdk-v5'
 import { type Content, contentBytes, openContent } from './content.ts'
 import { storeErrorOf } from './cos-error.ts'
 import { type CallHeaders, type CosCredentials, createSdk, RequestFailure } from './cos-sdk.ts'
+import { objectUrl } from './object-url.ts'
 import { StoreError } from './upload.ts'
 
 /** Asked before every request, so that credentials may change while a recording lasts. */
@@ -41,7 +42,7 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
   let current: CosCredentials = { secretId: '', secretKey: '' }
   let clockOffsetMillis = 0
   const signing = () => ({ credentials: current, clockOffsetMillis })
-  const sdk = createSdk({ bucket: Bucket, endpoint, silenceMillis, signing })
+  const sdk = createSdk({ endpoint, silenceMillis, signing })
 
   /** One request; `send` spreads `place` into the parameters of the SDK's call. */
   async function call<T>(
@@ -106,10 +107,7 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
   return {
     bucket: Bucket,
 
-    url: (key: string) => {
-      const path = key.split('/').map(encodeURIComponent).join('/')
-      return endpoint ? `${endpoint}/${Bucket}/${path}` : `https://${Bucket}.cos.${Region}.myqcloud.com/${path}`
-    },
+    url: (key: string) => objectUrl(cos, key),
 
     async headBucket(signal: AbortSignal): Promise<void> {
       await call('HeadBucket', '', signal, (cos, place) => cos.headBucket(place))

@@ -5,8 +5,7 @@ import { StoreError } from './upload.ts'
 
 /*
  * How cos-nodejs-sdk-v5 3.0 is made to do one request, once, and to tell what became of it. What it does that one would not expect:
- * - It refuses ForcePathStyle. A bucket in the path goes through its Domain template; the signature it makes then lacks the
- *   bucket, so the signature is made here, with its own function, over the whole path.
+ * - The signature is made here, with its own function: being asked for one is the only word of a repetition, and keys may change.
  * - It repeats a failed request up to three times at once, and then knows only the last failure, unless the body is a stream.
  *   Bodies are streams here, which also keeps them out of memory. Other requests are ended where it asks for the next signature,
  *   with the failure that our HTTP module saw.
@@ -25,8 +24,7 @@ export interface CosCredentials {
 }
 
 export interface SdkOptions {
-  bucket: string
-  /** Scheme, host and port of another address than COS's own; the bucket then stands in the path. */
+  /** Scheme, domain and port of another address than COS's own; the bucket stands in front of the domain. */
   endpoint: string | undefined
   silenceMillis: number
   signing(): { credentials: CosCredentials; clockOffsetMillis: number }
@@ -69,7 +67,7 @@ interface Call {
 
 export type Sdk = ReturnType<typeof createSdk>
 
-export function createSdk({ bucket, endpoint, silenceMillis, signing }: SdkOptions) {
+export function createSdk({ endpoint, silenceMillis, signing }: SdkOptions) {
   const [scheme = 'https', host = ''] = endpoint?.split('://') ?? []
   const agents = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) }
   const calls = new Map<string, Call>()
@@ -77,7 +75,7 @@ export function createSdk({ bucket, endpoint, silenceMillis, signing }: SdkOptio
 
   const cos = new COS({
     Protocol: `${scheme}:`,
-    ...(host === '' ? {} : { Domain: `${host}/{Bucket}` }),
+    ...(host === '' ? {} : { Domain: `{Bucket}.${host}` }),
     Timeout: silenceMillis,
     KeepAlive: false,
     CorrectClockSkew: false,
@@ -103,7 +101,7 @@ export function createSdk({ bucket, endpoint, silenceMillis, signing }: SdkOptio
       SecretId: credentials.secretId,
       SecretKey: credentials.secretKey,
       Method,
-      Pathname: host === '' ? `/${Key}` : `/${bucket}/${Key}`,
+      Pathname: `/${Key}`,
       Query,
       Headers,
       SystemClockOffset: clockOffsetMillis,

@@ -16,7 +16,7 @@ export function configurationFiles(snapshotter: 'overlayfs' | 'native'): Record<
     'cni/10-sandbox.conflist': json(cni),
     'kubelet.yaml': json(kubelet),
     'kube-proxy.yaml': json(kubeProxy),
-    // Nobody answers on the node's port 53: a name fails at once instead of after a time-out. The sandbox uses addresses.
+    // Answers for the sandbox's own names; every other name fails at once instead of after a time-out.
     'resolv.conf': `nameserver ${network.node}\n`,
   }
 }

@@ -86,6 +86,7 @@ until (echo >"/dev/tcp/$node/6443") 2>/dev/null; do sleep 0.1; done
 keep kubelet /run/sandbox/kubernetes/kubelet --config "$etc/kubelet.yaml" --kubeconfig "$pki/kubelet.kubeconfig" \
   --hostname-override sandbox --node-ip "$node" --root-dir "$cluster/kubelet"
 keep kube-proxy /run/sandbox/kubernetes/kube-proxy --config "$etc/kube-proxy.yaml"
+keep dns /run/sandbox/project/node_modules/.bin/node /run/sandbox/project/sandbox/src/names/main.ts
 keep volume-provisioner /run/sandbox/project/node_modules/.bin/node /run/sandbox/project/sandbox/src/cluster/volumes/main.ts
 
 # Bash reaps what the containers' shims leave behind.

@@ -64,7 +64,7 @@ export async function startControl(world: CosWorld, address: string, port: numbe
     const objects = storage.list(bucket).filter(({ key }) => key.startsWith(prefix))
     return objects.map(({ key, bytes, crc64, etag, contentType, storageClass, lastModified }) => ({
       ...{ key, etag, contentType, storageClass, lastModified, bytes, crc64 },
-      url: `${world.endpoint}/${bucket}/${key.split('/').map(encodeURIComponent).join('/')}`,
+      url: `${world.endpoint.replace('://', `://${bucket}.`)}/${key.split('/').map(encodeURIComponent).join('/')}`,
     }))
   })
   server.get('/object', ({ query }, reply) => {

@@ -7,9 +7,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { identities } from '../identities.ts'
 import { type CosControl, cosControl } from './control-client.ts'
 import { Crc64 } from './crc64.ts'
+import '../names/this-machine.ts'
 import { type RunningCos, startCos } from './server.ts'
 
-const { bucket: Bucket, region: Region, secretId: SecretId, secretKey: SecretKey } = identities.cos
+const { bucket: Bucket, region: Region, secretId, secretKey } = identities.cos
 const here = { Bucket, Region }
 const MiB = 1024 * 1024
 
@@ -18,31 +19,18 @@ let running: RunningCos
 let control: CosControl
 let cos: COS
 
-/** The real SDK, path-style: it signs the path without the bucket, so the signature is made from the whole path. */
-function pathStyle(
+/** The real SDK as a user of private domains has it; the names are found on this machine. */
+function client(
   overrides: COS.COSOptions = {},
-  keys: { secretId: string; secretKey: string; token?: string } = identities.cos,
+  { secretId, secretKey, token }: { secretId: string; secretKey: string; token?: string } = identities.cos,
 ) {
   return new COS({
-    Domain: `${running.endpoint.replace('http://', '')}/{Bucket}`,
+    ...{ SecretId: secretId, SecretKey: secretKey, ...(token === undefined ? {} : { SecurityToken: token }) },
+    Domain: `{Bucket}.${running.endpoint.replace('http://', '')}`,
     Protocol: 'http:',
     CorrectClockSkew: false,
-    getAuthorization: ({ Method, Key, Query, Headers }: COS.GetAuthorizationOptions, callback) =>
-      callback({
-        Authorization: COS.getAuthorization({
-          ...{ SecretId: keys.secretId, SecretKey: keys.secretKey, Method: Method as COS.Method },
-          ...{ Pathname: `/${Bucket}/${Key ?? ''}`, Query, Headers },
-        } as COS.StaticGetAuthorizationOptions),
-        SecurityToken: keys.token ?? '',
-      } as COS.GetAuthorizationCallbackParams),
     ...overrides,
   } as COS.COSOptions)
-}
-
-/** The real SDK as it comes, with the bucket in the host name. */
-function virtualHosted(overrides: COS.COSOptions = {}) {
-  const Ip = running.endpoint.replace('http://', '')
-  return new COS({ SecretId, SecretKey, Protocol: 'http:', Ip, CorrectClockSkew: false, ...overrides } as COS.COSOptions)
 }
 
 const parts = (...sizes: number[]) => sizes.map((size, i) => Buffer.alloc(size, i + 1))
@@ -61,19 +49,15 @@ beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'cos-'))
   running = await startCos({ address: '127.0.0.1', port: 0, dir })
   control = cosControl(running.controlUrl)
-  cos = virtualHosted()
+  cos = client()
 })
 afterEach(async () => {
   await running.close()
   await rm(dir, { recursive: true, force: true })
 })
 
-describe.each([
-  ['virtual-hosted', virtualHosted],
-  ['path-style', pathStyle],
-])('%s bucket', (_style, client) => {
+describe('writing', () => {
   test('an object put is there, with its checksum, type and storage class', async () => {
-    cos = client()
     const Key = 'a folder/ünïcode+&=(1)*.mp4'
     await cos.putObject({ ...here, Key, Body: Buffer.from('123456789'), ContentType: 'video/mp4', StorageClass: 'STANDARD_IA' })
     const head = await cos.headObject({ ...here, Key })
@@ -92,7 +76,6 @@ describe.each([
   })
 
   test('a multipart upload becomes one object', async () => {
-    cos = client()
     const Key = 'big.mp4'
     const bodies = parts(MiB, MiB + 1, 3)
     const { UploadId, Parts } = await upload(Key, bodies)
@@ -153,23 +136,37 @@ describe('refusals', () => {
   })
 
   test.each([
-    ['an unknown key id', { secretId: 'AKIDnobody', secretKey: SecretKey }, 'InvalidAccessKeyId'],
-    ['a wrong key', { secretId: SecretId, secretKey: 'wrong' }, 'SignatureDoesNotMatch'],
+    ['an unknown key id', { secretId: 'AKIDnobody', secretKey }, 'InvalidAccessKeyId'],
+    ['a wrong key', { secretId, secretKey: 'wrong' }, 'SignatureDoesNotMatch'],
   ])('%s', async (_what, keys, code) => {
-    cos = pathStyle({}, keys)
+    cos = client({}, keys)
     await expect(cos.putObject({ ...here, Key: 'k', Body: 'x' })).rejects.toMatchObject({ statusCode: 403, code })
     expect(await control.objects(Bucket)).toEqual([])
   })
 
   test('a signature made for another path', async () => {
-    // The SDK with a bucket in the path signs without it.
-    cos = new COS({ SecretId, SecretKey, Domain: `${running.endpoint}/{Bucket}`, CorrectClockSkew: false } as COS.COSOptions)
-    const put = cos.putObject({ ...here, Key: 'k', Body: 'x' })
+    const getAuthorization: COS.COSOptions['getAuthorization'] = ({ Method, Query, Headers }, answer) =>
+      answer(COS.getAuthorization({ SecretId: secretId, SecretKey: secretKey, Method, Key: 'other', Query, Headers } as never))
+    const put = client({ getAuthorization }).putObject({ ...here, Key: 'k', Body: 'x' })
     await expect(put).rejects.toMatchObject({ statusCode: 403, code: 'SignatureDoesNotMatch' })
   })
 
+  test('a bucket in the path', async () => {
+    const put = client({ Domain: `${running.endpoint.replace('http://', '')}/{Bucket}` }).putObject({
+      ...here,
+      Key: 'k',
+      Body: 'x',
+    })
+    await expect(put).rejects.toMatchObject({ statusCode: 403, code: 'PathStyleDomainForbidden' })
+    const response = await fetch(`${running.endpoint.replace('cos.sandbox.test', '127.0.0.1')}/${Bucket}/k`)
+    expect([response.status, await response.text()]).toEqual([
+      403,
+      expect.stringContaining('<Code>PathStyleDomainForbidden</Code>'),
+    ])
+  })
+
   test('no signature', async () => {
-    const response = await fetch(`${running.endpoint}/${Bucket}/k`)
+    const response = await fetch(`${running.endpoint.replace('://', `://${Bucket}.`)}/k`)
     expect([response.status, await response.text()]).toEqual([403, expect.stringContaining('<Code>AccessDenied</Code>')])
   })
 
@@ -184,7 +181,7 @@ describe('refusals', () => {
 
   test('temporary keys work with their token, not without it, not with another, not after their time', async () => {
     const put = (keys: { secretId: string; secretKey: string; token?: string }) =>
-      pathStyle({}, keys).putObject({ ...here, Key: 'k', Body: 'x' })
+      client({}, keys).putObject({ ...here, Key: 'k', Body: 'x' })
     const { secretId, secretKey, token } = await control.temporaryKeys(60)
     await expect(put({ secretId, secretKey, token })).resolves.toMatchObject({ statusCode: 200 })
     await expect(put({ secretId, secretKey })).rejects.toMatchObject({ code: 'InvalidAccessKeyId' })
@@ -273,7 +270,7 @@ describe('faults', () => {
   })
 
   test('silence ends in the client’s own time-out', async () => {
-    cos = virtualHosted({ Timeout: 100 })
+    cos = client({ Timeout: 100 })
     await control.fault({ kind: 'silence' }, { count: 1 })
     await expect(put()).rejects.toMatchObject({ code: expect.stringMatching(/TIMEDOUT/) })
   })
@@ -311,7 +308,7 @@ describe('state', () => {
     await cos.putObject({ ...here, Key: 'small', Body: 'x' })
     await running.close()
     running = await startCos({ address: '127.0.0.1', port: 0, dir })
-    cos = virtualHosted()
+    cos = client()
     await cos.multipartComplete({ ...here, Key: 'big', UploadId, Parts })
     expect((await cos.getObject({ ...here, Key: 'big' })).Body.equals(Buffer.concat(bodies))).toBe(true)
     expect((await cos.getObject({ ...here, Key: 'small' })).Body.toString()).toBe('x')

@@ -31,7 +31,10 @@ export interface CosTarget {
 
 const bucketName = /^[a-z0-9][a-z0-9-]*-[0-9]+$/
 
-/** What a request line and Host header ask for; the bucket stands in the host name or is the first segment of the path. */
+/**
+ * What a request line and Host header ask for: the bucket stands in the host name. In the path it is refused, as COS refuses it for every bucket
+ * made since 2024.
+ */
 export function targetOf(method: string, url: string, host: string): CosTarget {
   const [rawPath = '/', rawQuery = ''] = splitOnce(url, '?')
   const path = decode(rawPath)
@@ -43,10 +46,9 @@ export function targetOf(method: string, url: string, host: string): CosTarget {
       .map(([name = '', value = '']) => [name, value]),
   )
   const [label = '', domain] = splitOnce(host, '.')
-  const virtualHosted = domain !== '' && bucketName.test(label)
-  const [bucket = '', key = ''] = virtualHosted ? [label, path.slice(1)] : splitOnce(path.slice(1), '/')
-  if (!bucketName.test(bucket)) throw new CosError('InvalidBucketName')
-  return { operation: operationOf(method, key, query), bucket, key, path, query }
+  if (domain === '' || !bucketName.test(label)) throw new CosError('PathStyleDomainForbidden')
+  const key = path.slice(1)
+  return { operation: operationOf(method, key, query), bucket: label, key, path, query }
 }
 
 const bucketOperations: Record<string, CosOperation> = {

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { identities } from '../identities.ts'
+import { cosDomain } from '../names/zone.ts'
 import { startControl } from './control.ts'
 import { serve } from './exchange.ts'
 import { Faults } from './faults.ts'
@@ -16,7 +17,7 @@ export interface CosOptions {
   address: string
   /** 0: any free port. */
   port: number
-  /** Host name or address that others reach it by. The one listened on where it is missing. */
+  /** Host name or address that others reach the control API by. The one listened on where it is missing. */
   advertise?: string
   controlPort?: number
   /** Buckets and uploads are kept here, over restarts. */
@@ -26,7 +27,7 @@ export interface CosOptions {
 }
 
 export interface RunningCos {
-  /** For `spec.cos.endpoint`: path-style, http. */
+  /** For `spec.cos.endpoint`: http, a domain of the sandbox; `../names` says who knows where that is. */
   endpoint: string
   /** For `cosControl`. */
   controlUrl: string
@@ -42,7 +43,7 @@ export async function startCos(options: CosOptions): Promise<RunningCos> {
   await port.open()
   const host = options.advertise ?? options.address
   const world: CosWorld = {
-    endpoint: `http://${host}:${port.number}`,
+    endpoint: `http://${cosDomain}:${port.number}`,
     storage,
     uploads: await Uploads.open(storage),
     accounts: new Map<string, CosAccount>([[secretId, { secretId, secretKey }]]),

@@ -12,7 +12,7 @@ export interface CosAccount {
 
 export interface SignedRequest {
   method: string
-  /** Path as requested, percent-decoded, with the bucket in front for path-style requests. */
+  /** Path as requested, percent-decoded. */
   path: string
   query: ReadonlyMap<string, string>
   /** Lower-case names. */
