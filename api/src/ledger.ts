@@ -34,3 +34,12 @@ export const lossSchema = z.object({
   detail: z.string().max(256).describe('More for a person, such as the codec; may be empty.'),
 })
 export type Loss = z.infer<typeof lossSchema>
+
+/** What many losses amount to. */
+export const lossTotalsSchema = z.object({
+  stretches: z.int().min(0).describe('Number of stretches.'),
+  frames: z.int().min(0).describe('Pictures and sound packets, as far as they could be counted.'),
+  bytes: z.int().min(0).describe('Bytes of them, as far as they arrived.'),
+})
+export type LossTotals = z.infer<typeof lossTotalsSchema>
+export const noLosses: LossTotals = { stretches: 0, frames: 0, bytes: 0 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { recordedFileSchema } from './files.ts'
+import { lossSchema } from './ledger.ts'
 import { stopReasonSchema } from './outcome.ts'
 
 /** What happened to a user's stream, in wall-clock time, for whoever cuts, aligns or shows the files. */
@@ -37,6 +38,7 @@ export const manifestSchema = z.object({
   stopReason: stopReasonSchema,
   files: z.array(manifestFileSchema),
   events: z.array(timelineEventSchema),
+  losses: z.array(lossSchema).describe('What is not in the recording, of all attempts, in the order of its beginning.'),
 })
 export type Manifest = z.infer<typeof manifestSchema>
 export type ManifestFile = z.infer<typeof manifestFileSchema>

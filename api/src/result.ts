@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { recordedFileSchema } from './files.ts'
+import { lossSchema, lossTotalsSchema, noLosses } from './ledger.ts'
 import { recorderOutcomeSchema, stopReasonSchema } from './outcome.ts'
 
 /** What a recorder process says when it ends: its last log line, stdout of the CLI, and, where it fits, its termination message. */
@@ -16,6 +17,9 @@ export const recorderResultSchema = z.object({
   files: z
     .array(recordedFileSchema)
     .describe('Every file of this attempt, and of earlier ones that this attempt finished from the volume.'),
+  losses: lossTotalsSchema
+    .default(noLosses)
+    .describe('What is not in the recording, over all attempts; the manifest has each stretch of it.'),
 })
 export type RecorderResult = z.infer<typeof recorderResultSchema>
 
@@ -56,5 +60,9 @@ export const recorderProgressSchema = z.object({
       }),
     )
     .describe('Files so far.'),
+  losses: lossTotalsSchema
+    .extend({ latest: z.array(lossSchema).max(10).describe('The latest stretches, oldest first.') })
+    .default({ ...noLosses, latest: [] })
+    .describe('What is not in the recording, over all attempts.'),
 })
 export type RecorderProgress = z.infer<typeof recorderProgressSchema>

@@ -17,6 +17,8 @@ const file = (userId: string, more: Partial<RecordedFile> = {}): RecordedFile =>
   durationSeconds: 10,
   startTime: '2026-01-01T10:00:00.000Z',
   attempt: 1,
+  lostFrames: 0,
+  lostSeconds: 0,
   ...more,
 })
 

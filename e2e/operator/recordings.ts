@@ -38,6 +38,8 @@ export const aFile = {
   durationSeconds: 20,
   startTime: '2026-03-01T10:00:00.000Z',
   attempt: 1,
+  lostFrames: 0,
+  lostSeconds: 0,
 }
 
 export function condition(

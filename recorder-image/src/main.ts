@@ -6,6 +6,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import {
+  noLosses,
   type RecorderJob,
   type RecorderResult,
   recorderEnv,
@@ -122,6 +123,7 @@ function failed(error: unknown, attempt: number): RecorderResult {
     message: message.slice(0, 1024),
     stopReason: 'NeverStarted',
     files: [],
+    losses: noLosses,
   })
 }
 

@@ -28,6 +28,7 @@ const input = {
       endTime: '2026-01-01T10:00:40.000Z',
       stopReason: 'Idle' as const,
       files: [],
+      losses: [],
       events: [{ time: '2026-01-01T10:00:01.000Z', userId: evil, stream: 'main' as const, event: 'enter' as const }],
     },
   },

@@ -101,6 +101,7 @@ async function record(
     stopReason,
     files,
     events,
+    losses: [],
   }
 }
 
@@ -131,6 +132,8 @@ async function recordPart(folder: string, mode: Mode, [userId, from, to, muted]:
     endTime: iso(to),
     crc64: '0',
     attempt: 1,
+    lostFrames: 0,
+    lostSeconds: 0,
     ...(video ? { video: { codec: 'avc1.42c01f', width: 320, height: 64 } } : {}),
     ...(mode === '01' ? {} : { audio: { codec: mode === '00' ? 'mp3' : 'mp4a.40.2', sampleRate: 48_000, channels: 1 } }),
   }

@@ -19,6 +19,7 @@ function manifest(mode: Manifest['mode'], events: string, more: Partial<Manifest
     endTime: iso(40),
     stopReason: 'RemovedByApi',
     files: [],
+    losses: [],
     events: events
       .trim()
       .split('\n')
@@ -110,6 +111,7 @@ describe('the lanes of a manifest', () => {
         stopReason: 'Idle',
         files: [],
         events: [],
+        losses: [],
       }),
     ).toEqual([])
   })

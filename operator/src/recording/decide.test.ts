@@ -1,4 +1,4 @@
-import { recordingFinalizer } from '@trtc-recorder/api'
+import { noLosses, recordingFinalizer } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
 import { decide } from './decide.ts'
 import { aFile, aRecording, aResult, at, interrupted, jobOf, run, stoppedBy, World } from './testing.ts'
@@ -45,6 +45,7 @@ describe('a Recording from the beginning to the end', () => {
       recordedBytes: 5_000,
       uploadedBytes: 2_000,
       files: [{ userId: 'alice', stream: 'main', path: 'a.mp4', state: 'recording', recordedBytes: 5_000, uploadedBytes: 2_000 }],
+      losses: { ...noLosses, latest: [] },
     }
     world.settle()
     expect(world.status).toMatchObject({ participants: 1, recordedBytes: 5_000, uploadedBytes: 2_000, fileCount: 1 })
@@ -52,7 +53,14 @@ describe('a Recording from the beginning to the end', () => {
 
   test('says that it is finishing while the recorder uploads the rest', () => {
     const world = new World().settle().scheduled().inRoom()
-    world.progress = { state: 'finishing', participants: [], recordedBytes: 1, uploadedBytes: 0, files: [] }
+    world.progress = {
+      state: 'finishing',
+      participants: [],
+      recordedBytes: 1,
+      uploadedBytes: 0,
+      files: [],
+      losses: { ...noLosses, latest: [] },
+    }
     expect(world.settle().is('Succeeded')).toBe('Unknown Finishing')
     // Nobody asks it again for a while, and it is no longer ready.
     world.progress = undefined

@@ -4,6 +4,7 @@ import {
   type Condition,
   type ConditionType,
   kind,
+  noLosses,
   type RecordedFile,
   type Recording,
   type RecordingSpec,
@@ -76,12 +77,15 @@ export function aFile(user: string, over: Partial<RecordedFile> = {}): RecordedF
     durationSeconds: 10,
     startTime: '2026-03-01T10:00:05.000Z',
     attempt: 1,
+    lostFrames: 0,
+    lostSeconds: 0,
     ...over,
   }
 }
 
 export function aResult(over: Partial<TerminationMessage> = {}): TerminationMessage {
-  return { attempt: 1, outcome: 'Completed', message: 'Every file is stored.', stopReason: 'RemovedByApi', files: [], ...over }
+  const same = { attempt: 1, outcome: 'Completed', message: 'Every file is stored.', stopReason: 'RemovedByApi' } as const
+  return { ...same, files: [], losses: noLosses, ...over }
 }
 
 /**

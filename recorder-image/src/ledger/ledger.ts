@@ -1,4 +1,4 @@
-import type { Loss, LossReason, Stream } from '@trtc-recorder/api'
+import type { Loss, LossReason, LossTotals, Stream } from '@trtc-recorder/api'
 
 /** A loss as whoever notices it knows it. Times in microseconds since 1970; null is what cannot be known. */
 export interface NoticedLoss {
@@ -20,13 +20,6 @@ export interface LedgerLine {
   loss: Loss
 }
 
-export interface LossTotals {
-  frames: number
-  bytes: number
-  /** Number of stretches. */
-  stretches: number
-}
-
 /** What is lost of one thing for one reason within this time is one stretch. */
 const sameStretchMicros = 2_000_000
 /** Beyond it the stretches of one thing and reason grow together, so that days of a bad line do not fill the memory. */
@@ -41,9 +34,12 @@ export class Ledger {
   readonly #ofKind = new Map<string, number[]>()
   readonly #unwritten = new Set<number>()
   readonly #write: (lines: LedgerLine[]) => void
+  readonly #earlier: readonly Loss[]
 
-  constructor(write: (lines: LedgerLine[]) => void = () => {}) {
+  /** `earlier`: what the attempts before this one told theirs. */
+  constructor(write: (lines: LedgerLine[]) => void = () => {}, earlier: readonly Loss[] = []) {
     this.#write = write
+    this.#earlier = earlier
   }
 
   add(loss: NoticedLoss): void {
@@ -73,9 +69,9 @@ export class Ledger {
     this.#write(lines)
   }
 
-  /** All stretches, in the order of their beginning. */
+  /** All stretches, of earlier attempts too, in the order of their beginning. */
   get losses(): Loss[] {
-    return [...this.#stretches].sort((a, b) => a.fromMicros - b.fromMicros).map(lossOf)
+    return [...this.#earlier, ...this.#stretches.map(lossOf)].sort((a, b) => a.from.localeCompare(b.from))
   }
 
   lossesOf(file: string): Loss[] {
@@ -92,6 +88,18 @@ export const totalsOf = (losses: readonly Loss[]): LossTotals => ({
   bytes: losses.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0),
   stretches: losses.length,
 })
+
+/** How long something was missing: stretches that overlap, such as of sound and pictures at once, count once. */
+export function secondsOf(losses: readonly Loss[]): number {
+  const stretches = losses.map(({ from, to }) => [Date.parse(from), Date.parse(to)] as const).sort(([a], [b]) => a - b)
+  let millis = 0
+  let until = Number.NEGATIVE_INFINITY
+  for (const [from, to] of stretches) {
+    millis += Math.max(0, to - Math.max(from, until))
+    until = Math.max(until, to)
+  }
+  return millis / 1000
+}
 
 /** The losses that the lines of one ledger amount to. */
 export const lossesIn = (lines: readonly LedgerLine[]): Loss[] => [...new Map(lines.map(({ id, loss }) => [id, loss])).values()]

@@ -43,7 +43,7 @@ export class LiveMediaFile implements MediaFile {
     this.bodyPath = this.#paths.body
     const ffmpegPath = deps.ffmpegPath ?? findFfmpeg()
     const log = deps.log.child({ file: identity.name, userId: identity.userId })
-    this.#deps = { ffmpegPath, log, batchMs: deps.batchMs ?? defaultBatchMs }
+    this.#deps = { ffmpegPath, log, ledger: deps.ledger, batchMs: deps.batchMs ?? defaultBatchMs }
     this.#writer = new BodyWriter(this.#paths)
     this.#writer.note(identityRecord(identity))
     if (identity.mode !== '00') this.#video = new VideoTrack()

@@ -1,5 +1,6 @@
 import type { Mode, RecordedFile, Stream, TimelineEvent } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
+import type { Ledger } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
 import { LiveMediaFile } from './live-media-file.ts'
 
@@ -17,6 +18,8 @@ export interface MediaFileIdentity {
 
 export interface MediaFileDeps {
   log: Logger
+  /** Told of everything that should be in the file and is not; `file` is its name. */
+  ledger: Ledger
   /** Found by `findFfmpeg` where it is not given. */
   ffmpegPath?: string
   /** How long frames are gathered before they are written; 200 ms. */

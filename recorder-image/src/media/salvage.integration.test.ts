@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { Ledger } from '../ledger/ledger.ts'
 import type { SalvagedMediaFile } from './media-file.ts'
 import { encodeRecord } from './records.ts'
 import { salvageMediaFiles } from './salvage.ts'
@@ -19,7 +20,7 @@ beforeAll(async () => {
 })
 
 async function salvageOne(directory: string): Promise<SalvagedMediaFile> {
-  const files = await salvageMediaFiles(directory, { log: silentLog })
+  const files = await salvageMediaFiles(directory, { log: silentLog, ledger: new Ledger() })
   expect(files).toHaveLength(1)
   return files[0]!
 }
@@ -121,7 +122,7 @@ describe('files cut anywhere', () => {
     const directory = await newDirectory()
     await writeFile(join(directory, 'file.mp4.index'), Buffer.from([1, 2, 3]))
     await writeFile(join(directory, 'file.mp4.body'), '')
-    expect(await salvageMediaFiles(directory, { log: silentLog })).toEqual([])
+    expect(await salvageMediaFiles(directory, { log: silentLog, ledger: new Ledger() })).toEqual([])
     expect(await readdir(directory)).toEqual([])
   })
 
@@ -130,7 +131,7 @@ describe('files cut anywhere', () => {
     const identity = encodeRecord(1, Buffer.from(JSON.stringify({ version: 2, identity: {} })))
     await writeFile(join(directory, 'file.mp4.index'), identity)
     await writeFile(join(directory, 'file.mp4.body'), 'pictures')
-    expect(await salvageMediaFiles(directory, { log: silentLog })).toEqual([])
+    expect(await salvageMediaFiles(directory, { log: silentLog, ledger: new Ledger() })).toEqual([])
     expect(await readdir(directory)).toHaveLength(2)
   })
 
@@ -138,7 +139,7 @@ describe('files cut anywhere', () => {
     const directory = await newDirectory()
     await writeFile(join(directory, 'file.mp4.index'), Buffer.from([1, 2, 3]))
     await writeFile(join(directory, 'file.mp4.body'), 'pictures')
-    expect(await salvageMediaFiles(directory, { log: silentLog })).toEqual([])
+    expect(await salvageMediaFiles(directory, { log: silentLog, ledger: new Ledger() })).toEqual([])
     expect(await readdir(directory)).toHaveLength(2)
   })
 

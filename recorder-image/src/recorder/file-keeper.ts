@@ -1,5 +1,6 @@
-import { fileName, keyPrefix, type ManifestFile, type RecorderJob, type RecorderProgress } from '@trtc-recorder/api'
+import { fileName, keyPrefix, type Loss, type ManifestFile, type RecorderJob, type RecorderProgress } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
+import { type Ledger, secondsOf, totalsOf } from '../ledger/ledger.ts'
 import type { FinishedMedia, MediaFile, MediaFileIdentity, SalvagedMediaFile } from '../media/media-file.ts'
 import { objectUrl } from '../store/object-url.ts'
 import { type Store, StoreError, type Upload } from '../store/upload.ts'
@@ -13,6 +14,7 @@ export interface FileKeeperDeps {
   volume: Volume
   store: Store
   openMediaFile(directory: string, identity: MediaFileIdentity): MediaFile
+  ledger: Ledger
   log: Logger
 }
 
@@ -129,6 +131,7 @@ export class FileKeeper {
       log.info({ ...about, durationSeconds, ...(problem === undefined ? {} : { problem }) }, 'File finished')
       const stored = await upload.finish(finished.head, finished.bodyBytes)
       const fate = finished.problem === undefined ? 'stored' : 'broken'
+      this.#deps.ledger.settle()
       const file = { ...this.#describe(keeping, finished), ...stored, status: fate === 'stored' ? (1 as const) : (0 as const) }
       // Record first, then remove: a crash between the two leaves media that the next attempt knows to be stored.
       await volume.writeFile(name, { file, fate, events: finished.events })
@@ -161,7 +164,8 @@ export class FileKeeper {
   }
 
   #describe({ name, media }: Keeping, finished: FinishedMedia | undefined): ManifestFile {
-    const { job } = this.#deps
+    const { job, ledger } = this.#deps
+    const losses = ledger.lossesOf(name)
     const { userId, stream, attempt, openedMicros } = media.identity
     const path = keyPrefix(job.spec.cos.path) + name
     const startTime = (finished?.startTime ?? new Date(openedMicros / 1000)).toISOString()
@@ -171,17 +175,26 @@ export class FileKeeper {
       path,
       url: objectUrl(job.spec.cos, path),
       status: 0,
-      message: finished?.problem === undefined ? 'ok' : limited(finished.problem),
+      message: limited(finished?.problem ?? messageOf(losses)),
       bytes: finished ? finished.head.length + finished.bodyBytes : media.bodyBytes,
       durationSeconds: Math.round((finished?.durationSeconds ?? 0) * 1000) / 1000,
       startTime,
       endTime: finished?.endTime.toISOString() ?? startTime,
       attempt,
+      lostFrames: totalsOf(losses).frames,
+      lostSeconds: secondsOf(losses),
       crc64: '',
       ...(finished?.video ? { video: finished.video } : {}),
       ...(finished?.audio ? { audio: finished.audio } : {}),
     }
   }
+}
+
+/** What a whole file says of itself. */
+function messageOf(losses: readonly Loss[]): string {
+  if (losses.length === 0) return 'ok'
+  const reasons = [...new Set(losses.map(({ reason }) => reason))].join(', ')
+  return `ok, but ${totalsOf(losses).frames} frames are missing in ${secondsOf(losses)} s: ${reasons}`
 }
 
 const limited = (message: string) => (message.length <= 512 ? message : `${message.slice(0, 511)}…`)

@@ -1,3 +1,4 @@
+import { noLosses } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
 import { RecorderFailure } from './failure.ts'
 import { endingOf, type Fate, type FileFate } from './outcome.ts'
@@ -16,6 +17,8 @@ const file = (fate: Fate, message = 'ok'): FileFate => ({
     durationSeconds: 1,
     startTime: '2026-01-01T00:00:00.000Z',
     attempt: 1,
+    lostFrames: 0,
+    lostSeconds: 0,
   },
 })
 const idle: Stop = { reason: 'Idle', message: 'Nobody there' }
@@ -33,18 +36,21 @@ describe('how the process ends', () => {
     ['the browser crashed, COS refused', lost, [file('refused')], 'Interrupted'],
     ['the browser crashed, a file is not in COS yet', lost, [file('incomplete')], 'UploadIncomplete'],
   ] as const)('%s', (_, stop, fates, outcome) => {
-    expect(endingOf(stop, undefined, [...fates]).outcome).toBe(outcome)
+    expect(endingOf(stop, undefined, [...fates], noLosses).outcome).toBe(outcome)
   })
 
   test('a failure before recording comes first', () => {
     const failure = new RecorderFailure('RoomRefused', 'TRTC said no')
-    expect(endingOf(undefined, failure, [file('incomplete')])).toEqual({ outcome: 'RoomRefused', message: 'TRTC said no' })
+    expect(endingOf(undefined, failure, [file('incomplete')], noLosses)).toEqual({
+      outcome: 'RoomRefused',
+      message: 'TRTC said no',
+    })
   })
 
   test('the message says what is wrong with which file, and never exceeds the schema', () => {
-    expect(endingOf(idle, undefined, [file('stored'), file('refused', 'AccessDenied')]).message).toBe(
+    expect(endingOf(idle, undefined, [file('stored'), file('refused', 'AccessDenied')], noLosses).message).toBe(
       'Nobody there. 1 of 2 files wait on the volume; lessons/refused.mp4: AccessDenied',
     )
-    expect(endingOf(idle, undefined, [file('refused', 'x'.repeat(3000))]).message.length).toBe(1024)
+    expect(endingOf(idle, undefined, [file('refused', 'x'.repeat(3000))], noLosses).message.length).toBe(1024)
   })
 })

@@ -7,7 +7,7 @@ import type { Parts } from './run.ts'
 /** What a recorder is really made of. */
 export const parts: Parts = {
   openRoom,
-  openMediaFile: (directory, identity, log) => openMediaFile(directory, identity, { log }),
-  salvageMediaFiles: (directory, log) => salvageMediaFiles(directory, { log }),
+  openMediaFile,
+  salvageMediaFiles,
   createStore: (cos, credentials, log) => createStore({ cos, credentials, log }),
 }

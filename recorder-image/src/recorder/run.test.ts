@@ -107,6 +107,27 @@ describe('one attempt', () => {
     expect([...world.store.objects.values()][0]).toBe('alice last|')
   })
 
+  test('says everywhere what is missing of a file that is whole otherwise', async () => {
+    const result = world.start()
+    await world.recording()
+    world.room.publishes('alice', 1)
+    const [file] = world.media.left
+    const at = Date.now() * 1000
+    world.media.ledger!.add({
+      ...{ userId: 'alice', stream: 'main', medium: 'video', reason: 'LostInNetwork', file: file!.identity.name, detail: '' },
+      ...{ fromMicros: at, toMicros: at + 400_000, frames: 12, bytes: null },
+    })
+    expect(world.run!.progress().losses).toMatchObject({ frames: 12, stretches: 1, latest: [{ reason: 'LostInNetwork' }] })
+    world.stop(terminated)
+    expect(await result).toMatchObject({
+      outcome: 'Completed',
+      message: 'The recorder was asked to stop. 1 file is stored; 12 frames are missing in 1 stretch of time, see the manifest',
+      files: [{ status: 1, message: 'ok, but 12 frames are missing in 0.4 s: LostInNetwork', lostFrames: 12, lostSeconds: 0.4 }],
+      losses: { frames: 12, stretches: 1 },
+    })
+    expect(world.manifest.losses).toMatchObject([{ userId: 'alice', reason: 'LostInNetwork', frames: 12 }])
+  })
+
   test('says how far it is', async () => {
     const result = world.start()
     await world.recording()

@@ -1,4 +1,5 @@
 import {
+  type Loss,
   type Manifest,
   manifestKey,
   type RecorderJob,
@@ -10,7 +11,7 @@ import {
 } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import { Ledger } from '../ledger/ledger.ts'
-import type { MediaFile, MediaFileIdentity, SalvagedMediaFile } from '../media/media-file.ts'
+import type { MediaFile, MediaFileDeps, MediaFileIdentity, SalvagedMediaFile } from '../media/media-file.ts'
 import { buildManifest } from '../report/manifest.ts'
 import type { RoomOptions } from '../room/room.ts'
 import { type Store, type StoredObject, StoreError } from '../store/upload.ts'
@@ -27,8 +28,8 @@ import { Volume } from './volume.ts'
 /** The parts a run is made of; tests bring their own. */
 export interface Parts {
   openRoom: EnterContext['openRoom']
-  openMediaFile(directory: string, identity: MediaFileIdentity, log: Logger): MediaFile
-  salvageMediaFiles(directory: string, log: Logger): Promise<SalvagedMediaFile[]>
+  openMediaFile(directory: string, identity: MediaFileIdentity, deps: MediaFileDeps): MediaFile
+  salvageMediaFiles(directory: string, deps: MediaFileDeps): Promise<SalvagedMediaFile[]>
   createStore(cos: RecorderJob['spec']['cos'], credentials: Secrets['cos'], log: Logger): Store
 }
 
@@ -58,7 +59,7 @@ export class Run {
   #job: RecorderJob
   #state: RecorderProgress['state'] = 'starting'
   #sessions: Sessions
-  readonly #ledger = new Ledger()
+  #ledger = new Ledger()
   #volume: Volume | undefined
   #store: Store | undefined
   #keeper: FileKeeper | undefined
@@ -101,7 +102,7 @@ export class Run {
     this.#state = 'done'
     return recorderResultSchema.parse({
       attempt: this.#job.attempt,
-      ...endingOf(stop, failure, kept),
+      ...endingOf(stop, failure, kept, this.#ledger.totals),
       stopReason,
       ...(failure?.trtcCode === undefined ? {} : { trtcCode: failure.trtcCode }),
       ...(this.#startedAt ? { startedAt: this.#startedAt.toISOString() } : {}),
@@ -109,12 +110,14 @@ export class Run {
       ...(storedAt === undefined ? {} : { storedAt }),
       ...(manifest === undefined ? {} : { manifestUrl: manifest.url }),
       files: kept.map(({ file }) => recordedFileSchema.parse(file)),
+      losses: this.#ledger.totals,
     } satisfies RecorderResult)
   }
 
   progress(): RecorderProgress {
     const files = this.#keeper?.progress ?? { recordedBytes: 0, uploadedBytes: 0, files: [] }
-    return { state: this.#state, participants: this.#sessions.anchors, ...files }
+    const losses = { ...this.#ledger.totals, latest: latestOf(this.#ledger.losses) }
+    return { state: this.#state, participants: this.#sessions.anchors, ...files, losses }
   }
 
   async notReady(): Promise<string | undefined> {
@@ -133,12 +136,15 @@ export class Run {
     const volume = await Volume.open(workDirectory, this.#job.recording)
     this.#volume = volume
     await this.#numberAttempt(volume)
+    const { attempt } = this.#job
+    this.#ledger = new Ledger((lines) => volume.addLosses(attempt, lines), await volume.losses())
     this.#store = parts.createStore(this.#job.spec.cos, secrets.cos, log)
     this.#keeper = new FileKeeper({
       job: this.#job,
       volume,
       store: this.#store,
-      openMediaFile: (directory, identity) => parts.openMediaFile(directory, identity, log),
+      openMediaFile: (directory, identity) => parts.openMediaFile(directory, identity, { log, ledger: this.#ledger }),
+      ledger: this.#ledger,
       log,
     })
     await this.#adoptLeftovers(volume, this.#keeper)
@@ -165,8 +171,9 @@ export class Run {
   }
 
   async #adoptLeftovers(volume: Volume, keeper: FileKeeper): Promise<void> {
+    const deps = { log: this.#options.log, ledger: this.#ledger }
     const dealtWith = new Set((await volume.files()).map(({ file }) => file.path.split('/').at(-1)))
-    for (const media of await this.#options.parts.salvageMediaFiles(volume.mediaDirectory, this.#options.log)) {
+    for (const media of await this.#options.parts.salvageMediaFiles(volume.mediaDirectory, deps)) {
       if (!dealtWith.has(media.identity.name)) keeper.adopt(media)
     }
   }
@@ -233,6 +240,8 @@ export class Run {
     try {
       const startTime = job.firstStartedAt ?? this.#startedAt?.toISOString()
       const missing = kept.filter((one) => !isInCos(one)).map(({ file }) => file)
+      this.#ledger.settle()
+      await volume.settled()
       const [records, events] = await Promise.all([volume.files(), volume.events()])
       const manifest: Manifest = buildManifest({
         job,
@@ -242,6 +251,7 @@ export class Run {
         records,
         missing,
         events,
+        losses: this.#ledger.losses,
       })
       const body = Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`)
       const deadline = new Date(Date.now() + Math.min(60, this.#options.uploadSeconds) * 1000)
@@ -267,6 +277,8 @@ export class Run {
     return this.#notes
   }
 }
+
+const latestOf = (losses: Loss[]) => losses.toSorted((a, b) => a.to.localeCompare(b.to)).slice(-10)
 
 const isInCos = ({ fate }: KeptFile) => fate === 'stored' || fate === 'broken'
 

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { type RecorderJob, recorderJobSchema } from '@trtc-recorder/api'
 import { pino } from 'pino'
-import type { MediaFile, MediaFileIdentity, SalvagedMediaFile } from '../media/media-file.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { MediaFile, MediaFileDeps, MediaFileIdentity, SalvagedMediaFile } from '../media/media-file.ts'
 import type { RoomEvent } from '../room/events.ts'
 import type { Room, RoomHandlers, RoomOptions } from '../room/room.ts'
 import { type Store, type StoredObject, StoreError, type Upload, type UploadSource } from '../store/upload.ts'
@@ -96,8 +97,10 @@ export const aFrame = (slot: number, text: string): EncodedFrame => ({
 export class FakeMedia {
   readonly left: SalvagedMediaFile[] = []
   problem: string | undefined
+  ledger: Ledger | undefined
 
-  readonly open = (directory: string, identity: MediaFileIdentity): MediaFile => {
+  readonly open = (directory: string, identity: MediaFileIdentity, { ledger }: MediaFileDeps): MediaFile => {
+    this.ledger = ledger
     let body = ''
     const media: MediaFile = {
       identity,

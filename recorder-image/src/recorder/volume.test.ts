@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Loss } from '@trtc-recorder/api'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Volume } from './volume.ts'
 
@@ -18,15 +19,41 @@ describe('the volume', () => {
     const first = await Volume.open(work, recording)
     await first.writeAttempt({ attempt: 1, startedAt: '2026-01-01T00:00:00.000Z' })
     first.addEvent(1, event('2026-01-01T00:00:02.000Z'))
+    await first.settled()
     const second = await Volume.open(work, recording)
     second.addEvent(2, event('2026-01-01T00:00:01.000Z'))
+    await second.settled()
     expect(await second.attempts()).toEqual([{ attempt: 1, startedAt: '2026-01-01T00:00:00.000Z' }])
     expect((await second.events()).map(({ time }) => time)).toEqual(['2026-01-01T00:00:01.000Z', '2026-01-01T00:00:02.000Z'])
+  })
+
+  test('keeps what is not recorded, of each attempt, as it was last told', async () => {
+    const loss: Loss = {
+      userId: 'alice',
+      stream: 'main',
+      medium: 'video',
+      from: '2026-01-01T00:00:01.000Z',
+      to: '2026-01-01T00:00:01.000Z',
+      frames: 1,
+      bytes: 10,
+      reason: 'LostInNetwork',
+      file: 'alice.mp4',
+      detail: '',
+    }
+    for (const attempt of [1, 2]) {
+      const volume = await Volume.open(work, recording)
+      volume.addLosses(attempt, [{ id: 0, loss }])
+      await volume.settled()
+      volume.addLosses(attempt, [{ id: 0, loss: { ...loss, frames: 2 * attempt } }])
+      await volume.settled()
+    }
+    expect((await (await Volume.open(work, recording)).losses()).map(({ frames }) => frames)).toEqual([2, 4])
   })
 
   test('a line that was cut short by a kill does not hide the others', async () => {
     const volume = await Volume.open(work, recording)
     volume.addEvent(1, event('2026-01-01T00:00:02.000Z'))
+    await volume.settled()
     await writeFile(join(work, 'school.maths', 'attempts', '1.events.jsonl'), '{"time":"2026', { flag: 'a' })
     expect(await volume.events()).toHaveLength(1)
   })

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { appendFileSync } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ManifestFile, RecorderJob, StopReason, TimelineEvent } from '@trtc-recorder/api'
+import type { Loss, ManifestFile, RecorderJob, StopReason, TimelineEvent } from '@trtc-recorder/api'
+import { type LedgerLine, lossesIn } from '../ledger/ledger.ts'
+import { DurableLines, readLines } from './durable-lines.ts'
 import { RecorderFailure } from './failure.ts'
 import type { Fate } from './outcome.ts'
 
@@ -32,10 +33,13 @@ export interface FileRecord {
  *     files/<file name>.json      what became of it, once it is in COS; its media may be gone then
  *     attempts/<n>.json           when an attempt entered the room and why it stopped
  *     attempts/<n>.events.jsonl   what happened to the users meanwhile
+ *     attempts/<n>.ledger.jsonl   what of theirs is not recorded
  */
 export class Volume {
   readonly mediaDirectory: string
   readonly #root: string
+  readonly #lines = new Map<string, DurableLines>()
+  #lastEvent = 0
 
   private constructor(root: string) {
     this.#root = root
@@ -86,16 +90,33 @@ export class Volume {
     return records.sort((a, b) => a.attempt - b.attempt)
   }
 
-  /** Appended at once: a few dozen bytes now and then, lost by nothing but the machine. */
+  /** Never throws, never waits. */
   addEvent(attempt: number, event: TimelineEvent): void {
-    appendFileSync(join(this.#root, 'attempts', `${attempt}.events.jsonl`), `${JSON.stringify(event)}\n`)
+    this.#linesOf(`${attempt}.events.jsonl`).add([[++this.#lastEvent, event]])
   }
 
+  /** Of all attempts. */
   async events(): Promise<TimelineEvent[]> {
-    const folder = join(this.#root, 'attempts')
-    const names = (await readdir(folder)).filter((name) => name.endsWith('.events.jsonl'))
-    const texts = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')))
-    return texts.flatMap((text) => text.split('\n').flatMap(parseLine)).sort((a, b) => a.time.localeCompare(b.time))
+    const events = (await this.#read<TimelineEvent>('.events.jsonl')).flat()
+    return events.sort((a, b) => a.time.localeCompare(b.time))
+  }
+
+  /** Never throws, never waits. */
+  addLosses(attempt: number, lines: readonly LedgerLine[]): void {
+    this.#linesOf(`${attempt}.ledger.jsonl`).add(lines.map((line) => [line.id, line]))
+  }
+
+  /** Of all attempts that have told theirs. */
+  async losses(): Promise<Loss[]> {
+    return (await this.#read<LedgerLine>('.ledger.jsonl')).flatMap(lossesIn)
+  }
+
+  /** Resolves when events and losses are on disk; rejects if one could not be written. */
+  async settled(): Promise<void> {
+    for (const lines of this.#lines.values()) {
+      await lines.settled()
+      if (lines.error !== undefined) throw lines.error
+    }
   }
 
   /** Forgets everything. Only for a recording that is complete and is made again by hand. */
@@ -105,14 +126,19 @@ export class Volume {
       await mkdir(join(this.#root, folder), { recursive: true })
     }
   }
-}
 
-/** The last line may have been cut short when its attempt was killed. */
-function parseLine(line: string): TimelineEvent[] {
-  try {
-    return [JSON.parse(line)]
-  } catch {
-    return []
+  #linesOf(name: string): DurableLines {
+    const path = join(this.#root, 'attempts', name)
+    const lines = this.#lines.get(path) ?? new DurableLines(path)
+    this.#lines.set(path, lines)
+    return lines
+  }
+
+  /** The lines of each attempt. */
+  async #read<T>(suffix: string): Promise<T[][]> {
+    const folder = join(this.#root, 'attempts')
+    const names = (await readdir(folder)).filter((name) => name.endsWith(suffix))
+    return Promise.all(names.map((name) => readLines<T>(join(folder, name))))
   }
 }
 

@@ -1,8 +1,15 @@
-import type { RecorderProgress } from '@trtc-recorder/api'
+import { noLosses, type RecorderProgress } from '@trtc-recorder/api'
 import { afterEach, expect, test } from 'vitest'
 import { startHttp } from './http.ts'
 
-const progress: RecorderProgress = { state: 'recording', participants: [], recordedBytes: 10, uploadedBytes: 5, files: [] }
+const progress: RecorderProgress = {
+  state: 'recording',
+  participants: [],
+  recordedBytes: 10,
+  uploadedBytes: 5,
+  files: [],
+  losses: { ...noLosses, latest: [] },
+}
 let server: Awaited<ReturnType<typeof startHttp>>
 afterEach(() => server.close())
 

@@ -1,4 +1,5 @@
 import {
+  type Loss,
   type Manifest,
   type ManifestFile,
   manifestSchema,
@@ -19,10 +20,21 @@ export interface ManifestInput {
   missing: ManifestFile[]
   /** What the room said, in every attempt. */
   events: TimelineEvent[]
+  /** What is not recorded, in every attempt. */
+  losses: Loss[]
 }
 
 /** The manifest over all attempts. Pure. */
-export function buildManifest({ job, stopReason, startTime, endTime, records, missing, events }: ManifestInput): Manifest {
+export function buildManifest({
+  job,
+  stopReason,
+  startTime,
+  endTime,
+  records,
+  missing,
+  events,
+  losses,
+}: ManifestInput): Manifest {
   const { sdkAppId, roomId, strRoomId, mode } = job.spec
   const files = [
     ...records.map(({ file }) => file),
@@ -41,5 +53,6 @@ export function buildManifest({ job, stopReason, startTime, endTime, records, mi
     stopReason,
     files: files.sort((a, b) => a.startTime.localeCompare(b.startTime)),
     events: [...events, ...mediaEvents].sort((a, b) => a.time.localeCompare(b.time)),
+    losses,
   } satisfies Manifest)
 }

@@ -1,4 +1,4 @@
-import { type RecorderResult, terminationMessageSchema } from '@trtc-recorder/api'
+import { noLosses, type RecorderResult, terminationMessageSchema } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
 import { terminationMessage } from './termination.ts'
 
@@ -7,6 +7,7 @@ const result = (files: number, message = 'Done'): RecorderResult => ({
   outcome: 'Completed',
   message,
   stopReason: 'Idle',
+  losses: noLosses,
   files: Array.from({ length: files }, (_, i) => ({
     userId: `user-${i}`,
     stream: 'main',
@@ -18,6 +19,8 @@ const result = (files: number, message = 'Done'): RecorderResult => ({
     durationSeconds: 10,
     startTime: '2026-01-01T00:00:00.000Z',
     attempt: 1,
+    lostFrames: 0,
+    lostSeconds: 0,
   })),
 })
 

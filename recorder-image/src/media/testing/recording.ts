@@ -1,5 +1,6 @@
 import type { Mode } from '@trtc-recorder/api'
 import pino from 'pino'
+import { Ledger } from '../../ledger/ledger.ts'
 import type { EncodedFrame } from '../../tap/frame.ts'
 import { joinFile } from '../join-file.ts'
 import { type FinishedMedia, type MediaFile, type MediaFileDeps, openMediaFile, type SalvagedMediaFile } from '../media-file.ts'
@@ -12,7 +13,7 @@ export const silentLog = pino({ level: 'silent' })
 export function openFile(mode: Mode, directory: string, deps: Partial<MediaFileDeps> = {}): MediaFile {
   const name = `file.${mode === '00' ? 'mp3' : 'mp4'}`
   const identity = { name, userId: 'alice', stream: 'main' as const, mode, attempt: 1, openedMicros: epochMicros }
-  return openMediaFile(directory, identity, { log: silentLog, ...deps })
+  return openMediaFile(directory, identity, { log: silentLog, ledger: new Ledger(), ...deps })
 }
 
 export interface Recorded {

@@ -1,0 +1,47 @@
+import { mkdir, mkdtemp, rm, rmdir, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { DurableLines, readLines } from './durable-lines.ts'
+
+let folder: string
+let path: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lines-'))
+  path = join(folder, 'lines.jsonl')
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+describe('lines on the volume', () => {
+  test('are there once they have settled, in order', async () => {
+    const lines = new DurableLines(path)
+    lines.add([[1, { n: 1 }]])
+    lines.add([
+      [2, { n: 2 }],
+      [3, { n: 3 }],
+    ])
+    await lines.settled()
+    expect(await readLines(path)).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }])
+  })
+
+  test('what could not be written is written later, with its latest value', async () => {
+    await mkdir(path)
+    const lines = new DurableLines(path)
+    lines.add([[1, { n: 1 }]])
+    await lines.settled()
+    expect(lines.error).toMatchObject({ code: 'EISDIR' })
+    lines.add([[1, { n: 'later' }]])
+    await rmdir(path)
+    await lines.settled()
+    expect(lines.error).toBeUndefined()
+    expect(await readLines(path)).toEqual([{ n: 'later' }])
+  })
+
+  test('a torn line hides no other, before or after it', async () => {
+    await writeFile(path, '{"n":1}\n{"n":')
+    const lines = new DurableLines(path)
+    lines.add([[1, { n: 2 }]])
+    await lines.settled()
+    expect(await readLines(path)).toEqual([{ n: 1 }, { n: 2 }])
+  })
+})

@@ -1,0 +1,69 @@
+import { open, readFile } from 'node:fs/promises'
+
+/**
+ * A file of JSON lines on the volume that is only appended to. `add` never throws and never waits. What could not be written, as on a full
+ * volume, is kept and tried again with what comes next; a line whose key comes again before it was written gives way to the later one.
+ */
+export class DurableLines {
+  /** Why the last try to write failed; undefined when everything is on disk that was added. */
+  error: Error | undefined
+  readonly #path: string
+  readonly #unwritten = new Map<string | number, object>()
+  #writing: Promise<void> | undefined
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  add(lines: Iterable<[key: string | number, line: object]>): void {
+    for (const [key, line] of lines) {
+      this.#unwritten.delete(key)
+      this.#unwritten.set(key, line)
+    }
+    this.#writing ??= this.#write()
+  }
+
+  /** Resolves when what was added is on disk and would survive the machine, or could not be written; see `error`. */
+  async settled(): Promise<void> {
+    await this.#writing
+    if (this.#unwritten.size > 0) this.#writing = this.#write()
+    await this.#writing
+  }
+
+  async #write(): Promise<void> {
+    try {
+      while (this.#unwritten.size > 0) {
+        const lines = [...this.#unwritten]
+        // The leading line feed ends a line that a crash or a full volume may have torn.
+        await appendDurably(this.#path, `\n${lines.map(([, line]) => `${JSON.stringify(line)}\n`).join('')}`)
+        for (const [key, line] of lines) if (this.#unwritten.get(key) === line) this.#unwritten.delete(key)
+      }
+      this.error = undefined
+    } catch (error) {
+      this.error = error as Error
+    } finally {
+      this.#writing = undefined
+    }
+  }
+}
+
+/** The lines of such a file, but for those that were torn. */
+export async function readLines<T>(path: string): Promise<T[]> {
+  return (await readFile(path, 'utf8')).split('\n').flatMap((line) => {
+    try {
+      return [JSON.parse(line) as T]
+    } catch {
+      return []
+    }
+  })
+}
+
+async function appendDurably(path: string, text: string): Promise<void> {
+  const file = await open(path, 'a')
+  try {
+    await file.appendFile(text)
+    await file.datasync()
+  } finally {
+    await file.close()
+  }
+}
