@@ -3,7 +3,8 @@ import { audioFormatOf } from './audio-format.ts'
 import { AudioTrack } from './audio-track.ts'
 import { BodyWriter } from './body-writer.ts'
 import { findFfmpeg } from './ffmpeg.ts'
-import { finishMedia } from './finish-media.ts'
+import type { UnfinishedMedia } from './finish-media.ts'
+import { finishQueue } from './finish-queue.ts'
 import type { FinishedMedia, MediaFile, MediaFileDeps, MediaFileIdentity } from './media-file.ts'
 import {
   audioBatchRecord,
@@ -20,8 +21,12 @@ const defaultBatchMs = 200
 /** What a stalled disk may make wait; beyond it pictures are left out up to the next key frame. */
 const maxWaitingBytes = 64 * 1024 * 1024
 
+/** Starts a file in `directory`, which must exist. What goes wrong with the disk is said by `problem` and at `finish`. */
+export const openMediaFile = (directory: string, identity: MediaFileIdentity, deps: MediaFileDeps): MediaFile =>
+  new LiveMediaFile(directory, identity, deps)
+
 /** A file that is being recorded: frames in, batches out, five times a second. */
-export class LiveMediaFile implements MediaFile {
+class LiveMediaFile implements MediaFile {
   readonly identity: MediaFileIdentity
   readonly bodyPath: string
   recordedBytes = 0
@@ -29,8 +34,8 @@ export class LiveMediaFile implements MediaFile {
   readonly #paths: MediaPaths
   readonly #deps: Required<MediaFileDeps>
   readonly #writer: BodyWriter
-  readonly #video: VideoTrack | undefined
-  readonly #audio: AudioTrack | undefined
+  #video: VideoTrack | undefined
+  #audio: AudioTrack | undefined
   readonly #problems = new Set<string>()
   #waitingBytes = 0
   #timer: NodeJS.Timeout | undefined
@@ -93,6 +98,7 @@ export class LiveMediaFile implements MediaFile {
   }
 
   async #finish(): Promise<FinishedMedia> {
+    finishQueue.warm()
     clearTimeout(this.#timer)
     this.#timer = undefined
     await this.#flushed
@@ -103,14 +109,23 @@ export class LiveMediaFile implements MediaFile {
     await this.#writer.flush()
     if (await this.#writer.sync()) this.onGrowth(this.bodyBytes)
     await this.#writer.close()
-    return await finishMedia({
+    return await finishQueue.finish(async () => this.#letGo())
+  }
+
+  /** What finishing needs; nothing of it is kept here. */
+  #letGo(): UnfinishedMedia {
+    const { spans, gaps } = this.#audio?.axis ?? { spans: [], gaps: [] }
+    const undecodable = this.#video?.undecodable ?? 0
+    this.#audio = undefined
+    this.#video = undefined
+    return {
       paths: this.#paths,
       identity: this.identity,
-      axis: this.#audio?.axis,
+      sound: { spans, gaps },
       problems: [...this.#problems],
-      undecodable: this.#video?.undecodable ?? 0,
+      undecodable,
       ffmpegPath: this.#deps.ffmpegPath,
-    })
+    }
   }
 
   /** One timer at a time, and none when there is nothing to do. */

@@ -2,7 +2,6 @@ import type { Mode, RecordedFile, Stream, TimelineEvent } from '@trtc-recorder/a
 import type { Logger } from 'pino'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
-import { LiveMediaFile } from './live-media-file.ts'
 
 /** Who and what a file is of. Kept beside the media, so that a later attempt can finish it. */
 export interface MediaFileIdentity {
@@ -54,9 +53,14 @@ export interface MediaFile {
 /** A file that an earlier attempt left: as it is, with nothing more to write. */
 export type SalvagedMediaFile = Omit<MediaFile, 'write'>
 
+/** The front of a finished file: beside its body on the volume, or in memory where the volume could not take it. */
+export type FinishedHead =
+  | { kind: 'onVolume'; path: string; bytes: number }
+  | { kind: 'inMemory'; data: Uint8Array; bytes: number }
+
 export interface FinishedMedia {
   /** Final file = head + body. */
-  head: Uint8Array
+  head: FinishedHead
   bodyBytes: number
   startTime: Date
   endTime: Date
@@ -67,9 +71,4 @@ export interface FinishedMedia {
   events: TimelineEvent[]
   /** Why the file cannot be called whole; undefined when it passed its self-check. */
   problem?: string
-}
-
-/** Starts a file in `directory`, which must exist. What goes wrong with the disk is said by `problem` and at `finish`. */
-export function openMediaFile(directory: string, identity: MediaFileIdentity, deps: MediaFileDeps): MediaFile {
-  return new LiveMediaFile(directory, identity, deps)
 }

@@ -4,7 +4,8 @@ import { audioFormatOf } from './audio-format.ts'
 import { AudioTrack } from './audio-track.ts'
 import { BodyWriter, type KeptBytes } from './body-writer.ts'
 import { findFfmpeg } from './ffmpeg.ts'
-import { finishMedia } from './finish-media.ts'
+import type { UnfinishedMedia } from './finish-media.ts'
+import { finishQueue } from './finish-queue.ts'
 import type { FinishedMedia, MediaFileDeps, MediaFileIdentity, SalvagedMediaFile } from './media-file.ts'
 import {
   audioBatchRecord,
@@ -54,7 +55,9 @@ class LeftMediaFile implements SalvagedMediaFile {
   readonly bodyPath: string
   onGrowth: (bodyBytes: number) => void = () => {}
   readonly #paths: MediaPaths
-  readonly #index: MediaIndex
+  readonly #problems: readonly string[]
+  /** All of its sound is encoded. */
+  readonly #encoded: boolean
   readonly #frames: number
   readonly #deps: MediaFileDeps
   readonly #writer: BodyWriter
@@ -65,7 +68,8 @@ class LeftMediaFile implements SalvagedMediaFile {
     this.identity = index.identity as MediaFileIdentity
     this.bodyPath = paths.body
     this.#paths = paths
-    this.#index = index
+    this.#problems = index.problems
+    this.#encoded = index.encoded
     this.#frames = kept.audioFrames
     this.#deps = deps
     this.#writer = new BodyWriter(paths, kept)
@@ -94,36 +98,35 @@ class LeftMediaFile implements SalvagedMediaFile {
   }
 
   async #finish(): Promise<FinishedMedia> {
+    const finished = await finishQueue.finish(() => this.#completeSound())
+    this.#problem = finished.problem
+    return finished
+  }
+
+  /** Encodes what had arrived and was not encoded yet. */
+  async #completeSound(): Promise<UnfinishedMedia> {
     const ffmpegPath = this.#deps.ffmpegPath ?? findFfmpeg()
     const log = this.#deps.log.child({ file: this.identity.name, userId: this.identity.userId })
     const format = audioFormatOf(this.identity.mode)
-    const problems = [...this.#index.problems]
+    const problems = [...this.#problems]
     let audio: AudioTrack | undefined
     if (this.identity.mode !== '01') {
       const options = { ffmpegPath, format, journal: this.#writer.journal, log, onAudio: () => {} }
       audio = new AudioTrack(options, { frames: this.#frames })
-      if (this.#index.encoded) await audio.readJournal()
+      if (this.#encoded) await audio.readJournal()
       else await audio.finish()
       for (const { chunks, sizes } of audio.take()) {
         await this.#writer.writeBatch(chunks, (offset) => audioBatchRecord(offset, chunks, sizes))
       }
       if (audio.problem !== undefined) problems.push(audio.problem)
-      else if (!this.#index.encoded) this.#writer.note(encodedRecord())
+      else if (!this.#encoded) this.#writer.note(encodedRecord())
     }
     await this.#writer.flush()
     if (await this.#writer.sync()) this.onGrowth(this.bodyBytes)
     if (this.#writer.error !== undefined) problems.push(`writing to ${this.#paths.body} failed: ${this.#writer.error.message}`)
     await this.#writer.close()
-    const finished = await finishMedia({
-      paths: this.#paths,
-      identity: this.identity,
-      axis: audio?.axis,
-      problems,
-      undecodable: 0,
-      ffmpegPath,
-    })
-    this.#problem = finished.problem
-    return finished
+    const { spans, gaps } = audio?.axis ?? { spans: [], gaps: [] }
+    return { paths: this.#paths, identity: this.identity, sound: { spans, gaps }, problems, undecodable: 0, ffmpegPath }
   }
 }
 

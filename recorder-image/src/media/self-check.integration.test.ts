@@ -1,6 +1,7 @@
 import { open, truncate } from 'node:fs/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { findFfmpeg } from './ffmpeg.ts'
+import { readHead } from './head-file.ts'
 import { checkMedia } from './self-check.ts'
 import { type Clip, makeClip } from './testing/clip.ts'
 import { newDirectory } from './testing/new-directory.ts'
@@ -21,7 +22,7 @@ async function mp3File() {
   const { bodyPath } = file
   return {
     mode: '00' as const,
-    head,
+    head: await readHead(head),
     bodyPath,
     bodyBytes,
     durationSeconds,

@@ -1,6 +1,7 @@
 import { fileName, keyPrefix, type Loss, type ManifestFile, type RecorderJob, type RecorderProgress } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import { type Ledger, secondsOf, totalsOf } from '../ledger/ledger.ts'
+import { readHead } from '../media/head-file.ts'
 import type { FinishedMedia, MediaFile, MediaFileIdentity, SalvagedMediaFile } from '../media/media-file.ts'
 import { objectUrl } from '../store/object-url.ts'
 import { type Store, StoreError, type Upload } from '../store/upload.ts'
@@ -129,7 +130,7 @@ export class FileKeeper {
       finished = await media.finish()
       const { durationSeconds, problem } = finished
       log.info({ ...about, durationSeconds, ...(problem === undefined ? {} : { problem }) }, 'File finished')
-      const stored = await upload.finish(finished.head, finished.bodyBytes)
+      const stored = await upload.finish(await readHead(finished.head), finished.bodyBytes)
       const fate = finished.problem === undefined ? 'stored' : 'broken'
       this.#deps.ledger.settle()
       const file = { ...this.#describe(keeping, finished), ...stored, status: fate === 'stored' ? (1 as const) : (0 as const) }
@@ -176,7 +177,7 @@ export class FileKeeper {
       url: objectUrl(job.spec.cos, path),
       status: 0,
       message: limited(finished?.problem ?? messageOf(losses)),
-      bytes: finished ? finished.head.length + finished.bodyBytes : media.bodyBytes,
+      bytes: finished ? finished.head.bytes + finished.bodyBytes : media.bodyBytes,
       durationSeconds: Math.round((finished?.durationSeconds ?? 0) * 1000) / 1000,
       startTime,
       endTime: finished?.endTime.toISOString() ?? startTime,

@@ -1,4 +1,4 @@
-import { openMediaFile } from '../media/media-file.ts'
+import { openMediaFile } from '../media/live-media-file.ts'
 import { salvageMediaFiles } from '../media/salvage.ts'
 import { openRoom } from '../room/room.ts'
 import { createStore } from '../store/store.ts'

@@ -118,7 +118,7 @@ export class FakeMedia {
         media.onGrowth(body.length)
       },
       finish: async () => ({
-        head: Buffer.from(`${body}|`),
+        head: { kind: 'inMemory' as const, data: Buffer.from(`${body}|`), bytes: body.length + 1 },
         bodyBytes: body.length,
         startTime: new Date(identity.openedMicros / 1000),
         endTime: new Date(identity.openedMicros / 1000 + 1000),

@@ -2,8 +2,10 @@ import type { Mode } from '@trtc-recorder/api'
 import pino from 'pino'
 import { Ledger } from '../../ledger/ledger.ts'
 import type { EncodedFrame } from '../../tap/frame.ts'
+import { readHead } from '../head-file.ts'
 import { joinFile } from '../join-file.ts'
-import { type FinishedMedia, type MediaFile, type MediaFileDeps, openMediaFile, type SalvagedMediaFile } from '../media-file.ts'
+import { openMediaFile } from '../live-media-file.ts'
+import type { FinishedMedia, MediaFile, MediaFileDeps, SalvagedMediaFile } from '../media-file.ts'
 import { newDirectory } from './new-directory.ts'
 import { type Playback, play } from './playback.ts'
 import { epochMicros } from './sender.ts'
@@ -32,6 +34,6 @@ export async function record(mode: Mode, frames: readonly EncodedFrame[], deps: 
 export async function finishAndPlay(file: MediaFile | SalvagedMediaFile): Promise<Recorded> {
   const finished = await file.finish()
   const path = file.bodyPath.replace(/\.body$/, '')
-  await joinFile(finished.head, file.bodyPath, path, finished.bodyBytes)
+  await joinFile(await readHead(finished.head), file.bodyPath, path, finished.bodyBytes)
   return { finished, path, playback: await play(path) }
 }

@@ -1,0 +1,52 @@
+import { writeFile } from 'node:fs/promises'
+import { describe, expect, it } from 'vitest'
+import type { UnfinishedMedia } from './finish-media.ts'
+import { FinishQueue } from './finish-queue.ts'
+import { readHead } from './head-file.ts'
+import { identityRecord } from './media-index.ts'
+import { mediaPaths } from './media-paths.ts'
+import { newDirectory } from './testing/new-directory.ts'
+
+/** A file in which nothing arrived. */
+async function emptyFile(name: string): Promise<UnfinishedMedia> {
+  const identity = { name, userId: name, stream: 'main', mode: '01', attempt: 1, openedMicros: 0 } as const
+  const paths = mediaPaths(await newDirectory(), name)
+  await writeFile(paths.index, identityRecord(identity))
+  return { paths, identity, sound: { spans: [], gaps: [] }, problems: [], undecodable: 0, ffmpegPath: 'ffmpeg' }
+}
+
+describe('finishing', () => {
+  it('takes two files at a time, in the order they came', async () => {
+    const queue = new FinishQueue()
+    const begun: string[] = []
+    const gates = Array.from({ length: 4 }, () => Promise.withResolvers<void>())
+    const finished = gates.map((gate, n) =>
+      queue.finish(async () => {
+        begun.push(`user${n}`)
+        await gate.promise
+        return await emptyFile(`user${n}`)
+      }),
+    )
+    await Promise.resolve()
+    expect(begun).toEqual(['user0', 'user1'])
+    gates[1]!.resolve()
+    await finished[1]
+    await expect.poll(() => begun).toEqual(['user0', 'user1', 'user2'])
+    for (const gate of gates) gate.resolve()
+    const problems = (await Promise.all(finished)).map(({ problem }) => problem)
+    expect(problems).toEqual([0, 1, 2, 3].map((n) => `no media came from user${n}`))
+  })
+
+  it('costs a file that cannot be finished nothing but itself', async () => {
+    const queue = new FinishQueue()
+    const broken = await emptyFile('broken')
+    // A function cannot go to another thread.
+    const [first, second] = await Promise.all([
+      queue.finish(async () => ({ ...broken, problems: [(() => {}) as unknown as string] })),
+      queue.finish(() => emptyFile('whole')),
+    ])
+    expect(first.problem).toMatch(/could not be made into a file/)
+    expect(Buffer.from(await readHead(first.head)).toString('latin1', 4, 8)).toBe('ftyp')
+    expect(second.problem).toBe('no media came from whole')
+  })
+})
