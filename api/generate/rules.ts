@@ -10,11 +10,12 @@ export function freeze(object: Schema): Schema {
   const properties: Record<string, Schema> = {}
   const presence: Rule[] = []
   for (const [name, { immutable, ...field }] of Object.entries(object.properties ?? {})) {
-    if (immutable !== true) {
+    if (immutable === undefined) {
       properties[name] = field
       continue
     }
-    properties[name] = withRules(field, { rule: 'self == oldSelf', message: frozenMessage })
+    const same = typeof immutable === 'string' ? immutable : 'self == oldSelf'
+    properties[name] = withRules(field, { rule: same, message: frozenMessage })
     const mayBeAbsent = !object.required?.includes(name) && field.default === undefined
     if (mayBeAbsent) {
       presence.push({ rule: `has(self.${name}) == has(oldSelf.${name})`, message: frozenMessage, fieldPath: `.${name}` })

@@ -15,7 +15,10 @@ export interface Schema {
   properties?: Record<string, Schema>
   additionalProperties?: boolean | Schema
   items?: Schema
-  immutable?: boolean
+  /** See api/src/recording.ts and api/src/rules.ts. */
+  immutable?: boolean | string
+  patternMessage?: string
+  rules?: Rule[]
   'x-kubernetes-validations'?: Rule[]
   'x-kubernetes-list-type'?: 'atomic' | 'set' | 'map'
   'x-kubernetes-list-map-keys'?: string[]
@@ -35,10 +38,15 @@ const mostProperties = 64
 /**
  * Turns zod's output into a structural schema: no `additionalProperties` beside `properties`, unions of literals as one enum,
  * `date-time` without zod's own pattern, a list type on every list, and no bounds that only say "a JavaScript integer".
- * `immutable` is left in place for the rules.
+ * `immutable` is left in place for the rules; the rules that stand beside zod's checks become CEL rules.
  */
 export function structural(schema: Schema): Schema {
-  const out: Schema = { ...schema }
+  const { patternMessage, rules = [], ...out }: Schema = { ...schema }
+  if (patternMessage !== undefined) {
+    rules.unshift({ rule: `self.matches(${JSON.stringify(out.pattern)})`, message: patternMessage })
+    delete out.pattern
+  }
+  if (rules.length > 0) out['x-kubernetes-validations'] = rules
   if (out.properties !== undefined) {
     delete out.additionalProperties
     out.properties = Object.fromEntries(Object.entries(out.properties).map(([name, child]) => [name, structural(child)]))

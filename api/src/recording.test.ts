@@ -1,8 +1,12 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { callbackUrlSchema } from './addresses.ts'
 import { callbackBody } from './callback.ts'
 import { jobFor, recorderJobSchema } from './job.ts'
 import { recorderOutcomes } from './outcome.ts'
+import { quantityValue } from './quantity.ts'
 import { recordingManifestSchema } from './recording.ts'
+import { acceptedSpecs, refusedSpecs } from './testing/refusals.ts'
 
 const manifest = (spec: object) => ({
   apiVersion: 'trtc-recorder.dev/v1alpha1',
@@ -17,20 +21,66 @@ const manifest = (spec: object) => ({
   },
 })
 
-test.each([
-  ['no room', {}, 'spec.roomId'],
-  ['both kinds of room', { roomId: 1, strRoomId: 'a' }, 'spec.roomId'],
-  ['a mode that does not exist', { roomId: 1, mode: '03' }, 'spec.mode'],
-  ['a callback that is not http', { roomId: 1, callback: { url: 'ftp://example.com' } }, 'spec.callback.url'],
-  [
-    'a bucket without APPID',
-    { roomId: 1, cos: { region: 'r', bucket: 'b', credentialsSecretRef: { name: 'c' } } },
-    'spec.cos.bucket',
-  ],
-])('%s is refused and the field is named', (_, spec, path) => {
-  const { error } = recordingManifestSchema.safeParse(manifest(spec))
-  expect(error?.issues.map((issue) => issue.path.join('.'))).toContain(path)
+test.each(refusedSpecs)('$what is refused and the field is named', ({ over, field }) => {
+  const { error } = recordingManifestSchema.safeParse(manifest({ roomId: 43474, ...over }))
+  const paths = error?.issues.map(({ path }) =>
+    path
+      .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
+      .join('')
+      .slice(1),
+  )
+  expect(paths).toContain(field)
 })
+
+test('both kinds of room are refused, and the field is named', () => {
+  const { error } = recordingManifestSchema.safeParse(manifest({ roomId: 1, strRoomId: 'a' }))
+  expect(error?.issues.map((issue) => issue.path.join('.'))).toContain('spec.roomId')
+})
+
+test.each(acceptedSpecs)('$what is accepted', ({ over }) => {
+  expect(recordingManifestSchema.safeParse(manifest({ roomId: 43474, ...over })).error).toBeUndefined()
+})
+
+test('an address of a callback that is accepted can be parsed, with its user', () => {
+  const part = fc.constantFrom(
+    'a',
+    'Z',
+    '0',
+    '9',
+    '-',
+    '.',
+    '_',
+    ':',
+    '@',
+    '%',
+    '%41',
+    '/',
+    '?',
+    '#',
+    '[',
+    ']',
+    '::1',
+    '10.0.0.1',
+    '65535',
+    'http://',
+    'é',
+  )
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 12 }), (parts) => {
+      const url = `http://${parts.join('')}`
+      fc.pre(callbackUrlSchema.safeParse(url).success)
+      const { username, password } = new URL(url)
+      decodeURIComponent(username + password)
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+test.each([
+  ['1024Mi', '1Gi'],
+  ['1500m', '1.5'],
+  ['2000k', '2M'],
+])('%s is %s', (a, b) => expect(quantityValue(a)).toBe(quantityValue(b)))
 
 test('what a user leaves out has its documented default', () => {
   const { spec } = recordingManifestSchema.parse(manifest({ roomId: 7 }))

@@ -1,4 +1,16 @@
 import { z } from 'zod'
+import { address, callbackUrlSchema, hostPort } from './addresses.ts'
+import {
+  nodeSelectorSchema,
+  objectName,
+  resourcesSchema,
+  sameResources,
+  secretKeyRef,
+  secretName,
+  tolerationsSchema,
+} from './placement.ts'
+import { atLeast } from './quantity.ts'
+import { matching } from './rules.ts'
 import { type RecordingStatus, recordingStatusSchema } from './status.ts'
 
 export const group = 'trtc-recorder.dev'
@@ -13,29 +25,28 @@ export const recordingFinalizer = `${group}/recording`
 export const podFinalizer = `${group}/result`
 
 /**
- * `.meta({ immutable: true })` freezes a field: the generator turns it into CEL rules that name the field.
+ * `.meta({ immutable: true })` freezes a field: the generator turns it into CEL rules that name the field. A CEL expression
+ * instead of true says when two values that are written differently are the same.
  * Every string and list has a maximum, or the API server refuses the CEL rules as too expensive.
  */
 const frozen = { immutable: true }
 
-const secretName = z.string().min(1).max(253).describe('Name of a Secret in the namespace of the Recording.')
-const secretKeyRef = (defaultKey: string, what: string) =>
-  z
-    .object({
-      name: secretName,
-      key: z.string().min(1).max(253).default(defaultKey).describe(`Key of the Secret that holds ${what}.`),
-    })
-    .describe(`Where ${what} is kept. Secrets are only ever referred to, never written into a Recording.`)
+/** A size in other words is no change: who applied `1024Mi` may apply `1Gi`. Only the default of the CRD itself has no size yet. */
+const sameStorage = [
+  '!has(self.size) || quantity(self.size).compareTo(quantity(oldSelf.size)) == 0',
+  '!has(self.retention) || self.retention == oldSelf.retention',
+  "(has(self.storageClassName) ? self.storageClassName : '') == (has(oldSelf.storageClassName) ? oldSelf.storageClassName : '')",
+]
+  .map((part) => `(${part})`)
+  .join(' && ')
 
-const userIdPattern = z
-  .string()
-  .min(1)
-  .max(64)
-  .describe('A user id, or a prefix followed by TRTC’s wildcard `.*$`: `student_.*$` is everyone whose id begins with student_.')
+const userIdPattern = matching(
+  z.string().min(1).max(64),
+  /^([^*$\s]+(\.\*\$)?|\.\*\$)$/,
+  'must be a user id, or a prefix followed by .*$ and nothing else: TRTC knows no other pattern',
+).describe('A user id, or a prefix followed by TRTC’s wildcard `.*$`: `student_.*$` is everyone whose id begins with student_.')
 
 const seconds = (least: number) => z.int().min(least).max(31_536_000)
-
-const host = (what: string) => z.string().min(1).max(512).describe(what)
 
 export const modeSchema = z.enum(['00', '01', '02'])
 export type Mode = z.infer<typeof modeSchema>
@@ -68,14 +79,15 @@ export const cosSchema = z.object({
 
 export const networkProxySchema = z
   .object({
-    unifiedProxy: host('host:port that serves schedule, signalling and logs.').optional(),
-    websocketProxy: host('wss:// address for signalling.').optional(),
-    scheduleProxy: host('host:port for scheduling.').optional(),
-    loggerProxy: host('https:// address for the SDK’s logs.').optional(),
+    unifiedProxy: hostPort('proxy.example:443').describe('host:port that serves schedule, signalling and logs.').optional(),
+    websocketProxy: address('wss?', 'wss://proxy.example/ws').describe('wss:// address for signalling.').optional(),
+    scheduleProxy: hostPort('proxy.example:443').describe('host:port for scheduling.').optional(),
+    loggerProxy: address('https?', 'https://proxy.example/logger').describe('https:// address for the SDK’s logs.').optional(),
     turnServer: z
       .object({
-        url: host('TURN server, host:port.'),
-        username: z.string().max(128).optional().describe('TURN user name.'),
+        url: hostPort('turn.example:3478').describe('TURN server, host:port.'),
+        username: z.string().min(1).max(128).describe('TURN user name.'),
+        credentialSecretRef: secretKeyRef('credential', 'the password of the TURN user'),
       })
       .optional()
       .describe('TURN server for media.'),
@@ -130,20 +142,11 @@ export const roomSpecShape = {
   networkProxy: networkProxySchema.optional().meta(frozen),
 }
 
-const quantity = z
-  .string()
-  .max(32)
-  .regex(/^[0-9]+(\.[0-9]+)?(m|[kKMGTPE]i?)?$/)
-
 export const recordingSpecSchema = z.object({
   ...roomSpecShape,
   callback: z
     .object({
-      url: z
-        .string()
-        .max(2048)
-        .regex(/^https?:\/\/[^\s/?#]+[^\s]*$/)
-        .describe('http or https address that gets the result by POST.'),
+      url: callbackUrlSchema.describe('http or https address that gets the result by POST.'),
       signingKeySecretRef: secretKeyRef('signingKey', 'the key that signs callbacks').optional(),
     })
     .optional()
@@ -151,10 +154,8 @@ export const recordingSpecSchema = z.object({
     .describe('Who is told of the result.'),
   storage: z
     .object({
-      size: quantity.default('10Gi').describe('Size of the volume that holds the recording until it is in COS.'),
-      storageClassName: z
-        .string()
-        .max(253)
+      size: atLeast('64Mi').default('10Gi').describe('Size of the volume that holds the recording until it is in COS.'),
+      storageClassName: objectName()
         .optional()
         .describe('StorageClass of the volume. The cluster’s default where it is not set.'),
       retention: z
@@ -163,43 +164,20 @@ export const recordingSpecSchema = z.object({
         .describe('`DeleteWhenStored` deletes the volume once every file is verified in COS; `Retain` leaves it to you.'),
     })
     .prefault({})
-    .meta(frozen)
+    .meta({ immutable: sameStorage })
     .describe('The volume the recorder works on.'),
   desiredState: z
     .enum(['Running', 'Stopped'])
     .default('Running')
     .describe('Set to Stopped to end the recording: files are finished, uploaded and reported. There is no way back to Running.'),
-  resources: z
-    .object({
-      requests: z.record(z.string().max(63), quantity).optional().describe('What the recorder is sure to get.'),
-      limits: z.record(z.string().max(63), quantity).optional().describe('What the recorder may use at most.'),
-    })
+  resources: resourcesSchema
     .optional()
-    .meta(frozen)
+    .meta({ immutable: sameResources })
     .describe('CPU and memory of the recorder Pod. The chart’s recorder.resources where it is not set.'),
-  nodeSelector: z
-    .record(z.string().max(316), z.string().max(63))
-    .optional()
-    .meta(frozen)
-    .describe('Labels of the nodes to record on.'),
-  tolerations: z
-    .array(
-      z.object({
-        key: z.string().max(316).optional().describe('Taint key.'),
-        operator: z.enum(['Exists', 'Equal']).optional().describe('How key and value are compared.'),
-        value: z.string().max(63).optional().describe('Taint value.'),
-        effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']).optional().describe('Taint effect.'),
-        tolerationSeconds: z.int().min(0).max(31_536_000).optional().describe('How long a NoExecute taint is tolerated.'),
-      }),
-    )
-    .max(16)
-    .optional()
-    .meta(frozen)
-    .describe('Taints the recorder Pod tolerates.'),
-  priorityClassName: z.string().max(253).optional().meta(frozen).describe('PriorityClass of the recorder Pod.'),
-  serviceAccountName: z
-    .string()
-    .max(253)
+  nodeSelector: nodeSelectorSchema.optional().meta(frozen).describe('Labels of the nodes to record on.'),
+  tolerations: tolerationsSchema.optional().meta(frozen).describe('Taints the recorder Pod tolerates.'),
+  priorityClassName: objectName().optional().meta(frozen).describe('PriorityClass of the recorder Pod.'),
+  serviceAccountName: objectName()
     .optional()
     .meta(frozen)
     .describe(

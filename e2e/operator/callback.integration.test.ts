@@ -230,8 +230,8 @@ describe('a receiver in trouble', () => {
 })
 
 describe('a signature', () => {
-  it('is made with the named key', async () => {
-    await saveSecret('hook', 'sesame')
+  it('is made with the named key, without the line feed that files end in', async () => {
+    await saveSecret('hook', 'sesame\n')
     const callback = { url: sink.url, signingKeySecretRef: { name: 'hook' } }
     await finishedRecording(api.client, namespace, 'math', { callback })
     const operator = await startOperator()

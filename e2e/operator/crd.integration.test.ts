@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import type { Recording, RecordingSpec } from '@trtc-recorder/api'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
+import { acceptedSpecs, leastSpec, refusedSpecs } from '../../api/src/testing/refusals.ts'
 import { resources } from '../../operator/src/kube/resources.ts'
 import type { KubeObject, New, Resource } from '../../operator/src/kube/types.ts'
 import { type ApiServer, startApiServer } from './api-server.ts'
@@ -17,13 +18,6 @@ beforeAll(async () => {
 afterAll(() => api?.stop())
 
 let count = 0
-const aSpec = {
-  sdkAppId: 1400000001,
-  roomId: 43474,
-  userId: 'recorder',
-  userSigSecretRef: { name: 'sig' },
-  cos: { region: 'ap-guangzhou', bucket: 'lessons-1250000000', credentialsSecretRef: { name: 'cos' } },
-}
 
 type Fields = Record<string, unknown>
 const recording = (spec: Fields, name = `r${++count}`) =>
@@ -35,7 +29,7 @@ const recording = (spec: Fields, name = `r${++count}`) =>
   }) as unknown as New<Recording>
 
 const create = (over: Fields = {}, name?: string) =>
-  api.client.create(resources.recordings, recording({ ...aSpec, ...over }, name))
+  api.client.create(resources.recordings, recording({ ...leastSpec, ...over }, name))
 const patch = ({ metadata }: Recording, spec: Fields) =>
   api.client.patch(resources.recordings, metadata, { type: 'merge', body: { spec } })
 const refusal = (promise: Promise<unknown>) =>
@@ -58,20 +52,38 @@ describe('the API server', () => {
     expect(status).toEqual({ observedGeneration: -1 })
   })
 
-  test.each<[string, Fields, RegExp]>([
-    ['no room', { roomId: undefined }, /spec\.roomId: Required value: exactly one of roomId and strRoomId/],
-    ['two rooms', { strRoomId: 'math' }, /spec\.strRoomId: .*exactly one of roomId and strRoomId/],
-    ['a room number of 0', { roomId: 0 }, /spec\.roomId: .*greater than or equal to 1/],
-    ['a user id with a blank', { userId: 'the recorder' }, /spec\.userId: /],
-    ['a mode there is not', { mode: '03' }, /spec\.mode: .*"00", "01", "02"/],
-    ['a bucket without its APPID', { cos: { ...aSpec.cos, bucket: 'lessons' } }, /spec\.cos\.bucket: /],
-    ['a callback that is not http', { callback: { url: 'ftp://school.example' } }, /spec\.callback\.url: /],
-    ['no Secret for the UserSig', { userSigSecretRef: {} }, /spec\.userSigSecretRef\.name: Required/],
-    ['an endpoint with a path', { cos: { ...aSpec.cos, endpoint: 'http://cos/x' } }, /spec\.cos\.endpoint: /],
-    ['an endpoint that is an address', { cos: { ...aSpec.cos, endpoint: 'http://10.0.0.7:8080' } }, /spec\.cos\.endpoint: /],
-    ['a size that is no quantity', { storage: { size: 'large' } }, /spec\.storage\.size: /],
-  ])('refuses %s and names the field', async (_, over, message) => {
-    expect(await refusal(create(over))).toMatch(message)
+  test.each(refusedSpecs)('refuses $what and names the field', async ({ over, field }) => {
+    const message = await refusal(create(over as Fields))
+    // The API server writes the key of a map as spec.nodeSelector[pool].
+    expect(message.replaceAll(/\[([a-z]\w*)\]/g, '.$1')).toContain(`${field}: `)
+  })
+
+  test('refuses two rooms, and says what a Recording has to have', async () => {
+    expect(await refusal(create({ strRoomId: 'math' }))).toMatch(/spec\.strRoomId: .*exactly one of roomId and strRoomId/)
+    expect(await refusal(create({ roomId: undefined }))).toMatch(/spec\.roomId: Required value: exactly one of roomId/)
+  })
+
+  test('says what would be right', async () => {
+    expect(await refusal(create({ userSigSecretRef: { name: 'Sig' } }))).toMatch(/must be a name that an object can have/)
+    expect(await refusal(create({ callback: { url: 'http://a:99999' } }))).toMatch(/a port from 1 to 65535/)
+    expect(await refusal(create({ storage: { size: '0' } }))).toMatch(/must be at least 64Mi/)
+  })
+
+  test.each(acceptedSpecs)('accepts $what', async ({ over }) => {
+    await create(over as Fields)
+  })
+
+  test('takes the same size and the same resources in other words for no change', async () => {
+    const { metadata, spec } = await create({ storage: { size: '1024Mi' }, resources: { limits: { cpu: '1', memory: '1Gi' } } })
+    const again = { storage: { ...spec.storage, size: '1Gi' }, resources: { limits: { cpu: '1000m', memory: '1024Mi' } } }
+    await patch({ metadata } as Recording, again)
+    expect(await refusal(patch({ metadata } as Recording, { storage: { size: '2Gi' } }))).toMatch(/spec\.storage: .*is immutable/)
+    expect(await refusal(patch({ metadata } as Recording, { resources: { limits: { memory: '2Gi' } } }))).toMatch(
+      /spec\.resources: .*is immutable/,
+    )
+    expect(await refusal(patch({ metadata } as Recording, { resources: { requests: { cpu: '1' } } }))).toMatch(
+      /spec\.resources: .*is immutable/,
+    )
   })
 
   test('refuses a name that leaves no place for the number of the attempt', async () => {

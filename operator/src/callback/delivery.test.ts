@@ -69,6 +69,14 @@ describe('deliver', () => {
     expect(received[0]?.headers.authorization).toBe(`Basic ${Buffer.from('us:er:pa/ss').toString('base64')}`)
   })
 
+  it.each(['http://example.com:99999/x', 'http://us%er@host/', 'http://us%ff:x@host/', 'http://', 'hook'])(
+    'counts %s, which nobody can call, as a try that came to nothing',
+    async (url) => {
+      const message = 'spec.callback.url is no address that can be called'
+      expect(await send({ url })).toEqual({ outcome: 'unusable', message })
+    },
+  )
+
   it.each([201, 204, 299])('takes %i for delivered', async (code) => {
     answer = (response) => response.writeHead(code).end()
     expect(await send()).toEqual({ outcome: 'delivered', statusCode: code })

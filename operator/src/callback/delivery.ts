@@ -12,6 +12,8 @@ export type DeliveryResult =
   | { outcome: 'unreachable'; message: string }
   /** Not sent: the key that it has to be signed with is not there. */
   | { outcome: 'unsigned'; message: string }
+  /** Not sent: the address cannot be called. */
+  | { outcome: 'unusable'; message: string }
 
 export interface Delivery {
   url: string
@@ -36,13 +38,12 @@ const agent = new Agent({ pipelining: 0, keepAliveTimeout: 1, maxHeaderSize: 16_
 /** POSTs the result once. Redirects are not followed: the signature and the contents are for the address in the spec. */
 export async function deliver(delivery: Delivery): Promise<DeliveryResult> {
   const { id, timeoutMillis, signal, signingKey } = delivery
-  const url = new URL(delivery.url)
+  const target = targetOf(delivery.url)
+  if (target === undefined) return { outcome: 'unusable', message: 'spec.callback.url is no address that can be called' }
+  const { url, credentials } = target
   const receiver = url.origin
   const body = JSON.stringify(delivery.body)
   const timeout = timeoutSignal(timeoutMillis)
-  const credentials = url.username === '' ? undefined : `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
-  url.username = ''
-  url.password = ''
   try {
     const answer = await request(url, {
       method: 'POST',
@@ -64,6 +65,20 @@ export async function deliver(delivery: Delivery): Promise<DeliveryResult> {
     if (timeout.aborted) return { outcome: 'unreachable', message: `${receiver} did not answer within ${timeoutMillis / 1000} s` }
     if (signal.aborted) throw signal.reason
     return { outcome: 'unreachable', message: `${receiver} could not be reached: ${reasonOf(error)}` }
+  }
+}
+
+/** The address without its user, and the user for itself. The schema lets an address through that this cannot read only by mistake. */
+function targetOf(text: string): { url: URL; credentials: string | undefined } | undefined {
+  try {
+    const url = new URL(text)
+    const { username, password } = url
+    url.username = ''
+    url.password = ''
+    const credentials = username === '' ? undefined : `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+    return { url, credentials }
+  } catch {
+    return undefined
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Recording } from '@trtc-recorder/api'
+import { type Recording, secretValue } from '@trtc-recorder/api'
 import type { KubeClient } from '../kube/client.ts'
 import { isForbidden, isNotFound } from '../kube/errors.ts'
 import { resources } from '../kube/resources.ts'
@@ -20,9 +20,10 @@ export async function signingKey(client: KubeClient, recording: Recording, signa
     const value = data?.[ref.key]
     if (value === undefined)
       return { is: 'missing', message: `${secret}, named by callback.signingKeySecretRef, has no key ${ref.key}` }
-    if (value === '')
+    const key = secretValue(Buffer.from(value, 'base64'))
+    if (key.length === 0)
       return { is: 'missing', message: `${secret}, named by callback.signingKeySecretRef, has an empty key ${ref.key}` }
-    return { is: 'found', key: Buffer.from(value, 'base64') }
+    return { is: 'found', key }
   } catch (error) {
     if (isNotFound(error)) return { is: 'missing', message: `${secret}, named by callback.signingKeySecretRef, does not exist` }
     if (isForbidden(error)) {

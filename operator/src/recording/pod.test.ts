@@ -91,6 +91,12 @@ describe('the recorder Pod', () => {
     expect(secrets?.[0]?.items?.map((item) => item.key)).toEqual(['sig', 'secretId', 'secretKey', 'token'])
   })
 
+  test('mounts the password of the TURN user, if there is one', () => {
+    const turnServer = { url: 'turn.example:3478', username: 'u', credentialSecretRef: { name: 'turn', key: 'credential' } }
+    const { spec } = recorderPod(aRecording({ networkProxy: { turnServer } }), order, podConfig)
+    expect(spec?.volumes?.map((volume) => volume.secret?.secretName)).toContain('turn')
+  })
+
   test('does not get the key that signs callbacks', () => {
     const callback = { url: 'https://school.example', signingKeySecretRef: { name: 'callback-key', key: 'signingKey' } }
     expect(JSON.stringify(recorderPod(aRecording({ callback }), order, podConfig))).not.toContain('callback-key')

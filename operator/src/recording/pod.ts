@@ -146,5 +146,7 @@ function referredSecrets({ spec }: Recording): { name: string; keys: string[] }[
   const refer = (name: string, ...names: string[]) => keys.set(name, new Set([...(keys.get(name) ?? []), ...names]))
   refer(spec.userSigSecretRef.name, spec.userSigSecretRef.key)
   refer(spec.cos.credentialsSecretRef.name, 'secretId', 'secretKey', 'token')
+  const turn = spec.networkProxy?.turnServer?.credentialSecretRef
+  if (turn !== undefined) refer(turn.name, turn.key)
   return [...keys].map(([name, set]) => ({ name, keys: [...set] }))
 }

@@ -18,7 +18,7 @@ export interface Metrics {
 }
 
 /** What one try to deliver a callback came to. */
-export type CallbackOutcome = 'delivered' | 'refused' | 'unreachable' | 'unsigned' | 'given_up'
+export type CallbackOutcome = 'delivered' | 'refused' | 'unreachable' | 'unsigned' | 'unusable' | 'given_up'
 
 /** controller-runtime's buckets, so that its dashboards fit. */
 const reconcileBuckets = [
@@ -82,7 +82,7 @@ export function createMetrics(): Metrics {
   )
   const deliveries = counter(
     'trtc_recorder_callback_deliveries_total',
-    'Tries to deliver a callback: delivered, refused (another answer than 2xx), unreachable, unsigned (no key), given_up.',
+    'Tries to deliver a callback: delivered, refused (another answer than 2xx), unreachable, unsigned (no key), unusable (an address that cannot be called), given_up.',
     ['outcome'],
   )
 

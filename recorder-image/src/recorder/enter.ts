@@ -10,6 +10,7 @@ import { userSigProblem } from './user-sig.ts'
 export interface EnterContext {
   job: RecorderJob
   userSig: string
+  turnCredential?: string
   chromium: RoomOptions['chromium']
   openRoom(options: RoomOptions, handlers: RoomHandlers): Promise<Room>
   stopRequested: Promise<Stop>
@@ -64,9 +65,17 @@ export async function enter(context: EnterContext, handlers: RoomHandlers): Prom
   })
 }
 
+/** The network proxy as the SDK takes it: the TURN password itself instead of its Secret. */
+export function sdkProxy(proxy: RecorderJob['spec']['networkProxy'], turnCredential: string | undefined): object | undefined {
+  if (proxy?.turnServer === undefined) return proxy
+  const { url, username } = proxy.turnServer
+  return { ...proxy, turnServer: { url, username, credential: turnCredential, credentialType: 'password' } }
+}
+
 async function tryToEnter(context: EnterContext, handlers: RoomHandlers, deadline: number): Promise<Verdict> {
   const { job, userSig, chromium, stopRequested } = context
-  const { sdkAppId, userId, roomId, strRoomId, networkProxy } = job.spec
+  const { sdkAppId, userId, roomId, strRoomId } = job.spec
+  const networkProxy = sdkProxy(job.spec.networkProxy, context.turnCredential)
   const entering = Promise.withResolvers<RoomEvent>()
   const timeout = AbortSignal.timeout(Math.max(1, deadline - Date.now()))
   const timedOut = new Promise<undefined>((resolve) => timeout.addEventListener('abort', () => resolve(undefined)))

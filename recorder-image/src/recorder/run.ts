@@ -132,7 +132,7 @@ export class Run {
   async #prepare(): Promise<Secrets> {
     const { workDirectory, secretsDirectory, log, parts, onSecret } = this.#options
     const secrets = await readSecrets(secretsDirectory, this.#job.spec)
-    for (const secret of [secrets.userSig, ...Object.values(secrets.cos)]) onSecret(secret)
+    for (const secret of [secrets.userSig, ...Object.values(secrets.cos), secrets.turnCredential ?? []].flat()) onSecret(secret)
     const volume = await Volume.open(workDirectory, this.#job.recording)
     this.#volume = volume
     await this.#numberAttempt(volume)
@@ -206,6 +206,7 @@ export class Run {
     return {
       job: this.#job,
       userSig: secrets.userSig,
+      ...(secrets.turnCredential === undefined ? {} : { turnCredential: secrets.turnCredential }),
       chromium,
       openRoom: parts.openRoom,
       stopRequested,

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { sdkProxy } from './enter.ts'
 import { readSecrets } from './secrets.ts'
 import { aJob } from './testing.ts'
 
@@ -31,6 +32,16 @@ describe('secrets', () => {
     await mount({ 'trtc/mine': 'eJx', 'cos/secretId': 'id', 'cos/secretKey': 'key' })
     const spec = aJob({ userSigSecretRef: { name: 'trtc', key: 'mine' } }).spec
     expect(await readSecrets(root, spec)).toEqual({ userSig: 'eJx', cos: { secretId: 'id', secretKey: 'key' } })
+  })
+
+  test('the password of the TURN user is read where the network proxy names a TURN server', async () => {
+    await mount({ 'trtc/userSig': 'eJx', 'cos/secretId': 'id', 'cos/secretKey': 'key', 'turn/password': '\ufeffsesame\r\n' })
+    const turnServer = { url: 'turn.example:3478', username: 'u', credentialSecretRef: { name: 'turn', key: 'password' } }
+    const { networkProxy } = aJob({ networkProxy: { turnServer } }).spec
+    expect(await readSecrets(root, aJob({ networkProxy: { turnServer } }).spec)).toMatchObject({ turnCredential: 'sesame' })
+    expect(sdkProxy(networkProxy, 'sesame')).toEqual({
+      turnServer: { url: 'turn.example:3478', username: 'u', credential: 'sesame', credentialType: 'password' },
+    })
   })
 
   test.each([

@@ -1,24 +1,32 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { RecorderJob } from '@trtc-recorder/api'
+import { type RecorderJob, secretValue } from '@trtc-recorder/api'
 import { RecorderFailure } from './failure.ts'
 
 export interface Secrets {
   userSig: string
   cos: { secretId: string; secretKey: string; token?: string }
+  /** Password of the TURN user, where the network proxy names a TURN server. */
+  turnCredential?: string
 }
 
 /** Reads the Secrets a job names, as Kubernetes mounts them: a folder per Secret, a file per key. */
 export async function readSecrets(root: string, spec: RecorderJob['spec']): Promise<Secrets> {
-  const { userSigSecretRef, cos } = spec
+  const { userSigSecretRef, cos, networkProxy } = spec
+  const turn = networkProxy?.turnServer?.credentialSecretRef
   const name = cos.credentialsSecretRef.name
-  const [userSig, secretId, secretKey, token] = await Promise.all([
+  const [userSig, secretId, secretKey, token, turnCredential] = await Promise.all([
     secretKeyOf(root, userSigSecretRef.name, userSigSecretRef.key),
     secretKeyOf(root, name, 'secretId'),
     secretKeyOf(root, name, 'secretKey'),
     optionalKeyOf(root, name, 'token'),
+    turn === undefined ? undefined : secretKeyOf(root, turn.name, turn.key),
   ])
-  return { userSig, cos: { secretId, secretKey, ...(token === undefined ? {} : { token }) } }
+  return {
+    userSig,
+    cos: { secretId, secretKey, ...(token === undefined ? {} : { token }) },
+    ...(turnCredential === undefined ? {} : { turnCredential }),
+  }
 }
 
 async function secretKeyOf(root: string, name: string, key: string): Promise<string> {
@@ -32,10 +40,9 @@ async function secretKeyOf(root: string, name: string, key: string): Promise<str
   return value
 }
 
-/** Whoever makes a Secret from a file easily gets a line feed at the end; none of these values can have one. */
 async function optionalKeyOf(root: string, name: string, key: string): Promise<string | undefined> {
   try {
-    const value = (await readFile(join(root, name, key), 'utf8')).trim()
+    const value = Buffer.from(secretValue(await readFile(join(root, name, key)))).toString('utf8')
     return value === '' ? undefined : value
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined

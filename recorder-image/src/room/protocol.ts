@@ -1,7 +1,7 @@
-import type { RecorderJob, Stream } from '@trtc-recorder/api'
+import type { Stream } from '@trtc-recorder/api'
 import type { RoomEvent } from './events.ts'
 
-/** What Node tells the page, as JSON over the tap's socket. The UserSig goes this way: never in a URL, an argument or a log. */
+/** What Node tells the page, as JSON over the tap's socket. The UserSig and the TURN password go this way: never in a URL, an argument or a log. */
 export type PageCommand =
   | {
       type: 'enter'
@@ -10,7 +10,8 @@ export type PageCommand =
       userSig: string
       roomId?: number
       strRoomId?: string
-      networkProxy?: NonNullable<RecorderJob['spec']['networkProxy']>
+      /** As the SDK takes it. Holds the TURN password, if there is one. */
+      networkProxy?: object
     }
   /** Receive one kind of media of one user from now on. Nothing is received that was not asked for. */
   | { type: 'subscribe'; userId: string; stream: Stream; kind: 'audio' | 'video' }

@@ -1,0 +1,41 @@
+import { z } from 'zod'
+import { matching } from './rules.ts'
+
+/** Addresses that a Recording may name, held to what can be an address at all. Whether somebody is there is another matter. */
+
+const octet = '(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])'
+const group = '[0-9A-Fa-f]{1,4}'
+/** With all eight groups, or with some of them left out at one place. */
+const ipv6 = [
+  `(${group}:){7}${group}`,
+  `(${group}:){1,7}:`,
+  ...[1, 2, 3, 4, 5, 6].map((behind) => `(${group}:){1,${7 - behind}}(:${group}){1,${behind}}`),
+  `:(:${group}){1,7}`,
+  '::',
+].join('|')
+const dnsLabel = '[A-Za-z0-9]([-_A-Za-z0-9]*[A-Za-z0-9])?'
+/** The last label begins with a letter: all digits would be taken for an IPv4 address. */
+const hostName = `(${dnsLabel}\\.)*[A-Za-z]([-_A-Za-z0-9]*[A-Za-z0-9])?\\.?`
+const host = `(${octet}(\\.${octet}){3}|\\[(${ipv6})\\]|${hostName})`
+const port = ':(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})'
+const userInfo = "([A-Za-z0-9._~!$&'()*+,;=:-]|%[0-7][0-9A-Fa-f])*@"
+
+export const callbackUrlSchema = matching(
+  z.string().max(2048),
+  new RegExp(`^https?://(${userInfo})?${host}(${port})?([/?#]\\S*)?$`),
+  'must be http:// or https://, a host name or IP address, and where it is needed a port from 1 to 65535 and a path',
+)
+
+export const hostPort = (example: string) =>
+  matching(
+    z.string().min(1).max(512),
+    new RegExp(`^${host}(${port})?$`),
+    `must be a host, and where it is needed a port from 1 to 65535, such as ${example}`,
+  )
+
+export const address = (schemes: string, example: string) =>
+  matching(
+    z.string().min(1).max(512),
+    new RegExp(`^${schemes}://${host}(${port})?(/\\S*)?$`),
+    `must be an address such as ${example}`,
+  )

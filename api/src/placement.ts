@@ -1,0 +1,141 @@
+import { z } from 'zod'
+import { quantitySchema, quantityValue } from './quantity.ts'
+import { matching, ruled } from './rules.ts'
+
+/** What a Recording may say about its Pod and its Secrets, held to what the API server would accept in a Pod. */
+
+const subdomain = '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*'
+const label = '([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]'
+const qualifiedName = new RegExp(`^(${subdomain}/)?${label}$`)
+
+/** Name of a Secret, a StorageClass, a PriorityClass, a ServiceAccount. */
+export const objectName = () =>
+  matching(
+    z.string().min(1).max(253),
+    new RegExp(`^${subdomain}$`),
+    'must be a name that an object can have: lower-case letters, digits, - and ., with a letter or digit at each end',
+  )
+
+export const secretName = objectName().describe('Name of a Secret in the namespace of the Recording.')
+
+export const secretKeyRef = (defaultKey: string, what: string) =>
+  z
+    .object({
+      name: secretName,
+      key: matching(
+        z.string().min(1).max(253),
+        /^\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$/,
+        'must be a key that a Secret can have: letters, digits, -, _ and .',
+      )
+        .default(defaultKey)
+        .describe(`Key of the Secret that holds ${what}.`),
+    })
+    .describe(`Where ${what} is kept. Secrets are only ever referred to, never written into a Recording.`)
+
+const resourceNames = ['cpu', 'memory', 'ephemeral-storage']
+
+const quantities = () =>
+  ruled(
+    z.record(z.string().max(63), quantitySchema).meta({ maxProperties: resourceNames.length }),
+    (map) => Object.keys(map).every((name) => resourceNames.includes(name)),
+    {
+      rule: `self.all(name, name in [${resourceNames.map((name) => `'${name}'`).join(', ')}])`,
+      message: `may name ${resourceNames.join(', ')} only`,
+    },
+  )
+
+/** Less, and Chromium cannot even start. */
+const leastMemory = '256Mi'
+
+const requestsFit = (requests: Record<string, string>, limits: Record<string, string>) =>
+  Object.entries(requests).every(
+    ([name, quantity]) => limits[name] === undefined || quantityValue(quantity) <= quantityValue(limits[name]),
+  )
+
+export const resourcesSchema = ruled(
+  ruled(
+    z.object({
+      requests: quantities().optional().describe('What the recorder is sure to get: cpu, memory, ephemeral-storage.'),
+      limits: quantities().optional().describe('What the recorder may use at most: cpu, memory, ephemeral-storage.'),
+    }),
+    ({ requests = {}, limits = {} }) => requestsFit(requests, limits),
+    {
+      rule: '!has(self.requests) || !has(self.limits) || self.requests.all(name, !(name in self.limits) || quantity(self.requests[name]).compareTo(quantity(self.limits[name])) <= 0)',
+      message: 'must not be more than resources.limits says',
+      fieldPath: '.requests',
+    },
+  ),
+  ({ limits }) => limits?.memory === undefined || quantityValue(limits.memory) >= quantityValue(leastMemory),
+  {
+    rule: `!has(self.limits) || !('memory' in self.limits) || quantity(self.limits['memory']).compareTo(quantity('${leastMemory}')) >= 0`,
+    message: `memory must be at least ${leastMemory}: a browser does not start with less`,
+    fieldPath: '.limits',
+  },
+)
+
+/** The same resources, however their quantities are written. */
+export const sameResources = ['requests', 'limits']
+  .map((name) => {
+    const map = (of: string) => `(has(${of}.${name}) ? ${of}.${name} : {})`
+    const same = `quantity(self.${name}[key]).compareTo(quantity(oldSelf.${name}[key])) == 0`
+    return `size(${map('self')}) == size(${map('oldSelf')}) && ${map('self')}.all(key, key in oldSelf.${name} && ${same})`
+  })
+  .join(' && ')
+
+const labelValue = () =>
+  matching(
+    z.string().max(63),
+    new RegExp(`^(${label})?$`),
+    'must be a label value: letters, digits, -, _ and ., with a letter or digit at each end',
+  )
+
+export const nodeSelectorSchema = ruled(
+  z.record(z.string().max(316), labelValue()).meta({ maxProperties: 16 }),
+  (map) => Object.keys(map).every((key) => key.length <= 316 && qualifiedName.test(key)),
+  {
+    rule: `self.all(key, size(key) <= 316 && key.matches(${JSON.stringify(qualifiedName.source)}))`,
+    message: 'must have keys that a label can have, such as pool or example.com/pool',
+  },
+)
+
+const tolerationSchema = [
+  {
+    holds: (toleration: Toleration) => Boolean(toleration.key) || toleration.operator === 'Exists',
+    rule: "(has(self.key) && self.key != '') || (has(self.operator) && self.operator == 'Exists')",
+    message: 'must be Exists where there is no key: such a toleration is for every taint',
+    fieldPath: '.operator',
+  },
+  {
+    holds: (toleration: Toleration) => toleration.operator !== 'Exists' || !toleration.value,
+    rule: "!has(self.operator) || self.operator != 'Exists' || !has(self.value) || self.value == ''",
+    message: 'must be left out where operator is Exists',
+    fieldPath: '.value',
+  },
+  {
+    holds: (toleration: Toleration) => toleration.tolerationSeconds === undefined || toleration.effect === 'NoExecute',
+    rule: "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
+    message: 'must be NoExecute where there are tolerationSeconds',
+    fieldPath: '.effect',
+  },
+].reduce(
+  (schema, { holds, ...rule }) => ruled(schema, holds, rule),
+  z.object({
+    key: matching(z.string().max(316), new RegExp(`^((${subdomain}/)?${label})?$`), 'must be a key that a label can have')
+      .optional()
+      .describe('Taint key.'),
+    operator: z.enum(['Exists', 'Equal']).optional().describe('How key and value are compared.'),
+    value: labelValue().optional().describe('Taint value.'),
+    effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']).optional().describe('Taint effect.'),
+    tolerationSeconds: z.int().min(0).max(31_536_000).optional().describe('How long a NoExecute taint is tolerated.'),
+  }),
+)
+
+interface Toleration {
+  key?: string | undefined
+  operator?: 'Exists' | 'Equal' | undefined
+  value?: string | undefined
+  effect?: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute' | undefined
+  tolerationSeconds?: number | undefined
+}
+
+export const tolerationsSchema = z.array(tolerationSchema).max(16)

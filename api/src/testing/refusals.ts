@@ -1,0 +1,149 @@
+/** A spec as small as it can be. */
+export const leastSpec = {
+  sdkAppId: 1400000001,
+  roomId: 43474,
+  userId: 'recorder',
+  userSigSecretRef: { name: 'sig' },
+  cos: { region: 'ap-guangzhou', bucket: 'lessons-1250000000', credentialsSecretRef: { name: 'cos' } },
+}
+
+export interface RefusedSpec {
+  what: string
+  /** What is wrong, over `leastSpec`. */
+  over: object
+  /** The field that the message has to name, as the API server writes it. */
+  field: string
+}
+
+const { cos } = leastSpec
+const resources = (requests: object, limits: object = {}) => ({ resources: { requests, limits } })
+const callback = (url: string) => ({ callback: { url } })
+const turnServer = { url: 'turn.example:3478', username: 'u', credentialSecretRef: { name: 'turn' } }
+
+/** What can never work, and is refused before anything is made of it: by the API server, and by a recorder that runs by hand. */
+export const refusedSpecs: RefusedSpec[] = [
+  { what: 'no room', over: { roomId: undefined }, field: 'spec.roomId' },
+  { what: 'a room number of 0', over: { roomId: 0 }, field: 'spec.roomId' },
+  { what: 'a user id with a blank', over: { userId: 'the recorder' }, field: 'spec.userId' },
+  { what: 'a mode there is not', over: { mode: '03' }, field: 'spec.mode' },
+  { what: 'a bucket without its APPID', over: { cos: { ...cos, bucket: 'lessons' } }, field: 'spec.cos.bucket' },
+  { what: 'an endpoint with a path', over: { cos: { ...cos, endpoint: 'http://cos/x' } }, field: 'spec.cos.endpoint' },
+  {
+    what: 'an endpoint that is an address',
+    over: { cos: { ...cos, endpoint: 'http://10.0.0.7:8080' } },
+    field: 'spec.cos.endpoint',
+  },
+  { what: 'no Secret for the UserSig', over: { userSigSecretRef: {} }, field: 'spec.userSigSecretRef.name' },
+  { what: 'a Secret name with capitals', over: { userSigSecretRef: { name: 'Sig' } }, field: 'spec.userSigSecretRef.name' },
+  {
+    what: 'a Secret key with a slash',
+    over: { userSigSecretRef: { name: 'sig', key: 'a/b' } },
+    field: 'spec.userSigSecretRef.key',
+  },
+  {
+    what: 'a Secret key that is a folder',
+    over: { userSigSecretRef: { name: 'sig', key: '..' } },
+    field: 'spec.userSigSecretRef.key',
+  },
+  {
+    what: 'a Secret name that ends in a dash',
+    over: { cos: { ...cos, credentialsSecretRef: { name: 'cos-' } } },
+    field: 'spec.cos.credentialsSecretRef.name',
+  },
+  { what: 'a pattern that TRTC does not know', over: { subscribe: { include: ['a.*b'] } }, field: 'spec.subscribe.include[0]' },
+  { what: 'a pattern with a star only', over: { subscribe: { exclude: ['b', 'a*'] } }, field: 'spec.subscribe.exclude[1]' },
+  { what: 'a callback that is not http', over: callback('ftp://school.example'), field: 'spec.callback.url' },
+  { what: 'a callback port there is not', over: callback('http://example.com:99999/x'), field: 'spec.callback.url' },
+  { what: 'a callback at port 0', over: callback('http://example.com:0/x'), field: 'spec.callback.url' },
+  { what: 'a callback user with a bare percent sign', over: callback('http://us%er@host/'), field: 'spec.callback.url' },
+  { what: 'a callback host with a blank', over: callback('http://my host/'), field: 'spec.callback.url' },
+  { what: 'a callback to no IPv4 address', over: callback('http://10.0.0.256/'), field: 'spec.callback.url' },
+  { what: 'a callback without a host', over: callback('https:///x'), field: 'spec.callback.url' },
+  {
+    what: 'a signing key with a name that cannot be',
+    over: { callback: { url: 'https://school.example', signingKeySecretRef: { name: 'a_b' } } },
+    field: 'spec.callback.signingKeySecretRef.name',
+  },
+  {
+    what: 'a proxy with a port there is not',
+    over: { networkProxy: { unifiedProxy: 'proxy:70000' } },
+    field: 'spec.networkProxy.unifiedProxy',
+  },
+  {
+    what: 'a websocket proxy without a scheme',
+    over: { networkProxy: { websocketProxy: 'proxy:443' } },
+    field: 'spec.networkProxy.websocketProxy',
+  },
+  {
+    what: 'a TURN server without a password',
+    over: { networkProxy: { turnServer: { ...turnServer, credentialSecretRef: undefined } } },
+    field: 'spec.networkProxy.turnServer.credentialSecretRef',
+  },
+  { what: 'a size that is no quantity', over: { storage: { size: 'large' } }, field: 'spec.storage.size' },
+  { what: 'a size with a unit there is not', over: { storage: { size: '1K' } }, field: 'spec.storage.size' },
+  { what: 'a size of 0', over: { storage: { size: '0' } }, field: 'spec.storage.size' },
+  { what: 'a size in which nothing fits', over: { storage: { size: '1000k' } }, field: 'spec.storage.size' },
+  {
+    what: 'a StorageClass with a blank',
+    over: { storage: { storageClassName: 'very fast' } },
+    field: 'spec.storage.storageClassName',
+  },
+  { what: 'more CPU than its limit', over: resources({ cpu: '2' }, { cpu: '1500m' }), field: 'spec.resources.requests' },
+  {
+    what: 'more memory than its limit',
+    over: resources({ memory: '1.5Gi' }, { memory: '1Gi' }),
+    field: 'spec.resources.requests',
+  },
+  { what: 'a resource there is not', over: resources({ ram: '1Gi' }), field: 'spec.resources.requests' },
+  { what: 'a limit of a resource there is not', over: resources({}, { 'example.com/gpu': '1' }), field: 'spec.resources.limits' },
+  { what: 'memory in which no browser starts', over: resources({}, { memory: '64Mi' }), field: 'spec.resources.limits' },
+  { what: 'a resource that is no quantity', over: resources({ cpu: 'two' }), field: 'spec.resources.requests.cpu' },
+  { what: 'a node label that cannot be', over: { nodeSelector: { 'a b': 'x' } }, field: 'spec.nodeSelector' },
+  { what: 'a node label value that cannot be', over: { nodeSelector: { pool: '-x' } }, field: 'spec.nodeSelector.pool' },
+  { what: 'a toleration of Equal without a key', over: { tolerations: [{ value: 'x' }] }, field: 'spec.tolerations[0].operator' },
+  {
+    what: 'a toleration of Exists with a value',
+    over: { tolerations: [{ key: 'a', operator: 'Exists', value: 'x' }] },
+    field: 'spec.tolerations[0].value',
+  },
+  {
+    what: 'a toleration that ends without NoExecute',
+    over: { tolerations: [{ key: 'a', operator: 'Exists', tolerationSeconds: 5 }] },
+    field: 'spec.tolerations[0].effect',
+  },
+  {
+    what: 'a toleration of a taint that cannot be',
+    over: { tolerations: [{ key: '/a', operator: 'Exists' }] },
+    field: 'spec.tolerations[0].key',
+  },
+  { what: 'a PriorityClass with capitals', over: { priorityClassName: 'High' }, field: 'spec.priorityClassName' },
+  { what: 'a ServiceAccount without a name', over: { serviceAccountName: '' }, field: 'spec.serviceAccountName' },
+]
+
+/** Unusual, and right. */
+export const acceptedSpecs: { what: string; over: object }[] = [
+  {
+    what: 'a callback with user, port, path and query',
+    over: callback('https://us%40er:pa%20ss@school.example:8443/a%20b?c=d#e'),
+  },
+  { what: 'a callback to an IPv6 address', over: callback('http://[2001:db8::1]:8080') },
+  { what: 'a callback to a Service', over: callback('http://receiver.lessons.svc.cluster.local./hook') },
+  { what: 'a callback to a name with digits in front', over: callback('http://10-0-0-5.lessons.pod:80') },
+  { what: 'everyone whose id begins with student_', over: { subscribe: { include: ['student_.*$', 'john.doe', '.*$'] } } },
+  { what: 'resources in fractions', over: resources({ cpu: '0.5', memory: '1Gi' }, { cpu: '500m', memory: '1024Mi' }) },
+  { what: 'a toleration of everything', over: { tolerations: [{ operator: 'Exists' }, { key: 'a.b/c', value: 'd' }] } },
+  { what: 'labels with a prefix and without a value', over: { nodeSelector: { 'example.com/pool': 'media', spot: '' } } },
+  {
+    what: 'every proxy there is',
+    over: {
+      networkProxy: {
+        unifiedProxy: '10.0.0.7:8443',
+        websocketProxy: 'wss://proxy.example/ws',
+        scheduleProxy: 'proxy.example',
+        loggerProxy: 'https://proxy.example:444/logger',
+        turnServer,
+        iceTransportPolicy: 'relay',
+      },
+    },
+  },
+]
