@@ -15,6 +15,9 @@ export const attemptSchema = z.object({
     .optional()
     .describe('Recording was over: it only uploaded what earlier attempts had left on the volume, without entering the room.'),
   startTime: time.optional().describe('When it entered the room. Missing if it never did.'),
+  leftTime: time
+    .optional()
+    .describe('When it was seen to have left the room while it still finishes its files; its userId is free from then on.'),
   endTime: time.optional().describe('When it ended. Missing while it runs.'),
   reason: z
     .string()

@@ -66,6 +66,10 @@ default
 - apiGroups: [""]
   resources: [pods/log]
   verbs: [get]
+# What keeps a recorder's container from running is said in Events only.
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]

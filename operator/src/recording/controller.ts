@@ -11,7 +11,7 @@ import { Controller, type ReconcileContext, type ReconcileResult } from '../runt
 import type { Metrics } from '../telemetry/metrics.ts'
 import { decide } from './decide.ts'
 import { execute, releasePod } from './execute.ts'
-import { IdentityClaims, isFinished } from './fencing.ts'
+import { holds, IdentityClaims, isFinished } from './fencing.ts'
 import { controllingRecording } from './names.ts'
 import { observe } from './observe.ts'
 import type { RecorderPodConfig } from './pod.ts'
@@ -111,7 +111,7 @@ export function recordingController(dependencies: RecordingDependencies): Contro
   caches.recordings.subscribe((event) => {
     const { object } = event
     if (event.type !== 'deleted') controller.enqueue(keyOf(object.metadata))
-    const freed = event.type === 'deleted' || (event.type === 'updated' && isFinished(object) && !isFinished(event.previous))
+    const freed = event.type === 'deleted' || (event.type === 'updated' && holds(event.previous) && !holds(object))
     if (!freed) return
     claims.release(identityOf(object), object)
     enqueueRivals(object)

@@ -1,7 +1,7 @@
 import { noLosses, recordingFinalizer } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
 import { decide } from './decide.ts'
-import { aFile, aRecording, aResult, at, interrupted, jobOf, run, stoppedBy, World } from './testing.ts'
+import { aFile, aRecording, aResult, at, endPod, interrupted, jobOf, run, stoppedBy, World } from './testing.ts'
 
 const withCallback = () => aRecording({ callback: { url: 'https://school.example/recorded' } })
 
@@ -87,6 +87,17 @@ describe('a Recording from the beginning to the end', () => {
     expect(world.pods).toEqual([])
     expect(world.volume).toBeUndefined()
     expect(world.gone).toBe(false)
+  })
+
+  test('does not wait for a sidecar, whose Pod is given thirty seconds', () => {
+    const world = new World().settle().scheduled().inRoom()
+    world.podBecomes((pod) => {
+      endPod(pod, world.now, stoppedBy('Idle', aFile('alice')))
+      pod.status!.phase = 'Running'
+    })
+    expect(world.is('Succeeded')).toBe('True Completed')
+    expect(world.pod.metadata).toMatchObject({ deletionGracePeriodSeconds: 30 })
+    expect(world.recording.metadata.finalizers).toEqual([recordingFinalizer])
   })
 
   test('that is finished, tidied up and told can be deleted without an operator', () => {
@@ -175,6 +186,14 @@ describe('a Recording that is stopped', () => {
     world.ends(stoppedBy('Terminated', aFile('alice')))
     expect(world.status.stopReason).toBe('StopRequested')
     expect(world.is('Succeeded')).toBe('True Completed')
+  })
+
+  test('frees its identity when it has left the room, long before its files are stored', () => {
+    const world = new World().settle().scheduled().inRoom().stop()
+    expect(world.status.attempts).not.toMatchObject([{ leftTime: expect.anything() }])
+    world.after(1).podBecomes((pod) => run(pod, world.now))
+    expect(world.status.attempts).toMatchObject([{ leftTime: at(1).toISOString() }])
+    expect(world.is('Succeeded')).toBe('Unknown Finishing')
   })
 
   test('asks once', () => {

@@ -1,4 +1,5 @@
 import { type Attempt, podFinalizer, recordingFinalizer } from '@trtc-recorder/api'
+import type { Pod } from '../kube/types.ts'
 import {
   delayMillis,
   failuresInARow,
@@ -127,10 +128,18 @@ function clearAwayEndedPods(draft: Draft): undefined {
     // One that the status knows nothing of yet has a result to be read.
     const isKnown = Number(pod.metadata.labels?.[labels.attempt]) < nextNumber(draft.attempts)
     if (pod.metadata.name === current || !isKnown) continue
-    if (pod.metadata.deletionTimestamp === undefined) draft.act({ do: 'deletePod', pod })
+    if (state.kind !== 'ended') {
+      if (pod.metadata.deletionTimestamp === undefined) draft.act({ do: 'deletePod', pod })
+    } else if (mayLinger(pod)) draft.act({ do: 'deletePod', pod, gracePeriodSeconds: lingerSeconds })
     if (state.kind === 'ended' && pod.metadata.finalizers?.includes(podFinalizer)) draft.act({ do: 'releasePod', pod })
   }
 }
+
+/** Its recorder has ended, so whatever else runs in the Pod does not get the half hour that a recorder may need. */
+const lingerSeconds = 30
+
+const mayLinger = ({ metadata }: Pod) =>
+  metadata.deletionTimestamp === undefined || (metadata.deletionGracePeriodSeconds ?? 0) > lingerSeconds
 
 function beOverWhenAsked(draft: Draft): undefined {
   const { asked, status } = draft

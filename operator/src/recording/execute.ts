@@ -135,7 +135,7 @@ class Hands {
         return
       }
       case 'deletePod':
-        await this.#remove(resources.pods, action.pod)
+        await this.#remove(resources.pods, action.pod, action.gracePeriodSeconds)
         return
       case 'releasePod':
         await releasePod(this.#client, action.pod, this.#signal)
@@ -174,9 +174,10 @@ class Hands {
     )
   }
 
-  async #remove(resource: Resource, object: KubeObject): Promise<void> {
+  async #remove(resource: Resource, object: KubeObject, gracePeriodSeconds?: number): Promise<void> {
+    const grace = gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }
     try {
-      await this.#client.delete(resource, refOf(object), { uid: object.metadata.uid, signal: this.#signal })
+      await this.#client.delete(resource, refOf(object), { uid: object.metadata.uid, ...grace, signal: this.#signal })
     } catch (error) {
       // Gone, or replaced by another object of the same name.
       if (!isNotFound(error) && !isConflict(error)) throw error

@@ -23,6 +23,21 @@ describe('who holds an identity', () => {
     expect(holderOf([made('a', 1), made('b', 1, { attempts })])?.metadata.uid).toBe('b')
   })
 
+  test('not the one that only finishes and uploads its files, however long that takes', () => {
+    const left = [{ number: 1, pod: 'x-1', podUid: 'x', leftTime: at(50).toISOString() }]
+    const uploading = [{ number: 1, pod: 'x-1', podUid: 'x', uploadOnly: true }]
+    const wants = made('b', 2)
+    expect(holderOf([made('a', 1, { attempts: left }), wants])?.metadata.uid).toBe('b')
+    expect(holderOf([made('a', 1, { attempts: uploading, stopReason: 'Idle' }), wants])?.metadata.uid).toBe('b')
+    const between = [{ number: 1, pod: 'x-1', podUid: 'x', endTime: at(60).toISOString(), reason: 'UploadIncomplete' }]
+    expect(holderOf([made('a', 1, { attempts: between, stopReason: 'Idle' }), wants])?.metadata.uid).toBe('b')
+  })
+
+  test('the one that was in the room and goes on, before one that never was', () => {
+    const between = [{ number: 1, pod: 'x-1', podUid: 'x', endTime: at(60).toISOString(), reason: 'Interrupted' }]
+    expect(holderOf([made('a', 1), made('b', 2, { attempts: between, startTime: at(5).toISOString() })])?.metadata.uid).toBe('b')
+  })
+
   test('nobody, when all are finished', () => {
     expect(holderOf([made('a', 1, finished)])).toBeUndefined()
   })

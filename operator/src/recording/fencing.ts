@@ -1,4 +1,5 @@
 import type { Recording } from '@trtc-recorder/api'
+import { openAttempt } from './attempts.ts'
 
 /**
  * TRTC removes the earlier of two users with one id from a room. Two recorders with one identity would do that to each other for ever, so
@@ -7,14 +8,31 @@ import type { Recording } from '@trtc-recorder/api'
 
 export const isFinished = ({ status }: Pick<Recording, 'status'>) => status?.completionTime !== undefined
 
+/** Whether it has a recorder that is or may be in the room, or wants one there. One that only finishes and uploads files keeps nobody out. */
+export const holds = (recording: Recording) =>
+  !isFinished(recording) && (mayBeInRoom(recording) || (recording.status?.stopReason === undefined && !isLeaving(recording)))
+
+export function mayBeInRoom({ status }: Pick<Recording, 'status'>): boolean {
+  const open = openAttempt(status?.attempts ?? [])
+  return open !== undefined && !open.uploadOnly && open.leftTime === undefined
+}
+
+/** It had a recorder that has left the room, and whether it wants another is not known before its result is. */
+const isLeaving = ({ status }: Recording) => openAttempt(status?.attempts ?? [])?.leftTime !== undefined
+
 /**
- * Which of the Recordings with one identity holds it: of those not finished, the one whose recorder was made already, else the earliest,
- * else (within one second) the one with the smaller UID. `claimedBy` is the UID of one that is about to make its recorder.
+ * Which of the Recordings with one identity holds it: of those that want it, the one whose recorder is or may be in the room, else one that
+ * was there and goes on, else the earliest, else (within one second) the one with the smaller UID. `claimedBy` is the UID of one that is
+ * about to make its recorder.
  */
 export function holderOf(rivals: readonly Recording[], claimedBy?: string): Recording | undefined {
-  const rank = (recording: Recording) => (recording.metadata.uid === claimedBy || recording.status?.attempts?.length ? 0 : 1)
+  const rank = (recording: Recording) => {
+    if (mayBeInRoom(recording)) return 0
+    if (recording.metadata.uid === claimedBy) return 1
+    return recording.status?.startTime !== undefined ? 2 : 3
+  }
   return rivals
-    .filter((recording) => !isFinished(recording))
+    .filter(holds)
     .toSorted(
       (a, b) =>
         rank(a) - rank(b) ||

@@ -21,6 +21,7 @@ export function followPod(draft: Draft, attempt: Attempt, { pod, state }: Observ
   if (asked !== undefined && !isEnding) draft.act({ do: 'deletePod', pod })
 
   noteProgress(draft)
+  noteLeaving(draft, attempt, state)
   if (state.kind === 'silent') tell(draft, attempt, state)
   else if (asked !== undefined) finishing(draft, `${stopReasons[asked]} The recorder finishes its files.`)
   else if (isEnding) finishing(draft, `Pod ${pod.metadata.name} is being deleted; the recorder finishes its files first`)
@@ -56,6 +57,9 @@ function tell(draft: Draft, attempt: Attempt, state: PodState): void {
       draft.drop('Reconciling')
       progress(draft)
       return
+    case 'leaving':
+      finishing(draft, 'Recording has stopped; files are being finished and uploaded')
+      return
     case 'silent':
       draft.set('Succeeded', {
         status: 'Unknown',
@@ -78,6 +82,12 @@ function noteProgress(draft: Draft): void {
   if (said === undefined) return
   Object.assign(draft.status, withProgress(draft.status, said))
   draft.lookAgainIn(progressMillis)
+}
+
+/** From then on another Recording may enter the room with the same userId, however long the files take. */
+function noteLeaving({ observed, now }: Draft, attempt: Attempt, state: PodState): void {
+  const hasLeft = state.kind === 'leaving' || ['finishing', 'done'].includes(observed.progress?.state ?? '')
+  if (hasLeft && !attempt.uploadOnly) attempt.leftTime ??= now.toISOString()
 }
 
 function progress(draft: Draft): void {

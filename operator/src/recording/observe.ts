@@ -9,7 +9,8 @@ import { type IdentityClaims, isFinished } from './fencing.ts'
 import { belongsTo, volumeName } from './names.ts'
 import type { Observed, ObservedPod } from './plan.ts'
 import { recorderContainer } from './pod.ts'
-import { podState } from './pod-state.ts'
+import { creatingMillis, isBeingCreatedFor, podState } from './pod-state.ts'
+import { troubleOf } from './pod-trouble.ts'
 import type { ProgressReader } from './progress.ts'
 import { type ResultReading, resultInLog, terminated, terminationResult } from './result.ts'
 
@@ -38,7 +39,8 @@ export async function observe(
   const observed: ObservedPod[] = []
   for (const pod of pods) {
     const reading = await readResult(pod, dependencies.client, now, signal)
-    observed.push({ pod, state: podState(pod, reading, now) })
+    const trouble = isBeingCreatedFor(pod, creatingMillis, now) ? await troubleOf(pod, dependencies.client, signal) : undefined
+    observed.push({ pod, state: podState(pod, reading, now, trouble) })
   }
   const entered = observed.find(
     ({ pod, state }) => state.kind === 'inRoom' || (state.kind === 'starting' && hasEntered(recording, pod)),

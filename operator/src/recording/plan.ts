@@ -28,7 +28,7 @@ export type Action =
   | { do: 'ensureVolume' }
   | { do: 'createPod'; order: PodOrder }
   /** Asks the recorder to finish; or clears away a Pod that has ended. */
-  | { do: 'deletePod'; pod: Pod }
+  | { do: 'deletePod'; pod: Pod; gracePeriodSeconds?: number }
   /** Takes the finalizer off a Pod whose result stands in the status. */
   | { do: 'releasePod'; pod: Pod }
   | { do: 'deleteVolume'; volume: PersistentVolumeClaim }

@@ -3,14 +3,20 @@ import type { Pod } from '../kube/types.ts'
 import { recorderContainer } from './pod.ts'
 import { type ResultReading, terminated } from './result.ts'
 
-/** Where a recorder Pod is in its life. Only `ended` is certain to hold no recorder any more. */
+/**
+ * Where the recorder in a Pod is in its life. The state of its own container says so: a Pod also has what others put into it, such as a
+ * sidecar that is never ready or never ends. Only `ended` is certain to hold no recorder any more.
+ */
 export type PodState =
   | { kind: 'unscheduled'; reason: 'Pending' | 'Unschedulable'; message: string }
   | { kind: 'starting'; message: string }
   /** The kubelet cannot start the container. `since`: when the Pod was scheduled. */
   | { kind: 'blocked'; reason: 'ImagePullFailed' | 'ContainerNotStarted'; message: string; since: string }
   | { kind: 'inRoom'; since: string }
-  | { kind: 'silent'; message: string }
+  /** It was asked to end, and is not ready any more: it has left the room and finishes its files. */
+  | { kind: 'leaving' }
+  /** Its node says nothing any more: the recorder may be in the room, or be no more. */
+  | { kind: 'silent'; message: string; since: string }
   | { kind: 'resultPending'; message: string }
   | { kind: 'ended'; end: PodEnd }
 
@@ -29,6 +35,8 @@ export interface PodEnd {
 
 /** A node is taken for silent when its Pod should have been gone this long ago. */
 const silenceMillis = 60_000
+/** Making a container ready takes some seconds. After this long something is in its way, and Events say what. */
+export const creatingMillis = 20_000
 
 const imageReasons = [
   'ErrImagePull',
@@ -46,38 +54,107 @@ const startReasons = [
   'PreStartHookError',
 ]
 
-export function podState(pod: Pod, reading: ResultReading, now: Date): PodState {
-  const { metadata, status } = pod
+/** `trouble`: what Events say of a Pod whose containers are not made, newest first. */
+export function podState(pod: Pod, reading: ResultReading, now: Date, trouble?: string): PodState {
+  const { metadata } = pod
   const node = pod.spec?.nodeName
-  if (status?.phase === 'Succeeded' || status?.phase === 'Failed') {
+  if (hasEnded(pod)) {
     return reading.kind === 'pending'
       ? { kind: 'resultPending', message: reading.why }
       : { kind: 'ended', end: podEnd(pod, reading) }
   }
   // Nobody ever ran it, and nobody will: no kubelet knows of it.
   if (metadata.deletionTimestamp !== undefined && !node) return { kind: 'ended', end: podEnd(pod, reading) }
-  if (metadata.deletionTimestamp !== undefined && now.getTime() - Date.parse(metadata.deletionTimestamp) > silenceMillis) {
-    return { kind: 'silent', message: `Node ${node} does not say that Pod ${metadata.name} has ended, although its time is up` }
-  }
-  const ready = condition(pod, 'Ready')
-  if (ready?.status === 'True') return { kind: 'inRoom', since: ready.lastTransitionTime ?? metadata.creationTimestamp }
-  const scheduled = condition(pod, 'PodScheduled')
-  if (!node) {
-    return scheduled?.reason === 'Unschedulable'
-      ? { kind: 'unscheduled', reason: 'Unschedulable', message: scheduled.message ?? 'No node has room for the recorder Pod' }
-      : { kind: 'unscheduled', reason: 'Pending', message: `Pod ${metadata.name} waits for a node` }
-  }
-  const waiting = status?.containerStatuses?.find((container) => container.name === recorderContainer)?.state?.waiting
-  const since = scheduled?.lastTransitionTime ?? metadata.creationTimestamp
-  const blockedBy = blocked(waiting?.reason)
-  if (blockedBy !== undefined) {
-    return { kind: 'blocked', reason: blockedBy, message: `${waiting?.reason}: ${waiting?.message ?? 'no message'}`, since }
-  }
-  if (status?.reason === 'NodeLost' || status?.phase === 'Unknown') {
-    return { kind: 'silent', message: status?.message ?? `Node ${node} does not answer` }
-  }
+  if (!node) return unscheduled(pod)
+  const silence = silenceOf(pod, now)
+  if (silence !== undefined) return silence
+  const container = recorderStatus(pod)
+  if (container?.ready === true) return { kind: 'inRoom', since: readySince(pod) }
+  if (metadata.deletionTimestamp !== undefined && container?.state?.running !== undefined) return { kind: 'leaving' }
+  const obstacle = obstacleOf(pod, now, trouble)
+  if (obstacle !== undefined) return obstacle
   return { kind: 'starting', message: `Pod ${metadata.name} on node ${node} is on its way into the room` }
 }
+
+/** A Pod is never restarted, so its recorder has ended when its container has, whatever other containers do. */
+const hasEnded = (pod: Pod) =>
+  terminated(pod) !== undefined || pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
+
+const recorderStatus = (pod: Pod) => pod.status?.containerStatuses?.find((container) => container.name === recorderContainer)
+
+function unscheduled(pod: Pod): PodState {
+  const scheduled = condition(pod, 'PodScheduled')
+  return scheduled?.reason === 'Unschedulable'
+    ? { kind: 'unscheduled', reason: 'Unschedulable', message: scheduled.message ?? 'No node has room for the recorder Pod' }
+    : { kind: 'unscheduled', reason: 'Pending', message: `Pod ${pod.metadata.name} waits for a node` }
+}
+
+/**
+ * A kubelet that is heard no more changes nothing in its Pods. What tells is the node controller, about 45 s later: it makes the Pod not
+ * ready, and leaves `ContainersReady` as the kubelet last said it.
+ */
+function silenceOf(pod: Pod, now: Date): PodState | undefined {
+  const { metadata, status } = pod
+  const node = pod.spec?.nodeName
+  if (status?.reason === 'NodeLost' || status?.phase === 'Unknown') {
+    const since = metadata.deletionTimestamp ?? condition(pod, 'Ready')?.lastTransitionTime ?? metadata.creationTimestamp
+    return { kind: 'silent', message: status.message ?? `Node ${node} does not answer`, since }
+  }
+  const ready = condition(pod, 'Ready')
+  if (
+    ready?.status === 'False' &&
+    ready.reason !== 'ReadinessGatesNotReady' &&
+    condition(pod, 'ContainersReady')?.status === 'True'
+  ) {
+    const since = ready.lastTransitionTime ?? metadata.creationTimestamp
+    return { kind: 'silent', message: `Node ${node} has not been heard of since about ${since}`, since }
+  }
+  const { deletionTimestamp } = metadata
+  if (deletionTimestamp !== undefined && now.getTime() - Date.parse(deletionTimestamp) > silenceMillis) {
+    const message = `Node ${node} does not say that Pod ${metadata.name} has ended, although its time is up`
+    return { kind: 'silent', message, since: deletionTimestamp }
+  }
+  return undefined
+}
+
+/** The Pod is ready later than the recorder's container where a sidecar takes longer. */
+function readySince(pod: Pod): string {
+  const ready = condition(pod, 'Ready')
+  const since = ready?.status === 'True' ? ready.lastTransitionTime : recorderStatus(pod)?.state?.running?.startedAt
+  return since ?? pod.metadata.creationTimestamp
+}
+
+/** What keeps the recorder's container from running: its own image, that of a container before it, a volume that cannot be mounted, … */
+function obstacleOf(pod: Pod, now: Date, trouble: string | undefined): PodState | undefined {
+  const since = scheduledSince(pod)
+  const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])]
+  for (const { name, state } of statuses.filter((status) => status.name === recorderContainer || isBefore(pod, status.name))) {
+    const blockedBy = blocked(state?.waiting?.reason)
+    if (blockedBy === undefined) continue
+    const whose = name === recorderContainer ? '' : `container ${name}: `
+    return {
+      kind: 'blocked',
+      reason: blockedBy,
+      message: `${whose}${state?.waiting?.reason}: ${state?.waiting?.message ?? 'no message'}`,
+      since,
+    }
+  }
+  if (!isBeingCreatedFor(pod, creatingMillis, now)) return undefined
+  const waiting = recorderStatus(pod)?.state?.waiting?.reason ?? 'ContainerCreating'
+  const why = trouble ?? `no Event says why; "kubectl describe pod ${pod.metadata.name}" shows more`
+  return { kind: 'blocked', reason: 'ContainerNotStarted', message: `${waiting} since ${since}: ${why}`, since }
+}
+
+/** Whether the recorder's container has been waiting to be made for so long since the Pod has a node. */
+export function isBeingCreatedFor(pod: Pod, millis: number, now: Date): boolean {
+  const state = recorderStatus(pod)?.state
+  if (!pod.spec?.nodeName || state?.running !== undefined || state?.terminated !== undefined) return false
+  return now.getTime() - Date.parse(scheduledSince(pod)) >= millis
+}
+
+const scheduledSince = (pod: Pod) => condition(pod, 'PodScheduled')?.lastTransitionTime ?? pod.metadata.creationTimestamp
+
+const isBefore = (pod: Pod, name: string) => pod.status?.initContainerStatuses?.some((status) => status.name === name) ?? false
 
 function blocked(reason: string | undefined): Extract<ConditionReason, 'ImagePullFailed' | 'ContainerNotStarted'> | undefined {
   if (reason === undefined) return undefined

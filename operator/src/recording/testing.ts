@@ -216,6 +216,7 @@ export class World {
       case 'deletePod':
         this.#changePod(action.pod, (pod) => {
           pod.metadata.deletionTimestamp ??= this.now.toISOString()
+          pod.metadata.deletionGracePeriodSeconds = action.gracePeriodSeconds ?? pod.spec!.terminationGracePeriodSeconds!
         })
         return
       case 'releasePod':
@@ -296,6 +297,7 @@ export function run(pod: Pod, now: Date): void {
 
 export function enter(pod: Pod, now: Date): void {
   run(pod, now)
+  pod.status!.containerStatuses![0]!.ready = true
   pod.status!.conditions = [
     ...(pod.status?.conditions ?? []).filter((condition) => condition.type !== 'Ready'),
     { type: 'Ready', status: 'True', lastTransitionTime: now.toISOString() },
