@@ -28,7 +28,7 @@ export function specSchema(): Schema {
   const desiredState = withRules(spec.properties?.desiredState ?? {}, ...desiredStateRules)
   const frozen = freeze({ ...spec, properties: { ...spec.properties, desiredState } })
   return withRules(
-    { ...frozen, description: 'What to record, and where to put it. Frozen after creation, but for desiredState.' },
+    { ...frozen, description: 'What to record, and where to put it. Frozen after creation, but for subscribe and desiredState.' },
     ...specRules,
   )
 }

@@ -30,6 +30,7 @@ export const conditionReasons = {
   RetryScheduled: 'The last attempt failed; the next one begins shortly.',
   // Succeeded, Stored
   Recording: 'The recorder is in the room.',
+  Paused: 'spec.desiredState is Paused, and the recorder says that it takes and writes nothing.',
   Finishing: 'Recording has stopped; files are being finished and uploaded.',
   Completed: 'Every file is stored.',
   NothingRecorded: 'The recording is over and nobody published anything, so there is no file.',

@@ -2,6 +2,7 @@
 export * from './addresses.ts'
 export * from './callback.ts'
 export * from './conditions.ts'
+export * from './control.ts'
 export * from './files.ts'
 export * from './job.ts'
 export * from './ledger.ts'

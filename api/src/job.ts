@@ -9,6 +9,8 @@ export const recorderEnv = {
   work: 'CFS_PATH',
   /** Folder of mounted Secrets: a folder per Secret, a file per key. */
   secrets: 'TRTC_RECORDER_SECRETS',
+  /** File that says what has changed since; see `controlSchema`. May be missing. */
+  control: 'TRTC_RECORDER_CONTROL',
   /** Extra Chromium switches, separated by blanks. Set by whoever runs the cluster, never by a Recording. */
   chromiumArgs: 'TRTC_RECORDER_CHROMIUM_ARGS',
   /** Where the result goes as the container's termination message. */

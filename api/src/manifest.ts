@@ -9,9 +9,9 @@ export const timelineEventSchema = z.object({
   userId: z.string().describe('Whose.'),
   stream: z.enum(['main', 'aux']),
   event: z
-    .enum(['enter', 'leave', 'audioOn', 'audioOff', 'videoOn', 'videoOff', 'gap', 'resolution', 'resumed'])
+    .enum(['enter', 'leave', 'audioOn', 'audioOff', 'videoOn', 'videoOff', 'gap', 'resolution', 'resumed', 'paused'])
     .describe(
-      '`audioOff`/`videoOff` are mutes as well as unpublishing; `gap`: media was missing, see seconds; `resumed`: after a lost connection.',
+      '`audioOff`/`videoOff` are mutes as well as unpublishing; `gap`: media was missing, see seconds; `paused`: from here nothing of the user was taken, because spec.desiredState was Paused; `resumed`: after a lost connection or a pause.',
     ),
   kind: z.enum(['audio', 'video']).optional().describe('Of a gap: what was missing.'),
   seconds: z.number().optional().describe('Length of a gap.'),
@@ -38,6 +38,14 @@ export const manifestSchema = z.object({
   stopReason: stopReasonSchema,
   files: z.array(manifestFileSchema),
   events: z.array(timelineEventSchema),
+  pauses: z
+    .array(
+      z.object({
+        from: z.iso.datetime().describe('From when on nothing of anybody was taken.'),
+        to: z.iso.datetime().nullable().describe('Until when; null where the recording, or the recorder, ended meanwhile.'),
+      }),
+    )
+    .describe('When spec.desiredState was Paused, of all attempts.'),
   losses: z.array(lossSchema).describe('What is not in the recording, of all attempts, in the order of its beginning.'),
 })
 export type Manifest = z.infer<typeof manifestSchema>

@@ -95,9 +95,21 @@ export const networkProxySchema = z
   })
   .describe('The members of the SDK’s own network proxy, for private networks. Leave it out to reach TRTC directly.')
 
+const userLists = (what: string) => ({
+  include: z.array(userIdPattern).max(32).default([]).describe(`Users ${what}. Empty: everyone.`),
+  exclude: z.array(userIdPattern).max(32).default([]).describe(`Users never ${what}, even if included.`),
+})
+
 export const subscribeSchema = z.object({
-  include: z.array(userIdPattern).max(32).default([]).describe('Users to record. Empty: everyone.'),
-  exclude: z.array(userIdPattern).max(32).default([]).describe('Users never to record, even if included.'),
+  ...userLists('to record'),
+  audio: z
+    .object(userLists('whose sound to record'))
+    .prefault({})
+    .describe('Of those who are recorded, whose sound is. What is left out is not even received.'),
+  video: z
+    .object(userLists('whose picture to record'))
+    .prefault({})
+    .describe('Of those who are recorded, whose picture is, camera and screen. What is left out is not even received.'),
 })
 
 export const limitsSchema = z.object({
@@ -136,7 +148,7 @@ export const roomSpecShape = {
     .default('00')
     .meta(frozen)
     .describe('`00` audio as MP3; `01` video as MP4, without sound; `02` audio and video as MP4.'),
-  subscribe: subscribeSchema.prefault({}).meta(frozen).describe('Whom to record.'),
+  subscribe: subscribeSchema.prefault({}).describe('Whom to record. May be changed while it records: within a second it is so.'),
   cos: cosSchema.meta(frozen).describe('Where the files go.'),
   limits: limitsSchema.prefault({}).meta(frozen).describe('When to stop without being asked.'),
   networkProxy: networkProxySchema.optional().meta(frozen),
@@ -167,9 +179,11 @@ export const recordingSpecSchema = z.object({
     .meta({ immutable: sameStorage })
     .describe('The volume the recorder works on.'),
   desiredState: z
-    .enum(['Running', 'Stopped'])
+    .enum(['Running', 'Paused', 'Stopped'])
     .default('Running')
-    .describe('Set to Stopped to end the recording: files are finished, uploaded and reported. There is no way back to Running.'),
+    .describe(
+      '`Paused`: within a second nothing of anybody is taken or written any more, until it is `Running` again and goes on in the same files, which are silent and hold their picture meanwhile. `Stopped` ends the recording: files are finished, uploaded and reported; there is no way back.',
+    ),
   resources: resourcesSchema
     .optional()
     .meta({ immutable: sameResources })

@@ -34,7 +34,7 @@ export type TerminationMessage = z.infer<typeof terminationMessageSchema>
 
 /** `GET /status` of a running recorder. */
 export const recorderProgressSchema = z.object({
-  state: z.enum(['starting', 'recording', 'finishing', 'done']).describe('What the recorder is doing.'),
+  state: z.enum(['starting', 'recording', 'paused', 'finishing', 'done']).describe('What the recorder is doing.'),
   participants: z
     .array(
       z.object({

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { subscribeSchema } from './recording.ts'
 import { isSubscribed } from './subscription.ts'
 
 test.each([
@@ -10,5 +11,16 @@ test.each([
   [{ include: ['a.c'], exclude: [] }, 'abc', false],
   [{ include: ['.*$'], exclude: [] }, 'anyone', true],
 ])('with subscribe %j, %s is recorded: %s', (subscribe, userId, expected) =>
-  expect(isSubscribed(subscribe, userId)).toBe(expected),
+  expect(isSubscribed(subscribeSchema.parse(subscribe), userId)).toBe(expected),
 )
+
+test.each([
+  [{ video: { include: ['alice'] } }, 'alice', true, true],
+  [{ video: { include: ['alice'] } }, 'bob', true, false],
+  [{ audio: { exclude: ['bob'] } }, 'bob', false, true],
+  [{ exclude: ['bob'], audio: { include: ['bob'] } }, 'bob', false, false],
+  [{ include: ['alice'], video: { exclude: ['.*$'] } }, 'alice', true, false],
+])('with subscribe %j, of %s sound is recorded: %s, pictures: %s', (subscribe, userId, audio, video) => {
+  const parsed = subscribeSchema.parse(subscribe)
+  expect([isSubscribed(parsed, userId, ['audio']), isSubscribed(parsed, userId, ['video'])]).toEqual([audio, video])
+})

@@ -1,8 +1,15 @@
 import type { RecorderJob } from './job.ts'
 
-/** Whether a user is to be recorded. A pattern is a user id, or a prefix followed by `.*$`. */
-export function isSubscribed(subscribe: RecorderJob['spec']['subscribe'], userId: string): boolean {
+type Subscribe = RecorderJob['spec']['subscribe']
+export type Medium = 'audio' | 'video'
+
+/** Whether a user is to be recorded, in any of these media. A pattern is a user id, or a prefix followed by `.*$`. */
+export function isSubscribed(subscribe: Subscribe, userId: string, media: readonly Medium[] = ['audio', 'video']): boolean {
+  return isIn(subscribe, userId) && media.some((medium) => isIn(subscribe[medium], userId))
+}
+
+function isIn({ include, exclude }: { include: readonly string[]; exclude: readonly string[] }, userId: string): boolean {
   const matches = (pattern: string) => (pattern.endsWith('.*$') ? userId.startsWith(pattern.slice(0, -3)) : userId === pattern)
-  if (subscribe.exclude.some(matches)) return false
-  return subscribe.include.length === 0 || subscribe.include.some(matches)
+  if (exclude.some(matches)) return false
+  return include.length === 0 || include.some(matches)
 }

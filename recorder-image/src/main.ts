@@ -84,6 +84,7 @@ async function record(): Promise<RecorderResult> {
       job,
       byHand,
       workDirectory,
+      controlPath: process.env[recorderEnv.control],
       secretsDirectory,
       chromium: { path: findChromium(process.env), args: extraSwitches(process.env[recorderEnv.chromiumArgs]) },
       uploadSeconds: Number(process.env.TRTC_RECORDER_UPLOAD_SECONDS ?? 900),

@@ -101,6 +101,7 @@ async function record(
     stopReason,
     files,
     events,
+    pauses: [],
     losses: [],
   }
 }

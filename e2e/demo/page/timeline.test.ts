@@ -20,6 +20,7 @@ function manifest(mode: Manifest['mode'], events: string, more: Partial<Manifest
     stopReason: 'RemovedByApi',
     files: [],
     losses: [],
+    pauses: [],
     events: events
       .trim()
       .split('\n')
@@ -112,6 +113,7 @@ describe('the lanes of a manifest', () => {
         files: [],
         events: [],
         losses: [],
+        pauses: [],
       }),
     ).toEqual([])
   })

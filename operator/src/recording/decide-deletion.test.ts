@@ -50,7 +50,7 @@ describe('a Recording that is deleted', () => {
 
   test('while recording is finished and stored first', () => {
     const world = new World().settle().scheduled().inRoom().delete()
-    expect(world.pod.metadata.deletionTimestamp).toBeDefined()
+    expect(world.actions.at(-1)).toBe('steerPod')
     expect(world.gone).toBe(false)
     world.ends(stoppedBy('Terminated', aFile('alice')))
     expect(world.status).toMatchObject({ stopReason: 'Deleted', files: [{ userId: 'alice', status: 1 }] })

@@ -200,7 +200,7 @@ describe('a Recording that is stopped', () => {
     const world = new World().settle().scheduled().inRoom()
     world.actions.length = 0
     world.stop().after(10)
-    expect(world.actions).toEqual(['deletePod'])
+    expect(world.actions).toEqual(['steerPod'])
   })
 
   test('keeps the room’s own reason if that came first', () => {

@@ -7,6 +7,7 @@ import type { EventRecorder } from '../kube/events.ts'
 import { resources } from '../kube/resources.ts'
 import type { KubeObject, New, PersistentVolumeClaim, Pod, Resource } from '../kube/types.ts'
 import type { ReconcileContext } from '../runtime/controller.ts'
+import { controlAnnotations } from './control.ts'
 import { eventsOf } from './events.ts'
 import { belongsTo } from './names.ts'
 import type { Action, Observed, Plan } from './plan.ts'
@@ -134,6 +135,9 @@ class Hands {
         this.#caches.pods.wrote(await this.#ensure(resources.pods, wanted, recording, 'PodRejected'))
         return
       }
+      case 'steerPod':
+        await this.#steerPod(action)
+        return
       case 'deletePod':
         await this.#remove(resources.pods, action.pod, action.gracePeriodSeconds)
         return
@@ -182,6 +186,15 @@ class Hands {
       // Gone, or replaced by another object of the same name.
       if (!isNotFound(error) && !isConflict(error)) throw error
     }
+  }
+
+  async #steerPod({ pod, control, at }: Extract<Action, { do: 'steerPod' }>): Promise<void> {
+    // The UID makes it fail for a Pod that is not the same any more.
+    const body = { metadata: { uid: pod.metadata.uid, annotations: controlAnnotations(control, at) } }
+    const steered = await this.#client
+      .patch(resources.pods, refOf(pod), { type: 'merge', body }, { signal: this.#signal })
+      .catch(unlessGone)
+    if (steered !== undefined) this.#caches.pods.wrote(steered)
   }
 
   async #leaveVolume(volume: PersistentVolumeClaim): Promise<void> {

@@ -4,6 +4,7 @@ import type { Draft } from './draft.ts'
 import { withProgress } from './files.ts'
 import type { ObservedPod } from './plan.ts'
 import type { PodState } from './pod-state.ts'
+import { steer } from './steer.ts'
 
 /** How often a recorder in the room is asked how it is doing. */
 export const progressMillis = 15_000
@@ -18,7 +19,7 @@ export function followPod(draft: Draft, attempt: Attempt, { pod, state }: Observ
   }
   const asked = draft.status.stopReason === undefined ? draft.asked : undefined
   const isEnding = pod.metadata.deletionTimestamp !== undefined
-  if (asked !== undefined && !isEnding) draft.act({ do: 'deletePod', pod })
+  steer(draft, attempt, { pod, state })
 
   noteProgress(draft)
   noteLeaving(draft, attempt, state)
@@ -99,10 +100,20 @@ function progress(draft: Draft): void {
     finishing(draft, 'Recording has stopped; files are being finished and uploaded')
     return
   }
+  if (said?.state === 'paused' || (said === undefined && isPaused(draft))) {
+    const message = 'The recorder is in the room and takes nothing of anybody: spec.desiredState is Paused'
+    draft.set('Succeeded', { status: 'Unknown', reason: 'Paused', message })
+    draft.set('Stored', { status: 'Unknown', reason: 'Paused', message })
+    return
+  }
   const message = 'The recorder is in the room'
   draft.set('Succeeded', { status: 'Unknown', reason: 'Recording', message })
   draft.set('Stored', { status: 'Unknown', reason: 'Recording', message })
 }
+
+/** Not asked this time: it was paused, and is to be. */
+const isPaused = ({ status, recording }: Draft) =>
+  recording.spec.desiredState === 'Paused' && findCondition(status.conditions, 'Succeeded')?.reason === 'Paused'
 
 function finishing(draft: Draft, message: string): void {
   draft.set('Succeeded', { status: 'Unknown', reason: 'Finishing', message })

@@ -11,6 +11,9 @@ export const managedBy = 'trtc-recorder-operator'
 /** Selects the Pods and volumes the operator made. */
 export const managedSelector = `app.kubernetes.io/managed-by=${managedBy}`
 
+/** Volume of a recorder Pod that shows it the control annotation. */
+export const controlVolume = 'control'
+
 /** A Recording has at most 52 characters (CEL rule of the CRD), so a Pod's name stays within the 63 of a label. */
 export const podName = (recording: string, attempt: number) => `${recording}-${attempt}`
 export const volumeName = (recording: string) => recording

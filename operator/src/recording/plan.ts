@@ -1,4 +1,4 @@
-import type { RecorderProgress, Recording, RecordingStatus } from '@trtc-recorder/api'
+import type { Control, RecorderProgress, Recording, RecordingStatus } from '@trtc-recorder/api'
 import type { PersistentVolumeClaim, Pod } from '../kube/types.ts'
 import type { PodOrder } from './pod.ts'
 import type { PodState } from './pod-state.ts'
@@ -27,6 +27,8 @@ export interface ObservedPod {
 export type Action =
   | { do: 'ensureVolume' }
   | { do: 'createPod'; order: PodOrder }
+  /** Tells the recorder what has changed; it takes a moment to get there. */
+  | { do: 'steerPod'; pod: Pod; control: Control; at: Date }
   /** Asks the recorder to finish; or clears away a Pod that has ended. */
   | { do: 'deletePod'; pod: Pod; gracePeriodSeconds?: number }
   /** Takes the finalizer off a Pod whose result stands in the status. */

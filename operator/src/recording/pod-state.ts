@@ -1,5 +1,6 @@
 import type { ConditionReason } from '@trtc-recorder/api'
 import type { Pod } from '../kube/types.ts'
+import { stopAskedAnnotation } from './control.ts'
 import { recorderContainer } from './pod.ts'
 import { type ResultReading, terminated } from './result.ts'
 
@@ -70,7 +71,7 @@ export function podState(pod: Pod, reading: ResultReading, now: Date, trouble?: 
   if (silence !== undefined) return silence
   const container = recorderStatus(pod)
   if (container?.ready === true) return { kind: 'inRoom', since: readySince(pod) }
-  if (metadata.deletionTimestamp !== undefined && container?.state?.running !== undefined) return { kind: 'leaving' }
+  if (isAskedToEnd(pod) && container?.state?.running !== undefined) return { kind: 'leaving' }
   const obstacle = obstacleOf(pod, now, trouble)
   if (obstacle !== undefined) return obstacle
   return { kind: 'starting', message: `Pod ${metadata.name} on node ${node} is on its way into the room` }
@@ -79,6 +80,9 @@ export function podState(pod: Pod, reading: ResultReading, now: Date, trouble?: 
 /** A Pod is never restarted, so its recorder has ended when its container has, whatever other containers do. */
 const hasEnded = (pod: Pod) =>
   terminated(pod) !== undefined || pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
+
+const isAskedToEnd = ({ metadata }: Pod) =>
+  metadata.deletionTimestamp !== undefined || metadata.annotations?.[stopAskedAnnotation] !== undefined
 
 const recorderStatus = (pod: Pod) => pod.status?.containerStatuses?.find((container) => container.name === recorderContainer)
 

@@ -1,4 +1,4 @@
-import { recorderJobSchema } from '@trtc-recorder/api'
+import { controlSchema, recorderJobSchema } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
 import { belongsTo, controllingRecording } from './names.ts'
 import { recorderPod } from './pod.ts'
@@ -22,7 +22,7 @@ describe('the recorder Pod', () => {
     expect(container.securityContext).toMatchObject({ allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } })
     expect(container.securityContext?.privileged).toBeUndefined()
     const kinds = spec?.volumes?.map((volume) => Object.keys(volume).find((key) => key !== 'name'))
-    expect(new Set(kinds)).toEqual(new Set(['persistentVolumeClaim', 'emptyDir', 'secret']))
+    expect(new Set(kinds)).toEqual(new Set(['persistentVolumeClaim', 'emptyDir', 'secret', 'downwardAPI']))
     expect(container.ports?.some((port) => port.hostPort)).toBe(false)
   })
 
@@ -34,6 +34,19 @@ describe('the recorder Pod', () => {
 
   test('has no token of the API server and no environment of other Services', () => {
     expect(pod.spec).toMatchObject({ automountServiceAccountToken: false, enableServiceLinks: false })
+  })
+
+  test('sees what has changed since, as a file', () => {
+    const path = env('TRTC_RECORDER_CONTROL')!
+    const mount = container.volumeMounts?.find(({ mountPath }) => path.startsWith(`${mountPath}/`))
+    const volume = pod.spec?.volumes?.find(({ name }) => name === mount?.name)
+    expect(volume?.downwardAPI?.items).toEqual([
+      {
+        path: path.slice(mount!.mountPath.length + 1),
+        fieldRef: { fieldPath: "metadata.annotations['trtc-recorder.dev/control']" },
+      },
+    ])
+    expect(controlSchema.parse(JSON.parse(pod.metadata.annotations!['trtc-recorder.dev/control']!)).desiredState).toBe('Running')
   })
 
   test('never starts again by itself, and stays until its result is read', () => {

@@ -1,6 +1,7 @@
-import { jobFor, podFinalizer, type Recording, recorderEnv, recorderPort } from '@trtc-recorder/api'
+import { controlAnnotation, jobFor, podFinalizer, type Recording, recorderEnv, recorderPort } from '@trtc-recorder/api'
 import type { New, Pod } from '../kube/types.ts'
-import { commonLabels, labels, ownerReference, podName, volumeName } from './names.ts'
+import { wantedControl } from './control.ts'
+import { commonLabels, controlVolume, labels, ownerReference, podName, volumeName } from './names.ts'
 
 /** What the cluster's administrator says about every recorder Pod (chart: `recorder.*`). Nothing of it can be set in a Recording. */
 export interface RecorderPodConfig {
@@ -17,6 +18,8 @@ export interface RecorderPodConfig {
 
 export const recorderContainer = 'recorder'
 const secretsDirectory = '/var/run/trtc-recorder/secrets'
+const controlDirectory = '/var/run/trtc-recorder/control'
+const controlFile = 'control.json'
 const workDirectory = '/work'
 const terminationMessagePath = '/dev/termination-log'
 /** User and group of the recorder's image. */
@@ -47,6 +50,7 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
         'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
         'karpenter.sh/do-not-disrupt': 'true',
         'kubectl.kubernetes.io/default-container': recorderContainer,
+        [controlAnnotation]: JSON.stringify(wantedControl(recording)),
       },
       finalizers: [podFinalizer],
       ownerReferences: [ownerReference(recording)],
@@ -98,6 +102,7 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
           volumeMounts: [
             { name: 'work', mountPath: workDirectory },
             { name: 'tmp', mountPath: '/tmp' },
+            { name: controlVolume, mountPath: controlDirectory, readOnly: true },
             ...secrets.map((secret, index) => ({
               name: `secret-${index}`,
               mountPath: `${secretsDirectory}/${secret.name}`,
@@ -108,6 +113,13 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
       ],
       volumes: [
         { name: 'work', persistentVolumeClaim: { claimName: volumeName(metadata.name) } },
+        {
+          name: controlVolume,
+          downwardAPI: {
+            defaultMode: 0o444,
+            items: [{ path: controlFile, fieldRef: { fieldPath: `metadata.annotations['${controlAnnotation}']` } }],
+          },
+        },
         { name: 'tmp', emptyDir: { medium: 'Memory', sizeLimit: tmpSize } },
         ...secrets.map((secret, index) => ({
           name: `secret-${index}`,
@@ -134,6 +146,7 @@ function environment(recording: Recording, order: PodOrder, config: RecorderPodC
     [recorderEnv.job]: JSON.stringify(job),
     [recorderEnv.work]: workDirectory,
     [recorderEnv.secrets]: secretsDirectory,
+    [recorderEnv.control]: `${controlDirectory}/${controlFile}`,
     [recorderEnv.terminationMessage]: terminationMessagePath,
     ...(config.chromiumArgs ? { [recorderEnv.chromiumArgs]: config.chromiumArgs } : {}),
   }

@@ -17,6 +17,7 @@ import {
 } from '@trtc-recorder/api'
 import type { KubeObject, New, PersistentVolumeClaim, Pod } from '../kube/types.ts'
 import { findCondition } from './conditions.ts'
+import { controlAnnotations } from './control.ts'
 import { decide } from './decide.ts'
 import type { Action, Observed, Plan } from './plan.ts'
 import { type RecorderPodConfig, recorderContainer, recorderPod } from './pod.ts'
@@ -185,8 +186,12 @@ export class World {
     this.podBecomes((pod) => endPod(pod, this.now, result, end))
 
   stop(): this {
+    return this.changes({ desiredState: 'Stopped' })
+  }
+
+  changes(spec: Partial<RecordingSpec>): this {
     this.recording.metadata.generation += 1
-    this.recording.spec = { ...this.recording.spec, desiredState: 'Stopped' }
+    this.recording.spec = { ...this.recording.spec, ...spec }
     return this.settle()
   }
 
@@ -217,6 +222,15 @@ export class World {
         this.#changePod(action.pod, (pod) => {
           pod.metadata.deletionTimestamp ??= this.now.toISOString()
           pod.metadata.deletionGracePeriodSeconds = action.gracePeriodSeconds ?? pod.spec!.terminationGracePeriodSeconds!
+        })
+        return
+      case 'steerPod':
+        this.#changePod(action.pod, (pod) => {
+          const told = Object.entries(controlAnnotations(action.control, action.at))
+          for (const [name, value] of told) {
+            if (value === null) delete pod.metadata.annotations?.[name]
+            else pod.metadata.annotations = { ...pod.metadata.annotations, [name]: value }
+          }
         })
         return
       case 'releasePod':

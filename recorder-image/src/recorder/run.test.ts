@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Manifest, manifestSchema, type RecorderJob } from '@trtc-recorder/api'
+import { type Control, type Manifest, manifestSchema, type RecorderJob } from '@trtc-recorder/api'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { StoreError } from '../store/upload.ts'
 import { Run } from './run.ts'
@@ -31,6 +31,7 @@ class World {
       uploadSeconds: 5,
       ...options,
       workDirectory: join(this.root, 'work'),
+      controlPath: join(this.root, 'control.json'),
       secretsDirectory: join(this.root, 'secrets'),
       chromium: { path: '', args: [] },
       stopRequested,
@@ -44,6 +45,10 @@ class World {
       },
     })
     return this.run.result()
+  }
+
+  async control(control: Control): Promise<void> {
+    await writeFile(join(this.root, 'control.json'), JSON.stringify(control))
   }
 
   async recording(): Promise<void> {
@@ -105,6 +110,14 @@ describe('one attempt', () => {
     world.stop(terminated)
     expect(await result).toMatchObject({ outcome: 'Completed', stopReason: 'Terminated' })
     expect([...world.store.objects.values()][0]).toBe('alice last|')
+  })
+
+  test('told to stop by its control file, it says who wanted that', async () => {
+    const result = world.start()
+    await world.recording()
+    world.room.publishes('alice', 1)
+    await world.control({ version: 1, desiredState: 'Stopped', stopReason: 'Deleted', subscribe: aJob().spec.subscribe })
+    expect(await result).toMatchObject({ outcome: 'Completed', stopReason: 'Deleted', files: [{ status: 1 }] })
   })
 
   test('says everywhere what is missing of a file that is whole otherwise', async () => {

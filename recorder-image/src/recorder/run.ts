@@ -1,4 +1,5 @@
 import {
+  type Control,
   type Loss,
   type Manifest,
   manifestKey,
@@ -15,6 +16,7 @@ import type { MediaFile, MediaFileDeps, MediaFileIdentity, SalvagedMediaFile } f
 import { buildManifest } from '../report/manifest.ts'
 import type { RoomOptions } from '../room/room.ts'
 import { type Store, type StoredObject, StoreError } from '../store/upload.ts'
+import { ControlFile } from './control-file.ts'
 import type { EnterContext } from './enter.ts'
 import { RecorderFailure } from './failure.ts'
 import { FileKeeper, type KeptFile } from './file-keeper.ts'
@@ -38,6 +40,8 @@ export interface RunOptions {
   /** Run by a person, without an operator to number the attempts: the volume says which one this is. */
   byHand: boolean
   workDirectory: string
+  /** File that says what has changed since the job was given; see `controlSchema`. */
+  controlPath: string | undefined
   secretsDirectory: string
   chromium: RoomOptions['chromium']
   /** How long storing may take after the stop. What is not done then waits on the volume. */
@@ -65,6 +69,8 @@ export class Run {
   #keeper: FileKeeper | undefined
   #startedAt: Date | undefined
   #stoppedAt: Date | undefined
+  #control: ControlFile | undefined
+  readonly #told = Promise.withResolvers<Stop>()
   #notes = Promise.resolve()
 
   constructor(options: RunOptions) {
@@ -100,6 +106,7 @@ export class Run {
     const complete = failure === undefined && kept.every(isInCos)
     await this.#noteAttempt({ stopReason, ...(complete ? { complete } : {}) })
     this.#state = 'done'
+    this.#control?.close()
     return recorderResultSchema.parse({
       attempt: this.#job.attempt,
       ...endingOf(stop, failure, kept, this.#ledger.totals),
@@ -131,6 +138,9 @@ export class Run {
   /** Everything that can go wrong without TRTC goes wrong here, before anybody sees the recorder in the room. */
   async #prepare(): Promise<Secrets> {
     const { workDirectory, secretsDirectory, log, parts, onSecret } = this.#options
+    this.#control = await ControlFile.open(this.#options.controlPath, log)
+    this.#control.onChange = (control) => this.#heed(control)
+    if (this.#control.current) this.#heed(this.#control.current)
     const secrets = await readSecrets(secretsDirectory, this.#job.spec)
     for (const secret of [secrets.userSig, ...Object.values(secrets.cos), secrets.turnCredential ?? []].flat()) onSecret(secret)
     const volume = await Volume.open(workDirectory, this.#job.recording)
@@ -157,6 +167,12 @@ export class Run {
       })
     }
     return secrets
+  }
+
+  #heed(control: Control): void {
+    if (control.desiredState === 'Stopped') {
+      this.#told.resolve({ reason: control.stopReason, message: 'The recorder was told to stop' })
+    }
   }
 
   async #numberAttempt(volume: Volume): Promise<void> {
@@ -202,7 +218,8 @@ export class Run {
   }
 
   #recordContext(secrets: Secrets) {
-    const { chromium, parts, stopRequested, log } = this.#options
+    const { chromium, parts, log } = this.#options
+    const stopRequested = Promise.race([this.#options.stopRequested, this.#told.promise])
     return {
       job: this.#job,
       userSig: secrets.userSig,
@@ -253,6 +270,7 @@ export class Run {
         missing,
         events,
         losses: this.#ledger.losses,
+        pauses: [],
       })
       const body = Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`)
       const deadline = new Date(Date.now() + Math.min(60, this.#options.uploadSeconds) * 1000)

@@ -1,3 +1,4 @@
+import { subscribeSchema } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
 import type { RoomEvent } from '../room/events.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
@@ -15,8 +16,8 @@ class Room {
   nowMicros = 1_000_000
   readonly #fileOf = new Map<number, (typeof this.files)[number]>()
 
-  constructor(mode: '00' | '01' | '02' = '02', subscribe: { include?: string[]; exclude?: string[] } = {}) {
-    this.sessions = new Sessions({ mode, subscribe: { include: [], exclude: [], ...subscribe } })
+  constructor(mode: '00' | '01' | '02' = '02', subscribe: Parameters<typeof subscribeSchema.parse>[0] = {}) {
+    this.sessions = new Sessions({ mode, subscribe: subscribeSchema.parse(subscribe) })
   }
 
   say(event: Timeless<RoomEvent>): this {

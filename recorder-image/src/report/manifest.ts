@@ -22,6 +22,8 @@ export interface ManifestInput {
   events: TimelineEvent[]
   /** What is not recorded, in every attempt. */
   losses: Loss[]
+  /** In every attempt. */
+  pauses: Manifest['pauses']
 }
 
 /** The manifest over all attempts. Pure. */
@@ -34,6 +36,7 @@ export function buildManifest({
   missing,
   events,
   losses,
+  pauses,
 }: ManifestInput): Manifest {
   const { sdkAppId, roomId, strRoomId, mode } = job.spec
   const files = [
@@ -53,6 +56,7 @@ export function buildManifest({
     stopReason,
     files: files.sort((a, b) => a.startTime.localeCompare(b.startTime)),
     events: [...events, ...mediaEvents].sort((a, b) => a.time.localeCompare(b.time)),
+    pauses,
     losses,
   } satisfies Manifest)
 }

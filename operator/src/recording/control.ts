@@ -1,0 +1,34 @@
+import { type Control, controlAnnotation, controlSchema, type Recording, subscribeSchema } from '@trtc-recorder/api'
+import type { Pod } from '../kube/types.ts'
+import { controlVolume } from './names.ts'
+
+/** When a recorder was told to stop; for the operator's own use. */
+export const stopAskedAnnotation = `${controlAnnotation}-stop-asked`
+
+/** What a recorder should be told now. Pure. */
+export function wantedControl({ spec, metadata }: Pick<Recording, 'spec' | 'metadata'>): Control {
+  const { desiredState } = spec
+  const subscribe = subscribeSchema.parse(spec.subscribe)
+  if (desiredState === 'Stopped') return { version: 1, subscribe, desiredState, stopReason: 'StopRequested' }
+  if (metadata.deletionTimestamp !== undefined) {
+    return { version: 1, subscribe, desiredState: 'Stopped', stopReason: 'Deleted' }
+  }
+  return { version: 1, subscribe, desiredState }
+}
+
+/** The annotations that tell it; null takes one away. */
+export const controlAnnotations = (control: Control, now: Date): Record<string, string | null> => ({
+  [controlAnnotation]: JSON.stringify(control),
+  [stopAskedAnnotation]: control.desiredState === 'Stopped' ? now.toISOString() : null,
+})
+
+/** What it has been told; undefined of a Pod that cannot be told anything, as one that an older operator made. */
+export function toldControl(pod: Pod): Control | undefined {
+  const text = pod.metadata.annotations?.[controlAnnotation]
+  if (text === undefined || !pod.spec?.volumes?.some(({ name }) => name === controlVolume)) return undefined
+  try {
+    return controlSchema.safeParse(JSON.parse(text)).data
+  } catch {
+    return undefined
+  }
+}

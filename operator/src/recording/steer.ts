@@ -1,0 +1,32 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Attempt } from '@trtc-recorder/api'
+import { stopAskedAnnotation, toldControl, wantedControl } from './control.ts'
+import type { Draft } from './draft.ts'
+import type { ObservedPod } from './plan.ts'
+
+/** A recorder that is still ready so long after it was told to stop does not listen. */
+const deafMillis = 15_000
+
+/**
+ * Tells a recorder that has been in the room what has changed; one that is not there yet, or cannot be told, has its Pod deleted when it is
+ * to stop, which is a SIGTERM. A stop that is told has no grace period to end in: the Pod is cleared away when it has ended.
+ */
+export function steer(draft: Draft, attempt: Attempt, { pod, state }: ObservedPod): void {
+  if (pod.metadata.deletionTimestamp !== undefined || attempt.uploadOnly) return
+  const wanted = wantedControl(draft.recording)
+  const told = toldControl(pod)
+  const isStop = wanted.desiredState === 'Stopped'
+  const listens = told !== undefined && (!isStop || attempt.startTime !== undefined || state.kind === 'inRoom')
+  if (!listens) {
+    if (isStop) draft.act({ do: 'deletePod', pod })
+    return
+  }
+  if (!isDeepStrictEqual(told, wanted)) {
+    draft.act({ do: 'steerPod', pod, control: wanted, at: draft.now })
+    return
+  }
+  if (!isStop || state.kind !== 'inRoom') return
+  const deadline = Date.parse(pod.metadata.annotations?.[stopAskedAnnotation] ?? '') + deafMillis
+  if (draft.now.getTime() < deadline) draft.lookAgainIn(deadline - draft.now.getTime())
+  else draft.act({ do: 'deletePod', pod })
+}

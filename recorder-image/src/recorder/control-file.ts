@@ -1,0 +1,92 @@
+import { watch } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { type Control, controlSchema } from '@trtc-recorder/api'
+import type { Logger } from 'pino'
+
+/** Beside being told of changes by the kernel: not every file system tells. */
+const lookEveryMillis = 1000
+
+/**
+ * Follows the file that says what has changed since the job was given; see `controlSchema`. The kubelet puts a new one in its place by
+ * exchanging a symbolic link in its folder, so it is the folder that is watched.
+ */
+export class ControlFile {
+  /** The latest that could be read; undefined before the first, as by hand. */
+  current: Control | undefined
+  /** Why the file as it is now is not heeded; null when it is. */
+  problem: string | null = null
+  onChange: (control: Control) => void = () => {}
+  readonly #path: string
+  readonly #log: Logger
+  #text: string | undefined
+  #reading: Promise<void> = Promise.resolve()
+  #close = () => {}
+
+  private constructor(path: string, log: Logger) {
+    this.#path = path
+    this.#log = log
+  }
+
+  /** Reads the file, if it is there, and follows it from then on. */
+  static async open(path: string | undefined, log: Logger): Promise<ControlFile> {
+    const file = new ControlFile(path ?? '', log)
+    if (path === undefined) return file
+    await file.#look()
+    const timer = setInterval(() => void file.#look(), lookEveryMillis)
+    try {
+      const watcher = watch(dirname(path), () => void file.#look())
+      watcher.on('error', (error) =>
+        log.warn({ path, error: error.message }, 'Folder of the control file is not watched any more'),
+      )
+      file.#close = () => watcher.close()
+    } catch (error) {
+      log.warn(
+        { path, error: (error as Error).message },
+        'Folder of the control file cannot be watched; it is looked at each second',
+      )
+    }
+    const closeWatcher = file.#close
+    file.#close = () => {
+      clearInterval(timer)
+      closeWatcher()
+    }
+    return file
+  }
+
+  close(): void {
+    this.#close()
+    this.onChange = () => {}
+  }
+
+  #look(): Promise<void> {
+    this.#reading = this.#reading.then(() => this.#read())
+    return this.#reading
+  }
+
+  async #read(): Promise<void> {
+    const text = await readFile(this.#path, 'utf8').catch(() => undefined)
+    // While the kubelet exchanges it there may be none for a moment.
+    if (text === undefined || text === '' || text === this.#text) return
+    this.#text = text
+    const parsed = controlSchema.safeParse(parseJson(text))
+    if (!parsed.success) {
+      const [issue] = parsed.error.issues
+      this.problem = `${this.#path}: ${issue?.path.join('.') || 'the whole'}: ${issue?.message}`.slice(0, 512)
+      this.#log.error({ problem: this.problem }, 'Control file not understood; what it said before holds')
+      return
+    }
+    this.problem = null
+    this.current = parsed.data
+    this.#log.info({ control: parsed.data }, 'Control file read')
+    this.onChange(parsed.data)
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
