@@ -66,7 +66,7 @@ test('no secret is in any log, event, status, Pod, ConfigMap or argument list', 
     expect(seen.events).toContain(reason)
   expect(seen.recordings).toContain('http://')
   expect(seen.pods).toContain('TRTC_RECORDER_JOB')
-  expect(seen.processes).toContain('recorder-image/src/main.ts')
+  expect(seen.processes).toContain('/recorder/main.js')
   expect(seen.processes).toContain('chromium')
 
   const data = JSON.parse(await scene.kubectl('get', 'secrets', '-o', 'json')) as { items: { data: Record<string, string> }[] }

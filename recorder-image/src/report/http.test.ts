@@ -37,3 +37,27 @@ test('/readyz says why it is not', async () => {
 test('/status says what it is doing', async () => {
   expect(await get('/status')).toEqual({ status: 200, body: progress })
 })
+
+test('another address is told which ones there are', async () => {
+  expect(await get('/metrics')).toEqual({
+    status: 404,
+    body: { error: 'There is no /metrics; there are /healthz, /readyz and /status' },
+  })
+})
+
+test('nothing can be posted', async () => {
+  server = await startHttp({ progress: () => progress, notReady: async () => undefined }, 0, '127.0.0.1')
+  const response = await fetch(`http://127.0.0.1:${server.port}/status`, { method: 'POST' })
+  expect(response.status).toBe(405)
+})
+
+test('a source that fails is a 500 with its reason, and the server goes on', async () => {
+  const source = { progress: () => progress, notReady: () => Promise.reject(new Error('the volume is gone')) }
+  server = await startHttp(source, 0, '127.0.0.1')
+  const response = await fetch(`http://127.0.0.1:${server.port}/readyz`)
+  expect({ status: response.status, body: await response.json() }).toEqual({
+    status: 500,
+    body: { error: 'the volume is gone' },
+  })
+  expect((await fetch(`http://127.0.0.1:${server.port}/healthz`)).status).toBe(200)
+})

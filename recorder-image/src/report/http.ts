@@ -1,6 +1,6 @@
+import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type RecorderProgress, recorderProgressSchema } from '@trtc-recorder/api'
-import fastify from 'fastify'
 
 export interface HealthSource {
   progress(): RecorderProgress
@@ -8,20 +8,63 @@ export interface HealthSource {
   notReady(): Promise<string | undefined>
 }
 
-/** `/healthz`: the process answers. `/readyz`: in the room, and able to write. `/status`: what it is doing. */
+interface Answer {
+  status: number
+  body: object
+}
+
+/**
+ * `/healthz`: the process answers. `/readyz`: in the room, and able to write. `/status`: what it is doing. All by GET, all in JSON.
+ * Rejects when the port cannot be had.
+ */
 export async function startHttp(
   source: HealthSource,
   port: number,
   host = '0.0.0.0',
 ): Promise<{ port: number; close(): Promise<void> }> {
-  const server = fastify({ logger: false, forceCloseConnections: true })
-  server.get('/healthz', async () => ({ status: 'ok' }))
-  server.get('/readyz', async (_request, reply) => {
-    const reason = await source.notReady()
-    return reason === undefined ? { status: 'ready' } : reply.code(503).send({ status: 'not ready', reason })
+  const server = createServer((request, response) => {
+    const path = request.url?.split('?', 1)[0]
+    // A server of three addresses that only reads; HEAD is GET without the body, which Node leaves out by itself.
+    const known = request.method === 'GET' || request.method === 'HEAD'
+    const answer = known ? answerTo(path, source) : { status: 405, body: { error: `${request.method} is not answered; GET is` } }
+    Promise.resolve(answer).then(
+      (answer) => send(response, answer),
+      (error: Error) => send(response, { status: 500, body: { error: error.message } }),
+    )
   })
-  server.get('/status', async () => recorderProgressSchema.parse(source.progress()))
-  await server.listen({ port, host })
-  const [address] = server.addresses() as AddressInfo[]
-  return { port: address?.port ?? port, close: () => server.close() }
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, resolve)
+  })
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+async function answerTo(path: string | undefined, source: HealthSource): Promise<Answer> {
+  switch (path) {
+    case '/healthz':
+      return { status: 200, body: { status: 'ok' } }
+    case '/readyz': {
+      const reason = await source.notReady()
+      return reason === undefined
+        ? { status: 200, body: { status: 'ready' } }
+        : { status: 503, body: { status: 'not ready', reason } }
+    }
+    case '/status':
+      return { status: 200, body: recorderProgressSchema.parse(source.progress()) }
+    default:
+      return { status: 404, body: { error: `There is no ${path}; there are /healthz, /readyz and /status` } }
+  }
+}
+
+function send(response: ServerResponse, { status, body }: Answer): void {
+  const text = JSON.stringify(body)
+  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(text) })
+  response.end(text)
 }

@@ -7,7 +7,7 @@ import { contentHash, projectDirectory, stateDirectory } from '../cluster/paths.
 export const imageSources = { recorder: 'recorder-image', operator: 'operator' } as const
 export type ImageName = keyof typeof imageSources
 
-const sharedFiles = ['package.json', 'package-lock.json', 'scripts/production-modules.ts', '.dockerignore']
+const sharedFiles = ['package.json', 'package-lock.json', 'scripts/production-modules.ts', 'scripts/sbom.ts', '.dockerignore']
 
 /** Files of the checkout that an image is made of, node_modules aside: those are what package-lock.json says. */
 export function sourceFiles(image: ImageName): string[] {
