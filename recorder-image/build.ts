@@ -80,15 +80,15 @@ const leaveOut: Plugin = {
   },
 }
 
-/** `new URL('./some-thread.ts', import.meta.url)` names a worker thread: it becomes a bundle of its own beside main.js. */
+/** The file of `new Worker(new URL('./some.ts', import.meta.url))` becomes a bundle of its own beside main.js. */
 const threadFiles = (threads: Set<string>): Plugin => ({
   name: 'worker threads',
   setup({ onLoad }) {
     onLoad({ filter: /recorder-image\/src\/.*\.ts$/ }, async ({ path: file }) => {
       const source = await readFile(file, 'utf8')
-      const contents = source.replace(/new URL\('([^']+-thread)\.ts', import\.meta\.url\)/g, (_, thread: string) => {
+      const contents = source.replace(/new Worker\(new URL\('([^']+)\.ts', import\.meta\.url\)/g, (_, thread: string) => {
         threads.add(resolve(file, '..', `${thread}.ts`))
-        return `new URL('./${basename(thread)}.js', import.meta.url)`
+        return `new Worker(new URL('./${basename(thread)}.js', import.meta.url)`
       })
       return { contents, loader: 'ts' }
     })
