@@ -1,14 +1,7 @@
 import { z } from 'zod'
 import { address, callbackUrlSchema, hostPort } from './addresses.ts'
-import {
-  nodeSelectorSchema,
-  objectName,
-  resourcesSchema,
-  sameResources,
-  secretKeyRef,
-  secretName,
-  tolerationsSchema,
-} from './placement.ts'
+import { cosSchema } from './cos.ts'
+import { nodeSelectorSchema, objectName, resourcesSchema, sameResources, secretKeyRef, tolerationsSchema } from './placement.ts'
 import { atLeast } from './quantity.ts'
 import { matching } from './rules.ts'
 import { type RecordingStatus, recordingStatusSchema } from './status.ts'
@@ -50,32 +43,6 @@ const seconds = (least: number) => z.int().min(least).max(31_536_000)
 
 export const modeSchema = z.enum(['00', '01', '02'])
 export type Mode = z.infer<typeof modeSchema>
-
-export const cosSchema = z.object({
-  region: z.string().min(1).max(64).describe('COS region, such as ap-guangzhou.'),
-  bucket: z
-    .string()
-    .min(1)
-    .max(63)
-    .regex(/^[a-z0-9-]+-[0-9]+$/)
-    .describe('Bucket with its APPID suffix, such as lessons-1250000000.'),
-  path: z.string().max(512).default('/').describe('Folder in the bucket, such as /lessons. `/` is the root.'),
-  credentialsSecretRef: z
-    .object({ name: secretName })
-    .describe('Secret with keys `secretId` and `secretKey`, and for temporary credentials `token`.'),
-  endpoint: z
-    .string()
-    .max(512)
-    .regex(/^https?:\/\/([A-Za-z0-9-]+\.)*[A-Za-z][A-Za-z0-9-]*(:[0-9]{1,5})?$/)
-    .optional()
-    .describe(
-      'Another domain of COS than the region’s own, such as https://cos-internal.ap-guangzhou.tencentcos.cn, https://cos.accelerate.myqcloud.com or that of a private line: scheme, domain and, if need be, port, without the bucket. The bucket is put in front of it, `<bucket>.<domain>`, and that name has to resolve; COS takes no bucket in the path, so an IP address cannot work.',
-    ),
-  storageClass: z
-    .enum(['STANDARD', 'STANDARD_IA', 'MAZ_STANDARD', 'MAZ_STANDARD_IA', 'INTELLIGENT_TIERING'])
-    .optional()
-    .describe('COS storage class of the files. The bucket’s default where it is not set.'),
-})
 
 export const networkProxySchema = z
   .object({

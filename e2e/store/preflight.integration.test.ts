@@ -21,6 +21,34 @@ describe('before the room is entered', () => {
     expect(probe!.key).toMatch(/^lessons\//)
   })
 
+  test.each(['InitiateMultipartUpload', 'UploadPart', 'HeadObject', 'AbortMultipartUpload', 'ListMultipartUploads'] as const)(
+    'nothing is left behind although answers to %s are lost',
+    async (operation) => {
+      await harness.control.fault({ kind: 'lostAnswer' }, { operations: [operation], count: 2 })
+      await harness.store().preflight()
+      expect(await harness.control.uploads(bucket)).toEqual([])
+    },
+  )
+
+  test.each(['InitiateMultipartUpload', 'UploadPart', 'HeadObject', 'AbortMultipartUpload'] as const)(
+    'keys without the right to %s are refused, and the right is named',
+    async (operation) => {
+      await harness.control.deny(bucket, [operation])
+      const message = expect.stringMatching(new RegExp(`refused ${operation} .*Allow the credentials`))
+      await expect(harness.store().preflight()).rejects.toMatchObject({ kind: 'refused', code: 'AccessDenied', message })
+    },
+  )
+
+  test('keys that may write but not list uploads pass', async () => {
+    await harness.control.deny(bucket, ['ListMultipartUploads'])
+    await expect(harness.store().preflight()).resolves.toBeUndefined()
+  })
+
+  test('tags that COS does not take are refused before anything is recorded', async () => {
+    const preflight = harness.store({ cos: { tags: { 'a,b': 'x' } } }).preflight()
+    await expect(preflight).rejects.toMatchObject({ kind: 'refused', code: 'InvalidTag' })
+  })
+
   test('keys that may write but not ask about the bucket pass', async () => {
     await harness.control.deny(bucket, ['HeadBucket'])
     await expect(harness.store().preflight()).resolves.toBeUndefined()

@@ -64,14 +64,30 @@ describe('a file that grows', () => {
     expect((await harness.stored('even.mp4')).equals(harness.file(even, head))).toBe(true)
   })
 
-  test('the storage class is passed on, for large and small files', async () => {
-    const store = harness.store({ cos: { storageClass: 'STANDARD_IA' } })
+  test('class, tags, metadata and encryption are passed on, for large and small files', async () => {
+    const store = harness.store({
+      cos: {
+        storageClass: 'STANDARD_IA',
+        tags: { 'course/数学': 'a+b @2026', kept: '10 years' },
+        metadata: { course: 'a, b; c=1' },
+        encryption: { type: 'SSE-KMS', kmsKeyId: 'key-1' },
+      },
+    })
     const large = harness.source('large.mp4')
     await store.open(large).finish(head, harness.grow(large, 3 * MiB))
     const small = harness.source('small.mp4')
     await store.open(small).finish(head, harness.grow(small, 10))
-    const classes = (await harness.control.objects(bucket)).map(({ storageClass }) => storageClass)
-    expect(classes).toEqual(['STANDARD_IA', 'STANDARD_IA'])
+    await store.put('manifest.json', Buffer.from('{}'), 'application/json')
+    const objects = await harness.control.objects(bucket)
+    expect(objects.map(({ key }) => key)).toEqual(['large.mp4', 'manifest.json', 'small.mp4'])
+    for (const object of objects) {
+      expect(object).toMatchObject({
+        storageClass: 'STANDARD_IA',
+        tags: { 'course/数学': 'a+b @2026', kept: '10 years' },
+        custom: { 'x-cos-meta-course': 'a, b; c=1' },
+        encryption: { algorithm: 'cos/kms', kmsKeyId: 'key-1' },
+      })
+    }
   })
 
   test('many files share few connections', async () => {
@@ -134,6 +150,23 @@ describe('COS in trouble', () => {
     const hit = (await harness.control.requests()).filter((request) => request.fault !== undefined)
     // An answer to the first completion that got lost makes the second find nothing, which HEAD explains.
     expect(new Set(hit.map(({ operation }) => operation))).toEqual(new Set(operations))
+  })
+
+  test('an upload whose id got lost with the answer does not stay in COS', async () => {
+    await harness.control.fault({ kind: 'lostAnswer' }, { operations: ['InitiateMultipartUpload'], count: 2 })
+    const { source, upload, bodyBytes } = await record()
+    await expectStored(await upload.finish(head, bodyBytes), source)
+    expect(await harness.control.uploads(bucket)).toEqual([])
+  })
+
+  test('keys that may not list uploads store the file all the same', async () => {
+    await harness.control.deny(bucket, ['ListMultipartUploads'])
+    await harness.control.fault({ kind: 'lostAnswer' }, { operations: ['InitiateMultipartUpload'], count: 1 })
+    const { source, upload, bodyBytes } = await record()
+    await expectStored(await upload.finish(head, bodyBytes), source)
+    expect(harness.logged.map(({ msg }) => msg)).toContain(
+      'Abandoned uploads were not looked for; COS keeps what there is of them',
+    )
   })
 
   test('parts that arrive wrong are sent again', async () => {

@@ -16,6 +16,7 @@ export interface RefusedSpec {
 }
 
 const { cos } = leastSpec
+const inCos = (over: object) => ({ cos: { ...cos, ...over } })
 const resources = (requests: object, limits: object = {}) => ({ resources: { requests, limits } })
 const callback = (url: string) => ({ callback: { url } })
 const turnServer = { url: 'turn.example:3478', username: 'u', credentialSecretRef: { name: 'turn' } }
@@ -32,6 +33,43 @@ export const refusedSpecs: RefusedSpec[] = [
     what: 'an endpoint that is an address',
     over: { cos: { ...cos, endpoint: 'http://10.0.0.7:8080' } },
     field: 'spec.cos.endpoint',
+  },
+  {
+    what: 'an endpoint with the bucket in it',
+    over: inCos({ endpoint: 'https://lessons-1250000000.cos.example' }),
+    field: 'spec.cos.endpoint',
+  },
+  { what: 'a folder above', over: inCos({ path: '/a/../b' }), field: 'spec.cos.path' },
+  { what: 'nothing but a folder above', over: inCos({ path: '..' }), field: 'spec.cos.path' },
+  { what: 'the folder itself', over: inCos({ path: './a' }), field: 'spec.cos.path' },
+  { what: 'a folder without a name', over: inCos({ path: '/a//b' }), field: 'spec.cos.path' },
+  { what: 'two slashes in front', over: inCos({ path: '//a' }), field: 'spec.cos.path' },
+  { what: 'a folder with a line feed', over: inCos({ path: 'a\nb' }), field: 'spec.cos.path' },
+  { what: 'a folder with another control character', over: inCos({ path: 'a\u0085b' }), field: 'spec.cos.path' },
+  { what: 'a folder with a backslash', over: inCos({ path: 'a\\b' }), field: 'spec.cos.path' },
+  { what: 'a folder of more bytes than characters', over: inCos({ path: '课'.repeat(200) }), field: 'spec.cos.path' },
+  { what: 'a tag with a comma', over: inCos({ tags: { 'a,b': 'x' } }), field: 'spec.cos.tags' },
+  { what: 'a comma in a tag’s value', over: inCos({ tags: { a: 'x,y' } }), field: 'spec.cos.tags.a' },
+  {
+    what: 'eleven tags',
+    over: inCos({ tags: Object.fromEntries([...'abcdefghijk'].map((name) => [name, 'x'])) }),
+    field: 'spec.cos.tags',
+  },
+  { what: 'metadata with a capital', over: inCos({ metadata: { Course: 'x' } }), field: 'spec.cos.metadata' },
+  {
+    what: 'metadata with a line feed',
+    over: inCos({ metadata: { course: 'x\nAuthorization: y' } }),
+    field: 'spec.cos.metadata.course',
+  },
+  {
+    what: 'too much metadata',
+    over: inCos({ metadata: { a: 'x'.repeat(1024), b: 'x'.repeat(1024) } }),
+    field: 'spec.cos.metadata',
+  },
+  {
+    what: 'a KMS key with SSE-COS',
+    over: inCos({ encryption: { type: 'SSE-COS', kmsKeyId: 'k' } }),
+    field: 'spec.cos.encryption.kmsKeyId',
   },
   { what: 'no Secret for the UserSig', over: { userSigSecretRef: {} }, field: 'spec.userSigSecretRef.name' },
   { what: 'a Secret name with capitals', over: { userSigSecretRef: { name: 'Sig' } }, field: 'spec.userSigSecretRef.name' },
@@ -130,6 +168,18 @@ export const acceptedSpecs: { what: string; over: object }[] = [
   { what: 'a callback to a Service', over: callback('http://receiver.lessons.svc.cluster.local./hook') },
   { what: 'a callback to a name with digits in front', over: callback('http://10-0-0-5.lessons.pod:80') },
   { what: 'everyone whose id begins with student_', over: { subscribe: { include: ['student_.*$', 'john.doe', '.*$'] } } },
+  ...['', '/', 'lessons', '/lessons/', '/a/b.c/d', '/.hidden/..x/...', '/课程/数学'].map((path) => ({
+    what: `the folder ${JSON.stringify(path)}`,
+    over: inCos({ path }),
+  })),
+  {
+    what: 'tags, metadata and encryption',
+    over: inCos({
+      tags: { 'course/数学': 'year 2026', kept: 'a+b@c' },
+      metadata: { course: 'a, b; c=1', 'x-y': 'z' },
+      encryption: { type: 'SSE-KMS', kmsKeyId: '0b2ca1a3-7a3c-4d0f-9d0e-1f7c3f7c0000' },
+    }),
+  },
   { what: 'resources in fractions', over: resources({ cpu: '0.5', memory: '1Gi' }, { cpu: '500m', memory: '1024Mi' }) },
   { what: 'a toleration of everything', over: { tolerations: [{ operator: 'Exists' }, { key: 'a.b/c', value: 'd' }] } },
   { what: 'labels with a prefix and without a value', over: { nodeSelector: { 'example.com/pool': 'media', spot: '' } } },

@@ -4,6 +4,7 @@ import type COS from 'cos-nodejs-sdk-v5'
 import { type Content, contentBytes, openContent } from './content.ts'
 import { storeErrorOf } from './cos-error.ts'
 import { type CallHeaders, type CosCredentials, createSdk, RequestFailure } from './cos-sdk.ts'
+import { objectHeaders } from './object-headers.ts'
 import { objectUrl } from './object-url.ts'
 import { StoreError } from './upload.ts'
 
@@ -23,6 +24,12 @@ export interface ListedPart {
   bytes: number
 }
 
+export interface ListedUpload {
+  key: string
+  uploadId: string
+  initiatedAt: Date
+}
+
 export interface ObjectFacts {
   bytes: number
   /** Decimal; undefined where COS does not say. */
@@ -38,7 +45,7 @@ export type CosClient = ReturnType<typeof createCosClient>
 
 /** The COS operations a recorder needs. Each tries once, rejects with a StoreError, and ends early when `signal` aborts. */
 export function createCosClient({ cos, credentials, silenceMillis }: CosClientOptions) {
-  const { bucket: Bucket, region: Region, endpoint, storageClass } = cos
+  const { bucket: Bucket, region: Region, endpoint } = cos
   let current: CosCredentials = { secretId: '', secretKey: '' }
   let clockOffsetMillis = 0
   const signing = () => ({ credentials: current, clockOffsetMillis })
@@ -99,9 +106,11 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
     }
   }
 
-  const metadata = (contentType: string) => ({
+  /** A place, with what is said of the object that comes to be there. */
+  const described = <P extends Place>(place: P, contentType: string) => ({
+    ...place,
     ContentType: contentType,
-    ...(storageClass === undefined ? {} : { StorageClass: storageClass as COS.StorageClass }),
+    Headers: { ...place.Headers, ...objectHeaders(cos) },
   })
 
   return {
@@ -116,12 +125,12 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
     put: (key: string, content: Content, contentType: string, signal: AbortSignal): Promise<SentContent> =>
       send('PutObject', key, content, signal, (cos, body) =>
         // SkipTask: the SDK's own queue would keep every file's parameters in memory.
-        cos.putObject({ ...body, ...metadata(contentType), SkipTask: true } as COS.PutObjectParams),
+        cos.putObject({ ...described(body, contentType), SkipTask: true } as COS.PutObjectParams),
       ),
 
     async initiate(key: string, contentType: string, signal: AbortSignal): Promise<string> {
       const answer = await call('InitiateMultipartUpload', key, signal, (cos, place) =>
-        cos.multipartInit({ ...place, ...metadata(contentType) } as COS.MultipartInitParams),
+        cos.multipartInit(described(place, contentType) as COS.MultipartInitParams),
       )
       return answer.UploadId
     },
@@ -141,6 +150,25 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
         parts.push(...answer.Part.map((part) => ({ number: Number(part.PartNumber), etag: part.ETag, bytes: Number(part.Size) })))
         if (String(answer.IsTruncated) !== 'true') return parts
         marker = String(answer.NextPartNumberMarker)
+      }
+    },
+
+    /** Uploads in progress of every key that begins so. */
+    async listUploads(prefix: string, signal: AbortSignal): Promise<ListedUpload[]> {
+      const uploads: ListedUpload[] = []
+      for (let markers = {}; ; ) {
+        const answer = await call('ListMultipartUploads', prefix, signal, (cos, { Key: _, ...place }) =>
+          cos.multipartList({ ...place, ...markers, Prefix: prefix } as COS.MultipartListParams),
+        )
+        uploads.push(
+          ...answer.Upload.map(({ Key, UploadId, Initiated }) => ({
+            key: Key,
+            uploadId: UploadId,
+            initiatedAt: new Date(Initiated),
+          })),
+        )
+        if (String(answer.IsTruncated) !== 'true') return uploads
+        markers = { KeyMarker: answer.NextKeyMarker, UploadIdMarker: answer.NextUploadIdMarker }
       }
     },
 
@@ -180,8 +208,11 @@ interface Place {
   Headers: CallHeaders
 }
 
-const isClockProblem = ({ code, message }: RequestFailure) =>
-  code === 'RequestTimeTooSkewed' || (code === 'AccessDenied' && message.startsWith('Request has expired'))
+/** An answer to HEAD has no body that could say so; then the clocks are compared to find out. */
+const isClockProblem = ({ status, code, message }: RequestFailure) =>
+  code === 'RequestTimeTooSkewed' ||
+  (code === 'AccessDenied' && message.startsWith('Request has expired')) ||
+  (status === 403 && code === '')
 
 async function readCredentials(credentials: CredentialsProvider): Promise<CosCredentials> {
   try {

@@ -20,7 +20,7 @@ const passing = new Set(['RequestTimeout', 'IncompleteBody', 'BadDigest', 'Reque
 const advice: Record<string, string> = {
   NoSuchBucket: 'Create the bucket, or correct spec.cos.bucket and spec.cos.region.',
   AccessDenied:
-    'Allow the credentials to write there: InitiateMultipartUpload, UploadPart, ListParts, CompleteMultipartUpload, AbortMultipartUpload, PutObject, HeadObject and HeadBucket on this bucket and path.',
+    'Allow the credentials to write there: InitiateMultipartUpload, UploadPart, ListParts, CompleteMultipartUpload, AbortMultipartUpload, PutObject and HeadObject on this bucket and path, PutObjectTagging where spec.cos.tags is set, and, to find abandoned uploads, ListMultipartUploads.',
   InvalidAccessKeyId: 'The secretId is not known, or its token is missing or belongs to another. Correct the credentials Secret.',
   SignatureDoesNotMatch: 'The secretKey does not belong to the secretId. Correct the credentials Secret.',
   ExpiredToken: 'The temporary credentials have run out. Put fresh ones into the credentials Secret.',

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { abortAbandoned } from './abandoned.ts'
 import { type Content, contentBytes, readContent } from './content.ts'
 import { isUploadGone } from './cos-error.ts'
 import { Crc64, combineCrc64 } from './crc64.ts'
@@ -41,6 +42,8 @@ export class GrowingUpload implements Upload {
   #cursor = 2
   #state: 'growing' | 'resting' | 'finishing' = 'growing'
   #settling: Promise<void> | undefined
+  /** Whether COS may hold an upload of this file of which nobody knows the id. */
+  #mayBeAbandoned: boolean
   #storedBytes: number | undefined
 
   constructor(context: StoreContext, source: UploadSource) {
@@ -48,7 +51,8 @@ export class GrowingUpload implements Upload {
     this.#source = source
     this.#log = context.log.child({ file: source.key })
     this.#journal = new Journal(source.journalPath)
-    const { uploadId, plan, parts } = this.#journal.state
+    const { uploadId, plan, parts, mayBeAbandoned } = this.#journal.state
+    this.#mayBeAbandoned = mayBeAbandoned
     this.#journalled = uploadId
     this.#plan = plan ?? context.plan
     this.#parts = new Map(parts)
@@ -78,6 +82,7 @@ export class GrowingUpload implements Upload {
         (reason) => this.#startOver(reason),
       )
       this.#storedBytes = stored.bytes
+      if (this.#mayBeAbandoned) await this.#abortAbandoned()
       await this.#journal.append({ event: 'stored', bytes: stored.bytes, crc64: stored.crc64 })
       return stored
     } finally {
@@ -183,11 +188,31 @@ export class GrowingUpload implements Upload {
 
   async #initiate(): Promise<string> {
     const { key, contentType } = this.#source
-    const uploadId = await this.#try((signal) => this.#context.client.initiate(key, contentType, signal))
+    await this.#journal.append({ event: 'initiating' })
+    let tries = 0
+    const uploadId = await this.#try((signal) => {
+      tries += 1
+      return this.#context.client.initiate(key, contentType, signal)
+    })
+    // An earlier try may have been answered, and the answer lost.
+    if (tries > 1) this.#mayBeAbandoned = true
     await this.#journal.append({ event: 'initiated', uploadId, ...this.#plan })
     this.#journalled = uploadId
     this.#log.info({ uploadId }, 'Began an upload')
     return uploadId
+  }
+
+  /** Once the file is stored, every upload of its key that is still in progress is one too many. */
+  #abortAbandoned(): Promise<void> {
+    const { client } = this.#context
+    const { key } = this.#source
+    return abortAbandoned(
+      client,
+      key,
+      (upload) => upload.key === key,
+      (request) => this.#try(request),
+      this.#log,
+    )
   }
 
   /** Keeps of the journal's parts those that COS lists with the same size and ETag. */
@@ -207,6 +232,7 @@ export class GrowingUpload implements Upload {
   async #startOver(reason: string): Promise<void> {
     this.#log.warn({ reason }, 'Started an upload over')
     await Promise.allSettled(this.#inFlight.values())
+    this.#mayBeAbandoned = true
     this.#session = undefined
     this.#journalled = undefined
     this.#plan = this.#context.plan

@@ -13,6 +13,7 @@ export interface ConfirmedPart extends PartRange {
 }
 
 const lineSchema = z.discriminatedUnion('event', [
+  z.object({ event: z.literal('initiating') }),
   z.object({
     event: z.literal('initiated'),
     uploadId: z.string(),
@@ -38,17 +39,23 @@ export interface JournalState {
   /** Sizes that the upload was begun with; they stay, even if a later version would choose others. */
   plan: PartPlan | undefined
   parts: Map<number, ConfirmedPart>
+  /** Whether COS may hold an upload of this file of which nobody knows the id any more. */
+  mayBeAbandoned: boolean
 }
 
 /** Folds the lines of a journal into the state they leave. Pure. A torn last line, from a crash, is as if never written. */
 export function replay(text: string): JournalState {
-  const fresh = (): JournalState => ({ uploadId: undefined, plan: undefined, parts: new Map() })
+  const fresh = (): Omit<JournalState, 'mayBeAbandoned'> => ({ uploadId: undefined, plan: undefined, parts: new Map() })
   let state = fresh()
+  let initiating = 0
   for (const raw of text.split('\n')) {
     const line = parseLine(raw)
     switch (line?.event) {
       case undefined:
       case 'stored':
+        break
+      case 'initiating':
+        initiating += 1
         break
       case 'initiated':
         state = {
@@ -65,7 +72,7 @@ export function replay(text: string): JournalState {
         break
     }
   }
-  return state
+  return { ...state, mayBeAbandoned: initiating > (state.uploadId === undefined ? 0 : 1) }
 }
 
 function parseLine(raw: string): JournalLine | undefined {

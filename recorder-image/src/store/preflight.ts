@@ -1,20 +1,25 @@
+import { randomUUID } from 'node:crypto'
 import { keyPrefix } from '@trtc-recorder/api'
+import { abortAbandoned, ignoreGone } from './abandoned.ts'
 import { Wake } from './retry.ts'
 import { type StoreContext, until } from './store-context.ts'
 import type { StoreError } from './upload.ts'
 
-/** How long COS may be away before a recording is not even begun. */
+/** How long COS may be away before it counts as unavailable. */
 const defaultPatienceMillis = 15_000
+/** A probe takes seconds; what is as old as this was left by a process that was killed in it. */
+const abandonedAfterMillis = 24 * 3600_000
 
 /**
- * Whether the bucket is there and can be written, found out with an upload that is begun and aborted: it leaves nothing behind
- * and needs no right that the recording does not need. Rejects with a StoreError that says what to do.
+ * Whether a recording can be stored, found out with every right that it will need: an upload is begun, gets a part, and is aborted, and an
+ * object that is not there is asked about. Leaves nothing behind, even if answers are lost. Rejects with a StoreError that says what to do.
  */
 export async function preflight({ client, attempt, log }: StoreContext, path: string, deadline?: Date): Promise<void> {
   const stop = new AbortController()
   const end = until(deadline ?? new Date(Date.now() + defaultPatienceMillis), stop)
   const wake = new Wake()
-  const key = `${keyPrefix(path)}.trtc-recorder-preflight`
+  const probes = `${keyPrefix(path)}.trtc-recorder-preflight-`
+  const key = probes + randomUUID()
   const ask = <T>(request: (signal: AbortSignal) => Promise<T>) => attempt(request, stop.signal, wake, log)
   try {
     await ask((signal) => client.headBucket(signal)).catch((error: StoreError) => {
@@ -22,10 +27,20 @@ export async function preflight({ client, attempt, log }: StoreContext, path: st
       if (error.code !== 'AccessDenied') throw error
     })
     const uploadId = await ask((signal) => client.initiate(key, 'application/octet-stream', signal))
-    await ask((signal) => client.abort(key, uploadId, signal)).catch((error: StoreError) => {
-      // Gone already: the abort was done, and its answer lost.
-      if (error.code !== 'NoSuchUpload') throw error
-    })
+    const abort = () => ask((signal) => client.abort(key, uploadId, signal)).catch(ignoreGone)
+    try {
+      await ask((signal) => client.uploadPart(key, uploadId, 1, { head: Buffer.from('probe') }, signal))
+      await ask((signal) => client.head(key, signal)).catch((error: StoreError) => {
+        if (error.code !== 'NoSuchKey') throw error
+      })
+    } catch (error) {
+      await abort().catch(() => undefined)
+      throw error
+    }
+    await abort()
+    const now = Date.now()
+    const isOld = (initiatedAt: Date) => now - initiatedAt.getTime() > abandonedAfterMillis
+    await abortAbandoned(client, probes, (upload) => upload.key === key || isOld(upload.initiatedAt), ask, log)
   } finally {
     end()
   }

@@ -6,8 +6,10 @@ import { z } from 'zod'
 import { bytesOf } from './body.ts'
 import { CosError } from './errors.ts'
 import { faultSchema } from './faults.ts'
+import { etagOf } from './object-headers.ts'
 import { requestFilterSchema } from './request-log.ts'
 import type { CosAccount } from './signature.ts'
+import type { Encryption } from './storage.ts'
 import type { CosWorld } from './world.ts'
 
 const objectQuery = z.object({ bucket: z.string(), key: z.string() })
@@ -24,6 +26,10 @@ export interface ObjectSummary {
   etag: string
   contentType: string
   storageClass: string
+  /** Lower-case x-cos-meta-* headers. */
+  custom: Record<string, string>
+  tags: Record<string, string>
+  encryption?: Encryption
   lastModified: string
 }
 
@@ -62,9 +68,10 @@ export async function startControl(world: CosWorld, address: string, port: numbe
   server.get('/objects', ({ query }): ObjectSummary[] => {
     const { bucket, prefix } = listQuery.parse(query)
     const objects = storage.list(bucket).filter(({ key }) => key.startsWith(prefix))
-    return objects.map(({ key, bytes, crc64, etag, contentType, storageClass, lastModified }) => ({
-      ...{ key, etag, contentType, storageClass, lastModified, bytes, crc64 },
-      url: `${world.endpoint.replace('://', `://${bucket}.`)}/${key.split('/').map(encodeURIComponent).join('/')}`,
+    return objects.map(({ bucket: _, bodies: __, encryption, ...object }) => ({
+      ...object,
+      ...(encryption === undefined ? {} : { encryption }),
+      url: `${world.endpoint.replace('://', `://${bucket}.`)}/${object.key.split('/').map(encodeURIComponent).join('/')}`,
     }))
   })
   server.get('/object', ({ query }, reply) => {
@@ -81,10 +88,10 @@ export async function startControl(world: CosWorld, address: string, port: numbe
   server.get('/uploads', ({ query }): UploadSummary[] => {
     const { bucket, prefix } = listQuery.parse(query)
     const mine = uploads.list(bucket).filter(({ key }) => key.startsWith(prefix))
-    return mine.map(({ key, uploadId, initiated, parts }) => ({
+    return mine.map(({ key, uploadId, initiated, parts, metadata }) => ({
       ...{ key, uploadId, initiated },
       parts: Object.entries(parts).map(([number, { body }]) => ({
-        ...{ partNumber: Number(number), bytes: body.bytes, etag: `"${body.md5}"` },
+        ...{ partNumber: Number(number), bytes: body.bytes, etag: `"${etagOf(body.md5, metadata)}"` },
       })),
     }))
   })

@@ -5,9 +5,10 @@ import { XMLParser } from 'fast-xml-parser'
 import { type Body, bytesOf, receive } from './body.ts'
 import { CosError } from './errors.ts'
 import { listObjects, listParts, listUploads } from './listings.ts'
+import { etagOf, metadataOf, objectHeaders, refuseEncryptionOfPart } from './object-headers.ts'
 import type { CosOperation, CosTarget } from './operation.ts'
 import { parseRange } from './range.ts'
-import type { ObjectMetadata, Storage, StoredObject } from './storage.ts'
+import type { Storage } from './storage.ts'
 import { maxPartNumber, type Uploads } from './uploads.ts'
 import { xmlDocument } from './xml.ts'
 
@@ -73,8 +74,9 @@ export const handlers: Record<CosOperation, Handler> = {
 
   async PutObject(request, { storage }) {
     const { bucket, key } = request
+    const metadata = metadataOf(request.headers)
     const body = await received(request, join(storage.dir, bucket, 'objects'))
-    const object = await storage.put(bucket, key, [body], `"${body.md5}"`, metadataOf(request))
+    const object = await storage.put(bucket, key, [body], `"${etagOf(body.md5, metadata)}"`, metadata)
     return { status: 200, headers: checksums(object.etag, object) }
   },
 
@@ -85,7 +87,7 @@ export const handlers: Record<CosOperation, Handler> = {
 
   async InitiateMultipartUpload(request, { uploads }) {
     const { bucket, key } = request
-    const { uploadId } = await uploads.initiate(bucket, key, metadataOf(request))
+    const { uploadId } = await uploads.initiate(bucket, key, metadataOf(request.headers))
     return xml('InitiateMultipartUploadResult', { Bucket: bucket, Key: key, UploadId: uploadId })
   },
 
@@ -96,8 +98,9 @@ export const handlers: Record<CosOperation, Handler> = {
     if (!Number.isInteger(partNumber) || partNumber < 1 || partNumber > maxPartNumber) {
       throw new CosError('InvalidArgument', `Part number must be an integer between 1 and ${maxPartNumber}, inclusive.`)
     }
+    refuseEncryptionOfPart(request.headers)
     const body = await uploads.putPart(upload, partNumber, whole(request))
-    return { status: 200, headers: checksums(`"${body.md5}"`, body) }
+    return { status: 200, headers: checksums(`"${etagOf(body.md5, upload.metadata)}"`, body) }
   },
 
   ListParts(request, { uploads }) {
@@ -127,30 +130,6 @@ const xml = (root: string, node: Parameters<typeof xmlDocument>[1]): CosAnswer =
 })
 
 const checksums = (etag: string, body: { crc64: string }) => ({ ETag: etag, 'x-cos-hash-crc64ecma': body.crc64 })
-
-/** COS names the storage class only where it is not STANDARD. */
-const objectHeaders = (object: StoredObject): Record<string, string> => ({
-  ...checksums(object.etag, object),
-  'Content-Type': object.contentType,
-  'Accept-Ranges': 'bytes',
-  'Last-Modified': new Date(object.lastModified).toUTCString(),
-  'x-cos-object-type': 'normal',
-  ...(object.storageClass === 'STANDARD' ? {} : { 'x-cos-storage-class': object.storageClass }),
-  ...object.custom,
-})
-
-const storageClasses = ['STANDARD', 'STANDARD_IA', 'MAZ_STANDARD', 'MAZ_STANDARD_IA', 'INTELLIGENT_TIERING', 'ARCHIVE']
-
-function metadataOf({ headers }: CosRequest): ObjectMetadata {
-  const storageClass = headers['x-cos-storage-class'] ?? 'STANDARD'
-  if (!storageClasses.includes(storageClass)) throw new CosError('InvalidArgument', `Unknown storage class ${storageClass}.`)
-  const custom = Object.entries(headers).filter(([name]) => name.startsWith('x-cos-meta-')) as [string, string][]
-  return {
-    contentType: headers['content-type'] || 'application/octet-stream',
-    storageClass,
-    custom: Object.fromEntries(custom),
-  }
-}
 
 async function received(request: CosRequest, dir: string): Promise<Body> {
   const body = await receive(dir, whole(request))

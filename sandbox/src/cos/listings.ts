@@ -1,3 +1,4 @@
+import { etagOf } from './object-headers.ts'
 import type { CosTarget } from './operation.ts'
 import type { StoredObject } from './storage.ts'
 import type { MultipartUpload } from './uploads.ts'
@@ -111,7 +112,7 @@ export function listParts({ bucket, key, query }: Query, upload: MultipartUpload
     Part: listed.map(({ number, body, lastModified }) => ({
       PartNumber: number,
       LastModified: lastModified,
-      ETag: `"${body.md5}"`,
+      ETag: `"${etagOf(body.md5, upload.metadata)}"`,
       Size: body.bytes,
     })),
   }

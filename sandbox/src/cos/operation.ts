@@ -29,6 +29,8 @@ export interface CosTarget {
   query: ReadonlyMap<string, string>
 }
 
+/** UTF-8, of a key. */
+const maxKeyBytes = 850
 const bucketName = /^[a-z0-9][a-z0-9-]*-[0-9]+$/
 
 /**
@@ -48,6 +50,7 @@ export function targetOf(method: string, url: string, host: string): CosTarget {
   const [label = '', domain] = splitOnce(host, '.')
   if (domain === '' || !bucketName.test(label)) throw new CosError('PathStyleDomainForbidden')
   const key = path.slice(1)
+  if (Buffer.byteLength(key) > maxKeyBytes) throw new CosError('KeyTooLong')
   return { operation: operationOf(method, key, query), bucket: label, key, path, query }
 }
 

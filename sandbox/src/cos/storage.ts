@@ -12,7 +12,11 @@ export interface ObjectMetadata {
   storageClass: string
   /** Lower-case x-cos-meta-* headers. */
   custom: Record<string, string>
+  tags: Record<string, string>
+  encryption: Encryption | undefined
 }
+
+export type Encryption = { algorithm: 'AES256' } | { algorithm: 'cos/kms'; kmsKeyId: string }
 
 export interface StoredObject extends ObjectMetadata {
   bucket: string

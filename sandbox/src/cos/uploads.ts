@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Body, receive } from './body.ts'
 import { CosError } from './errors.ts'
+import { etagOf } from './object-headers.ts'
 import type { ObjectMetadata, Storage, StoredObject } from './storage.ts'
 
 export interface MultipartUpload {
@@ -78,7 +79,7 @@ export class Uploads {
     if (listed.some((part, i) => i > 0 && part.partNumber <= listed[i - 1]!.partNumber)) throw new CosError('InvalidPartOrder')
     const bodies = listed.map(({ partNumber, etag }) => {
       const body = upload.parts[partNumber]?.body
-      if (!body || body.md5 !== etag.replaceAll('"', '')) throw new CosError('InvalidPart')
+      if (!body || etagOf(body.md5, upload.metadata) !== etag.replaceAll('"', '')) throw new CosError('InvalidPart')
       return body
     })
     if (bodies.slice(0, -1).some((body) => body.bytes < minPartBytes)) throw new CosError('EntityTooSmall')
