@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 STEP := scripts/step.sh
 
-.PHONY: help deps demo test verify images sandbox-up sandbox-down generate bench-recorder
+.PHONY: help deps demo test verify images sandbox-up sandbox-down generate bench-recorder plugin
 
 help: ## this list
 	@echo "trtc-recorder: records each anchor of a TRTC room into a file of their own, on Kubernetes"
@@ -43,6 +43,9 @@ generate: deps ## writes the CRD, its copy in the chart and the tables in docs/ 
 
 bench-recorder: deps ## CPU and stop-to-stored of the recorder beside the browser's MediaRecorder
 	@node bench/recorder.ts
+
+plugin: deps ## bundles the kubectl plugin into cli/dist
+	@node cli/build.ts
 
 deps: ## checks what the machine must have, and installs what can be installed
 	@scripts/deps.sh

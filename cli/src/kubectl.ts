@@ -1,0 +1,86 @@
+import { spawn } from 'node:child_process'
+import type { Recording } from '@trtc-recorder/api'
+
+/** The cluster as the user's own kubectl reaches it: every kubeconfig, credential plugin and proxy that works there works here. */
+export interface Kubectl {
+  /** What `kubectl ARGS` prints. Rejects with what it says on stderr. */
+  read(args: readonly string[]): Promise<string>
+  /** Lets `kubectl ARGS` print to the terminal. Resolves with its exit code. */
+  show(args: readonly string[]): Promise<number>
+}
+
+export interface PodSummary {
+  metadata: { name: string }
+}
+
+export interface EventSummary {
+  type?: string
+  reason?: string
+  message?: string
+  /** RFC 3339. Empty where the API server has none. */
+  time: string
+  count: number
+}
+
+/** `globalFlags`: those that every kubectl command takes, such as `--namespace` and `--context`. */
+export function userKubectl(globalFlags: readonly string[], command = process.env.KUBECTL ?? 'kubectl'): Kubectl {
+  const start = (args: readonly string[], stdout: 'pipe' | 'inherit') =>
+    spawn(command, [...args, ...globalFlags], { stdio: ['ignore', stdout, stdout === 'pipe' ? 'pipe' : 'inherit'] })
+  return {
+    read: (args) =>
+      new Promise((resolve, reject) => {
+        const child = start(args, 'pipe')
+        let [out, err] = ['', '']
+        child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+          out += text
+        })
+        child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+          err += text
+        })
+        child.once('error', (error) => reject(new Error(`${command} cannot be run: ${error.message}`)))
+        child.once('close', (code) =>
+          code === 0 ? resolve(out) : reject(new Error(err.trim() || `${command} ${args[0]} ended with exit code ${code}`)),
+        )
+      }),
+    show: (args) =>
+      new Promise((resolve, reject) => {
+        const child = start(args, 'inherit')
+        child.once('error', (error) => reject(new Error(`${command} cannot be run: ${error.message}`)))
+        child.once('close', (code) => resolve(code ?? 1))
+      }),
+  }
+}
+
+const resource = 'recordings.trtc-recorder.dev'
+
+export const getRecording = async (kubectl: Kubectl, name: string): Promise<Recording> =>
+  JSON.parse(await kubectl.read(['get', resource, name, '--output', 'json']))
+
+export const patchRecording = (kubectl: Kubectl, name: string, patch: object): Promise<string> =>
+  kubectl.read(['patch', resource, name, '--type', 'merge', '--patch', JSON.stringify(patch)])
+
+/** Oldest first. Kubernetes forgets Events after an hour. */
+export async function eventsOf(kubectl: Kubectl, uid: string): Promise<EventSummary[]> {
+  const selector = ['--field-selector', `involvedObject.uid=${uid}`]
+  const { items } = JSON.parse(await kubectl.read(['get', 'events', ...selector, '--output', 'json'])) as { items: RawEvent[] }
+  return items
+    .map(({ type, reason, message, series, count, lastTimestamp, eventTime, metadata }) => ({
+      ...(type === undefined ? {} : { type }),
+      ...(reason === undefined ? {} : { reason }),
+      ...(message === undefined ? {} : { message }),
+      time: series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? metadata.creationTimestamp ?? '',
+      count: series?.count ?? count ?? 1,
+    }))
+    .sort((a, b) => a.time.localeCompare(b.time))
+}
+
+interface RawEvent {
+  type?: string
+  reason?: string
+  message?: string
+  series?: { count: number; lastObservedTime?: string }
+  count?: number | null
+  lastTimestamp?: string | null
+  eventTime?: string | null
+  metadata: { creationTimestamp?: string }
+}

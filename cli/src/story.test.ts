@@ -1,0 +1,89 @@
+import { type Recording, recordingManifestSchema } from '@trtc-recorder/api'
+import { expect, test } from 'vitest'
+import { story } from './story.ts'
+import { bytes, duration } from './text.ts'
+
+const now = new Date('2026-03-01T10:00:00Z')
+
+function recording(status: object | undefined): Recording {
+  const manifest = recordingManifestSchema.parse({
+    apiVersion: 'trtc-recorder.dev/v1alpha1',
+    kind: 'Recording',
+    metadata: { name: 'math', namespace: 'school', creationTimestamp: '2026-03-01T09:00:00Z' },
+    spec: {
+      sdkAppId: 1400000001,
+      roomId: 43474,
+      userId: 'recorder',
+      userSigSecretRef: { name: 'recorder-sig' },
+      cos: { region: 'ap-guangzhou', bucket: 'lessons-1250000000', credentialsSecretRef: { name: 'cos' } },
+    },
+  })
+  return { ...manifest, ...(status === undefined ? {} : { status }) } as unknown as Recording
+}
+
+const condition = (type: string, status: string, reason: string, message: string) => ({ type, status, reason, message })
+
+test('a Recording nobody looked at says what may be wrong', () =>
+  expect(story(recording(undefined), [], now)).toContain('Is it running, and does it watch this namespace?'))
+
+test('while it records: since when, and how to end it', () => {
+  const text = story(
+    recording({
+      startTime: '2026-03-01T09:48:00Z',
+      conditions: [
+        condition('Started', 'True', 'Entered', 'The recorder is in the room'),
+        condition('Stored', 'Unknown', 'Recording', 'The recorder is in the room'),
+      ],
+      attempts: [{ number: 1, pod: 'math-1', node: 'n1', startTime: '2026-03-01T09:48:00Z' }],
+    }),
+    [],
+    now,
+  )
+  expect(text).toContain('school/math: room 43474 of application 1400000001, as recorder, mode 00')
+  expect(text).toContain('Recorded for 12 min 00 s.')
+  expect(text).toContain('2026-03-01 09:48:00  attempt 1 entered the room (Pod math-1 on n1)')
+  expect(text).toContain('To end it: kubectl trtc stop -n school math')
+})
+
+test('a refused upload names what is missing, why, and the way out', () => {
+  const text = story(
+    recording({
+      startTime: '2026-03-01T09:01:00Z',
+      completionTime: '2026-03-01T09:31:00Z',
+      stopReason: 'RoomDismissed',
+      conditions: [
+        condition('Stalled', 'True', 'UploadIncomplete', '1 of 2 files waits on the volume'),
+        condition('Stored', 'False', 'UploadIncomplete', 'alice.mp3: access denied'),
+      ],
+      files: [
+        { userId: 'bob', stream: 'main', status: 1, durationSeconds: 1800, bytes: 28_800_000, url: 'https://b/bob.mp3' },
+        { userId: 'alice', stream: 'main', status: 0, durationSeconds: 12, bytes: 10, message: 'access denied' },
+      ],
+    }),
+    [{ type: 'Warning', reason: 'UploadRefused', message: 'COS said no', time: '2026-03-01T09:31:01Z', count: 2 }],
+    now,
+  )
+  expect(text).toContain('Recorded for 30 min 00 s, stopped by RoomDismissed.')
+  expect(text).toMatch(/bob {4}main {4}stored {3}30 min 00 s {2}28\.8 MB {2}https:\/\/b\/bob\.mp3/)
+  expect(text).toMatch(/alice {2}main {4}missing {2}12 s .* access denied/)
+  expect(text).toContain('UploadRefused: COS said no (2 times)')
+  expect(text).toContain('kubectl trtc retry-upload -n school math')
+})
+
+test('a callback that was given up can be delivered again', () =>
+  expect(
+    story(recording({ conditions: [condition('CallbackDelivered', 'False', 'GivenUp', '401 for a day')] }), [], now),
+  ).toContain('kubectl trtc redeliver-callback -n school math'))
+
+test.each([
+  [0, '0 B'],
+  [999, '999 B'],
+  [1000, '1.0 kB'],
+  [28_800_000, '28.8 MB'],
+])('%d bytes are %s', (count, text) => expect(bytes(count)).toBe(text))
+
+test.each([
+  [7, '7 s'],
+  [725, '12 min 05 s'],
+  [3720, '1 h 02 min'],
+])('%d seconds are %s', (seconds, text) => expect(duration(seconds)).toBe(text))

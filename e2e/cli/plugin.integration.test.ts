@@ -1,0 +1,56 @@
+import { execFile } from 'node:child_process'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { resources } from '../../operator/src/kube/resources.ts'
+import { ensureBinaries } from '../../sandbox/src/cluster/binaries.ts'
+import { type ApiServer, startApiServer } from '../operator/api-server.ts'
+import { newRecording } from '../operator/recordings.ts'
+
+/** The plugin as it is shipped, found and started by a real kubectl, against a real API server. */
+const run = promisify(execFile)
+const dist = join(import.meta.dirname, '../../cli/dist')
+
+let server: ApiServer
+let namespace: string
+let kubectl: string
+
+beforeAll(async () => {
+  await run(process.execPath, [join(import.meta.dirname, '../../cli/build.ts')])
+  await run('cp', [join(dist, 'kubectl-trtc.js'), join(dist, 'kubectl-trtc')])
+  kubectl = (await ensureBinaries(['kubectl'])).kubectl
+  server = await startApiServer()
+  namespace = await server.namespace()
+})
+afterAll(() => server?.stop())
+
+const trtc = (...args: string[]) =>
+  run(kubectl, ['trtc', '--kubeconfig', server.kubeconfigPath, '--namespace', namespace, ...args], {
+    env: { ...process.env, PATH: `${dist}:${dirname(kubectl)}:${process.env.PATH}` },
+  }).then(({ stdout }) => stdout)
+
+test('status, stop, the ways out and report do what they say', async () => {
+  const callback = { url: 'https://example.com/?k=s3cr3t' }
+  await server.client.create(resources.recordings, newRecording(namespace, 'math', { callback }))
+  expect(await trtc('status', 'math')).toContain('The operator has not looked at it yet')
+  expect(await trtc('files', 'math')).toBe('math has no files yet\n')
+
+  await trtc('stop', 'math')
+  await trtc('retry-upload', 'math')
+  const { spec, metadata } = await server.client.get(resources.recordings, { namespace, name: 'math' })
+  expect(spec.desiredState).toBe('Stopped')
+  expect(Date.parse(metadata.annotations?.['trtc-recorder.dev/retry-upload'] ?? '')).toBeGreaterThan(Date.now() - 60_000)
+
+  const report = await trtc('report', 'math')
+  expect(report).toContain('===== Recording =====')
+  expect(report).toContain('"userSigSecretRef"')
+  expect(report).not.toContain('s3cr3t')
+})
+
+test('a Recording that is not there is said to be not there, and nothing is given up without --yes', async () => {
+  await expect(trtc('status', 'history')).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('"history" not found'),
+  })
+  await expect(trtc('give-up', 'math')).rejects.toMatchObject({ stderr: expect.stringContaining('--yes') })
+})
