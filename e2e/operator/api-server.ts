@@ -22,6 +22,8 @@ export interface ApiServer {
   client: KubeClient
   /** A kubeconfig of a user that RBAC knows under this name and that may do nothing else than it says. */
   userConfig(name: string): KubeConfig
+  /** File with the same, for processes. */
+  userConfigPath(name: string): Promise<string>
   /** A new namespace. */
   namespace(): Promise<string>
   /** Ends the API server; etcd stays. */
@@ -119,6 +121,11 @@ export async function startApiServer(): Promise<ApiServer> {
     kubeconfigPath,
     client,
     userConfig: (name) => configFor(`https://127.0.0.1:${port}`, name, userTokens[name] ?? ''),
+    async userConfigPath(name) {
+      const path = join(directory, `kubeconfig-${name}`)
+      await writeFile(path, configFor(`https://127.0.0.1:${port}`, name, userTokens[name] ?? '').exportConfig())
+      return path
+    },
     async namespace() {
       const name = `test-${randomUUID().slice(0, 8)}`
       await client.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })

@@ -150,7 +150,7 @@ describe('the API server', () => {
         message: 'ok',
         bytes: 5_000_000_000,
       },
-      ...{ durationSeconds: 1.5, startTime: '2026-03-01T10:00:00.123Z', attempt: 1 },
+      ...{ durationSeconds: 1.5, startTime: '2026-03-01T10:00:00.123Z', attempt: 1, lostFrames: 0, lostSeconds: 0 },
       video: { codec: 'avc1.42e01f', width: 1280, height: 720 },
     }
     const status = {

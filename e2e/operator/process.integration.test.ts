@@ -192,10 +192,39 @@ describe('the operator process', () => {
     await api.stopServer()
     const operator = await startOperator('one')
     await says(operator, 'Operator started')
-    expect(await operator.probe('/readyz')).toContain('503 cache of recordings: not synced yet')
+    expect(await operator.probe('/readyz')).toContain(`503 caches: nothing could be read yet of ${namespace}`)
     operator.child.kill('SIGTERM')
     expect(await operator.exit).toBe(0)
     await api.startServer()
+  })
+
+  it('serves the namespaces there are, says which it cannot read, and serves that one as soon as it can', async () => {
+    const later = await api.namespace()
+    const mayServe = async (namespace: string) => {
+      const rbac = { group: 'rbac.authorization.k8s.io', version: 'v1', namespaced: true }
+      const metadata = { namespace, name: 'operator' }
+      const rules = [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }]
+      const role = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata, rules }
+      const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'operator' }
+      const subjects = [{ kind: 'User', name: 'operator' }]
+      await api.client.create({ ...rbac, plural: 'roles', kind: 'Role' }, role as never)
+      const binding = { ...role, kind: 'RoleBinding', roleRef, subjects }
+      await api.client.create({ ...rbac, plural: 'rolebindings', kind: 'RoleBinding' }, binding as never)
+    }
+    await mayServe(namespace)
+    const operator = await startOperator('one', {
+      KUBECONFIG: await api.userConfigPath('operator'),
+      TRTC_RECORDER_WATCH_NAMESPACES: `${later},${namespace}`,
+    })
+    const recording = await finish('math')
+    await expect.poll(() => received, { timeout: 20_000 }).toEqual([`${recording.metadata.uid}/result`])
+    expect(await operator.probe('/readyz')).toBe('200 ok\n')
+    expect(await operator.probe('/metrics', 'metrics')).toContain('trtc_recorder_namespaces_unread 1\n')
+    expect(operator.lines).toContainEqual(expect.objectContaining({ namespace: later, level: 'error' }))
+    namespace = later
+    await mayServe(later)
+    const second = await finish('math')
+    await expect.poll(() => received.at(1), { timeout: 20_000 }).toEqual(`${second.metadata.uid}/result`)
   })
 
   it('says what is wrong with its settings, and does not start', async () => {

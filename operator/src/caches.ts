@@ -14,12 +14,18 @@ export interface Caches {
   recordings: Store<Recording, 'identity'>
   pods: Store<Pod, 'recordingUid'>
   claims: Store<PersistentVolumeClaim, 'recordingUid'>
-  reflectors: readonly Pick<Reflector<KubeObject>, 'name' | 'hasSynced' | 'idleMillis'>[]
+  reflectors: readonly CacheReflector[]
   /** Resolves when everything has been read once. */
   synced: Promise<unknown>
+  /** Resolves when everything has been read once, but for what the API server says cannot be read, such as a namespace that is not there. */
+  answered: Promise<unknown>
+  /** Namespaces of which not all could be read yet; `''` stands for all of them. */
+  unread(): string[]
   /** Runs until the signal is aborted. */
   run(signal: AbortSignal): Promise<unknown>
 }
+
+type CacheReflector = Pick<Reflector<KubeObject>, 'name' | 'namespace' | 'hasSynced' | 'idleMillis'>
 
 export interface CacheOptions {
   client: KubeClient
@@ -41,7 +47,7 @@ function recordingUids(object: KubeObject): string[] {
 }
 
 export function createCaches({ client, namespaces, resyncMillis, log, metrics }: CacheOptions): Caches {
-  const reflectors: Pick<Reflector<KubeObject>, 'name' | 'hasSynced' | 'idleMillis' | 'synced' | 'run'>[] = []
+  const reflectors: (CacheReflector & Pick<Reflector<KubeObject>, 'synced' | 'answered' | 'run'>)[] = []
 
   function cache<T extends KubeObject, Name extends string>(
     resource: Resource<T>,
@@ -69,6 +75,8 @@ export function createCaches({ client, namespaces, resyncMillis, log, metrics }:
     claims: cache(resources.persistentVolumeClaims, { recordingUid: recordingUids }, managedSelector),
     reflectors,
     synced: Promise.all(reflectors.map((reflector) => reflector.synced)),
+    answered: Promise.all(reflectors.map((reflector) => reflector.answered)),
+    unread: () => [...new Set(reflectors.flatMap(({ hasSynced, namespace = '' }) => (hasSynced ? [] : namespace)))],
     run: (signal) => Promise.all(reflectors.map((reflector) => reflector.run(signal))),
   }
 }

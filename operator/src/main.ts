@@ -52,6 +52,7 @@ const caches = createCaches({
   metrics,
 })
 metrics.recordings(() => countStates(caches.recordings.values()))
+metrics.unread(() => caches.unread().length)
 
 // Controllers
 const controllers = [
@@ -88,8 +89,13 @@ const stopping = requested().then((signal) => {
   stop.abort()
 })
 health.ready('stopping', () => (stop.signal.aborted ? 'asked to stop' : undefined))
+// One namespace that cannot be read keeps nobody from being served in the others.
+health.ready('caches', () => {
+  const unread = caches.unread()
+  const none = unread.length === Math.max(1, config.watchNamespaces.length)
+  return none ? `nothing could be read yet of ${unread.join(', ') || 'the cluster'}` : undefined
+})
 for (const reflector of caches.reflectors) {
-  health.ready(`cache of ${reflector.name}`, () => (reflector.hasSynced ? undefined : 'not synced yet'))
   health.live(`reflector of ${reflector.name}`, () => hung(reflector.idleMillis, hangsAfterMillis.reflector))
 }
 const servers = [
@@ -101,9 +107,16 @@ for (const { server, port } of servers) {
 }
 log.info({ healthPort: config.healthPort, metricsPort: config.metricsPort }, 'Operator started')
 
-// Run: every operator keeps its caches warm, one of them works.
+// Run: every operator keeps its caches warm, one of them works. Two Recordings with one identity may be in two namespaces, so work begins
+// when all that can be read has been read.
 const reading = caches.run(stop.signal)
-await Promise.race([caches.synced, stopping])
+await Promise.race([caches.answered, stopping])
+for (const namespace of caches.unread()) {
+  log.error(
+    { namespace },
+    'Namespace cannot be read, and is served as soon as it can: does it exist, with the Role of the chart?',
+  )
+}
 if (!stop.signal.aborted) {
   if (election !== undefined) health.live('leader election', () => hung(election.idleMillis, hangsAfterMillis.lease))
   election?.lost.then(() => process.exit(1))

@@ -1,11 +1,11 @@
 import { type CallbackStatus, callbackBody, type Recording, kind as recordingKind } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import type { KubeClient } from '../kube/client.ts'
-import { isNotFound } from '../kube/errors.ts'
+import { isConflict, isNotFound } from '../kube/errors.ts'
 import type { EventRecorder } from '../kube/events.ts'
 import { resources } from '../kube/resources.ts'
-import { keyOf, refOf } from '../kube/types.ts'
 import { Controller, type ReconcileContext, type ReconcileResult } from '../runtime/controller.ts'
+import { refOf } from '../runtime/objects.ts'
 import type { Store } from '../runtime/store.ts'
 import type { CallbackOutcome, Metrics } from '../telemetry/metrics.ts'
 import { type DeliveryResult, deliver } from './delivery.ts'
@@ -132,13 +132,15 @@ export function callbackController(dependencies: CallbackDependencies): Controll
   }
 
   const hooks = metrics.controller('callback')
-  const controller = new Controller({
+  const controller = Controller.for(recordings, {
     name: 'callback',
     reconcile,
     log,
     workers: dependencies.workers,
     // Longer than a delivery and the requests around it.
     reconcileTimeoutMillis: timeoutMillis + 60_000,
+    isOutdated: isConflict,
+    concerns: (recording) => recording.status?.callback?.state === 'Pending',
     queue: { failureMaxMillis: 30_000, observer: hooks.queue },
     observer: hooks.observer,
   })
@@ -146,7 +148,6 @@ export function callbackController(dependencies: CallbackDependencies): Controll
 
   recordings.subscribe((event) => {
     if (event.type === 'deleted') unrecorded.delete(event.object.metadata.uid)
-    else if (event.object.status?.callback?.state === 'Pending') controller.enqueue(keyOf(event.object.metadata))
   })
   return controller
 }

@@ -61,12 +61,3 @@ export interface ObjectRef {
   namespace?: string
   name: string
 }
-
-/** `namespace/name`, the key of an object in a store or a queue. */
-export const keyOf = (ref: { namespace?: string; name: string }): string =>
-  ref.namespace === undefined ? ref.name : `${ref.namespace}/${ref.name}`
-
-export function refOf(key: string): { namespace: string; name: string } {
-  const slash = key.indexOf('/')
-  return { namespace: key.slice(0, Math.max(slash, 0)), name: key.slice(slash + 1) }
-}

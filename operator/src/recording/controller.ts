@@ -3,11 +3,12 @@ import type { Logger } from 'pino'
 import { type Caches, identityOf } from '../caches.ts'
 import type { Config } from '../config.ts'
 import type { KubeClient } from '../kube/client.ts'
-import { isNotFound } from '../kube/errors.ts'
+import { isConflict, isNotFound } from '../kube/errors.ts'
 import type { EventRecorder } from '../kube/events.ts'
 import { resources } from '../kube/resources.ts'
-import { keyOf, type Pod } from '../kube/types.ts'
+import type { KubeObject, Pod } from '../kube/types.ts'
 import { Controller, type ReconcileContext, type ReconcileResult } from '../runtime/controller.ts'
+import { keyOf } from '../runtime/objects.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { decide } from './decide.ts'
 import { execute, releasePod } from './execute.ts'
@@ -92,46 +93,40 @@ export function recordingController(dependencies: RecordingDependencies): Contro
   }
 
   const hooks = metrics.controller('recording')
-  const controller = new Controller({
+  const orphanOf = (pod: Pod) => orphanPrefix + keyOf(pod.metadata)
+  const ownerOf = (object: KubeObject) => {
+    const name = controllingRecording(object)?.name ?? object.metadata.labels?.['app.kubernetes.io/instance']
+    return name === undefined ? undefined : keyOf({ namespace: object.metadata.namespace, name })
+  }
+  const rivalsOf = (recording: Recording) =>
+    caches.recordings
+      .byIndex('identity', identityOf(recording))
+      .filter((rival) => rival.metadata.uid !== recording.metadata.uid && !isFinished(rival))
+
+  const controller = Controller.for(caches.recordings, {
     name: 'recording',
     reconcile,
     log,
     workers: config.workers,
+    isOutdated: isConflict,
     queue: { observer: hooks.queue },
     observer: hooks.observer,
   })
+    .owns<KubeObject>(ownerOf, caches.pods, caches.claims)
+    .watches(caches.recordings, (event) => {
+      const { object } = event
+      const freed = event.type === 'deleted' || (event.type === 'updated' && holds(event.previous) && !holds(object))
+      if (!freed) return []
+      claims.release(identityOf(object), object)
+      const orphans = event.type === 'deleted' ? caches.pods.byIndex('recordingUid', object.metadata.uid).map(orphanOf) : []
+      return [...rivalsOf(object).map((rival) => keyOf(rival.metadata)), ...orphans]
+    })
+    .watches(caches.pods, ({ type, object }) => {
+      if (type === 'deleted') progress.forget(object.metadata.uid)
+      const isOrphan = type !== 'deleted' && controllingRecording(object) !== undefined && !hasOwner(object)
+      return isOrphan ? [orphanOf(object)] : []
+    })
   hooks.watchQueue(controller.queue)
-
-  const enqueueRivals = (recording: Recording) => {
-    for (const rival of caches.recordings.byIndex('identity', identityOf(recording))) {
-      if (rival.metadata.uid !== recording.metadata.uid && !isFinished(rival)) controller.enqueue(keyOf(rival.metadata))
-    }
-  }
-
-  caches.recordings.subscribe((event) => {
-    const { object } = event
-    if (event.type !== 'deleted') controller.enqueue(keyOf(object.metadata))
-    const freed = event.type === 'deleted' || (event.type === 'updated' && holds(event.previous) && !holds(object))
-    if (!freed) return
-    claims.release(identityOf(object), object)
-    enqueueRivals(object)
-    if (event.type !== 'deleted') return
-    for (const left of caches.pods.byIndex('recordingUid', object.metadata.uid)) {
-      controller.enqueue(orphanPrefix + keyOf(left.metadata))
-    }
-  })
-  caches.pods.subscribe(({ type, object }) => {
-    const owner = controllingRecording(object)
-    if (owner === undefined) return
-    if (type === 'deleted') progress.forget(object.metadata.uid)
-    else if (!hasOwner(object)) controller.enqueue(orphanPrefix + keyOf(object.metadata))
-    controller.enqueue(keyOf({ namespace: object.metadata.namespace, name: owner.name }))
-  })
-  caches.claims.subscribe(({ object }) => {
-    const { namespace, labels } = object.metadata
-    const name = labels?.['app.kubernetes.io/instance']
-    if (name !== undefined) controller.enqueue(keyOf({ namespace, name }))
-  })
   return controller
 }
 

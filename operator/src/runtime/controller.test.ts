@@ -1,8 +1,8 @@
 import { setImmediate as tick } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { ApiError } from '../kube/errors.ts'
 import { createLog } from '../telemetry/log.ts'
 import { Controller, type ControllerOptions, type Reconcile, TerminalError } from './controller.ts'
+import { Store } from './store.ts'
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
@@ -92,15 +92,16 @@ describe('Controller', () => {
   })
 
   it('leaves a conflict out of the errors and honours Retry-After', async () => {
-    const answers = [
-      new ApiError('patch', 409, { reason: 'Conflict' }),
-      new ApiError('patch', 429, { reason: 'TooManyRequests' }, 30_000),
-    ]
-    const { made, outcomes, lines } = controller(async () => {
-      const answer = answers.shift()
-      if (answer) throw answer
-      return undefined
-    })
+    const answers = [new Error('changed meanwhile'), Object.assign(new Error('too many'), { retryAfterMillis: 30_000 })]
+    const [outdated] = answers
+    const { made, outcomes, lines } = controller(
+      async () => {
+        const answer = answers.shift()
+        if (answer) throw answer
+        return undefined
+      },
+      { isOutdated: (error) => error === outdated },
+    )
     made.start()
     made.enqueue('a')
     await tick()
@@ -180,5 +181,87 @@ describe('Controller', () => {
     vi.advanceTimersByTime(2000)
     expect(await stopped).toBe(false)
     expect(aborted).toHaveBeenCalledOnce()
+  })
+})
+
+describe('a controller of a store', () => {
+  interface Thing {
+    metadata: { namespace: string; name: string; uid: string; resourceVersion: string }
+    owner?: string
+  }
+  let version = 0
+  const thing = (namespace: string, name: string, owner?: string): Thing => ({
+    metadata: { namespace, name, uid: `${namespace}-${name}`, resourceVersion: String(++version) },
+    ...(owner === undefined ? {} : { owner }),
+  })
+  const owner = ({ metadata, owner }: Thing) => owner && `${metadata.namespace}/${owner}`
+
+  function world(concerns?: (object: Thing) => boolean) {
+    const [recordings, pods] = [new Store<Thing>(), new Store<Thing>()]
+    const seen: string[] = []
+    const made = Controller.for(recordings, {
+      name: 'test',
+      log: createLog('error', { write() {} }),
+      reconcile: async (key) => void seen.push(key) as undefined,
+      ...(concerns && { concerns }),
+    }).owns(owner, pods)
+    const sync = (namespace: string, objects: Thing[] = [], owned: Thing[] = []) => {
+      recordings.replace(objects, { namespace, resourceVersion: String(++version) })
+      pods.replace(owned, { namespace, resourceVersion: String(++version) })
+    }
+    /** What was reconciled since the last call. */
+    const reconciled = async () => {
+      await tick()
+      return seen.splice(0)
+    }
+    return { recordings, pods, made, sync, reconciled }
+  }
+
+  it('begins when it is started, with everything there is', async () => {
+    const { made, sync, reconciled } = world()
+    sync('lessons', [thing('lessons', 'math'), thing('lessons', 'art')], [thing('lessons', 'math-1', 'math')])
+    expect(await reconciled()).toEqual([])
+    expect(made.queue.depth).toBe(0)
+    made.start()
+    expect(await reconciled()).toEqual(['lessons/math', 'lessons/art'])
+    await made.stop(0)
+  })
+
+  it('does not begin in a namespace before all kinds have been read there, and waits for no other namespace', async () => {
+    const { made, sync, recordings, pods, reconciled } = world()
+    made.start()
+    recordings.replace([thing('lessons', 'math')], { namespace: 'lessons', resourceVersion: String(++version) })
+    recordings.apply({ type: 'ADDED', object: thing('lessons', 'art') })
+    expect(await reconciled()).toEqual([])
+    pods.replace([], { namespace: 'lessons', resourceVersion: String(++version) })
+    expect(await reconciled()).toEqual(['lessons/math', 'lessons/art'])
+    sync('music', [thing('music', 'piano')])
+    expect(await reconciled()).toEqual(['music/piano'])
+    await made.stop(0)
+  })
+
+  it('looks at the owner when what it owns changes, also when it goes', async () => {
+    const { made, sync, pods, reconciled } = world()
+    made.start()
+    sync('lessons')
+    const pod = thing('lessons', 'math-1', 'math')
+    pods.apply({ type: 'ADDED', object: pod })
+    expect(await reconciled()).toEqual(['lessons/math'])
+    pods.apply({ type: 'DELETED', object: pod })
+    expect(await reconciled()).toEqual(['lessons/math'])
+    pods.apply({ type: 'ADDED', object: thing('lessons', 'foreign') })
+    expect(await reconciled()).toEqual([])
+    await made.stop(0)
+  })
+
+  it('leaves alone what does not concern it, and what is gone', async () => {
+    const { made, sync, recordings, reconciled } = world(({ metadata }) => metadata.name !== 'done')
+    made.start()
+    const math = thing('lessons', 'math')
+    sync('lessons', [thing('lessons', 'done'), math])
+    expect(await reconciled()).toEqual(['lessons/math'])
+    recordings.apply({ type: 'DELETED', object: math })
+    expect(await reconciled()).toEqual([])
+    await made.stop(0)
   })
 })

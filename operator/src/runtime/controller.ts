@@ -1,5 +1,7 @@
 import type { Logger } from 'pino'
-import { isConflict } from '../kube/errors.ts'
+import { keyOf, namespaceOfKey, type StoredObject } from './objects.ts'
+import { retryAfterMillis } from './retry-after.ts'
+import type { Store, StoreEvent } from './store.ts'
 import { WorkQueue, type WorkQueueOptions } from './workqueue.ts'
 
 export interface ReconcileContext {
@@ -42,19 +44,36 @@ export interface ControllerOptions {
   workers?: number
   /** When the signal of a run is aborted. Default 60 s. */
   reconcileTimeoutMillis?: number
+  /** Whether an error says that somebody else wrote first: part of normal life, and no failure to tell anybody of. */
+  isOutdated?: (error: unknown) => boolean
   queue?: WorkQueueOptions
   observer?: ControllerObserver
+}
+
+export interface Concerns<T> {
+  /** Whether there may be anything to do about an object. Default: always. */
+  concerns?: (object: T) => boolean
+}
+
+/** What a controller hears of a store: which keys an event is about. */
+interface Watched {
+  readonly store: Pick<Store<StoredObject>, 'hasSynced' | 'onSynced' | 'subscribe' | 'values'>
+  readonly keysOf: (event: StoreEvent<StoredObject>) => Iterable<string>
 }
 
 /**
  * Takes keys from a queue and reconciles them.
  *
- * Flow: `enqueue` (from store handlers) → `start` → workers call `reconcile` → `stop`.
+ * Flow: `Controller.for(store, options)`, `owns` and `watches` say what brings keys → `start`, once this process leads → workers call
+ * `reconcile` → `stop`.
  *
  * Guarantees: one run a key at a time; a change during a run leads to another one; a failed run is repeated with back-off and no
- * sooner than a server's Retry-After; a run that succeeds forgets its failures; nothing that `reconcile` throws ends a worker.
+ * sooner than a server's Retry-After; a run that succeeds forgets its failures; nothing that `reconcile` throws ends a worker. Before
+ * `start` nothing is kept and nothing is done. A key is reconciled only when everything that this controller watches in the key's
+ * namespace has been read once, and then each object of it is looked at; a namespace that cannot be read holds up no other.
  *
- * Assumptions: `reconcile` reads the state itself and can be repeated at any time. It passes the signal on to what it waits for.
+ * Assumptions: `reconcile` reads the state itself and can be repeated at any time. It passes the signal on to what it waits for. Keys are
+ * `namespace/name`, with or without a word and a colon in front.
  *
  * Caveats: a `reconcile` that ignores its signal holds its worker until it returns.
  */
@@ -63,6 +82,7 @@ export class Controller {
   readonly queue: WorkQueue
   readonly #options: ControllerOptions
   readonly #log: Logger
+  readonly #watched: Watched[] = []
   readonly #underWay = new Set<AbortController>()
   #workers: Promise<void>[] = []
   #active = 0
@@ -73,6 +93,35 @@ export class Controller {
     this.#options = options
     this.#log = options.log.child({ controller: options.name })
     this.queue = new WorkQueue(options.queue)
+  }
+
+  /** A controller of the objects of a store. Of one that was deleted there is nothing left to reconcile. */
+  static for<T extends StoredObject>(store: Store<T, string>, options: ControllerOptions & Concerns<T>): Controller {
+    const { concerns = () => true } = options
+    return new Controller(options).watches(store, ({ type, object }) =>
+      type !== 'deleted' && concerns(object) ? [keyOf(object.metadata)] : [],
+    )
+  }
+
+  /** Any change of what an object owns is a reason to look at it. */
+  owns<T extends StoredObject>(ownerKey: (object: T) => string | undefined, ...stores: Store<T, string>[]): this {
+    for (const store of stores) this.watches(store, ({ object }) => ownerKey(object) ?? [])
+    return this
+  }
+
+  /** Looks at the keys that an event is about. When a namespace has been read, each of its objects comes as `added`. */
+  watches<T extends StoredObject>(store: Store<T, string>, keysOf: (event: StoreEvent<T>) => Iterable<string> | string): this {
+    const watched = {
+      store: store as unknown as Watched['store'],
+      keysOf: (event: StoreEvent<StoredObject>) => {
+        const keys = keysOf(event as StoreEvent<T>)
+        return typeof keys === 'string' ? [keys] : keys
+      },
+    }
+    this.#watched.push(watched)
+    watched.store.onSynced((namespace) => this.#lookAtAll(namespace))
+    watched.store.subscribe((event) => this.#hear(watched, event))
+    return this
   }
 
   enqueue(key: string): void {
@@ -89,6 +138,7 @@ export class Controller {
     this.#options.observer?.workers?.(count)
     this.#workers = Array.from({ length: count }, () => this.#work())
     this.#log.info({ workers: count }, 'Controller started')
+    this.#lookAtAll(undefined)
   }
 
   /** Takes nothing new and waits for the runs under way; after the deadline their signals are aborted. Says whether all ended. */
@@ -100,6 +150,33 @@ export class Controller {
     clearTimeout(timer)
     for (const run of this.#underWay) run.abort(new Error('the operator is shutting down'))
     return ended !== 'late'
+  }
+
+  #hear({ keysOf }: Watched, event: StoreEvent<StoredObject>): void {
+    if (!this.#isStarted) return
+    for (const key of keysOf(event)) if (this.#isReady(key)) this.queue.add(key)
+  }
+
+  #isReady(key: string): boolean {
+    const namespace = namespaceOfKey(key)
+    return this.#watched.every(({ store }) => store.hasSynced(namespace))
+  }
+
+  /** Each key once, however many objects bring it. */
+  #lookAtAll(namespace: string | undefined): void {
+    if (!this.#isStarted) return
+    const keys = new Set<string>()
+    for (const { store, keysOf } of this.#watched) {
+      for (const object of store.values()) {
+        if (namespace !== undefined && object.metadata.namespace !== namespace) continue
+        for (const key of keysOf({ type: 'added', object })) keys.add(key)
+      }
+    }
+    for (const key of keys) if (this.#isReady(key)) this.queue.add(key)
+  }
+
+  get #isStarted(): boolean {
+    return this.#workers.length > 0
   }
 
   async #work(): Promise<void> {
@@ -141,19 +218,14 @@ export class Controller {
       } else {
         this.queue.addRateLimited(key, retryAfterMillis(error))
         const again = { err: error, failures: this.queue.failures(key) }
-        // Somebody else wrote first: part of normal life.
-        if (isConflict(error)) log.debug(again, 'Reconcile met a newer object and is tried again')
+        const isOutdated = this.#options.isOutdated?.(error) ?? false
+        if (isOutdated) log.debug(again, 'Reconcile met a newer object and is tried again')
         else log.warn(again, 'Reconcile failed and is tried again')
-        finish(isConflict(error) ? 'requeue' : 'error')
+        finish(isOutdated ? 'requeue' : 'error')
       }
     } finally {
       clearTimeout(timer)
       this.#underWay.delete(abort)
     }
   }
-}
-
-function retryAfterMillis(error: unknown): number {
-  const millis = (error as { retryAfterMillis?: unknown } | null)?.retryAfterMillis
-  return typeof millis === 'number' ? millis : 0
 }

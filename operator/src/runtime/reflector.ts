@@ -1,19 +1,26 @@
 import type { Logger } from 'pino'
-import { ApiError, isGone } from '../kube/errors.ts'
-import type { KubeList, KubeObject } from '../kube/types.ts'
 import { Backoff, type BackoffOptions } from './backoff.ts'
+import type { StoredObject } from './objects.ts'
+import { retryAfterMillis } from './retry-after.ts'
 import type { Store } from './store.ts'
 import { sleep } from './timers.ts'
 
 /** Where a reflector gets its objects from: one kind, one namespace or all, one selector. */
 export interface ListWatch<T> {
-  list(options: { limit: number; continue?: string; signal: AbortSignal }): Promise<KubeList<T>>
-  /** Throws an ERROR event as an ApiError; ends when the server ends it. */
+  list(options: { limit: number; continue?: string; signal: AbortSignal }): Promise<List<T>>
+  /** Throws an ERROR event; ends when the server ends it. */
   watch(options: {
     resourceVersion: string
     timeoutSeconds: number
     signal: AbortSignal
   }): AsyncIterable<{ type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'; object: T }>
+  /** What an error of these two was. A `retryAfterMillis` on it is heeded. */
+  causeOf(error: unknown): 'expired' | 'refused' | 'failed' | 'cut'
+}
+
+export interface List<T> {
+  metadata: { resourceVersion: string; continue?: string }
+  items: T[]
 }
 
 /**
@@ -29,7 +36,7 @@ export interface ReflectorObserver {
   event?(type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'): void
 }
 
-export interface ReflectorOptions<T extends KubeObject> {
+export interface ReflectorOptions<T extends StoredObject> {
   /** For log lines, such as `pods`. */
   name: string
   source: ListWatch<T>
@@ -62,19 +69,20 @@ type State = { at: 'list'; rewindFrom?: string } | { at: 'watch'; resourceVersio
  *
  * Guarantees: it goes on until its signal is aborted, whatever the server answers; it never asks again without a wait after a failure,
  * and waits longer while failures go on, at random, and at least as long as a Retry-After; it never lists again where watching on will
- * do; `synced` resolves after the first whole list has been stored.
+ * do; `synced` resolves after the first whole list has been stored, `answered` then or when the server has said that there is none to be had.
  *
  * Assumptions: the server sends bookmarks, so that a quiet watch is heard of and its version stays young.
  *
  * Caveats: between two lists the store is as old as the last event. An event that is lost by the server itself is made good
  * by the next list.
  */
-export class Reflector<T extends KubeObject> {
+export class Reflector<T extends StoredObject> {
   readonly name: string
   readonly #options: ReflectorOptions<T>
   readonly #log: Logger
   readonly #backoff: Backoff
   readonly #synced = Promise.withResolvers<void>()
+  readonly #answered = Promise.withResolvers<void>()
   #hasSynced = false
   #lastActivity = performance.now()
 
@@ -87,8 +95,18 @@ export class Reflector<T extends KubeObject> {
     )
   }
 
+  /** The namespace it is limited to; undefined if it is not. */
+  get namespace(): string | undefined {
+    return this.#options.namespace
+  }
+
   get synced(): Promise<void> {
     return this.#synced.promise
+  }
+
+  /** Resolves when it is known whether there is anything to be read here at all; the loop goes on in either case. */
+  get answered(): Promise<void> {
+    return this.#answered.promise
   }
 
   get hasSynced(): boolean {
@@ -111,7 +129,7 @@ export class Reflector<T extends KubeObject> {
         if (signal.aborted) return
         this.#lastActivity = performance.now()
         const failed: State = state
-        if (failed.at === 'watch' && isGone(error)) {
+        if (failed.at === 'watch' && this.#causeOf(error) === 'expired') {
           // The version is too old, or from a history the server no longer has.
           state = { at: 'list', rewindFrom: failed.resourceVersion }
         }
@@ -141,6 +159,7 @@ export class Reflector<T extends KubeObject> {
     if (!this.#hasSynced) {
       this.#hasSynced = true
       this.#synced.resolve()
+      this.#answered.resolve()
       this.#log.info({ items: items.length }, 'Cache synced')
     }
     return { at: 'watch', resourceVersion, listedAt: performance.now() }
@@ -190,15 +209,20 @@ export class Reflector<T extends KubeObject> {
   }
 
   async #recover(during: State['at'], error: unknown, signal: AbortSignal): Promise<void> {
-    const cause = causeOf(error)
+    const cause = this.#causeOf(error)
+    if (cause === 'failed') this.#answered.resolve()
     if (during === 'watch') this.#options.observer?.restarted?.(cause)
-    const retryAfter = error instanceof ApiError ? Math.min(error.retryAfterMillis ?? 0, longestRetryAfterMillis) : 0
+    const retryAfter = Math.min(retryAfterMillis(error), longestRetryAfterMillis)
     const waitMillis = Math.round(Math.max(this.#backoff.next(), retryAfter))
     const line = { err: error, cause, waitMillis }
     // Old versions and lost connections are the everyday life of a watch.
     if (cause === 'expired' || cause === 'cut') this.#log.info(line, `Reflector lost its ${during} and goes on after a wait`)
     else this.#log.warn(line, `Reflector could not ${during} and tries again after a wait`)
     await sleep(waitMillis, signal)
+  }
+
+  #causeOf(error: unknown): RestartCause {
+    return error instanceof WatchEnded ? error.cause : this.#options.source.causeOf(error)
   }
 }
 
@@ -213,13 +237,6 @@ class WatchEnded extends Error {
     super(cause === 'silent' ? 'the watch brought nothing for too long, not even a bookmark' : 'time for a whole list')
     this.cause = cause
   }
-}
-
-function causeOf(error: unknown): RestartCause {
-  if (error instanceof WatchEnded) return error.cause
-  if (!(error instanceof ApiError)) return 'cut'
-  if (error.code === 410) return 'expired'
-  return error.code === 429 ? 'refused' : 'failed'
 }
 
 const isOlder = (a: string, b: string) => /^[0-9]+$/.test(a) && /^[0-9]+$/.test(b) && BigInt(a) < BigInt(b)

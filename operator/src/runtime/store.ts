@@ -1,4 +1,4 @@
-import { type KubeObject, keyOf } from '../kube/types.ts'
+import { keyOf, type StoredObject } from './objects.ts'
 
 export type StoreEvent<T> =
   | { type: 'added'; object: T }
@@ -25,7 +25,7 @@ export interface StoreOptions<T, Name extends string> {
  * What is known of the objects of one kind, by `namespace/name`.
  *
  * Flow: a Reflector calls `replace` with each whole list and `apply` with each watch event; controllers read with `get`, `list` and
- * `byIndex`, hear of changes by `subscribe`, and put the answers of their own writes in with `wrote`, so that they read their own writes.
+ * `byIndex`, hear of changes by `subscribe` and of namespaces that are known by `onSynced`, and put the answers of their own writes in with `wrote`, so that they read their own writes.
  *
  * Guarantees: an object never goes back to an older resource version; an object that was deleted and made again under the same name is
  * reported as `deleted`, then `added`; handlers run in the order of the changes, after the store has changed.
@@ -35,13 +35,16 @@ export interface StoreOptions<T, Name extends string> {
  *
  * Caveats: it is behind the API server by the time a watch event takes. Objects are shared: read them, never change them.
  */
-export class Store<T extends KubeObject, Name extends string = never> {
+export class Store<T extends StoredObject, Name extends string = never> {
   readonly #objects = new Map<string, T>()
   readonly #indexers: Indexers<T, Name>
   readonly #indexes = new Map<string, Map<string, Set<string>>>()
   readonly #handlers = new Set<StoreHandler<T>>()
   readonly #onHandlerError: (error: unknown) => void
   readonly #trim: (object: T) => T
+  readonly #syncedHandlers = new Set<(namespace: string | undefined) => void>()
+  /** Namespaces of which a whole list has been stored; undefined stands for a list of all of them. */
+  readonly #synced = new Set<string | undefined>()
   /** UIDs of deleted objects, so that the late answer of a write does not bring one back. */
   readonly #deleted = new Set<string>()
 
@@ -80,6 +83,16 @@ export class Store<T extends KubeObject, Name extends string = never> {
     return () => this.#handlers.delete(handler)
   }
 
+  /** Whether everything there was in a namespace has been stored once. */
+  hasSynced(namespace: string): boolean {
+    return this.#synced.has(undefined) || this.#synced.has(namespace)
+  }
+
+  /** Calls when a namespace (undefined: all of them) has been stored for the first time. */
+  onSynced(handler: (namespace: string | undefined) => void): void {
+    this.#syncedHandlers.add(handler)
+  }
+
   /** The answer to one's own write: known at once, not when the watch brings it. */
   wrote(object: T): void {
     if (this.#deleted.has(object.metadata.uid)) return
@@ -110,6 +123,9 @@ export class Store<T extends KubeObject, Name extends string = never> {
         this.#put(item, scope.rewound)
       }
     }
+    if (this.#synced.has(scope.namespace)) return
+    this.#synced.add(scope.namespace)
+    for (const handler of this.#syncedHandlers) handler(scope.namespace)
   }
 
   #put(object: T, force = false): void {

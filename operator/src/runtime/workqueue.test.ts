@@ -22,6 +22,15 @@ describe('WorkQueue', () => {
     expect([await queue.get(), await queue.get()]).toEqual(['a', 'b'])
   })
 
+  it('lets namespaces take turns, so that one with many keys does not hold up another', async () => {
+    const queue = new WorkQueue()
+    for (let n = 0; n < 1000; n += 1) queue.add(`busy/${n}`)
+    for (const key of ['calm/a', 'orphan:calm/b']) queue.add(key)
+    const first = await Promise.all(Array.from({ length: 5 }, () => queue.get()))
+    expect(first).toEqual(['busy/0', 'calm/a', 'busy/1', 'orphan:calm/b', 'busy/2'])
+    expect(queue.depth).toBe(997)
+  })
+
   it('wakes a waiting worker', async () => {
     const queue = new WorkQueue()
     const next = queue.get()

@@ -1,4 +1,5 @@
 import { KeyedBackoff, TokenBucket } from './backoff.ts'
+import { namespaceOfKey } from './objects.ts'
 import { sleepers } from './timers.ts'
 
 /** What a metrics library may want to know. Every method is optional and must not throw. */
@@ -34,7 +35,8 @@ export interface WorkQueueOptions {
  *
  * Guarantees: a key is in the queue at most once, however often it is added; the same key is never handed out twice at the same
  * time; a key that is added while it is worked on is handed out again after `done`; of several delayed adds of one key the
- * earliest counts; keys come out in the order they went in; after `shutDown` nothing is handed out and `drained` resolves when
+ * earliest counts; namespaces take turns, so that one with thousands of keys does not hold up another, and the keys of a namespace come
+ * out in the order they went in; after `shutDown` nothing is handed out and `drained` resolves when
  * the last worker is done.
  *
  * Assumptions: whoever gets a key calls `done` for it, also after an exception. Keys are strings and carry no state: the worker
@@ -43,7 +45,9 @@ export interface WorkQueueOptions {
  * Caveats: in memory only. What must survive a restart belongs into the status of an object, from where it is queued again.
  */
 export class WorkQueue {
-  readonly #waiting = new Map<string, number>()
+  /** Namespace → its keys, each with the time since when it waits. The namespace in front is next. */
+  readonly #waiting = new Map<string, Map<string, number>>()
+  #depth = 0
   readonly #working = new Map<string, number>()
   readonly #dirty = new Set<string>()
   readonly #delayed = sleepers()
@@ -66,7 +70,7 @@ export class WorkQueue {
 
   /** Keys that could be handed out now. */
   get depth(): number {
-    return this.#waiting.size
+    return this.#depth
   }
 
   /** Start times (of `performance.now()`) of what is being worked on. */
@@ -75,7 +79,7 @@ export class WorkQueue {
   }
 
   add(key: string): void {
-    if (this.#shuttingDown || this.#waiting.has(key) || this.#dirty.has(key)) return
+    if (this.#shuttingDown || this.#isWaiting(key) || this.#dirty.has(key)) return
     this.#observer.added?.()
     if (this.#working.has(key)) this.#dirty.add(key)
     else this.#offer(key)
@@ -127,6 +131,7 @@ export class WorkQueue {
     this.#shuttingDown = true
     this.#delayed.clear()
     this.#waiting.clear()
+    this.#depth = 0
     this.#dirty.clear()
     this.#observer.depth?.(0)
     for (const take of this.#takers.splice(0)) take(undefined)
@@ -138,21 +143,34 @@ export class WorkQueue {
     return this.#drained.promise
   }
 
+  #isWaiting(key: string): boolean {
+    return this.#waiting.get(namespaceOfKey(key))?.has(key) ?? false
+  }
+
   #offer(key: string): void {
-    this.#waiting.set(key, performance.now())
-    this.#observer.depth?.(this.#waiting.size)
+    const namespace = namespaceOfKey(key)
+    const keys = this.#waiting.get(namespace) ?? new Map<string, number>()
+    keys.set(key, performance.now())
+    this.#waiting.set(namespace, keys)
+    this.#depth += 1
+    this.#observer.depth?.(this.#depth)
     this.#handOut()
   }
 
   #handOut(): void {
     while (this.#takers.length > 0) {
-      const next = this.#waiting.entries().next()
-      if (next.done) return
-      const [key, since] = next.value
+      const turn = this.#waiting.entries().next()
+      if (turn.done) return
+      const [namespace, keys] = turn.value
+      const [[key, since] = ['', 0]] = keys
       const now = performance.now()
-      this.#waiting.delete(key)
+      keys.delete(key)
+      // To the end of the round, if there is more of it.
+      this.#waiting.delete(namespace)
+      if (keys.size > 0) this.#waiting.set(namespace, keys)
       this.#working.set(key, now)
-      this.#observer.depth?.(this.#waiting.size)
+      this.#depth -= 1
+      this.#observer.depth?.(this.#depth)
       this.#observer.waited?.((now - since) / 1000)
       this.#takers.shift()?.(key)
     }

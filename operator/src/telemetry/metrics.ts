@@ -14,6 +14,8 @@ export interface Metrics {
   leading(lease: string, leading: boolean): void
   /** `state` → number, asked at each scrape. */
   recordings(states: () => Record<string, number>): void
+  /** How many namespaces could not be read yet, asked at each scrape. */
+  unread(count: () => number): void
   callbackDelivery(outcome: CallbackOutcome): void
 }
 
@@ -145,6 +147,11 @@ export function createMetrics(): Metrics {
         recordings.reset()
         for (const [state, count] of Object.entries(states())) recordings.set({ state }, count)
       })
+    },
+
+    unread(count) {
+      const unread = gauge('trtc_recorder_namespaces_unread', 'Namespaces that could not be read yet, and so are not served.', [])
+      onScrape(unread, () => unread.set(count()))
     },
 
     callbackDelivery: (outcome) => deliveries.inc({ outcome }),
