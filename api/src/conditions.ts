@@ -36,6 +36,7 @@ export const conditionReasons = {
   NothingRecorded: 'The recording is over and nobody published anything, so there is no file.',
   RoomRefused: 'TRTC refused the recorder: the message has its code and what it means.',
   StartTimeout: 'The room could not be entered in time.',
+  MediaUnreachable: 'Users published, and nothing of them arrived at the recorder.',
   StorageRefused: 'COS refused: no such bucket, or access denied.',
   StorageUnavailable: 'COS did not answer.',
   UploadIncomplete: 'At least one file is not in COS; it is kept on the volume.',

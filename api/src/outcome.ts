@@ -13,8 +13,9 @@ export const stopReasons = {
   StopRequested: 'spec.desiredState was set to Stopped.',
   Deleted: 'The Recording was deleted while it was recording.',
   Terminated: 'The recorder process was asked to stop (SIGTERM) and finished its files.',
-  RoomLost: 'The connection to the room was lost and the SDK gave up on coming back.',
-  BrowserFailed: 'Chromium or its page crashed or stopped answering.',
+  RoomLost: 'The connection to the room was lost, and neither the SDK nor another page came back.',
+  BrowserFailed: 'Chromium or its page crashed or stopped answering, and so did those that replaced it.',
+  MediaUnreachable: 'Users publish, and nothing of them arrives: the way for media from the node to TRTC is blocked.',
   NeverStarted: 'The recorder never got into the room; the Succeeded condition says why.',
 } as const
 
@@ -44,6 +45,11 @@ export const recorderOutcomes = {
   UploadIncomplete: { exitCode: 17, retry: 'again', meaning: 'At least one file is not in COS yet; it waits on the volume.' },
   VolumeUnusable: { exitCode: 18, retry: 'no', meaning: 'The work directory cannot be written.' },
   UploadRefused: { exitCode: 19, retry: 'no', meaning: 'COS refused a file for good while recording; it waits on the volume.' },
+  MediaUnreachable: {
+    exitCode: 21,
+    retry: 'again',
+    meaning: 'Users published, and nothing of any of them arrived: UDP from the node to TRTC is blocked, or TRTC sent nothing.',
+  },
   FileFailed: { exitCode: 20, retry: 'no', meaning: 'At least one file could not be made whole; what there is of it is stored.' },
 } as const satisfies Record<string, { exitCode: number; retry: 'no' | 'again' | 'wait'; meaning: string }>
 

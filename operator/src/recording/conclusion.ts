@@ -9,7 +9,7 @@ export interface Conclusion {
 }
 
 /** Stop reasons that no recording should end with. */
-const abnormal: readonly StopReason[] = ['NeverStarted', 'RoomLost', 'BrowserFailed']
+const abnormal: readonly StopReason[] = ['NeverStarted', 'RoomLost', 'BrowserFailed', 'MediaUnreachable']
 
 /** What a recording that is over comes to, from its history alone. */
 export function conclude(
@@ -22,6 +22,9 @@ export function conclude(
   const fatal = attempts.findLast(({ reason }) => isFatal(reason))
   if (fatal !== undefined) return { succeeded: failed(policyOf(fatal.reason).condition, fatal.message ?? ''), stored }
   if (stored.status === 'False') return { succeeded: stored, stored }
+  const unreachable = attempts.findLast(({ reason }) => reason === 'MediaUnreachable')
+  if (unreachable !== undefined && files.length === 0)
+    return { succeeded: failed('MediaUnreachable', unreachable.message ?? ''), stored }
   if (abnormal.includes(stopReason)) {
     const last = attempts.findLast(({ reason }) => reason !== 'Completed')
     const message = `The recorder failed ${mostFailuresInARow} times in a row without getting into the room. Last: ${last?.reason}: ${last?.message}`

@@ -26,6 +26,7 @@ export const policies = {
   FileFailed: { next: 'over', volume: 'clean', counts: false, condition: 'FileFailed' },
   InternalError: { next: 'again', volume: 'holds', counts: true, condition: 'RetryScheduled' },
   StartTimeout: { next: 'again', volume: 'same', counts: true, condition: 'StartTimeout' },
+  MediaUnreachable: { next: 'again', volume: 'holds', counts: true, condition: 'MediaUnreachable' },
   StorageUnavailable: { next: 'again', volume: 'same', counts: true, condition: 'StorageUnavailable' },
   SecretNotFound: { next: 'wait', volume: 'same', counts: false, condition: 'SecretNotFound' },
   InvalidJob: { next: 'over', volume: 'same', counts: false, condition: 'RecorderFailed' },
@@ -72,7 +73,7 @@ export function judge(end: PodEnd, asked: StopReason | undefined, entered: boole
   if (asked !== undefined) return { ...said, stopReason: asked }
   const { next } = policies[result.outcome]
   // Everything it recorded is dealt with, but the room goes on without it: it was sent away, or lost the room.
-  const goesOn = entered && ['Terminated', 'RoomLost', 'BrowserFailed'].includes(result.stopReason)
+  const goesOn = entered && ['Terminated', 'RoomLost', 'BrowserFailed', 'MediaUnreachable'].includes(result.stopReason)
   if (result.outcome === 'Completed') return { reason: sentAway(end), message: sentAwayMessage(end, result.message) }
   if (next === 'over' && !(result.outcome === 'FileFailed' && goesOn)) {
     return { ...said, stopReason: entered ? 'RoomLost' : 'NeverStarted' }

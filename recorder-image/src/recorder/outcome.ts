@@ -28,7 +28,7 @@ export function endingOf(
   if (failure !== undefined) return { outcome: failure.outcome, message: shortened(failure.message) }
   const first = (fate: Fate) => fates.find((one) => one.fate === fate)
   const count = (fate: Fate) => fates.filter((one) => one.fate === fate).length
-  const roomLost = stop !== undefined && (stop.reason === 'RoomLost' || stop.reason === 'BrowserFailed')
+  const roomLost = stop !== undefined && ['RoomLost', 'BrowserFailed', 'MediaUnreachable'].includes(stop.reason)
   const why = stop?.message ?? 'Recording is over'
   const ending = (outcome: RecorderOutcome, more: string) => ({ outcome, message: shortened(`${why}. ${more}`) })
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Control, type Manifest, manifestSchema, type RecorderJob } from '@trtc-recorder/api'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Clock } from '../clock/clock.ts'
 import { StoreError } from '../store/upload.ts'
 import { Run } from './run.ts'
 import type { Stop } from './stop-policy.ts'
@@ -17,6 +18,7 @@ class World {
   readonly secrets: string[] = []
   room = new FakeRoom()
   root = ''
+  passedMillis = 0
   stop = (_: Stop) => {}
   run: Run | undefined
 
@@ -37,6 +39,10 @@ class World {
       stopRequested,
       onSecret: (value) => this.secrets.push(value),
       log: noLog,
+      clock: new Clock({
+        monotonicMillis: () => performance.now() + this.passedMillis,
+        wallMillis: () => Date.now() + this.passedMillis,
+      }),
       parts: {
         openRoom: (options, handlers) => this.room.open(options, handlers),
         openMediaFile: this.media.open,
@@ -49,6 +55,10 @@ class World {
 
   async control(control: Control): Promise<void> {
     await writeFile(join(this.root, 'control.json'), JSON.stringify(control))
+  }
+
+  passSeconds(seconds: number): void {
+    this.passedMillis += seconds * 1000
   }
 
   async recording(): Promise<void> {
@@ -77,7 +87,7 @@ describe('one attempt', () => {
     await world.recording()
     world.room.publishes('alice', 1)
     world.room.publishes('bob', 2)
-    world.room.say({ type: 'ended', reason: 'RoomDismissed', message: 'The room was dissolved' })
+    world.room.ends({ type: 'sentOut', reason: 'RoomDismissed', message: 'The room was dissolved' })
     expect(await result).toMatchObject({
       outcome: 'Completed',
       stopReason: 'RoomDismissed',
@@ -193,30 +203,40 @@ describe('an attempt that cannot begin', () => {
     expect(entered).toBe(false)
   })
 
-  test('with a UserSig that TRTC refuses says the code and what it means, and does not try again', async () => {
-    let tries = 0
-    world.room.onOpen = (room) => {
-      tries += 1
-      room.say({ type: 'refused', trtcCode: 70013, message: 'join failed code: 70013' })
-    }
+  test('with a UserSig that TRTC refuses says the code and what it means', async () => {
+    world.room.onOpen = (room) => room.ends({ type: 'refused', trtcCode: 70013 })
     const result = await world.start()
     expect(result).toMatchObject({ outcome: 'RoomRefused', trtcCode: 70013, stopReason: 'NeverStarted' })
     expect(result.message).toContain('made for another user')
-    expect(tries).toBe(1)
     expect(world.room.closed).toBe(true)
   })
 
-  test('because TRTC does not answer tries again in a fresh page until the time is up', async () => {
-    let tries = 0
-    world.room.onOpen = (room) => {
-      tries += 1
-      room.say({ type: 'refused', trtcCode: undefined, message: 'schedule failed' })
-    }
-    const job = aJob()
-    job.spec.limits.startTimeoutSeconds = 2
-    const result = await world.start(job)
-    expect(result).toMatchObject({ outcome: 'StartTimeout', message: 'Could not enter room 101 within 2 s: schedule failed' })
-    expect(tries).toBe(2)
+  test('because TRTC did not answer in time says what went wrong', async () => {
+    world.room.onOpen = (room) => room.ends({ type: 'startTimeout', trtcCode: undefined, message: 'schedule failed' })
+    const result = await world.start()
+    expect(result).toMatchObject({ outcome: 'StartTimeout', message: 'Could not enter room 101 within 60 s: schedule failed' })
+  })
+
+  test('because of a defect of the recorder itself has an outcome of its own, and what was recorded is stored', async () => {
+    const result = world.start()
+    await world.recording()
+    world.room.publishes('alice', 1)
+    world.room.ends({ type: 'defect', error: new TypeError('undefined is not a function') })
+    expect(await result).toMatchObject({
+      outcome: 'InternalError',
+      message: 'undefined is not a function',
+      files: [{ userId: 'alice', status: 1 }],
+    })
+  })
+
+  test('with users of whom nothing arrived is no success, and the ledger has them', async () => {
+    const result = world.start()
+    await world.recording()
+    world.room.say({ type: 'available', userId: 'alice', stream: 'main', kind: 'audio', available: true })
+    world.passSeconds(30)
+    world.stop(terminated)
+    expect(await result).toMatchObject({ outcome: 'MediaUnreachable', stopReason: 'Terminated', files: [] })
+    expect(world.manifest.losses).toMatchObject([{ userId: 'alice', medium: 'audio', reason: 'NeverArrived' }])
   })
 
   test('asked to stop while entering, it ends without a file', async () => {
@@ -295,7 +315,7 @@ describe('the next attempt', () => {
   test('has the files of the one before also when it is refused by TRTC', async () => {
     await firstAttempt(terminated)
     world.store.uploadError = undefined
-    world.room.onOpen = (room) => room.say({ type: 'refused', trtcCode: 70001, message: '' })
+    world.room.onOpen = (room) => room.ends({ type: 'refused', trtcCode: 70001 })
     expect(await world.start(aJob({}, { attempt: 2 }))).toMatchObject({
       outcome: 'RoomRefused',
       files: [{ userId: 'alice', status: 1 }],
@@ -320,7 +340,7 @@ describe('the next attempt', () => {
     const result = world.start()
     await world.recording()
     world.room.publishes('alice', 1)
-    world.room.say({ type: 'ended', reason: 'BrowserFailed', message: 'The page crashed' })
+    world.room.ends({ type: 'lost', reason: 'BrowserFailed', message: 'The page crashed' })
     expect(await result).toMatchObject({ outcome: 'Interrupted', stopReason: 'BrowserFailed', files: [{ status: 1 }] })
   })
 })

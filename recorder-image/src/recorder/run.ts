@@ -11,25 +11,26 @@ import {
   type StopReason,
 } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
+import { Clock } from '../clock/clock.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import type { MediaFile, MediaFileDeps, MediaFileIdentity, SalvagedMediaFile } from '../media/media-file.ts'
 import { buildManifest } from '../report/manifest.ts'
 import type { RoomOptions } from '../room/room.ts'
 import { type Store, type StoredObject, StoreError } from '../store/upload.ts'
+import { Awaited } from './awaited.ts'
 import { ControlFile } from './control-file.ts'
-import type { EnterContext } from './enter.ts'
 import { RecorderFailure } from './failure.ts'
 import { FileKeeper, type KeptFile } from './file-keeper.ts'
 import { endingOf } from './outcome.ts'
-import { recordRoom } from './record.ts'
+import { type RecordContext, recordRoom } from './record.ts'
 import { readSecrets, type Secrets } from './secrets.ts'
 import { Sessions } from './sessions.ts'
-import { isFinalStop, type Stop } from './stop-policy.ts'
+import { isFinalStop, nothingArrived, type Stop } from './stop-policy.ts'
 import { Volume } from './volume.ts'
 
 /** The parts a run is made of; tests bring their own. */
 export interface Parts {
-  openRoom: EnterContext['openRoom']
+  openRoom: RecordContext['openRoom']
   openMediaFile(directory: string, identity: MediaFileIdentity, deps: MediaFileDeps): MediaFile
   salvageMediaFiles(directory: string, deps: MediaFileDeps): Promise<SalvagedMediaFile[]>
   createStore(cos: RecorderJob['spec']['cos'], credentials: Secrets['cos'], log: Logger): Store
@@ -52,6 +53,8 @@ export interface RunOptions {
   onSecret(value: string): void
   log: Logger
   parts: Parts
+  /** The machine's, unless a test lets time pass. */
+  clock?: Clock
 }
 
 /** COS has this long to show that the bucket exists and can be written. */
@@ -63,6 +66,8 @@ export class Run {
   #job: RecorderJob
   #state: RecorderProgress['state'] = 'starting'
   #sessions: Sessions
+  readonly #awaited = new Awaited()
+  readonly #clock: Clock
   #ledger = new Ledger()
   #volume: Volume | undefined
   #store: Store | undefined
@@ -75,6 +80,7 @@ export class Run {
 
   constructor(options: RunOptions) {
     this.#options = options
+    this.#clock = options.clock ?? new Clock()
     this.#job = options.job
     this.#sessions = new Sessions(options.job.spec)
   }
@@ -91,6 +97,7 @@ export class Run {
         const recorded = await recordRoom(this.#recordContext(secrets))
         ;({ stop, close } = recorded)
         this.#stoppedAt = this.#startedAt && recorded.stoppedAt
+        if (recorded.unreachable) failure = unreachable(stop)
       }
     } catch (error) {
       failure = asFailure(error)
@@ -228,7 +235,9 @@ export class Run {
       openRoom: parts.openRoom,
       stopRequested,
       log,
+      clock: this.#clock,
       sessions: this.#sessions,
+      awaited: this.#awaited,
       keeper: this.#keeper!,
       volume: this.#volume!,
       ledger: this.#ledger,
@@ -300,6 +309,9 @@ export class Run {
 const latestOf = (losses: Loss[]) => losses.toSorted((a, b) => a.to.localeCompare(b.to)).slice(-10)
 
 const isInCos = ({ fate }: KeptFile) => fate === 'stored' || fate === 'broken'
+
+const unreachable = ({ reason, message }: Stop) =>
+  new RecorderFailure('MediaUnreachable', reason === 'MediaUnreachable' ? message : `${message}. ${nothingArrived}`)
 
 const asFailure = (error: unknown) =>
   error instanceof RecorderFailure

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { sdkProxy } from './enter.ts'
+import { sdkProxy } from './record.ts'
 import { readSecrets } from './secrets.ts'
 import { aJob } from './testing.ts'
 

@@ -40,6 +40,7 @@ interface LivePublication extends Publication {
 interface Binding {
   userId: string
   stream: Stream
+  kind: Kind
   publication: LivePublication | undefined
   /** The SDK gave the subscription up: what still comes with its SSRC is late, and its user's next publication is not meant. */
   over: boolean
@@ -50,6 +51,9 @@ const rememberedBindings = 1000
 
 /** Signalling may overtake media: what arrives this long after the end of a publication still belongs to it. */
 const lingerMicros = 500_000
+
+/** After coming back to the room: within it the room has told of everybody who is there. */
+const confirmMicros = 3_000_000
 
 const wantedKinds: Record<Mode, Record<Stream, readonly Kind[]>> = {
   '00': { main: ['audio'], aux: [] },
@@ -70,6 +74,11 @@ export class Sessions {
   readonly #live: LivePublication[] = []
   readonly #bindings = new Map<string, Binding>()
   readonly #held = new HeldFrames()
+  /** Anchors of the time before the recorder was away, as long as the room has not told of them again. */
+  readonly #unconfirmed = new Set<string>()
+  /** What was open when the recorder went away. */
+  readonly #interrupted = new Set<string>()
+  #confirmedByMicros: number | undefined
   #lastId = 0
 
   constructor(spec: Pick<RecorderJob['spec'], 'mode' | 'subscribe'>) {
@@ -90,6 +99,7 @@ export class Sessions {
   event(event: RoomEvent): SessionAction[] {
     switch (event.type) {
       case 'anchorEntered':
+        this.#unconfirmed.delete(event.userId)
         if (this.#anchors.has(event.userId)) return []
         this.#anchor(event.userId)
         return this.#timeline(event, 'main', 'enter')
@@ -107,10 +117,13 @@ export class Sessions {
         return this.#live
           .filter((one) => one.opened && one.endedMicros === undefined)
           .flatMap((one) => this.#timeline({ userId: one.userId, timeMicros: event.timeMicros }, one.stream, 'resumed'))
+      case 'away':
+        return this.#away()
       case 'entered':
+        if (this.#unconfirmed.size > 0) this.#confirmedByMicros = event.timeMicros + confirmMicros
+        return []
       case 'connectionLost':
-      case 'refused':
-      case 'ended':
+      case 'mediaRebuilt':
         return []
     }
   }
@@ -132,13 +145,23 @@ export class Sessions {
     const write: SessionAction = { type: 'write', publication, frame }
     if (publication.opened) return [write]
     publication.opened = true
-    return [{ type: 'open', publication, openedMicros: frame.receiveTimeMicros }, write]
+    const at = { userId, timeMicros: frame.receiveTimeMicros }
+    const resumed = this.#interrupted.delete(streamKey(publication)) ? this.#timeline(at, stream, 'resumed') : []
+    return [{ type: 'open', publication, openedMicros: frame.receiveTimeMicros }, ...resumed, write]
   }
 
   /** Closes what has ended for good, and gives up frames that nobody claimed. */
   tick(nowMicros: number): SessionAction[] {
     const over = this.#live.filter((one) => one.endedMicros !== undefined && one.endedMicros + lingerMicros <= nowMicros)
-    return [...this.#close(over), ...this.#held.expire(nowMicros)]
+    return [...this.#close(over), ...this.#held.expire(nowMicros), ...this.#gone(nowMicros)]
+  }
+
+  /** Frames that the page threw away: whose they were, as far as can be told. */
+  overflow(slot: number, { frames, bytes, atMicros }: { frames: number; bytes: number; atMicros: number }): NoticedLoss {
+    const binding = [...this.#bindings].findLast(([key]) => key.startsWith(`${slot}/`))?.[1]
+    const { userId = null, stream = null, kind: medium = 'video' } = binding ?? {}
+    const times = { fromMicros: atMicros, toMicros: atMicros }
+    return { userId, stream, medium, ...times, frames, bytes, reason: 'Overflow', file: null, detail: '' }
   }
 
   /** Ends every file; the recording is over. */
@@ -160,6 +183,29 @@ export class Sessions {
     this.#unpublish(userId, 'main', timeMicros)
     this.#unpublish(userId, 'aux', timeMicros)
     return this.#timeline({ userId, timeMicros }, 'main', 'leave')
+  }
+
+  /** Files end, and go on as the next ones when the recorder is back; who the anchors are is kept until the room tells. */
+  #away(): SessionAction[] {
+    for (const one of this.#live) if (one.opened) this.#interrupted.add(streamKey(one))
+    const actions = [...this.#close([...this.#live]), ...this.#held.expire(Number.POSITIVE_INFINITY)]
+    this.#bindings.clear()
+    this.#confirmedByMicros = undefined
+    for (const anchor of this.#anchors.values()) {
+      this.#unconfirmed.add(anchor.userId)
+      Object.assign(anchor, { audio: false, video: false, aux: false })
+    }
+    return actions
+  }
+
+  /** Whoever left while the recorder was away. */
+  #gone(nowMicros: number): SessionAction[] {
+    if (this.#confirmedByMicros === undefined || nowMicros < this.#confirmedByMicros) return []
+    this.#confirmedByMicros = undefined
+    this.#interrupted.clear()
+    const gone = [...this.#unconfirmed]
+    this.#unconfirmed.clear()
+    return gone.flatMap((userId) => this.#left({ userId, timeMicros: nowMicros }))
   }
 
   #publish(userId: string, stream: Stream): void {
@@ -184,6 +230,7 @@ export class Sessions {
     const { userId, stream, kind, available } = event
     const anchor = this.#anchor(userId)
     anchor[stream === 'aux' ? 'aux' : kind] = available
+    this.#unconfirmed.delete(userId)
     if (available) this.#publish(userId, stream)
     const isWanted = anchor.recorded && wantedKinds[this.#mode][stream].includes(kind)
     return [
@@ -193,9 +240,9 @@ export class Sessions {
   }
 
   #bind(event: Extract<RoomEvent, { type: 'bound' }>): SessionAction[] {
-    const { userId, stream } = event
+    const { userId, stream, kind } = event
     const key = bindingKey(event)
-    this.#bindings.set(key, { userId, stream, publication: this.#current(userId, stream), over: false })
+    this.#bindings.set(key, { userId, stream, kind, publication: this.#current(userId, stream), over: false })
     return this.#held.release(key).flatMap((frame) => this.frame(frame))
   }
 
@@ -233,4 +280,5 @@ function lost(frame: EncodedFrame, about: Pick<NoticedLoss, 'reason' | 'userId' 
   return { type: 'lost', loss: { ...about, medium, ...times, frames: 1, bytes: data.length, file: null, detail: '' } }
 }
 
+const streamKey = ({ userId, stream }: { userId: string; stream: Stream }) => `${stream}/${userId}`
 const bindingKey = ({ slot, ssrc }: { slot: number; ssrc: number }) => `${slot}/${ssrc}`

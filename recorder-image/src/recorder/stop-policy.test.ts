@@ -5,11 +5,9 @@ const seconds = (n: number) => n * 1000
 const entered = seconds(1000)
 
 const input = (more: Partial<StopInput> = {}): StopInput => ({
-  enteredAt: entered,
-  firstStartedAt: undefined,
+  startedAt: entered,
   idleSince: undefined,
-  connectionLostSince: undefined,
-  lastFrameAt: undefined,
+  nothingSince: undefined,
   ...more,
 })
 const limits = { idleTimeoutSeconds: 300, startTimeoutSeconds: 60 }
@@ -21,29 +19,8 @@ describe('stopping without being asked', () => {
     ['nobody ever published', input({ idleSince: entered }), limits, entered + seconds(300), 'Idle'],
     ['the limit is near', input(), { ...limits, maxDurationSeconds: 60 }, entered + seconds(59), undefined],
     ['the limit is reached', input(), { ...limits, maxDurationSeconds: 60 }, entered + seconds(60), 'MaxDuration'],
-    [
-      'an earlier attempt used up most of it',
-      input({ firstStartedAt: entered - seconds(50) }),
-      { ...limits, maxDurationSeconds: 60 },
-      entered + seconds(10),
-      'MaxDuration',
-    ],
-    ['the connection was just lost', input({ connectionLostSince: entered }), limits, entered + seconds(29), undefined],
-    ['the connection is lost for good', input({ connectionLostSince: entered }), limits, entered + seconds(30), 'RoomLost'],
-    [
-      'signalling is lost but media goes on',
-      input({ connectionLostSince: entered, lastFrameAt: entered + seconds(595) }),
-      limits,
-      entered + seconds(600),
-      undefined,
-    ],
-    [
-      'then media ends too',
-      input({ connectionLostSince: entered, lastFrameAt: entered + seconds(590) }),
-      limits,
-      entered + seconds(600),
-      'RoomLost',
-    ],
+    ['nothing has arrived for a while', input({ nothingSince: entered }), limits, entered + seconds(59), undefined],
+    ['nothing ever arrives', input({ nothingSince: entered }), limits, entered + seconds(60), 'MediaUnreachable'],
   ] as const)('%s', (_, state, limits, now, reason) => {
     expect(stopDue(state, limits, now)?.reason).toBe(reason)
   })

@@ -22,10 +22,11 @@ export function storyOf(event: RoomEvent): { level: 'info' | 'warn'; about: obje
       return { level: 'warn', about: {}, message: 'Connection to the room lost; the SDK tries to come back' }
     case 'connectionRecovered':
       return { level: 'info', about: {}, message: 'Connection to the room recovered' }
-    case 'ended':
-      return { level: 'warn', about: { reason: event.reason }, message: event.message }
+    case 'away':
+      return { level: 'warn', about: { error: event.why }, message: 'The page is given up; another one enters the room' }
+    case 'mediaRebuilt':
+      return { level: 'warn', about: {}, message: 'No media comes from the room; its connection is built anew' }
     case 'published':
-    case 'refused':
       return undefined
   }
 }

@@ -5,6 +5,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { MediaFile, MediaFileDeps, MediaFileIdentity, SalvagedMediaFile } from '../media/media-file.ts'
 import type { RoomEvent } from '../room/events.ts'
 import type { Room, RoomHandlers, RoomOptions } from '../room/room.ts'
+import type { RoomEnd } from '../room/supervision.ts'
 import { type Store, type StoredObject, StoreError, type Upload, type UploadSource } from '../store/upload.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
 
@@ -44,10 +45,14 @@ export class FakeRoom {
   inPage: EncodedFrame[] = []
   #handlers: RoomHandlers | undefined
 
-  readonly open = async (_options: RoomOptions, handlers: RoomHandlers): Promise<Room> => {
+  readonly #over = Promise.withResolvers<RoomEnd>()
+
+  readonly open = (_options: RoomOptions, handlers: RoomHandlers): Room => {
     this.#handlers = handlers
-    this.onOpen(this)
+    queueMicrotask(() => this.onOpen(this))
     return {
+      over: this.#over.promise,
+      resubscribe: () => {},
       subscribe: ({ userId, stream, kind }) => void this.subscribed.push(`${userId} ${stream} ${kind}`),
       flush: async () => {
         for (const frame of this.inPage.splice(0)) handlers.onFrame(frame)
@@ -60,6 +65,10 @@ export class FakeRoom {
 
   /** Called when the page is ready; a room that lets everybody in unless a test says otherwise. */
   onOpen: (room: FakeRoom) => void = (room) => room.say({ type: 'entered' })
+
+  ends(end: RoomEnd): void {
+    this.#over.resolve(end)
+  }
 
   say(event: Timeless<RoomEvent>): void {
     this.#handlers!.onEvent({ ...event, timeMicros: Date.now() * 1000 } as RoomEvent)

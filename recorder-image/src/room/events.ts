@@ -1,7 +1,7 @@
 import type { StopReason, Stream } from '@trtc-recorder/api'
 
-/** What the page reports of the room, in the order it happened. */
-export type RoomEvent =
+/** What the page reports of the room, in the order it happened. Times by the recorder’s clock, in microseconds since 1970. */
+export type PageEvent =
   /** The recorder is in the room. */
   | { type: 'entered'; timeMicros: number }
   | { type: 'anchorEntered'; userId: string; timeMicros: number }
@@ -17,4 +17,15 @@ export type RoomEvent =
   /** The recorder was never let in. */
   | { type: 'refused'; trtcCode: number | undefined; message: string; timeMicros: number }
   /** The recorder was in the room and is not any more. */
-  | { type: 'ended'; reason: StopReason; message: string; timeMicros: number }
+  | { type: 'ended'; reason: Ending; message: string; timeMicros: number }
+
+/** Sent out by TRTC, which is for good, or the SDK could not come back. */
+export type Ending = Extract<StopReason, 'RoomDismissed' | 'RemovedByApi' | 'DuplicateUser' | 'RoomLost'>
+
+/** What the supervisor tells of the room, in order with frames. `entered` comes again each time the recorder is back. */
+export type RoomEvent =
+  | Exclude<PageEvent, { type: 'refused' | 'ended' }>
+  /** The page is given up and another one is on its way. Whoever publishes is told anew by that. */
+  | { type: 'away'; why: string; timeMicros: number }
+  /** No packet comes any more; the SDK was told to build the connection for media anew. */
+  | { type: 'mediaRebuilt'; timeMicros: number }

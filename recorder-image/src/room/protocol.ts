@@ -1,5 +1,5 @@
 import type { Stream } from '@trtc-recorder/api'
-import type { RoomEvent } from './events.ts'
+import type { PageEvent } from './events.ts'
 
 /** What Node tells the page, as JSON over the tap's socket. The UserSig and the TURN password go this way: never in a URL, an argument or a log. */
 export type PageCommand =
@@ -15,18 +15,30 @@ export type PageCommand =
     }
   /** Receive one kind of media of one user from now on. Nothing is received that was not asked for. */
   | { type: 'subscribe'; userId: string; stream: Stream; kind: 'audio' | 'video' }
+  /** Give up what was subscribed of one user and ask for it anew: it does not come. */
+  | { type: 'resubscribe'; userId: string; media: { stream: Stream; kind: 'audio' | 'video' }[] }
+  /** Say `path`: what came through the connection for media. */
+  | { type: 'look' }
+  /** Build the connection for media anew; everything is subscribed anew by that. */
+  | { type: 'rebuildMedia' }
+  /** Say what time it is by the page's clock. */
+  | { type: 'clock' }
   | { type: 'leave' }
   /** Send what is in the batch and answer `flushed` with the same id. */
   | { type: 'flush'; id: number }
 
 /** What the page tells Node besides frames, in order with them. */
 export type PageReport =
-  | { type: 'room'; event: RoomEvent }
+  /** Its `timeMicros` is by the page's clock, as those of frames are. */
+  | { type: 'room'; event: PageEvent }
   /** The page can take commands. */
   | { type: 'ready' }
-  /** The page's main thread answers; sent each second. */
+  /** The page's main thread answers; sent twice a second. */
   | { type: 'alive' }
   | { type: 'flushed'; id: number }
+  | { type: 'clock'; pageMicros: number }
+  /** Counters of the connection for media that was opened last; -1 where there is none. */
+  | { type: 'path'; packets: number; responses: number }
   | { type: 'left' }
   /** Node did not keep up: frames were thrown away until the next key frame. */
   | { type: 'overflow'; slot: number; droppedFrames: number; droppedBytes: number }

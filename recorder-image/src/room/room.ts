@@ -1,158 +1,189 @@
+import type { Clock } from '../clock/clock.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
-import { startTapServer } from '../tap/server.ts'
-import type { TapRecord } from '../tap/wire.ts'
-import { launchChromium } from './chromium.ts'
 import type { RoomEvent } from './events.ts'
-import { loadPageBundle } from './page-bundle.ts'
+import { PathWatch } from './path-watch.ts'
 import type { PageCommand, PageReport } from './protocol.ts'
+import { type ChromiumOptions, openRoomPage, type RoomPage } from './room-page.ts'
+import { begin, type Effect, type RoomEnd, type RoomState, type Step, type SupervisorEvent, step } from './supervision.ts'
 
 export type EnterCommand = Extract<PageCommand, { type: 'enter' }>
-export type SubscribeCommand = Extract<PageCommand, { type: 'subscribe' }>
+export type SubscribeCommand = Omit<Extract<PageCommand, { type: 'subscribe' }>, 'type'>
+export type ResubscribeCommand = Omit<Extract<PageCommand, { type: 'resubscribe' }>, 'type'>
 
 export interface RoomHandlers {
-  /** In order with frames. Nothing more comes after `ended`. */
+  /** In order with frames. */
   onEvent(event: RoomEvent): void
   onFrame(frame: EncodedFrame): void
+  /** The page threw frames away, which Node did not take in time. */
+  onOverflow(report: Extract<PageReport, { type: 'overflow' }>): void
   /** Worth a log line, and no more. */
   onWarning(message: string, details: object): void
+  /** Whether media that ought to come stays away. */
+  isQuiet(): boolean
 }
 
+/** One room, whatever becomes of the pages that are in it for us. */
 export interface Room {
-  subscribe(command: Omit<SubscribeCommand, 'type'>): void
+  subscribe(command: SubscribeCommand): void
+  resubscribe(command: ResubscribeCommand): void
   /** Resolves when everything the page had until now has arrived, or after a moment when the page does not answer. */
   flush(): Promise<void>
+  /** Resolves when the recorder is not in the room and will not come back by itself. */
+  readonly over: Promise<RoomEnd>
   /** Leaves the room politely if the page still answers, and ends Chromium. */
   close(): Promise<void>
 }
 
 export interface RoomOptions {
-  chromium: { path: string; args: string[] }
+  chromium: ChromiumOptions
+  clock: Clock
   enter: EnterCommand
-  /** Gives up opening. */
-  signal?: AbortSignal
+  /** How long getting in for the first time may take. */
+  startTimeoutMillis: number
 }
 
-/**
- * The page says each second that it lives. Silence is counted in looks, not by the clock: when this process is the one that was held up,
- * what the page said meanwhile is read before the next look.
- */
-const lookEveryMillis = 500
-const silentLooksAllowed = 8
-const flushMillis = 1000
-const leaveMillis = 1500
+const tickMillis = 250
 
-const nowMicros = () => Date.now() * 1000
+/** Enters the room and stays in it: the thin rim of `supervision`, which decides. Never throws. */
+export function openRoom(options: RoomOptions, handlers: RoomHandlers): Room {
+  return new SupervisedRoom(options, handlers)
+}
 
-/**
- * Starts Chromium with a fresh page and has it enter the room. What happens then comes as events; `refused` and `ended` are final.
- * Rejects when Chromium or the page does not come up.
- */
-export async function openRoom(options: RoomOptions, handlers: RoomHandlers): Promise<Room> {
-  let over = false
-  let ready = () => {}
-  const isReady = new Promise<void>((resolve) => {
-    ready = resolve
-  })
-  const flushes = new Map<number, () => void>()
-  let left = () => {}
-  let silentLooks = 0
-  let watched = false
+class SupervisedRoom implements Room {
+  readonly over: Promise<RoomEnd>
+  readonly #options: RoomOptions
+  readonly #handlers: RoomHandlers
+  readonly #end: (end: RoomEnd) => void
+  readonly #timer: NodeJS.Timeout
+  readonly #discarded = new Set<Promise<void>>()
+  #state: RoomState
+  #page: RoomPage | undefined
+  #path = new PathWatch()
+  #lastFrameAt: number | undefined
 
-  const end = (event: RoomEvent) => {
-    if (over) return
-    over = event.type === 'ended' || event.type === 'refused'
-    handlers.onEvent(event)
+  constructor(options: RoomOptions, handlers: RoomHandlers) {
+    this.#options = options
+    this.#handlers = handlers
+    const { promise, resolve } = Promise.withResolvers<RoomEnd>()
+    this.over = promise
+    this.#end = resolve
+    this.#timer = setInterval(() => this.#tick(), tickMillis)
+    const first = begin(options.clock.now(), options.startTimeoutMillis)
+    this.#state = first.state
+    this.#take(first)
   }
-  const fail = (message: string) => end({ type: 'ended', reason: 'BrowserFailed', message, timeMicros: nowMicros() })
-  const onReport = (report: PageReport) => {
-    switch (report.type) {
-      case 'room':
-        return end(report.event)
-      case 'ready':
-        return ready()
-      case 'alive':
+
+  subscribe(command: SubscribeCommand): void {
+    this.#page?.send({ type: 'subscribe', ...command })
+  }
+
+  resubscribe(command: ResubscribeCommand): void {
+    this.#page?.send({ type: 'resubscribe', ...command })
+  }
+
+  async flush(): Promise<void> {
+    await this.#page?.flush()
+  }
+
+  async close(): Promise<void> {
+    const wasSentOut = this.#state.name === 'over' && this.#state.end.type === 'sentOut'
+    this.#happened({ type: 'leave' })
+    clearInterval(this.#timer)
+    const page = this.#page
+    this.#page = undefined
+    if (!wasSentOut) await page?.leave()
+    await page?.discard()
+    await Promise.all(this.#discarded)
+  }
+
+  #tick(): void {
+    this.#happened({ type: 'tick', lastFrameAt: this.#lastFrameAt })
+    const { name, page } = this.#state
+    if (name !== 'in' && name !== 'reconnecting') return
+    const { look, deadForMillis } = this.#path.tick(this.#handlers.isQuiet(), this.#options.clock.now())
+    if (look) this.#page?.send({ type: 'look' })
+    if (deadForMillis !== undefined) this.#happened({ type: 'pathDead', page, forMillis: deadForMillis })
+  }
+
+  #happened(event: DistributedOmit<SupervisorEvent, 'at'>): void {
+    this.#take(step(this.#state, { ...event, at: this.#options.clock.now() }))
+  }
+
+  #take({ state, effects }: Step): void {
+    this.#state = state
+    for (const effect of effects) this.#do(effect)
+  }
+
+  #do(effect: Effect) {
+    const timeMicros = this.#options.clock.micros()
+    switch (effect.type) {
+      case 'launch':
+        this.#launch(effect.page)
         return
-      case 'flushed':
-        return flushes.get(report.id)?.()
-      case 'left':
-        return left()
-      case 'overflow':
-        return handlers.onWarning('Recorder did not keep up with the page; frames were lost', report)
-      case 'warning':
-        return handlers.onWarning(report.message, report.code === undefined ? {} : { code: report.code })
+      case 'enter':
+        this.#page?.send(this.#options.enter)
+        return
+      case 'discard':
+        this.#discard()
+        return
+      case 'rebuildMedia':
+        this.#page?.send({ type: 'rebuildMedia' })
+        return this.#tell(() => this.#handlers.onEvent({ type: 'mediaRebuilt', timeMicros }))
+      case 'tell': {
+        const { event } = effect
+        if (event.type === 'refused' || event.type === 'ended') return
+        return this.#tell(() => this.#handlers.onEvent(event))
+      }
+      case 'away':
+        return this.#tell(() => this.#handlers.onEvent({ type: 'away', why: effect.why, timeMicros }))
+      case 'over':
+        clearInterval(this.#timer)
+        this.#end(effect.end)
     }
   }
-  const onRecord = (record: TapRecord) => {
-    silentLooks = 0
-    if (record.type === 'frame') handlers.onFrame(record.frame)
-    else onReport(record.report as PageReport)
+
+  #launch(page: number): void {
+    this.#lastFrameAt = undefined
+    this.#path = new PathWatch()
+    const { chromium, clock } = this.#options
+    const isMeant = () => this.#state.page === page
+    this.#page = openRoomPage(
+      { chromium, clock },
+      {
+        onReady: () => this.#happened({ type: 'ready', page }),
+        onFailed: (why) => this.#happened({ type: 'failed', page, why }),
+        onEvent: (event) => this.#happened({ type: 'said', page, event }),
+        onPath: (path) => isMeant() && this.#path.said(path, clock.now()),
+        onOverflow: (report) => isMeant() && this.#tell(() => this.#handlers.onOverflow(report)),
+        onWarning: (message, details) => isMeant() && this.#handlers.onWarning(message, details),
+        onFrame: (frame) => {
+          if (!isMeant()) return
+          this.#lastFrameAt = clock.now()
+          this.#tell(() => this.#handlers.onFrame(frame))
+        },
+      },
+    )
   }
 
-  const bundle = await loadPageBundle()
-  const tap = await startTapServer(bundle, {
-    onRecord,
-    onClosed: () => fail('The page closed its connection to the recorder'),
-    onError: (error) => handlers.onWarning('The page sent what cannot be read', { error: error.message }),
-  })
-  const chromium = await launchChromium(options.chromium.path, options.chromium.args).catch(async (error) => {
-    await tap.close()
-    throw error
-  })
-  const watchdog = setInterval(() => {
-    silentLooks += 1
-    if (watched && silentLooks > silentLooksAllowed) fail('The page has not answered for 4 s')
-  }, lookEveryMillis)
-  const close = async () => {
-    over = true
-    clearInterval(watchdog)
-    await chromium.kill()
-    await tap.close()
-  }
-  chromium.gone.then(fail)
-  const givenUp = Promise.race([chromium.gone, abortOf(options.signal)]).then((reason) => Promise.reject(new Error(reason)))
-  try {
-    await Promise.race([chromium.open(tap.url, { function: 'startRecorder', argument: tap.socketPath }), givenUp])
-    await Promise.race([isReady, givenUp])
-  } catch (error) {
-    await close()
-    throw error
-  }
-  silentLooks = 0
-  watched = true
-  tap.send(options.enter)
-
-  let lastFlush = 0
-  return {
-    subscribe: (command) => tap.send({ type: 'subscribe', ...command } satisfies SubscribeCommand),
-    flush() {
-      const id = ++lastFlush
-      return within(flushMillis, (resolve) => {
-        flushes.set(id, resolve)
-        tap.send({ type: 'flush', id } satisfies PageCommand)
-      })
-    },
-    async close() {
-      if (!over) {
-        over = true
-        await within(leaveMillis, (resolve) => {
-          left = resolve
-          tap.send({ type: 'leave' } satisfies PageCommand)
-        })
-      }
-      await close()
-    },
-  }
-}
-
-const abortOf = (signal: AbortSignal | undefined) =>
-  new Promise<string>((resolve) => signal?.addEventListener('abort', () => resolve('Chromium took too long to start')))
-
-function within(millis: number, start: (resolve: () => void) => void): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, millis)
-    start(() => {
-      clearTimeout(timer)
-      resolve()
+  #discard(): void {
+    const page = this.#page
+    this.#page = undefined
+    const discarded = page?.discard().catch((error: Error) => {
+      this.#handlers.onWarning('What a page left could not be removed', { error: error.message })
     })
-  })
+    if (discarded === undefined) return
+    this.#discarded.add(discarded)
+    discarded.then(() => this.#discarded.delete(discarded))
+  }
+
+  /** What is told may fail by a defect of the recorder, which must not be taken for one of the page. */
+  #tell(action: () => void): void {
+    try {
+      action()
+    } catch (error) {
+      this.#happened({ type: 'defect', error })
+    }
+  }
 }
+
+type DistributedOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never

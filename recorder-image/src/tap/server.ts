@@ -68,11 +68,18 @@ export async function startTapServer(files: PageFiles, handlers: TapHandlers): P
 }
 
 function receive(data: Buffer, handlers: TapHandlers, socket: WebSocket): void {
-  try {
-    for (const record of readBatch(data)) handlers.onRecord(record)
-  } catch (error) {
-    handlers.onError(error as Error)
-    socket.terminate()
+  for (const records = readBatch(data); ; ) {
+    let next: IteratorResult<TapRecord>
+    try {
+      next = records.next()
+    } catch (error) {
+      handlers.onError(error as Error)
+      socket.terminate()
+      return
+    }
+    if (next.done) return
+    // An error in here is one of the recorder, not of the page.
+    handlers.onRecord(next.value)
   }
 }
 

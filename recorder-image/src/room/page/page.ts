@@ -3,19 +3,20 @@
  * A page is used for one entry only: after a failed one the SDK cannot enter the same room again from the same page.
  */
 import './quiet-audio.ts'
-import type { StopReason, Stream } from '@trtc-recorder/api'
+import type { Stream } from '@trtc-recorder/api'
 import { TRTCAppScene, TRTCRoleType, TRTCVideoStreamType } from 'trtc-cloud-js-sdk'
-import type { RoomEvent } from '../events.ts'
+import type { Ending, PageEvent } from '../events.ts'
 import type { PageCommand, PageReport } from '../protocol.ts'
+import { Binder } from './binder.ts'
 import { tapReceivers } from './hooks.ts'
 import type { ToPage, ToWorker } from './messages.ts'
 import { refusalCode } from './refusal-code.ts'
-import { type Cloud, createCloud, onKickedOut, onPublishState, onTrack, paramsWithProxy, userOfSsrc } from './sdk.ts'
+import { type Cloud, createCloud, onKickedOut, onPublishState, ownersOfSsrcs, paramsWithProxy, rebuildMedia } from './sdk.ts'
 
-type Event = RoomEvent extends infer E ? (E extends { timeMicros: number } ? Omit<E, 'timeMicros'> : never) : never
-type Owner = { userId: string; stream: Stream }
+type Event = PageEvent extends infer E ? (E extends { timeMicros: number } ? Omit<E, 'timeMicros'> : never) : never
+type Media = { stream: Stream; kind: 'audio' | 'video' }
 
-const aliveMillis = 1000
+const aliveMillis = 500
 /** The SDK tells of a refusal in two events, the code first and the text a moment later. */
 const refusalTextMillis = 200
 
@@ -23,18 +24,21 @@ const worker = new Worker('/worker.js')
 const send = (message: ToWorker) => worker.postMessage(message)
 const report = (report: PageReport) => send({ type: 'report', report })
 const nowMicros = () => Math.round((performance.timeOrigin + performance.now()) * 1000)
-const reportEvent = (event: Event) => report({ type: 'room', event: { ...event, timeMicros: nowMicros() } as RoomEvent })
+const reportEvent = (event: Event) => report({ type: 'room', event: { ...event, timeMicros: nowMicros() } as PageEvent })
 
-const slotOf = tapReceivers(worker)
-const ownerOfSlot = new Map<number, Owner>()
+const connections = tapReceivers(worker)
 let cloud: Cloud | undefined
+const binder = new Binder(
+  () => (cloud === undefined ? new Map() : ownersOfSsrcs(cloud)),
+  (media, owner) => reportEvent({ type: 'bound', ...media, ...owner }),
+)
 
 worker.onmessage = ({ data }: MessageEvent<ToPage>) => {
   if (data.type === 'connected') {
     report({ type: 'ready' })
     setInterval(() => report({ type: 'alive' }), aliveMillis)
   } else if (data.type === 'command') obey(data.command)
-  else bind(data.slot, data.kind, data.ssrc)
+  else binder.bind(data)
 }
 window.addEventListener('error', (event) => report({ type: 'warning', message: `Page: ${event.message}` }))
 window.addEventListener('unhandledrejection', (event) => report({ type: 'warning', message: `Page: ${event.reason}` }))
@@ -48,12 +52,22 @@ function obey(command: PageCommand): void {
       enter(command).catch((error) => reportEvent({ type: 'refused', trtcCode: undefined, message: String(error) }))
       return
     case 'subscribe':
-      inTurn(command.userId, () => subscribe(command.userId, command.stream, command.kind))
+      inTurn(command.userId, () => subscribe(command.userId, command))
+      return
+    case 'resubscribe':
+      inTurn(command.userId, () => resubscribe(command.userId, command.media))
+      return
+    case 'look':
+      connections.path().then((path) => report({ type: 'path', ...path }), warn)
+      return
+    case 'rebuildMedia':
+      if (cloud) rebuildMedia(cloud).catch(warn)
       return
     case 'leave':
       Promise.resolve(cloud?.exitRoom()).finally(() => report({ type: 'left' }))
       return
     case 'flush':
+    case 'clock':
       return // the worker's business
   }
 }
@@ -92,7 +106,7 @@ function listen(cloud: Cloud): void {
     if (isIn && code === 5400) return ended('RoomLost', `The SDK could not join the room again: ${text}`)
     report({ type: 'warning', message: `SDK: ${text}`, ...(typeof code === 'number' ? { code } : {}) })
   })
-  const ended = (reason: StopReason, message: string) => reportEvent({ type: 'ended', reason, message })
+  const ended = (reason: Ending, message: string) => reportEvent({ type: 'ended', reason, message })
   cloud.on('onExitRoom', (reason: number) => {
     if (reason === 1) ended('RemovedByApi', 'The recorder was removed from the room')
     if (reason === 2) ended('RoomDismissed', 'The room was dissolved')
@@ -114,10 +128,6 @@ function listen(cloud: Cloud): void {
   cloud.on('onUserAudioAvailable', available('main', 'audio'))
   cloud.on('onUserVideoAvailable', available('main', 'video'))
   cloud.on('onUserSubStreamAvailable', available('aux', 'video'))
-  onTrack(cloud, (userId, stream, tracks) => {
-    const slot = tracks.map(slotOf).find((slot) => slot !== undefined)
-    if (slot !== undefined) ownerOfSlot.set(slot, { userId, stream })
-  })
 }
 
 /** The SDK builds each subscription on the state of the one before, so those of one user must not overlap. */
@@ -130,16 +140,23 @@ function inTurn(userId: string, action: () => Promise<void>): void {
   turn.finally(() => turns.get(userId) === turn && turns.delete(userId))
 }
 
-async function subscribe(userId: string, stream: Stream, kind: 'audio' | 'video'): Promise<void> {
-  if (kind === 'audio') return cloud?.muteRemoteAudio(userId, false)
-  const type = stream === 'aux' ? TRTCVideoStreamType.TRTCVideoStreamTypeSub : TRTCVideoStreamType.TRTCVideoStreamTypeBig
+async function subscribe(userId: string, { stream, kind }: Media): Promise<void> {
+  if (kind === 'audio') await cloud?.muteRemoteAudio(userId, false)
   // No view: the SDK then subscribes without building an element that would render.
-  return cloud?.startRemoteView(userId, undefined as unknown as HTMLElement, type)
+  else await cloud?.startRemoteView(userId, undefined as unknown as HTMLElement, streamType(stream))
+  binder.remember()
 }
 
-/** By the SSRC the SDK chose for a user, else by the user whose track the slot carries. */
-function bind(slot: number, kind: 'audio' | 'video', ssrc: number): void {
-  const owner = (cloud && userOfSsrc(cloud, ssrc)) ?? ownerOfSlot.get(slot)
-  if (owner) reportEvent({ type: 'bound', slot, ssrc, kind, ...owner })
-  else report({ type: 'warning', message: `Frames in slot ${slot} belong to nobody known to the SDK` })
+/** What the SDK takes for subscribed it does not ask for again: so it is given up first. */
+async function resubscribe(userId: string, media: Media[]): Promise<void> {
+  for (const { stream, kind } of media) {
+    if (kind === 'audio') await cloud?.muteRemoteAudio(userId, true)
+    else await cloud?.stopRemoteView(userId, streamType(stream))
+  }
+  for (const one of media) await subscribe(userId, one)
 }
+
+const streamType = (stream: Stream) =>
+  stream === 'aux' ? TRTCVideoStreamType.TRTCVideoStreamTypeSub : TRTCVideoStreamType.TRTCVideoStreamTypeBig
+
+const warn = (error: unknown) => report({ type: 'warning', message: `Page: ${error}` })

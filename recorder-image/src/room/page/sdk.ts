@@ -3,8 +3,9 @@
  * an upgrade of the SDK; the integration tests of the three modes fail when one of these is gone. What is used:
  *
  * - `TRTCParams.proxy`: enterRoom passes it through; the typings do not have it.
- * - `cloud._trtc`: the inner instance. Its `track` event tells whose track it is; its `kicked-out` event is the only word of a
+ * - `cloud._trtc`: the inner instance. Its `kicked-out` event is the only word of a
  *   duplicate login (reason `kick`), of which the wrapper makes no onExitRoom.
+ * - `_trtc.room.singlePC.startReconnection()`: builds the connection for media anew, as the SDK does by itself 18 s after the path died.
  * - `_trtc.room`: emits `remote-publish-state-changed` with what a user publishes apart from what is muted, and holds
  *   `remotePublishedUserMap`, whose entries know the SSRCs the SDK chose for a user's subscription.
  * - Refusals: enterRoom never rejects; onEnterRoom(< 0) and onError come instead. `refusal-code.ts` reads the server's code from them.
@@ -25,18 +26,10 @@ interface PublishState {
 }
 
 interface Inner {
-  on(
-    event: 'track',
-    listener: (event: {
-      userId: string
-      streamType: 'main' | 'sub'
-      track: MediaStreamTrack
-      sourceTrack?: MediaStreamTrack
-    }) => void,
-  ): void
   on(event: 'kicked-out', listener: (event: { reason: string }) => void): void
   room: {
     on(event: 'remote-publish-state-changed', listener: (event: { muteState: PublishState }) => void): void
+    singlePC?: { startReconnection(): Promise<void> }
     remotePublishedUserMap: Map<string, { userId: string; ssrc: { audio: number; video: number; auxiliary: number } }>
   }
 }
@@ -63,18 +56,18 @@ export function onPublishState(cloud: Cloud, listener: (userId: string, publishe
 export const onKickedOut = (cloud: Cloud, listener: (reason: string) => void): void =>
   innerOf(cloud).on('kicked-out', ({ reason }) => listener(reason))
 
-/** Whose track it is. Fires when a track starts to belong to a user, but not when the same user gets it again. */
-export function onTrack(cloud: Cloud, listener: (userId: string, stream: Stream, tracks: MediaStreamTrack[]) => void): void {
-  innerOf(cloud).on('track', ({ userId, streamType, track, sourceTrack }) => {
-    if (userId !== '') listener(userId, streamType === 'sub' ? 'aux' : 'main', sourceTrack ? [track, sourceTrack] : [track])
-  })
+/** Gives the connection for media up and builds it anew; everything is subscribed again by that, with other SSRCs. */
+export async function rebuildMedia(cloud: Cloud): Promise<void> {
+  await innerOf(cloud).room.singlePC?.startReconnection()
 }
 
-/** The user for whose subscription the SDK chose this SSRC. */
-export function userOfSsrc(cloud: Cloud, ssrc: number): { userId: string; stream: Stream } | undefined {
-  for (const { userId, ssrc: own } of innerOf(cloud).room.remotePublishedUserMap.values()) {
-    if (own.audio === ssrc || own.video === ssrc) return { userId, stream: 'main' }
-    if (own.auxiliary === ssrc) return { userId, stream: 'aux' }
+/** The users for whose subscriptions the SDK chose SSRCs that hold now. */
+export function ownersOfSsrcs(cloud: Cloud): Map<number, { userId: string; stream: Stream }> {
+  const owners = new Map<number, { userId: string; stream: Stream }>()
+  for (const { userId, ssrc } of innerOf(cloud).room.remotePublishedUserMap.values()) {
+    owners.set(ssrc.audio, { userId, stream: 'main' })
+    owners.set(ssrc.video, { userId, stream: 'main' })
+    owners.set(ssrc.auxiliary, { userId, stream: 'aux' })
   }
-  return undefined
+  return owners
 }

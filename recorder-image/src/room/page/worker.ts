@@ -66,7 +66,10 @@ function connect(url: string): void {
   socket.onopen = () => scope.postMessage({ type: 'connected' })
   socket.onmessage = (message) => {
     const command = JSON.parse(message.data) as PageCommand
-    if (command.type === 'flush') {
+    if (command.type === 'clock') {
+      report({ type: 'clock', pageMicros: Math.round((performance.timeOrigin + performance.now()) * 1000) })
+      flush()
+    } else if (command.type === 'flush') {
       report({ type: 'flushed', id: command.id })
       flush()
     } else scope.postMessage({ type: 'command', command })

@@ -5,14 +5,16 @@ import { type AddressInfo, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Clock } from '../clock/clock.ts'
 import { findChromium } from './chromium.ts'
-import type { RoomEvent } from './events.ts'
-import { openRoom, type Room, type RoomOptions } from './room.ts'
+import type { PageEvent } from './events.ts'
+import type { RoomOptions } from './room.ts'
+import { openRoomPage, type RoomPage } from './room-page.ts'
 
 /** Accepts connections and never says a word: entering goes on until somebody ends it. */
 let silence: Server
 let temporary: string
-let room: Room | undefined
+let page: RoomPage | undefined
 let tmpBefore: string | undefined
 beforeEach(async () => {
   silence = createServer(() => {}).listen(0, '127.0.0.1')
@@ -22,8 +24,8 @@ beforeEach(async () => {
   process.env.TMPDIR = temporary
 })
 afterEach(async () => {
-  await room?.close()
-  room = undefined
+  await page?.discard()
+  page = undefined
   silence.close()
   if (tmpBefore === undefined) delete process.env.TMPDIR
   else process.env.TMPDIR = tmpBefore
@@ -32,6 +34,8 @@ afterEach(async () => {
 
 const options = (port = (silence.address() as AddressInfo).port): RoomOptions => ({
   chromium: { path: findChromium(process.env), args: [] },
+  clock: new Clock(),
+  startTimeoutMillis: 60_000,
   enter: {
     type: 'enter',
     sdkAppId: 1400000001,
@@ -42,27 +46,38 @@ const options = (port = (silence.address() as AddressInfo).port): RoomOptions =>
   },
 })
 
-/** Opens the room and hands out its events one after the other. */
+/** Opens one page, tells it to enter, and hands out what it says one after the other. */
 async function open(port?: number) {
-  const events: RoomEvent[] = []
+  const said: (PageEvent | { type: 'failed'; why: string })[] = []
   let wake = () => {}
-  room = await openRoom(options(port), {
-    onEvent(event) {
-      events.push(event)
-      wake()
+  const tell = (what: (typeof said)[number]) => {
+    said.push(what)
+    wake()
+  }
+  const ready = Promise.withResolvers<void>()
+  const { chromium, clock, enter } = options(port)
+  page = openRoomPage(
+    { chromium, clock },
+    {
+      onReady: ready.resolve,
+      onEvent: tell,
+      onFailed: (why) => tell({ type: 'failed', why }),
+      onFrame: () => {},
+      onPath: () => {},
+      onOverflow: () => {},
+      onWarning: () => {},
     },
-    onFrame: () => {},
-    onWarning: () => {},
-  })
-  const next = async () => {
-    while (events.length === 0) {
+  )
+  await ready.promise
+  page.send(enter)
+  return async () => {
+    while (said.length === 0) {
       await new Promise<void>((resolve) => {
         wake = resolve
       })
     }
-    return events.shift()!
+    return said.shift()!
   }
-  return next
 }
 
 /** The process group of the Chromium whose profile is in this test's folder: browser, renderer, network service. */
@@ -101,26 +116,26 @@ describe('the room page in Chromium', () => {
     const next = await open()
     const since = performance.now()
     for (const { pid } of await chromiumProcesses()) process.kill(pid, 'SIGKILL')
-    expect(await next()).toMatchObject({ type: 'ended', reason: 'BrowserFailed' })
+    expect(await next()).toMatchObject({ type: 'failed' })
     expect(seconds(since)).toBeLessThan(2)
   })
 
   test.each([
     ['Chromium', () => true],
     ['page', (commandLine: string) => commandLine.includes('--type=renderer')],
-  ])('a %s that hangs is noticed within 5 s', async (_, isMeant) => {
+  ])('a %s that hangs is noticed within 4 s', async (_, isMeant) => {
     const next = await open()
     const since = performance.now()
     for (const { pid, commandLine } of await chromiumProcesses()) if (isMeant(commandLine)) process.kill(pid, 'SIGSTOP')
-    expect(await next()).toMatchObject({ type: 'ended', reason: 'BrowserFailed', message: 'The page has not answered for 4 s' })
-    expect(seconds(since)).toBeLessThan(5.5)
+    expect(await next()).toEqual({ type: 'failed', why: 'The page has not answered for 2.5 s' })
+    expect(seconds(since)).toBeLessThan(4)
   })
 
   test('closing leaves no process and no profile', async () => {
     await open()
     expect((await chromiumProcesses()).some(({ commandLine }) => commandLine.includes('--type=renderer'))).toBe(true)
     const pids = (await chromiumProcesses()).map(({ pid }) => pid)
-    await room!.close()
+    await page!.discard()
     for (const pid of pids) awaitEnd(pid)
     expect(await readdir(temporary)).toEqual([])
   })
@@ -132,9 +147,10 @@ describe('the room page in Chromium', () => {
 
   test('a recorder that is killed leaves no Chromium behind', async () => {
     const script = `
-      const { openRoom } = await import(${JSON.stringify(new URL('./room.ts', import.meta.url).href)})
-      await openRoom(${JSON.stringify(options())}, { onEvent() {}, onFrame() {}, onWarning() {} })
-      console.log('open')`
+      const { openRoomPage } = await import(${JSON.stringify(new URL('./room-page.ts', import.meta.url).href)})
+      const { Clock } = await import(${JSON.stringify(new URL('../clock/clock.ts', import.meta.url).href)})
+      const options = { chromium: ${JSON.stringify(options().chromium)}, clock: new Clock() }
+      openRoomPage(options, { onReady: () => console.log('open') })`
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
     await once(child.stdout, 'data')
     const pids = (await chromiumProcesses()).map(({ pid }) => pid)
@@ -143,7 +159,7 @@ describe('the room page in Chromium', () => {
     for (const pid of pids) awaitEnd(pid)
     expect(await readdir(temporary)).toHaveLength(1)
     await open()
-    await room!.close()
+    await page!.discard()
     expect(await readdir(temporary)).toEqual([])
   })
 })

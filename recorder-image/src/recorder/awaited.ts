@@ -1,0 +1,209 @@
+import type { Stream } from '@trtc-recorder/api'
+import type { NoticedLoss } from '../ledger/ledger.ts'
+
+type Kind = 'audio' | 'video'
+
+/** One kind of media of one user that was subscribed and ought to come. */
+export interface Wanted {
+  userId: string
+  stream: Stream
+  kind: Kind
+}
+
+interface Awaiting extends Wanted {
+  /** Since when it ought to come. */
+  sinceMicros: number
+  /** When it was last asked for; undefined: the page that did is gone. */
+  askedMicros: number | undefined
+  /** When it was first asked for from the page that is in the room now. */
+  firstAskedMicros: number
+  /** How often it was asked for since something came. */
+  asked: number
+  /** Whether anything came since `sinceMicros`. */
+  arrived: boolean
+  lastMicros: number | undefined
+  ssrc: number | undefined
+  /** How far apart frames usually come. */
+  rhythmMicros: number
+  /** Since when the recorder was away, until something comes again. */
+  awayMicros: number | undefined
+}
+
+const second = 1_000_000
+/** Before it is asked for again: so long the first time, twice as long each further time. */
+const firstPatienceMicros = 2 * second
+const longestPatienceMicros = 60 * second
+/** After this it is in the ledger, and grows there. */
+const neverArrivedMicros = 5 * second
+/** Of somebody who stopped publishing before that, this is enough. */
+const leastStretchMicros = second
+/** Silence of a stream is nothing strange for so many times its rhythm: sound pauses (DTX), a still screen sends a picture now and then. */
+const rhythmsOfSilence = 6
+const quietMicros = second / 2
+/** Subscribing, and the connection for media where there is none yet, take a moment. */
+const quietAtFirstMicros = 2 * second
+/** A stream that came before is asked for again after a longer silence: most often its user has nothing to send. */
+const stalledMicros = 5 * second
+/** A pause between two subscriptions of one thing that is none. */
+const seamlessMicros = 200_000
+/** What did not come so long after the recorder was back does not stay away because the recorder was. */
+const backMicros = 3 * second
+
+/**
+ * What was asked for and whether it comes: when to ask again, what the ledger has to be told, and whether nothing comes at all. Pure; times
+ * in microseconds since 1970 by the recorder's clock.
+ */
+export class Awaited {
+  readonly #all = new Map<string, Awaiting>()
+  /** When the recorder was back after it was away, or the first frame came through a connection built anew. */
+  #backMicros: number | undefined
+  #rebuiltMicros = Number.NEGATIVE_INFINITY
+  #anythingArrived = false
+  #nothingMicros: number | undefined
+  #gaveUpHope = false
+
+  /** It was asked for: now it ought to come. */
+  asked(wanted: Wanted, nowMicros: number): void {
+    const known = this.#all.get(keyOf(wanted))
+    if (known?.askedMicros !== undefined) return
+    const { userId, stream, kind } = wanted
+    const arrival = { arrived: false, lastMicros: undefined, ssrc: undefined, rhythmMicros: 20_000, awayMicros: undefined }
+    const before = known ?? { userId, stream, kind, sinceMicros: nowMicros, ...arrival }
+    this.#all.set(keyOf(wanted), { ...before, askedMicros: nowMicros, firstAskedMicros: nowMicros, asked: 1 })
+    if (!this.#anythingArrived) this.#nothingMicros ??= nowMicros
+  }
+
+  /** It is muted or not published any more; a field that is left out means all. */
+  ended(which: Partial<Wanted>, nowMicros: number): NoticedLoss[] {
+    const over = [...this.#all.values()].filter((one) =>
+      (['userId', 'stream', 'kind'] as const).every((field) => which[field] === undefined || which[field] === one[field]),
+    )
+    const losses = over.flatMap((one) => this.#lossesOf(one, nowMicros, leastStretchMicros))
+    for (const one of over) this.#all.delete(keyOf(one))
+    if (this.#all.size === 0) this.#nothingMicros = undefined
+    return losses
+  }
+
+  arrived(wanted: Wanted, ssrc: number, atMicros: number): NoticedLoss[] {
+    this.#anythingArrived = true
+    this.#nothingMicros = undefined
+    this.#backMicros ??= atMicros
+    const one = this.#all.get(keyOf(wanted))
+    if (one === undefined) return []
+    const losses = this.#missedBefore(one, ssrc, atMicros)
+    if (one.lastMicros !== undefined && one.ssrc === ssrc) {
+      one.rhythmMicros += (Math.max(0, atMicros - one.lastMicros) - one.rhythmMicros) / 8
+    }
+    one.arrived = true
+    one.asked = 1
+    one.awayMicros = undefined
+    one.lastMicros = Math.max(atMicros, one.lastMicros ?? 0)
+    one.ssrc = ssrc
+    return losses
+  }
+
+  /** The page is gone. Nothing is asked for until the next one is in the room and tells who publishes. */
+  away(nowMicros: number): void {
+    this.#backMicros = undefined
+    for (const one of this.#all.values()) {
+      one.askedMicros = undefined
+      one.awayMicros ??= one.lastMicros ?? nowMicros
+    }
+  }
+
+  back(nowMicros: number): void {
+    this.#backMicros = nowMicros
+  }
+
+  /** The connection for media is built anew, and all of it asked for again by that. */
+  mediaRebuilt(nowMicros: number): void {
+    this.#backMicros = undefined
+    this.#rebuiltMicros = nowMicros
+    for (const one of this.#all.values()) one.awayMicros ??= one.lastMicros ?? one.sinceMicros
+  }
+
+  /** What to ask for again, and what has to stand in the ledger by now. */
+  tick(nowMicros: number): { again: Wanted[]; losses: NoticedLoss[] } {
+    const losses = [...this.#all.values()].flatMap((one) => this.#lossesOf(one, nowMicros, neverArrivedMicros))
+    this.#settleAfterReturn(nowMicros)
+    const isRebuilding = nowMicros - this.#rebuiltMicros < stalledMicros
+    const again = isRebuilding ? [] : [...this.#all.values()].filter((one) => isOverdue(one, nowMicros))
+    for (const one of again) {
+      one.asked += 1
+      one.askedMicros = nowMicros
+    }
+    return { again: again.map(wantedOf), losses }
+  }
+
+  /** Whether something ought to come and nothing at all does, which no stream's rhythm explains. */
+  isQuiet(nowMicros: number): boolean {
+    const asked = [...this.#all.values()].filter(({ askedMicros }) => askedMicros !== undefined)
+    return asked.length > 0 && asked.every((one) => silenceOf(one, nowMicros) > quietPatienceOf(one))
+  }
+
+  /** What does not come although it ought to. */
+  missing(nowMicros: number): Wanted[] {
+    return [...this.#all.values()]
+      .filter((one) => silenceOf(one, nowMicros) > Math.max(neverArrivedMicros, quietPatienceOf(one)))
+      .map(wantedOf)
+  }
+
+  /** Since when something ought to come and nothing of anybody ever has; undefined otherwise. */
+  get nothingSinceMicros(): number | undefined {
+    return this.#nothingMicros
+  }
+
+  /** Whether people published and nothing of anybody ever arrived. */
+  get nothingEverArrived(): boolean {
+    return this.#gaveUpHope && !this.#anythingArrived
+  }
+
+  #lossesOf(one: Awaiting, nowMicros: number, leastMicros: number): NoticedLoss[] {
+    if (one.awayMicros !== undefined) return [lossOf(one, 'RoomAway', one.awayMicros, nowMicros)]
+    if (one.arrived || nowMicros - one.sinceMicros < leastMicros) return []
+    if (nowMicros - one.sinceMicros >= neverArrivedMicros) this.#gaveUpHope = true
+    return [lossOf(one, 'NeverArrived', one.sinceMicros, nowMicros)]
+  }
+
+  /** What was missed until the first frame after a time without any. */
+  #missedBefore(one: Awaiting, ssrc: number, atMicros: number): NoticedLoss[] {
+    if (one.awayMicros !== undefined) return [lossOf(one, 'RoomAway', one.awayMicros, atMicros)]
+    if (!one.arrived) return this.#lossesOf(one, atMicros, neverArrivedMicros)
+    if (one.ssrc === ssrc || one.lastMicros === undefined || atMicros - one.lastMicros < seamlessMicros) return []
+    // Asked for again long before it came: it stayed away because its user sent nothing.
+    const wasSilent = one.asked > 1 && atMicros - one.askedMicros! > firstPatienceMicros
+    return wasSilent ? [] : [lossOf(one, 'RoomAway', one.lastMicros, atMicros)]
+  }
+
+  /** A while after the recorder is back: whoever was not told of has left meanwhile, and what still does not come never arrived. */
+  #settleAfterReturn(nowMicros: number): void {
+    const back = this.#backMicros
+    if (back === undefined || nowMicros - back < backMicros) return
+    for (const one of this.#all.values()) {
+      if (one.askedMicros === undefined) this.#all.delete(keyOf(one))
+      else if (one.awayMicros !== undefined) Object.assign(one, { awayMicros: undefined, sinceMicros: back, arrived: false })
+    }
+  }
+}
+
+function isOverdue(one: Awaiting, nowMicros: number): boolean {
+  if (one.askedMicros === undefined || one.awayMicros !== undefined) return false
+  const first = one.arrived ? Math.max(stalledMicros, rhythmsOfSilence * one.rhythmMicros) : firstPatienceMicros
+  const since = Math.max(one.askedMicros, one.lastMicros ?? 0)
+  return nowMicros - since >= Math.min(longestPatienceMicros, first * 2 ** (one.asked - 1))
+}
+
+/** Since it came last, or was asked for; none where it cannot come. */
+const silenceOf = (one: Awaiting, nowMicros: number) =>
+  one.askedMicros === undefined ? 0 : nowMicros - Math.max(one.firstAskedMicros, one.lastMicros ?? 0)
+
+const quietPatienceOf = (one: Awaiting) =>
+  one.arrived ? Math.max(quietMicros, rhythmsOfSilence * one.rhythmMicros) : quietAtFirstMicros
+
+function lossOf(one: Awaiting, reason: 'RoomAway' | 'NeverArrived', fromMicros: number, toMicros: number): NoticedLoss {
+  const { userId, stream, kind: medium } = one
+  return { userId, stream, medium, fromMicros, toMicros, frames: null, bytes: null, reason, file: null, detail: '' }
+}
+
+const wantedOf = ({ userId, stream, kind }: Awaiting): Wanted => ({ userId, stream, kind })
+const keyOf = ({ userId, stream, kind }: Wanted) => `${stream}/${kind}/${userId}`

@@ -1,0 +1,180 @@
+import type { TimelineEvent } from '@trtc-recorder/api'
+import type { NoticedLoss } from '../ledger/ledger.ts'
+import type { RoomEvent } from '../room/events.ts'
+import type { Room, RoomHandlers } from '../room/room.ts'
+import type { EncodedFrame } from '../tap/frame.ts'
+import type { RecordContext } from './record.ts'
+import type { SessionAction } from './sessions.ts'
+import { type Stop, type StopInput, stopDue } from './stop-policy.ts'
+import { storyOf } from './story.ts'
+
+/** What happens in the room, carried to files, timeline and ledger. */
+export class LiveRecording implements RoomHandlers {
+  readonly stopped: Promise<Stop>
+  readonly #context: RecordContext
+  readonly #stop: (stop: Stop) => void
+  readonly #input: Pick<StopInput, 'startedAt' | 'idleSince'>
+  /** By how much the wall clock had been set when a file was opened: times inside it go on evenly. */
+  readonly #steppedOf = new Map<number, number>()
+  #room: Room | undefined
+  #wasIn = false
+  #over = false
+
+  constructor(context: RecordContext) {
+    this.#context = context
+    const { promise, resolve } = Promise.withResolvers<Stop>()
+    this.stopped = promise
+    this.#stop = resolve
+    this.#input = { startedAt: context.clock.now(), idleSince: undefined }
+  }
+
+  set room(room: Room) {
+    this.#room = room
+  }
+
+  onEvent(event: RoomEvent): void {
+    if (this.#over) return
+    const { log, sessions, awaited, clock } = this.#context
+    const story = storyOf(event)
+    if (story) log[story.level](story.about, story.message)
+    if (event.type === 'entered') this.#entered()
+    this.#await(event)
+    this.#act(sessions.event(event))
+    if (event.type === 'away') this.#input.idleSince = undefined
+    else if (sessions.publishingUsers > 0) this.#input.idleSince = undefined
+    else this.#input.idleSince ??= clock.now()
+    if (event.type === 'entered') awaited.back(event.timeMicros)
+  }
+
+  onFrame(frame: EncodedFrame): void {
+    if (!this.#over) this.#act(this.#context.sessions.frame(frame))
+  }
+
+  onOverflow: RoomHandlers['onOverflow'] = ({ slot, droppedFrames: frames, droppedBytes: bytes }) => {
+    const { sessions, clock } = this.#context
+    this.#lose([sessions.overflow(slot, { frames, bytes, atMicros: clock.micros() })])
+  }
+
+  onWarning(message: string, details: object): void {
+    this.#context.log.warn(details, message)
+  }
+
+  isQuiet(): boolean {
+    return this.#context.awaited.isQuiet(this.#context.clock.micros())
+  }
+
+  tick(): void {
+    const { sessions, awaited, ledger, clock, job, log } = this.#context
+    const step = clock.look()
+    if (step !== undefined) {
+      const [before, after] = [step.beforeMicros, step.afterMicros].map((micros) => new Date(micros / 1000).toISOString())
+      log.warn(
+        { before, after },
+        'The wall clock was set; files that are open go on by the time before, new ones begin by the time after',
+      )
+    }
+    this.#act(sessions.tick(clock.micros()))
+    const { again, losses } = awaited.tick(clock.micros())
+    this.#lose(losses)
+    for (const [userId, wanted] of Map.groupBy(again, ({ userId }) => userId)) {
+      const media = wanted.map(({ stream, kind }) => ({ stream, kind }))
+      log.warn({ userId, media }, 'What was subscribed does not come; subscribed again')
+      this.#room?.resubscribe({ userId, media })
+    }
+    ledger.settle()
+    const { nothingSinceMicros } = awaited
+    const nothingSince = nothingSinceMicros === undefined ? undefined : clock.millisOf(nothingSinceMicros)
+    const stop = this.#wasIn && stopDue({ ...this.#input, nothingSince }, job.spec.limits, clock.now())
+    if (stop) this.#stop(stop)
+  }
+
+  /** Ends every file. */
+  end(): void {
+    const { sessions, awaited, clock } = this.#context
+    this.#act(sessions.closeAll())
+    this.#lose(awaited.ended({}, clock.micros()))
+    this.#over = true
+  }
+
+  #entered(): void {
+    const { job, clock, onEntered } = this.#context
+    if (this.#wasIn) return
+    this.#wasIn = true
+    const { firstStartedAt } = job
+    // Between attempts only the wall clock goes on.
+    const elapsedBefore = firstStartedAt === undefined ? 0 : Math.max(0, Date.now() - Date.parse(firstStartedAt))
+    this.#input.startedAt = clock.now() - elapsedBefore
+    onEntered(new Date())
+  }
+
+  #await(event: RoomEvent) {
+    const { awaited } = this.#context
+    switch (event.type) {
+      case 'away':
+        return awaited.away(event.timeMicros)
+      case 'mediaRebuilt':
+        return awaited.mediaRebuilt(event.timeMicros)
+      case 'anchorLeft':
+        return this.#lose(awaited.ended({ userId: event.userId }, event.timeMicros))
+      case 'published':
+        if (event.published) return
+        return this.#lose(awaited.ended({ userId: event.userId, stream: event.stream }, event.timeMicros))
+      case 'available':
+        if (event.available) return
+        return this.#lose(awaited.ended(event, event.timeMicros))
+      case 'entered':
+      case 'anchorEntered':
+      case 'bound':
+      case 'connectionLost':
+      case 'connectionRecovered':
+        return
+    }
+  }
+
+  #act(actions: SessionAction[]): void {
+    for (const action of actions) this.#do(action)
+  }
+
+  #do(action: SessionAction) {
+    const { keeper, volume, awaited, clock, job } = this.#context
+    switch (action.type) {
+      case 'subscribe':
+        awaited.asked(action, clock.micros())
+        return this.#room?.subscribe({ userId: action.userId, stream: action.stream, kind: action.kind })
+      case 'open':
+        this.#steppedOf.set(action.publication.id, clock.steppedMicros)
+        return keeper.open(action.publication, action.openedMicros + clock.steppedMicros)
+      case 'write': {
+        const { publication, frame } = action
+        const { userId, stream } = publication
+        this.#lose(awaited.arrived({ userId, stream, kind: frame.kind }, frame.ssrc, frame.receiveTimeMicros))
+        frame.receiveTimeMicros += this.#steppedOf.get(publication.id) ?? 0
+        return keeper.write(publication, frame)
+      }
+      case 'close':
+        this.#steppedOf.delete(action.publication.id)
+        return keeper.close(action.publication)
+      case 'timeline':
+        return volume.addEvent(job.attempt, this.#onWallClock(action.event))
+      case 'lost':
+        return this.#lose([action.loss])
+    }
+  }
+
+  #lose(losses: NoticedLoss[]): void {
+    const { ledger, clock } = this.#context
+    for (const loss of losses) {
+      ledger.add({
+        ...loss,
+        fromMicros: loss.fromMicros + clock.steppedMicros,
+        toMicros: loss.toMicros + clock.steppedMicros,
+      })
+    }
+  }
+
+  #onWallClock(event: TimelineEvent): TimelineEvent {
+    const { steppedMicros } = this.#context.clock
+    if (steppedMicros === 0) return event
+    return { ...event, time: new Date(Date.parse(event.time) + steppedMicros / 1000).toISOString() }
+  }
+}
