@@ -266,17 +266,55 @@ describe('what does not end well', () => {
     expect(finished).toMatchObject({ outcome: 'Completed', files: [{ userId: 'alice', attempt: 1, status: 1 }] })
     expect(await world.findings(fileOf(finished, 'alice'), { mode: '00' })).toEqual([])
   })
+})
 
-  test('a Chromium that crashes: what there is is stored, and the outcome asks for another attempt', async () => {
+describe('a browser that fails', () => {
+  test.each([
+    ['Chromium that crashes', 'SIGKILL', '--user-data-dir'],
+    ['page that hangs', 'SIGSTOP', '--type=renderer'],
+  ] as const)('%s: another one is in the room within 5 s, and files go on as the next ones', async (_, signal, mark) => {
+    await world.publish('alice', { video: true, audio: true })
+    const recorder = await world.recordFromNow()
+    await recorder.logged({ msg: 'Media arrived', userId: 'alice', kind: 'video' })
+    await seconds(2)
+    const victim = (await processTree(recorder.pid)).find(({ commandLine }) => commandLine.includes(mark))
+    const since = performance.now()
+    process.kill(victim!.pid, signal)
+    while (recorder.logs.filter(({ msg }) => msg === 'Room entered').length < 2) await seconds(0.05)
+    expect(performance.now() - since).toBeLessThan(5000)
+    while (recorder.logs.filter(({ msg }) => msg === 'File opened').length < 2) await seconds(0.05)
+    await seconds(3)
+    expect((await recorder.get('/readyz')).status).toBe(200)
+    recorder.kill('SIGTERM')
+    const { exitCode, result } = await recorder.ended
+    expect(result).toMatchObject({ attempt: 1, outcome: 'Completed' })
+    expect(whose(result)).toEqual(['alice main', 'alice main'])
+    for (const file of result!.files) expect(await world.findings(file, { mode: '02' })).toEqual([])
+    const { losses, events } = await world.manifest()
+    const away = losses.filter(({ reason }) => reason === 'RoomAway')
+    expect(away.map(({ userId, medium }) => `${userId} ${medium}`).sort()).toEqual(['alice audio', 'alice video'])
+    for (const { from, to } of away) expect(Date.parse(to) - Date.parse(from)).toBeLessThan(7000)
+    expect(events.filter(({ event }) => event === 'enter')).toHaveLength(1)
+    expect(events.filter(({ event }) => event === 'resumed')).toHaveLength(1)
+    expect(exitCode).toBe(0)
+  })
+
+  test('while it enters: the next one enters, and is not ended by the first one’s end', async () => {
     await world.publish('alice', { audio: true })
-    const recorder = await world.recordFromNow({ spec: { mode: '00' } })
+    const recorder = await world.record({ spec: { mode: '00' } })
+    const browser = async () =>
+      (await processTree(recorder.pid)).find(({ commandLine }) => commandLine.includes('--user-data-dir'))
+    let first = await browser()
+    for (; first === undefined; first = await browser()) await seconds(0.02)
+    process.kill(first.pid, 'SIGKILL')
     await recorder.logged({ msg: 'File opened', userId: 'alice' })
     await seconds(2)
-    const browser = (await processTree(recorder.pid)).find(({ commandLine }) => commandLine.includes('--user-data-dir'))
-    process.kill(browser!.pid, 'SIGKILL')
-    const { exitCode, result } = await recorder.ended
-    expect(result).toMatchObject({ outcome: 'Interrupted', stopReason: 'BrowserFailed', files: [{ userId: 'alice', status: 1 }] })
-    expect(exitCode).toBe(16)
+    recorder.kill('SIGTERM')
+    expect((await recorder.ended).result).toMatchObject({
+      attempt: 1,
+      outcome: 'Completed',
+      files: [{ userId: 'alice', status: 1 }],
+    })
   })
 })
 
@@ -317,23 +355,32 @@ describe('a connection that breaks', () => {
     expect(durationSeconds).toBeGreaterThan(5)
   })
 
-  test('the media path: the SDK builds another, and the file goes on with a gap', async () => {
+  test('the media path: noticed in 2 s and built anew, and the file goes on with a gap', async () => {
     const recorder = await recordAlice()
     const arrivals = () => recorder.logs.filter(({ msg, kind }) => msg === 'Media arrived' && kind === 'video').length
+    const since = performance.now()
     await world.killMediaPath()
-    while (arrivals() < 2) await seconds(0.2)
+    await recorder.logged({ msg: 'No media comes from the room; its connection is built anew' })
+    expect(performance.now() - since).toBeLessThan(3000)
+    while (arrivals() < 2) await seconds(0.05)
+    expect(performance.now() - since).toBeLessThan(5000)
     await seconds(3)
     await oneFile(recorder)
-    const gaps = (await world.manifest()).events.filter(({ event }) => event === 'gap')
-    expect(gaps.some(({ seconds }) => seconds! > 3)).toBe(true)
+    const { losses } = await world.manifest()
+    const away = losses.filter(({ reason }) => reason === 'RoomAway')
+    expect(away.map(({ userId, medium }) => `${userId} ${medium}`).sort()).toEqual(['alice audio', 'alice video'])
   })
 
-  test('closed by the room for good: the SDK says nothing and does nothing; the recorder ends with RoomLost', async () => {
+  test('closed by the room for good: the SDK says nothing and does nothing; another page enters once media ends too', async () => {
     const recorder = await recordAlice()
     await world.dropSignalling(1000)
-    const { exitCode, result } = await recorder.ended
-    expect(result).toMatchObject({ outcome: 'Interrupted', stopReason: 'RoomLost', files: [{ userId: 'alice', status: 1 }] })
-    expect(exitCode).toBe(16)
+    while (recorder.logs.filter(({ msg }) => msg === 'Room entered').length < 2) await seconds(0.2)
+    while (recorder.logs.filter(({ msg }) => msg === 'File opened').length < 2) await seconds(0.2)
+    await seconds(2)
+    recorder.kill('SIGTERM')
+    const { result } = await recorder.ended
+    expect(result).toMatchObject({ attempt: 1, outcome: 'Completed' })
+    expect(whose(result)).toEqual(['alice main', 'alice main'])
   })
 })
 
