@@ -9,6 +9,8 @@ export const chromiumSwitches = [
   '--no-zygote',
   '--in-process-gpu',
   '--disable-gpu',
+  // Nothing is drawn. The image has no rasteriser at all, and without this switch Chromium asks for one for ever (300,000 lines in 15 s, no page).
+  '--disable-software-rasterizer',
   '--renderer-process-limit=1',
   '--mute-audio',
   // Without it the SDK's audio elements pause and it draws a dialog into the page.
