@@ -16,6 +16,7 @@ export const lossReasons = {
   Unclaimed: 'Media arrived of which the SDK never said whose it is.',
   AfterTheEnd: 'Media arrived after its user had stopped publishing.',
   RoomAway: 'The recorder was not in the room: its connection was lost, or its page was replaced.',
+  NotSalvaged: 'An earlier attempt left it, and it could not be read; it stays on the volume.',
   RecorderKilled: 'The recorder ended without a chance to write what it had.',
 } as const
 export type LossReason = keyof typeof lossReasons

@@ -1,6 +1,7 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { jobFor } from './job.ts'
-import { fileName, keyPrefix, manifestKey } from './object-names.ts'
+import { fileName, keyPrefix, manifestKey, readFileName } from './object-names.ts'
 import { recordingManifestSchema } from './recording.ts'
 
 const recording = (spec: object = {}) =>
@@ -39,3 +40,25 @@ test.each([
 
 test('the manifest stands beside the files, under the name of the Recording', () =>
   expect(manifestKey(jobFor(recording(), 1))).toBe('a/b/lesson.manifest.json'))
+
+test('whose a file is can be read back from its name, whatever user and room are called', () => {
+  const rooms = fc.oneof(
+    fc.record({ roomId: fc.integer({ min: 1, max: 4_294_967_294 }) }),
+    fc.record({ strRoomId: fc.string({ minLength: 1 }) }),
+  )
+  const time = fc.date({ min: new Date(0), max: new Date('9999-12-31T23:59:59.999Z'), noInvalidDate: true })
+  fc.assert(
+    fc.property(
+      rooms,
+      fc.string({ minLength: 1, unit: 'binary' }),
+      fc.constantFrom<('main' | 'aux')[]>('main', 'aux'),
+      time,
+      (room, userId, stream, startTime) => {
+        const { roomId: _, ...spec } = jobFor(recording(), 1).spec
+        const read = readFileName({ ...spec, ...room }, fileName({ ...spec, ...room }, userId, stream, startTime))
+        expect(read).toEqual({ userId, stream, startTime })
+      },
+    ),
+  )
+  expect(readFileName(jobFor(recording(), 1).spec, 'lesson.manifest.json')).toBeUndefined()
+})

@@ -64,5 +64,19 @@ export const recorderProgressSchema = z.object({
     .extend({ latest: z.array(lossSchema).max(10).describe('The latest stretches, oldest first.') })
     .default({ ...noLosses, latest: [] })
     .describe('What is not in the recording, over all attempts.'),
+  storage: z
+    .discriminatedUnion('state', [
+      z.object({ state: z.literal('untried') }),
+      z.object({ state: z.literal('proven') }),
+      z.object({ state: z.enum(['refused', 'unavailable']), message: z.string().max(512) }),
+    ])
+    .default({ state: 'untried' })
+    .describe('Whether COS takes what is recorded. While it does not, the recording goes on, on the volume.'),
+  controlProblem: z
+    .string()
+    .max(512)
+    .nullable()
+    .default(null)
+    .describe('Why what the Recording was last changed to is not heeded; null when it is.'),
 })
 export type RecorderProgress = z.infer<typeof recorderProgressSchema>

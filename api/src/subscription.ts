@@ -1,7 +1,16 @@
+import type { Stream } from './files.ts'
 import type { RecorderJob } from './job.ts'
+import type { Mode } from './recording.ts'
 
 type Subscribe = RecorderJob['spec']['subscribe']
 export type Medium = 'audio' | 'video'
+
+/** What each mode records of a stream. */
+export const wantedMedia: Record<Mode, Record<Stream, readonly Medium[]>> = {
+  '00': { main: ['audio'], aux: [] },
+  '01': { main: ['video'], aux: ['video'] },
+  '02': { main: ['audio', 'video'], aux: ['video'] },
+}
 
 /** Whether a user is to be recorded, in any of these media. A pattern is a user id, or a prefix followed by `.*$`. */
 export function isSubscribed(subscribe: Subscribe, userId: string, media: readonly Medium[] = ['audio', 'video']): boolean {

@@ -206,16 +206,6 @@ describe('what cannot begin', () => {
     expect(exitCode).toBe(14)
   })
 
-  test('a bucket that is not there: found before the room is entered', async () => {
-    await world.publish('alice', { audio: true })
-    const recorder = await world.record({ bucket: 'nowhere-1250000000' })
-    const { exitCode, result } = await recorder.ended
-    expect(result).toMatchObject({ outcome: 'StorageRefused', stopReason: 'NeverStarted' })
-    expect(result!.message).toContain('nowhere-1250000000')
-    expect(exitCode).toBe(12)
-    expect(await world.received()).toEqual({})
-  })
-
   test('a Secret that is not there: named', async () => {
     const recorder = await world.record({ spec: { userSigSecretRef: { name: 'missing' } } })
     const { exitCode, result } = await recorder.ended
@@ -228,6 +218,18 @@ describe('what cannot begin', () => {
 })
 
 describe('what does not end well', () => {
+  test('a bucket that is not there: recorded all the same, and the files stay on the volume', async () => {
+    await world.publish('alice', { audio: true })
+    const recorder = await world.record({ bucket: 'nowhere-1250000000' })
+    await recorder.logged({ msg: 'File opened', userId: 'alice' })
+    expect((await recorder.status()).storage).toMatchObject({ state: 'refused' })
+    recorder.kill('SIGTERM')
+    const { exitCode, result } = await recorder.ended
+    expect(result).toMatchObject({ outcome: 'UploadRefused', files: [{ userId: 'alice', status: 0 }] })
+    expect(result!.message).toContain('nowhere-1250000000')
+    expect(exitCode).toBe(19)
+  })
+
   test('a recorder that is killed: the next attempt has what it recorded, and records the rest', async () => {
     await world.publish('alice', { video: true, audio: true })
     const first = await world.recordFromNow()
@@ -244,7 +246,13 @@ describe('what does not end well', () => {
     expect(result!.files.map(({ attempt, userId }) => `${attempt} ${userId}`)).toEqual(['1 alice', '2 alice'])
     for (const file of result!.files) expect(await world.findings(file, { mode: '02' })).toEqual([])
     expect(result!.files[0]!.durationSeconds).toBeGreaterThan(3.5)
-    expect((await world.manifest()).files).toHaveLength(2)
+    const { files, losses } = await world.manifest()
+    expect(files).toHaveLength(2)
+    const entered = result!.startedAt
+    for (const medium of ['audio', 'video']) {
+      const absence = { userId: 'alice', medium, reason: 'RecorderKilled', from: files[0]!.endTime, to: entered }
+      expect(losses).toContainEqual(expect.objectContaining(absence))
+    }
     expect(exitCode).toBe(0)
   })
 

@@ -70,7 +70,7 @@ describe.concurrent('a UserSig that TRTC does not accept ends the Recording with
   })
 })
 
-describe.concurrent('storage and Secrets are looked at before the room is entered:', () => {
+describe.concurrent('storage that refuses and Secrets that are missing:', () => {
   afterAll(() => runningWorld().cos.clearFaults())
 
   test.for([
@@ -88,15 +88,21 @@ describe.concurrent('storage and Secrets are looked at before the room is entere
     }
     const credentialsSecretRef = { name: name === 'key-wrong' ? 'cos-wrong' : secrets.cos }
     const cos = { ...scene.cos(name, bucket), credentialsSecretRef }
-    const recorder = scene.watchFor()
     await scene.publish('alice')
     const recording = await scene.record(name, { cos })
+    // It is recorded all the same, and said while it is.
+    await recording.inRoom()
+    const refused = await recording.is('Stored', 'False', 'StorageRefused')
+    expect(messageOf(refused, 'Stored')).toContain(code)
+    await recording.stop()
     const finished = await recording.settled()
-    expect(conditionsOf(finished)).toMatchObject({ Succeeded: 'False StorageRefused', Started: 'False StorageRefused' })
-    expect(messageOf(finished, 'Succeeded')).toContain(code)
+    expect(conditionsOf(finished)).toMatchObject({ Succeeded: 'False StorageRefused', Started: 'True Entered' })
     expect(messageOf(finished, 'Succeeded')).toContain(bucket)
-    expect(finished.status).toMatchObject({ stopReason: 'NeverStarted', attempts: [{ reason: 'StorageRefused', exitCode: 12 }] })
-    expect(recorder.entered).toBe(false)
+    expect(finished.status).toMatchObject({
+      stopReason: 'StopRequested',
+      attempts: [{ reason: 'UploadRefused', exitCode: 19 }],
+      files: [{ userId: 'alice', status: 0 }],
+    })
   })
 
   test('a missing Secret is named, and recording begins when it appears', async ({ scene }) => {

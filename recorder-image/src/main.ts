@@ -5,19 +5,11 @@
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import {
-  noLosses,
-  type RecorderJob,
-  type RecorderResult,
-  recorderEnv,
-  recorderOutcomes,
-  recorderPort,
-  recorderResultSchema,
-} from '@trtc-recorder/api'
+import { type RecorderJob, type RecorderResult, recorderEnv, recorderOutcomes, recorderPort } from '@trtc-recorder/api'
 import { RecorderFailure } from './recorder/failure.ts'
 import { jobFromEnvironment, jobFromRecordingFile } from './recorder/job.ts'
 import { parts } from './recorder/parts.ts'
-import { Run } from './recorder/run.ts'
+import { neverBegun, Run } from './recorder/run.ts'
 import { listenForStop } from './recorder/signals.ts'
 import { startHttp } from './report/http.ts'
 import { createLog } from './report/log.ts'
@@ -117,15 +109,7 @@ async function readJob(): Promise<RecorderJob> {
 function failed(error: unknown, attempt: number): RecorderResult {
   const failure = error instanceof RecorderFailure ? error : new RecorderFailure('InternalError', String(error))
   log.error({ outcome: failure.outcome, ...(error === failure ? {} : { err: error }) }, failure.message)
-  const { outcome, message } = failure
-  return recorderResultSchema.parse({
-    attempt,
-    outcome,
-    message: message.slice(0, 1024),
-    stopReason: 'NeverStarted',
-    files: [],
-    losses: noLosses,
-  })
+  return neverBegun(failure, attempt)
 }
 
 async function say(result: RecorderResult): Promise<void> {

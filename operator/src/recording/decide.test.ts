@@ -1,7 +1,7 @@
-import { noLosses, recordingFinalizer } from '@trtc-recorder/api'
+import { recordingFinalizer } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
 import { decide } from './decide.ts'
-import { aFile, aRecording, aResult, at, endPod, interrupted, jobOf, run, stoppedBy, World } from './testing.ts'
+import { aFile, aProgress, aRecording, aResult, at, endPod, interrupted, jobOf, run, stoppedBy, World } from './testing.ts'
 
 const withCallback = () => aRecording({ callback: { url: 'https://school.example/recorded' } })
 
@@ -39,28 +39,32 @@ describe('a Recording from the beginning to the end', () => {
 
   test('shows how it is going', () => {
     const world = new World().settle().scheduled().inRoom()
-    world.progress = {
-      state: 'recording',
+    world.progress = aProgress({
       participants: [{ userId: 'alice', audio: true, video: true, aux: false, recorded: true }],
       recordedBytes: 5_000,
       uploadedBytes: 2_000,
       files: [{ userId: 'alice', stream: 'main', path: 'a.mp4', state: 'recording', recordedBytes: 5_000, uploadedBytes: 2_000 }],
-      losses: { ...noLosses, latest: [] },
-    }
+    })
     world.settle()
     expect(world.status).toMatchObject({ participants: 1, recordedBytes: 5_000, uploadedBytes: 2_000, fileCount: 1 })
   })
 
+  test('says while it records that COS does not take it, and when it does again', () => {
+    const world = new World().settle().scheduled().inRoom()
+    world.progress = aProgress({ storage: { state: 'refused', message: 'NoSuchBucket: there is no bucket lessons.' } })
+    world.settle()
+    expect([world.is('Succeeded'), world.is('Stored')]).toEqual(['Unknown Recording', 'False StorageRefused'])
+    expect(world.condition('Stored')?.message).toContain('NoSuchBucket')
+    // Not asked this time.
+    world.progress = undefined
+    expect(world.settle().is('Stored')).toBe('False StorageRefused')
+    world.progress = aProgress({ storage: { state: 'proven' } })
+    expect(world.settle().is('Stored')).toBe('Unknown Recording')
+  })
+
   test('says that it is finishing while the recorder uploads the rest', () => {
     const world = new World().settle().scheduled().inRoom()
-    world.progress = {
-      state: 'finishing',
-      participants: [],
-      recordedBytes: 1,
-      uploadedBytes: 0,
-      files: [],
-      losses: { ...noLosses, latest: [] },
-    }
+    world.progress = aProgress({ state: 'finishing' })
     expect(world.settle().is('Succeeded')).toBe('Unknown Finishing')
     // Nobody asks it again for a while, and it is no longer ready.
     world.progress = undefined

@@ -1,5 +1,5 @@
 import { type Attempt, stopReasons } from '@trtc-recorder/api'
-import { findCondition } from './conditions.ts'
+import { findCondition, type NewCondition } from './conditions.ts'
 import type { Draft } from './draft.ts'
 import { withProgress } from './files.ts'
 import type { ObservedPod } from './plan.ts'
@@ -100,15 +100,31 @@ function progress(draft: Draft): void {
     finishing(draft, 'Recording has stopped; files are being finished and uploaded')
     return
   }
-  if (said?.state === 'paused' || (said === undefined && isPaused(draft))) {
-    const message = 'The recorder is in the room and takes nothing of anybody: spec.desiredState is Paused'
-    draft.set('Succeeded', { status: 'Unknown', reason: 'Paused', message })
-    draft.set('Stored', { status: 'Unknown', reason: 'Paused', message })
-    return
+  const paused = said?.state === 'paused' || (said === undefined && isPaused(draft))
+  const [reason, message] = paused
+    ? (['Paused', 'The recorder is in the room and takes nothing of anybody: spec.desiredState is Paused'] as const)
+    : (['Recording', 'The recorder is in the room'] as const)
+  const unheeded =
+    said?.controlProblem == null ? '' : `. It does not understand what the Recording was changed to: ${said.controlProblem}`
+  draft.set('Succeeded', { status: 'Unknown', reason, message: message + unheeded })
+  noteStorage(draft, { status: 'Unknown', reason, message })
+}
+
+/** A recorder goes on while COS refuses or is away, and all that it records is on the volume; whoever can help should know at once. */
+function noteStorage(draft: Draft, otherwise: NewCondition): void {
+  const storage = draft.observed.progress?.storage
+  const known = findCondition(draft.status.conditions, 'Stored')?.reason
+  // Not asked this time: it is as it was.
+  if (storage === undefined && (known === 'StorageRefused' || known === 'StorageUnavailable')) return
+  if (storage?.state !== 'refused' && storage?.state !== 'unavailable') draft.set('Stored', otherwise)
+  else {
+    const reason = storage.state === 'refused' ? 'StorageRefused' : 'StorageUnavailable'
+    draft.set('Stored', {
+      status: 'False',
+      reason,
+      message: `${storage.message} What is recorded stays on the volume meanwhile.`,
+    })
   }
-  const message = 'The recorder is in the room'
-  draft.set('Succeeded', { status: 'Unknown', reason: 'Recording', message })
-  draft.set('Stored', { status: 'Unknown', reason: 'Recording', message })
 }
 
 /** Not asked this time: it was paused, and is to be. */

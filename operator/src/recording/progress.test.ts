@@ -1,18 +1,10 @@
-import { noLosses } from '@trtc-recorder/api'
 import { expect, test } from 'vitest'
 import type { Pod } from '../kube/types.ts'
 import { ProgressReader } from './progress.ts'
-import { at } from './testing.ts'
+import { aProgress, at } from './testing.ts'
 
 const pod = (podIP: string | undefined = '10.91.0.7') => ({ metadata: { uid: 'pod' }, status: { podIP } }) as unknown as Pod
-const said = {
-  state: 'recording',
-  participants: [],
-  recordedBytes: 1,
-  uploadedBytes: 0,
-  files: [],
-  losses: { ...noLosses, latest: [] },
-}
+const said = aProgress({ recordedBytes: 1 })
 
 test('a recorder is asked at most once in 15 s, but at once when its Pod has changed', async () => {
   const asked: string[] = []

@@ -1,12 +1,12 @@
-import { type Control, controlAnnotation, controlSchema, noLosses, subscribeSchema } from '@trtc-recorder/api'
+import { type Control, controlAnnotation, controlSchema, subscribeSchema } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
 import { wantedControl } from './control.ts'
-import { aRecording, aResult, run, stoppedBy, World } from './testing.ts'
+import { aProgress, aRecording, aResult, run, stoppedBy, World } from './testing.ts'
 
 const inRoom = (world = new World()) => world.settle().scheduled().inRoom()
 const told = (world: World): Control => controlSchema.parse(JSON.parse(world.pod.metadata.annotations![controlAnnotation]!))
 const said = (world: World, state: 'recording' | 'paused' | 'finishing') => {
-  world.progress = { state, participants: [], recordedBytes: 0, uploadedBytes: 0, files: [], losses: { ...noLosses, latest: [] } }
+  world.progress = aProgress({ state })
   return world.settle()
 }
 

@@ -6,10 +6,12 @@ import {
   kind,
   noLosses,
   type RecordedFile,
+  type RecorderProgress,
   type Recording,
   type RecordingSpec,
   type RecordingStatus,
   recorderOutcomes,
+  recorderProgressSchema,
   recordingFinalizer,
   recordingSpecSchema,
   type StopReason,
@@ -88,6 +90,9 @@ export function aResult(over: Partial<TerminationMessage> = {}): TerminationMess
   const same = { attempt: 1, outcome: 'Completed', message: 'Every file is stored.', stopReason: 'RemovedByApi' } as const
   return { ...same, files: [], losses: noLosses, ...over }
 }
+
+export const aProgress = (over: Partial<RecorderProgress> = {}): RecorderProgress =>
+  recorderProgressSchema.parse({ state: 'recording', participants: [], recordedBytes: 0, uploadedBytes: 0, files: [], ...over })
 
 /**
  * A toy cluster with one Recording in it: pods come and go as the test says, plans are carried out at once. Each settling checks that

@@ -20,34 +20,30 @@ import { indexExtension, type MediaPaths, mediaPaths, removeMedia } from './medi
 /** Batches that are compared with the body, from the last back: what a lost machine may have kept in the wrong order. */
 const checkedBatches = 64
 
-/**
- * The files that an earlier attempt left in `directory`, in the order of their names. Each is cut to what is whole; sound that had
- * arrived but was not encoded yet is encoded by `finish`. A file of which not even the identity was written held nothing yet and is
- * removed.
- */
-export async function salvageMediaFiles(directory: string, deps: MediaFileDeps): Promise<SalvagedMediaFile[]> {
-  const names = (await readdir(directory)).filter((name) => name.endsWith(indexExtension)).sort()
-  const files: SalvagedMediaFile[] = []
-  for (const name of names) {
-    const paths = mediaPaths(directory, name.slice(0, -indexExtension.length))
-    const index = await readMediaIndex(paths.index)
-    if (index.identity === undefined) {
-      await removeNameless(paths, deps)
-      continue
-    }
-    files.push(new LeftMediaFile(paths, index, await keptBytes(paths, index), deps))
-  }
-  return files
+/** Names of the files in `directory`, in order. */
+export async function leftMediaFiles(directory: string): Promise<string[]> {
+  const names = (await readdir(directory)).filter((name) => name.endsWith(indexExtension))
+  return names.map((name) => name.slice(0, -indexExtension.length)).sort()
 }
 
-async function removeNameless(paths: MediaPaths, { log }: MediaFileDeps): Promise<void> {
+/**
+ * A file that an earlier attempt left in `directory`, cut to what is whole; sound that had arrived but was not encoded yet is encoded by
+ * `finish`. One of which not even the identity was written held nothing yet: it is removed, and undefined comes back. Rejects for one that
+ * cannot be read, and leaves it alone.
+ */
+export async function salvageMediaFile(
+  directory: string,
+  name: string,
+  deps: MediaFileDeps,
+): Promise<SalvagedMediaFile | undefined> {
+  const paths = mediaPaths(directory, name)
+  const index = await readMediaIndex(paths.index)
+  if (index.identity !== undefined) return new LeftMediaFile(paths, index, await keptBytes(paths, index), deps)
   const bytes = (await sizeOf(paths.body)) + (await sizeOf(paths.journal))
-  if (bytes > 0) {
-    log.error({ file: paths.index, bytes }, 'Left a file alone whose index says nothing')
-    return
-  }
+  if (bytes > 0) throw new Error(`${paths.index} says nothing of ${bytes} bytes of media`)
   await removeMedia(paths)
-  log.info({ file: paths.index }, 'Removed a file that held nothing yet')
+  deps.log.info({ file: paths.index }, 'Removed a file that held nothing yet')
+  return undefined
 }
 
 class LeftMediaFile implements SalvagedMediaFile {

@@ -28,7 +28,7 @@ async function kubeletWrites(control: object): Promise<void> {
   if (version === 1) await symlink('..data/control.json', join(folder, 'control.json'))
 }
 
-const changed = () => new Promise<Control>((resolve) => Object.assign(file, { onChange: resolve }))
+const changed = () => new Promise<Control>((resolve) => file.onChange(resolve))
 
 describe('the control file', () => {
   beforeEach(async () => {

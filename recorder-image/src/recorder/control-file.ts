@@ -16,7 +16,7 @@ export class ControlFile {
   current: Control | undefined
   /** Why the file as it is now is not heeded; null when it is. */
   problem: string | null = null
-  onChange: (control: Control) => void = () => {}
+  readonly #listeners: ((control: Control) => void)[] = []
   readonly #path: string
   readonly #log: Logger
   #text: string | undefined
@@ -54,9 +54,14 @@ export class ControlFile {
     return file
   }
 
+  /** Called with each new control, not with the one that is there already. */
+  onChange(listener: (control: Control) => void): void {
+    this.#listeners.push(listener)
+  }
+
   close(): void {
     this.#close()
-    this.onChange = () => {}
+    this.#listeners.length = 0
   }
 
   #look(): Promise<void> {
@@ -79,7 +84,7 @@ export class ControlFile {
     this.problem = null
     this.current = parsed.data
     this.#log.info({ control: parsed.data }, 'Control file read')
-    this.onChange(parsed.data)
+    for (const listener of this.#listeners) listener(parsed.data)
   }
 }
 

@@ -1,12 +1,11 @@
-import { fileName, keyPrefix, type Loss, type ManifestFile, type RecorderJob, type RecorderProgress } from '@trtc-recorder/api'
+import { fileName, keyPrefix, type RecorderJob, type RecorderProgress } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
-import { type Ledger, secondsOf, totalsOf } from '../ledger/ledger.ts'
+import type { Ledger } from '../ledger/ledger.ts'
 import { readHead } from '../media/head-file.ts'
 import type { FinishedMedia, MediaFile, MediaFileIdentity, SalvagedMediaFile } from '../media/media-file.ts'
-import { objectUrl } from '../store/object-url.ts'
 import { type Store, StoreError, type Upload } from '../store/upload.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
-import type { FileFate } from './outcome.ts'
+import { describe, type FileOrigin, type Keeping, type KeptFile, limited } from './kept-file.ts'
 import type { Publication } from './sessions.ts'
 import type { Volume } from './volume.ts'
 
@@ -19,25 +18,12 @@ export interface FileKeeperDeps {
   log: Logger
 }
 
-/** What became of a file, with what the manifest says of it. */
-export interface KeptFile extends FileFate {
-  file: ManifestFile
-}
-
-interface Keeping {
-  name: string
-  media: SalvagedMediaFile
-  upload: Upload
-  state: RecorderProgress['files'][number]['state']
-  /** Settles when the file is dealt with. Never rejects. */
-  ending?: Promise<KeptFile>
-}
-
 const contentTypes = { mp3: 'audio/mpeg', mp4: 'video/mp4' }
 
 /**
  * Looks after every file from its first frame until it is verified in COS: media and upload grow side by side, the record of it is written
- * before its media is removed, and media that is not in COS is never removed.
+ * before its media is removed, and media that is not in COS is never removed. A file is closed (no more frames), finished (its head is made)
+ * and stored, in this order; none waits for another.
  */
 export class FileKeeper {
   readonly #deps: FileKeeperDeps
@@ -48,25 +34,17 @@ export class FileKeeper {
     this.#deps = deps
   }
 
-  /** Takes over what an earlier attempt left on the volume. */
-  adopt(media: SalvagedMediaFile): void {
-    const keeping = this.#keep(media)
-    keeping.upload.grew(media.bodyBytes)
-    this.#deps.log.info(
-      { file: keeping.name, userId: media.identity.userId, bytes: media.bodyBytes },
-      'File of an earlier attempt taken over',
-    )
-    this.#end(keeping)
-  }
-
   open(publication: Publication, openedMicros: number): void {
     const { job, volume, log } = this.#deps
     const { userId, stream } = publication
     const name = fileName(job.spec, userId, stream, new Date(openedMicros / 1000))
-    const identity = { name, userId, stream, mode: job.spec.mode, attempt: job.attempt, openedMicros: Math.round(openedMicros) }
-    const media = this.#deps.openMediaFile(volume.mediaDirectory, identity)
-    const keeping = this.#keep(media)
-    media.onGrowth = (bytes) => keeping.upload.grew(bytes)
+    const origin = { name, userId, stream, attempt: job.attempt, openedMicros: Math.round(openedMicros) }
+    const media = this.#deps.openMediaFile(volume.mediaDirectory, { ...origin, mode: job.spec.mode })
+    const upload = this.#upload(media)
+    media.onGrowth = (bytes) => upload.grew(bytes)
+    const ending = Promise.resolve(undefined)
+    const keeping: Keeping = { origin, state: 'recording', content: { media, upload }, finished: undefined, ending }
+    this.#files.push(keeping)
     this.#live.set(publication.id, { media, keeping })
     log.info({ userId, stream, file: name }, 'File opened')
   }
@@ -78,65 +56,114 @@ export class FileKeeper {
   close(publication: Publication): void {
     const live = this.#live.get(publication.id)
     this.#live.delete(publication.id)
-    if (live) this.#end(live.keeping)
+    if (live) this.#close(live.keeping)
+  }
+
+  /**
+   * Takes over what an earlier attempt left on the volume. Resolves with it when it is finished, which is long before it is stored, or with
+   * undefined when nothing could be made of it. Never rejects.
+   */
+  takeOver(origin: FileOrigin, salvaged: Promise<SalvagedMediaFile | undefined>): Promise<FinishedMedia | undefined> {
+    const gone = Promise.resolve(undefined)
+    const keeping: Keeping = { origin, state: 'finishing', content: undefined, finished: undefined, ending: gone }
+    this.#files.push(keeping)
+    const { promise, resolve } = Promise.withResolvers<FinishedMedia | undefined>()
+    keeping.ending = this.#salvage(keeping, salvaged, resolve).finally(() => resolve(undefined))
+    return promise
   }
 
   get progress(): Pick<RecorderProgress, 'recordedBytes' | 'uploadedBytes' | 'files'> {
     const prefix = keyPrefix(this.#deps.job.spec.cos.path)
-    const files = this.#files.map(({ name, media, upload, state }) => ({
-      userId: media.identity.userId,
-      stream: media.identity.stream,
-      path: prefix + name,
+    const files = this.#files.map(({ origin, content, state }) => ({
+      userId: origin.userId,
+      stream: origin.stream,
+      path: prefix + origin.name,
       state,
-      recordedBytes: media.recordedBytes,
-      uploadedBytes: upload.uploadedBytes,
+      recordedBytes: content?.media.recordedBytes ?? 0,
+      uploadedBytes: content?.upload.uploadedBytes ?? 0,
     }))
     const sum = (bytes: 'recordedBytes' | 'uploadedBytes') => files.reduce((total, file) => total + file[bytes], 0)
     return { recordedBytes: sum('recordedBytes'), uploadedBytes: sum('uploadedBytes'), files }
   }
 
-  /** Waits for every file to be dealt with. What is not in COS by then counts as incomplete and waits on the volume. Never rejects. */
-  async finish(deadline: Promise<void>): Promise<KeptFile[]> {
-    for (const { keeping } of this.#live.values()) this.#end(keeping)
+  /**
+   * Closes what is open and waits for every file to be dealt with. What is not in COS by then counts as incomplete and waits on the volume.
+   * Never rejects.
+   */
+  async deliver(deadline: Promise<void>): Promise<KeptFile[]> {
+    for (const { keeping } of this.#live.values()) this.#close(keeping)
     this.#live.clear()
-    return Promise.all(this.#files.map((keeping) => Promise.race([keeping.ending!, deadline.then(() => this.#late(keeping))])))
+    const kept = this.#files.map((keeping) => Promise.race([keeping.ending, deadline.then(() => this.#late(keeping))]))
+    return (await Promise.all(kept)).filter((one) => one !== undefined)
   }
 
-  #keep(media: SalvagedMediaFile): Keeping {
+  #upload(media: SalvagedMediaFile): Upload {
     const { job, volume, store } = this.#deps
     const { name } = media.identity
-    const upload = store.open({
+    return store.open({
       key: keyPrefix(job.spec.cos.path) + name,
       bodyPath: media.bodyPath,
       journalPath: volume.journalPath(name),
       contentType: contentTypes[name.endsWith('.mp3') ? 'mp3' : 'mp4'],
     })
-    const keeping: Keeping = { name, media, upload, state: 'recording' }
-    this.#files.push(keeping)
-    return keeping
   }
 
-  #end(keeping: Keeping): void {
+  #close(keeping: Keeping): void {
     keeping.state = 'finishing'
-    keeping.ending = this.#finished(keeping)
+    keeping.ending = this.#finishAndStore(keeping)
   }
 
-  async #finished(keeping: Keeping): Promise<KeptFile> {
-    const { log, volume } = this.#deps
-    const { name, media, upload } = keeping
-    const about = { file: name, userId: media.identity.userId, stream: media.identity.stream }
-    let finished: FinishedMedia | undefined
+  async #salvage(
+    keeping: Keeping,
+    salvaged: Promise<SalvagedMediaFile | undefined>,
+    onFinished: (finished: FinishedMedia) => void,
+  ): Promise<KeptFile | undefined> {
+    const { log, ledger, job } = this.#deps
+    const { name, userId, stream, openedMicros } = keeping.origin
+    let media: SalvagedMediaFile | undefined
     try {
-      finished = await media.finish()
+      media = await salvaged
+      if (media !== undefined) keeping.content = { media, upload: this.#upload(media) }
+    } catch (error) {
+      const message = `salvage: ${(error as Error).message}. What there is of it stays on the volume`
+      log.error({ file: name, userId }, message)
+      keeping.state = 'failed'
+      const times = { fromMicros: openedMicros, toMicros: openedMicros, frames: null, bytes: null }
+      const medium = job.spec.mode === '00' ? ('audio' as const) : ('video' as const)
+      ledger.add({ userId, stream, medium, ...times, reason: 'NotSalvaged', file: name, detail: (error as Error).message })
+      return { file: { ...describe(keeping, job, ledger), message: limited(message) }, fate: 'incomplete' }
+    }
+    if (media === undefined || keeping.content === undefined) {
+      this.#files.splice(this.#files.indexOf(keeping), 1)
+      return undefined
+    }
+    const { identity, bodyBytes } = media
+    keeping.origin = identity
+    log.info({ file: name, userId: identity.userId, bytes: bodyBytes }, 'File of an earlier attempt taken over')
+    keeping.content.upload.grew(bodyBytes)
+    return this.#finishAndStore(keeping, onFinished)
+  }
+
+  async #finishAndStore(keeping: Keeping, onFinished: (finished: FinishedMedia) => void = () => {}): Promise<KeptFile> {
+    const { log, volume, job, ledger } = this.#deps
+    const { name, userId, stream } = keeping.origin
+    const { media, upload } = keeping.content!
+    const about = { file: name, userId, stream }
+    try {
+      const finished = await media.finish()
+      keeping.finished = finished
+      onFinished(finished)
       const { durationSeconds, problem } = finished
       log.info({ ...about, durationSeconds, ...(problem === undefined ? {} : { problem }) }, 'File finished')
       const stored = await upload.finish(await readHead(finished.head), finished.bodyBytes)
-      const fate = finished.problem === undefined ? 'stored' : 'broken'
-      this.#deps.ledger.settle()
-      const file = { ...this.#describe(keeping, finished), ...stored, status: fate === 'stored' ? (1 as const) : (0 as const) }
+      const fate = problem === undefined ? 'stored' : 'broken'
+      ledger.settle()
+      const status = fate === 'stored' ? (1 as const) : (0 as const)
+      const file = { ...describe(keeping, job, ledger), ...stored, status }
       // Record first, then remove: a crash between the two leaves media that the next attempt knows to be stored.
       await volume.writeFile(name, { file, fate, events: finished.events })
       keeping.state = fate === 'stored' ? 'stored' : 'failed'
+      keeping.finished = undefined
       if (fate === 'stored') {
         await media.discard()
         await volume.removeJournal(name)
@@ -148,54 +175,16 @@ export class FileKeeper {
       const refused = error instanceof StoreError && error.kind === 'refused'
       const message = error instanceof Error ? error.message : String(error)
       log.error({ ...about, error: message }, 'File not stored; it stays on the volume')
-      return {
-        file: { ...this.#describe(keeping, finished), message: limited(message) },
-        fate: refused ? 'refused' : 'incomplete',
-      }
+      const file = { ...describe(keeping, job, ledger), message: limited(message) }
+      return { file, fate: refused ? 'refused' : 'incomplete' }
     }
   }
 
   #late(keeping: Keeping): KeptFile {
+    const { job, ledger, log } = this.#deps
     const message = 'writing to COS: not done in time; what is missing waits on the volume'
-    this.#deps.log.error(
-      { file: keeping.name, uploadedBytes: keeping.upload.uploadedBytes },
-      'File not stored in time; it stays on the volume',
-    )
-    return { file: { ...this.#describe(keeping, undefined), message }, fate: 'incomplete' }
-  }
-
-  #describe({ name, media }: Keeping, finished: FinishedMedia | undefined): ManifestFile {
-    const { job, ledger } = this.#deps
-    const losses = ledger.lossesOf(name)
-    const { userId, stream, attempt, openedMicros } = media.identity
-    const path = keyPrefix(job.spec.cos.path) + name
-    const startTime = (finished?.startTime ?? new Date(openedMicros / 1000)).toISOString()
-    return {
-      userId,
-      stream,
-      path,
-      url: objectUrl(job.spec.cos, path),
-      status: 0,
-      message: limited(finished?.problem ?? messageOf(losses)),
-      bytes: finished ? finished.head.bytes + finished.bodyBytes : media.bodyBytes,
-      durationSeconds: Math.round((finished?.durationSeconds ?? 0) * 1000) / 1000,
-      startTime,
-      endTime: finished?.endTime.toISOString() ?? startTime,
-      attempt,
-      lostFrames: totalsOf(losses).frames,
-      lostSeconds: secondsOf(losses),
-      crc64: '',
-      ...(finished?.video ? { video: finished.video } : {}),
-      ...(finished?.audio ? { audio: finished.audio } : {}),
-    }
+    const uploadedBytes = keeping.content?.upload.uploadedBytes ?? 0
+    log.error({ file: keeping.origin.name, uploadedBytes }, 'File not stored in time; it stays on the volume')
+    return { file: { ...describe(keeping, job, ledger), message }, fate: 'incomplete' }
   }
 }
-
-/** What a whole file says of itself. */
-function messageOf(losses: readonly Loss[]): string {
-  if (losses.length === 0) return 'ok'
-  const reasons = [...new Set(losses.map(({ reason }) => reason))].join(', ')
-  return `ok, but ${totalsOf(losses).frames} frames are missing in ${secondsOf(losses)} s: ${reasons}`
-}
-
-const limited = (message: string) => (message.length <= 512 ? message : `${message.slice(0, 511)}…`)

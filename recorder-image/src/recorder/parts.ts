@@ -1,13 +1,14 @@
 import { openMediaFile } from '../media/live-media-file.ts'
-import { salvageMediaFiles } from '../media/salvage.ts'
+import { leftMediaFiles, salvageMediaFile } from '../media/salvage.ts'
 import { openRoom } from '../room/room.ts'
 import { createStore } from '../store/store.ts'
-import type { Parts } from './run.ts'
+import type { Parts } from './options.ts'
 
 /** What a recorder is really made of. */
 export const parts: Parts = {
   openRoom,
   openMediaFile,
-  salvageMediaFiles,
+  leftMediaFiles,
+  salvageMediaFile,
   createStore: (cos, credentials, log) => createStore({ cos, credentials, log }),
 }

@@ -21,6 +21,7 @@ class World {
   passedMillis = 0
   stop = (_: Stop) => {}
   run: Run | undefined
+  salvageWaitsFor: Promise<void> | undefined
 
   start(job: RecorderJob = aJob(), options: { byHand?: boolean; uploadSeconds?: number } = {}) {
     this.room = Object.assign(new FakeRoom(), { onOpen: this.room.onOpen })
@@ -46,7 +47,11 @@ class World {
       parts: {
         openRoom: (options, handlers) => this.room.open(options, handlers),
         openMediaFile: this.media.open,
-        salvageMediaFiles: async () => [...this.media.left],
+        leftMediaFiles: async () => this.media.left.map(({ identity }) => identity.name),
+        salvageMediaFile: async (_, name) => {
+          await this.salvageWaitsFor
+          return this.media.salvage(name)
+        },
         createStore: () => this.store,
       },
     })
@@ -180,6 +185,35 @@ describe('one attempt', () => {
   })
 })
 
+describe('COS that does not take the recording', () => {
+  const noBucket = new StoreError('refused', 'NoSuchBucket', 'Bucket lessons-1250000000 does not exist')
+
+  test('does not keep the recorder out of the room: it is said at once, and the outcome says it in the end', async () => {
+    world.store.preflightError = noBucket
+    world.store.uploadError = noBucket
+    const result = world.start()
+    await world.recording()
+    world.room.publishes('alice', 1)
+    await expect.poll(() => world.run!.progress().storage).toEqual({ state: 'refused', message: noBucket.message })
+    expect(await world.run!.notReady()).toBeUndefined()
+    world.stop(terminated)
+    expect(await result).toMatchObject({
+      outcome: 'UploadRefused',
+      startedAt: expect.any(String),
+      files: [{ status: 0, message: noBucket.message }],
+    })
+    expect(world.media.left).toHaveLength(1)
+  })
+
+  test('and that does not even answer is not waited for', async () => {
+    Object.assign(world.store, { preflight: () => new Promise(() => {}) })
+    const result = world.start()
+    await world.recording()
+    world.stop(terminated)
+    expect(await result).toMatchObject({ outcome: 'Completed' })
+  })
+})
+
 describe('an attempt that cannot begin', () => {
   test('without its Secret names it, and does not enter', async () => {
     await rm(join(world.root, 'secrets', 'cos', 'secretKey'))
@@ -187,20 +221,6 @@ describe('an attempt that cannot begin', () => {
     expect(result).toMatchObject({ outcome: 'SecretNotFound', stopReason: 'NeverStarted', files: [] })
     expect(result.message).toContain('Secret cos has no key secretKey')
     expect(result.startedAt).toBeUndefined()
-  })
-
-  test.each([
-    ['refused', 'StorageRefused'],
-    ['unavailable', 'StorageUnavailable'],
-  ] as const)('with a bucket that is %s ends with %s before anybody sees it in the room', async (kind, outcome) => {
-    world.store.preflightError = new StoreError(kind, 'NoSuchBucket', 'Bucket lessons-1250000000 does not exist')
-    let entered = false
-    world.room.onOpen = () => {
-      entered = true
-    }
-    const result = await world.start()
-    expect(result).toMatchObject({ outcome, message: 'Bucket lessons-1250000000 does not exist', stopReason: 'NeverStarted' })
-    expect(entered).toBe(false)
   })
 
   test('with a UserSig that TRTC refuses says the code and what it means', async () => {
@@ -281,6 +301,68 @@ describe('the next attempt', () => {
     expect(world.manifest.events.map(({ userId, event }) => `${userId} ${event}`)).toEqual(
       expect.arrayContaining(['alice enter', 'bob enter']),
     )
+  })
+
+  test('is in the room before it looks at what the one before left', async () => {
+    await firstAttempt(terminated)
+    world.store.uploadError = undefined
+    const salvage = Promise.withResolvers<void>()
+    world.salvageWaitsFor = salvage.promise
+    const second = world.start(aJob({}, { attempt: 2 }))
+    await world.recording()
+    world.room.publishes('bob', 1)
+    expect(world.run!.progress().files).toMatchObject([{ userId: 'alice', state: 'finishing' }, { userId: 'bob' }])
+    salvage.resolve()
+    world.stop(terminated)
+    expect(await second).toMatchObject({ outcome: 'Completed', files: [{ userId: 'alice' }, { userId: 'bob' }] })
+  })
+
+  test('loses nothing by a file that cannot be salvaged: it is said, and stays on the volume', async () => {
+    world.store.uploadError = unavailable
+    const first = world.start()
+    await world.recording()
+    world.room.publishes('alice', 1)
+    world.room.publishes('carol', 2)
+    world.stop(terminated)
+    await first
+    world.store.uploadError = undefined
+    world.media.unreadable = Buffer.from('alice').toString('base64url')
+    const second = world.start(aJob({}, { attempt: 2 }))
+    await world.recording()
+    world.room.publishes('bob', 1)
+    world.stop(terminated)
+    expect(await second).toMatchObject({
+      outcome: 'UploadIncomplete',
+      files: [
+        { userId: 'alice', attempt: 1, status: 0, message: expect.stringContaining('salvage: the index is torn') },
+        { userId: 'carol', attempt: 1, status: 1 },
+        { userId: 'bob', attempt: 2, status: 1 },
+      ],
+    })
+    expect(world.manifest.losses).toContainEqual(expect.objectContaining({ userId: 'alice', reason: 'NotSalvaged' }))
+    expect(world.media.left.map(({ identity }) => identity.userId)).toEqual(['alice'])
+  })
+
+  test('says what was being sent while there was no recorder, when the one before was killed', async () => {
+    world.media.seconds = 0
+    const killed = world.start()
+    await world.recording()
+    world.room.publishes('alice', 1)
+    world.room.publishes('dave', 2)
+    world.room.say({ type: 'available', userId: 'dave', stream: 'main', kind: 'video', available: false })
+    const safeUntil = new Date((await world.media.left[0]!.finish()).endTime).toISOString()
+    // As far as the second can tell the first is gone: it notes nothing more on the volume.
+    const stopFirst = world.stop
+    const second = world.start(aJob({}, { attempt: 2 }))
+    await world.recording()
+    world.stop(terminated)
+    const { startedAt, losses } = await second
+    expect(losses.stretches).toBe(1)
+    expect(world.manifest.losses).toMatchObject([
+      { userId: 'alice', medium: 'video', reason: 'RecorderKilled', from: safeUntil, to: startedAt },
+    ])
+    stopFirst(terminated)
+    await killed
   })
 
   test('does not enter a room that had been recorded to its end', async () => {

@@ -1,4 +1,4 @@
-import { isSubscribed, type Mode, type RecorderJob, type Stream, type TimelineEvent } from '@trtc-recorder/api'
+import { isSubscribed, type Mode, type RecorderJob, type Stream, type TimelineEvent, wantedMedia } from '@trtc-recorder/api'
 import type { NoticedLoss } from '../ledger/ledger.ts'
 import type { RoomEvent } from '../room/events.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
@@ -54,12 +54,6 @@ const lingerMicros = 500_000
 
 /** After coming back to the room: within it the room has told of everybody who is there. */
 const confirmMicros = 3_000_000
-
-const wantedKinds: Record<Mode, Record<Stream, readonly Kind[]>> = {
-  '00': { main: ['audio'], aux: [] },
-  '01': { main: ['video'], aux: ['video'] },
-  '02': { main: ['audio', 'video'], aux: ['video'] },
-}
 
 /**
  * Which frame goes into which file. Pure: events and frames in, actions out; times come with them.
@@ -133,7 +127,7 @@ export class Sessions {
     const binding = this.#bindings.get(key)
     if (binding === undefined) return this.#held.hold(key, frame)
     const { userId, stream } = binding
-    if (!wantedKinds[this.#mode][stream].includes(frame.kind) || !isSubscribed(this.#subscribe, userId)) {
+    if (!wantedMedia[this.#mode][stream].includes(frame.kind) || !isSubscribed(this.#subscribe, userId)) {
       // Nobody asked for it: what the SDK had subscribed to before, or receives beside what is wanted.
       return []
     }
@@ -232,7 +226,7 @@ export class Sessions {
     anchor[stream === 'aux' ? 'aux' : kind] = available
     this.#unconfirmed.delete(userId)
     if (available) this.#publish(userId, stream)
-    const isWanted = anchor.recorded && wantedKinds[this.#mode][stream].includes(kind)
+    const isWanted = anchor.recorded && wantedMedia[this.#mode][stream].includes(kind)
     return [
       ...this.#timeline(event, stream, `${kind}${available ? 'On' : 'Off'}`),
       ...(available && isWanted ? [{ type: 'subscribe' as const, userId, stream, kind }] : []),

@@ -108,6 +108,15 @@ export class FakeMedia {
   problem: string | undefined
   ledger: Ledger | undefined
 
+  seconds = 1
+  /** What cannot be read, by a part of its name. */
+  unreadable: string | undefined
+
+  salvage(name: string): SalvagedMediaFile | undefined {
+    if (this.unreadable !== undefined && name.includes(this.unreadable)) throw new Error('the index is torn')
+    return this.left.find(({ identity }) => identity.name === name)
+  }
+
   readonly open = (directory: string, identity: MediaFileIdentity, { ledger }: MediaFileDeps): MediaFile => {
     this.ledger = ledger
     let body = ''
@@ -130,8 +139,8 @@ export class FakeMedia {
         head: { kind: 'inMemory' as const, data: Buffer.from(`${body}|`), bytes: body.length + 1 },
         bodyBytes: body.length,
         startTime: new Date(identity.openedMicros / 1000),
-        endTime: new Date(identity.openedMicros / 1000 + 1000),
-        durationSeconds: 1,
+        endTime: new Date(identity.openedMicros / 1000 + 1000 * this.seconds),
+        durationSeconds: this.seconds,
         video: { codec: 'avc1.42e01f', width: 640, height: 360 },
         events: [],
         ...(this.problem === undefined ? {} : { problem: this.problem }),

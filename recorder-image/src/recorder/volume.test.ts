@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Loss } from '@trtc-recorder/api'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { noLog } from './testing.ts'
 import { Volume } from './volume.ts'
 
 const recording = { namespace: 'school', name: 'maths', uid: '' }
@@ -16,14 +17,14 @@ const event = (time: string) => ({ time, userId: 'alice', stream: 'main' as cons
 
 describe('the volume', () => {
   test('keeps attempts and events for the next one, in order', async () => {
-    const first = await Volume.open(work, recording)
-    await first.writeAttempt({ attempt: 1, startedAt: '2026-01-01T00:00:00.000Z' })
+    const first = await Volume.open(work, recording, noLog)
+    await first.writeAttempt({ attempt: 1, state: 'recording', enteredAt: '2026-01-01T00:00:00.000Z', pauses: [] })
     first.addEvent(1, event('2026-01-01T00:00:02.000Z'))
     await first.settled()
-    const second = await Volume.open(work, recording)
+    const second = await Volume.open(work, recording, noLog)
     second.addEvent(2, event('2026-01-01T00:00:01.000Z'))
     await second.settled()
-    expect(await second.attempts()).toEqual([{ attempt: 1, startedAt: '2026-01-01T00:00:00.000Z' }])
+    expect(await second.attempts()).toMatchObject([{ attempt: 1, enteredAt: '2026-01-01T00:00:00.000Z' }])
     expect((await second.events()).map(({ time }) => time)).toEqual(['2026-01-01T00:00:01.000Z', '2026-01-01T00:00:02.000Z'])
   })
 
@@ -41,17 +42,17 @@ describe('the volume', () => {
       detail: '',
     }
     for (const attempt of [1, 2]) {
-      const volume = await Volume.open(work, recording)
+      const volume = await Volume.open(work, recording, noLog)
       volume.addLosses(attempt, [{ id: 0, loss }])
       await volume.settled()
       volume.addLosses(attempt, [{ id: 0, loss: { ...loss, frames: 2 * attempt } }])
       await volume.settled()
     }
-    expect((await (await Volume.open(work, recording)).losses()).map(({ frames }) => frames)).toEqual([2, 4])
+    expect((await (await Volume.open(work, recording, noLog)).losses()).map(({ frames }) => frames)).toEqual([2, 4])
   })
 
   test('a line that was cut short by a kill does not hide the others', async () => {
-    const volume = await Volume.open(work, recording)
+    const volume = await Volume.open(work, recording, noLog)
     volume.addEvent(1, event('2026-01-01T00:00:02.000Z'))
     await volume.settled()
     await writeFile(join(work, 'school.maths', 'attempts', '1.events.jsonl'), '{"time":"2026', { flag: 'a' })
@@ -59,16 +60,16 @@ describe('the volume', () => {
   })
 
   test('recordings that share a folder do not mix', async () => {
-    const maths = await Volume.open(work, recording)
-    await maths.writeAttempt({ attempt: 1 })
-    expect(await (await Volume.open(work, { ...recording, name: 'physics' })).attempts()).toEqual([])
+    const maths = await Volume.open(work, recording, noLog)
+    await maths.writeAttempt({ attempt: 1, state: 'begun', pauses: [] })
+    expect(await (await Volume.open(work, { ...recording, name: 'physics' }, noLog)).attempts()).toEqual([])
   })
 
   test('that cannot be written is unusable', async () => {
     const file = join(work, 'a-file')
     await writeFile(file, '')
     await chmod(file, 0o400)
-    await expect(Volume.open(file, recording)).rejects.toMatchObject({
+    await expect(Volume.open(file, recording, noLog)).rejects.toMatchObject({
       outcome: 'VolumeUnusable',
       message: expect.stringContaining(file),
     })

@@ -1,29 +1,21 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Loss, ManifestFile, RecorderJob, StopReason, TimelineEvent } from '@trtc-recorder/api'
+import { type Loss, manifestFileSchema, type RecorderJob, type TimelineEvent, timelineEventSchema } from '@trtc-recorder/api'
+import type { Logger } from 'pino'
+import { z } from 'zod'
 import { type LedgerLine, lossesIn } from '../ledger/ledger.ts'
+import { type AttemptRecord, attemptRecordSchema } from './attempt.ts'
 import { DurableLines, readLines } from './durable-lines.ts'
 import { RecorderFailure } from './failure.ts'
-import type { Fate } from './outcome.ts'
-
-/** One attempt, as the next one finds it. */
-export interface AttemptRecord {
-  attempt: number
-  startedAt?: string
-  stoppedAt?: string
-  stopReason?: StopReason
-  /** Its result was said and every file is stored. */
-  complete?: true
-}
 
 /** A file that has been dealt with: in COS, whole or not. */
-export interface FileRecord {
-  file: ManifestFile
-  fate: Extract<Fate, 'stored' | 'broken'>
-  /** Gaps and changes of size inside it. */
-  events: TimelineEvent[]
-}
+const fileRecordSchema = z.object({
+  file: manifestFileSchema,
+  fate: z.enum(['stored', 'broken']),
+  events: z.array(timelineEventSchema).describe('Gaps and changes of size inside it.'),
+})
+export type FileRecord = z.infer<typeof fileRecordSchema>
 
 /**
  * The work directory of one recording. All that a later attempt needs is here:
@@ -38,17 +30,19 @@ export interface FileRecord {
 export class Volume {
   readonly mediaDirectory: string
   readonly #root: string
+  readonly #log: Logger
   readonly #lines = new Map<string, DurableLines>()
   #lastEvent = 0
 
-  private constructor(root: string) {
+  private constructor(root: string, log: Logger) {
     this.#root = root
+    this.#log = log
     this.mediaDirectory = join(root, 'media')
   }
 
   /** Rejects with VolumeUnusable when the work directory cannot be written. */
-  static async open(work: string, { namespace, name }: RecorderJob['recording']): Promise<Volume> {
-    const volume = new Volume(join(work, `${namespace}.${name}`))
+  static async open(work: string, { namespace, name }: RecorderJob['recording'], log: Logger): Promise<Volume> {
+    const volume = new Volume(join(work, `${namespace}.${name}`), log)
     try {
       for (const folder of ['media', 'uploads', 'files', 'attempts']) await mkdir(join(volume.#root, folder), { recursive: true })
       await volume.checkWritable()
@@ -77,7 +71,7 @@ export class Volume {
   }
 
   async files(): Promise<FileRecord[]> {
-    const records = await readAll<FileRecord>(join(this.#root, 'files'))
+    const records = await this.#readAll(join(this.#root, 'files'), fileRecordSchema)
     return records.sort((a, b) => a.file.startTime.localeCompare(b.file.startTime))
   }
 
@@ -86,7 +80,7 @@ export class Volume {
   }
 
   async attempts(): Promise<AttemptRecord[]> {
-    const records = await readAll<AttemptRecord>(join(this.#root, 'attempts'))
+    const records = await this.#readAll(join(this.#root, 'attempts'), attemptRecordSchema)
     return records.sort((a, b) => a.attempt - b.attempt)
   }
 
@@ -99,6 +93,10 @@ export class Volume {
   async events(): Promise<TimelineEvent[]> {
     const events = (await this.#read<TimelineEvent>('.events.jsonl')).flat()
     return events.sort((a, b) => a.time.localeCompare(b.time))
+  }
+
+  async eventsOf(attempt: number): Promise<TimelineEvent[]> {
+    return readLines<TimelineEvent>(join(this.#root, 'attempts', `${attempt}.events.jsonl`)).catch(() => [])
   }
 
   /** Never throws, never waits. */
@@ -127,6 +125,20 @@ export class Volume {
     }
   }
 
+  /** Every record of a folder that can be read. One that cannot is as if it had never been written: what it spoke of is done again. */
+  async #readAll<T>(folder: string, schema: z.ZodType<T>): Promise<T[]> {
+    const names = (await readdir(folder)).filter((name) => name.endsWith('.json'))
+    const records = names.map(async (name) => {
+      try {
+        return [schema.parse(JSON.parse(await readFile(join(folder, name), 'utf8')))]
+      } catch (error) {
+        this.#log.error({ file: join(folder, name), error: (error as Error).message }, 'Record on the volume cannot be read')
+        return []
+      }
+    })
+    return (await Promise.all(records)).flat()
+  }
+
   #linesOf(name: string): DurableLines {
     const path = join(this.#root, 'attempts', name)
     const lines = this.#lines.get(path) ?? new DurableLines(path)
@@ -140,11 +152,6 @@ export class Volume {
     const names = (await readdir(folder)).filter((name) => name.endsWith(suffix))
     return Promise.all(names.map((name) => readLines<T>(join(folder, name))))
   }
-}
-
-async function readAll<T>(folder: string): Promise<T[]> {
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.json'))
-  return Promise.all(names.map(async (name) => JSON.parse(await readFile(join(folder, name), 'utf8')) as T))
 }
 
 async function replaceDurably(path: string, value: unknown): Promise<void> {

@@ -9,6 +9,8 @@ const progress: RecorderProgress = {
   uploadedBytes: 5,
   files: [],
   losses: { ...noLosses, latest: [] },
+  storage: { state: 'proven' },
+  controlProblem: null,
 }
 let server: Awaited<ReturnType<typeof startHttp>>
 afterEach(() => server.close())

@@ -1,0 +1,66 @@
+import type { TimelineEvent } from '@trtc-recorder/api'
+import { describe, expect, test } from 'vitest'
+import { type AbsenceInput, absenceLosses, lastInRoom } from './absence.ts'
+import type { AttemptRecord } from './attempt.ts'
+import { aJob } from './testing.ts'
+
+const at = (second: number) => new Date(Date.UTC(2026, 0, 1) + second * 1000)
+const iso = (second: number) => at(second).toISOString()
+const event = (second: number, userId: string, event: TimelineEvent['event'], stream: 'main' | 'aux' = 'main') =>
+  ({ time: iso(second), userId, stream, event }) satisfies TimelineEvent
+const killed: AttemptRecord = { attempt: 1, state: 'recording', enteredAt: iso(0), pauses: [] }
+const input = (more: Partial<AbsenceInput>): AbsenceInput => ({
+  ...{ spec: aJob().spec, last: killed, ends: [], until: at(60) },
+  events: [event(1, 'alice', 'audioOn'), event(2, 'alice', 'videoOn')],
+  ...more,
+})
+const told = (more: Partial<AbsenceInput>) =>
+  absenceLosses(input(more)).map(({ userId, medium, fromMicros, toMicros, reason }) => {
+    const second = (micros: number) => (micros / 1000 - at(0).getTime()) / 1000
+    return `${userId} ${medium} ${second(fromMicros)}-${second(toMicros)} ${reason}`
+  })
+
+describe('what is missing between two recorders', () => {
+  test('after a kill is what was being sent, from the last moment that was safe', () => {
+    const ends = [{ attempt: 1, userId: 'alice', stream: 'main' as const, endTime: at(30) }]
+    expect(told({ ends })).toEqual(['alice audio 30-60 RecorderKilled', 'alice video 30-60 RecorderKilled'])
+  })
+
+  test('without a file is all of it', () => {
+    expect(told({})).toEqual(['alice audio 1-60 RecorderKilled', 'alice video 2-60 RecorderKilled'])
+  })
+
+  test('after an orderly end begins there', () => {
+    const last = { ...killed, state: 'stopped', stoppedAt: iso(40), stopReason: 'BrowserFailed' } as const
+    expect(told({ last })).toEqual(['alice audio 40-60 RoomAway', 'alice video 40-60 RoomAway'])
+  })
+
+  test('is nothing of what had been muted, left, or never was recorded', () => {
+    const events = [
+      event(1, 'alice', 'audioOn'),
+      event(2, 'alice', 'audioOff'),
+      event(3, 'bob', 'videoOn'),
+      event(4, 'bob', 'videoOn', 'aux'),
+      event(5, 'bob', 'leave'),
+      event(6, 'carol', 'audioOn'),
+      event(6, 'carol', 'videoOn'),
+    ]
+    expect(told({ events, spec: aJob({ mode: '00' }).spec })).toEqual(['carol audio 6-60 RecorderKilled'])
+    expect(told({ events, spec: aJob({ subscribe: { video: { exclude: ['carol'] } } }).spec })).toEqual([
+      'carol audio 6-60 RecorderKilled',
+    ])
+  })
+
+  test('is nothing of a pause, and nothing after a stop for good', () => {
+    expect(told({ last: { ...killed, pauses: [{ from: iso(20), to: null }] } })).toEqual([])
+    expect(told({ last: { ...killed, state: 'stopped', stoppedAt: iso(40), stopReason: 'Idle' } })).toEqual([])
+  })
+
+  test('is a moment only when no recorder came after it, for nobody knows until when people stayed', () => {
+    expect(told({ until: undefined })).toEqual(['alice audio 1-1 RecorderKilled', 'alice video 2-2 RecorderKilled'])
+  })
+})
+
+test('an attempt that never got into the room changes nothing of that', () => {
+  expect(lastInRoom([killed, { attempt: 2, state: 'begun', pauses: [] }])).toBe(killed)
+})

@@ -1,0 +1,78 @@
+import { isSubscribed, type Medium, type RecorderJob, type Stream, type TimelineEvent, wantedMedia } from '@trtc-recorder/api'
+import type { NoticedLoss } from '../ledger/ledger.ts'
+import { type AttemptRecord, enteredAt } from './attempt.ts'
+import { isFinalStop } from './stop-policy.ts'
+
+/** Until when a file of an earlier attempt has media. */
+export interface FileEnd {
+  attempt: number
+  userId: string
+  stream: Stream
+  endTime: Date
+}
+
+export interface AbsenceInput {
+  spec: Pick<RecorderJob['spec'], 'mode' | 'subscribe'>
+  /** The last attempt before this one that was in the room, and what happened to the users meanwhile. */
+  last: AttemptRecord
+  events: readonly TimelineEvent[]
+  ends: readonly FileEnd[]
+  /** When this attempt entered; undefined when the recording was over. */
+  until: Date | undefined
+}
+
+/** The attempt that an absence began with: the last that was in the room. */
+export const lastInRoom = (earlier: readonly AttemptRecord[]) => earlier.findLast((record) => enteredAt(record) !== null)
+
+/**
+ * What was being sent when the last recorder left the room, until this one was in it. A recorder that was killed left when the last of its
+ * media was safe on the volume. Whether somebody stopped sending meanwhile nobody can know. Pure.
+ */
+export function absenceLosses({ spec, last, events, ends, until }: AbsenceInput): NoticedLoss[] {
+  // Nothing was taken then, and nothing is missing.
+  if (last.pauses.at(-1)?.to === null) return []
+  const hasStopped = last.state === 'stopped' || last.state === 'complete'
+  if (hasStopped && isFinalStop(last.stopReason)) return []
+  return publishingAt(events, spec).flatMap(({ userId, stream, medium, since }) => {
+    const file = ends.findLast((end) => end.attempt === last.attempt && end.userId === userId && end.stream === stream)
+    const safeUntil = Math.max(Date.parse(since), file?.endTime.getTime() ?? 0)
+    const from = hasStopped ? Date.parse(last.stoppedAt) : safeUntil
+    const to = until?.getTime() ?? from
+    if (to < from) return []
+    return {
+      userId,
+      stream,
+      medium,
+      fromMicros: from * 1000,
+      toMicros: to * 1000,
+      frames: null,
+      bytes: null,
+      reason: hasStopped ? 'RoomAway' : 'RecorderKilled',
+      file: null,
+      detail: until === undefined ? 'no recorder entered the room after that' : '',
+    }
+  })
+}
+
+interface Sending {
+  userId: string
+  stream: Stream
+  medium: Medium
+  since: string
+}
+
+/** What was being sent after the last of these events, as far as it is recorded. */
+function publishingAt(events: readonly TimelineEvent[], { mode, subscribe }: AbsenceInput['spec']): Sending[] {
+  const sending = new Map<string, Sending>()
+  for (const { userId, stream, event, time } of events) {
+    if (event === 'leave') for (const [key, one] of sending) if (one.userId === userId) sending.delete(key)
+    const medium = event.startsWith('audio') ? 'audio' : event.startsWith('video') ? 'video' : undefined
+    if (medium === undefined) continue
+    const key = `${userId} ${stream} ${medium}`
+    if (event.endsWith('Off')) sending.delete(key)
+    else sending.set(key, { userId, stream, medium, since: time })
+  }
+  return [...sending.values()].filter(
+    ({ userId, stream, medium }) => wantedMedia[mode][stream].includes(medium) && isSubscribed(subscribe, userId, [medium]),
+  )
+}

@@ -1,0 +1,122 @@
+import { type RecorderJob, type StopReason, stopReasonSchema } from '@trtc-recorder/api'
+import type { Logger } from 'pino'
+import { z } from 'zod'
+import { isFinalStop, type Stop } from './stop-policy.ts'
+
+const time = z.iso.datetime()
+/** When nothing of anybody was taken; `to` is null while that lasts, and for good where the recorder was killed meanwhile. */
+const pause = z.object({ from: time, to: time.nullable() })
+export type Pause = z.infer<typeof pause>
+
+const same = { attempt: z.int().min(1), pauses: z.array(pause) }
+const stopped = { enteredAt: time.nullable(), stoppedAt: time, stopReason: stopReasonSchema }
+
+/**
+ * How far an attempt came, as the next one finds it on the volume. One that was killed is `begun` or `recording` for ever; `complete` means
+ * that its result was said and every file is in COS.
+ */
+export const attemptRecordSchema = z.discriminatedUnion('state', [
+  z.object({ ...same, state: z.literal('begun') }),
+  z.object({ ...same, state: z.literal('recording'), enteredAt: time }),
+  z.object({ ...same, state: z.literal('stopped'), ...stopped }),
+  z.object({ ...same, state: z.literal('complete'), ...stopped }),
+])
+export type AttemptRecord = z.infer<typeof attemptRecordSchema>
+type StoppedRecord = Extract<AttemptRecord, { state: 'stopped' | 'complete' }>
+
+export const enteredAt = (record: AttemptRecord): string | null => (record.state === 'begun' ? null : record.enteredAt)
+
+/** Notes on the volume how far this attempt is. Never throws: a volume that broke while recording must not hide what became of the files. */
+export class Attempt {
+  readonly #write: (record: AttemptRecord) => Promise<void>
+  readonly #log: Logger
+  #record: AttemptRecord
+  #written: Promise<void> = Promise.resolve()
+
+  constructor(attempt: number, write: (record: AttemptRecord) => Promise<void>, log: Logger) {
+    this.#record = { attempt, state: 'begun', pauses: [] }
+    this.#write = write
+    this.#log = log
+  }
+
+  get record(): AttemptRecord {
+    return this.#record
+  }
+
+  begun(): Promise<void> {
+    return this.#note(this.#record)
+  }
+
+  entered(at: Date): Promise<void> {
+    // A page that was replaced enters again; the attempt has been in the room since the first time.
+    if (this.#record.state !== 'begun') return this.#written
+    return this.#note({ ...this.#record, state: 'recording', enteredAt: at.toISOString() })
+  }
+
+  paused(at: Date): Promise<void> {
+    if (this.#record.pauses.at(-1)?.to === null) return this.#written
+    return this.#note({ ...this.#record, pauses: [...this.#record.pauses, { from: at.toISOString(), to: null }] })
+  }
+
+  resumed(at: Date): Promise<void> {
+    return this.#note({ ...this.#record, pauses: ended(this.#record.pauses, at) })
+  }
+
+  stopped(stopReason: StopReason, at: Date): Promise<void> {
+    const { attempt, pauses } = this.#record
+    const times = { enteredAt: enteredAt(this.#record), stoppedAt: at.toISOString() }
+    return this.#note({ attempt, state: 'stopped', pauses: ended(pauses, at), ...times, stopReason })
+  }
+
+  complete(): Promise<void> {
+    return this.#record.state === 'stopped' ? this.#note({ ...this.#record, state: 'complete' }) : this.#written
+  }
+
+  #note(record: AttemptRecord): Promise<void> {
+    this.#record = record
+    this.#written = this.#written
+      .then(() => this.#write(record))
+      .catch((error: Error) => this.#log.error({ error: error.message }, 'The attempt could not be noted on the volume'))
+    return this.#written
+  }
+}
+
+const ended = (pauses: Pause[], at: Date): Pause[] => pauses.map(({ from, to }) => ({ from, to: to ?? at.toISOString() }))
+
+/** The job as this attempt at it carries it out. By hand nobody has numbered the attempts, and a recording that is complete begins anew. */
+export function numbered(
+  job: RecorderJob,
+  earlier: readonly AttemptRecord[],
+  byHand: boolean,
+): { job: RecorderJob; anew: boolean } {
+  const last = earlier.at(-1)
+  const anew = byHand && last?.state === 'complete'
+  const attempt = !byHand ? job.attempt : anew ? 1 : (last?.attempt ?? 0) + 1
+  const entered = anew ? null : earlier.map(enteredAt).find((at) => at !== null)
+  const firstStartedAt = job.firstStartedAt ?? entered ?? undefined
+  return { job: { ...job, attempt, ...(firstStartedAt === undefined ? {} : { firstStartedAt }) }, anew }
+}
+
+/** Why there is nothing more to record, if so: then this attempt only finishes what is left. */
+export function alreadyOver(job: RecorderJob, earlier: readonly AttemptRecord[], now: number): Stop | undefined {
+  const { uploadOnly, firstStartedAt, spec } = job
+  const stops = earlier.filter((one): one is StoppedRecord => one.state === 'stopped' || one.state === 'complete')
+  const final = stops.findLast(({ stopReason }) => isFinalStop(stopReason))
+  if (final !== undefined || uploadOnly) {
+    return {
+      reason: (final ?? stops.at(-1))?.stopReason ?? 'NeverStarted',
+      message: 'The recording was over already; this attempt finished what was left of it',
+    }
+  }
+  const { maxDurationSeconds } = spec.limits
+  if (maxDurationSeconds === undefined || firstStartedAt === undefined) return undefined
+  if (now - Date.parse(firstStartedAt) < maxDurationSeconds * 1000) return undefined
+  const message = `limits.maxDurationSeconds (${maxDurationSeconds} s) had passed before this attempt began`
+  return { reason: 'MaxDuration', message }
+}
+
+/** The attempt that was the last in the room at a time. */
+export const attemptAt = (records: readonly AttemptRecord[], at: string): number =>
+  records.findLast((record) => isBy(enteredAt(record), at))?.attempt ?? records[0]?.attempt ?? 1
+
+const isBy = (time: string | null, at: string) => time !== null && time <= at

@@ -1,0 +1,133 @@
+import {
+  type Manifest,
+  manifestKey,
+  type RecorderResult,
+  recordedFileSchema,
+  recorderResultSchema,
+  type StopReason,
+} from '@trtc-recorder/api'
+import type { Logger } from 'pino'
+import { buildManifest } from '../report/manifest.ts'
+import { StoreError } from '../store/upload.ts'
+import { enteredAt } from './attempt.ts'
+import { RecorderFailure } from './failure.ts'
+import type { KeptFile } from './kept-file.ts'
+import { endingOf } from './outcome.ts'
+import type { Prepared } from './prepare.ts'
+import { nothingArrived, type Stop } from './stop-policy.ts'
+
+/** How recording ended. */
+export type Ending =
+  /**
+   * It had been in the room, or was asked to stop on the way there. `leave` lets go of the room and the browser. `unreachable`: users
+   * published, and nothing of anybody arrived.
+   */
+  | { how: 'stopped'; stop: Stop; stoppedAt: Date; unreachable: boolean; leave: () => Promise<void> }
+  /** There was nothing more to record when this attempt began. */
+  | { how: 'over'; stop: Stop }
+  | { how: 'failed'; failure: RecorderFailure }
+
+export interface DeliverOptions {
+  /** Settles when all that goes on beside the recording has told the ledger what it had to tell. Never rejects. */
+  beside: Promise<unknown>
+  /** How long storing may take. What is not done then waits on the volume. */
+  uploadSeconds: number
+  log: Logger
+}
+
+/** After the stop: finishes and stores every file, then the manifest, and says what became of it all. Never rejects. */
+export async function deliver(prepared: Prepared, ending: Ending, options: DeliverOptions): Promise<RecorderResult> {
+  const { job, attempt, ledger } = prepared
+  const stopReason = stopReasonOf(prepared, ending)
+  await attempt.stopped(stopReason, ending.how === 'stopped' ? ending.stoppedAt : new Date())
+  const [kept] = await Promise.all([storeFiles(prepared, options), ending.how === 'stopped' ? ending.leave() : undefined])
+  const storedAt = kept.length > 0 && kept.every(isInCos) ? new Date().toISOString() : undefined
+  const manifest = await storeManifest(prepared, stopReason, kept, options)
+
+  const stop = ending.how === 'failed' ? undefined : ending.stop
+  const failure = failureOf(ending)
+  const unsaid = manifest.is === 'missing' && kept.every(isInCos) ? manifest.failure : undefined
+  if (failure === undefined && unsaid === undefined && kept.every(isInCos)) await attempt.complete()
+  const record = attempt.record
+  const entered = enteredAt(record)
+  return recorderResultSchema.parse({
+    attempt: job.attempt,
+    ...endingOf(stop, failure ?? unsaid, kept, ledger.totals),
+    stopReason,
+    ...(failure?.trtcCode === undefined ? {} : { trtcCode: failure.trtcCode }),
+    ...(entered === null ? {} : { startedAt: entered }),
+    ...(entered !== null && ending.how === 'stopped' ? { stoppedAt: ending.stoppedAt.toISOString() } : {}),
+    ...(storedAt === undefined ? {} : { storedAt }),
+    ...(manifest.is === 'stored' ? { manifestUrl: manifest.url } : {}),
+    files: kept.map(({ file }) => recordedFileSchema.parse(file)),
+    losses: ledger.totals,
+  } satisfies RecorderResult)
+}
+
+function stopReasonOf({ attempt }: Prepared, ending: Ending): StopReason {
+  if (ending.how !== 'failed') return ending.stop.reason
+  return enteredAt(attempt.record) === null ? 'NeverStarted' : 'RoomLost'
+}
+
+function failureOf(ending: Ending): RecorderFailure | undefined {
+  switch (ending.how) {
+    case 'failed':
+      return ending.failure
+    case 'over':
+      return undefined
+    case 'stopped': {
+      if (!ending.unreachable) return undefined
+      const { reason, message } = ending.stop
+      return new RecorderFailure('MediaUnreachable', reason === 'MediaUnreachable' ? message : `${message}. ${nothingArrived}`)
+    }
+  }
+}
+
+async function storeFiles({ keeper }: Prepared, { beside, uploadSeconds }: DeliverOptions): Promise<KeptFile[]> {
+  const timer = Promise.withResolvers<void>()
+  const timeout = setTimeout(timer.resolve, uploadSeconds * 1000)
+  const kept = await keeper.deliver(timer.promise)
+  // What they tell the ledger belongs into the manifest.
+  await Promise.race([beside, timer.promise])
+  clearTimeout(timeout)
+  return kept
+}
+
+type StoredManifest = { is: 'stored'; url: string } | { is: 'missing'; failure: RecorderFailure } | { is: 'not needed' }
+
+async function storeManifest(
+  { job, attempt, earlier, volume, store, ledger }: Prepared,
+  stopReason: StopReason,
+  kept: readonly KeptFile[],
+  { uploadSeconds, log }: DeliverOptions,
+): Promise<StoredManifest> {
+  const entered = enteredAt(attempt.record)
+  if (entered === null && kept.length === 0 && !job.uploadOnly) return { is: 'not needed' }
+  ledger.settle()
+  try {
+    await volume.settled().catch((error: Error) => {
+      log.error({ error: error.message }, 'Events and losses of this attempt could not be kept on the volume')
+    })
+    const manifest: Manifest = buildManifest({
+      job,
+      stopReason,
+      startTime: job.firstStartedAt ?? entered ?? undefined,
+      endTime: entered !== null && attempt.record.state === 'stopped' ? attempt.record.stoppedAt : undefined,
+      records: await volume.files(),
+      missing: kept.filter((one) => !isInCos(one)).map(({ file }) => file),
+      events: await volume.events(),
+      losses: ledger.losses,
+      pauses: [...earlier, attempt.record].flatMap(({ pauses }) => pauses),
+    })
+    const body = Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`)
+    const deadline = new Date(Date.now() + Math.min(60, uploadSeconds) * 1000)
+    return { is: 'stored', url: (await store.put(manifestKey(job), body, 'application/json', { deadline })).url }
+  } catch (error) {
+    const message = `The manifest could not be stored: ${(error as Error).message}`
+    log.error({ file: manifestKey(job) }, message)
+    const refused = error instanceof StoreError && error.kind === 'refused'
+    return { is: 'missing', failure: new RecorderFailure(refused ? 'UploadRefused' : 'UploadIncomplete', message) }
+  }
+}
+
+const isInCos = ({ fate }: KeptFile) => fate === 'stored' || fate === 'broken'

@@ -1,0 +1,67 @@
+import { keyPrefix, type Loss, type ManifestFile, type RecorderJob, type RecorderProgress, type Stream } from '@trtc-recorder/api'
+import { type Ledger, secondsOf, totalsOf } from '../ledger/ledger.ts'
+import type { FinishedMedia, SalvagedMediaFile } from '../media/media-file.ts'
+import { objectUrl } from '../store/object-url.ts'
+import type { Upload } from '../store/upload.ts'
+import type { Fate } from './outcome.ts'
+
+/** What became of a file, with what the manifest says of it. */
+export interface KeptFile {
+  fate: Fate
+  file: ManifestFile
+}
+
+/** Whose a file is, and since when. */
+export interface FileOrigin {
+  name: string
+  userId: string
+  stream: Stream
+  attempt: number
+  openedMicros: number
+}
+
+/** A file from its first frame, or from when it was found on the volume, until it is dealt with. */
+export interface Keeping {
+  origin: FileOrigin
+  state: RecorderProgress['files'][number]['state']
+  /** Media and its upload; undefined of what an earlier attempt left and nobody has looked at yet. */
+  content: { media: SalvagedMediaFile; upload: Upload } | undefined
+  finished: FinishedMedia | undefined
+  /** Settles when the file is dealt with; with undefined where there was nothing in it. Never rejects. */
+  ending: Promise<KeptFile | undefined>
+}
+
+/** What is said of a file that is not in COS, or not yet. */
+export function describe({ origin, content, finished }: Keeping, { spec }: RecorderJob, ledger: Ledger): ManifestFile {
+  const { name, userId, stream, attempt, openedMicros } = origin
+  const path = keyPrefix(spec.cos.path) + name
+  const losses = ledger.lossesOf(name)
+  const startTime = (finished?.startTime ?? new Date(openedMicros / 1000)).toISOString()
+  return {
+    userId,
+    stream,
+    path,
+    url: objectUrl(spec.cos, path),
+    status: 0,
+    message: limited(finished?.problem ?? messageOf(losses)),
+    bytes: finished ? finished.head.bytes + finished.bodyBytes : (content?.media.bodyBytes ?? 0),
+    durationSeconds: Math.round((finished?.durationSeconds ?? 0) * 1000) / 1000,
+    startTime,
+    endTime: finished?.endTime.toISOString() ?? startTime,
+    attempt,
+    lostFrames: totalsOf(losses).frames,
+    lostSeconds: secondsOf(losses),
+    crc64: '',
+    ...(finished?.video ? { video: finished.video } : {}),
+    ...(finished?.audio ? { audio: finished.audio } : {}),
+  }
+}
+
+/** What a whole file says of itself. */
+function messageOf(losses: readonly Loss[]): string {
+  if (losses.length === 0) return 'ok'
+  const reasons = [...new Set(losses.map(({ reason }) => reason))].join(', ')
+  return `ok, but ${totalsOf(losses).frames} frames are missing in ${secondsOf(losses)} s: ${reasons}`
+}
+
+export const limited = (message: string) => (message.length <= 512 ? message : `${message.slice(0, 511)}…`)

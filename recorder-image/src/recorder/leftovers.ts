@@ -1,0 +1,33 @@
+import { type RecorderJob, readFileName } from '@trtc-recorder/api'
+import type { SalvagedMediaFile } from '../media/media-file.ts'
+import type { FileEnd } from './absence.ts'
+import { type AttemptRecord, attemptAt } from './attempt.ts'
+import type { FileKeeper } from './file-keeper.ts'
+
+export interface LeftoversContext {
+  job: RecorderJob
+  keeper: FileKeeper
+  /** Attempts before this one. */
+  earlier: readonly AttemptRecord[]
+  /** Names of the files they left. */
+  leftovers: readonly string[]
+  salvage(name: string): Promise<SalvagedMediaFile | undefined>
+}
+
+/**
+ * Salvages what earlier attempts left on the volume, one file at a time, and has it finished and stored, all beside the recording: the room
+ * comes first. A file of which nothing can be made harms no other. Resolves when all are finished, with where they end; never rejects.
+ */
+export async function takeOverLeftovers({ job, keeper, earlier, leftovers, salvage }: LeftoversContext): Promise<FileEnd[]> {
+  let turn: Promise<unknown> = Promise.resolve()
+  const finished = leftovers.map(async (name) => {
+    const salvaged = turn.then(() => salvage(name))
+    turn = salvaged.catch(() => {})
+    const { userId, stream, startTime } = readFileName(job.spec, name) ?? { userId: name, stream: 'main', startTime: new Date(0) }
+    const attempt = attemptAt(earlier, startTime.toISOString())
+    const origin = { name, userId, stream, attempt, openedMicros: startTime.getTime() * 1000 }
+    const media = await keeper.takeOver(origin, salvaged)
+    return media === undefined ? [] : [{ attempt, userId, stream, endTime: media.endTime }]
+  })
+  return (await Promise.all(finished)).flat()
+}

@@ -1,0 +1,93 @@
+import type { Control, RecorderJob } from '@trtc-recorder/api'
+import { Clock } from '../clock/clock.ts'
+import { Ledger } from '../ledger/ledger.ts'
+import type { Store } from '../store/upload.ts'
+import { Attempt, type AttemptRecord, numbered } from './attempt.ts'
+import { Awaited } from './awaited.ts'
+import { ControlFile } from './control-file.ts'
+import { FileKeeper } from './file-keeper.ts'
+import type { RunOptions } from './options.ts'
+import { readSecrets, type Secrets } from './secrets.ts'
+import { Sessions } from './sessions.ts'
+import type { Stop } from './stop-policy.ts'
+import { Volume } from './volume.ts'
+
+/** What an attempt works with. */
+export interface Prepared {
+  job: RecorderJob
+  secrets: Secrets
+  volume: Volume
+  /** Attempts before this one. */
+  earlier: AttemptRecord[]
+  /** Names of the files they left on the volume. */
+  leftovers: string[]
+  attempt: Attempt
+  ledger: Ledger
+  store: Store
+  keeper: FileKeeper
+  clock: Clock
+  sessions: Sessions
+  awaited: Awaited
+  control: ControlFile
+  /** Resolves when the recorder is asked to stop, by a signal or by its control file; rejects on a defect. */
+  stopRequested: Promise<Stop>
+}
+
+/**
+ * Everything that can be found wrong before anybody sees the recorder in the room: a Secret that is missing, a volume that cannot be written.
+ * Quick, whatever is on the volume; COS is not asked, and what earlier attempts left is only listed. Throws a RecorderFailure.
+ */
+export async function prepare(options: RunOptions): Promise<Prepared> {
+  const { log, parts } = options
+  const secrets = await readSecrets(options.secretsDirectory, options.job.spec)
+  for (const secret of [secrets.userSig, secrets.turnCredential, ...Object.values(secrets.cos)]) {
+    if (secret !== undefined) options.onSecret(secret)
+  }
+  const volume = await Volume.open(options.workDirectory, options.job.recording, log)
+  const { job, anew } = numbered(options.job, await volume.attempts(), options.byHand)
+  if (anew) await volume.clear()
+  const earlier = (await volume.attempts()).filter(({ attempt }) => attempt !== job.attempt)
+  const attempt = new Attempt(job.attempt, (record) => volume.writeAttempt(record), log)
+  await attempt.begun()
+
+  const ledger = new Ledger((lines) => volume.addLosses(job.attempt, lines), await volume.losses())
+  const store = parts.createStore(job.spec.cos, secrets.cos, log)
+  const keeper = new FileKeeper({
+    job,
+    volume,
+    store,
+    openMediaFile: (directory, identity) => parts.openMediaFile(directory, identity, { log, ledger }),
+    ledger,
+    log,
+  })
+  const dealtWith = new Set((await volume.files()).map(({ file }) => file.path.split('/').at(-1)))
+  const left = await parts.leftMediaFiles(volume.mediaDirectory)
+  const control = await ControlFile.open(options.controlPath, log)
+  return {
+    job,
+    secrets,
+    volume,
+    earlier,
+    leftovers: left.filter((name) => !dealtWith.has(name)),
+    attempt,
+    ledger,
+    store,
+    keeper,
+    clock: options.clock ?? new Clock(),
+    sessions: new Sessions(job.spec),
+    awaited: new Awaited(),
+    control,
+    stopRequested: Promise.race([options.stopRequested, toldToStop(control)]),
+  }
+}
+
+function toldToStop(control: ControlFile): Promise<Stop> {
+  return new Promise((resolve) => {
+    const heed = (told: Control) => {
+      if (told.desiredState !== 'Stopped') return
+      resolve({ reason: told.stopReason, message: 'The recorder was told to stop' })
+    }
+    control.onChange(heed)
+    if (control.current) heed(control.current)
+  })
+}
