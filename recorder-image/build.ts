@@ -43,6 +43,7 @@ export async function bundleRecorder(outdir: string): Promise<void> {
   const metafiles = [page.metafile, main]
   for (const thread of threads) metafiles.push(await bundleForNode([thread], outdir, threads))
   await copyFile(path('./src/room/page/index.html'), join(outdir, 'index.html'))
+  await copyFile(path('./start.sh'), join(outdir, 'start.sh'))
   await writeFile(join(outdir, 'packages.json'), `${JSON.stringify(await packagesIn(metafiles), undefined, 2)}\n`)
   await stop()
 }

@@ -15,6 +15,8 @@ export const recorderEnv = {
   chromiumArgs: 'TRTC_RECORDER_CHROMIUM_ARGS',
   /** Where the result goes as the container's termination message. */
   terminationMessage: 'TRTC_RECORDER_TERMINATION_MESSAGE',
+  /** A signal that came before Node could hear it. Set by recorder-image/start.sh only. */
+  askedToStop: 'TRTC_RECORDER_ASKED_TO_STOP',
 } as const
 
 export const recorderPort = 8080

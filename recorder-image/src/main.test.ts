@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -61,5 +62,35 @@ describe('the process', () => {
     const { exitCode, stdout } = await run(['--help'])
     expect(stdout).toContain('14  RoomRefused')
     expect(exitCode).toBe(0)
+  })
+})
+
+describe('asked to stop as soon as it has begun', () => {
+  const start = fileURLToPath(new URL('../start.sh', import.meta.url))
+
+  test.each([10, 40, 150])('after %i ms: it says its result', async (millis) => {
+    const child = spawn('sh', [start, process.execPath, main, '--port', '0'], {
+      env: {
+        PATH: process.env.PATH,
+        TRTC_RECORDER_CHROMIUM: process.execPath,
+        TRTC_RECORDER_JOB: JSON.stringify(aJob()),
+        TRTC_RECORDER_SECRETS: join(directory, 'secrets'),
+        CFS_PATH: join(directory, 'work'),
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let stdout = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text
+    })
+    await new Promise((resolve) => setTimeout(resolve, millis))
+    child.kill('SIGTERM')
+    const [exitCode, signal] = await once(child, 'close')
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(recorderResultSchema.parse(lines.at(-1).result).outcome).toBe('SecretNotFound')
+    expect({ exitCode, signal }).toEqual({ exitCode: 11, signal: null })
   })
 })

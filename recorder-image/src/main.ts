@@ -53,7 +53,7 @@ if (options.help) {
 const byHand = options.recording !== undefined
 const secrets: string[] = []
 const log = createLog(byHand ? 2 : 1, () => secrets)
-const stopRequested = listenForStop(log)
+const stopRequested = listenForStop(log, process.env[recorderEnv.askedToStop])
 
 const result = await record()
 await say(result)

@@ -51,6 +51,9 @@ export async function recordRoom(context: RecordContext): Promise<Recorded> {
   const { job, log } = context
   const problem = userSigProblem(context.userSig, job.spec, new Date())
   if (problem !== undefined) log.warn({ userId: job.spec.userId }, `TRTC will hardly accept the UserSig: ${problem}`)
+  // Asked to stop before it could begin: then nobody needs to see it in the room.
+  const early = await Promise.race([context.stopRequested, undefined])
+  if (early !== undefined) return { stop: early, stoppedAt: new Date(), unreachable: false, close: async () => {} }
   const recording = new LiveRecording(context)
   const room = context.openRoom(roomOptions(context), recording)
   recording.room = room
