@@ -9,12 +9,15 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 STEP := scripts/step.sh
 
-.PHONY: help deps demo test verify images sandbox-up sandbox-down generate bench-recorder plugin
+.PHONY: help deps deps-try demo try test verify images sandbox-up sandbox-down generate bench-recorder plugin
 
 help: ## this list
 	@echo "trtc-recorder: records each anchor of a TRTC room into a file of their own, on Kubernetes"
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+try: deps-try ## records two people in a room by hand, without Kubernetes, root or Go, and shows the files
+	@node e2e/try/main.ts
 
 demo: deps ## records a live room on a Kubernetes of its own on this machine, and shows the files (builds Kubernetes the first time)
 	@node e2e/demo/main.ts
@@ -41,11 +44,14 @@ sandbox-down: ## ends it and leaves nothing behind
 generate: deps ## writes the CRD, its copy in the chart and the tables in docs/ from the schemas in api/
 	@node api/generate/main.ts
 
-bench-recorder: deps ## CPU and stop-to-stored of the recorder beside the browser's MediaRecorder
+bench-recorder: deps-try ## CPU and stop-to-stored of the recorder beside the browser's MediaRecorder
 	@node bench/recorder.ts
 
 plugin: deps ## bundles the kubectl plugin into cli/dist
 	@node cli/build.ts
+
+deps-try:
+	@scripts/deps-try.sh
 
 deps: ## checks what the machine must have, and installs what can be installed
 	@scripts/deps.sh

@@ -1,138 +1,141 @@
 /**
- * CPU of the recorder's whole process tree in mode 02 beside the page's MediaRecorder, alternating on the same publishers in one run; and how
- * long it takes from the stop until everything is stored. `make bench-recorder`; QUICK=1 for a short look.
+ * `make bench-recorder`: what a recording costs, beside the browser's own MediaRecorder in one run on the same publishers; how quickly a recorder
+ * is in the room; how long it takes from the stop until everything is stored.
+ *
+ *     node bench/recorder.ts [--only mode=02,anchors=5]... [--seconds 20] [--rounds 10] [--output FILE]
+ *
+ * After each step the results so far are written, and after the last one of a whole run docs/performance.md and the README.
  */
-import { type ChildProcess, execFileSync } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { cpuSeconds, pssMegabytes } from './process-tree.ts'
+import { parseArgs } from 'node:util'
+import { beepFidelity, type Fidelity, pictureFidelity, pictureTimes } from './fidelity.ts'
+import { chosen, plan, type Step } from './plan.ts'
+import { pssMegabytes, type Rate, rate, usage } from './process-tree.ts'
+import { writeReport } from './report.ts'
+import { noResults, resultsFile, writeResults } from './results.ts'
+import { startUp } from './start-up.ts'
 import { median } from './statistics.ts'
-import { type Run, room, World } from './world.ts'
+import { stopToStored } from './stop-to-stored.ts'
+import { roomOf, stop, World } from './world.ts'
 
-const quick = process.env.QUICK === '1'
-const rounds = quick ? 1 : 3
-const settleSeconds = quick ? 3 : 6
-const measuredSeconds = quick ? 8 : 15
-const anchorCounts = [1, 5]
-const lengthsSeconds = quick ? [10, 30] : [60, 300]
+const { values: options } = parseArgs({
+  options: {
+    only: { type: 'string', multiple: true, default: [] },
+    seconds: { type: 'string', default: '20' },
+    rounds: { type: 'string', default: '10' },
+    output: { type: 'string' },
+  },
+})
+const seconds = positive('--seconds', options.seconds)
+const rounds = positive('--rounds', options.rounds)
+const steps = chosen(options.only)
+const isWhole = steps.length === plan.length
+const output = options.output ?? (isWhole ? resultsFile : join(import.meta.dirname, '../.sandbox/bench-recorder.json'))
+/** Until what is at its start is over: profiles are written, code is compiled, first key frames are asked for. */
+const settleSeconds = Math.min(8, seconds)
 
-interface Reading {
-  coresPerAnchor: number
-  pssMegabytes: number
-  /** Pictures in one user's file for each second of it; 30 were sent. */
-  framesPerSecond: number
-}
-
+const started = performance.now()
+const results = noResults(availableParallelism(), seconds)
 const world = await World.start()
-const say = (text: string) => console.log(text)
-const results = {
-  measuredAt: new Date().toISOString(),
-  clip: '1280x720, 30 fps, 1.2 Mbit/s H.264, Opus 64 kbit/s',
-  rounds,
-  cpu: [] as object[],
-  stop: [] as object[],
-}
-
 try {
-  for (const anchors of anchorCounts) {
-    say(`${anchors} anchor${anchors === 1 ? '' : 's'}: ${rounds} rounds of ${measuredSeconds} s each`)
-    await world.publish(anchors)
-    const ours: Reading[] = []
-    const baseline: Reading[] = []
-    for (let round = 1; round <= rounds; round++) {
-      ours.push(await measure(`  round ${round} recorder     `, await world.startRecorder(anchors), anchors))
-      baseline.push(await measure(`  round ${round} MediaRecorder`, await world.startBaseline(anchors), anchors))
-    }
-    const medians = (readings: Reading[]) => ({
-      coresPerAnchor: rounded(median(readings.map((reading) => reading.coresPerAnchor))),
-      pssMegabytes: Math.round(median(readings.map((reading) => reading.pssMegabytes))),
-      framesPerSecond: rounded(median(readings.map((reading) => reading.framesPerSecond))),
-    })
-    const row = { anchors, recorder: medians(ours), mediaRecorder: medians(baseline) }
-    results.cpu.push({ ...row, ratio: rounded(row.mediaRecorder.coresPerAnchor / row.recorder.coresPerAnchor) })
-  }
-  for (let n = 2; n <= Math.max(...anchorCounts); n++) await world.room.leave({ room, userId: `anchor${n}` })
-  for (const seconds of lengthsSeconds) {
-    const runs = await stopToStored(seconds)
-    results.stop.push({
-      recordedSeconds: seconds,
-      stopToStoredMillis: median(runs),
-      fastestMillis: Math.min(...runs),
-      slowestMillis: Math.max(...runs),
-    })
+  for (const step of steps) {
+    await take(step)
+    writeResults(output, results)
   }
 } finally {
   await world.close()
 }
+results.complete = isWhole
+writeResults(output, results)
+if (isWhole) writeReport(results)
+console.log(`\n${steps.length} of ${plan.length} steps in ${((performance.now() - started) / 60_000).toFixed(1)} min: ${output}`)
 
-console.table(results.cpu.map(flat))
-console.table(results.stop)
-if (!quick) {
-  const directory = fileURLToPath(new URL('./results/', import.meta.url))
-  mkdirSync(directory, { recursive: true })
-  writeFileSync(`${directory}recorder.json`, `${JSON.stringify(results, undefined, 2)}\n`)
-}
-
-async function measure(what: string, { child, file }: Run, anchors: number): Promise<Reading> {
-  await sleep(settleSeconds * 1000)
-  const pid = child.pid!
-  const before = { cpu: cpuSeconds(pid), time: performance.now() }
-  await sleep(measuredSeconds * 1000)
-  const cores = (cpuSeconds(pid) - before.cpu) / ((performance.now() - before.time) / 1000)
-  const pss = pssMegabytes(pid)
-  await stop(child)
-  const reading = { coresPerAnchor: cores / anchors, pssMegabytes: pss, framesPerSecond: framesPerSecond(await file()) }
-  const { coresPerAnchor } = reading
-  say(
-    `${what} ${coresPerAnchor.toFixed(3)} core per anchor, ${pss.toFixed(0)} MB, ${reading.framesPerSecond.toFixed(1)} of 30 pictures a second`,
-  )
-  return reading
-}
-
-function framesPerSecond(path: string): number {
-  // A MediaRecorder that gets no processor time has written nothing yet.
-  if (!existsSync(path)) return 0
-  const fields = ['-select_streams', 'v:0', '-show_entries', 'packet=pts_time', '-of', 'csv=p=0']
-  const lines = execFileSync('ffprobe', ['-v', 'fatal', ...fields, path], { encoding: 'utf8', maxBuffer: 64 << 20 })
-  const times = lines.split('\n').map(Number.parseFloat).filter(Number.isFinite)
-  return (times.length - 1) / (Math.max(...times) - Math.min(...times))
-}
-
-/** From SIGTERM to the end of the process, which ends when everything is verified in COS. Recorders side by side, stopped one after the other. */
-async function stopToStored(seconds: number): Promise<number[]> {
-  const children: ChildProcess[] = []
-  for (let round = 1; round <= rounds; round++) children.push((await world.startRecorder(1)).child)
-  await sleep(seconds * 1000)
-  const runs: number[] = []
-  for (const child of children) {
-    const before = performance.now()
-    const code = await stop(child)
-    if (code !== 0) throw new Error(`The recorder ended with exit code ${code}, so not everything was stored`)
-    runs.push(Math.round(performance.now() - before))
+async function take(step: Step): Promise<void> {
+  switch (step.part) {
+    case 'recorder':
+      return recorder(step)
+    case 'mediaRecorder':
+      return mediaRecorder(step)
+    case 'start': {
+      results.startMs = await startUp(world, rounds)
+      const { entered, firstByte } = results.startMs
+      return say('start', `in the room after ${entered} ms, first byte on the volume after ${firstByte} ms`)
+    }
+    case 'stop': {
+      const times = await stopToStored(world, step.recorded, rounds)
+      const row = { recordedSeconds: step.recorded, rounds, median: median(times), max: Math.max(...times) }
+      results.stopToStoredMs.push(row)
+      return say(`stop after ${step.recorded} s`, `stored after ${row.median} ms, at worst ${row.max} ms`)
+    }
   }
-  say(`recorded ${seconds} s, stop to stored ${runs.join(', ')} ms`)
-  return runs
 }
 
-async function stop(child: ChildProcess): Promise<number | null> {
-  const exited = once(child, 'exit')
-  child.kill('SIGTERM')
-  const [code] = await exited
-  return code
-}
-
-function rounded(value: number): number {
-  return Math.round(value * 1000) / 1000
-}
-
-function flat(row: object): object {
-  return Object.fromEntries(
-    Object.entries(row).flatMap(([name, value]) =>
-      typeof value === 'object' && value !== null
-        ? Object.entries(value).map(([inner, v]) => [`${name} ${inner}`, v])
-        : [[name, value]],
-    ),
+async function recorder({ mode, anchors, picture }: Extract<Step, { part: 'recorder' }>): Promise<void> {
+  await world.publish(anchors, picture)
+  const recorder = await world.startRecorder({ mode, picture })
+  await recorder.recording(anchors)
+  const cost = await measure(recorder.pid, anchors)
+  const { result } = await recorder.stop()
+  const fidelity: Fidelity = { framesLost: 0, worstPtsErrorMs: 0 }
+  for (const file of result.files) {
+    const path = await world.fetch(file)
+    const [span] = await world.room.sent({ room: roomOf(picture), userId: file.userId, track: 'video' })
+    const one =
+      mode === '00'
+        ? beepFidelity(path)
+        : pictureFidelity(path, span!, { startTime: file.startTime, stoppedAt: result.stoppedAt! })
+    fidelity.framesLost += one.framesLost
+    fidelity.worstPtsErrorMs = rounded(Math.max(fidelity.worstPtsErrorMs, one.worstPtsErrorMs))
+  }
+  await world.forget(result)
+  results.runs.push({ mode, anchors, picture, ...cost, ...fidelity })
+  say(
+    `mode ${mode}, ${anchors} × ${picture}`,
+    `${line(cost)}; ${fidelity.framesLost} lost, pts off by ${fidelity.worstPtsErrorMs} ms at most`,
   )
+}
+
+async function mediaRecorder({ type, anchors, picture }: Extract<Step, { part: 'mediaRecorder' }>): Promise<void> {
+  await world.publish(anchors, picture)
+  const { child, file } = await world.startBaseline(type, anchors, picture)
+  const cost = await measure(child.pid!, anchors)
+  await stop(child)
+  const times = pictureTimes(file)
+  const framesPerSecond = rounded((times.length - 1) / (Math.max(...times) - Math.min(...times)))
+  results.mediaRecorder.push({ type, anchors, picture, ...cost, framesPerSecond })
+  say(`MediaRecorder ${type}, ${anchors} × ${picture}`, `${line(cost)}; ${framesPerSecond} pictures a second`)
+}
+
+async function measure(pid: number, anchors: number) {
+  await sleep(settleSeconds * 1000)
+  const before = usage(pid)
+  await sleep(seconds * 1000)
+  const { cores, coresOf, wakeUpsPerSecond }: Rate = rate(before, usage(pid))
+  return {
+    coresPerAnchor: rounded(cores / anchors),
+    coresPerAnchorOf: Object.fromEntries(Object.entries(coresOf).map(([name, cores]) => [name, rounded(cores / anchors, 4)])),
+    pssMB: Math.round(pssMegabytes(pid)),
+    wakeUpsPerSecond: Math.round(wakeUpsPerSecond),
+  }
+}
+
+const line = ({ coresPerAnchor, coresPerAnchorOf, pssMB, wakeUpsPerSecond }: Awaited<ReturnType<typeof measure>>) =>
+  `${coresPerAnchor.toFixed(3)} core per anchor (${Object.entries(coresPerAnchorOf)
+    .map(([name, cores]) => `${name} ${cores}`)
+    .join(', ')}), ${pssMB} MB, ${wakeUpsPerSecond} wake-ups a second`
+
+function say(what: string, found: string): void {
+  console.log(`${what.padEnd(34)} ${found}`)
+}
+
+function rounded(value: number, digits = 3): number {
+  return Number(value.toFixed(digits))
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1) throw new Error(`${name} ${text}: it must be a whole number of at least 1`)
+  return value
 }

@@ -1,24 +1,41 @@
-/** What both sides of the benchmark share: one room with the same publishers, one COS, and processes measured as whole trees. */
+/** What both sides of the benchmark share: rooms with the same publishers, one COS, and processes measured as whole trees. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { RecorderResult } from '@trtc-recorder/api'
+import {
+  type Mode,
+  type RecordedFile,
+  type RecorderProgress,
+  type RecorderResult,
+  recorderProgressSchema,
+} from '@trtc-recorder/api'
+import { build } from 'esbuild'
+import { bundleRecorder } from '../recorder-image/build.ts'
 import { cosControl } from '../sandbox/src/cos/index.ts'
 import { identities } from '../sandbox/src/identities.ts'
-import { lookUpHere } from '../sandbox/src/names/look-up-here.ts'
 import { type RoomControl, roomControl } from '../sandbox/src/room/index.ts'
 import { userSigFor } from '../sandbox/src/user-sig.ts'
+import type { Picture } from './plan.ts'
+import type { MediaRecorderRun } from './results.ts'
 
 const repository = fileURLToPath(new URL('..', import.meta.url))
 const { trtc, cos } = identities
-export const room = { sdkAppId: trtc.sdkAppId, roomId: 43474 }
-/** 1280x720, 30 fps, 1.2 Mbit/s, Opus 64 kbit/s. */
-const clip = { width: 1280, height: 720, fps: 30, videoKbps: 1200, loopSeconds: 30 }
+
+/** 30 fps and 1.2 Mbit/s, 640x360 at 0.5; Opus 64 kbit/s. */
+const clips = {
+  '1280x720': { width: 1280, height: 720, fps: 30, videoKbps: 1200, loopSeconds: 30 },
+  '640x360': { width: 640, height: 360, fps: 30, videoKbps: 500, loopSeconds: 30 },
+} as const satisfies Record<Picture, object>
+const roomIds = { '1280x720': 43474, '640x360': 43475 } as const satisfies Record<Picture, number>
+
+export const roomOf = (picture: Picture) => ({ sdkAppId: trtc.sdkAppId, roomId: roomIds[picture] })
 
 interface Ready {
   unifiedProxy: string
@@ -27,10 +44,10 @@ interface Ready {
   endpoint: string
 }
 
-/** A recorder or the baseline at work, and, once it has ended, one user's file. */
-export interface Run {
-  child: ChildProcess
-  file(): Promise<string>
+export interface RecorderOptions {
+  mode: Mode
+  picture: Picture
+  environment?: NodeJS.ProcessEnv
 }
 
 export class World {
@@ -49,18 +66,33 @@ export class World {
     this.room = roomControl(roomReady.controlUrl)
   }
 
-  /** The stand-ins run as processes of their own, so that their work is not counted. */
+  /** The stand-ins run as processes of their own, so that their work is not counted. The recorder is bundled as in its image. */
   static async start(): Promise<World> {
     const directory = mkdtempSync(join(tmpdir(), 'trtc-recorder-bench-'))
+    await bundleRecorder(join(directory, 'recorder'))
+    // What tells a process where the sandbox's names are; bundled, so that it costs a recorder's start nothing.
+    await build({
+      entryPoints: [join(repository, 'sandbox/src/names/this-machine.ts')],
+      ...{ outfile: join(directory, 'names.mjs'), bundle: true, format: 'esm', platform: 'node' },
+    })
     const roomProcess = node(['sandbox/src/room/main.ts'])
     const cosProcess = node(['sandbox/src/cos/main.ts', '--dir', join(directory, 'cos'), '--port', '0'])
     const children = [roomProcess, cosProcess]
+    const endChildren = () => {
+      for (const child of children) child.kill('SIGTERM')
+    }
     // However the benchmark ends, nothing of it goes on.
     process.once('exit', () => {
-      for (const child of children) child.kill('SIGTERM')
+      endChildren()
+      rmSync(directory, { recursive: true, force: true })
     })
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
     const [roomReady, cosReady] = await Promise.all(children.map(firstLine))
     return new World(directory, children, roomReady!, cosReady!)
+  }
+
+  get cos() {
+    return cosControl(this.#cos.controlUrl)
   }
 
   async close(): Promise<void> {
@@ -71,17 +103,24 @@ export class World {
     rmSync(this.directory, { recursive: true, force: true })
   }
 
-  async publish(anchors: number): Promise<void> {
-    for (let n = 1; n <= anchors; n++) {
-      await this.room.publish({ room, userId: `anchor${n}`, audio: true, video: true, clip })
+  /** Makes it this many anchors in the room of this picture, anchor1 and so on. */
+  async publish(anchors: number, picture: Picture): Promise<void> {
+    const room = roomOf(picture)
+    const present = (await this.room.state({ room })).publishers.map(({ userId }) => userId)
+    const wanted = Array.from({ length: anchors }, (_, n) => `anchor${n + 1}`)
+    for (const userId of present) if (!wanted.includes(userId)) await this.room.leave({ room, userId })
+    for (const userId of wanted) {
+      if (present.includes(userId)) continue
+      await this.room.publish({ room, userId, audio: true, video: true, clip: clips[picture] })
     }
   }
 
-  /** Starts a recorder in mode 02. Resolves when it has opened as many files as there are anchors. */
-  async startRecorder(anchors: number): Promise<Run> {
+  /** Starts a recorder; resolves at once. */
+  async startRecorder({ mode, picture, environment = {} }: RecorderOptions): Promise<RunningRecorder> {
     const name = `bench-${++this.#recordings}`
     const userId = `recorder${this.#recordings}`
-    const files = {
+    const work = join(this.directory, 'work', name)
+    this.#write({
       'secrets/sig/userSig': userSigFor(trtc, userId),
       'secrets/cos/secretId': cos.secretId,
       'secrets/cos/secretKey': cos.secretKey,
@@ -90,64 +129,148 @@ export class World {
         kind: 'Recording',
         metadata: { name },
         spec: {
-          ...room,
+          ...roomOf(picture),
           userId,
-          mode: '02',
+          mode,
           userSigSecretRef: { name: 'sig' },
           cos: { region: cos.region, bucket: cos.bucket, endpoint: this.#cos.endpoint, credentialsSecretRef: { name: 'cos' } },
           networkProxy: { unifiedProxy: this.#room.unifiedProxy },
         },
       }),
-    }
-    for (const [path, text] of Object.entries(files)) {
-      mkdirSync(dirname(join(this.directory, path)), { recursive: true })
-      writeFileSync(join(this.directory, path), text)
-    }
-    mkdirSync(join(this.directory, 'work', name), { recursive: true })
+    })
+    mkdirSync(work, { recursive: true })
+    const port = await freePort()
+    const startedAt = performance.now()
     const child = node(
       [
-        'recorder-image/src/main.ts',
-        ...['--recording', join(this.directory, `${name}.json`)],
-        ...['--secrets', join(this.directory, 'secrets')],
-        ...['--work', join(this.directory, 'work', name)],
+        join(this.directory, 'recorder/main.js'),
+        ...['--recording', join(this.directory, `${name}.json`), '--secrets', join(this.directory, 'secrets')],
+        ...['--work', work, '--port', String(port)],
       ],
-      { TRTC_RECORDER_CHROMIUM_ARGS: this.#chromiumArgs },
-    )
-    const said = text(child.stdout!)
-    await linesWith(child, child.stderr!, '"File opened"', anchors)
-    return {
-      child,
-      /** One of the files, as it is in COS. */
-      file: async () => {
-        const [file] = (JSON.parse(await said) as RecorderResult).files
-        const path = join(this.directory, 'fetched.mp4')
-        writeFileSync(path, await cosControl(this.#cos.controlUrl).fetch(cos.bucket, file!.path))
-        return path
+      {
+        NODE_OPTIONS: `--import=${join(this.directory, 'names.mjs')}`,
+        TRTC_RECORDER_CHROMIUM_ARGS: this.#chromiumArgs,
+        ...environment,
       },
-    }
+    )
+    return new RunningRecorder({ child, port, startedAt, work })
   }
 
+  /** A file as it is in COS, on disk. */
+  async fetch(file: RecordedFile): Promise<string> {
+    const path = this.#fetched(file.path)
+    writeFileSync(path, await this.cos.fetch(cos.bucket, file.path))
+    return path
+  }
+
+  /** Takes a recording's files off the disk again. */
+  async forget({ files }: RecorderResult): Promise<void> {
+    for (const { path } of files) {
+      await this.cos.deleteObject(cos.bucket, path)
+      rmSync(this.#fetched(path), { force: true })
+    }
+    rmSync(join(this.directory, 'work'), { recursive: true, force: true })
+  }
+
+  #fetched = (key: string) => join(this.directory, `fetched-${key.split('/').at(-1)}`)
+
   /** Starts the baseline. Resolves when a MediaRecorder runs for each anchor. */
-  async startBaseline(anchors: number): Promise<Run> {
-    const directory = mkdtempSync(join(this.directory, 'webm-'))
+  async startBaseline(type: MediaRecorderRun['type'], anchors: number, picture: Picture): Promise<RunningBaseline> {
+    const directory = mkdtempSync(join(this.directory, 'media-recorder-'))
     const userId = 'baseline'
     const child = node(['bench/media-recorder/main.ts'])
-    const enter = { ...room, userId, userSig: userSigFor(trtc, userId) }
+    const enter = { ...roomOf(picture), userId, userSig: userSigFor(trtc, userId) }
     const proxy = { unifiedProxy: this.#room.unifiedProxy }
-    child.stdin!.end(JSON.stringify({ enter, proxy, chromiumArgs: this.#chromiumArgs, directory }))
+    child.stdin!.end(JSON.stringify({ enter, proxy, type, chromiumArgs: this.#chromiumArgs, directory }))
     await linesWith(child, child.stdout!, '"recording"', anchors)
-    return { child, file: async () => join(directory, '0.webm') }
+    return { child, file: join(directory, '0.webm') }
   }
 
   get #chromiumArgs(): string {
-    return `--ignore-certificate-errors-spki-list=${this.#room.spki}`
+    // More of them from the environment: so that one can be tried.
+    return [process.env.TRTC_RECORDER_CHROMIUM_ARGS, `--ignore-certificate-errors-spki-list=${this.#room.spki}`]
+      .filter(Boolean)
+      .join(' ')
   }
+
+  #write(files: Record<string, string>): void {
+    for (const [path, content] of Object.entries(files)) {
+      mkdirSync(dirname(join(this.directory, path)), { recursive: true })
+      writeFileSync(join(this.directory, path), content)
+    }
+  }
+}
+
+export interface RunningBaseline {
+  child: ChildProcess
+  /** What the first of its MediaRecorders has written. */
+  file: string
+}
+
+/** A recorder at work. */
+export class RunningRecorder {
+  readonly child: ChildProcess
+  /** Its volume. */
+  readonly work: string
+  /** On the clock of `performance`. */
+  readonly startedAt: number
+  /** Resolves with that clock's time when it has said that it is in the room. */
+  readonly entered: Promise<number>
+  readonly #port: number
+  readonly #said: Promise<string>
+
+  constructor({ child, port, startedAt, work }: { child: ChildProcess; port: number; startedAt: number; work: string }) {
+    this.child = child
+    this.startedAt = startedAt
+    this.work = work
+    this.#port = port
+    this.#said = text(child.stdout!)
+    this.entered = linesWith(child, child.stderr!, '"Room entered"', 1).then(() => performance.now())
+    // Whoever does not ask for it need not hear of it.
+    this.entered.catch(() => {})
+  }
+
+  get pid(): number {
+    return this.child.pid!
+  }
+
+  async status(): Promise<RecorderProgress> {
+    return recorderProgressSchema.parse(await (await fetch(`http://127.0.0.1:${this.#port}/status`)).json())
+  }
+
+  /** Waits until it writes this many files. */
+  async recording(files: number): Promise<void> {
+    await this.entered
+    for (;;) {
+      const status = await this.status()
+      if (status.files.filter(({ recordedBytes }) => recordedBytes > 0).length >= files) return
+      await sleep(100)
+    }
+  }
+
+  /** Stops it as Kubernetes does. Rejects if not everything was stored. */
+  async stop(): Promise<{ result: RecorderResult; stopToEndMillis: number }> {
+    const before = performance.now()
+    const code = await stop(this.child)
+    const stopToEndMillis = performance.now() - before
+    if (code !== 0)
+      throw new Error(`The recorder ended with exit code ${code}, so not everything was stored: ${await this.#said}`)
+    return { result: JSON.parse(await this.#said) as RecorderResult, stopToEndMillis }
+  }
+}
+
+export async function stop(child: ChildProcess): Promise<number | null> {
+  if (child.exitCode !== null) return child.exitCode
+  const exited = once(child, 'exit')
+  child.kill('SIGTERM')
+  const [code] = await exited
+  return code
 }
 
 const node = (args: string[], environment: NodeJS.ProcessEnv = {}) =>
   spawn(process.execPath, args, {
     cwd: repository,
-    env: { ...process.env, ...lookUpHere, ...environment },
+    env: { ...process.env, ...environment },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
 
@@ -171,5 +294,16 @@ function linesWith(child: ChildProcess, stream: NodeJS.ReadableStream, wanted: s
       if (line.includes(wanted) && ++seen === n) resolve()
     })
     child.once('exit', (code) => reject(new Error(`It ended with exit code ${code}. Last words:\n${tail}`)))
+  })
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number }
+      server.close(() => resolve(port))
+    })
   })
 }

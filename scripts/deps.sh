@@ -45,18 +45,6 @@ if [ ${#problems[@]} -gt 0 ]; then
   exit 1
 fi
 
-# Whether node_modules is what package-lock.json says. Packages for other systems are in the one and not in the other.
-modules_up_to_date() {
-  [ -e node_modules/.package-lock.json ] && node - <<'JS'
-const read = (file) => JSON.parse(require('fs').readFileSync(file, 'utf8')).packages
-const installed = read('node_modules/.package-lock.json')
-const stale = Object.entries(read('package-lock.json')).filter(
-  ([place, locked]) => place.startsWith('node_modules/') && !locked.optional && !locked.link && installed[place]?.version !== locked.version,
-)
-process.exit(stale.length > 0 ? 1 : 0)
-JS
-}
-
 logs=$(mktemp -d)
 # Ctrl-C reaches the installers too, which stand in the same process group.
 trap 'rm -rf "$logs"' EXIT
@@ -68,10 +56,9 @@ if [ ${#missing[@]} -gt 0 ]; then
   } >"$logs/apt" 2>&1 &
   apt_pid=$!
 fi
-if ! modules_up_to_date; then
+if ! scripts/npm.sh --check; then
   echo "  … Installing npm packages"
-  # ffmpeg-static downloads a program from the internet unless it is pointed at one; nobody runs this one.
-  FFMPEG_BIN=$(command -v ffmpeg || echo /bin/true) npm ci --no-audit --no-fund >"$logs/npm" 2>&1 &
+  scripts/npm.sh >"$logs/npm" 2>&1 &
   npm_pid=$!
 fi
 

@@ -1,5 +1,5 @@
 /**
- * Runs the baseline as one process tree, like a recorder. Takes {enter, proxy, chromiumArgs, directory} as JSON on stdin; writes a JSON line for
+ * Runs the baseline as one process tree, like a recorder. Takes {enter, proxy, type, chromiumArgs, directory} as JSON on stdin; writes a JSON line for
  * each user whose MediaRecorder runs, and its chunks to a file of the directory. SIGTERM ends it.
  */
 import { appendFileSync } from 'node:fs'
@@ -12,7 +12,7 @@ import { WebSocketServer } from 'ws'
 import { findChromium, launchChromium } from '../../recorder-image/src/room/chromium.ts'
 import { extraSwitches } from '../../recorder-image/src/room/chromium-switches.ts'
 
-const { enter, proxy, chromiumArgs, directory } = JSON.parse(await text(process.stdin))
+const { enter, proxy, type, chromiumArgs, directory } = JSON.parse(await text(process.stdin))
 const bundle = await build({
   entryPoints: [fileURLToPath(new URL('./page.ts', import.meta.url))],
   bundle: true,
@@ -40,5 +40,5 @@ process.once('SIGTERM', async () => {
 })
 await chromium.open(`http://127.0.0.1:${port}/`, {
   function: 'startBaseline',
-  argument: JSON.stringify({ socket: '/', enter, proxy }),
+  argument: JSON.stringify({ socket: '/', enter, proxy, type }),
 })

@@ -12,10 +12,14 @@ interface Cloud {
   enterRoom(parameters: object, scene: number): Promise<void>
 }
 
-const mimeType = 'video/webm;codecs=vp8,opus'
+const mimeTypes: Record<string, { mimeType?: string }> = {
+  vp8: { mimeType: 'video/webm;codecs=vp8,opus' },
+  /** H.264 is copied then, and the sound encoded again. */
+  none: {},
+}
 
 async function startBaseline(argument: string): Promise<void> {
-  const { socket: address, enter, proxy } = JSON.parse(argument)
+  const { socket: address, enter, proxy, type } = JSON.parse(argument)
   const socket = new WebSocket(`ws://${location.host}${address}`)
   await new Promise((resolve) => socket.addEventListener('open', resolve))
   const cloud = new (sdk as unknown as { new (): Cloud })()
@@ -29,7 +33,7 @@ async function startBaseline(argument: string): Promise<void> {
     if (stream.getTracks().length === 2) record(userId, stream)
   })
   function record(userId: string, stream: MediaStream): void {
-    const recorder = new MediaRecorder(stream, { mimeType, videoBitsPerSecond: 1_200_000, audioBitsPerSecond: 64_000 })
+    const recorder = new MediaRecorder(stream, { ...mimeTypes[type], videoBitsPerSecond: 1_200_000, audioBitsPerSecond: 64_000 })
     // Chunks of all users share the socket; each begins with a byte that says whose it is.
     const user = new Uint8Array([streams.size - 1])
     recorder.ondataavailable = ({ data }) => socket.send(new Blob([user, data]))

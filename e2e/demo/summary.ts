@@ -17,8 +17,8 @@ export interface RecordingSummary {
     applyToStartedMs: number
     /** From the moment the stop was asked for to the last file verified in COS. */
     stopToStoredMs: number
-    /** From the same moment to the callback's arrival at its receiver. */
-    stopToCallbackMs: number
+    /** From the same moment to the callback's arrival at its receiver; null where none was asked for. */
+    stopToCallbackMs: number | null
   }
 }
 

@@ -20,7 +20,7 @@ export function tables(summary: DemoSummary, files: Record<string, CheckedFile[]
     stopReason,
     seconds(timings.applyToStartedMs),
     seconds(timings.stopToStoredMs),
-    seconds(timings.stopToCallbackMs),
+    timings.stopToCallbackMs === null ? 'none' : seconds(timings.stopToCallbackMs),
     callback?.state ?? 'none',
   ])
   return [

@@ -1,0 +1,50 @@
+import type { Mode } from '@trtc-recorder/api'
+import type { MediaRecorderRun } from './results.ts'
+
+export type Picture = '1280x720' | '640x360'
+
+/** One thing that is measured. */
+export type Step =
+  | { part: 'recorder'; mode: Mode; anchors: number; picture: Picture }
+  | { part: 'mediaRecorder'; type: MediaRecorderRun['type']; anchors: number; picture: Picture }
+  | { part: 'start' }
+  | { part: 'stop'; recorded: number }
+
+const modes = ['02', '01', '00'] as const
+const types = ['vp8', 'none'] as const
+
+/** In the order they are taken: what is compared stands side by side, on the same publishers. */
+export const plan: readonly Step[] = [
+  { part: 'start' },
+  ...[1, 5, 10].flatMap((anchors): Step[] => [
+    ...modes.map((mode) => ({ part: 'recorder' as const, mode, anchors, picture: '1280x720' as const })),
+    ...types.map((type) => ({ part: 'mediaRecorder' as const, type, anchors, picture: '1280x720' as const })),
+  ]),
+  ...modes.map((mode) => ({ part: 'recorder' as const, mode, anchors: 25, picture: '640x360' as const })),
+  ...[60, 600, 3600].map((recorded) => ({ part: 'stop' as const, recorded })),
+]
+
+/** The steps that one of the filters lets through; all without filters. */
+export function chosen(filters: readonly string[]): readonly Step[] {
+  if (filters.length === 0) return plan
+  const wanted = filters.map(parseFilter)
+  return plan.filter((step) => {
+    const values: Record<string, unknown> = step
+    return wanted.some((filter) => filter.every(([name, value]) => String(values[name]) === value))
+  })
+}
+
+const names = ['part', 'mode', 'type', 'anchors', 'picture', 'recorded']
+
+/** `mode=02,anchors=5`: all of it must hold. */
+function parseFilter(text: string): [name: string, value: string][] {
+  return text.split(',').map((pair) => {
+    const [name, value, ...rest] = pair.split('=')
+    if (name === undefined || value === undefined || rest.length > 0 || !names.includes(name)) {
+      throw new Error(
+        `--only ${text}: "${pair}" must be NAME=VALUE with one of ${names.join(', ')}, for example mode=02,anchors=5`,
+      )
+    }
+    return [name, value]
+  })
+}

@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest'
+import { report, summary, withSummary } from './report.ts'
+import { noResults, type Results } from './results.ts'
+
+const cost = { picture: '1280x720', coresPerAnchorOf: { chromium: 0.02, node: 0.005, ffmpeg: 0.009 }, wakeUpsPerSecond: 900 }
+const results: Results = {
+  ...noResults(2, 20),
+  complete: true,
+  runs: [
+    { mode: '02', anchors: 5, ...cost, coresPerAnchor: 0.04, pssMB: 300, framesLost: 0, worstPtsErrorMs: 0.05 },
+    {
+      mode: '02',
+      anchors: 25,
+      ...cost,
+      picture: '640x360',
+      coresPerAnchor: 0.02,
+      pssMB: 500,
+      framesLost: 3,
+      worstPtsErrorMs: 0.1,
+    },
+  ],
+  mediaRecorder: [{ type: 'vp8', anchors: 5, ...cost, coresPerAnchor: 0.36, pssMB: 900, framesPerSecond: 6 }],
+  stopToStoredMs: [
+    { recordedSeconds: 60, rounds: 10, median: 400, max: 500 },
+    { recordedSeconds: 3600, rounds: 10, median: 500, max: 700 },
+  ],
+  startMs: { rounds: 10, entered: 1200, firstByte: 1500, enteredMax: 1400, firstByteMax: 1900 },
+}
+
+describe('the page on what a recording costs', () => {
+  test('sets each row beside the aim and the MediaRecorder of the same run', () => {
+    expect(report(results)).toContain('| 02 | 5 | 0.040 | 0.045 | 9.0 | 0 | 0.1 ms | 300 MB | 900 |')
+    expect(report(results)).toContain('| 02 | 25 × 640x360 | 0.020 |  |  | 3 | 0.1 ms | 500 MB | 900 |')
+  })
+
+  test('says how much longer a stop takes after an hour than after a minute', () => {
+    expect(report(results)).toContain('An hour takes 1.25 times as long as a minute.')
+  })
+})
+
+describe('the figures in the README', () => {
+  test('are those of the runs, with a dash for what was not measured', () => {
+    expect(summary(results)).toContain('| mode 02, core per anchor | – | 0.040 | – |')
+    expect(summary(results)).toContain('3 frames lost over all runs. In the room 1200 ms after')
+  })
+
+  test('stand between their marks, whatever stood there', () => {
+    const text = 'before\n<!-- generated: performance -->\nold\n<!-- end: performance -->\nafter\n'
+    const written = withSummary(text, results)
+    expect(written).toContain('before\n<!-- generated: performance -->\n| | 1 anchor')
+    expect(written).not.toContain('old')
+    expect(withSummary(written, results)).toBe(written)
+  })
+
+  test('have nowhere to go without marks', () => {
+    expect(() => withSummary('nothing', results)).toThrow('has no "<!-- generated: performance -->"')
+  })
+})

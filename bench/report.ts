@@ -1,0 +1,176 @@
+/**
+ * Writes docs/performance.md, and the figures in the README, from bench/results/recorder.json: `node bench/report.ts`. With `--check` it only
+ * says whether they are what it would write. No figure in either is typed by hand.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { Mode } from '@trtc-recorder/api'
+import { type RecorderRun, type Results, readResults } from './results.ts'
+
+const file = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
+const docs = file('docs/performance.md')
+const readme = file('README.md')
+const [begin, end] = ['<!-- generated: performance -->', '<!-- end: performance -->']
+
+/** Cores per anchor that are aimed at, on a machine on which MediaRecorder with VP8 takes 0.41 at one anchor. */
+const goals: Record<Mode, Record<number, number>> = {
+  '02': { 1: 0.085, 5: 0.045, 10: 0.035 },
+  '01': { 1: 0.07, 5: 0.035, 10: 0.025 },
+  '00': { 1: 0.05, 5: 0.02, 10: 0.015 },
+}
+const modeNames: Record<Mode, string> = {
+  '00': '00, sound as MP3',
+  '01': '01, picture as it was sent',
+  '02': '02, picture as it was sent and sound as AAC',
+}
+const typeNames = { vp8: '`video/webm;codecs=vp8,opus`', none: 'no type, which copies H.264' }
+
+export function report(results: Results): string {
+  const { runs, mediaRecorder, stopToStoredMs, startMs, cores, measuredSeconds } = results
+  const vp8 = (anchors: number) => mediaRecorder.find((run) => run.type === 'vp8' && run.anchors === anchors)
+  return `# What a recording costs
+
+<!-- Written by bench/report.ts from bench/results/recorder.json. Do not edit: run \`make bench-recorder\`. -->
+
+Measured by \`make bench-recorder\` on ${results.measuredAt.slice(0, 10)}, ${cores} shared cores, ${measuredSeconds} s a row: this recorder as its image has it (a real process
+tree: Node, Chromium headless shell, one ffmpeg a file) beside the page's MediaRecorder, in one run on the same publishers. 1280x720, 30 fps,
+1.2 Mbit/s H.264, Opus 64 kbit/s; with 25 anchors 640x360 at 0.5 Mbit/s. The room, COS and the measuring itself ran on the same cores and are
+not counted. The raw result: [bench/results/recorder.json](../bench/results/recorder.json).
+
+## This recorder
+
+${table(
+  [
+    'mode',
+    'anchors',
+    'core per anchor',
+    'aim',
+    'times less than MediaRecorder VP8',
+    'frames lost',
+    'worst pts error',
+    'PSS',
+    'wake-ups a second',
+  ],
+  runs.map((run) => [
+    run.mode,
+    run.anchors === 25 ? '25 × 640x360' : String(run.anchors),
+    run.coresPerAnchor.toFixed(3),
+    goals[run.mode][run.anchors]?.toFixed(3) ?? '',
+    ratio(vp8(run.anchors)?.coresPerAnchor, run.coresPerAnchor),
+    String(run.framesLost),
+    `${run.worstPtsErrorMs.toFixed(1)} ms`,
+    `${run.pssMB} MB`,
+    String(run.wakeUpsPerSecond),
+  ]),
+)}
+
+Modes: ${Object.values(modeNames).join('; ')}. Frames are pictures; in mode 00, which has none, the beep that every publisher sends each second,
+heard to about a millisecond.
+
+## The browser's MediaRecorder, beside it
+
+${table(
+  ['type', 'anchors', 'core per anchor', 'pictures kept of 30 a second', 'PSS'],
+  mediaRecorder.map(({ type, anchors, coresPerAnchor, framesPerSecond, pssMB }) => [
+    typeNames[type],
+    String(anchors),
+    coresPerAnchor.toFixed(3),
+    framesPerSecond.toFixed(1),
+    `${pssMB} MB`,
+  ]),
+)}
+
+Where it keeps fewer pictures than were sent, it has run out of processor, and the ratio above flatters it.
+
+## Where it goes
+
+${table(
+  ['mode', 'anchors', 'Chromium', 'Node', 'ffmpeg'],
+  runs.map(({ mode, anchors, coresPerAnchorOf: of }) => [
+    mode,
+    String(anchors),
+    ...['chromium', 'node', 'ffmpeg'].map((name) => (of[name] === undefined ? '' : of[name].toFixed(4))),
+  ]),
+)}
+
+Chromium's part is the floor: it receives, repairs and decrypts every packet, and hands each frame to the tap; its decoder gets a picture of
+16x16 in place of every frame. At one anchor most of it is being woken, whatever for. ffmpeg's part is the encoder itself, which costs what the
+sound is worth: a steady tone with beeps, as here, is twice as dear as speech ([ADR 2](adr/0002-sound-encoder.md)).
+
+## Start
+
+From the start of the process, median of ${startMs?.rounds ?? 0} (worst): in the room after **${startMs?.entered ?? '–'} ms** (${startMs?.enteredMax ?? '–'}), the first byte of an anchor's media on the
+volume after **${startMs?.firstByte ?? '–'} ms** (${startMs?.firstByteMax ?? '–'}).
+
+## Stop
+
+${table(
+  ['recorded', 'stop to stored, median', 'worst', 'of'],
+  stopToStoredMs.map(({ recordedSeconds, median, max, rounds }) => [
+    `${recordedSeconds / 60} min`,
+    `${median} ms`,
+    `${max} ms`,
+    `${rounds} runs`,
+  ]),
+)}
+
+From SIGTERM to the end of the process, which ends when every file is verified in COS and the manifest is written. One anchor, mode 02; media are
+replayed into a real recorder faster than a clock, then at its pace until the stop.${growth(results)}
+`
+}
+
+/** The lines of the README. */
+export function summary({ runs, stopToStoredMs, startMs }: Results): string {
+  const at = (mode: Mode, anchors: number) => runs.find((run) => run.mode === mode && run.anchors === anchors)
+  const cores = (run: RecorderRun | undefined) => run?.coresPerAnchor.toFixed(3) ?? '–'
+  const lost = runs.reduce((sum, { framesLost }) => sum + framesLost, 0)
+  const hour = stopToStoredMs.find(({ recordedSeconds }) => recordedSeconds === 3600)
+  return `| | 1 anchor | 5 | 10 |
+|---|---|---|---|
+${(['02', '01', '00'] as const).map((mode) => `| mode ${mode}, core per anchor | ${[1, 5, 10].map((n) => cores(at(mode, n))).join(' | ')} |`).join('\n')}
+| mode 02, memory of all processes | ${[1, 5, 10].map((n) => `${at('02', n)?.pssMB ?? '–'} MB`).join(' | ')} |
+
+${lost} frames lost over all runs. In the room ${startMs?.entered ?? '–'} ms after the start of the process; after an hour of recording everything is stored ${hour?.median ?? '–'} ms
+after the stop.`
+}
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
+  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+
+const ratio = (theirs: number | undefined, ours: number) => (theirs === undefined ? '' : (theirs / ours).toFixed(1))
+
+function growth({ stopToStoredMs }: Results): string {
+  const at = (seconds: number) => stopToStoredMs.find(({ recordedSeconds }) => recordedSeconds === seconds)?.median
+  const [minute, hour] = [at(60), at(3600)]
+  return minute === undefined || hour === undefined
+    ? ''
+    : ` An hour takes ${(hour / minute).toFixed(2)} times as long as a minute.`
+}
+
+/** Puts the summary between its marks. */
+export function withSummary(text: string, results: Results): string {
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)]
+  if (from < 0 || to < from) throw new Error(`The README has no "${begin}" … "${end}" to write figures between`)
+  return `${text.slice(0, from + begin.length)}\n${summary(results)}\n${text.slice(to)}`
+}
+
+export function writeReport(results: Results): void {
+  writeFileSync(docs, report(results))
+  writeFileSync(readme, withSummary(readFileSync(readme, 'utf8'), results))
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const results = readResults()
+  if (!process.argv.includes('--check')) writeReport(results)
+  else {
+    const text = readFileSync(readme, 'utf8')
+    const stale = [
+      ...(readFileSync(docs, 'utf8') === report(results) ? [] : ['docs/performance.md']),
+      ...(withSummary(text, results) === text ? [] : ['README.md']),
+    ]
+    if (stale.length > 0) {
+      console.error(`Not what bench/results/recorder.json says: ${stale.join(', ')}. Run: node bench/report.ts`)
+      process.exit(1)
+    }
+  }
+}

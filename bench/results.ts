@@ -1,0 +1,79 @@
+/** bench/results/recorder.json: what `make bench-recorder` measured in one run. Docs are written from it. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Mode } from '@trtc-recorder/api'
+
+export const resultsFile = fileURLToPath(new URL('./results/recorder.json', import.meta.url))
+
+export interface Results {
+  measuredAt: string
+  /** Whether every step of the plan was taken; else docs are not written from it. */
+  complete: boolean
+  cores: number
+  measuredSeconds: number
+  runs: RecorderRun[]
+  mediaRecorder: MediaRecorderRun[]
+  stopToStoredMs: StopToStored[]
+  startMs: StartUp | null
+}
+
+interface Cost {
+  anchors: number
+  /** Width and height of every anchor's picture. */
+  picture: string
+  coresPerAnchor: number
+  /** Of it, by program. */
+  coresPerAnchorOf: Record<string, number>
+  pssMB: number
+  wakeUpsPerSecond: number
+}
+
+export interface RecorderRun extends Cost {
+  mode: Mode
+  /** Pictures (in mode 00: beeps) that were sent between the first and the last of a file and are not in it, over all files. */
+  framesLost: number
+  /** By how much the worst of them lies off its sender's clock. */
+  worstPtsErrorMs: number
+}
+
+export interface MediaRecorderRun extends Cost {
+  /** `vp8`: `video/webm;codecs=vp8,opus`; `none`: without a mimeType, which copies H.264. */
+  type: 'vp8' | 'none'
+  /** Of 30 that were sent, in one user's file. */
+  framesPerSecond: number
+}
+
+export interface StopToStored {
+  recordedSeconds: number
+  rounds: number
+  median: number
+  max: number
+}
+
+/** From the start of the process, median of `rounds`. */
+export interface StartUp {
+  rounds: number
+  entered: number
+  firstByte: number
+  enteredMax: number
+  firstByteMax: number
+}
+
+export const noResults = (cores: number, measuredSeconds: number): Results => ({
+  measuredAt: new Date().toISOString(),
+  complete: false,
+  cores,
+  measuredSeconds,
+  runs: [],
+  mediaRecorder: [],
+  stopToStoredMs: [],
+  startMs: null,
+})
+
+export const readResults = (path: string = resultsFile): Results => JSON.parse(readFileSync(path, 'utf8'))
+
+export function writeResults(path: string, results: Results): void {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, `${JSON.stringify(results, undefined, 2)}\n`)
+}
