@@ -144,6 +144,7 @@ function frame(kind: 'audio' | 'video', key: boolean, n: number, perSecond: numb
       kind,
       key,
       rtpTimestamp: (n * ((isVideo ? 90_000 : 48_000) / perSecond)) >>> 0,
+      sequenceNumber: isVideo ? null : n & 0xffff,
       receiveTimeMicros: Math.round(startedMicros + (n * 1e6) / perSecond),
       mimeType: isVideo ? 'video/H264' : 'audio/opus',
       ...(isVideo && key ? { width: 1280, height: 720 } : {}),

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { EncodedFrame } from '../tap/frame.ts'
-import { AudioAxis, type AudioPacket } from '../timeline/audio-axis.ts'
+import { AudioAxis, type AudioLoss, type AudioPacket } from '../timeline/audio-axis.ts'
 import type { AppendFile } from './append-file.ts'
 import { AudioEncoder, type EncodedAudio } from './audio-encoder.ts'
 import type { AudioFormat } from './audio-format.ts'
@@ -15,6 +15,8 @@ export interface AudioTrackOptions {
   log: Logger
   /** There is something to take. */
   onAudio: () => void
+  /** Sound that was sent and will not be in the file. */
+  onLoss: (loss: AudioLoss) => void
 }
 
 /** Frames that go to the body together. */
@@ -51,6 +53,8 @@ export class AudioTrack {
   #failure: string | undefined
   #pending: EncodedAudio[] = []
   #finishing = false
+  #lossesTold = 0
+  #lossesOfAxis = 0
   /** Frames beyond this one hold no sound. */
   #endsWith = Number.POSITIVE_INFINITY
 
@@ -63,8 +67,8 @@ export class AudioTrack {
   }
 
   push(frame: EncodedFrame): void {
-    const { ssrc, rtpTimestamp, receiveTimeMicros, data } = frame
-    const packet = { ssrc, rtpTimestamp, receiveTimeMicros, data, samples: opusSamples(data) }
+    const { ssrc, rtpTimestamp, receiveTimeMicros, sequenceNumber, data } = frame
+    const packet = { ssrc, rtpTimestamp, receiveTimeMicros, sequenceNumber, data, samples: opusSamples(data) }
     if (packet.samples === 0) {
       this.unreadable++
       return
@@ -79,6 +83,7 @@ export class AudioTrack {
   async flush(): Promise<void> {
     await this.#options.journal.flush()
     this.#encoder?.flush(encoderWakeSamples)
+    this.#tellLosses(false)
   }
 
   /** The frames that were encoded since the last time. In batches of bounded size. */
@@ -120,6 +125,7 @@ export class AudioTrack {
       await this.#encoder?.end()
     }
     if (this.#behind) await this.#catchUp(true)
+    this.#tellLosses(true)
     if (this.#nextFrame < this.neededFrames) {
       this.problem = `sound could not be encoded to its end: ${this.#failure ?? 'the encoder left frames out'}`
     }
@@ -137,6 +143,12 @@ export class AudioTrack {
   get neededFrames(): number {
     const { samplesPerFrame, primingSamples } = this.#options.format
     return this.axis.samples === 0 ? 0 : Math.ceil((this.axis.samples + primingSamples) / samplesPerFrame)
+  }
+
+  /** An axis that was laid anew from the journal has the same losses in the same order: each is told once. */
+  #tellLosses(atTheEnd: boolean): void {
+    for (const loss of this.axis.takeLosses(atTheEnd)) if (this.#lossesOfAxis++ >= this.#lossesTold) this.#options.onLoss(loss)
+    this.#lossesTold = Math.max(this.#lossesTold, this.#lossesOfAxis)
   }
 
   #lay(packet: AudioPacket): void {
@@ -199,6 +211,7 @@ export class AudioTrack {
       this.#failure = `the journal of sound could not be read: ${(error as Error).message}`
     }
     this.axis = axis
+    this.#lossesOfAxis = 0
     const backlog = this.#backlog
     this.#backlog = undefined
     for (const packet of backlog) this.#lay(packet)

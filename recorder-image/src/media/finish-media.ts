@@ -41,9 +41,14 @@ export function unfinishedMedia(media: UnfinishedMedia, error: Error): FinishedM
 
 async function finishFrom(media: UnfinishedMedia, index: MediaIndex): Promise<FinishedMedia> {
   const { identity } = media
-  const { ssrcs, rtpTimestamps, receiveTimesMicros } = index.video
+  const { ssrcs, rtpTimestamps, receiveTimesMicros, keys } = index.video
   const presentation = present(
-    { ssrcs: ssrcs.values, rtpTimestamps: rtpTimestamps.values, receiveTimesMicros: receiveTimesMicros.values },
+    {
+      ssrcs: ssrcs.values,
+      rtpTimestamps: rtpTimestamps.values,
+      receiveTimesMicros: receiveTimesMicros.values,
+      keys: keys.values,
+    },
     media.sound,
   )
   const { bodyBytes } = index

@@ -49,6 +49,7 @@ describe('the pictures of a file', () => {
       ssrc: options.ssrc ?? 1,
       key: false,
       rtpTimestamp: 0,
+      sequenceNumber: null,
       mimeType: options.mimeType ?? 'video/H264',
     },
     ...{ receiveTimeMicros: (options.seconds ?? 0) * 1e6, data },

@@ -1,3 +1,4 @@
+import type { NoticedLoss } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
 import { audioFormatOf } from './audio-format.ts'
 import { AudioTrack } from './audio-track.ts'
@@ -59,6 +60,7 @@ class LiveMediaFile implements MediaFile {
         journal: this.#writer.journal,
         log,
         onAudio: () => this.#flushSoon(),
+        onLoss: ({ packets, ...loss }) => this.#lose({ ...loss, medium: 'audio', frames: packets, detail: '' }),
       })
     }
     this.#flushSoon()
@@ -158,6 +160,11 @@ class LiveMediaFile implements MediaFile {
     if (this.#writer.isSyncDue && (await this.#writer.sync())) this.onGrowth(this.bodyBytes)
     const { error } = this.#writer
     if (error !== undefined) this.#report(`writing to ${this.#paths.body} failed, what came later is lost: ${error.message}`)
+  }
+
+  #lose(loss: Omit<NoticedLoss, 'userId' | 'stream' | 'file'>): void {
+    const { userId, stream, name } = this.identity
+    this.#deps.ledger.add({ ...loss, userId, stream, file: name })
   }
 
   #report(problem: string): void {

@@ -1,6 +1,7 @@
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { Ledger } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
 import { readHead } from './head-file.ts'
 import { type Clip, makeClip } from './testing/clip.ts'
@@ -312,3 +313,62 @@ const grown = (file: { onGrowth: (bytes: number) => void }) =>
   new Promise<void>((resolve) => {
     file.onGrowth = () => resolve()
   })
+
+describe('sound that comes late, swapped and not at all', () => {
+  it('is whole but for what was lost, and the ledger says what that is', async () => {
+    const random = seeded(5)
+    const clip = await makeClip({ seconds: 12, toneHertz: 420 })
+    const frames = send({
+      ...{ clip, from: 0, to: 12, atSeconds: 0, kinds: ['audio'] },
+      lost: ({ seconds }) => seconds >= 7.5 && seconds < 7.56,
+    }).map((frame, n) => ({
+      ...frame,
+      // One of ten 30 ms late, another 900 ms of queue for three seconds.
+      receiveTimeMicros: frame.receiveTimeMicros + (random() < 0.1 ? 30_000 : 0) + (n > 200 && n < 350 ? 900_000 : 0),
+    }))
+    frames.sort((a, b) => a.receiveTimeMicros - b.receiveTimeMicros)
+    const ledger = new Ledger()
+    const { finished, playback } = await record('00', frames, { ledger })
+    expect(finished.problem).toBeUndefined()
+    expectTimes(playback.beeps, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], 0.003)
+    expect(silences(playback.sound)).toEqual([expect.closeTo(7.5, 1)])
+    expect(ledger.losses).toMatchObject([
+      { ...{ userId: 'alice', stream: 'main', medium: 'audio', reason: 'LostInNetwork' }, frames: 3, file: 'file.mp3' },
+    ])
+  })
+
+  it.each(['00', '02'] as const)(
+    'keeps in step with the wall clock when the sender’s drifts by 300 ppm, in mode %s',
+    async (mode) => {
+      const long = Array.from({ length: 30 }, (_, round) => ({
+        clip,
+        from: 0,
+        to: 12,
+        atSeconds: round * 12,
+        kinds: ['audio' as const],
+      }))
+      const frames = send(...long).map((frame, n) => ({
+        ...frame,
+        rtpTimestamp: n * 960,
+        receiveTimeMicros: epochMicros + 20_000 + Math.round(n * 20_000 * 1.0003),
+      }))
+      const { finished, playback } = await record(mode, frames)
+      expect(finished.problem).toBeUndefined()
+      expect(playback.beeps).toHaveLength(360)
+      playback.beeps.forEach((beep, n) => {
+        expect(Math.abs(beep - n * 1.0003), `beep ${n}`).toBeLessThan(n < 60 ? 0.012 : 0.01)
+      })
+    },
+  )
+})
+
+/** Where at least 20 ms are silent, in seconds. */
+function silences(sound: Float32Array): number[] {
+  const found: number[] = []
+  let quiet = 0
+  for (let at = 0; at < sound.length - 4800; at++) {
+    quiet = Math.abs(sound[at]!) < 0.01 ? quiet + 1 : 0
+    if (quiet === 960) found.push(at / 48_000)
+  }
+  return found
+}

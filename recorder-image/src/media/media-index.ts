@@ -7,9 +7,15 @@ import { encodeRecord, type MediaRecord, readRecords } from './records.ts'
  * The records beside a body (`<name>.index`) and of the sound as it arrived (`<name>.opus`). Little endian. A batch record says what
  * a stretch of the body holds, and is written after it.
  */
-const recordTypes = { identity: 1, avcConfig: 2, videoBatch: 3, audioBatch: 4, problem: 5, encoded: 6, opusPacket: 7 } as const
+const recordTypes = {
+  ...{ identity: 1, avcConfig: 2, videoBatch: 3, audioBatch: 4, problem: 5, encoded: 6 },
+  ...{ unnumberedOpusPacket: 7, opusPacket: 8 },
+} as const
 
-export const indexVersion = 1
+/** 2: sound packets have their sequence numbers. */
+export const indexVersion = 2
+/** What the versions before wrote is read as it is: sound packets without numbers follow each other by RTP time alone. */
+const readableVersions: readonly number[] = [1, indexVersion]
 
 export interface VideoSample extends Arrival {
   bytes: number
@@ -73,14 +79,32 @@ export function audioBatchRecord(offset: number, chunks: readonly Uint8Array[], 
   return encodeRecord(recordTypes.audioBatch, payload)
 }
 
-/** An Opus packet as it arrived. */
-export function opusPacketRecord(packet: Arrival & { data: Uint8Array }): Buffer {
-  const payload = Buffer.allocUnsafe(16 + packet.data.length)
-  payload.writeUInt32LE(packet.ssrc >>> 0, 0)
-  payload.writeUInt32LE(packet.rtpTimestamp >>> 0, 4)
-  payload.writeDoubleLE(packet.receiveTimeMicros, 8)
-  payload.set(packet.data, 16)
-  return encodeRecord(recordTypes.opusPacket, payload)
+/** An Opus packet as it arrived. `sequenceNumber`: null where the browser did not tell. */
+export interface JournalPacket extends Arrival {
+  sequenceNumber: number | null
+  data: Uint8Array
+}
+
+export function opusPacketRecord({ ssrc, rtpTimestamp, receiveTimeMicros, sequenceNumber, data }: JournalPacket): Buffer {
+  const headBytes = sequenceNumber === null ? 16 : 18
+  const payload = Buffer.allocUnsafe(headBytes + data.length)
+  payload.writeUInt32LE(ssrc >>> 0, 0)
+  payload.writeUInt32LE(rtpTimestamp >>> 0, 4)
+  payload.writeDoubleLE(receiveTimeMicros, 8)
+  if (sequenceNumber !== null) payload.writeUInt16LE(sequenceNumber, 16)
+  payload.set(data, headBytes)
+  return encodeRecord(sequenceNumber === null ? recordTypes.unnumberedOpusPacket : recordTypes.opusPacket, payload)
+}
+
+function readOpusPacket({ type, payload }: MediaRecord): JournalPacket {
+  const isNumbered = type === recordTypes.opusPacket
+  return {
+    ssrc: payload.readUInt32LE(0),
+    rtpTimestamp: payload.readUInt32LE(4),
+    receiveTimeMicros: payload.readDoubleLE(8),
+    sequenceNumber: isNumbered ? payload.readUInt16LE(16) : null,
+    data: payload.subarray(isNumbered ? 18 : 16),
+  }
 }
 
 /** All pictures, a column for each thing known of them. */
@@ -156,17 +180,12 @@ function keepBatch(index: MediaIndex, end: BatchEnd): void {
 }
 
 /** The sound packets of a journal, in batches. */
-export async function* readOpusJournal(path: string): AsyncGenerator<(Arrival & { data: Uint8Array })[], number> {
+export async function* readOpusJournal(path: string): AsyncGenerator<JournalPacket[], number> {
   const reader = readRecords(path)
   try {
     for (let next = await reader.next(); ; next = await reader.next()) {
       if (next.done === true) return next.value
-      yield next.value.map(({ payload }) => ({
-        ssrc: payload.readUInt32LE(0),
-        rtpTimestamp: payload.readUInt32LE(4),
-        receiveTimeMicros: payload.readDoubleLE(8),
-        data: payload.subarray(16),
-      }))
+      yield next.value.map(readOpusPacket)
     }
   } finally {
     await reader.return(0)
@@ -177,7 +196,7 @@ function readRecord(index: MediaIndex, { type, payload }: MediaRecord): BodyBatc
   switch (type) {
     case recordTypes.identity: {
       const { version, identity } = JSON.parse(payload.toString()) as { version: number; identity: unknown }
-      if (version === indexVersion) index.identity = identity
+      if (readableVersions.includes(version)) index.identity = identity
       return undefined
     }
     case recordTypes.avcConfig:

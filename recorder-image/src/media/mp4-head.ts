@@ -12,10 +12,12 @@ export interface Mp4Track {
   sampleEntry: Buffer
   width: number
   height: number
-  /** Per sample, in body order: size in bytes, offset in the body, decoding time from 0. */
+  /** Per sample, in decoding order: size in bytes, offset in the body, decoding time from 0, strictly rising. */
   sizes: Uint32Array
   offsets: Float64Array
   starts: Float64Array
+  /** Per sample: how long after its decoding time it is shown; undefined: at once. */
+  shownAfter?: Uint32Array
   /** Decoding time of the end of the last sample. */
   end: number
   /** Numbers, from 0, of the samples that can be decoded on their own; undefined: all. */
@@ -161,14 +163,9 @@ function sampleTable(track: Mp4Track, chunks: readonly Chunk[], bodyStart: numbe
   const { sizes, starts, end, keys } = track
   const stsd = fullBox('stsd', 0, 0, u32(1), track.sampleEntry)
 
-  const durations: number[] = []
-  for (let at = 0; at < sizes.length; at++) {
-    const duration = (at + 1 < sizes.length ? starts[at + 1]! : end) - starts[at]!
-    if (durations[durations.length - 1] === duration) durations[durations.length - 2]!++
-    else durations.push(1, duration)
-  }
-  const stts = fullBox('stts', 0, 0, u32(durations.length / 2), table(durations))
-
+  const durations = Uint32Array.from(sizes, (_, at) => (at + 1 < sizes.length ? starts[at + 1]! : end) - starts[at]!)
+  const stts = runLengths('stts', durations)
+  const ctts = track.shownAfter === undefined ? [] : [runLengths('ctts', track.shownAfter)]
   const runs: number[] = []
   chunks.forEach(({ samples }, index) => {
     if (runs[runs.length - 2] !== samples) runs.push(index + 1, samples, 1)
@@ -180,7 +177,17 @@ function sampleTable(track: Mp4Track, chunks: readonly Chunk[], bodyStart: numbe
     ? fullBox('co64', 0, 0, u32(offsets.length), ...offsets.map(u64))
     : fullBox('stco', 0, 0, u32(offsets.length), table(offsets))
   const stss = keys === undefined ? [] : [fullBox('stss', 0, 0, u32(keys.length), table(keys.map((key) => key + 1)))]
-  return box('stbl', stsd, stts, ...stss, stsc, stsz, stco)
+  return box('stbl', stsd, stts, ...ctts, ...stss, stsc, stsz, stco)
+}
+
+/** A table of how many samples in turn have which number. */
+function runLengths(type: string, numbers: Uint32Array): Buffer {
+  const runs: number[] = []
+  for (const number of numbers) {
+    if (runs[runs.length - 1] === number) runs[runs.length - 2]!++
+    else runs.push(1, number)
+  }
+  return fullBox(type, 0, 0, u32(runs.length / 2), table(runs))
 }
 
 function table(values: ArrayLike<number>): Buffer {

@@ -13,9 +13,10 @@ export function compareTables(head: Uint8Array, bodyBytes: number, tracks: reado
     const track = tracks[number]!
     const table = trak.child('mdia').child('minf').child('stbl')
     const sizes = sizesOf(table)
-    const found = [sizes, startsOf(table), offsetsOf(table, sizes)] as const
-    const expected = [track.sizes, track.starts, track.offsets.map((offset) => head.length + offset)] as const
-    for (const [at, what] of (['sizes', 'times', 'places'] as const).entries()) {
+    const found = [sizes, startsOf(table), offsetsOf(table, sizes), shownAfterOf(table)] as const
+    const places = track.offsets.map((offset) => head.length + offset)
+    const expected = [track.sizes, track.starts, places, track.shownAfter ?? []] as const
+    for (const [at, what] of (['sizes', 'times', 'places', 'display times'] as const).entries()) {
       const wrong = firstDifference(found[at]!, expected[at]!)
       if (wrong !== undefined) problems.push(`the ${what} of the ${track.kind} samples are wrong from sample ${wrong} on`)
     }
@@ -39,16 +40,25 @@ function sizesOf(table: Box): Uint32Array {
 }
 
 function startsOf(table: Box): number[] {
-  const stts = table.child('stts')
-  const starts: number[] = []
   let time = 0
-  for (let run = 0; run < stts.u32(4); run++) {
-    for (let left = stts.u32(8 + run * 8); left > 0; left--) {
-      starts.push(time)
-      time += stts.u32(12 + run * 8)
-    }
+  return runsOf(table.child('stts')).map((duration) => {
+    time += duration
+    return time - duration
+  })
+}
+
+/** Empty where there is no such table: then each sample is shown when it is decoded. */
+function shownAfterOf(table: Box): number[] {
+  const [ctts] = table.children('ctts')
+  return ctts === undefined ? [] : runsOf(ctts)
+}
+
+function runsOf(box: Box): number[] {
+  const numbers: number[] = []
+  for (let run = 0; run < box.u32(4); run++) {
+    for (let left = box.u32(8 + run * 8); left > 0; left--) numbers.push(box.u32(12 + run * 8))
   }
-  return starts
+  return numbers
 }
 
 function offsetsOf(table: Box, sizes: Uint32Array): number[] {

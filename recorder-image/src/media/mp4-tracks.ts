@@ -16,7 +16,9 @@ function videoTrack(presentation: Presentation, index: MediaIndex): Mp4Track | u
   const shown = video.samples
   const { bytes, offsets, keys } = index.video
   const { width, height } = pictureSize(config.sps)
-  const end = video.ticks[shown.length - 1]! + video.lastTicks
+  const end = video.decodeTicks[shown.length - 1]! + video.lastTicks
+  // B pictures are decoded before pictures that are shown before them: all are shown so much later that none is shown before it is decoded.
+  const shift = video.decodeTicks.reduce((most, tick, at) => Math.max(most, tick - video.ticks[at]!), 0)
   return {
     kind: 'video',
     timescale: 90_000,
@@ -25,7 +27,8 @@ function videoTrack(presentation: Presentation, index: MediaIndex): Mp4Track | u
     height,
     sizes: shown.map((sample) => bytes.at(sample)),
     offsets: Float64Array.from(shown, (sample) => offsets.at(sample)),
-    starts: video.ticks,
+    starts: video.decodeTicks,
+    ...(shift === 0 ? {} : { shownAfter: Uint32Array.from(video.ticks, (tick, at) => tick + shift - video.decodeTicks[at]!) }),
     end,
     keys: shown
       .map((sample, at) => (keys.at(sample) === 1 ? at + 1 : 0))
@@ -33,7 +36,7 @@ function videoTrack(presentation: Presentation, index: MediaIndex): Mp4Track | u
       .map((number) => number - 1),
     edit: {
       delay: movieTicks(video.startMicros - presentation.startMicros),
-      mediaTime: 0,
+      mediaTime: shift,
       duration: Math.round((end * movieTimescale) / 90_000),
     },
   }

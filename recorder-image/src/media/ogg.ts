@@ -4,6 +4,11 @@ export class OggOpusWriter {
   /** Samples so far; a page's granule position is that of its end, pre-skip counted. */
   #granule = 0
 
+  /** The next packet comes so much later, or earlier, than the one before it ends. Whoever decodes has to stretch. */
+  skew(samples: number): void {
+    this.#granule += samples
+  }
+
   /** The two header pages. The decoder throws away the first `preSkip` samples at 48 kHz. */
   header(preSkip: number): Buffer {
     const head = Buffer.alloc(19)

@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { Ledger } from '../ledger/ledger.ts'
 import { readHead } from './head-file.ts'
 import type { SalvagedMediaFile } from './media-file.ts'
+import { indexVersion, opusPacketRecord } from './media-index.ts'
 import { encodeRecord } from './records.ts'
 import { leftMediaFiles, salvageMediaFile } from './salvage.ts'
 import { type Clip, makeClip } from './testing/clip.ts'
@@ -130,9 +131,22 @@ describe('files cut anywhere', () => {
     expect(await readdir(directory)).toEqual([])
   })
 
+  it('are read as well when the version before wrote them, which kept no numbers of sound packets', async () => {
+    const directory = await newDirectory()
+    const packets = send({ clip, from: 0, to: 4, atSeconds: 0, kinds: ['audio'] })
+    const { identity } = openFile('00', await newDirectory())
+    await writeFile(join(directory, 'file.mp3.index'), encodeRecord(1, Buffer.from(JSON.stringify({ version: 1, identity }))))
+    await writeFile(join(directory, 'file.mp3.body'), '')
+    const records = packets.map((packet) => opusPacketRecord({ ...packet, sequenceNumber: null }))
+    await writeFile(join(directory, 'file.mp3.opus'), Buffer.concat(records))
+    const { finished, playback } = await finishAndPlay(await salvageOne(directory))
+    expect(finished.problem).toBeUndefined()
+    expect(playback.beeps).toHaveLength(4)
+  })
+
   it('are left alone when a later version wrote them', async () => {
     const directory = await newDirectory()
-    const identity = encodeRecord(1, Buffer.from(JSON.stringify({ version: 2, identity: {} })))
+    const identity = encodeRecord(1, Buffer.from(JSON.stringify({ version: indexVersion + 1, identity: {} })))
     await writeFile(join(directory, 'file.mp4.index'), identity)
     await writeFile(join(directory, 'file.mp4.body'), 'pictures')
     await expect(salvage(directory, 'file.mp4')).rejects.toThrow('file.mp4.index')

@@ -107,7 +107,7 @@ class LeftMediaFile implements SalvagedMediaFile {
     const problems = [...this.#problems]
     let audio: AudioTrack | undefined
     if (this.identity.mode !== '01') {
-      const options = { ffmpegPath, format, journal: this.#writer.journal, log, onAudio: () => {} }
+      const options = { ffmpegPath, format, journal: this.#writer.journal, log, onAudio: () => {}, onLoss: () => {} }
       audio = new AudioTrack(options, { frames: this.#frames })
       if (this.#encoded) await audio.readJournal()
       else await audio.finish()

@@ -85,9 +85,10 @@ async function walkMp4({ head, bodyBytes, tracks, durationSeconds }: CheckedMedi
 
 /** Every table entry was compared; the demuxer is asked for samples at the ends and evenly between, because it is slow with all. */
 async function compareTrack(track: Mp4Track, found: InputTrack): Promise<string[]> {
-  const { kind, sizes, starts, timescale, edit } = track
+  const { kind, sizes, starts, shownAfter, timescale, edit } = track
   const sink = new EncodedPacketSink(found)
-  const seconds = (at: number) => edit.delay / movieTimescale + (starts[at]! - edit.mediaTime) / timescale
+  const seconds = (at: number) =>
+    edit.delay / movieTimescale + (starts[at]! + (shownAfter?.[at] ?? 0) - edit.mediaTime) / timescale
   const stride = Math.max(1, Math.floor(sizes.length / sampledPackets))
   const numbers = Array.from({ length: sizes.length }, (_, at) => at).filter((at) => at % stride === 0 || at === sizes.length - 1)
   for (const at of numbers) {

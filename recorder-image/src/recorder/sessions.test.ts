@@ -50,6 +50,7 @@ class Room {
       ssrc,
       key: true,
       rtpTimestamp: 0,
+      sequenceNumber: null,
       receiveTimeMicros: this.nowMicros,
       mimeType: kind === 'video' ? 'video/H264' : 'audio/opus',
       data: new TextEncoder().encode(marker),

@@ -97,6 +97,7 @@ export const aFrame = (slot: number, text: string): EncodedFrame => ({
   ssrc: slot,
   key: true,
   rtpTimestamp: 0,
+  sequenceNumber: null,
   receiveTimeMicros: Date.now() * 1000,
   mimeType: 'video/H264',
   data: Buffer.from(text),

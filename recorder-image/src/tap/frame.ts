@@ -9,6 +9,8 @@ export interface EncodedFrame {
   key: boolean
   /** 32 bit, wraps. 90 kHz for video, 48 kHz for Opus. */
   rtpTimestamp: number
+  /** Of the RTP packet, 16 bit, wraps. Null for video, whose frames are many packets, and where the browser does not tell. */
+  sequenceNumber: number | null
   /** Wall-clock arrival in microseconds since 1970, by the recorder's clock. */
   receiveTimeMicros: number
   /** Such as `video/H264` or `audio/opus`. */

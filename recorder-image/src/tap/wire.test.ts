@@ -28,6 +28,7 @@ function randomRecord(random: () => number): TapRecord {
     ssrc: upTo(0xffffffff),
     key: kind === 'audio' || random() < 0.1,
     rtpTimestamp: upTo(0xffffffff),
+    sequenceNumber: kind === 'audio' && random() < 0.9 ? upTo(0xffff) : null,
     receiveTimeMicros: 1.7e15 + upTo(1e12),
     mimeType: ['audio/opus', 'video/H264', 'video/VP8', 'audio/red', 'x/未知'][upTo(4)]!,
     data: Uint8Array.from({ length: upTo(2000) }, () => upTo(255)),

@@ -5,16 +5,17 @@ import type { EncodedFrame } from './frame.ts'
  * format stand here. Little endian.
  *
  *   frame   u8 1 · u8 flags · u16 slot · u32 ssrc · u32 rtpTimestamp · f64 receiveTimeMicros · u8 mime · [u8 length + text]
- *           · [u16 width · u16 height] · u32 length · data
+ *           · [u16 width · u16 height] · [u16 sequenceNumber] · u32 length · data
  *   report  u8 2 · u32 length · JSON (UTF-8)
  *
- * `flags`: 1 video, 2 key, 4 has width and height. `mime`: index into `mimeTypes`, 255 when the type is spelled out.
+ * `flags`: 1 video, 2 key, 4 has width and height, 8 has a sequence number. `mime`: index into `mimeTypes`, 255 when the type is spelled out.
  */
 const frameRecord = 1
 const reportRecord = 2
 const flagVideo = 1
 const flagKey = 2
 const flagSize = 4
+const flagSequence = 8
 const mimeTypes = ['audio/opus', 'video/H264', 'video/VP8', 'video/H265', 'video/VP9', 'video/AV1']
 const mimeSpelledOut = 255
 
@@ -41,9 +42,17 @@ export class BatchWriter {
     const mime = mimeTypes.indexOf(header.mimeType)
     const spelledOut = mime < 0 ? new TextEncoder().encode(header.mimeType).subarray(0, 255) : undefined
     const hasSize = header.width !== undefined && header.height !== undefined
-    this.#reserve(21 + (spelledOut ? spelledOut.length + 1 : 0) + (hasSize ? 4 : 0) + 4 + data.byteLength)
+    const { sequenceNumber } = header
+    this.#reserve(
+      21 + (spelledOut ? spelledOut.length + 1 : 0) + (hasSize ? 4 : 0) + (sequenceNumber === null ? 0 : 2) + 4 + data.byteLength,
+    )
     this.#u8(frameRecord)
-    this.#u8((header.kind === 'video' ? flagVideo : 0) | (header.key ? flagKey : 0) | (hasSize ? flagSize : 0))
+    this.#u8(
+      (header.kind === 'video' ? flagVideo : 0) |
+        (header.key ? flagKey : 0) |
+        (hasSize ? flagSize : 0) |
+        (sequenceNumber === null ? 0 : flagSequence),
+    )
     this.#u16(header.slot)
     this.#u32(header.ssrc)
     this.#u32(header.rtpTimestamp)
@@ -58,6 +67,7 @@ export class BatchWriter {
       this.#u16(header.width!)
       this.#u16(header.height!)
     }
+    if (sequenceNumber !== null) this.#u16(sequenceNumber)
     this.#u32(data.byteLength)
     this.#copy(data instanceof Uint8Array ? data : new Uint8Array(data))
   }
@@ -143,6 +153,8 @@ export function* readBatch(batch: Uint8Array): Generator<TapRecord> {
       size.height = view.getUint16(at + 2, true)
       at += 4
     }
+    const sequenceNumber = flags & flagSequence ? view.getUint16(at, true) : null
+    if (sequenceNumber !== null) at += 2
     const length = view.getUint32(at, true)
     at += 4
     const data = slice(length)
@@ -154,6 +166,7 @@ export function* readBatch(batch: Uint8Array): Generator<TapRecord> {
         ssrc,
         key: (flags & flagKey) !== 0,
         rtpTimestamp,
+        sequenceNumber,
         receiveTimeMicros,
         mimeType,
         ...size,

@@ -1,15 +1,25 @@
-import { type Arrival, audioRules, type Piece, PieceSplitter, type Placed } from './pieces.ts'
+import { delayAt, lineMicros } from './clock.ts'
+import { type Ordered, PacketOrder } from './packet-order.ts'
+import { type Arrival, type Piece, type PieceRules, PieceSplitter, type Placed } from './pieces.ts'
 
 export interface AudioPacket extends Arrival {
+  /** 16 bit, wraps; null in journals of recorders that did not keep it. */
+  sequenceNumber: number | null
   data: Uint8Array
   /** Length in samples at 48 kHz. */
   samples: number
 }
 
-/** What goes to the encoder next. One after the other they make sound without a hole. */
-export type FeedItem = { type: 'packet'; data: Uint8Array; samples: number } | { type: 'silence'; samples: number }
+/**
+ * What goes to the encoder next. One after the other they make sound without a hole. `skew` moves the clock on by so many samples, or back,
+ * without sound of its own: the encoder stretches what is near.
+ */
+export type FeedItem =
+  | { type: 'packet'; data: Uint8Array; samples: number }
+  | { type: 'silence'; samples: number }
+  | { type: 'skew'; samples: number }
 
-/** Where a piece of sound came to lie on the axis, in samples from the start of the file's sound. */
+/** Where a stretch of sound came to lie on the axis, in samples from the start of the file's sound. Within it one sample is one RTP tick. */
 export interface AudioSpan {
   piece: Piece
   /** Axis position and RTP time of the first packet. */
@@ -18,8 +28,6 @@ export interface AudioSpan {
   /** The same of the end of the last packet so far. */
   axisEnd: number
   rtpEnd: number
-  /** What is missing to the exact place of the first packet, in samples; less than a step of the silence grid unless pieces overlap. */
-  lag: number
 }
 
 export interface AudioGap {
@@ -27,82 +35,247 @@ export interface AudioGap {
   samples: number
 }
 
+/** Sound that was sent and is not on the axis. Times in microseconds since 1970. */
+export interface AudioLoss {
+  reason: 'LostInNetwork' | 'RepairedTooLate'
+  fromMicros: number
+  toMicros: number
+  /** Null where the numbers do not say. */
+  packets: number | null
+  bytes: number | null
+}
+
 /** The shortest Opus frame, 2.5 ms: silence comes in multiples of it. */
 export const silenceGrid = 120
 /** Shorter silences are what a sender does when nobody speaks, or the loss of a packet. */
 const gapMinSamples = 48_000
+/** The longest Opus packet. */
+const mostPacketSamples = 5760
+/** A millisecond a second: follows what a clock may be off by, and no ear hears it. */
+const driftStepSamples = 48
+/** More than drift can have made since the last window: one of the two clocks was set. Sound goes on evenly. */
+const driftMostSamples = 4800
+/** Sound that begins so much before the end of what is there is squeezed; more is what the clocks of two pieces contradict each other by. */
+const squeezeMostSamples = 480
+/** How long after the next subscription began packets of the one before are still taken; after it they come too late. */
+const switchMicros = 300_000
+const stragglerMicros = 10_000_000
+/** So long a packet that was given up may still come and change why it is missing. */
+const lateMicros = 5_000_000
+
+type OrderedPacket = AudioPacket & { lost: number | null }
+
+const audioRules: PieceRules<OrderedPacket> = {
+  clockRate: 48_000,
+  goesOn: (ticks, { lost }, before) =>
+    lost === null
+      ? before.sequenceNumber === null && ticks === before.samples
+      : ticks >= before.samples + lost * silenceGrid && ticks <= before.samples + lost * mostPacketSamples,
+}
+
+/** One subscription. */
+interface Lane {
+  ssrc: number
+  order: PacketOrder<AudioPacket>
+  splitter: PieceSplitter<OrderedPacket>
+}
+
+type PendingLoss = AudioLoss & { packets: number; ssrc: number; toRtp: number; noticedMicros: number }
 
 /**
- * Lays Opus packets on one gapless axis of 48 kHz samples, on which time is wall-clock time since the first packet. Within a piece
- * the sender's RTP clock rules; pieces are laid apart by arrival. Pure: what a packet becomes depends on earlier packets only, so a
- * journal of packets gives the same axis again.
+ * Lays Opus packets on one gapless axis of 48 kHz samples, on which time is wall-clock time since the first packet. Packets that follow each
+ * other by number and RTP time lie one after the other, however late they came; silence is filled in for what is known to be missing and where
+ * the sender paused. Arrival places pieces and tells the drift of the sender's clock, which is followed a millisecond at a time.
  *
- * A position is right within one step of the silence grid (2.5 ms); what is left over is carried on, never added up.
+ * Pure: the same packets in the same order of arrival give the same axis, live or from a journal. It lags behind arrival where packets are
+ * missing or a clock is doubtful.
  */
 export class AudioAxis {
   readonly spans: AudioSpan[] = []
   readonly gaps: AudioGap[] = []
-  /** Packets that would have come to lie on earlier ones: duplicates, and overlaps of two pieces. */
-  overlapping = 0
   /** Length so far, in samples. */
   samples = 0
-  readonly #splitter = new PieceSplitter<AudioPacket>(audioRules)
-  /** Wall-clock time of axis position 0 as the first piece saw it, in microseconds. */
-  #originMicros: number | undefined
-
-  get dropped(): number {
-    return this.#splitter.dropped
-  }
+  #lane: Lane | undefined
+  /** The subscription after it, until nothing more is expected of that one. */
+  #nextPackets: AudioPacket[] = []
+  readonly #left = new Map<number, number>()
+  #losses: AudioLoss[] = []
+  #pending: PendingLoss[] = []
+  #late: AudioPacket[] = []
+  /** Where position 0 lies on the wall clock, in microseconds. */
+  #originMicros = 0
+  #piece: Piece | undefined
+  /** Axis position minus RTP time in the current piece. Drift moves it: by `#drift` so far, as known after so many windows. */
+  #offset = 0
+  #drift = { samples: 0, windows: 0, startDelayMicros: 0 }
+  #arrivalMicros = 0
 
   push(packet: AudioPacket): FeedItem[] {
-    return this.#splitter.push(packet).flatMap((placed) => this.#lay(placed))
-  }
-
-  /** Lays what was held back to judge its clock. */
-  end(): FeedItem[] {
-    return this.#splitter.end().flatMap((placed) => this.#lay(placed))
-  }
-
-  #lay({ piece, rtp, arrival }: Placed<AudioPacket>): FeedItem[] {
-    const span = this.spans.at(-1)
-    const known = span !== undefined && span.piece === piece
-    const target = known ? span.axisStart + span.lag + (rtp - span.rtpStart) : this.#startOf(piece, rtp)
-    const items: FeedItem[] = []
-    const missing = target - this.samples
-    if (missing >= silenceGrid) {
-      const samples = Math.floor(missing / silenceGrid) * silenceGrid
-      if (samples >= gapMinSamples) this.gaps.push({ axisStart: this.samples, samples })
-      items.push({ type: 'silence', samples })
-      this.samples += samples
-    } else if (missing < -silenceGrid && -missing >= arrival.samples / 2) {
-      this.overlapping++
-      return []
+    this.#arrivalMicros = Math.max(this.#arrivalMicros, packet.receiveTimeMicros)
+    const next = this.#nextPackets[0]
+    if (next !== undefined && packet.receiveTimeMicros - next.receiveTimeMicros >= switchMicros) {
+      return [...this.#switchLane(), ...this.push(packet)]
     }
+    this.#lane ??= newLane(packet.ssrc, false)
+    if (packet.ssrc === this.#lane.ssrc) return this.#take(this.#lane, this.#lane.order.push(packet))
+    if (packet.ssrc !== next?.ssrc) {
+      if (this.#isStraggler(packet)) return []
+      if (next !== undefined) return [...this.#switchLane(), ...this.push(packet)]
+    }
+    this.#nextPackets.push(packet)
+    return []
+  }
+
+  /** Lays what was held back. */
+  end(): FeedItem[] {
+    const items = this.#lane === undefined ? [] : this.#endLane(this.#lane)
+    return this.#nextPackets.length === 0 ? items : [...items, ...this.#switchLane(), ...this.end()]
+  }
+
+  /** What is known to be lost since the last time; at the end all there is. */
+  takeLosses(atTheEnd = false): AudioLoss[] {
+    const isOver = ({ noticedMicros }: PendingLoss) => atTheEnd || this.#arrivalMicros - noticedMicros > lateMicros
+    const losses = [...this.#losses, ...this.#pending.filter(isOver).filter(({ packets }) => packets > 0)]
+    this.#pending = this.#pending.filter((loss) => !isOver(loss))
+    this.#losses = []
+    return losses.map(({ reason, fromMicros, toMicros, packets, bytes }) => ({ reason, fromMicros, toMicros, packets, bytes }))
+  }
+
+  #switchLane(): FeedItem[] {
+    const items = this.#lane === undefined ? [] : this.#endLane(this.#lane)
+    const packets = this.#nextPackets
+    this.#nextPackets = []
+    const [first] = packets
+    if (first === undefined) return items
+    if (this.#lane !== undefined) this.#left.set(this.#lane.ssrc, this.#arrivalMicros)
+    this.#left.delete(first.ssrc)
+    const lane = newLane(first.ssrc, true)
+    this.#lane = lane
+    return [...items, ...packets.flatMap((packet) => this.#take(lane, lane.order.push(packet)))]
+  }
+
+  #endLane(lane: Lane): FeedItem[] {
+    return [...this.#take(lane, lane.order.end()), ...lane.splitter.end().flatMap((placed) => this.#lay(placed))]
+  }
+
+  #take({ splitter }: Lane, ordered: Ordered<AudioPacket>[]): FeedItem[] {
+    return ordered.flatMap((next) => {
+      if (next.type === 'late') {
+        this.#cameLate(next.packet)
+        return []
+      }
+      return splitter.push({ ...next.packet, lost: next.lost }).flatMap((placed) => this.#lay(placed))
+    })
+  }
+
+  #lay({ piece, rtp, packet }: Placed<OrderedPacket>): FeedItem[] {
+    const before = this.spans.at(-1)
+    if (before !== undefined && before.piece.ssrc === piece.ssrc) this.#noteLoss(before, piece, rtp, packet)
+    if (piece === this.#piece) this.#followDrift(piece)
+    else this.#begin(piece, rtp)
+    const items = this.#moveTo(rtp + this.#offset)
     const placedAt = this.samples
-    this.samples += arrival.samples
-    items.push({ type: 'packet', data: arrival.data, samples: arrival.samples })
-    if (known) {
-      span.axisEnd = this.samples
-      span.rtpEnd = rtp + arrival.samples
+    this.samples += packet.samples
+    items.push({ type: 'packet', data: packet.data, samples: packet.samples })
+    if (before?.piece === piece && placedAt - rtp === before.axisStart - before.rtpStart) {
+      before.axisEnd = this.samples
+      before.rtpEnd = rtp + packet.samples
     } else {
-      this.spans.push({
-        piece,
-        axisStart: placedAt,
-        rtpStart: rtp,
-        axisEnd: this.samples,
-        rtpEnd: rtp + arrival.samples,
-        lag: target - placedAt,
-      })
+      const rtpEnd = rtp + packet.samples
+      this.spans.push({ piece, axisStart: placedAt, rtpStart: rtp, axisEnd: this.samples, rtpEnd })
     }
     return items
   }
 
-  /** Where a new piece begins by the wall clock. */
-  #startOf(piece: Piece, rtp: number): number {
-    const first = this.spans[0]
-    if (first === undefined) return 0
-    this.#originMicros ??= first.rtpStart / 0.048 + first.piece.clock.earlyDelayMicros()
-    const wallMicros = rtp / 0.048 + piece.clock.earlyDelayMicros()
-    return Math.round((wallMicros - this.#originMicros) * 0.048)
+  #begin(piece: Piece, rtp: number): void {
+    const startMicros = wallOf(piece, rtp)
+    // Of the first piece more is known when the second begins than at its first packet.
+    const [first] = this.spans
+    if (first === undefined) this.#originMicros = startMicros
+    else if (first.piece === this.#piece) this.#originMicros = wallOf(first.piece, first.rtpStart)
+    this.#piece = piece
+    this.#offset = Math.round((startMicros - this.#originMicros) * 0.048) - rtp
+    this.#drift = { samples: 0, windows: 0, startDelayMicros: 0 }
+  }
+
+  #followDrift(piece: Piece): void {
+    const { windows } = piece.clock
+    if (windows.length === this.#drift.windows) return
+    this.#drift.windows = windows.length
+    const line = piece.clock.line()
+    const [first, last] = [windows[0]!.rtpMicros, windows.at(-1)!.rtpMicros]
+    const isWholePiece = last - first <= lineMicros
+    if (isWholePiece && line.slope === 0) return
+    if (isWholePiece) this.#drift.startDelayMicros = delayAt(line, first)
+    const wanted = Math.round((delayAt(line, last) - this.#drift.startDelayMicros) * 0.048)
+    const missing = wanted - this.#drift.samples
+    if (Math.abs(missing) > driftMostSamples) {
+      this.#drift.startDelayMicros += missing / 0.048
+      return
+    }
+    const step = Math.max(-driftStepSamples, Math.min(driftStepSamples, missing))
+    this.#drift.samples += step
+    this.#offset += step
+  }
+
+  /** Silence and stretching up to a position. */
+  #moveTo(target: number): FeedItem[] {
+    const missing = target - this.samples
+    if (missing === 0 || missing < -squeezeMostSamples) return []
+    const items: FeedItem[] = []
+    const silence = missing > 0 ? missing - (missing % silenceGrid) : 0
+    // Before the silence, so that it is silence that is stretched.
+    if (missing !== silence) items.push({ type: 'skew', samples: missing - silence })
+    if (silence > 0) items.push({ type: 'silence', samples: silence })
+    if (silence >= gapMinSamples) this.gaps.push({ axisStart: this.samples, samples: missing })
+    this.samples += missing
+    return items
+  }
+
+  #noteLoss(before: AudioSpan, piece: Piece, rtp: number, { lost, sequenceNumber }: OrderedPacket): void {
+    const fromMicros = Math.round(wallOf(before.piece, before.rtpEnd))
+    const toMicros = Math.max(fromMicros, Math.round(wallOf(piece, rtp)))
+    const loss = { reason: 'LostInNetwork', fromMicros, toMicros, bytes: null } as const
+    if (lost === null) {
+      // Numbers were counted anew. A pause does not do that.
+      if (sequenceNumber !== null && toMicros > fromMicros) this.#losses.push({ ...loss, packets: null })
+    } else if (lost > 0) {
+      this.#pending.push({ ...loss, packets: lost, ssrc: piece.ssrc, toRtp: rtp, noticedMicros: this.#arrivalMicros })
+      for (const packet of this.#late.splice(0)) this.#cameLate(packet)
+    }
+  }
+
+  #cameLate(packet: AudioPacket): void {
+    const before = ({ toRtp }: PendingLoss) => ((toRtp - packet.rtpTimestamp) | 0) / 0.048
+    const loss = this.#pending.find((one) => one.packets > 0 && one.ssrc === packet.ssrc && before(one) > 0)
+    if (loss === undefined) {
+      // What comes after the loss is held back.
+      this.#late.push(packet)
+      return
+    }
+    loss.packets--
+    const fromMicros = Math.round(loss.toMicros - before(loss))
+    this.#losses.push({
+      ...{ reason: 'RepairedTooLate', fromMicros, toMicros: Math.round(fromMicros + packet.samples / 0.048) },
+      ...{ packets: 1, bytes: packet.data.length },
+    })
+  }
+
+  #isStraggler(packet: AudioPacket): boolean {
+    const leftMicros = this.#left.get(packet.ssrc)
+    if (leftMicros === undefined || packet.receiveTimeMicros - leftMicros > stragglerMicros) return false
+    this.#losses.push({
+      ...{ reason: 'RepairedTooLate', fromMicros: packet.receiveTimeMicros, toMicros: packet.receiveTimeMicros },
+      ...{ packets: 1, bytes: packet.data.length },
+    })
+    return true
   }
 }
+
+const newLane = (ssrc: number, holdFirst: boolean): Lane => ({
+  ssrc,
+  order: new PacketOrder(),
+  splitter: new PieceSplitter(audioRules, { holdFirst }),
+})
+
+const wallOf = (piece: Piece, rtp: number) => rtp / 0.048 + delayAt(piece.clock.line(), rtp / 0.048)

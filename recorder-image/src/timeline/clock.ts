@@ -1,109 +1,200 @@
 /**
  * Places a sender's RTP clock on the recorder's wall clock by arrival times.
  *
- * `delay` below is `arrival − rtp`, both in microseconds: the unknown start of the RTP clock plus what the network took. The
- * network can only add, so the smallest delays are the truest. A key frame leaves the sender in a burst that takes up to some
- * hundred milliseconds and must not count: hence the smallest delay of each window, and of those the median.
+ * `delay` below is `arrival − rtp`, both in microseconds: the unknown start of the RTP clock plus what the network took. The network can only
+ * add, so the truth lies along the lower edge of the delays, and that edge is a straight line as long as the two clocks run evenly: its slope
+ * is the drift. What the network adds for a burst, some seconds or half of the time lies above the line and does not move it (Moon, Skelly,
+ * Towsley: Estimation and removal of clock skew from network delay measurements, 1999).
  */
 export interface ClockWindow {
-  /** RTP time at the start of the window, in microseconds since the start of the RTP clock. */
+  /** RTP time of the packet with the smallest delay, in microseconds since the start of the RTP clock. */
   rtpMicros: number
   /** Smallest `arrival − rtp` of the window, in microseconds. */
   minDelayMicros: number
 }
 
-/** wall = rtp + offsetMicros + drift · (rtp − originMicros), in microseconds. */
-export interface ClockFit {
-  offsetMicros: number
-  originMicros: number
-  /** How much faster the wall clock runs than the sender's; 1e-6 is one part per million. */
-  drift: number
+/** The lower edge of the delays: delay(rtp) = delayMicros + slope · (rtp − rtpMicros). */
+export interface ClockLine {
+  rtpMicros: number
+  delayMicros: number
+  /** How much faster the wall clock runs than the sender's; 1e-6 is one part per million. 0 unless it stands out from the jitter. */
+  slope: number
+  /** How far the fastest packet of a window usually lies above the line, in microseconds. */
+  noiseMicros: number
 }
 
-export const windowMicros = 2_000_000
-/** The live estimate looks back this many windows, so that a drifting clock is not taken for a late one. */
-const liveWindows = 15
-/** Before this length a drift cannot be told from jitter, and does no harm. */
-const driftMinMicros = 300_000_000
-const driftMaxPoints = 120
+/** Knots of the delay over RTP time; straight lines between them. */
+export type ClockFit = readonly { rtpMicros: number; delayMicros: number }[]
 
-/** Collects delays as packets arrive; keeps one small entry for two seconds. */
+export const windowMicros = 1_000_000
+/** How far back the live judgement of a packet looks, in windows. */
+const recentWindows = 30
+/** Clocks of computers are off by 100 ppm at most; more than this is something else. */
+const maxSlope = 500e-6
+/** A line over fewer windows would follow the jitter. */
+const minLineWindows = 15
+/** So many windows along the line, at its beginning and at its end, bear it out. */
+const bearingWindows = 3
+/** So far a clock is taken to run evenly: temperature moves it by some tenths of a ppm in this time. */
+export const lineMicros = 7_200_000_000
+const maxPoints = 300
+/**
+ * A drift is believed when it has moved the clock by a millisecond, and by so many times the noise: 6 with the fewest windows (measured: no
+ * jitter passes for a drift), less with more of them.
+ */
+const significantMicros = 1_000
+const significance = (points: number) => Math.max(1.5, 90 / points)
+/** Delays this far below most others are no truth but a clock that was set, if they are few. */
+const impossibleMicros = 500_000
+const impossibleShare = 0.2
+
+export const delayAt = (line: ClockLine, rtpMicros: number) => line.delayMicros + line.slope * (rtpMicros - line.rtpMicros)
+
+/** Collects delays as packets arrive; keeps one small entry a second. */
 export class ClockWindows {
   readonly windows: ClockWindow[] = []
+  #lastStart = Number.NEGATIVE_INFINITY
+  #usual = { windows: 0, delayMicros: 0 }
+  #line: { windows: number; line: ClockLine } | undefined
 
   add(rtpMicros: number, arrivalMicros: number): void {
-    const delay = arrivalMicros - rtpMicros
-    const last = this.windows.at(-1)
-    if (last !== undefined && rtpMicros < last.rtpMicros + windowMicros) {
-      if (delay < last.minDelayMicros) last.minDelayMicros = delay
-    } else {
-      this.windows.push({ rtpMicros, minDelayMicros: delay })
+    const minDelayMicros = arrivalMicros - rtpMicros
+    if (rtpMicros >= this.#lastStart + windowMicros) {
+      this.#lastStart = rtpMicros
+      this.windows.push({ rtpMicros, minDelayMicros })
+      return
     }
+    const last = this.windows.at(-1)!
+    if (minDelayMicros >= last.minDelayMicros) return
+    last.rtpMicros = rtpMicros
+    last.minDelayMicros = minDelayMicros
   }
 
-  /** Smallest delay of the last half minute, in microseconds. */
-  recentDelayMicros(): number {
-    return this.#smallest(Math.max(0, this.windows.length - liveWindows), this.windows.length)
+  /** What was usual of late, in microseconds: the median of the windows of the last half minute. */
+  usualDelayMicros(): number {
+    if (this.#usual.windows !== this.windows.length) {
+      this.#usual = { windows: this.windows.length, delayMicros: median(this.#recent()) }
+    }
+    return this.#usual.delayMicros
   }
 
-  /** Smallest delay of the first half minute, in microseconds. */
-  earlyDelayMicros(): number {
-    return this.#smallest(0, Math.min(liveWindows, this.windows.length))
+  /** The smallest of the last half minute, in microseconds. */
+  leastDelayMicros(): number {
+    return Math.min(...this.#recent())
   }
 
-  #smallest(from: number, to: number): number {
-    let smallest = Number.POSITIVE_INFINITY
-    for (let index = from; index < to; index++) smallest = Math.min(smallest, this.windows[index]!.minDelayMicros)
-    return smallest
+  /** Where the clock lies by all that is known, through the windows that are over. Looks back two hours. */
+  line(): ClockLine {
+    const count = Math.max(1, this.windows.length - 1)
+    if (this.#line?.windows !== count || count === 1) {
+      const from = this.windows[count - 1]!.rtpMicros - lineMicros
+      const first = this.windows[0]!.rtpMicros >= from ? 0 : this.windows.findIndex(({ rtpMicros }) => rtpMicros >= from)
+      this.#line = { windows: count, line: lineBelow(this.windows.slice(first, count)) }
+    }
+    return this.#line.line
   }
+
+  #recent = () => this.windows.slice(-recentWindows).map(({ minDelayMicros }) => minDelayMicros)
 }
 
-export function wallMicros(fit: ClockFit, rtpMicros: number): number {
-  return rtpMicros + fit.offsetMicros + fit.drift * (rtpMicros - fit.originMicros)
+/** The line below all delays that lies closest to them. */
+export function lineBelow(windows: readonly ClockWindow[]): ClockLine {
+  const points = thin(possible(windows))
+  const middle = points.reduce((sum, { rtpMicros }) => sum + rtpMicros / points.length, 0)
+  const height = (slope: number) => {
+    let lowest = Number.POSITIVE_INFINITY
+    for (const { rtpMicros, minDelayMicros } of points) lowest = Math.min(lowest, minDelayMicros - slope * (rtpMicros - middle))
+    return lowest
+  }
+  const through = (slope: number): ClockLine => {
+    const delayMicros = height(slope)
+    const above = points.map(({ rtpMicros, minDelayMicros }) => minDelayMicros - delayMicros - slope * (rtpMicros - middle))
+    return { rtpMicros: middle, delayMicros, slope, noiseMicros: median(above) }
+  }
+  if (points.length < minLineWindows) return through(0)
+  const line = through(highest(height))
+  const moved = Math.abs(line.slope) * (points.at(-1)!.rtpMicros - points[0]!.rtpMicros)
+  const times = significance(points.length)
+  const noise = Math.max(significantMicros / times, line.noiseMicros)
+  return moved >= times * noise && isBorneOut(points, line, noise) ? line : through(0)
 }
 
-/** Fits a whole stretch of one clock. A drift is only believed where it stands out clearly from the jitter. */
+/** Whether there are points along the line in its first third and in its last: a queue at one end tells of no drift. */
+function isBorneOut(points: readonly ClockWindow[], line: ClockLine, noiseMicros: number): boolean {
+  const third = Math.floor(points.length / 3)
+  const along = (some: readonly ClockWindow[]) =>
+    some.filter(({ rtpMicros, minDelayMicros }) => minDelayMicros - delayAt(line, rtpMicros) <= noiseMicros).length
+  return along(points.slice(0, third)) >= bearingWindows && along(points.slice(-third)) >= bearingWindows
+}
+
+/** Fits a whole stretch of one clock. */
 export function fitClock(windows: readonly ClockWindow[]): ClockFit {
   const first = windows[0]
   const last = windows.at(-1)
-  if (first === undefined || last === undefined) return { offsetMicros: 0, originMicros: 0, drift: 0 }
-  const constant = { offsetMicros: median(windows.map((w) => w.minDelayMicros)), originMicros: first.rtpMicros, drift: 0 }
-  const spanMicros = last.rtpMicros - first.rtpMicros
-  if (spanMicros < driftMinMicros) return constant
-
-  const points = thin(windows)
-  const drift = theilSen(points)
-  const intercept = median(points.map((p) => p.minDelayMicros - drift * (p.rtpMicros - first.rtpMicros)))
-  const residual = median(points.map((p) => Math.abs(p.minDelayMicros - intercept - drift * (p.rtpMicros - first.rtpMicros))))
-  if (Math.abs(drift) * spanMicros < Math.max(3_000, 4 * residual)) return constant
-  return { offsetMicros: intercept, originMicros: first.rtpMicros, drift }
+  if (first === undefined || last === undefined) return [{ rtpMicros: 0, delayMicros: 0 }]
+  const span = last.rtpMicros - first.rtpMicros
+  if (span <= lineMicros) return endsOf(lineBelow(windows), first.rtpMicros, last.rtpMicros)
+  // Each hour by the two around it.
+  const knots: { rtpMicros: number; delayMicros: number }[] = []
+  const steps = Math.ceil(span / (lineMicros / 2))
+  for (let step = 0; step <= steps; step++) {
+    const rtpMicros = first.rtpMicros + (span * step) / steps
+    const from = Math.min(Math.max(rtpMicros - lineMicros / 2, first.rtpMicros), last.rtpMicros - lineMicros)
+    const near = windows.filter((window) => window.rtpMicros >= from && window.rtpMicros <= from + lineMicros)
+    // A sender that was silent for hours says nothing of its clock then.
+    const delayMicros = near.length === 0 ? knots.at(-1)!.delayMicros : delayAt(lineBelow(near), rtpMicros)
+    const before = knots.at(-1)
+    // Faster than any clock drifts means that one of the two was set; media goes on evenly.
+    const most = before === undefined ? Number.POSITIVE_INFINITY : maxSlope * (rtpMicros - before.rtpMicros)
+    const moved = before === undefined ? 0 : delayMicros - before.delayMicros
+    knots.push({ rtpMicros, delayMicros: Math.abs(moved) > most ? before!.delayMicros : delayMicros })
+  }
+  return knots
 }
 
-/** At most `driftMaxPoints` points, each the median of its neighbours. */
-function thin(windows: readonly ClockWindow[]): ClockWindow[] {
-  const perPoint = Math.ceil(windows.length / driftMaxPoints)
+const endsOf = (line: ClockLine, from: number, to: number): ClockFit =>
+  [from, to].map((rtpMicros) => ({ rtpMicros, delayMicros: delayAt(line, rtpMicros) }))
+
+/** Wall-clock time of an RTP time, in microseconds. Beyond the knots the line goes on. */
+export function wallMicros(fit: ClockFit, rtpMicros: number): number {
+  if (fit.length === 1) return rtpMicros + fit[0]!.delayMicros
+  let to = 1
+  while (to < fit.length - 1 && rtpMicros > fit[to]!.rtpMicros) to++
+  const [left, right] = [fit[to - 1]!, fit[to]!]
+  const span = right.rtpMicros - left.rtpMicros
+  const slope = span <= 0 ? 0 : (right.delayMicros - left.delayMicros) / span
+  return rtpMicros + left.delayMicros + slope * (rtpMicros - left.rtpMicros)
+}
+
+/** Without the delays that no network can make. */
+function possible(windows: readonly ClockWindow[]): readonly ClockWindow[] {
+  const usual = median(windows.map(({ minDelayMicros }) => minDelayMicros))
+  const kept = windows.filter(({ minDelayMicros }) => minDelayMicros >= usual - impossibleMicros)
+  return windows.length - kept.length <= impossibleShare * windows.length ? kept : windows
+}
+
+/** At most `maxPoints` points, each the fastest packet of its neighbours. */
+function thin(windows: readonly ClockWindow[]): readonly ClockWindow[] {
+  const perPoint = Math.ceil(windows.length / maxPoints)
+  if (perPoint <= 1) return windows
   const points: ClockWindow[] = []
   for (let start = 0; start < windows.length; start += perPoint) {
     const group = windows.slice(start, start + perPoint)
-    points.push({
-      rtpMicros: median(group.map((w) => w.rtpMicros)),
-      minDelayMicros: median(group.map((w) => w.minDelayMicros)),
-    })
+    points.push(group.reduce((least, window) => (window.minDelayMicros < least.minDelayMicros ? window : least)))
   }
   return points
 }
 
-/** Median of the slopes between all pairs: a quarter of the points may be anything. */
-function theilSen(points: readonly ClockWindow[]): number {
-  const slopes: number[] = []
-  for (let i = 0; i < points.length; i++) {
-    for (let j = i + 1; j < points.length; j++) {
-      const from = points[i]!
-      const to = points[j]!
-      slopes.push((to.minDelayMicros - from.minDelayMicros) / (to.rtpMicros - from.rtpMicros))
-    }
+/** Where a concave function of the slope is highest; nearest to 0 where it is flat. */
+function highest(height: (slope: number) => number): number {
+  let [from, to] = [-maxSlope, maxSlope]
+  for (let round = 0; round < 48; round++) {
+    const third = (to - from) / 3
+    if (height(from + third) < height(to - third)) from += third
+    else to -= third
   }
-  return median(slopes)
+  const slope = (from + to) / 2
+  return height(0) >= height(slope) ? 0 : slope
 }
 
 /** Of an even number of values, the lower of the two in the middle: always a value that occurred. */

@@ -10,7 +10,6 @@ export interface Arrival {
 
 /** A stretch of one stream in which one RTP clock runs on. */
 export interface Piece {
-  number: number
   ssrc: number
   clock: ClockWindows
   /** In RTP ticks, unwrapped. */
@@ -18,139 +17,135 @@ export interface Piece {
   lastRtp: number
 }
 
-export interface Placed<T extends Arrival> {
+export interface Placed<T> {
   piece: Piece
   /** RTP time in ticks, unwrapped: goes on counting where 32 bits wrap. */
   rtp: number
-  arrival: T
+  packet: T
 }
 
-export interface PieceRules {
+export interface PieceRules<T> {
   /** RTP ticks a second. */
   clockRate: number
-  /** A packet that comes this much earlier than the clock allows says that the clock jumped ahead. */
-  earlyMicros: number
-  /** Packets that stay this much late say that the clock stood still or jumped back. */
-  lateMicros: number
-  /** How long a new or doubtful clock is watched before it is judged. */
-  holdMicros: number
+  /**
+   * Whether a packet goes on where the one before it ended, by what the sender wrote on both; `ticks` is the step of the RTP clock. Then it is
+   * one stretch by definition, however late it came.
+   */
+  goesOn: (ticks: number, packet: T, before: T) => boolean
 }
 
-export const audioRules: PieceRules = { clockRate: 48_000, earlyMicros: 250_000, lateMicros: 400_000, holdMicros: 300_000 }
-/** More patience than with sound: a large key frame may be on its way for a second. */
-export const videoRules: PieceRules = { clockRate: 90_000, earlyMicros: 500_000, lateMicros: 1_000_000, holdMicros: 1_000_000 }
-
-/** Packets of an SSRC that was followed by another are stragglers for this long, and dropped. */
-const stragglerMicros = 2_000_000
+/** A step of the clock that leads this much past the time of arrival is a jump ahead; less may be a pause within what came at once after a stall. */
+const aheadMicros = 5_000_000
+/** One that leads so much short of it is a jump back. */
+const backMicros = 30_000_000
+/** How long a clock that jumped is watched before it is judged. */
+const jumpHoldMicros = 1_000_000
+/** Packets that stay this much late: the clock stood still. A queue on the way never holds so much for so long. */
+const stallMicros = 2_000_000
+const stallHoldMicros = 3_000_000
+/** One of them less late than this, and it was a queue after all. */
+const lateMicros = 1_500_000
 
 /**
- * Cuts a stream of packets into pieces of one RTP clock each: at a new SSRC, and where the clock jumps within an SSRC. Unwraps
- * timestamps on the way. Pure: the same packets give the same pieces, whether they come live or from a journal.
+ * Cuts the packets of one SSRC into pieces of one RTP clock each. Where a packet goes on from the one before there is no cut; where the clock
+ * steps, the time of arrival says whether it is the same clock. Unwraps timestamps on the way. Pure.
  *
- * The first packets of every piece but the very first are held until the piece's clock is known well enough (`holdMicros`, by
- * arrival time); `end()` lets go of what is held.
+ * Packets are held while a doubtful clock is watched, by their time of arrival; `end()` judges and lets go.
  */
 export class PieceSplitter<T extends Arrival> {
   readonly pieces: Piece[] = []
-  /** Packets left out: stragglers of an earlier SSRC. */
-  dropped = 0
-  readonly #rules: PieceRules
-  #held: { ssrc: number; packets: T[] } | undefined
-  readonly #left = new Map<number, number>()
+  readonly #rules: PieceRules<T>
+  #before: T | undefined
+  #held: { why: 'jump' | 'stall' | 'first'; packets: T[] } | undefined
 
-  constructor(rules: PieceRules) {
+  /** `holdFirst`: the first packets are held too, until their clock is known well enough to be placed by it. */
+  constructor(rules: PieceRules<T>, { holdFirst }: { holdFirst: boolean }) {
     this.#rules = rules
+    if (holdFirst) this.#held = { why: 'first', packets: [] }
   }
 
   push(packet: T): Placed<T>[] {
     const held = this.#held
     if (held !== undefined) {
-      if (packet.ssrc === held.ssrc) {
-        held.packets.push(packet)
-        const waited = packet.receiveTimeMicros - held.packets[0]!.receiveTimeMicros
-        return waited < this.#rules.holdMicros ? [] : this.end()
-      }
-      if (this.#isStraggler(packet)) return this.#drop()
-      return [...this.end(), ...this.push(packet)]
+      held.packets.push(packet)
+      const waited = packet.receiveTimeMicros - held.packets[0]!.receiveTimeMicros
+      return waited < (held.why === 'stall' ? stallHoldMicros : jumpHoldMicros) ? [] : this.#judge(true)
     }
-    const current = this.pieces.at(-1)
-    if (current === undefined) return [this.#append(this.#open(packet), packet.rtpTimestamp, packet)]
-    if (packet.ssrc !== current.ssrc) {
-      if (this.#isStraggler(packet)) return this.#drop()
-      this.#left.set(current.ssrc, packet.receiveTimeMicros)
-    } else if (this.#fits(current, packet)) {
-      return [this.#append(current, this.#unwrap(current, packet), packet)]
-    }
-    this.#held = { ssrc: packet.ssrc, packets: [packet] }
+    const piece = this.pieces.at(-1)
+    if (piece === undefined) return this.#startPiece([packet])
+    const why = this.#doubt(piece, packet)
+    if (why === undefined) return [this.#append(piece, packet)]
+    this.#held = { why, packets: [packet] }
     return []
   }
 
-  /** Judges and lets go of what is held. */
+  /** Lets go of what is held. */
   end(): Placed<T>[] {
+    return this.#judge(false)
+  }
+
+  #judge(watchedInFull: boolean): Placed<T>[] {
     const held = this.#held
     this.#held = undefined
-    if (held === undefined) return []
-    const current = this.pieces.at(-1)
-    const goesOn = current !== undefined && current.ssrc === held.ssrc && held.packets.some((p) => this.#fits(current, p))
-    if (!goesOn) return this.#startPiece(held.packets)
-    // The late ones of a burst after a stall belong. A timestamp from the future is nonsense: such a packet stays where it arrived.
+    if (held === undefined || held.packets.length === 0) return []
+    const piece = this.pieces.at(-1)
+    if (piece === undefined || held.why === 'first') return this.#startPiece(held.packets)
+    const isSame =
+      held.why === 'stall'
+        ? !watchedInFull || held.packets.some((packet) => this.#latenessMicros(piece, packet) < lateMicros)
+        : held.packets.some((packet) => this.#fits(piece, packet))
+    if (!isSame) return this.#startPiece(held.packets)
+    // A timestamp from the future among others that fit is nonsense: such a packet stays where it arrived.
     return held.packets.map((packet) =>
-      this.#lateness(current, packet) < -this.#rules.earlyMicros
-        ? { piece: current, rtp: current.lastRtp, arrival: packet }
-        : this.#append(current, this.#unwrap(current, packet), packet),
+      held.why === 'jump' && this.#isEarly(piece, packet) ? { piece, rtp: piece.lastRtp, packet } : this.#append(piece, packet),
     )
   }
 
-  #startPiece(packets: T[]): Placed<T>[] {
-    const piece = this.#open(packets[0]!)
-    return packets.map((packet) => this.#append(piece, this.#unwrap(piece, packet), packet))
-  }
-
-  #open(packet: T): Piece {
-    const piece: Piece = {
-      number: this.pieces.length,
-      ssrc: packet.ssrc,
-      clock: new ClockWindows(),
-      firstRtp: packet.rtpTimestamp,
-      lastRtp: packet.rtpTimestamp,
-    }
-    this.#left.delete(packet.ssrc)
-    this.pieces.push(piece)
-    return piece
-  }
-
-  #append(piece: Piece, rtp: number, arrival: T): Placed<T> {
-    piece.clock.add(this.#micros(rtp), arrival.receiveTimeMicros)
-    if (rtp > piece.lastRtp) piece.lastRtp = rtp
-    return { piece, rtp, arrival }
-  }
-
-  #unwrap(piece: Piece, packet: T): number {
-    return piece.lastRtp + ((packet.rtpTimestamp - (piece.lastRtp % 2 ** 32)) | 0)
+  #doubt(piece: Piece, packet: T): 'jump' | 'stall' | undefined {
+    const ticks = (packet.rtpTimestamp - this.#before!.rtpTimestamp) | 0
+    const lateness = this.#latenessMicros(piece, packet)
+    if (!this.#rules.goesOn(ticks, packet, this.#before!) && (this.#isEarly(piece, packet) || lateness > backMicros))
+      return 'jump'
+    return lateness > stallMicros ? 'stall' : undefined
   }
 
   #fits(piece: Piece, packet: T): boolean {
-    const lateness = this.#lateness(piece, packet)
-    return lateness >= -this.#rules.earlyMicros && lateness <= this.#rules.lateMicros
+    return !this.#isEarly(piece, packet) && this.#latenessMicros(piece, packet) <= lateMicros
   }
 
-  /** How much later than the piece's clock says, in microseconds. */
-  #lateness(piece: Piece, packet: T): number {
-    const delay = packet.receiveTimeMicros - this.#micros(this.#unwrap(piece, packet))
-    return delay - piece.clock.recentDelayMicros()
+  /** Earlier than the fastest of late: after a queue has gone all come earlier than was usual. */
+  #isEarly(piece: Piece, packet: T): boolean {
+    return this.#delayMicros(piece, packet) < piece.clock.leastDelayMicros() - aheadMicros
   }
 
-  #isStraggler(packet: T): boolean {
-    const leftMicros = this.#left.get(packet.ssrc)
-    return leftMicros !== undefined && packet.receiveTimeMicros - leftMicros < stragglerMicros
+  /** How much later than is usual by the piece's clock. */
+  #latenessMicros(piece: Piece, packet: T): number {
+    return this.#delayMicros(piece, packet) - piece.clock.usualDelayMicros()
   }
 
-  #drop(): Placed<T>[] {
-    this.dropped++
-    return []
+  #delayMicros(piece: Piece, packet: T): number {
+    return packet.receiveTimeMicros - this.#micros(unwrap(piece, packet))
+  }
+
+  #startPiece(packets: T[]): Placed<T>[] {
+    const [{ ssrc, rtpTimestamp }] = packets as [T]
+    const piece = { ssrc, clock: new ClockWindows(), firstRtp: rtpTimestamp, lastRtp: rtpTimestamp }
+    this.pieces.push(piece)
+    return packets.map((packet) => this.#append(piece, packet))
+  }
+
+  #append(piece: Piece, packet: T): Placed<T> {
+    const rtp = unwrap(piece, packet)
+    piece.clock.add(this.#micros(rtp), packet.receiveTimeMicros)
+    if (rtp > piece.lastRtp) piece.lastRtp = rtp
+    this.#before = packet
+    return { piece, rtp, packet }
   }
 
   #micros(rtp: number): number {
     return (rtp * 1_000_000) / this.#rules.clockRate
   }
 }
+
+const unwrap = (piece: Piece, { rtpTimestamp }: Arrival) =>
+  piece.lastRtp + ((rtpTimestamp - (((piece.lastRtp % 2 ** 32) + 2 ** 32) % 2 ** 32)) | 0)

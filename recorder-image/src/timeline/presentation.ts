@@ -1,6 +1,7 @@
 import type { AudioGap, AudioSpan } from './audio-axis.ts'
 import { type ClockFit, fitClock, median, wallMicros } from './clock.ts'
-import { type Arrival, type Piece, PieceSplitter, videoRules } from './pieces.ts'
+import { type ArrivalColumns, orderPictures } from './picture-order.ts'
+import type { Piece } from './pieces.ts'
 
 /** All times in microseconds since 1970 unless they say otherwise. */
 export interface Presentation {
@@ -13,10 +14,12 @@ export interface Presentation {
 
 export interface VideoPresentation {
   startMicros: number
-  /** Which of the samples are shown, in order; stragglers of an abandoned subscription are not. */
+  /** The samples in decoding order. */
   samples: Uint32Array
-  /** Presentation time of each shown sample in 90 kHz ticks since the first; strictly increasing. */
+  /** Presentation time of each of them in 90 kHz ticks since the first picture. */
   ticks: Float64Array
+  /** The same times in their own order, strictly increasing: when each sample is decoded if a sample is decoded for each that is shown. */
+  decodeTicks: Float64Array
   /** How long the last one is shown, in ticks: as long as most. */
   lastTicks: number
 }
@@ -37,13 +40,6 @@ export interface PresentationGap {
   seconds: number
 }
 
-/** Arrivals of pictures, in order: a column for each thing known of them. */
-export interface ArrivalColumns {
-  ssrcs: Uint32Array
-  rtpTimestamps: Uint32Array
-  receiveTimesMicros: Float64Array
-}
-
 /** A picture held longer than this, and ten times longer than usual, is a gap. */
 const videoGapMinTicks = 90_000
 
@@ -55,7 +51,7 @@ export function present(
   const shown = presentVideo(video)
   const heard = presentAudio(audio.spans)
   if (shown === undefined && heard === undefined) return undefined
-  const videoEnd = shown && shown.startMicros + ((shown.ticks.at(-1) ?? 0) + shown.lastTicks) / 0.09
+  const videoEnd = shown && shown.startMicros + ((shown.decodeTicks.at(-1) ?? 0) + shown.lastTicks) / 0.09
   const audioEnd = heard && heard.startMicros + heard.samples / 0.048
   return {
     startMicros: Math.min(shown?.startMicros ?? Infinity, heard?.startMicros ?? Infinity),
@@ -68,33 +64,21 @@ export function present(
   }
 }
 
-function presentVideo({ ssrcs, rtpTimestamps, receiveTimesMicros }: ArrivalColumns): VideoPresentation | undefined {
-  const splitter = new PieceSplitter<Arrival & { index: number }>(videoRules)
-  const count = ssrcs.length
-  const samples = new Uint32Array(count)
-  const rtp = new Float64Array(count)
-  const pieceOf = new Uint32Array(count)
-  let shown = 0
-  const take = (placed: ReturnType<typeof splitter.push>) => {
-    for (const { piece, rtp: unwrapped, arrival } of placed) {
-      samples[shown] = arrival.index
-      rtp[shown] = unwrapped
-      pieceOf[shown++] = piece.number
-    }
-  }
-  for (let index = 0; index < count; index++) {
-    const [ssrc, rtpTimestamp, receiveTimeMicros] = [ssrcs[index]!, rtpTimestamps[index]!, receiveTimesMicros[index]!]
-    take(splitter.push({ ssrc, rtpTimestamp, receiveTimeMicros, index }))
-  }
-  take(splitter.end())
-  if (shown === 0) return undefined
-
-  const fits = splitter.pieces.map((piece) => fitClock(piece.clock.windows))
+function presentVideo(arrivals: ArrivalColumns): VideoPresentation | undefined {
+  const { samples, rtp, pieceOf, pieces, shownAs } = orderPictures(arrivals)
+  if (samples.length === 0) return undefined
+  const fits = pieces.map((piece) => fitClock(piece.clock.windows))
   const wall = (at: number) => wallMicros(fits[pieceOf[at]!]!, rtp[at]! / 0.09)
-  const startMicros = wall(0)
-  const ticks = new Float64Array(shown)
-  for (let at = 1; at < shown; at++) ticks[at] = Math.max(Math.round((wall(at) - startMicros) * 0.09), ticks[at - 1]! + 1)
-  return { startMicros, samples: samples.subarray(0, shown), ticks, lastTicks: usualStep(ticks) }
+  const startMicros = wall(shownAs[0]!)
+  const ticks = new Float64Array(samples.length)
+  const decodeTicks = new Float64Array(samples.length)
+  shownAs.forEach((at, number) => {
+    // Pieces whose clocks contradict each other must not turn time back.
+    const tick = Math.max(Math.round((wall(at) - startMicros) * 0.09), number === 0 ? 0 : decodeTicks[number - 1]! + 1)
+    ticks[at] = tick
+    decodeTicks[number] = tick
+  })
+  return { startMicros, samples, ticks, decodeTicks, lastTicks: usualStep(decodeTicks) }
 }
 
 /** Median distance of neighbours, of a spread of at most a thousand; 1/30 s where there are none. */
@@ -105,7 +89,7 @@ function usualStep(ticks: Float64Array): number {
   return steps.length === 0 ? 3000 : Math.min(median(steps), 90_000)
 }
 
-function videoGaps({ startMicros, ticks, lastTicks }: VideoPresentation): PresentationGap[] {
+function videoGaps({ startMicros, decodeTicks: ticks, lastTicks }: VideoPresentation): PresentationGap[] {
   const threshold = Math.max(videoGapMinTicks, 10 * lastTicks)
   const gaps: PresentationGap[] = []
   for (let at = 1; at < ticks.length; at++) {
@@ -123,16 +107,16 @@ function presentAudio(spans: readonly AudioSpan[]): AudioPresentation | undefine
   const first = spans[0]
   if (first === undefined) return undefined
   const fits = new Map<Piece, ClockFit>()
-  const wall = (piece: Piece, rtp: number) => {
-    const fit = fits.get(piece) ?? fitClock(piece.clock.windows)
-    fits.set(piece, fit)
-    return wallMicros(fit, rtp / 0.048)
-  }
+  const wall = (piece: Piece, rtp: number) => wallMicros(fitOf(fits, piece), rtp / 0.048)
   const startMicros = wall(first.piece, first.rtpStart)
-  const knots = spans.flatMap((span) => [
-    { axis: span.axisStart, wall: (wall(span.piece, span.rtpStart) - startMicros) * 0.048 },
-    { axis: span.axisEnd, wall: (wall(span.piece, span.rtpEnd) - startMicros) * 0.048 },
-  ])
+  const knots: { axis: number; wall: number }[] = []
+  spans.forEach(({ piece, axisStart, axisEnd, rtpStart, rtpEnd }, at) => {
+    knots.push({ axis: axisStart, wall: (wall(piece, rtpStart) - startMicros) * 0.048 })
+    const next = spans[at + 1]
+    // Where only drift was followed, sound goes on: the line leads from start to start.
+    if (next?.piece === piece && next.rtpStart === rtpEnd) return
+    knots.push({ axis: axisEnd, wall: (wall(piece, rtpEnd) - startMicros) * 0.048 })
+  })
   // Pieces whose clocks contradict each other must not turn time back: such a knot is moved as little as needed.
   for (let at = 1; at < knots.length; at++) {
     const before = knots[at - 1]!
@@ -141,6 +125,12 @@ function presentAudio(spans: readonly AudioSpan[]): AudioPresentation | undefine
   }
   const place = interpolate(knots)
   return { startMicros, samples: Math.round(knots.at(-1)!.wall), axisSamples: knots.at(-1)!.axis, place }
+}
+
+function fitOf(fits: Map<Piece, ClockFit>, piece: Piece): ClockFit {
+  const fit = fits.get(piece) ?? fitClock(piece.clock.windows)
+  fits.set(piece, fit)
+  return fit
 }
 
 /** Straight lines between knots, slope 1 outside. Cheap for positions that are asked for in rising order. */

@@ -23,17 +23,22 @@ export const epochMicros = Date.UTC(2026, 10, 22, 12) * 1000
 
 /** The frames as they leave the network, in order of arrival. */
 export function send(...sendings: Sending[]): EncodedFrame[] {
-  return sendings.flatMap(framesOf).sort((a, b) => a.receiveTimeMicros - b.receiveTimeMicros)
+  const sent = new Map<number, number>()
+  return sendings.flatMap((sending) => framesOf(sending, sent)).sort((a, b) => a.receiveTimeMicros - b.receiveTimeMicros)
 }
 
-function framesOf({ clip, from, to, atSeconds, ...how }: Sending): EncodedFrame[] {
+/** `sent`: packets of each SSRC so far, for their numbers. */
+function framesOf({ clip, from, to, atSeconds, ...how }: Sending, sent: Map<number, number>): EncodedFrame[] {
   const { kinds = ['audio', 'video'], delay = () => 0.02, lost = () => false } = how
   const ssrc = how.ssrc ?? { audio: 0xa0000001, video: 0xb0000001 }
   const rtpStart = how.rtpStart ?? { audio: 1000, video: 2000 }
   const frames: EncodedFrame[] = []
   const last = { audio: 0, video: 0 }
   const add = (kind: 'audio' | 'video', data: Uint8Array, key: boolean, seconds: number, clockRate: number) => {
-    if (seconds < from - 1e-9 || seconds >= to - 1e-9 || lost({ kind, seconds })) return
+    if (seconds < from - 1e-9 || seconds >= to - 1e-9) return
+    const sequenceNumber = sent.get(ssrc[kind]) ?? 65_500 + Math.round(from * 50)
+    sent.set(ssrc[kind], sequenceNumber + 1)
+    if (lost({ kind, seconds })) return
     const arrival = epochMicros + (atSeconds + seconds - from + delay({ kind, key, seconds })) * 1_000_000
     // A receiver hands frames on in their order: one that is late holds up those behind it.
     last[kind] = Math.max(last[kind], Math.round(arrival))
@@ -42,6 +47,7 @@ function framesOf({ clip, from, to, atSeconds, ...how }: Sending): EncodedFrame[
       kind,
       ssrc: ssrc[kind],
       key,
+      sequenceNumber: kind === 'audio' ? sequenceNumber & 0xffff : null,
       rtpTimestamp: (rtpStart[kind] + Math.round(seconds * clockRate)) % 2 ** 32,
       receiveTimeMicros: last[kind],
       mimeType: kind === 'audio' ? 'audio/opus' : 'video/H264',

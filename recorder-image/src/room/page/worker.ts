@@ -16,6 +16,8 @@ const maxWaitingBytes = 16 * 1024 * 1024
 /** Members of the frame metadata that lib.dom does not know yet. */
 interface Metadata {
   rtpTimestamp?: number
+  /** Of sound only. */
+  sequenceNumber?: number
   /** Milliseconds since the worker's time origin. */
   receiveTime?: number
   mimeType?: string
@@ -136,6 +138,7 @@ function take(
       ssrc,
       key,
       rtpTimestamp: (metadata.rtpTimestamp ?? frame.timestamp) >>> 0,
+      sequenceNumber: metadata.sequenceNumber ?? null,
       receiveTimeMicros: Math.round((performance.timeOrigin + (metadata.receiveTime ?? performance.now())) * 1000),
       mimeType: metadata.mimeType ?? (kind === 'audio' ? 'audio/opus' : 'video/H264'),
       ...(hasSize ? { width: metadata.width!, height: metadata.height! } : {}),

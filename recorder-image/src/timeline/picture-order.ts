@@ -1,0 +1,101 @@
+import { type Arrival, type Piece, type PieceRules, PieceSplitter, type Placed } from './pieces.ts'
+
+/** Pictures in order of arrival: a column for each thing known of them. */
+export interface ArrivalColumns {
+  ssrcs: Uint32Array
+  rtpTimestamps: Uint32Array
+  receiveTimesMicros: Float64Array
+  /** 1 for key frames. */
+  keys: Uint8Array
+}
+
+export interface OrderedPictures {
+  /** Numbers of the pictures in decoding order. */
+  samples: Uint32Array
+  /** For each of `samples`: RTP time in ticks, unwrapped, and the piece it counts in. */
+  rtp: Float64Array
+  pieceOf: Uint32Array
+  pieces: Piece[]
+  /** Positions in `samples`, in the order in which they are shown. */
+  shownAs: Uint32Array
+}
+
+/** A picture may be held so long and the clock still be known to run. */
+const longestStepTicks = 45_000
+/** How far back a picture may lie that comes late, or is shown before the one it is decoded after. */
+const longestBackTicks = 180_000
+
+type Numbered = Arrival & { index: number }
+
+const videoRules: PieceRules<Numbered> = {
+  clockRate: 90_000,
+  goesOn: (ticks) => ticks > -longestBackTicks && ticks <= longestStepTicks,
+}
+
+/**
+ * Decoding order of pictures that did not arrive in it. Chromium hands out the pictures that follow a key frame in decoding order and without
+ * a hole; only a key frame may overtake what was sent before it, when that had to be repaired. And after an IDR picture nothing is shown that
+ * comes before it (H.264, 7.4.1.2.4). So a picture belongs to the latest key frame that is not shown after it, and among those of one key frame
+ * the order of arrival is that of decoding: pictures that come late move to their place, B pictures stay where they are. Pure.
+ */
+export function orderPictures({ ssrcs, rtpTimestamps, receiveTimesMicros, keys }: ArrivalColumns): OrderedPictures {
+  const count = ssrcs.length
+  const pieces: Piece[] = []
+  const pieceOf = new Uint32Array(count)
+  const rtp = new Float64Array(count)
+  const lanes = new Map<number, PieceSplitter<Numbered>>()
+  for (let index = 0; index < count; index++) {
+    const ssrc = ssrcs[index]!
+    const lane = lanes.get(ssrc) ?? new PieceSplitter<Numbered>(videoRules, { holdFirst: false })
+    lanes.set(ssrc, lane)
+    place(lane.push({ ssrc, rtpTimestamp: rtpTimestamps[index]!, receiveTimeMicros: receiveTimesMicros[index]!, index }))
+  }
+  for (const lane of lanes.values()) place(lane.end())
+  // Subscriptions follow each other, and so do the pieces of each.
+  const numbers = [...lanes.values()].flatMap((lane) => lane.pieces)
+  const rankOf = new Map(numbers.map((piece, rank) => [piece, rank]))
+  const rank = pieces.map((piece) => rankOf.get(piece)!)
+
+  function place(placed: Placed<Numbered>[]): void {
+    for (const { piece, rtp: ticks, packet } of placed) {
+      let number = pieces.lastIndexOf(piece)
+      if (number === -1) number = pieces.push(piece) - 1
+      pieceOf[packet.index] = number
+      rtp[packet.index] = ticks
+    }
+  }
+
+  const keyOf = keyTimes(rtp, pieceOf, keys, pieces.length)
+  const samples = sorted(count, (a, b) => rank[pieceOf[a]!]! - rank[pieceOf[b]!]! || keyOf[a]! - keyOf[b]! || a - b)
+  const shown = sorted(count, (a, b) => {
+    const [one, other] = [samples[a]!, samples[b]!]
+    return rank[pieceOf[one]!]! - rank[pieceOf[other]!]! || rtp[one]! - rtp[other]! || a - b
+  })
+  return {
+    samples,
+    rtp: Float64Array.from(samples, (sample) => rtp[sample]!),
+    pieceOf: Uint32Array.from(samples, (sample) => pieceOf[sample]!),
+    pieces,
+    shownAs: shown,
+  }
+}
+
+/** For each picture the RTP time of its key frame; minus infinity where that lies in the piece before. */
+function keyTimes(rtp: Float64Array, pieceOf: Uint32Array, keys: Uint8Array, pieces: number): Float64Array {
+  const keysOf: number[][] = Array.from({ length: pieces }, () => [])
+  return rtp.map((ticks, index) => {
+    const known = keysOf[pieceOf[index]!]!
+    let at = known.length
+    while (at > 0 && known[at - 1]! > ticks) at--
+    if (keys[index] !== 1) return known[at - 1] ?? Number.NEGATIVE_INFINITY
+    known.splice(at, 0, ticks)
+    return ticks
+  })
+}
+
+/** 0 to count - 1 in an order in which they nearly are. */
+function sorted(count: number, compare: (a: number, b: number) => number): Uint32Array {
+  const numbers = Uint32Array.from({ length: count }, (_, at) => at)
+  for (let at = 1; at < count; at++) if (compare(at - 1, at) > 0) return Uint32Array.from(Array.from(numbers).sort(compare))
+  return numbers
+}
