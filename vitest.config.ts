@@ -26,6 +26,8 @@ export default defineConfig({
           exclude: ['**/node_modules/**'],
           globalSetup: ['e2e/system/build.ts'],
           testTimeout: 120_000,
+          // What is polled for is awaited, however busy the machine is.
+          expect: { poll: { timeout: 10_000 } },
           hookTimeout: 180_000,
           fileParallelism: false,
         },

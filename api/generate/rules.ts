@@ -37,6 +37,17 @@ export const specRules: Rule[] = [
     message: 'exactly one of roomId and strRoomId must be set, and both are; room 123 and room "123" are different rooms',
     fieldPath: '.strRoomId',
   },
+  {
+    rule: 'has(self.userSigSecretRef) || has(self.appSecretKeyRef)',
+    message: 'exactly one of userSigSecretRef and appSecretKeyRef must be set, and neither is',
+    fieldPath: '.userSigSecretRef',
+    reason: 'FieldValueRequired',
+  },
+  {
+    rule: '!(has(self.userSigSecretRef) && has(self.appSecretKeyRef))',
+    message: 'exactly one of userSigSecretRef and appSecretKeyRef must be set, and both are',
+    fieldPath: '.appSecretKeyRef',
+  },
 ]
 
 export const desiredStateRules: Rule[] = [

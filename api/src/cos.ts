@@ -88,7 +88,10 @@ export const cosSchema = ruled(
     path: pathSchema.default('/').describe('Folder in the bucket, such as /lessons. `/` is the root. At most 512 bytes.'),
     credentialsSecretRef: z
       .object({ name: secretName })
-      .describe('Secret with keys `secretId` and `secretKey`, and for temporary credentials `token`.'),
+      .optional()
+      .describe(
+        'Secret with keys `secretId` and `secretKey`, for temporary credentials `token` and, if known, `expiredTime` in seconds since 1970. It is read again when Kubernetes changes it. Without it the recorder has the role of its Pod: that of its service account on TKE (OIDC), else that of the node (CAM role).',
+      ),
     endpoint: matching(
       z.string().max(512),
       /^https?:\/\/([A-Za-z0-9-]+\.)*[A-Za-z][A-Za-z0-9-]*(:[0-9]{1,5})?$/,

@@ -11,6 +11,10 @@ export const recorderEnv = {
   secrets: 'TRTC_RECORDER_SECRETS',
   /** File that says what has changed since; see `controlSchema`. May be missing. */
   control: 'TRTC_RECORDER_CONTROL',
+  /** Another address of the metadata service, which has the role of a node. */
+  metadataUrl: 'TRTC_RECORDER_METADATA_URL',
+  /** Another address of STS than https://sts.tencentcloudapi.com, such as https://sts.internal.tencentcloudapi.com. */
+  stsUrl: 'TRTC_RECORDER_STS_URL',
   /** Extra Chromium switches, separated by blanks. Set by whoever runs the cluster, never by a Recording. */
   chromiumArgs: 'TRTC_RECORDER_CHROMIUM_ARGS',
   /** Where the result goes as the container's termination message. */

@@ -110,7 +110,18 @@ export const roomSpecShape = {
     .regex(/^[A-Za-z0-9_-]+$/)
     .meta(frozen)
     .describe('The recorder’s own user id in the room. Nobody else may use it: TRTC removes the earlier of two.'),
-  userSigSecretRef: secretKeyRef('userSig', 'the UserSig of spec.userId').meta(frozen),
+  userSigSecretRef: secretKeyRef('userSig', 'the UserSig of spec.userId')
+    .optional()
+    .meta(frozen)
+    .describe(
+      'Where the UserSig of spec.userId is kept. Exactly one of userSigSecretRef and appSecretKeyRef. It has to outlive the recording: with one that ran out TRTC does not let the recorder come back.',
+    ),
+  appSecretKeyRef: secretKeyRef('secretKey', 'the secret key of the TRTC application')
+    .optional()
+    .meta(frozen)
+    .describe(
+      'Where the secret key of the TRTC application is kept. With it the recorder signs its UserSig itself, each time it enters the room.',
+    ),
   mode: modeSchema
     .default('00')
     .meta(frozen)
@@ -190,6 +201,18 @@ export interface Recording {
   status?: RecordingStatus
 }
 
+/** Of these, exactly one. */
+const choices = [
+  ['roomId', 'strRoomId'],
+  ['userSigSecretRef', 'appSecretKeyRef'],
+] as const
+
+/** What is wrong with the choices a spec has made, each with the field it is about. CEL says the same (`api/generate/rules.ts`). */
+export const choiceProblems = (spec: { [name in (typeof choices)[number][number]]?: unknown }) =>
+  choices
+    .filter(([one, other]) => (spec[one] === undefined) === (spec[other] === undefined))
+    .map(([one, other]) => ({ path: one, message: `exactly one of ${one} and ${other} must be set` }))
+
 /** A Recording as a user writes it, in a file. */
 export const recordingManifestSchema = z.object({
   apiVersion: z.literal(apiVersion),
@@ -199,9 +222,8 @@ export const recordingManifestSchema = z.object({
     namespace: z.string().max(63).default('default'),
     uid: z.string().default(''),
   }),
-  spec: recordingSpecSchema.refine((spec) => (spec.roomId === undefined) !== (spec.strRoomId === undefined), {
-    path: ['roomId'],
-    message: 'exactly one of roomId and strRoomId must be set',
+  spec: recordingSpecSchema.superRefine((spec, { addIssue }) => {
+    for (const { path, message } of choiceProblems(spec)) addIssue({ code: 'custom', path: [path], message })
   }),
   status: recordingStatusSchema.optional(),
 })

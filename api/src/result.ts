@@ -13,6 +13,10 @@ export const recorderResultSchema = z.object({
   startedAt: z.iso.datetime().optional().describe('When the room was entered. Missing if it never was.'),
   stoppedAt: z.iso.datetime().optional().describe('When recording stopped. Missing if it never began.'),
   storedAt: z.iso.datetime().optional().describe('When the last file was verified in COS.'),
+  userSigExpiresAt: z.iso
+    .datetime()
+    .optional()
+    .describe('When the UserSig in the Secret runs out. Missing where the recorder signs its own.'),
   manifestUrl: z.string().optional().describe('COS URL of the manifest.'),
   files: z
     .array(recordedFileSchema)
@@ -78,5 +82,9 @@ export const recorderProgressSchema = z.object({
     .nullable()
     .default(null)
     .describe('Why what the Recording was last changed to is not heeded; null when it is.'),
+  userSigExpiresAt: z.iso
+    .datetime()
+    .optional()
+    .describe('When the UserSig in the Secret runs out. Missing where the recorder signs its own.'),
 })
 export type RecorderProgress = z.infer<typeof recorderProgressSchema>

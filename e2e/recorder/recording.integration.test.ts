@@ -392,14 +392,21 @@ describe('a connection that breaks', () => {
   })
 })
 
-test('no secret is in any output, command line, environment, or file on the volume', async () => {
+test.each([
+  ['of Secrets with a UserSig and keys for COS', false],
+  ['of the application’s key and the role of a node', true],
+])('no secret %s is in any output, command line, environment, or file on the volume', async (_, byRole) => {
   await world.publish('alice', { audio: true })
-  const recorder = await world.recordFromNow({ spec: { mode: '00' } })
+  const recorder = await world.recordFromNow({ spec: { mode: '00' }, byRole })
   await recorder.logged({ msg: 'File opened' })
   const processes = await processTree(recorder.pid)
   expect(processes.some(({ commandLine }) => commandLine.includes('--user-data-dir'))).toBe(true)
+  const status = await recorder.status()
+  expect(Boolean(status.userSigExpiresAt)).toBe(!byRole)
   recorder.kill('SIGTERM')
-  await recorder.ended
+  const { result } = await recorder.ended
+  expect(result).toMatchObject({ outcome: 'Completed', files: [{ userId: 'alice', status: 1 }] })
+  expect(result?.userSigExpiresAt).toBe(status.userSigExpiresAt)
   for (const secret of world.secrets) {
     expect(recorder.output).not.toContain(secret)
     for (const { commandLine, environment } of processes) expect(`${commandLine} ${environment}`).not.toContain(secret)

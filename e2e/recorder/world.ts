@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { type Manifest, manifestSchema, type RecordedFile } from '@trtc-recorder/api'
+import { type Manifest, manifestSchema, type RecordedFile, recorderEnv } from '@trtc-recorder/api'
 import { stringify } from 'yaml'
 import { type CosControl, cosControl, type RunningCos, startCos } from '../../sandbox/src/cos/index.ts'
 import { identities } from '../../sandbox/src/identities.ts'
@@ -29,6 +29,8 @@ export interface RecordOptions {
   name?: string
   userSig?: string
   bucket?: string
+  /** No UserSig and no keys for COS: the application's key, and the role of the node. */
+  byRole?: boolean
   environment?: NodeJS.ProcessEnv
 }
 
@@ -124,20 +126,24 @@ export class World {
     spec = {},
     name = 'lesson',
     userSig = this.userSig(),
-    bucket,
+    bucket = cosIdentity.bucket,
+    byRole = false,
     environment = {},
   }: RecordOptions = {}): Promise<RecorderProcess> {
     const secrets = join(this.#directory, 'secrets')
-    const keys = { 'trtc/userSig': userSig, 'cos/secretId': cosIdentity.secretId, 'cos/secretKey': cosIdentity.secretKey }
+    const keys: Record<string, string> = byRole
+      ? { 'app/secretKey': trtc.secretKey }
+      : { 'trtc/userSig': userSig, 'cos/secretId': cosIdentity.secretId, 'cos/secretKey': cosIdentity.secretKey }
     for (const [key, value] of Object.entries(keys)) {
       await mkdir(dirname(join(secrets, key)), { recursive: true })
       await writeFile(join(secrets, key), value)
     }
     const recording = join(this.#directory, `${name}.yaml`)
-    await writeFile(recording, stringify(this.#recording(name, spec, bucket)))
+    await writeFile(recording, stringify(this.#recording(name, spec, { bucket, byRole })))
     const recorder = new RecorderProcess(
       ['--recording', recording, '--secrets', secrets, '--work', join(this.#directory, 'work')],
       {
+        [recorderEnv.metadataUrl]: this.#running.cos.rolesUrl,
         TRTC_RECORDER_CHROMIUM_ARGS: `--ignore-certificate-errors-spki-list=${this.#running.room.spki}`,
         ...environment,
       },
@@ -170,7 +176,7 @@ export class World {
 
   /** Values that must not be seen anywhere. */
   get secrets(): string[] {
-    return [...this.#userSigs, cosIdentity.secretId, cosIdentity.secretKey]
+    return [...this.#userSigs, trtc.secretKey, cosIdentity.secretId, cosIdentity.secretKey]
   }
 
   /** Fetches a recorded file back from COS and compares it with what its user sent. */
@@ -222,7 +228,7 @@ export class World {
     return manifestSchema.parse(JSON.parse(String(await this.cos.fetch(cosIdentity.bucket, `e2e/${name}.manifest.json`))))
   }
 
-  #recording(name: string, spec: Record<string, unknown>, bucket: string = cosIdentity.bucket) {
+  #recording(name: string, spec: Record<string, unknown>, { bucket, byRole }: { bucket: string; byRole: boolean }) {
     return {
       apiVersion: 'trtc-recorder.dev/v1alpha1',
       kind: 'Recording',
@@ -231,14 +237,14 @@ export class World {
         sdkAppId: trtc.sdkAppId,
         ...(this.stringRoom ? { strRoomId: String(this.#roomId) } : { roomId: this.#roomId }),
         userId: recorderUserId,
-        userSigSecretRef: { name: 'trtc' },
+        ...(byRole ? { appSecretKeyRef: { name: 'app' } } : { userSigSecretRef: { name: 'trtc' } }),
         mode: '02',
         cos: {
           region: cosIdentity.region,
           bucket,
           path: '/e2e',
           endpoint: this.#running.cos.endpoint,
-          credentialsSecretRef: { name: 'cos' },
+          ...(byRole ? {} : { credentialsSecretRef: { name: 'cos' } }),
         },
         limits: { startTimeoutSeconds: 60 },
         networkProxy: { unifiedProxy: this.#running.room.unifiedProxy },

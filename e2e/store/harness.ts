@@ -3,6 +3,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileS
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pino, { type Logger } from 'pino'
+import type { CosCredentials } from '../../recorder-image/src/store/credentials.ts'
 import { createStore, type StoreOptions } from '../../recorder-image/src/store/store.ts'
 import type { Store, UploadSource } from '../../recorder-image/src/store/upload.ts'
 import { type CosControl, cosControl, startCos } from '../../sandbox/src/cos/index.ts'
@@ -24,13 +25,19 @@ export interface LogLine {
   [name: string]: unknown
 }
 
+export interface Overrides extends Omit<Partial<StoreOptions>, 'cos'> {
+  cos?: Partial<StoreOptions['cos']>
+  /** In place of `credentials`: asked before every request, with nothing kept. */
+  keys?: () => CosCredentials | Promise<CosCredentials>
+}
+
 /** COS, a store that uploads to it, and a body that grows on a volume. */
 export interface Harness {
   control: CosControl
   /** Scheme, host and port of the bucket. */
   bucketUrl: string
   logged: LogLine[]
-  store(overrides?: Omit<Partial<StoreOptions>, 'cos'> & { cos?: Partial<StoreOptions['cos']> }): Store
+  store(overrides?: Overrides): Store
   source(name?: string): UploadSource
   /** Adds bytes to a body, as a recorder does; returns how many it has now. */
   grow(source: UploadSource, bytes: number): number
@@ -52,13 +59,13 @@ export async function startHarness(): Promise<Harness> {
     control,
     bucketUrl: cos.endpoint.replace('://', `://${bucket}.`),
     logged,
-    store: ({ cos: cosOverrides, ...overrides } = {}) =>
+    store: ({ cos: cosOverrides, keys = () => ({ secretId, secretKey }), ...overrides } = {}) =>
       createStore({
         cos: {
           ...{ region, bucket, path: '/lessons', endpoint: cos.endpoint, credentialsSecretRef: { name: 'cos' } },
           ...cosOverrides,
         },
-        credentials: { secretId, secretKey },
+        credentials: { current: async () => keys(), refused: () => undefined },
         ...{ log, plan, backoff },
         ...overrides,
       }),

@@ -16,6 +16,12 @@ export const identities = {
     secretId: 'AKIDsandboxsandboxsandboxsandbox0001',
     secretKey: 'sandboxCosSecretKeySandboxCosSec',
   },
+  /** What a node, and a Pod by its service account, may be in Tencent's access management. */
+  role: {
+    roleName: 'sandbox-recorder',
+    roleArn: 'qcs::cam::uin/100000000001:roleName/sandbox-recorder',
+    providerId: 'sandbox-cluster',
+  },
   callback: {
     /** Key of the HMAC-SHA256 signature header of each callback. */
     signingKey: 'sandbox-callback-signing-key-000',

@@ -72,6 +72,7 @@ export const refusedSpecs: RefusedSpec[] = [
     field: 'spec.cos.encryption.kmsKeyId',
   },
   { what: 'no Secret for the UserSig', over: { userSigSecretRef: {} }, field: 'spec.userSigSecretRef.name' },
+  { what: 'neither a UserSig nor a key to sign one', over: { userSigSecretRef: undefined }, field: 'spec.userSigSecretRef' },
   { what: 'a Secret name with capitals', over: { userSigSecretRef: { name: 'Sig' } }, field: 'spec.userSigSecretRef.name' },
   {
     what: 'a Secret key with a slash',
@@ -172,6 +173,8 @@ export const acceptedSpecs: { what: string; over: object }[] = [
     what: `the folder ${JSON.stringify(path)}`,
     over: inCos({ path }),
   })),
+  { what: 'a key to sign a UserSig with', over: { userSigSecretRef: undefined, appSecretKeyRef: { name: 'trtc' } } },
+  { what: 'no Secret for COS', over: inCos({ credentialsSecretRef: undefined }) },
   {
     what: 'tags, metadata and encryption',
     over: inCos({

@@ -88,7 +88,11 @@ describe('the recorder Pod', () => {
     const secrets = pod.spec?.volumes?.flatMap((volume) => volume.secret ?? [])
     expect(secrets).toMatchObject([
       { secretName: 'recorder-sig', optional: true, items: [{ key: 'userSig', path: 'userSig' }] },
-      { secretName: 'cos', optional: true, items: [{ key: 'secretId' }, { key: 'secretKey' }, { key: 'token' }] },
+      {
+        secretName: 'cos',
+        optional: true,
+        items: [{ key: 'secretId' }, { key: 'secretKey' }, { key: 'token' }, { key: 'expiredTime' }],
+      },
     ])
     expect(container.volumeMounts).toContainEqual({
       name: 'secret-0',
@@ -101,7 +105,15 @@ describe('the recorder Pod', () => {
     const recording = aRecording({ userSigSecretRef: { name: 'cos', key: 'sig' } })
     const secrets = recorderPod(recording, order, podConfig).spec?.volumes?.flatMap((volume) => volume.secret ?? [])
     expect(secrets).toHaveLength(1)
-    expect(secrets?.[0]?.items?.map((item) => item.key)).toEqual(['sig', 'secretId', 'secretKey', 'token'])
+    expect(secrets?.[0]?.items?.map((item) => item.key)).toEqual(['sig', 'secretId', 'secretKey', 'token', 'expiredTime'])
+  })
+
+  test('mounts the application’s key in place of a UserSig, and no keys for COS where the Pod has a role', () => {
+    const recording = aRecording({ appSecretKeyRef: { name: 'app', key: 'secretKey' } })
+    delete recording.spec.userSigSecretRef
+    delete recording.spec.cos.credentialsSecretRef
+    const secrets = recorderPod(recording, order, podConfig).spec?.volumes?.flatMap((volume) => volume.secret ?? [])
+    expect(secrets).toMatchObject([{ secretName: 'app', items: [{ key: 'secretKey', path: 'secretKey' }] }])
   })
 
   test('mounts the password of the TURN user, if there is one', () => {

@@ -157,8 +157,9 @@ function environment(recording: Recording, order: PodOrder, config: RecorderPodC
 function referredSecrets({ spec }: Recording): { name: string; keys: string[] }[] {
   const keys = new Map<string, Set<string>>()
   const refer = (name: string, ...names: string[]) => keys.set(name, new Set([...(keys.get(name) ?? []), ...names]))
-  refer(spec.userSigSecretRef.name, spec.userSigSecretRef.key)
-  refer(spec.cos.credentialsSecretRef.name, 'secretId', 'secretKey', 'token')
+  for (const ref of [spec.userSigSecretRef, spec.appSecretKeyRef]) if (ref !== undefined) refer(ref.name, ref.key)
+  const { credentialsSecretRef } = spec.cos
+  if (credentialsSecretRef !== undefined) refer(credentialsSecretRef.name, 'secretId', 'secretKey', 'token', 'expiredTime')
   const turn = spec.networkProxy?.turnServer?.credentialSecretRef
   if (turn !== undefined) refer(turn.name, turn.key)
   return [...keys].map(([name, set]) => ({ name, keys: [...set] }))

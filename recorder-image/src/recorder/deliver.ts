@@ -15,6 +15,7 @@ import type { KeptFile } from './kept-file.ts'
 import { endingOf } from './outcome.ts'
 import type { Prepared } from './prepare.ts'
 import { nothingArrived, type Stop } from './stop-policy.ts'
+import { userSigExpiry } from './user-sig-source.ts'
 
 /** How recording ended. */
 export type Ending =
@@ -58,6 +59,7 @@ export async function deliver(prepared: Prepared, ending: Ending, options: Deliv
     ...(entered === null ? {} : { startedAt: entered }),
     ...(entered !== null && ending.how === 'stopped' ? { stoppedAt: ending.stoppedAt.toISOString() } : {}),
     ...(storedAt === undefined ? {} : { storedAt }),
+    ...userSigExpiry(prepared.secrets.userSig),
     ...(manifest.is === 'stored' ? { manifestUrl: manifest.url } : {}),
     files: kept.map(({ file }) => recordedFileSchema.parse(file)),
     losses: ledger.totals,

@@ -1,4 +1,11 @@
-import { jobFor, type RecorderJob, recorderEnv, recorderJobSchema, recordingManifestSchema } from '@trtc-recorder/api'
+import {
+  choiceProblems,
+  jobFor,
+  type RecorderJob,
+  recorderEnv,
+  recorderJobSchema,
+  recordingManifestSchema,
+} from '@trtc-recorder/api'
 import { parse as parseYaml } from 'yaml'
 import { RecorderFailure } from './failure.ts'
 
@@ -14,9 +21,8 @@ export function jobFromEnvironment(environment: NodeJS.ProcessEnv): RecorderJob 
     throw new RecorderFailure('InvalidJob', `${recorderEnv.job} is not JSON: ${(error as Error).message}`)
   }
   const job = checked(recorderJobSchema, value, recorderEnv.job)
-  if ((job.spec.roomId === undefined) === (job.spec.strRoomId === undefined)) {
-    throw new RecorderFailure('InvalidJob', `${recorderEnv.job}: spec.roomId: exactly one of roomId and strRoomId must be set`)
-  }
+  const [problem] = choiceProblems(job.spec)
+  if (problem) throw new RecorderFailure('InvalidJob', `${recorderEnv.job}: spec.${problem.path}: ${problem.message}`)
   return job
 }
 

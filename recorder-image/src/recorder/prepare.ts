@@ -7,7 +7,7 @@ import { Awaited } from './awaited.ts'
 import { ControlFile } from './control-file.ts'
 import { FileKeeper } from './file-keeper.ts'
 import type { RunOptions } from './options.ts'
-import { readSecrets, type Secrets } from './secrets.ts'
+import { openSecrets, type Secrets } from './secrets.ts'
 import { Sessions } from './sessions.ts'
 import type { Stop } from './stop-policy.ts'
 import { Volume } from './volume.ts'
@@ -39,10 +39,8 @@ export interface Prepared {
  */
 export async function prepare(options: RunOptions): Promise<Prepared> {
   const { log, parts } = options
-  const secrets = await readSecrets(options.secretsDirectory, options.job.spec)
-  for (const secret of [secrets.userSig, secrets.turnCredential, ...Object.values(secrets.cos)]) {
-    if (secret !== undefined) options.onSecret(secret)
-  }
+  const { secretsDirectory: root, onSecret } = options
+  const secrets = await openSecrets({ root, spec: options.job.spec, environment: process.env, log, onSecret })
   const volume = await Volume.open(options.workDirectory, options.job.recording, log)
   const { job, anew } = numbered(options.job, await volume.attempts(), options.byHand)
   if (anew) await volume.clear()

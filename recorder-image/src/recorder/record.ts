@@ -9,12 +9,13 @@ import { LiveRecording } from './live-recording.ts'
 import { stopOf } from './room-end.ts'
 import type { Sessions } from './sessions.ts'
 import type { Stop } from './stop-policy.ts'
-import { userSigProblem } from './user-sig.ts'
+import { userSigOrigin, userSigProblem } from './user-sig.ts'
 import type { Volume } from './volume.ts'
 
 export interface RecordContext {
   job: RecorderJob
-  userSig: string
+  /** A UserSig that is good now. */
+  userSig(): Promise<string>
   /** Password of the TURN user, where the network proxy names a TURN server. */
   turnCredential?: string
   chromium: RoomOptions['chromium']
@@ -49,13 +50,20 @@ const tickMillis = 500
  */
 export async function recordRoom(context: RecordContext): Promise<Recorded> {
   const { job, log } = context
-  const problem = userSigProblem(context.userSig, job.spec, new Date())
-  if (problem !== undefined) log.warn({ userId: job.spec.userId }, `TRTC will hardly accept the UserSig: ${problem}`)
+  /** What can be read of the UserSig with which the room was entered last. */
+  let problem: string | undefined
+  const userSig = async () => {
+    const userSig = await context.userSig()
+    problem = userSigProblem(userSig, job.spec, new Date())
+    if (problem !== undefined)
+      log.warn({ userId: job.spec.userId }, `TRTC will hardly accept ${userSigOrigin(job.spec)}: ${problem}`)
+    return userSig
+  }
   // Asked to stop before it could begin: then nobody needs to see it in the room.
   const early = await Promise.race([context.stopRequested, undefined])
   if (early !== undefined) return { stop: early, stoppedAt: new Date(), unreachable: false, close: async () => {} }
   const recording = new LiveRecording(context)
-  const room = context.openRoom(roomOptions(context), recording)
+  const room = context.openRoom({ ...roomOptions(context), userSig }, recording)
   recording.room = room
   const ticks = setInterval(() => recording.tick(), tickMillis)
   let stop: Stop
@@ -75,14 +83,14 @@ export async function recordRoom(context: RecordContext): Promise<Recorded> {
   return { stop, stoppedAt: new Date(), unreachable: context.awaited.nothingEverArrived, close: () => room.close() }
 }
 
-function roomOptions({ job, userSig, turnCredential, chromium, clock }: RecordContext): RoomOptions {
+function roomOptions({ job, turnCredential, chromium, clock }: RecordContext): Omit<RoomOptions, 'userSig'> {
   const { sdkAppId, userId, roomId, strRoomId, limits } = job.spec
   const networkProxy = sdkProxy(job.spec.networkProxy, turnCredential)
   const room = roomId === undefined ? { strRoomId: strRoomId! } : { roomId }
   return {
     chromium,
     clock,
-    enter: { type: 'enter', sdkAppId, userId, userSig, ...room, ...(networkProxy === undefined ? {} : { networkProxy }) },
+    enter: { type: 'enter', sdkAppId, userId, ...room, ...(networkProxy === undefined ? {} : { networkProxy }) },
     startTimeoutMillis: limits.startTimeoutSeconds * 1000,
   }
 }

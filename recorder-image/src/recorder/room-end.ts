@@ -3,6 +3,7 @@ import type { RoomEnd } from '../room/supervision.ts'
 import { meaningOf } from '../room/trtc-codes.ts'
 import { RecorderFailure } from './failure.ts'
 import type { Stop } from './stop-policy.ts'
+import { userSigOrigin } from './user-sig.ts'
 
 /** What the end of the room means for the recording: a reason to stop, or a failure. `problem`: what can be read of the UserSig. */
 export function stopOf(end: RoomEnd, job: RecorderJob, problem: string | undefined): Stop {
@@ -27,8 +28,8 @@ export function stopOf(end: RoomEnd, job: RecorderJob, problem: string | undefin
 }
 
 function refused(job: RecorderJob, trtcCode: number, problem: string | undefined): RecorderFailure {
-  const { userSigSecretRef, userId } = job.spec
-  const hint = problem === undefined ? '' : `; of the UserSig in Secret ${userSigSecretRef.name} can be read that ${problem}`
+  const { userId } = job.spec
+  const hint = problem === undefined ? '' : `; of ${userSigOrigin(job.spec)} can be read that ${problem}`
   const message = `TRTC did not let ${userId} into ${roomName(job)}: ${trtcCode}, ${meaningOf(trtcCode)}${hint}`
   return new RecorderFailure('RoomRefused', message, { trtcCode })
 }

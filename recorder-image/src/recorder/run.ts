@@ -8,6 +8,7 @@ import type { RunOptions } from './options.ts'
 import { type Prepared, prepare } from './prepare.ts'
 import { recordRoom } from './record.ts'
 import { StorageProof } from './storage-proof.ts'
+import { userSigExpiry } from './user-sig-source.ts'
 
 /** One attempt at one Recording, from job to result: prepare, record, deliver. */
 export class Run {
@@ -40,6 +41,7 @@ export class Run {
     this.#state = 'done'
     this.#storage.stop()
     prepared.control.close()
+    prepared.secrets.userSig.close()
     return result
   }
 
@@ -54,6 +56,7 @@ export class Run {
       losses: { ...(prepared?.ledger.totals ?? noLosses), latest },
       storage: this.#storage?.state ?? { state: 'untried' },
       controlProblem: prepared?.control.problem ?? null,
+      ...(prepared === undefined ? {} : userSigExpiry(prepared.secrets.userSig)),
     }
   }
 
@@ -88,7 +91,7 @@ export class Run {
       }
       const { userSig, turnCredential } = secrets
       const turn = turnCredential === undefined ? {} : { turnCredential }
-      const context = { ...prepared, userSig, ...turn, chromium, openRoom: parts.openRoom, log, onEntered }
+      const context = { ...prepared, userSig: () => userSig.next(), ...turn, chromium, openRoom: parts.openRoom, log, onEntered }
       const { stop, stoppedAt, unreachable, close } = await recordRoom(context)
       return { how: 'stopped', stop, stoppedAt, unreachable, leave: close }
     } catch (error) {

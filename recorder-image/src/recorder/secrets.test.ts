@@ -1,14 +1,20 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import pino from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sdkProxy } from './record.ts'
-import { readSecrets } from './secrets.ts'
+import { openSecrets } from './secrets.ts'
 import { aJob } from './testing.ts'
+import { readUserSig, signUserSig } from './user-sig.ts'
 
 let root: string
+let told: string[]
+let logged: { msg: string; [name: string]: unknown }[]
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'secrets-'))
+  told = []
+  logged = []
 })
 afterEach(() => rm(root, { recursive: true }))
 
@@ -19,26 +25,42 @@ async function mount(keys: Record<string, string>): Promise<void> {
   }
 }
 
-describe('secrets', () => {
-  test('are read as Kubernetes mounts them, without the line feed that files end in', async () => {
-    await mount({ 'trtc/userSig': 'eJx\n', 'cos/secretId': 'id', 'cos/secretKey': 'key\n', 'cos/token': 'token' })
-    expect(await readSecrets(root, aJob().spec)).toEqual({
-      userSig: 'eJx',
-      cos: { secretId: 'id', secretKey: 'key', token: 'token' },
-    })
+/** A Secret as the kubelet mounts it, and changes it: the keys are links through `..data`, which is turned over at once. */
+async function mountAsKubernetes(name: string, keys: Record<string, string>): Promise<void> {
+  const version = `..${Math.random()}`
+  await mount(Object.fromEntries(Object.entries(keys).map(([key, value]) => [`${name}/${version}/${key}`, value])))
+  await symlink(version, join(root, name, '..data_tmp'))
+  await rename(join(root, name, '..data_tmp'), join(root, name, '..data'))
+}
+
+const open = (spec: Record<string, unknown> = {}) =>
+  openSecrets({
+    ...{ root, spec: aJob(spec).spec, environment: {}, onSecret: (value) => void told.push(value) },
+    log: pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) }),
   })
 
-  test('token is for temporary credentials only; the key of the UserSig can be named', async () => {
-    await mount({ 'trtc/mine': 'eJx', 'cos/secretId': 'id', 'cos/secretKey': 'key' })
-    const spec = aJob({ userSigSecretRef: { name: 'trtc', key: 'mine' } }).spec
-    expect(await readSecrets(root, spec)).toEqual({ userSig: 'eJx', cos: { secretId: 'id', secretKey: 'key' } })
+const mounted = { 'trtc/userSig': 'eJx\n', 'cos/secretId': 'id', 'cos/secretKey': 'key\n' }
+
+describe('secrets', () => {
+  test('are read as Kubernetes mounts them, without the line feed that files end in', async () => {
+    await mount({ ...mounted, 'cos/token': 'token' })
+    const { userSig, cos } = await open()
+    expect(await userSig.next()).toBe('eJx')
+    expect(await cos.current()).toEqual({ secretId: 'id', secretKey: 'key', token: 'token' })
+    expect([...told].sort()).toEqual(expect.arrayContaining(['eJx', 'id', 'key', 'token']))
+  })
+
+  test('the key of the UserSig can be named', async () => {
+    await mount({ ...mounted, 'trtc/mine': 'eJy' })
+    expect(await (await open({ userSigSecretRef: { name: 'trtc', key: 'mine' } })).userSig.next()).toBe('eJy')
   })
 
   test('the password of the TURN user is read where the network proxy names a TURN server', async () => {
-    await mount({ 'trtc/userSig': 'eJx', 'cos/secretId': 'id', 'cos/secretKey': 'key', 'turn/password': '\ufeffsesame\r\n' })
+    await mount({ ...mounted, 'turn/password': '\ufeffsesame\r\n' })
     const turnServer = { url: 'turn.example:3478', username: 'u', credentialSecretRef: { name: 'turn', key: 'password' } }
     const { networkProxy } = aJob({ networkProxy: { turnServer } }).spec
-    expect(await readSecrets(root, aJob({ networkProxy: { turnServer } }).spec)).toMatchObject({ turnCredential: 'sesame' })
+    expect(await open({ networkProxy: { turnServer } })).toMatchObject({ turnCredential: 'sesame' })
+    expect(told).toContain('sesame')
     expect(sdkProxy(networkProxy, 'sesame')).toEqual({
       turnServer: { url: 'turn.example:3478', username: 'u', credential: 'sesame', credentialType: 'password' },
     })
@@ -47,10 +69,67 @@ describe('secrets', () => {
   test.each([
     ['a Secret', { 'cos/secretId': 'id', 'cos/secretKey': 'key' }, 'Secret trtc has no key userSig'],
     ['a key', { 'trtc/userSig': 'eJx', 'cos/secretId': 'id' }, 'Secret cos has no key secretKey'],
-    ['a value', { 'trtc/userSig': '\n', 'cos/secretId': 'id', 'cos/secretKey': 'key' }, 'Secret trtc has no key userSig'],
+    ['a value', { ...mounted, 'trtc/userSig': '\n' }, 'Secret trtc has no key userSig'],
   ])('%s that is missing is named', async (_, keys, message) => {
     await mount(keys as unknown as Record<string, string>)
-    await expect(readSecrets(root, aJob().spec)).rejects.toThrow(message)
-    await expect(readSecrets(root, aJob().spec)).rejects.toMatchObject({ outcome: 'SecretNotFound' })
+    await expect(open()).rejects.toThrow(message)
+    await expect(open()).rejects.toMatchObject({ outcome: 'SecretNotFound' })
+  })
+})
+
+describe('keys for COS', () => {
+  test('that Kubernetes changes are taken from the next request on, all of them at once', async () => {
+    await mount({ 'trtc/userSig': 'eJx' })
+    await mountAsKubernetes('cos', { secretId: 'id1', secretKey: 'key1', token: 'token1' })
+    const { cos } = await open()
+    await mountAsKubernetes('cos', { secretId: 'id2', secretKey: 'key2' })
+    expect(await cos.current()).toEqual({ secretId: 'id2', secretKey: 'key2' })
+    expect(told).toEqual(expect.arrayContaining(['token1', 'id2', 'key2']))
+  })
+
+  test('that say when they run out are warned of once', async () => {
+    const expiredTime = Math.floor(Date.now() / 1000) + 600
+    await mount({ ...mounted, 'cos/token': 't', 'cos/expiredTime': String(expiredTime) })
+    const { cos } = await open()
+    expect((await cos.current()).expiresAt).toEqual(new Date(expiredTime * 1000))
+    expect(logged.filter(({ msg }) => msg.startsWith('Keys for COS run out'))).toHaveLength(1)
+  })
+})
+
+describe('the UserSig', () => {
+  const now = Math.floor(Date.now() / 1000)
+  const aUserSig = (expireSeconds: number) =>
+    signUserSig({ sdkAppId: 1400000001, userId: 'recorder', secretKey: 'k', issuedAtSeconds: now, expireSeconds })
+
+  test('of a Secret is read each time the room is entered, and says when it runs out', async () => {
+    await mount({ ...mounted, 'trtc/userSig': aUserSig(86_400) })
+    const { userSig } = await open()
+    expect(userSig.expiresAt).toEqual(new Date((now + 86_400) * 1000))
+    const fresh = aUserSig(172_800)
+    await mount({ 'trtc/userSig': fresh })
+    expect(await userSig.next()).toBe(fresh)
+    expect(userSig.expiresAt).toEqual(new Date((now + 172_800) * 1000))
+    userSig.close()
+  })
+
+  test.each([
+    ['is warned of an hour before it runs out', 1800, 1],
+    ['is not warned of before that', 7200, 0],
+  ])('of a Secret %s', async (_, expireSeconds, warnings) => {
+    await mount({ ...mounted, 'trtc/userSig': aUserSig(expireSeconds) })
+    const { userSig } = await open()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(logged.filter(({ msg }) => msg.startsWith('The UserSig runs out'))).toHaveLength(warnings)
+    userSig.close()
+  })
+
+  test('is signed here with the application’s key, for a week from each time on', async () => {
+    await mount({ ...mounted, 'app/secretKey': 'the key' })
+    const { userSig } = await open({ userSigSecretRef: undefined, appSecretKeyRef: { name: 'app' } })
+    const facts = readUserSig(await userSig.next())!
+    expect(facts).toMatchObject({ userId: 'recorder', sdkAppId: 1400000001 })
+    expect(facts.expiresAt.getTime() - Date.now()).toBeGreaterThan(6.9 * 86_400_000)
+    expect(userSig.expiresAt).toBeUndefined()
+    expect(told).toContain('the key')
   })
 })

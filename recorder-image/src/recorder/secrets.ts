@@ -1,51 +1,49 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { type RecorderJob, secretValue } from '@trtc-recorder/api'
-import { RecorderFailure } from './failure.ts'
+import type { RecorderJob } from '@trtc-recorder/api'
+import type { Logger } from 'pino'
+import type { CredentialProvider } from '../store/credentials.ts'
+import { cosKeys } from './cos-keys.ts'
+import { readMountedKey } from './mounted-secret.ts'
+import { type UserSigSource, userSigSource } from './user-sig-source.ts'
 
 export interface Secrets {
-  userSig: string
-  cos: { secretId: string; secretKey: string; token?: string }
+  userSig: UserSigSource
+  cos: CredentialProvider
   /** Password of the TURN user, where the network proxy names a TURN server. */
   turnCredential?: string
 }
 
-/** Reads the Secrets a job names, as Kubernetes mounts them: a folder per Secret, a file per key. */
-export async function readSecrets(root: string, spec: RecorderJob['spec']): Promise<Secrets> {
-  const { userSigSecretRef, cos, networkProxy } = spec
-  const turn = networkProxy?.turnServer?.credentialSecretRef
-  const name = cos.credentialsSecretRef.name
-  const [userSig, secretId, secretKey, token, turnCredential] = await Promise.all([
-    secretKeyOf(root, userSigSecretRef.name, userSigSecretRef.key),
-    secretKeyOf(root, name, 'secretId'),
-    secretKeyOf(root, name, 'secretKey'),
-    optionalKeyOf(root, name, 'token'),
-    turn === undefined ? undefined : secretKeyOf(root, turn.name, turn.key),
+export interface SecretsOptions {
+  /** Secrets as Kubernetes mounts them: a folder per Secret, a file per key. */
+  root: string
+  spec: RecorderJob['spec']
+  environment: NodeJS.ProcessEnv
+  log: Logger
+  /** Told of every secret as soon as it is known, so that no log line can hold it. */
+  onSecret(value: string): void
+}
+
+/** Finds every Secret a job names. Throws SecretNotFound, which names the one that is not there. */
+export async function openSecrets(given: SecretsOptions): Promise<Secrets> {
+  const options = { ...given, onSecret: once(given.onSecret) }
+  const { root, spec, onSecret } = options
+  const userSig = userSigSource(options)
+  const cos = cosKeys({ ...options, cos: spec.cos })
+  const turn = spec.networkProxy?.turnServer?.credentialSecretRef
+  const [turnCredential] = await Promise.all([
+    turn === undefined ? undefined : readMountedKey(root, turn.name, turn.key),
+    userSig.next(),
+    // A role may not answer yet; whether its keys will do, COS is asked.
+    spec.cos.credentialsSecretRef === undefined ? undefined : cos.current(),
   ])
-  return {
-    userSig,
-    cos: { secretId, secretKey, ...(token === undefined ? {} : { token }) },
-    ...(turnCredential === undefined ? {} : { turnCredential }),
-  }
+  if (turnCredential !== undefined) onSecret(turnCredential)
+  return { userSig, cos, ...(turnCredential === undefined ? {} : { turnCredential }) }
 }
 
-async function secretKeyOf(root: string, name: string, key: string): Promise<string> {
-  const value = await optionalKeyOf(root, name, key)
-  if (value === undefined) {
-    throw new RecorderFailure(
-      'SecretNotFound',
-      `Secret ${name} has no key ${key}, or is not mounted; create it, and recording goes on`,
-    )
-  }
-  return value
-}
-
-async function optionalKeyOf(root: string, name: string, key: string): Promise<string | undefined> {
-  try {
-    const value = Buffer.from(secretValue(await readFile(join(root, name, key)))).toString('utf8')
-    return value === '' ? undefined : value
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
-    throw new RecorderFailure('SecretNotFound', `Key ${key} of Secret ${name} cannot be read: ${(error as Error).message}`)
+/** The same secret is read again and again, and told of once. */
+function once(tell: (value: string) => void): (value: string) => void {
+  const known = new Set<string>()
+  return (value) => {
+    if (!known.has(value)) tell(value)
+    known.add(value)
   }
 }

@@ -32,6 +32,8 @@ afterEach(async () => {
   await rm(temporary, { recursive: true, force: true })
 })
 
+const userSig = 'top-secret-signature'
+
 const options = (port = (silence.address() as AddressInfo).port): RoomOptions => ({
   chromium: { path: findChromium(process.env), args: [] },
   clock: new Clock(),
@@ -40,10 +42,10 @@ const options = (port = (silence.address() as AddressInfo).port): RoomOptions =>
     type: 'enter',
     sdkAppId: 1400000001,
     userId: 'recorder',
-    userSig: 'top-secret-signature',
     roomId: 1,
     networkProxy: { unifiedProxy: `127.0.0.1:${port}` },
   },
+  userSig: async () => userSig,
 })
 
 /** Opens one page, tells it to enter, and hands out what it says one after the other. */
@@ -69,7 +71,7 @@ async function open(port?: number) {
     },
   )
   await ready.promise
-  page.send(enter)
+  page.send({ ...enter, userSig })
   return async () => {
     while (said.length === 0) {
       await new Promise<void>((resolve) => {

@@ -37,7 +37,10 @@ export interface Room {
 export interface RoomOptions {
   chromium: ChromiumOptions
   clock: Clock
-  enter: EnterCommand
+  /** All but the UserSig. */
+  enter: Omit<EnterCommand, 'userSig'>
+  /** A UserSig that is good now; asked for each time a page enters. */
+  userSig(): Promise<string>
   /** How long getting in for the first time may take. */
   startTimeoutMillis: number
 }
@@ -121,7 +124,7 @@ class SupervisedRoom implements Room {
         this.#launch(effect.page)
         return
       case 'enter':
-        this.#page?.send(this.#options.enter)
+        void this.#enter(effect.page)
         return
       case 'discard':
         this.#discard()
@@ -163,6 +166,15 @@ class SupervisedRoom implements Room {
         },
       },
     )
+  }
+
+  async #enter(page: number): Promise<void> {
+    try {
+      const userSig = await this.#options.userSig()
+      if (this.#state.page === page) this.#page?.send({ ...this.#options.enter, userSig })
+    } catch (error) {
+      this.#happened({ type: 'failed', page, why: (error as Error).message })
+    }
   }
 
   #discard(): void {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { createCosClient } from './cos-client.ts'
+import { fixedCredentials } from './credentials.ts'
 
 const urlOf = (key: string, endpoint?: string) =>
   createCosClient({
@@ -10,7 +11,7 @@ const urlOf = (key: string, endpoint?: string) =>
       credentialsSecretRef: { name: 'cos' },
       ...(endpoint === undefined ? {} : { endpoint }),
     },
-    credentials: () => ({ secretId: '', secretKey: '' }),
+    credentials: fixedCredentials({ secretId: '', secretKey: '' }),
     silenceMillis: 1000,
   }).url(key)
 

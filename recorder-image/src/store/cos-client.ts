@@ -2,18 +2,16 @@ import type { Readable } from 'node:stream'
 import type { RecorderJob } from '@trtc-recorder/api'
 import type COS from 'cos-nodejs-sdk-v5'
 import { type Content, contentBytes, openContent } from './content.ts'
-import { storeErrorOf } from './cos-error.ts'
-import { type CallHeaders, type CosCredentials, createSdk, RequestFailure } from './cos-sdk.ts'
+import { isCredentialProblem, storeErrorOf } from './cos-error.ts'
+import { type CallHeaders, createSdk, RequestFailure } from './cos-sdk.ts'
+import type { CosCredentials, CredentialProvider } from './credentials.ts'
 import { objectHeaders } from './object-headers.ts'
 import { objectUrl } from './object-url.ts'
 import { StoreError } from './upload.ts'
 
-/** Asked before every request, so that credentials may change while a recording lasts. */
-export type CredentialsProvider = () => CosCredentials | Promise<CosCredentials>
-
 export interface CosClientOptions {
   cos: RecorderJob['spec']['cos']
-  credentials: CredentialsProvider
+  credentials: CredentialProvider
   /** A request fails when its connection has been silent for so long. */
   silenceMillis: number
 }
@@ -59,7 +57,8 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
     send: (cos: COS, place: Place) => Promise<T>,
   ): Promise<T> {
     const context = { operation, bucket: Bucket, key }
-    current = await readCredentials(credentials)
+    const keys = await currentKeys(credentials)
+    current = keys
     try {
       return await sdk.call(signal, (cos, Headers) => send(cos, { Bucket, Region, Key: key, Headers }))
     } catch (error) {
@@ -68,8 +67,9 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
       }
       if (!(error instanceof RequestFailure)) throw error
       const { status, code, requestId } = error
-      const detail = withoutSecrets(error.message, current)
+      const detail = withoutSecrets(error.message, keys)
       const told = storeErrorOf({ ...context, status, code, detail, requestId })
+      if (isCredentialProblem(told)) credentials.refused(keys)
       const worthAnotherTry = isClockProblem(error) && followClock(error)
       throw worthAnotherTry ? new StoreError('unavailable', told.code, told.message) : told
     }
@@ -112,6 +112,16 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
     ContentType: contentType,
     Headers: { ...place.Headers, ...objectHeaders(cos) },
   })
+
+  /** An answer to HEAD has no body that says why; a GET of the same object tells keys that have run out from keys without the right. */
+  async function explained(error: StoreError, key: string, signal: AbortSignal): Promise<never> {
+    if (error.code === 'AccessDenied') {
+      await call('GetObject', key, signal, (cos, place) => cos.getObject({ ...place, Range: 'bytes=0-0' })).catch((why) => {
+        if (isCredentialProblem(why)) throw why
+      })
+    }
+    throw error
+  }
 
   return {
     bucket: Bucket,
@@ -187,7 +197,9 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
     },
 
     async head(key: string, signal: AbortSignal): Promise<ObjectFacts> {
-      const { headers = {} } = await call('HeadObject', key, signal, (cos, place) => cos.headObject(place))
+      const { headers = {} } = await call('HeadObject', key, signal, (cos, place) => cos.headObject(place)).catch((error) =>
+        explained(error, key, signal),
+      )
       return { bytes: Number(headers['content-length']), crc64: headers['x-cos-hash-crc64ecma'] }
     },
   }
@@ -214,12 +226,12 @@ const isClockProblem = ({ status, code, message }: RequestFailure) =>
   (code === 'AccessDenied' && message.startsWith('Request has expired')) ||
   (status === 403 && code === '')
 
-async function readCredentials(credentials: CredentialsProvider): Promise<CosCredentials> {
+async function currentKeys(credentials: CredentialProvider): Promise<CosCredentials> {
   try {
-    return await credentials()
+    return await credentials.current()
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
-    throw new StoreError('unavailable', 'NoCredentials', `Reading the COS credentials failed: ${why}`, { cause })
+    throw new StoreError('unavailable', 'NoCredentials', `There are no keys for COS: ${why}`, { cause })
   }
 }
 

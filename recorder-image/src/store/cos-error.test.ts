@@ -10,11 +10,13 @@ const failure = (facts: Partial<CosFailure>): CosFailure => ({
 describe('what may pass and what will not', () => {
   test.each([
     ['refused', 403, 'AccessDenied'],
-    ['refused', 403, 'SignatureDoesNotMatch'],
     ['refused', 404, 'NoSuchBucket'],
     ['refused', 404, 'NoSuchUpload'],
     ['refused', 400, 'EntityTooSmall'],
     ['refused', 301, 'PermanentRedirect'],
+    ['unavailable', 403, 'SignatureDoesNotMatch'],
+    ['unavailable', 403, 'InvalidAccessKeyId'],
+    ['unavailable', 403, 'ExpiredToken'],
     ['unavailable', 500, 'InternalError'],
     ['unavailable', 503, 'SlowDown'],
     ['unavailable', 502, ''],

@@ -16,14 +16,21 @@ export interface CosFailure {
 /** 4xx answers that another try can change. */
 const passing = new Set(['RequestTimeout', 'IncompleteBody', 'BadDigest', 'RequestTimeTooSkewed'])
 
+/** COS does not take the keys. Others may come: they are asked for before every request. */
+const keyProblems = new Set(['InvalidAccessKeyId', 'SignatureDoesNotMatch', 'ExpiredToken', 'InvalidToken'])
+export const isCredentialProblem = (error: unknown): error is StoreError =>
+  error instanceof StoreError && keyProblems.has(error.code)
+
 /** What the reader can do about a refusal. */
 const advice: Record<string, string> = {
   NoSuchBucket: 'Create the bucket, or correct spec.cos.bucket and spec.cos.region.',
   AccessDenied:
     'Allow the credentials to write there: InitiateMultipartUpload, UploadPart, ListParts, CompleteMultipartUpload, AbortMultipartUpload, PutObject and HeadObject on this bucket and path, PutObjectTagging where spec.cos.tags is set, and, to find abandoned uploads, ListMultipartUploads.',
-  InvalidAccessKeyId: 'The secretId is not known, or its token is missing or belongs to another. Correct the credentials Secret.',
-  SignatureDoesNotMatch: 'The secretKey does not belong to the secretId. Correct the credentials Secret.',
-  ExpiredToken: 'The temporary credentials have run out. Put fresh ones into the credentials Secret.',
+  InvalidAccessKeyId:
+    'The secretId is not known, or its token is missing or belongs to another. Correct the credentials Secret; it is read again at once.',
+  SignatureDoesNotMatch:
+    'The secretKey does not belong to the secretId. Correct the credentials Secret; it is read again at once.',
+  ExpiredToken: 'The temporary credentials have run out. Put fresh ones into the credentials Secret; they are taken at once.',
   RequestExpired: 'The clock of this machine is wrong. Correct it.',
 }
 const adviceByStatus: Record<number, string> = {
@@ -36,7 +43,8 @@ const unreachable = 'Check that this machine reaches COS, and spec.cos.endpoint 
 export function storeErrorOf(failure: CosFailure): StoreError {
   const { operation, bucket, key, status, detail, requestId } = failure
   const code = codeOf(failure)
-  const refused = status >= 300 && status < 500 && status !== 408 && status !== 429 && !passing.has(code)
+  const refused =
+    status >= 300 && status < 500 && status !== 408 && status !== 429 && !passing.has(code) && !keyProblems.has(code)
   const what = key === '' ? `bucket ${bucket}` : `${key} in bucket ${bucket}`
   const answer = [`HTTP ${status}`, ...(requestId ? [`request ${requestId}`] : [])].join(', ')
   const reason = [
@@ -46,7 +54,7 @@ export function storeErrorOf(failure: CosFailure): StoreError {
   const message =
     status === 0
       ? `COS did not answer ${operation} of ${what}: ${reason}. ${unreachable}`
-      : `COS ${refused ? 'refused' : 'failed'} ${operation} of ${what}: ${reason} (${answer}). ${adviceFor(code, status)}`
+      : `COS ${refused || keyProblems.has(code) ? 'refused' : 'failed'} ${operation} of ${what}: ${reason} (${answer}). ${adviceFor(code, status)}`
   return new StoreError(refused ? 'refused' : 'unavailable', code, message.trim())
 }
 

@@ -1,6 +1,7 @@
 import http from 'node:http'
 import https from 'node:https'
 import COS from 'cos-nodejs-sdk-v5'
+import type { CosCredentials } from './credentials.ts'
 import { StoreError } from './upload.ts'
 
 /*
@@ -15,13 +16,6 @@ import { StoreError } from './upload.ts'
  * - It moves to another domain (tencentcos.cn) after failures; a bucket has one address here.
  * - It rejects with plain objects, not Errors.
  */
-
-export interface CosCredentials {
-  secretId: string
-  secretKey: string
-  /** Of temporary credentials. */
-  token?: string
-}
 
 export interface SdkOptions {
   /** Scheme, domain and port of another address than COS's own; the bucket stands in front of the domain. */

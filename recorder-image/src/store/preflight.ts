@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { keyPrefix } from '@trtc-recorder/api'
 import { abortAbandoned, ignoreGone } from './abandoned.ts'
+import { isCredentialProblem } from './cos-error.ts'
 import { Wake } from './retry.ts'
 import { type StoreContext, until } from './store-context.ts'
-import type { StoreError } from './upload.ts'
+import { StoreError } from './upload.ts'
 
 /** How long COS may be away before it counts as unavailable. */
 const defaultPatienceMillis = 15_000
@@ -20,7 +21,8 @@ export async function preflight({ client, attempt, log }: StoreContext, path: st
   const wake = new Wake()
   const probes = `${keyPrefix(path)}.trtc-recorder-preflight-`
   const key = probes + randomUUID()
-  const ask = <T>(request: (signal: AbortSignal) => Promise<T>) => attempt(request, stop.signal, wake, log)
+  const ask = <T>(request: (signal: AbortSignal) => Promise<T>) =>
+    attempt((signal) => request(signal).catch(finalIfKeysAreWrong), stop.signal, wake, log)
   try {
     await ask((signal) => client.headBucket(signal)).catch((error: StoreError) => {
       // Its answer has no body, so that a 403 does not say why; and keys may be allowed to write without it. The next one tells.
@@ -44,4 +46,12 @@ export async function preflight({ client, attempt, log }: StoreContext, path: st
   } finally {
     end()
   }
+}
+
+/** Once it has begun, a recording waits for better keys. Before that, wrong ones are better told at once; those that ran out may be followed by others. */
+function finalIfKeysAreWrong(error: unknown): never {
+  if (isCredentialProblem(error) && error.code !== 'ExpiredToken') {
+    throw new StoreError('refused', error.code, error.message, { cause: error })
+  }
+  throw error
 }

@@ -1,7 +1,7 @@
 import type { RecorderJob } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
-import { type CredentialsProvider, createCosClient } from './cos-client.ts'
-import type { CosCredentials } from './cos-sdk.ts'
+import { createCosClient } from './cos-client.ts'
+import type { CredentialProvider } from './credentials.ts'
 import { GrowingUpload } from './growing-upload.ts'
 import { createLimiter } from './limiter.ts'
 import { defaultPlan, type PartPlan } from './part-plan.ts'
@@ -10,13 +10,9 @@ import { type Backoff, defaultBackoff, Wake } from './retry.ts'
 import { againOnMismatch, createAttempt, type StoreContext, until, verified } from './store-context.ts'
 import type { Store } from './upload.ts'
 
-export type { CredentialsProvider } from './cos-client.ts'
-export type { CosCredentials } from './cos-sdk.ts'
-
 export interface StoreOptions {
   cos: RecorderJob['spec']['cos']
-  /** The keys, or a function that is asked for them before every request. */
-  credentials: CosCredentials | CredentialsProvider
+  credentials: CredentialProvider
   log: Logger
   /** Requests on their way at once, over all files. */
   concurrency?: number
@@ -29,8 +25,7 @@ export interface StoreOptions {
 /** A store in COS. Memory stays within a few read buffers for each request on its way, whatever there is to upload. */
 export function createStore(options: StoreOptions): Store {
   const { cos, log, credentials, concurrency = 4, silenceMillis = 30_000 } = options
-  const provider = typeof credentials === 'function' ? credentials : () => credentials
-  const client = createCosClient({ cos, credentials: provider, silenceMillis })
+  const client = createCosClient({ cos, credentials, silenceMillis })
   const attempt = createAttempt(createLimiter(concurrency), options.backoff ?? defaultBackoff)
   const context: StoreContext = { client, log, plan: options.plan ?? defaultPlan, attempt }
 

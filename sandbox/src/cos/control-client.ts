@@ -1,11 +1,14 @@
-import type { ObjectSummary, TemporaryKeys, UploadSummary } from './control.ts'
+import type { ObjectSummary, UploadSummary } from './control.ts'
 import type { Fault, FaultKind } from './faults.ts'
 import type { RequestFilter, RequestRecord } from './request-log.ts'
+import type { RolesChange } from './roles.ts'
+import type { TemporaryKeys } from './temporary-keys.ts'
 
-export type { ObjectSummary, TemporaryKeys, UploadSummary } from './control.ts'
+export type { ObjectSummary, UploadSummary } from './control.ts'
 export type { Fault, FaultKind } from './faults.ts'
 export type { CosOperation } from './operation.ts'
 export type { RequestFilter, RequestRecord } from './request-log.ts'
+export type { TemporaryKeys } from './temporary-keys.ts'
 
 export type CosControl = ReturnType<typeof cosControl>
 
@@ -57,6 +60,15 @@ export function cosControl(controlUrl: string) {
     clockOffset: async (offsetMillis: number) => void (await call('PUT', '/clock', { offsetMillis })),
     temporaryKeys: async (expiresInSeconds: number): Promise<TemporaryKeys> =>
       (await call('POST', '/tokens', { expiresInSeconds })).json() as Promise<TemporaryKeys>,
+    /** All temporary keys have run out now. */
+    expireKeys: async () => void (await call('POST', '/tokens/expire')),
+    /** Metadata service and STS: how they behave from now on, where they are, how many keys they have handed out. */
+    changeRoles: async (change: RolesChange) => void (await call('PUT', '/roles', change)),
+    roles: async (): Promise<{ url: string; issued: number }> =>
+      (await call('GET', '/roles')).json() as Promise<{ url: string; issued: number }>,
+    /** A token of a service account that STS takes until it runs out. */
+    webIdentityToken: async (expiresInSeconds: number): Promise<string> =>
+      ((await (await call('POST', '/roles/token', { expiresInSeconds })).json()) as { token: string }).token,
 
     /** Requests answered so far, oldest first. */
     requests: (filter: RequestFilter = {}): Promise<RequestRecord[]> => find(filter, 0, 0),

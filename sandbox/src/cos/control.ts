@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import fastify from 'fastify'
@@ -8,8 +7,9 @@ import { CosError } from './errors.ts'
 import { faultSchema } from './faults.ts'
 import { etagOf } from './object-headers.ts'
 import { requestFilterSchema } from './request-log.ts'
-import type { CosAccount } from './signature.ts'
+import { rolesSchema } from './roles.ts'
 import type { Encryption } from './storage.ts'
+import { issueKeys, type TemporaryKeys } from './temporary-keys.ts'
 import type { CosWorld } from './world.ts'
 
 const objectQuery = z.object({ bucket: z.string(), key: z.string() })
@@ -38,13 +38,6 @@ export interface UploadSummary {
   uploadId: string
   initiated: string
   parts: { partNumber: number; bytes: number; etag: string }[]
-}
-
-/** Temporary keys as STS would hand out. */
-export interface TemporaryKeys {
-  secretId: string
-  secretKey: string
-  token: string
 }
 
 /** HTTP server beside COS, on a port of its own so that it answers during an outage. `control-client.ts` is its typed client. */
@@ -119,15 +112,21 @@ export async function startControl(world: CosWorld, address: string, port: numbe
   })
   server.post('/tokens', ({ body }): TemporaryKeys => {
     const { expiresInSeconds } = tokenSchema.parse(body)
-    const keys = {
-      secretId: `AKIDtmp${randomBytes(16).toString('hex')}`,
-      secretKey: randomBytes(16).toString('hex'),
-      token: randomBytes(48).toString('base64url'),
-    }
-    const account: CosAccount = { ...keys, expiresAt: Date.now() + expiresInSeconds * 1000 }
-    world.accounts.set(keys.secretId, account)
-    return keys
+    return issueKeys(world.accounts, Date.now() + expiresInSeconds * 1000)
   })
+  server.post('/tokens/expire', () => {
+    // Long-term keys have no token and no end.
+    for (const account of world.accounts.values()) if (account.token !== undefined) account.expiresAt = Date.now()
+    return {}
+  })
+  server.put('/roles', ({ body }) => {
+    world.roles.change(rolesSchema.parse(body))
+    return {}
+  })
+  server.get('/roles', () => ({ url: world.roles.url, issued: world.roles.issued() }))
+  server.post('/roles/token', ({ body }) => ({
+    token: world.roles.webIdentityToken(tokenSchema.parse(body).expiresInSeconds),
+  }))
   server.post('/requests', ({ body }) => {
     const { filter, count, timeoutMillis } = waitSchema.parse(body)
     return log.waitFor(filter, count, timeoutMillis)

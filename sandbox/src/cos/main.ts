@@ -13,5 +13,7 @@ const options = new Command('cos')
   .opts<{ dir: string; address: string; advertise?: string; port: number; controlPort: number }>()
 
 const cos = await startCos(options)
-process.stdout.write(`${JSON.stringify({ ready: true, endpoint: cos.endpoint, controlUrl: cos.controlUrl })}\n`)
+process.stdout.write(
+  `${JSON.stringify({ ready: true, endpoint: cos.endpoint, controlUrl: cos.controlUrl, rolesUrl: cos.rolesUrl })}\n`,
+)
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void cos.close())

@@ -7,6 +7,7 @@ import { serve } from './exchange.ts'
 import { Faults } from './faults.ts'
 import { Port } from './port.ts'
 import { RequestLog } from './request-log.ts'
+import { startRoles } from './roles.ts'
 import type { CosAccount } from './signature.ts'
 import { Storage } from './storage.ts'
 import { Uploads } from './uploads.ts'
@@ -31,6 +32,8 @@ export interface RunningCos {
   endpoint: string
   /** For `cosControl`. */
   controlUrl: string
+  /** Of the metadata service and of STS: `TRTC_RECORDER_METADATA_URL`, `TRTC_RECORDER_STS_URL`. */
+  rolesUrl: string
   close(): Promise<void>
 }
 
@@ -42,11 +45,14 @@ export async function startCos(options: CosOptions): Promise<RunningCos> {
   const port = new Port(server, options.address, options.port)
   await port.open()
   const host = options.advertise ?? options.address
+  const accounts = new Map<string, CosAccount>([[secretId, { secretId, secretKey }]])
+  const roles = await startRoles(accounts, options.address, host)
   const world: CosWorld = {
     endpoint: `http://${cosDomain}:${port.number}`,
     storage,
     uploads: await Uploads.open(storage),
-    accounts: new Map<string, CosAccount>([[secretId, { secretId, secretKey }]]),
+    accounts,
+    roles,
     faults: new Faults(),
     log: new RequestLog(),
     clockOffsetMillis: 0,
@@ -57,8 +63,10 @@ export async function startCos(options: CosOptions): Promise<RunningCos> {
   return {
     endpoint: world.endpoint,
     controlUrl: control.url,
+    rolesUrl: roles.url,
     async close() {
       await control.close()
+      await roles.close()
       await port.close()
     },
   }

@@ -1,0 +1,72 @@
+import { type CosSpec, recorderEnv } from '@trtc-recorder/api'
+import type { Logger } from 'pino'
+import type { CosCredentials, CredentialProvider } from '../store/credentials.ts'
+import { metadataCredentials, webIdentityCredentials, webIdentityOf } from '../store/role-credentials.ts'
+import { temporaryCredentials } from '../store/temporary-credentials.ts'
+import { presentKey, readMountedKeys } from './mounted-secret.ts'
+
+export interface CosKeysOptions {
+  /** Folder of mounted Secrets. */
+  root: string
+  cos: CosSpec
+  environment: NodeJS.ProcessEnv
+  log: Logger
+  /** Told of every key as soon as it is known. */
+  onSecret(value: string): void
+  now?: () => number
+}
+
+/** Keys of a Secret that say when they run out are warned of so long before. */
+const warnBeforeMillis = 15 * 60_000
+
+/** The keys for COS: of the Secret that is named, or of the role that the Pod has by its service account, or else by its node. */
+export function cosKeys(options: CosKeysOptions): CredentialProvider {
+  const { cos, environment, log, now } = options
+  const { credentialsSecretRef } = cos
+  if (credentialsSecretRef !== undefined) return told(secretKeys(options, credentialsSecretRef.name), options)
+  const identity = webIdentityOf(environment)
+  const source =
+    identity === undefined
+      ? metadataCredentials(environment[recorderEnv.metadataUrl])
+      : webIdentityCredentials(identity, environment[recorderEnv.stsUrl])
+  return told(temporaryCredentials(source, log, now), options)
+}
+
+/** Read again before every request: three small files beside megabytes. */
+function secretKeys({ root, log, now = Date.now }: CosKeysOptions, name: string): CredentialProvider {
+  let warnedOf: number | undefined
+  return {
+    async current() {
+      const keys = await readMountedKeys(root, name, ['secretId', 'secretKey', 'token', 'expiredTime'])
+      const { token, expiredTime } = keys
+      const expires = expiredTime === undefined ? undefined : Number(expiredTime) * 1000
+      if (expires !== undefined && expires !== warnedOf && expires - now() < warnBeforeMillis) {
+        warnedOf = expires
+        log.warn({ secret: name, expiresAt: new Date(expires) }, 'Keys for COS run out; put fresh ones into their Secret')
+      }
+      return {
+        secretId: presentKey(keys, name, 'secretId'),
+        secretKey: presentKey(keys, name, 'secretKey'),
+        ...(token === undefined ? {} : { token }),
+        ...(expires === undefined ? {} : { expiresAt: new Date(expires) }),
+      }
+    },
+    refused: () => undefined,
+  }
+}
+
+/** Tells of keys before they are used for the first time. */
+function told(provider: CredentialProvider, { onSecret }: CosKeysOptions): CredentialProvider {
+  let last: CosCredentials | undefined
+  return {
+    async current() {
+      const keys = await provider.current()
+      if (keys.secretId !== last?.secretId || keys.secretKey !== last.secretKey || keys.token !== last.token) {
+        last = keys
+        for (const value of [keys.secretId, keys.secretKey, keys.token]) if (value !== undefined) onSecret(value)
+      }
+      return keys
+    },
+    refused: (keys) => provider.refused(keys),
+  }
+}

@@ -1,0 +1,108 @@
+import type { RecorderJob } from '@trtc-recorder/api'
+import type { Logger } from 'pino'
+import { readMountedKey } from './mounted-secret.ts'
+import { readUserSig, signUserSig } from './user-sig.ts'
+
+/** What the recorder enters the room with. */
+export interface UserSigSource {
+  /** A UserSig that is good now; asked for each time the room is entered. Rejects with SecretNotFound. */
+  next(): Promise<string>
+  /** When the one that was read last from its Secret runs out. Undefined where the recorder signs its own. */
+  readonly expiresAt: Date | undefined
+  /** Ends its warnings. */
+  close(): void
+}
+
+/** As `/status` and the result say it. */
+export const userSigExpiry = ({ expiresAt }: UserSigSource): { userSigExpiresAt?: string } =>
+  expiresAt === undefined ? {} : { userSigExpiresAt: expiresAt.toISOString() }
+
+export interface UserSigOptions {
+  /** Folder of mounted Secrets. */
+  root: string
+  spec: RecorderJob['spec']
+  log: Logger
+  onSecret(value: string): void
+}
+
+/** Of one that is signed here: longer than any page stays in the room without coming back for another. */
+const validSeconds = 7 * 24 * 3600
+/** The clock of TRTC may be behind ours. */
+const backdatedSeconds = 60
+/** How long before its end a fixed one is warned of. */
+const warnBeforeMillis = 3600_000
+/** What a timer can wait for. */
+const longestWaitMillis = 2 ** 31 - 1
+
+export function userSigSource(options: UserSigOptions): UserSigSource {
+  const { appSecretKeyRef, userSigSecretRef } = options.spec
+  return appSecretKeyRef === undefined ? fixed(options, userSigSecretRef!) : signed(options, appSecretKeyRef)
+}
+
+type SecretKeyRef = NonNullable<RecorderJob['spec']['userSigSecretRef']>
+
+function signed({ root, spec, onSecret }: UserSigOptions, { name, key }: SecretKeyRef): UserSigSource {
+  const { sdkAppId, userId } = spec
+  return {
+    expiresAt: undefined,
+    async next() {
+      const secretKey = await readMountedKey(root, name, key)
+      onSecret(secretKey)
+      const issuedAtSeconds = Math.floor(Date.now() / 1000) - backdatedSeconds
+      const userSig = signUserSig({ sdkAppId, userId, secretKey, issuedAtSeconds, expireSeconds: validSeconds })
+      onSecret(userSig)
+      return userSig
+    },
+    close: () => undefined,
+  }
+}
+
+/** Read again each time, as somebody may have put a fresh one into the Secret. */
+function fixed({ root, log, onSecret }: UserSigOptions, { name, key }: SecretKeyRef): UserSigSource {
+  let expiresAt: Date | undefined
+  let timer: NodeJS.Timeout | undefined
+
+  let last: string | undefined
+
+  /** One that was there once is good for as long as it holds, whatever becomes of its Secret. */
+  async function read(): Promise<string> {
+    const userSig = await readMountedKey(root, name, key).catch((error) => {
+      if (last === undefined) throw error
+      return last
+    })
+    onSecret(userSig)
+    last = userSig
+    expiresAt = readUserSig(userSig)?.expiresAt
+    return userSig
+  }
+
+  function watch(): void {
+    clearTimeout(timer)
+    if (expiresAt === undefined) return
+    const wait = expiresAt.getTime() - warnBeforeMillis - Date.now()
+    timer = setTimeout(() => void look(), Math.min(Math.max(0, wait), longestWaitMillis)).unref()
+  }
+
+  async function look(): Promise<void> {
+    const before = expiresAt
+    await read().catch(() => undefined)
+    const isNear = expiresAt !== undefined && expiresAt.getTime() - warnBeforeMillis <= Date.now()
+    if (isNear) log.warn({ secret: name, expiresAt }, expiryWarning)
+    if (!isNear || expiresAt?.getTime() !== before?.getTime()) watch()
+  }
+
+  return {
+    get expiresAt() {
+      return expiresAt
+    },
+    async next() {
+      const userSig = await read()
+      watch()
+      return userSig
+    },
+    close: () => clearTimeout(timer),
+  }
+}
+
+const expiryWarning =
+  'The UserSig runs out, and after a lost connection TRTC will not let the recorder come back; put a fresh one into its Secret, or use appSecretKeyRef'

@@ -1,0 +1,66 @@
+import type { Logger } from 'pino'
+import type { CosCredentials, CredentialProvider } from './credentials.ts'
+
+/** Keys as a role gets them: for a while. */
+export type TemporaryCredentials = Required<CosCredentials>
+
+/** A service that hands out temporary keys. */
+export interface CredentialSource {
+  /** For messages: what is asked. */
+  name: string
+  /** Asks once. Rejects with what is wrong, for a person. */
+  fetch(): Promise<TemporaryCredentials>
+}
+
+/** Fresh keys are asked for so long before the old ones run out; of short-lived ones, at half of their life. */
+const marginMillis = 5 * 60_000
+/** Between two questions of which the first was not answered, or whose answer COS did not take. */
+const pauseMillis = 10_000
+
+/** When fresh keys are due. Pure; times in ms. */
+export const renewalDue = (fetchedAt: number, expiresAt: number) =>
+  expiresAt - Math.min(marginMillis, (expiresAt - fetchedAt) / 2)
+
+/**
+ * Keeps temporary keys and renews them before they run out: in the background while the old ones hold, and while the request waits when they
+ * do not. A source that does not answer costs nothing as long as the old keys hold.
+ */
+export function temporaryCredentials(source: CredentialSource, log: Logger, now: () => number = Date.now): CredentialProvider {
+  let kept: { keys: TemporaryCredentials; fetchedAt: number } | undefined
+  let asking: Promise<TemporaryCredentials> | undefined
+  let askedAt = Number.NEGATIVE_INFINITY
+
+  function ask(): Promise<TemporaryCredentials> {
+    askedAt = now()
+    asking ??= source
+      .fetch()
+      .then((keys) => {
+        kept = { keys, fetchedAt: now() }
+        log.info({ source: source.name, expiresAt: keys.expiresAt }, 'Got keys for COS')
+        return keys
+      })
+      .finally(() => {
+        asking = undefined
+      })
+    return asking
+  }
+
+  return {
+    async current() {
+      if (kept === undefined || now() >= kept.keys.expiresAt.getTime()) return ask()
+      const isDue = now() >= renewalDue(kept.fetchedAt, kept.keys.expiresAt.getTime())
+      if (isDue && now() - askedAt >= pauseMillis) {
+        const { expiresAt } = kept.keys
+        ask().catch((error: Error) =>
+          log.warn({ source: source.name, error: error.message, expiresAt }, 'Keys for COS not renewed'),
+        )
+      }
+      return kept.keys
+    },
+
+    refused({ secretId }) {
+      // Right after an answer another one would say the same; COS is asked again after a pause of its own.
+      if (kept?.keys.secretId === secretId && now() - kept.fetchedAt >= pauseMillis) kept = undefined
+    },
+  }
+}
