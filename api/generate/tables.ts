@@ -1,4 +1,4 @@
-import { conditionReasons, conditionTypes, recorderOutcomes, stopReasons } from '../src/index.ts'
+import { conditionReasons, conditionTypes, recorderOutcomes, stopReasons, type Trouble, troubles } from '../src/index.ts'
 import { specSchema, statusSchema } from './crd.ts'
 import type { Schema } from './structural.ts'
 
@@ -11,14 +11,42 @@ export function documentationTables(): Record<string, string> {
     reasons: wordTable('Reason', conditionReasons),
     stopReasons: wordTable('Stop reason', stopReasons),
     outcomes: table(
-      ['Outcome', 'Exit code', 'Tried again', 'Meaning'],
-      Object.entries(recorderOutcomes).map(([name, { exitCode, retry, meaning }]) => [
-        code(name),
-        String(exitCode),
-        { no: 'no', again: 'yes', wait: 'yes, until it can work' }[retry],
-        meaning,
+      ['Outcome', 'Exit code', 'Meaning'],
+      Object.entries(recorderOutcomes).map(([name, { exitCode, meaning }]) => [code(name), String(exitCode), meaning]),
+    ),
+    troubles: table(
+      ['Word', 'Reason in conditions', 'Meaning', 'What is done', 'What you can do'],
+      Object.entries(troubles).map(([word, trouble]) => [
+        code(word),
+        code(trouble.condition),
+        trouble.meaning,
+        whatIsDone(trouble),
+        trouble.remedy,
       ]),
     ),
+  }
+}
+
+function whatIsDone({ next, after, counts }: Trouble): string {
+  const { firstSeconds, longestSeconds } = after
+  const when =
+    longestSeconds === 0
+      ? 'at once'
+      : firstSeconds === longestSeconds
+        ? `after ${firstSeconds} s`
+        : `after ${firstSeconds} s, growing to ${longestSeconds} s`
+  const limit = counts ? '; five in a row end the recording' : ''
+  switch (next) {
+    case 'over':
+      return 'The recording ends.'
+    case 'again':
+      return `A new attempt ${when}${limit}.`
+    case 'wait':
+      return `Tried again ${when}, without end.`
+    case 'elsewhere':
+      return `A new attempt on a volume of its own, ${when}${limit}.`
+    case 'stay':
+      return `Waited for; looked at ${when}.`
   }
 }
 

@@ -9,7 +9,8 @@ export const conditionTypes = {
   CallbackDelivered:
     'True when the callback was answered with 2xx. False: still being tried, or given up. Absent without spec.callback.',
   Reconciling: 'True while the recorder is on its way into the room. Absent otherwise.',
-  Stalled: 'True when the recording failed for good and only a person can help. Absent otherwise.',
+  Stalled:
+    'True when only a person can help: the recording failed for good, or waits for something to be mended. Absent otherwise.',
 } as const
 export type ConditionType = keyof typeof conditionTypes
 
@@ -23,7 +24,9 @@ export const conditionReasons = {
   ImagePullFailed: 'The recorder image cannot be pulled.',
   Unschedulable: 'No node has room for the recorder Pod.',
   ContainerNotStarted: 'The kubelet cannot start the recorder’s container; the message is its answer.',
-  NodeLost: 'The node of the recorder Pod went silent. No new attempt begins until the Pod is known to be dead.',
+  NodeLost: 'The node of the recorder Pod went silent. After about a minute the next attempt begins elsewhere.',
+  VolumeUnreachable: 'The volume cannot follow the Pod; the next attempt has a volume of its own.',
+  VolumeLost: 'A volume is gone that held what was not in COS; status.volumes names it.',
   QuotaExceeded: 'A ResourceQuota of the namespace does not allow the Pod or the volume now.',
   PodRejected: 'The API server refused the Pod or the volume; the message is its answer.',
   VolumeNotOwned: 'A PersistentVolumeClaim of the name already exists and belongs to something else.',
@@ -39,6 +42,8 @@ export const conditionReasons = {
   MediaUnreachable: 'Users published, and nothing of them arrived at the recorder.',
   StorageRefused: 'COS refused: no such bucket, or access denied.',
   StorageUnavailable: 'COS did not answer.',
+  ResultUnknown: 'What the recorder said could not be read; the message says where the list of files is.',
+  GivenUp: 'What is on the volume was given up by the annotation give-up, or the callback within its time.',
   UploadIncomplete: 'At least one file is not in COS; it is kept on the volume.',
   FileFailed: 'At least one file could not be made whole.',
   VolumeUnusable: 'The volume cannot be written.',
@@ -49,7 +54,6 @@ export const conditionReasons = {
   Delivered: 'The receiver answered with 2xx.',
   Waiting: 'The recording is not over yet.',
   Retrying: 'The last delivery failed; the next one is scheduled.',
-  GivenUp: 'The callback could not be delivered within its time.',
 } as const
 export type ConditionReason = keyof typeof conditionReasons
 

@@ -16,6 +16,7 @@ export const stopReasons = {
   RoomLost: 'The connection to the room was lost, and neither the SDK nor another page came back.',
   BrowserFailed: 'Chromium or its page crashed or stopped answering, and so did those that replaced it.',
   MediaUnreachable: 'Users publish, and nothing of them arrives: the way for media from the node to TRTC is blocked.',
+  GivenUp: 'The annotation give-up asked to let go of it.',
   NeverStarted: 'The recorder never got into the room; the Succeeded condition says why.',
 } as const
 
@@ -24,34 +25,30 @@ export const stopReasonSchema = z.enum(Object.keys(stopReasons) as [StopReason, 
 
 /**
  * How a recorder process can end. `exitCode` is part of the contract with the operator and documented for people who run the
- * recorder by hand; `retry` says what a supervisor should do:
- * `no` – trying again cannot help; `again` – a new attempt on the same volume continues; `wait` – something outside has to change
- * first (a Secret has to appear), so try again slowly and without end.
+ * recorder by hand. What the operator does about each stands in the table of troubles.
  */
 export const recorderOutcomes = {
-  Completed: { exitCode: 0, retry: 'no', meaning: 'Every file is stored and verified.' },
-  InternalError: { exitCode: 1, retry: 'again', meaning: 'A defect of the recorder; the log has the stack.' },
-  InvalidJob: { exitCode: 10, retry: 'no', meaning: 'The job is not valid; the message names the field.' },
-  SecretNotFound: { exitCode: 11, retry: 'wait', meaning: 'A Secret or a key of it is not mounted; the message names it.' },
+  Completed: { exitCode: 0, meaning: 'Every file is stored and verified.' },
+  InternalError: { exitCode: 1, meaning: 'A defect of the recorder; the log has the stack.' },
+  InvalidJob: { exitCode: 10, meaning: 'The job is not valid; the message names the field.' },
+  SecretNotFound: { exitCode: 11, meaning: 'A Secret or a key of it is not mounted; the message names it.' },
   StorageRefused: {
     exitCode: 12,
-    retry: 'no',
     meaning: 'COS refused before the room was entered: no such bucket, or access denied.',
   },
-  StorageUnavailable: { exitCode: 13, retry: 'again', meaning: 'COS did not answer before the room was entered.' },
-  RoomRefused: { exitCode: 14, retry: 'no', meaning: 'TRTC refused the recorder: UserSig, application or user not accepted.' },
-  StartTimeout: { exitCode: 15, retry: 'again', meaning: 'The room could not be entered within limits.startTimeoutSeconds.' },
-  Interrupted: { exitCode: 16, retry: 'again', meaning: 'The room or Chromium was lost; what was recorded is stored.' },
-  UploadIncomplete: { exitCode: 17, retry: 'again', meaning: 'At least one file is not in COS yet; it waits on the volume.' },
-  VolumeUnusable: { exitCode: 18, retry: 'no', meaning: 'The work directory cannot be written.' },
-  UploadRefused: { exitCode: 19, retry: 'no', meaning: 'COS refused a file for good while recording; it waits on the volume.' },
+  StorageUnavailable: { exitCode: 13, meaning: 'COS did not answer before the room was entered.' },
+  RoomRefused: { exitCode: 14, meaning: 'TRTC refused the recorder: UserSig, application or user not accepted.' },
+  StartTimeout: { exitCode: 15, meaning: 'The room could not be entered within limits.startTimeoutSeconds.' },
+  Interrupted: { exitCode: 16, meaning: 'The room or Chromium was lost; what was recorded is stored.' },
+  UploadIncomplete: { exitCode: 17, meaning: 'At least one file is not in COS yet; it waits on the volume.' },
+  VolumeUnusable: { exitCode: 18, meaning: 'The work directory cannot be written.' },
+  UploadRefused: { exitCode: 19, meaning: 'COS refused a file for good while recording; it waits on the volume.' },
   MediaUnreachable: {
     exitCode: 21,
-    retry: 'again',
     meaning: 'Users published, and nothing of any of them arrived: UDP from the node to TRTC is blocked, or TRTC sent nothing.',
   },
-  FileFailed: { exitCode: 20, retry: 'no', meaning: 'At least one file could not be made whole; what there is of it is stored.' },
-} as const satisfies Record<string, { exitCode: number; retry: 'no' | 'again' | 'wait'; meaning: string }>
+  FileFailed: { exitCode: 20, meaning: 'At least one file could not be made whole; what there is of it is stored.' },
+} as const satisfies Record<string, { exitCode: number; meaning: string }>
 
 export type RecorderOutcome = keyof typeof recorderOutcomes
 export const recorderOutcomeSchema = z.enum(Object.keys(recorderOutcomes) as [RecorderOutcome, ...RecorderOutcome[]])

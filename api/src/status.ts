@@ -1,14 +1,46 @@
 import { z } from 'zod'
-import { type ConditionReason, type ConditionType, conditionReasons, conditionTypes } from './conditions.ts'
+import { type ConditionReason, type ConditionType, conditionTypes } from './conditions.ts'
 import { recordedFileSchema } from './files.ts'
-import { stopReasonSchema } from './outcome.ts'
+import type { StopReason } from './outcome.ts'
 
 const time = z.iso.datetime()
+
+/**
+ * A word of a catalogue that grows: the schema takes any, for the CRD and the operator may be a release apart, and a word that one of them
+ * does not know must not make a status write fail.
+ */
+const word = <T extends string>() => z.string().min(1).max(64) as unknown as z.ZodType<T, T>
+
+/** Where an attempt is in its life. */
+export const attemptStates = {
+  Planned: 'Its Pod is about to be made, or waits for a node.',
+  Running: 'Its Pod is on a node.',
+  LeftBehind:
+    'No longer waited for, because its node is silent or its volume cannot follow; its result is read when there is one.',
+  Ended: 'It has ended, and reason says how.',
+} as const
+export type AttemptStateWord = keyof typeof attemptStates
+
+/** What a volume holds. */
+export const volumeStates = {
+  Planned: 'It is about to be made.',
+  Empty: 'It holds nothing that is not in COS.',
+  Holding: 'It holds, or may hold, what is not in COS.',
+  Lost: 'It is gone, or is another one of the same name, although it held what was not in COS.',
+} as const
+export type VolumeStateWord = keyof typeof volumeStates
+
+const oneOf = (words: Record<string, string>) =>
+  Object.entries(words)
+    .map(([name, meaning]) => `${name}: ${meaning}`)
+    .join(' ')
 
 export const attemptSchema = z.object({
   number: z.int().min(1).describe('Number of the attempt, from 1.'),
   pod: z.string().max(253).describe('Its Pod.'),
-  podUid: z.string().max(64).describe('UID of its Pod, so that no Pod is counted twice.'),
+  podUid: z.string().max(64).optional().describe('UID of its Pod once it is on a node, so that no Pod is counted twice.'),
+  state: word<AttemptStateWord>().optional().describe(oneOf(attemptStates)),
+  volume: z.string().max(253).optional().describe('Its PersistentVolumeClaim.'),
   node: z.string().max(253).optional().describe('Node it ran on.'),
   uploadOnly: z
     .boolean()
@@ -19,20 +51,31 @@ export const attemptSchema = z.object({
     .optional()
     .describe('When it was seen to have left the room while it still finishes its files; its userId is free from then on.'),
   endTime: time.optional().describe('When it ended. Missing while it runs.'),
-  reason: z
-    .string()
-    .max(64)
-    .optional()
-    .describe('How it ended: an outcome of the recorder, or Evicted, OOMKilled, NodeLost, PodDeleted, …'),
+  reason: z.string().max(64).optional().describe('How it ended, or what holds it up: see “What can stop or hold a recording”.'),
   exitCode: z.int().optional().describe('Exit code of the recorder.'),
   message: z.string().max(1024).optional().describe('The same for a person.'),
+  refusedTimes: z.int().min(1).optional().describe('How often the API server refused its Pod or volume.'),
+  refusedTime: time.optional().describe('When it did so last.'),
 })
 export type Attempt = z.infer<typeof attemptSchema>
 
+export const recordingVolumeSchema = z.object({
+  name: z.string().max(253).describe('Name of the PersistentVolumeClaim.'),
+  uid: z.string().max(64).optional().describe('Its UID, once it is known to be there. Another one of the same name is not it.'),
+  state: word<VolumeStateWord>().describe(oneOf(volumeStates)),
+  holds: z.string().max(512).optional().describe('What it holds, or held, that is not known to be in COS.'),
+  retired: z
+    .boolean()
+    .optional()
+    .describe('Nothing is recorded on it any more, because it cannot be reached or written; what it holds is still uploaded.'),
+  givenUp: z.boolean().optional().describe('Nobody tries to upload what it holds any more. It is left to you.'),
+})
+export type RecordingVolume = z.infer<typeof recordingVolumeSchema>
+
 export const conditionSchema = z.object({
-  type: z.enum(Object.keys(conditionTypes) as [ConditionType, ...ConditionType[]]).describe('What it is about.'),
+  type: word<ConditionType>().describe(`What it is about: ${Object.keys(conditionTypes).join(', ')}.`),
   status: z.enum(['True', 'False', 'Unknown']).describe('Whether it holds.'),
-  reason: z.enum(Object.keys(conditionReasons) as [ConditionReason, ...ConditionReason[]]).describe('Why, in one word.'),
+  reason: word<ConditionReason>().describe('Why, in one word; they are listed under “Conditions”.'),
   message: z.string().max(1024).describe('Why, for a person.'),
   observedGeneration: z.int().describe('Generation of the spec it was decided from.'),
   lastTransitionTime: time.describe('When status last changed.'),
@@ -56,11 +99,17 @@ export const recordingStatusSchema = z.object({
     .int()
     .optional()
     .describe('Generation of the spec that this status was made from; -1 before the first time.'),
-  conditions: z.array(conditionSchema).max(8).optional().describe('What is true of the Recording.'),
+  conditions: z.array(conditionSchema).max(16).optional().describe('What is true of the Recording.'),
   startTime: time.optional().describe('When the room was first entered.'),
   completionTime: time.optional().describe('When the recording was over and its files dealt with.'),
-  stopReason: stopReasonSchema.optional().describe('Why it ended.'),
+  stopReason: word<StopReason>().optional().describe('Why it ended; the words are listed under “Why it stopped”.'),
   attempts: z.array(attemptSchema).max(20).optional().describe('The last 20 attempts, oldest first.'),
+  nextAttemptTime: time.optional().describe('When the next attempt begins, where that was asked for.'),
+  volumes: z.array(recordingVolumeSchema).max(16).optional().describe('Volumes that hold or held something of this Recording.'),
+  handled: z
+    .record(z.string().max(63), z.string().max(256))
+    .optional()
+    .describe('The annotations of trtc-recorder.dev that were heeded, each with its value; a new value is heeded anew.'),
   files: z.array(recordedFileSchema).max(500).optional().describe('Files, in the order of their start.'),
   fileCount: z.int().optional().describe('Number of files, also of those beyond the first 500.'),
   manifestUrl: z.string().max(2048).optional().describe('COS URL of the manifest.'),

@@ -1,12 +1,11 @@
-import type { Attempt } from '@trtc-recorder/api'
-import { recorderOutcomes } from '@trtc-recorder/api'
+import { type Attempt, recorderOutcomes, type TroubleWord } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
-import { delayMillis, failuresInARow, keepLast, nextNumber, openAttempt, volumeHolds } from './attempts.ts'
-import type { AttemptReason } from './failure-policy.ts'
+import { delayMillis, failuresInARow, keepLast, nextLookMillis, nextNumber } from './attempts.ts'
+import { openAttempt } from './stage.ts'
 import { at } from './testing.ts'
 
 /** Attempts that ended for these reasons; one with `+` had been in the room for so many seconds. */
-function history(...words: `${AttemptReason}${'' | `+${number}`}`[]): Attempt[] {
+function history(...words: `${TroubleWord}${'' | `+${number}`}`[]): Attempt[] {
   return words.map((word, index) => {
     const [reason, seconds] = word.split('+') as [keyof typeof recorderOutcomes, string | undefined]
     const begin = index * 1000
@@ -30,7 +29,9 @@ describe('how long to wait', () => {
     [['StartTimeout', 'StartTimeout', 'Crashed'], 20],
     [Array(10).fill('StartTimeout'), 300],
     [['SecretNotFound'], 5],
-    [['SecretNotFound', 'SecretNotFound', 'SecretNotFound', 'SecretNotFound'], 30],
+    [['SecretNotFound', 'SecretNotFound', 'SecretNotFound', 'SecretNotFound'], 40],
+    [Array(10).fill('SecretNotFound'), 300],
+    [Array(10).fill('StorageRefused'), 300],
     [['StartTimeout', 'StartTimeout', 'SecretNotFound'], 5],
     [['Crashed+600', 'Interrupted+5'], 5],
     [['Interrupted+5', 'Interrupted+5'], 10],
@@ -44,6 +45,11 @@ describe('how long to wait', () => {
   })
 })
 
+test('what stays the same is looked at less and less often', () => {
+  const after = { firstSeconds: 30, longestSeconds: 600 }
+  expect([0, 10, 60, 300, 3600].map((seconds) => nextLookMillis(after, 0, seconds * 1000) / 1000)).toEqual([30, 30, 60, 300, 600])
+})
+
 describe('failures in a row', () => {
   test.each([
     [['StartTimeout', 'Crashed', 'OOMKilled'], 3],
@@ -51,31 +57,12 @@ describe('failures in a row', () => {
     [['StartTimeout', 'SecretNotFound', 'StartTimeout'], 1],
     [['Interrupted+5', 'StartTimeout'], 1],
     [['StorageUnavailable', 'StorageUnavailable'], 2],
-    [['Crashed+5', 'StorageUnavailable', 'StorageUnavailable'], 0],
   ] as [Parameters<typeof history>, number][])('%j: %i', (words, count) => {
-    expect(failuresInARow(history(...words))).toBe(count)
-  })
-})
-
-describe('what is left on the volume', () => {
-  test.each([
-    [[], false],
-    [['RoomRefused'], false],
-    [['Crashed+5'], true],
-    [['OOMKilled+5', 'StartTimeout'], true],
-    [['OOMKilled+5', 'Completed+5'], false],
-    [['UploadIncomplete+5'], true],
-    [['UploadIncomplete+5', 'Interrupted+5'], false],
-    [['InternalError'], false],
-    [['InternalError+5'], true],
-    [['NotStarted'], false],
-    [['Evicted+5'], true],
-  ] as [Parameters<typeof history>, boolean][])('after %j: %s', (words, holds) => {
-    expect(volumeHolds(history(...words))).toBe(holds)
+    expect(failuresInARow(history(...words), false)).toBe(count)
   })
 
-  test('nothing after an eviction that the recorder could finish before', () => {
-    expect(volumeHolds(history('Evicted+5').map(exitedWithSuccess))).toBe(false)
+  test('COS being away is none while there is something to save', () => {
+    expect(failuresInARow(history('Crashed+5', 'StorageUnavailable', 'StorageUnavailable'), true)).toBe(0)
   })
 })
 
@@ -92,8 +79,17 @@ describe('the list', () => {
     expect(kept).toHaveLength(20)
   })
 
+  test('keeps what has not ended, however old it is', () => {
+    const leftBehind: Attempt = { number: 1, pod: 'math-1', podUid: 'x', state: 'LeftBehind' }
+    const later = history(...(Array(24).fill('StartTimeout') as 'StartTimeout'[])).map((one) => ({
+      ...one,
+      number: one.number + 1,
+    }))
+    expect(keepLast([leftBehind, ...later])[0]).toBe(leftBehind)
+  })
+
   test('has at most one attempt under way', () => {
-    const open: Attempt = { number: 2, pod: 'math-2', podUid: '' }
+    const open: Attempt = { number: 2, pod: 'math-2' }
     expect(openAttempt([...history('Crashed'), open])).toBe(open)
     expect(openAttempt(history('Crashed'))).toBeUndefined()
   })

@@ -1,5 +1,5 @@
-import type { Attempt } from '@trtc-recorder/api'
-import { policyOf } from './failure-policy.ts'
+import { type Attempt, troubleOf } from '@trtc-recorder/api'
+import { attemptState } from './stage.ts'
 
 /** As many as the schema of the status takes. */
 const mostKept = 20
@@ -7,66 +7,67 @@ const mostKept = 20
 export const mostFailuresInARow = 5
 /** An attempt that recorded for this long was no failure to start, so the next one does not wait long. */
 const healthyMillis = 60_000
-const firstDelayMillis = 5_000
-const longestDelayMillis = 300_000
-const longestWaitMillis = 30_000
 
-/** The attempt that is under way or about to be. */
-export const openAttempt = (attempts: readonly Attempt[]) => attempts.find((attempt) => attempt.endTime === undefined)
+export const nextNumber = (attempts: readonly Attempt[]) => Math.max(0, ...attempts.map(({ number }) => number)) + 1
 
-export const nextNumber = (attempts: readonly Attempt[]) => (attempts.at(-1)?.number ?? 0) + 1
+/** Failed attempts at the end of the list, none of which got into the room. `holds`: something is there that wants to be saved. */
+export const failuresInARow = (attempts: readonly Attempt[], holds: boolean) =>
+  trailing(ended(attempts), (attempt) => !attempt.uploadOnly && attempt.startTime === undefined && isFailure(attempt, holds))
 
-/** Whether something that was recorded may be on the volume and not in COS. */
-export function volumeHolds(attempts: readonly Attempt[]): boolean {
-  let holds = false
-  for (const { reason, startTime, endTime, exitCode } of attempts) {
-    if (endTime === undefined) continue
-    const volume = exitCode === 0 ? 'clean' : policyOf(reason).volume
-    // A recorder that says it failed before it entered has recorded nothing.
-    if (volume === 'same' || (reason === 'InternalError' && startTime === undefined)) continue
-    holds = volume === 'holds'
-  }
-  return holds
-}
-
-/** Failed attempts at the end of the list, none of which got into the room. */
-export const failuresInARow = (attempts: readonly Attempt[]) =>
-  trailing(attempts, (attempt) => !attempt.uploadOnly && attempt.startTime === undefined && isFailure(attempt, attempts))
-
-/** Failed uploads at the end of the list. COS being away is no failure: it is waited for. */
+/** Failed uploads of one volume at the end of its list. COS being away is no failure: it is waited for. */
 export const uploadFailuresInARow = (attempts: readonly Attempt[]) =>
-  trailing(attempts, (attempt) => attempt.uploadOnly === true && isFailure(attempt, attempts))
+  trailing(ended(attempts), (attempt) => attempt.uploadOnly === true && isFailure(attempt, true))
 
-/** Uploads at the end of the list that came to nothing, for whatever reason: what bounds the deletion of a Recording. */
+/** Uploads of one volume at the end of its list that came to nothing, for whatever reason: what bounds the deletion of a Recording. */
 export const fruitlessUploadsInARow = (attempts: readonly Attempt[]) =>
-  trailing(attempts, (attempt) => attempt.uploadOnly === true && attempt.endTime !== undefined && attempt.exitCode !== 0)
+  trailing(ended(attempts), (attempt) => attempt.uploadOnly === true && attempt.exitCode !== 0)
 
-function isFailure({ reason, endTime }: Attempt, attempts: readonly Attempt[]): boolean {
-  // While there is something to save, COS being away is no reason to give up.
-  if (reason === 'StorageUnavailable' && volumeHolds(attempts)) return false
-  return endTime !== undefined && policyOf(reason).counts
-}
+const ended = (attempts: readonly Attempt[]) => attempts.filter((attempt) => attemptState(attempt).is === 'ended')
+
+/** While there is something to save, COS being away is no reason to give up. */
+const isFailure = ({ reason }: Attempt, holds: boolean) => !(reason === 'StorageUnavailable' && holds) && troubleOf(reason).counts
 
 /** How long after the end of the last attempt the next one begins. */
 export function delayMillis(attempts: readonly Attempt[]): number {
-  const last = attempts.at(-1)
+  const last = ended(attempts).at(-1)
   if (last === undefined) return 0
-  const policy = policyOf(last.reason)
+  const trouble = troubleOf(last.reason)
   // It was sent away in good health.
   if (last.startTime !== undefined && last.exitCode === 0) return 0
-  const inARow = trailing(attempts, (attempt) => !recordedForLong(attempt) && policyOf(attempt.reason).next === policy.next)
-  const delay = firstDelayMillis * 2 ** Math.max(0, inARow - 1)
-  return Math.min(delay, policy.next === 'wait' ? longestWaitMillis : longestDelayMillis)
+  const inARow = trailing(
+    ended(attempts),
+    (attempt) => !recordedForLong(attempt) && troubleOf(attempt.reason).next === trouble.next,
+  )
+  return growingMillis(trouble.after, inARow)
 }
 
-/** The last 20. What only repeats itself goes first, so that what explains the recording stays. */
+/** The first time, doubled for each time in a row, up to the longest. */
+export function growingMillis(after: { firstSeconds: number; longestSeconds: number }, times: number): number {
+  return Math.min(after.firstSeconds * 2 ** Math.max(0, times - 1), after.longestSeconds) * 1000
+}
+
+/**
+ * When to look again at what has been the same for some time: after as long as it has lasted, within the bounds. So looks become rare by
+ * themselves, whoever takes over from whom.
+ */
+export function nextLookMillis(
+  after: { firstSeconds: number; longestSeconds: number },
+  sinceMillis: number,
+  nowMillis: number,
+): number {
+  return Math.min(Math.max(nowMillis - sinceMillis, after.firstSeconds * 1000), after.longestSeconds * 1000)
+}
+
+/** The last 20. What only repeats itself goes first, so that what explains the recording stays; what has not ended always stays. */
 export function keepLast(attempts: readonly Attempt[]): Attempt[] {
   const kept = [...attempts]
+  const mayGo = (attempt: Attempt, index: number) => index < kept.length - 2 && attemptState(attempt).is === 'ended'
   while (kept.length > mostKept) {
     const repeated = kept.findIndex(
-      ({ reason, startTime }, index) => index < kept.length - 2 && startTime === undefined && kept[index + 1]?.reason === reason,
+      (attempt, index) => mayGo(attempt, index) && attempt.startTime === undefined && kept[index + 1]?.reason === attempt.reason,
     )
-    kept.splice(Math.max(0, repeated), 1)
+    const oldest = kept.findIndex(mayGo)
+    kept.splice(Math.max(0, repeated === -1 ? oldest : repeated), 1)
   }
   return kept
 }

@@ -11,9 +11,10 @@ import { Controller, type ReconcileContext, type ReconcileResult } from '../runt
 import { keyOf } from '../runtime/objects.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { decide } from './decide.ts'
-import { execute, releasePod } from './execute.ts'
+import { DepartedPods } from './departed.ts'
+import { execute, removeOrphan } from './execute.ts'
 import { holds, IdentityClaims, isFinished } from './fencing.ts'
-import { controllingRecording } from './names.ts'
+import { recordingOf } from './names.ts'
 import { observe } from './observe.ts'
 import type { RecorderPodConfig } from './pod.ts'
 import { type Get, ProgressReader } from './progress.ts'
@@ -59,7 +60,8 @@ export function recordingController(dependencies: RecordingDependencies): Contro
   const pod = podConfig(config)
   const claims = new IdentityClaims()
   const progress = new ProgressReader(dependencies.get)
-  const observing = { client, caches, claims, progress, image: pod.image }
+  const departed = new DepartedPods()
+  const observing = { client, caches, claims, departed, progress, image: pod.image }
   const executing = { client, caches, events, pod, now }
 
   async function reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult | undefined> {
@@ -75,7 +77,7 @@ export function recordingController(dependencies: RecordingDependencies): Contro
   /** Somebody took the finalizer off a Recording by force, or the Recording went while the operator was down. */
   async function releaseOrphan(key: string, signal: AbortSignal): Promise<undefined> {
     const orphan = caches.pods.get(key)
-    const owner = orphan === undefined ? undefined : controllingRecording(orphan)
+    const owner = orphan === undefined ? undefined : recordingOf(orphan)
     if (orphan === undefined || owner === undefined || hasOwner(orphan)) return
     const ref = { namespace: orphan.metadata.namespace, name: owner.name }
     const live = await client.get(resources.recordings, ref, { signal }).catch((error) => {
@@ -83,11 +85,11 @@ export function recordingController(dependencies: RecordingDependencies): Contro
       throw error
     })
     if (live?.metadata.uid === owner.uid) return
-    await releasePod(client, orphan, signal)
+    await removeOrphan(client, orphan, signal)
   }
 
   const hasOwner = (owned: Pod) => {
-    const owner = controllingRecording(owned)
+    const owner = recordingOf(owned)
     if (owner === undefined) return false
     return caches.recordings.get(keyOf({ namespace: owned.metadata.namespace, name: owner.name }))?.metadata.uid === owner.uid
   }
@@ -95,7 +97,7 @@ export function recordingController(dependencies: RecordingDependencies): Contro
   const hooks = metrics.controller('recording')
   const orphanOf = (pod: Pod) => orphanPrefix + keyOf(pod.metadata)
   const ownerOf = (object: KubeObject) => {
-    const name = controllingRecording(object)?.name ?? object.metadata.labels?.['app.kubernetes.io/instance']
+    const name = recordingOf(object)?.name
     return name === undefined ? undefined : keyOf({ namespace: object.metadata.namespace, name })
   }
   const rivalsOf = (recording: Recording) =>
@@ -118,12 +120,16 @@ export function recordingController(dependencies: RecordingDependencies): Contro
       const freed = event.type === 'deleted' || (event.type === 'updated' && holds(event.previous) && !holds(object))
       if (!freed) return []
       claims.release(identityOf(object), object)
+      if (event.type === 'deleted') departed.forgetAll(object.metadata.uid)
       const orphans = event.type === 'deleted' ? caches.pods.byIndex('recordingUid', object.metadata.uid).map(orphanOf) : []
       return [...rivalsOf(object).map((rival) => keyOf(rival.metadata)), ...orphans]
     })
     .watches(caches.pods, ({ type, object }) => {
-      if (type === 'deleted') progress.forget(object.metadata.uid)
-      const isOrphan = type !== 'deleted' && controllingRecording(object) !== undefined && !hasOwner(object)
+      if (type === 'deleted') {
+        progress.forget(object.metadata.uid)
+        if (hasOwner(object)) departed.remember(object)
+      }
+      const isOrphan = type !== 'deleted' && recordingOf(object) !== undefined && !hasOwner(object)
       return isOrphan ? [orphanOf(object)] : []
     })
   hooks.watchQueue(controller.queue)

@@ -19,7 +19,7 @@ describe('a Recording from the beginning to the end', () => {
 
   test('writes the attempt down before its Pod is made', () => {
     const plan = decide(new World().observed(), at(0))
-    expect(plan.status.attempts).toEqual([{ number: 1, pod: 'math-1', podUid: '' }])
+    expect(plan.status.attempts).toEqual([{ number: 1, pod: 'math-1', state: 'Planned', volume: 'math' }])
     expect(plan.actions.map((action) => action.do)).toEqual(['ensureVolume', 'createPod'])
   })
 
@@ -87,7 +87,7 @@ describe('a Recording from the beginning to the end', () => {
       uploadedBytes: 2000,
       attempts: [{ reason: 'Completed', exitCode: 0, endTime: at(60).toISOString() }],
     })
-    expect(world.actions).toEqual(['deletePod', 'releasePod', 'deleteVolume', 'letGo'])
+    expect(world.actions).toEqual(['deletePod', 'deleteVolume', 'letGo'])
     expect(world.pods).toEqual([])
     expect(world.volume).toBeUndefined()
     expect(world.gone).toBe(false)

@@ -1,34 +1,23 @@
-import { type Attempt, podFinalizer, recordingFinalizer } from '@trtc-recorder/api'
-import type { Pod } from '../kube/types.ts'
-import {
-  delayMillis,
-  failuresInARow,
-  fruitlessUploadsInARow,
-  keepLast,
-  mostFailuresInARow,
-  nextNumber,
-  uploadFailuresInARow,
-  volumeHolds,
-} from './attempts.ts'
+import { type RecordingVolume, recordingFinalizer } from '@trtc-recorder/api'
 import { conclude } from './conclusion.ts'
 import { findCondition } from './conditions.ts'
 import { Draft } from './draft.ts'
-import { type AttemptReason, judge, policyOf } from './failure-policy.ts'
-import { withResult } from './files.ts'
+import { adoptUnplannedPods, clearAwayPods, recordHowAttemptsEnded } from './ended.ts'
 import { followPod } from './live-pod.ts'
-import { labels, podName } from './names.ts'
-import type { Observed, Plan } from './plan.ts'
-import type { PodEnd } from './pod-state.ts'
-import { volumeFate } from './retention.ts'
+import { beginTheNextAttempt, makeRecorder, waitForTheIdentity, waitForTheNextAttempt } from './next-attempt.ts'
+import type { Observed, ObservedPod, Plan } from './plan.ts'
+import { leaveBehindWhatIsOutOfReach } from './reach.ts'
+import { attemptState, volumeState } from './stage.ts'
+import { claimOf, lookAfterVolumes, volumeOutOfReach, volumeToUpload } from './volumes.ts'
 
 /**
  * What to do about a Recording, from what there is and what time it is. Pure; applying the plan and deciding again changes nothing.
  *
- * The state is all in `status`: an attempt without `endTime` is under way (without `podUid`: its Pod is about to be made); `stopReason`
- * says that recording is over and only uploading may be left; `completionTime` says that it is finished and only tidying up is left.
+ * The state is all in `status`, and what its fields mean is read in stage.ts.
  */
 export function decide(observed: Observed, now: Date): Plan {
   const draft = new Draft(observed, now)
+  if (isLetGo(draft)) return { addFinalizer: false, status: observed.recording.status ?? {}, actions: [] }
   for (const step of story) if (step(draft) === 'enough') break
   return draft.plan()
 }
@@ -37,10 +26,12 @@ export function decide(observed: Observed, now: Date): Plan {
 type Step = (draft: Draft) => 'enough' | undefined
 
 const story: readonly Step[] = [
-  leaveAloneWhatWasLetGo,
   beHeardOf,
-  recordHowTheAttemptEnded,
-  clearAwayEndedPods,
+  adoptUnplannedPods,
+  recordHowAttemptsEnded,
+  lookAfterVolumes,
+  leaveBehindWhatIsOutOfReach,
+  clearAwayPods,
   beOverWhenAsked,
   finishWhenNothingIsLeft,
   tidyUpWhenFinished,
@@ -51,9 +42,7 @@ const story: readonly Step[] = [
   beginTheNextAttempt,
 ]
 
-function leaveAloneWhatWasLetGo(draft: Draft): 'enough' | undefined {
-  return (draft.isDeleting || draft.isFinished) && !isHeld(draft) ? 'enough' : undefined
-}
+const isLetGo = (draft: Draft) => (draft.isDeleting || draft.isFinished) && !isHeld(draft)
 
 function beHeardOf(draft: Draft): undefined {
   const { recording, status } = draft
@@ -66,142 +55,105 @@ function beHeardOf(draft: Draft): undefined {
   }
 }
 
-/** Before the Pod may go, what it left is in the status: the attempt, its files, and whether recording is over. */
-function recordHowTheAttemptEnded(draft: Draft): undefined {
-  const attempt = draft.open
-  if (attempt === undefined) return
-  const observed = draft.podOf(attempt)
-  if (observed === undefined) {
-    if (attempt.podUid !== '') recordEnd(draft, attempt, vanished(attempt, draft.now))
-  } else if (observed.state.kind === 'ended') {
-    attempt.podUid = observed.pod.metadata.uid
-    recordEnd(draft, attempt, observed.state.end)
-  }
-  return undefined
-}
-
-function recordEnd(draft: Draft, attempt: Attempt, end: PodEnd): void {
-  const { status, now } = draft
-  const { result } = end
-  if (result?.startedAt !== undefined) {
-    // The recorder knows to the millisecond what the Pod's readiness says to the second.
-    if (status.startTime === undefined || status.startTime === attempt.startTime) status.startTime = result.startedAt
-    attempt.startTime = result.startedAt
-    // It may have been over before anybody saw its Pod ready.
-    draft.set('Started', { status: 'True', reason: 'Entered', message: 'The recorder has been in the room' })
-  }
-  const ran = end.ran || attempt.startTime !== undefined
-  const judgement = judge({ ...end, ran }, status.stopReason ?? draft.asked, draft.entered)
-
-  // A Pod that no kubelet ever saw is said to end when its grace period would.
-  attempt.endTime = earlier(end.time, now.toISOString())
-  attempt.reason = judgement.reason
-  attempt.message = judgement.message.slice(0, 1024)
-  if (end.node) attempt.node = end.node
-  if (end.exitCode !== undefined) attempt.exitCode = end.exitCode
-  status.attempts = keepLast(draft.attempts)
-  if (result !== undefined) Object.assign(status, withResult(status, result))
-  delete status.participants
-
-  const exhausted = failuresInARow(draft.attempts) >= mostFailuresInARow
-  const over =
-    status.stopReason ?? judgement.stopReason ?? (exhausted ? (draft.entered ? 'RoomLost' : 'NeverStarted') : undefined)
-  if (over !== undefined) status.stopReason = over
-}
-
-/** Its finalizer was taken off by somebody else, so what it had to say is lost. */
-function vanished(attempt: Attempt, now: Date): PodEnd {
-  return {
-    time: now.toISOString(),
-    node: attempt.node,
-    ran: true,
-    exitCode: undefined,
-    cause: 'PodDeleted',
-    message: 'It is gone, and with it its result.',
-    result: undefined,
-  }
-}
-
-function clearAwayEndedPods(draft: Draft): undefined {
-  const current = draft.open?.pod
-  for (const { pod, state } of draft.observed.pods) {
-    // One that the status knows nothing of yet has a result to be read.
-    const isKnown = Number(pod.metadata.labels?.[labels.attempt]) < nextNumber(draft.attempts)
-    if (pod.metadata.name === current || !isKnown) continue
-    if (state.kind !== 'ended') {
-      if (pod.metadata.deletionTimestamp === undefined) draft.act({ do: 'deletePod', pod })
-    } else if (mayLinger(pod)) draft.act({ do: 'deletePod', pod, gracePeriodSeconds: lingerSeconds })
-    if (state.kind === 'ended' && pod.metadata.finalizers?.includes(podFinalizer)) draft.act({ do: 'releasePod', pod })
-  }
-}
-
-/** Its recorder has ended, so whatever else runs in the Pod does not get the half hour that a recorder may need. */
-const lingerSeconds = 30
-
-const mayLinger = ({ metadata }: Pod) =>
-  metadata.deletionTimestamp === undefined || (metadata.deletionGracePeriodSeconds ?? 0) > lingerSeconds
-
 function beOverWhenAsked(draft: Draft): undefined {
   const { asked, status } = draft
-  if (asked === undefined || status.stopReason !== undefined) return
+  if (draft.stage.is !== 'recording' || asked === undefined) return
   const attempt = draft.open
-  if (attempt !== undefined && (attempt.podUid !== '' || draft.podOf(attempt) !== undefined)) return
-  // Nobody is at work: the Pod of a planned attempt was never made.
-  if (attempt !== undefined) status.attempts = draft.attempts.filter((other) => other !== attempt)
-  status.stopReason = asked
+  // Its Pod is not there, and the API server was asked.
+  if (attempt !== undefined && draft.podOf(attempt) === undefined) endWithoutPod(draft)
+  if (draft.open === undefined) status.stopReason = asked
+}
+
+/** A planned attempt that is not wanted any more. Where its volume is bound, its Pod may have been there, unseen, and gone again. */
+function endWithoutPod(draft: Draft): void {
+  const attempt = draft.open!
+  const volume = draft.volumes.find(({ name }) => name === attempt.volume)
+  const isBound = volume !== undefined && claimOf(draft.observed.claims, volume)?.spec?.volumeName !== undefined
+  attempt.state = 'Ended'
+  attempt.endTime = draft.now.toISOString()
+  attempt.reason = isBound ? 'PodDeleted' : 'NotStarted'
+  attempt.message = isBound ? 'Its Pod is not there, and may have been.' : 'It was not wanted any more before its Pod was made.'
+  delete attempt.refusedTimes
+  delete attempt.refusedTime
+  if (isBound && volumeState(volume).is !== 'lost') {
+    volume.state = 'Holding'
+    volume.holds = `What attempt ${attempt.number} may have recorded`
+  }
 }
 
 function finishWhenNothingIsLeft(draft: Draft): undefined {
-  const { status, now, recording, entered } = draft
-  const { stopReason } = status
-  if (stopReason === undefined || draft.isFinished || draft.open !== undefined) return
-  if (mayStillUpload(draft)) return
-  const files = status.files ?? []
-  const { succeeded, stored } = conclude(draft.attempts, files, stopReason, entered)
+  const { status, now, recording, entered, stage } = draft
+  if (stage.is !== 'storing') return
+  giveUpInADyingNamespace(draft)
+  if (draft.open !== undefined || volumeToUpload(draft) !== undefined || volumeOutOfReach(draft) !== undefined) return
+  const { succeeded, stored } = conclude(status, stage.stopReason)
   draft.set('Succeeded', succeeded)
   draft.set('Stored', stored)
-  draft.drop('Reconciling')
+  draft.drop('Reconciling', 'Stalled')
   if (!entered) draft.set('Started', { status: 'False', reason: succeeded.reason, message: succeeded.message })
   if (succeeded.status === 'False') draft.set('Stalled', { ...succeeded, status: 'True' })
+  status.volumes = whatIsLeft(draft)
   status.completionTime = now.toISOString()
-  status.fileCount ??= files.length
+  status.fileCount ??= status.files?.length ?? 0
   delete status.participants
+  delete status.nextAttemptTime
   if (recording.spec.callback !== undefined) {
     status.callback ??= { id: `${recording.metadata.uid}/result`, state: 'Pending', attempts: 0, dueSince: now.toISOString() }
   }
 }
 
-/** Something may be on the volume, and it is worth while trying to get it into COS. */
-function mayStillUpload({ attempts, isDeleting }: Draft): boolean {
-  if (!volumeHolds(attempts)) return false
-  const last = attempts.at(-1)
-  // It was refused for good, and would be again.
-  if (last?.reason !== undefined && refusesUploads.includes(last.reason)) return false
-  if (isDeleting && fruitlessUploadsInARow(attempts) >= mostFailuresInARow) return false
-  return uploadFailuresInARow(attempts) < mostFailuresInARow
+/** The volumes that outlive the recording, each with what it has. */
+function whatIsLeft({ volumes, recording, status }: Draft): RecordingVolume[] {
+  const broken = status.files?.filter((file) => file.status === 0).length ?? 0
+  return volumes.flatMap((volume) => {
+    if (volumeState(volume).is !== 'empty') return volumeState(volume).is === 'planned' ? [] : [volume]
+    if (broken > 0) {
+      const holds = `The media of ${broken} files that could not be made whole`
+      return [{ ...volume, state: 'Holding' as const, holds, givenUp: true }]
+    }
+    return recording.spec.storage.retention === 'Retain' ? [volume] : []
+  })
 }
 
-const refusesUploads: readonly string[] = [
-  'InvalidJob',
-  'StorageRefused',
-  'UploadRefused',
-  'VolumeUnusable',
-] satisfies AttemptReason[]
+/** Nothing can be made in it any more, and soon nothing will be left. */
+function giveUpInADyingNamespace(draft: Draft): void {
+  const { refusal } = draft.observed
+  if (refusal?.word !== 'NamespaceTerminating' || !draft.isDeleting) return
+  const attempt = draft.open
+  if (attempt !== undefined && draft.podOf(attempt) === undefined) endWithoutPod(draft)
+  const told = attempt ?? draft.attempts.at(-1)
+  if (told !== undefined) Object.assign(told, { reason: refusal.word, message: refusal.message.slice(0, 1024) })
+  for (const volume of draft.volumes) {
+    if (volumeState(volume).is === 'holding') volume.givenUp = true
+  }
+}
 
 /** Once all is tidied up and told, a Recording is only a record: it can be deleted even where there is no operator any more. */
 function tidyUpWhenFinished(draft: Draft): 'enough' | undefined {
   if (!draft.isFinished) return undefined
-  const { recording, observed, status } = draft
-  const { volume } = observed
-  const fate = volumeFate(recording, findCondition(status.conditions, 'Stored')?.status !== 'True')
-  if (volume !== undefined && fate === 'delete' && volume.metadata.deletionTimestamp === undefined) {
-    draft.act({ do: 'deleteVolume', volume })
+  const { observed, status } = draft
+  const doomed = observed.claims.filter((claim) => isDoomed(draft, claim.metadata.name))
+  for (const claim of doomed) {
+    if (claim.metadata.deletionTimestamp === undefined) draft.act({ do: 'deleteVolume', claim })
   }
-  if (volume?.metadata.ownerReferences?.length && fate === 'leave') draft.act({ do: 'leaveVolume', volume })
-  const isTidy = observed.pods.length === 0 && (volume === undefined || fate === 'leave')
+  const isTidy = observed.pods.every((one) => one.isGone || isOutOfReach(draft, one)) && doomed.length === 0
   const isTold = status.callback?.state !== 'Pending'
   if (isTidy && isTold && isHeld(draft)) draft.act({ do: 'letGo' })
   return 'enough'
+}
+
+/** Asked to end on a node that is silent: it goes when the node is back, or was deleted, and nobody waits for that. */
+const isOutOfReach = (draft: Draft, observed: ObservedPod) =>
+  observed.pod.metadata.deletionTimestamp !== undefined &&
+  draft.attempts.some((attempt) => attemptState(attempt).is === 'leftBehind' && draft.podOf(attempt) === observed)
+
+/** Whether a volume goes when its Recording is finished: everything on it is verified in COS, and nobody wants to keep it. */
+function isDoomed({ recording, volumes, status }: Draft, name: string): boolean {
+  if (recording.spec.storage.retention === 'Retain') return false
+  const known = volumes.find((volume) => volume.name === name)
+  if (known !== undefined) return volumeState(known).is !== 'holding'
+  // An earlier release finished it, and said this alone.
+  return findCondition(status.conditions, 'Stored')?.status === 'True' || status.volumes !== undefined
 }
 
 const isHeld = ({ recording }: Draft) => recording.metadata.finalizers?.includes(recordingFinalizer) ?? false
@@ -219,63 +171,13 @@ function followTheLivePod(draft: Draft): 'enough' | undefined {
   return 'enough'
 }
 
-/** Two recorders on one volume, or in one room, would be worse than a gap. */
+/** Two recorders on one volume, or in one room, would be worse than a gap. One that was left behind is on a volume of its own. */
 function waitForOldPods(draft: Draft): 'enough' | undefined {
-  const live = draft.observed.pods.find(({ state }) => state.kind !== 'ended')
+  const leftBehind = draft.attempts
+    .filter((attempt) => attemptState(attempt).is === 'leftBehind')
+    .map((attempt) => draft.podOf(attempt))
+  const live = draft.observed.pods.find((observed) => observed.state.kind !== 'ended' && !leftBehind.includes(observed))
   if (live === undefined) return undefined
   draft.waiting('RetryScheduled', `The next attempt begins when Pod ${live.pod.metadata.name} has ended`)
   return 'enough'
 }
-
-function waitForTheIdentity(draft: Draft): 'enough' | undefined {
-  const holder = draft.observed.identityHeldBy
-  if (holder === undefined || draft.status.stopReason !== undefined) return undefined
-  draft.waiting(
-    'IdentityInUse',
-    `Recording ${holder} is in this room as ${draft.recording.spec.userId}; this one begins when it has finished`,
-  )
-  draft.lookAgainIn(60_000)
-  return 'enough'
-}
-
-function waitForTheNextAttempt(draft: Draft): 'enough' | undefined {
-  const { attempts, now, observed, status } = draft
-  const last = attempts.at(-1)
-  if (observed.volume?.metadata.deletionTimestamp !== undefined) {
-    draft.waiting(
-      'Pending',
-      `PersistentVolumeClaim ${observed.volume.metadata.name} is being deleted; a new one is made when it is gone`,
-    )
-    draft.lookAgainIn(30_000)
-    return 'enough'
-  }
-  if (last?.endTime === undefined) return undefined
-  const due = Date.parse(last.endTime) + delayMillis(attempts)
-  if (due <= now.getTime()) return undefined
-  const what = status.stopReason === undefined ? 'Attempt' : 'Upload'
-  const message = `${last.reason}: ${last.message} ${what} ${nextNumber(attempts)} begins at ${new Date(due).toISOString()}.`
-  draft.waiting(status.stopReason === undefined ? policyOf(last.reason).condition : 'UploadIncomplete', message)
-  draft.lookAgainIn(due - now.getTime())
-  return 'enough'
-}
-
-function beginTheNextAttempt(draft: Draft): undefined {
-  const { attempts, recording, status } = draft
-  const number = nextNumber(attempts)
-  const uploadOnly = status.stopReason === undefined ? {} : { uploadOnly: true }
-  const attempt: Attempt = { number, pod: podName(recording.metadata.name, number), podUid: '', ...uploadOnly }
-  status.attempts = keepLast([...attempts, attempt])
-  if (status.stopReason !== undefined) draft.waiting('UploadIncomplete', `Attempt ${number} uploads what is left on the volume`)
-  else if (attempts.length === 0) draft.starting('Pending', `Pod ${attempt.pod} waits for a node`)
-  else draft.waiting('RetryScheduled', `Attempt ${number} begins: Pod ${attempt.pod}`)
-  makeRecorder(draft, attempt)
-}
-
-function makeRecorder(draft: Draft, { number, uploadOnly = false }: Attempt): void {
-  const order = { attempt: number, firstStartedAt: draft.status.startTime, uploadOnly }
-  draft.act({ do: 'ensureVolume' }, { do: 'createPod', order })
-  // Should the answer be lost, or the Pod not be admitted for now.
-  draft.lookAgainIn(15_000)
-}
-
-const earlier = (a: string, b: string) => (Date.parse(b) < Date.parse(a) ? b : a)

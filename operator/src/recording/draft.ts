@@ -1,7 +1,20 @@
-import type { Attempt, ConditionReason, ConditionType, RecordingStatus, StopReason } from '@trtc-recorder/api'
-import { openAttempt } from './attempts.ts'
+import {
+  type Attempt,
+  type ConditionReason,
+  type ConditionType,
+  type RecordingStatus,
+  type RecordingVolume,
+  type StopReason,
+  type TroubleWord,
+  troubleOf,
+} from '@trtc-recorder/api'
+import { fruitlessUploadsInARow, mostFailuresInARow, uploadFailuresInARow } from './attempts.ts'
 import { findCondition, type NewCondition, withCondition, withoutCondition } from './conditions.ts'
 import type { Action, Observed, ObservedPod, Plan } from './plan.ts'
+import { hasEntered, inTodaysWords, openAttempt, type Stage, stageOf, volumeNameOf } from './stage.ts'
+
+/** What is not mended by something that appears or is freed by itself. */
+const onlyAPersonCanHelp: readonly string[] = ['StorageRefused', 'UploadRefused', 'RoomRefusedAgain'] satisfies TroubleWord[]
 
 /** A plan in the making: what one decision has come to so far. */
 export class Draft {
@@ -15,13 +28,17 @@ export class Draft {
   constructor(observed: Observed, now: Date) {
     this.observed = observed
     this.now = now
-    this.status = structuredClone(observed.recording.status ?? {})
+    this.status = inTodaysWords(structuredClone(observed.recording.status ?? {}), observed.recording.metadata.name)
     // Deleting an object counts as a change of it; one that is finished is only tidied up after.
     if (!this.isFinished || !this.isDeleting) this.status.observedGeneration = observed.recording.metadata.generation
   }
 
   get recording() {
     return this.observed.recording
+  }
+
+  get stage(): Stage {
+    return stageOf(this.status)
   }
 
   get attempts(): Attempt[] {
@@ -32,12 +49,16 @@ export class Draft {
     return openAttempt(this.attempts)
   }
 
+  get volumes(): RecordingVolume[] {
+    return this.status.volumes ?? []
+  }
+
   get isDeleting(): boolean {
     return this.recording.metadata.deletionTimestamp !== undefined
   }
 
   get isFinished(): boolean {
-    return this.status.completionTime !== undefined
+    return this.stage.is === 'finished'
   }
 
   /** Set when somebody wants the recording to end. */
@@ -48,14 +69,21 @@ export class Draft {
 
   /** Whether any attempt has been in the room. */
   get entered(): boolean {
-    return this.status.startTime !== undefined
+    return hasEntered(this.status)
   }
 
   /** The Pod of an attempt. One whose UID is not known yet is found by its name. */
-  podOf(attempt: Attempt): ObservedPod | undefined {
+  podOf({ pod: name, podUid = '' }: Attempt): ObservedPod | undefined {
     return this.observed.pods.find(
-      ({ pod: { metadata } }) => metadata.name === attempt.pod && (attempt.podUid === '' || metadata.uid === attempt.podUid),
+      ({ pod: { metadata } }) => metadata.name === name && (podUid === '' || metadata.uid === podUid),
     )
+  }
+
+  /** Trying to upload from it again would come to nothing again. */
+  isVolumeHopeless({ name }: RecordingVolume): boolean {
+    const on = this.attempts.filter((attempt) => volumeNameOf(attempt, this.recording.metadata.name) === name)
+    if (this.isDeleting && fruitlessUploadsInARow(on) >= mostFailuresInARow) return true
+    return uploadFailuresInARow(on) >= mostFailuresInARow
   }
 
   set(type: ConditionType, condition: NewCondition): void {
@@ -71,19 +99,34 @@ export class Draft {
   starting(reason: ConditionReason, message: string): void {
     this.set('Succeeded', { status: 'Unknown', reason, message })
     this.set('Reconciling', { status: 'True', reason, message })
+    this.drop('Stalled')
     if (findCondition(this.status.conditions, 'Started')?.status !== 'True')
       this.set('Started', { status: 'False', reason, message })
   }
 
   /** Between attempts. Once recording is over, it is only the upload that waits. */
   waiting(reason: ConditionReason, message: string): void {
-    if (this.status.stopReason === undefined) {
+    if (this.stage.is === 'recording') {
       this.starting(reason, message)
       return
     }
     this.set('Succeeded', { status: 'Unknown', reason, message })
     this.set('Stored', { status: 'False', reason, message })
+    this.drop('Reconciling', 'Stalled')
+  }
+
+  /** The same, for what only a person can mend. */
+  waitingForSomebody(reason: ConditionReason, message: string): void {
+    this.waiting(reason, message)
     this.drop('Reconciling')
+    this.set('Stalled', { status: 'True', reason, message })
+  }
+
+  /** Waits as the word of a trouble says. */
+  heldUpBy(word: string, message: string): void {
+    const { condition } = troubleOf(word)
+    if (onlyAPersonCanHelp.includes(word)) this.waitingForSomebody(condition, message)
+    else this.waiting(condition, message)
   }
 
   act(...actions: Action[]): void {

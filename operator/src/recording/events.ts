@@ -1,11 +1,42 @@
-import type { Condition, RecordingStatus } from '@trtc-recorder/api'
+import { type Attempt, type Condition, type RecordingStatus, type RecordingVolume, troubleOf } from '@trtc-recorder/api'
 import type { EventNote } from '../kube/events.ts'
 import { findCondition } from './conditions.ts'
-import { policyOf } from './failure-policy.ts'
+import { attemptState, volumeState } from './stage.ts'
 
 /** What a change of status is told as: one Event for each attempt that ended, and one for each turn of the story. */
 export function eventsOf(before: RecordingStatus | undefined, after: RecordingStatus): EventNote[] {
-  return [...attemptEvents(before, after), ...storyEvents(before, after)]
+  return [
+    ...attemptEvents(before, after),
+    ...leftBehindEvents(before, after),
+    ...volumeEvents(before, after),
+    ...storyEvents(before, after),
+  ]
+}
+
+function leftBehindEvents(before: RecordingStatus | undefined, after: RecordingStatus): EventNote[] {
+  const isLeftBehind = (attempt: Attempt) => attemptState(attempt).is === 'leftBehind'
+  const former = new Set(before?.attempts?.filter(isLeftBehind).map(({ number }) => number))
+  return (after.attempts ?? [])
+    .filter((attempt) => isLeftBehind(attempt) && !former.has(attempt.number))
+    .map(({ number, pod, message, reason = 'LeftBehind' }) => ({
+      type: 'Warning',
+      reason,
+      action: 'Record',
+      note: `Attempt ${number} (Pod ${pod}) is left behind: ${message ?? 'nobody planned it'}`,
+    }))
+}
+
+function volumeEvents(before: RecordingStatus | undefined, after: RecordingStatus): EventNote[] {
+  const isLost = (volume: RecordingVolume) => volumeState(volume).is === 'lost'
+  const former = new Set(before?.volumes?.filter(isLost).map(({ name }) => name))
+  return (after.volumes ?? [])
+    .filter((volume) => isLost(volume) && !former.has(volume.name))
+    .map(({ name, holds }) => ({
+      type: 'Warning',
+      reason: 'VolumeLost',
+      action: 'Store',
+      note: `PersistentVolumeClaim ${name} is gone with what was not in COS: ${holds}`,
+    }))
 }
 
 function attemptEvents(before: RecordingStatus | undefined, after: RecordingStatus): EventNote[] {
@@ -18,7 +49,7 @@ function attemptEvents(before: RecordingStatus | undefined, after: RecordingStat
       type: attempt.exitCode === 0 ? 'Normal' : 'Warning',
       reason: attempt.reason ?? 'AttemptEnded',
       action: 'Record',
-      note: `Attempt ${attempt.number} (Pod ${attempt.pod}) ended: ${attempt.message ?? policyOf(attempt.reason).condition}`,
+      note: `Attempt ${attempt.number} (Pod ${attempt.pod}) ended: ${attempt.message ?? troubleOf(attempt.reason).condition}`,
     }))
 }
 

@@ -8,12 +8,13 @@ import { resources } from '../kube/resources.ts'
 import type { KubeObject, New, PersistentVolumeClaim, Pod, Resource } from '../kube/types.ts'
 import type { ReconcileContext } from '../runtime/controller.ts'
 import { controlAnnotations } from './control.ts'
+import { decide } from './decide.ts'
 import { eventsOf } from './events.ts'
 import { belongsTo } from './names.ts'
 import type { Action, Observed, Plan } from './plan.ts'
 import { type RecorderPodConfig, recorderPod } from './pod.ts'
 import { volumeClaim } from './pvc.ts'
-import { Refusal, refusalOf, withRefusal } from './refusal.ts'
+import { Refusal, type RefusalWord, refusalOf } from './refusal.ts'
 
 export interface ExecuteDependencies {
   client: KubeClient
@@ -22,9 +23,6 @@ export interface ExecuteDependencies {
   pod: RecorderPodConfig
   now: () => Date
 }
-
-/** How long to wait before asking again for what the API server refused. */
-const refusedMillis = 15_000
 
 /**
  * Carries a plan out: record, act, report. What an action rests on is in the status before it is done, so a crash between any two lines
@@ -52,9 +50,11 @@ export async function execute(
     for (const action of plan.actions) await hands.act(action, recording)
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
-    log.warn({ reason: error.reason, error: error.message }, 'Recorder was refused by the API server and is asked for again')
-    recording = await hands.writeStatus(recording, withRefusal({ ...observed, recording }, error, dependencies.now()))
-    requeueAfterMillis = refusedMillis
+    log.warn({ reason: error.word, error: error.message }, 'API server refused what a recorder needs')
+    // What was refused is a fact like any other. What is to be done then is done in a run of its own, from the status that says so.
+    const after = decide({ ...observed, recording, refusal: error }, dependencies.now())
+    recording = await hands.writeStatus(recording, after.status)
+    requeueAfterMillis = after.actions.length > 0 ? 0 : after.requeueAfterMillis
   }
 
   // Report.
@@ -63,6 +63,14 @@ export async function execute(
     log.info({ recording: recording.metadata.name, reason: event.reason, note: event.note }, 'Recording changed')
   }
   return requeueAfterMillis
+}
+
+/** Nobody is left who could read its result; its recorder is asked to finish, in case it still runs. */
+export async function removeOrphan(client: KubeClient, pod: Pod, signal: AbortSignal): Promise<void> {
+  if (pod.metadata.deletionTimestamp === undefined) {
+    await client.delete(resources.pods, refOf(pod), { uid: pod.metadata.uid, signal }).catch(unlessGone)
+  }
+  await releasePod(client, pod, signal)
 }
 
 /** Takes the result's finalizer off a Pod, so that it can go. */
@@ -125,8 +133,15 @@ class Hands {
   async act(action: Action, recording: Recording): Promise<void> {
     switch (action.do) {
       case 'ensureVolume': {
-        if (this.#caches.claims.byIndex('recordingUid', recording.metadata.uid).length > 0) return
-        const claim = await this.#ensure(resources.persistentVolumeClaims, volumeClaim(recording), recording, 'VolumeNotOwned')
+        const { uid } = recording.metadata
+        const { name } = action
+        if (
+          this.#caches.claims.byIndex('recordingUid', uid).some((claim) => claim.metadata.name === name && belongsTo(claim, uid))
+        ) {
+          return
+        }
+        const wanted = volumeClaim(recording, name)
+        const claim = await this.#ensure(resources.persistentVolumeClaims, wanted, recording, 'VolumeNotOwned')
         this.#caches.claims.wrote(claim)
         return
       }
@@ -145,10 +160,10 @@ class Hands {
         await releasePod(this.#client, action.pod, this.#signal)
         return
       case 'deleteVolume':
-        await this.#remove(resources.persistentVolumeClaims, action.volume)
+        await this.#remove(resources.persistentVolumeClaims, action.claim)
         return
-      case 'leaveVolume':
-        await this.#leaveVolume(action.volume)
+      case 'disownVolume':
+        await this.#disownVolume(action.claim)
         return
       case 'letGo':
         await this.#writeFinalizers(recording, recording.metadata.finalizers?.filter((name) => name !== recordingFinalizer) ?? [])
@@ -160,7 +175,7 @@ class Hands {
     resource: Resource<T>,
     object: New<T>,
     recording: Recording,
-    unlessOurs: Refusal['reason'],
+    unlessOurs: RefusalWord,
   ): Promise<T> {
     try {
       return await this.#client.create(resource, object, { signal: this.#signal })
@@ -197,11 +212,12 @@ class Hands {
     if (steered !== undefined) this.#caches.pods.wrote(steered)
   }
 
-  async #leaveVolume(volume: PersistentVolumeClaim): Promise<void> {
-    const body = { metadata: { uid: volume.metadata.uid, ownerReferences: null } }
-    await this.#client
-      .patch(resources.persistentVolumeClaims, refOf(volume), { type: 'merge', body }, { signal: this.#signal })
+  async #disownVolume(claim: PersistentVolumeClaim): Promise<void> {
+    const body = { metadata: { uid: claim.metadata.uid, ownerReferences: null } }
+    const disowned = await this.#client
+      .patch(resources.persistentVolumeClaims, refOf(claim), { type: 'merge', body }, { signal: this.#signal })
       .catch(unlessGone)
+    if (disowned !== undefined) this.#caches.claims.wrote(disowned)
   }
 
   async #writeFinalizers(recording: Recording, finalizers: string[]): Promise<Recording> {

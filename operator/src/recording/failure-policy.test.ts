@@ -1,6 +1,6 @@
-import { conditionReasons, type RecorderOutcome, recorderOutcomes, type StopReason, stopReasons } from '@trtc-recorder/api'
+import { type RecorderOutcome, recorderOutcomes, type StopReason, type TroubleWord } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
-import { type AttemptReason, judge, policies, policyOf } from './failure-policy.ts'
+import { judge } from './failure-policy.ts'
 import type { PodEnd } from './pod-state.ts'
 import { aResult } from './testing.ts'
 
@@ -15,11 +15,13 @@ const ended = (over: Partial<PodEnd> = {}): PodEnd => ({
   ...over,
 })
 
+const inTheRoom = { asked: undefined, entered: true }
+
 const said = (outcome: RecorderOutcome, stopReason: StopReason, over: Partial<PodEnd> = {}) =>
   ended({ exitCode: recorderOutcomes[outcome].exitCode, result: aResult({ outcome, stopReason }), ...over })
 
 describe('a recorder that left no result', () => {
-  const rows: [string, Partial<PodEnd>, AttemptReason][] = [
+  const rows: [string, Partial<PodEnd>, TroubleWord][] = [
     ['was evicted', { cause: 'Evicted' }, 'Evicted'],
     ['ran out of memory', { cause: 'OOMKilled' }, 'OOMKilled'],
     ['was on a node that was lost', { cause: 'NodeLost', exitCode: undefined }, 'NodeLost'],
@@ -32,24 +34,27 @@ describe('a recorder that left no result', () => {
     ['ended as any process that throws', { exitCode: 1 }, 'Crashed'],
   ]
   test.each(rows)('and %s', (_, over, reason) => {
-    const judgement = judge(ended(over), undefined, true)
+    const judgement = judge(ended(over), inTheRoom)
     expect(judgement.reason).toBe(reason)
     expect(judgement.stopReason).toBeUndefined()
     expect(judgement.message.length).toBeGreaterThan(10)
   })
 
   test('is over when it was to be over', () => {
-    expect(judge(ended(), 'StopRequested', true)).toMatchObject({ reason: 'Crashed', stopReason: 'StopRequested' })
+    expect(judge(ended(), { ...inTheRoom, asked: 'StopRequested' })).toMatchObject({
+      reason: 'Crashed',
+      stopReason: 'StopRequested',
+    })
   })
 
   test('is told what to do about memory', () => {
-    expect(judge(ended({ cause: 'OOMKilled' }), undefined, true).message).toContain('spec.resources.limits.memory')
+    expect(judge(ended({ cause: 'OOMKilled' }), inTheRoom).message).toContain('spec.resources.limits.memory')
   })
 })
 
 describe('a recorder that says what happened', () => {
   // outcome, why it stopped, asked to stop, had entered → reason, recording is over because
-  const rows: [RecorderOutcome, StopReason, StopReason | undefined, boolean, AttemptReason, StopReason | undefined][] = [
+  const rows: [RecorderOutcome, StopReason, StopReason | undefined, boolean, TroubleWord, StopReason | undefined][] = [
     ['Completed', 'RoomDismissed', undefined, true, 'Completed', 'RoomDismissed'],
     ['Completed', 'RemovedByApi', undefined, true, 'Completed', 'RemovedByApi'],
     ['Completed', 'DuplicateUser', undefined, true, 'Completed', 'DuplicateUser'],
@@ -64,10 +69,13 @@ describe('a recorder that says what happened', () => {
     ['MediaUnreachable', 'MediaUnreachable', undefined, true, 'MediaUnreachable', undefined],
     ['MediaUnreachable', 'RoomDismissed', undefined, true, 'MediaUnreachable', 'RoomDismissed'],
     ['MediaUnreachable', 'Terminated', 'StopRequested', true, 'MediaUnreachable', 'StopRequested'],
+    ['MediaUnreachable', 'MediaUnreachable', undefined, true, 'MediaUnreachable', undefined],
+    ['MediaUnreachable', 'RoomDismissed', undefined, true, 'MediaUnreachable', 'RoomDismissed'],
+    ['MediaUnreachable', 'Terminated', 'StopRequested', true, 'MediaUnreachable', 'StopRequested'],
     ['UploadIncomplete', 'Idle', undefined, true, 'UploadIncomplete', 'Idle'],
     ['UploadIncomplete', 'Terminated', undefined, true, 'UploadIncomplete', undefined],
     ['UploadRefused', 'Idle', undefined, true, 'UploadRefused', 'Idle'],
-    ['UploadRefused', 'RoomLost', undefined, true, 'UploadRefused', 'RoomLost'],
+    ['UploadRefused', 'RoomLost', undefined, true, 'UploadRefused', undefined],
     ['FileFailed', 'RemovedByApi', undefined, true, 'FileFailed', 'RemovedByApi'],
     ['FileFailed', 'Terminated', undefined, true, 'FileFailed', undefined],
     ['InternalError', 'BrowserFailed', undefined, false, 'InternalError', undefined],
@@ -75,13 +83,13 @@ describe('a recorder that says what happened', () => {
     ['StorageUnavailable', 'NeverStarted', undefined, false, 'StorageUnavailable', undefined],
     ['SecretNotFound', 'NeverStarted', undefined, false, 'SecretNotFound', undefined],
     ['InvalidJob', 'NeverStarted', undefined, false, 'InvalidJob', 'NeverStarted'],
-    ['StorageRefused', 'NeverStarted', undefined, false, 'StorageRefused', 'NeverStarted'],
+    ['StorageRefused', 'NeverStarted', undefined, false, 'StorageRefused', undefined],
     ['RoomRefused', 'NeverStarted', undefined, false, 'RoomRefused', 'NeverStarted'],
-    ['RoomRefused', 'NeverStarted', undefined, true, 'RoomRefused', 'RoomLost'],
-    ['VolumeUnusable', 'NeverStarted', undefined, false, 'VolumeUnusable', 'NeverStarted'],
+    ['RoomRefused', 'NeverStarted', undefined, true, 'RoomRefusedAgain', undefined],
+    ['VolumeUnusable', 'NeverStarted', undefined, false, 'VolumeUnusable', undefined],
   ]
   test.each(rows)('%s, %s, asked: %s, entered: %s', (outcome, stop, asked, entered, reason, over) => {
-    const judgement = judge(said(outcome, stop), asked, entered)
+    const judgement = judge(said(outcome, stop), { asked, entered })
     expect(judgement.reason).toBe(reason)
     expect(judgement.stopReason).toBe(over)
   })
@@ -91,27 +99,34 @@ describe('a recorder that says what happened', () => {
   })
 
   test('and was sent away is told from one that was evicted and one whose Pod was deleted', () => {
-    expect(judge(said('Completed', 'Terminated', { cause: 'Evicted' }), undefined, true).reason).toBe('Evicted')
-    expect(judge(said('Completed', 'Terminated', { cause: 'PodDeleted' }), undefined, true).reason).toBe('PodDeleted')
+    expect(judge(said('Completed', 'Terminated', { cause: 'Evicted' }), inTheRoom).reason).toBe('Evicted')
+    expect(judge(said('Completed', 'Terminated', { cause: 'PodDeleted' }), inTheRoom).reason).toBe('PodDeleted')
   })
 })
 
-describe('the table', () => {
-  test('agrees with what the recorder’s contract says of trying again', () => {
-    const next = { no: 'over', again: 'again', wait: 'wait' } as const
-    for (const [outcome, { retry }] of Object.entries(recorderOutcomes)) {
-      expect(policies[outcome as RecorderOutcome].next, outcome).toBe(next[retry])
-    }
+describe('a recorder that was left behind', () => {
+  test.each(['DuplicateUser', 'RoomDismissed', 'Idle'] as const)('and stopped for %s says nothing of the recording', (stop) => {
+    const judgement = judge(said('Completed', stop), { ...inTheRoom, leftBehind: true })
+    expect(judgement).toMatchObject({ reason: 'Completed' })
+    expect(judgement.stopReason).toBeUndefined()
+  })
+})
+
+describe('a recorder of another release', () => {
+  const words = { ...aResult(), outcome: 'Paused', stopReason: 'RoomMerged' }
+
+  test('that says what is not known here is not taken at its exit code, and its own word is told', () => {
+    const judgement = judge(ended({ exitCode: 0, result: words }), inTheRoom)
+    expect(judgement).toMatchObject({ reason: 'ResultUnknown', message: expect.stringContaining('Paused') })
+    expect(judgement.stopReason).toBeUndefined()
   })
 
-  test('uses words that stand in the catalogue', () => {
-    for (const { condition } of Object.values(policies)) expect(conditionReasons).toHaveProperty(condition)
-    // Of these two the attempt and the recording say the same.
-    const both = ['Terminated', 'MediaUnreachable']
-    expect(Object.keys(policies).filter((reason) => reason in stopReasons && !both.includes(reason))).toEqual([])
+  test('still ends the recording where that is known', () => {
+    expect(judge(ended({ result: { ...words, stopReason: 'Idle' } }), inTheRoom)).toMatchObject({ stopReason: 'Idle' })
   })
+})
 
-  test('takes a word it does not know for a crash', () => {
-    expect(policyOf('FromTheFuture')).toBe(policies.Crashed)
-  })
+test('a result of which not all could be read is said to be that', () => {
+  const judgement = judge(said('Completed', 'Idle', { result: aResult({ filesOmitted: 30, stopReason: 'Idle' }) }), inTheRoom)
+  expect(judgement).toMatchObject({ reason: 'ResultUnknown', stopReason: 'Idle', message: expect.stringContaining('30 files') })
 })

@@ -1,95 +1,81 @@
-import { type ConditionReason, type RecorderOutcome, recorderOutcomes, type StopReason } from '@trtc-recorder/api'
+import {
+  type RecorderOutcome,
+  recorderOutcomes,
+  type StopReason,
+  stopReasons,
+  type TroubleWord,
+  troubles,
+} from '@trtc-recorder/api'
 import type { PodEnd } from './pod-state.ts'
 
-/**
- * What the end of an attempt means, by the word that stands in `attempts[].reason`.
- *
- * `next`: `over` – the recording has come to its end, or can never; `again` – a new attempt on the same volume, with back-off; `wait` – the
- * same, without end, because something outside has to change first.
- * `volume`: `clean` – everything recorded so far is in COS; `holds` – something may be left on the volume, unless the recorder ended with
- * exit code 0; `same` – the attempt did not touch it.
- * `counts`: whether it is one of the five attempts that may fail in a row without getting into the room.
- * `condition`: the word for conditions while the next attempt is awaited, or, for `over`, in the end.
- */
-export interface Policy {
-  next: 'over' | 'again' | 'wait'
-  volume: 'clean' | 'holds' | 'same'
-  counts: boolean
-  condition: ConditionReason
-}
-
-export const policies = {
-  // What the recorder said.
-  Completed: { next: 'over', volume: 'clean', counts: false, condition: 'Completed' },
-  Interrupted: { next: 'again', volume: 'clean', counts: true, condition: 'RetryScheduled' },
-  UploadIncomplete: { next: 'again', volume: 'holds', counts: false, condition: 'UploadIncomplete' },
-  FileFailed: { next: 'over', volume: 'clean', counts: false, condition: 'FileFailed' },
-  InternalError: { next: 'again', volume: 'holds', counts: true, condition: 'RetryScheduled' },
-  StartTimeout: { next: 'again', volume: 'same', counts: true, condition: 'StartTimeout' },
-  MediaUnreachable: { next: 'again', volume: 'holds', counts: true, condition: 'MediaUnreachable' },
-  StorageUnavailable: { next: 'again', volume: 'same', counts: true, condition: 'StorageUnavailable' },
-  SecretNotFound: { next: 'wait', volume: 'same', counts: false, condition: 'SecretNotFound' },
-  InvalidJob: { next: 'over', volume: 'same', counts: false, condition: 'RecorderFailed' },
-  StorageRefused: { next: 'over', volume: 'same', counts: false, condition: 'StorageRefused' },
-  RoomRefused: { next: 'over', volume: 'same', counts: false, condition: 'RoomRefused' },
-  VolumeUnusable: { next: 'over', volume: 'same', counts: false, condition: 'VolumeUnusable' },
-  UploadRefused: { next: 'over', volume: 'holds', counts: false, condition: 'StorageRefused' },
-  // What happened to its Pod.
-  Terminated: { next: 'again', volume: 'holds', counts: false, condition: 'RetryScheduled' },
-  Evicted: { next: 'again', volume: 'holds', counts: false, condition: 'RetryScheduled' },
-  PodDeleted: { next: 'again', volume: 'holds', counts: false, condition: 'RetryScheduled' },
-  NodeLost: { next: 'again', volume: 'holds', counts: false, condition: 'RetryScheduled' },
-  OOMKilled: { next: 'again', volume: 'holds', counts: true, condition: 'RetryScheduled' },
-  Crashed: { next: 'again', volume: 'holds', counts: true, condition: 'RetryScheduled' },
-  NotStarted: { next: 'again', volume: 'same', counts: true, condition: 'RetryScheduled' },
-} as const satisfies Record<RecorderOutcome, Policy> & Record<string, Policy>
-
-export type AttemptReason = keyof typeof policies
-
-/** An attempt's reason as it stands in a status, which an older or newer operator may have written. */
-export const policyOf = (reason: string | undefined): Policy =>
-  reason !== undefined && reason in policies ? policies[reason as AttemptReason] : policies.Crashed
-
 export interface Judgement {
-  reason: AttemptReason
+  reason: TroubleWord
   message: string
   /** Set when the recording, and not only this attempt, has come to its end. */
   stopReason?: StopReason
 }
 
 /** Stop reasons of a recorder after which there is nothing more to record. */
-const finalStops: readonly StopReason[] = ['RoomDismissed', 'RemovedByApi', 'DuplicateUser', 'Idle', 'MaxDuration']
+const finalStops: readonly string[] = [
+  'RoomDismissed',
+  'RemovedByApi',
+  'DuplicateUser',
+  'Idle',
+  'MaxDuration',
+] satisfies StopReason[]
 
-/**
- * Says how an attempt ended. `asked`: the operator had been asked to end the recording, so a SIGTERM was the operator's own.
- * `entered`: whether any attempt has been in the room.
- */
-export function judge(end: PodEnd, asked: StopReason | undefined, entered: boolean): Judgement {
+export interface Circumstances {
+  /** Why the recording was to end, if it was: a SIGTERM was the operator's own then. */
+  asked: StopReason | undefined
+  /** Whether any attempt has been in the room. */
+  entered: boolean
+  /** The next attempt began without waiting for this one, and TRTC sent it out: how it ended says nothing of the recording. */
+  leftBehind?: boolean
+}
+
+/** Says how an attempt ended, and whether the recording did. */
+export function judge(end: PodEnd, { asked, entered, leftBehind = false }: Circumstances): Judgement {
   const { result } = end
-  if (result === undefined) return { ...withoutResult(end), ...(asked === undefined ? {} : { stopReason: asked }) }
+  const over = (stopReason: StopReason | undefined) => (stopReason === undefined || leftBehind ? {} : { stopReason })
+  if (result === undefined) return { ...withoutResult(end), ...over(asked) }
 
-  const said = { reason: result.outcome, message: result.message }
-  if (finalStops.includes(result.stopReason)) return { ...said, stopReason: result.stopReason }
-  if (asked !== undefined) return { ...said, stopReason: asked }
-  const { next } = policies[result.outcome]
+  const stopReason = result.stopReason
+  const final = finalStops.includes(stopReason) ? (stopReason as StopReason) : undefined
+  if (result.filesOmitted !== undefined) {
+    const message = `The recorder said ${result.outcome}, and of its ${result.filesOmitted} files more than could be read. ${result.message}`
+    return { reason: 'ResultUnknown', message, ...over(final ?? asked) }
+  }
+  if (!isOutcome(result.outcome)) {
+    const message = `The recorder said ${result.outcome}, which this operator does not know: ${result.message}`
+    return { reason: 'ResultUnknown', message, ...over(final ?? asked) }
+  }
+  const said = { reason: wordFor(result.outcome, entered), message: result.message }
+  if (final !== undefined) return { ...said, ...over(final) }
+  if (asked !== undefined) return { ...said, ...over(asked) }
   // Everything it recorded is dealt with, but the room goes on without it: it was sent away, or lost the room.
-  const goesOn = entered && ['Terminated', 'RoomLost', 'BrowserFailed', 'MediaUnreachable'].includes(result.stopReason)
+  const goesOn = entered && ['Terminated', 'RoomLost', 'BrowserFailed', 'MediaUnreachable'].includes(stopReason)
   if (result.outcome === 'Completed') return { reason: sentAway(end), message: sentAwayMessage(end, result.message) }
-  if (next === 'over' && !(result.outcome === 'FileFailed' && goesOn)) {
-    return { ...said, stopReason: entered ? 'RoomLost' : 'NeverStarted' }
+  if (troubles[said.reason].next === 'over' && !(result.outcome === 'FileFailed' && goesOn)) {
+    return { ...said, ...over(entered ? 'RoomLost' : 'NeverStarted') }
   }
   return said
 }
+
+const isOutcome = (word: string): word is RecorderOutcome => Object.hasOwn(recorderOutcomes, word)
+
+/** One that was in the room before had a UserSig that was right, so it is worth waiting for a new one. */
+const wordFor = (outcome: RecorderOutcome, entered: boolean): TroubleWord =>
+  outcome === 'RoomRefused' && entered ? 'RoomRefusedAgain' : outcome
+
+/** What ended a recording, for a person; a word of another release speaks for itself. */
+export const stopMeaning = (word: string): string =>
+  Object.hasOwn(stopReasons, word) ? stopReasons[word as StopReason] : `It ended for the reason ${word}.`
 
 function withoutResult(end: PodEnd): Omit<Judgement, 'stopReason'> {
   if (!end.ran) return { reason: 'NotStarted', message: `The recorder never ran. ${end.message}`.trim() }
   switch (end.cause) {
     case 'OOMKilled':
-      return {
-        reason: 'OOMKilled',
-        message:
-          'The recorder needed more memory than it may use. Raise spec.resources.limits.memory or the chart’s recorder.resources.',
-      }
+      return { reason: 'OOMKilled', message: `${troubles.OOMKilled.meaning} ${troubles.OOMKilled.remedy}` }
     case 'Evicted':
       return { reason: 'Evicted', message: `The Pod was evicted before the recorder could finish. ${end.message}`.trim() }
     case 'NodeLost':
@@ -111,7 +97,7 @@ function byExitCode({ exitCode, message }: PodEnd): Omit<Judgement, 'stopReason'
   }
 }
 
-function sentAway(end: PodEnd): AttemptReason {
+function sentAway(end: PodEnd): TroubleWord {
   if (end.cause === 'Evicted' || end.cause === 'PodDeleted') return end.cause
   return end.cause === 'NodeLost' ? 'Evicted' : 'Terminated'
 }

@@ -1,5 +1,5 @@
 import type { Recording } from '@trtc-recorder/api'
-import { openAttempt } from './attempts.ts'
+import { openAttempt } from './stage.ts'
 
 /**
  * TRTC removes the earlier of two users with one id from a room. Two recorders with one identity would do that to each other for ever, so

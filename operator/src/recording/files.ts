@@ -1,4 +1,5 @@
-import type { RecordedFile, RecorderProgress, RecordingStatus, TerminationMessage } from '@trtc-recorder/api'
+import type { RecordedFile, RecorderProgress, RecordingStatus } from '@trtc-recorder/api'
+import type { ReadResult } from './result.ts'
 
 /** As many as the schema of the status takes. */
 const mostListed = 500
@@ -6,7 +7,7 @@ const mostListed = 500
 type FileFields = Pick<RecordingStatus, 'files' | 'fileCount' | 'manifestUrl' | 'recordedBytes' | 'uploadedBytes'>
 
 /** What a status says of files once a recorder has said its result. */
-export function withResult(status: RecordingStatus, result: TerminationMessage): FileFields {
+export function withResult(status: RecordingStatus, result: ReadResult): FileFields {
   const files = mergeFiles(status.files ?? [], result.files)
   return {
     files: files.slice(0, mostListed),

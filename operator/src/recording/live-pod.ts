@@ -1,25 +1,30 @@
-import { type Attempt, stopReasons } from '@trtc-recorder/api'
+import { type Attempt, stopReasons, troubles } from '@trtc-recorder/api'
+import { nextLookMillis } from './attempts.ts'
 import { findCondition, type NewCondition } from './conditions.ts'
 import type { Draft } from './draft.ts'
 import { withProgress } from './files.ts'
+import { lookAgainAsLongAsItLasted } from './next-attempt.ts'
 import type { ObservedPod } from './plan.ts'
+import { recorderContainer } from './pod.ts'
 import type { PodState } from './pod-state.ts'
 import { steer } from './steer.ts'
+import { nowHolds } from './volumes.ts'
 
 /** How often a recorder in the room is asked how it is doing. */
 export const progressMillis = 15_000
-/** A container that cannot be started for this long gets a new Pod; an image that cannot be pulled is waited for. */
-const blockedMillis = 120_000
 
 /** A Pod that has not ended: tells where it is, and sends it away when it is time. */
-export function followPod(draft: Draft, attempt: Attempt, { pod, state }: ObservedPod): void {
+export function followPod(draft: Draft, attempt: Attempt, observed: ObservedPod): void {
+  const { pod, state } = observed
   if (pod.spec?.nodeName) {
+    attempt.state = 'Running'
     attempt.podUid = pod.metadata.uid
     attempt.node = pod.spec.nodeName
   }
+  forgetRefusals(attempt)
   const asked = draft.status.stopReason === undefined ? draft.asked : undefined
   const isEnding = pod.metadata.deletionTimestamp !== undefined
-  steer(draft, attempt, { pod, state })
+  steer(draft, attempt, observed)
 
   noteProgress(draft)
   noteLeaving(draft, attempt, state)
@@ -32,19 +37,31 @@ export function followPod(draft: Draft, attempt: Attempt, { pod, state }: Observ
   }
 }
 
+/** The API server has taken it after all. */
+function forgetRefusals(attempt: Attempt): void {
+  delete attempt.refusedTimes
+  delete attempt.refusedTime
+  delete attempt.reason
+  delete attempt.message
+}
+
 function tell(draft: Draft, attempt: Attempt, state: PodState): void {
+  if (state.kind === 'blocked') lookAgainAsLongAsItLasted(draft, state.word, state.since)
+  if (state.kind === 'unscheduled' && state.reason === 'Unschedulable') {
+    lookAgainAsLongAsItLasted(draft, 'Unschedulable', state.since)
+  }
   if (attempt.uploadOnly && state.kind !== 'silent' && state.kind !== 'resultPending') {
-    const message =
-      state.kind === 'blocked' || state.kind === 'unscheduled' ? state.message : `Attempt ${attempt.number} uploads what is left`
-    finishing(draft, message)
+    if (state.kind === 'blocked') draft.waiting(troubles[state.word].condition, state.message)
+    else if (state.kind === 'unscheduled' && state.reason === 'Unschedulable') draft.waiting(state.reason, state.message)
+    else finishing(draft, `Attempt ${attempt.number} uploads what is left`)
     return
   }
   switch (state.kind) {
     case 'unscheduled':
-    case 'blocked':
       draft.starting(state.reason, state.message)
-      if (state.kind === 'blocked')
-        draft.lookAgainIn(Math.max(1000, Date.parse(state.since) + blockedMillis - draft.now.getTime()))
+      return
+    case 'blocked':
+      draft.starting(troubles[state.word].condition, state.message)
       return
     case 'starting':
       // It was in the room, so it is coming back or ending: that is no news.
@@ -54,6 +71,7 @@ function tell(draft: Draft, attempt: Attempt, state: PodState): void {
     case 'inRoom':
       attempt.startTime ??= state.since
       draft.status.startTime ??= attempt.startTime
+      nowHolds(draft, attempt)
       draft.set('Started', { status: 'True', reason: 'Entered', message: 'The recorder has been in the room' })
       draft.drop('Reconciling')
       progress(draft)
@@ -62,21 +80,23 @@ function tell(draft: Draft, attempt: Attempt, state: PodState): void {
       finishing(draft, 'Recording has stopped; files are being finished and uploaded')
       return
     case 'silent':
-      draft.set('Succeeded', {
-        status: 'Unknown',
-        reason: 'NodeLost',
-        message: `${state.message}. No new attempt begins before that is certain`,
-      })
-      draft.lookAgainIn(60_000)
+      draft.set('Succeeded', { status: 'Unknown', reason: 'NodeLost', message: `${state.message}. ${whatThen(draft)}` })
+      draft.set('Reconciling', { status: 'True', reason: 'NodeLost', message: state.message })
+      lookAgainAsLongAsItLasted(draft, 'NodeSilent', state.since)
       return
     case 'resultPending':
       finishing(draft, state.message)
-      draft.lookAgainIn(5_000)
+      draft.lookAgainIn(nextLookMillis({ firstSeconds: 5, longestSeconds: 60 }, Date.parse(state.since), draft.now.getTime()))
       return
     case 'ended':
       return
   }
 }
+
+const whatThen = (draft: Draft) =>
+  draft.stage.is === 'recording' && draft.asked === undefined
+    ? 'If that goes on, the next attempt begins elsewhere'
+    : 'What it has is stored when the node is back, or was deleted'
 
 function noteProgress(draft: Draft): void {
   const said = draft.observed.progress
@@ -139,6 +159,8 @@ function finishing(draft: Draft, message: string): void {
 
 /** An image may become available; what else is wrong with a container rarely passes, and never does where the chart has been mended since. */
 function isWorthWaiting(draft: Draft, pod: ObservedPod['pod'], state: Extract<PodState, { kind: 'blocked' }>): boolean {
-  if (pod.spec?.containers[0]?.image !== draft.observed.image) return false
-  return state.reason === 'ImagePullFailed' || draft.now.getTime() - Date.parse(state.since) < blockedMillis
+  const { image } = pod.spec?.containers.find(({ name }) => name === recorderContainer) ?? {}
+  if (image !== draft.observed.image) return false
+  const { next, after } = troubles[state.word]
+  return next === 'stay' || draft.now.getTime() - Date.parse(state.since) < after.firstSeconds * 1000
 }

@@ -5,6 +5,7 @@ import type { KubeObject, OwnerReference } from '../kube/types.ts'
 export const labels = {
   recordingUid: `${group}/recording-uid`,
   attempt: `${group}/attempt`,
+  recording: `${group}/recording`,
 } as const
 
 export const managedBy = 'trtc-recorder-operator'
@@ -16,7 +17,8 @@ export const controlVolume = 'control'
 
 /** A Recording has at most 52 characters (CEL rule of the CRD), so a Pod's name stays within the 63 of a label. */
 export const podName = (recording: string, attempt: number) => `${recording}-${attempt}`
-export const volumeName = (recording: string) => recording
+/** A Recording has one volume, of its own name, unless that cannot follow a recorder to another node. */
+export const volumeName = (recording: string, number: number) => (number === 1 ? recording : `${recording}-volume-${number}`)
 
 export function commonLabels({ name, uid }: ObjectMeta): Record<string, string> {
   return {
@@ -25,12 +27,27 @@ export function commonLabels({ name, uid }: ObjectMeta): Record<string, string> 
     'app.kubernetes.io/part-of': 'trtc-recorder',
     'app.kubernetes.io/instance': name,
     'app.kubernetes.io/managed-by': managedBy,
+    [labels.recording]: name,
     [labels.recordingUid]: uid,
   }
 }
 
 export function ownerReference({ metadata }: Pick<Recording, 'metadata'>): OwnerReference {
   return { apiVersion, kind, name: metadata.name, uid: metadata.uid, controller: true, blockOwnerDeletion: true }
+}
+
+/** The Recording an object was made for: the one that controls it, or, where it has no owner, the one that its labels name. */
+export function recordingOf(object: KubeObject): { name: string; uid: string } | undefined {
+  if (object.metadata.ownerReferences?.some((owner) => owner.controller === true)) return controllingRecording(object)
+  const name = object.metadata.labels?.[labels.recording] ?? object.metadata.labels?.['app.kubernetes.io/instance']
+  const uid = object.metadata.labels?.[labels.recordingUid]
+  return name === undefined || uid === undefined ? undefined : { name, uid }
+}
+
+/** Number of the attempt a Pod was made for. */
+export function attemptOf({ metadata }: KubeObject): number | undefined {
+  const number = Number(metadata.labels?.[labels.attempt])
+  return Number.isInteger(number) && number > 0 ? number : undefined
 }
 
 /** The Recording that controls an object, if one does. */
@@ -40,7 +57,7 @@ export function controllingRecording(object: KubeObject): { name: string; uid: s
   )
 }
 
-/** A retained volume has no owner, or it would go with its Recording; its label says whose it is. */
+/** A volume has no owner, or it would go with its Recording; its label says whose it is. */
 export function belongsTo(object: KubeObject, uid: string): boolean {
   const owner = object.metadata.ownerReferences?.find((reference) => reference.controller === true)
   return owner === undefined ? object.metadata.labels?.[labels.recordingUid] === uid : owner.uid === uid

@@ -5,6 +5,7 @@ import type { KubeClient } from '../kube/client.ts'
 import { ApiError } from '../kube/errors.ts'
 import type { PersistentVolumeClaim, Pod } from '../kube/types.ts'
 import { Store } from '../runtime/store.ts'
+import { DepartedPods } from './departed.ts'
 import { IdentityClaims } from './fencing.ts'
 import { labels } from './names.ts'
 import { observe } from './observe.ts'
@@ -38,6 +39,7 @@ function aCluster(recording: Recording, objects: { pods?: Pod[]; claims?: Persis
       return live.log
     },
   } as unknown as KubeClient
+  const departed = new DepartedPods()
   const progress = new ProgressReader(async () => ({
     state: 'recording',
     participants: [],
@@ -48,15 +50,17 @@ function aCluster(recording: Recording, objects: { pods?: Pod[]; claims?: Persis
   const look = (seconds = 20) =>
     observe(
       recording,
-      { client, caches, claims: new IdentityClaims(), progress, image: podConfig.image },
+      { client, caches, claims: new IdentityClaims(), departed, progress, image: podConfig.image },
       at(seconds),
       AbortSignal.timeout(1000),
     )
-  return { look, asked, live }
+  return { look, asked, live, departed }
 }
 
 const aPod = (change: (pod: Pod) => void = () => {}): Pod => {
-  const made = structuredClone(recorderPod(aRecording(), { attempt: 1, uploadOnly: false }, podConfig)) as unknown as Pod
+  const made = structuredClone(
+    recorderPod(aRecording(), { attempt: 1, volume: 'math', uploadOnly: false }, podConfig),
+  ) as unknown as Pod
   made.metadata = { ...made.metadata, uid: 'pod-uid', resourceVersion: '2', creationTimestamp: at(0).toISOString() }
   change(made)
   return made
@@ -80,10 +84,10 @@ describe('what is observed', () => {
     const foreign = aPod((pod) => {
       pod.metadata.ownerReferences = [{ apiVersion: 'v1', kind: 'Other', name: 'x', uid: 'another', controller: true }]
     })
-    const stolen = volumeClaim(aRecording()) as unknown as PersistentVolumeClaim
+    const stolen = volumeClaim(aRecording(), 'math') as unknown as PersistentVolumeClaim
     stolen.metadata = { ...stolen.metadata, uid: 'v', ownerReferences: foreign.metadata.ownerReferences! }
     const { look } = aCluster(aRecording(), { pods: [foreign], claims: [stolen] })
-    expect(await look()).toMatchObject({ pods: [], volume: undefined })
+    expect(await look()).toMatchObject({ pods: [], claims: [] })
   })
 
   test('is asked of the API server when the cache does not have the Pod of an attempt', async () => {
@@ -97,7 +101,7 @@ describe('what is observed', () => {
 
     const another = aCluster(attempting('former-uid'))
     another.live.pod = aPod()
-    expect((await another.look()).pods).toEqual([])
+    expect((await another.look()).pods).toMatchObject([{ pod: { metadata: { uid: 'pod-uid' } } }])
   })
 
   test('is nothing of a Pod that is only planned', async () => {

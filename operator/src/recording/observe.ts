@@ -1,96 +1,186 @@
-import type { Recording, TerminationMessage } from '@trtc-recorder/api'
+import type { Attempt, Recording, RecordingStatus } from '@trtc-recorder/api'
 import { type Caches, identityOf } from '../caches.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { isNotFound } from '../kube/errors.ts'
 import { resources } from '../kube/resources.ts'
-import type { PersistentVolumeClaim, Pod } from '../kube/types.ts'
+import type { KubeObject, PersistentVolumeClaim, Pod, Resource } from '../kube/types.ts'
 import { keyOf } from '../runtime/objects.ts'
-import { openAttempt } from './attempts.ts'
+import { nextNumber } from './attempts.ts'
+import type { DepartedPods } from './departed.ts'
 import { type IdentityClaims, isFinished } from './fencing.ts'
-import { belongsTo, volumeName } from './names.ts'
+import { attemptOf, belongsTo } from './names.ts'
 import type { Observed, ObservedPod } from './plan.ts'
 import { recorderContainer } from './pod.ts'
-import { creatingMillis, isBeingCreatedFor, podState } from './pod-state.ts'
-import { troubleOf } from './pod-trouble.ts'
+import { creatingMillis, departedState, isBeingCreatedFor, podState } from './pod-state.ts'
+import { eventsOfTrouble } from './pod-trouble.ts'
 import type { ProgressReader } from './progress.ts'
-import { type ResultReading, resultInLog, terminated, terminationResult } from './result.ts'
+import { type ReadResult, type ResultReading, resultInLog, terminated, terminationResult } from './result.ts'
+import { attemptState, stageOf, volumeState } from './stage.ts'
+import { claimOf } from './volumes.ts'
 
 export interface ObserveDependencies {
   client: KubeClient
   caches: Pick<Caches, 'recordings' | 'pods' | 'claims'>
   claims: IdentityClaims
+  departed: DepartedPods
   progress: ProgressReader
   image: string
 }
 
-/** A log that cannot be read for this long after the end is done without: the files are in the manifest, in COS. */
+/** A log that cannot be read for this long after the end is done without: the next attempt says again what is on the volume. */
 const logPatienceMillis = 120_000
 /** The last lines of a log. The runtime cuts long ones into pieces of 16 KiB, and each piece counts. */
 const logLines = 400
 
 /** Gathers what a decision about one Recording rests on: from the caches, and live where the caches may be behind. */
 export async function observe(
-  recording: Recording,
+  cached: Recording,
   dependencies: ObserveDependencies,
   now: Date,
   signal: AbortSignal,
 ): Promise<Observed> {
-  const { uid } = recording.metadata
-  const pods = await podsOf(recording, dependencies, signal)
+  const { caches, client, departed } = dependencies
+  const known = await podsOf(cached, dependencies, signal)
+  const recording = known.some(isAheadOf(cached)) ? await upToDate(cached, dependencies, signal) : cached
   const observed: ObservedPod[] = []
-  for (const pod of pods) {
-    const reading = await readResult(pod, dependencies.client, now, signal)
-    const trouble = isBeingCreatedFor(pod, creatingMillis, now) ? await troubleOf(pod, dependencies.client, signal) : undefined
-    observed.push({ pod, state: podState(pod, reading, now, trouble) })
+  for (const pod of known) observed.push(await observedPod(pod, client, now, signal))
+  for (const pod of departedPodsOf(recording, known, departed)) {
+    observed.push({ pod, state: departedState(pod, await readResult(pod, client, now, true, signal)), isGone: true })
   }
   const entered = observed.find(
-    ({ pod, state }) => state.kind === 'inRoom' || (state.kind === 'starting' && hasEntered(recording, pod)),
+    ({ pod, state }) => state.kind === 'inRoom' || (['starting', 'leaving'].includes(state.kind) && hasEntered(recording, pod)),
   )
   return {
     recording,
     pods: observed,
-    volume: dependencies.caches.claims.byIndex('recordingUid', uid).find((claim) => isVolumeOf(recording, claim)),
+    claims: await claimsOf(recording, caches, client, signal),
     identityHeldBy: identityHeldBy(recording, dependencies),
     progress: entered === undefined ? undefined : await dependencies.progress.read(entered.pod, now, entered.state.kind),
     image: dependencies.image,
+    refusal: undefined,
   }
+}
+
+async function observedPod(pod: Pod, client: KubeClient, now: Date, signal: AbortSignal): Promise<ObservedPod> {
+  const reading = await readResult(pod, client, now, false, signal)
+  const trouble = isBeingCreatedFor(pod, creatingMillis, now) ? await eventsOfTrouble(pod, client, signal) : undefined
+  return { pod, state: podState(pod, reading, now, trouble), isGone: false }
 }
 
 /** It was in the room and is no longer ready: it finishes its files. */
 const hasEntered = ({ status }: Recording, { metadata }: Pod) =>
   status?.attempts?.some((attempt) => attempt.podUid === metadata.uid && attempt.startTime !== undefined) ?? false
 
-function isVolumeOf({ metadata }: Recording, claim: PersistentVolumeClaim): boolean {
-  return claim.metadata.name === volumeName(metadata.name) && belongsTo(claim, metadata.uid)
+/** A Pod of an attempt that the status does not know: the Recording at hand may be old, or nobody planned it. */
+const isAheadOf =
+  ({ status }: Recording) =>
+  (pod: Pod) =>
+    (attemptOf(pod) ?? 0) >= nextNumber(status?.attempts ?? [])
+
+async function upToDate(recording: Recording, { client, caches }: ObserveDependencies, signal: AbortSignal): Promise<Recording> {
+  const live = await getLive(client, resources.recordings, recording.metadata, recording.metadata.name, signal)
+  if (live?.metadata.uid !== recording.metadata.uid) {
+    throw new Error(`Recording ${recording.metadata.name} is gone; decided again when the cache knows`)
+  }
+  caches.recordings.wrote(live)
+  return live
 }
 
-/** A Pod that the cache does not have may be younger than the cache. Only the API server can say that it is gone. */
-async function podsOf(recording: Recording, { caches, client }: ObserveDependencies, signal: AbortSignal): Promise<Pod[]> {
-  const { uid, namespace } = recording.metadata
+/** A Pod that the cache does not have may be younger than the cache. Only the API server can say that it is not there. */
+async function podsOf(
+  recording: Recording,
+  { caches, client, departed }: ObserveDependencies,
+  signal: AbortSignal,
+): Promise<Pod[]> {
+  const { uid } = recording.metadata
   const cached = caches.pods.byIndex('recordingUid', uid).filter((pod) => belongsTo(pod, uid))
-  const attempt = openAttempt(recording.status?.attempts ?? [])
-  if (attempt === undefined || attempt.podUid === '' || cached.some((pod) => pod.metadata.uid === attempt.podUid)) return cached
-  const live = await client.get(resources.pods, { namespace, name: attempt.pod }, { signal }).catch((error) => {
+  const gone = departed.of(uid)
+  const missing = (recording.status?.attempts ?? []).filter(
+    (attempt) => mayHavePod(recording, attempt) && ![...cached, ...gone].some((pod) => isPodOf(pod, attempt)),
+  )
+  const live = await Promise.all(missing.map(({ pod }) => getLive(client, resources.pods, recording.metadata, pod, signal)))
+  const found = live.filter((pod) => pod !== undefined && belongsTo(pod, uid))
+  return [...cached, ...(found as Pod[]).filter((pod) => !cached.some((other) => other.metadata.uid === pod.metadata.uid))]
+}
+
+/** A plan that nobody wants to give up is simply carried out again: making a Pod that is there already does no harm. */
+function mayHavePod({ spec, metadata }: Recording, attempt: Attempt): boolean {
+  const state = attemptState(attempt)
+  if (state.is === 'ended') return false
+  if (state.is !== 'planned') return true
+  return spec.desiredState === 'Stopped' || metadata.deletionTimestamp !== undefined
+}
+
+const isPodOf = ({ metadata }: Pod, attempt: Attempt) =>
+  metadata.name === attempt.pod && (!attempt.podUid || metadata.uid === attempt.podUid)
+
+/** Those whose end does not stand in the status yet. */
+function departedPodsOf(recording: Recording, known: readonly Pod[], departed: DepartedPods): Pod[] {
+  const { uid } = recording.metadata
+  const attempts = recording.status?.attempts ?? []
+  return departed.of(uid).filter((pod) => {
+    if (known.some((other) => other.metadata.uid === pod.metadata.uid)) return false
+    const isRecorded = attempts.some((attempt) => attempt.podUid === pod.metadata.uid && attempt.endTime !== undefined)
+    if (isRecorded || stageOf(recording.status ?? {}).is === 'finished') departed.forget(uid, pod.metadata.uid)
+    return !isRecorded
+  })
+}
+
+async function claimsOf(
+  { metadata, status }: Recording,
+  caches: ObserveDependencies['caches'],
+  client: KubeClient,
+  signal: AbortSignal,
+): Promise<PersistentVolumeClaim[]> {
+  const cached = caches.claims.byIndex('recordingUid', metadata.uid).filter((claim) => belongsTo(claim, metadata.uid))
+  const missing = missingVolumes(status ?? {}, cached)
+  const live = await Promise.all(
+    missing.map(({ name }) => getLive(client, resources.persistentVolumeClaims, metadata, name, signal)),
+  )
+  const found = live.filter((claim) => claim !== undefined && belongsTo(claim, metadata.uid)) as PersistentVolumeClaim[]
+  return [...cached, ...found.filter((claim) => !cached.some((other) => other.metadata.uid === claim.metadata.uid))]
+}
+
+/** Nothing is called lost on the word of a cache. */
+function missingVolumes(status: RecordingStatus, cached: readonly PersistentVolumeClaim[]) {
+  if (stageOf(status).is === 'finished') return []
+  return (status.volumes ?? []).filter(
+    (volume) => ['empty', 'holding'].includes(volumeState(volume).is) && claimOf(cached, volume) === undefined,
+  )
+}
+
+async function getLive<T extends KubeObject>(
+  client: KubeClient,
+  resource: Resource<T>,
+  { namespace }: { namespace: string },
+  name: string,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  try {
+    return await client.get(resource, { namespace, name }, { signal })
+  } catch (error) {
     if (isNotFound(error)) return undefined
     throw error
-  })
-  return live?.metadata.uid === attempt.podUid ? [...cached, live] : cached
+  }
 }
 
-async function readResult(pod: Pod, client: KubeClient, now: Date, signal: AbortSignal): Promise<ResultReading> {
+async function readResult(pod: Pod, client: KubeClient, now: Date, isGone: boolean, signal: AbortSignal): Promise<ResultReading> {
   const end = terminated(pod)
   if (end === undefined) return { kind: 'none' }
   const said = terminationResult(pod)
   if (said !== undefined && said.filesOmitted === undefined) return { kind: 'read', result: said }
+  const short: ResultReading = said === undefined ? { kind: 'none' } : { kind: 'read', result: said satisfies ReadResult }
+  if (isGone) return short
   const ended = Date.parse(end.finishedAt ?? pod.metadata.creationTimestamp)
   try {
     const result = resultInLog(await readLog(pod, client, signal))
     if (result !== undefined) return { kind: 'read', result }
   } catch (error) {
     const why = `The result of Pod ${pod.metadata.name} is too long for its termination message, and its log cannot be read yet: ${(error as Error).message}`
-    if (said !== undefined && now.getTime() - ended < logPatienceMillis) return { kind: 'pending', why }
+    const mayCome = now.getTime() - ended < logPatienceMillis && !isNotFound(error)
+    if (said !== undefined && mayCome) return { kind: 'pending', why }
   }
-  return said === undefined ? { kind: 'none' } : { kind: 'read', result: said satisfies TerminationMessage }
+  return short
 }
 
 function readLog({ metadata }: Pod, client: KubeClient, signal: AbortSignal): Promise<string> {

@@ -2,40 +2,45 @@ import type { Control, RecorderProgress, Recording, RecordingStatus } from '@trt
 import type { PersistentVolumeClaim, Pod } from '../kube/types.ts'
 import type { PodOrder } from './pod.ts'
 import type { PodState } from './pod-state.ts'
+import type { Refusal } from './refusal.ts'
 
 /** Everything a decision rests on. */
 export interface Observed {
   recording: Recording
   /** All Pods of this Recording, by UID. */
   pods: readonly ObservedPod[]
-  /** The volume of the Recording, if there is one and it is its own. */
-  volume: PersistentVolumeClaim | undefined
+  /** All volumes that are this Recording's own. One that is not here is not there. */
+  claims: readonly PersistentVolumeClaim[]
   /** `namespace/name` of the other Recording that holds the identity, if one does. */
   identityHeldBy: string | undefined
   /** What the recorder said of itself, if it was asked and did answer. */
   progress: RecorderProgress | undefined
   /** Image a new Pod would have. */
   image: string
+  /** What the API server would not let the operator make just now. */
+  refusal: Refusal | undefined
 }
 
 export interface ObservedPod {
   pod: Pod
   state: PodState
+  /** It is no longer there; this is the last that was seen of it. */
+  isGone: boolean
 }
 
 /** What there is to do once the status is written, in this order. Each can be repeated without harm. */
 export type Action =
-  | { do: 'ensureVolume' }
+  | { do: 'ensureVolume'; name: string }
   | { do: 'createPod'; order: PodOrder }
   /** Tells the recorder what has changed; it takes a moment to get there. */
   | { do: 'steerPod'; pod: Pod; control: Control; at: Date }
   /** Asks the recorder to finish; or clears away a Pod that has ended. */
   | { do: 'deletePod'; pod: Pod; gracePeriodSeconds?: number }
-  /** Takes the finalizer off a Pod whose result stands in the status. */
+  /** Takes the finalizer off a Pod whose result stands in the status; only an earlier release's has one. */
   | { do: 'releasePod'; pod: Pod }
-  | { do: 'deleteVolume'; volume: PersistentVolumeClaim }
-  /** Takes the Recording's ownership off a volume, so that it outlives the Recording. */
-  | { do: 'leaveVolume'; volume: PersistentVolumeClaim }
+  | { do: 'deleteVolume'; claim: PersistentVolumeClaim }
+  /** Takes the Recording's ownership off a volume that an earlier release made, so that the garbage collector lets it be. */
+  | { do: 'disownVolume'; claim: PersistentVolumeClaim }
   /** Takes the finalizer off the Recording. */
   | { do: 'letGo' }
 

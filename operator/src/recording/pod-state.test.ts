@@ -6,7 +6,9 @@ import { latest } from './pod-trouble.ts'
 import { aRecording, aResult, at, endPod, enter, podConfig, run, schedule } from './testing.ts'
 
 const aPod = () => {
-  const pod = structuredClone(recorderPod(aRecording(), { attempt: 1, uploadOnly: false }, podConfig)) as unknown as Pod
+  const pod = structuredClone(
+    recorderPod(aRecording(), { attempt: 1, volume: 'math', uploadOnly: false }, podConfig),
+  ) as unknown as Pod
   pod.metadata.creationTimestamp = at(0).toISOString()
   return pod
 }
@@ -64,7 +66,11 @@ describe('the state of a Pod', () => {
   test('waits for the log when the result did not fit', () => {
     const pod = aPod()
     endPod(pod, at(10), aResult())
-    expect(podState(pod, { kind: 'pending', why: 'no log' }, at(11))).toEqual({ kind: 'resultPending', message: 'no log' })
+    expect(podState(pod, { kind: 'pending', why: 'no log' }, at(11))).toEqual({
+      kind: 'resultPending',
+      message: 'no log',
+      since: at(10).toISOString(),
+    })
   })
 
   test('is that of the recorder, whatever a sidecar does', () => {
@@ -120,7 +126,7 @@ describe('the state of a Pod', () => {
       expect(stateOf(beingMade(reason), at(19))).toMatchObject({ kind: 'starting' })
       expect(stateOf(beingMade(reason), at(20), 'FailedMount: no such volume')).toEqual({
         kind: 'blocked',
-        reason: 'ContainerNotStarted',
+        word: 'ContainerNotMade',
         message: `${reason ?? 'ContainerCreating'} since ${at(0).toISOString()}: FailedMount: no such volume`,
         since: at(0).toISOString(),
       })
@@ -140,7 +146,7 @@ describe('the state of a Pod', () => {
     })
     expect(state).toMatchObject({
       kind: 'blocked',
-      reason: 'ImagePullFailed',
+      word: 'ImagePullFailed',
       message: 'container init: ImagePullBackOff: no such image',
     })
   })

@@ -1,4 +1,4 @@
-import type { ConditionReason } from '@trtc-recorder/api'
+import type { TroubleWord } from '@trtc-recorder/api'
 import type { Pod } from '../kube/types.ts'
 import { stopAskedAnnotation } from './control.ts'
 import { recorderContainer } from './pod.ts'
@@ -9,17 +9,19 @@ import { type ResultReading, terminated } from './result.ts'
  * sidecar that is never ready or never ends. Only `ended` is certain to hold no recorder any more.
  */
 export type PodState =
-  | { kind: 'unscheduled'; reason: 'Pending' | 'Unschedulable'; message: string }
+  | { kind: 'unscheduled'; reason: 'Pending' | 'Unschedulable'; message: string; since: string }
   | { kind: 'starting'; message: string }
   /** The kubelet cannot start the container. `since`: when the Pod was scheduled. */
-  | { kind: 'blocked'; reason: 'ImagePullFailed' | 'ContainerNotStarted'; message: string; since: string }
+  | { kind: 'blocked'; word: BlockedWord; message: string; since: string }
   | { kind: 'inRoom'; since: string }
   /** It was asked to end, and is not ready any more: it has left the room and finishes its files. */
   | { kind: 'leaving' }
   /** Its node says nothing any more: the recorder may be in the room, or be no more. */
   | { kind: 'silent'; message: string; since: string }
-  | { kind: 'resultPending'; message: string }
+  | { kind: 'resultPending'; message: string; since: string }
   | { kind: 'ended'; end: PodEnd }
+
+export type BlockedWord = Extract<TroubleWord, 'ImagePullFailed' | 'ContainerNotStarted' | 'ContainerNotMade'>
 
 export interface PodEnd {
   time: string
@@ -61,7 +63,7 @@ export function podState(pod: Pod, reading: ResultReading, now: Date, trouble?: 
   const node = pod.spec?.nodeName
   if (hasEnded(pod)) {
     return reading.kind === 'pending'
-      ? { kind: 'resultPending', message: reading.why }
+      ? { kind: 'resultPending', message: reading.why, since: terminated(pod)?.finishedAt ?? metadata.creationTimestamp }
       : { kind: 'ended', end: podEnd(pod, reading) }
   }
   // Nobody ever ran it, and nobody will: no kubelet knows of it.
@@ -77,6 +79,12 @@ export function podState(pod: Pod, reading: ResultReading, now: Date, trouble?: 
   return { kind: 'starting', message: `Pod ${metadata.name} on node ${node} is on its way into the room` }
 }
 
+/** A Pod that is no longer there, from the last that was seen of it: the recorder has ended, whatever it looked like then. */
+export function departedState(pod: Pod, reading: ResultReading): PodState {
+  const end = podEnd(pod, reading)
+  return { kind: 'ended', end: terminated(pod) === undefined ? { ...end, cause: end.cause ?? 'PodDeleted' } : end }
+}
+
 /** A Pod is never restarted, so its recorder has ended when its container has, whatever other containers do. */
 const hasEnded = (pod: Pod) =>
   terminated(pod) !== undefined || pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
@@ -88,9 +96,15 @@ const recorderStatus = (pod: Pod) => pod.status?.containerStatuses?.find((contai
 
 function unscheduled(pod: Pod): PodState {
   const scheduled = condition(pod, 'PodScheduled')
+  const since = scheduled?.lastTransitionTime ?? pod.metadata.creationTimestamp
   return scheduled?.reason === 'Unschedulable'
-    ? { kind: 'unscheduled', reason: 'Unschedulable', message: scheduled.message ?? 'No node has room for the recorder Pod' }
-    : { kind: 'unscheduled', reason: 'Pending', message: `Pod ${pod.metadata.name} waits for a node` }
+    ? {
+        kind: 'unscheduled',
+        reason: 'Unschedulable',
+        message: scheduled.message ?? 'No node has room for the recorder Pod',
+        since,
+      }
+    : { kind: 'unscheduled', reason: 'Pending', message: `Pod ${pod.metadata.name} waits for a node`, since }
 }
 
 /**
@@ -138,7 +152,7 @@ function obstacleOf(pod: Pod, now: Date, trouble: string | undefined): PodState 
     const whose = name === recorderContainer ? '' : `container ${name}: `
     return {
       kind: 'blocked',
-      reason: blockedBy,
+      word: blockedBy,
       message: `${whose}${state?.waiting?.reason}: ${state?.waiting?.message ?? 'no message'}`,
       since,
     }
@@ -146,7 +160,7 @@ function obstacleOf(pod: Pod, now: Date, trouble: string | undefined): PodState 
   if (!isBeingCreatedFor(pod, creatingMillis, now)) return undefined
   const waiting = recorderStatus(pod)?.state?.waiting?.reason ?? 'ContainerCreating'
   const why = trouble ?? `no Event says why; "kubectl describe pod ${pod.metadata.name}" shows more`
-  return { kind: 'blocked', reason: 'ContainerNotStarted', message: `${waiting} since ${since}: ${why}`, since }
+  return { kind: 'blocked', word: 'ContainerNotMade', message: `${waiting} since ${since}: ${why}`, since }
 }
 
 /** Whether the recorder's container has been waiting to be made for so long since the Pod has a node. */
@@ -160,7 +174,7 @@ const scheduledSince = (pod: Pod) => condition(pod, 'PodScheduled')?.lastTransit
 
 const isBefore = (pod: Pod, name: string) => pod.status?.initContainerStatuses?.some((status) => status.name === name) ?? false
 
-function blocked(reason: string | undefined): Extract<ConditionReason, 'ImagePullFailed' | 'ContainerNotStarted'> | undefined {
+function blocked(reason: string | undefined): BlockedWord | undefined {
   if (reason === undefined) return undefined
   if (imageReasons.includes(reason)) return 'ImagePullFailed'
   return startReasons.includes(reason) ? 'ContainerNotStarted' : undefined

@@ -19,7 +19,7 @@ const mostRead = 100
  * What the kubelet last complained of, such as `FailedMount: …`. Of a volume, a network or a runtime class that is not there a Pod's status
  * says nothing but ContainerCreating; only Events have the cause. Undefined where there is none, or none may be read.
  */
-export async function troubleOf({ metadata }: Pod, client: KubeClient, signal: AbortSignal): Promise<string | undefined> {
+export async function eventsOfTrouble({ metadata }: Pod, client: KubeClient, signal: AbortSignal): Promise<string | undefined> {
   const { namespace, uid } = metadata
   const fieldSelector = `involvedObject.uid=${uid},type=Warning`
   try {

@@ -1,11 +1,11 @@
 import { controlSchema, recorderJobSchema } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
-import { belongsTo, controllingRecording } from './names.ts'
+import { belongsTo, controllingRecording, recordingOf } from './names.ts'
 import { recorderPod } from './pod.ts'
 import { volumeClaim } from './pvc.ts'
 import { aRecording, podConfig } from './testing.ts'
 
-const order = { attempt: 2, uploadOnly: false }
+const order = { attempt: 2, volume: 'math', uploadOnly: false }
 const pod = recorderPod(aRecording(), order, podConfig)
 const container = pod.spec!.containers[0]!
 const env = (name: string, of = pod) => of.spec?.containers[0]?.env?.find((variable) => variable.name === name)?.value
@@ -49,9 +49,9 @@ describe('the recorder Pod', () => {
     expect(controlSchema.parse(JSON.parse(pod.metadata.annotations!['trtc-recorder.dev/control']!)).desiredState).toBe('Running')
   })
 
-  test('never starts again by itself, and stays until its result is read', () => {
+  test('never starts again by itself, and keeps no drain waiting', () => {
     expect(pod.spec?.restartPolicy).toBe('Never')
-    expect(pod.metadata.finalizers).toEqual(['trtc-recorder.dev/result'])
+    expect(pod.metadata.finalizers).toBeUndefined()
     expect(pod.spec?.terminationGracePeriodSeconds).toBe(1800)
   })
 
@@ -122,6 +122,13 @@ describe('the recorder Pod', () => {
     expect(spec?.volumes?.map((volume) => volume.secret?.secretName)).toContain('turn')
   })
 
+  test('is nobody’s once its Recording is being deleted, or a deletion in the foreground would take it', () => {
+    const deleted = aRecording({}, { deletionTimestamp: '2026-03-01T10:00:00Z' })
+    const { metadata } = recorderPod(deleted, order, podConfig)
+    expect(metadata.ownerReferences).toBeUndefined()
+    expect(recordingOf({ metadata } as never)).toEqual({ name: 'math', uid: 'recording-uid' })
+  })
+
   test('does not get the key that signs callbacks', () => {
     const callback = { url: 'https://school.example', signingKeySecretRef: { name: 'callback-key', key: 'signingKey' } }
     expect(JSON.stringify(recorderPod(aRecording({ callback }), order, podConfig))).not.toContain('callback-key')
@@ -152,20 +159,23 @@ describe('the recorder Pod', () => {
 })
 
 describe('the volume', () => {
-  test('is as large and of the class that was asked for, and goes with its Recording', () => {
-    const claim = volumeClaim(aRecording({ storage: { size: '3Gi', storageClassName: 'fast', retention: 'DeleteWhenStored' } }))
-    expect(claim.metadata.name).toBe('math')
+  const claim = volumeClaim(
+    aRecording({ storage: { size: '3Gi', storageClassName: 'fast', retention: 'DeleteWhenStored' } }),
+    'math-volume-2',
+  )
+
+  test('is as large and of the class that was asked for', () => {
+    expect(claim.metadata.name).toBe('math-volume-2')
     expect(claim.spec).toEqual({
       accessModes: ['ReadWriteOnce'],
       resources: { requests: { storage: '3Gi' } },
       storageClassName: 'fast',
     })
-    expect(claim.metadata.ownerReferences).toMatchObject([{ uid: 'recording-uid', controller: true }])
   })
 
-  test('is nobody’s when it is to be retained, and still known by UID', () => {
-    const claim = volumeClaim(aRecording({ storage: { size: '3Gi', retention: 'Retain' } }))
+  test('has no owner that it would be collected with, and is known by UID', () => {
     expect(claim.metadata.ownerReferences).toBeUndefined()
     expect(belongsTo(claim as never, 'recording-uid')).toBe(true)
+    expect(recordingOf(claim as never)).toEqual({ name: 'math', uid: 'recording-uid' })
   })
 })

@@ -1,7 +1,7 @@
-import { controlAnnotation, jobFor, podFinalizer, type Recording, recorderEnv, recorderPort } from '@trtc-recorder/api'
+import { controlAnnotation, jobFor, type Recording, recorderEnv, recorderPort } from '@trtc-recorder/api'
 import type { New, Pod } from '../kube/types.ts'
 import { wantedControl } from './control.ts'
-import { commonLabels, controlVolume, labels, ownerReference, podName, volumeName } from './names.ts'
+import { commonLabels, controlVolume, labels, ownerReference, podName } from './names.ts'
 
 /** What the cluster's administrator says about every recorder Pod (chart: `recorder.*`). Nothing of it can be set in a Recording. */
 export interface RecorderPodConfig {
@@ -33,9 +33,14 @@ export interface PodOrder {
   attempt: number
   firstStartedAt?: string | undefined
   uploadOnly: boolean
+  /** Name of the PersistentVolumeClaim it works on. */
+  volume: string
 }
 
-/** The Pod of one attempt: restricted Pod Security profile, no token, a finalizer until its result is read. Secrets by reference only. */
+/**
+ * The Pod of one attempt: restricted Pod Security profile, no token. Secrets by reference only. It has no finalizer, so that a drain never waits
+ * for an operator: what a recorder has to say is on its volume as well, and the next attempt says it again.
+ */
 export function recorderPod(recording: Recording, order: PodOrder, config: RecorderPodConfig): New<Pod> {
   const { metadata, spec } = recording
   const secrets = referredSecrets(recording)
@@ -52,8 +57,7 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
         'kubectl.kubernetes.io/default-container': recorderContainer,
         [controlAnnotation]: JSON.stringify(wantedControl(recording)),
       },
-      finalizers: [podFinalizer],
-      ownerReferences: [ownerReference(recording)],
+      ...(isOwned(recording) ? { ownerReferences: [ownerReference(recording)] } : {}),
     },
     spec: {
       restartPolicy: 'Never',
@@ -112,7 +116,7 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
         },
       ],
       volumes: [
-        { name: 'work', persistentVolumeClaim: { claimName: volumeName(metadata.name) } },
+        { name: 'work', persistentVolumeClaim: { claimName: order.volume } },
         {
           name: controlVolume,
           downwardAPI: {
@@ -139,6 +143,9 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
     },
   } as New<Pod>
 }
+
+/** What is deleted in the foreground takes all it owns with it at once, so what is made from then on to save its files is nobody's. */
+const isOwned = ({ metadata }: Recording) => metadata.deletionTimestamp === undefined
 
 function environment(recording: Recording, order: PodOrder, config: RecorderPodConfig) {
   const job = jobFor({ ...recording, metadata: { ...recording.metadata } }, order.attempt, order.firstStartedAt, order.uploadOnly)

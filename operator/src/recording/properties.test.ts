@@ -82,8 +82,7 @@ function calm(world: ToyCluster): void {
   if (world.gone) return
   world.settle().stop()
   for (let round = 0; round < 20 && !isFinished(world.recording); round += 1) {
-    const running = world.pods.length > 0 && world.live.length > 0
-    if (running) world.ends(aResult({ stopReason: 'Terminated' }))
+    world.allEnd(aResult({ stopReason: 'Terminated' }))
     world.after(300)
   }
   if (!isFinished(world.recording))

@@ -1,20 +1,17 @@
 import type { Recording } from '@trtc-recorder/api'
 import type { New, PersistentVolumeClaim } from '../kube/types.ts'
-import { commonLabels, ownerReference, volumeName } from './names.ts'
+import { commonLabels } from './names.ts'
 
-/** The volume of a Recording. All its attempts share it; with `Retain` it has no owner, so it outlives the Recording. */
-export function volumeClaim(recording: Recording): New<PersistentVolumeClaim> {
+/**
+ * A volume of a Recording, for all its attempts. It has no owner: the garbage collector would take it with its Recording, when that is deleted
+ * in the foreground even before the recorder has finished, and media with it. The operator deletes it when it holds nothing any more.
+ */
+export function volumeClaim(recording: Recording, name: string): New<PersistentVolumeClaim> {
   const { metadata, spec } = recording
-  const retained = spec.storage.retention === 'Retain'
   return {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
-    metadata: {
-      name: volumeName(metadata.name),
-      namespace: metadata.namespace,
-      labels: commonLabels(metadata),
-      ...(retained ? {} : { ownerReferences: [ownerReference(recording)] }),
-    },
+    metadata: { name, namespace: metadata.namespace, labels: commonLabels(metadata) },
     spec: {
       accessModes: ['ReadWriteOnce'],
       resources: { requests: { storage: spec.storage.size } },

@@ -1,44 +1,27 @@
-import type { ConditionReason, RecordingStatus } from '@trtc-recorder/api'
-import { isForbidden, isForbiddenByQuota, isInvalid, isNamespaceTerminating } from '../kube/errors.ts'
-import { Draft } from './draft.ts'
-import type { Observed } from './plan.ts'
+import type { TroubleWord } from '@trtc-recorder/api'
+import { ApiError, isConflict, isForbiddenByQuota, isNamespaceTerminating, isTooManyRequests } from '../kube/errors.ts'
 
-/** The API server would not let the operator make a Pod or a volume, for a reason that may pass. */
+/** The API server would not let the operator make a Pod or a volume. What that means is for `decide` to say. */
 export class Refusal extends Error {
   override readonly name = 'Refusal'
-  readonly reason: Extract<ConditionReason, 'QuotaExceeded' | 'PodRejected' | 'VolumeNotOwned'>
-  /** Nothing can be made in this namespace any more. */
-  readonly isFinal: boolean
+  readonly word: RefusalWord
 
-  constructor(reason: Refusal['reason'], message: string, isFinal = false) {
+  constructor(word: RefusalWord, message: string) {
     super(message)
-    this.reason = reason
-    this.isFinal = isFinal
+    this.word = word
   }
 }
 
-/** What a failed create means, where it is an answer and not a failure on the way. */
+export type RefusalWord = Extract<TroubleWord, 'QuotaExceeded' | 'PodRejected' | 'VolumeNotOwned' | 'NamespaceTerminating'>
+
+/**
+ * What a failed create means, where it is an answer of the API server and not a failure on the way: a quota, an admission policy, a webhook
+ * that failed (500), a value it does not take (400, 422). A conflict and "too many requests" are between the operator and the API server.
+ */
 export function refusalOf(error: unknown): Refusal | undefined {
-  const { message } = error as Error
+  if (!(error instanceof ApiError) || isConflict(error) || isTooManyRequests(error)) return undefined
+  const { message } = error
   if (isForbiddenByQuota(error)) return new Refusal('QuotaExceeded', message)
-  if (isNamespaceTerminating(error)) return new Refusal('PodRejected', message, true)
-  return isForbidden(error) || isInvalid(error) ? new Refusal('PodRejected', message) : undefined
-}
-
-/** The status once a Pod or volume was refused. The attempt stays planned and is tried again, unless its namespace is going away. */
-export function withRefusal(observed: Observed, refusal: Refusal, now: Date): RecordingStatus {
-  const draft = new Draft(observed, now)
-  const { status } = draft
-  if (!refusal.isFinal || !draft.isDeleting) {
-    draft.waiting(refusal.reason, refusal.message)
-    return status
-  }
-  const message = `What is left on the volume cannot be uploaded any more. ${refusal.message}`
-  status.attempts = draft.attempts.filter((attempt) => attempt !== draft.open)
-  status.stopReason ??= 'Deleted'
-  status.completionTime = now.toISOString()
-  draft.set('Succeeded', { status: 'False', reason: 'UploadIncomplete', message })
-  draft.set('Stored', { status: 'False', reason: 'UploadIncomplete', message })
-  draft.drop('Reconciling')
-  return status
+  if (isNamespaceTerminating(error)) return new Refusal('NamespaceTerminating', message)
+  return error.reason === 'AlreadyExists' ? undefined : new Refusal('PodRejected', message)
 }

@@ -6,7 +6,9 @@ import { resultInLog, terminationResult } from './result.ts'
 import { aFile, aRecording, aResult, at, endPod, podConfig } from './testing.ts'
 
 const aPod = () => {
-  const pod = structuredClone(recorderPod(aRecording(), { attempt: 1, uploadOnly: false }, podConfig)) as unknown as Pod
+  const pod = structuredClone(
+    recorderPod(aRecording(), { attempt: 1, volume: 'math', uploadOnly: false }, podConfig),
+  ) as unknown as Pod
   pod.metadata.creationTimestamp = at(0).toISOString()
   return pod
 }

@@ -1,28 +1,33 @@
-import { type RecorderResult, recorderResultSchema, type TerminationMessage, terminationMessageSchema } from '@trtc-recorder/api'
+import { terminationMessageSchema } from '@trtc-recorder/api'
+import { z } from 'zod'
 import type { Pod } from '../kube/types.ts'
 import { recorderContainer } from './pod.ts'
 
+/** A result as this operator reads it: of a recorder of another release it may say words that are not known here. */
+const readableResultSchema = terminationMessageSchema.extend({ outcome: z.string().min(1), stopReason: z.string().min(1) })
+export type ReadResult = z.infer<typeof readableResultSchema>
+
 export type ResultReading =
-  | { kind: 'read'; result: TerminationMessage }
+  | { kind: 'read'; result: ReadResult }
   /** Its log has the files that did not fit, and could not be read yet. */
   | { kind: 'pending'; why: string }
   | { kind: 'none' }
 
 /** What a recorder left as its termination message. */
-export function terminationResult(pod: Pod): TerminationMessage | undefined {
-  return parse(terminationMessageSchema, terminated(pod)?.message)
+export function terminationResult(pod: Pod): ReadResult | undefined {
+  return parse(readableResultSchema, terminated(pod)?.message)
 }
 
 export const terminated = (pod: Pod) =>
   pod.status?.containerStatuses?.find((container) => container.name === recorderContainer)?.state?.terminated
 
 /** The whole result, from the lines of a container's log: the last one that is `{"msg":"result","result":{…}}`. */
-export function resultInLog(log: string): RecorderResult | undefined {
+export function resultInLog(log: string): ReadResult | undefined {
   for (const line of log.split('\n').reverse()) {
     if (!line.includes('"result"')) continue
     const entry = parseJson(line) as { msg?: unknown; result?: unknown } | undefined
     if (entry?.msg !== 'result') continue
-    const result = recorderResultSchema.safeParse(entry.result)
+    const result = readableResultSchema.safeParse(entry.result)
     if (result.success) return result.data
   }
   return undefined

@@ -53,7 +53,7 @@ describe('a recorder in the room', () => {
     expect(world.pod.metadata.deletionTimestamp).toBeUndefined()
     world.ends(stoppedBy('StopRequested'))
     expect(world.status.stopReason).toBe('StopRequested')
-    expect(world.actions).toEqual(['steerPod', 'deletePod', 'releasePod', 'deleteVolume', 'letGo'])
+    expect(world.actions).toEqual(['steerPod', 'deletePod', 'deleteVolume', 'letGo'])
   })
 
   test('that is deleted stops in the same way', () => {

@@ -23,9 +23,10 @@ import { controlAnnotations } from './control.ts'
 import { decide } from './decide.ts'
 import type { Action, Observed, Plan } from './plan.ts'
 import { type RecorderPodConfig, recorderContainer, recorderPod } from './pod.ts'
-import { podState } from './pod-state.ts'
+import { departedState, podState } from './pod-state.ts'
 import { volumeClaim } from './pvc.ts'
-import { terminationResult } from './result.ts'
+import type { Refusal } from './refusal.ts'
+import { type ResultReading, terminationResult } from './result.ts'
 
 export const podConfig: RecorderPodConfig = {
   image: 'registry.example/recorder:1',
@@ -101,11 +102,17 @@ export const aProgress = (over: Partial<RecorderProgress> = {}): RecorderProgres
 export class World {
   recording: Recording
   pods: Pod[] = []
-  volume: PersistentVolumeClaim | undefined
+  /** The last that was seen of Pods that are gone. */
+  departed: Pod[] = []
+  claims: PersistentVolumeClaim[] = []
+  /** What the API server would not make any more, and why. */
+  refuses: Partial<Record<'ensureVolume' | 'createPod', Refusal>> = {}
   /** The Recording is gone. */
   gone = false
   heldBy: string | undefined
   progress: Observed['progress']
+  /** What Events say of a container that cannot be made. */
+  trouble: string | undefined
   now = start
   readonly actions: Action['do'][] = []
   #uids = 0
@@ -131,31 +138,48 @@ export class World {
   observed(): Observed {
     return {
       recording: this.recording,
-      pods: this.pods.map((pod) => {
-        const result = terminationResult(pod)
-        return { pod, state: podState(pod, result === undefined ? { kind: 'none' } : { kind: 'read', result }, this.now) }
-      }),
-      volume: this.volume,
+      pods: this.pods
+        .map((pod) => {
+          const result = terminationResult(pod)
+          const reading: ResultReading = result === undefined ? { kind: 'none' } : { kind: 'read', result }
+          return { pod, state: podState(pod, reading, this.now, this.trouble), isGone: false }
+        })
+        .concat(
+          this.departed.map((pod) => {
+            const result = terminationResult(pod)
+            const reading: ResultReading = result === undefined ? { kind: 'none' } : { kind: 'read', result }
+            return { pod, state: departedState(pod, reading), isGone: true }
+          }),
+        ),
+      claims: this.claims,
       identityHeldBy: this.heldBy,
       progress: this.progress,
       image: podConfig.image,
+      refusal: undefined,
     }
+  }
+
+  /** The first volume. */
+  get volume(): PersistentVolumeClaim | undefined {
+    return this.claims[0]
   }
 
   /** Decides and does until there is nothing more to do at this moment. */
   settle(): this {
     for (let round = 0; round < 20; round += 1) {
-      const before = JSON.stringify([this.recording, this.pods, this.volume, this.gone])
+      const before = JSON.stringify([this.recording, this.pods, this.claims, this.gone])
       if (this.gone) return this
       this.carryOut(decide(this.observed(), this.now))
+      this.#reap()
       if (this.live.length > 1) throw new Error(`two live recorders: ${this.live.map((pod) => pod.metadata.name).join(', ')}`)
-      if (JSON.stringify([this.recording, this.pods, this.volume, this.gone]) === before) return this
+      if (JSON.stringify([this.recording, this.pods, this.claims, this.gone]) === before) return this
     }
     throw new Error('the decision never comes to rest')
   }
 
   after(seconds: number): this {
     this.now = new Date(this.now.getTime() + seconds * 1000)
+    this.departed = []
     return this.settle()
   }
 
@@ -163,11 +187,38 @@ export class World {
     const { metadata } = this.recording
     if (plan.addFinalizer) metadata.finalizers = [...(metadata.finalizers ?? []), recordingFinalizer]
     this.recording = { ...this.recording, status: JSON.parse(JSON.stringify(plan.status)) }
-    for (const action of plan.actions) this.#do(action)
+    for (const action of plan.actions) {
+      const refusal = this.refuses[action.do as keyof typeof this.refuses]
+      if (refusal === undefined) this.#do(action)
+      else {
+        const after = decide({ ...this.observed(), refusal }, this.now)
+        this.recording = { ...this.recording, status: JSON.parse(JSON.stringify(after.status)) }
+        return
+      }
+    }
+  }
+
+  /** Those of attempts that were left behind do not count: TRTC sends them out. */
+  /** In how many seconds the operator looks again by itself. */
+  get nextLookSeconds(): number {
+    return (decide(this.observed(), this.now).requeueAfterMillis ?? Number.POSITIVE_INFINITY) / 1000
   }
 
   get live(): Pod[] {
-    return this.observed().pods.flatMap(({ pod, state }) => (state.kind === 'ended' ? [] : [pod]))
+    const left = this.status.attempts?.filter((attempt) => attempt.state === 'LeftBehind').map(({ podUid }) => podUid)
+    return this.observed().pods.flatMap(({ pod, state }) =>
+      state.kind === 'ended' || left?.includes(pod.metadata.uid) ? [] : [pod],
+    )
+  }
+
+  /** Every node comes back, and every recorder that was asked to end does. */
+  allEnd(result: TerminationMessage): this {
+    this.pods = this.pods.map((pod) => {
+      const copy = structuredClone(pod)
+      if (copy.status?.phase !== 'Succeeded' && copy.status?.phase !== 'Failed') endPod(copy, this.now, result)
+      return copy
+    })
+    return this.settle()
   }
 
   /** The newest Pod. */
@@ -215,7 +266,8 @@ export class World {
     this.actions.push(action.do)
     switch (action.do) {
       case 'ensureVolume':
-        this.volume ??= this.#made<PersistentVolumeClaim>(volumeClaim(this.recording))
+        if (this.claims.some(({ metadata }) => metadata.name === action.name)) return
+        this.claims = [...this.claims, this.#made<PersistentVolumeClaim>(volumeClaim(this.recording, action.name))]
         return
       case 'createPod': {
         const pod = this.#made<Pod>(recorderPod(this.recording, action.order, podConfig))
@@ -244,15 +296,25 @@ export class World {
         })
         return
       case 'deleteVolume':
-        this.volume = undefined
+        this.claims = this.claims.filter(({ metadata }) => metadata.uid !== action.claim.metadata.uid)
         return
-      case 'leaveVolume':
-        delete this.volume?.metadata.ownerReferences
+      case 'disownVolume':
+        for (const { metadata } of this.claims) if (metadata.uid === action.claim.metadata.uid) delete metadata.ownerReferences
         return
       case 'letGo':
         delete this.recording.metadata.finalizers
         this.gone = this.recording.metadata.deletionTimestamp !== undefined
     }
+  }
+
+  /** A kubelet removes what has ended and was asked to go. */
+  #reap(): void {
+    const isGone = ({ metadata, status }: Pod) =>
+      metadata.deletionTimestamp !== undefined &&
+      !metadata.finalizers?.length &&
+      (status?.phase === 'Succeeded' || status?.phase === 'Failed')
+    this.departed = [...this.departed, ...this.pods.filter(isGone)]
+    this.pods = this.pods.filter((pod) => !isGone(pod))
   }
 
   #changePod(target: Pod, change: (pod: Pod) => void): void {
@@ -262,6 +324,7 @@ export class World {
       change(changed)
       const ended = changed.status?.phase !== 'Running' && (changed.status?.phase !== 'Pending' || !changed.spec?.nodeName)
       const gone = changed.metadata.deletionTimestamp !== undefined && !changed.metadata.finalizers?.length && ended
+      if (gone) this.departed = [...this.departed, changed]
       return gone ? [] : [changed]
     })
   }

@@ -1,0 +1,411 @@
+import type { ConditionReason } from './conditions.ts'
+
+/**
+ * Everything that can end, stop or hold an attempt, each with what is done about it. The operator acts by this table and the documentation is
+ * made from it; a word is what stands in `attempts[].reason`, or, for what only holds a Recording up, in its conditions.
+ */
+export interface Trouble {
+  /**
+   * Where it is seen. `result`: the recorder said so. `end`: its Pod ended without a result that says more. `pod`: the Pod waits or cannot
+   * start. `refusal`: the API server would not let the operator make a Pod or a volume. `node`, `volume`, `room`: what the recorder needs.
+   */
+  seen: 'result' | 'end' | 'pod' | 'refusal' | 'node' | 'volume' | 'room'
+  /**
+   * `over`: recording has come to its end, or can never. `again`: a new attempt. `wait`: the same without end, because something outside has
+   * to change first. `elsewhere`: a new attempt on a volume of its own. `stay`: nothing is done; the Pod, or what is planned, goes on when it can.
+   */
+  next: 'over' | 'again' | 'wait' | 'elsewhere' | 'stay'
+  /** How long until the next try, or the next look: the first time, and at most; it doubles each time in a row. */
+  after: { firstSeconds: number; longestSeconds: number }
+  /** Whether it is one of the five attempts that may fail in a row without getting into the room. */
+  counts: boolean
+  /**
+   * What the volume holds afterwards. `clean`: everything recorded so far is in COS. `holds`: something may be on it that is not, unless the
+   * recorder ended with exit code 0. `same`: as before.
+   */
+  volume: 'clean' | 'holds' | 'same'
+  /** The reason in the conditions meanwhile, or, for `over`, in the end. */
+  condition: ConditionReason
+  /** What it means, in a sentence. */
+  meaning: string
+  /** What the reader can do. */
+  remedy: string
+}
+
+const soon = { firstSeconds: 5, longestSeconds: 300 }
+const atOnce = { firstSeconds: 0, longestSeconds: 0 }
+const nothing = 'Nothing; it goes on by itself.'
+
+export const troubles = {
+  // What the recorder said.
+  Completed: {
+    seen: 'result',
+    next: 'over',
+    after: atOnce,
+    counts: false,
+    volume: 'clean',
+    condition: 'Completed',
+    meaning: 'Every file is stored and verified.',
+    remedy: 'Nothing.',
+  },
+  FileFailed: {
+    seen: 'result',
+    next: 'over',
+    after: atOnce,
+    counts: false,
+    volume: 'clean',
+    condition: 'FileFailed',
+    meaning: 'At least one file could not be made whole; what there is of it is stored.',
+    remedy: 'Look at the file’s message in status.files and at what there is of it in COS.',
+  },
+  Interrupted: {
+    seen: 'result',
+    next: 'again',
+    after: soon,
+    counts: true,
+    volume: 'clean',
+    condition: 'RetryScheduled',
+    meaning: 'The room or Chromium was lost; what was recorded is stored.',
+    remedy: nothing,
+  },
+  UploadIncomplete: {
+    seen: 'result',
+    next: 'again',
+    after: soon,
+    counts: false,
+    volume: 'holds',
+    condition: 'UploadIncomplete',
+    meaning: 'At least one file is not in COS yet; it waits on the volume.',
+    remedy: 'See that COS can be reached from the recorder’s node; the upload is tried without end.',
+  },
+  UploadRefused: {
+    seen: 'result',
+    next: 'wait',
+    after: soon,
+    counts: false,
+    volume: 'holds',
+    condition: 'StorageRefused',
+    meaning: 'COS refused a file; it waits on the volume.',
+    remedy:
+      'Mend the credentials, their rights or the bucket. It is tried again by and by, and at once with the annotation retry-upload.',
+  },
+  StorageUnavailable: {
+    seen: 'result',
+    next: 'again',
+    after: soon,
+    counts: true,
+    volume: 'same',
+    condition: 'StorageUnavailable',
+    meaning: 'COS did not answer before the room was entered.',
+    remedy: 'See that COS can be reached from the recorder’s node.',
+  },
+  StorageRefused: {
+    seen: 'result',
+    next: 'wait',
+    after: soon,
+    counts: false,
+    volume: 'same',
+    condition: 'StorageRefused',
+    meaning: 'COS refused before the room was entered: no such bucket, or access denied.',
+    remedy:
+      'Mend the Secret, its rights or the bucket. It is tried again by and by, and at once with the annotation force-new-attempt.',
+  },
+  SecretNotFound: {
+    seen: 'result',
+    next: 'wait',
+    after: soon,
+    counts: false,
+    volume: 'same',
+    condition: 'SecretNotFound',
+    meaning: 'A Secret or a key of it does not exist; the message names it.',
+    remedy: 'Make the Secret. It is looked for by and by, and at once with the annotation force-new-attempt.',
+  },
+  RoomRefused: {
+    seen: 'result',
+    next: 'over',
+    after: atOnce,
+    counts: false,
+    volume: 'same',
+    condition: 'RoomRefused',
+    meaning: 'TRTC refused the recorder before it ever was in the room: UserSig, application or user not accepted.',
+    remedy: 'Mend what TRTC’s code says, and make a new Recording.',
+  },
+  RoomRefusedAgain: {
+    seen: 'result',
+    next: 'wait',
+    after: soon,
+    counts: false,
+    volume: 'same',
+    condition: 'RoomRefused',
+    meaning: 'TRTC refused the recorder, although an earlier attempt was in the room: the UserSig has run out.',
+    remedy: 'Renew the UserSig in its Secret. It is tried again by and by, and at once with the annotation force-new-attempt.',
+  },
+  StartTimeout: {
+    seen: 'result',
+    next: 'again',
+    after: soon,
+    counts: true,
+    volume: 'same',
+    condition: 'StartTimeout',
+    meaning: 'The room could not be entered within limits.startTimeoutSeconds.',
+    remedy: 'See that TRTC can be reached from the recorder’s node, by networkProxy if need be.',
+  },
+  MediaUnreachable: {
+    seen: 'result',
+    next: 'again',
+    after: soon,
+    counts: true,
+    volume: 'holds',
+    condition: 'MediaUnreachable',
+    meaning: 'Users published, and nothing of any of them arrived: UDP from the node to TRTC is blocked, or TRTC sent nothing.',
+    remedy: 'Let UDP from the recorder’s node to TRTC through, or set networkProxy.',
+  },
+  InternalError: {
+    seen: 'result',
+    next: 'again',
+    after: soon,
+    counts: true,
+    volume: 'holds',
+    condition: 'RetryScheduled',
+    meaning: 'A defect of the recorder; its log has the stack.',
+    remedy: 'Report it, with the log.',
+  },
+  InvalidJob: {
+    seen: 'result',
+    next: 'over',
+    after: atOnce,
+    counts: false,
+    volume: 'same',
+    condition: 'RecorderFailed',
+    meaning: 'The job is not valid; the message names the field.',
+    remedy: 'Make a new Recording without that; if it was admitted, report that it was.',
+  },
+  VolumeUnusable: {
+    seen: 'result',
+    next: 'elsewhere',
+    after: soon,
+    counts: true,
+    volume: 'same',
+    condition: 'VolumeUnusable',
+    meaning: 'The volume cannot be written.',
+    remedy: 'Look at the volume and its StorageClass. The next attempt has a volume of its own.',
+  },
+
+  // What became of its Pod.
+  Terminated: {
+    seen: 'end',
+    next: 'again',
+    after: soon,
+    counts: false,
+    volume: 'holds',
+    condition: 'RetryScheduled',
+    meaning: 'The recorder was asked to end by somebody else than the operator.',
+    remedy: nothing,
+  },
+  Evicted: {
+    seen: 'end',
+    next: 'again',
+    after: soon,
+    counts: false,
+    volume: 'holds',
+    condition: 'RetryScheduled',
+    meaning: 'The Pod was evicted, preempted, or its node was drained or shut down.',
+    remedy: nothing,
+  },
+  PodDeleted: {
+    seen: 'end',
+    next: 'again',
+    after: soon,
+    counts: false,
+    volume: 'holds',
+    condition: 'RetryScheduled',
+    meaning: 'The Pod was deleted by somebody else than the operator.',
+    remedy: nothing,
+  },
+  NodeLost: {
+    seen: 'end',
+    next: 'again',
+    after: soon,
+    counts: false,
+    volume: 'holds',
+    condition: 'RetryScheduled',
+    meaning: 'The node was removed from the cluster, and the Pod with it.',
+    remedy: nothing,
+  },
+  OOMKilled: {
+    seen: 'end',
+    next: 'again',
+    after: soon,
+    counts: true,
+    volume: 'holds',
+    condition: 'RetryScheduled',
+    meaning: 'The recorder needed more memory than it may use.',
+    remedy: 'Raise spec.resources.limits.memory or the chart’s recorder.resources.',
+  },
+  Crashed: {
+    seen: 'end',
+    next: 'again',
+    after: soon,
+    counts: true,
+    volume: 'holds',
+    condition: 'RetryScheduled',
+    meaning: 'The recorder ended and left no result.',
+    remedy: 'Look at its log; the next attempt stores what it left.',
+  },
+  ResultUnknown: {
+    seen: 'end',
+    next: 'again',
+    after: soon,
+    counts: true,
+    volume: 'holds',
+    condition: 'ResultUnknown',
+    meaning: 'The recorder said something that this operator does not know, or said more than could be read.',
+    remedy: 'Use an operator and a recorder of one release. The next attempt says again what is on the volume.',
+  },
+  NotStarted: {
+    seen: 'end',
+    next: 'again',
+    after: soon,
+    counts: true,
+    volume: 'same',
+    condition: 'RetryScheduled',
+    meaning: 'The recorder’s container never ran.',
+    remedy: 'The message says what was in its way.',
+  },
+
+  // What keeps a Pod from running.
+  Unschedulable: {
+    seen: 'pod',
+    next: 'stay',
+    after: { firstSeconds: 30, longestSeconds: 600 },
+    counts: false,
+    volume: 'same',
+    condition: 'Unschedulable',
+    meaning: 'No node has room for the recorder Pod.',
+    remedy: 'Add a node, or ask for less in spec.resources; see nodeSelector and tolerations.',
+  },
+  ImagePullFailed: {
+    seen: 'pod',
+    next: 'stay',
+    after: { firstSeconds: 30, longestSeconds: 600 },
+    counts: false,
+    volume: 'same',
+    condition: 'ImagePullFailed',
+    meaning: 'The image of the recorder, or of a container before it, cannot be pulled.',
+    remedy: 'Mend the chart’s recorder.image or its pull secrets; the Pod is made anew with the new image.',
+  },
+  ContainerNotMade: {
+    seen: 'pod',
+    next: 'stay',
+    after: { firstSeconds: 10, longestSeconds: 300 },
+    counts: false,
+    volume: 'same',
+    condition: 'ContainerNotStarted',
+    meaning:
+      'The kubelet cannot make what the container needs: a volume, a network, a runtime class. The message has its complaint.',
+    remedy: 'Look at the Pod’s Events.',
+  },
+  ContainerNotStarted: {
+    seen: 'pod',
+    next: 'again',
+    after: { firstSeconds: 120, longestSeconds: 120 },
+    counts: true,
+    volume: 'same',
+    condition: 'ContainerNotStarted',
+    meaning:
+      'The kubelet cannot start the recorder’s container; the message is its answer. The Pod is made anew after two minutes.',
+    remedy: 'Mend what the kubelet complains of, mostly in the chart’s values.',
+  },
+
+  // What the API server would not do.
+  QuotaExceeded: {
+    seen: 'refusal',
+    next: 'wait',
+    after: soon,
+    counts: false,
+    volume: 'same',
+    condition: 'QuotaExceeded',
+    meaning: 'A ResourceQuota of the namespace does not allow the Pod or the volume now.',
+    remedy: 'Wait for other recordings to end, or raise the quota.',
+  },
+  PodRejected: {
+    seen: 'refusal',
+    next: 'wait',
+    after: soon,
+    counts: false,
+    volume: 'same',
+    condition: 'PodRejected',
+    meaning: 'The API server or an admission webhook refused the Pod or the volume; the message is its answer.',
+    remedy: 'Mend what the answer names; it is asked for again by and by.',
+  },
+  VolumeNotOwned: {
+    seen: 'refusal',
+    next: 'wait',
+    after: soon,
+    counts: false,
+    volume: 'same',
+    condition: 'VolumeNotOwned',
+    meaning: 'A PersistentVolumeClaim of the name exists already and is not this Recording’s.',
+    remedy: 'Delete it, use another name, or, if a namesake left it, take it over with the annotation take-over-volume.',
+  },
+  NamespaceTerminating: {
+    seen: 'refusal',
+    next: 'over',
+    after: soon,
+    counts: false,
+    volume: 'same',
+    condition: 'UploadIncomplete',
+    meaning: 'The namespace is being deleted, so nothing can be made in it any more; what is on the volume goes with it.',
+    remedy: 'End recordings before you delete a namespace.',
+  },
+
+  // What the recorder needs.
+  NodeSilent: {
+    seen: 'node',
+    next: 'elsewhere',
+    after: { firstSeconds: 15, longestSeconds: 15 },
+    counts: false,
+    volume: 'holds',
+    condition: 'NodeLost',
+    meaning:
+      'The node has not been heard of for about a minute. The next attempt begins elsewhere, on a volume of its own; TRTC sends the earlier recorder out.',
+    remedy: 'Bring the node back, so that what is on its volume can be stored; if it never comes back, delete the Node.',
+  },
+  VolumeUnreachable: {
+    seen: 'volume',
+    next: 'elsewhere',
+    after: { firstSeconds: 60, longestSeconds: 60 },
+    counts: false,
+    volume: 'same',
+    condition: 'VolumeUnreachable',
+    meaning:
+      'The volume of the earlier attempt cannot follow the Pod: another zone, a local disk, or still attached to another node.',
+    remedy: 'Nothing, for the next attempt has a volume of its own. To store what is on the earlier one, bring its node back.',
+  },
+  VolumeLost: {
+    seen: 'volume',
+    next: 'elsewhere',
+    after: atOnce,
+    counts: false,
+    volume: 'same',
+    condition: 'VolumeLost',
+    meaning: 'A PersistentVolumeClaim is gone, or is another one of the same name, while it held what was not in COS.',
+    remedy: 'Look for a snapshot or for the PersistentVolume behind it; status.volumes says what it held.',
+  },
+  IdentityInUse: {
+    seen: 'room',
+    next: 'stay',
+    after: { firstSeconds: 60, longestSeconds: 300 },
+    counts: false,
+    volume: 'same',
+    condition: 'IdentityInUse',
+    meaning: 'Another Recording is in this room with the same userId; the message names it.',
+    remedy: 'End the other one, or use another userId.',
+  },
+} as const satisfies Record<string, Trouble>
+
+export type TroubleWord = keyof typeof troubles
+
+/** Words that an operator of another release may have written are kept, and taken for an end of which nothing is known. */
+export const troubleOf = (word: string | undefined): Trouble =>
+  word !== undefined && Object.hasOwn(troubles, word) ? troubles[word as TroubleWord] : troubles.ResultUnknown

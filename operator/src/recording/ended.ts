@@ -1,0 +1,178 @@
+import { type Attempt, podFinalizer, troubleOf } from '@trtc-recorder/api'
+import type { Pod } from '../kube/types.ts'
+import { failuresInARow, keepLast, mostFailuresInARow, nextNumber } from './attempts.ts'
+import type { Draft } from './draft.ts'
+import { judge } from './failure-policy.ts'
+import { withResult } from './files.ts'
+import { attemptOf } from './names.ts'
+import type { ObservedPod } from './plan.ts'
+import type { PodEnd } from './pod-state.ts'
+import { attemptState, holding } from './stage.ts'
+import { volumeOf } from './volumes.ts'
+
+/** Before a Pod may go, what it left is in the status: the attempt, its files, and whether recording is over. */
+export function recordHowAttemptsEnded(draft: Draft): undefined {
+  for (const attempt of draft.attempts) {
+    const state = attemptState(attempt)
+    const observed = draft.podOf(attempt)
+    switch (state.is) {
+      case 'ended':
+        recordLateResult(draft, attempt)
+        break
+      case 'planned':
+        if (observed?.state.kind === 'ended') recordEnd(draft, attempt, observed.pod, observed.state.end)
+        break
+      case 'running':
+      case 'leftBehind':
+        if (observed === undefined) recordEnd(draft, attempt, undefined, withoutTrace(attempt, draft.now))
+        else if (observed.state.kind === 'ended') recordEnd(draft, attempt, observed.pod, observed.state.end)
+    }
+  }
+  if (draft.attempts.length > 0) draft.status.attempts = keepLast(draft.attempts)
+}
+
+/**
+ * A Pod that was made after all although its attempt had been ended for not having one, because its create was answered too late or not at
+ * all. It has its say as well.
+ */
+function recordLateResult(draft: Draft, attempt: Attempt): void {
+  if (attempt.podUid !== undefined && attempt.podUid !== '') return
+  const observed = draft.podOf(attempt)
+  if (observed?.state.kind === 'ended') recordEnd(draft, attempt, observed.pod, observed.state.end)
+}
+
+function recordEnd(draft: Draft, attempt: Attempt, pod: Pod | undefined, end: PodEnd): void {
+  const { status, now } = draft
+  const { result } = end
+  const leftBehind = attemptState(attempt).is === 'leftBehind'
+  if (result?.startedAt !== undefined) {
+    // The recorder knows to the millisecond what the Pod's readiness says to the second.
+    if (status.startTime === undefined || status.startTime === attempt.startTime) status.startTime = result.startedAt
+    attempt.startTime = result.startedAt
+    // It may have been over before anybody saw its Pod ready.
+    draft.set('Started', { status: 'True', reason: 'Entered', message: 'The recorder has been in the room' })
+  }
+  const ran = end.ran || attempt.startTime !== undefined
+  const asked = (status.stopReason as typeof draft.asked) ?? draft.asked
+  const judgement = judge({ ...end, ran }, { asked, entered: draft.entered, leftBehind })
+
+  if (pod !== undefined) attempt.podUid = pod.metadata.uid
+  attempt.state = 'Ended'
+  // A Pod that no kubelet ever saw is said to end when its grace period would.
+  attempt.endTime = earlier(end.time, now.toISOString())
+  // That its volume could not follow says more than that it never ran.
+  if (ran || !leftBehind) {
+    attempt.reason = judgement.reason
+    attempt.message = judgement.message.slice(0, 1024)
+  }
+  delete attempt.refusedTimes
+  delete attempt.refusedTime
+  if (end.node) attempt.node = end.node
+  if (end.exitCode !== undefined) attempt.exitCode = end.exitCode
+  if (result !== undefined) Object.assign(status, withResult(status, result))
+  if (!leftBehind) delete status.participants
+  noteWhatIsHeld(draft, attempt, end)
+
+  const exhausted = failuresInARow(draft.attempts, holding(draft.volumes).length > 0) >= mostFailuresInARow
+  const over =
+    status.stopReason ?? judgement.stopReason ?? (exhausted ? (draft.entered ? 'RoomLost' : 'NeverStarted') : undefined)
+  if (over !== undefined) status.stopReason = over
+}
+
+/** What the volume of an attempt holds now that it has ended. */
+function noteWhatIsHeld(draft: Draft, attempt: Attempt, { result, exitCode }: PodEnd): void {
+  const volume = volumeOf(draft, attempt)
+  const trouble = troubleOf(attempt.reason)
+  if (volume === undefined) return
+  if (trouble.next === 'elsewhere' && !attempt.uploadOnly) volume.retired = true
+  if (volume.state === 'Lost') return
+  const unread = result?.filesOmitted !== undefined
+  const missing = result?.files.filter((file) => file.status === 0).length ?? 0
+  const isClean = !unread && (exitCode === 0 || trouble.volume === 'clean')
+  if (isClean) {
+    volume.state = 'Empty'
+    delete volume.holds
+    return
+  }
+  // A recorder that says it failed before it entered has recorded nothing; it may have tried to store what was there before.
+  const touched = trouble.volume === 'holds' || attempt.startTime !== undefined || unread || missing > 0
+  const foundNothing = attempt.reason === 'InternalError' && attempt.startTime === undefined && missing === 0
+  if (!touched || foundNothing) return
+  volume.state = 'Holding'
+  volume.holds =
+    missing > 0
+      ? `${missing} of the ${result?.files.length} files that attempt ${attempt.number} reported`
+      : unread
+        ? `The list of ${result?.filesOmitted} files that attempt ${attempt.number} reported`
+        : `What attempt ${attempt.number} and those before it left there`
+}
+
+/** Nobody saw how it ended, so what it had to say is lost; what it recorded is on the volume. */
+function withoutTrace(attempt: Attempt, now: Date): PodEnd {
+  return {
+    time: now.toISOString(),
+    node: attempt.node,
+    ran: true,
+    exitCode: undefined,
+    cause: 'PodDeleted',
+    message: 'It is gone, and with it its result.',
+    result: undefined,
+  }
+}
+
+/**
+ * A Pod of an attempt that the status knows nothing of (its Recording is known to be up to date): the attempt is taken on where there is no
+ * other, and otherwise left behind, asked to end, and its result read.
+ */
+export function adoptUnplannedPods(draft: Draft): undefined {
+  const unplanned = draft.observed.pods
+    .flatMap((observed) => {
+      const number = attemptOf(observed.pod)
+      return number === undefined || draft.attempts.some((attempt) => attempt.number === number) ? [] : [{ observed, number }]
+    })
+    .filter(({ number }) => number >= nextNumber(draft.attempts))
+    .toSorted((a, b) => a.number - b.number)
+  for (const { observed, number } of unplanned) {
+    const { pod } = observed
+    const volume = pod.spec?.volumes?.find(({ persistentVolumeClaim }) => persistentVolumeClaim !== undefined)
+    const claimName = volume?.persistentVolumeClaim?.claimName
+    const mayGoOn = draft.open === undefined && draft.stage.is === 'recording'
+    const attempt: Attempt = {
+      number,
+      pod: pod.metadata.name,
+      podUid: pod.metadata.uid,
+      state: mayGoOn ? 'Running' : 'LeftBehind',
+      ...(claimName === undefined ? {} : { volume: claimName }),
+      ...(pod.spec?.nodeName ? { node: pod.spec.nodeName } : {}),
+    }
+    draft.status.attempts = [...draft.attempts, attempt]
+    if (claimName !== undefined && !draft.volumes.some(({ name }) => name === claimName)) {
+      const holds = `What attempt ${number} has recorded`
+      draft.status.volumes = [...draft.volumes, { name: claimName, state: 'Holding', holds }]
+    }
+  }
+}
+
+/** Pods of attempts that are not under way: those that live are asked to end, those whose result stands in the status are cleared away. */
+export function clearAwayPods(draft: Draft): undefined {
+  const current = draft.open
+  for (const observed of draft.observed.pods) {
+    const { pod, state, isGone } = observed
+    if (isGone || (current !== undefined && draft.podOf(current) === observed) || isAhead(draft, observed)) continue
+    if (state.kind !== 'ended') {
+      if (pod.metadata.deletionTimestamp === undefined) draft.act({ do: 'deletePod', pod })
+    } else if (mayLinger(pod)) draft.act({ do: 'deletePod', pod, gracePeriodSeconds: lingerSeconds })
+    if (state.kind === 'ended' && pod.metadata.finalizers?.includes(podFinalizer)) draft.act({ do: 'releasePod', pod })
+  }
+}
+
+/** The status knows nothing of it. */
+const isAhead = (draft: Draft, { pod }: ObservedPod) => (attemptOf(pod) ?? 0) >= nextNumber(draft.attempts)
+
+/** Its recorder has ended, so whatever else runs in the Pod does not get the half hour that a recorder may need. */
+const lingerSeconds = 30
+
+const mayLinger = ({ metadata }: Pod) =>
+  metadata.deletionTimestamp === undefined || (metadata.deletionGracePeriodSeconds ?? 0) > lingerSeconds
+
+const earlier = (a: string, b: string) => (Date.parse(b) < Date.parse(a) ? b : a)

@@ -1,0 +1,119 @@
+import { type Attempt, troubleOf } from '@trtc-recorder/api'
+import { delayMillis, growingMillis, keepLast, nextLookMillis, nextNumber } from './attempts.ts'
+import { findCondition } from './conditions.ts'
+import type { Draft } from './draft.ts'
+import { podName } from './names.ts'
+import { attemptState } from './stage.ts'
+import { claimOf, mostVolumes, volumeOutOfReach, volumeToRecordOn, volumeToUpload } from './volumes.ts'
+
+/** Whether, when and on what the next attempt begins. */
+
+export function waitForTheIdentity(draft: Draft): 'enough' | undefined {
+  const holder = draft.observed.identityHeldBy
+  if (holder === undefined || draft.stage.is !== 'recording') return undefined
+  draft.waiting(
+    'IdentityInUse',
+    `Recording ${holder} is in this room as ${draft.recording.spec.userId}; this one begins when it has left`,
+  )
+  lookAgainAsLongAsItLasted(draft, 'IdentityInUse')
+  return 'enough'
+}
+
+export function waitForTheNextAttempt(draft: Draft): 'enough' | undefined {
+  const { attempts, now, status, stage } = draft
+  if (stage.is === 'storing' && volumeToUpload(draft) === undefined) {
+    const volume = volumeOutOfReach(draft)
+    const node = attempts.findLast((attempt) => attempt.volume === volume?.name)?.node
+    draft.waiting(
+      'NodeLost',
+      `PersistentVolumeClaim ${volume?.name} holds what is not in COS, and node ${node} is not heard of. It is uploaded when the node is back, or was deleted`,
+    )
+    return 'enough'
+  }
+  const last = attempts.filter((attempt) => attemptState(attempt).is === 'ended').at(-1)
+  const due =
+    status.nextAttemptTime !== undefined
+      ? Date.parse(status.nextAttemptTime)
+      : attempts.at(-1)?.endTime === undefined
+        ? 0
+        : Date.parse(attempts.at(-1)!.endTime!) + delayMillis(attempts)
+  if (last === undefined || due <= now.getTime()) return undefined
+  const what = stage.is === 'recording' ? 'Attempt' : 'Upload'
+  const message = `${last.reason}: ${last.message} ${what} ${nextNumber(attempts)} begins at ${new Date(due).toISOString()}.`
+  const { condition } = troubleOf(last.reason)
+  if (stage.is === 'recording' || condition === 'StorageRefused' || condition === 'ResultUnknown') {
+    draft.heldUpBy(last.reason ?? '', message)
+  } else draft.waiting('UploadIncomplete', message)
+  draft.lookAgainIn(due - now.getTime())
+  return 'enough'
+}
+
+export function beginTheNextAttempt(draft: Draft): undefined {
+  const { attempts, recording, status, stage } = draft
+  const uploadOnly = stage.is !== 'recording'
+  const volume = uploadOnly ? volumeToUpload(draft) : volumeToRecordOn(draft)
+  if (volume === undefined) {
+    const message = `${mostVolumes} volumes of this Recording are out of reach, which is as many as it may have. See status.volumes`
+    draft.waitingForSomebody('VolumeUnreachable', message)
+    return
+  }
+  if (isBeingDeleted(draft, volume.name)) return
+  const number = nextNumber(attempts)
+  const attempt: Attempt = {
+    number,
+    pod: podName(recording.metadata.name, number),
+    state: 'Planned',
+    volume: volume.name,
+    ...(uploadOnly ? { uploadOnly } : {}),
+  }
+  status.attempts = keepLast([...attempts, attempt])
+  delete status.nextAttemptTime
+  if (uploadOnly) draft.waiting('UploadIncomplete', `Attempt ${number} uploads what is left on volume ${volume.name}`)
+  else if (attempts.length === 0) draft.starting('Pending', `Pod ${attempt.pod} waits for a node`)
+  else draft.waiting('RetryScheduled', `Attempt ${number} begins: Pod ${attempt.pod}`)
+  makeRecorder(draft, attempt)
+}
+
+/** Somebody deletes a volume that no Pod uses at the moment. A new one is made when it is gone, or, if it held something, beside it. */
+function isBeingDeleted(draft: Draft, name: string): boolean {
+  const volume = draft.volumes.find((candidate) => candidate.name === name)
+  const claim = volume === undefined ? undefined : claimOf(draft.observed.claims, volume)
+  if (claim?.metadata.deletionTimestamp === undefined) return false
+  draft.waiting('Pending', `PersistentVolumeClaim ${name} is being deleted; a new one is made when it is gone`)
+  draft.lookAgainIn(30_000)
+  return true
+}
+
+/** The API server is asked for volume and Pod, unless it has just refused them. */
+export function makeRecorder(draft: Draft, attempt: Attempt): void {
+  noteRefusal(draft, attempt)
+  const state = attemptState(attempt)
+  if (state.is === 'planned' && state.refused !== undefined) {
+    const due = Date.parse(state.refused.time) + growingMillis(troubleOf(attempt.reason).after, state.refused.times)
+    if (due > draft.now.getTime()) {
+      draft.heldUpBy(attempt.reason ?? '', attempt.message ?? '')
+      draft.lookAgainIn(due - draft.now.getTime())
+      return
+    }
+  }
+  const { number, uploadOnly = false, volume } = attempt
+  const order = { attempt: number, firstStartedAt: draft.status.startTime, uploadOnly, volume: volume! }
+  draft.act({ do: 'ensureVolume', name: volume! }, { do: 'createPod', order })
+  // Should the answer be lost.
+  draft.lookAgainIn(15_000)
+}
+
+function noteRefusal({ observed: { refusal }, now }: Draft, attempt: Attempt): void {
+  if (refusal === undefined) return
+  attempt.reason = refusal.word
+  attempt.message = refusal.message.slice(0, 1024)
+  attempt.refusedTimes = (attempt.refusedTimes ?? 0) + 1
+  attempt.refusedTime = now.toISOString()
+}
+
+/** What has been the same for long is looked at less and less often. */
+export function lookAgainAsLongAsItLasted(draft: Draft, word: string, since?: string): void {
+  const lasting = since ?? findCondition(draft.observed.recording.status?.conditions, 'Succeeded')?.lastTransitionTime
+  const sinceMillis = lasting === undefined ? draft.now.getTime() : Date.parse(lasting)
+  draft.lookAgainIn(nextLookMillis(troubleOf(word).after, sinceMillis, draft.now.getTime()))
+}

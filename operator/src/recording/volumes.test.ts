@@ -1,0 +1,290 @@
+import type { RecordingStatus } from '@trtc-recorder/api'
+import { describe, expect, test } from 'vitest'
+import { decide } from './decide.ts'
+import { isFinished } from './fencing.ts'
+import { labels, podName } from './names.ts'
+import { recorderPod } from './pod.ts'
+import { aFile, aRecording, aResult, at, endPod, enter, interrupted, jobOf, podConfig, stoppedBy, World } from './testing.ts'
+
+const inRoom = () => new World().settle().scheduled().inRoom()
+const uploaded = (...users: string[]) =>
+  aResult({ stopReason: 'NeverStarted', files: users.map((user) => aFile(user, { path: user })) })
+
+/** Its kubelet is not heard of any more, and the node controller says so. */
+function nodeFallsSilent(world: World): World {
+  return world.podBecomes((pod) => {
+    pod.status!.conditions = [
+      { type: 'Ready', status: 'False', lastTransitionTime: world.now.toISOString() },
+      { type: 'ContainersReady', status: 'True' },
+    ]
+  })
+}
+
+describe('what a volume holds', () => {
+  test('is nothing before anybody recorded, and something from the moment the recorder is in the room', () => {
+    expect(new World().settle().scheduled().status.volumes).toMatchObject([{ name: 'math', state: 'Planned' }])
+    const world = inRoom()
+    expect(world.status.volumes).toMatchObject([{ name: 'math', uid: world.volume!.metadata.uid, state: 'Holding' }])
+  })
+
+  test('is remembered however many attempts history forgets', () => {
+    const world = inRoom().ends(undefined, { reason: 'OOMKilled' })
+    for (let attempt = 0; attempt < 30; attempt += 1) {
+      world
+        .after(300)
+        .scheduled()
+        .ends(aResult({ outcome: 'SecretNotFound', stopReason: 'NeverStarted' }))
+    }
+    expect(world.status.attempts?.some(({ reason }) => reason === 'OOMKilled')).toBe(true)
+    world.status.attempts!.shift()
+    expect(world.settle().status.volumes).toMatchObject([
+      { state: 'Holding', holds: 'What attempt 1 and those before it left there' },
+    ])
+    world.stop().after(300)
+    expect(jobOf(world)).toMatchObject({ uploadOnly: true })
+  })
+})
+
+describe('a volume that is gone although it held what was not in COS', () => {
+  test('is lost, and nothing is called stored', () => {
+    const world = inRoom().ends(undefined, { reason: 'OOMKilled' })
+    world.claims = []
+    world.stop()
+    expect(world.status.volumes).toMatchObject([{ name: 'math', state: 'Lost', holds: expect.stringContaining('attempt 1') }])
+    expect(world.is('Stored')).toBe('False VolumeLost')
+    expect(world.is('Succeeded')).toBe('False VolumeLost')
+    expect(world.condition('Stored')?.message).toContain('PersistentVolumeClaim math is gone')
+    // Nobody looks for files on an empty volume.
+    expect(world.claims).toEqual([])
+    expect(world.pods).toEqual([])
+  })
+
+  test('is lost as well when another one came back under its name', () => {
+    const world = inRoom().ends(undefined, { reason: 'OOMKilled' })
+    world.claims = world.claims.map((claim) => ({ ...claim, metadata: { ...claim.metadata, uid: 'another' } }))
+    world.after(5)
+    expect(world.status.volumes).toMatchObject([{ name: 'math', state: 'Lost' }, { name: 'math-volume-2' }])
+    world
+      .scheduled()
+      .inRoom()
+      .ends(stoppedBy('Idle', aFile('bob', { attempt: 2 })))
+    expect(world.is('Succeeded')).toBe('False VolumeLost')
+    expect(world.status.files).toHaveLength(1)
+  })
+
+  test('does not stop the lesson from being recorded on', () => {
+    const world = inRoom().ends(undefined, { reason: 'OOMKilled' })
+    world.claims = []
+    world.after(5)
+    expect(world.claims.map(({ metadata }) => metadata.name)).toEqual(['math-volume-2'])
+    expect(world.scheduled().inRoom().is('Succeeded')).toBe('Unknown Recording')
+  })
+})
+
+describe('the volume of unstored data', () => {
+  test('has no owner, so that no deletion in the foreground takes it', () => {
+    const world = inRoom()
+    expect(world.volume?.metadata.ownerReferences).toBeUndefined()
+    world.delete().ends(aResult({ outcome: 'UploadIncomplete', stopReason: 'Deleted', startedAt: at(5).toISOString() }))
+    world.after(5)
+    // The owner would take this Pod with it at once.
+    expect(world.pod.metadata.ownerReferences).toBeUndefined()
+    world.scheduled().ends(uploaded('alice'))
+    expect(world.gone).toBe(true)
+    expect(world.volume).toBeUndefined()
+  })
+
+  test('that an earlier release made is freed of its owner', () => {
+    const world = inRoom()
+    world.claims[0]!.metadata.ownerReferences = [
+      { apiVersion: 'x', kind: 'Recording', name: 'math', uid: 'recording-uid', controller: true },
+    ]
+    expect(world.settle().volume?.metadata.ownerReferences).toBeUndefined()
+  })
+})
+
+describe('a result that could not be read', () => {
+  const unreadable = { ...stoppedBy('Idle'), filesOmitted: 30, manifestUrl: 'https://cos.example/math.manifest.json' }
+
+  test('is said again by an attempt that reads the volume', () => {
+    const world = inRoom().ends(unreadable)
+    expect(world.status.stopReason).toBe('Idle')
+    expect(isFinished(world.recording)).toBe(false)
+    expect(jobOf(world)).toMatchObject({ attempt: 2, uploadOnly: true })
+    world.scheduled().ends(uploaded('alice', 'bob'))
+    expect(world.is('Succeeded')).toBe('True Completed')
+    expect(world.status.files).toHaveLength(2)
+  })
+
+  test('and never can be leads to the manifest, not to an empty list', () => {
+    const world = inRoom().ends(unreadable)
+    for (let attempt = 2; attempt <= 6; attempt += 1)
+      world
+        .after(300)
+        .scheduled()
+        .ends({ ...unreadable, attempt })
+    expect(world.is('Succeeded')).toBe('False ResultUnknown')
+    expect(world.is('Stored')).toBe('False ResultUnknown')
+    expect(world.condition('Stored')?.message).toContain('https://cos.example/math.manifest.json')
+    expect(world.status).toMatchObject({ fileCount: 30, manifestUrl: 'https://cos.example/math.manifest.json' })
+  })
+})
+
+describe('a node that falls silent', () => {
+  test('does not end the lesson: after 15 s the next attempt begins elsewhere, on a volume of its own', () => {
+    const world = nodeFallsSilent(inRoom())
+    expect(world.is('Succeeded')).toBe('Unknown NodeLost')
+    expect(world.is('Reconciling')).toBe('True NodeLost')
+    expect(world.after(14).pods).toHaveLength(1)
+    world.after(1)
+    expect(world.pods.map((pod) => pod.metadata.name)).toEqual(['math-1', 'math-2'])
+    expect(world.pods[0]?.metadata.deletionTimestamp).toBeDefined()
+    expect(world.status.attempts).toMatchObject([{ state: 'LeftBehind', reason: 'NodeSilent' }, { volume: 'math-volume-2' }])
+    expect(world.status.volumes).toMatchObject([
+      { name: 'math', state: 'Holding', retired: true },
+      { name: 'math-volume-2', state: 'Planned' },
+    ])
+    expect(world.scheduled().inRoom().is('Succeeded')).toBe('Unknown Recording')
+  })
+
+  const twoVolumes = () => nodeFallsSilent(inRoom()).after(15).scheduled().inRoom()
+  const endFirst = (world: World, ...end: [Parameters<typeof endPod>[2], Parameters<typeof endPod>[3]?]) => {
+    const [first, ...others] = world.pods
+    const ended = structuredClone(first!)
+    endPod(ended, world.now, ...end)
+    world.pods = [ended, ...others]
+    return world.settle()
+  }
+
+  test('that comes back with a recorder that was sent out by the next one: its files count, and it ends nothing', () => {
+    const world = endFirst(twoVolumes(), stoppedBy('DuplicateUser', aFile('alice', { path: 'first' })))
+    expect(world.status.stopReason).toBeUndefined()
+    expect(world.is('Succeeded')).toBe('Unknown Recording')
+    expect(world.status.volumes).toMatchObject([{ name: 'math', state: 'Empty' }, { state: 'Holding' }])
+    world.ends(stoppedBy('RoomDismissed', aFile('alice', { path: 'second', attempt: 2 })))
+    expect(world.is('Succeeded')).toBe('True Completed')
+    expect(world.status.files?.map((file) => file.path)).toEqual(['first', 'second'])
+    expect(world.claims).toEqual([])
+  })
+
+  test('that comes back with a recorder that was killed has its volume emptied when the lesson is over', () => {
+    const world = endFirst(twoVolumes(), undefined, { exitCode: 137 })
+    world.ends(stoppedBy('RoomDismissed', aFile('alice', { path: 'second', attempt: 2 }))).after(5)
+    expect(jobOf(world)).toMatchObject({ uploadOnly: true, attempt: 3 })
+    expect(world.status.attempts?.at(-1)).toMatchObject({ volume: 'math' })
+    world.scheduled().ends(uploaded('first'))
+    expect(world.is('Succeeded')).toBe('True Completed')
+    expect(world.status.files).toHaveLength(2)
+    expect(world.claims).toEqual([])
+  })
+
+  test('and is still away when the lesson is over is named as what is waited for', () => {
+    const world = twoVolumes().ends(stoppedBy('RoomDismissed', aFile('alice', { path: 'second', attempt: 2 })))
+    world.after(3600)
+    expect(world.is('Succeeded')).toBe('Unknown NodeLost')
+    expect(world.condition('Stored')?.message).toMatch(/PersistentVolumeClaim math holds .* node node-1/)
+    // Its Node is deleted, and the Pod with it.
+    world.pods = []
+    world.settle()
+    expect(jobOf(world.after(5))).toMatchObject({ uploadOnly: true })
+  })
+
+  test('while its recorder is asked to finish is waited for: nobody else has what it has', () => {
+    const world = inRoom().stop()
+    nodeFallsSilent(world).after(600)
+    expect(world.pods).toHaveLength(1)
+    expect(world.is('Succeeded')).toBe('Unknown NodeLost')
+  })
+})
+
+describe('a volume that cannot follow', () => {
+  test.each([
+    ['another zone', (world: World) => unschedulable(world)],
+    ['still attached elsewhere', (world: World) => multiAttach(world)],
+  ])('%s: the next attempt has a volume of its own, and the old one is emptied later', (_, happens) => {
+    const world = happens(inRoom().after(90).ends(undefined, { reason: 'OOMKilled' }).after(5)).after(60)
+    expect(world.status.attempts).toMatchObject([
+      {},
+      { reason: 'VolumeUnreachable', volume: 'math' },
+      { volume: 'math-volume-2' },
+    ])
+    world.pods = world.pods.slice(-1)
+    world.ends(aResult({ stopReason: 'RoomDismissed', startedAt: at(200).toISOString(), files: [aFile('bob', { path: 'b' })] }))
+    world.after(300)
+    expect(jobOf(world)).toMatchObject({ uploadOnly: true })
+    expect(world.status.attempts?.at(-1)).toMatchObject({ volume: 'math' })
+  })
+
+  const unschedulable = (world: World) =>
+    world.podBecomes((pod) => {
+      const lastTransitionTime = world.now.toISOString()
+      const message = '0/3 nodes are available: 1 node(s) had volume node affinity conflict, 2 were cordoned'
+      pod.status = {
+        phase: 'Pending',
+        conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message, lastTransitionTime }],
+      }
+    })
+  const multiAttach = (world: World) => {
+    world.trouble = 'FailedAttachVolume: Multi-Attach error for volume "pvc-1"'
+    return world.podBecomes((pod) => {
+      pod.spec!.nodeName = 'node-2'
+      pod.status = {
+        phase: 'Pending',
+        conditions: [{ type: 'PodScheduled', status: 'True', lastTransitionTime: world.now.toISOString() }],
+      }
+    })
+  }
+})
+
+describe('a Pod that nobody planned', () => {
+  /** What a create that was answered with an error, and was carried out, leaves. */
+  const unplanned = (world: World, attempt: number) => {
+    const order = { attempt, uploadOnly: false, volume: 'math' }
+    const pod = structuredClone(recorderPod(world.recording, order, podConfig)) as never as World['pods'][number]
+    pod.metadata = { ...pod.metadata, uid: `unplanned-${attempt}`, creationTimestamp: world.now.toISOString() }
+    enter(pod, world.now)
+    world.pods = [...world.pods, pod]
+    return world.settle()
+  }
+
+  test('is taken on where nothing else is under way', () => {
+    const world = inRoom().ends(interrupted)
+    unplanned(world, 2)
+    expect(world.status.attempts).toMatchObject([{}, { number: 2, state: 'Running', podUid: 'unplanned-2' }])
+    expect(world.is('Succeeded')).toBe('Unknown Recording')
+    world.ends(stoppedBy('Idle', aFile('bob')))
+    expect(world.status.files).toHaveLength(2)
+  })
+
+  test('is asked to end where something is, and its result is read', () => {
+    const world = inRoom()
+    unplanned(world, 2)
+    expect(world.pod.metadata.deletionTimestamp).toBeDefined()
+    world.ends(stoppedBy('Terminated', aFile('bob', { path: 'bob' })))
+    expect(world.status.files).toMatchObject([{ path: 'bob' }])
+    expect(world.status.stopReason).toBeUndefined()
+  })
+
+  test('has its say although its attempt was given up for not having one', () => {
+    const world = new World()
+    world.carryOut({ ...decide(world.observed(), world.now), actions: [] })
+    world.stop()
+    expect(world.status.attempts).toMatchObject([{ number: 1, state: 'Ended', reason: 'NotStarted' }])
+    expect(world.recording.metadata.finalizers).toBeUndefined()
+  })
+})
+
+test('what an earlier release wrote is understood', () => {
+  const ended = (over: object) => ({ number: 1, pod: podName('math', 1), podUid: 'uid', endTime: at(60).toISOString(), ...over })
+  const read = (attempts: RecordingStatus['attempts'] & object) => {
+    const world = new World({ ...aRecording(), status: { attempts } })
+    return decide(world.observed(), at(61)).status.volumes
+  }
+  expect(read([ended({ reason: 'RoomRefused', exitCode: 14 })])?.[0]).not.toMatchObject({ state: 'Lost' })
+  // Nothing is there any more, and it may have held something.
+  expect(read([ended({ startTime: at(1).toISOString(), reason: 'OOMKilled', exitCode: 137 })])).toMatchObject([
+    { name: 'math', state: 'Lost' },
+    { name: 'math-volume-2' },
+  ])
+  expect(labels.recording).toBe('trtc-recorder.dev/recording')
+})

@@ -1,0 +1,108 @@
+import type { Attempt, RecordingVolume, TroubleWord } from '@trtc-recorder/api'
+import type { PersistentVolumeClaim } from '../kube/types.ts'
+import type { Draft } from './draft.ts'
+import { volumeName } from './names.ts'
+import { attemptState, volumeNameOf, volumeState } from './stage.ts'
+
+/** More would say that something is wrong with nodes, and each is a disk that somebody pays for. As many as the schema takes. */
+export const mostVolumes = 16
+
+export const volumeOf = (draft: Draft, attempt: Attempt): RecordingVolume | undefined =>
+  draft.volumes.find(({ name }) => name === volumeNameOf(attempt, draft.recording.metadata.name))
+
+/** The claim that is a volume: the very one, not another one that has come back under its name. */
+export const claimOf = (claims: readonly PersistentVolumeClaim[], { name, uid }: RecordingVolume) =>
+  claims.find(({ metadata }) => (uid === undefined ? metadata.name === name : metadata.uid === uid))
+
+/** Keeps `status.volumes` true to what is there. What is lost is named from then on, and nothing is recorded on it any more. */
+export function lookAfterVolumes(draft: Draft): undefined {
+  const { observed } = draft
+  if (draft.isFinished) {
+    // What is left then is the user's.
+    for (const claim of observed.claims.filter(({ metadata }) => metadata.ownerReferences?.length)) {
+      draft.act({ do: 'disownVolume', claim })
+    }
+    return
+  }
+  draft.status.volumes = draft.volumes.flatMap((volume): RecordingVolume[] => {
+    const state = volumeState(volume)
+    const claim = claimOf(observed.claims, volume)
+    // What an earlier release made goes with its Recording, however much it holds.
+    if (claim?.metadata.ownerReferences?.length) draft.act({ do: 'disownVolume', claim })
+    switch (state.is) {
+      case 'lost':
+      case 'planned':
+        return [volume]
+      case 'empty':
+        if (claim !== undefined) return [{ ...volume, uid: claim.metadata.uid }]
+        return isInUse(draft, volume) ? [{ name: volume.name, state: 'Planned' as const }] : []
+      case 'holding':
+        break
+    }
+    return [claim === undefined ? { ...volume, state: 'Lost', retired: true } : { ...volume, uid: claim.metadata.uid }]
+  })
+  dropThePlanOnALostVolume(draft)
+}
+
+/** A claim of its name would be made anew, and taken for the one that was lost. */
+function dropThePlanOnALostVolume(draft: Draft): void {
+  const attempt = draft.open
+  const volume = attempt === undefined ? undefined : volumeOf(draft, attempt)
+  if (attempt === undefined || volume === undefined || volumeState(volume).is !== 'lost') return
+  if (draft.podOf(attempt) !== undefined) return
+  attempt.state = 'Ended'
+  attempt.endTime = draft.now.toISOString()
+  attempt.reason = 'VolumeLost' satisfies TroubleWord
+  attempt.message = `PersistentVolumeClaim ${volume.name} is gone, or another one of its name has taken its place.`
+}
+
+const isInUse = (draft: Draft, volume: RecordingVolume) =>
+  draft.attempts.some((attempt) => attemptState(attempt).is !== 'ended' && volumeOf(draft, attempt) === volume)
+
+/** A recorder runs: from now on there may be something on its volume that is nowhere else. */
+export function nowHolds(draft: Draft, attempt: Attempt): void {
+  const volume = volumeOf(draft, attempt)
+  if (volume === undefined || volumeState(volume).is === 'lost') return
+  volume.state = 'Holding'
+  volume.holds = `What attempt ${attempt.number} has recorded`
+  delete volume.givenUp
+}
+
+/** The volume the next recorder works on: the one that is there, unless nothing may be recorded on that any more. */
+export function volumeToRecordOn(draft: Draft): RecordingVolume | undefined {
+  const usable = draft.volumes.find((volume) => !volume.retired && volumeState(volume).is !== 'lost')
+  if (usable !== undefined) return usable
+  if (draft.volumes.length >= mostVolumes) return undefined
+  const made: RecordingVolume = { name: freshName(draft), state: 'Planned' }
+  draft.status.volumes = [...draft.volumes, made]
+  return made
+}
+
+/** Names are not used again while anything remembers them. */
+function freshName({ volumes, attempts, recording, observed }: Draft): string {
+  const { name } = recording.metadata
+  const taken = new Set([
+    ...volumes.map((volume) => volume.name),
+    ...(volumes.length === 0 ? [] : attempts.map((attempt) => volumeNameOf(attempt, name))),
+    ...observed.claims.map(({ metadata }) => metadata.name),
+  ])
+  let number = 1
+  while (taken.has(volumeName(name, number))) number += 1
+  return volumeName(name, number)
+}
+
+/** A volume that has something to upload, and that no Pod left behind may still be writing on. */
+export const volumeToUpload = (draft: Draft) =>
+  draft.volumes.find((volume) => isWorthUploading(draft, volume) && !isHeldByLeftBehind(draft, volume))
+
+/** What waits for a node to come back. */
+export const volumeOutOfReach = (draft: Draft) =>
+  draft.volumes.find((volume) => isWorthUploading(draft, volume) && isHeldByLeftBehind(draft, volume))
+
+const isHeldByLeftBehind = (draft: Draft, volume: RecordingVolume) =>
+  draft.attempts.some((attempt) => attemptState(attempt).is === 'leftBehind' && volumeOf(draft, attempt) === volume)
+
+function isWorthUploading(draft: Draft, volume: RecordingVolume): boolean {
+  const state = volumeState(volume)
+  return state.is === 'holding' && !state.givenUp && !draft.isVolumeHopeless(volume)
+}
