@@ -284,7 +284,6 @@ test('what an earlier release wrote is understood', () => {
   // Nothing is there any more, and it may have held something.
   expect(read([ended({ startTime: at(1).toISOString(), reason: 'OOMKilled', exitCode: 137 })])).toMatchObject([
     { name: 'math', state: 'Lost' },
-    { name: 'math-volume-2' },
   ])
   expect(labels.recording).toBe('trtc-recorder.dev/recording')
 })
