@@ -1,6 +1,5 @@
 import type { AudioGap, AudioSpan } from '../timeline/audio-axis.ts'
 import { type Presentation, present } from '../timeline/presentation.ts'
-import { avcCodec, pictureSize } from './annexb.ts'
 import { audioFormatOf, channels, sampleRate } from './audio-format.ts'
 import { writeHead } from './head-file.ts'
 import { eventsOf } from './media-events.ts'
@@ -9,7 +8,7 @@ import { type MediaIndex, readMediaIndex } from './media-index.ts'
 import type { MediaPaths } from './media-paths.ts'
 import { buildMp3Head } from './mp3-head.ts'
 import { buildMp4Head, type Mp4Track } from './mp4-head.ts'
-import { mp4Tracks } from './mp4-tracks.ts'
+import { mp4Tracks, videoFacts } from './mp4-tracks.ts'
 import { checkMedia } from './self-check.ts'
 
 /** What there is of a file when nothing more comes. Plain data: it goes to another thread. */
@@ -68,7 +67,7 @@ async function finishFrom(media: UnfinishedMedia, index: MediaIndex): Promise<Fi
     tracks = mp4Tracks(presentation, index)
     head = buildMp4Head({ creationTime: startTime, bodyBytes, tracks })
   }
-  const config = index.configs[0]
+  const video = presentation.video && videoFacts(index)
   const problems = [...media.problems, ...missing(media, presentation)]
   problems.push(
     ...(await checkMedia({
@@ -77,7 +76,7 @@ async function finishFrom(media: UnfinishedMedia, index: MediaIndex): Promise<Fi
       bodyPath: media.paths.body,
       bodyBytes,
       tracks,
-      config: config && { sps: config.sps, pps: config.pps },
+      configs: index.configs,
       durationSeconds,
       ffmpegPath: media.ffmpegPath,
     })),
@@ -89,9 +88,7 @@ async function finishFrom(media: UnfinishedMedia, index: MediaIndex): Promise<Fi
     endTime: wallTime(endMicros),
     durationSeconds,
     events: eventsOf(identity, presentation, index),
-    ...(presentation.video !== undefined && config !== undefined
-      ? { video: { codec: avcCodec(config.sps), ...pictureSize(config.sps) } }
-      : {}),
+    ...(video !== undefined ? { video } : {}),
     ...(presentation.audio !== undefined ? { audio: { codec: audioFormatOf(identity.mode).codec, sampleRate, channels } } : {}),
     ...(problems.length > 0 ? { problem: problems.join('; ') } : {}),
   }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { EncodedFrame } from '../tap/frame.ts'
-import { avcCodec, avcDecoderConfiguration, pictureSize, splitNalUnits, toAnnexB, toLengthPrefixed } from './annexb.ts'
+import { splitNalUnits, toAnnexB } from './annexb.ts'
+import { avcCodec, avcDecoderConfiguration, pictureSize, readH264 } from './h264.ts'
 import { VideoTrack } from './video-track.ts'
 
 // Of x264.
@@ -18,17 +19,38 @@ describe('access units', () => {
     expect(splitNalUnits(unit).map((nal) => Buffer.from(nal))).toEqual([idr, delta])
   })
 
-  it('become samples without delimiter and filler, and back', () => {
-    const sample = toLengthPrefixed(splitNalUnits(annexB(delimiter, sps720, pps, idr, Buffer.from([0x0c, 0xff, 0x80]))))
-    expect(Buffer.compare(toAnnexB(sample), annexB(sps720, pps, idr))).toBe(0)
+  it('become samples without delimiter and filler, their parameter sets apart', () => {
+    const filler = Buffer.from([0x0c, 0xff, 0x80])
+    const picture = readH264(annexB(delimiter, sps720, pps, idr, filler))
+    expect(picture.key).toBe(true)
+    expect(picture.config).toEqual({ codec: 'h264', width: 1280, height: 720, units: [sps720, pps] })
+    expect(Buffer.compare(toAnnexB(picture.parameterSets), annexB(sps720, pps))).toBe(0)
+    expect(Buffer.compare(toAnnexB(picture.data), annexB(idr))).toBe(0)
   })
 
-  it('tell their codec and size', () => {
-    expect(avcCodec(sps720)).toBe('avc1.42c01f')
-    const record = avcDecoderConfiguration({ sps: sps720, pps: [pps], width: 0, height: 0 })
+  it('tell their codec', () => {
+    const config = readH264(annexB(sps720, pps, idr)).config!
+    expect(avcCodec('avc1', config)).toBe('avc1.42c01f')
+    const record = avcDecoderConfiguration(config)
     expect(record.subarray(0, 6).toString('hex')).toBe('0142c01fffe1')
     expect(record.readUInt16BE(6)).toBe(sps720.length)
     expect(record.subarray(-pps.length).equals(pps)).toBe(true)
+  })
+
+  it('that bring one of their parameter sets anew keep the others', () => {
+    const known = readH264(annexB(sps720, pps, idr)).config!
+    // Picture parameter set 1.
+    const second = Buffer.from([0x68, 0x5b, 0x80])
+    expect(readH264(annexB(second, delta), known).config?.units).toEqual([sps720, pps, second])
+    const other = Buffer.from([0x68, 0xce, 0x3c, 0x81])
+    expect(readH264(annexB(other, idr), known).config?.units).toEqual([sps720, other])
+    expect(readH264(annexB(pps, idr)).config).toBeUndefined()
+  })
+
+  it('say where decoding may begin without a key frame', () => {
+    const recoveryPoint = Buffer.from([0x06, 0x01, 0x01, 0x80, 0x06, 0x01, 0xc4, 0x80])
+    expect(readH264(annexB(sps720, pps, recoveryPoint, delta))).toMatchObject({ key: false, recoveryPoint: true })
+    expect(readH264(annexB(delta)).recoveryPoint).toBe(false)
   })
 
   it.each([
@@ -55,19 +77,26 @@ describe('the pictures of a file', () => {
     ...{ receiveTimeMicros: (options.seconds ?? 0) * 1e6, data },
   })
   const key = annexB(sps720, pps, idr)
+  const recoveryPoint = Buffer.from([0x06, 0x06, 0x01, 0xc4, 0x80])
+  const losses: string[] = []
+  const newTrack = () => {
+    losses.length = 0
+    return new VideoTrack((_, reason, detail) => losses.push(detail === '' ? reason : `${reason}: ${detail}`))
+  }
 
   it('begin with a key frame that says how to decode it', () => {
-    const track = new VideoTrack()
+    const track = newTrack()
     for (const data of [annexB(delta), annexB(idr), key, annexB(delta)]) track.push(frame(data))
     const taken = track.take()!
     expect(taken.samples.map((sample) => sample.key)).toEqual([true, false])
-    expect(taken.configs).toEqual([{ firstSample: 0, sps: Uint8Array.from(sps720), pps: [Uint8Array.from(pps)] }])
+    expect(taken.configs).toMatchObject([{ number: 0, width: 1280, height: 720 }])
     expect(track.undecodable).toBe(2)
+    expect(losses).toEqual(['NoKeyFrame', 'NoKeyFrame'])
     expect(track.take()).toBeUndefined()
   })
 
   it('go on with a key frame after another subscription began, without stragglers of the one before', () => {
-    const track = new VideoTrack()
+    const track = newTrack()
     track.push(frame(key))
     track.push(frame(annexB(delta), { ssrc: 2, seconds: 1 }))
     track.push(frame(key, { ssrc: 2, seconds: 1.1 }))
@@ -82,25 +111,54 @@ describe('the pictures of a file', () => {
   })
 
   it('go on with a key frame after an interruption', () => {
-    const track = new VideoTrack()
+    const track = newTrack()
     track.push(frame(key))
     track.interrupt()
     for (const data of [annexB(delta), key, annexB(delta)]) track.push(frame(data))
     expect(track.take()!.samples.map((sample) => sample.key)).toEqual([true, true, false])
   })
 
-  it('say once how they are decoded, and again when it changes', () => {
-    const track = new VideoTrack()
-    const other = Buffer.from(sps720)
-    other[3] = 0x1e
-    for (const data of [key, key, annexB(other, pps, idr), key]) track.push(frame(data))
-    expect(track.take()!.configs.map(({ firstSample }) => firstSample)).toEqual([0, 2, 3])
+  it('begin at a recovery point where a sender makes no key frames, and have no second one of them', () => {
+    const track = newTrack()
+    for (let n = 0; n < 3; n++) track.push(frame(annexB(sps720, pps, recoveryPoint, delta)))
+    expect(track.take()!.samples.map((sample) => sample.key)).toEqual([true, false, false])
   })
 
-  it('name codecs they cannot take', () => {
-    const track = new VideoTrack()
-    track.push(frame(key, { mimeType: 'video/VP8' }))
-    expect([...track.unsupported]).toEqual(['video/VP8'])
+  it('say once how they are decoded, and know it again when it comes back', () => {
+    const track = newTrack()
+    const other = Buffer.from(sps720)
+    other[3] = 0x1e
+    for (const data of [key, key, annexB(other, pps, idr), annexB(delta), key]) track.push(frame(data))
+    const { configs, samples } = track.take()!
+    expect(configs.map(({ number }) => number)).toEqual([0, 1])
+    expect(samples.map(({ config }) => config)).toEqual([0, 0, 1, 1, 0])
+  })
+
+  it('of a codec that cannot be recorded, or of a second one in the same file, are told to the ledger', () => {
+    const track = newTrack()
+    track.push(frame(key, { mimeType: 'video/Theora' }))
     expect(track.take()).toBeUndefined()
+    track.push(frame(key))
+    track.push(frame(Buffer.from('9d012a', 'hex'), { mimeType: 'video/VP8' }))
+    expect(losses).toEqual(['UnsupportedCodec: video/Theora', 'UnsupportedCodec: video/VP8, in a file of h264'])
+  })
+
+  it('that are unreadable cost nothing but what needs them', () => {
+    const track = newTrack()
+    const flood = annexB(...new Array(5000).fill(delta))
+    for (const data of [key, flood, annexB(delta), key]) track.push(frame(data))
+    expect(track.take()!.samples.map(({ key }) => key)).toEqual([true, true])
+    expect(losses).toEqual(['Unreadable: a picture has more than 4096 NAL units', 'NoKeyFrame'])
+  })
+
+  it('end the patience with a sender of 65,000 sizes and profiles, not the memory', () => {
+    const track = newTrack()
+    const hostile = Buffer.from(sps720)
+    for (let n = 0; n < 65_000; n++) {
+      hostile.writeUInt16BE(n, 2)
+      track.push(frame(annexB(hostile, pps, idr)))
+    }
+    expect(track.take()!.configs).toHaveLength(64)
+    expect(losses).toHaveLength(65_000 - 64)
   })
 })

@@ -1,3 +1,4 @@
+import type { LossReason } from '@trtc-recorder/api'
 import type { NoticedLoss } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
 import { audioFormatOf } from './audio-format.ts'
@@ -9,11 +10,12 @@ import { finishQueue } from './finish-queue.ts'
 import type { FinishedMedia, MediaFile, MediaFileDeps, MediaFileIdentity } from './media-file.ts'
 import {
   audioBatchRecord,
-  avcConfigRecord,
   encodedRecord,
   identityRecord,
   problemRecord,
+  silenceRecord,
   videoBatchRecord,
+  videoConfigRecord,
 } from './media-index.ts'
 import { type MediaPaths, mediaPaths, removeMedia } from './media-paths.ts'
 import { VideoTrack } from './video-track.ts'
@@ -21,6 +23,8 @@ import { VideoTrack } from './video-track.ts'
 const defaultBatchMs = 200
 /** What a stalled disk may make wait; beyond it pictures are left out up to the next key frame. */
 const maxWaitingBytes = 64 * 1024 * 1024
+/** About a second. */
+const silentFrames = 47
 
 /** Starts a file in `directory`, which must exist. What goes wrong with the disk is said by `problem` and at `finish`. */
 export const openMediaFile = (directory: string, identity: MediaFileIdentity, deps: MediaFileDeps): MediaFile =>
@@ -38,6 +42,7 @@ class LiveMediaFile implements MediaFile {
   #video: VideoTrack | undefined
   #audio: AudioTrack | undefined
   readonly #problems = new Set<string>()
+  #hasSilence = false
   #waitingBytes = 0
   #timer: NodeJS.Timeout | undefined
   #flushed: Promise<void> = Promise.resolve()
@@ -52,7 +57,7 @@ class LiveMediaFile implements MediaFile {
     this.#deps = { ffmpegPath, log, ledger: deps.ledger, batchMs: deps.batchMs ?? defaultBatchMs }
     this.#writer = new BodyWriter(this.#paths)
     this.#writer.note(identityRecord(identity))
-    if (identity.mode !== '00') this.#video = new VideoTrack()
+    if (identity.mode !== '00') this.#video = new VideoTrack((frame, reason, detail) => this.#lost(frame, reason, detail))
     if (identity.mode !== '01') {
       this.#audio = new AudioTrack({
         ffmpegPath,
@@ -75,11 +80,16 @@ class LiveMediaFile implements MediaFile {
   }
 
   write(frame: EncodedFrame): void {
-    if (this.#finished !== undefined || this.#writer.error !== undefined) return
+    if (this.#finished !== undefined || this.#writer.error !== undefined) {
+      const { error } = this.#writer
+      if (error !== undefined) this.#lost(frame, isFull(error) ? 'DiskFull' : 'DiskFailed', error.message)
+      return
+    }
     const track = frame.kind === 'video' ? this.#video : this.#audio
     if (track === undefined) return
     if (frame.kind === 'video' && this.#waitingBytes > maxWaitingBytes) {
       this.#video?.interrupt()
+      this.#lost(frame, 'DiskSlow', '')
       this.#report('pictures were left out because the disk did not keep up')
       return
     }
@@ -143,13 +153,12 @@ class LiveMediaFile implements MediaFile {
 
   async #flush(): Promise<void> {
     const waiting = this.#waitingBytes
-    for (const codec of this.#video?.unsupported ?? [])
-      this.#report(`pictures in ${codec} were left out: only video/H264 is recorded`)
     if ((this.#audio?.unreadable ?? 0) > 0) this.#report('sound packets that are not Opus were left out')
     await this.#audio?.flush()
     const video = this.#video?.take()
     if (video !== undefined) {
-      for (const config of video.configs) this.#writer.note(avcConfigRecord(config))
+      if (this.identity.mode === '02') await this.#writeSilence()
+      for (const config of video.configs) this.#writer.note(videoConfigRecord(config))
       await this.#writer.writeBatch(video.chunks, (offset) => videoBatchRecord(offset, video.chunks, video.samples))
     }
     for (const { chunks, sizes } of this.#audio?.take() ?? []) {
@@ -167,6 +176,20 @@ class LiveMediaFile implements MediaFile {
     this.#deps.ledger.add({ ...loss, userId, stream, file: name })
   }
 
+  /** Pictures may be here long before there is sound: with silence at the front of the body, players need not look for it elsewhere. */
+  async #writeSilence(): Promise<void> {
+    if (this.#hasSilence) return
+    this.#hasSilence = true
+    const { silentFrame } = audioFormatOf(this.identity.mode)
+    const chunks = new Array<Uint8Array>(silentFrames).fill(silentFrame)
+    await this.#writer.writeBatch(chunks, (offset) => silenceRecord(offset, silentFrame, silentFrames))
+  }
+
+  #lost(frame: EncodedFrame, reason: LossReason, detail: string): void {
+    const at = { fromMicros: frame.receiveTimeMicros, toMicros: frame.receiveTimeMicros }
+    this.#lose({ medium: frame.kind, ...at, frames: 1, bytes: frame.data.length, reason, detail })
+  }
+
   #report(problem: string): void {
     if (this.#problems.has(problem)) return
     this.#problems.add(problem)
@@ -174,3 +197,5 @@ class LiveMediaFile implements MediaFile {
     this.#deps.log.error({ problem }, 'Recording of a file suffered')
   }
 }
+
+const isFull = (error: NodeJS.ErrnoException) => error.code === 'ENOSPC' || error.code === 'EDQUOT'

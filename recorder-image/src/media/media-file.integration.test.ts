@@ -1,11 +1,15 @@
+import { execFile } from 'node:child_process'
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Ledger } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
+import { findFfmpeg } from './ffmpeg.ts'
 import { readHead } from './head-file.ts'
 import { type Clip, makeClip } from './testing/clip.ts'
 import { newDirectory } from './testing/new-directory.ts'
+import { play } from './testing/playback.ts'
 import { finishAndPlay, openFile, record } from './testing/recording.ts'
 import { epochMicros, seeded, send } from './testing/sender.ts'
 
@@ -125,28 +129,44 @@ describe('camera and microphone, mode 02', () => {
     expectTimes(playback.beeps, [0, 1, 2, 3, 4, 5, 6, 7, 8], 0.005)
   })
 
-  it('places a camera that comes later and goes earlier', async () => {
+  it('shows the first picture from the start where the camera comes later, so that every player is in step', async () => {
     const frames = send(
-      { clip, from: 0, to: 9, atSeconds: 0, kinds: ['audio'] },
-      { clip, from: 3, to: 6, atSeconds: 3, kinds: ['video'] },
+      { clip, from: 0, to: 10, atSeconds: 0, kinds: ['audio'] },
+      { clip, from: 6, to: 9, atSeconds: 6, kinds: ['video'] },
     )
-    const { finished, playback } = await record('02', frames)
+    const { finished, playback, path } = await record('02', frames)
     expect(finished.problem).toBeUndefined()
-    expect(playback.pictures).toHaveLength(90)
-    expectTimes(playback.flashes, [3, 4, 5], 0.001)
-    expectTimes(playback.beeps, [0, 1, 2, 3, 4, 5, 6, 7, 8], 0.001)
-    expect(finished.durationSeconds).toBe(9)
+    // The first picture is a flash; it is there twice.
+    expect(playback.pictures).toHaveLength(91)
+    expectTimes(
+      playback.pictures.slice(0, 2).map(({ time }) => time),
+      [0, 6],
+      0.001,
+    )
+    expectTimes(playback.flashes, [0, 7, 8], 0.001)
+    expectTimes(playback.beeps, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 0.001)
+    expect(finished.durationSeconds).toBe(10)
+    expect(finished.events).toMatchObject([{ event: 'gap', kind: 'video', seconds: 6 }])
+    const pixelFormat = ['-v', 'warning', '-select_streams', 'v', '-show_entries', 'stream=pix_fmt', '-of', 'csv=p=0', path]
+    expect(await ffprobe(pixelFormat)).toEqual({ stdout: 'yuv420p\n', stderr: '' })
+    const withoutEdits = await play(path, ['-ignore_editlist', '1'])
+    expectTimes(withoutEdits.flashes, playback.flashes, 0.001)
+    expectTimes(withoutEdits.beeps, playback.beeps, 0.025)
   })
 
-  it('places a microphone that comes later', async () => {
+  it('fills silence where the microphone comes later', async () => {
     const frames = send(
       { clip, from: 0, to: 6, atSeconds: 0, kinds: ['video'] },
       { clip, from: 2, to: 5, atSeconds: 2, kinds: ['audio'] },
     )
-    const { finished, playback } = await record('02', frames)
+    const { finished, playback, path } = await record('02', frames)
     expect(finished.problem).toBeUndefined()
+    expect(playback.complaints).toBe('')
     expectTimes(playback.flashes, [0, 1, 2, 3, 4, 5], 0.001)
     expectTimes(playback.beeps, [2, 3, 4], 0.001)
+    expect(finished.events).toMatchObject([{ event: 'gap', kind: 'audio', seconds: 2 }])
+    const withoutEdits = await play(path, ['-ignore_editlist', '1'])
+    expectTimes(withoutEdits.beeps, playback.beeps, 0.043)
   })
 
   it('makes an MP4 of sound alone for a user without a camera', async () => {
@@ -169,6 +189,8 @@ describe('camera and microphone, mode 02', () => {
     expect(playback.pictures).toHaveLength(270)
     expectTimes(playback.flashes, [0, 1, 2, 3, 4, 5, 6, 7, 8], 0.001)
     const at = (seconds: number) => new Date(epochMicros / 1000 + 20 + seconds * 1000).toISOString()
+    // The largest of them.
+    expect(finished.video).toMatchObject({ width: 160, height: 96 })
     expect(finished.events).toMatchObject([
       { event: 'resolution', time: at(3), width: 80, height: 64 },
       { event: 'resolution', time: at(6), width: 160, height: 96 },
@@ -191,13 +213,14 @@ describe('camera and microphone, mode 02', () => {
     expect(playback.sound.length / 48_000).toBeGreaterThan(0.48)
   })
 
-  it('records the sound of a user whose pictures it cannot take, and says so', async () => {
+  it('records the sound of a user whose pictures it cannot take, and tells the ledger', async () => {
+    const ledger = new Ledger()
     const frames = send({ clip, from: 0, to: 2, atSeconds: 0 }).map((frame) =>
-      frame.kind === 'video' ? { ...frame, mimeType: 'video/VP8' } : frame,
+      frame.kind === 'video' ? { ...frame, mimeType: 'video/Theora' } : frame,
     )
-    const { finished, playback } = await record('02', frames)
-    expect(finished.problem).toBe('pictures in video/VP8 were left out: only video/H264 is recorded')
+    const { playback } = await record('02', frames, { ledger })
     expectTimes(playback.beeps, [0, 1], 0.001)
+    expect(ledger.lossesOf('file.mp4')).toMatchObject([{ reason: 'UnsupportedCodec', frames: 60, detail: 'video/Theora' }])
   })
 
   it('is a file even if nothing ever came', async () => {
@@ -210,6 +233,25 @@ describe('camera and microphone, mode 02', () => {
         .toString(),
     ).toBe('ftyp')
     expect(finished.durationSeconds).toBe(0)
+  })
+})
+
+describe('other codecs', () => {
+  it.each([
+    ['h264', [], /^avc1\.42c0/],
+    // High profile, CABAC; several slices.
+    ['h264', ['-profile:v', 'high', '-preset', 'fast', '-bf', '0', '-slices', '4'], /^avc1\.6400/],
+    ['h265', [], /^hvc1\.1\./],
+    ['vp8', [], /^vp08/],
+    ['vp9', [], /^vp09\.00/],
+  ] as const)('are recorded as they are: %s %s', async (codec, encoder, codecString) => {
+    const clip = await makeClip({ seconds: 3, codec, encoder: [...encoder] })
+    const { finished, playback } = await record('02', send({ clip, from: 0, to: 3, atSeconds: 0 }))
+    expect(finished.problem).toBeUndefined()
+    expect(playback.complaints).toBe('')
+    expect(playback.pictures).toHaveLength(90)
+    expectTimes(playback.flashes, [0, 1, 2], 0.001)
+    expect(finished.video).toEqual({ codec: expect.stringMatching(codecString), width: 160, height: 96 })
   })
 })
 
@@ -308,6 +350,9 @@ exec ffmpeg "$@"
     expect((await file.finish()).problem).toMatch(/ENOENT/)
   })
 })
+
+const run = promisify(execFile)
+const ffprobe = async (options: string[]) => await run(findFfmpeg().replace(/ffmpeg$/, 'ffprobe'), options)
 
 const grown = (file: { onGrowth: (bytes: number) => void }) =>
   new Promise<void>((resolve) => {

@@ -1,24 +1,30 @@
 import { crc32 } from 'node:zlib'
 import type { Arrival } from '../timeline/pieces.ts'
+import { avcEntryBytes, readAvcConfig, readAvcEntry } from './avc-records.ts'
 import { bytesColumn, doubleColumn, uint32Column } from './column.ts'
 import { encodeRecord, type MediaRecord, readRecords } from './records.ts'
+import { type StoredVideoConfig, videoCodecs } from './video-codec.ts'
 
 /**
  * The records beside a body (`<name>.index`) and of the sound as it arrived (`<name>.opus`). Little endian. A batch record says what
  * a stretch of the body holds, and is written after it.
  */
 const recordTypes = {
-  ...{ identity: 1, avcConfig: 2, videoBatch: 3, audioBatch: 4, problem: 5, encoded: 6 },
-  ...{ unnumberedOpusPacket: 7, opusPacket: 8 },
+  ...{ identity: 1, avcConfig: 2, avcBatch: 3, audioBatch: 4, problem: 5, encoded: 6 },
+  ...{ unnumberedOpusPacket: 7, opusPacket: 8, silence: 9, videoConfig: 10, videoBatch: 11 },
 } as const
 
-/** 2: sound packets have their sequence numbers. */
-export const indexVersion = 2
-/** What the versions before wrote is read as it is: sound packets without numbers follow each other by RTP time alone. */
-const readableVersions: readonly number[] = [1, indexVersion]
+/** 2: sound packets have their sequence numbers. 3: pictures have a configuration each, and say how much of them are parameter sets. */
+export const indexVersion = 3
+/** What the versions before wrote is read as it is: sound packets without numbers follow each other by RTP time alone, and pictures are H.264. */
+const readableVersions: readonly number[] = [1, 2, indexVersion]
 
 export interface VideoSample extends Arrival {
   bytes: number
+  /** How many of them, at the front, are parameter sets. */
+  setBytes: number
+  /** Number of its configuration. */
+  config: number
   key: boolean
 }
 
@@ -29,13 +35,6 @@ export interface BodyBatch {
   crc32: number
 }
 
-export interface StoredAvcConfig {
-  /** The key frame that brought it, as a number of the sample. */
-  firstSample: number
-  sps: Uint8Array
-  pps: Uint8Array[]
-}
-
 export const identityRecord = (identity: unknown) =>
   encodeRecord(recordTypes.identity, Buffer.from(JSON.stringify({ version: indexVersion, identity })))
 
@@ -44,13 +43,19 @@ export const problemRecord = (problem: string) => encodeRecord(recordTypes.probl
 /** All sound there is has been encoded: nothing to catch up on. */
 export const encodedRecord = () => encodeRecord(recordTypes.encoded, Buffer.alloc(0))
 
-export function avcConfigRecord({ firstSample, sps, pps }: StoredAvcConfig): Buffer {
-  const parts: Buffer[] = [uint32(firstSample)]
-  for (const unit of [sps, ...pps]) parts.push(uint32(unit.length), Buffer.from(unit))
-  return encodeRecord(recordTypes.avcConfig, Buffer.concat(parts))
+export function videoConfigRecord({ number, codec, width, height, units }: StoredVideoConfig): Buffer {
+  const head = Buffer.alloc(6)
+  head.writeUInt8(number, 0)
+  head.writeUInt8(videoCodecs.indexOf(codec), 1)
+  head.writeUInt16LE(width, 2)
+  head.writeUInt16LE(height, 4)
+  return encodeRecord(
+    recordTypes.videoConfig,
+    Buffer.concat([head, ...units.flatMap((unit) => [uint32(unit.length), Buffer.from(unit)])]),
+  )
 }
 
-const videoEntryBytes = 21
+const videoEntryBytes = 26
 const batchHeadBytes = 16
 
 export function videoBatchRecord(offset: number, chunks: readonly Uint8Array[], samples: readonly VideoSample[]): Buffer {
@@ -59,6 +64,8 @@ export function videoBatchRecord(offset: number, chunks: readonly Uint8Array[], 
   let at = batchHeadBytes
   for (const sample of samples) {
     at = payload.writeUInt32LE(sample.bytes, at)
+    at = payload.writeUInt32LE(sample.setBytes, at)
+    at = payload.writeUInt8(sample.config, at)
     at = payload.writeUInt32LE(sample.ssrc >>> 0, at)
     at = payload.writeUInt32LE(sample.rtpTimestamp >>> 0, at)
     at = payload.writeDoubleLE(sample.receiveTimeMicros, at)
@@ -77,6 +84,14 @@ export function audioBatchRecord(offset: number, chunks: readonly Uint8Array[], 
   at = payload.writeUInt8(uniform ? 1 : 0, at)
   for (const size of entries) at = payload.writeUInt16LE(size, at)
   return encodeRecord(recordTypes.audioBatch, payload)
+}
+
+/** A few encoded frames of silence, all the same, which are no part of the sound but may be put in front of it. */
+export function silenceRecord(offset: number, frame: Uint8Array, frames: number): Buffer {
+  const payload = Buffer.allocUnsafe(batchHeadBytes + 4)
+  writeBatchHead(payload, offset, new Array(frames).fill(frame))
+  payload.writeUInt32LE(frames, batchHeadBytes)
+  return encodeRecord(recordTypes.silence, payload)
 }
 
 /** An Opus packet as it arrived. `sequenceNumber`: null where the browser did not tell. */
@@ -110,11 +125,24 @@ function readOpusPacket({ type, payload }: MediaRecord): JournalPacket {
 /** All pictures, a column for each thing known of them. */
 export class VideoColumns {
   readonly bytes = uint32Column()
+  readonly setBytes = uint32Column()
+  readonly configs = bytesColumn()
   readonly offsets = doubleColumn()
   readonly ssrcs = uint32Column()
   readonly rtpTimestamps = uint32Column()
   readonly receiveTimesMicros = doubleColumn()
   readonly keys = bytesColumn()
+
+  push(sample: Omit<VideoSample, 'key'> & { key: number }, offset: number): void {
+    this.bytes.push(sample.bytes)
+    this.setBytes.push(sample.setBytes)
+    this.configs.push(sample.config)
+    this.offsets.push(offset)
+    this.ssrcs.push(sample.ssrc)
+    this.rtpTimestamps.push(sample.rtpTimestamp)
+    this.receiveTimesMicros.push(sample.receiveTimeMicros)
+    this.keys.push(sample.key)
+  }
 }
 
 export class AudioColumns {
@@ -137,9 +165,14 @@ const lastBatchesKept = 512
 export class MediaIndex {
   /** JSON as it was written; undefined where not even that was, or by a version that this one cannot read. */
   identity: unknown
-  readonly configs: StoredAvcConfig[] = []
+  /** By their numbers. */
+  readonly configs: StoredVideoConfig[] = []
+  /** Of versions 1 and 2: from which picture on each configuration holds. */
+  readonly avcFirstSamples: number[] = []
   readonly video = new VideoColumns()
   readonly audio = new AudioColumns()
+  /** Where encoded silence lies that no sample of the sound is. */
+  silence: { offset: number; frameBytes: number; frames: number } | undefined
   /** Front part of the body that the batches cover. */
   bodyBytes = 0
   readonly problems: string[] = []
@@ -199,13 +232,29 @@ function readRecord(index: MediaIndex, { type, payload }: MediaRecord): BodyBatc
       if (readableVersions.includes(version)) index.identity = identity
       return undefined
     }
-    case recordTypes.avcConfig:
-      index.configs.push(readAvcConfig(payload))
+    case recordTypes.videoConfig: {
+      const config = readVideoConfig(payload)
+      index.configs[config.number] = config
       return undefined
+    }
+    case recordTypes.avcConfig: {
+      const { config, firstSample } = readAvcConfig(payload, index.configs.length)
+      index.configs.push(config)
+      index.avcFirstSamples.push(firstSample)
+      return undefined
+    }
+    case recordTypes.avcBatch:
+      return readAvcBatch(index, payload)
     case recordTypes.videoBatch:
       return readVideoBatch(index.video, payload)
     case recordTypes.audioBatch:
       return readAudioBatch(index.audio, payload)
+    case recordTypes.silence: {
+      const batch = readBatchHead(payload)
+      const frames = payload.readUInt32LE(batchHeadBytes)
+      index.silence = { offset: batch.offset, frameBytes: batch.bytes / frames, frames }
+      return batch
+    }
     case recordTypes.problem:
       index.problems.push(payload.toString())
       return undefined
@@ -241,14 +290,34 @@ function readVideoBatch(video: VideoColumns, payload: Buffer): BodyBatch {
   const batch = readBatchHead(payload)
   let offset = batch.offset
   for (let at = batchHeadBytes; at + videoEntryBytes <= payload.length; at += videoEntryBytes) {
-    const bytes = payload.readUInt32LE(at)
-    video.bytes.push(bytes)
-    video.offsets.push(offset)
-    video.ssrcs.push(payload.readUInt32LE(at + 4))
-    video.rtpTimestamps.push(payload.readUInt32LE(at + 8))
-    video.receiveTimesMicros.push(payload.readDoubleLE(at + 12))
-    video.keys.push(payload[at + 20]!)
-    offset += bytes
+    const sample = {
+      bytes: payload.readUInt32LE(at),
+      setBytes: payload.readUInt32LE(at + 4),
+      config: payload[at + 8]!,
+      ssrc: payload.readUInt32LE(at + 9),
+      rtpTimestamp: payload.readUInt32LE(at + 13),
+      receiveTimeMicros: payload.readDoubleLE(at + 17),
+      key: payload[at + 25]!,
+    }
+    video.push(sample, offset)
+    offset += sample.bytes
+  }
+  return batch
+}
+
+/** Of versions 1 and 2. */
+function readAvcBatch(index: MediaIndex, payload: Buffer): BodyBatch {
+  const batch = readBatchHead(payload)
+  let offset = batch.offset
+  for (let at = batchHeadBytes; at + avcEntryBytes <= payload.length; at += avcEntryBytes) {
+    const number = index.video.bytes.length
+    const config = Math.max(
+      0,
+      index.avcFirstSamples.findLastIndex((first) => first <= number),
+    )
+    const sample = { ...readAvcEntry(payload, at), setBytes: 0, config }
+    index.video.push(sample, offset)
+    offset += sample.bytes
   }
   return batch
 }
@@ -268,15 +337,20 @@ function readAudioBatch(audio: AudioColumns, payload: Buffer): BodyBatch {
   return batch
 }
 
-function readAvcConfig(payload: Buffer): StoredAvcConfig {
+function readVideoConfig(payload: Buffer): StoredVideoConfig {
   const units: Uint8Array[] = []
-  for (let at = 4; at + 4 <= payload.length; ) {
+  for (let at = 6; at + 4 <= payload.length; ) {
     const length = payload.readUInt32LE(at)
-    units.push(payload.subarray(at + 4, at + 4 + length))
+    units.push(Uint8Array.from(payload.subarray(at + 4, at + 4 + length)))
     at += 4 + length
   }
-  const [sps, ...pps] = units
-  return { firstSample: payload.readUInt32LE(0), sps: sps ?? new Uint8Array(), pps }
+  return {
+    number: payload[0]!,
+    codec: videoCodecs[payload[1]!]!,
+    width: payload.readUInt16LE(2),
+    height: payload.readUInt16LE(4),
+    units,
+  }
 }
 
 function uint32(value: number): Buffer {

@@ -2,7 +2,6 @@ import { emptyMp3Frame, mp3, mp3FrameBytes } from './audio-format.ts'
 
 /** LAME's own delay; a player takes 529 more off for the decoder, together the format's priming. */
 const encoderDelay = 576
-const decoderDelay = 529
 const sideInformationBytes = 32
 
 /**
@@ -14,28 +13,28 @@ export function buildMp3Head(frames: number, samples: number): Buffer {
   const frame = emptyMp3Frame()
   const info = frame.subarray(4 + sideInformationBytes)
   info.write('Info', 0, 'latin1')
-  info.writeUInt32BE(0b1111, 4)
-  info.writeUInt32BE(frames, 8)
-  info.writeUInt32BE((frames + 1) * mp3FrameBytes, 12)
+  // More than 4 GiB (3.1 days) cannot be told: then players take the length from the number of frames, and places from the bit rate.
+  const bytes = (frames + 1) * mp3FrameBytes
+  const isTold = bytes <= 0xffff_ffff
+  info.writeUInt32BE(isTold ? 0b1111 : 0b1101, 4)
+  let at = info.writeUInt32BE(frames, 8)
+  if (isTold) at = info.writeUInt32BE(bytes, at)
   // Hundredths of the duration, in 256ths of the file: a straight line at constant bit rate.
-  for (let percent = 0; percent < 100; percent++) info[16 + percent] = Math.floor((percent * 256) / 100)
-  info.writeUInt32BE(100, 116)
-  info.write('LAME3.100', 120, 'latin1')
-  info[129] = 1
-  info[139] = 0
-  info[140] = 128
+  for (let percent = 0; percent < 100; percent++) info[at + percent] = Math.floor((percent * 256) / 100)
+  at = info.writeUInt32BE(100, at + 100)
+  const lame = info.subarray(at)
+  lame.write('LAME3.100', 0, 'latin1')
+  lame[9] = 1
+  lame[20] = 128
   const padding = Math.min(4095, Math.max(0, frames * mp3.samplesPerFrame - encoderDelay - samples))
-  info[141] = encoderDelay >> 4
-  info[142] = ((encoderDelay & 0xf) << 4) | (padding >> 8)
-  info[143] = padding & 0xff
-  info.writeUInt32BE((frames + 1) * mp3FrameBytes, 148)
-  const tagEnd = 4 + sideInformationBytes + 154
+  lame[21] = encoderDelay >> 4
+  lame[22] = ((encoderDelay & 0xf) << 4) | (padding >> 8)
+  lame[23] = padding & 0xff
+  lame.writeUInt32BE(isTold ? bytes : 0, 28)
+  const tagEnd = 4 + sideInformationBytes + at + 34
   frame.writeUInt16BE(crc16(frame.subarray(0, tagEnd)), tagEnd)
   return frame
 }
-
-/** Samples that players take off the front. */
-export const mp3StartSkip = encoderDelay + decoderDelay
 
 /** CRC-16/ARC. */
 function crc16(bytes: Uint8Array): number {

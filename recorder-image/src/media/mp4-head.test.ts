@@ -10,7 +10,7 @@ function track(
 ): Mp4Track {
   const { bytes = 100, offset = 0, samplesPerFrame = 1024, delay = 0 } = options
   return {
-    ...{ kind: 'audio', timescale: 48_000, sampleEntry: mp4a(2, 48_000, aacConfig, 128_000), width: 0, height: 0 },
+    ...{ kind: 'audio', timescale: 48_000, sampleEntries: [mp4a(2, 48_000, aacConfig, 128_000)], width: 0, height: 0 },
     sizes: new Uint32Array(count).fill(bytes),
     offsets: Float64Array.from({ length: count }, (_, n) => offset + n * bytes),
     starts: Float64Array.from({ length: count }, (_, n) => n * samplesPerFrame),

@@ -2,14 +2,16 @@
  * The head of a progressive MP4 (ISO 14496-12): ftyp, moov and the header of mdat; the body follows it. Sample tables only, no
  * fragments. All numbers of a track are in its own timescale, those of the movie in `movieTimescale`.
  */
+import { box, fullBox, table, table64, u8, u16, u32, u64 } from './mp4-box.ts'
 
 export const movieTimescale = 48_000
 
 export interface Mp4Track {
   kind: 'video' | 'audio'
   timescale: number
-  /** The box that describes the samples: avc1 or mp4a. */
-  sampleEntry: Buffer
+  /** The boxes that describe the samples, such as avc1 or mp4a. */
+  sampleEntries: readonly Buffer[]
+  /** In pixels, of the largest picture; 0 for sound. */
   width: number
   height: number
   /** Per sample, in decoding order: size in bytes, offset in the body, decoding time from 0, strictly rising. */
@@ -18,6 +20,8 @@ export interface Mp4Track {
   starts: Float64Array
   /** Per sample: how long after its decoding time it is shown; undefined: at once. */
   shownAfter?: Uint32Array
+  /** Which of the sample entries describes it, from 0; undefined: the first, all of them. */
+  entries?: Uint8Array
   /** Decoding time of the end of the last sample. */
   end: number
   /** Numbers, from 0, of the samples that can be decoded on their own; undefined: all. */
@@ -53,17 +57,20 @@ export function buildMp4Head(movie: Mp4Movie): Buffer {
 interface Chunk {
   offset: number
   samples: number
+  /** Sample entry, from 0. */
+  entry: number
 }
 
-/** Samples that lie one after the other, of at most a second. */
-function chunksOf({ sizes, offsets, starts, timescale }: Mp4Track): Chunk[] {
+/** Samples that lie one after the other and have one description, of at most a second. */
+function chunksOf({ sizes, offsets, starts, entries, timescale }: Mp4Track): Chunk[] {
   const chunks: Chunk[] = []
   let chunk: Chunk | undefined
   let end = -1
   let chunkStart = 0
   for (let at = 0; at < sizes.length; at++) {
-    if (chunk === undefined || offsets[at] !== end || starts[at]! - chunkStart >= timescale) {
-      chunk = { offset: offsets[at]!, samples: 0 }
+    const entry = entries?.[at] ?? 0
+    if (chunk?.entry !== entry || offsets[at] !== end || starts[at]! - chunkStart >= timescale) {
+      chunk = { offset: offsets[at]!, samples: 0, entry }
       chunks.push(chunk)
       chunkStart = starts[at]!
     }
@@ -72,38 +79,6 @@ function chunksOf({ sizes, offsets, starts, timescale }: Mp4Track): Chunk[] {
   }
   return chunks
 }
-
-const u8 = (...values: number[]) => Buffer.from(values)
-
-function u16(...values: number[]): Buffer {
-  const buffer = Buffer.alloc(values.length * 2)
-  values.forEach((value, index) => {
-    buffer.writeUInt16BE(value, index * 2)
-  })
-  return buffer
-}
-
-function u32(...values: number[]): Buffer {
-  const buffer = Buffer.alloc(values.length * 4)
-  values.forEach((value, index) => {
-    buffer.writeUInt32BE(value, index * 4)
-  })
-  return buffer
-}
-
-function u64(value: number): Buffer {
-  const buffer = Buffer.alloc(8)
-  buffer.writeBigUInt64BE(BigInt(value))
-  return buffer
-}
-
-function box(type: string, ...parts: Uint8Array[]): Buffer {
-  const bytes = parts.reduce((sum, part) => sum + part.length, 8)
-  return Buffer.concat([u32(bytes), Buffer.from(type, 'latin1'), ...parts], bytes)
-}
-
-const fullBox = (type: string, version: number, flags: number, ...parts: Uint8Array[]) =>
-  box(type, u32(version * 2 ** 24 + flags), ...parts)
 
 /** Times as 32 bits where they fit (version 0), else as 64 (version 1). */
 function timed(...times: number[]): { version: 0 | 1; field: (value: number) => Buffer } {
@@ -161,20 +136,20 @@ function editList({ edit }: Mp4Track): Buffer {
 
 function sampleTable(track: Mp4Track, chunks: readonly Chunk[], bodyStart: number, co64: boolean): Buffer {
   const { sizes, starts, end, keys } = track
-  const stsd = fullBox('stsd', 0, 0, u32(1), track.sampleEntry)
+  const stsd = fullBox('stsd', 0, 0, u32(track.sampleEntries.length), ...track.sampleEntries)
 
   const durations = Uint32Array.from(sizes, (_, at) => (at + 1 < sizes.length ? starts[at + 1]! : end) - starts[at]!)
   const stts = runLengths('stts', durations)
   const ctts = track.shownAfter === undefined ? [] : [runLengths('ctts', track.shownAfter)]
   const runs: number[] = []
-  chunks.forEach(({ samples }, index) => {
-    if (runs[runs.length - 2] !== samples) runs.push(index + 1, samples, 1)
+  chunks.forEach(({ samples, entry }, index) => {
+    if (runs[runs.length - 2] !== samples || runs[runs.length - 1] !== entry + 1) runs.push(index + 1, samples, entry + 1)
   })
   const stsc = fullBox('stsc', 0, 0, u32(runs.length / 3), table(runs))
   const stsz = fullBox('stsz', 0, 0, u32(0, sizes.length), table(sizes))
   const offsets = chunks.map(({ offset }) => bodyStart + offset)
   const stco = co64
-    ? fullBox('co64', 0, 0, u32(offsets.length), ...offsets.map(u64))
+    ? fullBox('co64', 0, 0, u32(offsets.length), table64(offsets))
     : fullBox('stco', 0, 0, u32(offsets.length), table(offsets))
   const stss = keys === undefined ? [] : [fullBox('stss', 0, 0, u32(keys.length), table(keys.map((key) => key + 1)))]
   return box('stbl', stsd, stts, ...ctts, ...stss, stsc, stsz, stco)
@@ -188,22 +163,6 @@ function runLengths(type: string, numbers: Uint32Array): Buffer {
     else runs.push(1, number)
   }
   return fullBox(type, 0, 0, u32(runs.length / 2), table(runs))
-}
-
-function table(values: ArrayLike<number>): Buffer {
-  const buffer = Buffer.allocUnsafe(values.length * 4)
-  for (let at = 0; at < values.length; at++) buffer.writeUInt32BE(values[at]!, at * 4)
-  return buffer
-}
-
-/** AVCSampleEntry (ISO 14496-15). */
-export function avc1(width: number, height: number, avcC: Uint8Array): Buffer {
-  const compressor = Buffer.alloc(32)
-  return box(
-    'avc1',
-    ...[Buffer.alloc(6), u16(1), Buffer.alloc(16), u16(width, height), u32(0x480000, 0x480000, 0), u16(1), compressor],
-    ...[u16(24, 0xffff), box('avcC', avcC)],
-  )
 }
 
 /** MP4AudioSampleEntry with its ES descriptor (ISO 14496-1, 7.2.6.5). */

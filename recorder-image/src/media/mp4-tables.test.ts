@@ -11,7 +11,7 @@ function track(): Mp4Track {
     if (n < 9) offsets[n + 1] = offsets[n]! + size + (n === 4 ? 100 : 0)
   })
   return {
-    ...{ kind: 'audio', timescale: 48_000, sampleEntry: mp4a(2, 48_000, aacConfig, 128_000), width: 0, height: 0 },
+    ...{ kind: 'audio', timescale: 48_000, sampleEntries: [mp4a(2, 48_000, aacConfig, 128_000)], width: 0, height: 0 },
     ...{ sizes, offsets, starts: Float64Array.from(sizes, (_, n) => n * 1024 + (n > 6 ? 5 : 0)), end: 10_300 },
     edit: { delay: 0, mediaTime: 0, duration: 10_300 },
   }

@@ -13,10 +13,12 @@ export function compareTables(head: Uint8Array, bodyBytes: number, tracks: reado
     const track = tracks[number]!
     const table = trak.child('mdia').child('minf').child('stbl')
     const sizes = sizesOf(table)
-    const found = [sizes, startsOf(table), offsetsOf(table, sizes), shownAfterOf(table)] as const
+    const { offsets, entries } = placesOf(table, sizes)
+    const found = [sizes, startsOf(table), offsets, shownAfterOf(table), entries] as const
     const places = track.offsets.map((offset) => head.length + offset)
-    const expected = [track.sizes, track.starts, places, track.shownAfter ?? []] as const
-    for (const [at, what] of (['sizes', 'times', 'places', 'display times'] as const).entries()) {
+    const described = track.entries ?? new Uint8Array(sizes.length)
+    const expected = [track.sizes, track.starts, places, track.shownAfter ?? [], described] as const
+    for (const [at, what] of (['sizes', 'times', 'places', 'display times', 'descriptions'] as const).entries()) {
       const wrong = firstDifference(found[at]!, expected[at]!)
       if (wrong !== undefined) problems.push(`the ${what} of the ${track.kind} samples are wrong from sample ${wrong} on`)
     }
@@ -61,20 +63,23 @@ function runsOf(box: Box): number[] {
   return numbers
 }
 
-function offsetsOf(table: Box, sizes: Uint32Array): number[] {
+/** Where each sample is, and which sample entry describes it. */
+function placesOf(table: Box, sizes: Uint32Array): { offsets: number[]; entries: number[] } {
   const stsc = table.child('stsc')
   const [co64] = table.children('co64')
   const chunks = co64 ?? table.child('stco')
   const offsets: number[] = []
+  const entries: number[] = []
   for (let chunk = 0, run = 0; chunk < chunks.u32(4); chunk++) {
     while (run + 1 < stsc.u32(4) && stsc.u32(8 + (run + 1) * 12) <= chunk + 1) run++
     let at = co64 === undefined ? chunks.u32(8 + chunk * 4) : chunks.u64(8 + chunk * 8)
     for (let left = stsc.u32(12 + run * 12); left > 0; left--) {
       offsets.push(at)
+      entries.push(stsc.u32(16 + run * 12) - 1)
       at += sizes[offsets.length - 1] ?? 0
     }
   }
-  return offsets
+  return { offsets, entries }
 }
 
 /** The content of a box. Positions count from its start. */

@@ -1,75 +1,150 @@
-import type { Presentation } from '../timeline/presentation.ts'
-import { avcDecoderConfiguration, pictureSize } from './annexb.ts'
+import type { Presentation, VideoPresentation } from '../timeline/presentation.ts'
 import { aac, aacConfig, channels, mp3BitRate, sampleRate } from './audio-format.ts'
 import type { MediaIndex } from './media-index.ts'
-import { avc1, type Mp4Track, movieTimescale, mp4a } from './mp4-head.ts'
+import { type Mp4Track, movieTimescale, mp4a } from './mp4-head.ts'
+import { type ParameterSets, videoCodecString, videoSampleEntry } from './video-sample-entry.ts'
 
 /** The tracks of a file: what its index says is in the body, at the times that were decided for it. Video first. */
 export function mp4Tracks(presentation: Presentation, index: MediaIndex): Mp4Track[] {
   return [videoTrack(presentation, index), audioTrack(presentation, index)].filter((track) => track !== undefined)
 }
 
+/** What is told of the pictures of a file. */
+export function videoFacts(index: MediaIndex): { codec: string; width: number; height: number } | undefined {
+  const largest = index.configs.toSorted((a, b) => b.width * b.height - a.width * a.height)[0]
+  if (largest === undefined) return undefined
+  const { width, height } = largest
+  return { codec: videoCodecString(largest, parameterSetsOf(index)), width, height }
+}
+
+/** Players that know of one sample entry only find the parameter sets of the others in the samples. */
+const parameterSetsOf = ({ configs }: MediaIndex): ParameterSets => (configs.length > 1 ? 'in band' : 'apart')
+
 function videoTrack(presentation: Presentation, index: MediaIndex): Mp4Track | undefined {
   const { video } = presentation
-  const config = index.configs[0]
-  if (video === undefined || config === undefined) return undefined
-  const shown = video.samples
-  const { bytes, offsets, keys } = index.video
-  const { width, height } = pictureSize(config.sps)
-  const end = video.decodeTicks[shown.length - 1]! + video.lastTicks
-  // B pictures are decoded before pictures that are shown before them: all are shown so much later that none is shown before it is decoded.
-  const shift = video.decodeTicks.reduce((most, tick, at) => Math.max(most, tick - video.ticks[at]!), 0)
+  const facts = videoFacts(index)
+  if (video === undefined || facts === undefined) return undefined
+  const { bytes, setBytes, configs, offsets, keys } = index.video
+  const sets = parameterSetsOf(index)
+  // The parameter sets lie in front of a sample: where they are not to be in it, it begins behind them.
+  const skipped = (sample: number) => (sets === 'apart' ? setBytes.at(sample) : 0)
+  const delayTicks = Math.round((video.startMicros - presentation.startMicros) * 0.09)
+  const isHeld = delayTicks > video.lastTicks
+  const times = isHeld ? heldFromStart(video, delayTicks) : video
+  const { samples } = times
+  const { timescale, starts, shownAfter, shift, end } = inTimescale(times)
   return {
     kind: 'video',
-    timescale: 90_000,
-    sampleEntry: avc1(width, height, avcDecoderConfiguration({ ...config, width, height })),
-    width,
-    height,
-    sizes: shown.map((sample) => bytes.at(sample)),
-    offsets: Float64Array.from(shown, (sample) => offsets.at(sample)),
-    starts: video.decodeTicks,
-    ...(shift === 0 ? {} : { shownAfter: Uint32Array.from(video.ticks, (tick, at) => tick + shift - video.decodeTicks[at]!) }),
+    timescale,
+    sampleEntries: index.configs.map((config) => videoSampleEntry(config, sets)),
+    width: facts.width,
+    height: facts.height,
+    sizes: samples.map((sample) => bytes.at(sample) - skipped(sample)),
+    offsets: Float64Array.from(samples, (sample) => offsets.at(sample) + skipped(sample)),
+    starts,
+    ...(shownAfter === undefined ? {} : { shownAfter }),
+    entries: Uint8Array.from(samples, (sample) => configs.at(sample)),
     end,
-    keys: shown
+    keys: samples
       .map((sample, at) => (keys.at(sample) === 1 ? at + 1 : 0))
       .filter((number) => number > 0)
       .map((number) => number - 1),
     edit: {
-      delay: movieTicks(video.startMicros - presentation.startMicros),
+      delay: isHeld ? 0 : movieTicks(video.startMicros - presentation.startMicros),
       mediaTime: shift,
-      duration: Math.round((end * movieTimescale) / 90_000),
+      duration: Math.round((end * movieTimescale) / timescale),
     },
+  }
+}
+
+type PictureTimes = Pick<VideoPresentation, 'samples' | 'ticks' | 'decodeTicks' | 'lastTicks'>
+
+/** The first picture is shown from the start of the file on: once for as long as nothing came, then again at its own time. */
+function heldFromStart({ samples, ticks, decodeTicks, lastTicks }: PictureTimes, delayTicks: number): PictureTimes {
+  const later = (times: Float64Array) =>
+    concat(
+      new Float64Array(1),
+      times.map((tick) => tick + delayTicks),
+    )
+  return { samples: concat(samples.slice(0, 1), samples), ticks: later(ticks), decodeTicks: later(decodeTicks), lastTicks }
+}
+
+/** Some readers take the time from one sample to the next for a signed number of 32 bits. */
+const maxStep = 2 ** 31 - 1
+/** Times of 90 kHz in as fine a timescale as the longest step fits into: up to 6.6 hours, 66 hours or 24 days. */
+function inTimescale({ ticks, decodeTicks, lastTicks }: PictureTimes) {
+  let longest = lastTicks
+  // B pictures are decoded before pictures that are shown before them: all are shown so much later that none is shown before it is decoded.
+  let shift = 0
+  for (let at = 0; at < ticks.length; at++) {
+    if (at > 0) longest = Math.max(longest, decodeTicks[at]! - decodeTicks[at - 1]!)
+    shift = Math.max(shift, decodeTicks[at]! - ticks[at]!)
+  }
+  const divisor = [1, 10, 90].find((divisor) => longest / divisor < maxStep) ?? 90
+  const starts = new Float64Array(ticks.length)
+  for (let at = 1; at < ticks.length; at++) starts[at] = Math.max(Math.round(decodeTicks[at]! / divisor), starts[at - 1]! + 1)
+  const shownAfter = Uint32Array.from(ticks, (tick, at) => Math.max(0, Math.round((tick + shift) / divisor) - starts[at]!))
+  return {
+    timescale: 90_000 / divisor,
+    starts,
+    shownAfter: shift === 0 ? undefined : shownAfter,
+    shift: Math.round(shift / divisor),
+    end: Math.max(Math.round((decodeTicks.at(-1)! + lastTicks) / divisor), starts.at(-1)! + 1),
   }
 }
 
 function audioTrack(presentation: Presentation, index: MediaIndex): Mp4Track | undefined {
   const { audio } = presentation
-  const sizes = index.audio.sizes.values
-  const offsets = index.audio.offsets.values
-  const count = sizes.length
+  const count = index.audio.sizes.length
   if (audio === undefined || count === 0) return undefined
   const { samplesPerFrame, primingSamples } = aac
-  // Frame n holds the axis from n · 1024 − 1024 on; the first one is priming, which the edit leaves out.
-  const starts = new Float64Array(count)
-  const startOf = (frame: number) => primingSamples + Math.round(audio.place(frame * samplesPerFrame - primingSamples))
-  for (let frame = 1; frame < count; frame++) starts[frame] = Math.max(startOf(frame), starts[frame - 1]! + 1)
-  const end = Math.max(startOf(count), starts[count - 1]! + 1)
+  const delaySamples = Math.max(0, Math.round((audio.startMicros - presentation.startMicros) * 0.048))
+  const silence = leadingSilence(index, Math.floor(delaySamples / samplesPerFrame))
+  const leadSamples = silence.sizes.length * samplesPerFrame
+  // Frame n holds the axis from n · 1024 − 1024 on; the first one of all is priming, which the edit leaves out.
+  const starts = new Float64Array(silence.sizes.length + count)
+  const startOf = (frame: number) =>
+    leadSamples + (frame === 0 ? 0 : primingSamples + Math.round(audio.place(frame * samplesPerFrame - primingSamples)))
+  for (let at = 1; at < silence.sizes.length; at++) starts[at] = at * samplesPerFrame
+  for (let frame = 0, at = silence.sizes.length; frame < count; frame++, at++) {
+    starts[at] = at === 0 ? 0 : Math.max(startOf(frame), starts[at - 1]! + 1)
+  }
+  const end = Math.max(startOf(count), starts.at(-1)! + 1)
   return {
     kind: 'audio',
     timescale: sampleRate,
-    sampleEntry: mp4a(channels, sampleRate, aacConfig, mp3BitRate),
+    sampleEntries: [mp4a(channels, sampleRate, aacConfig, mp3BitRate)],
     width: 0,
     height: 0,
-    sizes,
-    offsets,
+    sizes: concat(silence.sizes, index.audio.sizes.values),
+    offsets: concat(silence.offsets, index.audio.offsets.values),
     starts,
     end,
     edit: {
-      delay: movieTicks(audio.startMicros - presentation.startMicros),
+      // Less than a frame, unless there is no silence to fill it with.
+      delay: delaySamples - leadSamples,
       mediaTime: primingSamples,
-      duration: Math.min(audio.samples, end - primingSamples),
+      duration: Math.min(leadSamples + audio.samples, end - primingSamples),
     },
   }
+}
+
+/** So many frames of silence, out of the few that the body has: samples of a track may lie at the same place. */
+function leadingSilence({ silence }: MediaIndex, frames: number): { sizes: Uint32Array; offsets: Float64Array } {
+  if (silence === undefined) return { sizes: new Uint32Array(), offsets: new Float64Array() }
+  const { offset, frameBytes, frames: available } = silence
+  return {
+    sizes: new Uint32Array(frames).fill(frameBytes),
+    offsets: Float64Array.from({ length: frames }, (_, at) => offset + (at % available) * frameBytes),
+  }
+}
+
+function concat<T extends Uint32Array | Float64Array>(one: T, other: T): T {
+  if (one.length === 0) return other
+  const joined = new (one.constructor as new (length: number) => T)(one.length + other.length)
+  joined.set(one)
+  joined.set(other, one.length)
+  return joined
 }
 
 const movieTicks = (micros: number) => Math.round((micros * movieTimescale) / 1_000_000)

@@ -61,7 +61,8 @@ class LeftMediaFile implements SalvagedMediaFile {
   #finished: Promise<FinishedMedia> | undefined
 
   constructor(paths: MediaPaths, index: MediaIndex, kept: KeptBytes & { audioFrames: number }, deps: MediaFileDeps) {
-    this.identity = index.identity as MediaFileIdentity
+    // Versions before did not number parts.
+    this.identity = { part: 1, ...(index.identity as object) } as MediaFileIdentity
     this.bodyPath = paths.body
     this.#paths = paths
     this.#problems = index.problems

@@ -27,7 +27,7 @@ async function mp3File() {
     bodyBytes,
     durationSeconds,
     tracks: [],
-    config: undefined,
+    configs: [],
     ffmpegPath: findFfmpeg(),
   }
 }

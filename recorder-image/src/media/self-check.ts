@@ -1,11 +1,12 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import type { Mode } from '@trtc-recorder/api'
 import { CustomSource, EncodedPacketSink, Input, type InputTrack, MP4 } from 'mediabunny'
-import { toAnnexB } from './annexb.ts'
 import { aac, aacConfig, mp3, mp3FrameBytes, sampleRate } from './audio-format.ts'
 import { FfmpegProcess } from './ffmpeg.ts'
 import { type Mp4Track, movieTimescale } from './mp4-head.ts'
 import { compareTables } from './mp4-tables.ts'
+import { rawVideo, rawVideoFormat } from './raw-video.ts'
+import type { VideoConfig } from './video-codec.ts'
 
 export interface CheckedMedia {
   mode: Mode
@@ -14,7 +15,8 @@ export interface CheckedMedia {
   bodyBytes: number
   /** What the head was made from; empty for MP3. */
   tracks: readonly Mp4Track[]
-  config: { sps: Uint8Array; pps: Uint8Array[] } | undefined
+  /** Of the pictures, as the tracks number them. */
+  configs: readonly VideoConfig[]
   durationSeconds: number
   ffmpegPath: string
 }
@@ -125,7 +127,7 @@ async function decodeMp3({ head, bodyBytes, ffmpegPath }: CheckedMedia, read: Re
   return await decode(ffmpegPath, 'mp3', Buffer.concat([first, last]), 'sound')
 }
 
-async function decodeMp4({ head, tracks, config, ffmpegPath }: CheckedMedia, read: Read): Promise<string[]> {
+async function decodeMp4({ head, tracks, configs, ffmpegPath }: CheckedMedia, read: Read): Promise<string[]> {
   const sample = (track: Mp4Track, at: number) => {
     const start = head.length + track.offsets[at]!
     return read(start, start + track.sizes[at]!)
@@ -138,11 +140,12 @@ async function decodeMp4({ head, tracks, config, ffmpegPath }: CheckedMedia, rea
       const numbers = Array.from({ length: count }, (_, at) => at).filter((at) => at < frames || at >= count - frames)
       const parts = await Promise.all(numbers.map(async (at) => adts(await sample(track, at))))
       checks.push(decode(ffmpegPath, 'aac', Buffer.concat(parts), 'sound'))
-    } else if (config !== undefined && track.keys !== undefined && track.keys.length > 0) {
+    } else if (track.keys !== undefined && track.keys.length > 0) {
       const keys = [...new Set([track.keys[0]!, track.keys.at(-1)!])]
-      const start = Buffer.concat([config.sps, ...config.pps].flatMap((unit) => [Buffer.from([0, 0, 0, 1]), unit]))
-      const pictures = await Promise.all(keys.map(async (at) => toAnnexB(await sample(track, at))))
-      checks.push(decode(ffmpegPath, 'h264', Buffer.concat([start, ...pictures]), 'picture', keys.length))
+      for (const at of keys) {
+        const config = configs[track.entries?.[at] ?? 0]!
+        checks.push(decode(ffmpegPath, rawVideoFormat(config), rawVideo(config, [await sample(track, at)]), 'picture', 1))
+      }
     }
   }
   return (await Promise.all(checks)).flat()

@@ -3,9 +3,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { nalType, nalTypes, splitNalUnits } from '../annexb.ts'
+import { annexBOf, splitNalUnits } from '../annexb.ts'
 import { findFfmpeg } from '../ffmpeg.ts'
 import { opusSamples } from '../opus.ts'
+import type { VideoCodec } from '../video-codec.ts'
 
 const run = promisify(execFile)
 
@@ -15,6 +16,7 @@ const run = promisify(execFile)
  */
 export interface Clip {
   fps: number
+  mimeType: string
   pictures: { data: Uint8Array; key: boolean }[]
   packets: { data: Uint8Array; samples: number }[]
 }
@@ -26,51 +28,99 @@ export async function makeClip(options: {
   size?: string
   channels?: 1 | 2
   toneHertz?: number
+  codec?: VideoCodec
+  /** Options of the video encoder, after the usual ones. */
+  encoder?: string[]
 }): Promise<Clip> {
-  const { seconds, fps = 30, size = '160x96', channels = 2, toneHertz = 0 } = options
+  const { seconds, fps = 30, size = '160x96', channels = 2, toneHertz = 0, codec = 'h264', encoder = [] } = options
   const directory = await mkdtemp(join(tmpdir(), 'clip-'))
   try {
-    const h264 = join(directory, 'clip.h264')
+    const pictures = join(directory, `clip.${codec === 'h264' || codec === 'h265' ? codec : 'ivf'}`)
     const ogg = join(directory, 'clip.ogg')
     const flash = `testsrc=size=${size}:rate=${fps}:duration=${seconds},eq=brightness=-0.4,drawbox=c=white:t=fill:enable='eq(mod(n,${fps}),0)'`
-    const x264 = [
-      '-preset',
-      'ultrafast',
-      '-profile:v',
-      'baseline',
-      '-pix_fmt',
-      'yuv420p',
-      '-g',
-      `${fps}`,
-      '-x264-params',
-      'aud=1:keyint_min=1:scenecut=0',
-    ]
     const sound = `0.1*sin(2*PI*${toneHertz}*t)+0.5*sin(2*PI*2000*t)*lt(mod(t\\,1)\\,0.1)`
     const beep = new Array(channels).fill(sound).join('|')
     const source = `aevalsrc=${beep}:s=48000:d=${seconds}`
     await run(findFfmpeg(), [
       ...['-v', 'error', '-f', 'lavfi', '-i', flash, '-f', 'lavfi', '-i', source],
-      ...['-map', '0:v', '-c:v', 'libx264', ...x264, '-bsf:v', 'dump_extra', h264],
+      ...['-map', '0:v', '-pix_fmt', 'yuv420p', '-g', `${fps}`, ...encoders[codec], ...encoder, pictures],
       ...['-map', '1:a', '-c:a', 'libopus', '-b:a', '64k', '-frame_duration', '20', ogg],
     ])
-    const pictures = accessUnits(await readFile(h264))
-    return { fps, pictures, packets: oggPackets(await readFile(ogg)) }
+    const stream = await readFile(pictures)
+    const packets = oggPackets(await readFile(ogg))
+    return { fps, mimeType: `video/${codec.toUpperCase()}`, pictures: picturesIn(codec, stream), packets }
   } finally {
     await rm(directory, { recursive: true })
   }
 }
 
+const encoders: Record<VideoCodec, string[]> = {
+  h264: [
+    ...['-c:v', 'libx264', '-preset', 'ultrafast', '-profile:v', 'baseline', '-bsf:v', 'dump_extra'],
+    ...['-x264-params', 'aud=1:keyint_min=1:scenecut=0'],
+  ],
+  h265: [
+    ...['-c:v', 'libx265', '-preset', 'ultrafast'],
+    ...['-x265-params', 'aud=1:repeat-headers=1:bframes=0:scenecut=0:log-level=none'],
+  ],
+  vp8: ['-c:v', 'libvpx', '-deadline', 'realtime', '-cpu-used', '8', '-auto-alt-ref', '0', '-lag-in-frames', '0'],
+  vp9: ['-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-cpu-used', '8', '-auto-alt-ref', '0', '-lag-in-frames', '0'],
+}
+
+function picturesIn(codec: VideoCodec, stream: Buffer): Clip['pictures'] {
+  switch (codec) {
+    case 'h264':
+      return accessUnits(
+        stream,
+        ([first]) => (first! & 0x1f) === 9,
+        ([first]) => (first! & 0x1f) === 5,
+      )
+    case 'h265':
+      return accessUnits(
+        stream,
+        ([first]) => first! >> 1 === 35,
+        ([first]) => first! >> 1 >= 16 && first! >> 1 <= 21,
+      )
+    case 'vp8':
+      return ivfFrames(stream, (frame) => (frame[0]! & 1) === 0)
+    case 'vp9':
+      return ivfFrames(stream, (frame) => (frame[0]! & 0b1100) === 0)
+  }
+}
+
 /** Splits a stream at its access unit delimiters. */
-function accessUnits(stream: Uint8Array): Clip['pictures'] {
+function accessUnits(
+  stream: Uint8Array,
+  isDelimiter: (unit: Uint8Array) => boolean,
+  isKey: (unit: Uint8Array) => boolean,
+): Clip['pictures'] {
   const pictures: Uint8Array[][] = []
-  for (const unit of splitNalUnits(stream)) {
-    if (nalType(unit) === nalTypes.accessUnitDelimiter) pictures.push([])
+  // Unit by unit: as one picture it would have too many.
+  for (const unit of unitsOf(stream)) {
+    if (isDelimiter(unit)) pictures.push([])
     pictures.at(-1)?.push(unit)
   }
-  return pictures.map((units) => ({
-    data: Buffer.concat(units.flatMap((unit) => [Buffer.from([0, 0, 0, 1]), unit])),
-    key: units.some((unit) => nalType(unit) === nalTypes.idr),
-  }))
+  return pictures.map((units) => ({ data: annexBOf(units), key: units.some(isKey) }))
+}
+
+function* unitsOf(stream: Uint8Array): Generator<Uint8Array> {
+  const data = Buffer.from(stream)
+  const startCode = Buffer.from([0, 0, 1])
+  for (let at = data.indexOf(startCode); at !== -1; ) {
+    const next = data.indexOf(startCode, at + 3)
+    yield* splitNalUnits(data.subarray(at, next === -1 ? data.length : next))
+    at = next
+  }
+}
+
+function ivfFrames(stream: Buffer, isKey: (frame: Uint8Array) => boolean): Clip['pictures'] {
+  const pictures: Clip['pictures'] = []
+  for (let at = 32; at < stream.length; ) {
+    const data = stream.subarray(at + 12, at + 12 + stream.readUInt32LE(at))
+    pictures.push({ data, key: isKey(data) })
+    at += 12 + data.length
+  }
+  return pictures
 }
 
 function oggPackets(file: Buffer): Clip['packets'] {

@@ -20,7 +20,8 @@ export interface Playback {
   durationSeconds: number
 }
 
-export async function play(path: string): Promise<Playback> {
+/** `input`: options for ffmpeg in front of the file, such as `-ignore_editlist 1`. */
+export async function play(path: string, input: string[] = []): Promise<Playback> {
   const ffmpeg = findFfmpeg()
   const probe = JSON.parse(
     (await run(ffmpeg.replace(/ffmpeg$/, 'ffprobe'), ['-v', 'error', '-show_streams', '-show_format', '-of', 'json', path]))
@@ -30,7 +31,7 @@ export async function play(path: string): Promise<Playback> {
   let complaints = ''
   const decode = async (...output: string[]) => {
     const options = { encoding: 'buffer' as const, maxBuffer }
-    const result = await run(ffmpeg, ['-v', 'warning', '-i', path, ...output], options)
+    const result = await run(ffmpeg, ['-v', 'warning', ...input, '-i', path, ...output], options)
     complaints += result.stderr.toString()
     return result.stdout
   }
@@ -39,7 +40,7 @@ export async function play(path: string): Promise<Playback> {
     const filter = 'scale=16:16,format=gray,showinfo=checksum=0'
     const { stdout, stderr } = await run(
       ffmpeg,
-      ['-v', 'info', '-i', path, '-map', '0:v', '-vf', filter, '-fps_mode', 'passthrough', '-f', 'rawvideo', '-'],
+      ['-v', 'info', ...input, '-i', path, '-map', '0:v', '-vf', filter, '-fps_mode', 'passthrough', '-f', 'rawvideo', '-'],
       { encoding: 'buffer', maxBuffer },
     )
     const times = [...stderr.toString().matchAll(/pts_time:\s*(-?[0-9.]+)/g)].map((match) => Number(match[1]))

@@ -50,7 +50,7 @@ function framesOf({ clip, from, to, atSeconds, ...how }: Sending, sent: Map<numb
       sequenceNumber: kind === 'audio' ? sequenceNumber & 0xffff : null,
       rtpTimestamp: (rtpStart[kind] + Math.round(seconds * clockRate)) % 2 ** 32,
       receiveTimeMicros: last[kind],
-      mimeType: kind === 'audio' ? 'audio/opus' : 'video/H264',
+      mimeType: kind === 'audio' ? 'audio/opus' : clip.mimeType,
       data,
     })
   }
