@@ -21,6 +21,13 @@ export const timelineEventSchema = z.object({
 export type TimelineEvent = z.infer<typeof timelineEventSchema>
 
 export const manifestFileSchema = recordedFileSchema.extend({
+  part: z
+    .int()
+    .min(1)
+    .default(1)
+    .describe(
+      'From 1 on: which of the files that one stream became. A new one begins after 24 hours, and where a sender changes its video codec.',
+    ),
   endTime: z.iso.datetime().describe('Wall-clock time of the end of the file.'),
   crc64: z.string().describe('CRC-64/XZ of the file as a decimal number, as COS reports it in x-cos-hash-crc64ecma.'),
 })

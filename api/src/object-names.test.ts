@@ -53,10 +53,11 @@ test('whose a file is can be read back from its name, whatever user and room are
       fc.string({ minLength: 1, unit: 'binary' }),
       fc.constantFrom<('main' | 'aux')[]>('main', 'aux'),
       time,
-      (room, userId, stream, startTime) => {
+      fc.integer({ min: 1, max: 12 }),
+      (room, userId, stream, startTime, part) => {
         const { roomId: _, ...spec } = jobFor(recording(), 1).spec
-        const read = readFileName({ ...spec, ...room }, fileName({ ...spec, ...room }, userId, stream, startTime))
-        expect(read).toEqual({ userId, stream, startTime })
+        const read = readFileName({ ...spec, ...room }, fileName({ ...spec, ...room }, userId, stream, startTime, part))
+        expect(read).toEqual({ userId, stream, startTime, part })
       },
     ),
   )

@@ -18,6 +18,7 @@ import {
   videoConfigRecord,
 } from './media-index.ts'
 import { type MediaPaths, mediaPaths, removeMedia } from './media-paths.ts'
+import { belongsInFile } from './split.ts'
 import { VideoTrack } from './video-track.ts'
 
 const defaultBatchMs = 200
@@ -42,6 +43,7 @@ class LiveMediaFile implements MediaFile {
   #video: VideoTrack | undefined
   #audio: AudioTrack | undefined
   readonly #problems = new Set<string>()
+  #firstMicros: number | undefined
   #hasSilence = false
   #waitingBytes = 0
   #timer: NodeJS.Timeout | undefined
@@ -77,6 +79,12 @@ class LiveMediaFile implements MediaFile {
 
   get problem(): string | undefined {
     return this.#problems.size === 0 ? undefined : [...this.#problems].join('; ')
+  }
+
+  takes(frame: EncodedFrame): boolean {
+    // By the clock of the frames, which is not stepped.
+    this.#firstMicros ??= frame.receiveTimeMicros
+    return belongsInFile(frame, this.#firstMicros, this.#video?.codec)
   }
 
   write(frame: EncodedFrame): void {

@@ -11,6 +11,8 @@ export interface MediaFileIdentity {
   stream: Stream
   mode: Mode
   attempt: number
+  /** From 1 on: which of the files that one stream became. */
+  part: number
   /** Wall-clock time the file was opened, in microseconds; the head's startTime comes from the media itself. */
   openedMicros: number
 }
@@ -42,6 +44,8 @@ export interface MediaFile {
   readonly problem: string | undefined
   /** Called whenever bodyBytes grew. */
   onGrowth: (bodyBytes: number) => void
+  /** Whether the file has room for it; if not it is to be finished, and the next one begins with this frame. */
+  takes(frame: EncodedFrame): boolean
   /** Takes a frame; never throws, never waits. `data` must not be changed afterwards. Frames of the wrong kind for the mode are ignored. */
   write(frame: EncodedFrame): void
   /** Stops taking frames, drains the encoder, makes and checks the head. Never throws for bad media: it says so in `problem`. */
@@ -51,7 +55,7 @@ export interface MediaFile {
 }
 
 /** A file that an earlier attempt left: as it is, with nothing more to write. */
-export type SalvagedMediaFile = Omit<MediaFile, 'write'>
+export type SalvagedMediaFile = Omit<MediaFile, 'write' | 'takes'>
 
 /** The front of a finished file: beside its body on the volume, or in memory where the volume could not take it. */
 export type FinishedHead =

@@ -37,6 +37,11 @@ export class VideoTrack {
     this.#onLost = onLost
   }
 
+  /** Of the pictures so far; undefined where none came. */
+  get codec(): VideoCodec | undefined {
+    return this.#codec
+  }
+
   push(frame: EncodedFrame): void {
     const reader = pictureReader(frame.mimeType)
     if (reader === undefined || (this.#codec ?? reader.codec) !== reader.codec) {

@@ -28,28 +28,23 @@ const contentTypes = { mp3: 'audio/mpeg', mp4: 'video/mp4' }
 export class FileKeeper {
   readonly #deps: FileKeeperDeps
   readonly #files: Keeping[] = []
-  readonly #live = new Map<number, { media: MediaFile; keeping: Keeping }>()
+  readonly #live = new Map<number, { media: MediaFile; keeping: Keeping; firstMicros: number }>()
 
   constructor(deps: FileKeeperDeps) {
     this.#deps = deps
   }
 
   open(publication: Publication, openedMicros: number): void {
-    const { job, volume, log } = this.#deps
-    const { userId, stream } = publication
-    const name = fileName(job.spec, userId, stream, new Date(openedMicros / 1000))
-    const origin = { name, userId, stream, attempt: job.attempt, openedMicros: Math.round(openedMicros) }
-    const media = this.#deps.openMediaFile(volume.mediaDirectory, { ...origin, mode: job.spec.mode })
-    const upload = this.#upload(media)
-    media.onGrowth = (bytes) => upload.grew(bytes)
-    const ending = Promise.resolve(undefined)
-    const keeping: Keeping = { origin, state: 'recording', content: { media, upload }, finished: undefined, ending }
-    this.#files.push(keeping)
-    this.#live.set(publication.id, { media, keeping })
-    log.info({ userId, stream, file: name }, 'File opened')
+    this.#open(publication, openedMicros, { part: 1, firstMicros: openedMicros })
   }
 
   write(publication: Publication, frame: EncodedFrame): void {
+    const live = this.#live.get(publication.id)
+    if (live === undefined) return
+    if (!live.media.takes(frame)) {
+      this.#close(live.keeping)
+      this.#open(publication, frame.receiveTimeMicros, { part: live.keeping.origin.part + 1, firstMicros: live.firstMicros })
+    }
     this.#live.get(publication.id)?.media.write(frame)
   }
 
@@ -95,6 +90,22 @@ export class FileKeeper {
     this.#live.clear()
     const kept = this.#files.map((keeping) => Promise.race([keeping.ending, deadline.then(() => this.#late(keeping))]))
     return (await Promise.all(kept)).filter((one) => one !== undefined)
+  }
+
+  /** `firstMicros`: when the first part was opened; all parts are named after it. */
+  #open(publication: Publication, openedMicros: number, { part, firstMicros }: { part: number; firstMicros: number }): void {
+    const { job, volume, log } = this.#deps
+    const { userId, stream } = publication
+    const name = fileName(job.spec, userId, stream, new Date(firstMicros / 1000), part)
+    const origin = { name, userId, stream, attempt: job.attempt, part, openedMicros: Math.round(openedMicros) }
+    const media = this.#deps.openMediaFile(volume.mediaDirectory, { ...origin, mode: job.spec.mode })
+    const upload = this.#upload(media)
+    media.onGrowth = (bytes) => upload.grew(bytes)
+    const ending = Promise.resolve(undefined)
+    const keeping: Keeping = { origin, state: 'recording', content: { media, upload }, finished: undefined, ending }
+    this.#files.push(keeping)
+    this.#live.set(publication.id, { media, keeping, firstMicros })
+    log.info({ userId, stream, file: name }, 'File opened')
   }
 
   #upload(media: SalvagedMediaFile): Upload {

@@ -17,6 +17,8 @@ export interface FileOrigin {
   userId: string
   stream: Stream
   attempt: number
+  /** From 1 on: which of the files that one stream became. */
+  part: number
   openedMicros: number
 }
 
@@ -33,7 +35,7 @@ export interface Keeping {
 
 /** What is said of a file that is not in COS, or not yet. */
 export function describe({ origin, content, finished }: Keeping, { spec }: RecorderJob, ledger: Ledger): ManifestFile {
-  const { name, userId, stream, attempt, openedMicros } = origin
+  const { name, userId, stream, attempt, part, openedMicros } = origin
   const path = keyPrefix(spec.cos.path) + name
   const losses = ledger.lossesOf(name)
   const startTime = (finished?.startTime ?? new Date(openedMicros / 1000)).toISOString()
@@ -49,6 +51,7 @@ export function describe({ origin, content, finished }: Keeping, { spec }: Recor
     startTime,
     endTime: finished?.endTime.toISOString() ?? startTime,
     attempt,
+    part,
     lostFrames: totalsOf(losses).frames,
     lostSeconds: secondsOf(losses),
     crc64: '',

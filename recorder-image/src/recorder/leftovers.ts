@@ -23,9 +23,10 @@ export async function takeOverLeftovers({ job, keeper, earlier, leftovers, salva
   const finished = leftovers.map(async (name) => {
     const salvaged = turn.then(() => salvage(name))
     turn = salvaged.catch(() => {})
-    const { userId, stream, startTime } = readFileName(job.spec, name) ?? { userId: name, stream: 'main', startTime: new Date(0) }
+    const unknown = { userId: name, stream: 'main' as const, startTime: new Date(0), part: 1 }
+    const { userId, stream, startTime, part } = readFileName(job.spec, name) ?? unknown
     const attempt = attemptAt(earlier, startTime.toISOString())
-    const origin = { name, userId, stream, attempt, openedMicros: startTime.getTime() * 1000 }
+    const origin = { name, userId, stream, attempt, part, openedMicros: startTime.getTime() * 1000 }
     const media = await keeper.takeOver(origin, salvaged)
     return media === undefined ? [] : [{ attempt, userId, stream, endTime: media.endTime }]
   })

@@ -132,6 +132,7 @@ export class FakeMedia {
       },
       problem: undefined,
       onGrowth: () => {},
+      takes: (frame) => !Buffer.from(frame.data).toString().startsWith('next file'),
       write(frame) {
         body += Buffer.from(frame.data).toString()
         media.onGrowth(body.length)

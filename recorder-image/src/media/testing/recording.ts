@@ -14,7 +14,7 @@ export const silentLog = pino({ level: 'silent' })
 
 export function openFile(mode: Mode, directory: string, deps: Partial<MediaFileDeps> = {}): MediaFile {
   const name = `file.${mode === '00' ? 'mp3' : 'mp4'}`
-  const identity = { name, userId: 'alice', stream: 'main' as const, mode, attempt: 1, openedMicros: epochMicros }
+  const identity = { name, userId: 'alice', stream: 'main' as const, mode, attempt: 1, part: 1, openedMicros: epochMicros }
   return openMediaFile(directory, identity, { log: silentLog, ledger: new Ledger(), ...deps })
 }
 
