@@ -11,8 +11,17 @@ describe('Opus packets', () => {
     ['CELT 2.5 ms', [16 << 3], 120],
     ['CELT 20 ms', [31 << 3], 960],
     ['two frames of 20 ms', [(31 << 3) | 1], 1920],
+    ['two of 20 ms, of different lengths', [(31 << 3) | 2, 1, 7, 8, 9], 1920],
     ['three of 20 ms', [(31 << 3) | 3, 3], 2880],
+    ['six of 20 ms, with their lengths', [(31 << 3) | 3, 0x86, 1, 0, 0, 0, 2, 7, 8, 9], 5760],
+    ['forty-eight of 2.5 ms', [(28 << 3) | 3, 48], 5760],
+    ['two of 20 ms and a byte of padding', [(31 << 3) | 3, 0x42, 1, 7, 8, 0], 1920],
     ['nothing', [], 0],
+    ['two frames that cannot be equally long', [(31 << 3) | 1, 7, 8, 9], 0],
+    ['a first frame that is longer than both', [(31 << 3) | 2, 200, 1], 0],
+    ['no frame', [(31 << 3) | 3, 0], 0],
+    ['140 ms', [(31 << 3) | 3, 7], 0],
+    ['more padding than there is', [(31 << 3) | 3, 0x41, 255, 255], 0],
   ])('of %s are as long as they say', (_, bytes, samples) => {
     expect(opusSamples(Uint8Array.from(bytes))).toBe(samples)
   })

@@ -1,6 +1,10 @@
 /** Opus packets (RFC 6716): how long one is, and packets of silence. Lengths in samples at 48 kHz, whatever was coded. */
 
-/** Samples at 48 kHz of a packet; 0 for one that is none. */
+/** RFC 6716, 3.4: no packet is longer than 120 ms, no frame in it has more bytes. */
+const maxSamples = 5760
+const maxFrameBytes = 1275
+
+/** Samples at 48 kHz of a packet; 0 for one that is malformed (RFC 6716, 3.4), which no decoder takes. */
 export function opusSamples(packet: Uint8Array): number {
   const toc = packet[0]
   if (toc === undefined) return 0
@@ -8,13 +12,59 @@ export function opusSamples(packet: Uint8Array): number {
   const frame = config < 12 ? silkFrames[config & 3]! : config < 16 ? [480, 960][config & 1]! : [120, 240, 480, 960][config & 3]!
   switch (toc & 3) {
     case 0:
-      return frame
-    case 3:
-      return frame * ((packet[1] ?? 0) & 0x3f)
-    default:
-      return frame * 2
+      return packet.length - 1 <= maxFrameBytes ? frame : 0
+    case 1:
+      return (packet.length - 1) % 2 === 0 && (packet.length - 1) / 2 <= maxFrameBytes ? frame * 2 : 0
+    case 2: {
+      const first = frameLength(packet, 1)
+      if (first === undefined) return 0
+      const second = packet.length - first.next - first.bytes
+      return second >= 0 && second <= maxFrameBytes ? frame * 2 : 0
+    }
+    default: {
+      const frames = (packet[1] ?? 0) & 0x3f
+      const samples = frame * frames
+      return samples > 0 && samples <= maxSamples && hasFrames(packet, frames) ? samples : 0
+    }
   }
 }
+
+/** Whether a packet of many frames (code 3) holds as many as it says, behind their lengths and before its padding. */
+function hasFrames(packet: Uint8Array, frames: number): boolean {
+  const flags = packet[1]!
+  let at = 2
+  let end = packet.length
+  if (flags & 0x40) {
+    let padding: number | undefined
+    do {
+      padding = packet[at++]
+      if (padding === undefined) return false
+      end -= padding === 255 ? 254 : padding
+    } while (padding === 255)
+  }
+  if ((flags & 0x80) === 0) {
+    const bytes = end - at
+    return bytes >= 0 && bytes % frames === 0 && bytes / frames <= maxFrameBytes
+  }
+  let known = 0
+  for (let frame = 1; frame < frames; frame++) {
+    const length = frameLength(packet, at)
+    if (length === undefined) return false
+    known += length.bytes
+    at = length.next
+  }
+  const last = end - at - known
+  return last >= 0 && last <= maxFrameBytes
+}
+
+/** Length of a frame in one or two bytes (3.2.1). */
+function frameLength(packet: Uint8Array, at: number): { bytes: number; next: number } | undefined {
+  const first = packet[at]
+  if (first === undefined || first < 252) return first === undefined ? undefined : { bytes: first, next: at + 1 }
+  const second = packet[at + 1]
+  return second === undefined ? undefined : { bytes: second * 4 + first, next: at + 2 }
+}
+
 const silkFrames = [480, 960, 1920, 2880]
 
 /**

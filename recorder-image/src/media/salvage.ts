@@ -62,7 +62,7 @@ class LeftMediaFile implements SalvagedMediaFile {
 
   constructor(paths: MediaPaths, index: MediaIndex, kept: KeptBytes & { audioFrames: number }, deps: MediaFileDeps) {
     // Versions before did not number parts.
-    this.identity = { part: 1, ...(index.identity as object) } as MediaFileIdentity
+    this.identity = { part: 1, ...(index.identity as Omit<MediaFileIdentity, 'part'>) }
     this.bodyPath = paths.body
     this.#paths = paths
     this.#problems = index.problems
