@@ -1,6 +1,7 @@
 /** The words everyone shares. The CRD, the documentation tables and every type of the product come from here. */
 export * from './addresses.ts'
 export * from './callback.ts'
+export * from './check.ts'
 export * from './conditions.ts'
 export * from './control.ts'
 export * from './cos.ts'

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { fileCheckSchema } from './check.ts'
 import { recordedFileSchema } from './files.ts'
 import { lossSchema } from './ledger.ts'
 import { stopReasonSchema } from './outcome.ts'
@@ -28,6 +29,10 @@ export const manifestFileSchema = recordedFileSchema.extend({
     .describe(
       'From 1 on: which of the files that one stream became. A new one begins after 24 hours, and where a sender changes its video codec.',
     ),
+  check: fileCheckSchema
+    .nullable()
+    .default(null)
+    .describe('What was proven of the file when it was finished; null where it was not.'),
   endTime: z.iso.datetime().describe('Wall-clock time of the end of the file.'),
   crc64: z.string().describe('CRC-64/XZ of the file as a decimal number, as COS reports it in x-cos-hash-crc64ecma.'),
 })

@@ -124,6 +124,7 @@ async function recordPart(folder: string, mode: Mode, [userId, from, to, muted]:
     userId,
     stream: 'main',
     part: 1,
+    check: null,
     path: key,
     url: `http://127.0.0.1:18446/recordings-1250000000/${key}`,
     status: 1,

@@ -28,7 +28,12 @@ function indexOf(pictures: number, pictureBytes: number): MediaIndex {
 /** A file of pictures at so many ticks of 90 kHz, read back by a demuxer that is not ours. */
 async function fileOf(index: MediaIndex, ticks: Float64Array) {
   const samples = Uint32Array.from(ticks, (_, at) => at)
-  const presentation = { startMicros: 0, endMicros: 0, gaps: [], video: { startMicros: 0, samples, ticks, lastTicks: 3000 } }
+  const presentation = {
+    startMicros: 0,
+    endMicros: 0,
+    gaps: [],
+    video: { startMicros: 0, samples, ticks, decodeTicks: ticks, lastTicks: 3000 },
+  }
   const tracks = mp4Tracks(presentation, index)
   const { bodyBytes } = index
   const head = buildMp4Head({ creationTime: new Date(0), bodyBytes, tracks })

@@ -1,6 +1,7 @@
 import type { AudioGap, AudioSpan } from '../timeline/audio-axis.ts'
 import { type Presentation, present } from '../timeline/presentation.ts'
 import { audioFormatOf, channels, sampleRate } from './audio-format.ts'
+import { rounded } from './check-shares.ts'
 import { writeHead } from './head-file.ts'
 import { eventsOf } from './media-events.ts'
 import type { FinishedMedia, MediaFileIdentity } from './media-file.ts'
@@ -18,6 +19,8 @@ export interface UnfinishedMedia {
   /** Where the sound came to lie; empty in mode 01. */
   sound: { spans: readonly AudioSpan[]; gaps: readonly AudioGap[] }
   problems: readonly string[]
+  /** Pictures that came, and how many of them the ledger was told are not in the file; undefined where nobody counted. */
+  pictures: { received: number; lost: number } | undefined
   /** Pictures that came without a key frame before them. */
   undecodable: number
   ffmpegPath: string
@@ -68,19 +71,13 @@ async function finishFrom(media: UnfinishedMedia, index: MediaIndex): Promise<Fi
     head = buildMp4Head({ creationTime: startTime, bodyBytes, tracks })
   }
   const video = presentation.video && videoFacts(index)
-  const problems = [...media.problems, ...missing(media, presentation)]
-  problems.push(
-    ...(await checkMedia({
-      mode: identity.mode,
-      head,
-      bodyPath: media.paths.body,
-      bodyBytes,
-      tracks,
-      configs: index.configs,
-      durationSeconds,
-      ffmpegPath: media.ffmpegPath,
-    })),
-  )
+  const check = await checkMedia({
+    ...{ mode: identity.mode, head, bodyPath: media.paths.body, bodyBytes, tracks, configs: index.configs, durationSeconds },
+    filledShare: filledShare(media.sound, presentation),
+    ffmpegPath: media.ffmpegPath,
+  })
+  const problems = [...media.problems, ...missing(media, presentation), ...unaccounted(media, index)]
+  if (check.result === 'Failed') problems.push(check.detail)
   return {
     head: await writeHead(media.paths.head, head),
     bodyBytes,
@@ -90,6 +87,7 @@ async function finishFrom(media: UnfinishedMedia, index: MediaIndex): Promise<Fi
     events: eventsOf(identity, presentation, index),
     ...(video !== undefined ? { video } : {}),
     ...(presentation.audio !== undefined ? { audio: { codec: audioFormatOf(identity.mode).codec, sampleRate, channels } } : {}),
+    check,
     ...(problems.length > 0 ? { problem: problems.join('; ') } : {}),
   }
 }
@@ -101,6 +99,19 @@ function missing({ identity, undecodable }: UnfinishedMedia, presentation: Prese
     problems.push(`no key frame came: ${undecodable} pictures of ${identity.userId} could not be used`)
   }
   return problems
+}
+
+/** Every picture that came is in the file or in the ledger. Not known of a file that an earlier attempt left. */
+function unaccounted({ pictures }: UnfinishedMedia, index: MediaIndex): string[] {
+  if (pictures === undefined) return []
+  const missing = pictures.received - pictures.lost - index.video.bytes.length
+  return missing === 0 ? [] : [`${missing} pictures that came are neither in the file nor in the ledger`]
+}
+
+/** Share of the sound that was filled because nothing came. */
+function filledShare({ gaps }: UnfinishedMedia['sound'], { audio }: Presentation): number {
+  const filled = gaps.reduce((sum, { samples }) => sum + samples, 0)
+  return audio === undefined || audio.axisSamples === 0 ? 0 : rounded(filled / audio.axisSamples)
 }
 
 /** A file in which nothing ever arrived is still a file, and says so. */
@@ -118,6 +129,7 @@ function emptyMedia({ identity, problems, undecodable }: UnfinishedMedia, bodyBy
     endTime: opened,
     durationSeconds: 0,
     events: [],
+    check: null,
     problem: [...problems, nothing].join('; '),
   }
 }

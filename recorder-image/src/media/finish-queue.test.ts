@@ -12,7 +12,15 @@ async function emptyFile(name: string): Promise<UnfinishedMedia> {
   const identity = { name, userId: name, stream: 'main', mode: '01', attempt: 1, part: 1, openedMicros: 0 } as const
   const paths = mediaPaths(await newDirectory(), name)
   await writeFile(paths.index, identityRecord(identity))
-  return { paths, identity, sound: { spans: [], gaps: [] }, problems: [], undecodable: 0, ffmpegPath: 'ffmpeg' }
+  return {
+    paths,
+    identity,
+    sound: { spans: [], gaps: [] },
+    problems: [],
+    pictures: undefined,
+    undecodable: 0,
+    ffmpegPath: 'ffmpeg',
+  }
 }
 
 describe('finishing', () => {

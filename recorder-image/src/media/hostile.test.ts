@@ -137,6 +137,7 @@ describe('what comes between processes, or from the disk', () => {
       ssrc: 1,
       key: true,
       rtpTimestamp: 2,
+      sequenceNumber: null,
       receiveTimeMicros: 3,
       mimeType: 'video/H264',
     } as const

@@ -44,6 +44,8 @@ class LiveMediaFile implements MediaFile {
   #audio: AudioTrack | undefined
   readonly #problems = new Set<string>()
   #firstMicros: number | undefined
+  #pictures = 0
+  #lostPictures = 0
   #hasSilence = false
   #waitingBytes = 0
   #timer: NodeJS.Timeout | undefined
@@ -88,9 +90,11 @@ class LiveMediaFile implements MediaFile {
   }
 
   write(frame: EncodedFrame): void {
-    if (this.#finished !== undefined || this.#writer.error !== undefined) {
-      const { error } = this.#writer
-      if (error !== undefined) this.#lost(frame, isFull(error) ? 'DiskFull' : 'DiskFailed', error.message)
+    if (this.#finished !== undefined) return
+    if (frame.kind === 'video' && this.#video !== undefined) this.#pictures++
+    const { error } = this.#writer
+    if (error !== undefined) {
+      this.#lost(frame, isFull(error) ? 'DiskFull' : 'DiskFailed', error.message)
       return
     }
     const track = frame.kind === 'video' ? this.#video : this.#audio
@@ -136,6 +140,9 @@ class LiveMediaFile implements MediaFile {
   #letGo(): UnfinishedMedia {
     const { spans, gaps } = this.#audio?.axis ?? { spans: [], gaps: [] }
     const undecodable = this.#video?.undecodable ?? 0
+    // What was on its way to a disk that failed was not counted.
+    const counted = { received: this.#pictures, lost: this.#lostPictures }
+    const pictures = this.#writer.error === undefined ? counted : undefined
     this.#audio = undefined
     this.#video = undefined
     return {
@@ -143,6 +150,7 @@ class LiveMediaFile implements MediaFile {
       identity: this.identity,
       sound: { spans, gaps },
       problems: [...this.#problems],
+      pictures,
       undecodable,
       ffmpegPath: this.#deps.ffmpegPath,
     }
@@ -194,6 +202,7 @@ class LiveMediaFile implements MediaFile {
   }
 
   #lost(frame: EncodedFrame, reason: LossReason, detail: string): void {
+    if (frame.kind === 'video') this.#lostPictures++
     const at = { fromMicros: frame.receiveTimeMicros, toMicros: frame.receiveTimeMicros }
     this.#lose({ medium: frame.kind, ...at, frames: 1, bytes: frame.data.length, reason, detail })
   }

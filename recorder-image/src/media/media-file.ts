@@ -1,4 +1,4 @@
-import type { Mode, RecordedFile, Stream, TimelineEvent } from '@trtc-recorder/api'
+import type { FileCheck, Mode, RecordedFile, Stream, TimelineEvent } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
@@ -73,6 +73,8 @@ export interface FinishedMedia {
   audio?: NonNullable<RecordedFile['audio']>
   /** Gaps and changes of size, for the manifest. */
   events: TimelineEvent[]
+  /** What was proven of it; null where nothing could be made of it. */
+  check: FileCheck | null
   /** Why the file cannot be called whole; undefined when it passed its self-check. */
   problem?: string
 }

@@ -2,44 +2,50 @@
 import { annexBOf, toAnnexB } from './annexb.ts'
 import type { VideoConfig } from './video-codec.ts'
 
-/** The name of the form, for `-f`. */
-export function rawVideoFormat({ codec }: VideoConfig): string {
-  switch (codec) {
-    case 'h264':
-      return 'h264'
-    case 'h265':
-      return 'hevc'
-    case 'vp8':
-    case 'vp9':
-      return 'ivf'
-  }
+export interface RawVideo {
+  /** The name of the form, for `-f`. */
+  format: string
+  /** What comes before the first picture. */
+  head: Uint8Array
+  /** A sample as MP4 has it, the `number`th of the stream. */
+  picture(sample: Uint8Array, number: number): Uint8Array
 }
 
-/** Samples as MP4 has them, of one configuration, the first a key frame. */
-export function rawVideo(config: VideoConfig, samples: readonly Uint8Array[]): Buffer {
+/** For samples of one configuration, the first of them a key frame. */
+export function rawVideo(config: VideoConfig): RawVideo {
   switch (config.codec) {
     case 'h264':
+      return annexB('h264', config, Buffer.from([0x09, 0xf0]))
     case 'h265':
-      return Buffer.concat([annexBOf(config.units), ...samples.map(toAnnexB)])
+      return annexB('hevc', config, Buffer.from([0x46, 0x01, 0x50]))
     case 'vp8':
+      return ivf(config, 'VP80')
     case 'vp9':
-      return ivf(config, samples)
+      return ivf(config, 'VP90')
   }
 }
 
-function ivf({ codec, width, height }: VideoConfig, samples: readonly Uint8Array[]): Buffer {
+/** With a delimiter in front of each picture, so that nothing has to be guessed. */
+function annexB(format: string, { units }: VideoConfig, delimiter: Uint8Array): RawVideo {
+  const start = annexBOf([delimiter])
+  return { format, head: annexBOf(units), picture: (sample) => Buffer.concat([start, toAnnexB(sample)]) }
+}
+
+function ivf({ width, height }: VideoConfig, fourcc: string): RawVideo {
   const head = Buffer.alloc(32)
-  head.write(codec === 'vp8' ? 'DKIF\0\0\x20\0VP80' : 'DKIF\0\0\x20\0VP90', 'latin1')
+  head.write(`DKIF\0\0\x20\0${fourcc}`, 'latin1')
   head.writeUInt16LE(width, 12)
   head.writeUInt16LE(height, 14)
   head.writeUInt32LE(30, 16)
   head.writeUInt32LE(1, 20)
-  head.writeUInt32LE(samples.length, 24)
-  const frames = samples.flatMap((sample, at) => {
-    const frame = Buffer.alloc(12)
-    frame.writeUInt32LE(sample.length, 0)
-    frame.writeUInt32LE(at, 4)
-    return [frame, sample]
-  })
-  return Buffer.concat([head, ...frames])
+  return {
+    format: 'ivf',
+    head,
+    picture(sample, number) {
+      const header = Buffer.alloc(12)
+      header.writeUInt32LE(sample.length, 0)
+      header.writeUInt32LE(number, 4)
+      return Buffer.concat([header, sample])
+    },
+  }
 }

@@ -123,7 +123,15 @@ class LeftMediaFile implements SalvagedMediaFile {
     if (this.#writer.error !== undefined) problems.push(`writing to ${this.#paths.body} failed: ${this.#writer.error.message}`)
     await this.#writer.close()
     const { spans, gaps } = audio?.axis ?? { spans: [], gaps: [] }
-    return { paths: this.#paths, identity: this.identity, sound: { spans, gaps }, problems, undecodable: 0, ffmpegPath }
+    return {
+      paths: this.#paths,
+      identity: this.identity,
+      sound: { spans, gaps },
+      problems,
+      pictures: undefined,
+      undecodable: 0,
+      ffmpegPath,
+    }
   }
 }
 

@@ -28,6 +28,7 @@ async function mp3File() {
     durationSeconds,
     tracks: [],
     configs: [],
+    filledShare: 0,
     ffmpegPath: findFfmpeg(),
   }
 }
@@ -40,19 +41,22 @@ async function overwrite(path: string, at: number, bytes: Buffer): Promise<void>
 
 describe('the self-check', () => {
   it('passes what is whole', async () => {
-    expect(await checkMedia(await mp3File())).toEqual([])
+    expect(await checkMedia(await mp3File())).toEqual({
+      ...{ result: 'Passed', detail: '', groupsOfPictures: 0, pictures: 0, decodedPictures: 0 },
+      ...{ decodedSoundSeconds: expect.closeTo(4.03, 1), frozenShare: null, silentShare: 0 },
+    })
   })
 
   it('finds a frame that is none', async () => {
     const media = await mp3File()
     await overwrite(media.bodyPath, 384 * 10, Buffer.alloc(384))
-    expect((await checkMedia(media))[0]).toBe(`there is no MP3 frame at byte ${384 * 11}`)
+    expect((await checkMedia(media)).detail).toMatch(`there is no MP3 frame at byte ${384 * 11}`)
   })
 
   it('finds a body that ends early', async () => {
     const media = await mp3File()
     await truncate(media.bodyPath, media.bodyBytes - 1000)
-    expect((await checkMedia(media)).join()).toMatch(/the body ends 1000 bytes early/)
+    expect((await checkMedia(media)).detail).toMatch(/the body ends 1000 bytes early/)
   })
 
   it('finds pictures and sound that do not decode', async () => {
@@ -61,20 +65,49 @@ describe('the self-check', () => {
     await new Promise<void>((resolve) => {
       file.onGrowth = () => resolve()
     })
-    // Behind the lengths and parameter sets of the first picture, and all over the rest.
-    await overwrite(file.bodyPath, 100, Buffer.alloc(file.bodyBytes - 100, 0xa5))
-    const { problem } = await file.finish()
-    expect(problem).toMatch(/the picture (does not decode|decodes to)/)
-    expect(problem).toMatch(/the sound does not decode/)
+    // Behind the beginning of the first picture, and all over the rest.
+    await overwrite(file.bodyPath, 600, Buffer.alloc(file.bodyBytes - 600, 0xa5))
+    const { problem, check } = await file.finish()
+    expect(problem).toMatch(/the pictures cannot be decoded|pictures decode to/)
+    expect(problem).toMatch(/the sound cannot be decoded/)
+    expect(check?.result).toBe('Failed')
+  })
+
+  it('finds one picture in the middle that does not decode, and where each group begins', async () => {
+    const file = openFile('01', await newDirectory(), { batchMs: 10 })
+    const frames = send({ clip, from: 0, to: 4, atSeconds: 0, kinds: ['video'] })
+    for (const frame of frames) file.write(frame)
+    await new Promise<void>((resolve) => {
+      file.onGrowth = () => resolve()
+    })
+    const copy = openFile('01', await newDirectory())
+    // The type of one of its slices is changed, so that it goes on without a picture.
+    frames.forEach((frame, n) => {
+      copy.write(n === 75 ? { ...frame, data: frame.data.map((byte, at) => (at > 12 ? byte ^ 0x5a : byte)) } : frame)
+    })
+    const whole = await file.finish()
+    expect(whole.check).toMatchObject({
+      result: 'Passed',
+      groupsOfPictures: 4,
+      pictures: 120,
+      decodedPictures: 120,
+      frozenShare: 0,
+    })
+    expect((await copy.finish()).check?.result).toBe('Failed')
+  })
+
+  it('does not take a slow machine for a broken file', async () => {
+    const check = await checkMedia({ ...(await mp3File()), timeoutMs: 1 })
+    expect(check).toMatchObject({ result: 'Unchecked', detail: 'there was no time to decode the sound' })
   })
 
   it('does not take a missing file for a good one', async () => {
     const media = await mp3File()
-    expect((await checkMedia({ ...media, bodyPath: `${media.bodyPath}.gone` })).join()).toMatch(/ENOENT/)
+    expect((await checkMedia({ ...media, bodyPath: `${media.bodyPath}.gone` })).detail).toMatch(/ENOENT/)
   })
 
   it('says so when there is no ffmpeg to decode with', async () => {
     const media = await mp3File()
-    expect((await checkMedia({ ...media, ffmpegPath: '/nowhere/ffmpeg' })).join()).toMatch(/ffmpeg could not be run/)
+    expect((await checkMedia({ ...media, ffmpegPath: '/nowhere/ffmpeg' })).detail).toMatch(/ffmpeg could not be run/)
   })
 })

@@ -4,7 +4,16 @@ import { belongsInFile } from './split.ts'
 
 const opened = 1_000_000
 const at = (hours: number, more: Partial<EncodedFrame> = {}): EncodedFrame => ({
-  ...{ slot: 1, kind: 'video', ssrc: 1, key: false, rtpTimestamp: 0, mimeType: 'video/H264', data: new Uint8Array() },
+  ...{
+    slot: 1,
+    kind: 'video',
+    ssrc: 1,
+    key: false,
+    rtpTimestamp: 0,
+    sequenceNumber: null,
+    mimeType: 'video/H264',
+    data: new Uint8Array(),
+  },
   ...{ receiveTimeMicros: opened + hours * 3.6e9, ...more },
 })
 const sound = { kind: 'audio', key: true, mimeType: 'audio/opus' } as const

@@ -1,4 +1,12 @@
-import { keyPrefix, type Loss, type ManifestFile, type RecorderJob, type RecorderProgress, type Stream } from '@trtc-recorder/api'
+import {
+  type FileCheck,
+  keyPrefix,
+  type Loss,
+  type ManifestFile,
+  type RecorderJob,
+  type RecorderProgress,
+  type Stream,
+} from '@trtc-recorder/api'
 import { type Ledger, secondsOf, totalsOf } from '../ledger/ledger.ts'
 import type { FinishedMedia, SalvagedMediaFile } from '../media/media-file.ts'
 import { objectUrl } from '../store/object-url.ts'
@@ -45,7 +53,7 @@ export function describe({ origin, content, finished }: Keeping, { spec }: Recor
     path,
     url: objectUrl(spec.cos, path),
     status: 0,
-    message: limited(finished?.problem ?? messageOf(losses)),
+    message: limited(finished?.problem ?? messageOf(losses, finished?.check)),
     bytes: finished ? finished.head.bytes + finished.bodyBytes : (content?.media.bodyBytes ?? 0),
     durationSeconds: Math.round((finished?.durationSeconds ?? 0) * 1000) / 1000,
     startTime,
@@ -54,6 +62,7 @@ export function describe({ origin, content, finished }: Keeping, { spec }: Recor
     part,
     lostFrames: totalsOf(losses).frames,
     lostSeconds: secondsOf(losses),
+    check: finished?.check ?? null,
     crc64: '',
     ...(finished?.video ? { video: finished.video } : {}),
     ...(finished?.audio ? { audio: finished.audio } : {}),
@@ -61,10 +70,11 @@ export function describe({ origin, content, finished }: Keeping, { spec }: Recor
 }
 
 /** What a whole file says of itself. */
-function messageOf(losses: readonly Loss[]): string {
-  if (losses.length === 0) return 'ok'
+function messageOf(losses: readonly Loss[], check: FileCheck | null | undefined): string {
+  const unchecked = check?.result === 'Unchecked' ? `; not all of it was checked: ${check.detail}` : ''
+  if (losses.length === 0) return `ok${unchecked}`
   const reasons = [...new Set(losses.map(({ reason }) => reason))].join(', ')
-  return `ok, but ${totalsOf(losses).frames} frames are missing in ${secondsOf(losses)} s: ${reasons}`
+  return `ok, but ${totalsOf(losses).frames} frames are missing in ${secondsOf(losses)} s: ${reasons}${unchecked}`
 }
 
 export const limited = (message: string) => (message.length <= 512 ? message : `${message.slice(0, 511)}…`)

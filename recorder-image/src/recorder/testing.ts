@@ -145,6 +145,7 @@ export class FakeMedia {
         durationSeconds: this.seconds,
         video: { codec: 'avc1.42e01f', width: 640, height: 360 },
         events: [],
+        check: null,
         ...(this.problem === undefined ? {} : { problem: this.problem }),
       }),
       discard: async () => {

@@ -1,0 +1,166 @@
+import { once } from 'node:events'
+import { aac, aacConfig } from './audio-format.ts'
+import { picturesToDecode, soundToDecode } from './check-sample.ts'
+import { FfmpegProcess } from './ffmpeg.ts'
+import type { FinishedFile } from './finished-file.ts'
+import type { Mp4Track } from './mp4-head.ts'
+import { rawVideo } from './raw-video.ts'
+import type { VideoConfig } from './video-codec.ts'
+
+/** What came out of a decoder. */
+export interface Decoded {
+  frames: number
+  /** What is wrong. */
+  problems: string[]
+  /** What there was no time for. */
+  unchecked: string[]
+}
+
+const nothing = (): Decoded => ({ frames: 0, problems: [], unchecked: [] })
+
+/** Decodes groups of pictures, each configuration by itself, until `deadline` (by `performance.now()`). */
+export async function decodePictures(
+  file: FinishedFile,
+  track: Mp4Track,
+  configs: readonly VideoConfig[],
+  options: { durationSeconds: number; ffmpegPath: string; deadline: number },
+): Promise<Decoded> {
+  const stretches = picturesToDecode(track, configs, options.durationSeconds)
+  const result = nothing()
+  for (const [entry, config] of configs.entries()) {
+    const mine = stretches.filter(({ first }) => (track.entries?.[first] ?? 0) === entry)
+    const wanted = mine.reduce((sum, { first, end }) => sum + end - first, 0)
+    if (wanted === 0) continue
+    const { format, head, picture } = rawVideo(config)
+    async function* chunks() {
+      yield head
+      let number = 0
+      for (const { first, end } of mine) {
+        for (let at = first; at < end; at++) yield picture(await file.readBody(track.offsets[at]!, track.sizes[at]!), number++)
+      }
+    }
+    const output = ['-fps_mode', 'passthrough', '-f', 'null', '-progress', 'pipe:1', '-']
+    // Without the deblocking filter it decodes nearly twice as fast, and finds the same errors.
+    const arguments_ = ['-skip_loop_filter', 'all', '-f', format, '-i', 'pipe:0', ...output]
+    const decoded = await decode(arguments_, chunks(), options, 'pictures', (text) =>
+      Number(/.*\bframe=(\d+)/s.exec(text)?.[1] ?? 0),
+    )
+    add(result, decoded)
+    if (decoded.problems.length + decoded.unchecked.length === 0 && decoded.frames !== wanted) {
+      result.problems.push(`${wanted} pictures decode to ${decoded.frames}`)
+    }
+  }
+  return result
+}
+
+/** Decodes stretches of AAC. */
+export async function decodeSound(
+  file: FinishedFile,
+  track: Mp4Track,
+  options: { durationSeconds: number; ffmpegPath: string; deadline: number },
+): Promise<Decoded> {
+  const stretches = soundToDecode(track.sizes.length, track.timescale / aac.samplesPerFrame, options.durationSeconds)
+  async function* chunks() {
+    for (const { first, end } of stretches) {
+      for (let at = first; at < end; at++) yield adts(await file.readBody(track.offsets[at]!, track.sizes[at]!))
+    }
+  }
+  return await decodeFrames('aac', chunks(), options)
+}
+
+/** Decodes stretches of MP3 of frames of one size. */
+export async function decodeMp3(
+  file: FinishedFile,
+  { frameBytes, perSecond }: { frameBytes: number; perSecond: number },
+  options: { durationSeconds: number; ffmpegPath: string; deadline: number },
+): Promise<Decoded> {
+  const stretches = soundToDecode(file.bodyBytes / frameBytes, perSecond, options.durationSeconds)
+  async function* chunks() {
+    for (const { first, end } of stretches) yield await file.readBody(first * frameBytes, (end - first) * frameBytes)
+  }
+  return await decodeFrames('mp3', chunks(), options)
+}
+
+async function decodeFrames(
+  format: string,
+  chunks: AsyncIterable<Uint8Array>,
+  options: { ffmpegPath: string; deadline: number },
+): Promise<Decoded> {
+  const lines = (text: string) => text.split('\n').filter((line) => line !== '' && !line.startsWith('#')).length
+  const decoded = await decode(['-f', format, '-i', 'pipe:0', '-f', 'framecrc', 'pipe:1'], chunks, options, 'sound', lines)
+  if (decoded.problems.length + decoded.unchecked.length === 0 && decoded.frames === 0)
+    decoded.problems.push('the sound decodes to nothing')
+  return decoded
+}
+
+function add(result: Decoded, { frames, problems, unchecked }: Decoded): void {
+  result.frames += frames
+  result.problems.push(...problems)
+  result.unchecked.push(...unchecked)
+}
+
+async function decode(
+  arguments_: string[],
+  chunks: AsyncIterable<Uint8Array>,
+  { ffmpegPath, deadline }: { ffmpegPath: string; deadline: number },
+  what: string,
+  count: (output: string) => number,
+): Promise<Decoded> {
+  const left = deadline - performance.now()
+  const late = () => ({ ...nothing(), unchecked: [`there was no time to decode the ${what}`] })
+  if (left <= 0) return late()
+  const ffmpeg = new FfmpegProcess(ffmpegPath, ['-loglevel', 'error', '-xerror', '-threads', '1', ...arguments_])
+  let isLate = false
+  const timer = setTimeout(() => {
+    isLate = true
+    ffmpeg.child.kill('SIGKILL')
+  }, left)
+  let output = ''
+  ffmpeg.child.stdout?.setEncoding('latin1').on('data', (text: string) => {
+    output += text
+  })
+  try {
+    await feed(ffmpeg, chunks)
+    const failure = await ffmpeg.ended
+    if (isLate) return late()
+    const problem = failure ?? (ffmpeg.stderr === '' ? undefined : ffmpeg.stderr)
+    return {
+      frames: count(output),
+      problems: problem === undefined ? [] : [`the ${what} cannot be decoded: ${problem}`],
+      unchecked: [],
+    }
+  } finally {
+    clearTimeout(timer)
+    ffmpeg.child.kill('SIGKILL')
+  }
+}
+
+/** As fast as it is taken. Stops when nobody takes it any more. */
+async function feed({ child, ended }: FfmpegProcess, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  const { stdin } = child
+  if (stdin === null) return
+  let isOver = false
+  const over = ended.then(() => {
+    isOver = true
+  })
+  for await (const chunk of chunks) {
+    if (isOver) break
+    if (!stdin.write(chunk)) await Promise.race([once(stdin, 'drain').catch(() => {}), over])
+  }
+  stdin.end()
+}
+
+/** A raw AAC frame behind an ADTS header (ISO 14496-3, 1.A.2.2). */
+function adts(frame: Uint8Array): Buffer {
+  const bytes = frame.length + 7
+  const profile = (aacConfig[0]! >> 3) - 1
+  const rateIndex = ((aacConfig[0]! & 7) << 1) | (aacConfig[1]! >> 7)
+  const channelCount = (aacConfig[1]! >> 3) & 0xf
+  return Buffer.concat([
+    Buffer.from([
+      ...[0xff, 0xf1, (profile << 6) | (rateIndex << 2) | (channelCount >> 2)],
+      ...[((channelCount & 3) << 6) | (bytes >> 11), (bytes >> 3) & 0xff, ((bytes & 7) << 5) | 0x1f, 0xfc],
+    ]),
+    frame,
+  ])
+}
