@@ -47,6 +47,10 @@ export const recorderProgressSchema = z.object({
         video: z.boolean().describe('Sends camera video now.'),
         aux: z.boolean().describe('Sends a sub stream now.'),
         recorded: z.boolean().describe('Is subscribed to; false for an excluded user.'),
+        missing: z
+          .array(z.enum(['audio', 'video', 'aux']))
+          .default([])
+          .describe('What is subscribed to and ought to come, and has not for some seconds. It is asked for again and again.'),
       }),
     )
     .describe('Anchors in the room.'),

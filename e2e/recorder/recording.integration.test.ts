@@ -144,6 +144,68 @@ describe('what is recorded', () => {
   })
 })
 
+describe('whom the room does not send', () => {
+  test('they are asked for again until they come, and who never does is missing in status and ledger', async () => {
+    await world.ignoreSubscriptions('bob', 1)
+    await world.ignoreSubscriptions('carol', 1000)
+    for (const userId of ['alice', 'bob', 'carol']) await world.publish(userId, { audio: true })
+    const recorder = await world.recordFromNow({ spec: { mode: '00' } })
+    await recorder.logged({ msg: 'File opened', userId: 'bob' })
+    await recorder.logged({ msg: 'What was subscribed does not come; subscribed again', userId: 'carol' })
+    await seconds(6)
+    const { participants } = await recorder.status()
+    const missing = participants.filter(({ missing }) => missing.length > 0)
+    expect(missing.map(({ userId, missing }) => ({ userId, missing }))).toEqual([{ userId: 'carol', missing: ['audio'] }])
+    recorder.kill('SIGTERM')
+    const { result } = await recorder.ended
+    expect(result).toMatchObject({ outcome: 'Completed' })
+    expect(whose(result)).toEqual(['alice main', 'bob main'])
+    const { losses } = await world.manifest()
+    expect(losses.map(({ userId, medium, reason }) => ({ userId, medium, reason }))).toEqual([
+      { userId: 'carol', medium: 'audio', reason: 'NeverArrived' },
+    ])
+    for (const userId of ['alice', 'bob']) expect(await world.findings(fileOf(result, userId), { mode: '00' })).toEqual([])
+  })
+
+  test('no UDP passes: MediaUnreachable, although it was only asked to stop', async () => {
+    await world.blockMedia(true)
+    await world.publish('alice', { audio: true })
+    const recorder = await world.recordFromNow({ spec: { mode: '00' } })
+    await seconds(8)
+    recorder.kill('SIGTERM')
+    const { exitCode, result } = await recorder.ended
+    expect(result).toMatchObject({ outcome: 'MediaUnreachable', stopReason: 'Terminated', files: [] })
+    expect(exitCode).toBe(21)
+    expect((await world.manifest()).losses).toMatchObject([{ userId: 'alice', reason: 'NeverArrived' }])
+  })
+
+  test('thirty in the same second, and one who stops and begins again within 100 ms', async () => {
+    const everybody = Array.from({ length: 30 }, (_, n) => `user${String(n).padStart(2, '0')}`)
+    const small = { width: 320, height: 180, fps: 5, loopSeconds: 4 }
+    // Once to have the clips made, which takes longer than a second.
+    for (const userId of everybody) await world.publish(userId, { video: true }, small)
+    for (const userId of everybody) await world.leave(userId)
+    const recorder = await world.recordFromNow({ spec: { mode: '01' } })
+    await Promise.all(everybody.map((userId) => world.publish(userId, { video: true }, small)))
+    const opened = () => recorder.logs.filter(({ msg }) => msg === 'File opened').length
+    while (opened() < 30) await seconds(0.1)
+    await seconds(2)
+    await world.leave('user07')
+    await world.publish('user07', { video: true }, small)
+    while (opened() < 31) await seconds(0.1)
+    await seconds(3)
+    expect((await recorder.status()).participants.flatMap(({ missing }) => missing)).toEqual([])
+    recorder.kill('SIGTERM')
+    const { result } = await recorder.ended
+    expect(result).toMatchObject({ outcome: 'Completed' })
+    expect(whose(result)).toEqual([...everybody, 'user07'].map((userId) => `${userId} main`).sort())
+    expect((await world.manifest()).losses).toEqual([])
+    for (const userId of ['user00', 'user07', 'user29']) {
+      expect(await world.findings(fileOf(result, userId), { mode: '01' }, small)).toEqual([])
+    }
+  })
+})
+
 describe('why it stops', () => {
   test('nobody publishes: Idle', async () => {
     const recorder = await world.record({ spec: { limits: { idleTimeoutSeconds: 5 } } })

@@ -72,6 +72,7 @@ export class World {
     this.#published.clear()
     this.#roomId += 1
     this.stringRoom = false
+    await this.blockMedia(false)
     await this.cos.clearFaults()
     await this.cos.deleteBucket(cosIdentity.bucket)
     await this.cos.createBucket(cosIdentity.bucket)
@@ -93,9 +94,13 @@ export class World {
     return this.stringRoom ? { sdkAppId, strRoomId: String(this.#roomId) } : { sdkAppId, roomId: this.#roomId }
   }
 
-  async publish(userId: string, tracks: { audio?: boolean; video?: boolean; aux?: boolean }): Promise<void> {
+  async publish(
+    userId: string,
+    tracks: { audio?: boolean; video?: boolean; aux?: boolean },
+    smaller: { [option in keyof typeof clip]?: number } = {},
+  ): Promise<void> {
     this.#published.add(userId)
-    await this.#control.publish({ room: this.#room, userId, clip, ...tracks })
+    await this.#control.publish({ room: this.#room, userId, clip: { ...clip, ...smaller }, ...tracks })
   }
 
   mute(userId: string, kind: 'audio' | 'video', muted: boolean): Promise<void> {
@@ -112,6 +117,8 @@ export class World {
   dropSignalling = (code?: number) =>
     this.#control.dropSignalling({ room: this.#room, userId: recorderUserId, ...(code === undefined ? {} : { code }) })
   refuseReconnect = (refuse: boolean) => this.#control.refuseReconnect({ refuse })
+  blockMedia = (blocked: boolean) => this.#control.blockMedia({ blocked })
+  ignoreSubscriptions = (userId: string, times: number) => this.#control.ignoreSubscriptions({ room: this.#room, userId, times })
   killMediaPath = () => this.#control.killMediaPath({ room: this.#room, userId: recorderUserId })
 
   /** What the room sends to the recorder, by user. */
@@ -183,13 +190,14 @@ export class World {
   async findings(
     file: RecordedFile,
     expected: Pick<Expectation, 'mode' | 'stream' | 'published' | 'videoGaps'>,
+    { fps, loopSeconds }: { fps: number; loopSeconds: number } = clip,
   ): Promise<Finding[]> {
     const path = join(this.#directory, file.path.replaceAll('/', '_'))
     await writeFile(path, await this.cos.fetch(cosIdentity.bucket, file.path))
     const { findings } = checkFile(await readMedia(path), {
       userId: file.userId,
-      framesPerSecond: clip.fps,
-      framesInLoop: clip.fps * clip.loopSeconds,
+      framesPerSecond: fps,
+      framesInLoop: fps * loopSeconds,
       startTime: new Date(file.startTime),
       sent: await this.#sent(file),
       ...expected,

@@ -40,7 +40,7 @@ describe('a Recording from the beginning to the end', () => {
   test('shows how it is going', () => {
     const world = new World().settle().scheduled().inRoom()
     world.progress = aProgress({
-      participants: [{ userId: 'alice', audio: true, video: true, aux: false, recorded: true }],
+      participants: [{ userId: 'alice', audio: true, video: true, aux: false, recorded: true, missing: [] }],
       recordedBytes: 5_000,
       uploadedBytes: 2_000,
       files: [{ userId: 'alice', stream: 'main', path: 'a.mp4', state: 'recording', recordedBytes: 5_000, uploadedBytes: 2_000 }],

@@ -121,16 +121,28 @@ describe('whether nothing comes at all', () => {
 describe('the recorder away', () => {
   test('is a loss of each user who published, from the last frame to the first', () => {
     const story = new Story().asks(alice).asks(bob).for(5, [alice, 1], [bob, 2]).for(3)
-    story.awaited.away(story.micros)
+    story.awaited.away()
     story.for(2)
     story.awaited.back(story.micros)
     story.asks(alice).asks(bob).for(1, [alice, 3]).for(9, [alice, 3], [bob, 4])
     expect(story.losses).toEqual(['alice RoomAway 4.98..10', 'bob RoomAway 4.98..11'])
   })
 
+  test('does not hide that something never arrived', () => {
+    const story = new Story().asks(alice).for(3)
+    story.awaited.mediaRebuilt(story.micros)
+    story.for(5)
+    story.awaited.away()
+    story.for(2)
+    story.awaited.back(story.micros)
+    story.asks(alice).for(5)
+    expect(story.losses).toEqual(['alice NeverArrived 0..15'])
+    expect(story.awaited.nothingEverArrived).toBe(true)
+  })
+
   test('grows in the ledger while it lasts', () => {
     const story = new Story().asks(alice).for(5, [alice, 1])
-    story.awaited.away(story.micros)
+    story.awaited.away()
     story.for(60)
     expect(story.losses).toEqual(['alice RoomAway 4.98..65'])
     expect(story.again).toEqual([])
@@ -139,7 +151,7 @@ describe('the recorder away', () => {
 
   test('of somebody who left meanwhile ends with it', () => {
     const story = new Story().asks(alice).for(5, [alice, 1])
-    story.awaited.away(story.micros)
+    story.awaited.away()
     story.for(2)
     story.awaited.back(story.micros)
     story.for(20)

@@ -103,11 +103,11 @@ export class Awaited {
   }
 
   /** The page is gone. Nothing is asked for until the next one is in the room and tells who publishes. */
-  away(nowMicros: number): void {
+  away(): void {
     this.#backMicros = undefined
     for (const one of this.#all.values()) {
       one.askedMicros = undefined
-      one.awayMicros ??= one.lastMicros ?? nowMicros
+      markAway(one)
     }
   }
 
@@ -119,7 +119,7 @@ export class Awaited {
   mediaRebuilt(nowMicros: number): void {
     this.#backMicros = undefined
     this.#rebuiltMicros = nowMicros
-    for (const one of this.#all.values()) one.awayMicros ??= one.lastMicros ?? one.sinceMicros
+    for (const one of this.#all.values()) markAway(one)
   }
 
   /** What to ask for again, and what has to stand in the ledger by now. */
@@ -184,6 +184,11 @@ export class Awaited {
       else if (one.awayMicros !== undefined) Object.assign(one, { awayMicros: undefined, sinceMicros: back, arrived: false })
     }
   }
+}
+
+/** What never arrived yet goes on not arriving. */
+function markAway(one: Awaiting): void {
+  if (one.arrived) one.awayMicros ??= one.lastMicros
 }
 
 function isOverdue(one: Awaiting, nowMicros: number): boolean {

@@ -111,7 +111,7 @@ export class LiveRecording implements RoomHandlers {
     const { awaited } = this.#context
     switch (event.type) {
       case 'away':
-        return awaited.away(event.timeMicros)
+        return awaited.away()
       case 'mediaRebuilt':
         return awaited.mediaRebuilt(event.timeMicros)
       case 'anchorLeft':

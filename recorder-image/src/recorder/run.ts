@@ -51,7 +51,7 @@ export class Run {
     const latest = prepared?.ledger.losses.toSorted((a, b) => a.to.localeCompare(b.to)).slice(-10) ?? []
     return {
       state: this.#state,
-      participants: prepared?.sessions.anchors ?? [],
+      participants: prepared === undefined ? [] : participantsOf(prepared),
       ...files,
       losses: { ...(prepared?.ledger.totals ?? noLosses), latest },
       storage: this.#storage?.state ?? { state: 'untried' },
@@ -137,3 +137,11 @@ export const neverBegun = ({ outcome, message }: RecorderFailure, attempt: numbe
     stopReason: 'NeverStarted',
     files: [],
   })
+
+function participantsOf({ sessions, awaited, clock }: Prepared): RecorderProgress['participants'] {
+  const missing = Map.groupBy(awaited.missing(clock.micros()), ({ userId }) => userId)
+  return sessions.anchors.map((anchor) => ({
+    ...anchor,
+    missing: (missing.get(anchor.userId) ?? []).map(({ stream, kind }) => (stream === 'aux' ? 'aux' : kind)),
+  }))
+}

@@ -8,8 +8,18 @@ export interface PageBundle {
   worker: Buffer
 }
 
-/** In the image they lie beside the bundled recorder; a recorder that runs from its sources builds them in memory (0.2 s). */
-export async function loadPageBundle(): Promise<PageBundle> {
+let loaded: Promise<PageBundle> | undefined
+
+/**
+ * In the image they lie beside the bundled recorder; a recorder that runs from its sources builds them in memory (0.2 s). Once: a page that
+ * replaces another need not wait for it.
+ */
+export function loadPageBundle(): Promise<PageBundle> {
+  loaded ??= load()
+  return loaded
+}
+
+async function load(): Promise<PageBundle> {
   const built = new URL('./page.js', import.meta.url)
   if (existsSync(built)) {
     const files = ['./index.html', './page.js', './worker.js'].map((name) => readFile(new URL(name, import.meta.url)))

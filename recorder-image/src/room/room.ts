@@ -139,6 +139,9 @@ class SupervisedRoom implements Room {
       }
       case 'away':
         return this.#tell(() => this.#handlers.onEvent({ type: 'away', why: effect.why, timeMicros }))
+      case 'notIn':
+        this.#handlers.onWarning('Room not entered; trying again', { error: effect.why })
+        return
       case 'over':
         clearInterval(this.#timer)
         this.#end(effect.end)

@@ -67,7 +67,7 @@ describe('getting in', () => {
 
   test('a crash while entering is followed by the next try, which the first one’s last words do not harm', () => {
     const play = new Play().happens({ type: 'ready', page: 1 }).fails('Chromium ended (SIGSEGV)')
-    expect(play.doings).toEqual(['launch 1', 'enter 1', 'discard 1'])
+    expect(play.doings).toEqual(['launch 1', 'enter 1', 'discard 1', 'notIn'])
     play.pass(1000).enters()
     play.fails('The page closed its connection', 1).says(ended('RoomLost'), 1).says({ type: 'connectionLost' }, 1)
     expect(play.doings).toEqual(['launch 2', 'enter 2', 'tell entered'])

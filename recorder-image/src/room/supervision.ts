@@ -74,7 +74,10 @@ export type Effect =
   | { type: 'discard'; page: number }
   | { type: 'rebuildMedia'; page: number }
   | { type: 'tell'; event: PageEvent }
+  /** It was in the room, and is not until the next page is. */
   | { type: 'away'; why: string }
+  /** A page did not get into the room; the next one tries. */
+  | { type: 'notIn'; why: string }
   | { type: 'over'; end: RoomEnd }
 
 export interface Step {
@@ -214,7 +217,7 @@ function replace(state: RoomState, trouble: Trouble, at: number): Step {
   const isIn = state.inSince !== undefined
   const effects: Effect[] = [
     { type: 'discard', page: state.page },
-    ...(isIn ? [{ type: 'away' as const, why: trouble.message }] : []),
+    { type: isIn ? 'away' : 'notIn', why: trouble.message },
   ]
   const next: Past = { ...pastOf(state), page: state.page + 1, inSince: undefined, givenUp, trouble }
   const pause = state.wasIn ? pausesMillis[givenUp - 1] : firstEntryPauseMillis

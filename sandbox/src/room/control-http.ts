@@ -29,6 +29,8 @@ const argumentOf: Record<keyof RoomControl, z.ZodType> = {
   silenceSignalling: z.strictObject({ ...who, silent: z.boolean() }),
   refuseReconnect: z.strictObject({ refuse: z.boolean() }),
   killMediaPath: z.strictObject(who),
+  blockMedia: z.strictObject({ blocked: z.boolean() }),
+  ignoreSubscriptions: z.strictObject({ ...who, times: z.int().min(0) }),
   setNoAnchorSeconds: z.strictObject({ seconds: z.number().positive() }),
   state: z.strictObject({ room }),
   sent: z.strictObject({ ...who, track: track.optional() }),

@@ -48,6 +48,10 @@ export interface RoomControl {
   /** Whether sockets that come back are told that their session is gone. */
   refuseReconnect(options: { refuse: boolean }): Promise<void>
   killMediaPath(options: Who): Promise<void>
+  /** Whether datagrams of media reach the server at all, as where a firewall lets no UDP pass. */
+  blockMedia(options: { blocked: boolean }): Promise<void>
+  /** The next so many subscriptions to a publisher, or changes of them, are answered well, and nothing is sent. */
+  ignoreSubscriptions(options: Who & { times: number }): Promise<void>
   setNoAnchorSeconds(options: { seconds: number }): Promise<void>
   state(options: { room: RoomName }): Promise<RoomState>
   /** What a scripted anchor has sent, also after it left; `track` picks one. */

@@ -108,7 +108,7 @@ export class Member implements Occupant {
         this.#subscribe(data) ? answer() : answer({}, -1, 'no such publisher')
         return true
       case 'subscribe_change':
-        this.#subscriptionOf(data)?.want(wantedTracks(data))
+        this.#want(this.#subscriptionOf(data), data)
         this.room.notify('subscribed', this)
         answer()
         return true
@@ -217,9 +217,15 @@ export class Member implements Occupant {
     const ssrcs = { audio: audioSsrc, video: bigVideoSsrc, aux: auxVideoSsrc }
     const subscription = new Subscription(publisher, this.#downlink, ssrcs)
     this.#subscriptions.set(publisher.tinyId, subscription)
-    subscription.want(wantedTracks(data))
+    this.#want(subscription, data)
     this.room.notify('subscribed', this)
     return true
+  }
+
+  #want(subscription: Subscription | undefined, data: Data): void {
+    if (subscription === undefined) return
+    const isIgnored = this.room.ignoresSubscription(subscription.publisher.userId)
+    subscription.want(isIgnored ? new Set() : wantedTracks(data))
   }
 
   #unsubscribe(tinyId: string): void {

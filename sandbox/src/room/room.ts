@@ -36,6 +36,8 @@ export class Room<Member extends Occupant = Occupant> {
   readonly name: RoomName
   readonly members = new Map<string, Member>()
   readonly scripted = new Map<string, ScriptedAnchor>()
+  /** How many subscriptions to a publisher are still to be ignored. */
+  readonly ignoredSubscriptions = new Map<string, number>()
   readonly #notify: (event: RoomEventName, userId: string) => void
   /** Since when nobody publishes; undefined while somebody does. */
   emptySinceMillis: number | undefined = Date.now()
@@ -64,6 +66,13 @@ export class Room<Member extends Occupant = Occupant> {
       role: 20,
       fromType: 0,
     }))
+  }
+
+  /** Whether this subscription is one of those. */
+  ignoresSubscription(publisherId: string): boolean {
+    const left = this.ignoredSubscriptions.get(publisherId) ?? 0
+    if (left > 0) this.ignoredSubscriptions.set(publisherId, left - 1)
+    return left > 0
   }
 
   notify = (event: RoomEventName, who: { userId: string }) => this.#notify(event, who.userId)

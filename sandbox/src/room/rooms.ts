@@ -39,10 +39,12 @@ export class Rooms implements RoomControl {
   readonly #gracePeriods = new Map<Member, NodeJS.Timeout>()
   readonly #timers: NodeJS.Timeout[]
   readonly #settings: Settings
+  readonly #media: { isBlocked: boolean }
   #tinyId = randomInt(100_000_000, 200_000_000) * 1000
   refusesReconnect = false
 
-  constructor(settings: Settings) {
+  constructor(settings: Settings, media: { isBlocked: boolean }) {
+    this.#media = media
     this.#settings = { ...settings }
     this.#timers = [
       setInterval(() => this.#tick(), TICK_MILLIS),
@@ -161,6 +163,14 @@ export class Rooms implements RoomControl {
 
   async killMediaPath({ room, userId }: Parameters<RoomControl['killMediaPath']>[0]) {
     this.#member(room, userId).killMediaPath()
+  }
+
+  async blockMedia({ blocked }: { blocked: boolean }) {
+    this.#media.isBlocked = blocked
+  }
+
+  async ignoreSubscriptions({ room, userId, times }: Parameters<RoomControl['ignoreSubscriptions']>[0]) {
+    this.findOrMake(room).ignoredSubscriptions.set(userId, times)
   }
 
   async setNoAnchorSeconds({ seconds }: { seconds: number }) {

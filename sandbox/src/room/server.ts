@@ -52,7 +52,7 @@ export async function startRoomServer(options: RoomServerOptions = {}): Promise<
   const { secretKeys = { [identities.trtc.sdkAppId]: identities.trtc.secretKey }, log = () => {} } = options
   const certificate = await keptCertificate(options.stateDir)
   const port = await MediaPort.open(address, options.mediaPort ?? 0)
-  const rooms = new Rooms({ noAnchorSeconds, graceSeconds })
+  const rooms = new Rooms({ noAnchorSeconds, graceSeconds }, port)
 
   const https = createHttpsServer({ key: certificate.keyPem, cert: certificate.certPem })
   await new Promise<void>((resolve, reject) => https.once('error', reject).listen(options.port ?? 0, address, resolve))

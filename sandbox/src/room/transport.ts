@@ -42,6 +42,8 @@ export class MediaPort {
   readonly #byUfrag = new Map<string, Transport>()
   readonly #byAddress = new Map<string, Transport>()
   readonly certificate: Certificate
+  /** As behind a firewall that lets no UDP pass. */
+  isBlocked = false
 
   private constructor(socket: Socket, certificate: Certificate) {
     this.#socket = socket
@@ -67,7 +69,9 @@ export class MediaPort {
     const transport = new Transport(
       this.certificate,
       clientFingerprint,
-      (datagram, to) => this.#socket.send(datagram, to.port, to.address),
+      (datagram, to) => {
+        if (!this.isBlocked) this.#socket.send(datagram, to.port, to.address)
+      },
       handlers,
     )
     this.#byUfrag.set(transport.ufrag, transport)
@@ -86,6 +90,7 @@ export class MediaPort {
   }
 
   #received(datagram: Buffer, from: Address): void {
+    if (this.isBlocked) return
     const key = `${from.address}:${from.port}`
     if (kindOfDatagram(datagram) !== 'stun') {
       this.#byAddress.get(key)?.received(datagram)
