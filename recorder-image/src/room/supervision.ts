@@ -25,6 +25,7 @@ interface Past {
 
 /**
  * Where the recorder stands with its room. All times are milliseconds of a monotonic clock.
+ * What is done about what, and how long each takes, was measured: docs/adr/0002.
  *
  *     starting ──► entering ──► in ◄──► reconnecting        (the SDK fights for its signalling)
  *        ▲            │          │           │
