@@ -82,6 +82,14 @@ export const subscribeSchema = z.object({
 export const limitsSchema = z.object({
   idleTimeoutSeconds: seconds(5).default(300).describe('Stops when no anchor has been in the room for this long.'),
   maxDurationSeconds: seconds(5).optional().describe('Stops this long after the room was first entered, over all attempts.'),
+  reconnectWindowSeconds: z
+    .int()
+    .min(0)
+    .max(3600)
+    .default(0)
+    .describe(
+      'A user who stops publishing and publishes again within this time goes on in the same file; the time between is a gap in it.',
+    ),
   startTimeoutSeconds: seconds(5).default(60).describe('How long one attempt may take to enter the room.'),
 })
 

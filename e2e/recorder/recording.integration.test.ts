@@ -128,6 +128,22 @@ describe('what is recorded', () => {
     expect(events.filter((event) => event === 'leave')).toHaveLength(1)
   })
 
+  test('coming back within limits.reconnectWindowSeconds goes on in the same file, with a gap', async () => {
+    await world.publish('bob', { video: true, audio: true })
+    const recorder = await world.recordFromNow({ spec: { limits: { reconnectWindowSeconds: 20 } } })
+    await recorder.logged({ msg: 'File opened', userId: 'bob' })
+    await seconds(3)
+    await world.leave('bob')
+    await recorder.logged({ msg: 'Anchor left', userId: 'bob' })
+    await seconds(2)
+    await world.publish('bob', { video: true, audio: true })
+    await seconds(4)
+    recorder.kill('SIGTERM')
+    const { result } = await recorder.ended
+    expect(whose(result)).toEqual(['bob main'])
+    expect(await world.videoGaps(result!.files[0]!)).toHaveLength(1)
+  })
+
   test('a receiver that the SDK hands on to the next user does not mix their files', async () => {
     await world.publish('alice', { video: true, audio: true })
     const recorder = await world.recordFromNow()

@@ -1,4 +1,4 @@
-import { subscribeSchema } from '@trtc-recorder/api'
+import { limitsSchema, subscribeSchema } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
 import type { RoomEvent } from '../room/events.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
@@ -16,8 +16,8 @@ class Room {
   nowMicros = 1_000_000
   readonly #fileOf = new Map<number, (typeof this.files)[number]>()
 
-  constructor(mode: '00' | '01' | '02' = '02', subscribe: Parameters<typeof subscribeSchema.parse>[0] = {}) {
-    this.sessions = new Sessions({ mode, subscribe: subscribeSchema.parse(subscribe) })
+  constructor(mode: '00' | '01' | '02' = '02', subscribe: Parameters<typeof subscribeSchema.parse>[0] = {}, limits: object = {}) {
+    this.sessions = new Sessions({ mode, subscribe: subscribeSchema.parse(subscribe), limits: limitsSchema.parse(limits) })
   }
 
   say(event: Timeless<RoomEvent>): this {
@@ -166,6 +166,19 @@ describe('one file for each time a stream is published', () => {
     const room = new Room().enters('bob').bound('bob', 3, 100).frame(3, 100, 'b1').leaves('bob').enters('bob')
     room.bound('bob', 3, 101).frame(3, 100, 'b2').frame(3, 101, 'b3').seconds(1).stop()
     expect(room.story).toEqual(['bob main: b1 b2 |', 'bob main: b3 |'])
+  })
+
+  test('within limits.reconnectWindowSeconds who comes back goes on in the same file, later in the next one', () => {
+    const room = new Room('02', {}, { reconnectWindowSeconds: 10 }).enters('bob').bound('bob', 3, 100).frame(3, 100, 'b1')
+    room.leaves('bob').seconds(9.9).enters('bob').bound('bob', 4, 101).frame(4, 101, 'b2')
+    expect(room.story).toEqual(['bob main: b1 b2 …'])
+    room.leaves('bob').seconds(10).enters('bob').bound('bob', 4, 102).frame(4, 102, 'b3').stop()
+    expect(room.story).toEqual(['bob main: b1 b2 |', 'bob main: b3 |'])
+  })
+
+  test('a window that nobody comes back in keeps nobody counted as publishing', () => {
+    const room = new Room('02', {}, { reconnectWindowSeconds: 10 }).enters('bob').bound('bob', 3, 100).frame(3, 100, 'b1')
+    expect(room.leaves('bob').sessions.publishingUsers).toBe(0)
   })
 
   test('camera and screen of one user are two files', () => {

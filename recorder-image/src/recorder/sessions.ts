@@ -73,11 +73,14 @@ export class Sessions {
   /** What was open when the recorder went away. */
   readonly #interrupted = new Set<string>()
   #confirmedByMicros: number | undefined
+  /** Who publishes again within this time goes on in the same file. */
+  readonly #reconnectMicros: number
   #lastId = 0
 
-  constructor(spec: Pick<RecorderJob['spec'], 'mode' | 'subscribe'>) {
+  constructor(spec: Pick<RecorderJob['spec'], 'mode' | 'subscribe' | 'limits'>) {
     this.#mode = spec.mode
     this.#subscribe = spec.subscribe
+    this.#reconnectMicros = spec.limits.reconnectWindowSeconds * 1_000_000
   }
 
   /** Anchors in the room, recorded or not. */
@@ -100,7 +103,7 @@ export class Sessions {
       case 'anchorLeft':
         return this.#left(event)
       case 'published':
-        if (event.published) this.#publish(event.userId, event.stream)
+        if (event.published) this.#publish(event)
         else this.#unpublish(event.userId, event.stream, event.timeMicros)
         return []
       case 'available':
@@ -146,7 +149,8 @@ export class Sessions {
 
   /** Closes what has ended for good, and gives up frames that nobody claimed. */
   tick(nowMicros: number): SessionAction[] {
-    const over = this.#live.filter((one) => one.endedMicros !== undefined && one.endedMicros + lingerMicros <= nowMicros)
+    const keptMicros = Math.max(lingerMicros, this.#reconnectMicros)
+    const over = this.#live.filter((one) => one.endedMicros !== undefined && one.endedMicros + keptMicros <= nowMicros)
     return [...this.#close(over), ...this.#held.expire(nowMicros), ...this.#gone(nowMicros)]
   }
 
@@ -202,9 +206,14 @@ export class Sessions {
     return gone.flatMap((userId) => this.#left({ userId, timeMicros: nowMicros }))
   }
 
-  #publish(userId: string, stream: Stream): void {
+  #publish({ userId, stream, timeMicros }: { userId: string; stream: Stream; timeMicros: number }): void {
     this.#anchor(userId)
     if (this.#current(userId, stream) !== undefined) return
+    const left = this.#live.findLast((one) => one.userId === userId && one.stream === stream)
+    if (left?.endedMicros !== undefined && timeMicros - left.endedMicros < this.#reconnectMicros) {
+      left.endedMicros = undefined
+      return
+    }
     const keepsSubscription = this.#live.some((one) => one.userId === userId && one.endedMicros === undefined)
     const publication: LivePublication = { id: ++this.#lastId, userId, stream, opened: false, endedMicros: undefined }
     this.#live.push(publication)
@@ -225,7 +234,7 @@ export class Sessions {
     const anchor = this.#anchor(userId)
     anchor[stream === 'aux' ? 'aux' : kind] = available
     this.#unconfirmed.delete(userId)
-    if (available) this.#publish(userId, stream)
+    if (available) this.#publish(event)
     const isWanted = anchor.recorded && wantedMedia[this.#mode][stream].includes(kind)
     return [
       ...this.#timeline(event, stream, `${kind}${available ? 'On' : 'Off'}`),

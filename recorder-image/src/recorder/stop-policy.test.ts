@@ -10,7 +10,7 @@ const input = (more: Partial<StopInput> = {}): StopInput => ({
   nothingSince: undefined,
   ...more,
 })
-const limits = { idleTimeoutSeconds: 300, startTimeoutSeconds: 60 }
+const limits = { idleTimeoutSeconds: 300, startTimeoutSeconds: 60, reconnectWindowSeconds: 0 }
 
 describe('stopping without being asked', () => {
   test.each([
