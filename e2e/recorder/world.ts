@@ -1,10 +1,12 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { type Manifest, manifestSchema, type RecordedFile, recorderEnv } from '@trtc-recorder/api'
+import { type Control, type Manifest, manifestSchema, type RecordedFile, recorderEnv } from '@trtc-recorder/api'
 import { stringify } from 'yaml'
 import { type CosControl, cosControl, type RunningCos, startCos } from '../../sandbox/src/cos/index.ts'
 import { identities } from '../../sandbox/src/identities.ts'
+import { defaultClip } from '../../sandbox/src/room/clip.ts'
+import { clipSources } from '../../sandbox/src/room/clip-source.ts'
 import {
   type RoomControl,
   type RoomName,
@@ -77,6 +79,7 @@ export class World {
     await this.cos.deleteBucket(cosIdentity.bucket)
     await this.cos.createBucket(cosIdentity.bucket)
     await rm(join(this.#directory, 'work'), { recursive: true, force: true })
+    await rm(join(this.#directory, 'control'), { recursive: true, force: true })
   }
 
   /** What the recorders of this test said; for when it fails. */
@@ -151,6 +154,7 @@ export class World {
       ['--recording', recording, '--secrets', secrets, '--work', join(this.#directory, 'work')],
       {
         [recorderEnv.metadataUrl]: this.#running.cos.rolesUrl,
+        [recorderEnv.control]: this.#controlPath,
         TRTC_RECORDER_CHROMIUM_ARGS: `--ignore-certificate-errors-spki-list=${this.#running.room.spki}`,
         ...environment,
       },
@@ -192,8 +196,7 @@ export class World {
     expected: Pick<Expectation, 'mode' | 'stream' | 'published' | 'videoGaps'>,
     { fps, loopSeconds }: { fps: number; loopSeconds: number } = clip,
   ): Promise<Finding[]> {
-    const path = join(this.#directory, file.path.replaceAll('/', '_'))
-    await writeFile(path, await this.cos.fetch(cosIdentity.bucket, file.path))
+    const path = await this.#fetched(file)
     const { findings } = checkFile(await readMedia(path), {
       userId: file.userId,
       framesPerSecond: fps,
@@ -216,9 +219,56 @@ export class World {
       .filter(({ startSeconds, endSeconds }) => startSeconds > 0 && endSeconds < file.durationSeconds)
   }
 
+  async #fetched(file: RecordedFile): Promise<string> {
+    const path = join(this.#directory, file.path.replaceAll('/', '_'))
+    await writeFile(path, await this.cos.fetch(cosIdentity.bucket, file.path))
+    return path
+  }
+
   async #sent({ userId, stream }: RecordedFile): Promise<SentFrame[]> {
     const track = stream === 'aux' ? 'aux' : 'video'
     return (await this.#control.sent({ room: this.#room, userId, track })).flatMap(framesOf)
+  }
+
+  get #controlPath(): string {
+    return join(this.#directory, 'control', 'control.json')
+  }
+
+  /** What the operator would tell recorders now. */
+  async control(control: Control): Promise<void> {
+    await mkdir(dirname(this.#controlPath), { recursive: true })
+    await writeFile(`${this.#controlPath}.new`, JSON.stringify(control))
+    await rename(`${this.#controlPath}.new`, this.#controlPath)
+  }
+
+  media = async (file: RecordedFile) => readMedia(await this.#fetched(file))
+
+  /** Of each picture that a user sent between two times a piece that is in no other of theirs, where there is one. */
+  async picturesSent(userId: string, fromMillis: number, toMillis: number): Promise<Buffer[]> {
+    const [source] = await clipSources(userId, { ...defaultClip, ...clip }, ['video'])
+    const spans = await this.#control.sent({ room: this.#room, userId, track: 'video' })
+    const sent = spans.flatMap(({ epochMillis, intervalMillis, first, last }) =>
+      Array.from({ length: last - first + 1 }, (_, i) => first + i).map((number) => ({
+        payload: source!.packetsOf(number).payloads.toSorted((a, b) => b.length - a.length)[0]!,
+        isMeant: epochMillis + number * intervalMillis > fromMillis && epochMillis + number * intervalMillis < toMillis,
+      })),
+    )
+    // What a clip shows changes slowly, and comes again.
+    const others = Buffer.concat(sent.filter(({ isMeant }) => !isMeant).map(({ payload }) => payload))
+    return sent
+      .filter(({ isMeant, payload }) => isMeant && payload.length > 60)
+      .map(({ payload }) => payload.subarray(payload.length >> 2, (payload.length * 3) >> 2))
+      .filter((slice) => !others.includes(slice))
+  }
+
+  /** All that the recorders keep anywhere: the volume, and everything in COS. */
+  async kept(): Promise<Buffer[]> {
+    const names = await readdir(join(this.#directory, 'work'), { recursive: true, withFileTypes: true })
+    const paths = names.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+    const cos = await readdir(join(this.#directory, 'cos'), { recursive: true, withFileTypes: true })
+    paths.push(...cos.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)))
+    // One may have been removed meanwhile.
+    return Promise.all(paths.map((path) => readFile(path).catch(() => Buffer.alloc(0))))
   }
 
   /** Files of the work directory, complete or not, that hold a text. */

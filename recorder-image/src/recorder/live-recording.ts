@@ -1,4 +1,4 @@
-import type { TimelineEvent } from '@trtc-recorder/api'
+import type { Control, TimelineEvent } from '@trtc-recorder/api'
 import type { NoticedLoss } from '../ledger/ledger.ts'
 import type { RoomEvent } from '../room/events.ts'
 import type { Room, RoomHandlers } from '../room/room.ts'
@@ -26,6 +26,18 @@ export class LiveRecording implements RoomHandlers {
     this.stopped = promise
     this.#stop = resolve
     this.#input = { startedAt: context.clock.now(), idleSince: undefined }
+  }
+
+  /** Heeds what the Recording was changed to. A stop says nothing new of whom to record, and is somebody else's to heed. */
+  steer(control: Control): void {
+    if (this.#over || control.desiredState === 'Stopped') return
+    const { sessions, clock, onPause, log } = this.#context
+    const wasPaused = sessions.paused
+    const paused = control.desiredState === 'Paused'
+    this.#act(sessions.steer({ paused, subscribe: control.subscribe }, clock.micros()))
+    if (paused === wasPaused) return
+    log.info({ paused }, paused ? 'Paused: nothing of anybody is taken' : 'Recording goes on after a pause')
+    onPause(paused, new Date())
   }
 
   set room(room: Room) {
@@ -141,6 +153,9 @@ export class LiveRecording implements RoomHandlers {
       case 'subscribe':
         awaited.asked(action, clock.micros())
         return this.#room?.subscribe({ userId: action.userId, stream: action.stream, kind: action.kind })
+      case 'unsubscribe':
+        this.#lose(awaited.ended(action, clock.micros()))
+        return this.#room?.unsubscribe({ userId: action.userId, stream: action.stream, kind: action.kind })
       case 'open':
         this.#steppedOf.set(action.publication.id, clock.steppedMicros)
         return keeper.open(action.publication, action.openedMicros + clock.steppedMicros)

@@ -4,6 +4,7 @@ import type { Clock } from '../clock/clock.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Room, RoomHandlers, RoomOptions } from '../room/room.ts'
 import type { Awaited } from './awaited.ts'
+import type { ControlFile } from './control-file.ts'
 import type { FileKeeper } from './file-keeper.ts'
 import { LiveRecording } from './live-recording.ts'
 import { stopOf } from './room-end.ts'
@@ -28,6 +29,9 @@ export interface RecordContext {
   volume: Volume
   /** Told of everything that does not get into a file. */
   ledger: Ledger
+  control: ControlFile
+  /** Told when nothing of anybody is taken any more, and when it is again. */
+  onPause(paused: boolean, at: Date): void
   /** Told when the recorder is in the room for the first time. */
   onEntered(at: Date): void
   log: Logger
@@ -63,6 +67,8 @@ export async function recordRoom(context: RecordContext): Promise<Recorded> {
   const early = await Promise.race([context.stopRequested, undefined])
   if (early !== undefined) return { stop: early, stoppedAt: new Date(), unreachable: false, close: async () => {} }
   const recording = new LiveRecording(context)
+  if (context.control.current) recording.steer(context.control.current)
+  context.control.onChange((control) => recording.steer(control))
   const room = context.openRoom({ ...roomOptions(context), userSig }, recording)
   recording.room = room
   const ticks = setInterval(() => recording.tick(), tickMillis)

@@ -135,6 +135,40 @@ describe('one attempt', () => {
     expect(await result).toMatchObject({ outcome: 'Completed', stopReason: 'Deleted', files: [{ status: 1 }] })
   })
 
+  test('paused by its control file it takes nothing, and says from when to when', async () => {
+    const { subscribe } = aJob().spec
+    const result = world.start()
+    await world.recording()
+    world.room.publishes('alice', 1)
+    await world.control({ version: 1, desiredState: 'Paused', subscribe })
+    await expect.poll(() => world.run!.progress().state).toBe('paused')
+    expect(await world.run!.notReady()).toBeUndefined()
+    expect(world.room.subscribed).toEqual([])
+    world.room.sends(1, 'secret ')
+    await world.control({ version: 1, desiredState: 'Running', subscribe })
+    await expect.poll(() => world.run!.progress().state).toBe('recording')
+    world.room.sends(1, 'later ')
+    world.stop(terminated)
+    expect(await result).toMatchObject({ outcome: 'Completed', files: [{ userId: 'alice', status: 1 }] })
+    expect([...world.store.objects.values()][0]).toBe('alice later |')
+    const [pause] = world.manifest.pauses
+    const events = world.manifest.events.filter(({ event }) => event === 'paused' || event === 'resumed')
+    expect(events).toMatchObject([{ event: 'paused' }, { event: 'resumed' }])
+    expect(Date.parse(pause!.to!)).toBeGreaterThan(Date.parse(pause!.from))
+  })
+
+  test('started paused it is in the room, and asks for nobody', async () => {
+    await world.control({ version: 1, desiredState: 'Paused', subscribe: aJob().spec.subscribe })
+    const result = world.start()
+    await world.recording()
+    expect(world.run!.progress().state).toBe('paused')
+    world.room.publishes('alice', 1)
+    expect(world.room.subscribed).toEqual([])
+    world.stop(terminated)
+    expect(await result).toMatchObject({ outcome: 'Completed', files: [] })
+    expect(world.manifest.pauses).toHaveLength(1)
+  })
+
   test('says everywhere what is missing of a file that is whole otherwise', async () => {
     const result = world.start()
     await world.recording()

@@ -85,13 +85,28 @@ export class Run {
         return { how: 'over', stop: over }
       }
       const onEntered = (at: Date) => {
-        this.#state = 'recording'
+        this.#state = prepared.sessions.paused ? 'paused' : 'recording'
         if (attempt.record.state === 'begun') this.#absence = this.#noteAbsence(prepared, leftovers, at)
         void attempt.entered(at)
+        if (this.#state === 'paused') void attempt.paused(at)
+      }
+      const onPause = (paused: boolean, at: Date) => {
+        if (attempt.record.state === 'begun') return
+        this.#state = paused ? 'paused' : 'recording'
+        void (paused ? attempt.paused(at) : attempt.resumed(at))
       }
       const { userSig, turnCredential } = secrets
       const turn = turnCredential === undefined ? {} : { turnCredential }
-      const context = { ...prepared, userSig: () => userSig.next(), ...turn, chromium, openRoom: parts.openRoom, log, onEntered }
+      const context = {
+        ...prepared,
+        userSig: () => userSig.next(),
+        ...turn,
+        chromium,
+        openRoom: parts.openRoom,
+        log,
+        onEntered,
+        onPause,
+      }
       const { stop, stoppedAt, unreachable, close } = await recordRoom(context)
       return { how: 'stopped', stop, stoppedAt, unreachable, leave: close }
     } catch (error) {

@@ -43,12 +43,12 @@ class Room {
     return this.say({ type: 'bound', slot, ssrc, userId, stream, kind })
   }
 
-  frame(slot: number, ssrc: number, marker: string, kind: 'audio' | 'video' = 'video'): this {
+  frame(slot: number, ssrc: number, marker: string, kind: 'audio' | 'video' = 'video', key = true): this {
     const frame: EncodedFrame = {
       slot,
       kind,
       ssrc,
-      key: true,
+      key,
       rtpTimestamp: 0,
       sequenceNumber: null,
       receiveTimeMicros: this.nowMicros,
@@ -56,6 +56,10 @@ class Room {
       data: new TextEncoder().encode(marker),
     }
     return this.#apply(this.sessions.frame(frame))
+  }
+
+  steer(paused: boolean, subscribe: Parameters<typeof subscribeSchema.parse>[0] = {}): this {
+    return this.#apply(this.sessions.steer({ paused, subscribe: subscribeSchema.parse(subscribe) }, this.nowMicros))
   }
 
   seconds(seconds: number): this {
@@ -86,6 +90,8 @@ class Room {
         file.frames.push(new TextDecoder().decode(action.frame.data))
       } else if (action.type === 'close') this.#fileOf.get(action.publication.id)!.closed = true
       else if (action.type === 'subscribe') this.subscribed.push(`${action.userId} ${action.stream} ${action.kind}`)
+      else if (action.type === 'unsubscribe')
+        this.subscribed.splice(this.subscribed.indexOf(`${action.userId} ${action.stream} ${action.kind}`), 1)
       else if (action.type === 'timeline')
         this.timeline.push(`${action.event.userId} ${action.event.stream} ${action.event.event}`)
       else this.lost.push({ reason: action.loss.reason, userId: action.loss.userId, frames: action.loss.frames })
@@ -268,5 +274,69 @@ describe('whom to receive', () => {
     room.leaves('dave')
     expect(room.sessions.publishingUsers).toBe(0)
     expect(room.sessions.anchors).toEqual([])
+  })
+})
+
+describe('while it is paused', () => {
+  const recorded = () =>
+    new Room().enters('alice').bound('alice', 3, 100).bound('alice', 4, 200, 'main', 'audio').frame(3, 100, 'a1').seconds(1)
+
+  test('nothing of anybody is asked for, held or written, and it goes on in the same file', () => {
+    const room = recorded().steer(true)
+    expect(room.subscribed).toEqual([])
+    room.frame(3, 100, 'secret').frame(4, 200, 'secret', 'audio').frame(9, 900, 'secret').enters('bob').seconds(20)
+    expect(room.subscribed).toEqual([])
+    room.steer(false).bound('alice', 9, 900)
+    expect(room.subscribed.sort()).toEqual(['alice main audio', 'alice main video', 'bob main audio', 'bob main video'])
+    room.frame(3, 100, 'a2')
+    expect(room.story).toEqual(['alice main: a1 a2 …'])
+    expect(room.timeline.filter((line) => /paused|resumed/.test(line))).toEqual(['alice main paused', 'alice main resumed'])
+    expect(room.lost).toEqual([])
+  })
+
+  test('what was on its way then is not taken after it either', () => {
+    const room = recorded().steer(true).seconds(1)
+    const sentWhilePaused = room.nowMicros
+    room.seconds(1).steer(false)
+    room.nowMicros = sentWhilePaused
+    room.frame(4, 200, 'secret', 'audio')
+    expect(room.story).toEqual(['alice main: a1 …'])
+  })
+
+  test('pictures go on with one that can be decoded, and it is said what could not', () => {
+    const room = recorded().steer(true).seconds(1).steer(false)
+    room.frame(3, 100, 'delta', 'video', false).frame(3, 100, 'a2').frame(3, 100, 'a3', 'video', false)
+    expect(room.story).toEqual(['alice main: a1 a2 a3 …'])
+    expect(room.lost).toEqual([{ reason: 'NoKeyFrame', userId: 'alice', frames: 1 }])
+  })
+
+  test('files of those who leave end, and the recorder that comes back to the room asks for nothing', () => {
+    const room = recorded().steer(true).leaves('alice').seconds(1)
+    expect(room.story).toEqual(['alice main: a1 |'])
+    room.say({ type: 'away', why: 'The page crashed' }).say({ type: 'entered' }).enters('bob')
+    expect(room.subscribed).toEqual([])
+  })
+})
+
+describe('whom to record may change while it is recorded', () => {
+  test('who is excluded is given up and their file ends; included again they get the next one', () => {
+    const room = new Room().enters('alice').enters('bob').bound('alice', 3, 100).bound('bob', 4, 200)
+    room
+      .frame(3, 100, 'a1')
+      .frame(4, 200, 'b1')
+      .steer(false, { exclude: ['bob'] })
+    expect(room.subscribed).toEqual(['alice main audio', 'alice main video'])
+    room.frame(4, 200, 'b2').frame(3, 100, 'a2')
+    expect(room.story).toEqual(['alice main: a1 a2 …', 'bob main: b1 |'])
+    room.steer(false).frame(4, 200, 'b3')
+    expect(room.story).toEqual(['alice main: a1 a2 …', 'bob main: b1 |', 'bob main: b3 …'])
+    expect(room.lost).toEqual([])
+  })
+
+  test('for each medium', () => {
+    const room = new Room('02', { video: { include: ['teacher'] } }).enters('alice').enters('teacher')
+    expect(room.subscribed).toEqual(['alice main audio', 'teacher main audio', 'teacher main video'])
+    room.steer(false, { audio: { exclude: ['alice'] } })
+    expect(room.subscribed.sort()).toEqual(['alice main video', 'teacher main audio', 'teacher main video'])
   })
 })

@@ -1,10 +1,12 @@
-import { isSubscribed, type Mode, type RecorderJob, type Stream, type TimelineEvent, wantedMedia } from '@trtc-recorder/api'
+import type { RecorderJob, Stream, TimelineEvent } from '@trtc-recorder/api'
 import type { NoticedLoss } from '../ledger/ledger.ts'
 import type { RoomEvent } from '../room/events.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
 import { HeldFrames } from './held-frames.ts'
+import { Selection, type Steering } from './selection.ts'
 
 type Kind = 'audio' | 'video'
+type Media = { userId: string; stream: Stream; kind: Kind }
 
 /** One user publishing one stream, from the beginning to the end of it: what one file holds. Mutes and reconnections are inside. */
 export interface Publication {
@@ -15,7 +17,9 @@ export interface Publication {
 
 /** What is to be done about an event or a frame, in this order. */
 export type SessionAction =
-  | { type: 'subscribe'; userId: string; stream: Stream; kind: Kind }
+  | ({ type: 'subscribe' } & Media)
+  /** It is not wanted any more. */
+  | ({ type: 'unsubscribe' } & Media)
   | { type: 'open'; publication: Publication; openedMicros: number }
   | { type: 'write'; publication: Publication; frame: EncodedFrame }
   | { type: 'close'; publication: Publication }
@@ -42,6 +46,8 @@ interface Binding {
   stream: Stream
   kind: Kind
   publication: LivePublication | undefined
+  /** Something of it was not taken: its next picture has to be one that begins anew. */
+  needsKey: boolean
   /** The SDK gave the subscription up: what still comes with its SSRC is late, and its user's next publication is not meant. */
   over: boolean
 }
@@ -62,8 +68,7 @@ const confirmMicros = 3_000_000
  * own), and to what that user was publishing when it was bound.
  */
 export class Sessions {
-  readonly #mode: Mode
-  readonly #subscribe: RecorderJob['spec']['subscribe']
+  readonly #selection: Selection
   readonly #anchors = new Map<string, Anchor>()
   readonly #live: LivePublication[] = []
   readonly #bindings = new Map<string, Binding>()
@@ -75,11 +80,12 @@ export class Sessions {
   #confirmedByMicros: number | undefined
   /** Who publishes again within this time goes on in the same file. */
   readonly #reconnectMicros: number
+  /** When the last pause was over. */
+  #resumedMicros = Number.NEGATIVE_INFINITY
   #lastId = 0
 
   constructor(spec: Pick<RecorderJob['spec'], 'mode' | 'subscribe' | 'limits'>) {
-    this.#mode = spec.mode
-    this.#subscribe = spec.subscribe
+    this.#selection = new Selection(spec)
     this.#reconnectMicros = spec.limits.reconnectWindowSeconds * 1_000_000
   }
 
@@ -91,6 +97,31 @@ export class Sessions {
   /** Users who publish anything now, muted or not, recorded or not. */
   get publishingUsers(): number {
     return new Set(this.#live.filter((one) => one.endedMicros === undefined).map((one) => one.userId)).size
+  }
+
+  get paused(): boolean {
+    return this.#selection.paused
+  }
+
+  /** Whom to record from now on, and whether anything of anybody. */
+  steer(steering: Steering, nowMicros: number): SessionAction[] {
+    const [before, wasPaused] = [this.#wanted(), this.paused]
+    this.#selection.steer(steering)
+    const after = this.#wanted()
+    const isIn = (list: Media[], one: Media) => list.some((other) => isSame(one, other))
+    const given = before.filter((one) => !isIn(after, one)).map((one) => ({ type: 'unsubscribe' as const, ...one }))
+    const taken = after.filter((one) => !isIn(before, one)).map((one) => ({ type: 'subscribe' as const, ...one }))
+    for (const binding of this.#bindings.values()) binding.needsKey ||= binding.kind === 'video' && isIn(given, binding)
+    const actions: SessionAction[] = [...given, ...taken]
+    if (wasPaused !== this.paused) {
+      if (wasPaused) this.#resumedMicros = nowMicros
+      else actions.push(...this.#held.expire(Number.POSITIVE_INFINITY))
+      for (const { userId, stream } of this.#live.filter((one) => one.opened && one.endedMicros === undefined)) {
+        actions.push(...this.#timeline({ userId, timeMicros: nowMicros }, stream, wasPaused ? 'resumed' : 'paused'))
+      }
+    }
+    for (const anchor of this.#anchors.values()) anchor.recorded = this.#selection.records(anchor.userId)
+    return [...actions, ...this.#closeExcluded()]
   }
 
   event(event: RoomEvent): SessionAction[] {
@@ -126,14 +157,16 @@ export class Sessions {
   }
 
   frame(frame: EncodedFrame): SessionAction[] {
+    // Paused, nothing of anybody goes any further, and neither does what came meanwhile and only gets here later.
+    if (this.#selection.paused || frame.receiveTimeMicros < this.#resumedMicros) return []
     const key = bindingKey(frame)
     const binding = this.#bindings.get(key)
     if (binding === undefined) return this.#held.hold(key, frame)
     const { userId, stream } = binding
-    if (!wantedMedia[this.#mode][stream].includes(frame.kind) || !isSubscribed(this.#subscribe, userId)) {
-      // Nobody asked for it: what the SDK had subscribed to before, or receives beside what is wanted.
-      return []
-    }
+    // Nobody asked for it: what the SDK had subscribed to before, or receives beside what is wanted.
+    if (!this.#selection.wants(userId, stream, frame.kind)) return []
+    if (binding.needsKey && !frame.key) return [lost(frame, { reason: 'NoKeyFrame', userId, stream })]
+    binding.needsKey = false
     if (!binding.over) binding.publication ??= this.#current(userId, stream)
     const publication = binding.publication
     if (publication === undefined || !this.#live.includes(publication)) {
@@ -167,10 +200,28 @@ export class Sessions {
     return this.#close([...this.#live])
   }
 
+  /** What is sent now and wanted. */
+  #wanted(): Media[] {
+    return [...this.#anchors.values()]
+      .flatMap(({ userId, audio, video, aux }) => [
+        ...(audio ? [{ userId, stream: 'main' as const, kind: 'audio' as const }] : []),
+        ...(video ? [{ userId, stream: 'main' as const, kind: 'video' as const }] : []),
+        ...(aux ? [{ userId, stream: 'aux' as const, kind: 'video' as const }] : []),
+      ])
+      .filter(({ userId, stream, kind }) => this.#selection.wants(userId, stream, kind))
+  }
+
+  /** The files of those who are not recorded any more are done with; should that change again, the next one begins. */
+  #closeExcluded(): SessionAction[] {
+    const excluded = this.#live.filter((one) => one.opened && !this.#selection.records(one.userId))
+    for (const publication of excluded) publication.opened = false
+    return excluded.map((publication) => ({ type: 'close', publication }))
+  }
+
   #anchor(userId: string): Anchor {
     let anchor = this.#anchors.get(userId)
     if (anchor === undefined) {
-      anchor = { userId, audio: false, video: false, aux: false, recorded: isSubscribed(this.#subscribe, userId) }
+      anchor = { userId, audio: false, video: false, aux: false, recorded: this.#selection.records(userId) }
       this.#anchors.set(userId, anchor)
     }
     return anchor
@@ -235,7 +286,7 @@ export class Sessions {
     anchor[stream === 'aux' ? 'aux' : kind] = available
     this.#unconfirmed.delete(userId)
     if (available) this.#publish(event)
-    const isWanted = anchor.recorded && wantedMedia[this.#mode][stream].includes(kind)
+    const isWanted = this.#selection.wants(userId, stream, kind)
     return [
       ...this.#timeline(event, stream, `${kind}${available ? 'On' : 'Off'}`),
       ...(available && isWanted ? [{ type: 'subscribe' as const, userId, stream, kind }] : []),
@@ -245,7 +296,7 @@ export class Sessions {
   #bind(event: Extract<RoomEvent, { type: 'bound' }>): SessionAction[] {
     const { userId, stream, kind } = event
     const key = bindingKey(event)
-    this.#bindings.set(key, { userId, stream, kind, publication: this.#current(userId, stream), over: false })
+    this.#bindings.set(key, { userId, stream, kind, publication: this.#current(userId, stream), needsKey: false, over: false })
     return this.#held.release(key).flatMap((frame) => this.frame(frame))
   }
 
@@ -271,7 +322,7 @@ export class Sessions {
   }
 
   #timeline(at: { userId: string; timeMicros: number }, stream: Stream, event: TimelineEvent['event']): SessionAction[] {
-    if (!isSubscribed(this.#subscribe, at.userId)) return []
+    if (!this.#selection.records(at.userId)) return []
     const time = new Date(at.timeMicros / 1000).toISOString()
     return [{ type: 'timeline', event: { time, userId: at.userId, stream, event } }]
   }
@@ -282,6 +333,8 @@ function lost(frame: EncodedFrame, about: Pick<NoticedLoss, 'reason' | 'userId' 
   const times = { fromMicros: receiveTimeMicros, toMicros: receiveTimeMicros }
   return { type: 'lost', loss: { ...about, medium, ...times, frames: 1, bytes: data.length, file: null, detail: '' } }
 }
+
+const isSame = (one: Media, other: Media) => one.userId === other.userId && one.stream === other.stream && one.kind === other.kind
 
 const streamKey = ({ userId, stream }: { userId: string; stream: Stream }) => `${stream}/${userId}`
 const bindingKey = ({ slot, ssrc }: { slot: number; ssrc: number }) => `${slot}/${ssrc}`

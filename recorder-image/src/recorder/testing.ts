@@ -53,6 +53,9 @@ export class FakeRoom {
     return {
       over: this.#over.promise,
       resubscribe: () => {},
+      unsubscribe: ({ userId, stream, kind }) => {
+        this.subscribed.splice(this.subscribed.indexOf(`${userId} ${stream} ${kind}`), 1)
+      },
       subscribe: ({ userId, stream, kind }) => void this.subscribed.push(`${userId} ${stream} ${kind}`),
       flush: async () => {
         for (const frame of this.inPage.splice(0)) handlers.onFrame(frame)

@@ -15,6 +15,8 @@ export type PageCommand =
     }
   /** Receive one kind of media of one user from now on. Nothing is received that was not asked for. */
   | { type: 'subscribe'; userId: string; stream: Stream; kind: 'audio' | 'video' }
+  /** Receive it no more. */
+  | { type: 'unsubscribe'; userId: string; stream: Stream; kind: 'audio' | 'video' }
   /** Give up what was subscribed of one user and ask for it anew: it does not come. */
   | { type: 'resubscribe'; userId: string; media: { stream: Stream; kind: 'audio' | 'video' }[] }
   /** Say `path`: what came through the connection for media. */

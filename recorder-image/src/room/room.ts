@@ -25,6 +25,7 @@ export interface RoomHandlers {
 /** One room, whatever becomes of the pages that are in it for us. */
 export interface Room {
   subscribe(command: SubscribeCommand): void
+  unsubscribe(command: SubscribeCommand): void
   resubscribe(command: ResubscribeCommand): void
   /** Resolves when everything the page had until now has arrived, or after a moment when the page does not answer. */
   flush(): Promise<void>
@@ -78,6 +79,10 @@ class SupervisedRoom implements Room {
 
   subscribe(command: SubscribeCommand): void {
     this.#page?.send({ type: 'subscribe', ...command })
+  }
+
+  unsubscribe(command: SubscribeCommand): void {
+    this.#page?.send({ type: 'unsubscribe', ...command })
   }
 
   resubscribe(command: ResubscribeCommand): void {

@@ -54,6 +54,9 @@ function obey(command: PageCommand): void {
     case 'subscribe':
       inTurn(command.userId, () => subscribe(command.userId, command))
       return
+    case 'unsubscribe':
+      inTurn(command.userId, () => unsubscribe(command.userId, command))
+      return
     case 'resubscribe':
       inTurn(command.userId, () => resubscribe(command.userId, command.media))
       return
@@ -147,12 +150,14 @@ async function subscribe(userId: string, { stream, kind }: Media): Promise<void>
   binder.remember()
 }
 
+async function unsubscribe(userId: string, { stream, kind }: Media): Promise<void> {
+  if (kind === 'audio') await cloud?.muteRemoteAudio(userId, true)
+  else await cloud?.stopRemoteView(userId, streamType(stream))
+}
+
 /** What the SDK takes for subscribed it does not ask for again: so it is given up first. */
 async function resubscribe(userId: string, media: Media[]): Promise<void> {
-  for (const { stream, kind } of media) {
-    if (kind === 'audio') await cloud?.muteRemoteAudio(userId, true)
-    else await cloud?.stopRemoteView(userId, streamType(stream))
-  }
+  for (const one of media) await unsubscribe(userId, one)
   for (const one of media) await subscribe(userId, one)
 }
 

@@ -1,0 +1,81 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Control, subscribeSchema } from '@trtc-recorder/api'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { RecorderProcess } from './recorder-process.ts'
+import { World } from './world.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await World.start()
+})
+afterAll(() => world.close())
+beforeEach(() => world.reset())
+
+const subscribe = subscribeSchema.parse({})
+const running: Control = { version: 1, desiredState: 'Running', subscribe }
+const paused: Control = { version: 1, desiredState: 'Paused', subscribe }
+
+async function becomes(recorder: RecorderProcess, state: string): Promise<void> {
+  while ((await recorder.status()).state !== state) await sleep(20)
+}
+
+/** Which of these are in what is kept: `some`, `none` or `all`. */
+function howMany(slices: readonly Buffer[], kept: readonly Buffer[]): string {
+  const found = slices.flatMap((slice, at) => (kept.some((bytes) => bytes.includes(slice)) ? [at] : []))
+  return found.length === 0 ? 'none' : found.length === slices.length ? 'all' : `${found.join()} of ${slices.length}`
+}
+
+describe('a recording that is paused', () => {
+  test('takes nothing within half a second: no byte of it is on the volume or in COS, and it goes on in the same files', async () => {
+    await world.publish('alice', { video: true, audio: true })
+    await world.control(running)
+    const recorder = await world.recordFromNow()
+    await recorder.logged({ msg: 'File opened', userId: 'alice' })
+    await sleep(3000)
+    await world.control(paused)
+    const askedAt = Date.now()
+    await becomes(recorder, 'paused')
+    expect(Date.now() - askedAt).toBeLessThan(500)
+    while (Object.keys(await world.received()).length > 0) await sleep(20)
+    expect(Date.now() - askedAt).toBeLessThan(2000)
+    expect((await recorder.get('/readyz')).status).toBe(200)
+    // What had come before is on the volume a moment later.
+    await sleep(1500)
+    const keptThen = await world.kept()
+    await sleep(2000)
+    const keptWhilePaused = await world.kept()
+    expect(keptWhilePaused).toEqual(keptThen)
+    await world.control(running)
+    await becomes(recorder, 'recording')
+    await sleep(4000)
+    const keptAfter = await world.kept()
+    recorder.kill('SIGTERM')
+    const { result } = await recorder.ended
+    expect(result).toMatchObject({ outcome: 'Completed', files: [{ userId: 'alice', status: 1 }] })
+    const file = result!.files[0]!
+    const manifest = await world.manifest()
+    expect(manifest.pauses).toHaveLength(1)
+    const [from, to] = [Date.parse(manifest.pauses[0]!.from), Date.parse(manifest.pauses[0]!.to!)]
+    expect(to - from).toBeGreaterThan(3000)
+    expect(manifest.events.map(({ event }) => event)).toEqual(expect.arrayContaining(['paused', 'resumed']))
+    // A pause is no loss.
+    expect(manifest.losses.filter((loss) => Date.parse(loss.from) < to - 100)).toEqual([])
+
+    // The tone of the test sounds the same all the time, so it is pictures that are looked for.
+    const secret = await world.picturesSent('alice', from, to)
+    expect(secret.length).toBeGreaterThan(30)
+    for (const kept of [keptWhilePaused, keptAfter, await world.kept()]) expect(howMany(secret, kept)).toBe('none')
+    // The same search finds what was sent before.
+    expect(howMany(await world.picturesSent('alice', from - 2000, from - 1000), keptAfter)).toBe('all')
+
+    const media = await world.media(file)
+    expect(media.decodeErrors).toEqual([])
+    const inFile = (millis: number) => (millis - Date.parse(file.startTime)) / 1000
+    expect(media.frames.filter(({ ptsSeconds }) => ptsSeconds > inFile(from) && ptsSeconds < inFile(to))).toEqual([])
+    expect(media.sound!.silences).toContainEqual({
+      startSeconds: expect.closeTo(inFile(from), 0),
+      endSeconds: expect.closeTo(inFile(to), 0),
+    })
+    expect(file.durationSeconds).toBeGreaterThan((to - from) / 1000 + 5)
+  })
+})
