@@ -19,6 +19,7 @@ class World {
   room = new FakeRoom()
   root = ''
   passedMillis = 0
+  steppedMillis = 0
   stop = (_: Stop) => {}
   run: Run | undefined
   salvageWaitsFor: Promise<void> | undefined
@@ -42,7 +43,7 @@ class World {
       log: noLog,
       clock: new Clock({
         monotonicMillis: () => performance.now() + this.passedMillis,
-        wallMillis: () => Date.now() + this.passedMillis,
+        wallMillis: () => Date.now() + this.passedMillis + this.steppedMillis,
       }),
       parts: {
         openRoom: (options, handlers) => this.room.open(options, handlers),
@@ -188,6 +189,24 @@ describe('one attempt', () => {
       losses: { frames: 12, stretches: 1 },
     })
     expect(world.manifest.losses).toMatchObject([{ userId: 'alice', reason: 'LostInNetwork', frames: 12 }])
+  })
+
+  test('whose wall clock is set while it records tells new files by the new time and leaves the old ones as they are', async () => {
+    const result = world.start()
+    await world.recording()
+    world.room.publishes('alice', 1)
+    world.steppedMillis = 3_600_000
+    world.room.publishes('bob', 2)
+    // It is looked at twice, half a second apart, before it is believed.
+    await new Promise((resolve) => setTimeout(resolve, 1200))
+    world.room.publishes('carol', 3)
+    world.room.sends(1, 'more ')
+    world.stop(terminated)
+    const { files } = await result
+    const begun = (userId: string) => Date.parse(files.find((file) => file.userId === userId)!.startTime)
+    expect(begun('carol') - begun('alice')).toBeGreaterThan(3_600_000)
+    expect(begun('carol') - begun('alice')).toBeLessThan(3_620_000)
+    expect(begun('bob') - begun('alice')).toBeLessThan(20_000)
   })
 
   test('says how far it is', async () => {

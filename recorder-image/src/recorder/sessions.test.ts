@@ -235,6 +235,53 @@ describe('one file for each time a stream is published', () => {
   })
 })
 
+describe('when the recorder was away', () => {
+  const away = (room: Room) => room.say({ type: 'away', why: 'Chromium ended' }).seconds(4).say({ type: 'entered' })
+
+  test('files go on as the next ones, and the timeline has it', () => {
+    const room = new Room().enters('alice').bound('alice', 3, 100).frame(3, 100, 'a1')
+    away(room).enters('alice').bound('alice', 0, 900).frame(0, 900, 'a2').seconds(10).frame(0, 900, 'a3')
+    expect(room.story).toEqual(['alice main: a1 |', 'alice main: a2 a3 …'])
+    expect(room.timeline.filter((line) => line.endsWith('enter') || line.endsWith('leave'))).toEqual(['alice main enter'])
+    expect(room.timeline.filter((line) => line.endsWith('resumed'))).toEqual(['alice main resumed'])
+    expect(room.lost).toEqual([])
+  })
+
+  test('what the page before had said of slots means nothing any more', () => {
+    const room = new Room().enters('alice').enters('bob').bound('alice', 3, 100).frame(3, 100, 'a1')
+    away(room).enters('alice').enters('bob').frame(3, 100, 'b1').bound('bob', 3, 100).frame(3, 100, 'b2')
+    expect(room.story).toEqual(['alice main: a1 |', 'bob main: b1 b2 …'])
+  })
+
+  test('whoever left meanwhile has left once the room has told who is there', () => {
+    const room = new Room().enters('alice').enters('bob').bound('alice', 3, 100).frame(3, 100, 'a1')
+    away(room).enters('bob').seconds(2.9)
+    expect(room.sessions.anchors.map(({ userId }) => userId)).toEqual(['alice', 'bob'])
+    room.seconds(0.1)
+    expect(room.sessions.anchors.map(({ userId }) => userId)).toEqual(['bob'])
+    expect(room.timeline.at(-1)).toBe('alice main leave')
+  })
+
+  test('frames that had no owner yet never get one', () => {
+    const room = new Room().enters('alice').frame(3, 100, 'x')
+    away(room)
+    expect(room.lost).toEqual([{ reason: 'Unclaimed', userId: null, frames: 1 }])
+  })
+})
+
+test('frames that the page threw away were of whoever sends in that slot', () => {
+  const room = new Room().enters('alice').bound('alice', 3, 100).frame(3, 100, 'a1')
+  const lost = { frames: 7, bytes: 700, atMicros: 5 }
+  expect(room.sessions.overflow(3, lost)).toMatchObject({
+    userId: 'alice',
+    stream: 'main',
+    medium: 'video',
+    reason: 'Overflow',
+    frames: 7,
+  })
+  expect(room.sessions.overflow(9, lost)).toMatchObject({ userId: null, stream: null, frames: 7 })
+})
+
 describe('whom to receive', () => {
   const everything = (room: Room) => {
     for (const userId of ['alice', 'bob', 'student_1']) {

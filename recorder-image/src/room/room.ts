@@ -44,6 +44,8 @@ export interface RoomOptions {
   userSig(): Promise<string>
   /** How long getting in for the first time may take. */
   startTimeoutMillis: number
+  /** Real pages, unless a test brings its own. */
+  openPage?: typeof openRoomPage
 }
 
 const tickMillis = 250
@@ -156,9 +158,9 @@ class SupervisedRoom implements Room {
   #launch(page: number): void {
     this.#lastFrameAt = undefined
     this.#path = new PathWatch()
-    const { chromium, clock } = this.#options
+    const { chromium, clock, openPage = openRoomPage } = this.#options
     const isMeant = () => this.#state.page === page
-    this.#page = openRoomPage(
+    this.#page = openPage(
       { chromium, clock },
       {
         onReady: () => this.#happened({ type: 'ready', page }),
