@@ -1,4 +1,11 @@
-import { type Control, controlAnnotation, controlSchema, type Recording, subscribeSchema } from '@trtc-recorder/api'
+import {
+  type Control,
+  controlAnnotation,
+  controlSchema,
+  type RecorderProgress,
+  type Recording,
+  subscribeSchema,
+} from '@trtc-recorder/api'
 import type { Pod } from '../kube/types.ts'
 import { controlVolume } from './names.ts'
 
@@ -31,4 +38,11 @@ export function toldControl(pod: Pod): Control | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Whether a recorder does what it has been told, by what it says of itself: it takes a moment to get there. */
+export function isHeeded(pod: Pod, said: RecorderProgress['state']): boolean {
+  const told = toldControl(pod)?.desiredState
+  if (said !== 'recording' && said !== 'paused') return true
+  return told === undefined || told === 'Stopped' || (told === 'Paused') === (said === 'paused')
 }

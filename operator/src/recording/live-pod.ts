@@ -1,6 +1,8 @@
 import { type Attempt, stopReasons, troubles } from '@trtc-recorder/api'
+import type { Pod } from '../kube/types.ts'
 import { nextLookMillis } from './attempts.ts'
 import { findCondition, type NewCondition } from './conditions.ts'
+import { isHeeded } from './control.ts'
 import type { Draft } from './draft.ts'
 import { withProgress } from './files.ts'
 import { lookAgainAsLongAsItLasted } from './next-attempt.ts'
@@ -12,6 +14,8 @@ import { nowHolds } from './volumes.ts'
 
 /** How often a recorder in the room is asked how it is doing. */
 export const progressMillis = 15_000
+/** And while it does not do yet what it has been told. */
+export const heedingMillis = 1_000
 
 /** A Pod that has not ended: tells where it is, and sends it away when it is time. */
 export function followPod(draft: Draft, attempt: Attempt, observed: ObservedPod): void {
@@ -26,7 +30,7 @@ export function followPod(draft: Draft, attempt: Attempt, observed: ObservedPod)
   const isEnding = pod.metadata.deletionTimestamp !== undefined
   steer(draft, attempt, observed)
 
-  noteProgress(draft)
+  noteProgress(draft, pod)
   noteLeaving(draft, attempt, state)
   if (state.kind === 'silent') tell(draft, attempt, state)
   else if (asked !== undefined) finishing(draft, `${stopReasons[asked]} The recorder finishes its files.`)
@@ -98,11 +102,11 @@ const whatThen = (draft: Draft) =>
     ? 'If that goes on, the next attempt begins elsewhere'
     : 'What it has is stored when the node is back, or was deleted'
 
-function noteProgress(draft: Draft): void {
+function noteProgress(draft: Draft, pod: Pod): void {
   const said = draft.observed.progress
   if (said === undefined) return
   Object.assign(draft.status, withProgress(draft.status, said))
-  draft.lookAgainIn(progressMillis)
+  draft.lookAgainIn(isHeeded(pod, said.state) ? progressMillis : heedingMillis)
 }
 
 /** From then on another Recording may enter the room with the same userId, however long the files take. */

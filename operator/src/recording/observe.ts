@@ -6,6 +6,7 @@ import { resources } from '../kube/resources.ts'
 import type { KubeObject, PersistentVolumeClaim, Pod, Resource } from '../kube/types.ts'
 import { keyOf } from '../runtime/objects.ts'
 import { nextNumber } from './attempts.ts'
+import { toldControl } from './control.ts'
 import type { DepartedPods } from './departed.ts'
 import { type IdentityClaims, isFinished } from './fencing.ts'
 import { attemptOf, belongsTo } from './names.ts'
@@ -55,7 +56,10 @@ export async function observe(
     pods: observed,
     claims: await claimsOf(recording, caches, client, signal),
     identityHeldBy: identityHeldBy(recording, dependencies),
-    progress: entered === undefined ? undefined : await dependencies.progress.read(entered.pod, now, entered.state.kind),
+    progress:
+      entered === undefined
+        ? undefined
+        : await dependencies.progress.read(entered.pod, now, `${entered.state.kind} ${toldControl(entered.pod)?.desiredState}`),
     image: dependencies.image,
     refusal: undefined,
   }

@@ -1,7 +1,8 @@
 import { type RecorderProgress, recorderPort, recorderProgressSchema } from '@trtc-recorder/api'
 import { request } from 'undici'
 import type { Pod } from '../kube/types.ts'
-import { progressMillis } from './live-pod.ts'
+import { isHeeded } from './control.ts'
+import { heedingMillis, progressMillis } from './live-pod.ts'
 
 const timeoutMillis = 2_000
 
@@ -9,12 +10,12 @@ const timeoutMillis = 2_000
 export type Get = (url: string, signal: AbortSignal) => Promise<unknown>
 
 /**
- * Asks recorders how they are doing, each at most once in 15 s. It is a courtesy: where Pods cannot be reached (a NetworkPolicy, an operator
+ * Asks recorders how they are doing, each at most once in 15 s, or once a second while it does not do yet what it has been told. It is a courtesy: where Pods cannot be reached (a NetworkPolicy, an operator
  * outside the cluster) there is no progress, and nothing else changes.
  */
 export class ProgressReader {
   readonly #get: Get
-  readonly #asked = new Map<string, { at: number; state: string }>()
+  readonly #asked = new Map<string, { at: number; state: string; said?: RecorderProgress['state'] }>()
 
   constructor(get: Get = getJson) {
     this.#get = get
@@ -25,14 +26,17 @@ export class ProgressReader {
     const { uid } = pod.metadata
     const ip = pod.status?.podIP
     const last = this.#asked.get(uid)
+    const restMillis = last?.said === undefined || isHeeded(pod, last.said) ? progressMillis : heedingMillis
     // A moment of grace, or a timer that fires a little early would be put off for a whole round.
-    if (!ip || (last?.state === state && now.getTime() - last.at < progressMillis - 500)) return undefined
-    this.#asked.set(uid, { at: now.getTime(), state })
+    if (!ip || (last?.state === state && now.getTime() - last.at < restMillis - 500)) return undefined
+    const asked: { at: number; state: string; said?: RecorderProgress['state'] } = { at: now.getTime(), state }
+    this.#asked.set(uid, asked)
     try {
       const host = ip.includes(':') ? `[${ip}]` : ip
-      return recorderProgressSchema.parse(
-        await this.#get(`http://${host}:${recorderPort}/status`, AbortSignal.timeout(timeoutMillis)),
-      )
+      const answer = await this.#get(`http://${host}:${recorderPort}/status`, AbortSignal.timeout(timeoutMillis))
+      const progress = recorderProgressSchema.parse(answer)
+      asked.said = progress.state
+      return progress
     } catch {
       return undefined
     }
