@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 STEP := scripts/step.sh
 
-.PHONY: help deps deps-try demo try test verify images sandbox-up sandbox-down generate bench-recorder plugin
+.PHONY: help deps deps-try demo try test verify images sandbox-up sandbox-down generate bench-recorder soak-recorder plugin
 
 help: ## this list
 	@echo "trtc-recorder: records each anchor of a TRTC room into a file of their own, on Kubernetes"
@@ -46,6 +46,9 @@ generate: deps ## writes the CRD, its copy in the chart and the tables in docs/ 
 
 bench-recorder: deps-try ## CPU and stop-to-stored of the recorder beside the browser's MediaRecorder
 	@node bench/recorder.ts
+
+soak-recorder: deps-try ## an hour of five anchors with mutes, loss, size changes, an outage of COS and a killed page; MINUTES=3 for less
+	@node bench/soak/main.ts --minutes $(or $(MINUTES),60)
 
 plugin: deps ## bundles the kubectl plugin into cli/dist
 	@node cli/build.ts

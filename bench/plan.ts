@@ -1,12 +1,13 @@
 import type { Mode } from '@trtc-recorder/api'
-import type { MediaRecorderRun } from './results.ts'
 
+/** `vp8`: `video/webm;codecs=vp8,opus`; `none`: without a mimeType, which copies H.264. */
+export type MediaRecorderType = 'vp8' | 'none'
 export type Picture = '1280x720' | '640x360'
 
 /** One thing that is measured. */
 export type Step =
   | { part: 'recorder'; mode: Mode; anchors: number; picture: Picture }
-  | { part: 'mediaRecorder'; type: MediaRecorderRun['type']; anchors: number; picture: Picture }
+  | { part: 'mediaRecorder'; type: MediaRecorderType; anchors: number; picture: Picture }
   | { part: 'start' }
   | { part: 'stop'; recorded: number }
 

@@ -2,8 +2,10 @@
  * `make bench-recorder`: what a recording costs, beside the browser's own MediaRecorder in one run on the same publishers; how quickly a recorder
  * is in the room; how long it takes from the stop until everything is stored.
  *
- *     node bench/recorder.ts [--only mode=02,anchors=5]... [--seconds 20] [--rounds 10] [--output FILE]
+ *     node bench/recorder.ts [--only mode=02,anchors=5]... [--seconds 20] [--rounds 10] [--output FILE] [--append] [--ffmpeg FILE]
  *
+ * `--append`: what the file has of other steps stays, so that a whole run can be made in parts.
+ * `--ffmpeg`: the one that recorders use, such as their image's. Else it is the machine's.
  * After each step the results so far are written, and after the last one of a whole run docs/performance.md and the README.
  */
 import { availableParallelism } from 'node:os'
@@ -14,7 +16,7 @@ import { beepFidelity, type Fidelity, pictureFidelity, pictureTimes } from './fi
 import { chosen, plan, type Step } from './plan.ts'
 import { pssMegabytes, type Rate, rate, usage } from './process-tree.ts'
 import { writeReport } from './report.ts'
-import { noResults, resultsFile, writeResults } from './results.ts'
+import { isComplete, noResults, put, readResults, resultsFile, writeResults } from './results.ts'
 import { startUp } from './start-up.ts'
 import { median } from './statistics.ts'
 import { stopToStored } from './stop-to-stored.ts'
@@ -26,30 +28,32 @@ const { values: options } = parseArgs({
     seconds: { type: 'string', default: '20' },
     rounds: { type: 'string', default: '10' },
     output: { type: 'string' },
+    append: { type: 'boolean', default: false },
+    ffmpeg: { type: 'string' },
   },
 })
 const seconds = positive('--seconds', options.seconds)
 const rounds = positive('--rounds', options.rounds)
 const steps = chosen(options.only)
-const isWhole = steps.length === plan.length
-const output = options.output ?? (isWhole ? resultsFile : join(import.meta.dirname, '../.sandbox/bench-recorder.json'))
+const output =
+  options.output ??
+  (steps.length === plan.length || options.append ? resultsFile : join(import.meta.dirname, '../.sandbox/bench-recorder.json'))
 /** Until what is at its start is over: profiles are written, code is compiled, first key frames are asked for. */
 const settleSeconds = Math.min(8, seconds)
 
 const started = performance.now()
-const results = noResults(availableParallelism(), seconds)
-const world = await World.start()
+const results = options.append ? readResults(output) : noResults(availableParallelism(), seconds)
+const world = await World.start(options.ffmpeg)
 try {
   for (const step of steps) {
     await take(step)
+    results.complete = isComplete(results, plan)
     writeResults(output, results)
   }
 } finally {
   await world.close()
 }
-results.complete = isWhole
-writeResults(output, results)
-if (isWhole) writeReport(results)
+if (results.complete && output === resultsFile) writeReport(results)
 console.log(`\n${steps.length} of ${plan.length} steps in ${((performance.now() - started) / 60_000).toFixed(1)} min: ${output}`)
 
 async function take(step: Step): Promise<void> {
@@ -66,7 +70,7 @@ async function take(step: Step): Promise<void> {
     case 'stop': {
       const times = await stopToStored(world, step.recorded, rounds)
       const row = { recordedSeconds: step.recorded, rounds, median: median(times), max: Math.max(...times) }
-      results.stopToStoredMs.push(row)
+      put(results.stopToStoredMs, row, ['recordedSeconds'])
       return say(`stop after ${step.recorded} s`, `stored after ${row.median} ms, at worst ${row.max} ms`)
     }
   }
@@ -90,7 +94,7 @@ async function recorder({ mode, anchors, picture }: Extract<Step, { part: 'recor
     fidelity.worstPtsErrorMs = rounded(Math.max(fidelity.worstPtsErrorMs, one.worstPtsErrorMs))
   }
   await world.forget(result)
-  results.runs.push({ mode, anchors, picture, ...cost, ...fidelity })
+  put(results.runs, { mode, anchors, picture, ...cost, ...fidelity }, ['mode', 'anchors'])
   say(
     `mode ${mode}, ${anchors} × ${picture}`,
     `${line(cost)}; ${fidelity.framesLost} lost, pts off by ${fidelity.worstPtsErrorMs} ms at most`,
@@ -103,8 +107,8 @@ async function mediaRecorder({ type, anchors, picture }: Extract<Step, { part: '
   const cost = await measure(child.pid!, anchors)
   await stop(child)
   const times = pictureTimes(file)
-  const framesPerSecond = rounded((times.length - 1) / (Math.max(...times) - Math.min(...times)))
-  results.mediaRecorder.push({ type, anchors, picture, ...cost, framesPerSecond })
+  const framesPerSecond = times.length < 2 ? 0 : rounded((times.length - 1) / (Math.max(...times) - Math.min(...times)))
+  put(results.mediaRecorder, { type, anchors, picture, ...cost, framesPerSecond }, ['type', 'anchors'])
   say(`MediaRecorder ${type}, ${anchors} × ${picture}`, `${line(cost)}; ${framesPerSecond} pictures a second`)
 }
 
@@ -121,10 +125,10 @@ async function measure(pid: number, anchors: number) {
   }
 }
 
-const line = ({ coresPerAnchor, coresPerAnchorOf, pssMB, wakeUpsPerSecond }: Awaited<ReturnType<typeof measure>>) =>
-  `${coresPerAnchor.toFixed(3)} core per anchor (${Object.entries(coresPerAnchorOf)
-    .map(([name, cores]) => `${name} ${cores}`)
-    .join(', ')}), ${pssMB} MB, ${wakeUpsPerSecond} wake-ups a second`
+function line({ coresPerAnchor, coresPerAnchorOf, pssMB, wakeUpsPerSecond }: Awaited<ReturnType<typeof measure>>): string {
+  const parts = Object.entries(coresPerAnchorOf).map(([name, cores]) => `${name} ${cores}`)
+  return `${coresPerAnchor.toFixed(3)} core per anchor (${parts.join(', ')}), ${pssMB} MB, ${wakeUpsPerSecond} wake-ups a second`
+}
 
 function say(what: string, found: string): void {
   console.log(`${what.padEnd(34)} ${found}`)

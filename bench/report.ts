@@ -95,7 +95,7 @@ ${table(
 
 Chromium's part is the floor: it receives, repairs and decrypts every packet, and hands each frame to the tap; its decoder gets a picture of
 16x16 in place of every frame. At one anchor most of it is being woken, whatever for. ffmpeg's part is the encoder itself, which costs what the
-sound is worth: a steady tone with beeps, as here, is twice as dear as speech ([ADR 2](adr/0002-sound-encoder.md)).
+sound is worth: a steady tone with beeps, as here, is twice as dear as speech ([ADR 20](adr/0020-sound-encoder.md)).
 
 ## Start
 

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Mode } from '@trtc-recorder/api'
+import type { MediaRecorderType, Step } from './plan.ts'
 
 export const resultsFile = fileURLToPath(new URL('./results/recorder.json', import.meta.url))
 
@@ -38,8 +39,7 @@ export interface RecorderRun extends Cost {
 }
 
 export interface MediaRecorderRun extends Cost {
-  /** `vp8`: `video/webm;codecs=vp8,opus`; `none`: without a mimeType, which copies H.264. */
-  type: 'vp8' | 'none'
+  type: MediaRecorderType
   /** Of 30 that were sent, in one user's file. */
   framesPerSecond: number
 }
@@ -76,4 +76,27 @@ export const readResults = (path: string = resultsFile): Results => JSON.parse(r
 export function writeResults(path: string, results: Results): void {
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, `${JSON.stringify(results, undefined, 2)}\n`)
+}
+
+/** Puts a row in place of the one that measured the same, or at the end. */
+export function put<Row extends object>(rows: Row[], row: Row, key: readonly (keyof Row)[]): void {
+  const at = rows.findIndex((other) => key.every((name) => other[name] === row[name]))
+  if (at < 0) rows.push(row)
+  else rows[at] = row
+}
+
+/** Whether every step of the plan has its row. */
+export const isComplete = (results: Results, plan: readonly Step[]): boolean => plan.every((step) => isTaken(results, step))
+
+function isTaken({ runs, mediaRecorder, startMs, stopToStoredMs }: Results, step: Step): boolean {
+  switch (step.part) {
+    case 'recorder':
+      return runs.some(({ mode, anchors }) => mode === step.mode && anchors === step.anchors)
+    case 'mediaRecorder':
+      return mediaRecorder.some(({ type, anchors }) => type === step.type && anchors === step.anchors)
+    case 'start':
+      return startMs !== null
+    case 'stop':
+      return stopToStoredMs.some(({ recordedSeconds }) => recordedSeconds === step.recorded)
+  }
 }

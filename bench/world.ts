@@ -22,8 +22,7 @@ import { cosControl } from '../sandbox/src/cos/index.ts'
 import { identities } from '../sandbox/src/identities.ts'
 import { type RoomControl, roomControl } from '../sandbox/src/room/index.ts'
 import { userSigFor } from '../sandbox/src/user-sig.ts'
-import type { Picture } from './plan.ts'
-import type { MediaRecorderRun } from './results.ts'
+import type { MediaRecorderType, Picture } from './plan.ts'
 
 const repository = fileURLToPath(new URL('..', import.meta.url))
 const { trtc, cos } = identities
@@ -56,9 +55,11 @@ export class World {
   readonly #children: ChildProcess[]
   readonly #room: Ready
   readonly #cos: Ready
+  readonly #ffmpeg: string | undefined
   #recordings = 0
 
-  private constructor(directory: string, children: ChildProcess[], roomReady: Ready, cosReady: Ready) {
+  private constructor(directory: string, children: ChildProcess[], roomReady: Ready, cosReady: Ready, ffmpeg?: string) {
+    this.#ffmpeg = ffmpeg
     this.directory = directory
     this.#children = children
     this.#room = roomReady
@@ -67,7 +68,7 @@ export class World {
   }
 
   /** The stand-ins run as processes of their own, so that their work is not counted. The recorder is bundled as in its image. */
-  static async start(): Promise<World> {
+  static async start(recorderFfmpeg?: string): Promise<World> {
     const directory = mkdtempSync(join(tmpdir(), 'trtc-recorder-bench-'))
     await bundleRecorder(join(directory, 'recorder'))
     // What tells a process where the sandbox's names are; bundled, so that it costs a recorder's start nothing.
@@ -88,7 +89,7 @@ export class World {
     })
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
     const [roomReady, cosReady] = await Promise.all(children.map(firstLine))
-    return new World(directory, children, roomReady!, cosReady!)
+    return new World(directory, children, roomReady!, cosReady!, recorderFfmpeg)
   }
 
   get cos() {
@@ -113,6 +114,11 @@ export class World {
       if (present.includes(userId)) continue
       await this.room.publish({ room, userId, audio: true, video: true, clip: clips[picture] })
     }
+  }
+
+  /** Another size for one anchor of a room, in mid-stream. */
+  resize(userId: string, room: Picture, picture: Picture): Promise<void> {
+    return this.room.publish({ room: roomOf(room), userId, audio: true, video: true, clip: clips[picture] })
   }
 
   /** Starts a recorder; resolves at once. */
@@ -150,6 +156,7 @@ export class World {
       {
         NODE_OPTIONS: `--import=${join(this.directory, 'names.mjs')}`,
         TRTC_RECORDER_CHROMIUM_ARGS: this.#chromiumArgs,
+        ...(this.#ffmpeg === undefined ? {} : { FFMPEG_BIN: this.#ffmpeg }),
         ...environment,
       },
     )
@@ -175,7 +182,7 @@ export class World {
   #fetched = (key: string) => join(this.directory, `fetched-${key.split('/').at(-1)}`)
 
   /** Starts the baseline. Resolves when a MediaRecorder runs for each anchor. */
-  async startBaseline(type: MediaRecorderRun['type'], anchors: number, picture: Picture): Promise<RunningBaseline> {
+  async startBaseline(type: MediaRecorderType, anchors: number, picture: Picture): Promise<RunningBaseline> {
     const directory = mkdtempSync(join(this.directory, 'media-recorder-'))
     const userId = 'baseline'
     const child = node(['bench/media-recorder/main.ts'])

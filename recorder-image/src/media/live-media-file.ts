@@ -21,7 +21,8 @@ import { type MediaPaths, mediaPaths, removeMedia } from './media-paths.ts'
 import { belongsInFile } from './split.ts'
 import { VideoTrack } from './video-track.ts'
 
-const defaultBatchMs = 200
+/** What a batch of the page brought, and what the encoder makes of it a moment later, is written at once. */
+const defaultBatchMs = 250
 /** What a stalled disk may make wait; beyond it pictures are left out up to the next key frame. */
 const maxWaitingBytes = 64 * 1024 * 1024
 /** About a second. */
@@ -31,7 +32,7 @@ const silentFrames = 47
 export const openMediaFile = (directory: string, identity: MediaFileIdentity, deps: MediaFileDeps): MediaFile =>
   new LiveMediaFile(directory, identity, deps)
 
-/** A file that is being recorded: frames in, batches out, five times a second. */
+/** A file that is being recorded: frames in, batches out, a few times a second. */
 class LiveMediaFile implements MediaFile {
   readonly identity: MediaFileIdentity
   readonly bodyPath: string

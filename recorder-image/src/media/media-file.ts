@@ -23,7 +23,7 @@ export interface MediaFileDeps {
   ledger: Ledger
   /** Found by `findFfmpeg` where it is not given. */
   ffmpegPath?: string
-  /** How long frames are gathered before they are written; 200 ms. */
+  /** How long frames are gathered before they are written; 250 ms. */
   batchMs?: number
 }
 

@@ -47,16 +47,19 @@ async function tapped(codec: string, enough: (frames: EncodedFrame[]) => boolean
 const startCode = Buffer.from([0, 0, 0, 1])
 
 describe('the tap in Chromium', () => {
-  test.each(['H264', 'VP8'])('gives the decoder a stand-in for every %s picture, and asks for no key frame', async (codec) => {
-    const { frames, said } = await tapped(codec, (frames) => frames.filter(({ kind }) => kind === 'video').length >= 100)
-    const video = frames.filter(({ kind }) => kind === 'video')
-    expect(video[0]).toMatchObject({ mimeType: `video/${codec}` })
-    expect(new Set(video.map(({ width, height }) => `${width}x${height}`))).toContain('320x180')
-    const statistics = JSON.parse(said.findLast((text) => text.startsWith('{'))!)
-    expect(statistics).toMatchObject({ framesDropped: 0, keyFramesAskedFor: 0 })
-    expect(statistics.framesDecoded).toBeGreaterThan(60)
-    expect(statistics.framesReceived - statistics.framesDecoded).toBeLessThanOrEqual(2)
-  })
+  test.each(['H264', 'VP8', 'VP9'])(
+    'gives the decoder a stand-in for every %s picture, and asks for no key frame',
+    async (codec) => {
+      const { frames, said } = await tapped(codec, (frames) => frames.filter(({ kind }) => kind === 'video').length >= 100)
+      const video = frames.filter(({ kind }) => kind === 'video')
+      expect(video[0]).toMatchObject({ mimeType: `video/${codec}` })
+      expect(new Set(video.map(({ width, height }) => `${width}x${height}`))).toContain('320x180')
+      const statistics = JSON.parse(said.findLast((text) => text.startsWith('{'))!)
+      expect(statistics).toMatchObject({ framesDropped: 0, keyFramesAskedFor: 0 })
+      expect(statistics.framesDecoded).toBeGreaterThan(60)
+      expect(statistics.framesReceived - statistics.framesDecoded).toBeLessThanOrEqual(2)
+    },
+  )
 
   test('carries every frame of every receiver to Node, whole and with its time', async () => {
     const startedAt = Date.now() * 1000

@@ -8,9 +8,10 @@ import { standInPicture } from './stand-in.ts'
 /** Twice the same picture, as a decoder gets them, without a container where the codec has a form of its own. */
 function stream(mimeType: string): Buffer {
   const picture = Buffer.from(standInPicture(mimeType)!)
-  if (mimeType !== 'video/VP8') return Buffer.concat([picture, picture])
+  const fourcc = { 'video/VP8': 'VP80', 'video/VP9': 'VP90' }[mimeType]
+  if (fourcc === undefined) return Buffer.concat([picture, picture])
   const head = Buffer.alloc(32)
-  head.write('DKIF\0\0\x20\0VP80', 'latin1')
+  head.write(`DKIF\0\0\x20\0${fourcc}`, 'latin1')
   for (const [at, value] of [16, 16, 30, 0, 1, 0, 2, 0].entries()) head.writeUInt16LE(value, 12 + 2 * at)
   const frame = (n: number) => {
     const header = Buffer.alloc(12)
@@ -26,6 +27,7 @@ describe('the stand-in for the decoder', () => {
     ['video/H264', 'h264'],
     ['video/H265', 'hevc'],
     ['video/VP8', 'ivf'],
+    ['video/VP9', 'ivf'],
   ])('is a picture of 16x16 in %s, again and again', (mimeType, format) => {
     const directory = mkdtempSync(join(tmpdir(), 'stand-in-test-'))
     try {

@@ -8,8 +8,11 @@ import type { PageCommand, PageReport } from '../protocol.ts'
 import type { TapOptions, ToPage, ToWorker } from './messages.ts'
 import { standInPicture } from './stand-in.ts'
 
-/** Few large messages cost a fraction of many small ones (measured: 0.022 against 0.060 core at one anchor). */
-const batchMillis = 200
+/**
+ * Few large messages cost a fraction of many small ones. With what the recorder waits before it writes, a frame is on the volume 0.75 s after it
+ * arrived; a second is what may be lost.
+ */
+const batchMillis = 500
 /** How much may wait for Node. Beyond it video waits for the next key frame; audio is given up at twice as much. */
 const maxWaitingBytes = 16 * 1024 * 1024
 
