@@ -54,6 +54,8 @@ async function startOperator(identity: string, env: Record<string, string> = {})
       TRTC_RECORDER_WATCH_NAMESPACES: namespace,
       TRTC_RECORDER_LEASE_NAMESPACE: namespace,
       TRTC_RECORDER_IDENTITY: identity,
+      // The receivers of these tests are on this machine, and so is the API server.
+      TRTC_RECORDER_CALLBACK_ALLOW: '127.0.0.1',
       TRTC_RECORDER_HEALTH_PORT: String(health),
       TRTC_RECORDER_METRICS_PORT: String(metrics),
       ...env,

@@ -2,6 +2,7 @@ import { createCaches } from '../../operator/src/caches.ts'
 import type { KubeClient } from '../../operator/src/kube/client.ts'
 import type { EventNote } from '../../operator/src/kube/events.ts'
 import { recordingController } from '../../operator/src/recording/controller.ts'
+import { podOptionsSchema, restricted } from '../../operator/src/recording/pod-options.ts'
 import { createLog } from '../../operator/src/telemetry/log.ts'
 import { createMetrics } from '../../operator/src/telemetry/metrics.ts'
 
@@ -29,6 +30,7 @@ export async function runOperator(client: KubeClient, namespace?: string): Promi
       recorderResources: { requests: { cpu: '100m' } },
       recorderServiceAccount: 'default',
       recorderChromiumArgs: '',
+      recorderPod: podOptionsSchema.parse(restricted),
     },
     log,
     metrics,

@@ -2,9 +2,12 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
+import { isCidr } from './callback/receiver.ts'
+import { podOptionsSchema, restricted } from './recording/pod-options.ts'
 import { logLevels } from './telemetry/log.ts'
 
 const label = z.string().regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be a DNS label')
+const cidr = z.string().refine(isCidr, 'must be an address or a CIDR, such as 10.0.0.0/8')
 const port = z.coerce.number().int().min(0).max(65_535)
 const count = z.coerce.number().int().min(1).max(1000)
 const seconds = z.coerce.number().min(0.001).max(31_536_000)
@@ -52,6 +55,10 @@ const settings = {
     help: 'ServiceAccount of recorder Pods, in the namespace of the Recording. Its token is never mounted.',
   },
   recorderChromiumArgs: { schema: z.string().default(''), help: 'Extra Chromium switches, separated by blanks.' },
+  recorderPod: {
+    schema: json(podOptionsSchema).default(() => podOptionsSchema.parse(restricted)),
+    help: 'What every recorder Pod gets besides (labels, placement, security contexts, volumes …), as JSON.',
+  },
 
   leaderElection: { schema: flag.default(true), help: 'Whether several operators agree on one that works.' },
   leaseNamespace: { schema: label.optional(), help: 'Namespace of the Lease. The operator’s own where it is not set.' },
@@ -65,6 +72,15 @@ const settings = {
   callbackGiveUpDeletedSeconds: {
     schema: seconds.default(600),
     help: 'How long the callback of a deleted Recording is tried; it keeps the Recording from going away.',
+  },
+  callbackAllow: {
+    schema: list(cidr).default([]),
+    help: 'Addresses (CIDRs, separated by commas) that may be called although others of their kind may not, and whose answers are told in full.',
+  },
+  callbackDeny: { schema: list(cidr).default([]), help: 'Addresses (CIDRs, separated by commas) that are never called.' },
+  callbackPrivateAddresses: {
+    schema: flag.default(true),
+    help: 'Whether private addresses may be called. Whether anybody is there is not told then.',
   },
   resyncSeconds: { schema: seconds.default(600), help: 'How often everything is listed and looked at again, as a net.' },
 

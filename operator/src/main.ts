@@ -2,6 +2,7 @@ import { KubeConfig } from '@kubernetes/client-node'
 import { group } from '@trtc-recorder/api'
 import { createCaches } from './caches.ts'
 import { callbackController } from './callback/controller.ts'
+import { apiServerAddresses, proxyOfEnvironment } from './callback/environment.ts'
 import { ConfigError, parseConfig, usage } from './config.ts'
 import { createKubeClient } from './kube/client.ts'
 import { createEventRecorder } from './kube/events.ts'
@@ -11,6 +12,7 @@ import { requested, shutDown } from './runtime/shutdown.ts'
 import { createHealthServer, createMetricsServer, Health } from './telemetry/health.ts'
 import { createLog } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
+import { countChanges } from './telemetry/recording-metrics.ts'
 import { countStates } from './telemetry/recording-states.ts'
 
 /** Longer than any wait of a loop that is well. */
@@ -52,9 +54,13 @@ const caches = createCaches({
   metrics,
 })
 metrics.recordings(() => countStates(caches.recordings.values()))
+let isLeading = !config.leaderElection
+caches.recordings.subscribe(countChanges(metrics.changes, () => isLeading))
 metrics.unread(() => caches.unread().length)
 
 // Controllers
+const apiServer = await apiServerAddresses([kubeConfig.getCurrentCluster()?.server, process.env.KUBERNETES_SERVICE_HOST])
+const proxy = proxyOfEnvironment(process.env)
 const controllers = [
   recordingController({ client, caches, events, config, log, metrics }),
   callbackController({
@@ -64,6 +70,13 @@ const controllers = [
     log,
     metrics,
     workers: config.callbackWorkers,
+    policy: {
+      allow: config.callbackAllow,
+      deny: config.callbackDeny,
+      apiServer,
+      allowPrivate: config.callbackPrivateAddresses,
+    },
+    ...(proxy === undefined ? {} : { proxy }),
     timeoutMillis: config.callbackTimeoutSeconds * 1000,
     limits: {
       giveUpMillis: config.callbackGiveUpSeconds * 1000,
@@ -78,7 +91,10 @@ const election = config.leaderElection
       namespace: config.leaseNamespace,
       name: config.leaseName,
       identity: config.identity,
-      onLeading: (leading) => metrics.leading(config.leaseName, leading),
+      onLeading(leading) {
+        isLeading = leading
+        metrics.leading(config.leaseName, leading)
+      },
     })
   : undefined
 

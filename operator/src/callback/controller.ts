@@ -8,8 +8,9 @@ import { Controller, type ReconcileContext, type ReconcileResult } from '../runt
 import { refOf } from '../runtime/objects.ts'
 import type { Store } from '../runtime/store.ts'
 import type { CallbackOutcome, Metrics } from '../telemetry/metrics.ts'
-import { type DeliveryResult, deliver } from './delivery.ts'
+import { type Delivery, type DeliveryResult, deliver } from './delivery.ts'
 import { afterTry, type CallbackLimits, due, sentence } from './policy.ts'
+import type { ReceiverPolicy } from './receiver.ts'
 import { record } from './record.ts'
 import { signingKey } from './signing-key.ts'
 
@@ -22,6 +23,9 @@ export interface CallbackDependencies {
   workers: number
   timeoutMillis: number
   limits: CallbackLimits
+  /** Who may be called. */
+  policy: ReceiverPolicy
+  proxy?: Delivery['proxy']
   now?: () => Date
 }
 
@@ -43,7 +47,7 @@ interface Tried {
  * Assumptions: one operator works at a time (the lease).
  */
 export function callbackController(dependencies: CallbackDependencies): Controller {
-  const { client, recordings, events, log, metrics, limits, timeoutMillis, now = () => new Date() } = dependencies
+  const { client, recordings, events, log, metrics, limits, timeoutMillis, policy, proxy, now = () => new Date() } = dependencies
   /** By UID of the Recording. */
   const unrecorded = new Map<string, Tried>()
 
@@ -86,6 +90,8 @@ export function callbackController(dependencies: CallbackDependencies): Controll
       ...(key.is === 'found' ? { signingKey: key.key } : {}),
       timeoutMillis,
       signal,
+      policy,
+      ...(proxy === undefined ? {} : { proxy }),
     })
   }
 

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Delivery, deliver, sign } from './delivery.ts'
+import { concealed, type Delivery, type DeliveryResult, deliver, sign } from './delivery.ts'
 
 let server: Server
 let address: string
@@ -26,6 +26,8 @@ afterEach(async () => {
   await new Promise((resolve) => server.close(resolve))
 })
 
+/** The receivers of these tests are on this machine. */
+const policy = { allow: ['127.0.0.0/8'], deny: [], apiServer: [], allowPrivate: true }
 const body = { SdkAppId: '1400000001', RoomId: '43474', UserId: 'recorder', StrRoomId: '', Files: [] }
 const send = (more: Partial<Delivery> = {}) =>
   deliver({
@@ -34,6 +36,7 @@ const send = (more: Partial<Delivery> = {}) =>
     body,
     timeoutMillis: 2000,
     signal: new AbortController().signal,
+    policy,
     ...more,
   })
 
@@ -140,5 +143,42 @@ describe('deliver', () => {
     }
     for (let n = 0; n < 3; n += 1) await send()
     expect(ports.size).toBe(3)
+  })
+
+  it('does not call what may not be called, and says so', async () => {
+    const nowhere = { ...policy, allow: [] }
+    const message = `${address} is not called: 127.0.0.1 is a loopback address, which callbacks may not go to`
+    expect(await send({ policy: nowhere })).toEqual({ outcome: 'unusable', message })
+    const url = `${address.replace('127.0.0.1', 'rebind.example')}/hook`
+    const resolve = async () => [{ address: '127.0.0.1', family: 4 }]
+    expect(await send({ policy: nowhere, url, resolve })).toMatchObject({ outcome: 'unusable' })
+    expect(received).toEqual([])
+  })
+
+  it('goes to the address that was judged, however often the name changes its mind', async () => {
+    const answers = ['127.0.0.1', '169.254.169.254']
+    const resolve = async () => [{ address: answers.shift() ?? '', family: 4 }]
+    expect(await send({ url: `${address.replace('127.0.0.1', 'rebind.example')}/hook`, resolve })).toMatchObject({
+      outcome: 'delivered',
+    })
+    expect(answers).toEqual(['169.254.169.254'])
+    expect(received[0]?.headers.host).toContain('rebind.example')
+  })
+
+  it('tells nothing of a private address but whether it took the result, in words or in time', async () => {
+    const conceal = async (result: DeliveryResult) => {
+      const began = performance.now()
+      const told = await concealed(Promise.resolve(result), {
+        ...{ receiver: 'http://hook.lessons.svc', timeoutMillis: 150 },
+        ...{ timeout: AbortSignal.timeout(150), signal: new AbortController().signal },
+      })
+      return { told, millis: performance.now() - began }
+    }
+    const nobody = await conceal({ outcome: 'unreachable', message: 'ECONNREFUSED' })
+    const somebody = await conceal({ outcome: 'refused', statusCode: 404, message: 'answered 404' })
+    expect(somebody.told).toEqual(nobody.told)
+    expect(Math.min(somebody.millis, nobody.millis)).toBeGreaterThanOrEqual(140)
+    const delivered = { outcome: 'delivered' as const, statusCode: 204 }
+    expect((await conceal(delivered)).told).toEqual(delivered)
   })
 })

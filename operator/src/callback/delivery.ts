@@ -1,7 +1,10 @@
 import { createHmac } from 'node:crypto'
+import type { LookupAddress } from 'node:dns'
+import type { LookupFunction } from 'node:net'
 import { type CallbackBody, idempotencyHeader, signatureHeader } from '@trtc-recorder/api'
-import { Agent, request } from 'undici'
-import { timeoutSignal } from '../runtime/timers.ts'
+import { Agent, type Dispatcher, request } from 'undici'
+import { sleep, timeoutSignal } from '../runtime/timers.ts'
+import { type ReceiverPolicy, type Resolve, receiverOf } from './receiver.ts'
 
 /** What one try came to. `message` names the receiver by scheme, host and port only: paths and queries may hold its secrets. */
 export type DeliveryResult =
@@ -24,26 +27,72 @@ export interface Delivery {
   timeoutMillis: number
   /** Aborted when the process has no more time: the try then throws, and counts for nothing. */
   signal: AbortSignal
+  policy: ReceiverPolicy
+  /** Sends callbacks through a proxy, which then is who looks names up; gives undefined for a host that is called directly. */
+  proxy?: (url: URL) => Dispatcher | undefined
+  /** How names are looked up, once for each try. */
+  resolve?: Resolve
 }
 
 /** How much of an answer's body is read before the connection is cut; nobody looks at it. */
 const answerBytes = 65_536
 
 /**
- * One connection a delivery: on a kept one that the receiver is just closing, a request may fail that was carried out, and would be
- * sent twice.
+ * POSTs the result once. Redirects are not followed: the signature and the contents are for the address in the spec. Of a receiver at a
+ * private address nothing is told but whether it took the result: neither words nor time say whether there is anybody.
  */
-const agent = new Agent({ pipelining: 0, keepAliveTimeout: 1, maxHeaderSize: 16_384 })
-
-/** POSTs the result once. Redirects are not followed: the signature and the contents are for the address in the spec. */
 export async function deliver(delivery: Delivery): Promise<DeliveryResult> {
-  const { id, timeoutMillis, signal, signingKey } = delivery
+  const { timeoutMillis, signal, policy } = delivery
   const target = targetOf(delivery.url)
   if (target === undefined) return { outcome: 'unusable', message: 'spec.callback.url is no address that can be called' }
+  const receiver = target.url.origin
+  const timeout = timeoutSignal(timeoutMillis)
+  const proxied = delivery.proxy?.(target.url)
+  if (proxied !== undefined) return post(delivery, target, proxied, timeout)
+  const found = await receiverOf(target.url.hostname, policy, delivery.resolve)
+  switch (found.is) {
+    case 'refused':
+      return { outcome: 'unusable', message: `${receiver} is not called: ${found.message}` }
+    case 'unknown':
+      return { outcome: 'unreachable', message: `${receiver} could not be reached: its name is not known` }
+    case 'open':
+      return withAgent(found.addresses, (agent) => post(delivery, target, agent, timeout))
+    case 'private':
+      return concealed(
+        withAgent(found.addresses, (agent) => post(delivery, target, agent, timeout)),
+        { receiver, timeoutMillis, timeout, signal },
+      )
+  }
+}
+
+/** Whoever could tell a refused connection from silence, or an answer from either, could look for open ports with it. */
+export async function concealed(
+  attempt: Promise<DeliveryResult>,
+  {
+    receiver,
+    timeoutMillis,
+    timeout,
+    signal,
+  }: { receiver: string; timeoutMillis: number; timeout: AbortSignal; signal: AbortSignal },
+): Promise<DeliveryResult> {
+  const result = await attempt
+  if (result.outcome === 'delivered') return result
+  await sleep(timeoutMillis, AbortSignal.any([timeout, signal]))
+  if (signal.aborted) throw signal.reason
+  const message = `${receiver}, at a private address, did not answer with 2xx within ${timeoutMillis / 1000} s`
+  return { outcome: 'unreachable', message }
+}
+
+interface Target {
+  url: URL
+  credentials: string | undefined
+}
+
+async function post(delivery: Delivery, target: Target, dispatcher: Dispatcher, timeout: AbortSignal): Promise<DeliveryResult> {
+  const { id, timeoutMillis, signal, signingKey } = delivery
   const { url, credentials } = target
   const receiver = url.origin
   const body = JSON.stringify(delivery.body)
-  const timeout = timeoutSignal(timeoutMillis)
   try {
     const answer = await request(url, {
       method: 'POST',
@@ -55,7 +104,7 @@ export async function deliver(delivery: Delivery): Promise<DeliveryResult> {
         ...(credentials === undefined ? {} : { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` }),
       },
       body,
-      dispatcher: agent,
+      dispatcher,
       signal: AbortSignal.any([timeout, signal]),
     })
     // Once the head is here the answer is known, whatever becomes of the rest.
@@ -68,8 +117,25 @@ export async function deliver(delivery: Delivery): Promise<DeliveryResult> {
   }
 }
 
+/**
+ * One connection a delivery, to an address that was judged: on a kept one that the receiver is just closing, a request may fail that was
+ * carried out, and would be sent twice; and a name that is looked up again may have become another address.
+ */
+async function withAgent<T>(addresses: LookupAddress[], use: (agent: Agent) => Promise<T>): Promise<T> {
+  const lookup: LookupFunction = (_, { all }, callback) => {
+    if (all) callback(null, addresses)
+    else callback(null, addresses[0]!.address, addresses[0]!.family)
+  }
+  const agent = new Agent({ pipelining: 0, keepAliveTimeout: 1, maxHeaderSize: 16_384, connect: { lookup } })
+  try {
+    return await use(agent)
+  } finally {
+    agent.close().catch(() => {})
+  }
+}
+
 /** The address without its user, and the user for itself. The schema lets an address through that this cannot read only by mistake. */
-function targetOf(text: string): { url: URL; credentials: string | undefined } | undefined {
+function targetOf(text: string): Target | undefined {
   try {
     const url = new URL(text)
     const { username, password } = url

@@ -40,6 +40,7 @@ export type RecordingConfig = Pick<
   | 'recorderResources'
   | 'recorderServiceAccount'
   | 'recorderChromiumArgs'
+  | 'recorderPod'
 >
 
 /** A Pod that keeps its finalizer although its Recording is gone, as a key of the queue. */
@@ -144,5 +145,6 @@ function podConfig(config: RecordingConfig): RecorderPodConfig {
     chromiumArgs: config.recorderChromiumArgs,
     resources: config.recorderResources,
     serviceAccountName: config.recorderServiceAccount,
+    options: config.recorderPod,
   }
 }

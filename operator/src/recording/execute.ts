@@ -140,7 +140,7 @@ class Hands {
         ) {
           return
         }
-        const wanted = volumeClaim(recording, name)
+        const wanted = volumeClaim(recording, name, this.#pod.options.storageClassName)
         const claim = await this.#ensure(resources.persistentVolumeClaims, wanted, recording, 'VolumeNotOwned')
         this.#caches.claims.wrote(claim)
         return

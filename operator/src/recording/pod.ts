@@ -2,6 +2,7 @@ import { controlAnnotation, jobFor, type Recording, recorderEnv, recorderPort } 
 import type { New, Pod } from '../kube/types.ts'
 import { wantedControl } from './control.ts'
 import { commonLabels, controlVolume, labels, ownerReference, podName } from './names.ts'
+import { type PodOptions, withOptions } from './pod-options.ts'
 
 /** What the cluster's administrator says about every recorder Pod (chart: `recorder.*`). Nothing of it can be set in a Recording. */
 export interface RecorderPodConfig {
@@ -14,6 +15,7 @@ export interface RecorderPodConfig {
   resources: { requests?: Record<string, string> | undefined; limits?: Record<string, string> | undefined }
   /** Where a Recording names none; in the Recording's namespace. */
   serviceAccountName: string
+  options: PodOptions
 }
 
 export const recorderContainer = 'recorder'
@@ -22,8 +24,6 @@ const controlDirectory = '/var/run/trtc-recorder/control'
 const controlFile = 'control.json'
 const workDirectory = '/work'
 const terminationMessagePath = '/dev/termination-log'
-/** User and group of the recorder's image. */
-const user = 1000
 /** How long a recorder may take to finish and upload after SIGTERM. */
 const gracePeriodSeconds = 1800
 /** Most that may lie in /tmp: Chromium's profile and shared memory. It counts as memory of the Pod. */
@@ -44,7 +44,7 @@ export interface PodOrder {
 export function recorderPod(recording: Recording, order: PodOrder, config: RecorderPodConfig): New<Pod> {
   const { metadata, spec } = recording
   const secrets = referredSecrets(recording)
-  return {
+  const pod = {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
@@ -65,14 +65,6 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       serviceAccountName: spec.serviceAccountName ?? config.serviceAccountName,
-      securityContext: {
-        runAsNonRoot: true,
-        runAsUser: user,
-        runAsGroup: user,
-        fsGroup: user,
-        fsGroupChangePolicy: 'OnRootMismatch',
-        seccompProfile: { type: 'RuntimeDefault' },
-      },
       containers: [
         {
           name: recorderContainer,
@@ -96,11 +88,6 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
             terminationGracePeriodSeconds: 120,
           },
           resources: spec.resources ?? config.resources,
-          securityContext: {
-            allowPrivilegeEscalation: false,
-            readOnlyRootFilesystem: true,
-            capabilities: { drop: ['ALL'] },
-          },
           terminationMessagePath,
           terminationMessagePolicy: 'File',
           volumeMounts: [
@@ -142,6 +129,7 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
       ...(config.imagePullSecrets.length === 0 ? {} : { imagePullSecrets: config.imagePullSecrets.map((name) => ({ name })) }),
     },
   } as New<Pod>
+  return withOptions(pod, config.options)
 }
 
 /** What is deleted in the foreground takes all it owns with it at once, so what is made from then on to save its files is nobody's. */

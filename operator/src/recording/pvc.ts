@@ -6,8 +6,9 @@ import { commonLabels } from './names.ts'
  * A volume of a Recording, for all its attempts. It has no owner: the garbage collector would take it with its Recording, when that is deleted
  * in the foreground even before the recorder has finished, and media with it. The operator deletes it when it holds nothing any more.
  */
-export function volumeClaim(recording: Recording, name: string): New<PersistentVolumeClaim> {
+export function volumeClaim(recording: Recording, name: string, defaultStorageClassName?: string): New<PersistentVolumeClaim> {
   const { metadata, spec } = recording
+  const storageClassName = spec.storage.storageClassName ?? defaultStorageClassName
   return {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
@@ -15,7 +16,7 @@ export function volumeClaim(recording: Recording, name: string): New<PersistentV
     spec: {
       accessModes: ['ReadWriteOnce'],
       resources: { requests: { storage: spec.storage.size } },
-      ...(spec.storage.storageClassName === undefined ? {} : { storageClassName: spec.storage.storageClassName }),
+      ...(storageClassName === undefined ? {} : { storageClassName }),
     },
   }
 }

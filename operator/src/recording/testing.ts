@@ -23,6 +23,7 @@ import { controlAnnotations } from './control.ts'
 import { decide } from './decide.ts'
 import type { Action, Observed, Plan } from './plan.ts'
 import { type RecorderPodConfig, recorderContainer, recorderPod } from './pod.ts'
+import { podOptionsSchema, restricted } from './pod-options.ts'
 import { departedState, podState } from './pod-state.ts'
 import { volumeClaim } from './pvc.ts'
 import type { Refusal } from './refusal.ts'
@@ -35,6 +36,7 @@ export const podConfig: RecorderPodConfig = {
   chromiumArgs: '',
   resources: { requests: { cpu: '500m' } },
   serviceAccountName: 'default',
+  options: podOptionsSchema.parse(restricted),
 }
 
 export const start = new Date('2026-03-01T10:00:00.000Z')

@@ -3,6 +3,7 @@ import type { RequestObserver } from '../kube/client.ts'
 import type { ControllerObserver } from '../runtime/controller.ts'
 import type { ReflectorObserver } from '../runtime/reflector.ts'
 import type { QueueObserver, WorkQueue } from '../runtime/workqueue.ts'
+import type { RecordingCounters } from './recording-metrics.ts'
 
 /** The one place where a metric gets its name. No name of an object is ever a label. */
 export interface Metrics {
@@ -14,6 +15,7 @@ export interface Metrics {
   leading(lease: string, leading: boolean): void
   /** `state` → number, asked at each scrape. */
   recordings(states: () => Record<string, number>): void
+  readonly changes: RecordingCounters
   /** How many namespaces could not be read yet, asked at each scrape. */
   unread(count: () => number): void
   callbackDelivery(outcome: CallbackOutcome): void
@@ -88,8 +90,34 @@ export function createMetrics(): Metrics {
     ['outcome'],
   )
 
+  const histogramOf = (name: string, help: string, buckets: number[]) => histogram(name, help, [], buckets)
+  const applyToRecording = histogramOf(
+    'trtc_recorder_apply_to_recording_seconds',
+    'From the creation of a Recording to its recorder being in the room.',
+    [0.5, 1, 1.5, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600, 1800],
+  )
+  const stopToStored = histogramOf(
+    'trtc_recorder_stop_to_stored_seconds',
+    'From when it was known that a recording stops to everything being stored and told.',
+    [0.25, 0.5, 0.75, 1, 2, 3, 5, 10, 30, 60, 300, 1800, 7200],
+  )
+  const attempts = counter('trtc_recorder_attempts_total', 'Attempts that ended, by how.', ['reason'])
+  const finished = counter('trtc_recorder_recordings_finished_total', 'Recordings that are over: succeeded, failed.', ['result'])
+  const storedBytes = counter('trtc_recorder_stored_bytes_total', 'Bytes of finished recordings that are verified in COS.', [])
+  for (const result of ['succeeded', 'failed']) finished.inc({ result }, 0)
+
   return {
     registry,
+
+    changes: {
+      started: (seconds) => applyToRecording.observe(seconds),
+      attemptEnded: (reason) => attempts.inc({ reason }),
+      finished(result, bytes, stopToStoredSeconds) {
+        finished.inc({ result })
+        storedBytes.inc(bytes)
+        if (stopToStoredSeconds !== undefined) stopToStored.observe(stopToStoredSeconds)
+      },
+    },
 
     controller(name) {
       const labels = { controller: name }

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import type { Recording } from '@trtc-recorder/api'
 import { describe, expect, it } from 'vitest'
 import { Controller } from '../runtime/controller.ts'
@@ -29,6 +30,10 @@ describe('metrics', () => {
     metrics.leading('lease', true)
     metrics.reflector('pods').restarted?.('expired')
     metrics.callbackDelivery('delivered')
+    metrics.unread(() => 0)
+    metrics.changes.started(1.2)
+    metrics.changes.attemptEnded('OOMKilled')
+    metrics.changes.finished('succeeded', 1000, 0.4)
     metrics.recordings(() => ({ pending: 2, recording: 1 }))
 
     const text = await metrics.registry.metrics()
@@ -51,6 +56,13 @@ describe('metrics', () => {
       'trtc_recorder_watch_restarts_total{resource="pods",cause="expired"} 1',
       'trtc_recorder_callback_deliveries_total{outcome="delivered"} 1',
       'trtc_recorder_recordings{state="pending"} 2',
+      'trtc_recorder_namespaces_unread 0',
+      'trtc_recorder_apply_to_recording_seconds_sum 1.2',
+      'trtc_recorder_stop_to_stored_seconds_sum 0.4',
+      'trtc_recorder_attempts_total{reason="OOMKilled"} 1',
+      'trtc_recorder_recordings_finished_total{result="succeeded"} 1',
+      'trtc_recorder_recordings_finished_total{result="failed"} 0',
+      'trtc_recorder_stored_bytes_total 1000',
     ]) {
       expect(text).toContain(`${line}\n`)
     }
@@ -114,5 +126,24 @@ describe('countStates', () => {
       recording(['Succeeded', 'False', 'RoomRefused']),
     ])
     expect(counts).toEqual({ pending: 2, recording: 1, finishing: 1, succeeded: 1, failed: 1 })
+  })
+})
+
+describe('alerts and dashboard', () => {
+  it('ask for metrics that there are', async () => {
+    const metrics = createMetrics()
+    metrics.recordings(() => ({ pending: 1 }))
+    metrics.unread(() => 0)
+    const known = new Set((await metrics.registry.getMetricsAsJSON()).map(({ name }) => name))
+    const files = new URL('../../../charts/trtc-recorder/files/', import.meta.url)
+    const text = (
+      await Promise.all(['alerts.yaml', 'dashboard.json'].map((name) => readFile(new URL(name, files), 'utf8')))
+    ).join('')
+    const asked = new Set(
+      text.match(/\b(trtc_recorder|controller_runtime|workqueue|rest_client|nodejs|process|leader_election)_\w+/g),
+    )
+    const base = (name: string) => (known.has(name) ? name : name.replace(/_(bucket|sum|count)$/, ''))
+    expect([...asked].filter((name) => !known.has(base(name)))).toEqual([])
+    expect(asked.size).toBeGreaterThan(10)
   })
 })

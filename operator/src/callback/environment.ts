@@ -1,0 +1,35 @@
+import { lookup } from 'node:dns/promises'
+import { type Dispatcher, ProxyAgent } from 'undici'
+import type { Delivery } from './delivery.ts'
+
+/** The API server's own addresses, which no callback may go to: the Service's, and that of the kubeconfig. */
+export async function apiServerAddresses(servers: readonly (string | undefined)[]): Promise<string[]> {
+  const hosts = servers.flatMap((server) => (server === undefined ? [] : hostOf(server)))
+  const found = await Promise.all(hosts.map((host) => lookup(host, { all: true }).catch(() => [])))
+  return [...new Set(found.flat().map(({ address }) => address))]
+}
+
+const hostOf = (server: string) => (server.includes('://') ? new URL(server).hostname.replace(/^\[|\]$/g, '') : server)
+
+/** HTTPS_PROXY, HTTP_PROXY and NO_PROXY, as curl reads them: NO_PROXY holds names, domains with all that is below them, and `*`. */
+export function proxyOfEnvironment(env: Record<string, string | undefined>): Delivery['proxy'] | undefined {
+  const variable = (name: string) => env[name.toLowerCase()] || env[name] || undefined
+  const agents = new Map<string, Dispatcher>()
+  const agentOf = (uri: string) => {
+    const agent = agents.get(uri) ?? new ProxyAgent({ uri, keepAliveTimeout: 1 })
+    agents.set(uri, agent)
+    return agent
+  }
+  const [http, https] = [variable('HTTP_PROXY'), variable('HTTPS_PROXY')]
+  if (http === undefined && https === undefined) return undefined
+  const without = (variable('NO_PROXY') ?? '').split(/[\s,]+/).filter((entry) => entry !== '')
+  return (url) => {
+    const proxy = url.protocol === 'https:' ? https : http
+    return proxy === undefined || without.some((entry) => isBelow(url.hostname, entry)) ? undefined : agentOf(proxy)
+  }
+}
+
+const isBelow = (host: string, entry: string) => {
+  const domain = entry.replace(/^\*?\./, '').toLowerCase()
+  return entry === '*' || host.toLowerCase() === domain || host.toLowerCase().endsWith(`.${domain}`)
+}

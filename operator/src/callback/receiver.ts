@@ -1,0 +1,88 @@
+import type { LookupAddress } from 'node:dns'
+import { lookup } from 'node:dns/promises'
+import ipaddr from 'ipaddr.js'
+
+/**
+ * Who may be called. A Recording is written by a tenant and called by the operator, which reaches what the tenant does not: so an address
+ * is judged before anything is sent to it, and the connection goes to the address that was judged, whatever the name stands for a moment later.
+ */
+export interface ReceiverPolicy {
+  /** CIDRs that may be called although they would be refused, and whose answers are told in full. */
+  allow: readonly string[]
+  /** CIDRs that may not be called, whatever else is said of them. */
+  deny: readonly string[]
+  /** Addresses of the API server, which may not be called unless they are allowed. */
+  apiServer: readonly string[]
+  /** Whether private addresses (RFC 1918, ULA, carrier-grade NAT) may be called. */
+  allowPrivate: boolean
+}
+
+export type Receiver =
+  /** Its answers are told in full. */
+  | { is: 'open'; addresses: LookupAddress[] }
+  /** It may be called; what is told of it does not say whether anybody is there. */
+  | { is: 'private'; addresses: LookupAddress[] }
+  | { is: 'refused'; message: string }
+  | { is: 'unknown' }
+
+export type Resolve = (hostname: string) => Promise<LookupAddress[]>
+
+const resolveAll: Resolve = (hostname) => lookup(hostname, { all: true, verbatim: true })
+
+/** Where clouds tell who asks them their secrets, as far as it is not link-local anyway: AWS, Google, Alibaba. */
+const metadata = ['fd00:ec2::254/128', 'fd20:ce::254/128', '100.100.100.200/32']
+
+/** Looks a host up once, and judges every address it has. */
+export async function receiverOf(hostname: string, policy: ReceiverPolicy, resolve: Resolve = resolveAll): Promise<Receiver> {
+  const host = hostname.replace(/^\[|\]$/g, '')
+  const addresses = ipaddr.isValid(host) ? [literal(host)] : await resolve(host).catch(() => [])
+  const [first, ...rest] = addresses.map(({ address }) => judge(address, policy))
+  if (first === undefined) return { is: 'unknown' }
+  // One address that may not be called is enough: which of them the connection goes to is chance.
+  const refused = [first, ...rest].find(({ is }) => is === 'refused')
+  if (refused?.is === 'refused') return { is: 'refused', message: `${host} is ${refused.what}, which callbacks may not go to` }
+  return { is: rest.some(({ is }) => is === 'private') || first.is === 'private' ? 'private' : 'open', addresses }
+}
+
+const literal = (address: string): LookupAddress => ({ address, family: ipaddr.parse(address).kind() === 'ipv4' ? 4 : 6 })
+
+export type Judgement = { is: 'open' } | { is: 'private' } | { is: 'refused'; what: string }
+
+/** What may be done with one address. Pure. */
+export function judge(address: string, { allow, deny, apiServer, allowPrivate }: ReceiverPolicy): Judgement {
+  const parsed = embeddedIpv4(ipaddr.process(address))
+  const within = (cidrs: readonly string[]) => cidrs.some((cidr) => contains(cidr, parsed))
+  if (within(deny)) return { is: 'refused', what: 'an address on the deny-list' }
+  if (within(allow)) return { is: 'open' }
+  if (within(apiServer)) return { is: 'refused', what: 'the API server' }
+  if (within(metadata)) return { is: 'refused', what: 'a metadata service' }
+  const range = parsed.range()
+  switch (range) {
+    case 'unicast':
+      return { is: 'open' }
+    case 'private':
+    case 'uniqueLocal':
+    case 'carrierGradeNat':
+      return allowPrivate ? { is: 'private' } : { is: 'refused', what: 'a private address' }
+    case 'loopback':
+      return { is: 'refused', what: 'a loopback address' }
+    case 'linkLocal':
+      return { is: 'refused', what: 'a link-local address' }
+    default:
+      return { is: 'refused', what: `a special address (${range})` }
+  }
+}
+
+/** NAT64 (RFC 6052) goes to the IPv4 address in its last 32 bits. */
+function embeddedIpv4(address: ipaddr.IPv4 | ipaddr.IPv6): ipaddr.IPv4 | ipaddr.IPv6 {
+  if (address.kind() !== 'ipv6' || address.range() !== 'rfc6052') return address
+  return new ipaddr.IPv4(address.toByteArray().slice(12))
+}
+
+function contains(cidr: string, address: ipaddr.IPv4 | ipaddr.IPv6): boolean {
+  const [network, bits] = ipaddr.parseCIDR(cidr.includes('/') ? cidr : `${cidr}/${cidr.includes(':') ? 128 : 32}`)
+  return network.kind() === address.kind() && address.match(network as never, bits as never)
+}
+
+/** Whether a text is a CIDR or an address. */
+export const isCidr = (text: string): boolean => ipaddr.isValid(text) || ipaddr.isValidCIDR(text)
