@@ -8,6 +8,7 @@ import { stringify } from 'yaml'
 import { group, plural } from '../src/index.ts'
 import { recordingCrd } from './crd.ts'
 import { documentationTables, insertTables } from './tables.ts'
+import { valuesTable } from './values-table.ts'
 
 const root = join(import.meta.dirname, '../..')
 const banner = '# Generated from api/src by `npm run generate`. Do not edit.\n'
@@ -15,6 +16,10 @@ const banner = '# Generated from api/src by `npm run generate`. Do not edit.\n'
 const generated: Record<string, () => Promise<string>> = {
   [`crds/${group}_${plural}.yaml`]: async () => banner + yaml(recordingCrd()),
   'charts/trtc-recorder/templates/crds/recordings.yaml': async () => chartCrd(),
+  'charts/trtc-recorder/README.md': async () =>
+    insertTables(await current('charts/trtc-recorder/README.md'), {
+      values: valuesTable(await current('charts/trtc-recorder/values.yaml')),
+    }),
   'docs/recording.md': async () => insertTables(await current('docs/recording.md'), documentationTables()),
 }
 
@@ -40,7 +45,7 @@ function chartCrd(): string {
   const { apiVersion, kind, spec } = crd
   const body = yaml({ spec })
   if (body.includes('{{')) throw new Error('a description has {{ in it, which Helm would take for a template')
-  return `{{- if .Values.crds.enabled }}
+  return `{{- if and .Values.crds.enabled (not (include "trtc-recorder.foreignCrd" .)) }}
 ${banner}apiVersion: ${apiVersion}
 kind: ${kind}
 metadata:

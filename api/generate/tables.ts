@@ -103,9 +103,9 @@ const wordTable = (title: string, words: Record<string, string>) =>
     Object.entries(words).map(([word, text]) => [code(word), text]),
   )
 
-function table(head: string[], rows: string[][]): string {
+export function table(head: string[], rows: string[][]): string {
   const line = (cells: string[]) => `| ${cells.map((cell) => cell.replaceAll('\n', ' ')).join(' | ')} |`
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
 }
 
-const code = (text: string) => `\`${text.replaceAll('|', '\\|')}\``
+export const code = (text: string) => `\`${text.replaceAll('|', '\\|')}\``

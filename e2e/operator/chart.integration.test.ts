@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -15,6 +15,7 @@ import { findCondition } from '../../operator/src/recording/conditions.ts'
 import { aRecording, aResult } from '../../operator/src/recording/testing.ts'
 import { ensureBinaries } from '../../sandbox/src/cluster/binaries.ts'
 import { type ApiServer, startApiServer, until } from './api-server.ts'
+import { newRecording } from './recordings.ts'
 import { ToyKubelet } from './toy-kubelet.ts'
 import { runOperator } from './toy-operator.ts'
 
@@ -64,6 +65,14 @@ async function render(...set: string[]): Promise<Manifest[]> {
   return parseAllDocuments(text).flatMap((document) => (document.toJS() as Manifest | null) ?? [])
 }
 
+/** The same with values as they stand in a file. */
+async function renderValues(values: object, namespace = 'trtc'): Promise<Manifest[]> {
+  const file = join(home, `values-${Math.random()}.json`)
+  await writeFile(file, JSON.stringify(values))
+  const text = await helm('template', 'demo', chart, '--namespace', namespace, '--values', file)
+  return parseAllDocuments(text).flatMap((document) => (document.toJS() as Manifest | null) ?? [])
+}
+
 const ofKind = (manifests: Manifest[], kind: string) => manifests.filter((manifest) => manifest.kind === kind)
 const rulesOf = (manifests: Manifest[]) => manifests.flatMap((manifest) => manifest.rules ?? [])
 const templateOf = (manifests: Manifest[]) => ofKind(manifests, 'Deployment')[0]!.spec!.template
@@ -90,6 +99,10 @@ describe('the chart', () => {
     'logLevel=chatty',
     'callback.signing.enabeld=true',
     'workers=0',
+    'recorder=null',
+    'policy.secrets=Some',
+    'callback.deny={everyone}',
+    'image.digest=latest',
   ])('refuses the value %s', async (value) => {
     await expect(render(value)).rejects.toThrow(/values don't meet the specifications of the schema/)
   })
@@ -146,6 +159,171 @@ describe('the chart', () => {
     )
   })
 
+  test('pulls by digest from a registry, with the secrets that are named for each image', async () => {
+    const digest = `sha256:${'a'.repeat(64)}`
+    const { spec } = templateOf(
+      await renderValues({
+        global: { imageRegistry: 'registry.example', imagePullSecrets: [{ name: 'all' }] },
+        image: { digest },
+        imagePullSecrets: [{ name: 'ours' }],
+        recorder: { image: { registry: 'other.example', tag: 2 }, imagePullSecrets: [{ name: 'theirs' }] },
+      }),
+    )
+    expect(spec.containers[0]).toMatchObject({ image: `registry.example/trtc-recorder/operator:0.1.0@${digest}` })
+    expect(spec).toMatchObject({ imagePullSecrets: [{ name: 'ours' }, { name: 'all' }] })
+    expect(settingsOf(spec)).toMatchObject({
+      recorderImage: 'other.example/trtc-recorder/recorder:2',
+      recorderImagePullSecrets: ['theirs', 'all'],
+    })
+  })
+
+  test('gives operator and recorders the CA bundle and the outbound proxy', async () => {
+    const { spec } = templateOf(
+      await renderValues({
+        caBundle: { configMapName: 'company-ca' },
+        proxy: { httpsProxy: 'http://proxy:3128', noProxy: '.svc' },
+      }),
+    )
+    const wanted = [
+      { name: 'HTTPS_PROXY', value: 'http://proxy:3128' },
+      { name: 'NO_PROXY', value: '.svc' },
+      { name: 'NODE_EXTRA_CA_CERTS', value: '/etc/trtc-recorder/ca/ca.crt' },
+    ]
+    expect(spec.containers[0]!.env).toEqual(expect.arrayContaining(wanted))
+    const { recorderPod } = settingsOf(spec)
+    expect(recorderPod.env).toEqual(wanted)
+    expect(recorderPod.volumes).toEqual([{ name: 'ca-bundle', configMap: { name: 'company-ca' } }])
+    expect(recorderPod.volumeMounts).toEqual([{ name: 'ca-bundle', mountPath: '/etc/trtc-recorder/ca', readOnly: true }])
+  })
+
+  test('lets OpenShift say who runs as whom', async () => {
+    const nobody = { podSecurityContext: null, securityContext: null }
+    const { spec } = templateOf(await renderValues({ ...nobody, recorder: nobody }))
+    expect(spec).not.toHaveProperty('securityContext')
+    expect(spec.containers[0]).not.toHaveProperty('securityContext')
+    expect(settingsOf(spec).recorderPod).toMatchObject({ podSecurityContext: {}, containerSecurityContext: {} })
+  })
+
+  test('keeps the sidecars of service meshes out of recorders, and spreads several operators', async () => {
+    const manifests = await renderValues({ replicas: 2 })
+    const { spec } = templateOf(manifests)
+    expect(settingsOf(spec).recorderPod).toMatchObject({
+      labels: { 'sidecar.istio.io/inject': 'false' },
+      annotations: { 'linkerd.io/inject': 'disabled' },
+    })
+    expect(spec).toMatchObject({ topologySpreadConstraints: [{ topologyKey: 'kubernetes.io/hostname' }] })
+    expect(ofKind(manifests, 'PodDisruptionBudget')).toHaveLength(1)
+    expect(ofKind(await renderValues({}), 'PodDisruptionBudget')).toHaveLength(0)
+  })
+
+  test('lets those with the usual roles work with Recordings', async () => {
+    const roles = ofKind(await render(), 'ClusterRole').filter(({ metadata }) => /-(view|edit)$/.test(metadata.name))
+    expect(
+      roles.map(({ metadata, rules }) => [
+        Object.keys(metadata.labels ?? {}).filter((l) => l.includes('aggregate')).length,
+        rules,
+      ]),
+    ).toEqual([
+      [
+        3,
+        [{ apiGroups: ['trtc-recorder.dev'], resources: ['recordings', 'recordings/status'], verbs: ['get', 'list', 'watch'] }],
+      ],
+      [
+        2,
+        [
+          {
+            apiGroups: ['trtc-recorder.dev'],
+            resources: ['recordings'],
+            verbs: ['create', 'update', 'patch', 'delete', 'deletecollection'],
+          },
+        ],
+      ],
+    ])
+    expect(ofKind(await render('rbac.aggregate=false'), 'ClusterRole')).toHaveLength(1)
+    expect(rulesOf(await render('rbac.create=false'))).toEqual([])
+  })
+
+  test('writes every name and namespace as a string, also where it is all digits', async () => {
+    const manifests = await renderValues(
+      {
+        ...{
+          nameOverride: 12,
+          fullnameOverride: 34,
+          serviceAccount: { name: 56 },
+          watchNamespaces: ['78'],
+          priorityClassName: 90,
+        },
+        ...{
+          replicas: 2,
+          networkPolicy: { enabled: true },
+          policy: { priorityClassNames: ['1'] },
+          recorder: { serviceAccount: { name: 9 } },
+        },
+      },
+      '1234',
+    )
+    const wrong: string[] = []
+    const look = (value: unknown, path: string): void => {
+      if (typeof value !== 'object' || value === null) return
+      for (const [name, inner] of Object.entries(value)) {
+        if (/^(name|namespace|serviceAccountName|priorityClassName|value)$/.test(name) && typeof inner === 'number')
+          wrong.push(`${path}.${name}`)
+        if (/labels$/i.test(name))
+          for (const label of Object.values(inner ?? {})) if (typeof label !== 'string') wrong.push(`${path}.${name}`)
+        look(inner, `${path}.${name}`)
+      }
+    }
+    for (const manifest of manifests) look(manifest, manifest.kind)
+    expect(wrong).toEqual([])
+  })
+
+  test('takes null for every map and list', async () => {
+    interface Schema {
+      type?: string | string[]
+      $ref?: string
+      properties?: Record<string, Schema>
+      definitions?: Record<string, Schema>
+    }
+    const schema = JSON.parse(await readFile(join(chart, 'values.schema.json'), 'utf8')) as Schema
+    const nulls = (node: Schema): object => {
+      const values: Record<string, unknown> = {}
+      for (const [name, property] of Object.entries(node.properties ?? {})) {
+        const { type = [], properties } =
+          property.$ref === undefined ? property : schema.definitions![property.$ref.split('/').at(-1)!]!
+        if (type.includes('null')) values[name] = null
+        else if (properties !== undefined) values[name] = nulls({ properties })
+      }
+      return values
+    }
+    const values = nulls(schema)
+    expect(JSON.stringify(values).match(/null/g)?.length).toBeGreaterThan(30)
+    const manifests = await renderValues({ ...values, replicas: 2, ...everythingOn(values) })
+    const { spec } = templateOf(manifests)
+    expect(settingsOf(spec).recorderPod).toMatchObject({ labels: {}, nodeSelector: {} })
+  })
+
+  test('shows Prometheus and Grafana what there is', async () => {
+    const metrics = { podMonitor: { enabled: true }, prometheusRule: { enabled: true }, dashboard: { enabled: true } }
+    const manifests = await renderValues({ metrics })
+    const [rule] = ofKind(manifests, 'PrometheusRule') as unknown as {
+      spec: { groups: { rules: { alert: string; annotations: Record<string, string> }[] }[] }
+    }[]
+    const alerts = rule!.spec.groups[0]!.rules
+    expect(alerts.length).toBeGreaterThan(5)
+    const operations = await readFile(join(chart, '../../docs/operations.md'), 'utf8')
+    for (const { alert, annotations } of alerts) {
+      expect(annotations.runbook_url).toBe(`docs/operations.md#${alert.toLowerCase()}`)
+      expect(operations).toContain(`\n### ${alert}\n`)
+    }
+    const [dashboard] = ofKind(manifests, 'ConfigMap') as unknown as { data: Record<string, string> }[]
+    expect(JSON.parse(dashboard!.data['trtc-recorder.json'] ?? '')).toMatchObject({ title: 'trtc-recorder' })
+    expect(ofKind(manifests, 'PodMonitor')).toHaveLength(1)
+  })
+
+  test('has a README with every value in it', async () => {
+    expect(await readFile(join(chart, 'README.md'), 'utf8')).toContain('| `recorder.image.repository` |')
+  })
+
   test('uses no verb on everything', async () => {
     for (const rule of rulesOf(await render())) expect([...rule.verbs, ...rule.resources, ...rule.apiGroups]).not.toContain('*')
   })
@@ -161,9 +339,98 @@ describe('the chart', () => {
   })
 })
 
+/** Every optional part of the chart. */
+const everythingOn = (values: object) => {
+  const part = (name: string, more: object) => ({ [name]: { ...(values as Record<string, object>)[name], ...more } })
+  return {
+    ...part('networkPolicy', { enabled: true }),
+    ...part('caBundle', { secretName: 'ca' }),
+    ...part('metrics', { podMonitor: { enabled: true }, prometheusRule: { enabled: true }, dashboard: { enabled: true } }),
+  }
+}
+
+/** The operator's settings, as it would read them. */
+const settingsOf = (spec: { containers: { env: { name: string; value?: string }[] }[] }) =>
+  parseConfig(Object.fromEntries(spec.containers[0]!.env.map(({ name, value }) => [name, value ?? 'demo-0'])))
+
+test('what a Recording may ask for is limited at admission, and the field is named', async () => {
+  const namespace = await api.namespace()
+  const listed = await api.namespace()
+  const policy = {
+    ...{ networkProxyHosts: ['proxy.example', '*.lessons.example'], cosEndpoints: [], priorityClassNames: ['low'] },
+    ...{ serviceAccountNames: [], tolerationKeys: ['media'], secrets: 'Listed' },
+  }
+  const admission = { group: 'admissionregistration.k8s.io', version: 'v1', namespaced: false }
+  for (const manifest of await renderValues({ policy })) {
+    if (!manifest.kind.startsWith('ValidatingAdmissionPolicy')) continue
+    const plural =
+      manifest.kind === 'ValidatingAdmissionPolicy' ? 'validatingadmissionpolicies' : 'validatingadmissionpolicybindings'
+    await api.client.create({ ...admission, plural, kind: manifest.kind }, manifest as New<KubeObject>)
+  }
+  const namespaces: Resource = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false }
+  const annotations = { 'trtc-recorder.dev/allowed-secrets': 'recorder, cos' }
+  await api.client.patch(namespaces, { name: listed }, { type: 'merge', body: { metadata: { annotations } } })
+  const create = (spec: object, where = listed) =>
+    api.client.create(resources.recordings, newRecording(where, `r${Math.random().toString(36).slice(2)}`, spec)).then(
+      () => 'accepted',
+      (error: Error) => error.message,
+    )
+  // The policy counts a moment after it was made.
+  await until('the policy counts', async () => (await create({ priorityClassName: 'high' })) !== 'accepted')
+
+  const turnServer = { url: 'turn.evil.example:3478', username: 'u', credentialSecretRef: { name: 'cos' } }
+  for (const [spec, field] of [
+    [{ priorityClassName: 'high' }, 'spec.priorityClassName: may only be low'],
+    [{ serviceAccountName: 'admin' }, 'spec.serviceAccountName: may only be left out'],
+    [{ tolerations: [{ operator: 'Exists' }] }, 'spec.tolerations: keys may only be media'],
+    [{ tolerations: [{ key: 'gpu', operator: 'Exists' }] }, 'spec.tolerations: '],
+    [{ networkProxy: { unifiedProxy: 'evil.example:443' } }, 'spec.networkProxy: '],
+    [{ networkProxy: { websocketProxy: 'wss://proxy.example.evil.example/ws' } }, 'spec.networkProxy: '],
+    [{ networkProxy: { unifiedProxy: '[fd00::1]:443' } }, 'spec.networkProxy: '],
+    [{ networkProxy: { turnServer } }, 'spec.networkProxy: '],
+    [{ userSigSecretRef: { name: 'database' } }, 'spec.userSigSecretRef.name: '],
+    [{ cos: { region: 'r', bucket: 'b-1', credentialsSecretRef: { name: 'database' } } }, 'spec.cos.credentialsSecretRef.name: '],
+    [
+      { cos: { region: 'r', bucket: 'b-1', credentialsSecretRef: { name: 'cos' }, endpoint: 'https://cos.evil.example' } },
+      'spec.cos.endpoint: ',
+    ],
+    [
+      { callback: { url: 'https://a.example', signingKeySecretRef: { name: 'database' } } },
+      'spec.callback.signingKeySecretRef.name: ',
+    ],
+  ] as [object, string][]) {
+    expect(await create(spec)).toContain(field)
+  }
+  expect(await create({}, namespace)).toContain('spec.userSigSecretRef.name: must be one that the namespace lists')
+  expect(
+    await create({
+      ...{ priorityClassName: 'low', tolerations: [{ key: 'media', operator: 'Exists' }] },
+      networkProxy: { unifiedProxy: 'proxy.example:443', websocketProxy: 'wss://a.lessons.example:8443/ws' },
+    }),
+  ).toBe('accepted')
+  const name = 'demo-trtc-recorder-recordings'
+  await api.client.delete({ ...admission, plural: 'validatingadmissionpolicybindings', kind: '' }, { name })
+  await until('the policy counts no more', async () => (await create({}, namespace)) === 'accepted')
+})
+
+test('an install that cannot work says so before it leaves anything', async () => {
+  const namespace = await api.namespace()
+  const failed = await helm(
+    'install',
+    'lost',
+    chart,
+    '--namespace',
+    namespace,
+    '--set',
+    'watchNamespaces={nowhere},crds.enabled=false',
+  ).catch((error: Error) => error.message)
+  expect(failed).toContain('Namespace nowhere of watchNamespaces does not exist')
+  expect(await helm('list', '--namespace', namespace, '--short')).toBe('')
+})
+
 test('an operator with exactly the chart’s permissions gets through the whole life of a Recording', async () => {
   const namespace = await api.namespace()
-  const rules = rulesOf(ofKind(await render(), 'ClusterRole'))
+  const rules = rulesOf(ofKind(await render(), 'ClusterRole').filter(({ metadata }) => metadata.name === 'demo-trtc-recorder'))
   const rbac = { group: 'rbac.authorization.k8s.io', version: 'v1', namespaced: false }
   const role = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'as-the-chart-says' }, rules }
   await api.client.create({ ...rbac, plural: 'clusterroles', kind: 'ClusterRole' }, role as New<KubeObject>)
@@ -235,7 +502,12 @@ test('installed, upgraded, uninstalled and installed again, it leaves the CRD wi
     namespaced: false,
   }
   const name = 'recordings.trtc-recorder.dev'
-  // The CRD of the tests came from nobody; Helm takes over only what is its own.
+  // One that came from nobody is left alone, and does not stop an install.
+  const foreign = await api.namespace()
+  expect(await helm('install', 'second', chart, '--namespace', foreign)).toContain(
+    'The CRD was installed by somebody else (not by Helm)',
+  )
+  await helm('uninstall', 'second', '--namespace', foreign)
   await api.client.delete(definitions, { name })
   await until('the CRD is gone', async () => api.client.get(definitions, { name }).then(() => false, isNotFound))
 
@@ -255,10 +527,31 @@ test('installed, upgraded, uninstalled and installed again, it leaves the CRD wi
       },
     ),
   )
-  await helm('upgrade', 'demo', chart, '--namespace', namespace, '--set', 'replicas=2')
+  const everything = join(home, 'everything.json')
+  await writeFile(
+    everything,
+    JSON.stringify({
+      ...{
+        replicas: 2,
+        networkPolicy: { enabled: true },
+        caBundle: { configMapName: 'ca' },
+        metrics: { dashboard: { enabled: true } },
+      },
+      ...{
+        policy: { tolerationKeys: [] },
+        watchNamespaces: [namespace],
+        podSecurityContext: null,
+        recorder: { dnsPolicy: 'Default' },
+      },
+    }),
+  )
+  await helm('upgrade', 'demo', chart, '--namespace', namespace, '--values', everything)
   await helm('uninstall', 'demo', '--namespace', namespace)
   expect(await api.client.get(roles, { name: 'demo-trtc-recorder' }).catch(isNotFound)).toBe(true)
   expect(await api.client.get(resources.recordings, { namespace, name: 'math' })).toMatchObject({ kind: 'Recording' })
+  // Under another name too, which takes the CRD as it is.
+  expect(await helm('install', 'other', chart, '--namespace', namespace)).toContain(`somebody else (release ${namespace}/demo)`)
+  await helm('uninstall', 'other', '--namespace', namespace)
   await helm('install', 'demo', chart, '--namespace', namespace)
   await helm('uninstall', 'demo', '--namespace', namespace)
 })

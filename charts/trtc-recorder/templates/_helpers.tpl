@@ -1,10 +1,10 @@
 {{- define "trtc-recorder.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- default .Chart.Name .Values.nameOverride | toString | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
 {{- define "trtc-recorder.fullname" -}}
 {{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
+{{- .Values.fullnameOverride | toString | trunc 50 | trimSuffix "-" }}
 {{- else if contains (include "trtc-recorder.name" .) .Release.Name }}
 {{- .Release.Name | trunc 50 | trimSuffix "-" }}
 {{- else }}
@@ -13,8 +13,8 @@
 {{- end }}
 
 {{- define "trtc-recorder.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "trtc-recorder.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "trtc-recorder.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: operator
 {{- end }}
 
@@ -24,6 +24,14 @@ app.kubernetes.io/part-of: trtc-recorder
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Quoted: a name or namespace may be all digits. */}}
+{{- define "trtc-recorder.namespace" -}}
+{{ .Release.Namespace | quote }}
 {{- end }}
 
 {{- define "trtc-recorder.serviceAccountName" -}}
@@ -45,6 +53,93 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- else -}}
 default
 {{- end }}
+{{- end }}
+
+{{/* registry/repository:tag@digest, of (list . .Values.image) */}}
+{{- define "trtc-recorder.image" -}}
+{{- $root := index . 0 }}
+{{- $image := index . 1 }}
+{{- $registry := default $image.registry ($root.Values.global).imageRegistry }}
+{{- with $registry }}{{ . }}/{{ end }}{{ $image.repository }}:{{ default $root.Chart.AppVersion $image.tag }}
+{{- with $image.digest }}@{{ . }}{{ end }}
+{{- end }}
+
+{{/* Names of pull secrets, of (list . list…): the usual form is {name: x}; a bare name is taken too. */}}
+{{- define "trtc-recorder.pullSecretNames" -}}
+{{- $names := list }}
+{{- range . }}{{- range . }}
+{{- $names = append $names (kindIs "map" . | ternary . (dict "name" .)).name }}
+{{- end }}{{- end }}
+{{- $names | uniq | join "," }}
+{{- end }}
+
+{{- define "trtc-recorder.hasCaBundle" -}}
+{{- if or .Values.caBundle.configMapName .Values.caBundle.secretName }}yes{{ end }}
+{{- end }}
+
+{{- define "trtc-recorder.caVolume" -}}
+name: ca-bundle
+{{- with .Values.caBundle }}
+{{- if .configMapName }}
+configMap:
+  name: {{ .configMapName | quote }}
+{{- else }}
+secret:
+  secretName: {{ .secretName | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Outbound proxy and CA bundle, as Node reads them. */}}
+{{- define "trtc-recorder.outboundEnv" -}}
+{{- with .Values.proxy.httpProxy }}
+- name: HTTP_PROXY
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.proxy.httpsProxy }}
+- name: HTTPS_PROXY
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.proxy.noProxy }}
+- name: NO_PROXY
+  value: {{ . | quote }}
+{{- end }}
+{{- if include "trtc-recorder.hasCaBundle" . }}
+- name: NODE_EXTRA_CA_CERTS
+  value: /etc/trtc-recorder/ca/{{ .Values.caBundle.key }}
+{{- end }}
+{{- end }}
+
+{{/* What every recorder Pod gets, as the operator reads it. Empty maps say nothing. */}}
+{{- define "trtc-recorder.recorderPod" -}}
+{{- $recorder := .Values.recorder }}
+{{- $env := concat (default list (include "trtc-recorder.outboundEnv" . | fromYamlArray)) (default list $recorder.extraEnv) }}
+{{- $volumes := default list $recorder.extraVolumes }}
+{{- $mounts := default list $recorder.extraVolumeMounts }}
+{{- if include "trtc-recorder.hasCaBundle" . }}
+{{- $volumes = append $volumes (include "trtc-recorder.caVolume" . | fromYaml) }}
+{{- $mounts = append $mounts (dict "name" "ca-bundle" "mountPath" "/etc/trtc-recorder/ca" "readOnly" true) }}
+{{- end }}
+{{- $pod := dict
+  "labels" (default dict $recorder.podLabels)
+  "annotations" (default dict $recorder.podAnnotations)
+  "nodeSelector" (default dict $recorder.nodeSelector)
+  "tolerations" (default list $recorder.tolerations)
+  "affinity" (default dict $recorder.affinity)
+  "topologySpreadConstraints" (default list $recorder.topologySpreadConstraints)
+  "hostAliases" (default list $recorder.hostAliases)
+  "dnsConfig" (default dict $recorder.dnsConfig)
+  "podSecurityContext" (default dict $recorder.podSecurityContext)
+  "containerSecurityContext" (default dict $recorder.securityContext)
+  "env" $env
+  "volumes" $volumes
+  "volumeMounts" $mounts }}
+{{- with $recorder.dnsPolicy }}{{- $_ := set $pod "dnsPolicy" . }}{{- end }}
+{{- with $recorder.runtimeClassName }}{{- $_ := set $pod "runtimeClassName" (toString .) }}{{- end }}
+{{- with $recorder.priorityClassName }}{{- $_ := set $pod "priorityClassName" (toString .) }}{{- end }}
+{{- with $recorder.storageClassName }}{{- $_ := set $pod "storageClassName" (toString .) }}{{- end }}
+{{- with $recorder.terminationGracePeriodSeconds }}{{- $_ := set $pod "terminationGracePeriodSeconds" (int .) }}{{- end }}
+{{- toJson $pod }}
 {{- end }}
 
 {{/* What the operator may do to what is in the namespaces it serves: nothing that its code does not do. */}}
@@ -78,5 +173,17 @@ default
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get]
+{{- end }}
+{{- end }}
+
+
+{{/* Who the CRD belongs to, if there is one and it is not this release's. Helm would refuse to install over it. */}}
+{{- define "trtc-recorder.foreignCrd" -}}
+{{- with lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" "recordings.trtc-recorder.dev" }}
+{{- $annotations := default dict .metadata.annotations }}
+{{- $owner := printf "%s/%s" (default "" (get $annotations "meta.helm.sh/release-namespace")) (default "" (get $annotations "meta.helm.sh/release-name")) }}
+{{- if ne $owner (printf "%s/%s" $.Release.Namespace $.Release.Name) }}
+{{- eq $owner "/" | ternary "not by Helm" (printf "release %s" $owner) }}
+{{- end }}
 {{- end }}
 {{- end }}
