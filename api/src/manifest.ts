@@ -37,7 +37,7 @@ export const manifestFileSchema = recordedFileSchema.extend({
   crc64: z.string().describe('CRC-64/XZ of the file as a decimal number, as COS reports it in x-cos-hash-crc64ecma.'),
 })
 
-/** `<recording>.manifest.json`: enough to place every file of a recording on one wall clock without opening the media. */
+/** `<recording>_<uid>.manifest.json`: enough to place every file of a recording on one wall clock without opening the media. */
 export const manifestSchema = z.object({
   version: z.literal(1),
   recording: z.object({ namespace: z.string(), name: z.string(), uid: z.string() }),

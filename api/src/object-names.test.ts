@@ -41,6 +41,12 @@ test.each([
 test('the manifest stands beside the files, under the name of the Recording', () =>
   expect(manifestKey(jobFor(recording(), 1))).toBe('a/b/lesson.manifest.json'))
 
+test('the manifest of a namesake has another key', () => {
+  const { spec } = jobFor(recording(), 1)
+  const keys = ['u1', 'u2'].map((uid) => manifestKey({ recording: { namespace: 'n', name: 'lesson', uid }, spec }))
+  expect(keys).toEqual(['a/b/lesson_u1.manifest.json', 'a/b/lesson_u2.manifest.json'])
+})
+
 test('whose a file is can be read back from its name, whatever user and room are called', () => {
   const rooms = fc.oneof(
     fc.record({ roomId: fc.integer({ min: 1, max: 4_294_967_294 }) }),

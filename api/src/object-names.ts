@@ -44,4 +44,7 @@ export function readFileName(
     : { userId, stream: stream as Stream, startTime, part: Number(part.slice(1)) }
 }
 
-export const manifestKey = (job: RecorderJob) => `${keyPrefix(job.spec.cos.path)}${job.recording.name}.manifest.json`
+/** With the UID of the Recording, so that one of the same name later does not overwrite it. By hand there is none: names are the caller's then. */
+export function manifestKey({ recording: { name, uid }, spec }: Pick<RecorderJob, 'recording' | 'spec'>): string {
+  return `${keyPrefix(spec.cos.path)}${name}${uid === '' ? '' : `_${uid}`}.manifest.json`
+}

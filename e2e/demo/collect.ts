@@ -1,6 +1,6 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { keyPrefix, type Manifest, manifestSchema, type Recording } from '@trtc-recorder/api'
+import { type Manifest, manifestKey, manifestSchema, type Recording } from '@trtc-recorder/api'
 import type { ReceivedCallback } from '../../sandbox/src/callback/index.ts'
 import { conditionOf, kubectl } from '../system/kubectl.ts'
 import type { World } from '../system/world.ts'
@@ -36,7 +36,9 @@ export async function collect(
       return content
     }
     for (const { path } of recording.status?.files ?? []) await fetchFile(path)
-    const manifest = manifestSchema.parse(JSON.parse(String(await fetchFile(manifestPath(recording)))))
+    const manifestFile = await world.cos.fetch(world.bucket, manifestKey({ recording: recording.metadata, spec: recording.spec }))
+    await save(`demo/${name}.manifest.json`, manifestFile)
+    const manifest = manifestSchema.parse(JSON.parse(String(manifestFile)))
     const callbacks = await world.callbacks.requests(
       new URL(recording.spec.callback!.url).pathname + new URL(recording.spec.callback!.url).search,
     )
@@ -55,8 +57,6 @@ export async function collect(
   await save('index.html', pageOf(collected))
   return collected
 }
-
-const manifestPath = ({ metadata, spec }: Recording) => `${keyPrefix(spec.cos.path)}${metadata.name}.manifest.json`
 
 const headersOf = ({ time, method, path, headers, status }: ReceivedCallback) =>
   [

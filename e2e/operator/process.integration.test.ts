@@ -146,7 +146,7 @@ describe('the operator process', () => {
       .poll(async () => (await api.client.list(resources.pods, { namespace })).items.map(({ metadata }) => metadata.name), {
         timeout: 20_000,
       })
-      .toEqual(['physics-1'])
+      .toEqual(['physics-a1'])
   })
 
   it('hands over to another one at once when it is stopped, and after the lease when it is killed', async () => {

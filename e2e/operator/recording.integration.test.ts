@@ -88,7 +88,7 @@ describe('on a real API server, a Recording', () => {
     const operator = await anOperator(namespace)
     const applied = await apply(namespace)
     await untilSucceededIs(namespace, 'Unknown Recording')
-    expect(await itemsIn(resources.persistentVolumeClaims, namespace)).toMatchObject([{ metadata: { name: 'math' } }])
+    expect(await itemsIn(resources.persistentVolumeClaims, namespace)).toMatchObject([{ metadata: { name: 'math-v1' } }])
 
     kubelet.onRunning = whenRemoved
     await untilSucceededIs(namespace, 'True Completed')
@@ -135,7 +135,7 @@ describe('on a real API server, a Recording', () => {
   test('never takes a volume of somebody else, and goes on when that is gone', async () => {
     const { namespace } = await aNamespace()
     const foreign: New<PersistentVolumeClaim> = {
-      metadata: { namespace, name: 'math' },
+      metadata: { namespace, name: 'math-v1' },
       spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
     }
     const made = await api.client.create(resources.persistentVolumeClaims, {
@@ -148,7 +148,7 @@ describe('on a real API server, a Recording', () => {
     await untilSucceededIs(namespace, 'Unknown VolumeNotOwned')
     expect(await itemsIn(resources.pods, namespace)).toEqual([])
     expect(await itemsIn(resources.persistentVolumeClaims, namespace)).toMatchObject([{ metadata: { uid: made.metadata.uid } }])
-    await api.client.delete(resources.persistentVolumeClaims, { namespace, name: 'math' })
+    await api.client.delete(resources.persistentVolumeClaims, { namespace, name: 'math-v1' })
     await untilSucceededIs(namespace, 'Unknown Recording')
   })
 
@@ -242,7 +242,7 @@ describe('an operator that is killed', () => {
     expect(status?.attempts).toHaveLength(1)
     expect(status?.attempts).toMatchObject([{ number: 1, reason: 'Completed', exitCode: 0 }])
     expect(status?.files).toHaveLength(1)
-    expect([...kubelet.seen]).toEqual(['math-1'])
+    expect([...kubelet.seen]).toEqual(['math-a1'])
     expect(kubelet.mostAtOnce).toBe(1)
   })
 })

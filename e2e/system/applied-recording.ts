@@ -80,7 +80,7 @@ export class AppliedRecording {
   }
 
   get selector(): string {
-    return `app.kubernetes.io/instance=${this.name}`
+    return `trtc-recorder.dev/recording=${this.name}`
   }
 
   /** Keys and sizes of what it has in COS. */

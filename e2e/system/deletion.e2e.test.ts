@@ -1,4 +1,4 @@
-import type { Recording } from '@trtc-recorder/api'
+import { manifestKey, type Recording } from '@trtc-recorder/api'
 import { afterAll, describe, expect } from 'vitest'
 import { kubectl } from './kubectl.ts'
 import { newNamespace, recordFor, Scene, test } from './scene.ts'
@@ -113,7 +113,7 @@ async function expectStored({ spec, metadata }: Recording, sink: Sink): Promise<
   expect(files).toHaveLength(1)
   // 128 kbit/s: 16000 bytes a second.
   expect(files[0]!.bytes).toBeGreaterThan(2 * 16_000)
-  expect(objects.map(({ key }) => key)).toContain(`${metadata.namespace}/${metadata.name}/${metadata.name}.manifest.json`)
+  expect(objects.map(({ key }) => key)).toContain(manifestKey({ recording: metadata, spec }))
   const callbacks = await sink.requests()
   expect(callbacks.map(({ body }) => JSON.parse(body).Files)).toEqual([
     [{ UserId: 'alice', RecordFile: files[0]!.url, Status: 1, Message: 'ok' }],

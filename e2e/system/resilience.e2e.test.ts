@@ -49,8 +49,8 @@ describe.concurrent('a recorder whose Pod is', () => {
     const finished = await recording.settled()
     expect(finished.status).toMatchObject({ stopReason: 'RemovedByApi', conditions: expect.arrayContaining([succeeded]) })
     expect(finished.status!.attempts).toMatchObject([
-      { number: 1, pod: `${how}-1`, node: 'sandbox', reason },
-      { number: 2, pod: `${how}-2`, node: 'sandbox', reason: 'Completed', exitCode: 0 },
+      { number: 1, pod: `${how}-a1`, node: 'sandbox', reason },
+      { number: 2, pod: `${how}-a2`, node: 'sandbox', reason: 'Completed', exitCode: 0 },
     ])
     expect(finished.status!.files).toMatchObject([
       { userId: 'alice', attempt: 1, status: 1 },

@@ -18,7 +18,7 @@ describe('an attempt that fails', () => {
     world.after(4)
     expect(world.pods).toEqual([])
     world.after(1)
-    expect(world.pod.metadata.name).toBe('math-2')
+    expect(world.pod.metadata.name).toBe('math-a2')
     expect(world.volume).toBe(volume)
     expect(jobOf(world)).toMatchObject({ attempt: 2, firstStartedAt: at(5).toISOString() })
     expect(jobOf(world).uploadOnly).toBeUndefined()
@@ -33,7 +33,7 @@ describe('an attempt that fails', () => {
     world.ends(stoppedBy('Terminated', aFile('alice')))
     expect(world.status.attempts).toMatchObject([
       { number: 1, reason: 'PodDeleted', exitCode: 0 },
-      { number: 2, pod: 'math-2', state: 'Planned', volume: 'math' },
+      { number: 2, pod: 'math-a2', state: 'Planned', volume: 'math-v1' },
     ])
     expect(world.status.files).toHaveLength(1)
     world
@@ -122,7 +122,7 @@ describe('an attempt that fails', () => {
     expect(world.is('Succeeded')).toBe('Unknown RoomRefused')
     expect(world.is('Stalled')).toBe('True RoomRefused')
     world.after(300)
-    expect(world.pod.metadata.name).toBe('math-3')
+    expect(world.pod.metadata.name).toBe('math-a3')
     expect(world.is('Stalled')).toBeUndefined()
     world.scheduled().stop()
     world.ends(aResult({ stopReason: 'Terminated', files: [aFile('alice')] }))
@@ -139,7 +139,7 @@ describe('an attempt that fails', () => {
     expect(world.is('Stored')).toBe('False StorageRefused')
     expect(world.is('Stalled')).toBe('True StorageRefused')
     expect(world.status.volumes).toMatchObject([
-      { name: 'math', state: 'Holding', holds: expect.stringContaining('1 of the 1 files') },
+      { name: 'math-v1', state: 'Holding', holds: expect.stringContaining('1 of the 1 files') },
     ])
     for (let attempt = 2; attempt < 20; attempt += 1) {
       world
@@ -172,7 +172,7 @@ describe('an attempt that fails', () => {
     world.pods = []
     world.settle()
     expect(world.status.attempts).toMatchObject([{ reason: 'PodDeleted' }])
-    expect(world.after(5).pod.metadata.name).toBe('math-2')
+    expect(world.after(5).pod.metadata.name).toBe('math-a2')
   })
 })
 

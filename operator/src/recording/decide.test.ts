@@ -10,7 +10,7 @@ describe('a Recording from the beginning to the end', () => {
     const world = new World().settle()
     expect(world.recording.metadata.finalizers).toEqual([recordingFinalizer])
     expect(world.actions.slice(0, 2)).toEqual(['ensureVolume', 'createPod'])
-    expect(world.pod.metadata.name).toBe('math-1')
+    expect(world.pod.metadata.name).toBe('math-a1')
     expect(world.is('Succeeded')).toBe('Unknown Pending')
     expect(world.is('Started')).toBe('False Pending')
     expect(world.is('Reconciling')).toBe('True Pending')
@@ -19,7 +19,7 @@ describe('a Recording from the beginning to the end', () => {
 
   test('writes the attempt down before its Pod is made', () => {
     const plan = decide(new World().observed(), at(0))
-    expect(plan.status.attempts).toEqual([{ number: 1, pod: 'math-1', state: 'Planned', volume: 'math' }])
+    expect(plan.status.attempts).toEqual([{ number: 1, pod: 'math-a1', state: 'Planned', volume: 'math-v1' }])
     expect(plan.actions.map((action) => action.do)).toEqual(['ensureVolume', 'createPod'])
   })
 
@@ -227,7 +227,7 @@ describe('a Recording that is stopped', () => {
     const world = new World().settle().scheduled().inRoom().ends(undefined, { reason: 'OOMKilled' }).stop().after(5)
     expect(world.status.stopReason).toBe('StopRequested')
     expect(world.is('Succeeded')).toBe('Unknown Finishing')
-    expect(world.pod.metadata.name).toBe('math-2')
+    expect(world.pod.metadata.name).toBe('math-a2')
     expect(jobOf(world)).toMatchObject({ attempt: 2, uploadOnly: true })
     world.scheduled().ends(aResult({ stopReason: 'NeverStarted', files: [aFile('alice')] }))
     expect(world.is('Succeeded')).toBe('True Completed')
@@ -263,7 +263,7 @@ describe('a Recording whose identity another one holds', () => {
     expect(world.condition('Started')?.message).toContain('other/history')
     expect(world.pods).toEqual([])
     world.heldBy = undefined
-    expect(world.settle().pod.metadata.name).toBe('math-1')
+    expect(world.settle().pod.metadata.name).toBe('math-a1')
   })
 
   test('can be stopped and deleted while it waits', () => {

@@ -38,7 +38,7 @@ describe('Events', () => {
     world.ends(aResult({ outcome: 'RoomRefused', stopReason: 'NeverStarted', message: 'UserSig expired' }))
     const events = eventsOf(before, world.status)
     expect(events.map((event) => event.type)).toEqual(['Warning', 'Warning'])
-    expect(events[0]?.note).toBe('Attempt 1 (Pod math-1) ended: UserSig expired')
+    expect(events[0]?.note).toBe('Attempt 1 (Pod math-a1) ended: UserSig expired')
     expect(events[1]).toMatchObject({ reason: 'RoomRefused', note: 'UserSig expired' })
   })
 })

@@ -15,17 +15,21 @@ export const managedSelector = `app.kubernetes.io/managed-by=${managedBy}`
 /** Volume of a recorder Pod that shows it the control annotation. */
 export const controlVolume = 'control'
 
-/** A Recording has at most 52 characters (CEL rule of the CRD), so a Pod's name stays within the 63 of a label. */
-export const podName = (recording: string, attempt: number) => `${recording}-${attempt}`
-/** A Recording has one volume, of its own name, unless that cannot follow a recorder to another node. */
-export const volumeName = (recording: string, number: number) => (number === 1 ? recording : `${recording}-volume-${number}`)
+/**
+ * No name ends in a dash and a number: a StatefulSet of the same name would take such a Pod or volume for its own. A Recording has at most 52
+ * characters (CEL rule of the CRD), so a Pod's name stays within the 63 of a label.
+ */
+export const podName = (recording: string, attempt: number) => `${recording}-a${attempt}`
+export const volumeName = (recording: string, number: number) => `${recording}-v${number}`
+/** As it was called when a Recording had one volume only. */
+export const formerVolumeName = (recording: string) => recording
 
+/** None of them is one that Argo CD tracks by: an Application of a Recording's name would take what the operator makes for its own, and prune it. */
 export function commonLabels({ name, uid }: ObjectMeta): Record<string, string> {
   return {
     'app.kubernetes.io/name': 'trtc-recorder',
     'app.kubernetes.io/component': 'recorder',
     'app.kubernetes.io/part-of': 'trtc-recorder',
-    'app.kubernetes.io/instance': name,
     'app.kubernetes.io/managed-by': managedBy,
     [labels.recording]: name,
     [labels.recordingUid]: uid,

@@ -68,7 +68,7 @@ const aPod = (change: (pod: Pod) => void = () => {}): Pod => {
 
 const attempting = (podUid: string): Recording => ({
   ...aRecording(),
-  status: { attempts: [{ number: 1, pod: 'math-1', podUid }] },
+  status: { attempts: [{ number: 1, pod: 'math-a1', podUid }] },
 })
 
 describe('what is observed', () => {
@@ -93,7 +93,7 @@ describe('what is observed', () => {
   test('is asked of the API server when the cache does not have the Pod of an attempt', async () => {
     const missing = aCluster(attempting('pod-uid'))
     expect((await missing.look()).pods).toEqual([])
-    expect(missing.asked).toEqual(['get math-1'])
+    expect(missing.asked).toEqual(['get math-a1'])
 
     const late = aCluster(attempting('pod-uid'))
     late.live.pod = aPod()
@@ -136,7 +136,7 @@ describe('a result', () => {
     const cluster = ended(short)
     cluster.live.log = `{"msg":"Uploaded"}\n${JSON.stringify({ msg: 'result', result: whole })}\n`
     expect((await cluster.look()).pods).toMatchObject([{ state: { kind: 'ended', end: { result: { files: [{}, {}] } } } }])
-    expect(cluster.asked[0]).toContain('/pods/math-1/log?container=recorder')
+    expect(cluster.asked[0]).toContain('/pods/math-a1/log?container=recorder')
   })
 
   test('is waited for while the log cannot be read, and after two minutes taken as it is', async () => {

@@ -131,7 +131,7 @@ describe('the state of a Pod', () => {
         since: at(0).toISOString(),
       })
       expect(stateOf(beingMade(reason), at(20))).toMatchObject({
-        message: expect.stringContaining('kubectl describe pod math-1'),
+        message: expect.stringContaining('kubectl describe pod math-a1'),
       })
     },
   )

@@ -5,7 +5,7 @@ import { recorderPod } from './pod.ts'
 import { volumeClaim } from './pvc.ts'
 import { aRecording, podConfig } from './testing.ts'
 
-const order = { attempt: 2, volume: 'math', uploadOnly: false }
+const order = { attempt: 2, volume: 'math-v1', uploadOnly: false }
 const pod = recorderPod(aRecording(), order, podConfig)
 const container = pod.spec!.containers[0]!
 const env = (name: string, of = pod) => of.spec?.containers[0]?.env?.find((variable) => variable.name === name)?.value
@@ -63,7 +63,7 @@ describe('the recorder Pod', () => {
   })
 
   test('belongs to its Recording by UID, and carries its attempt', () => {
-    expect(pod.metadata.name).toBe('math-2')
+    expect(pod.metadata.name).toBe('math-a2')
     expect(controllingRecording(pod as never)).toMatchObject({ name: 'math', uid: 'recording-uid' })
     expect(belongsTo(pod as never, 'recording-uid')).toBe(true)
     expect(belongsTo(pod as never, 'another-uid')).toBe(false)
@@ -161,11 +161,11 @@ describe('the recorder Pod', () => {
 describe('the volume', () => {
   const claim = volumeClaim(
     aRecording({ storage: { size: '3Gi', storageClassName: 'fast', retention: 'DeleteWhenStored' } }),
-    'math-volume-2',
+    'math-v2',
   )
 
   test('is as large and of the class that was asked for', () => {
-    expect(claim.metadata.name).toBe('math-volume-2')
+    expect(claim.metadata.name).toBe('math-v2')
     expect(claim.spec).toEqual({
       accessModes: ['ReadWriteOnce'],
       resources: { requests: { storage: '3Gi' } },

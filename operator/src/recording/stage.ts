@@ -1,5 +1,5 @@
 import { type Attempt, type RecordingStatus, type RecordingVolume, troubleOf } from '@trtc-recorder/api'
-import { volumeName } from './names.ts'
+import { formerVolumeName } from './names.ts'
 
 /**
  * What the fields of a status mean, read in this one place: where a Recording is, where an attempt of it is, what a volume of it holds.
@@ -70,13 +70,13 @@ export const holding = (volumes: readonly RecordingVolume[]) => volumes.filter((
 export const lost = (volumes: readonly RecordingVolume[]) => volumes.filter((volume) => volumeState(volume).is === 'lost')
 
 /** The volume an attempt worked on. Before attempts said so, a Recording had one, of its own name. */
-export const volumeNameOf = (attempt: Attempt, recording: string) => attempt.volume ?? volumeName(recording, 1)
+export const volumeNameOf = (attempt: Attempt, recording: string) => attempt.volume ?? formerVolumeName(recording)
 
 /** The same status in today's words. One that is finished is left as it is. */
 export function inTodaysWords(status: RecordingStatus, recording: string): RecordingStatus {
   const { attempts = [], volumes, completionTime } = status
   if (volumes !== undefined || completionTime !== undefined || attempts.length === 0) return status
-  const name = volumeName(recording, 1)
+  const name = formerVolumeName(recording)
   const last = endedAttempts(attempts).at(-1)
   // History alone tells, so what is not sure counts as held.
   const neverTouched = attempts.every(({ startTime, reason }) => startTime === undefined && troubleOf(reason).volume === 'same')

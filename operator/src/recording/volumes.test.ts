@@ -22,9 +22,9 @@ function nodeFallsSilent(world: World): World {
 
 describe('what a volume holds', () => {
   test('is nothing before anybody recorded, and something from the moment the recorder is in the room', () => {
-    expect(new World().settle().scheduled().status.volumes).toMatchObject([{ name: 'math', state: 'Planned' }])
+    expect(new World().settle().scheduled().status.volumes).toMatchObject([{ name: 'math-v1', state: 'Planned' }])
     const world = inRoom()
-    expect(world.status.volumes).toMatchObject([{ name: 'math', uid: world.volume!.metadata.uid, state: 'Holding' }])
+    expect(world.status.volumes).toMatchObject([{ name: 'math-v1', uid: world.volume!.metadata.uid, state: 'Holding' }])
   })
 
   test('is remembered however many attempts history forgets', () => {
@@ -50,10 +50,10 @@ describe('a volume that is gone although it held what was not in COS', () => {
     const world = inRoom().ends(undefined, { reason: 'OOMKilled' })
     world.claims = []
     world.stop()
-    expect(world.status.volumes).toMatchObject([{ name: 'math', state: 'Lost', holds: expect.stringContaining('attempt 1') }])
+    expect(world.status.volumes).toMatchObject([{ name: 'math-v1', state: 'Lost', holds: expect.stringContaining('attempt 1') }])
     expect(world.is('Stored')).toBe('False VolumeLost')
     expect(world.is('Succeeded')).toBe('False VolumeLost')
-    expect(world.condition('Stored')?.message).toContain('PersistentVolumeClaim math is gone')
+    expect(world.condition('Stored')?.message).toContain('PersistentVolumeClaim math-v1 is gone')
     // Nobody looks for files on an empty volume.
     expect(world.claims).toEqual([])
     expect(world.pods).toEqual([])
@@ -63,7 +63,7 @@ describe('a volume that is gone although it held what was not in COS', () => {
     const world = inRoom().ends(undefined, { reason: 'OOMKilled' })
     world.claims = world.claims.map((claim) => ({ ...claim, metadata: { ...claim.metadata, uid: 'another' } }))
     world.after(5)
-    expect(world.status.volumes).toMatchObject([{ name: 'math', state: 'Lost' }, { name: 'math-volume-2' }])
+    expect(world.status.volumes).toMatchObject([{ name: 'math-v1', state: 'Lost' }, { name: 'math-v2' }])
     world
       .scheduled()
       .inRoom()
@@ -76,7 +76,7 @@ describe('a volume that is gone although it held what was not in COS', () => {
     const world = inRoom().ends(undefined, { reason: 'OOMKilled' })
     world.claims = []
     world.after(5)
-    expect(world.claims.map(({ metadata }) => metadata.name)).toEqual(['math-volume-2'])
+    expect(world.claims.map(({ metadata }) => metadata.name)).toEqual(['math-v2'])
     expect(world.scheduled().inRoom().is('Succeeded')).toBe('Unknown Recording')
   })
 })
@@ -137,12 +137,12 @@ describe('a node that falls silent', () => {
     expect(world.is('Reconciling')).toBe('True NodeLost')
     expect(world.after(14).pods).toHaveLength(1)
     world.after(1)
-    expect(world.pods.map((pod) => pod.metadata.name)).toEqual(['math-1', 'math-2'])
+    expect(world.pods.map((pod) => pod.metadata.name)).toEqual(['math-a1', 'math-a2'])
     expect(world.pods[0]?.metadata.deletionTimestamp).toBeDefined()
-    expect(world.status.attempts).toMatchObject([{ state: 'LeftBehind', reason: 'NodeSilent' }, { volume: 'math-volume-2' }])
+    expect(world.status.attempts).toMatchObject([{ state: 'LeftBehind', reason: 'NodeSilent' }, { volume: 'math-v2' }])
     expect(world.status.volumes).toMatchObject([
-      { name: 'math', state: 'Holding', retired: true },
-      { name: 'math-volume-2', state: 'Planned' },
+      { name: 'math-v1', state: 'Holding', retired: true },
+      { name: 'math-v2', state: 'Planned' },
     ])
     expect(world.scheduled().inRoom().is('Succeeded')).toBe('Unknown Recording')
   })
@@ -160,7 +160,7 @@ describe('a node that falls silent', () => {
     const world = endFirst(twoVolumes(), stoppedBy('DuplicateUser', aFile('alice', { path: 'first' })))
     expect(world.status.stopReason).toBeUndefined()
     expect(world.is('Succeeded')).toBe('Unknown Recording')
-    expect(world.status.volumes).toMatchObject([{ name: 'math', state: 'Empty' }, { state: 'Holding' }])
+    expect(world.status.volumes).toMatchObject([{ name: 'math-v1', state: 'Empty' }, { state: 'Holding' }])
     world.ends(stoppedBy('RoomDismissed', aFile('alice', { path: 'second', attempt: 2 })))
     expect(world.is('Succeeded')).toBe('True Completed')
     expect(world.status.files?.map((file) => file.path)).toEqual(['first', 'second'])
@@ -171,7 +171,7 @@ describe('a node that falls silent', () => {
     const world = endFirst(twoVolumes(), undefined, { exitCode: 137 })
     world.ends(stoppedBy('RoomDismissed', aFile('alice', { path: 'second', attempt: 2 }))).after(5)
     expect(jobOf(world)).toMatchObject({ uploadOnly: true, attempt: 3 })
-    expect(world.status.attempts?.at(-1)).toMatchObject({ volume: 'math' })
+    expect(world.status.attempts?.at(-1)).toMatchObject({ volume: 'math-v1' })
     world.scheduled().ends(uploaded('first'))
     expect(world.is('Succeeded')).toBe('True Completed')
     expect(world.status.files).toHaveLength(2)
@@ -182,7 +182,7 @@ describe('a node that falls silent', () => {
     const world = twoVolumes().ends(stoppedBy('RoomDismissed', aFile('alice', { path: 'second', attempt: 2 })))
     world.after(3600)
     expect(world.is('Succeeded')).toBe('Unknown NodeLost')
-    expect(world.condition('Stored')?.message).toMatch(/PersistentVolumeClaim math holds .* node node-1/)
+    expect(world.condition('Stored')?.message).toMatch(/PersistentVolumeClaim math-v1 holds .* node node-1/)
     // Its Node is deleted, and the Pod with it.
     world.pods = []
     world.settle()
@@ -203,16 +203,12 @@ describe('a volume that cannot follow', () => {
     ['still attached elsewhere', (world: World) => multiAttach(world)],
   ])('%s: the next attempt has a volume of its own, and the old one is emptied later', (_, happens) => {
     const world = happens(inRoom().after(90).ends(undefined, { reason: 'OOMKilled' }).after(5)).after(60)
-    expect(world.status.attempts).toMatchObject([
-      {},
-      { reason: 'VolumeUnreachable', volume: 'math' },
-      { volume: 'math-volume-2' },
-    ])
+    expect(world.status.attempts).toMatchObject([{}, { reason: 'VolumeUnreachable', volume: 'math-v1' }, { volume: 'math-v2' }])
     world.pods = world.pods.slice(-1)
     world.ends(aResult({ stopReason: 'RoomDismissed', startedAt: at(200).toISOString(), files: [aFile('bob', { path: 'b' })] }))
     world.after(300)
     expect(jobOf(world)).toMatchObject({ uploadOnly: true })
-    expect(world.status.attempts?.at(-1)).toMatchObject({ volume: 'math' })
+    expect(world.status.attempts?.at(-1)).toMatchObject({ volume: 'math-v1' })
   })
 
   const unschedulable = (world: World) =>
@@ -239,7 +235,7 @@ describe('a volume that cannot follow', () => {
 describe('a Pod that nobody planned', () => {
   /** What a create that was answered with an error, and was carried out, leaves. */
   const unplanned = (world: World, attempt: number) => {
-    const order = { attempt, uploadOnly: false, volume: 'math' }
+    const order = { attempt, uploadOnly: false, volume: 'math-v1' }
     const pod = structuredClone(recorderPod(world.recording, order, podConfig)) as never as World['pods'][number]
     pod.metadata = { ...pod.metadata, uid: `unplanned-${attempt}`, creationTimestamp: world.now.toISOString() }
     enter(pod, world.now)
