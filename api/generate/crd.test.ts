@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { recordingSpecSchema } from '../src/index.ts'
 import { recordingCrd, specSchema } from './crd.ts'
@@ -51,6 +52,13 @@ describe('the spec', () => {
         (node.additionalProperties !== undefined && node.maxProperties === undefined),
     )
     expect(unbounded.map(([path]) => path)).toEqual([])
+  })
+
+  test('has no reference to a Secret that the chart’s policy does not know', async () => {
+    const policy = await readFile(new URL('../../charts/trtc-recorder/templates/policy.yaml', import.meta.url), 'utf8')
+    const references = nodes(spec, 'spec').filter(([path]) => /(SecretRef|KeyRef)\.name$/.test(path))
+    expect(references.length).toBeGreaterThan(3)
+    for (const [path] of references) expect(policy).toContain(`message: '${path}: must be one that the namespace lists`)
   })
 
   test('describes every field', () => {
