@@ -1,5 +1,6 @@
 import type { Recording } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
+import { abridgedPod, abridgedRecording, withoutBallast } from './abridged.ts'
 import type { KubeClient } from './kube/client.ts'
 import { listWatch } from './kube/list-watch.ts'
 import { resources } from './kube/resources.ts'
@@ -52,11 +53,12 @@ export function createCaches({ client, namespaces, resyncMillis, log, metrics }:
   function cache<T extends KubeObject, Name extends string>(
     resource: Resource<T>,
     indexers: Indexers<T, Name>,
+    trim: (object: T) => T,
     labelSelector?: string,
   ): Store<T, Name> {
     const store = new Store<T, Name>({
       indexers,
-      trim: withoutManagedFields,
+      trim,
       onHandlerError: (error) => log.error({ err: error, resource: resource.plural }, 'Handler of a cache failed'),
     })
     const scopes = namespaces.length === 0 ? [{}] : namespaces.map((namespace) => ({ namespace }))
@@ -64,25 +66,19 @@ export function createCaches({ client, namespaces, resyncMillis, log, metrics }:
     for (const scope of scopes) {
       const source = listWatch(client, resource, { ...scope, ...(labelSelector === undefined ? {} : { labelSelector }) })
       const name = resource.plural
-      reflectors.push(new Reflector({ name, source, store, ...scope, log, trim: withoutManagedFields, resyncMillis, observer }))
+      reflectors.push(new Reflector({ name, source, store, ...scope, log, trim, resyncMillis, observer }))
     }
     return store
   }
 
   return {
-    recordings: cache(resources.recordings, { identity: (recording) => [identityOf(recording)] }),
-    pods: cache(resources.pods, { recordingUid: recordingUids }, managedSelector),
-    claims: cache(resources.persistentVolumeClaims, { recordingUid: recordingUids }, managedSelector),
+    recordings: cache(resources.recordings, { identity: (recording) => [identityOf(recording)] }, abridgedRecording),
+    pods: cache(resources.pods, { recordingUid: recordingUids }, abridgedPod, managedSelector),
+    claims: cache(resources.persistentVolumeClaims, { recordingUid: recordingUids }, withoutBallast, managedSelector),
     reflectors,
     synced: Promise.all(reflectors.map((reflector) => reflector.synced)),
     answered: Promise.all(reflectors.map((reflector) => reflector.answered)),
     unread: () => [...new Set(reflectors.flatMap(({ hasSynced, namespace = '' }) => (hasSynced ? [] : namespace)))],
     run: (signal) => Promise.all(reflectors.map((reflector) => reflector.run(signal))),
   }
-}
-
-/** Often half of an object, and read by nobody here. */
-function withoutManagedFields<T extends KubeObject>(object: T): T {
-  const { managedFields: _, ...metadata } = object.metadata as T['metadata'] & { managedFields?: unknown }
-  return { ...object, metadata }
 }
