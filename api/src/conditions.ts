@@ -40,6 +40,8 @@ export const conditionReasons = {
   RoomRefused: 'TRTC refused the recorder: the message has its code and what it means.',
   StartTimeout: 'The room could not be entered in time.',
   MediaUnreachable: 'Users published, and nothing of them arrived at the recorder.',
+  StorageFull:
+    'The volume was full: COS was away for longer than it could hold, or it is too small. The next attempt begins shortly.',
   StorageRefused: 'COS refused: no such bucket, or access denied.',
   StorageUnavailable: 'COS did not answer.',
   ResultUnknown: 'What the recorder said could not be read; the message says where the list of files is.',

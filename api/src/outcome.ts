@@ -17,6 +17,7 @@ export const stopReasons = {
   BrowserFailed: 'Chromium or its page crashed or stopped answering, and so did those that replaced it.',
   MediaUnreachable: 'Users publish, and nothing of them arrives: the way for media from the node to TRTC is blocked.',
   GivenUp: 'The annotation give-up asked to let go of it.',
+  StorageFull: 'The volume was full. What was written until then is kept, and goes to COS.',
   NeverStarted: 'The recorder never got into the room; the Succeeded condition says why.',
 } as const
 
@@ -46,6 +47,10 @@ export const recorderOutcomes = {
   MediaUnreachable: {
     exitCode: 21,
     meaning: 'Users published, and nothing of any of them arrived: UDP from the node to TRTC is blocked, or TRTC sent nothing.',
+  },
+  StorageFull: {
+    exitCode: 22,
+    meaning: 'The volume was full while recording; what was written until then is in COS, or waits on the volume.',
   },
   FileFailed: { exitCode: 20, meaning: 'At least one file could not be made whole; what there is of it is stored.' },
 } as const satisfies Record<string, { exitCode: number; meaning: string }>

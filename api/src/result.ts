@@ -90,5 +90,18 @@ export const recorderProgressSchema = z.object({
     .datetime()
     .optional()
     .describe('When the UserSig in the Secret runs out. Missing where the recorder signs its own.'),
+  volume: z
+    .object({
+      totalBytes: z.int().min(0).describe('Size of the volume.'),
+      freeBytes: z.int().min(0).describe('What is left of it.'),
+      minutesLeft: z
+        .int()
+        .nullable()
+        .describe('Until it is full at the pace of the last two minutes; null while nothing is used up.'),
+      isLow: z.boolean().describe('Less than a tenth, or than 15 minutes, is left.'),
+    })
+    .nullable()
+    .default(null)
+    .describe('Room on the volume; null until it has been looked at.'),
 })
 export type RecorderProgress = z.infer<typeof recorderProgressSchema>

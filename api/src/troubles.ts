@@ -89,6 +89,16 @@ export const troubles = {
     remedy:
       'Mend the credentials, their rights or the bucket. It is tried again by and by, and at once with the annotation retry-upload.',
   },
+  StorageFull: {
+    seen: 'result',
+    next: 'again',
+    after: soon,
+    counts: false,
+    volume: 'holds',
+    condition: 'StorageFull',
+    meaning: 'The volume was full: COS was away for longer than it could hold, or it is too small. What was written is kept.',
+    remedy: 'See that COS can be reached from the recorder’s node; give longer or larger recordings a larger spec.storage.size.',
+  },
   StorageUnavailable: {
     seen: 'result',
     next: 'again',

@@ -33,6 +33,8 @@ export interface RecordOptions {
   bucket?: string
   /** No UserSig and no keys for COS: the application's key, and the role of the node. */
   byRole?: boolean
+  /** In place of this world's own work directory. */
+  work?: string
   environment?: NodeJS.ProcessEnv
 }
 
@@ -138,6 +140,7 @@ export class World {
     userSig = this.userSig(),
     bucket = cosIdentity.bucket,
     byRole = false,
+    work = join(this.#directory, 'work'),
     environment = {},
   }: RecordOptions = {}): Promise<RecorderProcess> {
     const secrets = join(this.#directory, 'secrets')
@@ -150,15 +153,12 @@ export class World {
     }
     const recording = join(this.#directory, `${name}.yaml`)
     await writeFile(recording, stringify(this.#recording(name, spec, { bucket, byRole })))
-    const recorder = new RecorderProcess(
-      ['--recording', recording, '--secrets', secrets, '--work', join(this.#directory, 'work')],
-      {
-        [recorderEnv.metadataUrl]: this.#running.cos.rolesUrl,
-        [recorderEnv.control]: this.#controlPath,
-        TRTC_RECORDER_CHROMIUM_ARGS: `--ignore-certificate-errors-spki-list=${this.#running.room.spki}`,
-        ...environment,
-      },
-    )
+    const recorder = new RecorderProcess(['--recording', recording, '--secrets', secrets, '--work', work], {
+      [recorderEnv.metadataUrl]: this.#running.cos.rolesUrl,
+      [recorderEnv.control]: this.#controlPath,
+      TRTC_RECORDER_CHROMIUM_ARGS: `--ignore-certificate-errors-spki-list=${this.#running.room.spki}`,
+      ...environment,
+    })
     this.#recorders.push(recorder)
     return recorder
   }

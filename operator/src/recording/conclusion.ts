@@ -17,7 +17,13 @@ export interface Conclusion {
 }
 
 /** Stop reasons that no recording should end with. */
-const abnormal: readonly string[] = ['NeverStarted', 'RoomLost', 'BrowserFailed', 'MediaUnreachable'] satisfies StopReason[]
+const abnormal: readonly string[] = [
+  'NeverStarted',
+  'RoomLost',
+  'BrowserFailed',
+  'MediaUnreachable',
+  'StorageFull',
+] satisfies StopReason[]
 
 /** What a recording that is over comes to, from its status alone. */
 export function conclude(status: RecordingStatus, stopReason: string): Conclusion {

@@ -72,6 +72,8 @@ describe('a recorder that says what happened', () => {
     ['MediaUnreachable', 'MediaUnreachable', undefined, true, 'MediaUnreachable', undefined],
     ['MediaUnreachable', 'RoomDismissed', undefined, true, 'MediaUnreachable', 'RoomDismissed'],
     ['MediaUnreachable', 'Terminated', 'StopRequested', true, 'MediaUnreachable', 'StopRequested'],
+    ['StorageFull', 'StorageFull', undefined, true, 'StorageFull', undefined],
+    ['StorageFull', 'StorageFull', 'StopRequested', true, 'StorageFull', 'StopRequested'],
     ['UploadIncomplete', 'Idle', undefined, true, 'UploadIncomplete', 'Idle'],
     ['UploadIncomplete', 'Terminated', undefined, true, 'UploadIncomplete', undefined],
     ['UploadRefused', 'Idle', undefined, true, 'UploadRefused', 'Idle'],

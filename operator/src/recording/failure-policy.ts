@@ -53,7 +53,7 @@ export function judge(end: PodEnd, { asked, entered, leftBehind = false }: Circu
   if (final !== undefined) return { ...said, ...over(final) }
   if (asked !== undefined) return { ...said, ...over(asked) }
   // Everything it recorded is dealt with, but the room goes on without it: it was sent away, or lost the room.
-  const goesOn = entered && ['Terminated', 'RoomLost', 'BrowserFailed', 'MediaUnreachable'].includes(stopReason)
+  const goesOn = entered && ['Terminated', 'RoomLost', 'BrowserFailed', 'MediaUnreachable', 'StorageFull'].includes(stopReason)
   if (result.outcome === 'Completed') return { reason: sentAway(end), message: sentAwayMessage(end, result.message) }
   if (troubles[said.reason].next === 'over' && !(result.outcome === 'FileFailed' && goesOn)) {
     return { ...said, ...over(entered ? 'RoomLost' : 'NeverStarted') }

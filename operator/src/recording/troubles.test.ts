@@ -83,6 +83,9 @@ const scenes: Record<TroubleWord, { first(): World; again?(world: World): World 
     first: () =>
       inRoom().ends(aResult({ outcome: 'MediaUnreachable', stopReason: 'MediaUnreachable', startedAt: at(1).toISOString() })),
   },
+  StorageFull: {
+    first: () => inRoom().ends(aResult({ outcome: 'StorageFull', stopReason: 'StorageFull', startedAt: at(1).toISOString() })),
+  },
   InternalError: {
     first: () => starting().ends(neverStarted({ outcome: 'InternalError' })),
     again: (world) => world.scheduled().ends(neverStarted({ outcome: 'InternalError' })),

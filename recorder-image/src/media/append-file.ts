@@ -1,10 +1,11 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
+import { isVolumeFull } from '../disk/volume-full.ts'
 
 /**
  * A file that is only appended to, in batches. Bytes are queued by `append` and written by `flush`; `sync` makes what was written
  * survive the loss of the machine. The first error is kept: nothing is written after it, so that what is on disk stays a front
- * part of what was appended.
+ * part of what was appended. What a full volume did not take is kept, too, for `retry`.
  */
 export class AppendFile {
   /** Bytes appended, written or not. */
@@ -40,10 +41,18 @@ export class AppendFile {
     return this.#last
   }
 
+  /** After a write that failed because the volume was full: goes on with what was not written, as if there were room again. */
+  async retry(): Promise<void> {
+    if (!isVolumeFull(this.error)) return
+    this.error = undefined
+    await this.flush()
+  }
+
   async #writeQueue(): Promise<void> {
     if (this.#queue.length === 0 || this.error !== undefined) return
     const queue = this.#queue
     this.#queue = []
+    const start = this.written
     await this.#attempt(async (handle) => {
       // More buffers than the system takes at once (IOV_MAX, 1024) are joined.
       const buffers = queue.length <= 1000 ? queue : [Buffer.concat(queue)]
@@ -57,6 +66,7 @@ export class AppendFile {
         this.written += once.bytesWritten
       }
     })
+    if (isVolumeFull(this.error)) this.#queue.unshift(Buffer.concat(queue).subarray(this.written - start))
   }
 
   async sync(): Promise<void> {

@@ -8,7 +8,17 @@ export interface KeptBytes {
   journal: number
 }
 
-const syncEveryMs = 1000
+/** What arrived is on the disk, whatever becomes of the machine, within this time. */
+const safeWithinMs = 1000
+/** What a sync itself may take. */
+const syncTakesMs = 100
+
+/**
+ * Whether to sync with this batch, so that what it or an earlier one brought is safe in time: what came first came up to one batch before it was
+ * written, and the next chance is another batch later. Pure.
+ */
+export const syncIsDue = (sinceFirstWriteMs: number, batchMs: number) =>
+  sinceFirstWriteMs + 2 * batchMs + syncTakesMs > safeWithinMs
 
 /**
  * The order in which things reach the disk, so that each crash leaves a truth: the journal of the sound before what was made of it,
@@ -22,7 +32,11 @@ export class BodyWriter {
   durable: number
   readonly #body: AppendFile
   readonly #index: AppendFile
-  #syncedAt = performance.now()
+  /** When the first of what is not synced yet was written. */
+  #unsyncedSince: number | undefined
+  #syncedBytes: number
+  /** Of batches that are not in the body yet. */
+  readonly #records: Uint8Array[] = []
 
   constructor(paths: MediaPaths, kept: KeptBytes = { body: 0, index: 0, journal: 0 }) {
     this.journal = new AppendFile(paths.journal, kept.journal)
@@ -30,6 +44,7 @@ export class BodyWriter {
     this.#index = new AppendFile(paths.index, kept.index)
     this.covered = kept.body
     this.durable = kept.body
+    this.#syncedBytes = this.#writtenBytes
   }
 
   get error(): Error | undefined {
@@ -46,9 +61,20 @@ export class BodyWriter {
     if (this.error !== undefined) return
     const offset = this.#body.length
     for (const chunk of chunks) this.#body.append(chunk)
+    this.#records.push(record(offset))
+    await this.#cover()
+  }
+
+  /** Writes what a full volume did not take. */
+  async retry(): Promise<void> {
+    await Promise.all([this.journal.retry(), this.#body.retry(), this.#index.retry()])
+    await this.#cover()
+  }
+
+  async #cover(): Promise<void> {
     await this.#body.flush()
     if (this.error !== undefined) return
-    this.#index.append(record(offset))
+    for (const record of this.#records.splice(0)) this.#index.append(record)
     await this.#index.flush()
     if (this.error === undefined) this.covered = this.#body.written
   }
@@ -57,13 +83,21 @@ export class BodyWriter {
     await this.#index.flush()
   }
 
-  get isSyncDue(): boolean {
-    return performance.now() - this.#syncedAt >= syncEveryMs
+  get #writtenBytes(): number {
+    return this.journal.written + this.#body.written + this.#index.written
+  }
+
+  /** Asked after each batch; `batchMs` is the time between two. */
+  isSyncDue(batchMs: number): boolean {
+    if (this.#writtenBytes === this.#syncedBytes) return false
+    this.#unsyncedSince ??= performance.now()
+    return syncIsDue(performance.now() - this.#unsyncedSince, batchMs)
   }
 
   /** Whether the body grew. */
   async sync(): Promise<boolean> {
-    this.#syncedAt = performance.now()
+    this.#unsyncedSince = undefined
+    this.#syncedBytes = this.#writtenBytes
     const covered = this.covered
     await Promise.all([this.journal.sync(), this.#body.sync()])
     await this.#index.sync()

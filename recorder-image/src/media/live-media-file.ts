@@ -1,4 +1,5 @@
 import type { LossReason } from '@trtc-recorder/api'
+import { isVolumeFull } from '../disk/volume-full.ts'
 import type { NoticedLoss } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
 import { audioFormatOf } from './audio-format.ts'
@@ -49,6 +50,8 @@ class LiveMediaFile implements MediaFile {
   #lostPictures = 0
   #hasSilence = false
   #waitingBytes = 0
+  /** Tell the ledger of batches that did not get onto the disk, if they never do. */
+  readonly #unwritten: (() => void)[] = []
   #timer: NodeJS.Timeout | undefined
   #flushed: Promise<void> = Promise.resolve()
   #finished: Promise<FinishedMedia> | undefined
@@ -59,7 +62,13 @@ class LiveMediaFile implements MediaFile {
     this.bodyPath = this.#paths.body
     const ffmpegPath = deps.ffmpegPath ?? findFfmpeg()
     const log = deps.log.child({ file: identity.name, userId: identity.userId })
-    this.#deps = { ffmpegPath, log, ledger: deps.ledger, batchMs: deps.batchMs ?? defaultBatchMs }
+    this.#deps = {
+      ffmpegPath,
+      log,
+      ledger: deps.ledger,
+      batchMs: deps.batchMs ?? defaultBatchMs,
+      onVolumeFull: deps.onVolumeFull ?? (() => {}),
+    }
     this.#writer = new BodyWriter(this.#paths)
     this.#writer.note(identityRecord(identity))
     if (identity.mode !== '00') this.#video = new VideoTrack((frame, reason, detail) => this.#lost(frame, reason, detail))
@@ -95,7 +104,7 @@ class LiveMediaFile implements MediaFile {
     if (frame.kind === 'video' && this.#video !== undefined) this.#pictures++
     const { error } = this.#writer
     if (error !== undefined) {
-      this.#lost(frame, isFull(error) ? 'DiskFull' : 'DiskFailed', error.message)
+      this.#lost(frame, isVolumeFull(error) ? 'DiskFull' : 'DiskFailed', error.message)
       return
     }
     const track = frame.kind === 'video' ? this.#video : this.#audio
@@ -127,12 +136,16 @@ class LiveMediaFile implements MediaFile {
     clearTimeout(this.#timer)
     this.#timer = undefined
     await this.#flushed
+    // A volume that was full has given up what was set aside for this.
+    await this.#writer.retry()
+    for (const lose of this.#unwritten.splice(0)) if (this.#writer.error !== undefined) lose()
     await this.#audio?.finish()
     await this.#flush()
     if (this.#audio?.problem !== undefined) this.#report(this.#audio.problem)
     else if (this.#audio !== undefined) this.#writer.note(encodedRecord())
     await this.#writer.flush()
     if (await this.#writer.sync()) this.onGrowth(this.bodyBytes)
+    if (isVolumeFull(this.#writer.error)) this.#reportUnwritten()
     await this.#writer.close()
     return await finishQueue.finish(async () => this.#letGo())
   }
@@ -177,15 +190,28 @@ class LiveMediaFile implements MediaFile {
       if (this.identity.mode === '02') await this.#writeSilence()
       for (const config of video.configs) this.#writer.note(videoConfigRecord(config))
       await this.#writer.writeBatch(video.chunks, (offset) => videoBatchRecord(offset, video.chunks, video.samples))
+      if (this.#writer.error !== undefined) this.#unwritten.push(() => this.#loseBatch(video.samples))
     }
     for (const { chunks, sizes } of this.#audio?.take() ?? []) {
       await this.#writer.writeBatch(chunks, (offset) => audioBatchRecord(offset, chunks, sizes))
     }
     await this.#writer.flush()
     this.#waitingBytes -= waiting
-    if (this.#writer.isSyncDue && (await this.#writer.sync())) this.onGrowth(this.bodyBytes)
+    if (this.#writer.isSyncDue(this.#deps.batchMs) && (await this.#writer.sync())) this.onGrowth(this.bodyBytes)
     const { error } = this.#writer
-    if (error !== undefined) this.#report(`writing to ${this.#paths.body} failed, what came later is lost: ${error.message}`)
+    // A file that ends where the volume was full is whole up to there; the ledger has the rest.
+    if (isVolumeFull(error)) this.#deps.onVolumeFull()
+    else if (error !== undefined) this.#reportUnwritten()
+  }
+
+  /** Pictures that had been taken, and that the disk did not take. */
+  #loseBatch(samples: readonly { receiveTimeMicros: number; bytes: number }[]): void {
+    const { error } = this.#writer
+    const reason = isVolumeFull(error) ? 'DiskFull' : 'DiskFailed'
+    const times = samples.map(({ receiveTimeMicros }) => receiveTimeMicros)
+    const bytes = samples.reduce((sum, sample) => sum + sample.bytes, 0)
+    const stretch = { fromMicros: Math.min(...times), toMicros: Math.max(...times), frames: samples.length, bytes }
+    if (samples.length > 0) this.#lose({ medium: 'video', ...stretch, reason, detail: error?.message ?? '' })
   }
 
   #lose(loss: Omit<NoticedLoss, 'userId' | 'stream' | 'file'>): void {
@@ -208,6 +234,10 @@ class LiveMediaFile implements MediaFile {
     this.#lose({ medium: frame.kind, ...at, frames: 1, bytes: frame.data.length, reason, detail })
   }
 
+  #reportUnwritten(): void {
+    this.#report(`writing to ${this.#paths.body} failed, what came later is lost: ${this.#writer.error?.message}`)
+  }
+
   #report(problem: string): void {
     if (this.#problems.has(problem)) return
     this.#problems.add(problem)
@@ -215,5 +245,3 @@ class LiveMediaFile implements MediaFile {
     this.#deps.log.error({ problem }, 'Recording of a file suffered')
   }
 }
-
-const isFull = (error: NodeJS.ErrnoException) => error.code === 'ENOSPC' || error.code === 'EDQUOT'

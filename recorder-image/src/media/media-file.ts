@@ -21,6 +21,8 @@ export interface MediaFileDeps {
   log: Logger
   /** Told of everything that should be in the file and is not; `file` is its name. */
   ledger: Ledger
+  /** Told when something could not be written because the volume is full. What came until then is safe, what comes later is lost. */
+  onVolumeFull?: () => void
   /** Found by `findFfmpeg` where it is not given. */
   ffmpegPath?: string
   /** How long frames are gathered before they are written; 250 ms. */

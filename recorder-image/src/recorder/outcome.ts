@@ -32,6 +32,7 @@ export function endingOf(
   const why = stop?.message ?? 'Recording is over'
   const ending = (outcome: RecorderOutcome, more: string) => ({ outcome, message: shortened(`${why}. ${more}`) })
 
+  if (stop?.reason === 'StorageFull') return ending('StorageFull', storedMessage(fates, lost))
   const incomplete = first('incomplete')
   if (incomplete) {
     return ending('UploadIncomplete', `${count('incomplete')} of ${fates.length} files wait on the volume; ${told(incomplete)}`)

@@ -29,7 +29,7 @@ export interface Prepared {
   sessions: Sessions
   awaited: Awaited
   control: ControlFile
-  /** Resolves when the recorder is asked to stop, by a signal or by its control file; rejects on a defect. */
+  /** Resolves when the recorder is asked to stop, by a signal or by its control file, or has to because the volume is full; rejects on a defect. */
   stopRequested: Promise<Stop>
 }
 
@@ -48,13 +48,18 @@ export async function prepare(options: RunOptions): Promise<Prepared> {
   const attempt = new Attempt(job.attempt, (record) => volume.writeAttempt(record), log)
   await attempt.begun()
 
+  const full = Promise.withResolvers<Stop>()
+  const onVolumeFull = () => {
+    volume.useReserve()
+    full.resolve({ reason: 'StorageFull', message: 'The volume is full' })
+  }
   const ledger = new Ledger((lines) => volume.addLosses(job.attempt, lines), await volume.losses())
   const store = parts.createStore(job.spec.cos, secrets.cos, log)
   const keeper = new FileKeeper({
     job,
     volume,
     store,
-    openMediaFile: (directory, identity) => parts.openMediaFile(directory, identity, { log, ledger }),
+    openMediaFile: (directory, identity) => parts.openMediaFile(directory, identity, { log, ledger, onVolumeFull }),
     ledger,
     log,
   })
@@ -75,7 +80,7 @@ export async function prepare(options: RunOptions): Promise<Prepared> {
     sessions: new Sessions(job.spec),
     awaited: new Awaited(),
     control,
-    stopRequested: Promise.race([options.stopRequested, toldToStop(control)]),
+    stopRequested: Promise.race([options.stopRequested, toldToStop(control), full.promise]),
   }
 }
 

@@ -1,4 +1,5 @@
 import { noLosses, type RecorderProgress, type RecorderResult, recorderResultSchema } from '@trtc-recorder/api'
+import { DiskWatch } from '../disk/disk-watch.ts'
 import { absenceLosses, type FileEnd, lastInRoom } from './absence.ts'
 import { alreadyOver } from './attempt.ts'
 import { deliver, type Ending } from './deliver.ts'
@@ -16,6 +17,7 @@ export class Run {
   #state: RecorderProgress['state'] = 'starting'
   #prepared: Prepared | undefined
   #storage: StorageProof | undefined
+  #disk: DiskWatch | undefined
   #absence: Promise<void> = Promise.resolve()
 
   constructor(options: RunOptions) {
@@ -35,13 +37,16 @@ export class Run {
     // The room first: all of this goes on beside it.
     const leftovers = this.#takeOverLeftovers(prepared)
     this.#storage = new StorageProof(prepared.store, log)
+    this.#disk = new DiskWatch({ directory: prepared.volume.mediaDirectory, log, onLow: () => {} })
     const ending = await this.#record(prepared, leftovers)
     this.#state = 'finishing'
     const result = await deliver(prepared, ending, { beside: Promise.all([leftovers, this.#absence]), uploadSeconds, log })
     this.#state = 'done'
     this.#storage.stop()
+    this.#disk.stop()
     prepared.control.close()
     prepared.secrets.userSig.close()
+    if (result.files.every(({ status }) => status === 1)) prepared.volume.giveBackReserves()
     return result
   }
 
@@ -56,6 +61,7 @@ export class Run {
       losses: { ...(prepared?.ledger.totals ?? noLosses), latest },
       storage: this.#storage?.state ?? { state: 'untried' },
       controlProblem: prepared?.control.problem ?? null,
+      volume: this.#disk?.outlook ?? null,
       ...(prepared === undefined ? {} : userSigExpiry(prepared.secrets.userSig)),
     }
   }

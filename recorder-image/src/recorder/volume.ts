@@ -1,13 +1,20 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Loss, manifestFileSchema, type RecorderJob, type TimelineEvent, timelineEventSchema } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import { z } from 'zod'
+import { isVolumeFull } from '../disk/volume-full.ts'
 import { type LedgerLine, lossesIn } from '../ledger/ledger.ts'
 import { type AttemptRecord, attemptRecordSchema } from './attempt.ts'
 import { DurableLines, readLines } from './durable-lines.ts'
 import { RecorderFailure } from './failure.ts'
+
+/** What is set aside of the volume, and at most which share of what is free. */
+const reserveBytes = 16 * 1024 * 1024
+const reserveShare = 0.02
+const lastReserveBytes = 64 * 1024
 
 /** A file that has been dealt with: in COS, whole or not. */
 const fileRecordSchema = z.object({
@@ -26,6 +33,7 @@ export type FileRecord = z.infer<typeof fileRecordSchema>
  *     attempts/<n>.json           when an attempt entered the room and why it stopped
  *     attempts/<n>.events.jsonl   what happened to the users meanwhile
  *     attempts/<n>.ledger.jsonl   what of theirs is not recorded
+ *     reserve, reserve-of-records room for what has still to be written when the volume is full
  */
 export class Volume {
   readonly mediaDirectory: string
@@ -45,11 +53,54 @@ export class Volume {
     const volume = new Volume(join(work, `${namespace}.${name}`), log)
     try {
       for (const folder of ['media', 'uploads', 'files', 'attempts']) await mkdir(join(volume.#root, folder), { recursive: true })
-      await volume.checkWritable()
+      await volume.#prove()
     } catch (error) {
       throw new RecorderFailure('VolumeUnusable', `The work directory ${work} cannot be written: ${(error as Error).message}`)
     }
     return volume
+  }
+
+  /** A full volume is taken as it is: uploading makes room. */
+  async #prove(): Promise<void> {
+    try {
+      await this.checkWritable()
+      await this.#setAside()
+    } catch (error) {
+      if (!isVolumeFull(error)) throw error
+      this.#log.warn({ directory: this.#root }, 'The volume is full')
+      this.useReserve()
+    }
+  }
+
+  /** Room for what has still to be written when the volume is full: ends of files, records, journals. */
+  async #setAside(): Promise<void> {
+    const { bavail, bsize } = await statfs(this.#root)
+    const bytes = Math.floor(Math.min(reserveBytes, bavail * bsize * reserveShare))
+    for (const [path, size] of [
+      [this.#lastReservePath, lastReserveBytes],
+      [this.#reservePath, bytes],
+    ] as const) {
+      const there = await stat(path).catch(() => undefined)
+      if (there === undefined || there.size < size) await writeFile(path, Buffer.alloc(size), { flush: true })
+    }
+  }
+
+  /** Gives back what was set aside, but for what the record of a stored file needs. Never throws. */
+  useReserve(): void {
+    rmSync(this.#reservePath, { force: true })
+  }
+
+  /** Nothing more will be written. Never throws. */
+  giveBackReserves(): void {
+    for (const path of [this.#reservePath, this.#lastReservePath]) rmSync(path, { force: true })
+  }
+
+  get #lastReservePath(): string {
+    return join(this.#root, 'reserve-of-records')
+  }
+
+  get #reservePath(): string {
+    return join(this.#root, 'reserve')
   }
 
   async checkWritable(): Promise<void> {
@@ -66,8 +117,14 @@ export class Volume {
     await rm(this.journalPath(name), { force: true })
   }
 
+  /** On a full volume there is room for this one: with the record of a file that is stored, its media can go. */
   async writeFile(name: string, record: FileRecord): Promise<void> {
-    await replaceDurably(join(this.#root, 'files', `${name}.json`), record)
+    const path = join(this.#root, 'files', `${name}.json`)
+    await replaceDurably(path, record).catch(async (error) => {
+      if (!isVolumeFull(error)) throw error
+      await rm(this.#lastReservePath, { force: true })
+      await replaceDurably(path, record)
+    })
   }
 
   async files(): Promise<FileRecord[]> {

@@ -11,6 +11,7 @@ const progress: RecorderProgress = {
   losses: { ...noLosses, latest: [] },
   storage: { state: 'proven' },
   controlProblem: null,
+  volume: null,
 }
 let server: Awaited<ReturnType<typeof startHttp>>
 afterEach(() => server.close())

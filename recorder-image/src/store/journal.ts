@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
+import { isVolumeFull } from '../disk/volume-full.ts'
 import type { PartPlan, PartRange } from './part-plan.ts'
 import { StoreError } from './upload.ts'
 
@@ -83,9 +84,13 @@ function parseLine(raw: string): JournalLine | undefined {
   }
 }
 
-/** Append-only file of JSON lines; a line that `append` has returned from is on disk. */
+/**
+ * Append-only file of JSON lines. A line that `append` has returned from is on disk, unless the volume is full: then it is kept, and written with
+ * the next one. An upload must not wait for room that only the upload can make; what a crash would cost is that parts go again.
+ */
 export class Journal {
   readonly state: JournalState
+  #kept: string[] = []
   readonly #path: string
   #tail: Promise<void> = Promise.resolve()
 
@@ -102,16 +107,19 @@ export class Journal {
   }
 
   async #write(line: JournalLine): Promise<void> {
+    // The leading newline ends a line that a crash or a full volume may have torn.
+    this.#kept.push(`\n${JSON.stringify({ time: new Date().toISOString(), ...line })}`)
     try {
       const handle = await open(this.#path, 'a')
       try {
-        // The leading newline ends a line that a crash may have torn.
-        await handle.write(`\n${JSON.stringify({ time: new Date().toISOString(), ...line })}`)
+        await handle.appendFile(this.#kept.join(''))
         await handle.datasync()
+        this.#kept = []
       } finally {
         await handle.close()
       }
     } catch (cause) {
+      if (isVolumeFull(cause)) return
       const { code = 'EIO', message } = cause as NodeJS.ErrnoException
       throw new StoreError('refused', code, `Writing the journal ${this.#path} failed: ${message}. Check the volume.`, { cause })
     }

@@ -1,0 +1,53 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { AppendFile } from './append-file.ts'
+
+const isRoot = process.getuid?.() === 0
+
+/** Only root can mount a volume that is small enough to be filled; `make test` runs as root. */
+describe.runIf(isRoot)('a file on a volume that gets full', () => {
+  let volume: string
+  beforeEach(() => {
+    volume = mkdtempSync(join(tmpdir(), 'volume-'))
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'volume', volume])
+  })
+  afterEach(() => {
+    execFileSync('umount', [volume])
+    rmSync(volume, { recursive: true })
+  })
+  const reserve = () => join(volume, 'reserve')
+  const numbered = (count: number) => Array.from({ length: count }, (_, at) => Buffer.alloc(1000, at % 256))
+
+  test('keeps what came before, and takes the rest when there is room, without a byte too many or too few', async () => {
+    writeFileSync(reserve(), Buffer.alloc(100 * 1024))
+    const file = new AppendFile(join(volume, 'body'))
+    const chunks = numbered(200)
+    for (const chunk of chunks.slice(0, 120)) file.append(chunk)
+    await file.flush()
+    expect(file.error).toBeUndefined()
+    for (const chunk of chunks.slice(120)) file.append(chunk)
+    await file.flush()
+    expect(file.error).toMatchObject({ code: 'ENOSPC' })
+    expect(statfsSync(volume).bavail).toBe(0)
+    const whole = Buffer.concat(chunks)
+    expect(readFileSync(file.path).equals(whole.subarray(0, file.written))).toBe(true)
+
+    rmSync(reserve())
+    await file.retry()
+    expect(file.error).toBeUndefined()
+    await file.close()
+    expect(readFileSync(file.path).equals(whole)).toBe(true)
+  })
+})
+
+test('another error stays, and nothing is written after it', async () => {
+  const file = new AppendFile('/dev/null/body')
+  file.append(Buffer.from('x'))
+  await file.flush()
+  await file.retry()
+  expect(file.error).toMatchObject({ code: 'ENOTDIR' })
+  await file.close()
+})
