@@ -126,7 +126,7 @@ async function decode(
     const problem = failure ?? (ffmpeg.stderr === '' ? undefined : ffmpeg.stderr)
     return {
       frames: count(output),
-      problems: problem === undefined ? [] : [`the ${what} cannot be decoded: ${problem}`],
+      problems: problem === undefined ? [] : [`the ${what} cannot be decoded: ${problem.slice(0, 160)}`],
       unchecked: [],
     }
   } finally {

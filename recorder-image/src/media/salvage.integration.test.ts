@@ -83,7 +83,8 @@ describe('files cut anywhere', () => {
       const cut = async (extension: string, share: number) => {
         const path = join(copy, file.identity.name + extension)
         const { size } = await stat(path)
-        await truncate(path, Math.floor(size * share))
+        // The first record of an index says whose it is; it is on the volume long before there is media.
+        await truncate(path, Math.max(extension === '.index' ? 256 : 0, Math.floor(size * share)))
       }
       // The index is never ahead of the body on a machine that lives; on one that died it may be.
       await cut('.index', 0.6 + 0.4 * random())
