@@ -39,8 +39,6 @@ export class AudioTrack {
   axis = new AudioAxis()
   /** Why not all sound is encoded, after `finish`. */
   problem: string | undefined
-  /** Packets that are no Opus. */
-  unreadable = 0
   readonly #options: AudioTrackOptions
   #encoder: AudioEncoder | undefined
   /** The encoder, if there is any, does not get all there is: `finish` must catch up. */
@@ -66,13 +64,10 @@ export class AudioTrack {
     if (!this.#behind) this.#encoder = this.#newEncoder()
   }
 
+  /** Takes a packet that is Opus. */
   push(frame: EncodedFrame): void {
     const { ssrc, rtpTimestamp, receiveTimeMicros, sequenceNumber, data } = frame
     const packet = { ssrc, rtpTimestamp, receiveTimeMicros, sequenceNumber, data, samples: opusSamples(data) }
-    if (packet.samples === 0) {
-      this.unreadable++
-      return
-    }
     this.#options.journal.append(opusPacketRecord(packet))
     this.#journaled++
     if (this.#backlog !== undefined) this.#backlog.push(packet)

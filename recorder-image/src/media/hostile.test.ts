@@ -11,6 +11,7 @@ import { readH265 } from './h265.ts'
 import { OggOpusWriter } from './ogg.ts'
 import { opusSamples } from './opus.ts'
 import { encodeRecord, readRecords } from './records.ts'
+import { readRed } from './red.ts'
 import { newDirectory } from './testing/new-directory.ts'
 import { readVp8, readVp9 } from './vpx.ts'
 
@@ -107,6 +108,7 @@ describe('a hostile sender', () => {
   it('gets no packet of sound longer than 120 ms past the reader, nor one that is not what it says', () => {
     holds(
       fc.property(bytes(), (packet) => {
+        readRed(packet)
         const samples = opusSamples(packet)
         expect(samples % 120).toBe(0)
         expect(samples).toBeLessThanOrEqual(5760)

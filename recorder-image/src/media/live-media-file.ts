@@ -19,6 +19,7 @@ import {
   videoConfigRecord,
 } from './media-index.ts'
 import { type MediaPaths, mediaPaths, removeMedia } from './media-paths.ts'
+import { SoundReader } from './sound-reader.ts'
 import { belongsInFile } from './split.ts'
 import { VideoTrack } from './video-track.ts'
 
@@ -42,6 +43,7 @@ class LiveMediaFile implements MediaFile {
   readonly #paths: MediaPaths
   readonly #deps: Required<MediaFileDeps>
   readonly #writer: BodyWriter
+  readonly #sound = new SoundReader((frame, reason, detail) => this.#lost(frame, reason, detail))
   #video: VideoTrack | undefined
   #audio: AudioTrack | undefined
   readonly #problems = new Set<string>()
@@ -117,7 +119,8 @@ class LiveMediaFile implements MediaFile {
     }
     this.recordedBytes += frame.data.length
     this.#waitingBytes += frame.data.length
-    track.push(frame)
+    if (frame.kind === 'video') this.#video?.push(frame)
+    else for (const packet of this.#sound.read(frame)) this.#audio?.push(packet)
     this.#flushSoon()
   }
 
@@ -183,7 +186,6 @@ class LiveMediaFile implements MediaFile {
 
   async #flush(): Promise<void> {
     const waiting = this.#waitingBytes
-    if ((this.#audio?.unreadable ?? 0) > 0) this.#report('sound packets that are not Opus were left out')
     await this.#audio?.flush()
     const video = this.#video?.take()
     if (video !== undefined) {

@@ -236,7 +236,53 @@ describe('camera and microphone, mode 02', () => {
   })
 })
 
+describe('sound', () => {
+  it.each([
+    ['packets of 2.5 ms', 2, ['-frame_duration', '2.5', '-application', 'lowdelay']],
+    ['packets of 60 ms', 2, ['-frame_duration', '60']],
+    ['packets of 120 ms, one channel', 1, ['-frame_duration', '120']],
+    [
+      'one channel of speech with forward error correction',
+      1,
+      ['-application', 'voip', '-fec', '1', '-packet_loss', '10', '-b:a', '24k'],
+    ],
+  ] as const)('of %s is in time', async (_, channels, soundEncoder) => {
+    const clip = await makeClip({ seconds: 4, channels, soundEncoder: [...soundEncoder] })
+    const { finished, playback } = await record('02', send({ clip, from: 0, to: 4, atSeconds: 0 }))
+    expect(finished.problem).toBeUndefined()
+    expect(playback.complaints).toBe('')
+    expectTimes(playback.beeps, [0, 1, 2, 3], 0.005)
+    expectTimes(playback.flashes, [0, 1, 2, 3], 0.001)
+  })
+
+  it('of which some packets are none has silence in their place, and nothing after them moves', async () => {
+    const ledger = new Ledger()
+    const random = seeded(4)
+    const frames = send({ clip, from: 0, to: 6, atSeconds: 0, kinds: ['audio'] }).map((frame, n) => {
+      if (n % 40 === 17) return { ...frame, data: Uint8Array.of(0xff, 0) }
+      // What is well-formed is taken, whatever it says.
+      if (n % 40 === 23) return { ...frame, data: Uint8Array.from(frame.data, (byte, at) => (at === 0 ? byte : random() * 256)) }
+      return frame
+    })
+    const { finished, playback } = await record('02', frames, { ledger })
+    expect(finished.problem).toBeUndefined()
+    expect(finished.durationSeconds).toBe(6)
+    const beeps = playback.beeps.filter((time) => time % 1 < 0.001)
+    expectTimes(beeps, [0, 1, 2, 3, 4, 5], 0.001)
+    expect(ledger.lossesOf('file.mp4')).toMatchObject([{ medium: 'audio', reason: 'EncoderRefused', frames: 8 }])
+  })
+})
+
 describe('other codecs', () => {
+  it('and a sender that makes no key frames begin at a recovery point', async () => {
+    const encoder = ['-x264-params', 'aud=1:intra-refresh=1:keyint=30:scenecut=0:repeat-headers=1', '-g', '30', '-bf', '0']
+    const clip = await makeClip({ seconds: 5, encoder })
+    const { finished, playback } = await record('01', send({ clip, from: 0.5, to: 5, atSeconds: 0, kinds: ['video'] }))
+    expect(finished.problem).toBeUndefined()
+    expect(playback.complaints).toBe('')
+    expect(playback.pictures.length).toBeGreaterThan(110)
+  })
+
   it.each([
     ['h264', [], /^avc1\.42c0/],
     // High profile, CABAC; several slices.

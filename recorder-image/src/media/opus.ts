@@ -79,6 +79,14 @@ const silentFrames = [
   { samples: 120, data: silentFrame(28) },
 ]
 
+/** One packet of silence of a length that a packet can have: frames of CELT, as few as it takes (RFC 6716, 3.2.5). */
+export function silentOpusPacket(samples: number): Uint8Array {
+  const unit = silentFrames.find((frame) => samples % frame.samples === 0 && samples / frame.samples <= 48)!
+  const count = samples / unit.samples
+  if (count === 1) return unit.data
+  return Uint8Array.from([unit.data[0]! | 3, count, ...new Array(count).fill([0xff, 0xfe]).flat()])
+}
+
 /** Packets that are silent for `samples` in all; what is left over of a multiple of 120 (2.5 ms) is left out. */
 export function opusSilence(samples: number): { samples: number; data: Uint8Array }[] {
   const packets: { samples: number; data: Uint8Array }[] = []

@@ -31,8 +31,11 @@ export async function makeClip(options: {
   codec?: VideoCodec
   /** Options of the video encoder, after the usual ones. */
   encoder?: string[]
+  /** The same of the sound encoder. */
+  soundEncoder?: string[]
 }): Promise<Clip> {
-  const { seconds, fps = 30, size = '160x96', channels = 2, toneHertz = 0, codec = 'h264', encoder = [] } = options
+  const { seconds, fps = 30, size = '160x96', channels = 2, toneHertz = 0, codec = 'h264' } = options
+  const { encoder = [], soundEncoder = [] } = options
   const directory = await mkdtemp(join(tmpdir(), 'clip-'))
   try {
     const pictures = join(directory, `clip.${codec === 'h264' || codec === 'h265' ? codec : 'ivf'}`)
@@ -44,7 +47,7 @@ export async function makeClip(options: {
     await run(findFfmpeg(), [
       ...['-v', 'error', '-f', 'lavfi', '-i', flash, '-f', 'lavfi', '-i', source],
       ...['-map', '0:v', '-pix_fmt', 'yuv420p', '-g', `${fps}`, ...encoders[codec], ...encoder, pictures],
-      ...['-map', '1:a', '-c:a', 'libopus', '-b:a', '64k', '-frame_duration', '20', ogg],
+      ...['-map', '1:a', '-c:a', 'libopus', '-b:a', '64k', '-frame_duration', '20', ...soundEncoder, ogg],
     ])
     const stream = await readFile(pictures)
     const packets = oggPackets(await readFile(ogg))

@@ -56,7 +56,11 @@ function framesOf({ clip, from, to, atSeconds, ...how }: Sending, sent: Map<numb
   }
   for (const [n, { data, key }] of kinds.includes('video') ? clip.pictures.entries() : [])
     add('video', data, key, n / clip.fps, 90_000)
-  for (const [n, { data }] of kinds.includes('audio') ? clip.packets.entries() : []) add('audio', data, true, n * 0.02, 48_000)
+  let samples = 0
+  for (const packet of kinds.includes('audio') ? clip.packets : []) {
+    add('audio', packet.data, true, samples / 48_000, 48_000)
+    samples += packet.samples
+  }
   return frames
 }
 
