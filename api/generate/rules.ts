@@ -1,3 +1,4 @@
+import { opusMessage } from '../src/recording.ts'
 import type { Rule, Schema } from './structural.ts'
 
 const frozenMessage = 'is immutable; create a new Recording instead'
@@ -47,6 +48,11 @@ export const specRules: Rule[] = [
     rule: '!(has(self.userSigSecretRef) && has(self.appSecretKeyRef))',
     message: 'exactly one of userSigSecretRef and appSecretKeyRef must be set, and both are',
     fieldPath: '.appSecretKeyRef',
+  },
+  {
+    rule: "!has(self.audioCodec) || self.audioCodec == 'AAC' || (has(self.mode) && self.mode == '02')",
+    message: opusMessage,
+    fieldPath: '.audioCodec',
   },
 ]
 

@@ -44,6 +44,9 @@ const seconds = (least: number) => z.int().min(least).max(31_536_000)
 export const modeSchema = z.enum(['00', '01', '02'])
 export type Mode = z.infer<typeof modeSchema>
 
+export const audioCodecSchema = z.enum(['AAC', 'Opus'])
+export type AudioCodec = z.infer<typeof audioCodecSchema>
+
 export const networkProxySchema = z
   .object({
     unifiedProxy: hostPort('proxy.example:443').describe('host:port that serves schedule, signalling and logs.').optional(),
@@ -134,6 +137,12 @@ export const roomSpecShape = {
     .default('00')
     .meta(frozen)
     .describe('`00` audio as MP3; `01` video as MP4, without sound; `02` audio and video as MP4.'),
+  audioCodec: audioCodecSchema
+    .default('AAC')
+    .meta(frozen)
+    .describe(
+      'Sound of mode 02. `AAC` plays everywhere. `Opus` is what the user sent, untouched: no CPU and no quality is lost, and Chromium, Firefox and ffmpeg play it in MP4, but not every editor does.',
+    ),
   subscribe: subscribeSchema.prefault({}).describe('Whom to record. May be changed while it records: within a second it is so.'),
   cos: cosSchema.meta(frozen).describe('Where the files go.'),
   limits: limitsSchema.prefault({}).meta(frozen).describe('When to stop without being asked.'),
@@ -216,10 +225,17 @@ const choices = [
 ] as const
 
 /** What is wrong with the choices a spec has made, each with the field it is about. CEL says the same (`api/generate/rules.ts`). */
-export const choiceProblems = (spec: { [name in (typeof choices)[number][number]]?: unknown }) =>
-  choices
+export function choiceProblems(
+  spec: { [name in (typeof choices)[number][number]]?: unknown } & { mode: Mode; audioCodec: AudioCodec },
+) {
+  const problems: { path: string; message: string }[] = choices
     .filter(([one, other]) => (spec[one] === undefined) === (spec[other] === undefined))
     .map(([one, other]) => ({ path: one, message: `exactly one of ${one} and ${other} must be set` }))
+  if (spec.audioCodec === 'Opus' && spec.mode !== '02') problems.push({ path: 'audioCodec', message: opusMessage })
+  return problems
+}
+/** Said by the API server, too. */
+export const opusMessage = 'Opus is for mode 02: mode 00 is MP3, and mode 01 has no sound'
 
 /** A Recording as a user writes it, in a file. */
 export const recordingManifestSchema = z.object({

@@ -21,6 +21,7 @@ describe('refused at admission, with the field named', () => {
       'spec.callback.url: Invalid value',
       '',
     ],
+    ['Opus without the mode for it', { mode: '00', audioCodec: 'Opus' }, 'spec.audioCodec: Invalid value', 'Opus is for mode 02'],
     ['a member that does not exist', { bukket: 'typo' }, 'unknown field "spec.bukket"', ''],
   ] as const)('%s', async ([, spec, field, why], { scene }) => {
     const applying = await run('kubectl', ['apply', '-f', '-'], JSON.stringify(scene.recording('refused', spec)))

@@ -1,3 +1,6 @@
+import type { AudioCodec, Mode } from '@trtc-recorder/api'
+import { opusLookAhead, silentOpusPacket } from './opus.ts'
+
 /** The two things sound is turned into, and what is particular about each. 48 kHz, stereo. */
 export interface AudioFormat {
   name: 'aac' | 'mp3'
@@ -70,4 +73,30 @@ export const mp3: AudioFormat = {
   },
 }
 
-export const audioFormatOf = (mode: '00' | '01' | '02'): AudioFormat => (mode === '00' ? mp3 : aac)
+/** What the sound of a file is in, and what of it is kept beside the frames. */
+export interface SoundKind {
+  /** Codec string for the manifest. */
+  codec: string
+  /** Into which it is encoded; undefined: packets are kept as they came. */
+  format: AudioFormat | undefined
+  /** Samples that come out of a decoder before the first of the sound. */
+  primingSamples: number
+  /** A frame of silence, and how long it is, to fill in front of the sound. */
+  silence: { frame: Uint8Array; samples: number }
+}
+
+const encoded = (format: AudioFormat): SoundKind => ({
+  ...{ codec: format.codec, format, primingSamples: format.primingSamples },
+  silence: { frame: format.silentFrame, samples: format.samplesPerFrame },
+})
+
+const opus: SoundKind = {
+  ...{ codec: 'opus', format: undefined, primingSamples: opusLookAhead },
+  silence: { frame: silentOpusPacket(960), samples: 960 },
+}
+
+/** Mode 01 has no sound. */
+export function soundKind({ mode, audioCodec }: { mode: Mode; audioCodec: AudioCodec }): SoundKind {
+  if (mode === '00') return encoded(mp3)
+  return audioCodec === 'Opus' ? opus : encoded(aac)
+}

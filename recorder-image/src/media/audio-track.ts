@@ -4,8 +4,9 @@ import { AudioAxis, type AudioLoss, type AudioPacket } from '../timeline/audio-a
 import type { AppendFile } from './append-file.ts'
 import { AudioEncoder, type EncodedAudio } from './audio-encoder.ts'
 import type { AudioFormat } from './audio-format.ts'
-import { opusPacketRecord, readOpusJournal } from './media-index.ts'
+import { audioBatchRecord, opusPacketRecord, readOpusJournal } from './media-index.ts'
 import { opusSamples } from './opus.ts'
+import type { SoundBatch, SoundTrack } from './sound-track.ts'
 
 export interface AudioTrackOptions {
   ffmpegPath: string
@@ -20,7 +21,7 @@ export interface AudioTrackOptions {
 }
 
 /** Frames that go to the body together. */
-export interface AudioFrames {
+interface AudioFrames {
   chunks: Uint8Array[]
   sizes: number[]
 }
@@ -35,7 +36,7 @@ const framesPerSilenceBatch = 2048
  * The sound of one file: journalled as it arrives, laid on the axis, encoded while it runs. A dead encoder is replaced, and the next
  * one goes on at the very frame, from the journal; what could not be encoded in time is encoded at the end.
  */
-export class AudioTrack {
+export class AudioTrack implements SoundTrack {
   axis = new AudioAxis()
   /** Why not all sound is encoded, after `finish`. */
   problem: string | undefined
@@ -82,7 +83,14 @@ export class AudioTrack {
   }
 
   /** The frames that were encoded since the last time. In batches of bounded size. */
-  take(): AudioFrames[] {
+  take(): SoundBatch[] {
+    return this.#takeFrames().map(({ chunks, sizes }) => ({
+      chunks,
+      record: (offset) => audioBatchRecord(offset, chunks, sizes),
+    }))
+  }
+
+  #takeFrames(): AudioFrames[] {
     const pending = this.#pending
     this.#pending = []
     const batches: AudioFrames[] = []

@@ -1,9 +1,12 @@
 import { once } from 'node:events'
-import { aac, aacConfig } from './audio-format.ts'
+import { aacConfig, type SoundKind } from './audio-format.ts'
 import { picturesToDecode, soundToDecode } from './check-sample.ts'
 import { FfmpegProcess } from './ffmpeg.ts'
 import type { FinishedFile } from './finished-file.ts'
+import { isIdrSample } from './h264.ts'
 import type { Mp4Track } from './mp4-head.ts'
+import { OggOpusWriter } from './ogg.ts'
+import { opusSamples } from './opus.ts'
 import { rawVideo } from './raw-video.ts'
 import type { VideoConfig } from './video-codec.ts'
 
@@ -32,11 +35,17 @@ export async function decodePictures(
     const wanted = mine.reduce((sum, { first, end }) => sum + end - first, 0)
     if (wanted === 0) continue
     const { format, head, picture } = rawVideo(config)
+    // From a recovery point on, a decoder gives no picture until it is whole.
+    let isExact = true
     async function* chunks() {
       yield head
       let number = 0
       for (const { first, end } of mine) {
-        for (let at = first; at < end; at++) yield picture(await file.readBody(track.offsets[at]!, track.sizes[at]!), number++)
+        for (let at = first; at < end; at++) {
+          const sample = await file.readBody(track.offsets[at]!, track.sizes[at]!)
+          if (at === first && config.codec === 'h264' && !isIdrSample(sample)) isExact = false
+          yield picture(sample, number++)
+        }
       }
     }
     const output = ['-fps_mode', 'passthrough', '-f', 'null', '-progress', 'pipe:1', '-']
@@ -46,26 +55,41 @@ export async function decodePictures(
       Number(/.*\bframe=(\d+)/s.exec(text)?.[1] ?? 0),
     )
     add(result, decoded)
-    if (decoded.problems.length + decoded.unchecked.length === 0 && decoded.frames !== wanted) {
+    const isAsWanted = isExact ? decoded.frames === wanted : decoded.frames > 0 && decoded.frames <= wanted
+    if (decoded.problems.length + decoded.unchecked.length === 0 && !isAsWanted) {
       result.problems.push(`${wanted} pictures decode to ${decoded.frames}`)
     }
   }
   return result
 }
 
-/** Decodes stretches of AAC. */
+/** Decodes stretches of the sound of an MP4. */
 export async function decodeSound(
   file: FinishedFile,
   track: Mp4Track,
+  { format }: SoundKind,
   options: { durationSeconds: number; ffmpegPath: string; deadline: number },
 ): Promise<Decoded> {
-  const stretches = soundToDecode(track.sizes.length, track.timescale / aac.samplesPerFrame, options.durationSeconds)
-  async function* chunks() {
+  const framesPerSecond = (track.sizes.length * track.timescale) / track.end
+  const stretches = soundToDecode(track.sizes.length, framesPerSecond, options.durationSeconds)
+  async function* frames() {
     for (const { first, end } of stretches) {
-      for (let at = first; at < end; at++) yield adts(await file.readBody(track.offsets[at]!, track.sizes[at]!))
+      for (let at = first; at < end; at++) yield await file.readBody(track.offsets[at]!, track.sizes[at]!)
     }
   }
-  return await decodeFrames('aac', chunks(), options)
+  return format === undefined
+    ? await decodeFrames('ogg', inOgg(frames()), options)
+    : await decodeFrames('aac', mapped(frames(), adts), options)
+}
+
+async function* mapped<From, To>(all: AsyncIterable<From>, map: (one: From) => To): AsyncGenerator<To> {
+  for await (const one of all) yield map(one)
+}
+
+async function* inOgg(packets: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const ogg = new OggOpusWriter()
+  yield ogg.header(0)
+  for await (const data of packets) yield ogg.pages([{ data, samples: opusSamples(data) }])
 }
 
 /** Decodes stretches of MP3 of frames of one size. */

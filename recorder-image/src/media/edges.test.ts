@@ -1,5 +1,6 @@
 import { CustomSource, EncodedPacketSink, Input, MP4 } from 'mediabunny'
 import { describe, expect, it } from 'vitest'
+import { soundKind } from './audio-format.ts'
 import { MediaIndex } from './media-index.ts'
 import { buildMp3Head } from './mp3-head.ts'
 import { buildMp4Head } from './mp4-head.ts'
@@ -34,7 +35,7 @@ async function fileOf(index: MediaIndex, ticks: Float64Array) {
     gaps: [],
     video: { startMicros: 0, samples, ticks, decodeTicks: ticks, lastTicks: 3000 },
   }
-  const tracks = mp4Tracks(presentation, index)
+  const tracks = mp4Tracks(presentation, index, soundKind({ mode: '02', audioCodec: 'AAC' }))
   const { bodyBytes } = index
   const head = buildMp4Head({ creationTime: new Date(0), bodyBytes, tracks })
   const read = (start: number, end: number) => {

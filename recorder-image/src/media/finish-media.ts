@@ -1,6 +1,6 @@
 import type { AudioGap, AudioSpan } from '../timeline/audio-axis.ts'
 import { type Presentation, present } from '../timeline/presentation.ts'
-import { audioFormatOf, channels, sampleRate } from './audio-format.ts'
+import { channels, sampleRate, soundKind } from './audio-format.ts'
 import { rounded } from './check-shares.ts'
 import { writeHead } from './head-file.ts'
 import { eventsOf } from './media-events.ts'
@@ -67,12 +67,13 @@ async function finishFrom(media: UnfinishedMedia, index: MediaIndex): Promise<Fi
   if (identity.mode === '00') {
     head = buildMp3Head(index.audio.sizes.length, presentation.audio?.axisSamples ?? 0)
   } else {
-    tracks = mp4Tracks(presentation, index)
+    tracks = mp4Tracks(presentation, index, soundKind(identity))
     head = buildMp4Head({ creationTime: startTime, bodyBytes, tracks })
   }
   const video = presentation.video && videoFacts(index)
   const check = await checkMedia({
     ...{ mode: identity.mode, head, bodyPath: media.paths.body, bodyBytes, tracks, configs: index.configs, durationSeconds },
+    sound: soundKind(identity),
     filledShare: filledShare(media.sound, presentation),
     ffmpegPath: media.ffmpegPath,
   })
@@ -86,7 +87,7 @@ async function finishFrom(media: UnfinishedMedia, index: MediaIndex): Promise<Fi
     durationSeconds,
     events: eventsOf(identity, presentation, index),
     ...(video !== undefined ? { video } : {}),
-    ...(presentation.audio !== undefined ? { audio: { codec: audioFormatOf(identity.mode).codec, sampleRate, channels } } : {}),
+    ...(presentation.audio !== undefined ? { audio: { codec: soundKind(identity).codec, sampleRate, channels } } : {}),
     check,
     ...(problems.length > 0 ? { problem: problems.join('; ') } : {}),
   }

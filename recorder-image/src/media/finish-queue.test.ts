@@ -9,7 +9,16 @@ import { newDirectory } from './testing/new-directory.ts'
 
 /** A file in which nothing arrived. */
 async function emptyFile(name: string): Promise<UnfinishedMedia> {
-  const identity = { name, userId: name, stream: 'main', mode: '01', attempt: 1, part: 1, openedMicros: 0 } as const
+  const identity = {
+    name,
+    userId: name,
+    stream: 'main',
+    mode: '01',
+    audioCodec: 'AAC',
+    attempt: 1,
+    part: 1,
+    openedMicros: 0,
+  } as const
   const paths = mediaPaths(await newDirectory(), name)
   await writeFile(paths.index, identityRecord(identity))
   return {

@@ -65,6 +65,13 @@ function hasRecoveryPoint(unit: Uint8Array): boolean {
   return false
 }
 
+/** Whether a sample, each unit behind its length, is a picture that needs no other. */
+export function isIdrSample(sample: Uint8Array): boolean {
+  const view = Buffer.from(sample.buffer, sample.byteOffset, sample.byteLength)
+  for (let at = 0; at + 4 < view.length; at += 4 + view.readUInt32BE(at)) if ((view[at + 4]! & 0x1f) === nalTypes.idr) return true
+  return false
+}
+
 /** Codec string of RFC 6381: sample entry and profile, constraints and level in hex. */
 export const avcCodec = (entry: 'avc1' | 'avc3', { units }: VideoConfig) =>
   `${entry}.${Buffer.from(units[0]!.subarray(1, 4)).toString('hex')}`

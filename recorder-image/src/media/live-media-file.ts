@@ -2,7 +2,7 @@ import type { LossReason } from '@trtc-recorder/api'
 import { isVolumeFull } from '../disk/volume-full.ts'
 import type { NoticedLoss } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
-import { audioFormatOf } from './audio-format.ts'
+import { soundKind } from './audio-format.ts'
 import { AudioTrack } from './audio-track.ts'
 import { BodyWriter } from './body-writer.ts'
 import { findFfmpeg } from './ffmpeg.ts'
@@ -10,7 +10,6 @@ import type { UnfinishedMedia } from './finish-media.ts'
 import { finishQueue } from './finish-queue.ts'
 import type { FinishedMedia, MediaFile, MediaFileDeps, MediaFileIdentity } from './media-file.ts'
 import {
-  audioBatchRecord,
   encodedRecord,
   identityRecord,
   problemRecord,
@@ -19,7 +18,9 @@ import {
   videoConfigRecord,
 } from './media-index.ts'
 import { type MediaPaths, mediaPaths, removeMedia } from './media-paths.ts'
+import { OpusTrack, type OpusTrackOptions } from './opus-track.ts'
 import { SoundReader } from './sound-reader.ts'
+import type { SoundTrack } from './sound-track.ts'
 import { belongsInFile } from './split.ts'
 import { VideoTrack } from './video-track.ts'
 
@@ -45,7 +46,7 @@ class LiveMediaFile implements MediaFile {
   readonly #writer: BodyWriter
   readonly #sound = new SoundReader((frame, reason, detail) => this.#lost(frame, reason, detail))
   #video: VideoTrack | undefined
-  #audio: AudioTrack | undefined
+  #audio: SoundTrack | undefined
   readonly #problems = new Set<string>()
   #firstMicros: number | undefined
   #pictures = 0
@@ -75,14 +76,14 @@ class LiveMediaFile implements MediaFile {
     this.#writer.note(identityRecord(identity))
     if (identity.mode !== '00') this.#video = new VideoTrack((frame, reason, detail) => this.#lost(frame, reason, detail))
     if (identity.mode !== '01') {
-      this.#audio = new AudioTrack({
-        ffmpegPath,
-        format: audioFormatOf(identity.mode),
-        journal: this.#writer.journal,
-        log,
-        onAudio: () => this.#flushSoon(),
-        onLoss: ({ packets, ...loss }) => this.#lose({ ...loss, medium: 'audio', frames: packets, detail: '' }),
-      })
+      const { journal } = this.#writer
+      const onLoss: OpusTrackOptions['onLoss'] = ({ packets, ...loss }) =>
+        this.#lose({ ...loss, medium: 'audio', frames: packets, detail: '' })
+      const { format } = soundKind(identity)
+      this.#audio =
+        format === undefined
+          ? new OpusTrack({ journal, onLoss })
+          : new AudioTrack({ ffmpegPath, format, journal, log, onAudio: () => this.#flushSoon(), onLoss })
     }
     this.#flushSoon()
   }
@@ -194,9 +195,7 @@ class LiveMediaFile implements MediaFile {
       await this.#writer.writeBatch(video.chunks, (offset) => videoBatchRecord(offset, video.chunks, video.samples))
       if (this.#writer.error !== undefined) this.#unwritten.push(() => this.#loseBatch(video.samples))
     }
-    for (const { chunks, sizes } of this.#audio?.take() ?? []) {
-      await this.#writer.writeBatch(chunks, (offset) => audioBatchRecord(offset, chunks, sizes))
-    }
+    for (const { chunks, record } of this.#audio?.take() ?? []) await this.#writer.writeBatch(chunks, record)
     await this.#writer.flush()
     this.#waitingBytes -= waiting
     if (this.#writer.isSyncDue(this.#deps.batchMs) && (await this.#writer.sync())) this.onGrowth(this.bodyBytes)
@@ -225,9 +224,9 @@ class LiveMediaFile implements MediaFile {
   async #writeSilence(): Promise<void> {
     if (this.#hasSilence) return
     this.#hasSilence = true
-    const { silentFrame } = audioFormatOf(this.identity.mode)
-    const chunks = new Array<Uint8Array>(silentFrames).fill(silentFrame)
-    await this.#writer.writeBatch(chunks, (offset) => silenceRecord(offset, silentFrame, silentFrames))
+    const { frame } = soundKind(this.identity).silence
+    const chunks = new Array<Uint8Array>(silentFrames).fill(frame)
+    await this.#writer.writeBatch(chunks, (offset) => silenceRecord(offset, frame, silentFrames))
   }
 
   #lost(frame: EncodedFrame, reason: LossReason, detail: string): void {

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -253,6 +254,36 @@ describe('sound', () => {
     expect(playback.complaints).toBe('')
     expectTimes(playback.beeps, [0, 1, 2, 3], 0.005)
     expectTimes(playback.flashes, [0, 1, 2, 3], 0.001)
+  })
+
+  it('is kept as it came where Opus is wanted, through loss, mute and a second subscription', async () => {
+    const lost = ({ kind, seconds }: { kind: string; seconds: number }) => kind === 'audio' && seconds >= 1.4 && seconds < 2.6
+    const frames = send(
+      { clip, from: 0, to: 4, atSeconds: 0, kinds: ['video'] },
+      { clip, from: 1, to: 4, atSeconds: 1, kinds: ['audio'], lost },
+      { clip, from: 4, to: 7, atSeconds: 5, ssrc: { audio: 7, video: 8 } },
+    )
+    const { finished, playback, path } = await record('02', frames, { audioCodec: 'Opus' })
+    expect(finished.problem).toBeUndefined()
+    expect(finished.audio).toEqual({ codec: 'opus', sampleRate: 48_000, channels: 2 })
+    expect(finished.check).toMatchObject({ result: 'Passed' })
+    expectTimes(playback.beeps, [1, 3, 5, 6, 7], 0.008)
+    expectTimes(playback.flashes, [0, 1, 2, 3, 5, 6, 7], 0.004)
+    const sent = frames.filter(({ kind }) => kind === 'audio').map(({ data }) => Buffer.from(data).toString('hex'))
+    const { stdout } = await ffprobe([
+      '-v',
+      'error',
+      '-select_streams',
+      'a',
+      '-show_packets',
+      '-show_data_hash',
+      'md5',
+      '-of',
+      'csv',
+      path,
+    ])
+    const kept = new Set([...stdout.matchAll(/MD5:([0-9a-f]+)/g)].map(([, hash]) => hash))
+    for (const packet of sent) expect(kept).toContain(createHash('md5').update(Buffer.from(packet, 'hex')).digest('hex'))
   })
 
   it('of which some packets are none has silence in their place, and nothing after them moves', async () => {

@@ -1,4 +1,4 @@
-import type { FileCheck, Mode, RecordedFile, Stream, TimelineEvent } from '@trtc-recorder/api'
+import type { AudioCodec, FileCheck, Mode, RecordedFile, Stream, TimelineEvent } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
@@ -10,6 +10,8 @@ export interface MediaFileIdentity {
   userId: string
   stream: Stream
   mode: Mode
+  /** Of mode 02. */
+  audioCodec: AudioCodec
   attempt: number
   /** From 1 on: which of the files that one stream became. */
   part: number

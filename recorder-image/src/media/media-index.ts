@@ -11,7 +11,7 @@ import { type StoredVideoConfig, videoCodecs } from './video-codec.ts'
  */
 const recordTypes = {
   ...{ identity: 1, avcConfig: 2, avcBatch: 3, audioBatch: 4, problem: 5, encoded: 6 },
-  ...{ unnumberedOpusPacket: 7, opusPacket: 8, silence: 9, videoConfig: 10, videoBatch: 11 },
+  ...{ unnumberedOpusPacket: 7, opusPacket: 8, silence: 9, videoConfig: 10, videoBatch: 11, opusBatch: 12 },
 } as const
 
 /** 2: sound packets have their sequence numbers. 3: pictures have a configuration each, and say how much of them are parameter sets. */
@@ -86,6 +86,28 @@ export function audioBatchRecord(offset: number, chunks: readonly Uint8Array[], 
   return encodeRecord(recordTypes.audioBatch, payload)
 }
 
+const opusEntryBytes = 12
+
+/** Opus packets as they came, each with its place on the axis: `bytes (u16) · samples (u16) · axis position (f64)`. */
+export function opusBatchRecord(
+  offset: number,
+  packets: readonly { data: Uint8Array; axisStart: number; samples: number }[],
+): Buffer {
+  const payload = Buffer.allocUnsafe(batchHeadBytes + packets.length * opusEntryBytes)
+  writeBatchHead(
+    payload,
+    offset,
+    packets.map(({ data }) => data),
+  )
+  let at = batchHeadBytes
+  for (const { data, axisStart, samples } of packets) {
+    at = payload.writeUInt16LE(data.length, at)
+    at = payload.writeUInt16LE(samples, at)
+    at = payload.writeDoubleLE(axisStart, at)
+  }
+  return encodeRecord(recordTypes.opusBatch, payload)
+}
+
 /** A few encoded frames of silence, all the same, which are no part of the sound but may be put in front of it. */
 export function silenceRecord(offset: number, frame: Uint8Array, frames: number): Buffer {
   const payload = Buffer.allocUnsafe(batchHeadBytes + 4)
@@ -148,6 +170,9 @@ export class VideoColumns {
 export class AudioColumns {
   readonly sizes = uint32Column()
   readonly offsets = doubleColumn()
+  /** Of Opus that is kept as it is: where each packet begins on the axis, and where the last one ends. */
+  readonly axisStarts = doubleColumn()
+  axisEnd = 0
 }
 
 /** A batch, and what there is up to and with it. */
@@ -247,6 +272,8 @@ function readRecord(index: MediaIndex, { type, payload }: MediaRecord): BodyBatc
       return readAvcBatch(index, payload)
     case recordTypes.videoBatch:
       return readVideoBatch(index.video, payload)
+    case recordTypes.opusBatch:
+      return readOpusBatch(index.audio, payload)
     case recordTypes.audioBatch:
       return readAudioBatch(index.audio, payload)
     case recordTypes.silence: {
@@ -332,6 +359,21 @@ function readAudioBatch(audio: AudioColumns, payload: Buffer): BodyBatch {
     const bytes = payload.readUInt16LE(entries + (uniform ? 0 : frame * 2))
     audio.sizes.push(bytes)
     audio.offsets.push(offset)
+    offset += bytes
+  }
+  return batch
+}
+
+function readOpusBatch(audio: AudioColumns, payload: Buffer): BodyBatch {
+  const batch = readBatchHead(payload)
+  let offset = batch.offset
+  for (let at = batchHeadBytes; at + opusEntryBytes <= payload.length; at += opusEntryBytes) {
+    const bytes = payload.readUInt16LE(at)
+    const axisStart = payload.readDoubleLE(at + 4)
+    audio.sizes.push(bytes)
+    audio.offsets.push(offset)
+    audio.axisStarts.push(axisStart)
+    audio.axisEnd = axisStart + payload.readUInt16LE(at + 2)
     offset += bytes
   }
   return batch

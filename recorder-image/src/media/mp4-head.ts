@@ -173,6 +173,12 @@ export function mp4a(channels: number, sampleRate: number, config: Uint8Array, b
   return box('mp4a', Buffer.alloc(6), u16(1), Buffer.alloc(8), u16(channels, 16, 0, 0), u32(sampleRate * 0x10000), esds)
 }
 
+/** OpusSampleEntry (Encapsulation of Opus in ISO base media file format, 4.3). */
+export function opusEntry(channels: number, preSkip: number): Buffer {
+  const specific = box('dOps', u8(0, channels), u16(preSkip), u32(48_000), u16(0), u8(0))
+  return box('Opus', Buffer.alloc(6), u16(1), Buffer.alloc(8), u16(channels, 16, 0, 0), u32(48_000 * 0x10000), specific)
+}
+
 function descriptor(tag: number, ...parts: Uint8Array[]): Buffer {
   const content = Buffer.concat(parts)
   return Buffer.concat([u8(tag, content.length), content])

@@ -1,12 +1,12 @@
-import type { Presentation, VideoPresentation } from '../timeline/presentation.ts'
-import { aac, aacConfig, channels, mp3BitRate, sampleRate } from './audio-format.ts'
+import type { AudioPresentation, Presentation, VideoPresentation } from '../timeline/presentation.ts'
+import { aacConfig, channels, mp3BitRate, type SoundKind, sampleRate } from './audio-format.ts'
 import type { MediaIndex } from './media-index.ts'
-import { type Mp4Track, movieTimescale, mp4a } from './mp4-head.ts'
+import { type Mp4Track, movieTimescale, mp4a, opusEntry } from './mp4-head.ts'
 import { type ParameterSets, videoCodecString, videoSampleEntry } from './video-sample-entry.ts'
 
 /** The tracks of a file: what its index says is in the body, at the times that were decided for it. Video first. */
-export function mp4Tracks(presentation: Presentation, index: MediaIndex): Mp4Track[] {
-  return [videoTrack(presentation, index), audioTrack(presentation, index)].filter((track) => track !== undefined)
+export function mp4Tracks(presentation: Presentation, index: MediaIndex, sound: SoundKind): Mp4Track[] {
+  return [videoTrack(presentation, index), audioTrack(presentation, index, sound)].filter((track) => track !== undefined)
 }
 
 /** What is told of the pictures of a file. */
@@ -93,31 +93,31 @@ function inTimescale({ ticks, decodeTicks, lastTicks }: PictureTimes) {
   }
 }
 
-function audioTrack(presentation: Presentation, index: MediaIndex): Mp4Track | undefined {
+function audioTrack(presentation: Presentation, index: MediaIndex, sound: SoundKind): Mp4Track | undefined {
   const { audio } = presentation
   const count = index.audio.sizes.length
   if (audio === undefined || count === 0) return undefined
-  const { samplesPerFrame, primingSamples } = aac
+  const { primingSamples, silence } = sound
   const delaySamples = Math.max(0, Math.round((audio.startMicros - presentation.startMicros) * 0.048))
-  const silence = leadingSilence(index, Math.floor(delaySamples / samplesPerFrame))
-  const leadSamples = silence.sizes.length * samplesPerFrame
-  // Frame n holds the axis from n · 1024 − 1024 on; the first one of all is priming, which the edit leaves out.
-  const starts = new Float64Array(silence.sizes.length + count)
-  const startOf = (frame: number) =>
-    leadSamples + (frame === 0 ? 0 : primingSamples + Math.round(audio.place(frame * samplesPerFrame - primingSamples)))
-  for (let at = 1; at < silence.sizes.length; at++) starts[at] = at * samplesPerFrame
-  for (let frame = 0, at = silence.sizes.length; frame < count; frame++, at++) {
+  const lead = leadingSilence(index, Math.floor(delaySamples / silence.samples))
+  const leadSamples = lead.sizes.length * silence.samples
+  const starts = new Float64Array(lead.sizes.length + count)
+  const startOf = (frame: number) => leadSamples + startOfFrame(audio, index, sound, frame)
+  for (let at = 1; at < lead.sizes.length; at++) starts[at] = at * silence.samples
+  for (let frame = 0, at = lead.sizes.length; frame < count; frame++, at++) {
     starts[at] = at === 0 ? 0 : Math.max(startOf(frame), starts[at - 1]! + 1)
   }
   const end = Math.max(startOf(count), starts.at(-1)! + 1)
   return {
     kind: 'audio',
     timescale: sampleRate,
-    sampleEntries: [mp4a(channels, sampleRate, aacConfig, mp3BitRate)],
+    sampleEntries: [
+      sound.format === undefined ? opusEntry(channels, primingSamples) : mp4a(channels, sampleRate, aacConfig, mp3BitRate),
+    ],
     width: 0,
     height: 0,
-    sizes: concat(silence.sizes, index.audio.sizes.values),
-    offsets: concat(silence.offsets, index.audio.offsets.values),
+    sizes: concat(lead.sizes, index.audio.sizes.values),
+    offsets: concat(lead.offsets, index.audio.offsets.values),
     starts,
     end,
     edit: {
@@ -127,6 +127,20 @@ function audioTrack(presentation: Presentation, index: MediaIndex): Mp4Track | u
       duration: Math.min(leadSamples + audio.samples, end - primingSamples),
     },
   }
+}
+
+/** Where a frame begins, in samples of the track without what is in front of its sound; of the one after the last, where that ends. */
+function startOfFrame(
+  audio: AudioPresentation,
+  { audio: frames }: MediaIndex,
+  { format, primingSamples }: SoundKind,
+  frame: number,
+): number {
+  if (format === undefined) {
+    return Math.round(audio.place(frame < frames.axisStarts.length ? frames.axisStarts.at(frame) : frames.axisEnd))
+  }
+  // Frame n of AAC holds the axis from n · 1024 − 1024 on; the first one of all is priming, which the edit leaves out.
+  return frame === 0 ? 0 : primingSamples + Math.round(audio.place(frame * format.samplesPerFrame - primingSamples))
 }
 
 /** So many frames of silence, out of the few that the body has: samples of a track may lie at the same place. */

@@ -1,21 +1,16 @@
 import { open, readdir, stat } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
-import { audioFormatOf } from './audio-format.ts'
+import { soundKind } from './audio-format.ts'
 import { AudioTrack } from './audio-track.ts'
 import { BodyWriter, type KeptBytes } from './body-writer.ts'
 import { findFfmpeg } from './ffmpeg.ts'
 import type { UnfinishedMedia } from './finish-media.ts'
 import { finishQueue } from './finish-queue.ts'
 import type { FinishedMedia, MediaFileDeps, MediaFileIdentity, SalvagedMediaFile } from './media-file.ts'
-import {
-  audioBatchRecord,
-  type BodyBatch,
-  encodedRecord,
-  type MediaIndex,
-  readMediaIndex,
-  readOpusJournal,
-} from './media-index.ts'
+import { type BodyBatch, encodedRecord, type MediaIndex, readMediaIndex, readOpusJournal } from './media-index.ts'
 import { indexExtension, type MediaPaths, mediaPaths, removeMedia } from './media-paths.ts'
+import { OpusTrack } from './opus-track.ts'
+import type { SoundTrack } from './sound-track.ts'
 
 /** Batches that are compared with the body, from the last back: what a lost machine may have kept in the wrong order. */
 const checkedBatches = 64
@@ -61,8 +56,9 @@ class LeftMediaFile implements SalvagedMediaFile {
   #finished: Promise<FinishedMedia> | undefined
 
   constructor(paths: MediaPaths, index: MediaIndex, kept: KeptBytes & { audioFrames: number }, deps: MediaFileDeps) {
-    // Versions before did not number parts.
-    this.identity = { part: 1, ...(index.identity as Omit<MediaFileIdentity, 'part'>) }
+    // Versions before knew neither.
+    const before = { part: 1, audioCodec: 'AAC' } as const
+    this.identity = { ...before, ...(index.identity as Omit<MediaFileIdentity, 'part' | 'audioCodec'>) }
     this.bodyPath = paths.body
     this.#paths = paths
     this.#problems = index.problems
@@ -104,20 +100,11 @@ class LeftMediaFile implements SalvagedMediaFile {
   async #completeSound(): Promise<UnfinishedMedia> {
     const ffmpegPath = this.#deps.ffmpegPath ?? findFfmpeg()
     const log = this.#deps.log.child({ file: this.identity.name, userId: this.identity.userId })
-    const format = audioFormatOf(this.identity.mode)
     const problems = [...this.#problems]
-    let audio: AudioTrack | undefined
-    if (this.identity.mode !== '01') {
-      const options = { ffmpegPath, format, journal: this.#writer.journal, log, onAudio: () => {}, onLoss: () => {} }
-      audio = new AudioTrack(options, { frames: this.#frames })
-      if (this.#encoded) await audio.readJournal()
-      else await audio.finish()
-      for (const { chunks, sizes } of audio.take()) {
-        await this.#writer.writeBatch(chunks, (offset) => audioBatchRecord(offset, chunks, sizes))
-      }
-      if (audio.problem !== undefined) problems.push(audio.problem)
-      else if (!this.#encoded) this.#writer.note(encodedRecord())
-    }
+    const audio = await this.#sound(ffmpegPath, log)
+    for (const { chunks, record } of audio?.take() ?? []) await this.#writer.writeBatch(chunks, record)
+    if (audio?.problem !== undefined) problems.push(audio.problem)
+    else if (audio !== undefined && !this.#encoded) this.#writer.note(encodedRecord())
     await this.#writer.flush()
     if (await this.#writer.sync()) this.onGrowth(this.bodyBytes)
     if (this.#writer.error !== undefined) problems.push(`writing to ${this.#paths.body} failed: ${this.#writer.error.message}`)
@@ -132,6 +119,22 @@ class LeftMediaFile implements SalvagedMediaFile {
       undecodable: 0,
       ffmpegPath,
     }
+  }
+
+  async #sound(ffmpegPath: string, log: MediaFileDeps['log']): Promise<SoundTrack | undefined> {
+    if (this.identity.mode === '01') return undefined
+    // What was lost was told when it was.
+    const options = { journal: this.#writer.journal, onLoss: () => {} }
+    const { format } = soundKind(this.identity)
+    if (format === undefined) {
+      const track = new OpusTrack(options, { frames: this.#frames })
+      await track.salvage()
+      return track
+    }
+    const track = new AudioTrack({ ...options, ffmpegPath, format, log, onAudio: () => {} }, { frames: this.#frames })
+    if (this.#encoded) await track.readJournal()
+    else await track.finish()
+    return track
   }
 }
 

@@ -1,5 +1,6 @@
 import { open, truncate } from 'node:fs/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { soundKind } from './audio-format.ts'
 import { findFfmpeg } from './ffmpeg.ts'
 import { readHead } from './head-file.ts'
 import { checkMedia } from './self-check.ts'
@@ -28,6 +29,7 @@ async function mp3File() {
     durationSeconds,
     tracks: [],
     configs: [],
+    sound: soundKind({ mode: '00', audioCodec: 'AAC' }),
     filledShare: 0,
     ffmpegPath: findFfmpeg(),
   }

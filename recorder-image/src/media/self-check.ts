@@ -1,5 +1,5 @@
 import type { FileCheck, Mode } from '@trtc-recorder/api'
-import { mp3, mp3FrameBytes, sampleRate } from './audio-format.ts'
+import { mp3, mp3FrameBytes, type SoundKind, sampleRate } from './audio-format.ts'
 import { type Decoded, decodeMp3, decodePictures, decodeSound } from './check-decoding.ts'
 import { demux } from './check-demuxed.ts'
 import { frozenShare, silentShare } from './check-shares.ts'
@@ -18,7 +18,8 @@ export interface CheckedMedia {
   /** Of the pictures, as the tracks number them. */
   configs: readonly VideoConfig[]
   durationSeconds: number
-  /** Share of MP3 that was filled because nothing came; AAC tells by itself. */
+  sound: SoundKind
+  /** Share of the sound that was filled because nothing came; AAC tells by itself. */
   filledShare: number
   ffmpegPath: string
   /** How long it may take; what is not done then counts as unchecked. 20 s. */
@@ -38,7 +39,7 @@ export async function checkMedia(media: CheckedMedia): Promise<FileCheck> {
   const found = {
     ...{ groupsOfPictures: 0, pictures: video?.sizes.length ?? 0, decodedPictures: 0, decodedSoundSeconds: 0 },
     frozenShare: video === undefined ? null : frozenShare(video),
-    silentShare: media.mode === '00' ? media.filledShare : audio === undefined ? null : silentShare(audio),
+    silentShare: silentShareOf(media, audio),
   }
   const deadline = performance.now() + (media.timeoutMs ?? defaultTimeoutMs)
   const options = { durationSeconds: media.durationSeconds, ffmpegPath: media.ffmpegPath, deadline }
@@ -61,11 +62,11 @@ export async function checkMedia(media: CheckedMedia): Promise<FileCheck> {
     const [demuxed, pictures, sound] = await Promise.all([
       demux(file, media.tracks, options),
       video === undefined ? undefined : decodePictures(file, video, media.configs, options),
-      audio === undefined ? undefined : decodeSound(file, audio, options),
+      audio === undefined ? undefined : decodeSound(file, audio, media.sound, options),
     ])
     found.groupsOfPictures = demuxed.groups
     found.decodedPictures = pictures?.frames ?? 0
-    found.decodedSoundSeconds = sound === undefined ? 0 : seconds(sound, 1024)
+    found.decodedSoundSeconds = sound === undefined ? 0 : seconds(sound, audio === undefined ? 0 : audio.end / audio.sizes.length)
     const all = [demuxed, pictures, sound].filter((part) => part !== undefined)
     return result(
       [...problems, ...all.flatMap((part) => part.problems)],
@@ -76,6 +77,12 @@ export async function checkMedia(media: CheckedMedia): Promise<FileCheck> {
   } finally {
     await file?.close()
   }
+}
+
+function silentShareOf({ mode, sound, filledShare }: CheckedMedia, audio: Mp4Track | undefined): number | null {
+  if (mode === '00') return filledShare
+  if (audio === undefined) return null
+  return sound.format === undefined ? filledShare : silentShare(audio)
 }
 
 const seconds = ({ frames }: Decoded, samplesPerFrame: number) =>

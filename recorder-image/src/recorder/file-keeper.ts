@@ -98,7 +98,11 @@ export class FileKeeper {
     const { userId, stream } = publication
     const name = fileName(job.spec, userId, stream, new Date(firstMicros / 1000), part)
     const origin = { name, userId, stream, attempt: job.attempt, part, openedMicros: Math.round(openedMicros) }
-    const media = this.#deps.openMediaFile(volume.mediaDirectory, { ...origin, mode: job.spec.mode })
+    const media = this.#deps.openMediaFile(volume.mediaDirectory, {
+      ...origin,
+      mode: job.spec.mode,
+      audioCodec: job.spec.audioCodec,
+    })
     const upload = this.#upload(media)
     media.onGrowth = (bytes) => upload.grew(bytes)
     const ending = Promise.resolve(undefined)

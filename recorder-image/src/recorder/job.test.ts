@@ -21,6 +21,7 @@ describe('a job from the environment', () => {
     ],
     ['both kinds of room', aJob({ strRoomId: 'x' }), 'spec.roomId: exactly one'],
     ['no room', aJob({ roomId: undefined }), 'spec.roomId: exactly one'],
+    ['Opus without the mode for it', aJob({ mode: '01', audioCodec: 'Opus' }), 'spec.audioCodec: Opus is for mode 02'],
   ])('is refused for %s, and the message names it', (_, job, message) => {
     const parse = job === undefined ? () => jobFromEnvironment({}) : fromEnvironment(job)
     expect(parse).toThrow(message)

@@ -1,4 +1,4 @@
-import type { Mode } from '@trtc-recorder/api'
+import type { AudioCodec, Mode } from '@trtc-recorder/api'
 import pino from 'pino'
 import { Ledger } from '../../ledger/ledger.ts'
 import type { EncodedFrame } from '../../tap/frame.ts'
@@ -12,9 +12,21 @@ import { epochMicros } from './sender.ts'
 
 export const silentLog = pino({ level: 'silent' })
 
-export function openFile(mode: Mode, directory: string, deps: Partial<MediaFileDeps> = {}): MediaFile {
+/** What a test may change of how a file is recorded. */
+export type Recording = Partial<MediaFileDeps> & { audioCodec?: AudioCodec }
+
+export function openFile(mode: Mode, directory: string, { audioCodec = 'AAC', ...deps }: Recording = {}): MediaFile {
   const name = `file.${mode === '00' ? 'mp3' : 'mp4'}`
-  const identity = { name, userId: 'alice', stream: 'main' as const, mode, attempt: 1, part: 1, openedMicros: epochMicros }
+  const identity = {
+    name,
+    userId: 'alice',
+    stream: 'main' as const,
+    mode,
+    attempt: 1,
+    part: 1,
+    audioCodec,
+    openedMicros: epochMicros,
+  }
   return openMediaFile(directory, identity, { log: silentLog, ledger: new Ledger(), ...deps })
 }
 
@@ -25,7 +37,7 @@ export interface Recorded {
 }
 
 /** Records frames into a new file, finishes it, and plays it. */
-export async function record(mode: Mode, frames: readonly EncodedFrame[], deps: Partial<MediaFileDeps> = {}): Promise<Recorded> {
+export async function record(mode: Mode, frames: readonly EncodedFrame[], deps: Recording = {}): Promise<Recorded> {
   const file = openFile(mode, await newDirectory(), deps)
   for (const frame of frames) file.write(frame)
   return await finishAndPlay(file)

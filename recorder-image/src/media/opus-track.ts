@@ -1,0 +1,75 @@
+import type { EncodedFrame } from '../tap/frame.ts'
+import { AudioAxis, type AudioLoss, type FeedItem } from '../timeline/audio-axis.ts'
+import type { AppendFile } from './append-file.ts'
+import { type JournalPacket, opusBatchRecord, opusPacketRecord, readOpusJournal } from './media-index.ts'
+import { opusSamples } from './opus.ts'
+import type { SoundBatch, SoundTrack } from './sound-track.ts'
+
+export interface OpusTrackOptions {
+  /** Gets every packet as it arrived, before anything is made of it. */
+  journal: AppendFile
+  /** Sound that was sent and will not be in the file. */
+  onLoss: (loss: AudioLoss) => void
+}
+
+/** The packets of one file's sound as they came, each at its place on the axis. Where nothing came there is no packet. */
+export class OpusTrack implements SoundTrack {
+  readonly axis = new AudioAxis()
+  readonly problem = undefined
+  readonly #options: OpusTrackOptions
+  /** Where the axis goes on. */
+  #position = 0
+  /** Packets that an earlier attempt put into the body already. */
+  #skip: number
+  #pending: { data: Uint8Array; axisStart: number; samples: number }[] = []
+
+  constructor(options: OpusTrackOptions, salvaged?: { frames: number }) {
+    this.#options = options
+    this.#skip = salvaged?.frames ?? 0
+  }
+
+  push({ ssrc, rtpTimestamp, receiveTimeMicros, sequenceNumber, data }: EncodedFrame): void {
+    const packet = { ssrc, rtpTimestamp, receiveTimeMicros, sequenceNumber, data }
+    this.#options.journal.append(opusPacketRecord(packet))
+    this.#lay(packet)
+  }
+
+  async flush(): Promise<void> {
+    await this.#options.journal.flush()
+    this.#tellLosses(false)
+  }
+
+  take(): SoundBatch[] {
+    const packets = this.#pending
+    this.#pending = []
+    const chunks = packets.map(({ data }) => data)
+    return packets.length === 0 ? [] : [{ chunks, record: (offset) => opusBatchRecord(offset, packets) }]
+  }
+
+  async finish(): Promise<void> {
+    this.#place(this.axis.end())
+    this.#tellLosses(true)
+  }
+
+  async salvage(): Promise<void> {
+    for await (const packets of readOpusJournal(this.#options.journal.path)) for (const packet of packets) this.#lay(packet)
+    this.#place(this.axis.end())
+  }
+
+  #lay(packet: JournalPacket): void {
+    this.#place(this.axis.push({ ...packet, samples: opusSamples(packet.data) }))
+  }
+
+  #place(items: FeedItem[]): void {
+    for (const item of items) {
+      if (item.type === 'packet' && this.#skip-- <= 0) {
+        this.#pending.push({ data: item.data, axisStart: this.#position, samples: item.samples })
+      }
+      this.#position += item.samples
+    }
+  }
+
+  #tellLosses(atTheEnd: boolean): void {
+    for (const loss of this.axis.takeLosses(atTheEnd)) this.#options.onLoss(loss)
+  }
+}

@@ -1,0 +1,24 @@
+import type { EncodedFrame } from '../tap/frame.ts'
+import type { AudioAxis } from '../timeline/audio-axis.ts'
+
+/** A stretch of sound as it goes to the body, and the record that says so. */
+export interface SoundBatch {
+  chunks: Uint8Array[]
+  record: (offset: number) => Buffer
+}
+
+/** The sound of one file, from packets as they arrive to frames in the body. */
+export interface SoundTrack {
+  /** Where the sound came to lie. */
+  readonly axis: AudioAxis
+  /** Why not all sound will be in the file, after `finish`. */
+  readonly problem: string | undefined
+  /** Takes a packet that is Opus. */
+  push(frame: EncodedFrame): void
+  /** Writes the journal. */
+  flush(): Promise<void>
+  /** What is new since the last time, in batches of bounded size. */
+  take(): SoundBatch[]
+  /** Nothing more comes. Afterwards `take` gives the rest. */
+  finish(): Promise<void>
+}
