@@ -20,7 +20,7 @@ export const recorderResultSchema = z.object({
   manifestUrl: z.string().optional().describe('COS URL of the manifest.'),
   files: z
     .array(recordedFileSchema)
-    .describe('Every file of this attempt, and of earlier ones that this attempt finished from the volume.'),
+    .describe('Every file that the volume knows of: of this attempt, and of earlier ones.'),
   losses: lossTotalsSchema
     .default(noLosses)
     .describe('What is not in the recording, over all attempts; the manifest has each stretch of it.'),

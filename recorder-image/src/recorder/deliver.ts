@@ -1,5 +1,6 @@
 import {
   type Manifest,
+  type ManifestFile,
   manifestKey,
   type RecorderResult,
   recordedFileSchema,
@@ -61,9 +62,18 @@ export async function deliver(prepared: Prepared, ending: Ending, options: Deliv
     ...(storedAt === undefined ? {} : { storedAt }),
     ...userSigExpiry(prepared.secrets.userSig),
     ...(manifest.is === 'stored' ? { manifestUrl: manifest.url } : {}),
-    files: kept.map(({ file }) => recordedFileSchema.parse(file)),
+    files: (await filesOnVolume(prepared, kept)).map((file) => recordedFileSchema.parse(file)),
     losses: ledger.totals,
   } satisfies RecorderResult)
+}
+
+/**
+ * Every file that the volume knows of: those of this attempt, and those that earlier ones stored, for nobody may have read what they said. A volume that cannot be read any more does not keep this attempt from saying what it has.
+ */
+async function filesOnVolume({ volume }: Prepared, kept: readonly KeptFile[]): Promise<ManifestFile[]> {
+  const records = await volume.files().catch(() => [])
+  const own = kept.map(({ file }) => file)
+  return [...own, ...records.map(({ file }) => file).filter(({ path }) => !own.some((file) => file.path === path))]
 }
 
 function stopReasonOf({ attempt }: Prepared, ending: Ending): StopReason {
@@ -104,7 +114,9 @@ async function storeManifest(
   { uploadSeconds, log }: DeliverOptions,
 ): Promise<StoredManifest> {
   const entered = enteredAt(attempt.record)
-  if (entered === null && kept.length === 0 && !job.uploadOnly) return { is: 'not needed' }
+  // Above all, the manifest that is in COS is never replaced by one of a volume that knows nothing.
+  const knowsSomething = earlier.some((one) => enteredAt(one) !== null) || (await volume.files().catch(() => [])).length > 0
+  if (entered === null && kept.length === 0 && !(job.uploadOnly && knowsSomething)) return { is: 'not needed' }
   ledger.settle()
   try {
     await volume.settled().catch((error: Error) => {

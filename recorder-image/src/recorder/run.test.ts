@@ -441,6 +441,23 @@ describe('the next attempt', () => {
     expect(second.startedAt).toBeUndefined()
   })
 
+  test('says again what an earlier one had stored, for nobody may have read it', async () => {
+    await firstAttempt(terminated)
+    world.store.uploadError = undefined
+    await world.start(aJob({}, { attempt: 2, uploadOnly: true }))
+    const stored = world.store.objects.size
+    const third = await world.start(aJob({}, { attempt: 3, uploadOnly: true }))
+    expect(third).toMatchObject({ outcome: 'Completed', files: [{ userId: 'alice', status: 1, attempt: 1 }] })
+    expect(world.store.objects.size).toBe(stored)
+  })
+
+  test('on a volume that knows nothing leaves the manifest in COS as it is', async () => {
+    world.store.uploadError = undefined
+    const result = await world.start(aJob({}, { attempt: 2, uploadOnly: true }))
+    expect(result).toMatchObject({ outcome: 'Completed', files: [] })
+    expect(result.manifestUrl).toBeUndefined()
+  })
+
   test('does not enter when the time of the whole recording is up', async () => {
     const job = aJob({}, { attempt: 2, firstStartedAt: new Date(Date.now() - 60_000).toISOString() })
     job.spec.limits.maxDurationSeconds = 60
