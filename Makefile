@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 STEP := scripts/step.sh
 
-.PHONY: help deps deps-try demo try test verify images sandbox-up sandbox-down generate bench-recorder soak-recorder plugin
+.PHONY: help deps deps-try demo try test verify images sandbox-up sandbox-down generate bench-recorder soak-recorder plugin soak-operator
 
 help: ## this list
 	@echo "trtc-recorder: records each anchor of a TRTC room into a file of their own, on Kubernetes"

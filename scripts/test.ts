@@ -79,7 +79,7 @@ function firstLine(text: string): string {
 }
 
 function run(command: string, args: readonly string[]): Promise<number> {
-  const child = spawn(command, args, { cwd: root, stdio: 'inherit' })
+  const child = spawn(command, args, { cwd: root, stdio: 'inherit', env: { SEQUENCES: '10000', ...process.env } })
   return new Promise((resolve, reject) => child.once('error', reject).once('close', (code) => resolve(code ?? 1)))
 }
 

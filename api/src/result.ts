@@ -18,9 +18,7 @@ export const recorderResultSchema = z.object({
     .optional()
     .describe('When the UserSig in the Secret runs out. Missing where the recorder signs its own.'),
   manifestUrl: z.string().optional().describe('COS URL of the manifest.'),
-  files: z
-    .array(recordedFileSchema)
-    .describe('Every file that the volume knows of: of this attempt, and of earlier ones.'),
+  files: z.array(recordedFileSchema).describe('Every file that the volume knows of: of this attempt, and of earlier ones.'),
   losses: lossTotalsSchema
     .default(noLosses)
     .describe('What is not in the recording, over all attempts; the manifest has each stretch of it.'),

@@ -1,107 +1,177 @@
-import { type RecorderOutcome, recorderOutcomes, type StopReason, stopReasons } from '@trtc-recorder/api'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { decide } from './decide.ts'
 import { isFinished } from './fencing.ts'
-import { aFile, aRecording, aResult, type World as ToyCluster, World } from './testing.ts'
+import { Model, PropertyError } from './model.ts'
+import { volumeState } from './stage.ts'
 
-/** A small generator of numbers in [0, 1) that gives the same for the same seed (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
+/** Whatever may happen, with how often it does. */
+const moves: Record<string, { weight: number; move(model: Model): unknown }> = {
+  'the operator looks': { weight: 12, move: (model) => model.reconcile() },
+  'watches bring everything': { weight: 8, move: (model) => model.deliver() },
+  'the watch of Pods brings something': { weight: 3, move: (model) => model.deliver('pods', 1) },
+  'the watch of volumes brings something': { weight: 2, move: (model) => model.deliver('persistentvolumeclaims', 1) },
+  'the watch of Recordings brings something': { weight: 3, move: (model) => model.deliver('recordings', 1) },
+  '5 s pass': { weight: 4, move: (model) => model.after(5) },
+  '60 s pass': { weight: 6, move: (model) => model.after(60) },
+  '400 s pass': { weight: 2, move: (model) => model.after(400) },
+  'all is as it should be for a moment': { weight: 4, move: (model) => quiet(model) },
+  'Pods are scheduled': { weight: 4, move: (model) => model.schedules() },
+  'the recorder enters': {
+    weight: 8,
+    move: (model) => {
+      model.schedules()
+      model.enters()
+    },
+  },
+  'the room is dismissed': { weight: 1, move: (model) => model.ends('RoomDismissed') },
+  'the connection is lost': { weight: 2, move: (model) => model.ends('RoomLost') },
+  'the recorder ends, with more files than can be read': {
+    weight: 1,
+    move: (model) => model.ends('Terminated', { omitted: true }),
+  },
+  'a recorder of another release ends': { weight: 1, move: (model) => model.ends('Terminated', { unknown: true }) },
+  'recorders that were asked to end do': { weight: 4, move: (model) => model.everythingIsWell() },
+  'the recorder cannot start': { weight: 2, move: (model) => model.fails() },
+  'the recorder runs out of memory': { weight: 2, move: (model) => model.isKilled('OOMKilled') },
+  'the recorder crashes': { weight: 2, move: (model) => model.isKilled('Error') },
+  'the kubelet removes what has ended': { weight: 4, move: (model) => model.kubeletReaps() },
+  'the node falls silent': { weight: 1, move: (model) => model.nodeFallsSilent() },
+  'the node comes back': { weight: 2, move: (model) => model.nodeComesBack() },
+  'COS is away': { weight: 1, move: (model) => Object.assign(model, { cosIsAway: true }) },
+  'COS is back': { weight: 1, move: (model) => Object.assign(model, { cosIsAway: false }) },
+  'a Secret is missing': { weight: 1, move: (model) => Object.assign(model, { secretIsMissing: true }) },
+  'the Secret is there': { weight: 1, move: (model) => Object.assign(model, { secretIsMissing: false }) },
+  'the quota is used up': { weight: 1, move: (model) => Object.assign(model, { quotaIsUsedUp: true }) },
+  'the quota is free': { weight: 1, move: (model) => Object.assign(model, { quotaIsUsedUp: false }) },
+  'the next write meets a conflict': { weight: 2, move: (model) => model.faults.push('409') },
+  'the next write is too much': { weight: 1, move: (model) => model.faults.push('429') },
+  'a webhook fails on the next write': { weight: 1, move: (model) => model.faults.push('500') },
+  'the next write is lost': { weight: 2, move: (model) => model.faults.push('lost') },
+  'the answer to the next write is lost': { weight: 3, move: (model) => model.faults.push('lost, but done') },
+  'the operator is killed and another one takes over': { weight: 2, move: (model) => model.restart() },
+  'a user stops it': { weight: 1, move: (model) => model.changes({ desiredState: 'Stopped' }) },
+  'a user deletes it': { weight: 1, move: (model) => model.deletes() },
+  'a user deletes it in the foreground': { weight: 1, move: (model) => model.deletes('foreground') },
+  'a user evicts the Pod': { weight: 2, move: (model) => model.deletesPod() },
+  'a user deletes the Pod by force': { weight: 1, move: (model) => model.deletesPod(true) },
+  'a user deletes the volume': { weight: 1, move: (model) => model.deletesVolume() },
 }
 
-const outcomes = Object.keys(recorderOutcomes) as RecorderOutcome[]
-const stops = Object.keys(stopReasons) as StopReason[]
-
-/** Whatever may happen to a Recording, in any order. A World checks at each step that no two recorders live and that decisions come to rest. */
-function moves(world: ToyCluster, random: () => number): (() => unknown)[] {
-  const pick = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)]!
-  const withPod = world.pods.length > 0 && world.pod.status?.phase !== 'Succeeded' && world.pod.status?.phase !== 'Failed'
-  const file = aFile(pick(['alice', 'bob']), { path: pick(['a', 'b', 'c']), status: pick([0, 1, 1]) })
-  const result = aResult({
-    outcome: pick(outcomes),
-    stopReason: pick(stops),
-    files: random() < 0.5 ? [file] : [],
-    ...(random() < 0.5 ? { startedAt: world.now.toISOString() } : {}),
-  })
-  return [
-    () => world.after(random() * 400),
-    () => world.after(5),
-    ...(withPod
-      ? [
-          () => world.scheduled(),
-          () => world.inRoom(),
-          () => world.ends(result),
-          () =>
-            world.ends(
-              undefined,
-              pick([{ reason: 'OOMKilled' }, { disruption: 'DeletionByPodGC' }, { exitCode: 0 }, { podReason: 'Evicted' }]),
-            ),
-          () =>
-            world.podBecomes((pod) => {
-              pod.metadata.deletionTimestamp ??= world.now.toISOString()
-            }),
-        ]
-      : []),
-    ...(random() < 0.05 ? [() => world.stop()] : []),
-    ...(random() < 0.03 && world.recording.metadata.deletionTimestamp === undefined ? [() => world.delete()] : []),
-    ...(random() < 0.02 ? [() => (world.pods = [])] : []),
-    ...(random() < 0.1 ? [() => (world.heldBy = world.heldBy === undefined ? 'a/b' : undefined)] : []),
-  ]
+async function quiet(model: Model): Promise<void> {
+  model.everythingIsWell()
+  model.deliver()
+  await model.reconcile()
 }
 
-test('whatever happens, a Recording has one recorder, one end, and always something named to wait for', () => {
-  for (let seed = 1; seed <= 60; seed += 1) {
-    const random = randomFrom(seed)
-    const world = new World(aRecording(random() < 0.5 ? {} : { storage: { size: '1Gi', retention: 'Retain' } })).settle()
-    let end: string | undefined
-    for (let step = 0; step < 40 && !world.gone; step += 1) {
-      const possible = moves(world, random)
-      possible[Math.floor(random() * possible.length)]!()
-      world.settle()
-      const now = `${world.is('Succeeded')} ${world.status.stopReason} ${world.status.completionTime}`
-      if (end !== undefined) expect(now, `seed ${seed}`).toBe(end)
-      else if (isFinished(world.recording)) {
-        end = now
-        expect(world.is('Succeeded'), `seed ${seed}`).toMatch(/^(True|False)/)
-        expect(world.live, `seed ${seed}`).toEqual([])
-      } else expect(world.condition('Succeeded')?.message, `seed ${seed}`).toBeTruthy()
-    }
-    expect(() => calm(world), `seed ${seed}`).not.toThrow()
-  }
+/** What happens, and how much the operator gets to see of it before the next thing happens. */
+const steps = fc.record({
+  what: fc.oneof(...Object.entries(moves).map(([name, { weight }]) => ({ weight, arbitrary: fc.constant(name) }))),
+  seen: fc.constantFrom(
+    '',
+    ', unseen by the operator',
+    ', and the operator looks',
+    ', and the operator looks',
+    ', and the operator looks twice',
+  ),
 })
+const sequences = fc.record({
+  from: fc.constantFrom('nothing', 'on its way', 'in the room', 'in the room', 'in the room'),
+  retention: fc.constantFrom('DeleteWhenStored' as const, 'DeleteWhenStored' as const, 'Retain' as const),
+  steps: fc.array(steps, { minLength: 3, maxLength: 30, size: 'max' }),
+})
+type Sequence = typeof sequences extends fc.Arbitrary<infer T> ? T : never
 
-/** From anywhere: with a room, a node and COS that work, a Recording that is asked to end does. */
-function calm(world: ToyCluster): void {
-  world.heldBy = undefined
-  if (world.gone) return
-  world.settle().stop()
-  for (let round = 0; round < 20 && !isFinished(world.recording); round += 1) {
-    world.allEnd(aResult({ stopReason: 'Terminated' }))
-    world.after(300)
-  }
-  if (!isFinished(world.recording))
-    throw new Error(`not finished: ${world.is('Succeeded')}: ${world.condition('Succeeded')?.message}`)
-  world.settle().delete()
-  if (!world.gone) throw new Error('not gone')
+async function begin(model: Model, from: string): Promise<void> {
+  if (from === 'nothing') return
+  await model.settle()
+  model.schedules()
+  if (from === 'in the room') model.enters()
+  await model.settle()
 }
 
-test('deciding twice on the same is deciding once', () => {
-  for (let seed = 1000; seed < 1050; seed += 1) {
-    const random = randomFrom(seed)
-    const world = new World().settle()
-    for (let step = 0; step < 20 && !world.gone; step += 1) {
-      const possible = moves(world, random)
-      possible[Math.floor(random() * possible.length)]!()
-      if (world.gone) break
-      const once = decide(world.observed(), world.now)
-      const written = { ...world.recording, status: once.status }
-      expect(decide({ ...world.observed(), recording: written }, world.now).status, `seed ${seed}`).toEqual(once.status)
-    }
+/** What holds at every moment. */
+function check(model: Model): void {
+  const { recording } = model
+  if (recording === undefined || recording.status?.conditions === undefined) return
+  const { status } = recording
+  const succeeded = status.conditions?.find(({ type }) => type === 'Succeeded')
+  if (!succeeded?.message) throw new PropertyError('it does not say what it waits for')
+  const stored = status.conditions?.find(({ type }) => type === 'Stored')
+  const unsaved = model.files.filter(({ where }) => where === 'on the volume')
+  if (stored?.status === 'True' && unsaved.length > 0) throw new PropertyError('it says that all is stored, and it is not')
+}
+
+/** From anywhere: when all is as it should be again, a Recording that is asked to end does, and says where everything is. */
+async function comesToItsEnd(model: Model): Promise<void> {
+  Object.assign(model, { faults: [], cosIsAway: false, quotaIsUsedUp: false, secretIsMissing: false })
+  model.nodeComesBack()
+  await model.settle()
+  model.changes({ desiredState: 'Stopped' })
+  await until(model, () => model.recording === undefined || isFinished(model.recording))
+  tellsWhereEverythingIs(model)
+  model.deletes()
+  await until(model, () => model.recording === undefined)
+  if (model.pods.some((pod) => pod.metadata.deletionTimestamp === undefined)) throw new PropertyError('it left a Pod behind')
+}
+
+async function until(model: Model, isSo: () => boolean): Promise<void> {
+  for (let round = 0; round < 60; round += 1) {
+    await model.settle()
+    if (isSo()) return
+    model.everythingIsWell()
+    if (round % 3 === 2) model.after(300)
   }
+  throw new PropertyError(`it never ends: ${JSON.stringify(model.recording?.status, undefined, 1)}`)
+}
+
+function tellsWhereEverythingIs(model: Model): void {
+  const { recording } = model
+  // Nobody is left to ask.
+  if (recording === undefined) return
+  const { files = [], volumes = [], conditions } = recording.status!
+  const stored = conditions?.find(({ type }) => type === 'Stored')
+  const named = new Set(volumes.filter((volume) => ['holding', 'lost'].includes(volumeState(volume).is)).map(({ uid }) => uid))
+  for (const { name, where, volumeUid } of model.files) {
+    const isListed = files.some((file) => file.path === name && file.status === 1)
+    const isNamed = named.has(volumeUid) || model.taken.has(volumeUid)
+    if (where === 'in COS' && !isListed && !isNamed) throw new PropertyError(`${name} is in COS, and is not listed`)
+    if (where === 'on the volume' && !isNamed) throw new PropertyError(`${name} is on a volume that nobody names`)
+    if (where === 'on the volume' && stored?.status === 'True')
+      throw new PropertyError(`${name} is not stored, and is said to be`)
+  }
+}
+
+async function play({ from, retention, steps }: Sequence): Promise<void> {
+  const model = new Model({ storage: { size: '1Gi', retention } })
+  try {
+    await begin(model, from)
+    for (const { what, seen } of steps) {
+      model.story.push(what + seen)
+      await moves[what]!.move(model)
+      if (seen.startsWith(', and')) model.deliver()
+      if (seen.startsWith(', and')) await model.reconcile()
+      if (seen.endsWith('twice')) await model.reconcile()
+      check(model)
+    }
+    model.story.push('and then all is well')
+    await comesToItsEnd(model)
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\n${model.story.join('\n')}`, { cause: error })
+  }
+}
+
+const runs = Number(process.env.SEQUENCES ?? 1000)
+
+const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31)
+
+test(`whatever happens, nothing is lost or doubled, and all comes to an end (${runs} sequences, SEED=${seed})`, {
+  timeout: 3_600_000,
+}, async () => {
+  const details = await fc.check(fc.asyncProperty(sequences, play), {
+    numRuns: runs,
+    seed,
+    endOnFailure: process.env.SHRINK === 'no',
+  })
+  const why = details.failed ? `${(details.errorInstance as Error).message}\n${fc.defaultReportMessage(details)}` : 'holds'
+  expect(why).toBe('holds')
 })

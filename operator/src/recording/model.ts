@@ -1,0 +1,524 @@
+/**
+ * A model of the outside of one Recording for the property tests: an API server with the operator's caches behind it, kubelets and nodes,
+ * recorders and what is on their volumes, COS, a user, and a clock. The operator's own observe, decide and execute run against it. Nothing
+ * of the product imports it.
+ */
+import { type RecordedFile, type Recording, type RecordingSpec, recorderOutcomes } from '@trtc-recorder/api'
+import type { Logger } from 'pino'
+import type { KubeClient } from '../kube/client.ts'
+import { ApiError, ConnectionError } from '../kube/errors.ts'
+import type { KubeObject, PersistentVolumeClaim, Pod } from '../kube/types.ts'
+import { Store } from '../runtime/store.ts'
+import { decide } from './decide.ts'
+import { DepartedPods } from './departed.ts'
+import { execute } from './execute.ts'
+import { IdentityClaims } from './fencing.ts'
+import { attemptOf, labels } from './names.ts'
+import { observe } from './observe.ts'
+import { ProgressReader } from './progress.ts'
+import { aFile, aRecording, endPod, enter, podConfig, schedule, start } from './testing.ts'
+
+type Plural = 'recordings' | 'pods' | 'persistentvolumeclaims'
+type Fault = '409' | '429' | '500' | 'lost' | 'lost, but done'
+
+/** What is on a volume: every file that was recorded on it, and whether it is in COS. */
+type Media = Map<string, 'on the volume' | 'in COS'>
+
+const silentLog = { warn() {}, info() {}, debug() {}, error() {} } as unknown as Logger
+const foreground = 'foregroundDeletion'
+
+export class Model {
+  now = start
+  /** Writes that come next are answered so. */
+  faults: Fault[] = []
+  cosIsAway = false
+  quotaIsUsedUp = false
+  secretIsMissing = false
+  nodeIsSilent = false
+  /** In the order in which things went; said when a property does not hold. */
+  readonly story: string[] = []
+  /** Media of volumes that a user took away. */
+  readonly taken = new Set<string>()
+  /** Files that were recorded and whose record no recorder could hand on, for its Pod was taken by force while it wrote. */
+  readonly media = new Map<string, Media>()
+  readonly #objects: Record<Plural, Map<string, KubeObject>> = {
+    recordings: new Map(),
+    pods: new Map(),
+    persistentvolumeclaims: new Map(),
+  }
+  readonly #undelivered: Record<Plural, { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: KubeObject }[]> = {
+    recordings: [],
+    pods: [],
+    persistentvolumeclaims: [],
+  }
+  #version = 1
+  #files = 0
+  #caches = this.#emptyCaches()
+  #departed = new DepartedPods()
+  #claims = new IdentityClaims()
+  #dueMillis = 0
+  #failures = 0
+
+  constructor(spec: Partial<RecordingSpec> = {}) {
+    const { status: _, ...recording } = aRecording(spec)
+    this.#put('recordings', { ...recording, status: { observedGeneration: -1 } } as Recording)
+  }
+
+  get recording(): Recording | undefined {
+    return this.#objects.recordings.get('math') as Recording | undefined
+  }
+
+  get pods(): Pod[] {
+    return [...this.#objects.pods.values()] as Pod[]
+  }
+
+  get volumes(): PersistentVolumeClaim[] {
+    return [...this.#objects.persistentvolumeclaims.values()] as PersistentVolumeClaim[]
+  }
+
+  /** When the operator looks again by itself; infinite if it does not. */
+  get dueMillis(): number {
+    return this.#dueMillis
+  }
+
+  // The operator.
+
+  async reconcile(): Promise<void> {
+    const recording = this.#caches.recordings.get('lessons/math')
+    this.#dueMillis = Number.POSITIVE_INFINITY
+    if (recording === undefined) return
+    const dependencies = {
+      client: this.#client,
+      caches: this.#caches,
+      claims: this.#claims,
+      departed: this.#departed,
+      progress: new ProgressReader(async () => Promise.reject(new Error('no network'))),
+      image: podConfig.image,
+    }
+    const { signal } = new AbortController()
+    try {
+      const observed = await observe(recording, dependencies, this.now, signal)
+      const plan = decide(observed, this.now)
+      const acting = {
+        client: this.#client,
+        caches: this.#caches,
+        events: { record() {}, flush: async () => {} },
+        pod: podConfig,
+        now: () => this.now,
+      }
+      const after = await execute(observed, plan, acting, { id: '', log: silentLog, signal })
+      this.#failures = 0
+      if (after !== undefined) this.#dueMillis = this.now.getTime() + after
+    } catch (error) {
+      if (!(error instanceof ApiError || error instanceof ConnectionError) && !/decided again/.test((error as Error).message))
+        throw error
+      this.#failures += 1
+      this.#dueMillis = this.now.getTime() + Math.min(60_000, 5 * 2 ** this.#failures)
+    }
+  }
+
+  /** Until it has nothing more to do at this moment; throws where that never comes. */
+  async settle(): Promise<void> {
+    for (let round = 0; round < 40; round += 1) {
+      const version = this.#version
+      this.deliver()
+      await this.reconcile()
+      if (this.#version === version && this.#dueMillis > this.now.getTime() + 2000 && this.faults.length === 0) return
+      if (this.#version === version) this.after(Math.max(0, Math.min(this.#dueMillis - this.now.getTime(), 60_000)) / 1000)
+    }
+    throw new Error('the operator never comes to rest')
+  }
+
+  /** A new operator takes over: it knows what the API server knows now, and nothing else. */
+  restart(): void {
+    this.#caches = this.#emptyCaches()
+    this.#departed = new DepartedPods()
+    this.#claims = new IdentityClaims()
+    for (const plural of plurals) {
+      this.#undelivered[plural] = []
+      for (const object of this.#objects[plural].values())
+        this.#store(plural).apply({ type: 'ADDED', object: structuredClone(object) } as never)
+    }
+  }
+
+  /** Watches bring what they have not brought yet; each kind by itself, so what happened later may be known sooner. */
+  deliver(only?: Plural, most = Number.POSITIVE_INFINITY): void {
+    for (const plural of plurals.filter((one) => only === undefined || one === only)) {
+      for (const event of this.#undelivered[plural].splice(0, most)) {
+        this.#store(plural).apply(event as never)
+        if (plural === 'pods' && event.type === 'DELETED') this.#departed.remember(event.object as Pod)
+      }
+    }
+  }
+
+  after(seconds: number): void {
+    this.now = new Date(this.now.getTime() + seconds * 1000)
+  }
+
+  // The user.
+
+  changes(spec: Partial<RecordingSpec>): void {
+    const { recording } = this
+    if (recording === undefined) return
+    const generation = recording.metadata.generation + 1
+    this.#put('recordings', {
+      ...recording,
+      spec: { ...recording.spec, ...spec },
+      metadata: { ...recording.metadata, generation },
+    })
+  }
+
+  annotates(annotations: Record<string, string>): void {
+    const { recording } = this
+    if (recording !== undefined) this.#put('recordings', { ...recording, metadata: { ...recording.metadata, annotations } })
+  }
+
+  deletes(how: 'background' | 'foreground' = 'background'): void {
+    const { recording } = this
+    if (recording === undefined || recording.metadata.deletionTimestamp !== undefined) return
+    const finalizers = [...(recording.metadata.finalizers ?? []), ...(how === 'foreground' ? [foreground] : [])]
+    const deletionTimestamp = this.now.toISOString()
+    const deleted = { ...recording, metadata: { ...recording.metadata, finalizers, deletionTimestamp } }
+    if (finalizers.length === 0) this.#remove('recordings', deleted)
+    else this.#put('recordings', deleted)
+    this.collectGarbage()
+  }
+
+  deletesPod(force = false): void {
+    const pod = this.pods.at(-1)
+    if (pod === undefined) return
+    if (force) this.#remove('pods', pod)
+    else this.#deletePod(pod)
+  }
+
+  deletesVolume(): void {
+    const volume = this.volumes.at(-1)
+    if (volume === undefined) return
+    this.taken.add(volume.metadata.uid)
+    this.#deleteVolume(volume)
+  }
+
+  // Kubernetes.
+
+  schedules(): void {
+    for (const pod of this.pods.filter((one) => !one.spec?.nodeName && one.metadata.deletionTimestamp === undefined)) {
+      if (this.#volumeOf(pod) !== undefined) this.#changePod(pod, (copy) => schedule(copy))
+    }
+  }
+
+  /** Those that were deleted are asked to end, and go when they have; those of a deleted Recording are collected. */
+  collectGarbage(): void {
+    const { recording } = this
+    const owned = this.pods.filter((pod) => pod.metadata.ownerReferences?.length)
+    const isForeground = recording?.metadata.finalizers?.includes(foreground) ?? false
+    if (recording === undefined || isForeground) for (const pod of owned) this.#deletePod(pod)
+    if (recording !== undefined && isForeground && this.pods.every((pod) => !pod.metadata.ownerReferences?.length)) {
+      this.#writeFinalizers(
+        recording,
+        recording.metadata.finalizers!.filter((name) => name !== foreground),
+      )
+    }
+  }
+
+  kubeletReaps(): void {
+    if (this.nodeIsSilent) return
+    for (const pod of this.pods.filter((one) => one.metadata.deletionTimestamp !== undefined && isOver(one)))
+      this.#remove('pods', pod)
+    for (const volume of this.volumes.filter((one) => one.metadata.deletionTimestamp !== undefined)) this.#deleteVolume(volume)
+    this.collectGarbage()
+  }
+
+  nodeFallsSilent(): void {
+    this.nodeIsSilent = true
+    for (const pod of this.pods.filter((one) => one.spec?.nodeName && !isOver(one))) {
+      this.#changePod(pod, ({ status }) => {
+        const others = status!.conditions?.filter(({ type }) => type !== 'Ready' && type !== 'ContainersReady') ?? []
+        const lastTransitionTime = this.now.toISOString()
+        const conditions = [
+          { type: 'Ready', status: 'False', lastTransitionTime },
+          { type: 'ContainersReady', status: 'True' },
+        ]
+        status!.conditions = [...others, ...conditions]
+      })
+    }
+  }
+
+  nodeComesBack(): void {
+    this.nodeIsSilent = false
+    for (const pod of this.pods.filter(
+      (one) => !isOver(one) && one.status?.conditions?.some(({ type }) => type === 'ContainersReady'),
+    )) {
+      this.#changePod(pod, ({ status }) => {
+        status!.conditions = status!.conditions!.filter(({ type }) => type !== 'Ready' && type !== 'ContainersReady')
+      })
+    }
+  }
+
+  // Recorders. Each is that of the newest Pod that has not ended, or of all.
+
+  get running(): Pod[] {
+    return this.pods.filter((pod) => pod.spec?.nodeName && !isOver(pod) && !isSilent(pod))
+  }
+
+  enters(pod = this.running.at(-1)): void {
+    if (pod === undefined || jobOf(pod).uploadOnly || hasEntered(pod) || pod.metadata.deletionTimestamp !== undefined) return
+    this.#files += 1
+    this.#mediaOf(pod).set(`file-${this.#files}`, 'on the volume')
+    this.#changePod(pod, (copy) => enter(copy, this.now))
+  }
+
+  /** It finishes, uploads what the volume has, and says so. */
+  ends(stopReason: string, how: { omitted?: boolean; unknown?: boolean } = {}, pod = this.running.at(-1)): void {
+    if (pod === undefined) return
+    const { uploadOnly, attempt } = jobOf(pod)
+    const media = this.#mediaOf(pod)
+    if (!this.cosIsAway) for (const name of media.keys()) media.set(name, 'in COS')
+    const files = [...media].map(([name, where]) => fileOf(name, where === 'in COS' ? 1 : 0, attempt))
+    const complete = files.every(({ status }) => status === 1)
+    const outcome = complete ? 'Completed' : 'UploadIncomplete'
+    const said = {
+      attempt,
+      outcome: how.unknown ? 'Merged' : outcome,
+      message: 'It ended.',
+      stopReason: uploadOnly ? 'NeverStarted' : stopReason,
+      files: how.omitted && files.length > 0 ? [] : files,
+      ...(how.omitted && files.length > 0 ? { filesOmitted: files.length } : {}),
+      ...(hasEntered(pod) ? { startedAt: this.now.toISOString() } : {}),
+    }
+    this.#changePod(pod, (copy) => endPod(copy, this.now, said as never, { exitCode: recorderOutcomes[outcome].exitCode }))
+  }
+
+  /** It does not get into the room, or COS or a Secret is not there. */
+  fails(pod = this.running.at(-1)): void {
+    if (pod === undefined || hasEntered(pod)) return
+    const { attempt } = jobOf(pod)
+    const outcome = this.secretIsMissing ? 'SecretNotFound' : this.cosIsAway ? 'StorageUnavailable' : 'StartTimeout'
+    const said = { attempt, outcome, message: 'It could not.', stopReason: 'NeverStarted', files: [] }
+    this.#changePod(pod, (copy) => endPod(copy, this.now, said as never))
+  }
+
+  isKilled(how: 'OOMKilled' | 'Error', pod = this.running.at(-1)): void {
+    if (pod !== undefined) this.#changePod(pod, (copy) => endPod(copy, this.now, undefined, { reason: how }))
+  }
+
+  /** Those that are asked to end do, and the world goes on as it should. */
+  everythingIsWell(): void {
+    this.schedules()
+    for (const pod of this.running) {
+      const isAsked =
+        pod.metadata.deletionTimestamp !== undefined ||
+        pod.metadata.annotations?.['trtc-recorder.dev/control']?.includes('"Stopped"')
+      if (isAsked || jobOf(pod).uploadOnly) this.ends('Terminated', {}, pod)
+    }
+    this.kubeletReaps()
+  }
+
+  /** Files and whether they are in COS, on volumes that are there or of which nobody but the operator could have taken. */
+  get files(): { name: string; where: 'on the volume' | 'in COS'; volumeUid: string }[] {
+    return [...this.media].flatMap(([volumeUid, media]) => [...media].map(([name, where]) => ({ name, where, volumeUid })))
+  }
+
+  // The API server.
+
+  readonly #client = {
+    get: async ({ plural }: { plural: Plural }, { name }: { name: string }) => this.#get(plural, name),
+    list: async () => ({ metadata: { resourceVersion: '1' }, items: [] }),
+    text: async () => {
+      throw new ApiError('log', 404, { reason: 'NotFound' })
+    },
+    create: async ({ plural }: { plural: Plural }, object: KubeObject) =>
+      this.#write(`create ${plural} ${object.metadata.name}`, () => this.#create(plural, object)),
+    replace: async ({ plural }: { plural: Plural }, object: KubeObject & { status?: unknown }) =>
+      this.#write(`status of ${plural} ${object.metadata.name}`, () => {
+        const known = this.#get(plural, object.metadata.name)
+        if (known.metadata.uid !== object.metadata.uid) throw new ApiError('replace', 409, { reason: 'Conflict' })
+        if (known.metadata.resourceVersion !== object.metadata.resourceVersion)
+          throw new ApiError('replace', 409, { reason: 'Conflict' })
+        return this.#put(plural, { ...known, status: JSON.parse(JSON.stringify(object.status)) } as KubeObject)
+      }),
+    patch: async ({ plural }: { plural: Plural }, { name }: { name: string }, { body }: { body: PatchBody }) =>
+      this.#write(`patch ${plural} ${name}`, () => this.#patch(plural, name, body)),
+    delete: async ({ plural }: { plural: Plural }, { name }: { name: string }, { uid }: { uid?: string }) =>
+      this.#write(`delete ${plural} ${name}`, () => {
+        const known = this.#get(plural, name)
+        if (uid !== undefined && known.metadata.uid !== uid) throw new ApiError('delete', 409, { reason: 'Conflict' })
+        if (plural === 'pods') this.#deletePod(known as Pod)
+        else this.#operatorDeletesVolume(known as PersistentVolumeClaim)
+      }),
+  } as unknown as KubeClient
+
+  #write<T>(what: string, carryOut: () => T): T {
+    const fault = this.faults.shift()
+    this.story.push(`  ${what}${fault === undefined ? '' : `: ${fault}`}`)
+    switch (fault) {
+      case '409':
+        throw new ApiError(what, 409, { reason: 'Conflict' })
+      case '429':
+        throw new ApiError(what, 429, { reason: 'TooManyRequests' }, 1000)
+      case '500':
+        throw new ApiError(what, 500, { reason: 'InternalError' })
+      case 'lost':
+        throw new ConnectionError(what)
+      case 'lost, but done':
+        carryOut()
+        throw new ConnectionError(what)
+      case undefined:
+        return structuredClone(carryOut())
+    }
+  }
+
+  #create(plural: Plural, object: KubeObject): KubeObject {
+    if (plural === 'pods' && this.quotaIsUsedUp) {
+      throw new ApiError('create', 403, { reason: 'Forbidden', message: 'exceeded quota: none' })
+    }
+    if (this.#objects[plural].has(object.metadata.name)) throw new ApiError('create', 409, { reason: 'AlreadyExists' })
+    if (plural === 'pods') this.#checkNoOtherRecorder(object as Pod)
+    const made = structuredClone(object)
+    made.metadata = { ...made.metadata, uid: `uid-${++this.#version}`, generation: 1, creationTimestamp: this.now.toISOString() }
+    if (plural === 'pods') Object.assign(made, { status: { phase: 'Pending' } })
+    const put = this.#put(plural, made)
+    this.collectGarbage()
+    return put
+  }
+
+  /** Two recorders at once would be worse than a gap, unless the earlier one is lost to its node. */
+  #checkNoOtherRecorder(pod: Pod): void {
+    const left = this.recording?.status?.attempts?.filter(({ state }) => state === 'LeftBehind').map(({ pod: name }) => name)
+    const other = this.pods.find((one) => !isOver(one) && !left?.includes(one.metadata.name) && isAlive(one))
+    if (other !== undefined) throw new PropertyError(`Pod ${pod.metadata.name} is made while ${other.metadata.name} lives`)
+  }
+
+  #operatorDeletesVolume(volume: PersistentVolumeClaim): void {
+    const unsaved = [...(this.media.get(volume.metadata.uid) ?? [])].filter(([, where]) => where === 'on the volume')
+    if (unsaved.length > 0)
+      throw new PropertyError(`volume ${volume.metadata.name} is deleted with ${unsaved.length} files that are nowhere else`)
+    this.#deleteVolume(volume)
+  }
+
+  #patch(plural: Plural, name: string, { metadata }: PatchBody): KubeObject {
+    const known = this.#get(plural, name)
+    const { resourceVersion, uid, finalizers, annotations, ownerReferences } = metadata
+    if (resourceVersion !== undefined && resourceVersion !== known.metadata.resourceVersion) {
+      throw new ApiError('patch', 409, { reason: 'Conflict' })
+    }
+    if (uid !== undefined && uid !== known.metadata.uid) throw new ApiError('patch', 409, { reason: 'Conflict' })
+    if (finalizers !== undefined) return this.#writeFinalizers(known as Recording, finalizers)
+    const changed = structuredClone(known)
+    if (annotations !== undefined) {
+      const merged = Object.entries({ ...changed.metadata.annotations, ...annotations }).filter(([, value]) => value !== null)
+      changed.metadata.annotations = Object.fromEntries(merged) as Record<string, string>
+    }
+    if (ownerReferences === null) delete changed.metadata.ownerReferences
+    return this.#put(plural, changed)
+  }
+
+  #writeFinalizers(recording: Recording, finalizers: string[]): Recording {
+    const written = { ...recording, metadata: { ...recording.metadata, finalizers } }
+    if (finalizers.length > 0 || recording.metadata.deletionTimestamp === undefined) return this.#put('recordings', written)
+    this.#remove('recordings', written)
+    this.collectGarbage()
+    return written
+  }
+
+  #get(plural: Plural, name: string): KubeObject {
+    const known = this.#objects[plural].get(name)
+    if (known === undefined) throw new ApiError(`get ${plural} ${name}`, 404, { reason: 'NotFound' })
+    return structuredClone(known)
+  }
+
+  #put<T extends KubeObject>(plural: Plural, object: T): T {
+    const isNew = !this.#objects[plural].has(object.metadata.name)
+    const put = { ...object, metadata: { ...object.metadata, resourceVersion: String(++this.#version) } }
+    this.#objects[plural].set(object.metadata.name, put)
+    this.#undelivered[plural].push({ type: isNew ? 'ADDED' : 'MODIFIED', object: structuredClone(put) })
+    return put
+  }
+
+  #remove(plural: Plural, object: KubeObject): void {
+    if (!this.#objects[plural].delete(object.metadata.name)) return
+    const metadata = { ...object.metadata, resourceVersion: String(++this.#version) }
+    this.#undelivered[plural].push({ type: 'DELETED', object: structuredClone({ ...object, metadata }) })
+  }
+
+  #deletePod(pod: Pod): void {
+    if (pod.metadata.deletionTimestamp !== undefined) return
+    if (!pod.spec?.nodeName) this.#remove('pods', pod)
+    else {
+      const grace = (pod.spec.terminationGracePeriodSeconds ?? 30) * 1000
+      const deletionTimestamp = new Date(this.now.getTime() + grace).toISOString()
+      this.#changePod(pod, (copy) => Object.assign(copy.metadata, { deletionTimestamp }))
+    }
+  }
+
+  /** A volume stays while a Pod uses it. */
+  #deleteVolume(volume: PersistentVolumeClaim): void {
+    if (volume.metadata.deletionTimestamp === undefined) {
+      this.#put('persistentvolumeclaims', {
+        ...volume,
+        metadata: { ...volume.metadata, deletionTimestamp: this.now.toISOString() },
+      })
+    }
+    const current = this.#objects.persistentvolumeclaims.get(volume.metadata.name)!
+    if (!this.pods.some((pod) => !isOver(pod) && claimName(pod) === volume.metadata.name))
+      this.#remove('persistentvolumeclaims', current)
+  }
+
+  #changePod(pod: Pod, change: (pod: Pod) => void): void {
+    const current = this.#objects.pods.get(pod.metadata.name)
+    if (current?.metadata.uid !== pod.metadata.uid) return
+    const copy = structuredClone(current) as Pod
+    change(copy)
+    this.#put('pods', copy)
+  }
+
+  #volumeOf = (pod: Pod) => this.#objects.persistentvolumeclaims.get(claimName(pod) ?? '')
+
+  #mediaOf(pod: Pod): Media {
+    const uid = this.#volumeOf(pod)?.metadata.uid ?? 'none'
+    const media = this.media.get(uid) ?? new Map()
+    this.media.set(uid, media)
+    return media
+  }
+
+  #emptyCaches() {
+    const uids = ({ metadata }: KubeObject) => [metadata.labels?.[labels.recordingUid] ?? '']
+    return {
+      recordings: new Store<Recording, 'identity'>({ indexers: { identity: () => ['one'] } }),
+      pods: new Store<Pod, 'recordingUid'>({ indexers: { recordingUid: uids } }),
+      claims: new Store<PersistentVolumeClaim, 'recordingUid'>({ indexers: { recordingUid: uids } }),
+    }
+  }
+
+  #store = (plural: Plural) =>
+    plural === 'recordings' ? this.#caches.recordings : plural === 'pods' ? this.#caches.pods : this.#caches.claims
+}
+
+export class PropertyError extends Error {}
+
+interface PatchBody {
+  metadata: {
+    resourceVersion?: string
+    uid?: string
+    finalizers?: string[]
+    annotations?: Record<string, string | null>
+    ownerReferences?: null
+  }
+}
+
+const plurals: readonly Plural[] = ['recordings', 'pods', 'persistentvolumeclaims']
+
+export const isOver = (pod: Pod) => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
+
+const isAlive = (pod: Pod) => pod.metadata.deletionTimestamp === undefined || pod.spec?.nodeName !== undefined
+const hasEntered = (pod: Pod) => pod.status?.containerStatuses?.[0]?.ready === true
+const isSilent = (pod: Pod) => pod.status?.conditions?.some(({ type }) => type === 'ContainersReady') ?? false
+const claimName = (pod: Pod) =>
+  pod.spec?.volumes?.find((volume) => volume.persistentVolumeClaim !== undefined)?.persistentVolumeClaim?.claimName
+
+function jobOf(pod: Pod): { attempt: number; uploadOnly: boolean } {
+  const job = pod.spec?.containers[0]?.env?.find(({ name }) => name === 'TRTC_RECORDER_JOB')?.value ?? '{}'
+  return { attempt: attemptOf(pod) ?? 1, uploadOnly: job.includes('"uploadOnly":true') }
+}
+
+const fileOf = (name: string, status: 0 | 1, attempt: number): RecordedFile =>
+  aFile('alice', { path: name, status, attempt, message: status === 1 ? 'ok' : 'writing to COS' })
