@@ -47,6 +47,9 @@ generate: deps ## writes the CRD, its copy in the chart and the tables in docs/ 
 bench-recorder: deps-try ## CPU and stop-to-stored of the recorder beside the browser's MediaRecorder
 	@node bench/recorder.ts
 
+soak-operator: deps ## a million random sequences of what can happen to a Recording; SEED=… plays them again, SEQUENCES=1000 for less
+	@SEQUENCES=$${SEQUENCES:-1000000} vitest run --project unit operator/src/recording/properties.test.ts
+
 soak-recorder: deps-try ## an hour of five anchors with mutes, loss, size changes, an outage of COS and a killed page; MINUTES=3 for less
 	@node bench/soak/main.ts --minutes $(or $(MINUTES),60)
 
