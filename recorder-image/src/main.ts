@@ -6,9 +6,9 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { type RecorderJob, type RecorderResult, recorderEnv, recorderOutcomes, recorderPort } from '@trtc-recorder/api'
+import { components } from './recorder/components.ts'
 import { RecorderFailure } from './recorder/failure.ts'
 import { jobFromEnvironment, jobFromRecordingFile } from './recorder/job.ts'
-import { parts } from './recorder/parts.ts'
 import { neverBegun, Run } from './recorder/run.ts'
 import { listenForStop } from './recorder/signals.ts'
 import { startHttp } from './report/http.ts'
@@ -83,7 +83,7 @@ async function record(): Promise<RecorderResult> {
       stopRequested,
       onSecret: (value) => secrets.push(value),
       log,
-      parts,
+      components,
     })
   } catch (error) {
     return failed(error, attempt)

@@ -1,14 +1,14 @@
 import type { TimelineEvent } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
 import { type AbsenceInput, absenceLosses, lastInRoom } from './absence.ts'
-import type { AttemptRecord } from './attempt.ts'
+import type { AttemptNote } from './attempt.ts'
 import { aJob } from './testing.ts'
 
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1) + second * 1000)
 const iso = (second: number) => at(second).toISOString()
 const event = (second: number, userId: string, event: TimelineEvent['event'], stream: 'main' | 'aux' = 'main') =>
   ({ time: iso(second), userId, stream, event }) satisfies TimelineEvent
-const killed: AttemptRecord = { attempt: 1, state: 'recording', enteredAt: iso(0), pauses: [] }
+const killed: AttemptNote = { attempt: 1, state: 'recording', enteredAt: iso(0), pauses: [] }
 const input = (more: Partial<AbsenceInput>): AbsenceInput => ({
   ...{ spec: aJob().spec, last: killed, ends: [], until: at(60) },
   events: [event(1, 'alice', 'audioOn'), event(2, 'alice', 'videoOn')],

@@ -1,6 +1,6 @@
 import { isSubscribed, type Medium, type RecorderJob, type Stream, type TimelineEvent, wantedMedia } from '@trtc-recorder/api'
 import type { NoticedLoss } from '../ledger/ledger.ts'
-import { type AttemptRecord, enteredAt } from './attempt.ts'
+import { type AttemptNote, enteredAt } from './attempt.ts'
 import { isFinalStop } from './stop-policy.ts'
 
 /** Until when a file of an earlier attempt has media. */
@@ -14,7 +14,7 @@ export interface FileEnd {
 export interface AbsenceInput {
   spec: Pick<RecorderJob['spec'], 'mode' | 'subscribe'>
   /** The last attempt before this one that was in the room, and what happened to the users meanwhile. */
-  last: AttemptRecord
+  last: AttemptNote
   events: readonly TimelineEvent[]
   ends: readonly FileEnd[]
   /** When this attempt entered; undefined when the recording was over. */
@@ -22,7 +22,7 @@ export interface AbsenceInput {
 }
 
 /** The attempt that an absence began with: the last that was in the room. */
-export const lastInRoom = (earlier: readonly AttemptRecord[]) => earlier.findLast((record) => enteredAt(record) !== null)
+export const lastInRoom = (earlier: readonly AttemptNote[]) => earlier.findLast((note) => enteredAt(note) !== null)
 
 /**
  * What was being sent when the last recorder left the room, until this one was in it. A recorder that was killed left when the last of its

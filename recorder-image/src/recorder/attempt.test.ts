@@ -1,23 +1,19 @@
 import { describe, expect, test } from 'vitest'
-import { Attempt, type AttemptRecord, alreadyOver, attemptAt, numbered } from './attempt.ts'
+import { Attempt, type AttemptNote, alreadyOver, attemptAt, numbered } from './attempt.ts'
 import { aJob, noLog } from './testing.ts'
 
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1) + second * 1000)
 const iso = (second: number) => at(second).toISOString()
-const killed = (attempt: number, entered: number): AttemptRecord => ({
+const killed = (attempt: number, entered: number): AttemptNote => ({
   ...{ attempt, state: 'recording', enteredAt: iso(entered), pauses: [] },
 })
-const stopped = (
-  attempt: number,
-  stopReason: 'Idle' | 'Terminated',
-  state: 'stopped' | 'complete' = 'stopped',
-): AttemptRecord => ({
+const stopped = (attempt: number, stopReason: 'Idle' | 'Terminated', state: 'stopped' | 'complete' = 'stopped'): AttemptNote => ({
   ...{ attempt, state, enteredAt: iso(attempt * 100), stoppedAt: iso(attempt * 100 + 50), stopReason, pauses: [] },
 })
 
 describe('an attempt notes on the volume', () => {
   test('how far it came, and when it was paused', async () => {
-    const notes: AttemptRecord[] = []
+    const notes: AttemptNote[] = []
     const attempt = new Attempt(3, async (record) => void notes.push(record), noLog)
     await attempt.begun()
     await attempt.entered(at(1))
@@ -42,13 +38,13 @@ describe('an attempt notes on the volume', () => {
     const attempt = new Attempt(1, async () => {}, noLog)
     await attempt.entered(at(1))
     await attempt.entered(at(9))
-    expect(attempt.record).toMatchObject({ enteredAt: iso(1) })
+    expect(attempt.note).toMatchObject({ enteredAt: iso(1) })
   })
 
   test('and goes on when the volume takes no note', async () => {
     const attempt = new Attempt(1, () => Promise.reject(new Error('ENOSPC')), noLog)
     await attempt.entered(at(1))
-    expect(attempt.record.state).toBe('recording')
+    expect(attempt.note.state).toBe('recording')
   })
 })
 
@@ -87,6 +83,6 @@ describe('a recording is over', () => {
 })
 
 test('the attempt that a file is of is the last that had entered when it was begun', () => {
-  const earlier: AttemptRecord[] = [killed(1, 10), { attempt: 2, state: 'begun', pauses: [] }, killed(3, 50)]
+  const earlier: AttemptNote[] = [killed(1, 10), { attempt: 2, state: 'begun', pauses: [] }, killed(3, 50)]
   expect([20, 50, 60].map((second) => attemptAt(earlier, iso(second)))).toEqual([1, 3, 3])
 })

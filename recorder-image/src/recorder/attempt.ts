@@ -15,67 +15,67 @@ const stopped = { enteredAt: time.nullable(), stoppedAt: time, stopReason: stopR
  * How far an attempt came, as the next one finds it on the volume. One that was killed is `begun` or `recording` for ever; `complete` means
  * that its result was said and every file is in COS.
  */
-export const attemptRecordSchema = z.discriminatedUnion('state', [
+export const attemptNoteSchema = z.discriminatedUnion('state', [
   z.object({ ...same, state: z.literal('begun') }),
   z.object({ ...same, state: z.literal('recording'), enteredAt: time }),
   z.object({ ...same, state: z.literal('stopped'), ...stopped }),
   z.object({ ...same, state: z.literal('complete'), ...stopped }),
 ])
-export type AttemptRecord = z.infer<typeof attemptRecordSchema>
-type StoppedRecord = Extract<AttemptRecord, { state: 'stopped' | 'complete' }>
+export type AttemptNote = z.infer<typeof attemptNoteSchema>
+type StoppedNote = Extract<AttemptNote, { state: 'stopped' | 'complete' }>
 
-export const enteredAt = (record: AttemptRecord): string | null => (record.state === 'begun' ? null : record.enteredAt)
+export const enteredAt = (note: AttemptNote): string | null => (note.state === 'begun' ? null : note.enteredAt)
 
 /** Notes on the volume how far this attempt is. Never throws: a volume that broke while recording must not hide what became of the files. */
 export class Attempt {
-  readonly #write: (record: AttemptRecord) => Promise<void>
+  readonly #write: (note: AttemptNote) => Promise<void>
   readonly #log: Logger
-  #record: AttemptRecord
+  #current: AttemptNote
   #written: Promise<void> = Promise.resolve()
 
-  constructor(attempt: number, write: (record: AttemptRecord) => Promise<void>, log: Logger) {
-    this.#record = { attempt, state: 'begun', pauses: [] }
+  constructor(attempt: number, write: (note: AttemptNote) => Promise<void>, log: Logger) {
+    this.#current = { attempt, state: 'begun', pauses: [] }
     this.#write = write
     this.#log = log
   }
 
-  get record(): AttemptRecord {
-    return this.#record
+  get note(): AttemptNote {
+    return this.#current
   }
 
   begun(): Promise<void> {
-    return this.#note(this.#record)
+    return this.#note(this.#current)
   }
 
   entered(at: Date): Promise<void> {
     // A page that was replaced enters again; the attempt has been in the room since the first time.
-    if (this.#record.state !== 'begun') return this.#written
-    return this.#note({ ...this.#record, state: 'recording', enteredAt: at.toISOString() })
+    if (this.#current.state !== 'begun') return this.#written
+    return this.#note({ ...this.#current, state: 'recording', enteredAt: at.toISOString() })
   }
 
   paused(at: Date): Promise<void> {
-    if (this.#record.pauses.at(-1)?.to === null) return this.#written
-    return this.#note({ ...this.#record, pauses: [...this.#record.pauses, { from: at.toISOString(), to: null }] })
+    if (this.#current.pauses.at(-1)?.to === null) return this.#written
+    return this.#note({ ...this.#current, pauses: [...this.#current.pauses, { from: at.toISOString(), to: null }] })
   }
 
   resumed(at: Date): Promise<void> {
-    return this.#note({ ...this.#record, pauses: ended(this.#record.pauses, at) })
+    return this.#note({ ...this.#current, pauses: ended(this.#current.pauses, at) })
   }
 
   stopped(stopReason: StopReason, at: Date): Promise<void> {
-    const { attempt, pauses } = this.#record
-    const times = { enteredAt: enteredAt(this.#record), stoppedAt: at.toISOString() }
+    const { attempt, pauses } = this.#current
+    const times = { enteredAt: enteredAt(this.#current), stoppedAt: at.toISOString() }
     return this.#note({ attempt, state: 'stopped', pauses: ended(pauses, at), ...times, stopReason })
   }
 
   complete(): Promise<void> {
-    return this.#record.state === 'stopped' ? this.#note({ ...this.#record, state: 'complete' }) : this.#written
+    return this.#current.state === 'stopped' ? this.#note({ ...this.#current, state: 'complete' }) : this.#written
   }
 
-  #note(record: AttemptRecord): Promise<void> {
-    this.#record = record
+  #note(note: AttemptNote): Promise<void> {
+    this.#current = note
     this.#written = this.#written
-      .then(() => this.#write(record))
+      .then(() => this.#write(note))
       .catch((error: Error) => this.#log.error({ error: error.message }, 'The attempt could not be noted on the volume'))
     return this.#written
   }
@@ -86,7 +86,7 @@ const ended = (pauses: Pause[], at: Date): Pause[] => pauses.map(({ from, to }) 
 /** The job as this attempt at it carries it out. By hand nobody has numbered the attempts, and a recording that is complete begins anew. */
 export function numbered(
   job: RecorderJob,
-  earlier: readonly AttemptRecord[],
+  earlier: readonly AttemptNote[],
   byHand: boolean,
 ): { job: RecorderJob; anew: boolean } {
   const last = earlier.at(-1)
@@ -98,9 +98,9 @@ export function numbered(
 }
 
 /** Why there is nothing more to record, if so: then this attempt only finishes what is left. */
-export function alreadyOver(job: RecorderJob, earlier: readonly AttemptRecord[], now: number): Stop | undefined {
+export function alreadyOver(job: RecorderJob, earlier: readonly AttemptNote[], now: number): Stop | undefined {
   const { uploadOnly, firstStartedAt, spec } = job
-  const stops = earlier.filter((one): one is StoppedRecord => one.state === 'stopped' || one.state === 'complete')
+  const stops = earlier.filter((one): one is StoppedNote => one.state === 'stopped' || one.state === 'complete')
   const final = stops.findLast(({ stopReason }) => isFinalStop(stopReason))
   if (final !== undefined || uploadOnly) {
     return {
@@ -116,7 +116,7 @@ export function alreadyOver(job: RecorderJob, earlier: readonly AttemptRecord[],
 }
 
 /** The attempt that was the last in the room at a time. */
-export const attemptAt = (records: readonly AttemptRecord[], at: string): number =>
-  records.findLast((record) => isBy(enteredAt(record), at))?.attempt ?? records[0]?.attempt ?? 1
+export const attemptAt = (notes: readonly AttemptNote[], at: string): number =>
+  notes.findLast((note) => isBy(enteredAt(note), at))?.attempt ?? notes[0]?.attempt ?? 1
 
 const isBy = (time: string | null, at: string) => time !== null && time <= at

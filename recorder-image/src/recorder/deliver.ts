@@ -13,7 +13,7 @@ import { StoreError } from '../store/upload.ts'
 import { enteredAt } from './attempt.ts'
 import { RecorderFailure } from './failure.ts'
 import type { KeptFile } from './kept-file.ts'
-import { endingOf } from './outcome.ts'
+import { verdictOf } from './outcome.ts'
 import type { Prepared } from './prepare.ts'
 import { nothingArrived, type Stop } from './stop-policy.ts'
 import { userSigExpiry } from './user-sig-source.ts'
@@ -50,11 +50,10 @@ export async function deliver(prepared: Prepared, ending: Ending, options: Deliv
   const failure = failureOf(ending)
   const unsaid = manifest.is === 'missing' && kept.every(isInCos) ? manifest.failure : undefined
   if (failure === undefined && unsaid === undefined && kept.every(isInCos)) await attempt.complete()
-  const record = attempt.record
-  const entered = enteredAt(record)
+  const entered = enteredAt(attempt.note)
   return recorderResultSchema.parse({
     attempt: job.attempt,
-    ...endingOf(stop, failure ?? unsaid, kept, ledger.totals),
+    ...verdictOf(stop, failure ?? unsaid, kept, ledger.totals),
     stopReason,
     ...(failure?.trtcCode === undefined ? {} : { trtcCode: failure.trtcCode }),
     ...(entered === null ? {} : { startedAt: entered }),
@@ -71,14 +70,14 @@ export async function deliver(prepared: Prepared, ending: Ending, options: Deliv
  * Every file that the volume knows of: those of this attempt, and those that earlier ones stored, for nobody may have read what they said. A volume that cannot be read any more does not keep this attempt from saying what it has.
  */
 async function filesOnVolume({ volume }: Prepared, kept: readonly KeptFile[]): Promise<ManifestFile[]> {
-  const records = await volume.files().catch(() => [])
+  const notes = await volume.files().catch(() => [])
   const own = kept.map(({ file }) => file)
-  return [...own, ...records.map(({ file }) => file).filter(({ path }) => !own.some((file) => file.path === path))]
+  return [...own, ...notes.map(({ file }) => file).filter(({ path }) => !own.some((file) => file.path === path))]
 }
 
 function stopReasonOf({ attempt }: Prepared, ending: Ending): StopReason {
   if (ending.how !== 'failed') return ending.stop.reason
-  return enteredAt(attempt.record) === null ? 'NeverStarted' : 'RoomLost'
+  return enteredAt(attempt.note) === null ? 'NeverStarted' : 'RoomLost'
 }
 
 function failureOf(ending: Ending): RecorderFailure | undefined {
@@ -113,7 +112,7 @@ async function storeManifest(
   kept: readonly KeptFile[],
   { uploadSeconds, log }: DeliverOptions,
 ): Promise<StoredManifest> {
-  const entered = enteredAt(attempt.record)
+  const entered = enteredAt(attempt.note)
   // Above all, the manifest that is in COS is never replaced by one of a volume that knows nothing.
   const knowsSomething = earlier.some((one) => enteredAt(one) !== null) || (await volume.files().catch(() => [])).length > 0
   if (entered === null && kept.length === 0 && !(job.uploadOnly && knowsSomething)) return { is: 'not needed' }
@@ -126,12 +125,12 @@ async function storeManifest(
       job,
       stopReason,
       startTime: job.firstStartedAt ?? entered ?? undefined,
-      endTime: entered !== null && attempt.record.state === 'stopped' ? attempt.record.stoppedAt : undefined,
-      records: await volume.files(),
+      endTime: entered !== null && attempt.note.state === 'stopped' ? attempt.note.stoppedAt : undefined,
+      notes: await volume.files(),
       missing: kept.filter((one) => !isInCos(one)).map(({ file }) => file),
       events: await volume.events(),
       losses: ledger.losses,
-      pauses: [...earlier, attempt.record].flatMap(({ pauses }) => pauses),
+      pauses: [...earlier, attempt.note].flatMap(({ pauses }) => pauses),
     })
     const body = Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`)
     const deadline = new Date(Date.now() + Math.min(60, uploadSeconds) * 1000)

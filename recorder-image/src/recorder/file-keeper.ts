@@ -21,7 +21,7 @@ export interface FileKeeperDeps {
 const contentTypes = { mp3: 'audio/mpeg', mp4: 'video/mp4' }
 
 /**
- * Looks after every file from its first frame until it is verified in COS: media and upload grow side by side, the record of it is written
+ * Looks after every file from its first frame until it is verified in COS: media and upload grow side by side, the note of it is written
  * before its media is removed, and media that is not in COS is never removed. A file is closed (no more frames), finished (its head is made)
  * and stored, in this order; none waits for another.
  */
@@ -60,10 +60,10 @@ export class FileKeeper {
    */
   takeOver(origin: FileOrigin, salvaged: Promise<SalvagedMediaFile | undefined>): Promise<FinishedMedia | undefined> {
     const gone = Promise.resolve(undefined)
-    const keeping: Keeping = { origin, state: 'finishing', content: undefined, finished: undefined, ending: gone }
+    const keeping: Keeping = { origin, state: 'finishing', content: undefined, finished: undefined, dealtWith: gone }
     this.#files.push(keeping)
     const { promise, resolve } = Promise.withResolvers<FinishedMedia | undefined>()
-    keeping.ending = this.#salvage(keeping, salvaged, resolve).finally(() => resolve(undefined))
+    keeping.dealtWith = this.#salvage(keeping, salvaged, resolve).finally(() => resolve(undefined))
     return promise
   }
 
@@ -88,7 +88,7 @@ export class FileKeeper {
   async deliver(deadline: Promise<void>): Promise<KeptFile[]> {
     for (const { keeping } of this.#live.values()) this.#close(keeping)
     this.#live.clear()
-    const kept = this.#files.map((keeping) => Promise.race([keeping.ending, deadline.then(() => this.#late(keeping))]))
+    const kept = this.#files.map((keeping) => Promise.race([keeping.dealtWith, deadline.then(() => this.#late(keeping))]))
     return (await Promise.all(kept)).filter((one) => one !== undefined)
   }
 
@@ -105,8 +105,8 @@ export class FileKeeper {
     })
     const upload = this.#upload(media)
     media.onGrowth = (bytes) => upload.grew(bytes)
-    const ending = Promise.resolve(undefined)
-    const keeping: Keeping = { origin, state: 'recording', content: { media, upload }, finished: undefined, ending }
+    const dealtWith = Promise.resolve(undefined)
+    const keeping: Keeping = { origin, state: 'recording', content: { media, upload }, finished: undefined, dealtWith }
     this.#files.push(keeping)
     this.#live.set(publication.id, { media, keeping, firstMicros })
     log.info({ userId, stream, file: name }, 'File opened')
@@ -118,14 +118,14 @@ export class FileKeeper {
     return store.open({
       key: keyPrefix(job.spec.cos.path) + name,
       bodyPath: media.bodyPath,
-      journalPath: volume.journalPath(name),
+      journalPath: volume.uploadLogPath(name),
       contentType: contentTypes[name.endsWith('.mp3') ? 'mp3' : 'mp4'],
     })
   }
 
   #close(keeping: Keeping): void {
     keeping.state = 'finishing'
-    keeping.ending = this.#finishAndStore(keeping)
+    keeping.dealtWith = this.#finishAndStore(keeping)
   }
 
   async #salvage(
@@ -175,13 +175,13 @@ export class FileKeeper {
       ledger.settle()
       const status = fate === 'stored' ? (1 as const) : (0 as const)
       const file = { ...describe(keeping, job, ledger), ...stored, status }
-      // Record first, then remove: a crash between the two leaves media that the next attempt knows to be stored.
+      // Note first, then remove: a crash between the two leaves media that the next attempt knows to be stored.
       await volume.writeFile(name, { file, fate, events: finished.events })
       keeping.state = fate === 'stored' ? 'stored' : 'failed'
       keeping.finished = undefined
       if (fate === 'stored') {
         await media.discard()
-        await volume.removeJournal(name)
+        await volume.removeUploadLog(name)
       }
       log.info({ ...about, bytes: stored.bytes, url: stored.url, crc64: stored.crc64 }, 'File stored and verified')
       return { file, fate }

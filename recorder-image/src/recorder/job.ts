@@ -6,7 +6,7 @@ import {
   recorderJobSchema,
   recordingManifestSchema,
 } from '@trtc-recorder/api'
-import { parse as parseYaml } from 'yaml'
+import { parseAllDocuments } from 'yaml'
 import { RecorderFailure } from './failure.ts'
 
 /** The job as the operator hands it over: one JSON value in the environment. */
@@ -28,13 +28,12 @@ export function jobFromEnvironment(environment: NodeJS.ProcessEnv): RecorderJob 
 
 /** The job of a Recording in a YAML file. Of several documents the first Recording is taken. */
 export function jobFromRecordingFile(yaml: string, file: string): RecorderJob {
-  let documents: unknown[]
-  try {
-    documents = yaml.split(/^---\s*$/m).map((text) => parseYaml(text))
-  } catch (error) {
-    throw new RecorderFailure('InvalidJob', `${file} is not YAML: ${(error as Error).message}`)
-  }
-  const recording = documents.find((document) => (document as { kind?: string } | null)?.kind === 'Recording')
+  const documents = [...parseAllDocuments(yaml)]
+  const error = documents.flatMap(({ errors }) => errors)[0]
+  if (error !== undefined) throw new RecorderFailure('InvalidJob', `${file} is not YAML: ${error.message}`)
+  const recording = documents
+    .map((document): unknown => document.toJS())
+    .find((document) => (document as { kind?: string } | null)?.kind === 'Recording')
   if (recording === undefined) throw new RecorderFailure('InvalidJob', `${file} holds no Recording`)
   return jobFor(checked(recordingManifestSchema, recording, file), 1)
 }

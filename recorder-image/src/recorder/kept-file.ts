@@ -38,7 +38,7 @@ export interface Keeping {
   content: { media: SalvagedMediaFile; upload: Upload } | undefined
   finished: FinishedMedia | undefined
   /** Settles when the file is dealt with; with undefined where there was nothing in it. Never rejects. */
-  ending: Promise<KeptFile | undefined>
+  dealtWith: Promise<KeptFile | undefined>
 }
 
 /** What is said of a file that is not in COS, or not yet. */
@@ -74,7 +74,9 @@ function messageOf(losses: readonly Loss[], check: FileCheck | null | undefined)
   const unchecked = check?.result === 'Unchecked' ? `; not all of it was checked: ${check.detail}` : ''
   if (losses.length === 0) return `ok${unchecked}`
   const reasons = [...new Set(losses.map(({ reason }) => reason))].join(', ')
-  return `ok, but ${totalsOf(losses).frames} frames are missing in ${secondsOf(losses)} s: ${reasons}${unchecked}`
+  const { frames } = totalsOf(losses)
+  const what = frames === 0 ? 'something is' : `${frames} frames are`
+  return `ok, but ${what} missing in ${secondsOf(losses)} s: ${reasons}${unchecked}`
 }
 
 export const limited = (message: string) => (message.length <= 512 ? message : `${message.slice(0, 511)}…`)

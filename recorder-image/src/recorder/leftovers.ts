@@ -1,14 +1,14 @@
 import { type RecorderJob, readFileName } from '@trtc-recorder/api'
 import type { SalvagedMediaFile } from '../media/media-file.ts'
 import type { FileEnd } from './absence.ts'
-import { type AttemptRecord, attemptAt } from './attempt.ts'
+import { type AttemptNote, attemptAt } from './attempt.ts'
 import type { FileKeeper } from './file-keeper.ts'
 
 export interface LeftoversContext {
   job: RecorderJob
   keeper: FileKeeper
   /** Attempts before this one. */
-  earlier: readonly AttemptRecord[]
+  earlier: readonly AttemptNote[]
   /** Names of the files they left. */
   leftovers: readonly string[]
   salvage(name: string): Promise<SalvagedMediaFile | undefined>

@@ -8,8 +8,8 @@ import type { RecordContext } from './record.ts'
 import type { Secrets } from './secrets.ts'
 import type { Stop } from './stop-policy.ts'
 
-/** The parts a run is made of; tests bring their own. */
-export interface Parts {
+/** What a run is made of; tests bring their own. */
+export interface Components {
   openRoom: RecordContext['openRoom']
   openMediaFile(directory: string, identity: MediaFileIdentity, deps: MediaFileDeps): MediaFile
   /** Names of the files in a directory. */
@@ -35,7 +35,7 @@ export interface RunOptions {
   /** Told of every secret as soon as it is known, so that no log line can hold it. */
   onSecret(value: string): void
   log: Logger
-  parts: Parts
+  components: Components
   /** The machine's, unless a test brings its own. */
   clock?: Clock
 }

@@ -1,7 +1,7 @@
 import { noLosses } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
 import { RecorderFailure } from './failure.ts'
-import { endingOf, type Fate, type FileFate } from './outcome.ts'
+import { type Fate, type FileFate, verdictOf } from './outcome.ts'
 import type { Stop } from './stop-policy.ts'
 
 const file = (fate: Fate, message = 'ok'): FileFate => ({
@@ -36,21 +36,31 @@ describe('how the process ends', () => {
     ['the browser crashed, COS refused', lost, [file('refused')], 'Interrupted'],
     ['the browser crashed, a file is not in COS yet', lost, [file('incomplete')], 'UploadIncomplete'],
   ] as const)('%s', (_, stop, fates, outcome) => {
-    expect(endingOf(stop, undefined, [...fates], noLosses).outcome).toBe(outcome)
+    expect(verdictOf(stop, undefined, [...fates], noLosses).outcome).toBe(outcome)
   })
 
   test('a failure before recording comes first', () => {
     const failure = new RecorderFailure('RoomRefused', 'TRTC said no')
-    expect(endingOf(undefined, failure, [file('incomplete')], noLosses)).toEqual({
+    expect(verdictOf(undefined, failure, [file('incomplete')], noLosses)).toEqual({
       outcome: 'RoomRefused',
       message: 'TRTC said no',
     })
   })
 
+  test('what is missing is said, also where nothing of it could be counted, or nobody was recorded at all', () => {
+    const lost = { stretches: 2, frames: 0, bytes: 0 }
+    expect(verdictOf(idle, undefined, [file('stored')], lost).message).toBe(
+      'Nobody there. 1 file is stored; something is missing in 2 stretches of time, see the manifest',
+    )
+    expect(verdictOf(idle, undefined, [], { ...lost, stretches: 1 }).message).toBe(
+      'Nobody there. There is no file; something is missing in 1 stretch of time, see the manifest',
+    )
+  })
+
   test('the message says what is wrong with which file, and never exceeds the schema', () => {
-    expect(endingOf(idle, undefined, [file('stored'), file('refused', 'AccessDenied')], noLosses).message).toBe(
+    expect(verdictOf(idle, undefined, [file('stored'), file('refused', 'AccessDenied')], noLosses).message).toBe(
       'Nobody there. 1 of 2 files wait on the volume; lessons/refused.mp4: AccessDenied',
     )
-    expect(endingOf(idle, undefined, [file('refused', 'x'.repeat(3000))], noLosses).message.length).toBe(1024)
+    expect(verdictOf(idle, undefined, [file('refused', 'x'.repeat(3000))], noLosses).message.length).toBe(1024)
   })
 })

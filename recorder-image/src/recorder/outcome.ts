@@ -13,49 +13,51 @@ export interface FileFate {
   fate: Fate
 }
 
-export interface Ending {
+export interface Verdict {
   outcome: RecorderOutcome
   message: string
 }
 
 /** How the process ends, from how recording ended and what became of the files. The worst that can still be cured comes first. */
-export function endingOf(
+export function verdictOf(
   stop: Stop | undefined,
   failure: RecorderFailure | undefined,
   fates: FileFate[],
   lost: LossTotals,
-): Ending {
+): Verdict {
   if (failure !== undefined) return { outcome: failure.outcome, message: shortened(failure.message) }
   const first = (fate: Fate) => fates.find((one) => one.fate === fate)
   const count = (fate: Fate) => fates.filter((one) => one.fate === fate).length
   const roomLost = stop !== undefined && ['RoomLost', 'BrowserFailed', 'MediaUnreachable'].includes(stop.reason)
   const why = stop?.message ?? 'Recording is over'
-  const ending = (outcome: RecorderOutcome, more: string) => ({ outcome, message: shortened(`${why}. ${more}`) })
+  const verdict = (outcome: RecorderOutcome, more: string) => ({ outcome, message: shortened(`${why}. ${more}`) })
 
-  if (stop?.reason === 'StorageFull') return ending('StorageFull', storedMessage(fates, lost))
+  if (stop?.reason === 'StorageFull') return verdict('StorageFull', storedMessage(fates, lost))
   const incomplete = first('incomplete')
   if (incomplete) {
-    return ending('UploadIncomplete', `${count('incomplete')} of ${fates.length} files wait on the volume; ${told(incomplete)}`)
+    return verdict('UploadIncomplete', `${count('incomplete')} of ${fates.length} files wait on the volume; ${told(incomplete)}`)
   }
   const refused = first('refused')
-  // A lost room wants another attempt, and that attempt is refused by COS before it enters if nothing has changed there.
+  // A lost room wants another attempt, which tries to store what is left beside what it records.
   if (refused && !roomLost)
-    return ending('UploadRefused', `${count('refused')} of ${fates.length} files wait on the volume; ${told(refused)}`)
-  if (roomLost) return ending('Interrupted', storedMessage(fates, lost))
+    return verdict('UploadRefused', `${count('refused')} of ${fates.length} files wait on the volume; ${told(refused)}`)
+  if (roomLost) return verdict('Interrupted', storedMessage(fates, lost))
   const broken = first('broken')
-  if (broken) return ending('FileFailed', `${count('broken')} of ${fates.length} files are not whole; ${told(broken)}`)
-  return ending('Completed', storedMessage(fates, lost))
+  if (broken) return verdict('FileFailed', `${count('broken')} of ${fates.length} files are not whole; ${told(broken)}`)
+  return verdict('Completed', storedMessage(fates, lost))
 }
 
 const told = ({ file }: FileFate) => `${file.path}: ${file.message}`
 
 function storedMessage(fates: FileFate[], lost: LossTotals): string {
   const stored = fates.filter((one) => one.fate === 'stored').length
+  const { frames, stretches } = lost
+  const what = frames === 0 ? 'something is' : `${frames} frames are`
   const missing =
-    lost.stretches === 0
+    stretches === 0
       ? ''
-      : `; ${lost.frames} frames are missing in ${lost.stretches} ${lost.stretches === 1 ? 'stretch' : 'stretches'} of time, see the manifest`
-  if (fates.length === 0) return `There is no file: nobody sent anything${missing}`
+      : `; ${what} missing in ${stretches === 1 ? '1 stretch' : `${stretches} stretches`} of time, see the manifest`
+  if (fates.length === 0) return stretches === 0 ? 'There is no file: nobody sent anything' : `There is no file${missing}`
   if (stored < fates.length) return `${stored} of ${fates.length} files are stored${missing}`
   return (stored === 1 ? '1 file is stored' : `${stored} files are stored`) + missing
 }

@@ -2,7 +2,7 @@ import type { Control, RecorderJob } from '@trtc-recorder/api'
 import { Clock } from '../clock/clock.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import type { Store } from '../store/upload.ts'
-import { Attempt, type AttemptRecord, numbered } from './attempt.ts'
+import { Attempt, type AttemptNote, numbered } from './attempt.ts'
 import { Awaited } from './awaited.ts'
 import { ControlFile } from './control-file.ts'
 import { FileKeeper } from './file-keeper.ts'
@@ -18,7 +18,7 @@ export interface Prepared {
   secrets: Secrets
   volume: Volume
   /** Attempts before this one. */
-  earlier: AttemptRecord[]
+  earlier: AttemptNote[]
   /** Names of the files they left on the volume. */
   leftovers: string[]
   attempt: Attempt
@@ -38,7 +38,7 @@ export interface Prepared {
  * Quick, whatever is on the volume; COS is not asked, and what earlier attempts left is only listed. Throws a RecorderFailure.
  */
 export async function prepare(options: RunOptions): Promise<Prepared> {
-  const { log, parts } = options
+  const { log, components } = options
   const { secretsDirectory: root, onSecret } = options
   const secrets = await openSecrets({ root, spec: options.job.spec, environment: process.env, log, onSecret })
   const volume = await Volume.open(options.workDirectory, options.job.recording, log)
@@ -54,17 +54,17 @@ export async function prepare(options: RunOptions): Promise<Prepared> {
     full.resolve({ reason: 'StorageFull', message: 'The volume is full' })
   }
   const ledger = new Ledger((lines) => volume.addLosses(job.attempt, lines), await volume.losses())
-  const store = parts.createStore(job.spec.cos, secrets.cos, log)
+  const store = components.createStore(job.spec.cos, secrets.cos, log)
   const keeper = new FileKeeper({
     job,
     volume,
     store,
-    openMediaFile: (directory, identity) => parts.openMediaFile(directory, identity, { log, ledger, onVolumeFull }),
+    openMediaFile: (directory, identity) => components.openMediaFile(directory, identity, { log, ledger, onVolumeFull }),
     ledger,
     log,
   })
   const dealtWith = new Set((await volume.files()).map(({ file }) => file.path.split('/').at(-1)))
-  const left = await parts.leftMediaFiles(volume.mediaDirectory)
+  const left = await components.leftMediaFiles(volume.mediaDirectory)
   const control = await ControlFile.open(options.controlPath, log)
   return {
     job,

@@ -45,7 +45,7 @@ class World {
         monotonicMillis: () => performance.now() + this.passedMillis,
         wallMillis: () => Date.now() + this.passedMillis + this.steppedMillis,
       }),
-      parts: {
+      components: {
         openRoom: (options, handlers) => this.room.open(options, handlers),
         openMediaFile: this.media.open,
         leftMediaFiles: async () => this.media.left.map(({ identity }) => identity.name),

@@ -75,15 +75,15 @@ export class Run {
   }
 
   #takeOverLeftovers(prepared: Prepared): Promise<FileEnd[]> {
-    const { log, parts } = this.#options
+    const { log, components } = this.#options
     const { volume, ledger } = prepared
-    const salvage = (name: string) => parts.salvageMediaFile(volume.mediaDirectory, name, { log, ledger })
+    const salvage = (name: string) => components.salvageMediaFile(volume.mediaDirectory, name, { log, ledger })
     return takeOverLeftovers({ ...prepared, salvage })
   }
 
   async #record(prepared: Prepared, leftovers: Promise<FileEnd[]>): Promise<Ending> {
     const { job, secrets, earlier, attempt } = prepared
-    const { chromium, parts, log } = this.#options
+    const { chromium, components, log } = this.#options
     try {
       const over = alreadyOver(job, earlier, Date.now())
       if (over !== undefined) {
@@ -92,12 +92,12 @@ export class Run {
       }
       const onEntered = (at: Date) => {
         this.#state = prepared.sessions.paused ? 'paused' : 'recording'
-        if (attempt.record.state === 'begun') this.#absence = this.#noteAbsence(prepared, leftovers, at)
+        if (attempt.note.state === 'begun') this.#absence = this.#noteAbsence(prepared, leftovers, at)
         void attempt.entered(at)
         if (this.#state === 'paused') void attempt.paused(at)
       }
       const onPause = (paused: boolean, at: Date) => {
-        if (attempt.record.state === 'begun') return
+        if (attempt.note.state === 'begun') return
         this.#state = paused ? 'paused' : 'recording'
         void (paused ? attempt.paused(at) : attempt.resumed(at))
       }
@@ -108,7 +108,7 @@ export class Run {
         userSig: () => userSig.next(),
         ...turn,
         chromium,
-        openRoom: parts.openRoom,
+        openRoom: components.openRoom,
         log,
         onEntered,
         onPause,

@@ -7,7 +7,7 @@ import type { Logger } from 'pino'
 import { z } from 'zod'
 import { isVolumeFull } from '../disk/volume-full.ts'
 import { type LedgerLine, lossesIn } from '../ledger/ledger.ts'
-import { type AttemptRecord, attemptRecordSchema } from './attempt.ts'
+import { type AttemptNote, attemptNoteSchema } from './attempt.ts'
 import { DurableLines, readLines } from './durable-lines.ts'
 import { RecorderFailure } from './failure.ts'
 
@@ -17,18 +17,18 @@ const reserveShare = 0.02
 const lastReserveBytes = 64 * 1024
 
 /** A file that has been dealt with: in COS, whole or not. */
-const fileRecordSchema = z.object({
+const fileNoteSchema = z.object({
   file: manifestFileSchema,
   fate: z.enum(['stored', 'broken']),
   events: z.array(timelineEventSchema).describe('Gaps and changes of size inside it.'),
 })
-export type FileRecord = z.infer<typeof fileRecordSchema>
+export type FileNote = z.infer<typeof fileNoteSchema>
 
 /**
  * The work directory of one recording. All that a later attempt needs is here:
  *
  *     media/<file name>.*         a file that grows, or was left unfinished
- *     uploads/<file name>.jsonl   the journal of its upload
+ *     uploads/<file name>.jsonl   the log of its upload
  *     files/<file name>.json      what became of it, once it is in COS; its media may be gone then
  *     attempts/<n>.json           when an attempt entered the room and why it stopped
  *     attempts/<n>.events.jsonl   what happened to the users meanwhile
@@ -109,36 +109,36 @@ export class Volume {
     await rm(probe)
   }
 
-  journalPath(name: string): string {
+  uploadLogPath(name: string): string {
     return join(this.#root, 'uploads', `${name}.jsonl`)
   }
 
-  async removeJournal(name: string): Promise<void> {
-    await rm(this.journalPath(name), { force: true })
+  async removeUploadLog(name: string): Promise<void> {
+    await rm(this.uploadLogPath(name), { force: true })
   }
 
-  /** On a full volume there is room for this one: with the record of a file that is stored, its media can go. */
-  async writeFile(name: string, record: FileRecord): Promise<void> {
+  /** On a full volume there is room for this one: with the note of a file that is stored, its media can go. */
+  async writeFile(name: string, note: FileNote): Promise<void> {
     const path = join(this.#root, 'files', `${name}.json`)
-    await replaceDurably(path, record).catch(async (error) => {
+    await replaceDurably(path, note).catch(async (error) => {
       if (!isVolumeFull(error)) throw error
       await rm(this.#lastReservePath, { force: true })
-      await replaceDurably(path, record)
+      await replaceDurably(path, note)
     })
   }
 
-  async files(): Promise<FileRecord[]> {
-    const records = await this.#readAll(join(this.#root, 'files'), fileRecordSchema)
-    return records.sort((a, b) => a.file.startTime.localeCompare(b.file.startTime))
+  async files(): Promise<FileNote[]> {
+    const notes = await this.#readAll(join(this.#root, 'files'), fileNoteSchema)
+    return notes.sort((a, b) => a.file.startTime.localeCompare(b.file.startTime))
   }
 
-  async writeAttempt(record: AttemptRecord): Promise<void> {
-    await replaceDurably(join(this.#root, 'attempts', `${record.attempt}.json`), record)
+  async writeAttempt(note: AttemptNote): Promise<void> {
+    await replaceDurably(join(this.#root, 'attempts', `${note.attempt}.json`), note)
   }
 
-  async attempts(): Promise<AttemptRecord[]> {
-    const records = await this.#readAll(join(this.#root, 'attempts'), attemptRecordSchema)
-    return records.sort((a, b) => a.attempt - b.attempt)
+  async attempts(): Promise<AttemptNote[]> {
+    const notes = await this.#readAll(join(this.#root, 'attempts'), attemptNoteSchema)
+    return notes.sort((a, b) => a.attempt - b.attempt)
   }
 
   /** Never throws, never waits. */
@@ -182,18 +182,18 @@ export class Volume {
     }
   }
 
-  /** Every record of a folder that can be read. One that cannot is as if it had never been written: what it spoke of is done again. */
+  /** Every note of a folder that can be read. One that cannot is as if it had never been written: what it spoke of is done again. */
   async #readAll<T>(folder: string, schema: z.ZodType<T>): Promise<T[]> {
     const names = (await readdir(folder)).filter((name) => name.endsWith('.json'))
-    const records = names.map(async (name) => {
+    const notes = names.map(async (name) => {
       try {
         return [schema.parse(JSON.parse(await readFile(join(folder, name), 'utf8')))]
       } catch (error) {
-        this.#log.error({ file: join(folder, name), error: (error as Error).message }, 'Record on the volume cannot be read')
+        this.#log.error({ file: join(folder, name), error: (error as Error).message }, 'Note on the volume cannot be read')
         return []
       }
     })
-    return (await Promise.all(records)).flat()
+    return (await Promise.all(notes)).flat()
   }
 
   #linesOf(name: string): DurableLines {

@@ -7,7 +7,7 @@ import {
   type StopReason,
   type TimelineEvent,
 } from '@trtc-recorder/api'
-import type { FileRecord } from '../recorder/volume.ts'
+import type { FileNote } from '../recorder/volume.ts'
 
 export interface ManifestInput {
   job: RecorderJob
@@ -15,7 +15,7 @@ export interface ManifestInput {
   startTime: string | undefined
   endTime: string | undefined
   /** What is in COS, of every attempt. */
-  records: FileRecord[]
+  notes: FileNote[]
   /** Files of this attempt that are not in COS. */
   missing: ManifestFile[]
   /** What the room said, in every attempt. */
@@ -32,18 +32,15 @@ export function buildManifest({
   stopReason,
   startTime,
   endTime,
-  records,
+  notes,
   missing,
   events,
   losses,
   pauses,
 }: ManifestInput): Manifest {
   const { sdkAppId, roomId, strRoomId, mode } = job.spec
-  const files = [
-    ...records.map(({ file }) => file),
-    ...missing.filter((file) => !records.some((one) => one.file.path === file.path)),
-  ]
-  const mediaEvents = records.flatMap((record) => record.events)
+  const files = [...notes.map(({ file }) => file), ...missing.filter((file) => !notes.some((one) => one.file.path === file.path))]
+  const mediaEvents = notes.flatMap((note) => note.events)
   return manifestSchema.parse({
     version: 1,
     recording: job.recording,

@@ -2,10 +2,10 @@ import { openMediaFile } from '../media/live-media-file.ts'
 import { leftMediaFiles, salvageMediaFile } from '../media/salvage.ts'
 import { openRoom } from '../room/room.ts'
 import { createStore } from '../store/store.ts'
-import type { Parts } from './options.ts'
+import type { Components } from './options.ts'
 
 /** What a recorder is really made of. */
-export const parts: Parts = {
+export const components: Components = {
   openRoom,
   openMediaFile,
   leftMediaFiles,
