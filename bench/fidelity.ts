@@ -14,11 +14,20 @@ const beepSeconds = 1
 /** What the room sent in the last moment before the stop may still have been on its way. */
 const onItsWayMillis = 400
 
-/** Times of the pictures of a file, in seconds of file time. None of one that cannot be read: a MediaRecorder without processor time writes none. */
+/**
+ * Times of the pictures of a file as they were sent, in seconds of file time. Where the sound began first, the first picture stands at the start of
+ * the file once more: two samples in one place of the file. None of a file that cannot be read: a MediaRecorder without processor time writes none.
+ */
 export function pictureTimes(path: string): number[] {
-  const fields = ['-select_streams', 'v:0', '-show_entries', 'packet=pts_time', '-of', 'csv=p=0']
+  const fields = ['-select_streams', 'v:0', '-show_entries', 'packet=pts_time,pos', '-of', 'csv=p=0']
   const { stdout } = spawnSync('ffprobe', ['-v', 'fatal', ...fields, path], { encoding: 'utf8', maxBuffer: 64 << 20 })
-  return stdout.split('\n').map(Number.parseFloat).filter(Number.isFinite)
+  const pictures = stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.split(',').map(Number.parseFloat))
+  const [first, second] = pictures
+  const asSent = first !== undefined && first[1] === second?.[1] ? pictures.slice(1) : pictures
+  return asSent.map(([time]) => time!).filter(Number.isFinite)
 }
 
 /** By the pictures: those that lie between the first of the file and the stop. */
