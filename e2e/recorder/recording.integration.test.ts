@@ -162,11 +162,13 @@ describe('what is recorded', () => {
 
 describe('whom the room does not send', () => {
   test('they are asked for again until they come, and who never does is missing in status and ledger', async () => {
-    await world.ignoreSubscriptions('bob', 1)
+    // Of his sound and of his picture.
+    await world.ignoreSubscriptions('bob', 2)
     await world.ignoreSubscriptions('carol', 1000)
-    for (const userId of ['alice', 'bob', 'carol']) await world.publish(userId, { audio: true })
-    const recorder = await world.recordFromNow({ spec: { mode: '00' } })
-    await recorder.logged({ msg: 'File opened', userId: 'bob' })
+    for (const userId of ['alice', 'carol']) await world.publish(userId, { audio: true })
+    await world.publish('bob', { audio: true, video: true })
+    const recorder = await world.recordFromNow()
+    for (const kind of ['audio', 'video']) await recorder.logged({ msg: 'Media arrived', userId: 'bob', kind })
     await recorder.logged({ msg: 'What was subscribed does not come; subscribed again', userId: 'carol' })
     await seconds(6)
     const { participants } = await recorder.status()
@@ -180,7 +182,8 @@ describe('whom the room does not send', () => {
     expect(losses.map(({ userId, medium, reason }) => ({ userId, medium, reason }))).toEqual([
       { userId: 'carol', medium: 'audio', reason: 'NeverArrived' },
     ])
-    for (const userId of ['alice', 'bob']) expect(await world.findings(fileOf(result, userId), { mode: '00' })).toEqual([])
+    const published = { video: false, audio: true }
+    expect(await world.findings(fileOf(result, 'alice'), { mode: '02', published })).toEqual([])
   })
 
   test('no UDP passes: MediaUnreachable, although it was only asked to stop', async () => {

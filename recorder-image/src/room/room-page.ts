@@ -67,6 +67,7 @@ class Page implements RoomPage {
   #left = () => {}
   #silentLooks = 0
   #lastFlush = 0
+  #ready = false
   #over = false
 
   constructor(clock: Clock, handlers: PageHandlers) {
@@ -83,7 +84,7 @@ class Page implements RoomPage {
   }
 
   flush(): Promise<void> {
-    if (this.#over) return Promise.resolve()
+    if (!this.#ready || this.#over) return Promise.resolve()
     const id = ++this.#lastFlush
     return within(flushMillis, (resolve) => {
       this.#flushes.set(id, resolve)
@@ -92,7 +93,7 @@ class Page implements RoomPage {
   }
 
   leave(): Promise<void> {
-    if (this.#over) return Promise.resolve()
+    if (!this.#ready || this.#over) return Promise.resolve()
     return within(leaveMillis, (resolve) => {
       this.#left = resolve
       this.send({ type: 'leave' })
@@ -164,6 +165,7 @@ class Page implements RoomPage {
       this.#silentLooks += 1
       if (this.#silentLooks > silentLooksAllowed) this.#fail('The page has not answered for 2.5 s')
     }, lookEveryMillis)
+    this.#ready = true
     this.#handlers.onReady()
   }
 
