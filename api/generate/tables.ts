@@ -1,4 +1,12 @@
-import { conditionReasons, conditionTypes, recorderOutcomes, stopReasons, type Trouble, troubles } from '../src/index.ts'
+import {
+  conditionReasons,
+  conditionTypes,
+  recorderOutcomes,
+  stopReasons,
+  type Trouble,
+  troubles,
+  userAnnotations,
+} from '../src/index.ts'
 import { specSchema, statusSchema } from './crd.ts'
 import type { Schema } from './structural.ts'
 
@@ -14,6 +22,7 @@ export function documentationTables(): Record<string, string> {
       ['Outcome', 'Exit code', 'Meaning'],
       Object.entries(recorderOutcomes).map(([name, { exitCode, meaning }]) => [code(name), String(exitCode), meaning]),
     ),
+    annotations: wordTable('Annotation', userAnnotations),
     troubles: table(
       ['Word', 'Reason in conditions', 'Meaning', 'What is done', 'What you can do'],
       Object.entries(troubles).map(([word, trouble]) => [

@@ -1,5 +1,6 @@
 /** The words everyone shares. The CRD, the documentation tables and every type of the product come from here. */
 export * from './addresses.ts'
+export * from './annotations.ts'
 export * from './callback.ts'
 export * from './check.ts'
 export * from './conditions.ts'

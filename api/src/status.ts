@@ -68,6 +68,7 @@ export const recordingVolumeSchema = z.object({
     .boolean()
     .optional()
     .describe('Nothing is recorded on it any more, because it cannot be reached or written; what it holds is still uploaded.'),
+  triedFrom: z.int().min(1).optional().describe('Number of the attempt from which on failed uploads count.'),
   givenUp: z.boolean().optional().describe('Nobody tries to upload what it holds any more. It is left to you.'),
 })
 export type RecordingVolume = z.infer<typeof recordingVolumeSchema>

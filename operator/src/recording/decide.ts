@@ -1,4 +1,6 @@
-import { type RecordingVolume, recordingFinalizer } from '@trtc-recorder/api'
+import { type CallbackStatus, type RecordingVolume, recordingFinalizer } from '@trtc-recorder/api'
+import { heedAnnotations, unheeded } from './annotations.ts'
+import { nextNumber } from './attempts.ts'
 import { conclude } from './conclusion.ts'
 import { findCondition } from './conditions.ts'
 import { Draft } from './draft.ts'
@@ -17,7 +19,8 @@ import { claimOf, lookAfterVolumes, volumeOutOfReach, volumeToUpload } from './v
  */
 export function decide(observed: Observed, now: Date): Plan {
   const draft = new Draft(observed, now)
-  if (isLetGo(draft)) return { addFinalizer: false, status: observed.recording.status ?? {}, actions: [] }
+  if (isLetGo(draft) && (draft.isDeleting || unheeded(observed.recording).length === 0))
+    return { addFinalizer: false, status: observed.recording.status ?? {}, actions: [] }
   for (const step of story) if (step(draft) === 'enough') break
   return draft.plan()
 }
@@ -27,6 +30,7 @@ type Step = (draft: Draft) => 'enough' | undefined
 
 const story: readonly Step[] = [
   beHeardOf,
+  heedAnnotations,
   adoptUnplannedPods,
   recordHowAttemptsEnded,
   lookAfterVolumes,
@@ -98,8 +102,14 @@ function finishWhenNothingIsLeft(draft: Draft): undefined {
   delete status.participants
   delete status.nextAttemptTime
   if (recording.spec.callback !== undefined) {
-    status.callback ??= { id: `${recording.metadata.uid}/result`, state: 'Pending', attempts: 0, dueSince: now.toISOString() }
+    status.callback = newCallback(draft)
   }
+}
+
+/** One that was told of before, and has come to something else since, is told again under a key of its own. */
+function newCallback({ status: { callback }, recording: { metadata }, attempts, now }: Draft): CallbackStatus {
+  const id = callback === undefined ? `${metadata.uid}/result` : `${metadata.uid}/result/${nextNumber(attempts)}`
+  return { id, state: 'Pending', attempts: 0, dueSince: now.toISOString() }
 }
 
 /** The volumes that outlive the recording, each with what it has. */

@@ -80,8 +80,10 @@ export class Draft {
   }
 
   /** Trying to upload from it again would come to nothing again. */
-  isVolumeHopeless({ name }: RecordingVolume): boolean {
-    const on = this.attempts.filter((attempt) => volumeNameOf(attempt, this.recording.metadata.name) === name)
+  isVolumeHopeless({ name, triedFrom = 1 }: RecordingVolume): boolean {
+    const on = this.attempts.filter(
+      (attempt) => attempt.number >= triedFrom && volumeNameOf(attempt, this.recording.metadata.name) === name,
+    )
     if (this.isDeleting && fruitlessUploadsInARow(on) >= mostFailuresInARow) return true
     return uploadFailuresInARow(on) >= mostFailuresInARow
   }

@@ -1,4 +1,4 @@
-import { type Attempt, type Condition, type RecordingStatus, type RecordingVolume, troubleOf } from '@trtc-recorder/api'
+import { type Attempt, type Condition, group, type RecordingStatus, type RecordingVolume, troubleOf } from '@trtc-recorder/api'
 import type { EventNote } from '../kube/events.ts'
 import { findCondition } from './conditions.ts'
 import { attemptState, volumeState } from './stage.ts'
@@ -9,8 +9,25 @@ export function eventsOf(before: RecordingStatus | undefined, after: RecordingSt
     ...attemptEvents(before, after),
     ...leftBehindEvents(before, after),
     ...volumeEvents(before, after),
+    ...annotationEvents(before, after),
     ...storyEvents(before, after),
   ]
+}
+
+function annotationEvents(before: RecordingStatus | undefined, after: RecordingStatus): EventNote[] {
+  return Object.entries(after.handled ?? {})
+    .filter(([annotation, value]) => before?.handled?.[annotation] !== value)
+    .map(([annotation, value]) => {
+      const volumes = (after.volumes ?? []).filter(({ state }) => state === 'Holding' || state === 'Lost')
+      const lost = volumes.map(({ name, holds }) => `${name} (${holds ?? 'not known'})`).join(', ')
+      const rest = annotation === 'give-up' && lost !== '' ? ` Not in COS: ${lost}.` : ''
+      return {
+        type: 'Normal',
+        reason: 'AnnotationHeeded',
+        action: 'Heed',
+        note: `Annotation ${group}/${annotation} with the value "${value}" was heeded.${rest}`,
+      }
+    })
 }
 
 function leftBehindEvents(before: RecordingStatus | undefined, after: RecordingStatus): EventNote[] {

@@ -10,7 +10,7 @@ import type { ReconcileContext } from '../runtime/controller.ts'
 import { controlAnnotations } from './control.ts'
 import { decide } from './decide.ts'
 import { eventsOf } from './events.ts'
-import { belongsTo } from './names.ts'
+import { belongsTo, isLeftByNamesake, labels, takenOverAnnotation } from './names.ts'
 import type { Action, Observed, Plan } from './plan.ts'
 import { type RecorderPodConfig, recorderPod } from './pod.ts'
 import { volumeClaim } from './pvc.ts'
@@ -162,6 +162,9 @@ class Hands {
       case 'deleteVolume':
         await this.#remove(resources.persistentVolumeClaims, action.claim)
         return
+      case 'takeOverVolume':
+        await this.#takeOverVolume(action.name, recording)
+        return
       case 'disownVolume':
         await this.#disownVolume(action.claim)
         return
@@ -210,6 +213,26 @@ class Hands {
       .patch(resources.pods, refOf(pod), { type: 'merge', body }, { signal: this.#signal })
       .catch(unlessGone)
     if (steered !== undefined) this.#caches.pods.wrote(steered)
+  }
+
+  /** Nothing that does not say that it was made for a Recording of this name, which is no longer there, is touched. */
+  async #takeOverVolume(name: string, recording: Recording): Promise<void> {
+    const { namespace } = recording.metadata
+    const ref = { namespace, name }
+    const left = await this.#client.get(resources.persistentVolumeClaims, ref, { signal: this.#signal }).catch(unlessGone)
+    if (left === undefined || !isLeftByNamesake(left, recording)) return
+    const { uid, resourceVersion } = left.metadata
+    const mine = { [labels.recordingUid]: recording.metadata.uid }
+    const body = {
+      metadata: { uid, resourceVersion, labels: mine, annotations: { [takenOverAnnotation]: recording.metadata.uid } },
+    }
+    const taken = await this.#client.patch(
+      resources.persistentVolumeClaims,
+      ref,
+      { type: 'merge', body },
+      { signal: this.#signal },
+    )
+    this.#caches.claims.wrote(taken)
   }
 
   async #disownVolume(claim: PersistentVolumeClaim): Promise<void> {

@@ -3,7 +3,14 @@
  * recorders and what is on their volumes, COS, a user, and a clock. The operator's own observe, decide and execute run against it. Nothing
  * of the product imports it.
  */
-import { type RecordedFile, type Recording, type RecordingSpec, recorderOutcomes } from '@trtc-recorder/api'
+import {
+  annotationName,
+  type RecordedFile,
+  type Recording,
+  type RecordingSpec,
+  recorderOutcomes,
+  type UserAnnotation,
+} from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import type { KubeClient } from '../kube/client.ts'
 import { ApiError, ConnectionError } from '../kube/errors.ts'
@@ -168,9 +175,11 @@ export class Model {
     })
   }
 
-  annotates(annotations: Record<string, string>): void {
+  annotates(annotation: UserAnnotation): void {
     const { recording } = this
-    if (recording !== undefined) this.#put('recordings', { ...recording, metadata: { ...recording.metadata, annotations } })
+    if (recording === undefined) return
+    const annotations = { ...recording.metadata.annotations, [annotationName(annotation)]: String(this.#version) }
+    this.#put('recordings', { ...recording, metadata: { ...recording.metadata, annotations } })
   }
 
   deletes(how: 'background' | 'foreground' = 'background'): void {

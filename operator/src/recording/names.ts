@@ -48,6 +48,15 @@ export function recordingOf(object: KubeObject): { name: string; uid: string } |
   return name === undefined || uid === undefined ? undefined : { name, uid }
 }
 
+/** On a volume that was made for a Recording of the same name, the UID of the one that has taken it over. */
+export const takenOverAnnotation = `${group}/taken-over`
+
+export const isLeftByNamesake = ({ metadata }: KubeObject, recording: Pick<Recording, 'metadata'>) =>
+  metadata.labels?.['app.kubernetes.io/managed-by'] === managedBy &&
+  metadata.labels[labels.recording] === recording.metadata.name &&
+  metadata.labels[labels.recordingUid] !== recording.metadata.uid &&
+  !metadata.ownerReferences?.length
+
 /** Number of the attempt a Pod was made for. */
 export function attemptOf({ metadata }: KubeObject): number | undefined {
   const number = Number(metadata.labels?.[labels.attempt])

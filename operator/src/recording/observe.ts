@@ -5,6 +5,7 @@ import { isNotFound } from '../kube/errors.ts'
 import { resources } from '../kube/resources.ts'
 import type { KubeObject, PersistentVolumeClaim, Pod, Resource } from '../kube/types.ts'
 import { keyOf } from '../runtime/objects.ts'
+import { unheeded } from './annotations.ts'
 import { nextNumber } from './attempts.ts'
 import { toldControl } from './control.ts'
 import type { DepartedPods } from './departed.ts'
@@ -108,11 +109,12 @@ async function podsOf(
 }
 
 /** A plan that nobody wants to give up is simply carried out again: making a Pod that is there already does no harm. */
-function mayHavePod({ spec, metadata }: Recording, attempt: Attempt): boolean {
+function mayHavePod(recording: Recording, attempt: Attempt): boolean {
+  const { spec, metadata } = recording
   const state = attemptState(attempt)
   if (state.is === 'ended') return false
   if (state.is !== 'planned') return true
-  return spec.desiredState === 'Stopped' || metadata.deletionTimestamp !== undefined
+  return spec.desiredState === 'Stopped' || metadata.deletionTimestamp !== undefined || unheeded(recording).length > 0
 }
 
 const isPodOf = ({ metadata }: Pod, attempt: Attempt) =>

@@ -38,6 +38,8 @@ export type Action =
   | { do: 'deletePod'; pod: Pod; gracePeriodSeconds?: number }
   /** Takes the finalizer off a Pod whose result stands in the status; only an earlier release's has one. */
   | { do: 'releasePod'; pod: Pod }
+  /** Makes a volume this Recording's that a namesake left. */
+  | { do: 'takeOverVolume'; name: string }
   | { do: 'deleteVolume'; claim: PersistentVolumeClaim }
   /** Takes the Recording's ownership off a volume that an earlier release made, so that the garbage collector lets it be. */
   | { do: 'disownVolume'; claim: PersistentVolumeClaim }

@@ -1,5 +1,6 @@
 /** Builders and a toy cluster for the tests beside this file. Nothing of the product imports it. */
 import {
+  annotationName,
   apiVersion,
   type Condition,
   type ConditionType,
@@ -16,11 +17,13 @@ import {
   recordingSpecSchema,
   type StopReason,
   type TerminationMessage,
+  type UserAnnotation,
 } from '@trtc-recorder/api'
 import type { KubeObject, New, PersistentVolumeClaim, Pod } from '../kube/types.ts'
 import { findCondition } from './conditions.ts'
 import { controlAnnotations } from './control.ts'
 import { decide } from './decide.ts'
+import { labels, takenOverAnnotation } from './names.ts'
 import type { Action, Observed, Plan } from './plan.ts'
 import { type RecorderPodConfig, recorderContainer, recorderPod } from './pod.ts'
 import { podOptionsSchema, restricted } from './pod-options.ts'
@@ -253,6 +256,12 @@ export class World {
     return this.settle()
   }
 
+  annotate(annotation: UserAnnotation, value = 'now'): this {
+    const { metadata } = this.recording
+    metadata.annotations = { ...metadata.annotations, [annotationName(annotation)]: value }
+    return this.settle()
+  }
+
   delete(): this {
     if (!this.recording.metadata.finalizers?.length) this.gone = true
     this.recording.metadata.deletionTimestamp = this.now.toISOString()
@@ -299,6 +308,14 @@ export class World {
         return
       case 'deleteVolume':
         this.claims = this.claims.filter(({ metadata }) => metadata.uid !== action.claim.metadata.uid)
+        return
+      case 'takeOverVolume':
+        this.claims = this.claims.map((claim) => {
+          if (claim.metadata.name !== action.name) return claim
+          const { uid } = this.recording.metadata
+          const labelled = { ...claim.metadata.labels, [labels.recordingUid]: uid }
+          return { ...claim, metadata: { ...claim.metadata, labels: labelled, annotations: { [takenOverAnnotation]: uid } } }
+        })
         return
       case 'disownVolume':
         for (const { metadata } of this.claims) if (metadata.uid === action.claim.metadata.uid) delete metadata.ownerReferences

@@ -1,7 +1,7 @@
 import type { Attempt, RecordingVolume, TroubleWord } from '@trtc-recorder/api'
 import type { PersistentVolumeClaim } from '../kube/types.ts'
 import type { Draft } from './draft.ts'
-import { volumeName } from './names.ts'
+import { takenOverAnnotation, volumeName } from './names.ts'
 import { attemptState, volumeNameOf, volumeState } from './stage.ts'
 
 /** More would say that something is wrong with nodes, and each is a disk that somebody pays for. As many as the schema takes. */
@@ -41,7 +41,21 @@ export function lookAfterVolumes(draft: Draft): undefined {
     }
     return [claim === undefined ? { ...volume, state: 'Lost', retired: true } : { ...volume, uid: claim.metadata.uid }]
   })
+  takeInWhatWasTakenOver(draft)
   dropThePlanOnALostVolume(draft)
+}
+
+/** What a namesake left is only uploaded: its recorder may have come to its end there, and so would one that recorded on it. */
+function takeInWhatWasTakenOver(draft: Draft): void {
+  const { observed, recording } = draft
+  const taken = observed.claims.filter(({ metadata }) => metadata.annotations?.[takenOverAnnotation] === recording.metadata.uid)
+  for (const { metadata } of taken) {
+    const known = draft.volumes.find((volume) => volume.uid === metadata.uid)
+    if (known !== undefined) continue
+    const holds = 'What a Recording of the same name left'
+    const others = draft.volumes.filter((volume) => volume.name !== metadata.name)
+    draft.status.volumes = [...others, { name: metadata.name, uid: metadata.uid, state: 'Holding', holds, retired: true }]
+  }
 }
 
 /** A claim of its name would be made anew, and taken for the one that was lost. */
@@ -65,7 +79,7 @@ export function nowHolds(draft: Draft, attempt: Attempt): void {
   if (volume === undefined || volumeState(volume).is === 'lost') return
   volume.state = 'Holding'
   volume.holds = `What attempt ${attempt.number} has recorded`
-  delete volume.givenUp
+  if (draft.stage.is === 'recording') delete volume.givenUp
 }
 
 /** The volume the next recorder works on: the one that is there, unless nothing may be recorded on that any more. */

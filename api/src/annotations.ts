@@ -1,0 +1,20 @@
+import { group } from './recording.ts'
+
+/**
+ * Annotations by which a user gets a Recording out of where it is stuck. Each is heeded once for each value it has; the values that were heeded stand
+ * in `status.handled`, and an Event tells what came of it.
+ */
+export const userAnnotations = {
+  'retry-upload':
+    'Uploads what is left on volumes now, without recording: after rights were mended, or a bucket was made. Also of a Recording that is finished; its callback is then sent anew.',
+  'redeliver-callback': 'Sends the callback of a finished Recording again, with the same Idempotency-Key.',
+  'force-new-attempt':
+    'Begins the next attempt now: does not wait any longer, and ends the recorder that is under way (it finishes its files first, if it can).',
+  'give-up':
+    'Lets go of what cannot be saved: ends the recording, waits for no node and no upload any more, and leaves the volumes to you. status.volumes says what is on them.',
+  'take-over-volume':
+    'Takes over a PersistentVolumeClaim that a deleted Recording of the same name left, which is in the way (VolumeNotOwned): what is on it is uploaded when this recording is over.',
+} as const
+export type UserAnnotation = keyof typeof userAnnotations
+
+export const annotationName = (annotation: UserAnnotation) => `${group}/${annotation}`

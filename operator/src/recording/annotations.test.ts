@@ -1,0 +1,151 @@
+import { describe, expect, test } from 'vitest'
+import { eventsOf } from './events.ts'
+import { isFinished } from './fencing.ts'
+import { Refusal } from './refusal.ts'
+import { aFile, aRecording, aResult, at, interrupted, jobOf, stoppedBy, World } from './testing.ts'
+
+const withCallback = () => aRecording({ callback: { url: 'https://school.example/recorded' } })
+const inRoom = (world = new World()) => world.settle().scheduled().inRoom()
+const refused = aResult({
+  outcome: 'UploadRefused',
+  stopReason: 'Idle',
+  startedAt: at(5).toISOString(),
+  message: 'AccessDenied',
+  files: [aFile('alice', { status: 0, message: 'AccessDenied' })],
+})
+const uploaded = aResult({ stopReason: 'NeverStarted', files: [aFile('alice')] })
+
+describe('retry-upload', () => {
+  test('does not wait for the back-off once rights are mended', () => {
+    const world = inRoom().ends(refused)
+    expect(world.pods).toEqual([])
+    world.annotate('retry-upload')
+    expect(jobOf(world)).toMatchObject({ uploadOnly: true })
+    world.scheduled().ends(uploaded)
+    expect(world.is('Succeeded')).toBe('True Completed')
+  })
+
+  test('is heeded once a value', () => {
+    const world = inRoom().ends(refused).annotate('retry-upload', 'one').scheduled().ends(refused)
+    expect(world.pods).toEqual([])
+    expect(world.annotate('retry-upload', 'one').pods).toEqual([])
+    expect(world.annotate('retry-upload', 'two').pods).toHaveLength(1)
+    expect(world.status.handled).toEqual({ 'retry-upload': 'two' })
+  })
+
+  test('opens a finished Recording again, and its callback tells the new result under a new key', () => {
+    const finished = inRoom(new World(withCallback())).ends(refused).annotate('give-up').callbackDelivered()
+    expect(finished.is('Succeeded')).toBe('False GivenUp')
+    expect(finished.recording.metadata.finalizers).toBeUndefined()
+    finished.annotate('retry-upload')
+    expect(finished.recording.metadata.finalizers).toHaveLength(1)
+    finished.scheduled().ends(uploaded)
+    expect(finished.is('Succeeded')).toBe('True Completed')
+    expect(finished.status.callback).toMatchObject({ id: 'recording-uid/result/3', state: 'Pending' })
+    expect(finished.claims).toEqual([])
+  })
+})
+
+describe('redeliver-callback', () => {
+  test('sends the same result again under the same key', () => {
+    const world = inRoom(new World(withCallback()))
+      .ends(stoppedBy('Idle', aFile('alice')))
+      .callbackDelivered()
+    world.after(60).annotate('redeliver-callback')
+    expect(world.status.callback).toMatchObject({ id: 'recording-uid/result', state: 'Pending', dueSince: at(60).toISOString() })
+    expect(isFinished(world.recording)).toBe(true)
+  })
+})
+
+describe('force-new-attempt', () => {
+  test('does not wait any longer', () => {
+    const world = inRoom().ends(interrupted)
+    expect(world.pods).toEqual([])
+    expect(world.annotate('force-new-attempt').pod.metadata.name).toBe('math-a2')
+  })
+
+  test('asks the API server again at once', () => {
+    const world = new World()
+    world.refuses = { createPod: new Refusal('QuotaExceeded', 'because') }
+    world.settle()
+    world.refuses = {}
+    expect(world.settle().pods).toEqual([])
+    expect(world.annotate('force-new-attempt').pods).toHaveLength(1)
+  })
+
+  test('ends the recorder that is under way, which finishes first', () => {
+    const world = inRoom().annotate('force-new-attempt')
+    expect(world.pod.metadata.deletionTimestamp).toBeDefined()
+    world.ends(stoppedBy('Terminated', aFile('alice')))
+    expect(world.pod.metadata.name).toBe('math-a2')
+  })
+})
+
+describe('give-up', () => {
+  test('ends a recording that can never upload, says what is not saved, and leaves the volume', () => {
+    const world = inRoom().ends(refused)
+    const before = world.status
+    world.annotate('give-up')
+    expect(isFinished(world.recording)).toBe(true)
+    expect(world.is('Stored')).toBe('False GivenUp')
+    expect(world.condition('Stored')?.message).toContain('1 of the 1 files')
+    expect(world.volume).toBeDefined()
+    const [event] = eventsOf(before, world.status)
+    expect(event).toMatchObject({ reason: 'AnnotationHeeded', note: expect.stringContaining('math-v1 (1 of the 1 files') })
+  })
+
+  test('lets go of a node that never comes back, also when it is deleted', () => {
+    const world = inRoom()
+    world.podBecomes((pod) => {
+      pod.status!.conditions = [
+        { type: 'Ready', status: 'False', lastTransitionTime: world.now.toISOString() },
+        { type: 'ContainersReady', status: 'True' },
+      ]
+    })
+    world.after(15).scheduled().inRoom().delete()
+    world.ends(stoppedBy('Deleted', aFile('bob')))
+    expect(world.gone).toBe(false)
+    expect(world.condition('Stored')?.message).toContain('node-1')
+    world.annotate('give-up')
+    expect(world.gone).toBe(true)
+    expect(world.claims.map(({ metadata }) => metadata.name)).toEqual(['math-v1'])
+  })
+
+  test('ends a recording that waits for what never comes', () => {
+    const world = new World()
+    world.refuses = { createPod: new Refusal('PodRejected', 'because') }
+    world.settle().annotate('give-up')
+    expect(world.is('Succeeded')).toBe('True StoppedBeforeStart')
+    expect(world.status.stopReason).toBe('GivenUp')
+  })
+})
+
+describe('take-over-volume', () => {
+  test('uploads what a namesake left, and records on a volume of its own', () => {
+    const former = inRoom().ends(undefined, { reason: 'OOMKilled' })
+    const world = new World(aRecording({}, { uid: 'second' }))
+    world.claims = former.claims
+    world.refuses = { ensureVolume: new Refusal('VolumeNotOwned', 'because') }
+    // Only what is the Recording's own is observed.
+    const left = world.claims
+    world.claims = []
+    world.settle()
+    expect(world.is('Started')).toBe('False VolumeNotOwned')
+    world.refuses = {}
+    world.claims = left
+    world.annotate('take-over-volume')
+    expect(world.status.volumes).toMatchObject([
+      { name: 'math-v2' },
+      { name: 'math-v1', state: 'Holding', holds: 'What a Recording of the same name left', retired: true },
+    ])
+    world
+      .scheduled()
+      .inRoom()
+      .ends(stoppedBy('Idle', aFile('bob')))
+    world.after(5)
+    expect(jobOf(world)).toMatchObject({ uploadOnly: true })
+    world.scheduled().ends(uploaded)
+    expect(world.is('Succeeded')).toBe('True Completed')
+    expect(world.claims).toEqual([])
+  })
+})

@@ -1,0 +1,113 @@
+import { annotationName, type Recording, type UserAnnotation, userAnnotations } from '@trtc-recorder/api'
+import { nextNumber } from './attempts.ts'
+import type { Draft } from './draft.ts'
+import { attemptState, volumeState } from './stage.ts'
+
+/** As much of a value as the schema of the status takes. */
+const longestValue = 256
+
+/** What a user asks for and has not got yet, by the annotations of a Recording. */
+export function unheeded({ metadata, status }: Pick<Recording, 'metadata' | 'status'>): UserAnnotation[] {
+  return (Object.keys(userAnnotations) as UserAnnotation[]).filter((annotation) => {
+    const value = metadata.annotations?.[annotationName(annotation)]?.slice(0, longestValue)
+    return value !== undefined && value !== status?.handled?.[annotation]
+  })
+}
+
+/** Once for each value, whatever comes of it. */
+export function heedAnnotations(draft: Draft): undefined {
+  for (const annotation of unheeded(draft.recording)) {
+    heed[annotation](draft)
+    const value = draft.recording.metadata.annotations![annotationName(annotation)]!.slice(0, longestValue)
+    draft.status.handled = { ...draft.status.handled, [annotation]: value }
+  }
+}
+
+const heed: Record<UserAnnotation, (draft: Draft) => void> = {
+  'retry-upload': (draft) => {
+    const { status, now, attempts } = draft
+    for (const volume of draft.volumes.filter((one) => volumeState(one).is === 'holding')) {
+      delete volume.givenUp
+      volume.triedFrom = nextNumber(attempts)
+    }
+    if (draft.stage.is === 'recording') return
+    if (draft.volumes.every((volume) => volumeState(volume).is !== 'holding')) return
+    status.nextAttemptTime = now.toISOString()
+    if (draft.isFinished) reopen(draft)
+  },
+
+  'redeliver-callback': ({ status, now }) => {
+    const { callback } = status
+    if (callback === undefined || callback.state === 'Pending') return
+    const { nextAttemptTime: _, deliveredTime: __, ...same } = callback
+    status.callback = { ...same, state: 'Pending', dueSince: now.toISOString() }
+  },
+
+  'force-new-attempt': (draft) => {
+    const { status, now, open } = draft
+    if (draft.stage.is === 'finished') return
+    status.nextAttemptTime = now.toISOString()
+    if (open === undefined) return
+    delete open.refusedTimes
+    delete open.refusedTime
+    // A plan is carried out at once then; anything else makes room for the next.
+    if (draft.podOf(open) !== undefined) endOrLeaveBehind(draft, 'The annotation force-new-attempt asked for another one.')
+  },
+
+  'give-up': (draft) => {
+    const { status } = draft
+    if (draft.stage.is === 'finished') return
+    for (const volume of draft.volumes.filter((one) => volumeState(one).is === 'holding')) volume.givenUp = true
+    endOrLeaveBehind(draft, 'The annotation give-up asked to let go of it.')
+    status.stopReason ??= 'GivenUp'
+  },
+
+  'take-over-volume': (draft) => {
+    const { open } = draft
+    if (open?.volume === undefined || open.reason !== 'VolumeNotOwned') return
+    draft.act({ do: 'takeOverVolume', name: open.volume })
+    // Whatever is there, this recording is not made on it.
+    const volume = draft.volumes.find(({ name }) => name === open.volume)
+    if (volume !== undefined) volume.retired = true
+    endOrLeaveBehind(
+      draft,
+      `What is on PersistentVolumeClaim ${open.volume} is uploaded in the end; the next attempt has a volume of its own.`,
+    )
+    draft.status.nextAttemptTime = draft.now.toISOString()
+  },
+}
+
+/** A recorder is asked to finish; one that cannot hear is not waited for. */
+function endOrLeaveBehind(draft: Draft, why: string): void {
+  const attempt = draft.open
+  const observed = attempt === undefined ? undefined : draft.podOf(attempt)
+  if (attempt === undefined || observed?.isGone) return
+  if (observed === undefined) {
+    attempt.state = 'Ended'
+    attempt.endTime = draft.now.toISOString()
+    attempt.reason = 'NotStarted'
+    attempt.message = why
+    return
+  }
+  const { pod, state } = observed
+  if (state.kind === 'silent') {
+    attempt.state = 'LeftBehind'
+    attempt.podUid = pod.metadata.uid
+    attempt.reason = 'NodeSilent'
+    attempt.message = why
+    const volume = draft.volumes.find(({ name }) => name === attempt.volume)
+    if (volume !== undefined) volume.retired = true
+  } else if (state.kind !== 'ended' && pod.metadata.deletionTimestamp === undefined && attemptState(attempt).is !== 'ended') {
+    draft.act({ do: 'deletePod', pod })
+  }
+}
+
+/** It was finished, and there is something to do again. What it comes to then is a result of its own. */
+function reopen(draft: Draft): void {
+  const { status } = draft
+  delete status.completionTime
+  draft.drop('Stalled')
+  if (draft.recording.spec.callback !== undefined) {
+    draft.set('CallbackDelivered', { status: 'Unknown', reason: 'Waiting', message: 'What is left is uploaded first' })
+  }
+}
