@@ -31,11 +31,11 @@ export function pictureTimes(path: string): number[] {
 }
 
 /** By the pictures: those that lie between the first of the file and the stop. */
-export function pictureFidelity(path: string, span: SentSpan, file: { startTime: string; stoppedAt: string }): Fidelity {
+export function pictureFidelity(path: string, span: SentSpan, file: { startTime: string; stopAskedAt: Date }): Fidelity {
   // The first is shown from the file's beginning on, where sound came before it; its own time is not told then.
   const times = pictureTimes(path).slice(1)
   const fidelity = onGrid(times, span.intervalMillis / 1000)
-  const missingAtTheEnd = Date.parse(file.stoppedAt) - onItsWayMillis - (Date.parse(file.startTime) + Math.max(...times) * 1000)
+  const missingAtTheEnd = file.stopAskedAt.getTime() - onItsWayMillis - (Date.parse(file.startTime) + Math.max(...times) * 1000)
   return { ...fidelity, framesLost: fidelity.framesLost + Math.max(0, Math.floor(missingAtTheEnd / span.intervalMillis)) }
 }
 

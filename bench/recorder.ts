@@ -81,15 +81,13 @@ async function recorder({ mode, anchors, picture }: Extract<Step, { part: 'recor
   const recorder = await world.startRecorder({ mode, picture })
   await recorder.recording(anchors)
   const cost = await measure(recorder.pid, anchors)
-  const { result } = await recorder.stop()
+  const { result, askedAt } = await recorder.stop()
   const fidelity: Fidelity = { framesLost: 0, worstPtsErrorMs: 0 }
   for (const file of result.files) {
     const path = await world.fetch(file)
     const [span] = await world.room.sent({ room: roomOf(picture), userId: file.userId, track: 'video' })
     const one =
-      mode === '00'
-        ? beepFidelity(path)
-        : pictureFidelity(path, span!, { startTime: file.startTime, stoppedAt: result.stoppedAt! })
+      mode === '00' ? beepFidelity(path) : pictureFidelity(path, span!, { startTime: file.startTime, stopAskedAt: askedAt })
     fidelity.framesLost += one.framesLost
     fidelity.worstPtsErrorMs = rounded(Math.max(fidelity.worstPtsErrorMs, one.worstPtsErrorMs))
   }

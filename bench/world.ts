@@ -256,13 +256,14 @@ export class RunningRecorder {
   }
 
   /** Stops it as Kubernetes does. Rejects if not everything was stored. */
-  async stop(): Promise<{ result: RecorderResult; stopToEndMillis: number }> {
+  async stop(): Promise<{ result: RecorderResult; stopToEndMillis: number; askedAt: Date }> {
+    const askedAt = new Date()
     const before = performance.now()
     const code = await stop(this.child)
     const stopToEndMillis = performance.now() - before
     if (code !== 0)
       throw new Error(`The recorder ended with exit code ${code}, so not everything was stored: ${await this.#said}`)
-    return { result: JSON.parse(await this.#said) as RecorderResult, stopToEndMillis }
+    return { result: JSON.parse(await this.#said) as RecorderResult, stopToEndMillis, askedAt }
   }
 }
 
