@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await world.reset()
   await world.close()
-  execFileSync('umount', [volume])
+  execFileSync('umount', ['--lazy', volume])
   rmSync(volume, { recursive: true })
 })
 

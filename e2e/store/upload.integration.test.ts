@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { bucket, type Harness, key, MiB, startHarness } from './harness.ts'
 
@@ -8,6 +9,12 @@ beforeEach(async () => {
   harness = await startHarness()
 })
 afterEach(() => harness.close())
+
+/** What the bodies of this test take is in files; what is counted is what the upload keeps. */
+function memoryBytes(): number {
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}
 
 describe('a file that grows', () => {
   test('goes in parts while it grows; what is left at the stop does not depend on its length', async () => {
@@ -211,6 +218,28 @@ describe('COS in trouble', () => {
     expect(failed().filter(({ level }) => level >= 40)).toHaveLength(1)
     expect(failed()[0]).toMatchObject({ file: key, code: expect.stringMatching(/ECONN/) })
     expect(harness.logged.map(({ msg }) => msg)).toContain('Reached COS again')
+  })
+
+  test('COS slower than the recording: what waits is on the volume, not in memory, and few requests are on their way', async () => {
+    // 100 kB/s for 2 Mbit/s, ten times as fast.
+    await harness.control.fault({ kind: 'slow', bytesPerSecond: 1_000_000 }, { operations: ['UploadPart'] })
+    const source = harness.source()
+    const upload = harness.store().open(source)
+    const openFiles = () => readdirSync('/proc/self/fd').length
+    upload.grew(harness.grow(source, 2 * MiB))
+    await harness.control.waitFor({ operation: 'UploadPart', status: 200 }, 1)
+    const before = { files: openFiles(), bytes: memoryBytes() }
+    let bodyBytes = 0
+    for (let i = 0; i < 40; i++) {
+      bodyBytes = harness.grow(source, MiB)
+      upload.grew(bodyBytes)
+      await new Promise((resolve) => setTimeout(resolve, 25))
+    }
+    expect(upload.uploadedBytes).toBeLessThan(10 * MiB)
+    expect(openFiles() - before.files).toBeLessThan(20)
+    expect(memoryBytes() - before.bytes).toBeLessThan(24 * MiB)
+    await harness.control.clearFaults()
+    await expectStored(await upload.finish(head, bodyBytes), source)
   })
 
   test('an outage that lasts past the deadline: unavailable, and a later process ends the same upload', async () => {

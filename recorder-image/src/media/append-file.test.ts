@@ -15,7 +15,7 @@ describe.runIf(isRoot)('a file on a volume that gets full', () => {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'volume', volume])
   })
   afterEach(() => {
-    execFileSync('umount', [volume])
+    execFileSync('umount', ['--lazy', volume])
     rmSync(volume, { recursive: true })
   })
   const reserve = () => join(volume, 'reserve')

@@ -1,23 +1,32 @@
 import { type FileHandle, open } from 'node:fs/promises'
+import { type Hole, holesOf, touchesHole } from '../disk/holes.ts'
 
 /** Head and body read as the one file that they become. */
 export class FinishedFile {
   readonly head: Uint8Array
   readonly bodyBytes: number
   readonly #body: FileHandle
+  /** What of the body was given back to the volume. */
+  readonly #holes: readonly Hole[]
 
-  private constructor(head: Uint8Array, bodyBytes: number, body: FileHandle) {
+  private constructor(head: Uint8Array, bodyBytes: number, body: FileHandle, holes: readonly Hole[]) {
+    this.#holes = holes
     this.head = head
     this.bodyBytes = bodyBytes
     this.#body = body
   }
 
   static async open(head: Uint8Array, bodyPath: string, bodyBytes: number): Promise<FinishedFile> {
-    return new FinishedFile(head, bodyBytes, await open(bodyPath, 'r'))
+    return new FinishedFile(head, bodyBytes, await open(bodyPath, 'r'), holesOf(bodyPath))
   }
 
   get bytes(): number {
     return this.head.length + this.bodyBytes
+  }
+
+  /** Whether these bytes of the body can still be read here. */
+  has(offset: number, bytes: number): boolean {
+    return !touchesHole(this.#holes, offset, offset + bytes)
   }
 
   /** Throws where the body is shorter than it should be. */

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { holesPath } from '../disk/holes.ts'
 
 export interface MediaPaths {
   body: string
@@ -20,5 +21,6 @@ export async function removeMedia(paths: MediaPaths): Promise<void> {
   await rm(paths.head, { force: true })
   await rm(paths.journal, { force: true })
   await rm(paths.body, { force: true })
+  await rm(holesPath(paths.body), { force: true })
   await rm(paths.index, { force: true })
 }

@@ -1,5 +1,6 @@
 import { open, readdir, stat } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
+import { holesOf, touchesHole } from '../disk/holes.ts'
 import { soundKind } from './audio-format.ts'
 import { AudioTrack } from './audio-track.ts'
 import { BodyWriter, type KeptBytes } from './body-writer.ts'
@@ -160,7 +161,9 @@ async function keptBytes(paths: MediaPaths, index: MediaIndex): Promise<KeptByte
   return { body: last.batch.offset + last.batch.bytes, index: last.indexBytes, journal, audioFrames: last.audioFrames }
 }
 
+/** What was given back to the volume was whole: COS confirmed it. */
 async function isInBody(bodyPath: string, batch: BodyBatch): Promise<boolean> {
+  if (touchesHole(holesOf(bodyPath), batch.offset, batch.offset + batch.bytes)) return true
   const file = await open(bodyPath, 'r')
   try {
     const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(batch.bytes), 0, batch.bytes, batch.offset)

@@ -95,6 +95,7 @@ async function findMp3Frames(file: FinishedFile): Promise<string[]> {
   const frames = bodyBytes / mp3FrameBytes
   const stride = Math.max(1, Math.floor(frames / 64))
   for (let frame = 0; frame < frames; frame += stride) {
+    if (!file.has(frame * mp3FrameBytes, 4)) continue
     try {
       mp3.frameAt(await file.readBody(frame * mp3FrameBytes, 4))
     } catch {

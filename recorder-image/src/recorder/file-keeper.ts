@@ -1,5 +1,7 @@
 import { fileName, keyPrefix, type RecorderJob, type RecorderProgress } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
+import { punchHole } from '../disk/holes.ts'
+import { isVolumeFull } from '../disk/volume-full.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { readHead } from '../media/head-file.ts'
 import type { FinishedMedia, MediaFile, MediaFileIdentity, SalvagedMediaFile } from '../media/media-file.ts'
@@ -18,6 +20,9 @@ export interface FileKeeperDeps {
   log: Logger
 }
 
+/** Less is not worth a process. */
+const leastReleasedBytes = 4 * 1024 * 1024
+
 const contentTypes = { mp3: 'audio/mpeg', mp4: 'video/mp4' }
 
 /**
@@ -28,6 +33,9 @@ const contentTypes = { mp3: 'audio/mpeg', mp4: 'video/mp4' }
 export class FileKeeper {
   readonly #deps: FileKeeperDeps
   readonly #files: Keeping[] = []
+  #releasing = false
+  /** The file system of the volume cannot. */
+  #cannotRelease = false
   readonly #live = new Map<number, { media: MediaFile; keeping: Keeping; firstMicros: number }>()
 
   constructor(deps: FileKeeperDeps) {
@@ -79,6 +87,25 @@ export class FileKeeper {
     }))
     const sum = (bytes: 'recordedBytes' | 'uploadedBytes') => files.reduce((total, file) => total + file[bytes], 0)
     return { recordedBytes: sum('recordedBytes'), uploadedBytes: sum('uploadedBytes'), files }
+  }
+
+  /** Gives back to the volume what COS has confirmed of the files. Never rejects. */
+  async release(): Promise<void> {
+    if (this.#releasing || this.#cannotRelease) return
+    this.#releasing = true
+    for (const { content, origin } of this.#files) {
+      const hole = content?.upload.releasable()
+      if (content === undefined || hole === undefined || hole.end - hole.start < leastReleasedBytes) continue
+      const about = { file: origin.name, bytes: hole.end - hole.start }
+      await punchHole(content.media.bodyPath, hole).then(
+        () => this.#deps.log.info(about, 'Gave back to the volume what COS has'),
+        (error: Error) => {
+          this.#cannotRelease = !isVolumeFull(error)
+          this.#deps.log.warn({ ...about, error: error.message }, 'The volume does not take back what COS has')
+        },
+      )
+    }
+    this.#releasing = false
   }
 
   /**

@@ -37,7 +37,7 @@ export class Run {
     // The room first: all of this goes on beside it.
     const leftovers = this.#takeOverLeftovers(prepared)
     this.#storage = new StorageProof(prepared.store, log)
-    this.#disk = new DiskWatch({ directory: prepared.volume.mediaDirectory, log, onLow: () => {} })
+    this.#disk = new DiskWatch({ directory: prepared.volume.mediaDirectory, log, onLow: () => void prepared.keeper.release() })
     const ending = await this.#record(prepared, leftovers)
     this.#state = 'finishing'
     const result = await deliver(prepared, ending, { beside: Promise.all([leftovers, this.#absence]), uploadSeconds, log })

@@ -173,6 +173,7 @@ export class FakeStore implements Store {
 
   open({ key }: UploadSource): Upload {
     return {
+      releasable: () => undefined,
       grew: () => {},
       uploadedBytes: 0,
       finish: async (head) => {

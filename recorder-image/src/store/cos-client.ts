@@ -37,6 +37,8 @@ export interface ObjectFacts {
 export interface SentContent {
   etag: string
   crc64: bigint
+  /** Whether COS said the same checksum of what it stored. */
+  confirmed: boolean
 }
 
 export type CosClient = ReturnType<typeof createCosClient>
@@ -100,7 +102,7 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
         const detail = `COS stored other bytes than were sent in ${operation} of ${key} in bucket ${Bucket}`
         throw new StoreError('unavailable', 'ChecksumMismatch', `${detail}: checksum ${reported}, not ${crc64.digest()}.`)
       }
-      return { etag: answer.headers?.etag ?? '', crc64: crc64.digest() }
+      return { etag: answer.headers?.etag ?? '', crc64: crc64.digest(), confirmed: reported !== undefined }
     } finally {
       stream.destroy()
     }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
+import { type Hole, holesOf } from '../disk/holes.ts'
 import { abortAbandoned } from './abandoned.ts'
-import { type Content, contentBytes, readContent } from './content.ts'
+import { bodyReleased, type Content, contentBytes, readContent } from './content.ts'
 import { isUploadGone } from './cos-error.ts'
 import { Crc64, combineCrc64 } from './crc64.ts'
 import { type ConfirmedPart, Journal } from './journal.ts'
@@ -70,6 +71,15 @@ export class GrowingUpload implements Upload {
     this.#advance()
   }
 
+  releasable(): Hole | undefined {
+    // A successor has to know the parts.
+    if (!this.#journal.isWritten) return undefined
+    let end = this.#plan.holdbackBytes
+    for (let number = 2; this.#parts.get(number)?.confirmed; number++) end = this.#parts.get(number)!.end
+    const start = Math.max(this.#plan.holdbackBytes, ...holesOf(this.#source.bodyPath).map((hole) => hole.end))
+    return end > start ? { start, end } : undefined
+  }
+
   async finish(head: Uint8Array, bodyBytes: number, options: UntilOptions = {}): Promise<StoredObject> {
     this.#state = 'finishing'
     this.#bodyBytes = bodyBytes
@@ -109,8 +119,13 @@ export class GrowingUpload implements Upload {
   /** A part failed for good while recording goes on. Nothing is lost: the bytes are on the volume, and finish tries again. */
   async #setBack(error: unknown): Promise<void> {
     this.#state = 'resting'
-    if (isUploadGone(error)) await this.#startOver(error.message).catch(() => undefined)
-    else {
+    const startedOver =
+      isUploadGone(error) &&
+      (await this.#startOver(error.message).then(
+        () => true,
+        () => false,
+      ))
+    if (!startedOver) {
       this.#log.warn({ err: error, seconds: restMillis / 1000 }, 'Paused an upload that failed')
       await this.#wake.sleep(restMillis, this.#stop.signal)
     }
@@ -230,6 +245,7 @@ export class GrowingUpload implements Upload {
 
   /** Forgets the upload; the next part begins a new one from the body. */
   async #startOver(reason: string): Promise<void> {
+    this.#refuseIfReleased(reason)
     this.#log.warn({ reason }, 'Started an upload over')
     await Promise.allSettled(this.#inFlight.values())
     this.#mayBeAbandoned = true
@@ -239,6 +255,18 @@ export class GrowingUpload implements Upload {
     this.#parts.clear()
     this.#cursor = 2
     await this.#journal.append({ event: 'startedOver', reason })
+  }
+
+  /** What was given back to the volume cannot be sent again. */
+  #refuseIfReleased(reason: string): void {
+    const [first, ...more] = holesOf(this.#source.bodyPath)
+    if (first === undefined) return
+    const { start, end } = [first, ...more].reduce((all, hole) => ({
+      start: Math.min(all.start, hole.start),
+      end: Math.max(all.end, hole.end),
+    }))
+    const message = `COS lost what it had confirmed of ${this.#source.key}, and bytes ${start} to ${end} of it had been given back so that the volume would not fill up: ${reason} What there is stays on the volume. See whether a lifecycle rule of the bucket ends multipart uploads early.`
+    throw new StoreError('refused', bodyReleased, message)
   }
 
   #part(range: PartRange): Promise<void> {
@@ -256,7 +284,15 @@ export class GrowingUpload implements Upload {
     const sent = await this.#try((signal) =>
       this.#context.client.uploadPart(this.#source.key, uploadId, number, this.#content(start, end), signal),
     )
-    await this.#journal.append({ event: 'part', number, start, end, etag: sent.etag, crc64: String(sent.crc64) })
+    await this.#journal.append({
+      event: 'part',
+      number,
+      start,
+      end,
+      etag: sent.etag,
+      crc64: String(sent.crc64),
+      confirmed: sent.confirmed,
+    })
     this.#parts.set(number, { ...range, ...sent })
     this.#log.debug({ part: number, bytes: end - start }, 'Uploaded a part')
   }

@@ -11,6 +11,8 @@ export interface ConfirmedPart extends PartRange {
   etag: string
   /** CRC-64/XZ of the slice, computed here while it was sent. */
   crc64: bigint
+  /** Whether COS said the same. */
+  confirmed: boolean
 }
 
 const lineSchema = z.discriminatedUnion('event', [
@@ -28,6 +30,7 @@ const lineSchema = z.discriminatedUnion('event', [
     end: z.int(),
     etag: z.string(),
     crc64: z.string(),
+    confirmed: z.boolean().default(false),
   }),
   z.object({ event: z.literal('stored'), bytes: z.int(), crc64: z.string() }),
   z.object({ event: z.literal('startedOver'), reason: z.string() }),
@@ -98,6 +101,11 @@ export class Journal {
     this.#path = path
     mkdirSync(dirname(path), { recursive: true })
     this.state = replay(readIfThere(path))
+  }
+
+  /** Whether every line is on disk. */
+  get isWritten(): boolean {
+    return this.#kept.length === 0
   }
 
   append(line: JournalLine): Promise<void> {

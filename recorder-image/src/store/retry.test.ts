@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { createLimiter } from './limiter.ts'
 import { backoffMillis, defaultBackoff, retrying, Wake } from './retry.ts'
 import { StoreError } from './upload.ts'
@@ -46,6 +46,28 @@ describe('trying again', () => {
     const attempt = retrying(() => Promise.reject(unavailable()), options({ signal: stop.signal, backoff }))
     setTimeout(() => stop.abort(), 5)
     await expect(attempt).rejects.toMatchObject({ code: 'SlowDown', message: expect.stringContaining('Gave up') })
+  })
+
+  test('an hour without COS costs a request every half a minute, and is over within one', async () => {
+    vi.useFakeTimers()
+    try {
+      const start = Date.now()
+      let tries = 0
+      const result = retrying(
+        async () => {
+          tries += 1
+          if (Date.now() - start < 3600_000) throw unavailable('ECONNREFUSED')
+          return Date.now() - start
+        },
+        options({ backoff: defaultBackoff }),
+      )
+      await vi.advanceTimersByTimeAsync(3630_000)
+      expect(await result).toBeLessThanOrEqual(3630_000)
+      expect(tries).toBeGreaterThan(120)
+      expect(tries).toBeLessThan(260)
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   test('a pause ends early when waiting has become dear', async () => {

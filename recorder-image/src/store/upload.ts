@@ -1,3 +1,5 @@
+import type { Hole } from '../disk/holes.ts'
+
 /** A file that goes to COS while it grows: final file = head + body, the head known last. */
 export interface UploadSource {
   key: string
@@ -17,6 +19,11 @@ export interface StoredObject {
 export interface Upload {
   /** More of the body is final: its first `bodyBytes` bytes. Starts uploads in the background; never throws. */
   grew(bodyBytes: number): void
+  /**
+   * Bytes of the body that are not needed on the volume any more: COS has confirmed the checksum of each part of them. Once they are given back, the
+   * upload cannot be begun anew. Undefined where there are none.
+   */
+  releasable(): Hole | undefined
   /** Bytes of the final file that COS has acknowledged. */
   readonly uploadedBytes: number
   /**
