@@ -47,7 +47,12 @@ test('no secret is in any log, event, status, Pod, ConfigMap or argument list', 
       '--timeout=30s',
     )
     logs.push(run('kubectl', ['logs', '-n', scene.namespace, '-l', failing.selector, '--follow', '--tail=-1']))
-    await failing.is('Succeeded', 'False')
+    if (name === 'storage-refused') {
+      // It is recorded all the same.
+      await failing.is('Stored', 'False', 'StorageRefused')
+      await failing.stop()
+    }
+    await failing.is('Stalled', 'True')
   }
 
   const seen: Record<string, string> = {
@@ -61,7 +66,7 @@ test('no secret is in any log, event, status, Pod, ConfigMap or argument list', 
   }
   // What is looked through is what it is meant to be.
   expect(seen.operator).toContain('Callback failed and is tried again')
-  for (const said of ['"Room entered"', '"msg":"result"', 'RoomRefused', 'StorageRefused']) expect(seen.recorders).toContain(said)
+  for (const said of ['"Room entered"', '"msg":"result"', 'RoomRefused', 'UploadRefused']) expect(seen.recorders).toContain(said)
   for (const reason of ['RoomRefused', 'StorageRefused', 'CallbackFailed', 'CallbackDelivered'])
     expect(seen.events).toContain(reason)
   expect(seen.recordings).toContain('http://')

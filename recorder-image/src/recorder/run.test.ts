@@ -23,6 +23,7 @@ class World {
   stop = (_: Stop) => {}
   run: Run | undefined
   salvageWaitsFor: Promise<void> | undefined
+  readonly salvaged: string[] = []
 
   start(job: RecorderJob = aJob(), options: { byHand?: boolean; uploadSeconds?: number } = {}) {
     this.room = Object.assign(new FakeRoom(), { onOpen: this.room.onOpen })
@@ -50,6 +51,7 @@ class World {
         openMediaFile: this.media.open,
         leftMediaFiles: async () => this.media.left.map(({ identity }) => identity.name),
         salvageMediaFile: async (_, name) => {
+          this.salvaged.push(name)
           await this.salvageWaitsFor
           return this.media.salvage(name)
         },
@@ -361,8 +363,16 @@ describe('the next attempt', () => {
     world.store.uploadError = undefined
     const salvage = Promise.withResolvers<void>()
     world.salvageWaitsFor = salvage.promise
+    let letIn = () => {}
+    world.room.onOpen = (room) => {
+      letIn = () => room.say({ type: 'entered' })
+    }
     const second = world.start(aJob({}, { attempt: 2 }))
+    await expect.poll(() => world.run!.progress().files).toMatchObject([{ userId: 'alice', state: 'finishing' }])
+    expect(world.salvaged).toEqual([])
+    letIn()
     await world.recording()
+    await expect.poll(() => world.salvaged).toHaveLength(1)
     world.room.publishes('bob', 1)
     expect(world.run!.progress().files).toMatchObject([{ userId: 'alice', state: 'finishing' }, { userId: 'bob' }])
     salvage.resolve()

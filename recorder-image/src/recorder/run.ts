@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { noLosses, type RecorderProgress, type RecorderResult, recorderResultSchema } from '@trtc-recorder/api'
 import { DiskWatch } from '../disk/disk-watch.ts'
 import { absenceLosses, type FileEnd, lastInRoom } from './absence.ts'
@@ -11,6 +12,9 @@ import { recordRoom } from './record.ts'
 import { StorageProof } from './storage-proof.ts'
 import { userSigExpiry } from './user-sig-source.ts'
 
+/** What earlier attempts left waits no longer than this for the recorder to get into the room. */
+const leftoversMillis = 10_000
+
 /** One attempt at one Recording, from job to result: prepare, record, deliver. */
 export class Run {
   readonly #options: RunOptions
@@ -19,6 +23,8 @@ export class Run {
   #storage: StorageProof | undefined
   #disk: DiskWatch | undefined
   #absence: Promise<void> = Promise.resolve()
+  /** Settles when the recorder is in the room, or will not be. */
+  readonly #decided = Promise.withResolvers<void>()
 
   constructor(options: RunOptions) {
     this.#options = options
@@ -39,6 +45,7 @@ export class Run {
     this.#storage = new StorageProof(prepared.store, log)
     this.#disk = new DiskWatch({ directory: prepared.volume.mediaDirectory, log, onLow: () => void prepared.keeper.release() })
     const ending = await this.#record(prepared, leftovers)
+    this.#decided.resolve()
     this.#state = 'finishing'
     const result = await deliver(prepared, ending, { beside: Promise.all([leftovers, this.#absence]), uploadSeconds, log })
     this.#state = 'done'
@@ -77,7 +84,11 @@ export class Run {
   #takeOverLeftovers(prepared: Prepared): Promise<FileEnd[]> {
     const { log, components } = this.#options
     const { volume, ledger } = prepared
-    const salvage = (name: string) => components.salvageMediaFile(volume.mediaDirectory, name, { log, ledger })
+    const salvage = async (name: string) => {
+      // Reading hours of what was left would only slow down getting in.
+      await Promise.race([this.#decided.promise, sleep(leftoversMillis, undefined, { ref: false })])
+      return components.salvageMediaFile(volume.mediaDirectory, name, { log, ledger })
+    }
     return takeOverLeftovers({ ...prepared, salvage })
   }
 
@@ -91,6 +102,7 @@ export class Run {
         return { how: 'over', stop: over }
       }
       const onEntered = (at: Date) => {
+        this.#decided.resolve()
         this.#state = prepared.sessions.paused ? 'paused' : 'recording'
         if (attempt.note.state === 'begun') this.#absence = this.#noteAbsence(prepared, leftovers, at)
         void attempt.entered(at)
