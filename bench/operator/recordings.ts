@@ -23,7 +23,8 @@ export interface Operator {
 
 export async function startOperator(api: ApiServer, namespace: string, identity: string, workers: number): Promise<Operator> {
   const [health, metrics] = [await freePort(), await freePort()]
-  const started = new MeasuredProcess(process.execPath, [main], {
+  const profile = process.env.PROFILE === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${process.env.PROFILE}`]
+  const started = new MeasuredProcess(process.execPath, [...profile, main], {
     PATH: process.env.PATH,
     KUBECONFIG: api.kubeconfigPath,
     TRTC_RECORDER_RECORDER_IMAGE: 'recorder:bench',
@@ -84,7 +85,7 @@ export async function measureRecordings(api: ApiServer, n: number, workers: numb
       api.client.create(resources.recordings, newRecording(namespace, `r${index}`, { callback: undefined })),
     )
     await waitFor('every Recording has its Pod', () => pods.size === n + 1)
-    const byRecording = new Map([...pods.made].map(([pod, at]) => [pod.replace(/-\w+$/, ''), at]))
+    const byRecording = new Map([...pods.made].map(([pod, at]) => [pod.replace(/-a\d+$/, ''), at]))
     const createToPodMs = quantiles(created.map((at, index) => byRecording.get(`r${index}`)! - at))
     const made = { cpu: operator.process.cpuMillis - cpuBefore, memoryMB: operator.process.memoryMB }
     const createToPodRequests = await operator.requests()
@@ -107,7 +108,7 @@ export async function measureRecordings(api: ApiServer, n: number, workers: numb
         { type: 'merge', body: { spec: { desiredState: 'Stopped' } } },
       )
     }
-    const podOf = new Map([...pods.made.keys()].map((pod) => [pod.replace(/-\w+$/, ''), pod]))
+    const podOf = new Map([...pods.made.keys()].map((pod) => [pod.replace(/-a\d+$/, ''), pod]))
     await waitFor('the stopped ones are to end', () => asked.every((_, index) => pods.deleted.has(podOf.get(`r${index}`)!)))
     const stopToDeletedMs = quantiles(asked.map((at, index) => pods.deleted.get(podOf.get(`r${index}`)!)! - at))
     say(`  stop request to Pod deleted, of ${stopped}: p50 ${stopToDeletedMs.p50} ms, p99 ${stopToDeletedMs.p99} ms`)

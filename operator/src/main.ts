@@ -43,6 +43,7 @@ const events = createEventRecorder({
   log,
   reportingController: `${group}/operator`,
   reportingInstance: config.identity,
+  onLost: metrics.eventLost,
 })
 
 // Caches

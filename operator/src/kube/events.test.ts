@@ -21,10 +21,18 @@ const regarding = { apiVersion: 'trtc-recorder.dev/v1alpha1', kind: 'Recording',
 const event = (reason: string) => ({ type: 'Normal' as const, reason, action: 'Test', note: 'what happened' })
 
 function recorder(limit = 10) {
+  let lost = 0
   const lines: Record<string, unknown>[] = []
   const log = createLog('debug', { write: (line) => void lines.push(JSON.parse(line)) })
-  const made = createEventRecorder({ client, log, reportingController: 'c', reportingInstance: 'i', limit })
-  return { made, lines }
+  const made = createEventRecorder({
+    client,
+    log,
+    reportingController: 'c',
+    reportingInstance: 'i',
+    limit,
+    onLost: () => (lost += 1),
+  })
+  return { made, lines, lost: () => lost }
 }
 
 describe('EventRecorder', () => {
@@ -38,6 +46,32 @@ describe('EventRecorder', () => {
     expect([...new Set(names)].sort()).toEqual(names)
     expect(api.requests[0]?.path).toBe('/apis/events.k8s.io/v1/namespaces/lessons/events')
     expect(api.requests[0]?.body).toMatchObject({ regarding: { kind: 'Recording', name: 'math', uid: 'u' }, type: 'Normal' })
+  })
+
+  it('writes about several objects at once, and about each in order', async () => {
+    const release = Promise.withResolvers<void>()
+    const asked: string[] = []
+    let [most, now] = [0, 0]
+    const slow = {
+      create: async (_: unknown, { reason }: { reason: string }) => {
+        asked.push(reason)
+        most = Math.max(most, ++now)
+        await release.promise
+        now -= 1
+      },
+    } as unknown as KubeClient
+    const log = createLog('error', { write() {} })
+    const made = createEventRecorder({ client: slow, log, reportingController: 'c', reportingInstance: 'i', atOnce: 3 })
+    for (const round of [1, 2]) {
+      for (const uid of ['a', 'b', 'c', 'd'])
+        made.record({ ...regarding, metadata: { ...metadata, uid } }, event(`${uid}${round}`))
+    }
+    expect(asked).toEqual(['a1', 'b1', 'c1'])
+    release.resolve()
+    await made.flush()
+    expect(most).toBe(3)
+    expect(asked).toHaveLength(8)
+    for (const uid of ['a', 'b', 'c', 'd']) expect(asked.indexOf(`${uid}1`)).toBeLessThan(asked.indexOf(`${uid}2`))
   })
 
   it('goes on after one that cannot be written, and says so once', async () => {
@@ -61,11 +95,12 @@ describe('EventRecorder', () => {
   })
 
   it('drops what is too much rather than growing without bound', async () => {
-    const { made, lines } = recorder(2)
+    const { made, lines, lost } = recorder(2)
     for (const reason of ['First', 'Second', 'Third']) made.record(regarding, event(reason))
     await made.flush()
     expect(api.requests).toHaveLength(2)
     expect(lines).toHaveLength(1)
+    expect(lost()).toBe(1)
   })
 })
 

@@ -31,15 +31,24 @@ export interface EventRecorderOptions {
   reportingController: string
   /** The process, such as the name of its Pod. Cut at 128 characters. */
   reportingInstance: string
-  /** Events waiting to be sent; more are dropped, for Events are a courtesy. Default 1000. */
+  /** Events waiting to be sent; more are dropped, for Events are a courtesy. Default 10,000. */
   limit?: number
+  /** Sent at the same time, each about another object. Default 8. */
+  atOnce?: number
+  /** Told of each that was dropped, or could not be written. */
+  onLost?: () => void
 }
 
 export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
-  const { client, log, reportingController, limit = 1000 } = options
+  const { client, log, reportingController, limit = 10_000, atOnce = 8, onLost = () => {} } = options
   const reportingInstance = options.reportingInstance.slice(0, 128)
-  let waiting = 0
-  let last: Promise<void> = Promise.resolve()
+  /** UID of an object → what is still to be sent of it, in order. The object in front is next. */
+  const waiting = new Map<string, (() => Promise<void>)[]>()
+  /** UIDs of objects of which one is being sent. */
+  const sending = new Set<string>()
+  let count = 0
+  let idle = Promise.withResolvers<void>()
+  idle.resolve()
   let lastMicros = 0
 
   /** `kubectl describe` shows Events in the order of their names, so a name tells when it happened, as client-go's do. */
@@ -67,27 +76,49 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       } as Parameters<typeof client.create>[1])
     } catch (error) {
       // A namespace that goes away takes no new objects; nobody will look for its Events.
+      onLost()
       const level = isNamespaceTerminating(error) ? 'debug' : 'warn'
       log[level]({ err: error, kind, name, namespace, reason: event.reason }, 'Event could not be written')
     }
   }
 
+  /** Several at once, but of one object one after the other: a reader takes the order of Events for the order of things. */
+  function sendOn(): void {
+    for (const [uid, queue] of waiting) {
+      if (sending.size >= atOnce) return
+      if (sending.has(uid)) continue
+      const next = queue.shift()
+      waiting.delete(uid)
+      if (next === undefined) continue
+      if (queue.length > 0) waiting.set(uid, queue)
+      sending.add(uid)
+      next().finally(() => {
+        sending.delete(uid)
+        count -= 1
+        if (count === 0) idle.resolve()
+        sendOn()
+      })
+    }
+  }
+
   return {
     record(regarding, event) {
-      if (waiting >= limit) {
+      if (count >= limit) {
+        onLost()
         log.warn({ name: regarding.metadata.name, reason: event.reason, limit }, 'Event was dropped because too many wait')
         return
       }
-      waiting += 1
+      if (count === 0) idle = Promise.withResolvers<void>()
+      count += 1
       const now = new Date()
       const [eventTime, id] = [microTime(now), suffix(now)]
-      last = last
-        .then(() => send(regarding, event, eventTime, id))
-        .finally(() => {
-          waiting -= 1
-        })
+      const { uid } = regarding.metadata
+      const queue = waiting.get(uid) ?? []
+      queue.push(() => send(regarding, event, eventTime, id))
+      waiting.set(uid, queue)
+      sendOn()
     },
-    flush: () => last,
+    flush: () => idle.promise,
   }
 }
 

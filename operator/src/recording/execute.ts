@@ -42,6 +42,13 @@ export async function execute(
   // Record.
   let recording = await hands.writeStatus(held, plan.status)
 
+  function report() {
+    for (const event of eventsOf(before.status, recording.status ?? {})) {
+      dependencies.events.record({ ...recording, kind }, event)
+      log.info({ recording: recording.metadata.name, reason: event.reason, note: event.note }, 'Recording changed')
+    }
+  }
+
   // Act.
   let requeueAfterMillis = plan.requeueAfterMillis
   try {
@@ -49,7 +56,11 @@ export async function execute(
     if (recording === before && plan.actions.some((action) => action.do === 'createPod')) await hands.confirm(before)
     for (const action of plan.actions) await hands.act(action, recording)
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error
+    if (!(error instanceof Refusal)) {
+      // What stands in the status has happened, whatever becomes of the rest.
+      report()
+      throw error
+    }
     log.warn({ reason: error.word, error: error.message }, 'API server refused what a recorder needs')
     // What was refused is a fact like any other. What is to be done then is done in a run of its own, from the status that says so.
     const after = decide({ ...observed, recording, refusal: error }, dependencies.now())
@@ -57,11 +68,7 @@ export async function execute(
     requeueAfterMillis = after.actions.length > 0 ? 0 : after.requeueAfterMillis
   }
 
-  // Report.
-  for (const event of eventsOf(before.status, recording.status ?? {})) {
-    dependencies.events.record({ ...recording, kind }, event)
-    log.info({ recording: recording.metadata.name, reason: event.reason, note: event.note }, 'Recording changed')
-  }
+  report()
   return requeueAfterMillis
 }
 

@@ -19,6 +19,8 @@ export interface Metrics {
   /** How many namespaces could not be read yet, asked at each scrape. */
   unread(count: () => number): void
   callbackDelivery(outcome: CallbackOutcome): void
+  /** An Event that nobody will see. */
+  eventLost(): void
 }
 
 /** What one try to deliver a callback came to. */
@@ -104,6 +106,7 @@ export function createMetrics(): Metrics {
   const attempts = counter('trtc_recorder_attempts_total', 'Attempts that ended, by how.', ['reason'])
   const finished = counter('trtc_recorder_recordings_finished_total', 'Recordings that are over: succeeded, failed.', ['result'])
   const storedBytes = counter('trtc_recorder_stored_bytes_total', 'Bytes of finished recordings that are verified in COS.', [])
+  const lostEvents = counter('trtc_recorder_events_lost_total', 'Events that were dropped, or could not be written.', [])
   for (const result of ['succeeded', 'failed']) finished.inc({ result }, 0)
 
   return {
@@ -183,6 +186,8 @@ export function createMetrics(): Metrics {
     },
 
     callbackDelivery: (outcome) => deliveries.inc({ outcome }),
+
+    eventLost: () => lostEvents.inc(),
   }
 }
 
