@@ -26,7 +26,7 @@ export async function startOperator(api: ApiServer, namespace: string, identity:
   const profile = process.env.PROFILE === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${process.env.PROFILE}`]
   const started = new MeasuredProcess(process.execPath, [...profile, main], {
     PATH: process.env.PATH,
-    KUBECONFIG: api.kubeconfigPath,
+    ...(await api.asInPod()),
     TRTC_RECORDER_RECORDER_IMAGE: 'recorder:bench',
     TRTC_RECORDER_LEASE_NAMESPACE: namespace,
     TRTC_RECORDER_IDENTITY: identity,

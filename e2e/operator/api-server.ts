@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,6 +19,8 @@ export interface ApiServer {
   kubeConfig: KubeConfig
   /** File with the same, for processes. */
   kubeconfigPath: string
+  /** What a Pod has of its account: environment and a folder with token and ca.crt, for processes that find the API server by that. */
+  asInPod(): Promise<Record<string, string>>
   client: KubeClient
   /** A kubeconfig of a user that RBAC knows under this name and that may do nothing else than it says. */
   userConfig(name: string): KubeConfig
@@ -121,6 +123,14 @@ export async function startApiServer(): Promise<ApiServer> {
     kubeconfigPath,
     client,
     userConfig: (name) => configFor(`https://127.0.0.1:${port}`, name, userTokens[name] ?? ''),
+    async asInPod() {
+      const account = join(directory, 'service-account')
+      await mkdir(account, { recursive: true })
+      await writeFile(join(account, 'token'), `${token}\n`)
+      await writeFile(join(account, 'ca.crt'), await readFile(join(directory, 'certificates/apiserver.crt')))
+      const env = { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: String(port) }
+      return { ...env, TRTC_RECORDER_SERVICE_ACCOUNT_DIRECTORY: account }
+    },
     async userConfigPath(name) {
       const path = join(directory, `kubeconfig-${name}`)
       await writeFile(path, configFor(`https://127.0.0.1:${port}`, name, userTokens[name] ?? '').exportConfig())

@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { isCidr } from './callback/receiver.ts'
+import { serviceAccountDirectory } from './kube/access.ts'
 import { podOptionsSchema, restricted } from './recording/pod-options.ts'
 import { logLevels } from './telemetry/log.ts'
 
@@ -84,6 +85,10 @@ const settings = {
   },
   resyncSeconds: { schema: seconds.default(600), help: 'How often everything is listed and looked at again, as a net.' },
 
+  serviceAccountDirectory: {
+    schema: z.string().min(1).default(serviceAccountDirectory),
+    help: 'Where the Pod’s own account is mounted: token, ca.crt, namespace. Without KUBECONFIG the API server is asked with it.',
+  },
   healthPort: { schema: port.default(8081), help: 'Port of /healthz and /readyz.' },
   metricsPort: { schema: port.default(8080), help: 'Port of /metrics.' },
   shutdownSeconds: { schema: seconds.default(25), help: 'How long a stop may take; less than the Pod’s grace period.' },
@@ -105,7 +110,7 @@ export const variableOf = (name: keyof Settings) => `TRTC_RECORDER_${words(name)
 export function parseConfig(
   env: Record<string, string | undefined>,
   args: readonly string[] = [],
-  ownNamespace: () => string | undefined = namespaceOfPod,
+  ownNamespace: (directory: string) => string | undefined = namespaceOfPod,
 ): Config {
   const flags = parseFlags(args)
   const config: Record<string, unknown> = {}
@@ -116,7 +121,7 @@ export function parseConfig(
     if (parsed.success) config[name] = parsed.data
     else wrong.push(explain(name, given, parsed.error))
   }
-  config.leaseNamespace ??= ownNamespace()
+  config.leaseNamespace ??= ownNamespace(String(config.serviceAccountDirectory))
   if (config.leaderElection && config.leaseNamespace === undefined) {
     wrong.push(
       `${variableOf('leaseNamespace')} (${flagOf('leaseNamespace')}) must be set outside a Pod, or ${variableOf('leaderElection')}=false`,
@@ -150,9 +155,9 @@ function explain(name: keyof Settings, given: string | undefined, error: z.ZodEr
   return `${where} is ${JSON.stringify(given)}: ${why.join('; ')}`
 }
 
-function namespaceOfPod(): string | undefined {
+function namespaceOfPod(directory: string): string | undefined {
   try {
-    return readFileSync('/var/run/secrets/kubernetes.io/serviceaccount/namespace', 'utf8').trim()
+    return readFileSync(`${directory}/namespace`, 'utf8').trim()
   } catch {
     return undefined
   }

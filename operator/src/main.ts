@@ -1,9 +1,9 @@
-import { KubeConfig } from '@kubernetes/client-node'
 import { group } from '@trtc-recorder/api'
 import { createCaches } from './caches.ts'
 import { callbackController } from './callback/controller.ts'
 import { apiServerAddresses, proxyOfEnvironment } from './callback/environment.ts'
 import { ConfigError, parseConfig, usage } from './config.ts'
+import { clusterAccess } from './kube/access.ts'
 import { createKubeClient } from './kube/client.ts'
 import { createEventRecorder } from './kube/events.ts'
 import { LeaderElection } from './kube/lease.ts'
@@ -33,11 +33,10 @@ process.on('uncaughtException', (error) => {
 })
 
 // Client
-const kubeConfig = new KubeConfig()
-kubeConfig.loadFromDefault()
+const access = await clusterAccess(process.env, config.serviceAccountDirectory)
 const metrics = createMetrics()
 const health = new Health()
-const client = createKubeClient(kubeConfig, { observer: metrics.request })
+const client = createKubeClient(access, { observer: metrics.request })
 const events = createEventRecorder({
   client,
   log,
@@ -60,7 +59,7 @@ caches.recordings.subscribe(countChanges(metrics.changes, () => isLeading))
 metrics.unread(() => caches.unread().length)
 
 // Controllers
-const apiServer = await apiServerAddresses([kubeConfig.getCurrentCluster()?.server, process.env.KUBERNETES_SERVICE_HOST])
+const apiServer = await apiServerAddresses([access.server, process.env.KUBERNETES_SERVICE_HOST])
 const proxy = proxyOfEnvironment(process.env)
 const controllers = [
   recordingController({ client, caches, events, config, log, metrics }),

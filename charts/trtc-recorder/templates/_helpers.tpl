@@ -131,7 +131,7 @@ secret:
   "dnsConfig" (default dict $recorder.dnsConfig)
   "podSecurityContext" (default dict $recorder.podSecurityContext)
   "containerSecurityContext" (default dict $recorder.securityContext)
-  "env" $env
+  "env" (default list $env)
   "volumes" $volumes
   "volumeMounts" $mounts }}
 {{- with $recorder.dnsPolicy }}{{- $_ := set $pod "dnsPolicy" . }}{{- end }}

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { KubeConfig } from '@kubernetes/client-node'
 import { request as undiciRequest } from 'undici'
+import { type ClusterAccess, fromKubeConfig } from './access.ts'
 import { Authentication } from './auth.ts'
 import { ApiError, ConnectionError, parseRetryAfter, type Status } from './errors.ts'
 import { lines } from './lines.ts'
@@ -99,8 +100,8 @@ export interface KubeClientOptions {
   userAgent?: string
 }
 
-export function createKubeClient(config: KubeConfig, options: KubeClientOptions = {}): KubeClient {
-  const authentication = new Authentication(config)
+export function createKubeClient(access: ClusterAccess | KubeConfig, options: KubeClientOptions = {}): KubeClient {
+  const authentication = new Authentication('credentials' in access ? access : fromKubeConfig(access))
   const userAgent = options.userAgent ?? 'trtc-recorder-operator'
 
   async function send(call: Call): Promise<Readable & { text(): Promise<string> }> {
