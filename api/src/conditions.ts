@@ -20,7 +20,8 @@ export const conditionReasons = {
   Starting: 'The recorder Pod exists and is on its way into the room.',
   Entered: 'The recorder is, or was, in the room.',
   SecretNotFound: 'A Secret or one of its keys does not exist; the message names it. Recording begins when it appears.',
-  IdentityInUse: 'Another Recording is in this room with the same userId; the message names it. This one waits.',
+  IdentityInUse:
+    'Another Recording is in this room with the same userId; the message names it, unless it is in another namespace. This one waits.',
   ImagePullFailed: 'The recorder image cannot be pulled.',
   Unschedulable: 'No node has room for the recorder Pod.',
   ContainerNotStarted: 'The kubelet cannot start the recorder’s container; the message is its answer.',

@@ -409,7 +409,7 @@ export const troubles = {
     counts: false,
     volume: 'same',
     condition: 'IdentityInUse',
-    meaning: 'Another Recording is in this room with the same userId; the message names it.',
+    meaning: 'Another Recording is in this room with the same userId; the message names it, unless it is in another namespace.',
     remedy: 'End the other one, or use another userId.',
   },
 } as const satisfies Record<string, Trouble>

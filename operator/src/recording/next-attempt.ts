@@ -11,10 +11,7 @@ import { claimOf, mostVolumes, volumeOutOfReach, volumeToRecordOn, volumeToUploa
 export function waitForTheIdentity(draft: Draft): 'enough' | undefined {
   const holder = draft.observed.identityHeldBy
   if (holder === undefined || draft.stage.is !== 'recording') return undefined
-  draft.waiting(
-    'IdentityInUse',
-    `Recording ${holder} is in this room as ${draft.recording.spec.userId}; this one begins when it has left`,
-  )
+  draft.waiting('IdentityInUse', `${holder} is in this room as ${draft.recording.spec.userId}; this one begins when it has left`)
   lookAgainAsLongAsItLasted(draft, 'IdentityInUse')
   return 'enough'
 }

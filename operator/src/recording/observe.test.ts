@@ -112,7 +112,9 @@ describe('what is observed', () => {
 
   test('is who else holds the identity', async () => {
     const rival = aRecording({}, { uid: 'earlier', name: 'first', namespace: 'other', creationTimestamp: at(-60).toISOString() })
-    expect((await aCluster(aRecording(), { rivals: [rival] }).look()).identityHeldBy).toBe('other/first')
+    expect((await aCluster(aRecording(), { rivals: [rival] }).look()).identityHeldBy).toBe('A Recording of another namespace')
+    const neighbour = { ...rival, metadata: { ...rival.metadata, namespace: 'lessons' } }
+    expect((await aCluster(aRecording(), { rivals: [neighbour] }).look()).identityHeldBy).toBe('Recording first')
     const elsewhere = { ...rival, spec: { ...aRecording({ strRoomId: '43474' }).spec } }
     expect((await aCluster(aRecording(), { rivals: [elsewhere] }).look()).identityHeldBy).toBeUndefined()
   })

@@ -4,7 +4,6 @@ import type { KubeClient } from '../kube/client.ts'
 import { isNotFound } from '../kube/errors.ts'
 import { resources } from '../kube/resources.ts'
 import type { KubeObject, PersistentVolumeClaim, Pod, Resource } from '../kube/types.ts'
-import { keyOf } from '../runtime/objects.ts'
 import { unheeded } from './annotations.ts'
 import { nextNumber } from './attempts.ts'
 import { toldControl } from './control.ts'
@@ -198,5 +197,8 @@ function identityHeldBy(recording: Recording, { caches, claims }: ObserveDepende
   if (isFinished(recording)) return undefined
   const identity = identityOf(recording)
   const holder = claims.holderFor(identity, recording, caches.recordings.byIndex('identity', identity))
-  return holder.metadata.uid === recording.metadata.uid ? undefined : keyOf(holder.metadata)
+  if (holder.metadata.uid === recording.metadata.uid) return undefined
+  // What is in another namespace is nobody's business here.
+  const isNeighbour = holder.metadata.namespace === recording.metadata.namespace
+  return isNeighbour ? `Recording ${holder.metadata.name}` : 'A Recording of another namespace'
 }

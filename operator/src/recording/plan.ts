@@ -11,7 +11,7 @@ export interface Observed {
   pods: readonly ObservedPod[]
   /** All volumes that are this Recording's own. One that is not here is not there. */
   claims: readonly PersistentVolumeClaim[]
-  /** `namespace/name` of the other Recording that holds the identity, if one does. */
+  /** Who holds the identity instead, as a reader in this namespace may be told: `Recording math`, `A Recording of another namespace`. */
   identityHeldBy: string | undefined
   /** What the recorder said of itself, if it was asked and did answer. */
   progress: RecorderProgress | undefined
