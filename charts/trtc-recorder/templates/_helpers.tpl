@@ -59,7 +59,7 @@ default
 {{- define "trtc-recorder.image" -}}
 {{- $root := index . 0 }}
 {{- $image := index . 1 }}
-{{- $registry := default $image.registry ($root.Values.global).imageRegistry }}
+{{- $registry := default ($root.Values.global).imageRegistry $image.registry }}
 {{- with $registry }}{{ . }}/{{ end }}{{ $image.repository }}:{{ default $root.Chart.AppVersion $image.tag }}
 {{- with $image.digest }}@{{ . }}{{ end }}
 {{- end }}
