@@ -9,6 +9,21 @@ export interface Steering {
   subscribe: Subscribe
 }
 
+/** One kind of media of one stream of one user. */
+export interface Media {
+  userId: string
+  stream: Stream
+  kind: Medium
+}
+
+/** What a user sends now. */
+interface Sender {
+  userId: string
+  audio: boolean
+  video: boolean
+  aux: boolean
+}
+
 /** Whose media are to be recorded now. */
 export class Selection {
   readonly #mode: RecorderJob['spec']['mode']
@@ -23,8 +38,12 @@ export class Selection {
     return this.#steering.paused
   }
 
-  steer(steering: Steering): void {
+  /** Heeds a change, and says what of that which is sent now is given up by it, and what is to be asked for. */
+  steer(steering: Steering, senders: readonly Sender[]): { givenUp: Media[]; added: Media[] } {
+    const before = this.#wantedOf(senders)
     this.#steering = steering
+    const after = this.#wantedOf(senders)
+    return { givenUp: before.filter((one) => !isIn(after, one)), added: after.filter((one) => !isIn(before, one)) }
   }
 
   /** Whether a user is to be recorded at all, paused or not. */
@@ -37,4 +56,17 @@ export class Selection {
     const { paused, subscribe } = this.#steering
     return !paused && wantedMedia[this.#mode][stream].includes(medium) && isSubscribed(subscribe, userId, [medium])
   }
+
+  #wantedOf(senders: readonly Sender[]): Media[] {
+    return senders.flatMap(sentBy).filter(({ userId, stream, kind }) => this.wants(userId, stream, kind))
+  }
 }
+
+const sentBy = ({ userId, audio, video, aux }: Sender): Media[] => [
+  ...(audio ? [{ userId, stream: 'main' as const, kind: 'audio' as const }] : []),
+  ...(video ? [{ userId, stream: 'main' as const, kind: 'video' as const }] : []),
+  ...(aux ? [{ userId, stream: 'aux' as const, kind: 'video' as const }] : []),
+]
+
+export const isIn = (list: readonly Media[], one: Media) =>
+  list.some(({ userId, stream, kind }) => userId === one.userId && stream === one.stream && kind === one.kind)

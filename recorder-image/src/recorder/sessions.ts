@@ -3,10 +3,9 @@ import type { NoticedLoss } from '../ledger/ledger.ts'
 import type { RoomEvent } from '../room/events.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
 import { HeldFrames } from './held-frames.ts'
-import { Selection, type Steering } from './selection.ts'
+import { isIn, type Media, Selection, type Steering } from './selection.ts'
 
 type Kind = 'audio' | 'video'
-type Media = { userId: string; stream: Stream; kind: Kind }
 
 /** One user publishing one stream, from the beginning to the end of it: what one file holds. Mutes and reconnections are inside. */
 export interface Publication {
@@ -105,14 +104,13 @@ export class Sessions {
 
   /** Whom to record from now on, and whether anything of anybody. */
   steer(steering: Steering, nowMicros: number): SessionAction[] {
-    const [before, wasPaused] = [this.#wanted(), this.paused]
-    this.#selection.steer(steering)
-    const after = this.#wanted()
-    const isIn = (list: Media[], one: Media) => list.some((other) => isSame(one, other))
-    const given = before.filter((one) => !isIn(after, one)).map((one) => ({ type: 'unsubscribe' as const, ...one }))
-    const taken = after.filter((one) => !isIn(before, one)).map((one) => ({ type: 'subscribe' as const, ...one }))
-    for (const binding of this.#bindings.values()) binding.needsKey ||= binding.kind === 'video' && isIn(given, binding)
-    const actions: SessionAction[] = [...given, ...taken]
+    const wasPaused = this.paused
+    const { givenUp, added } = this.#selection.steer(steering, this.anchors)
+    for (const binding of this.#bindings.values()) binding.needsKey ||= binding.kind === 'video' && isIn(givenUp, binding)
+    const actions: SessionAction[] = [
+      ...givenUp.map((one) => ({ type: 'unsubscribe' as const, ...one })),
+      ...added.map((one) => ({ type: 'subscribe' as const, ...one })),
+    ]
     if (wasPaused !== this.paused) {
       if (wasPaused) this.#resumedMicros = nowMicros
       else actions.push(...this.#held.expire(Number.POSITIVE_INFINITY))
@@ -198,17 +196,6 @@ export class Sessions {
   /** Ends every file; the recording is over. */
   closeAll(): SessionAction[] {
     return this.#close([...this.#live])
-  }
-
-  /** What is sent now and wanted. */
-  #wanted(): Media[] {
-    return [...this.#anchors.values()]
-      .flatMap(({ userId, audio, video, aux }) => [
-        ...(audio ? [{ userId, stream: 'main' as const, kind: 'audio' as const }] : []),
-        ...(video ? [{ userId, stream: 'main' as const, kind: 'video' as const }] : []),
-        ...(aux ? [{ userId, stream: 'aux' as const, kind: 'video' as const }] : []),
-      ])
-      .filter(({ userId, stream, kind }) => this.#selection.wants(userId, stream, kind))
   }
 
   /** The files of those who are not recorded any more are done with; should that change again, the next one begins. */
@@ -333,8 +320,6 @@ function lost(frame: EncodedFrame, about: Pick<NoticedLoss, 'reason' | 'userId' 
   const times = { fromMicros: receiveTimeMicros, toMicros: receiveTimeMicros }
   return { type: 'lost', loss: { ...about, medium, ...times, frames: 1, bytes: data.length, file: null, detail: '' } }
 }
-
-const isSame = (one: Media, other: Media) => one.userId === other.userId && one.stream === other.stream && one.kind === other.kind
 
 const streamKey = ({ userId, stream }: { userId: string; stream: Stream }) => `${stream}/${userId}`
 const bindingKey = ({ slot, ssrc }: { slot: number; ssrc: number }) => `${slot}/${ssrc}`
