@@ -64,13 +64,16 @@ describe('access units', () => {
 })
 
 describe('the pictures of a file', () => {
-  const frame = (data: Uint8Array, options: { ssrc?: number; seconds?: number; mimeType?: string } = {}): EncodedFrame => ({
+  const frame = (
+    data: Uint8Array,
+    options: { ssrc?: number; rtp?: number; seconds?: number; mimeType?: string } = {},
+  ): EncodedFrame => ({
     ...{
       slot: 1,
       kind: 'video',
       ssrc: options.ssrc ?? 1,
       key: false,
-      rtpTimestamp: 0,
+      rtpTimestamp: options.rtp ?? 0,
       sequenceNumber: null,
       mimeType: options.mimeType ?? 'video/H264',
     },
@@ -81,7 +84,10 @@ describe('the pictures of a file', () => {
   const losses: string[] = []
   const newTrack = () => {
     losses.length = 0
-    return new VideoTrack((_, reason, detail) => losses.push(detail === '' ? reason : `${reason}: ${detail}`))
+    return new VideoTrack(
+      (_, reason, detail) => losses.push(detail === '' ? reason : `${reason}: ${detail}`),
+      ({ pictures }) => losses.push(`${pictures} pictures`),
+    )
   }
 
   it('begin with a key frame that says how to decode it', () => {
@@ -95,27 +101,41 @@ describe('the pictures of a file', () => {
     expect(track.take()).toBeUndefined()
   })
 
-  it('go on with a key frame after another subscription began, without stragglers of the one before', () => {
+  it('begin with a key frame in each subscription, and what comes late of the one before still belongs to it', () => {
     const track = newTrack()
-    track.push(frame(key))
-    track.push(frame(annexB(delta), { ssrc: 2, seconds: 1 }))
-    track.push(frame(key, { ssrc: 2, seconds: 1.1 }))
-    track.push(frame(annexB(delta), { ssrc: 1, seconds: 1.2 }))
-    track.push(frame(key, { ssrc: 1, seconds: 1.3 }))
-    track.push(frame(annexB(delta), { ssrc: 2, seconds: 1.4 }))
+    expect(track.push(frame(key))).toBe(true)
+    expect(track.push(frame(annexB(delta), { ssrc: 2, seconds: 1 }))).toBe(false)
+    expect(track.push(frame(key, { ssrc: 2, seconds: 1.1 }))).toBe(true)
+    expect(track.push(frame(annexB(delta), { ssrc: 1, seconds: 1.2 }))).toBe(true)
     expect(track.take()!.samples.map(({ ssrc, key }) => [ssrc, key])).toEqual([
       [1, true],
       [2, true],
-      [2, false],
+      [1, false],
     ])
+    expect(losses).toEqual(['NoKeyFrame'])
   })
 
-  it('go on with a key frame after an interruption', () => {
+  it('go on with a key frame after an interruption, without what comes late from before it', () => {
     const track = newTrack()
     track.push(frame(key))
     track.interrupt()
-    for (const data of [annexB(delta), key, annexB(delta)]) track.push(frame(data))
-    expect(track.take()!.samples.map((sample) => sample.key)).toEqual([true, true, false])
+    track.push(frame(annexB(delta), { rtp: 6000 }))
+    track.push(frame(key, { rtp: 12_000 }))
+    track.push(frame(annexB(delta), { rtp: 9000 }))
+    track.push(frame(annexB(delta), { rtp: 15_000 }))
+    expect(track.take()!.samples.map(({ rtpTimestamp }) => rtpTimestamp)).toEqual([0, 12_000, 15_000])
+    expect(losses).toEqual(['NoKeyFrame', 'NoKeyFrame: came later than the key frame after it'])
+  })
+
+  it('that come after a key frame of another size are decoded by the size before it', () => {
+    const track = newTrack()
+    const other = Buffer.from(sps720)
+    other[3] = 0x1e
+    track.push(frame(key))
+    track.push(frame(annexB(other, pps, idr), { rtp: 9000 }))
+    track.push(frame(annexB(delta), { rtp: 6000 }))
+    track.push(frame(annexB(delta), { rtp: 12_000 }))
+    expect(track.take()!.samples.map(({ config }) => config)).toEqual([0, 1, 0, 1])
   })
 
   it('begin at a recovery point where a sender makes no key frames, and have no second one of them', () => {

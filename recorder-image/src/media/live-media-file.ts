@@ -74,7 +74,13 @@ class LiveMediaFile implements MediaFile {
     }
     this.#writer = new BodyWriter(this.#paths)
     this.#writer.note(identityRecord(identity))
-    if (identity.mode !== '00') this.#video = new VideoTrack((frame, reason, detail) => this.#lost(frame, reason, detail))
+    if (identity.mode !== '00') {
+      this.#video = new VideoTrack(
+        (frame, reason, detail) => this.#lost(frame, reason, detail),
+        ({ pictures, ...times }) =>
+          this.#lose({ medium: 'video', ...times, frames: pictures, bytes: null, reason: 'LostInNetwork', detail: '' }),
+      )
+    }
     if (identity.mode !== '01') {
       const { journal } = this.#writer
       const onLoss: OpusTrackOptions['onLoss'] = ({ packets, ...loss }) =>
@@ -102,27 +108,32 @@ class LiveMediaFile implements MediaFile {
     return belongsInFile(frame, this.#firstMicros, this.#video?.codec)
   }
 
-  write(frame: EncodedFrame): void {
-    if (this.#finished !== undefined) return
+  write(frame: EncodedFrame): boolean {
+    if (this.#finished !== undefined) return true
     if (frame.kind === 'video' && this.#video !== undefined) this.#pictures++
     const { error } = this.#writer
     if (error !== undefined) {
       this.#lost(frame, isVolumeFull(error) ? 'DiskFull' : 'DiskFailed', error.message)
-      return
+      return true
     }
     const track = frame.kind === 'video' ? this.#video : this.#audio
-    if (track === undefined) return
+    if (track === undefined) return true
     if (frame.kind === 'video' && this.#waitingBytes > maxWaitingBytes) {
       this.#video?.interrupt()
       this.#lost(frame, 'DiskSlow', '')
       this.#report('pictures were left out because the disk did not keep up')
-      return
+      return false
     }
     this.recordedBytes += frame.data.length
     this.#waitingBytes += frame.data.length
-    if (frame.kind === 'video') this.#video?.push(frame)
-    else for (const packet of this.#sound.read(frame)) this.#audio?.push(packet)
     this.#flushSoon()
+    if (frame.kind === 'video') return this.#video?.push(frame) ?? true
+    for (const packet of this.#sound.read(frame)) this.#audio?.push(packet)
+    return true
+  }
+
+  sends(kind: 'audio' | 'video', sends: boolean, atMicros: number): void {
+    if (kind === 'video') this.#video?.sends(sends, atMicros)
   }
 
   finish(): Promise<FinishedMedia> {
@@ -144,6 +155,7 @@ class LiveMediaFile implements MediaFile {
     await this.#writer.retry()
     for (const lose of this.#unwritten.splice(0)) if (this.#writer.error !== undefined) lose()
     await this.#audio?.finish()
+    this.#video?.end()
     await this.#flush()
     if (this.#audio?.problem !== undefined) this.#report(this.#audio.problem)
     else if (this.#audio !== undefined) this.#writer.note(encodedRecord())

@@ -484,6 +484,57 @@ describe('sound that comes late, swapped and not at all', () => {
   )
 })
 
+describe('pictures that do not come in the order in which they are shown', () => {
+  it('are all shown when a key frame overtook those before it', async () => {
+    const frames = send({ clip, from: 0, to: 6, atSeconds: 0, kinds: ['video'] })
+    // The last five before each key frame are repaired 100 ms after it has come.
+    const late = ({ rtpTimestamp }: EncodedFrame) => ((rtpTimestamp - 2000) / 3000) % 30 >= 25
+    for (const frame of frames) if (late(frame)) frame.receiveTimeMicros += 300_000
+    frames.sort((a, b) => a.receiveTimeMicros - b.receiveTimeMicros)
+    const ledger = new Ledger()
+    const { finished, playback } = await record('01', frames, { ledger })
+    expect(finished.problem).toBeUndefined()
+    expect(playback.complaints).toBe('')
+    expect(playback.pictures).toHaveLength(180)
+    expectTimes(playback.flashes, [0, 1, 2, 3, 4, 5], 0.001)
+    expect(ledger.losses).toEqual([])
+  })
+
+  it('are shown in their order and at their time when the sender makes B pictures', async () => {
+    const clip = await makeClip({
+      seconds: 4,
+      encoder: ['-profile:v', 'main', '-bf', '2', '-x264-params', 'aud=1:keyint_min=1:scenecut=0:b-adapt=0:b-pyramid=none'],
+    })
+    const frames = send({ clip, from: 0, to: 4, atSeconds: 0 })
+    // I0 P3 B1 B2 P6 B4 B5 …, each second anew.
+    const pictures = frames.filter(({ kind }) => kind === 'video')
+    pictures.forEach((frame, n) => {
+      const [second, at] = [Math.floor(n / 30), n % 30]
+      const shownAs = at === 0 ? 0 : at % 3 === 1 ? Math.min(at + 2, 29) : at - 1
+      frame.rtpTimestamp = 2000 + (second * 30 + shownAs) * 3000
+      // Nothing is sent before it was captured: a picture that is decoded two pictures early makes all leave so much later.
+      frame.receiveTimeMicros += 66_667
+    })
+    const { finished, playback } = await record('02', frames)
+    expect(finished.problem).toBeUndefined()
+    expect(playback.complaints).toBe('')
+    expect(playback.pictures).toHaveLength(120)
+    playback.pictures.forEach(({ time }, n) => {
+      expect(Math.abs(time - n / 30)).toBeLessThan(0.001)
+    })
+    expectTimes(playback.flashes, [0, 1, 2, 3], 0.001)
+    expectTimes(playback.beeps, [0, 1, 2, 3], 0.001)
+  })
+
+  it('are in the ledger from the one that was lost to the next key frame', async () => {
+    const ledger = new Ledger()
+    const lost = ({ seconds }: { seconds: number }) => seconds >= 2.5 && seconds < 3
+    await record('01', send({ clip, from: 0, to: 6, atSeconds: 0, kinds: ['video'], lost }), { ledger })
+    const at = (seconds: number) => new Date(epochMicros / 1000 + 20 + seconds * 1000).toISOString()
+    expect(ledger.losses).toMatchObject([{ userId: 'alice', medium: 'video', reason: 'LostInNetwork', frames: 15, to: at(3) }])
+  })
+})
+
 /** Where at least 20 ms are silent, in seconds. */
 function silences(sound: Float32Array): number[] {
   const found: number[] = []

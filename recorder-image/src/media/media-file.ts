@@ -50,8 +50,13 @@ export interface MediaFile {
   onGrowth: (bodyBytes: number) => void
   /** Whether the file has room for it; if not it is to be finished, and the next one begins with this frame. */
   takes(frame: EncodedFrame): boolean
-  /** Takes a frame; never throws, never waits. `data` must not be changed afterwards. Frames of the wrong kind for the mode are ignored. */
-  write(frame: EncodedFrame): void
+  /**
+   * Takes a frame; never throws, never waits. `data` must not be changed afterwards. Frames of the wrong kind for the mode are ignored. Returns
+   * false for a picture that is no use: nothing decodes before the next key frame, and somebody should ask for it.
+   */
+  write(frame: EncodedFrame): boolean
+  /** Whether the user sends this kind of media from now on, muted or not, by what the room says. */
+  sends(kind: 'audio' | 'video', sends: boolean, atMicros: number): void
   /** Stops taking frames, drains the encoder, makes and checks the head. Never throws for bad media: it says so in `problem`. */
   finish(): Promise<FinishedMedia>
   /** Deletes what is on disk. For when the file is stored; only after `finish`. */
@@ -59,7 +64,7 @@ export interface MediaFile {
 }
 
 /** A file that an earlier attempt left: as it is, with nothing more to write. */
-export type SalvagedMediaFile = Omit<MediaFile, 'write' | 'takes'>
+export type SalvagedMediaFile = Omit<MediaFile, 'write' | 'takes' | 'sends'>
 
 /** The front of a finished file: beside its body on the volume, or in memory where the volume could not take it. */
 export type FinishedHead =

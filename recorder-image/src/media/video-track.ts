@@ -1,5 +1,6 @@
 import type { LossReason } from '@trtc-recorder/api'
 import type { EncodedFrame } from '../tap/frame.ts'
+import { PictureGaps, type PictureLoss } from '../timeline/picture-gaps.ts'
 import { UnreadableError } from './bit-reader.ts'
 import type { VideoSample } from './media-index.ts'
 import { pictureReader } from './read-picture.ts'
@@ -14,27 +15,40 @@ export interface VideoFrames {
 /** Told of every picture that does not go into the file. */
 export type OnLostPicture = (frame: EncodedFrame, reason: LossReason, detail: string) => void
 
-/** Stragglers of the subscription before this one come for some time; what a decoder got of them would break the new one. */
-const stragglerMicros = 2_000_000
+/** A picture so far before the key frame that a subscription begins with came late, and was sent before it; further back a clock was set. */
+const latestTicks = 450_000
+/** Of how many changes of size or profile the times are kept, for pictures that come late. */
+const rememberedChanges = 16
 /** Sizes and profiles that one file may have. A sender that changes between a few comes back to them; one that goes on making new ones is hostile. */
 const maxConfigs = 64
 
-/** The pictures of one file as they go to the body: from a key frame on, each subscription apart, all in the codec of the first. */
+/** Pictures of one subscription, from a key frame on. */
+interface Chain {
+  firstRtp: number
+  /** What pictures from an RTP time on need to be decoded; the latest last. */
+  changes: { rtp: number; config: StoredVideoConfig }[]
+  gaps: PictureGaps
+}
+
+/** The pictures of one file as they go to the body: each subscription from a key frame on, in order of arrival, all in the codec of the first. */
 export class VideoTrack {
-  /** Frames that came before the first key frame, of the file or of a subscription. */
+  /** Frames that came without a key frame before them, in the file or in their subscription. */
   undecodable = 0
   readonly #onLost: OnLostPicture
+  readonly #onMissing: (loss: PictureLoss) => void
   #codec: VideoCodec | undefined
-  #ssrc: number | undefined
-  readonly #left = new Map<number, number>()
+  readonly #chains = new Map<number, Chain>()
+  /** The user does not send pictures since then, as far as is known. */
+  #pausedMicros: number | undefined
   /** By what they are. */
   readonly #configs = new Map<string, StoredVideoConfig>()
   #config: StoredVideoConfig | undefined
-  #needKey = true
   #pending: VideoFrames = { configs: [], chunks: [], samples: [] }
 
-  constructor(onLost: OnLostPicture) {
+  /** `onMissing` is told of pictures that never came. */
+  constructor(onLost: OnLostPicture, onMissing: (loss: PictureLoss) => void) {
     this.#onLost = onLost
+    this.#onMissing = onMissing
   }
 
   /** Of the pictures so far; undefined where none came. */
@@ -42,31 +56,41 @@ export class VideoTrack {
     return this.#codec
   }
 
-  push(frame: EncodedFrame): void {
+  /** Returns false for a picture that is no use before the next key frame. */
+  push(frame: EncodedFrame): boolean {
     const reader = pictureReader(frame.mimeType)
     if (reader === undefined || (this.#codec ?? reader.codec) !== reader.codec) {
       const detail = reader === undefined ? frame.mimeType : `${frame.mimeType}, in a file of ${this.#codec}`
       this.#onLost(frame, 'UnsupportedCodec', detail)
-      return
+      return true
     }
-    const leftMicros = this.#left.get(frame.ssrc)
-    if (leftMicros !== undefined && frame.receiveTimeMicros - leftMicros < stragglerMicros) {
-      this.#onLost(frame, 'RepairedTooLate', 'of the subscription before')
-      return
-    }
+    const chain = this.#chains.get(frame.ssrc)
+    const config = chain === undefined ? this.#config : configAt(chain, frame.rtpTimestamp)
     try {
-      this.#take(frame, reader.read(frame.data, this.#config), reader.codec)
+      return this.#take(frame, chain, config, reader.read(frame.data, config), reader.codec)
     } catch (error) {
       if (!(error instanceof UnreadableError || error instanceof RangeError)) throw error
       // What refers to it cannot be decoded either.
-      this.#needKey = true
+      this.#chains.delete(frame.ssrc)
       this.#onLost(frame, 'Unreadable', error.message)
+      return false
     }
   }
 
   /** From now on nothing decodes until the next key frame: frames had to be left out. */
   interrupt(): void {
-    this.#needKey = true
+    this.#chains.clear()
+  }
+
+  /** Whether the user sends pictures from now on: what is missing while they do not is not lost. */
+  sends(sends: boolean, atMicros: number): void {
+    this.#pausedMicros = sends ? undefined : atMicros
+    for (const { gaps } of this.#chains.values()) gaps.sends(sends, atMicros)
+  }
+
+  /** Nothing more comes: what is missing is lost. */
+  end(): void {
+    for (const { gaps } of this.#chains.values()) for (const loss of gaps.end()) this.#onMissing(loss)
   }
 
   take(): VideoFrames | undefined {
@@ -76,19 +100,34 @@ export class VideoTrack {
     return pending
   }
 
-  #take(frame: EncodedFrame, picture: Picture, codec: VideoCodec): void {
-    const config = picture.config === undefined ? this.#config : this.#known(picture.config)
-    const begins = this.#needKey || frame.ssrc !== this.#ssrc
-    const key = picture.key || (begins && picture.recoveryPoint)
-    if (begins && (!key || config === undefined)) {
+  #take(
+    frame: EncodedFrame,
+    chain: Chain | undefined,
+    before: StoredVideoConfig | undefined,
+    picture: Picture,
+    codec: VideoCodec,
+  ): boolean {
+    const config = picture.config === undefined ? before : this.#known(picture.config)
+    const key = picture.key || (chain === undefined && picture.recoveryPoint)
+    if (chain === undefined && (!key || config === undefined)) {
       this.undecodable++
       this.#onLost(frame, 'NoKeyFrame', '')
-      return
+      return false
     }
     if (config === undefined) throw new Error('a picture goes on where none began')
+    if (picture.data.length === 0) return true
+    const { changes, firstRtp, gaps } = chain ?? this.#begin(frame)
+    const ticks = (frame.rtpTimestamp - firstRtp) | 0
+    if (!key && ticks < 0 && ticks > -latestTicks) {
+      this.#onLost(frame, 'NoKeyFrame', 'came later than the key frame after it')
+      return true
+    }
+    if (config !== before || changes.length === 0) {
+      changes.push({ rtp: frame.rtpTimestamp, config })
+      if (changes.length > rememberedChanges) changes.shift()
+    }
+    for (const loss of gaps.push(frame, key)) this.#onMissing(loss)
     this.#config = config
-    if (picture.data.length === 0) return
-    if (begins) this.#begin(frame)
     this.#codec = codec
     const { parameterSets, data } = picture
     if (parameterSets.length > 0) this.#pending.chunks.push(parameterSets)
@@ -102,6 +141,7 @@ export class VideoTrack {
       receiveTimeMicros: frame.receiveTimeMicros,
       key,
     })
+    return true
   }
 
   /** The same thing again has the same number. */
@@ -119,10 +159,14 @@ export class VideoTrack {
     return stored
   }
 
-  #begin(frame: EncodedFrame): void {
-    if (this.#ssrc !== undefined && this.#ssrc !== frame.ssrc) this.#left.set(this.#ssrc, frame.receiveTimeMicros)
-    this.#left.delete(frame.ssrc)
-    this.#ssrc = frame.ssrc
-    this.#needKey = false
+  #begin({ ssrc, rtpTimestamp }: EncodedFrame): Chain {
+    const chain: Chain = { firstRtp: rtpTimestamp, changes: [], gaps: new PictureGaps() }
+    if (this.#pausedMicros !== undefined) chain.gaps.sends(false, this.#pausedMicros)
+    this.#chains.set(ssrc, chain)
+    return chain
   }
 }
+
+/** A picture that comes late is decoded by what held before the key frame that overtook it. */
+const configAt = ({ changes }: Chain, rtpTimestamp: number) =>
+  (changes.findLast(({ rtp }) => ((rtpTimestamp - rtp) | 0) >= 0) ?? changes[0])?.config

@@ -46,14 +46,19 @@ export class FileKeeper {
     this.#open(publication, openedMicros, { part: 1, firstMicros: openedMicros })
   }
 
-  write(publication: Publication, frame: EncodedFrame): void {
+  /** Returns false for a picture that is no use before the next key frame. */
+  write(publication: Publication, frame: EncodedFrame): boolean {
     const live = this.#live.get(publication.id)
-    if (live === undefined) return
+    if (live === undefined) return true
     if (!live.media.takes(frame)) {
       this.#close(live.keeping)
       this.#open(publication, frame.receiveTimeMicros, { part: live.keeping.origin.part + 1, firstMicros: live.firstMicros })
     }
-    this.#live.get(publication.id)?.media.write(frame)
+    return this.#live.get(publication.id)?.media.write(frame) ?? true
+  }
+
+  sends(publication: Publication, kind: 'audio' | 'video', sends: boolean, atMicros: number): void {
+    this.#live.get(publication.id)?.media.sends(kind, sends, atMicros)
   }
 
   close(publication: Publication): void {

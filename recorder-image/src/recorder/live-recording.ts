@@ -164,7 +164,12 @@ export class LiveRecording implements RoomHandlers {
         const { userId, stream } = publication
         this.#lose(awaited.arrived({ userId, stream, kind: frame.kind }, frame.ssrc, frame.receiveTimeMicros))
         frame.receiveTimeMicros += this.#steppedOf.get(publication.id) ?? 0
-        return keeper.write(publication, frame)
+        if (!keeper.write(publication, frame)) this.#room?.requestKeyFrame(frame.slot)
+        return
+      }
+      case 'sends': {
+        const { publication, kind, sends, timeMicros } = action
+        return keeper.sends(publication, kind, sends, timeMicros + (this.#steppedOf.get(publication.id) ?? 0))
       }
       case 'close':
         this.#steppedOf.delete(action.publication.id)

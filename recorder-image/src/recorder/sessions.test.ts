@@ -94,7 +94,8 @@ class Room {
         this.subscribed.splice(this.subscribed.indexOf(`${action.userId} ${action.stream} ${action.kind}`), 1)
       else if (action.type === 'timeline')
         this.timeline.push(`${action.event.userId} ${action.event.stream} ${action.event.event}`)
-      else this.lost.push({ reason: action.loss.reason, userId: action.loss.userId, frames: action.loss.frames })
+      else if (action.type === 'lost')
+        this.lost.push({ reason: action.loss.reason, userId: action.loss.userId, frames: action.loss.frames })
     }
     return this
   }

@@ -21,6 +21,8 @@ export type SessionAction =
   | ({ type: 'unsubscribe' } & Media)
   | { type: 'open'; publication: Publication; openedMicros: number }
   | { type: 'write'; publication: Publication; frame: EncodedFrame }
+  /** Whether the user sends this kind of media now: the other side of a mute is no loss. */
+  | { type: 'sends'; publication: Publication; kind: Kind; sends: boolean; timeMicros: number }
   | { type: 'close'; publication: Publication }
   | { type: 'timeline'; event: TimelineEvent }
   | { type: 'lost'; loss: NoticedLoss }
@@ -274,7 +276,11 @@ export class Sessions {
     this.#unconfirmed.delete(userId)
     if (available) this.#publish(event)
     const isWanted = this.#selection.wants(userId, stream, kind)
+    const publication = this.#current(userId, stream)
     return [
+      ...(publication?.opened
+        ? [{ type: 'sends' as const, publication, kind, sends: available, timeMicros: event.timeMicros }]
+        : []),
       ...this.#timeline(event, stream, `${kind}${available ? 'On' : 'Off'}`),
       ...(available && isWanted ? [{ type: 'subscribe' as const, userId, stream, kind }] : []),
     ]

@@ -52,6 +52,7 @@ export class FakeRoom {
     queueMicrotask(() => this.onOpen(this))
     return {
       over: this.#over.promise,
+      requestKeyFrame: () => {},
       resubscribe: () => {},
       unsubscribe: ({ userId, stream, kind }) => {
         this.subscribed.splice(this.subscribed.indexOf(`${userId} ${stream} ${kind}`), 1)
@@ -139,7 +140,9 @@ export class FakeMedia {
       write(frame) {
         body += Buffer.from(frame.data).toString()
         media.onGrowth(body.length)
+        return true
       },
+      sends: () => {},
       finish: async () => ({
         head: { kind: 'inMemory' as const, data: Buffer.from(`${body}|`), bytes: body.length + 1 },
         bodyBytes: body.length,

@@ -19,6 +19,8 @@ export type PageCommand =
   | { type: 'unsubscribe'; userId: string; stream: Stream; kind: 'audio' | 'video' }
   /** Give up what was subscribed of one user and ask for it anew: it does not come. */
   | { type: 'resubscribe'; userId: string; media: { stream: Stream; kind: 'audio' | 'video' }[] }
+  /** Ask the sender in this slot for a key frame; it is asked once a second at most. */
+  | { type: 'requestKeyFrame'; slot: number }
   /** Say `path`: what came through the connection for media. */
   | { type: 'look' }
   /** Build the connection for media anew; everything is subscribed anew by that. */

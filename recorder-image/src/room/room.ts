@@ -27,6 +27,8 @@ export interface Room {
   subscribe(command: SubscribeCommand): void
   unsubscribe(command: SubscribeCommand): void
   resubscribe(command: ResubscribeCommand): void
+  /** Asks the sender in a slot for a key frame; may be called for every picture. */
+  requestKeyFrame(slot: number): void
   /** Resolves when everything the page had until now has arrived, or after a moment when the page does not answer. */
   flush(): Promise<void>
   /** Resolves when the recorder is not in the room and will not come back by itself. */
@@ -49,6 +51,7 @@ export interface RoomOptions {
 }
 
 const tickMillis = 250
+const keyFrameRequestMillis = 1000
 
 /** Enters the room and stays in it: the thin rim of `supervision`, which decides. Never throws. */
 export function openRoom(options: RoomOptions, handlers: RoomHandlers): Room {
@@ -66,6 +69,7 @@ class SupervisedRoom implements Room {
   #page: RoomPage | undefined
   #path = new PathWatch()
   #lastFrameAt: number | undefined
+  readonly #keyFrameRequestedAt = new Map<number, number>()
 
   constructor(options: RoomOptions, handlers: RoomHandlers) {
     this.#options = options
@@ -85,6 +89,13 @@ class SupervisedRoom implements Room {
 
   unsubscribe(command: SubscribeCommand): void {
     this.#page?.send({ type: 'unsubscribe', ...command })
+  }
+
+  requestKeyFrame(slot: number): void {
+    const now = this.#options.clock.now()
+    if (now < (this.#keyFrameRequestedAt.get(slot) ?? Number.NEGATIVE_INFINITY) + keyFrameRequestMillis) return
+    this.#keyFrameRequestedAt.set(slot, now)
+    this.#page?.send({ type: 'requestKeyFrame', slot })
   }
 
   resubscribe(command: ResubscribeCommand): void {

@@ -71,6 +71,7 @@ function obey(command: PageCommand): void {
       return
     case 'flush':
     case 'clock':
+    case 'requestKeyFrame':
       return // the worker's business
   }
 }

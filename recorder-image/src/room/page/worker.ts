@@ -2,6 +2,7 @@
  * Takes every encoded frame between the network and the decoder, and carries it to Node together with what the page reports.
  * Runs in a dedicated worker, so the page's main thread never sees media.
  */
+import { DecoderDelay } from '../../tap/decoder-delay.ts'
 import { KeyFrameRequests } from '../../tap/key-frame-requests.ts'
 import { BatchWriter } from '../../tap/wire.ts'
 import type { PageCommand, PageReport } from '../protocol.ts'
@@ -47,7 +48,14 @@ const scope = globalThis as unknown as {
   postMessage(message: ToPage): void
 }
 const batch = new BatchWriter()
-const videoTaps = new Map<Transformer, KeyFrameRequests>()
+/** What flows of one camera or screen. */
+interface VideoTap {
+  transformer: Transformer
+  writer: WritableStreamDefaultWriter<Frame>
+  keyFrames: KeyFrameRequests
+  delay: DecoderDelay<Frame>
+}
+const videoTaps = new Set<VideoTap>()
 let socket: WebSocket | undefined
 let timer: ReturnType<typeof setTimeout> | undefined
 
@@ -77,6 +85,9 @@ function connect(url: string): void {
     } else if (command.type === 'flush') {
       report({ type: 'flushed', id: command.id })
       flush()
+    } else if (command.type === 'requestKeyFrame') {
+      for (const tap of videoTaps) if (tap.transformer.options.slot === command.slot) tap.keyFrames.need()
+      flush()
     } else scope.postMessage({ type: 'command', command })
   }
 }
@@ -85,8 +96,9 @@ async function tap(transformer: Transformer): Promise<void> {
   const { slot, kind } = transformer.options
   const reader = transformer.readable.getReader()
   const writer = transformer.writable.getWriter()
-  const keyFrames = new KeyFrameRequests()
-  if (kind === 'video') videoTaps.set(transformer, keyFrames)
+  const video =
+    kind === 'video' ? { transformer, writer, keyFrames: new KeyFrameRequests(), delay: new DecoderDelay<Frame>() } : undefined
+  if (video) videoTaps.add(video)
   let ssrc: number | undefined
   const dropped = { frames: 0, bytes: 0 }
   try {
@@ -98,16 +110,23 @@ async function tap(transformer: Transformer): Promise<void> {
         ssrc = metadata.synchronizationSource
         scope.postMessage({ type: 'newSubscription', slot, kind, ssrc })
       }
-      keyFrames.frameArrived(performance.now())
+      const droppedBefore = dropped.frames
       take(frame, metadata, transformer.options, ssrc ?? 0, dropped)
       // Audio goes no further; nobody listens.
-      if (kind === 'audio') continue
-      if (frame.data.byteLength > 0) frame.data = standInPicture(metadata.mimeType) ?? frame.data
-      writer.write(frame).catch(() => {})
+      if (video === undefined) continue
+      video.keyFrames.frameArrived(performance.now(), frame.type === 'key')
+      if (dropped.frames > droppedBefore) video.keyFrames.need()
+      passOn(video, frame, ssrc ?? 0, metadata.mimeType)
     }
   } finally {
-    videoTaps.delete(transformer)
+    if (video) videoTaps.delete(video)
   }
+}
+
+function passOn({ writer, delay }: VideoTap, frame: Frame, ssrc: number, mimeType: string | undefined): void {
+  if (frame.data.byteLength > 0) frame.data = standInPicture(mimeType) ?? frame.data
+  for (const next of delay.push(frame, { ssrc, key: frame.type === 'key' }, performance.now())) writer.write(next).catch(() => {})
+  schedule()
 }
 
 function take(
@@ -156,7 +175,7 @@ function report(report: PageReport): void {
   schedule()
 }
 
-/** One timer while there is something to send; an idle one would cost more than the sending. */
+/** One timer while there is something to send or to watch; an idle one would cost more than the sending. */
 function schedule(): void {
   timer ??= setTimeout(flush, batchMillis)
 }
@@ -167,7 +186,9 @@ function flush(): void {
   if (socket?.readyState === WebSocket.OPEN && batch.byteLength > 0) socket.send(batch.take())
   else if (batch.byteLength > 0) schedule()
   const now = performance.now()
-  for (const [transformer, keyFrames] of videoTaps) {
+  for (const { transformer, writer, keyFrames, delay } of videoTaps) {
+    for (const frame of delay.due(now)) writer.write(frame).catch(() => {})
     if (keyFrames.isDue(now)) transformer.sendKeyFrameRequest().catch(() => {})
+    if (delay.isHolding || keyFrames.isWatching) schedule()
   }
 }

@@ -72,7 +72,7 @@ export function deliver<T extends Sent>(sent: readonly T[], network: Network): A
     const inQueue = Math.min(packet.trueMillis - queue.fromMillis, queue.fromMillis + queue.forMillis - packet.trueMillis)
     arrivalMillis += queue.delayMillis * Math.max(0, Math.min(1, inQueue / 500))
     const isFrozen = arrivalMillis > freeze.fromMillis && arrivalMillis < freeze.fromMillis + freeze.forMillis
-    if (isFrozen) arrivalMillis = freeze.fromMillis + freeze.forMillis + (arrivalMillis - freeze.fromMillis) / 1000
+    if (isFrozen) arrivalMillis = freeze.fromMillis + freeze.forMillis + (arrivalMillis - freeze.fromMillis) / 1e6
     arrivals.push({ sent: packet, arrivalMillis })
     if (isTwice < network.twice) arrivals.push({ sent: packet, arrivalMillis: arrivalMillis + random() * 150 })
   }

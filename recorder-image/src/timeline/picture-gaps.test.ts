@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest'
+import { PictureGaps } from './picture-gaps.ts'
+
+/** 30 pictures a second with a key frame each second, but for those that are left out. */
+function watch(seconds: number, sent: (n: number) => boolean, gaps = new PictureGaps()) {
+  const losses = []
+  for (let n = 0; n < seconds * 30; n++) {
+    if (!sent(n)) continue
+    losses.push(...gaps.push({ ssrc: 1, rtpTimestamp: (n * 3000) % 2 ** 32, receiveTimeMicros: (n * 1e6) / 30 }, n % 30 === 0))
+  }
+  return [...losses, ...gaps.end()]
+}
+
+describe('pictures that never came', () => {
+  it('are those up to the next key frame', () => {
+    expect(watch(10, (n) => n < 70 || n >= 90)).toEqual([{ fromMicros: 2_300_000, toMicros: 3_000_000, pictures: 20 }])
+  })
+
+  it('are none while the user has muted the camera', () => {
+    const gaps = new PictureGaps()
+    gaps.sends(false, 2_400_000)
+    gaps.sends(true, 2_900_000)
+    expect(watch(10, (n) => n < 70 || n >= 90, gaps)).toEqual([])
+  })
+
+  it('are none where pictures come late', () => {
+    const gaps = new PictureGaps()
+    const losses = watch(3, (n) => n < 70, gaps)
+    const arrive = (n: number, at: number) =>
+      losses.push(...gaps.push({ ssrc: 1, rtpTimestamp: n * 3000, receiveTimeMicros: at * 1e6 }, n % 30 === 0))
+    arrive(90, 3)
+    for (let n = 70; n < 90; n++) arrive(n, 3.2)
+    for (let n = 91; n < 200; n++) arrive(n, n / 30)
+    expect([...losses, ...gaps.end()]).toEqual([])
+  })
+
+  it('cannot be told of a screen that sends when something changes', () => {
+    const changes = new Set([0, 1, 2, 15, 16, 30, 31, 50, 51, 60, 90, 91, 92, 150, 151, 210, 240])
+    expect(watch(10, (n) => changes.has(n))).toEqual([])
+  })
+})

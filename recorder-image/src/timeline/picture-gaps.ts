@@ -1,0 +1,112 @@
+import { median } from './clock.ts'
+import type { Arrival } from './pieces.ts'
+
+/** Pictures that were sent and never came. Times in microseconds since 1970. */
+export interface PictureLoss {
+  fromMicros: number
+  toMicros: number
+  pictures: number
+}
+
+/** Missing pictures may still come for so long after the key frame that overtook them. */
+const repairMicros = 2_000_000
+const rememberedPictures = 16
+/** A step is longer than usual from here on. */
+const longStep = 1.6
+/** Pictures are steady when none is shown later after another than so many usual steps; of others nobody can say that one is missing. */
+const steadyStep = 2.5
+
+interface Hole {
+  fromRtp: number
+  toRtp: number
+  toMicros: number
+  /** Usual before it. */
+  step: number
+}
+
+/**
+ * Tells which pictures of one subscription were lost on the way. Pictures carry no numbers, but Chromium hands out what follows a key frame without a
+ * hole: when something is lost for good, nothing comes until the next key frame. So a loss is a key frame that comes longer after the picture
+ * before it than pictures of a steady camera do, while the user was sending; unless the missing ones come late. Pure.
+ */
+export class PictureGaps {
+  /** Unwrapped. */
+  #lastRtp: number | undefined
+  /** Of the last pictures. */
+  #times: number[] = []
+  #holes: Hole[] = []
+  #pausedMicros: { from: number; to: number }[] = []
+
+  push({ rtpTimestamp, receiveTimeMicros }: Arrival, key: boolean): PictureLoss[] {
+    const last = this.#lastRtp
+    if (last === undefined) {
+      this.#lastRtp = rtpTimestamp
+      this.#remember(rtpTimestamp)
+      return []
+    }
+    const step = (rtpTimestamp - (((last % 2 ** 32) + 2 ** 32) % 2 ** 32)) | 0
+    if (step <= 0) {
+      if (!this.#fill(last + step)) this.#remember(last + step)
+      return this.#over(receiveTimeMicros)
+    }
+    this.#lastRtp = last + step
+    if (key && this.#isSteady && step > longStep * this.#usualStep) {
+      this.#holes.push({ fromRtp: last, toRtp: last + step, toMicros: receiveTimeMicros, step: this.#usualStep })
+      // The rhythm before the hole goes on after it.
+      const moved = step - this.#usualStep
+      this.#times = this.#times.map((time) => time + moved)
+      this.#remember(last + step)
+    } else this.#remember(last + step)
+    return this.#over(receiveTimeMicros)
+  }
+
+  /** The user does not send, or does again. */
+  sends(sends: boolean, atMicros: number): void {
+    const last = this.#pausedMicros.at(-1)
+    if (sends && last !== undefined) last.to = Math.min(last.to, atMicros)
+    else if (!sends) this.#pausedMicros.push({ from: atMicros, to: Number.POSITIVE_INFINITY })
+    if (this.#pausedMicros.length > 16) this.#pausedMicros.shift()
+  }
+
+  end(): PictureLoss[] {
+    return this.#over(Number.POSITIVE_INFINITY)
+  }
+
+  get #usualStep(): number {
+    return median(this.#stepsShown())
+  }
+
+  get #isSteady(): boolean {
+    const steps = this.#stepsShown()
+    return steps.length >= 5 && Math.max(...steps) <= steadyStep * median(steps)
+  }
+
+  /** B pictures are shown between two that came before them. */
+  #stepsShown(): number[] {
+    const times = this.#times.toSorted((a, b) => a - b)
+    return times.slice(1).map((time, at) => time - times[at]!)
+  }
+
+  #remember(rtp: number): void {
+    this.#times.push(rtp)
+    if (this.#times.length > rememberedPictures) this.#times.shift()
+  }
+
+  /** Whether it is one that was missing. */
+  #fill(rtp: number): boolean {
+    const hole = this.#holes.find(({ fromRtp, toRtp }) => fromRtp < rtp && rtp < toRtp)
+    if (hole !== undefined) hole.fromRtp = rtp
+    return hole !== undefined
+  }
+
+  #over(nowMicros: number): PictureLoss[] {
+    const over = this.#holes.filter(({ toMicros }) => nowMicros - toMicros >= repairMicros)
+    if (over.length > 0) this.#holes = this.#holes.filter((hole) => !over.includes(hole))
+    return over.flatMap(({ fromRtp, toRtp, toMicros, step }) => {
+      const pictures = Math.round((toRtp - fromRtp) / step) - 1
+      const fromMicros = Math.round(toMicros - (toRtp - fromRtp) / 0.09)
+      const wasPaused = this.#pausedMicros.some(({ from, to }) => from < toMicros && to > fromMicros)
+      return pictures > 0 && !wasPaused ? [{ fromMicros, toMicros, pictures }] : []
+    })
+  }
+}
