@@ -34,6 +34,27 @@ export const manifestFileSchema = recordedFileSchema.extend({
     .default(null)
     .describe('What was proven of the file when it was finished; null where it was not.'),
   endTime: z.iso.datetime().describe('Wall-clock time of the end of the file.'),
+  clockSource: z
+    .enum(['arrival'])
+    .default('arrival')
+    .describe('What the times in the file are placed by. `arrival`: the fastest packets on their way to the recorder.'),
+  clockErrorMs: z
+    .number()
+    .min(0)
+    .nullable()
+    .default(null)
+    .describe(
+      'How far the fastest packet of a second usually was from where it was placed, in milliseconds: by so much a time may be off, and by what the network takes at least. Null where nothing came.',
+    ),
+  times: z
+    .array(
+      z.object({
+        mediaSeconds: z.number().min(0).describe('A time in the file.'),
+        time: z.iso.datetime().describe('The wall-clock time that it is.'),
+      }),
+    )
+    .default([])
+    .describe('What wall-clock time a time in the file is: straight lines between these points, a millisecond off at most.'),
   crc64: z.string().describe('CRC-64/XZ of the file as a decimal number, as COS reports it in x-cos-hash-crc64ecma.'),
 })
 

@@ -8,6 +8,7 @@ import { identities } from '../../sandbox/src/identities.ts'
 import { defaultClip } from '../../sandbox/src/room/clip.ts'
 import { clipSources } from '../../sandbox/src/room/clip-source.ts'
 import {
+  type LineQuality,
   type RoomControl,
   type RoomName,
   type RunningRoom,
@@ -124,6 +125,12 @@ export class World {
   refuseReconnect = (refuse: boolean) => this.#control.refuseReconnect({ refuse })
   blockMedia = (blocked: boolean) => this.#control.blockMedia({ blocked })
   ignoreSubscriptions = (userId: string, times: number) => this.#control.ignoreSubscriptions({ room: this.#room, userId, times })
+  worsenLine = (quality: Partial<LineQuality>) =>
+    this.#control.worsenLine({ room: this.#room, userId: recorderUserId, ...quality })
+  freezeLine = (seconds: number) => this.#control.freezeLine({ room: this.#room, userId: recorderUserId, seconds })
+  jumpClock = (userId: string, seconds: number) => this.#control.jumpClock({ room: this.#room, userId, seconds })
+  lose = (percent: number, repairable: boolean) =>
+    this.#control.loss({ room: this.#room, userId: recorderUserId, percent, repairable })
   killMediaPath = () => this.#control.killMediaPath({ room: this.#room, userId: recorderUserId })
 
   /** What the room sends to the recorder, by user. */

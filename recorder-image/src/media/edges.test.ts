@@ -33,7 +33,8 @@ async function fileOf(index: MediaIndex, ticks: Float64Array) {
     startMicros: 0,
     endMicros: 0,
     gaps: [],
-    video: { startMicros: 0, samples, ticks, decodeTicks: ticks, lastTicks: 3000 },
+    clockErrorMicros: 0,
+    video: { startMicros: 0, samples, ticks, decodeTicks: ticks, lastTicks: 3000, pieces: [] },
   }
   const tracks = mp4Tracks(presentation, index, soundKind({ mode: '02', audioCodec: 'AAC' }))
   const { bodyBytes } = index

@@ -1,5 +1,6 @@
 import type { AudioGap, AudioSpan } from '../timeline/audio-axis.ts'
 import { type Presentation, present } from '../timeline/presentation.ts'
+import { type TimePoint, thinned } from '../timeline/time-table.ts'
 import { channels, sampleRate, soundKind } from './audio-format.ts'
 import { rounded } from './check-shares.ts'
 import { writeHead } from './head-file.ts'
@@ -85,12 +86,21 @@ async function finishFrom(media: UnfinishedMedia, index: MediaIndex): Promise<Fi
     startTime,
     endTime: wallTime(endMicros),
     durationSeconds,
+    clockErrorMs: Math.round(presentation.clockErrorMicros / 100) / 10,
+    times: timesOf(identity, presentation, endMicros),
     events: eventsOf(identity, presentation, index),
     ...(video !== undefined ? { video } : {}),
     ...(presentation.audio !== undefined ? { audio: { codec: soundKind(identity).codec, sampleRate, channels } } : {}),
     check,
     ...(problems.length > 0 ? { problem: problems.join('; ') } : {}),
   }
+}
+
+/** MP4 is presented at wall time. MP3 has no presentation times: it is as long as what was encoded, which followed the wall clock. */
+function timesOf({ mode }: MediaFileIdentity, { startMicros, audio }: Presentation, endMicros: number): TimePoint[] {
+  const ends = [startMicros, endMicros].map((wallMicros) => ({ mediaSeconds: (wallMicros - startMicros) / 1e6, wallMicros }))
+  if (mode !== '00' || audio === undefined) return ends
+  return thinned(audio.knots.map(({ axis, wall }) => ({ mediaSeconds: axis / 48_000, wallMicros: startMicros + wall / 0.048 })))
 }
 
 /** What the mode promises and is not there at all. */
@@ -129,6 +139,8 @@ function emptyMedia({ identity, problems, undecodable }: UnfinishedMedia, bodyBy
     startTime: opened,
     endTime: opened,
     durationSeconds: 0,
+    clockErrorMs: null,
+    times: [],
     events: [],
     check: null,
     problem: [...problems, nothing].join('; '),

@@ -2,6 +2,7 @@ import type { AudioCodec, FileCheck, Mode, RecordedFile, Stream, TimelineEvent }
 import type { Logger } from 'pino'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
+import type { TimePoint } from '../timeline/time-table.ts'
 
 /** Who and what a file is of. Kept beside the media, so that a later attempt can finish it. */
 export interface MediaFileIdentity {
@@ -78,6 +79,10 @@ export interface FinishedMedia {
   startTime: Date
   endTime: Date
   durationSeconds: number
+  /** By how much a time in the file may be off from wall time, in milliseconds; null where nothing came. */
+  clockErrorMs: number | null
+  /** What wall time a time in the file is: straight lines between these, a millisecond off at most. */
+  times: TimePoint[]
   video?: NonNullable<RecordedFile['video']>
   audio?: NonNullable<RecordedFile['audio']>
   /** Gaps and changes of size, for the manifest. */

@@ -62,6 +62,12 @@ export function describe({ origin, content, finished }: Keeping, { spec }: Recor
     part,
     lostFrames: totalsOf(losses).frames,
     lostSeconds: secondsOf(losses),
+    clockSource: 'arrival',
+    clockErrorMs: finished?.clockErrorMs ?? null,
+    times: (finished?.times ?? []).map(({ mediaSeconds, wallMicros }) => ({
+      mediaSeconds: Math.round(mediaSeconds * 1000) / 1000,
+      time: new Date(Math.round(wallMicros / 1000)).toISOString(),
+    })),
     check: finished?.check ?? null,
     crc64: '',
     ...(finished?.video ? { video: finished.video } : {}),

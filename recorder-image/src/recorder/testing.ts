@@ -149,6 +149,8 @@ export class FakeMedia {
         startTime: new Date(identity.openedMicros / 1000),
         endTime: new Date(identity.openedMicros / 1000 + 1000 * this.seconds),
         durationSeconds: this.seconds,
+        clockErrorMs: 0,
+        times: [],
         video: { codec: 'avc1.42e01f', width: 640, height: 360 },
         events: [],
         check: null,

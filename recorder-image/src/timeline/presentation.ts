@@ -1,5 +1,5 @@
 import type { AudioGap, AudioSpan } from './audio-axis.ts'
-import { type ClockFit, fitClock, median, wallMicros } from './clock.ts'
+import { type ClockFit, fitClock, lineBelow, median, wallMicros } from './clock.ts'
 import { type ArrivalColumns, orderPictures } from './picture-order.ts'
 import type { Piece } from './pieces.ts'
 
@@ -10,6 +10,8 @@ export interface Presentation {
   video?: VideoPresentation
   audio?: AudioPresentation
   gaps: PresentationGap[]
+  /** How far the fastest packets usually lie from where the fits put them, in microseconds: by so much a time may be off. */
+  clockErrorMicros: number
 }
 
 export interface VideoPresentation {
@@ -22,6 +24,7 @@ export interface VideoPresentation {
   decodeTicks: Float64Array
   /** How long the last one is shown, in ticks: as long as most. */
   lastTicks: number
+  pieces: readonly Piece[]
 }
 
 export interface AudioPresentation {
@@ -30,6 +33,8 @@ export interface AudioPresentation {
   samples: number
   /** The same on the axis, as it was encoded. */
   axisSamples: number
+  /** Where the two are known to meet; straight lines between. */
+  knots: readonly { axis: number; wall: number }[]
   /** Wall-clock samples since the start of the sound for a position on the audio axis. */
   place: (axisSamples: number) => number
 }
@@ -61,8 +66,11 @@ export function present(
     gaps: [...(shown ? videoGaps(shown) : []), ...(heard ? audioGaps(heard, audio.gaps) : [])].sort(
       (a, b) => a.startMicros - b.startMicros,
     ),
+    clockErrorMicros: Math.max(0, ...[...(shown?.pieces ?? []), ...new Set(audio.spans.map(({ piece }) => piece))].map(errorOf)),
   }
 }
+
+const errorOf = ({ clock }: Piece) => lineBelow(clock.windows).noiseMicros
 
 function presentVideo(arrivals: ArrivalColumns): VideoPresentation | undefined {
   const { samples, rtp, pieceOf, pieces, shownAs } = orderPictures(arrivals)
@@ -78,7 +86,7 @@ function presentVideo(arrivals: ArrivalColumns): VideoPresentation | undefined {
     ticks[at] = tick
     decodeTicks[number] = tick
   })
-  return { startMicros, samples, ticks, decodeTicks, lastTicks: usualStep(decodeTicks) }
+  return { startMicros, samples, ticks, decodeTicks, lastTicks: usualStep(decodeTicks), pieces }
 }
 
 /** Median distance of neighbours, of a spread of at most a thousand; 1/30 s where there are none. */
@@ -124,7 +132,7 @@ function presentAudio(spans: readonly AudioSpan[]): AudioPresentation | undefine
     knot.wall = Math.max(knot.wall, before.wall + (knot.axis - before.axis) / 2)
   }
   const place = interpolate(knots)
-  return { startMicros, samples: Math.round(knots.at(-1)!.wall), axisSamples: knots.at(-1)!.axis, place }
+  return { startMicros, samples: Math.round(knots.at(-1)!.wall), axisSamples: knots.at(-1)!.axis, knots, place }
 }
 
 function fitOf(fits: Map<Piece, ClockFit>, piece: Piece): ClockFit {

@@ -10,6 +10,8 @@ const room = z
 const userId = z.string().min(1)
 const who = { room, userId }
 const track = z.enum(['audio', 'video', 'aux'])
+const millis = z.number().min(0).optional()
+const percent = z.number().min(0).max(100).optional()
 const positive = z.int().positive().optional()
 const clip = z.strictObject({ width: positive, height: positive, fps: positive, videoKbps: positive, loopSeconds: positive })
 /** Of either kind: the room says which of the two calls takes which. */
@@ -25,6 +27,12 @@ const argumentOf: Record<keyof RoomControl, z.ZodType> = {
   removeUserByStrRoomId: removal,
   dismissRoom: z.strictObject({ room }),
   loss: z.strictObject({ room, userId: userId.optional(), percent: z.number().min(0).max(100), repairable: z.boolean() }),
+  worsenLine: z.strictObject({
+    ...{ room, userId: userId.optional(), jitterMillis: millis, delayMillis: millis, lateMillis: millis, repairMillis: millis },
+    ...{ latePercent: percent, twicePercent: percent },
+  }),
+  freezeLine: z.strictObject({ ...who, seconds: z.number().positive() }),
+  jumpClock: z.strictObject({ ...who, seconds: z.number() }),
   dropSignalling: z.strictObject({ ...who, code: z.int().optional() }),
   silenceSignalling: z.strictObject({ ...who, silent: z.boolean() }),
   refuseReconnect: z.strictObject({ refuse: z.boolean() }),

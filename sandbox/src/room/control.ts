@@ -1,3 +1,4 @@
+import type { LineQuality } from './line.ts'
 import type { Track } from './publisher.ts'
 import type { RoomEventName, RoomName } from './room.ts'
 import type { SentSpan } from './scripted-anchor.ts'
@@ -41,6 +42,12 @@ export interface RoomControl {
   dismissRoom(options: { room: RoomName }): Promise<void>
   /** Loses packets on the way to a member (everybody, without userId). percent 0 ends it. */
   loss(options: { room: RoomName; userId?: string; percent: number; repairable: boolean }): Promise<void>
+  /** How good the line to a member is (everybody's, without userId); what is not said is as on a good line. */
+  worsenLine(options: { room: RoomName; userId?: string } & Partial<LineQuality>): Promise<void>
+  /** Nothing passes to a member for so long; then all of it at once, as to a machine that was paused. */
+  freezeLine(options: Who & { seconds: number }): Promise<void>
+  /** The RTP clocks of a scripted anchor are set ahead, as those of a machine that slept. */
+  jumpClock(options: Who & { seconds: number }): Promise<void>
   /** Drops a member's signalling socket with a close code. 1006 (abnormal) unless told otherwise. */
   dropSignalling(options: Who & { code?: number }): Promise<void>
   /** Keeps the socket and says nothing more on it. */

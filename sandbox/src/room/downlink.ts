@@ -1,15 +1,17 @@
+import { Line, type LineQuality } from './line.ts'
 import type { PayloadTypes } from './messages.ts'
 import { type Loss, OutboundStream, type PacketSink } from './outbound.ts'
 
 /** All that flows to one subscriber over one transport. A stream that was there once goes on where it stopped. */
 export class Downlink {
-  readonly #sink: PacketSink
+  readonly #line: Line
   readonly #payloads: PayloadTypes
   readonly #streams = new Map<number, OutboundStream>()
   #loss: Loss | undefined
 
-  constructor(sink: PacketSink, payloads: PayloadTypes, loss: Loss | undefined) {
-    this.#sink = sink
+  constructor(sink: PacketSink, payloads: PayloadTypes, loss: Loss | undefined, quality?: LineQuality) {
+    this.#line = new Line(sink)
+    if (quality) this.#line.quality = quality
     this.#payloads = payloads
     this.#loss = loss
   }
@@ -21,10 +23,18 @@ export class Downlink {
       known.restart()
       return known
     }
-    const stream = new OutboundStream(kind, this.#sink, ssrc, this.#payloads[kind])
+    const stream = new OutboundStream(kind, this.#line, ssrc, this.#payloads[kind])
     stream.loss = this.#loss
     this.#streams.set(ssrc, stream)
     return stream
+  }
+
+  worsen(quality: LineQuality): void {
+    this.#line.quality = quality
+  }
+
+  freeze(millis: number): void {
+    this.#line.freeze(millis)
   }
 
   lose(loss: Loss | undefined): void {

@@ -1,6 +1,7 @@
 import type { RtpHeader } from 'werift'
 import type { WebSocket } from 'ws'
 import { Downlink } from './downlink.ts'
+import type { LineQuality } from './line.ts'
 import {
   type Ability,
   type ClientMessage,
@@ -35,6 +36,7 @@ export class Member implements Occupant {
   role: number
   publisher: RealAnchor | undefined
   #loss: Loss | undefined
+  #quality: LineQuality | undefined
   readonly #media: MediaSettings
   #payloads: PayloadTypes
   #transport: Transport
@@ -53,7 +55,7 @@ export class Member implements Occupant {
     this.#socket = socket
     this.#payloads = choosePayloadTypes(data.ability as Ability | undefined)
     this.#transport = this.#openTransport(data.ability as Ability)
-    this.#downlink = new Downlink(this.#transport, this.#payloads, this.#loss)
+    this.#downlink = new Downlink(this.#transport, this.#payloads, this.#loss, this.#quality)
   }
 
   /** Whether it is still in the room, and not somebody else under its name. */
@@ -173,6 +175,15 @@ export class Member implements Occupant {
     this.#downlink.lose(loss)
   }
 
+  worsen(quality: LineQuality): void {
+    this.#quality = quality
+    this.#downlink.worsen(quality)
+  }
+
+  freeze(seconds: number): void {
+    this.#downlink.freeze(seconds * 1000)
+  }
+
   killMediaPath(): void {
     this.#transport.isDead = true
   }
@@ -242,7 +253,7 @@ export class Member implements Occupant {
     this.#media.port.closeTransport(this.#transport)
     this.#payloads = choosePayloadTypes(data.ability as Ability | undefined)
     this.#transport = this.#openTransport(data.ability as Ability)
-    this.#downlink = new Downlink(this.#transport, this.#payloads, this.#loss)
+    this.#downlink = new Downlink(this.#transport, this.#payloads, this.#loss, this.#quality)
   }
 
   #publish(data: Data): boolean {

@@ -18,7 +18,8 @@ export interface PacketSink {
   readonly isConnected: boolean
   /** The datagram that carries this packet. */
   protect(header: RtpHeader, payload: Buffer): Buffer
-  send(datagram: Buffer): void
+  /** `isRepair`: it is sent again because it was asked for. */
+  send(datagram: Buffer, isRepair?: boolean): void
   sendRtcp(compound: Buffer): void
 }
 
@@ -104,7 +105,7 @@ export class OutboundStream {
   repair(sequenceNumbers: readonly number[]): void {
     for (const sequence of sequenceNumbers) {
       const datagram = this.#history.get(sequence)
-      if (datagram) this.#sink.send(datagram)
+      if (datagram) this.#sink.send(datagram, true)
     }
   }
 

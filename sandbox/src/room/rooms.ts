@@ -5,6 +5,7 @@ import type { WebSocket } from 'ws'
 import { type ClipParameters, defaultClip } from './clip.ts'
 import { clipSources } from './clip-source.ts'
 import type { RoomControl, RoomState } from './control.ts'
+import { goodLine } from './line.ts'
 import type { Member } from './member.ts'
 import { push } from './messages.ts'
 import type { Track } from './publisher.ts'
@@ -145,6 +146,19 @@ export class Rooms implements RoomControl {
     const loss = percent === 0 ? undefined : { percent, repairable }
     const members = userId === undefined ? [...this.#room(room).members.values()] : [this.#member(room, userId)]
     for (const member of members) member.lose(loss)
+  }
+
+  async worsenLine({ room, userId, ...quality }: Parameters<RoomControl['worsenLine']>[0]) {
+    const members = userId === undefined ? [...this.#room(room).members.values()] : [this.#member(room, userId)]
+    for (const member of members) member.worsen({ ...goodLine, ...quality })
+  }
+
+  async freezeLine({ room, userId, seconds }: Parameters<RoomControl['freezeLine']>[0]) {
+    this.#member(room, userId).freeze(seconds)
+  }
+
+  async jumpClock({ room, userId, seconds }: Parameters<RoomControl['jumpClock']>[0]) {
+    this.#anchor(room, userId).jumpClock(seconds)
   }
 
   async dropSignalling({ room, userId, code }: Parameters<RoomControl['dropSignalling']>[0]) {

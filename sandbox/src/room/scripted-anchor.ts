@@ -66,6 +66,11 @@ export class ScriptedAnchor implements Publisher {
     for (const lane of this.#lanes.values()) lane.outputs.delete(stream)
   }
 
+  /** Its RTP clocks go on from so much later. */
+  jumpClock(seconds: number): void {
+    for (const lane of this.#lanes.values()) lane.rtpBase = (lane.rtpBase + Math.round(seconds * lane.source.clockHz)) % 2 ** 32
+  }
+
   /** Clips have a key frame each second; that has to do. */
   requestKeyFrame(): void {}
 

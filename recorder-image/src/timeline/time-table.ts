@@ -1,0 +1,36 @@
+/** What wall time a time in a file is, in microseconds since 1970. */
+export interface TimePoint {
+  mediaSeconds: number
+  wallMicros: number
+}
+
+const toleranceMicros = 1_000
+
+/** So few of the points that straight lines between them pass all others within a millisecond. Times rise. */
+export function thinned(points: readonly TimePoint[]): TimePoint[] {
+  const [first] = points
+  if (first === undefined) return []
+  const kept = [first]
+  let anchor = first
+  let before = first
+  // Slopes from the anchor that pass all points since.
+  let [least, most] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
+  for (const point of points.slice(1)) {
+    if (point.mediaSeconds <= before.mediaSeconds) continue
+    const slope = slopeOf(anchor, point, 0)
+    if (slope < least || slope > most) {
+      kept.push(before)
+      anchor = before
+      least = slopeOf(anchor, point, -toleranceMicros)
+      most = slopeOf(anchor, point, toleranceMicros)
+    } else {
+      least = Math.max(least, slopeOf(anchor, point, -toleranceMicros))
+      most = Math.min(most, slopeOf(anchor, point, toleranceMicros))
+    }
+    before = point
+  }
+  return before === first ? kept : [...kept, before]
+}
+
+const slopeOf = (from: TimePoint, to: TimePoint, moreMicros: number) =>
+  (to.wallMicros + moreMicros - from.wallMicros) / (to.mediaSeconds - from.mediaSeconds)
