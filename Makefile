@@ -30,6 +30,7 @@ verify: deps ## format, lint, types, import directions, generated files
 	$(STEP) "Format, lint, import directions" biome check . || failed=1; \
 	$(STEP) "Types" tsc --noEmit || failed=1; \
 	$(STEP) "Generated files" node api/generate/main.ts --check || failed=1; \
+	$(STEP) "Figures in the docs" node bench/report.ts --check || failed=1; \
 	exit $$failed
 
 images: deps ## builds the images of the recorder and the operator, and imports them if the sandbox is up
@@ -44,8 +45,8 @@ sandbox-down: ## ends it and leaves nothing behind
 generate: deps ## writes the CRD, its copy in the chart and the tables in docs/ from the schemas in api/
 	@node api/generate/main.ts
 
-bench-recorder: deps-try ## CPU and stop-to-stored of the recorder beside the browser's MediaRecorder
-	@node bench/recorder.ts
+bench-recorder: deps-try ## cost, start and stop of the recorder beside the browser's MediaRecorder; FFMPEG= that of the image
+	@node bench/recorder.ts $(if $(FFMPEG),--ffmpeg $(FFMPEG))
 
 bench-operator: deps ## the operator beside Kubernetes' own Job controller, at 1,000 and 10,000 at once (N=1000 for one size)
 	@node bench/operator.ts

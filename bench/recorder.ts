@@ -5,8 +5,8 @@
  *     node bench/recorder.ts [--only mode=02,anchors=5]... [--seconds 20] [--rounds 10] [--output FILE] [--append] [--ffmpeg FILE]
  *
  * `--append`: what the file has of other steps stays, so that a whole run can be made in parts.
- * `--ffmpeg`: the one that recorders use, such as their image's. Else it is the machine's.
- * After each step the results so far are written, and after the last one of a whole run docs/performance.md and the README.
+ * `--ffmpeg`: the one that the recorders' image has, which is smaller than the machine's.
+ * After each step the results so far are written, and after the last one docs/performance.md and the README.
  */
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
@@ -42,7 +42,9 @@ const output =
 const settleSeconds = Math.min(8, seconds)
 
 const started = performance.now()
-const results = options.append ? readResults(output) : noResults(availableParallelism(), seconds)
+const results = options.append
+  ? readResults(output)
+  : noResults(availableParallelism(), seconds, options.ffmpeg === undefined ? 'machine' : 'image')
 const world = await World.start(options.ffmpeg)
 try {
   for (const step of steps) {
@@ -53,7 +55,7 @@ try {
 } finally {
   await world.close()
 }
-if (results.complete && output === resultsFile) writeReport(results)
+if (output === resultsFile) writeReport(results)
 console.log(`\n${steps.length} of ${plan.length} steps in ${((performance.now() - started) / 60_000).toFixed(1)} min: ${output}`)
 
 async function take(step: Step): Promise<void> {

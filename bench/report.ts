@@ -23,6 +23,7 @@ const modeNames: Record<Mode, string> = {
   '01': '01, picture as it was sent',
   '02': '02, picture as it was sent and sound as AAC',
 }
+const ffmpegNames = { image: 'that of the image', machine: 'Debian’s, which takes 10 to 35 MB more each than that of the image' }
 const typeNames = { vp8: '`video/webm;codecs=vp8,opus`', none: 'no type, which copies H.264' }
 
 export function report(results: Results): string {
@@ -32,10 +33,10 @@ export function report(results: Results): string {
 
 <!-- Written by bench/report.ts from bench/results/recorder.json. Do not edit: run \`make bench-recorder\`. -->
 
-Measured by \`make bench-recorder\` on ${results.measuredAt.slice(0, 10)}, ${cores} shared cores, ${measuredSeconds} s a row: this recorder as its image has it (a real process
-tree: Node, Chromium headless shell, one ffmpeg a file) beside the page's MediaRecorder, in one run on the same publishers. 1280x720, 30 fps,
+Measured by \`make bench-recorder\` on ${results.measuredAt.slice(0, 10)}, ${cores} shared cores, ${measuredSeconds} s a row: this recorder, bundled as in its image (a
+real process tree: Node, Chromium headless shell, one ffmpeg a file, ${ffmpegNames[results.ffmpeg]}) beside the page's MediaRecorder, in one run on the same publishers. 1280x720, 30 fps,
 1.2 Mbit/s H.264, Opus 64 kbit/s; with 25 anchors 640x360 at 0.5 Mbit/s. The room, COS and the measuring itself ran on the same cores and are
-not counted. The raw result: [bench/results/recorder.json](../bench/results/recorder.json).
+not counted. The raw result: [bench/results/recorder.json](../bench/results/recorder.json).${results.complete ? '' : ' Not all of the plan has been measured.'}
 
 ## This recorder
 
@@ -80,7 +81,7 @@ ${table(
   ]),
 )}
 
-Where it keeps fewer pictures than were sent, it has run out of processor, and the ratio above flatters it.
+Where it keeps fewer pictures than were sent, or less than they take elsewhere, it has run out of processor, and the ratio above flatters it.
 
 ## Where it goes
 
@@ -128,7 +129,7 @@ export function summary({ runs, stopToStoredMs, startMs }: Results): string {
   return `| | 1 anchor | 5 | 10 |
 |---|---|---|---|
 ${(['02', '01', '00'] as const).map((mode) => `| mode ${mode}, core per anchor | ${[1, 5, 10].map((n) => cores(at(mode, n))).join(' | ')} |`).join('\n')}
-| mode 02, memory of all processes | ${[1, 5, 10].map((n) => `${at('02', n)?.pssMB ?? '–'} MB`).join(' | ')} |
+| mode 02, MB of memory, all processes | ${[1, 5, 10].map((n) => `${at('02', n)?.pssMB ?? '–'}`).join(' | ')} |
 
 ${lost} frames lost over all runs. In the room ${startMs?.entered ?? '–'} ms after the start of the process; after an hour of recording everything is stored ${hour?.median ?? '–'} ms
 after the stop.`

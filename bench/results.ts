@@ -13,6 +13,8 @@ export interface Results {
   complete: boolean
   cores: number
   measuredSeconds: number
+  /** Which ffmpeg the recorders used: their image's, or the one that the machine has. */
+  ffmpeg: 'image' | 'machine'
   runs: RecorderRun[]
   mediaRecorder: MediaRecorderRun[]
   stopToStoredMs: StopToStored[]
@@ -60,11 +62,12 @@ export interface StartUp {
   firstByteMax: number
 }
 
-export const noResults = (cores: number, measuredSeconds: number): Results => ({
+export const noResults = (cores: number, measuredSeconds: number, ffmpeg: Results['ffmpeg']): Results => ({
   measuredAt: new Date().toISOString(),
   complete: false,
   cores,
   measuredSeconds,
+  ffmpeg,
   runs: [],
   mediaRecorder: [],
   stopToStoredMs: [],
