@@ -57,5 +57,17 @@ test('a volume that is full while COS is away ends the recording; what was writt
   const stored = then!.files[0]!
   expect(stored).toMatchObject({ userId: 'alice', attempt: 1, status: 1 })
   expect(stored.durationSeconds).toBeGreaterThan(3)
-  expect(await world.findings(stored, { mode: '02' })).toEqual([])
+  // Whole up to where the volume was full. What came after that is in the ledger, and only that.
+  const wrong = (await world.findings(stored, { mode: '02' })).filter(
+    ({ check }) => !['order', 'timing', 'sync', 'gaps'].includes(check),
+  )
+  expect(wrong).toEqual([])
+  const { losses } = await world.manifest()
+  const lost = losses.filter(({ file, medium }) => file === stored.path.split('/').at(-1) && medium === 'video')
+  expect(new Set(lost.map(({ reason }) => reason))).toEqual(new Set(['DiskFull']))
+  const end = Date.parse(stored.startTime) + stored.durationSeconds * 1000
+  for (const { from, to } of lost) {
+    expect(Date.parse(from)).toBeGreaterThan(end - 1500)
+    expect(Date.parse(to)).toBeLessThan(end + 1500)
+  }
 })

@@ -1,3 +1,4 @@
+import { isVolumeFull } from '../disk/volume-full.ts'
 import { AppendFile } from './append-file.ts'
 import type { MediaPaths } from './media-paths.ts'
 
@@ -35,6 +36,8 @@ export class BodyWriter {
   /** When the first of what is not synced yet was written. */
   #unsyncedSince: number | undefined
   #syncedBytes: number
+  /** Batches that came after the volume was found full. */
+  readonly #held: { chunks: readonly Uint8Array[]; record: (offset: number) => Uint8Array }[] = []
   /** Of batches that are not in the body yet. */
   readonly #records: Uint8Array[] = []
 
@@ -58,6 +61,7 @@ export class BodyWriter {
 
   /** Appends a batch to the body, then the record that says so. */
   async writeBatch(chunks: readonly Uint8Array[], record: (offset: number) => Uint8Array): Promise<void> {
+    if (isVolumeFull(this.error)) this.#held.push({ chunks, record })
     if (this.error !== undefined) return
     const offset = this.#body.length
     for (const chunk of chunks) this.#body.append(chunk)
@@ -69,6 +73,7 @@ export class BodyWriter {
   async retry(): Promise<void> {
     await Promise.all([this.journal.retry(), this.#body.retry(), this.#index.retry()])
     await this.#cover()
+    for (const { chunks, record } of this.#held.splice(0)) await this.writeBatch(chunks, record)
   }
 
   async #cover(): Promise<void> {
