@@ -1,6 +1,7 @@
 import {
   conditionReasons,
   conditionTypes,
+  lossReasons,
   recorderOutcomes,
   stopReasons,
   type Trouble,
@@ -18,6 +19,7 @@ export function documentationTables(): Record<string, string> {
     conditions: wordTable('Condition', conditionTypes),
     reasons: wordTable('Reason', conditionReasons),
     stopReasons: wordTable('Stop reason', stopReasons),
+    lossReasons: wordTable('Reason', lossReasons),
     outcomes: table(
       ['Outcome', 'Exit code', 'Meaning'],
       Object.entries(recorderOutcomes).map(([name, { exitCode, meaning }]) => [code(name), String(exitCode), meaning]),
