@@ -94,10 +94,11 @@ async function recorder({ mode, anchors, picture }: Extract<Step, { part: 'recor
     fidelity.worstPtsErrorMs = rounded(Math.max(fidelity.worstPtsErrorMs, one.worstPtsErrorMs))
   }
   await world.forget(result)
-  put(results.runs, { mode, anchors, picture, ...cost, ...fidelity }, ['mode', 'anchors'])
+  const lossesInLedger = result.losses.stretches
+  put(results.runs, { mode, anchors, picture, ...cost, ...fidelity, lossesInLedger }, ['mode', 'anchors'])
   say(
     `mode ${mode}, ${anchors} × ${picture}`,
-    `${line(cost)}; ${fidelity.framesLost} lost, pts off by ${fidelity.worstPtsErrorMs} ms at most`,
+    `${line(cost)}; ${fidelity.framesLost} lost (${lossesInLedger} losses in the ledger), pts off by ${fidelity.worstPtsErrorMs} ms at most`,
   )
 }
 

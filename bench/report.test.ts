@@ -7,7 +7,16 @@ const results: Results = {
   ...noResults(2, 20, 'image'),
   complete: true,
   runs: [
-    { mode: '02', anchors: 5, ...cost, coresPerAnchor: 0.04, pssMB: 300, framesLost: 0, worstPtsErrorMs: 0.05 },
+    {
+      mode: '02',
+      anchors: 5,
+      ...cost,
+      coresPerAnchor: 0.04,
+      pssMB: 300,
+      framesLost: 0,
+      worstPtsErrorMs: 0.05,
+      lossesInLedger: 0,
+    },
     {
       mode: '02',
       anchors: 25,
@@ -17,6 +26,7 @@ const results: Results = {
       pssMB: 500,
       framesLost: 3,
       worstPtsErrorMs: 0.1,
+      lossesInLedger: 1,
     },
   ],
   mediaRecorder: [{ type: 'vp8', anchors: 5, ...cost, coresPerAnchor: 0.36, pssMB: 900, framesPerSecond: 6 }],

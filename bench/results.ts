@@ -36,6 +36,8 @@ export interface RecorderRun extends Cost {
   mode: Mode
   /** Pictures (in mode 00: beeps) that were sent between the first and the last of a file and are not in it, over all files. */
   framesLost: number
+  /** Stretches of anything that the recorder's own ledger says is missing. */
+  lossesInLedger: number
   /** By how much the worst of them lies off its sender's clock. */
   worstPtsErrorMs: number
 }
