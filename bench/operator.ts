@@ -9,7 +9,7 @@ import { measureJobs } from './operator/jobs.ts'
 import { measureRecordings } from './operator/recordings.ts'
 
 const sizes = process.env.N === undefined ? [1000, 10_000] : process.env.N.split(',').map(Number)
-const workers = Number(process.env.WORKERS ?? 50)
+const workers = Number(process.env.WORKERS ?? 32)
 const say = (text: string) => console.log(text)
 
 const runs: object[] = []

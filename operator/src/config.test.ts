@@ -22,7 +22,7 @@ describe('parseConfig', () => {
       recorderImage: 'registry/recorder:1',
       leaderElection: true,
       leaseNamespace: 'trtc-recorder',
-      workers: 10,
+      workers: 32,
       healthPort: 8081,
       metricsPort: 8080,
       callbackGiveUpSeconds: 86_400,
@@ -49,7 +49,7 @@ describe('parseConfig', () => {
     expect(parse(env, ['--log-level', 'debug', '--watch-namespaces=lessons'])).toMatchObject({
       logLevel: 'debug',
       watchNamespaces: ['lessons'],
-      workers: 10,
+      workers: 32,
     })
   })
 

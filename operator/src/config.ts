@@ -66,7 +66,7 @@ const settings = {
   leaseName: { schema: z.string().min(1).default('trtc-recorder-operator'), help: 'Name of the Lease.' },
   identity: { schema: z.string().min(1).default(hostname), help: 'Name of this process, unique among the operators.' },
 
-  workers: { schema: count.default(10), help: 'Recordings worked on at the same time.' },
+  workers: { schema: count.default(32), help: 'Recordings worked on at the same time.' },
   callbackWorkers: { schema: count.default(16), help: 'Callbacks delivered at the same time.' },
   callbackTimeoutSeconds: { schema: seconds.default(10), help: 'How long a receiver of a callback may take to answer.' },
   callbackGiveUpSeconds: { schema: seconds.default(86_400), help: 'How long a callback is tried.' },
