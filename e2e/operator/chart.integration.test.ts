@@ -408,12 +408,12 @@ test('what a Recording may ask for is limited at admission, and the field is nam
       networkProxy: { unifiedProxy: 'proxy.example:443', websocketProxy: 'wss://a.lessons.example:8443/ws' },
     }),
   ).toBe('accepted')
-  for (const { metadata } of (await api.client.list(resources.recordings, { namespace: listed })).items) {
-    await api.client.delete(resources.recordings, metadata)
-  }
   const name = 'demo-trtc-recorder-recordings'
   await api.client.delete({ ...admission, plural: 'validatingadmissionpolicybindings', kind: '' }, { name })
   await until('the policy counts no more', async () => (await create({}, namespace)) === 'accepted')
+  // Or the operator of the next test would take them on.
+  for (const { metadata } of (await api.client.list(resources.recordings)).items)
+    await api.client.delete(resources.recordings, metadata)
 })
 
 test('an install that cannot work says so before it leaves anything', async () => {
