@@ -11,30 +11,46 @@ beforeAll(async () => {
   small = await makeClip({ seconds: 8, size: '160x96' })
 })
 
-/** When white pictures began to show, by the clock by which beeps are heard. */
-const flashesAt = ({ pictures }: ChromiumPlayback) =>
-  pictures
-    .filter(({ brightness }, at) => brightness > 150 && (pictures[at - 1]?.brightness ?? 0) <= 150)
-    .map(({ shownAt }) => shownAt)
+/** When beeps were heard, by the time of the picture that was shown then. */
+function beepTimes({ pictures, beepsAt }: ChromiumPlayback): number[] {
+  return beepsAt.map((at) => {
+    const shown = pictures.findLast(({ shownAt }) => shownAt <= at) ?? pictures[0]!
+    return shown.time + Math.max(0, at - shown.shownAt)
+  })
+}
+
+/** Each of `actual` is within `tolerance` seconds of one of `expected`. */
+function expectAmong(actual: number[], expected: readonly number[], tolerance: number): void {
+  for (const time of actual) {
+    const distance = Math.min(...expected.map((one) => Math.abs(one - time)))
+    expect(distance, `${time} of ${actual} against ${expected}`).toBeLessThan(tolerance)
+  }
+}
 
 describe('Chromium', () => {
   it.each([
-    ['the camera comes later', { audio: [0, 5], video: [2, 5] }],
-    ['the microphone comes later', { audio: [2, 5], video: [0, 5] }],
-  ] as const)('plays a file in step in which %s', async (_, { audio, video }) => {
+    ['the camera comes later', { audio: 0, video: 2 }, { beeps: [0, 1, 2, 3, 4], flashes: [2, 3, 4] }],
+    ['the microphone comes later', { audio: 2, video: 0 }, { beeps: [2, 3, 4], flashes: [0, 1, 2, 3, 4] }],
+  ] as const)('plays a file in step in which %s', async (_, from, expected) => {
     const frames = send(
-      { clip, from: audio[0], to: audio[1], atSeconds: audio[0], kinds: ['audio'] },
-      { clip, from: video[0], to: video[1], atSeconds: video[0], kinds: ['video'] },
+      { clip, from: from.audio, to: 5, atSeconds: from.audio, kinds: ['audio'] },
+      { clip, from: from.video, to: 5, atSeconds: from.video, kinds: ['video'] },
     )
     const { path } = await record('02', frames)
     const playback = await playInChromium(path)
     expect(playback.error).toBe('')
     expect(playback.durationSeconds).toBeCloseTo(5, 1)
-    // Those that both have; the first picture is white from the start where it is held.
-    const beeps = playback.beepsAt.slice(-2)
-    const flashes = flashesAt(playback).slice(-2)
-    expect(beeps).toHaveLength(2)
-    for (const [at, flash] of flashes.entries()) expect(Math.abs(flash - beeps[at]!), `${flashes} ${beeps}`).toBeLessThan(0.15)
+    expect(playback.pictures[0]!.time).toBe(0)
+    // A busy machine may miss a picture or a beep; what it has is at its time.
+    const flashes = playback.pictures.slice(1).filter(({ brightness }) => brightness > 150)
+    expect(flashes.length).toBeGreaterThan(0)
+    expectAmong(
+      flashes.map(({ time }) => time),
+      expected.flashes,
+      0.01,
+    )
+    expect(playback.beepsAt.length).toBeGreaterThan(1)
+    expectAmong(beepTimes(playback), expected.beeps, 0.2)
   })
 
   it('plays a change of size, from the beginning and from a place behind it', async () => {

@@ -2,7 +2,7 @@ import type { LossReason } from '@trtc-recorder/api'
 import { isVolumeFull } from '../disk/volume-full.ts'
 import type { NoticedLoss } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
-import { soundKind } from './audio-format.ts'
+import { sampleRate, soundKind } from './audio-format.ts'
 import { AudioTrack } from './audio-track.ts'
 import { BodyWriter } from './body-writer.ts'
 import { findFfmpeg } from './ffmpeg.ts'
@@ -28,8 +28,8 @@ import { VideoTrack } from './video-track.ts'
 const defaultBatchMs = 250
 /** What a stalled disk may make wait; beyond it pictures are left out up to the next key frame. */
 const maxWaitingBytes = 64 * 1024 * 1024
-/** About a second. */
-const silentFrames = 47
+/** Sound is placed by a clock that is known better at the end. */
+const silenceAheadSeconds = 1
 
 /** Starts a file in `directory`, which must exist. What goes wrong with the disk is said by `problem` and at `finish`. */
 export const openMediaFile = (directory: string, identity: MediaFileIdentity, deps: MediaFileDeps): MediaFile =>
@@ -51,7 +51,10 @@ class LiveMediaFile implements MediaFile {
   #firstMicros: number | undefined
   #pictures = 0
   #lostPictures = 0
-  #hasSilence = false
+  #firstPictureMicros: number | undefined
+  #lastPictureMicros = 0
+  #hasSound = false
+  #silentFrames = 0
   #waitingBytes = 0
   /** Tell the ledger of batches that did not get onto the disk, if they never do. */
   readonly #unwritten: (() => void)[] = []
@@ -127,7 +130,12 @@ class LiveMediaFile implements MediaFile {
     this.recordedBytes += frame.data.length
     this.#waitingBytes += frame.data.length
     this.#flushSoon()
-    if (frame.kind === 'video') return this.#video?.push(frame) ?? true
+    if (frame.kind === 'video') {
+      this.#firstPictureMicros ??= frame.receiveTimeMicros
+      this.#lastPictureMicros = frame.receiveTimeMicros
+      return this.#video?.push(frame) ?? true
+    }
+    this.#hasSound = true
     for (const packet of this.#sound.read(frame)) this.#audio?.push(packet)
     return true
   }
@@ -232,13 +240,19 @@ class LiveMediaFile implements MediaFile {
     this.#deps.ledger.add({ ...loss, userId, stream, file: name })
   }
 
-  /** Pictures may be here long before there is sound: with silence at the front of the body, players need not look for it elsewhere. */
+  /**
+   * Pictures may be here long before there is sound. Until it comes, silence is written beside them, a little ahead, so that a player finds
+   * it where it plays: Chromium plays no frame that lies where another one does, and does not wait where there is none.
+   */
   async #writeSilence(): Promise<void> {
-    if (this.#hasSilence) return
-    this.#hasSilence = true
-    const { frame } = soundKind(this.identity).silence
-    const chunks = new Array<Uint8Array>(silentFrames).fill(frame)
-    await this.#writer.writeBatch(chunks, (offset) => silenceRecord(offset, frame, silentFrames))
+    if (this.#hasSound || this.#firstPictureMicros === undefined) return
+    const { frame, samples } = soundKind(this.identity).silence
+    const seconds = (this.#lastPictureMicros - this.#firstPictureMicros) / 1_000_000 + silenceAheadSeconds
+    const frames = Math.ceil((seconds * sampleRate) / samples) - this.#silentFrames
+    if (frames <= 0) return
+    this.#silentFrames += frames
+    const chunks = new Array<Uint8Array>(frames).fill(frame)
+    await this.#writer.writeBatch([Buffer.concat(chunks)], (offset) => silenceRecord(offset, frame, frames))
   }
 
   #lost(frame: EncodedFrame, reason: LossReason, detail: string): void {

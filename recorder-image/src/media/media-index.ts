@@ -108,7 +108,7 @@ export function opusBatchRecord(
   return encodeRecord(recordTypes.opusBatch, payload)
 }
 
-/** A few encoded frames of silence, all the same, which are no part of the sound but may be put in front of it. */
+/** Encoded frames of silence, all the same, which are no part of the sound but may be put in front of it. */
 export function silenceRecord(offset: number, frame: Uint8Array, frames: number): Buffer {
   const payload = Buffer.allocUnsafe(batchHeadBytes + 4)
   writeBatchHead(payload, offset, new Array(frames).fill(frame))
@@ -196,8 +196,8 @@ export class MediaIndex {
   readonly avcFirstSamples: number[] = []
   readonly video = new VideoColumns()
   readonly audio = new AudioColumns()
-  /** Where encoded silence lies that no sample of the sound is. */
-  silence: { offset: number; frameBytes: number; frames: number } | undefined
+  /** Frames of encoded silence that are no part of the sound. */
+  readonly silence = new AudioColumns()
   /** Front part of the body that the batches cover. */
   bodyBytes = 0
   readonly problems: string[] = []
@@ -279,7 +279,10 @@ function readRecord(index: MediaIndex, { type, payload }: MediaRecord): BodyBatc
     case recordTypes.silence: {
       const batch = readBatchHead(payload)
       const frames = payload.readUInt32LE(batchHeadBytes)
-      index.silence = { offset: batch.offset, frameBytes: batch.bytes / frames, frames }
+      for (let frame = 0; frame < frames; frame++) {
+        index.silence.sizes.push(batch.bytes / frames)
+        index.silence.offsets.push(batch.offset + (frame * batch.bytes) / frames)
+      }
       return batch
     }
     case recordTypes.problem:

@@ -143,14 +143,9 @@ function startOfFrame(
   return frame === 0 ? 0 : primingSamples + Math.round(audio.place(frame * format.samplesPerFrame - primingSamples))
 }
 
-/** So many frames of silence, out of the few that the body has: samples of a track may lie at the same place. */
+/** So many frames of silence, or as many as there are. */
 function leadingSilence({ silence }: MediaIndex, frames: number): { sizes: Uint32Array; offsets: Float64Array } {
-  if (silence === undefined) return { sizes: new Uint32Array(), offsets: new Float64Array() }
-  const { offset, frameBytes, frames: available } = silence
-  return {
-    sizes: new Uint32Array(frames).fill(frameBytes),
-    offsets: Float64Array.from({ length: frames }, (_, at) => offset + (at % available) * frameBytes),
-  }
+  return { sizes: silence.sizes.values.subarray(0, frames), offsets: silence.offsets.values.subarray(0, frames) }
 }
 
 function concat<T extends Uint32Array | Float64Array>(one: T, other: T): T {

@@ -2,7 +2,7 @@ import type { EncodedFrame } from '../tap/frame.ts'
 import { AudioAxis, type AudioLoss, type FeedItem } from '../timeline/audio-axis.ts'
 import type { AppendFile } from './append-file.ts'
 import { type JournalPacket, opusBatchRecord, opusPacketRecord, readOpusJournal } from './media-index.ts'
-import { opusSamples } from './opus.ts'
+import { opusSamples, opusSilence } from './opus.ts'
 import type { SoundBatch, SoundTrack } from './sound-track.ts'
 
 export interface OpusTrackOptions {
@@ -12,7 +12,10 @@ export interface OpusTrackOptions {
   onLoss: (loss: AudioLoss) => void
 }
 
-/** The packets of one file's sound as they came, each at its place on the axis. Where nothing came there is no packet. */
+/**
+ * The packets of one file's sound as they came, each at its place on the axis. Where nothing came there are packets of silence: Chromium
+ * does not wait at a hole, and what follows would come too early.
+ */
 export class OpusTrack implements SoundTrack {
   readonly axis = new AudioAxis()
   readonly problem = undefined
@@ -62,11 +65,23 @@ export class OpusTrack implements SoundTrack {
 
   #place(items: FeedItem[]): void {
     for (const item of items) {
-      if (item.type === 'packet' && this.#skip-- <= 0) {
-        this.#pending.push({ data: item.data, axisStart: this.#position, samples: item.samples })
+      switch (item.type) {
+        case 'packet':
+          this.#put(item.data, item.samples)
+          break
+        case 'silence':
+          for (const { data, samples } of opusSilence(item.samples)) this.#put(data, samples)
+          break
+        case 'skew':
+          this.#position += item.samples
       }
-      this.#position += item.samples
     }
+  }
+
+  #put(data: Uint8Array, samples: number): void {
+    if (this.#skip > 0) this.#skip--
+    else this.#pending.push({ data, axisStart: this.#position, samples })
+    this.#position += samples
   }
 
   #tellLosses(atTheEnd: boolean): void {
