@@ -27,7 +27,7 @@ export const manifestFileSchema = recordedFileSchema.extend({
     .min(1)
     .default(1)
     .describe(
-      'From 1 on: which of the files that one stream became. A new one begins after 24 hours, and where a sender changes its video codec.',
+      'From 1 on: which of the files that one stream became. A new one begins after 12 hours, and where a sender changes its video codec.',
     ),
   check: fileCheckSchema
     .nullable()

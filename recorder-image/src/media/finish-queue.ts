@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import { createLimiter } from '../store/limiter.ts'
 import { type UnfinishedMedia, unfinishedMedia } from './finish-media.ts'
@@ -5,6 +6,8 @@ import type { FinishedMedia } from './media-file.ts'
 
 /** Files that are finished at once: what one needs in memory grows with its length, and there may be fifty. */
 const atOnce = 2
+/** An index larger than this is of a file of many hours; of those one at a time is finished. */
+const longIndexBytes = 32 * 1024 * 1024
 /** A thread that has had nothing to do for this long ends. */
 const idleMs = 10_000
 
@@ -14,6 +17,7 @@ const idleMs = 10_000
  */
 export class FinishQueue {
   readonly #limit = createLimiter(atOnce)
+  readonly #limitLong = createLimiter(1)
   readonly #idle: FinishThread[] = []
 
   /** Starts a thread for a file that will soon come: loading its code takes longer than finishing a short file. */
@@ -25,15 +29,23 @@ export class FinishQueue {
   async finish(before: () => Promise<UnfinishedMedia>): Promise<FinishedMedia> {
     return await this.#limit(async () => {
       const media = await before()
-      const thread = this.#wake() ?? new FinishThread()
-      try {
-        const finished = await thread.finish(media)
-        this.#rest(thread)
-        return finished
-      } catch (error) {
-        return unfinishedMedia(media, error as Error)
-      }
+      const size = await stat(media.paths.index).then(
+        ({ size }) => size,
+        () => 0,
+      )
+      return size > longIndexBytes ? await this.#limitLong(() => this.#inThread(media)) : await this.#inThread(media)
     })
+  }
+
+  async #inThread(media: UnfinishedMedia): Promise<FinishedMedia> {
+    const thread = this.#wake() ?? new FinishThread()
+    try {
+      const finished = await thread.finish(media)
+      this.#rest(thread)
+      return finished
+    } catch (error) {
+      return unfinishedMedia(media, error as Error)
+    }
   }
 
   #wake(): FinishThread | undefined {
