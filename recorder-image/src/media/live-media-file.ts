@@ -53,7 +53,7 @@ class LiveMediaFile implements MediaFile {
   #lostPictures = 0
   #firstPictureMicros: number | undefined
   #lastPictureMicros = 0
-  #hasSound = false
+  #firstSoundMicros = Number.POSITIVE_INFINITY
   #silentFrames = 0
   #waitingBytes = 0
   /** Tell the ledger of batches that did not get onto the disk, if they never do. */
@@ -135,7 +135,7 @@ class LiveMediaFile implements MediaFile {
       this.#lastPictureMicros = frame.receiveTimeMicros
       return this.#video?.push(frame) ?? true
     }
-    this.#hasSound = true
+    this.#firstSoundMicros = Math.min(this.#firstSoundMicros, frame.receiveTimeMicros)
     for (const packet of this.#sound.read(frame)) this.#audio?.push(packet)
     return true
   }
@@ -245,9 +245,10 @@ class LiveMediaFile implements MediaFile {
    * it where it plays: Chromium plays no frame that lies where another one does, and does not wait where there is none.
    */
   async #writeSilence(): Promise<void> {
-    if (this.#hasSound || this.#firstPictureMicros === undefined) return
+    const untilMicros = Math.min(this.#lastPictureMicros, this.#firstSoundMicros)
+    if (this.#firstPictureMicros === undefined || untilMicros <= this.#firstPictureMicros) return
     const { frame, samples } = soundKind(this.identity).silence
-    const seconds = (this.#lastPictureMicros - this.#firstPictureMicros) / 1_000_000 + silenceAheadSeconds
+    const seconds = (untilMicros - this.#firstPictureMicros) / 1_000_000 + silenceAheadSeconds
     const frames = Math.ceil((seconds * sampleRate) / samples) - this.#silentFrames
     if (frames <= 0) return
     this.#silentFrames += frames
