@@ -179,7 +179,7 @@ class LiveMediaFile implements MediaFile {
     const { spans, gaps } = this.#audio?.axis ?? { spans: [], gaps: [] }
     const undecodable = this.#video?.undecodable ?? 0
     // What was on its way to a disk that failed was not counted.
-    const counted = { received: this.#pictures, lost: this.#lostPictures }
+    const counted = { received: this.#pictures - (this.#video?.withoutPicture ?? 0), lost: this.#lostPictures }
     const pictures = this.#writer.error === undefined ? counted : undefined
     this.#audio = undefined
     this.#video = undefined

@@ -333,6 +333,14 @@ describe('other codecs', () => {
 })
 
 describe('mode 01', () => {
+  it('takes frames that hold no picture for none that is missing', async () => {
+    const frames = send({ clip, from: 0, to: 2, atSeconds: 0, kinds: ['video'] })
+    const nothing = { ...frames[40]!, data: Uint8Array.of(0, 0, 0, 1, 9, 0xf0, 0, 0, 0, 1, 12, 0xff, 0x80) }
+    const { finished } = await record('01', frames.toSpliced(40, 0, nothing))
+    expect(finished.problem).toBeUndefined()
+    expect(finished.check).toMatchObject({ result: 'Passed', pictures: 60, decodedPictures: 60 })
+  })
+
   it('has no sound, whatever comes', async () => {
     const { finished, playback } = await record('01', send({ clip, from: 0, to: 3, atSeconds: 0 }))
     expect(finished.problem).toBeUndefined()

@@ -34,6 +34,8 @@ interface Chain {
 export class VideoTrack {
   /** Frames that came without a key frame before them, in the file or in their subscription. */
   undecodable = 0
+  /** Frames that held parameter sets or less, and no picture. */
+  withoutPicture = 0
   readonly #onLost: OnLostPicture
   readonly #onMissing: (loss: PictureLoss) => void
   #codec: VideoCodec | undefined
@@ -115,7 +117,10 @@ export class VideoTrack {
       return false
     }
     if (config === undefined) throw new Error('a picture goes on where none began')
-    if (picture.data.length === 0) return true
+    if (picture.data.length === 0) {
+      this.withoutPicture++
+      return true
+    }
     const { changes, firstRtp, gaps } = chain ?? this.#begin(frame)
     const ticks = (frame.rtpTimestamp - firstRtp) | 0
     if (!key && ticks < 0 && ticks > -latestTicks) {
