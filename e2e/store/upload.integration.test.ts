@@ -166,6 +166,14 @@ describe('COS in trouble', () => {
     expect(await harness.control.uploads(bucket)).toEqual([])
   })
 
+  test('a COS that does not list uploads does not hold up a file that is stored', async () => {
+    await harness.control.fault({ kind: 'lostAnswer' }, { operations: ['InitiateMultipartUpload'], count: 1 })
+    await harness.control.fault({ kind: 'error', status: 503, code: 'SlowDown' }, { operations: ['ListMultipartUploads'] })
+    const { source, upload, bodyBytes } = await record()
+    await expectStored(await upload.finish(head, bodyBytes), source)
+    expect(await harness.control.uploads(bucket)).toHaveLength(1)
+  })
+
   test('keys that may not list uploads store the file all the same', async () => {
     await harness.control.deny(bucket, ['ListMultipartUploads'])
     await harness.control.fault({ kind: 'lostAnswer' }, { operations: ['InitiateMultipartUpload'], count: 1 })

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { CosClient, ListedUpload } from './cos-client.ts'
 import { StoreError } from './upload.ts'
 
-type Ask = <T>(request: (signal: AbortSignal) => Promise<T>) => Promise<T>
+export type Ask = <T>(request: (signal: AbortSignal) => Promise<T>) => Promise<T>
 
 /**
  * Aborts the uploads in progress whose key begins with `prefix` and of which `isAbandoned` says so: COS keeps their parts, and charges for

@@ -1,11 +1,8 @@
 import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'
-import { holesOf, touchesHole } from '../disk/holes.ts'
 import { Crc64 } from './crc64.ts'
+import { refuseHoles } from './released.ts'
 import { StoreError } from './upload.ts'
-
-/** Code of the StoreError for bytes that are not on the volume any more. */
-export const bodyReleased = 'BodyReleased'
 
 /** Bytes to be sent: some from memory, then a slice of a file. Opened anew for every try. */
 export interface Content {
@@ -29,14 +26,7 @@ async function* chunks({ head, file }: Content, crc64: Crc64): AsyncGenerator<Ui
     yield head
   }
   if (!file || file.end === file.start) return
-  if (touchesHole(holesOf(file.path), file.start, file.end)) {
-    const what = `Bytes ${file.start} to ${file.end} of ${file.path} were given back to the volume after COS had confirmed them, and cannot be sent again`
-    throw new StoreError(
-      'refused',
-      bodyReleased,
-      `${what}. See whether a lifecycle rule of the bucket ends multipart uploads early.`,
-    )
-  }
+  refuseHoles(file)
   let left = file.end - file.start
   try {
     const stream = createReadStream(file.path, { start: file.start, end: file.end - 1, highWaterMark: readBytes })

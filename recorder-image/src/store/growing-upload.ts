@@ -1,11 +1,12 @@
 import type { Logger } from 'pino'
 import { type Hole, holesOf } from '../disk/holes.ts'
-import { abortAbandoned } from './abandoned.ts'
-import { bodyReleased, type Content, contentBytes, readContent } from './content.ts'
+import { type Ask, abortAbandoned } from './abandoned.ts'
+import { type Content, contentBytes, readContent } from './content.ts'
 import { isUploadGone } from './cos-error.ts'
 import { Crc64, combineCrc64 } from './crc64.ts'
 import { type ConfirmedPart, Journal } from './journal.ts'
 import { isFull, type PartPlan, type PartRange, partRanges } from './part-plan.ts'
+import { refuseBeginningAnew } from './released.ts'
 import { Wake } from './retry.ts'
 import { againOnMismatch, isMismatch, type StoreContext, until, verified } from './store-context.ts'
 import { type StoredObject, StoreError, type UntilOptions, type Upload, type UploadSource } from './upload.ts'
@@ -14,6 +15,8 @@ import { type StoredObject, StoreError, type UntilOptions, type Upload, type Upl
 const parallelParts = 3
 /** How long to leave an upload alone after COS or the volume refused, while recording goes on: somebody may put things right. */
 const restMillis = 30_000
+/** How long a file that is stored waits for its abandoned uploads to be aborted. */
+const tidyMillis = 5_000
 /** How often an upload that vanished is begun anew before it is given up. */
 const maxRounds = 4
 
@@ -217,17 +220,14 @@ export class GrowingUpload implements Upload {
     return uploadId
   }
 
-  /** Once the file is stored, every upload of its key that is still in progress is one too many. */
-  #abortAbandoned(): Promise<void> {
-    const { client } = this.#context
+  /** Once the file is stored, every upload of its key that is still in progress is one too many. Not worth waiting long for. */
+  async #abortAbandoned(): Promise<void> {
+    const { client, attempt } = this.#context
     const { key } = this.#source
-    return abortAbandoned(
-      client,
-      key,
-      (upload) => upload.key === key,
-      (request) => this.#try(request),
-      this.#log,
-    )
+    const stop = new AbortController()
+    const end = until(new Date(Date.now() + tidyMillis), stop)
+    const ask: Ask = (request) => attempt(request, stop.signal, this.#wake, this.#log)
+    await abortAbandoned(client, key, (upload) => upload.key === key, ask, this.#log).finally(end)
   }
 
   /** Keeps of the journal's parts those that COS lists with the same size and ETag. */
@@ -245,7 +245,7 @@ export class GrowingUpload implements Upload {
 
   /** Forgets the upload; the next part begins a new one from the body. */
   async #startOver(reason: string): Promise<void> {
-    this.#refuseIfReleased(reason)
+    refuseBeginningAnew(this.#source, reason)
     this.#log.warn({ reason }, 'Started an upload over')
     await Promise.allSettled(this.#inFlight.values())
     this.#mayBeAbandoned = true
@@ -255,18 +255,6 @@ export class GrowingUpload implements Upload {
     this.#parts.clear()
     this.#cursor = 2
     await this.#journal.append({ event: 'startedOver', reason })
-  }
-
-  /** What was given back to the volume cannot be sent again. */
-  #refuseIfReleased(reason: string): void {
-    const [first, ...more] = holesOf(this.#source.bodyPath)
-    if (first === undefined) return
-    const { start, end } = [first, ...more].reduce((all, hole) => ({
-      start: Math.min(all.start, hole.start),
-      end: Math.max(all.end, hole.end),
-    }))
-    const message = `COS lost what it had confirmed of ${this.#source.key}, and bytes ${start} to ${end} of it had been given back so that the volume would not fill up: ${reason} What there is stays on the volume. See whether a lifecycle rule of the bucket ends multipart uploads early.`
-    throw new StoreError('refused', bodyReleased, message)
   }
 
   #part(range: PartRange): Promise<void> {
