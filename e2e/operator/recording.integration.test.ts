@@ -179,9 +179,10 @@ describe('on a real API server, a Recording', () => {
     await untilSucceededIs(one.namespace, 'Unknown Recording', 'first')
     await apply(two.namespace, { userId: 'shared' }, 'second')
     await untilSucceededIs(two.namespace, 'Unknown IdentityInUse', 'second')
-    expect(findCondition((await read(two.namespace, 'second'))?.status?.conditions, 'Started')?.message).toContain(
-      `${one.namespace}/first`,
-    )
+    // What is in another namespace is nobody's business there.
+    const message = findCondition((await read(two.namespace, 'second'))?.status?.conditions, 'Succeeded')?.message
+    expect(message).toContain('A Recording of another namespace')
+    expect(message).not.toContain(one.namespace)
     one.kubelet.onRunning = whenRemoved
     await untilSucceededIs(two.namespace, 'Unknown Recording', 'second')
     expect(await succeeded(one.namespace, 'first')).toBe('True Completed')
@@ -215,6 +216,13 @@ describe('on a real API server, a Recording', () => {
     await api.client.delete(resources.recordings, { namespace, name: 'math' })
     await nothingIsLeft(namespace)
     expect(counting.writes.length, counting.writes.join('\n')).toBeLessThanOrEqual(12)
+    // Three go before its Pod, that one included; what there is to tell comes after.
+    expect(counting.writes.slice(0, 4).map((write) => write.split(' ')[0])).toEqual([
+      'recordings',
+      'persistentvolumeclaims',
+      'pods',
+      'recordings',
+    ])
   })
 })
 

@@ -137,21 +137,33 @@ export function adoptUnplannedPods(draft: Draft): undefined {
     const volume = pod.spec?.volumes?.find(({ persistentVolumeClaim }) => persistentVolumeClaim !== undefined)
     const claimName = volume?.persistentVolumeClaim?.claimName
     const mayGoOn = draft.open === undefined && draft.stage.is === 'recording'
+    // As the first Pod of a Recording is, before anything is told of it.
+    const isNew = mayGoOn && !pod.spec?.nodeName && claimName !== undefined
     const attempt: Attempt = {
       number,
       pod: pod.metadata.name,
-      podUid: pod.metadata.uid,
-      state: mayGoOn ? 'Running' : 'LeftBehind',
+      ...(isNew ? {} : { podUid: pod.metadata.uid }),
+      state: isNew ? 'Planned' : mayGoOn ? 'Running' : 'LeftBehind',
       ...(claimName === undefined ? {} : { volume: claimName }),
       ...(pod.spec?.nodeName ? { node: pod.spec.nodeName } : {}),
     }
     draft.status.attempts = [...draft.attempts, attempt]
     if (claimName !== undefined && !draft.volumes.some(({ name }) => name === claimName)) {
+      if (isNew || (mayGoOn && !hasContainer(pod))) {
+        draft.status.volumes = [...draft.volumes, { name: claimName, state: 'Planned' }]
+        continue
+      }
       const holds = `What attempt ${number} has recorded`
       draft.status.volumes = [...draft.volumes, { name: claimName, state: 'Holding', holds }]
     }
   }
 }
+
+/** Whether a container was made of it, which may have written something. */
+const hasContainer = ({ status, metadata }: Pod) =>
+  metadata.deletionTimestamp !== undefined ||
+  status?.phase !== 'Pending' ||
+  (status.containerStatuses ?? []).some(({ state }) => !state?.waiting)
 
 /** Pods of attempts that are not under way: those that live are asked to end, those whose result stands in the status are cleared away. */
 export function clearAwayPods(draft: Draft): undefined {

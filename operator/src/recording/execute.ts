@@ -28,6 +28,9 @@ export interface ExecuteDependencies {
  * Carries a plan out: record, act, report. What an action rests on is in the status before it is done, so a crash between any two lines
  * is made good by deciding again; a status write is refused if the Recording is not what the decision was made from. Gives the time
  * after which to look again.
+ *
+ * The first recorder of a Recording does not wait for the status: its name is known beforehand, making it again does no harm, and the finalizer
+ * has proved what the Recording is. What there is to tell is told in a run of its own, after everybody who waits for a recorder.
  */
 export async function execute(
   observed: Observed,
@@ -39,8 +42,10 @@ export async function execute(
   const hands = new Hands(dependencies, signal)
   const held = plan.addFinalizer ? await hands.hold(before) : before
 
+  const isFirst = held !== before && isFirstRecorder(before, plan)
+
   // Record.
-  let recording = await hands.writeStatus(held, plan.status)
+  let recording = isFirst ? held : await hands.writeStatus(held, plan.status)
 
   function report() {
     for (const event of eventsOf(before.status, recording.status ?? {})) {
@@ -55,6 +60,7 @@ export async function execute(
     // Nothing was written, so nothing proved that the cache is not behind; it must not lead to a second recorder.
     if (recording === before && plan.actions.some((action) => action.do === 'createPod')) await hands.confirm(before)
     for (const action of plan.actions) await hands.act(action, recording)
+    if (isFirst) return 0
   } catch (error) {
     if (!(error instanceof Refusal)) {
       // What stands in the status has happened, whatever becomes of the rest.
@@ -71,6 +77,11 @@ export async function execute(
   report()
   return requeueAfterMillis
 }
+
+const isFirstRecorder = ({ status }: Recording, { actions }: Plan) =>
+  status?.attempts === undefined &&
+  actions.some((action) => action.do === 'createPod') &&
+  actions.every((action) => action.do === 'createPod' || action.do === 'ensureVolume')
 
 /** Nobody is left who could read its result; its recorder is asked to finish, in case it still runs. */
 export async function removeOrphan(client: KubeClient, pod: Pod, signal: AbortSignal): Promise<void> {
