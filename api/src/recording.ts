@@ -179,6 +179,14 @@ export const recordingSpecSchema = z.object({
     .describe(
       '`Paused`: within a second nothing of anybody is taken or written any more, until it is `Running` again and goes on in the same files, which are silent and hold their picture meanwhile. `Stopped` ends the recording: files are finished, uploaded and reported; there is no way back.',
     ),
+  ttlSecondsAfterFinished: z
+    .int()
+    .min(0)
+    .max(31_536_000)
+    .optional()
+    .describe(
+      'Deletes the Recording this long after it is over and its callback was delivered or given up; its files stay in COS. One whose volume holds what is not in COS stays. Never, where it is not set: an object that deletes itself fights GitOps.',
+    ),
   resources: resourcesSchema
     .optional()
     .meta({ immutable: sameResources })

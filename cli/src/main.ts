@@ -1,16 +1,9 @@
 /** `kubectl trtc`: what a person does with Recordings beyond get and describe. Runs the user's own kubectl. */
+import { annotationName, type UserAnnotation, userAnnotations } from '@trtc-recorder/api'
 import { Command } from 'commander'
 import { eventsOf, getRecording, patchRecording, userKubectl } from './kubectl.ts'
 import { report } from './report.ts'
 import { files, story } from './story.ts'
-
-/** Annotations by which a person gives a Recording a way out. Each new value is one request. */
-const requests = {
-  'retry-upload': 'what is on the volume goes up again, without recording; for when rights or keys have been mended',
-  'redeliver-callback': 'the callback is delivered again, from the first try',
-  'force-new-attempt': 'the running attempt is given up, and the next begins at once',
-  'give-up': 'what cannot be saved is let go of; the status says what is lost',
-} as const
 
 const program = new Command('kubectl trtc')
   .description('Recordings: their story, their files, their logs, and the ways out')
@@ -70,11 +63,12 @@ program
     process.exitCode = await kubectl().show(['wait', target, '--for=condition=Succeeded', `--timeout=${wait}s`])
   })
 
-for (const [request, meaning] of Object.entries(requests)) {
+// Each new value of an annotation is one request.
+for (const [request, meaning] of Object.entries(userAnnotations) as [UserAnnotation, string][]) {
   const command = program.command(`${request} <recording>`).description(meaning)
   if (request === 'give-up') command.requiredOption('--yes', 'what is lost then is lost')
   command.action(async (name: string) => {
-    const annotations = { [`trtc-recorder.dev/${request}`]: new Date().toISOString() }
+    const annotations = { [annotationName(request)]: new Date().toISOString() }
     process.stdout.write(await patchRecording(kubectl(), name, { metadata: { annotations } }))
   })
 }

@@ -1,4 +1,4 @@
-import { type ConditionReason, conditionReasons, type Recording } from '@trtc-recorder/api'
+import { type ConditionReason, conditionReasons, type Recording, troubles } from '@trtc-recorder/api'
 import type { EventSummary } from './kubectl.ts'
 import { bytes, duration, table, time } from './text.ts'
 
@@ -92,6 +92,11 @@ function next({ status, metadata, spec }: Recording): string[] {
   }
   return lines
 }
+
+const whatHelps = (reason: string): string =>
+  Object.hasOwn(troubles, reason)
+    ? troubles[reason as keyof typeof troubles].remedy
+    : (conditionReasons[reason as ConditionReason] ?? 'see the condition’s message.')
 
 const section = (title: string, lines: readonly string[]) =>
   lines.length === 0 ? [] : [title, ...lines.map((line) => `  ${line}`)]

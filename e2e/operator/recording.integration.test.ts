@@ -83,6 +83,17 @@ const nothingIsLeft = (namespace: string) =>
   )
 
 describe('on a real API server, a Recording', () => {
+  test('whose ttlSecondsAfterFinished is set while it is kept goes when its time is up, with all that was its', async () => {
+    const { namespace, kubelet } = await aNamespace()
+    await anOperator(namespace)
+    await apply(namespace)
+    kubelet.onRunning = whenRemoved
+    await untilSucceededIs(namespace, 'True Completed')
+    const body = { spec: { ttlSecondsAfterFinished: 0 } }
+    await api.client.patch(resources.recordings, { namespace, name: 'math' }, { type: 'merge', body })
+    await nothingIsLeft(namespace)
+  })
+
   test('is recorded, stored and tidied up after, and nothing of it is written but status and finalizer', async () => {
     const { namespace, kubelet } = await aNamespace({ 'pod-security.kubernetes.io/enforce': 'restricted' })
     const operator = await anOperator(namespace)

@@ -39,7 +39,9 @@ export function abridgedRecording(recording: Recording): Recording {
   const { metadata, spec, status } = whole
   const isWanted = Object.keys(metadata.annotations ?? {}).some((name) => name.startsWith(`${group}/`))
   const isHeld = metadata.finalizers?.includes(recordingFinalizer) ?? false
-  if (status?.completionTime === undefined || isHeld || isWanted) return whole
+  // Its time is read from the whole of it, and soon it is gone.
+  const isTemporary = spec.ttlSecondsAfterFinished !== undefined
+  if (status?.completionTime === undefined || isHeld || isWanted || isTemporary) return whole
   const { name, namespace, uid, resourceVersion, generation, creationTimestamp, deletionTimestamp } = metadata
   const { sdkAppId, roomId, strRoomId, userId, desiredState } = spec
   const conditions = status.conditions?.filter(({ type }) => type === 'Succeeded')

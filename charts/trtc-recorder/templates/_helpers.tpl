@@ -146,7 +146,8 @@ secret:
 {{- define "trtc-recorder.rules" -}}
 - apiGroups: [trtc-recorder.dev]
   resources: [recordings]
-  verbs: [get, list, watch, patch]
+  # delete: those whose ttlSecondsAfterFinished is up.
+  verbs: [get, list, watch, patch, delete]
 - apiGroups: [trtc-recorder.dev]
   resources: [recordings/status]
   verbs: [update, patch]

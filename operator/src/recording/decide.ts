@@ -1,10 +1,11 @@
-import { type CallbackStatus, type RecordingVolume, recordingFinalizer } from '@trtc-recorder/api'
+import { type CallbackStatus, type Recording, type RecordingVolume, recordingFinalizer } from '@trtc-recorder/api'
 import { heedAnnotations, unheeded } from './annotations.ts'
 import { nextNumber } from './attempts.ts'
 import { conclude } from './conclusion.ts'
 import { findCondition } from './conditions.ts'
 import { Draft } from './draft.ts'
 import { adoptUnplannedPods, clearAwayPods, recordHowAttemptsEnded } from './ended.ts'
+import { remainingMillis } from './expiry.ts'
 import { followPod } from './live-pod.ts'
 import { beginTheNextAttempt, makeRecorder, waitForTheIdentity, waitForTheNextAttempt } from './next-attempt.ts'
 import type { Observed, ObservedPod, Plan } from './plan.ts'
@@ -19,8 +20,7 @@ import { claimOf, lookAfterVolumes, volumeOutOfReach, volumeToUpload } from './v
  */
 export function decide(observed: Observed, now: Date): Plan {
   const draft = new Draft(observed, now)
-  if (isLetGo(draft) && (draft.isDeleting || unheeded(observed.recording).length === 0))
-    return { addFinalizer: false, status: observed.recording.status ?? {}, actions: [] }
+  if (isLetGo(draft) && (draft.isDeleting || unheeded(observed.recording).length === 0)) return letGo(observed.recording, now)
   for (const step of story) if (step(draft) === 'enough') break
   return draft.plan()
 }
@@ -45,6 +45,14 @@ const story: readonly Step[] = [
   waitForTheNextAttempt,
   beginTheNextAttempt,
 ]
+
+/** Nobody looks after it any more, but for the time when it is to go. */
+function letGo(recording: Recording, now: Date): Plan {
+  const plan = { addFinalizer: false, status: recording.status ?? {}, actions: [] }
+  const millis = remainingMillis(recording, now)
+  if (millis === undefined) return plan
+  return millis > 0 ? { ...plan, requeueAfterMillis: millis } : { ...plan, actions: [{ do: 'deleteRecording' }] }
+}
 
 const isLetGo = (draft: Draft) => (draft.isDeleting || draft.isFinished) && !isHeld(draft)
 

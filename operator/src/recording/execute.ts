@@ -186,6 +186,9 @@ class Hands {
       case 'disownVolume':
         await this.#disownVolume(action.claim)
         return
+      case 'deleteRecording':
+        await this.#remove(resources.recordings, recording)
+        return
       case 'letGo':
         await this.#writeFinalizers(recording, recording.metadata.finalizers?.filter((name) => name !== recordingFinalizer) ?? [])
     }

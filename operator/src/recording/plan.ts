@@ -45,6 +45,8 @@ export type Action =
   | { do: 'disownVolume'; claim: PersistentVolumeClaim }
   /** Takes the finalizer off the Recording. */
   | { do: 'letGo' }
+  /** It has been over for as long as it was to stay. */
+  | { do: 'deleteRecording' }
 
 export interface Plan {
   /** Before anything else is made, so that nothing is left behind. */

@@ -320,6 +320,9 @@ export class World {
       case 'disownVolume':
         for (const { metadata } of this.claims) if (metadata.uid === action.claim.metadata.uid) delete metadata.ownerReferences
         return
+      case 'deleteRecording':
+        this.gone = true
+        return
       case 'letGo':
         delete this.recording.metadata.finalizers
         this.gone = this.recording.metadata.deletionTimestamp !== undefined
