@@ -76,9 +76,7 @@ function next({ status, metadata, spec }: Recording): string[] {
       condition !== undefined && (condition.type === 'Stalled' ? condition.status === 'True' : condition.status === 'False'),
   )
   const reasons = [...new Set(blocking.map((condition) => condition!.reason))]
-  const lines = reasons.map(
-    (reason) => `${reason}: ${conditionReasons[reason as ConditionReason] ?? 'see the condition’s message.'}`,
-  )
+  const lines = reasons.map((reason) => `${reason}: ${whatHelps(reason)}`)
   const flags = `-n ${metadata.namespace} ${metadata.name}`
   if (of('Stored')?.status === 'False' && status?.completionTime !== undefined) lines.push(`kubectl trtc retry-upload ${flags}`)
   if (of('CallbackDelivered')?.reason === 'GivenUp') lines.push(`kubectl trtc redeliver-callback ${flags}`)
