@@ -2,6 +2,7 @@ import { annotationName, type Recording, type UserAnnotation, userAnnotations } 
 import { nextNumber } from './attempts.ts'
 import type { Draft } from './draft.ts'
 import { attemptState, volumeState } from './stage.ts'
+import { nowHolds } from './volumes.ts'
 
 /** As much of a value as the schema of the status takes. */
 const longestValue = 256
@@ -57,8 +58,8 @@ const heed: Record<UserAnnotation, (draft: Draft) => void> = {
   'give-up': (draft) => {
     const { status } = draft
     if (draft.stage.is === 'finished') return
-    for (const volume of draft.volumes.filter((one) => volumeState(one).is === 'holding')) volume.givenUp = true
     endOrLeaveBehind(draft, 'The annotation give-up asked to let go of it.')
+    for (const volume of draft.volumes.filter((one) => volumeState(one).is === 'holding')) volume.givenUp = true
     status.stopReason ??= 'GivenUp'
   },
 
@@ -95,6 +96,8 @@ function endOrLeaveBehind(draft: Draft, why: string): void {
     attempt.podUid = pod.metadata.uid
     attempt.reason = 'NodeSilent'
     attempt.message = why
+    // It may have recorded since it was last heard of.
+    nowHolds(draft, attempt)
     const volume = draft.volumes.find(({ name }) => name === attempt.volume)
     if (volume !== undefined) volume.retired = true
   } else if (state.kind !== 'ended' && pod.metadata.deletionTimestamp === undefined && attemptState(attempt).is !== 'ended') {
