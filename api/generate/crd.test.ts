@@ -20,7 +20,7 @@ function nodes(schema: Schema, path = ''): [string, Schema][] {
 describe('the spec', () => {
   const spec = specSchema()
 
-  test('freezes every field but subscribe and desiredState', () => {
+  test('freezes every field but subscribe, desiredState and ttlSecondsAfterFinished', () => {
     const isFrozen = (field: Schema) =>
       rulesOf(field).some(({ rule }) => {
         // A rule that compares its parts one by one must know all of them.
@@ -28,7 +28,7 @@ describe('the spec', () => {
         return rule === 'self == oldSelf' || (rule.includes('oldSelf') && field.properties !== undefined && parts)
       })
     const open = Object.entries(spec.properties ?? {}).filter(([, field]) => !isFrozen(field))
-    expect(open.map(([name]) => name)).toEqual(['subscribe', 'desiredState'])
+    expect(open.map(([name]) => name)).toEqual(['subscribe', 'desiredState', 'ttlSecondsAfterFinished'])
   })
 
   test('says of each optional frozen field that it can neither appear nor go, and names it', () => {
