@@ -45,7 +45,7 @@ sandbox-down: ## ends it and leaves nothing behind
 generate: deps ## writes the CRD, its copy in the chart and the tables in docs/ from the schemas in api/
 	@node api/generate/main.ts
 
-bench-recorder: deps-try ## cost, start and stop of the recorder beside the browser's MediaRecorder; FFMPEG= that of the image
+bench-recorder: deps-try ## cost, start and stop of the recorder beside the browser's MediaRecorder; FFMPEG=… for another ffmpeg than the machine's
 	@node bench/recorder.ts $(if $(FFMPEG),--ffmpeg $(FFMPEG))
 
 bench-operator: deps ## the operator beside Kubernetes' own Job controller, at 1,000 and 10,000 at once (N=1000 for one size)

@@ -5,7 +5,7 @@
  *     node bench/recorder.ts [--only mode=02,anchors=5]... [--seconds 20] [--rounds 10] [--output FILE] [--append] [--ffmpeg FILE]
  *
  * `--append`: what the file has of other steps stays, so that a whole run can be made in parts.
- * `--ffmpeg`: the one that the recorders' image has, which is smaller than the machine's.
+ * `--ffmpeg`: another one for the recorders than the machine's.
  * After each step the results so far are written, and after the last one docs/performance.md and the README.
  */
 import { availableParallelism } from 'node:os'
@@ -44,7 +44,7 @@ const settleSeconds = Math.min(8, seconds)
 const started = performance.now()
 const results = options.append
   ? readResults(output)
-  : noResults(availableParallelism(), seconds, options.ffmpeg === undefined ? 'machine' : 'image')
+  : noResults(availableParallelism(), seconds, options.ffmpeg === undefined ? 'machine' : 'given')
 const world = await World.start(options.ffmpeg)
 try {
   for (const step of steps) {
@@ -94,6 +94,7 @@ async function recorder({ mode, anchors, picture }: Extract<Step, { part: 'recor
     fidelity.worstPtsErrorMs = rounded(Math.max(fidelity.worstPtsErrorMs, one.worstPtsErrorMs))
   }
   await world.forget(result)
+  world.clear()
   const lossesInLedger = result.losses.stretches
   put(results.runs, { mode, anchors, picture, ...cost, ...fidelity, lossesInLedger }, ['mode', 'anchors'])
   say(

@@ -4,7 +4,7 @@ import { noResults, type Results } from './results.ts'
 
 const cost = { picture: '1280x720', coresPerAnchorOf: { chromium: 0.02, node: 0.005, ffmpeg: 0.009 }, wakeUpsPerSecond: 900 }
 const results: Results = {
-  ...noResults(2, 20, 'image'),
+  ...noResults(2, 20, 'machine'),
   complete: true,
   runs: [
     {

@@ -23,7 +23,7 @@ const modeNames: Record<Mode, string> = {
   '01': '01, picture as it was sent',
   '02': '02, picture as it was sent and sound as AAC',
 }
-const ffmpegNames = { image: 'that of the image', machine: 'Debian’s, which takes 10 to 35 MB more each than that of the image' }
+const ffmpegNames = { given: 'a small static one', machine: 'the machine’s own' }
 const typeNames = { vp8: '`video/webm;codecs=vp8,opus`', none: 'no type, which copies H.264' }
 
 export function report(results: Results): string {

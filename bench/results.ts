@@ -13,8 +13,8 @@ export interface Results {
   complete: boolean
   cores: number
   measuredSeconds: number
-  /** Which ffmpeg the recorders used: their image's, or the one that the machine has. */
-  ffmpeg: 'image' | 'machine'
+  /** Which ffmpeg the recorders used: the one that the machine has, or one that was given. */
+  ffmpeg: 'given' | 'machine'
   runs: RecorderRun[]
   mediaRecorder: MediaRecorderRun[]
   stopToStoredMs: StopToStored[]

@@ -19,6 +19,7 @@ export async function startUp(world: World, rounds: number): Promise<StartUp> {
     firstByte.push(Math.round((await onVolume) - recorder.startedAt))
     const { result } = await recorder.stop()
     await world.forget(result)
+    world.clear()
   }
   return {
     rounds,

@@ -177,6 +177,10 @@ export class World {
       await this.cos.deleteObject(cos.bucket, path)
       rmSync(this.#fetched(path), { force: true })
     }
+  }
+
+  /** Empties all volumes; no recorder may run. */
+  clear(): void {
     rmSync(join(this.directory, 'work'), { recursive: true, force: true })
   }
 

@@ -12,8 +12,8 @@ export interface Replay {
 }
 
 /** Writes a program that a recorder starts in place of Chromium. It is one file, for a recorder gives its browser no environment. */
-export function writeReplay(directory: string, replay: Replay): string {
-  const path = join(directory, 'browser')
+export function writeReplay(directory: string, name: string, replay: Replay): string {
+  const path = join(directory, name)
   const browser = join(import.meta.dirname, 'browser.ts')
   writeFileSync(path, `#!/bin/sh\nexec '${process.execPath}' '${browser}' '${JSON.stringify(replay)}'\n`)
   chmodSync(path, 0o755)
