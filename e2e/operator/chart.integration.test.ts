@@ -409,7 +409,9 @@ test('what a Recording may ask for is limited at admission, and the field is nam
     }),
   ).toBe('accepted')
   const name = 'demo-trtc-recorder-recordings'
-  await api.client.delete({ ...admission, plural: 'validatingadmissionpolicybindings', kind: '' }, { name })
+  for (const plural of ['validatingadmissionpolicybindings', 'validatingadmissionpolicies']) {
+    await api.client.delete({ ...admission, plural, kind: '' }, { name })
+  }
   await until('the policy counts no more', async () => (await create({}, namespace)) === 'accepted')
   // Or the operator of the next test would take them on.
   for (const { metadata } of (await api.client.list(resources.recordings)).items)
