@@ -130,6 +130,18 @@ describe('one attempt', () => {
     expect([...world.store.objects.values()][0]).toBe('alice last|')
   })
 
+  test('goes on in the next file where one has no room for a frame', async () => {
+    const result = world.start()
+    await world.recording()
+    world.room.publishes('alice', 1)
+    world.room.inPage.push(aFrame(1, 'next file'), aFrame(1, ' goes on'))
+    world.stop(terminated)
+    expect(await result).toMatchObject({ outcome: 'Completed', files: [{ status: 1 }, { status: 1 }] })
+    const names = world.manifest.files.map(({ path, part }) => `${part} ${path.replace(/^.*_\d{17}/, '')}`)
+    expect(names.sort()).toEqual(['1 .mp4', '2 -2.mp4'])
+    expect([...world.store.objects.values()].slice(0, 2).sort()).toEqual(['alice |', 'next file goes on|'])
+  })
+
   test('told to stop by its control file, it says who wanted that', async () => {
     const result = world.start()
     await world.recording()
