@@ -268,14 +268,17 @@ export class World {
       .filter((slice) => !others.includes(slice))
   }
 
-  /** All that the recorders keep anywhere: the volume, and everything in COS. */
-  async kept(): Promise<Buffer[]> {
-    const names = await readdir(join(this.#directory, 'work'), { recursive: true, withFileTypes: true })
-    const paths = names.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
-    const cos = await readdir(join(this.#directory, 'cos'), { recursive: true, withFileTypes: true })
-    paths.push(...cos.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)))
+  /** All that the recorders keep anywhere, by path: the volume, and everything in COS. */
+  async kept(): Promise<Map<string, Buffer>> {
+    const paths: string[] = []
+    for (const folder of ['work', 'cos']) {
+      const entries = await readdir(join(this.#directory, folder), { recursive: true, withFileTypes: true })
+      paths.push(...entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)))
+    }
     // One may have been removed meanwhile.
-    return Promise.all(paths.map((path) => readFile(path).catch(() => Buffer.alloc(0))))
+    return new Map(
+      await Promise.all(paths.map(async (path) => [path, await readFile(path).catch(() => Buffer.alloc(0))] as const)),
+    )
   }
 
   /** Files of the work directory, complete or not, that hold a text. */
