@@ -96,15 +96,28 @@ describe.concurrent('storage that refuses and Secrets that are missing:', () => 
     const refused = await recording.is('Stored', 'False', 'StorageRefused')
     expect(messageOf(refused, 'Stored')).toContain(code)
     await recording.stop()
-    // What was recorded waits on the volume for somebody to mend it.
-    const waiting = await recording.is('Stalled', 'True', 'StorageRefused')
-    expect(conditionsOf(waiting)).toMatchObject({ Succeeded: 'Unknown StorageRefused', Started: 'True Entered' })
-    expect(messageOf(waiting, 'Succeeded')).toContain(bucket)
-    expect(waiting.status).toMatchObject({
+    const stuck = await recording.is('Succeeded', 'Unknown', 'StorageRefused')
+    expect(conditionsOf(stuck)).toMatchObject({ Stalled: 'True StorageRefused', Started: 'True Entered' })
+    expect(messageOf(stuck, 'Succeeded')).toContain(bucket)
+    expect(stuck.status).toMatchObject({
       stopReason: 'StopRequested',
       attempts: [{ reason: 'UploadRefused', exitCode: 19 }],
       files: [{ userId: 'alice', status: 0 }],
+      volumes: [{ state: 'Holding' }],
     })
+
+    // Mended, and not waited for any longer.
+    if (name === 'bucket-missing') await scene.world.cos.createBucket(bucket)
+    if (name === 'access-denied') await scene.world.cos.clearFaults()
+    if (name === 'key-wrong') {
+      const { secretId, secretKey } = identities.cos
+      await scene.secret('cos-wrong', { secretId, secretKey })
+    }
+    await scene.kubectl('annotate', 'recording', name, 'trtc-recorder.dev/retry-upload=mended')
+    const finished = await recording.settled()
+    expect(conditionsOf(finished)).toMatchObject({ Succeeded: 'True Completed', Stored: 'True Completed' })
+    expect(finished.status).toMatchObject({ stopReason: 'StopRequested', files: [{ userId: 'alice', status: 1 }] })
+    expect(finished.status!.attempts!.at(-1)).toMatchObject({ reason: 'Completed', uploadOnly: true })
   })
 
   test('a missing Secret is named, and recording begins when it appears', async ({ scene }) => {
