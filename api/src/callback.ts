@@ -24,17 +24,35 @@ export const callbackBodySchema = z.object({
 })
 export type CallbackBody = z.infer<typeof callbackBodySchema>
 
-export function callbackBody(spec: RecordingSpec, files: readonly RecordedFile[]): CallbackBody {
+/** `fileCount`: how many files there are, of which `files` may not be all; then the manifest, which has them all, stands for the others. */
+export function callbackBody(
+  spec: RecordingSpec,
+  files: readonly RecordedFile[],
+  { fileCount = files.length, manifestUrl = '' }: { fileCount?: number | undefined; manifestUrl?: string | undefined } = {},
+): CallbackBody {
+  const others = fileCount - files.length
   return {
     SdkAppId: String(spec.sdkAppId),
     RoomId: spec.roomId === undefined ? '' : String(spec.roomId),
     UserId: spec.userId,
     StrRoomId: spec.strRoomId ?? '',
-    Files: files.map((file) => ({
-      UserId: file.userId,
-      RecordFile: file.url,
-      Status: file.status,
-      Message: file.message,
-    })),
+    Files: [
+      ...files.map((file) => ({
+        UserId: file.userId,
+        RecordFile: file.url,
+        Status: file.status,
+        Message: file.message,
+      })),
+      ...(others <= 0
+        ? []
+        : [
+            {
+              UserId: spec.userId,
+              RecordFile: manifestUrl,
+              Status: 0 as const,
+              Message: `${others} more files are listed in this manifest; what became of them could not be read`,
+            },
+          ]),
+    ],
   }
 }

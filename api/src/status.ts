@@ -112,6 +112,13 @@ export const recordingStatusSchema = z.object({
     .optional()
     .describe('The annotations of trtc-recorder.dev that were heeded, each with its value; a new value is heeded anew.'),
   files: z.array(recordedFileSchema).max(500).optional().describe('Files, in the order of their start.'),
+  moreFiles: z
+    .string()
+    .max(655_360)
+    .optional()
+    .describe(
+      'Files beyond those listed, packed (JSON, gzip, base64), until the callback has told them all. The manifest has them for good.',
+    ),
   fileCount: z.int().optional().describe('Number of files, also of those beyond the first 500.'),
   manifestUrl: z.string().max(2048).optional().describe('COS URL of the manifest.'),
   participants: z.int().min(0).optional().describe('Anchors in the room when last asked.'),

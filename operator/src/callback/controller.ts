@@ -1,5 +1,6 @@
 import { type CallbackStatus, callbackBody, type Recording, kind as recordingKind } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
+import { allFiles } from '../file-list.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { isConflict, isNotFound } from '../kube/errors.ts'
 import type { EventRecorder } from '../kube/events.ts'
@@ -86,7 +87,7 @@ export function callbackController(dependencies: CallbackDependencies): Controll
     return deliver({
       url: recording.spec.callback?.url ?? '',
       id: callback.id,
-      body: callbackBody(recording.spec, recording.status?.files ?? []),
+      body: callbackBody(recording.spec, allFiles(recording.status ?? {}), recording.status),
       ...(key.is === 'found' ? { signingKey: key.key } : {}),
       timeoutMillis,
       signal,

@@ -27,7 +27,7 @@ const abnormal: readonly string[] = [
 
 /** What a recording that is over comes to, from its status alone. */
 export function conclude(status: RecordingStatus, stopReason: string): Conclusion {
-  const { attempts = [], files = [] } = status
+  const { attempts = [], files = [], fileCount = files.length } = status
   const stored = storedCondition(status)
   const fatal = attempts.findLast(({ reason }) => isFatal(reason))
   if (fatal !== undefined) return { succeeded: failed(troubleOf(fatal.reason).condition, fatal.message ?? ''), stored }
@@ -45,7 +45,7 @@ export function conclude(status: RecordingStatus, stopReason: string): Conclusio
     const message = `The recording was ended before the recorder entered the room. ${ended}`
     return { succeeded: { status: 'True', reason: 'StoppedBeforeStart', message }, stored }
   }
-  if (files.length === 0) {
+  if (fileCount === 0) {
     return { succeeded: { status: 'True', reason: 'NothingRecorded', message: `${ended} Nobody published anything.` }, stored }
   }
   return { succeeded: { status: 'True', reason: 'Completed', message: `${ended} ${stored.message}` }, stored }
@@ -58,7 +58,13 @@ const isFatal = (reason: string | undefined) => {
 }
 
 /** Whether everything is in COS, or what is missing and where it is. The worst comes first. */
-function storedCondition({ attempts = [], files = [], volumes = [], manifestUrl }: RecordingStatus): NewCondition {
+function storedCondition({
+  attempts = [],
+  files = [],
+  fileCount = files.length,
+  volumes = [],
+  manifestUrl,
+}: RecordingStatus): NewCondition {
   const missing = files.filter((file) => file.status === 0)
   const first = missing[0] === undefined ? '' : `First: ${missing[0].path}: ${missing[0].message}`
   const [gone] = lost(volumes)
@@ -69,14 +75,14 @@ function storedCondition({ attempts = [], files = [], volumes = [], manifestUrl 
   const [held] = holding(volumes)
   if (held !== undefined) return unstored(held, attempts, manifestUrl, first)
   if (missing.length > 0) {
-    const message = `${missing.length} of ${files.length} files could not be made whole. ${first}`
+    const message = `${missing.length} of ${fileCount} files could not be made whole. ${first}`
     return { status: 'False', reason: 'FileFailed', message }
   }
-  if (files.length === 0) return { status: 'True', reason: 'NothingRecorded', message: 'There is nothing to store.' }
+  if (fileCount === 0) return { status: 'True', reason: 'NothingRecorded', message: 'There is nothing to store.' }
   return {
     status: 'True',
     reason: 'Completed',
-    message: `${files.length === 1 ? '1 file is' : `${files.length} files are`} stored in COS.`,
+    message: `${fileCount === 1 ? '1 file is' : `${fileCount} files are`} stored in COS.`,
   }
 }
 

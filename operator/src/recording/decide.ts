@@ -156,6 +156,7 @@ function tidyUpWhenFinished(draft: Draft): 'enough' | undefined {
   }
   const isTidy = observed.pods.every((one) => one.isGone || isOutOfReach(draft, one)) && doomed.length === 0
   const isTold = status.callback?.state !== 'Pending'
+  if (isTold) delete status.moreFiles
   if (isTidy && isTold && isHeld(draft)) draft.act({ do: 'letGo' })
   return 'enough'
 }

@@ -69,7 +69,11 @@ function recordEnd(draft: Draft, attempt: Attempt, pod: Pod | undefined, end: Po
   delete attempt.refusedTime
   if (end.node) attempt.node = end.node
   if (end.exitCode !== undefined) attempt.exitCode = end.exitCode
-  if (result !== undefined) Object.assign(status, withResult(status, result))
+  if (result !== undefined) {
+    const fields = withResult(status, result)
+    delete status.moreFiles
+    Object.assign(status, fields)
+  }
   if (!leftBehind) delete status.participants
   noteWhatIsHeld(draft, attempt, end)
 

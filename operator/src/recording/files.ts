@@ -1,16 +1,14 @@
 import type { RecordedFile, RecorderProgress, RecordingStatus } from '@trtc-recorder/api'
+import { allFiles, inOrder, listed } from '../file-list.ts'
 import type { ReadResult } from './result.ts'
 
-/** As many as the schema of the status takes. */
-const mostListed = 500
-
-type FileFields = Pick<RecordingStatus, 'files' | 'fileCount' | 'manifestUrl' | 'recordedBytes' | 'uploadedBytes'>
+type FileFields = Pick<RecordingStatus, 'files' | 'moreFiles' | 'fileCount' | 'manifestUrl' | 'recordedBytes' | 'uploadedBytes'>
 
 /** What a status says of files once a recorder has said its result. */
 export function withResult(status: RecordingStatus, result: ReadResult): FileFields {
-  const files = mergeFiles(status.files ?? [], result.files)
+  const files = mergeFiles(allFiles(status), result.files)
   return {
-    files: files.slice(0, mostListed),
+    ...listed(files),
     fileCount: files.length + (result.filesOmitted ?? 0),
     recordedBytes: sum(files, () => true),
     uploadedBytes: sum(files, (file) => file.status === 1),
@@ -24,7 +22,7 @@ export function mergeFiles(known: readonly RecordedFile[], said: readonly Record
   for (const file of said) {
     if (files.get(file.path)?.status !== 1 || file.status === 1) files.set(file.path, file)
   }
-  return [...files.values()].toSorted((a, b) => a.startTime.localeCompare(b.startTime) || a.path.localeCompare(b.path))
+  return inOrder([...files.values()])
 }
 
 /** What a status says of files while a recorder is at work. */
@@ -33,7 +31,7 @@ export function withProgress(
   progress: RecorderProgress,
 ): FileFields & Pick<RecordingStatus, 'participants'> {
   const current = new Set(progress.files.map((file) => file.path))
-  const earlier = (status.files ?? []).filter((file) => !current.has(file.path))
+  const earlier = allFiles(status).filter((file) => !current.has(file.path))
   return {
     participants: progress.participants.length,
     fileCount: earlier.length + progress.files.length,
