@@ -17,7 +17,7 @@ import { holds, IdentityClaims, isFinished } from './fencing.ts'
 import { recordingOf } from './names.ts'
 import { observe } from './observe.ts'
 import type { RecorderPodConfig } from './pod.ts'
-import { type Get, ProgressReader } from './progress.ts'
+import { type Get, ProgressPoller } from './progress.ts'
 
 export interface RecordingDependencies {
   client: KubeClient
@@ -60,7 +60,7 @@ export function recordingController(dependencies: RecordingDependencies): Contro
   const { client, caches, events, config, log, metrics, now = () => new Date() } = dependencies
   const pod = podConfig(config)
   const claims = new IdentityClaims()
-  const progress = new ProgressReader(dependencies.get)
+  const progress = new ProgressPoller({ get: dependencies.get, onNews: (key) => controller.enqueue(key) })
   const departed = new DepartedPods()
   const observing = { client, caches, claims, departed, progress, image: pod.image }
   const executing = { client, caches, events, pod, now }

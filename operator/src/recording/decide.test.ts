@@ -49,6 +49,16 @@ describe('a Recording from the beginning to the end', () => {
     expect(world.status).toMatchObject({ participants: 1, recordedBytes: 5_000, uploadedBytes: 2_000, fileCount: 1 })
   })
 
+  test('says that it is not known how it is going where its Pod cannot be reached', () => {
+    const world = new World().settle().scheduled().inRoom()
+    const { status } = decide({ ...world.observed(), progress: { is: 'unknown', why: 'it cannot be reached' } }, world.now)
+    const succeeded = status.conditions?.find(({ type }) => type === 'Succeeded')
+    expect(succeeded).toMatchObject({
+      reason: 'Recording',
+      message: expect.stringContaining('is not known: it cannot be reached'),
+    })
+  })
+
   test('says while it records that COS does not take it, and when it does again', () => {
     const world = new World().settle().scheduled().inRoom()
     world.progress = aProgress({ storage: { state: 'refused', message: 'NoSuchBucket: there is no bucket lessons.' } })

@@ -1,8 +1,6 @@
 import { type Attempt, stopReasons, troubles } from '@trtc-recorder/api'
-import type { Pod } from '../kube/types.ts'
 import { nextLookMillis } from './attempts.ts'
 import { findCondition, type NewCondition } from './conditions.ts'
-import { isHeeded } from './control.ts'
 import type { Draft } from './draft.ts'
 import { withProgress } from './files.ts'
 import { lookAgainAsLongAsItLasted } from './next-attempt.ts'
@@ -11,11 +9,6 @@ import { recorderContainer } from './pod.ts'
 import type { PodState } from './pod-state.ts'
 import { steer } from './steer.ts'
 import { nowHolds } from './volumes.ts'
-
-/** How often a recorder in the room is asked how it is doing. */
-export const progressMillis = 15_000
-/** And while it does not do yet what it has been told. */
-export const heedingMillis = 1_000
 
 /** A Pod that has not ended: tells where it is, and sends it away when it is time. */
 export function followPod(draft: Draft, attempt: Attempt, observed: ObservedPod): void {
@@ -30,7 +23,7 @@ export function followPod(draft: Draft, attempt: Attempt, observed: ObservedPod)
   const isEnding = pod.metadata.deletionTimestamp !== undefined
   steer(draft, attempt, observed)
 
-  noteProgress(draft, pod)
+  noteProgress(draft)
   noteLeaving(draft, attempt, state)
   if (state.kind === 'silent') tell(draft, attempt, state)
   else if (asked !== undefined) finishing(draft, `${stopReasons[asked]} The recorder finishes its files.`)
@@ -102,22 +95,23 @@ const whatThen = (draft: Draft) =>
     ? 'If that goes on, the next attempt begins elsewhere'
     : 'What it has is stored when the node is back, or was deleted'
 
-function noteProgress(draft: Draft, pod: Pod): void {
-  const said = draft.observed.progress
-  if (said === undefined) return
-  Object.assign(draft.status, withProgress(draft.status, said))
-  draft.lookAgainIn(isHeeded(pod, said.state) ? progressMillis : heedingMillis)
+const saidOf = ({ observed: { progress } }: Draft) => (progress.is === 'known' ? progress.said : undefined)
+
+function noteProgress(draft: Draft): void {
+  const said = saidOf(draft)
+  if (said !== undefined) Object.assign(draft.status, withProgress(draft.status, said))
+  // What was true when it could be asked says nothing of now.
+  if (draft.observed.progress.is === 'unknown') delete draft.status.participants
 }
 
 /** From then on another Recording may enter the room with the same userId, however long the files take. */
-function noteLeaving({ observed, now }: Draft, attempt: Attempt, state: PodState): void {
-  const hasLeft = state.kind === 'leaving' || ['finishing', 'done'].includes(observed.progress?.state ?? '')
-  if (hasLeft && !attempt.uploadOnly) attempt.leftTime ??= now.toISOString()
+function noteLeaving(draft: Draft, attempt: Attempt, state: PodState): void {
+  const hasLeft = state.kind === 'leaving' || ['finishing', 'done'].includes(saidOf(draft)?.state ?? '')
+  if (hasLeft && !attempt.uploadOnly) attempt.leftTime ??= draft.now.toISOString()
 }
 
 function progress(draft: Draft): void {
-  const said = draft.observed.progress
-  draft.lookAgainIn(progressMillis)
+  const said = saidOf(draft)
   // Not asked this time: a recorder that has begun to finish does not go back to recording.
   const known = findCondition(draft.status.conditions, 'Succeeded')?.reason === 'Finishing' ? 'finishing' : 'recording'
   if (['finishing', 'done'].includes(said?.state ?? known)) {
@@ -130,13 +124,15 @@ function progress(draft: Draft): void {
     : (['Recording', 'The recorder is in the room'] as const)
   const unheeded =
     said?.controlProblem == null ? '' : `. It does not understand what the Recording was changed to: ${said.controlProblem}`
-  draft.set('Succeeded', { status: 'Unknown', reason, message: message + unheeded })
+  const { progress } = draft.observed
+  const unknown = progress.is === 'unknown' ? `. How it is doing is not known: ${progress.why}` : ''
+  draft.set('Succeeded', { status: 'Unknown', reason, message: message + unheeded + unknown })
   noteStorage(draft, { status: 'Unknown', reason, message })
 }
 
 /** A recorder goes on while COS refuses or is away, and all that it records is on the volume; whoever can help should know at once. */
 function noteStorage(draft: Draft, otherwise: NewCondition): void {
-  const storage = draft.observed.progress?.storage
+  const storage = saidOf(draft)?.storage
   const known = findCondition(draft.status.conditions, 'Stored')?.reason
   // Not asked this time: it is as it was.
   if (storage === undefined && (known === 'StorageRefused' || known === 'StorageUnavailable')) return

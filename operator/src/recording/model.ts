@@ -22,7 +22,6 @@ import { execute } from './execute.ts'
 import { IdentityClaims } from './fencing.ts'
 import { attemptOf, labels } from './names.ts'
 import { observe } from './observe.ts'
-import { ProgressReader } from './progress.ts'
 import { aFile, aRecording, endPod, enter, podConfig, schedule, start } from './testing.ts'
 
 type Plural = 'recordings' | 'pods' | 'persistentvolumeclaims'
@@ -99,7 +98,7 @@ export class Model {
       caches: this.#caches,
       claims: this.#claims,
       departed: this.#departed,
-      progress: new ProgressReader(async () => Promise.reject(new Error('no network'))),
+      progress: { follow: () => ({ is: 'unknown' as const, why: 'it cannot be reached' }) },
       image: podConfig.image,
     }
     const { signal } = new AbortController()

@@ -10,9 +10,8 @@ import { IdentityClaims } from './fencing.ts'
 import { labels } from './names.ts'
 import { observe } from './observe.ts'
 import { recorderPod } from './pod.ts'
-import { ProgressReader } from './progress.ts'
 import { volumeClaim } from './pvc.ts'
-import { aFile, aRecording, aResult, at, endPod, enter, podConfig } from './testing.ts'
+import { aFile, aProgress, aRecording, aResult, at, endPod, enter, podConfig } from './testing.ts'
 
 const uids = (object: { metadata: Recording['metadata'] }) => [object.metadata.labels?.[labels.recordingUid] ?? '']
 
@@ -40,13 +39,7 @@ function aCluster(recording: Recording, objects: { pods?: Pod[]; claims?: Persis
     },
   } as unknown as KubeClient
   const departed = new DepartedPods()
-  const progress = new ProgressReader(async () => ({
-    state: 'recording',
-    participants: [],
-    recordedBytes: 7,
-    uploadedBytes: 0,
-    files: [],
-  }))
+  const progress = { follow: () => ({ is: 'known' as const, said: aProgress({ recordedBytes: 7 }) }) }
   const look = (seconds = 20) =>
     observe(
       recording,
@@ -76,7 +69,7 @@ describe('what is observed', () => {
     const { look, asked } = aCluster(attempting('pod-uid'), { pods: [aPod((pod) => enter(pod, at(3)))] })
     const observed = await look()
     expect(observed.pods).toMatchObject([{ state: { kind: 'inRoom' } }])
-    expect(observed.progress?.recordedBytes).toBe(7)
+    expect(observed.progress).toMatchObject({ is: 'known', said: { recordedBytes: 7 } })
     expect(asked).toEqual([])
   })
 

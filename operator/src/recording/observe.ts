@@ -14,7 +14,7 @@ import type { Observed, ObservedPod } from './plan.ts'
 import { recorderContainer } from './pod.ts'
 import { creatingMillis, departedState, isBeingCreatedFor, podState } from './pod-state.ts'
 import { eventsOfTrouble } from './pod-trouble.ts'
-import type { ProgressReader } from './progress.ts'
+import type { ProgressPoller } from './progress.ts'
 import { type ReadResult, type ResultReading, resultInLog, terminated, terminationResult } from './result.ts'
 import { attemptState, stageOf, volumeState } from './stage.ts'
 import { claimOf } from './volumes.ts'
@@ -24,7 +24,7 @@ export interface ObserveDependencies {
   caches: Pick<Caches, 'recordings' | 'pods' | 'claims'>
   claims: IdentityClaims
   departed: DepartedPods
-  progress: ProgressReader
+  progress: Pick<ProgressPoller, 'follow'>
   image: string
 }
 
@@ -58,8 +58,12 @@ export async function observe(
     identityHeldBy: identityHeldBy(recording, dependencies),
     progress:
       entered === undefined
-        ? undefined
-        : await dependencies.progress.read(entered.pod, now, `${entered.state.kind} ${toldControl(entered.pod)?.desiredState}`),
+        ? { is: 'not asked' }
+        : dependencies.progress.follow(
+            keyOf(recording.metadata),
+            entered.pod,
+            `${entered.state.kind} ${toldControl(entered.pod)?.desiredState}`,
+          ),
     image: dependencies.image,
     refusal: undefined,
   }

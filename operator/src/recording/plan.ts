@@ -1,7 +1,8 @@
-import type { Control, RecorderProgress, Recording, RecordingStatus } from '@trtc-recorder/api'
+import type { Control, Recording, RecordingStatus } from '@trtc-recorder/api'
 import type { PersistentVolumeClaim, Pod } from '../kube/types.ts'
 import type { PodOrder } from './pod.ts'
 import type { PodState } from './pod-state.ts'
+import type { Progress } from './progress.ts'
 import type { Refusal } from './refusal.ts'
 
 /** Everything a decision rests on. */
@@ -13,8 +14,8 @@ export interface Observed {
   claims: readonly PersistentVolumeClaim[]
   /** Who holds the identity instead, as a reader in this namespace may be told: `Recording math`, `A Recording of another namespace`. */
   identityHeldBy: string | undefined
-  /** What the recorder said of itself, if it was asked and did answer. */
-  progress: RecorderProgress | undefined
+  /** What is known of how the recorder in the room is doing. */
+  progress: Progress
   /** Image a new Pod would have. */
   image: string
   /** What the API server would not let the operator make just now. */

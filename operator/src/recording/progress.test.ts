@@ -1,50 +1,147 @@
-import { controlAnnotation } from '@trtc-recorder/api'
-import { expect, test } from 'vitest'
+import { controlAnnotation, type RecorderProgress } from '@trtc-recorder/api'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Pod } from '../kube/types.ts'
 import { wantedControl } from './control.ts'
-import { ProgressReader } from './progress.ts'
-import { aProgress, aRecording, at } from './testing.ts'
+import { ProgressPoller } from './progress.ts'
+import { aProgress, aRecording } from './testing.ts'
 
-const pod = (podIP: string | undefined = '10.91.0.7') => ({ metadata: { uid: 'pod' }, status: { podIP } }) as unknown as Pod
-const said = aProgress({ recordedBytes: 1 })
-
-test('a recorder is asked at most once in 15 s, but at once when its Pod has changed', async () => {
-  const asked: string[] = []
-  const reader = new ProgressReader(async (url) => {
-    asked.push(url)
-    return said
-  })
-  expect(await reader.read(pod(), at(0), 'inRoom')).toEqual(said)
-  expect(await reader.read(pod(), at(10), 'inRoom')).toBeUndefined()
-  expect(await reader.read(pod(), at(15), 'inRoom')).toEqual(said)
-  expect(await reader.read(pod(), at(16), 'starting')).toEqual(said)
-  expect(asked).toEqual(Array(3).fill('http://10.91.0.7:8080/status'))
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
 })
 
-test('one that does not answer, or answers nonsense, or has no address has no progress', async () => {
-  const broken = new ProgressReader(() => Promise.reject(new Error('unreachable')))
-  expect(await broken.read(pod(), at(0), 'inRoom')).toBeUndefined()
-  expect(await new ProgressReader(async () => ({ state: 'odd' })).read(pod(), at(0), 'inRoom')).toBeUndefined()
-  expect(await new ProgressReader(async () => said).read(pod(''), at(0), 'inRoom')).toBeUndefined()
+const aPod = (uid = 'pod', podIP: string | undefined = '10.91.0.7') =>
+  ({ metadata: { uid }, status: { podIP } }) as unknown as Pod
+const seconds = (count: number) => vi.advanceTimersByTimeAsync(count * 1000)
+
+function aPoller(answer: (url: string) => unknown = () => aProgress()) {
+  const asked: string[] = []
+  const news: string[] = []
+  const poller = new ProgressPoller({
+    get: async (url) => {
+      asked.push(url)
+      return answer(url)
+    },
+    onNews: (key) => news.push(key),
+  })
+  return { poller, asked, news }
+}
+
+const unreachable = () => {
+  throw new Error('EHOSTUNREACH')
+}
+
+describe('a recorder in the room', () => {
+  test('is asked at once, and what it says is news', async () => {
+    const { poller, asked, news } = aPoller()
+    expect(poller.follow('lessons/math', aPod(), 'inRoom')).toEqual({ is: 'not asked' })
+    await seconds(0)
+    expect(asked).toEqual(['http://10.91.0.7:8080/status'])
+    expect(news).toEqual(['lessons/math'])
+    expect(poller.follow('lessons/math', aPod(), 'inRoom')).toMatchObject({ is: 'known', said: { state: 'recording' } })
+  })
+
+  test('is asked again after 3 s, for the first file, and then less and less often, up to every five minutes', async () => {
+    const { poller, asked, news } = aPoller(() => aProgress({ recordedBytes: Date.now() }))
+    poller.follow('a/b', aPod(), 'inRoom')
+    const times = [0]
+    for (let second = 1; second <= 1500; second += 1) {
+      const before = asked.length
+      await seconds(1)
+      if (asked.length > before) times.push(second)
+    }
+    expect(times).toEqual([0, 3, 18, 48, 108, 228, 468, 768, 1068, 1368])
+    // Bytes that grow are shown each time.
+    expect(news).toHaveLength(times.length)
+  })
+
+  test('is asked soon again when there is more to say than that bytes have grown', async () => {
+    const answers: RecorderProgress[] = []
+    const { poller, asked } = aPoller(() => answers.shift() ?? aProgress())
+    poller.follow('a/b', aPod(), 'inRoom')
+    await seconds(110)
+    answers.push(aProgress({ storage: { state: 'refused', message: 'no' } }))
+    const before = asked.length
+    await seconds(120)
+    expect(asked.length).toBe(before + 1)
+    await seconds(15)
+    expect(asked.length).toBe(before + 2)
+  })
+
+  test('is asked at once when its Pod has changed, and what it said before counts no more', async () => {
+    const { poller, asked } = aPoller()
+    poller.follow('a/b', aPod(), 'inRoom')
+    await seconds(60)
+    const before = asked.length
+    expect(poller.follow('a/b', aPod(), 'leaving')).toEqual({ is: 'not asked' })
+    await seconds(0)
+    expect(asked.length).toBe(before + 1)
+  })
+
+  test('that does not do yet what it has been told is asked each second, until it does', async () => {
+    const annotations = { [controlAnnotation]: JSON.stringify(wantedControl(aRecording({ desiredState: 'Paused' }))) }
+    const told = { ...aPod(), spec: { volumes: [{ name: 'control' }] }, metadata: { uid: 'pod', annotations } } as unknown as Pod
+    const answers = [aProgress(), aProgress(), aProgress({ state: 'paused' })]
+    const { poller, asked } = aPoller(() => answers.shift() ?? aProgress({ state: 'paused' }))
+    poller.follow('a/b', told, 'inRoom')
+    await seconds(2)
+    expect(asked).toHaveLength(3)
+    await seconds(10)
+    expect(asked).toHaveLength(3)
+  })
+})
+
+describe('recorders that cannot be reached', () => {
+  test('are said to be that, once, and cost less and less', async () => {
+    const { poller, asked, news } = aPoller(unreachable)
+    poller.follow('a/b', aPod(), 'inRoom')
+    await seconds(3600)
+    expect(poller.follow('a/b', aPod(), 'inRoom')).toEqual({ is: 'unknown', why: 'it cannot be reached' })
+    expect(news).toHaveLength(1)
+    expect(asked.length).toBeLessThan(18)
+  })
+
+  test('hold up nobody who can', async () => {
+    const never = new Promise(() => {})
+    const { poller, asked } = aPoller((url) => (url.includes('10.0.') ? never : aProgress()))
+    for (let pod = 0; pod < 10; pod += 1) poller.follow(`a/${pod}`, aPod(`dead-${pod}`, `10.0.0.${pod}`), 'inRoom')
+    poller.follow('a/alive', aPod('alive'), 'inRoom')
+    await seconds(0)
+    expect(asked.at(-1)).toBe('http://10.91.0.7:8080/status')
+  })
+
+  test('are no more than 20 at once', async () => {
+    const { poller, asked } = aPoller(() => new Promise(() => {}))
+    for (let pod = 0; pod < 50; pod += 1) poller.follow(`a/${pod}`, aPod(`dead-${pod}`), 'inRoom')
+    await seconds(0)
+    expect(asked).toHaveLength(20)
+  })
+})
+
+test.each([
+  ['nonsense', () => ({ state: 'odd' }), 'its answer is not one that this operator knows'],
+  ['nothing', unreachable, 'it cannot be reached'],
+])('%s is no progress', async (_, answer, why) => {
+  const { poller } = aPoller(answer)
+  poller.follow('a/b', aPod(), 'inRoom')
+  await seconds(0)
+  expect(poller.follow('a/b', aPod(), 'inRoom')).toEqual({ is: 'unknown', why })
 })
 
 test('an IPv6 address is written as one', async () => {
-  const asked: string[] = []
-  await new ProgressReader(async (url) => asked.push(url)).read(pod('fd00::7'), at(0), 'inRoom')
+  const { poller, asked } = aPoller()
+  poller.follow('a/b', aPod('pod', 'fd00::7'), 'inRoom')
+  await seconds(0)
   expect(asked).toEqual(['http://[fd00::7]:8080/status'])
 })
 
-test('a recorder that does not do yet what it has been told is asked each second, until it does', async () => {
-  const told = { [controlAnnotation]: JSON.stringify(wantedControl(aRecording({ desiredState: 'Paused' }))) }
-  const paused = {
-    ...pod(),
-    spec: { volumes: [{ name: 'control' }] },
-    metadata: { uid: 'pod', annotations: told },
-  } as unknown as Pod
-  const answers = [aProgress(), aProgress({ state: 'paused' }), aProgress({ state: 'paused' })]
-  const reader = new ProgressReader(async () => answers.shift())
-  const seconds = async (second: number) => (await reader.read(paused, at(second), 'inRoom'))?.state
-  expect([await seconds(0), await seconds(0.2), await seconds(1), await seconds(2), await seconds(16)]).toEqual([
-    ...['recording', undefined, 'paused', undefined, 'paused'],
-  ])
+test('one that is forgotten is asked no more', async () => {
+  const { poller, asked } = aPoller()
+  poller.follow('a/b', aPod(), 'inRoom')
+  await seconds(0)
+  poller.forget('pod')
+  await seconds(600)
+  expect(asked).toHaveLength(1)
 })

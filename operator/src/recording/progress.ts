@@ -2,49 +2,159 @@ import { type RecorderProgress, recorderPort, recorderProgressSchema } from '@tr
 import { request } from 'undici'
 import type { Pod } from '../kube/types.ts'
 import { isHeeded } from './control.ts'
-import { heedingMillis, progressMillis } from './live-pod.ts'
 
+/** A recorder that is reached, but slow, holds up nobody but one of those who ask. */
 const timeoutMillis = 2_000
+/** Recorders asked at the same time. */
+const mostAtOnce = 20
+/** After something has changed: at once, and again while the first files begin. */
+const firstMillis = 3_000
+const initialMillis = 15_000
+const longestMillis = 300_000
+/** While a recorder does not do yet what it has been told. */
+const heedingMillis = 1_000
 
 /** Gives the body of `GET url`, or throws. */
 export type Get = (url: string, signal: AbortSignal) => Promise<unknown>
 
-/**
- * Asks recorders how they are doing, each at most once in 15 s, or once a second while it does not do yet what it has been told. It is a courtesy: where Pods cannot be reached (a NetworkPolicy, an operator
- * outside the cluster) there is no progress, and nothing else changes.
- */
-export class ProgressReader {
-  readonly #get: Get
-  readonly #asked = new Map<string, { at: number; state: string; said?: RecorderProgress['state'] }>()
+/** What is known of how a recorder is doing. */
+export type Progress =
+  /** Nobody has been asked yet. */
+  | { is: 'not asked' }
+  | { is: 'known'; said: RecorderProgress }
+  /** It was asked and did not answer; `why` is for a person. */
+  | { is: 'unknown'; why: string }
 
-  constructor(get: Get = getJson) {
+export interface ProgressPollerOptions {
+  get?: Get | undefined
+  /** Called with the key of a Recording when there is something new to decide on. */
+  onNews: (key: string) => void
+}
+
+interface Followed {
+  key: string
+  pod: Pod
+  /** Where the Pod is and what its recorder was told; when that changes it is asked at once. */
+  state: string
+  asked: number
+  progress: Progress
+  timer: NodeJS.Timeout | undefined
+}
+
+/**
+ * Asks recorders how they are doing, beside all reconciling: what is known is at hand, and who waits for a recorder's answer holds up nobody.
+ *
+ * Flow: `follow` a Pod whose recorder is in the room → it is asked at once, after 3 s, after 15 s, and then less and less often, up to every
+ * five minutes, and anew from the start when its answer or its Pod changes → `onNews` → `of` → `forget`.
+ *
+ * Guarantees: at most 20 are asked at once; one that cannot be reached is asked ever less often. It is a courtesy: where Pods cannot be reached
+ * (a NetworkPolicy, an operator outside the cluster) nothing changes but that the status says so.
+ */
+export class ProgressPoller {
+  readonly #get: Get
+  readonly #onNews: ProgressPollerOptions['onNews']
+  readonly #followed = new Map<string, Followed>()
+  readonly #waiting: string[] = []
+  #asking = 0
+  #stopped = false
+
+  constructor({ get = getJson, onNews }: ProgressPollerOptions) {
     this.#get = get
+    this.#onNews = onNews
   }
 
-  /** `state`: where the Pod is; when that changes the recorder is asked at once. */
-  async read(pod: Pod, now: Date, state: string): Promise<RecorderProgress | undefined> {
+  /** What is known of the recorder in a Pod, who is asked from now on if he was not. */
+  follow(key: string, pod: Pod, state: string): Progress {
     const { uid } = pod.metadata
-    const ip = pod.status?.podIP
-    const last = this.#asked.get(uid)
-    const restMillis = last?.said === undefined || isHeeded(pod, last.said) ? progressMillis : heedingMillis
-    // A moment of grace, or a timer that fires a little early would be put off for a whole round.
-    if (!ip || (last?.state === state && now.getTime() - last.at < restMillis - 500)) return undefined
-    const asked: { at: number; state: string; said?: RecorderProgress['state'] } = { at: now.getTime(), state }
-    this.#asked.set(uid, asked)
-    try {
-      const host = ip.includes(':') ? `[${ip}]` : ip
-      const answer = await this.#get(`http://${host}:${recorderPort}/status`, AbortSignal.timeout(timeoutMillis))
-      const progress = recorderProgressSchema.parse(answer)
-      asked.said = progress.state
-      return progress
-    } catch {
-      return undefined
+    const known = this.#followed.get(uid)
+    if (known === undefined) {
+      this.#followed.set(uid, { key, pod, state, asked: 0, progress: { is: 'not asked' }, timer: undefined })
+      this.#queue(uid)
+      return { is: 'not asked' }
     }
+    known.pod = pod
+    if (known.state !== state) {
+      known.state = state
+      known.asked = 0
+      // What it said before says nothing of now.
+      if (known.progress.is === 'known') known.progress = { is: 'not asked' }
+      this.#queue(uid)
+    }
+    return known.progress
   }
 
   forget(podUid: string): void {
-    this.#asked.delete(podUid)
+    clearTimeout(this.#followed.get(podUid)?.timer)
+    this.#followed.delete(podUid)
   }
+
+  stop(): void {
+    this.#stopped = true
+    for (const uid of [...this.#followed.keys()]) this.forget(uid)
+  }
+
+  #queue(uid: string): void {
+    if (this.#stopped) return
+    clearTimeout(this.#followed.get(uid)?.timer)
+    if (!this.#waiting.includes(uid)) this.#waiting.push(uid)
+    while (this.#asking < mostAtOnce && this.#waiting.length > 0) void this.#ask(this.#waiting.shift()!)
+  }
+
+  async #ask(uid: string): Promise<void> {
+    const followed = this.#followed.get(uid)
+    if (followed === undefined) return
+    this.#asking += 1
+    const state = followed.state
+    const before = followed.progress
+    followed.asked += 1
+    const progress = await this.#answer(followed.pod)
+    this.#asking -= 1
+    if (this.#followed.get(uid) === followed) {
+      followed.progress = progress
+      const isNews = tells(progress) !== tells(before)
+      // Who has something new to say, beyond that bytes have grown, will soon have more.
+      if (progress.is === 'known' && shape(progress) !== shape(before)) followed.asked = Math.min(followed.asked, 2)
+      if (state === followed.state) this.#askAgain(uid, followed)
+      if (isNews) this.#onNews(followed.key)
+    }
+    const [next] = this.#waiting
+    if (next !== undefined) this.#queue(next)
+  }
+
+  #askAgain(uid: string, followed: Followed): void {
+    followed.timer = setTimeout(() => this.#queue(uid), restMillis(followed)).unref()
+  }
+
+  async #answer(pod: Pod): Promise<Progress> {
+    const ip = pod.status?.podIP
+    if (!ip) return { is: 'unknown', why: 'the Pod has no address yet' }
+    const host = ip.includes(':') ? `[${ip}]` : ip
+    try {
+      const answer = await this.#get(`http://${host}:${recorderPort}/status`, AbortSignal.timeout(timeoutMillis))
+      return { is: 'known', said: recorderProgressSchema.parse(answer) }
+    } catch (error) {
+      // Not the message itself: it differs each time, and a status would be written each time.
+      const why = (error as Error).name === 'ZodError' ? 'its answer is not one that this operator knows' : 'it cannot be reached'
+      return { is: 'unknown', why }
+    }
+  }
+}
+
+/** How long until a recorder is asked again, of which that was the `asked`-th time since something changed. */
+export function restMillis({ asked, progress, pod }: Pick<Followed, 'asked' | 'progress' | 'pod'>): number {
+  if (progress.is === 'known' && !isHeeded(pod, progress.said.state)) return heedingMillis
+  if (asked <= 1 && progress.is === 'known') return firstMillis
+  const times = progress.is === 'known' ? asked - 2 : asked - 1
+  return Math.min(longestMillis, initialMillis * 2 ** Math.max(0, times))
+}
+
+/** Two answers that tell the same are no news. */
+const tells = (progress: Progress) => JSON.stringify(progress)
+
+function shape(progress: Progress): string {
+  if (progress.is !== 'known') return progress.is
+  const { state, participants, files, storage, controlProblem } = progress.said
+  return JSON.stringify([state, participants, files.map((file) => [file.path, file.state]), storage, controlProblem])
 }
 
 async function getJson(url: string, signal: AbortSignal): Promise<unknown> {

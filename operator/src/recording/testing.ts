@@ -115,7 +115,7 @@ export class World {
   /** The Recording is gone. */
   gone = false
   heldBy: string | undefined
-  progress: Observed['progress']
+  progress: RecorderProgress | undefined
   /** What Events say of a container that cannot be made. */
   trouble: string | undefined
   now = start
@@ -158,7 +158,7 @@ export class World {
         ),
       claims: this.claims,
       identityHeldBy: this.heldBy,
-      progress: this.progress,
+      progress: this.progress === undefined ? { is: 'not asked' } : { is: 'known', said: this.progress },
       image: podConfig.image,
       refusal: undefined,
     }
