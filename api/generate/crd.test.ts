@@ -40,8 +40,8 @@ describe('the spec', () => {
     expect(guarded).not.toContain('.sdkAppId')
   })
 
-  test('lets a stop be asked for once', () => {
-    expect(rulesOf(spec.properties?.desiredState).map((r) => r.rule)).toEqual(["oldSelf != 'Stopped' || self == 'Stopped'"])
+  test('takes again what was applied before a stop', () => {
+    expect(rulesOf(spec.properties?.desiredState)).toEqual([])
   })
 
   test('has a maximum on every string, list and map, or CEL is too expensive', () => {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { group, kind, plural, recordingSpecSchema, recordingStatusSchema, version } from '../src/index.ts'
-import { desiredStateRules, freeze, objectRules, specRules, withRules } from './rules.ts'
+import { freeze, objectRules, specRules, withRules } from './rules.ts'
 import { type Schema, structural } from './structural.ts'
 
 const schemaOf = (source: z.ZodType) => structural(z.toJSONSchema(source, { target: 'openapi-3.0', io: 'input' }) as Schema)
@@ -25,8 +25,7 @@ const printerColumns = [
 
 export function specSchema(): Schema {
   const spec = schemaOf(recordingSpecSchema)
-  const desiredState = withRules(spec.properties?.desiredState ?? {}, ...desiredStateRules)
-  const frozen = freeze({ ...spec, properties: { ...spec.properties, desiredState } })
+  const frozen = freeze(spec)
   return withRules(
     { ...frozen, description: 'What to record, and where to put it. Frozen after creation, but for subscribe and desiredState.' },
     ...specRules,

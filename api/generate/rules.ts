@@ -56,13 +56,6 @@ export const specRules: Rule[] = [
   },
 ]
 
-export const desiredStateRules: Rule[] = [
-  {
-    rule: "oldSelf != 'Stopped' || self == 'Stopped'",
-    message: 'a stopped recording cannot run again; create a new Recording instead',
-  },
-]
-
 /** Pods are named after their Recording, with the number of the attempt behind it, and 63 characters is the most a label holds. */
 export const objectRules: Rule[] = [
   {

@@ -177,7 +177,7 @@ export const recordingSpecSchema = z.object({
     .enum(['Running', 'Paused', 'Stopped'])
     .default('Running')
     .describe(
-      '`Paused`: within a second nothing of anybody is taken or written any more, until it is `Running` again and goes on in the same files, which are silent and hold their picture meanwhile. `Stopped` ends the recording: files are finished, uploaded and reported; there is no way back.',
+      '`Paused`: within a second nothing of anybody is taken or written any more, until it is `Running` again and goes on in the same files, which are silent and hold their picture meanwhile. `Stopped` ends the recording: files are finished, uploaded and reported. What it says after that is ignored, so that what was applied before can be applied again.',
     ),
   ttlSecondsAfterFinished: z
     .int()

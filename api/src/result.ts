@@ -5,6 +5,7 @@ import { recorderOutcomeSchema, stopReasonSchema } from './outcome.ts'
 
 /** What a recorder process says when it ends: its last log line, stdout of the CLI, and, where it fits, its termination message. */
 export const recorderResultSchema = z.object({
+  version: z.int().min(1).optional().describe('Version of this format, from 1. What a later one adds may be ignored.'),
   attempt: z.int().min(1).describe('The attempt this is the result of.'),
   outcome: recorderOutcomeSchema.describe('How the process ended; decides its exit code.'),
   message: z.string().max(1024).describe('For a person: what happened, on what, and what to do.'),

@@ -103,6 +103,9 @@ export const recordingStatusSchema = z.object({
   conditions: z.array(conditionSchema).max(16).optional().describe('What is true of the Recording.'),
   startTime: time.optional().describe('When the room was first entered.'),
   completionTime: time.optional().describe('When the recording was over and its files dealt with.'),
+  stopRequestedTime: time
+    .optional()
+    .describe('When spec.desiredState was first seen to be Stopped. It ends the recording, whatever desiredState says later.'),
   stopReason: word<StopReason>().optional().describe('Why it ended; the words are listed under “Why it stopped”.'),
   attempts: z.array(attemptSchema).max(20).optional().describe('The last 20 attempts, oldest first.'),
   nextAttemptTime: time.optional().describe('When the next attempt begins, where that was asked for.'),

@@ -13,8 +13,8 @@ import { controlVolume } from './names.ts'
 export const stopAskedAnnotation = `${controlAnnotation}-stop-asked`
 
 /** What a recorder should be told now. Pure. */
-export function wantedControl({ spec, metadata }: Pick<Recording, 'spec' | 'metadata'>): Control {
-  const { desiredState } = spec
+export function wantedControl({ spec, metadata, status }: Pick<Recording, 'spec' | 'metadata' | 'status'>): Control {
+  const desiredState = status?.stopRequestedTime === undefined ? spec.desiredState : 'Stopped'
   const subscribe = subscribeSchema.parse(spec.subscribe)
   if (desiredState === 'Stopped') return { version: 1, subscribe, desiredState, stopReason: 'StopRequested' }
   if (metadata.deletionTimestamp !== undefined) {

@@ -202,6 +202,17 @@ describe('a Recording that is stopped', () => {
     expect(world.is('Succeeded')).toBe('True Completed')
   })
 
+  test('stays stopped when what was applied before is applied again, and says that it is ignored', () => {
+    const world = new World().settle().scheduled().inRoom().stop()
+    world.changes({ desiredState: 'Running' })
+    expect(world.pod.metadata.annotations?.['trtc-recorder.dev/control']).toContain('"Stopped"')
+    world.ends(stoppedBy('StopRequested', aFile('alice')))
+    expect(world.is('Succeeded')).toBe('True Completed')
+    expect(world.status.stopReason).toBe('StopRequested')
+    expect(world.condition('Succeeded')?.message).toContain('spec.desiredState says Running again, which is ignored')
+    expect(world.changes({ desiredState: 'Running' }).is('Succeeded')).toBe('True Completed')
+  })
+
   test('frees its identity when it has left the room, long before its files are stored', () => {
     const world = new World().settle().scheduled().inRoom().stop()
     expect(world.status.attempts).not.toMatchObject([{ leftTime: expect.anything() }])

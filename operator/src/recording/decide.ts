@@ -59,6 +59,7 @@ const isLetGo = (draft: Draft) => (draft.isDeleting || draft.isFinished) && !isH
 function beHeardOf(draft: Draft): undefined {
   const { recording, status } = draft
   draft.addFinalizer = !isHeld(draft)
+  if (recording.spec.desiredState === 'Stopped' && !draft.isFinished) status.stopRequestedTime ??= draft.now.toISOString()
   if (findCondition(status.conditions, 'Succeeded') !== undefined) return
   draft.starting('Pending', 'The recorder Pod has not been made yet')
   draft.set('Stored', { status: 'Unknown', reason: 'Pending', message: 'Nothing has been recorded yet' })
@@ -98,7 +99,8 @@ function finishWhenNothingIsLeft(draft: Draft): undefined {
   if (stage.is !== 'storing') return
   giveUpInADyingNamespace(draft)
   if (draft.open !== undefined || volumeToUpload(draft) !== undefined || volumeOutOfReach(draft) !== undefined) return
-  const { succeeded, stored } = conclude(status, stage.stopReason)
+  const { succeeded: bare, stored } = conclude(status, stage.stopReason)
+  const succeeded = { ...bare, message: bare.message + ignored(draft) }
   draft.set('Succeeded', succeeded)
   draft.set('Stored', stored)
   draft.drop('Reconciling', 'Stalled')
@@ -112,6 +114,13 @@ function finishWhenNothingIsLeft(draft: Draft): undefined {
   if (recording.spec.callback !== undefined) {
     status.callback = newCallback(draft)
   }
+}
+
+/** A manifest that was applied before may be applied again; that is no wish to record anew. */
+function ignored({ status, recording }: Draft): string {
+  const { desiredState } = recording.spec
+  if (status.stopRequestedTime === undefined || desiredState === 'Stopped') return ''
+  return ` spec.desiredState says ${desiredState} again, which is ignored: make a new Recording to record again.`
 }
 
 /** One that was told of before, and has come to something else since, is told again under a key of its own. */

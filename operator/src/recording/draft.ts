@@ -63,7 +63,7 @@ export class Draft {
 
   /** Set when somebody wants the recording to end. */
   get asked(): StopReason | undefined {
-    if (this.recording.spec.desiredState === 'Stopped') return 'StopRequested'
+    if (this.status.stopRequestedTime !== undefined) return 'StopRequested'
     return this.isDeleting ? 'Deleted' : undefined
   }
 

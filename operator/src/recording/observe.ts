@@ -118,7 +118,12 @@ function mayHavePod(recording: Recording, attempt: Attempt): boolean {
   const state = attemptState(attempt)
   if (state.is === 'ended') return false
   if (state.is !== 'planned') return true
-  return spec.desiredState === 'Stopped' || metadata.deletionTimestamp !== undefined || unheeded(recording).length > 0
+  return (
+    spec.desiredState === 'Stopped' ||
+    recording.status?.stopRequestedTime !== undefined ||
+    metadata.deletionTimestamp !== undefined ||
+    unheeded(recording).length > 0
+  )
 }
 
 const isPodOf = ({ metadata }: Pod, attempt: Attempt) =>

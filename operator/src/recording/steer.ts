@@ -13,7 +13,7 @@ const deafMillis = 15_000
  */
 export function steer(draft: Draft, attempt: Attempt, { pod, state }: ObservedPod): void {
   if (pod.metadata.deletionTimestamp !== undefined || attempt.uploadOnly) return
-  const wanted = wantedControl(draft.recording)
+  const wanted = wantedControl({ ...draft.recording, status: draft.status })
   const told = toldControl(pod)
   const isStop = wanted.desiredState === 'Stopped'
   const listens = told !== undefined && (!isStop || attempt.startTime !== undefined || state.kind === 'inRoom')

@@ -52,6 +52,7 @@ export async function deliver(prepared: Prepared, ending: Ending, options: Deliv
   if (failure === undefined && unsaid === undefined && kept.every(isInCos)) await attempt.complete()
   const entered = enteredAt(attempt.note)
   return recorderResultSchema.parse({
+    version: 1,
     attempt: job.attempt,
     ...verdictOf(stop, failure ?? unsaid, kept, ledger.totals),
     stopReason,
