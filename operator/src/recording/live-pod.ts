@@ -126,7 +126,10 @@ function progress(draft: Draft): void {
     said?.controlProblem == null ? '' : `. It does not understand what the Recording was changed to: ${said.controlProblem}`
   const { progress } = draft.observed
   const unknown = progress.is === 'unknown' ? `. How it is doing is not known: ${progress.why}` : ''
-  draft.set('Succeeded', { status: 'Unknown', reason, message: message + unheeded + unknown })
+  // An operator that has just taken over asks first, before it says anything else than the one before it.
+  const before = findCondition(draft.status.conditions, 'Succeeded')
+  const stays = progress.is === 'not asked' && before?.status === 'Unknown' && before.reason === reason
+  draft.set('Succeeded', { status: 'Unknown', reason, message: stays ? before.message : message + unheeded + unknown })
   noteStorage(draft, { status: 'Unknown', reason, message })
 }
 
