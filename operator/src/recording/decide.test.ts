@@ -57,6 +57,9 @@ describe('a Recording from the beginning to the end', () => {
       reason: 'Recording',
       message: expect.stringContaining('is not known: it cannot be reached'),
     })
+    // Another operator takes over, and has not asked yet.
+    const recording = { ...world.recording, status }
+    expect(decide({ ...world.observed(), recording, progress: { is: 'not asked' } }, world.now).status).toEqual(status)
   })
 
   test('says while it records that COS does not take it, and when it does again', () => {
