@@ -50,6 +50,9 @@ export interface RecorderOptions {
   environment?: NodeJS.ProcessEnv
 }
 
+/** Recorders and baselines, running or not. */
+const measured = new Set<ChildProcess>()
+
 export class World {
   readonly directory: string
   readonly room: RoomControl
@@ -86,6 +89,8 @@ export class World {
     // However the benchmark ends, nothing of it goes on.
     process.once('exit', () => {
       endChildren()
+      // What is measured would go on trying to store what it has.
+      for (const child of measured) child.kill('SIGKILL')
       rmSync(directory, { recursive: true, force: true })
     })
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
@@ -161,6 +166,7 @@ export class World {
         ...environment,
       },
     )
+    measured.add(child)
     return new RunningRecorder({ child, port, startedAt, work })
   }
 
@@ -191,6 +197,7 @@ export class World {
     const directory = mkdtempSync(join(this.directory, 'media-recorder-'))
     const userId = 'baseline'
     const child = node(['bench/media-recorder/main.ts'])
+    measured.add(child)
     const enter = { ...roomOf(picture), userId, userSig: userSigFor(trtc, userId) }
     const proxy = { unifiedProxy: this.#room.unifiedProxy }
     child.stdin!.end(JSON.stringify({ enter, proxy, type, chromiumArgs: this.#chromiumArgs, directory }))
