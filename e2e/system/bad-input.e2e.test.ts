@@ -3,7 +3,7 @@ import { afterAll, describe, expect } from 'vitest'
 import { identities } from '../../sandbox/src/identities.ts'
 import { userSigFor } from '../../sandbox/src/user-sig.ts'
 import { run } from './kubectl.ts'
-import { recorderUserId, secrets, test } from './scene.ts'
+import { recorderUserId, test } from './scene.ts'
 import { runningWorld } from './world.ts'
 
 const conditionsOf = ({ status }: Recording) =>
@@ -77,20 +77,14 @@ describe.concurrent('storage that refuses and Secrets that are missing:', () => 
   test.for([
     ['bucket-missing', 'NoSuchBucket'],
     ['access-denied', 'AccessDenied'],
-    ['key-wrong', 'SignatureDoesNotMatch'],
   ] as const)('%s', async ([name, code], { scene }) => {
-    const bucket = name === 'key-wrong' ? identities.cos.bucket : `${scene.namespace}-${name}-${identities.cos.appId}`
+    const bucket = `${scene.namespace}-${name}-${identities.cos.appId}`
     if (name === 'access-denied') {
       await scene.world.cos.createBucket(bucket)
       await scene.world.cos.deny(bucket)
     }
-    if (name === 'key-wrong') {
-      await scene.secret('cos-wrong', { secretId: identities.cos.secretId, secretKey: 'notTheKeyOfThisSecretId' })
-    }
-    const credentialsSecretRef = { name: name === 'key-wrong' ? 'cos-wrong' : secrets.cos }
-    const cos = { ...scene.cos(name, bucket), credentialsSecretRef }
     await scene.publish('alice')
-    const recording = await scene.record(name, { cos })
+    const recording = await scene.record(name, { cos: scene.cos(name, bucket) })
     // It is recorded all the same, and said while it is.
     await recording.inRoom()
     const refused = await recording.is('Stored', 'False', 'StorageRefused')
@@ -109,15 +103,29 @@ describe.concurrent('storage that refuses and Secrets that are missing:', () => 
     // Mended, and not waited for any longer.
     if (name === 'bucket-missing') await scene.world.cos.createBucket(bucket)
     if (name === 'access-denied') await scene.world.cos.clearFaults()
-    if (name === 'key-wrong') {
-      const { secretId, secretKey } = identities.cos
-      await scene.secret('cos-wrong', { secretId, secretKey })
-    }
     await scene.kubectl('annotate', 'recording', name, 'trtc-recorder.dev/retry-upload=mended')
     const finished = await recording.settled()
     expect(conditionsOf(finished)).toMatchObject({ Succeeded: 'True Completed', Stored: 'True Completed' })
     expect(finished.status).toMatchObject({ stopReason: 'StopRequested', files: [{ userId: 'alice', status: 1 }] })
     expect(finished.status!.attempts!.at(-1)).toMatchObject({ reason: 'Completed', uploadOnly: true })
+  })
+
+  test('key-wrong: waited for, while it records and afterwards, until the Secret is right', async ({ scene }) => {
+    const { secretId, secretKey, bucket } = identities.cos
+    await scene.secret('cos-wrong', { secretId, secretKey: 'notTheKeyOfThisSecretId' })
+    await scene.publish('alice')
+    const cos = { ...scene.cos('key-wrong', bucket), credentialsSecretRef: { name: 'cos-wrong' } }
+    const recording = await scene.record('key-wrong', { cos })
+    await recording.inRoom()
+    expect(messageOf(await recording.is('Stored', 'False', 'StorageRefused'), 'Stored')).toContain('SignatureDoesNotMatch')
+    await recording.stop()
+    const waiting = await recording.is('Succeeded', 'Unknown', 'Finishing')
+    expect(conditionsOf(waiting)).toMatchObject({ Stored: 'False StorageRefused' })
+    await scene.secret('cos-wrong', { secretId, secretKey })
+    // The kubelet takes its time to bring it into the Pod.
+    const finished = await recording.settled(240)
+    expect(conditionsOf(finished)).toMatchObject({ Succeeded: 'True Completed', Stored: 'True Completed' })
+    expect(finished.status?.attempts).toHaveLength(1)
   })
 
   test('a missing Secret is named, and recording begins when it appears', async ({ scene }) => {

@@ -37,6 +37,9 @@ describe('a finished Recording in a cache', () => {
     for (const more of [{ finalizers }, { annotations: { 'trtc-recorder.dev/redeliver-callback': 'now' } }]) {
       expect(abridgedRecording(finished(more))).toEqual(finished(more))
     }
+    const untold = finished({})
+    untold.status!.callback = { id: 'u/result', state: 'Pending', attempts: 0, dueSince: '2026-03-01T10:00:00.000Z' }
+    expect(abridgedRecording(untold)).toEqual(untold)
     const running = aRecording()
     expect(abridgedRecording(running)).toEqual(running)
   })

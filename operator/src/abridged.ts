@@ -41,7 +41,8 @@ export function abridgedRecording(recording: Recording): Recording {
   const isHeld = metadata.finalizers?.includes(recordingFinalizer) ?? false
   // Its time is read from the whole of it, and soon it is gone.
   const isTemporary = spec.ttlSecondsAfterFinished !== undefined
-  if (status?.completionTime === undefined || isHeld || isWanted || isTemporary) return whole
+  const isToBeTold = status?.callback?.state === 'Pending'
+  if (status?.completionTime === undefined || isHeld || isWanted || isTemporary || isToBeTold) return whole
   const { name, namespace, uid, resourceVersion, generation, creationTimestamp, deletionTimestamp } = metadata
   const { sdkAppId, roomId, strRoomId, userId, desiredState } = spec
   const conditions = status.conditions?.filter(({ type }) => type === 'Succeeded')

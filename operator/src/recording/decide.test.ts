@@ -75,6 +75,14 @@ describe('a Recording from the beginning to the end', () => {
     expect(world.settle().is('Stored')).toBe('Unknown Recording')
   })
 
+  test('says so too while it waits with what it has recorded', () => {
+    const world = new World().settle().scheduled().inRoom()
+    const storage = { state: 'refused' as const, message: 'SignatureDoesNotMatch' }
+    world.progress = aProgress({ state: 'finishing', storage })
+    world.settle()
+    expect([world.is('Succeeded'), world.is('Stored')]).toEqual(['Unknown Finishing', 'False StorageRefused'])
+  })
+
   test('says that it is finishing while the recorder uploads the rest', () => {
     const world = new World().settle().scheduled().inRoom()
     world.progress = aProgress({ state: 'finishing' })

@@ -156,7 +156,7 @@ const isPaused = ({ status, recording }: Draft) =>
 
 function finishing(draft: Draft, message: string): void {
   draft.set('Succeeded', { status: 'Unknown', reason: 'Finishing', message })
-  draft.set('Stored', { status: 'Unknown', reason: 'Finishing', message })
+  noteStorage(draft, { status: 'Unknown', reason: 'Finishing', message })
   draft.drop('Reconciling')
 }
 
