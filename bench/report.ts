@@ -126,13 +126,17 @@ export function summary({ runs, stopToStoredMs, startMs }: Results): string {
   const cores = (run: RecorderRun | undefined) => run?.coresPerAnchor.toFixed(3) ?? '–'
   const lost = runs.reduce((sum, { framesLost }) => sum + framesLost, 0)
   const hour = stopToStoredMs.find(({ recordedSeconds }) => recordedSeconds === 3600)
+  const stored =
+    hour === undefined
+      ? 'How long storing takes after an hour has not been measured.'
+      : `After an hour of recording everything is stored ${hour.median} ms after the stop.`
   return `| | 1 anchor | 5 | 10 |
 |---|---|---|---|
 ${(['02', '01', '00'] as const).map((mode) => `| mode ${mode}, core per anchor | ${[1, 5, 10].map((n) => cores(at(mode, n))).join(' | ')} |`).join('\n')}
 | mode 02, MB of memory, all processes | ${[1, 5, 10].map((n) => `${at('02', n)?.pssMB ?? '–'}`).join(' | ')} |
 
-${lost} frames lost over all runs. In the room ${startMs?.entered ?? '–'} ms after the start of the process; after an hour of recording everything is stored ${hour?.median ?? '–'} ms
-after the stop.`
+${lost} frames lost over all runs. In the room ${startMs?.entered ?? '–'} ms after the start of the process.
+${stored}`
 }
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
