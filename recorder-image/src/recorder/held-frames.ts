@@ -1,5 +1,11 @@
+import type { NoticedLoss } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
-import type { SessionAction } from './sessions.ts'
+
+/** What the ledger is to be told. */
+export interface Lost {
+  type: 'lost'
+  loss: NoticedLoss
+}
 
 /** Enough for the page to say whose frames they are, which takes a moment; never enough to fill the memory. */
 const maxMicros = 10_000_000
@@ -9,7 +15,7 @@ const maxBytesPerSubscription = 8 * 1024 * 1024
 export class HeldFrames {
   readonly #held = new Map<string, { frames: EncodedFrame[]; bytes: number; sinceMicros: number }>()
 
-  hold(key: string, frame: EncodedFrame): SessionAction[] {
+  hold(key: string, frame: EncodedFrame): Lost[] {
     let held = this.#held.get(key)
     if (held === undefined) {
       held = { frames: [], bytes: 0, sinceMicros: frame.receiveTimeMicros }
@@ -27,11 +33,11 @@ export class HeldFrames {
     return frames
   }
 
-  expire(nowMicros: number): SessionAction[] {
+  expire(nowMicros: number): Lost[] {
     return [...this.#held].filter(([, { sinceMicros }]) => sinceMicros + maxMicros < nowMicros).map(([key]) => this.#giveUp(key))
   }
 
-  #giveUp(key: string): SessionAction {
+  #giveUp(key: string): Lost {
     const { frames, bytes } = this.#held.get(key)!
     this.#held.delete(key)
     const loss = {

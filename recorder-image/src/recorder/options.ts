@@ -4,7 +4,7 @@ import type { Clock } from '../clock/clock.ts'
 import type { MediaFile, MediaFileDeps, MediaFileIdentity, SalvagedMediaFile } from '../media/media-file.ts'
 import type { RoomOptions } from '../room/room.ts'
 import type { Store } from '../store/upload.ts'
-import type { RecordContext } from './record.ts'
+import type { RecordContext } from './record-context.ts'
 import type { Secrets } from './secrets.ts'
 import type { Stop } from './stop-policy.ts'
 

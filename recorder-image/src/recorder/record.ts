@@ -1,41 +1,10 @@
 import type { RecorderJob } from '@trtc-recorder/api'
-import type { Logger } from 'pino'
-import type { Clock } from '../clock/clock.ts'
-import type { Ledger } from '../ledger/ledger.ts'
-import type { Room, RoomHandlers, RoomOptions } from '../room/room.ts'
-import type { Awaited } from './awaited.ts'
-import type { ControlFile } from './control-file.ts'
-import type { FileKeeper } from './file-keeper.ts'
+import type { RoomOptions } from '../room/room.ts'
 import { LiveRecording } from './live-recording.ts'
+import type { RecordContext } from './record-context.ts'
 import { stopOf } from './room-end.ts'
-import type { Sessions } from './sessions.ts'
 import type { Stop } from './stop-policy.ts'
 import { userSigOrigin, userSigProblem } from './user-sig.ts'
-import type { Volume } from './volume.ts'
-
-export interface RecordContext {
-  job: RecorderJob
-  /** A UserSig that is good now. */
-  userSig(): Promise<string>
-  /** Password of the TURN user, where the network proxy names a TURN server. */
-  turnCredential?: string
-  chromium: RoomOptions['chromium']
-  openRoom(options: RoomOptions, handlers: RoomHandlers): Room
-  stopRequested: Promise<Stop>
-  clock: Clock
-  sessions: Sessions
-  awaited: Awaited
-  keeper: FileKeeper
-  volume: Volume
-  /** Told of everything that does not get into a file. */
-  ledger: Ledger
-  control: ControlFile
-  /** Told when nothing of anybody is taken any more, and when it is again. */
-  onPause(paused: boolean, at: Date): void
-  /** Told when the recorder is in the room for the first time. */
-  onEntered(at: Date): void
-  log: Logger
-}
 
 export interface Recorded {
   stop: Stop

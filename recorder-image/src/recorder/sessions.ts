@@ -2,7 +2,7 @@ import type { RecorderJob, Stream, TimelineEvent } from '@trtc-recorder/api'
 import type { NoticedLoss } from '../ledger/ledger.ts'
 import type { RoomEvent } from '../room/events.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
-import { HeldFrames } from './held-frames.ts'
+import { HeldFrames, type Lost } from './held-frames.ts'
 import { isIn, type Media, Selection, type Steering } from './selection.ts'
 
 type Kind = 'audio' | 'video'
@@ -25,7 +25,7 @@ export type SessionAction =
   | { type: 'sends'; publication: Publication; kind: Kind; sends: boolean; timeMicros: number }
   | { type: 'close'; publication: Publication }
   | { type: 'timeline'; event: TimelineEvent }
-  | { type: 'lost'; loss: NoticedLoss }
+  | Lost
 
 export interface Anchor {
   userId: string
