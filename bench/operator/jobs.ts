@@ -1,5 +1,5 @@
 import type { ApiServer } from '../../e2e/operator/api-server.ts'
-import type { KubeObject, New, Resource } from '../../operator/src/kube/types.ts'
+import type { KubeObject, New, Resource } from '../../kube/src/index.ts'
 import { ensureBinaries } from '../../sandbox/src/cluster/binaries.ts'
 import { quantiles } from '../statistics.ts'
 import { createAll, waitFor } from './load.ts'

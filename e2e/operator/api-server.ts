@@ -6,9 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { KubeConfig } from '@kubernetes/client-node'
 import { parse } from 'yaml'
-import { createKubeClient, type KubeClient } from '../../operator/src/kube/client.ts'
-import { isNotFound, isTooManyRequests } from '../../operator/src/kube/errors.ts'
-import type { KubeObject, Resource } from '../../operator/src/kube/types.ts'
+import type { KubeObject, Resource } from '../../kube/src/index.ts'
+import { createKubeClient, isNotFound, isTooManyRequests, type KubeClient } from '../../kube/src/index.ts'
 import { ensureBinaries } from '../../sandbox/src/cluster/binaries.ts'
 
 /**

@@ -3,8 +3,8 @@ import type { Recording, RecordingSpec } from '@trtc-recorder/api'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { acceptedSpecs, leastSpec, refusedSpecs } from '../../api/src/testing/refusals.ts'
-import { resources } from '../../operator/src/kube/resources.ts'
-import type { KubeObject, New, Resource } from '../../operator/src/kube/types.ts'
+import type { KubeObject, New, Resource } from '../../kube/src/index.ts'
+import { resources } from '../../kube/src/index.ts'
 import { type ApiServer, startApiServer } from './api-server.ts'
 
 const examples = new URL('../../examples/', import.meta.url)

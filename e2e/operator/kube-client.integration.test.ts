@@ -1,10 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createKubeClient } from '../../operator/src/kube/client.ts'
-import { isAlreadyExists, isConflict, isForbidden, isInvalid, isNotFound } from '../../operator/src/kube/errors.ts'
+import type { KubeObject, New, PersistentVolumeClaim, Resource } from '../../kube/src/index.ts'
+import {
+  createKubeClient,
+  isAlreadyExists,
+  isConflict,
+  isForbidden,
+  isInvalid,
+  isNotFound,
+  resources,
+} from '../../kube/src/index.ts'
 import { createEventRecorder } from '../../operator/src/kube/events.ts'
 import { listWatch } from '../../operator/src/kube/list-watch.ts'
-import { resources } from '../../operator/src/kube/resources.ts'
-import type { KubeObject, New, PersistentVolumeClaim, Resource } from '../../operator/src/kube/types.ts'
 import { Reflector } from '../../operator/src/runtime/reflector.ts'
 import { Store } from '../../operator/src/runtime/store.ts'
 import { createLog } from '../../operator/src/telemetry/log.ts'

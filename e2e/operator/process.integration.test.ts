@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http'
 import { type AddressInfo, createServer as createSocketServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { resources } from '../../operator/src/kube/resources.ts'
+import { resources } from '../../kube/src/index.ts'
 import { type ApiServer, startApiServer } from './api-server.ts'
 import { finishedRecording, newRecording } from './recordings.ts'
 

@@ -6,9 +6,8 @@ import {
   type Recording,
   type RecordingStatus,
 } from '../../api/src/index.ts'
-import type { KubeClient } from '../../operator/src/kube/client.ts'
-import { resources } from '../../operator/src/kube/resources.ts'
-import type { New } from '../../operator/src/kube/types.ts'
+import type { KubeClient, New } from '../../kube/src/index.ts'
+import { resources } from '../../kube/src/index.ts'
 
 /** A Recording as a user would apply it; the API server fills in the defaults. */
 export function newRecording(namespace: string, name: string, spec: object = {}): New<Recording> {

@@ -1,8 +1,6 @@
 import type { Recording, TerminationMessage } from '@trtc-recorder/api'
-import type { KubeClient } from '../../operator/src/kube/client.ts'
-import { isConflict, isNotFound } from '../../operator/src/kube/errors.ts'
-import { resources } from '../../operator/src/kube/resources.ts'
-import type { KubeObject, New, Pod, Resource } from '../../operator/src/kube/types.ts'
+import type { KubeClient, KubeObject, New, Pod, Resource } from '../../kube/src/index.ts'
+import { isConflict, isNotFound, resources } from '../../kube/src/index.ts'
 import { endPod, enter } from '../../operator/src/recording/testing.ts'
 
 /**

@@ -1,5 +1,5 @@
+import type { KubeClient } from '../../kube/src/index.ts'
 import { createCaches } from '../../operator/src/caches.ts'
-import type { KubeClient } from '../../operator/src/kube/client.ts'
 import type { EventNote } from '../../operator/src/kube/events.ts'
 import { recordingController } from '../../operator/src/recording/controller.ts'
 import { podOptionsSchema, restricted } from '../../operator/src/recording/pod-options.ts'

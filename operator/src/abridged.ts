@@ -1,5 +1,5 @@
 import { group, type Recording, recordingFinalizer } from '@trtc-recorder/api'
-import type { KubeObject, Pod } from './kube/types.ts'
+import type { KubeObject, Pod } from '@trtc-recorder/kube'
 
 /**
  * What is kept of objects in the caches: what somebody here reads. The API server has the rest, and nothing that is cut here is ever written back: a

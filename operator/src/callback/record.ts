@@ -1,7 +1,6 @@
 import type { CallbackStatus, Recording } from '@trtc-recorder/api'
-import type { JsonPatchOperation, KubeClient } from '../kube/client.ts'
-import { isConflict, isInvalid, isNotFound } from '../kube/errors.ts'
-import { resources } from '../kube/resources.ts'
+import type { JsonPatchOperation, KubeClient } from '@trtc-recorder/kube'
+import { isConflict, isInvalid, isNotFound, resources } from '@trtc-recorder/kube'
 import { conditionOf } from './policy.ts'
 
 /**

@@ -1,7 +1,6 @@
 import { type Recording, secretValue } from '@trtc-recorder/api'
-import type { KubeClient } from '../kube/client.ts'
-import { isForbidden, isNotFound } from '../kube/errors.ts'
-import { resources } from '../kube/resources.ts'
+import type { KubeClient } from '@trtc-recorder/kube'
+import { isForbidden, isNotFound, resources } from '@trtc-recorder/kube'
 
 export type SigningKey =
   | { is: 'notWanted' }

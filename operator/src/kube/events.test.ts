@@ -1,8 +1,8 @@
+import { createKubeClient, type KubeClient } from '@trtc-recorder/kube'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { failure, json, type ScriptedApi, scriptedApi } from '../../../kube/src/testing/scripted-api.ts'
 import { createLog } from '../telemetry/log.ts'
-import { createKubeClient, type KubeClient } from './client.ts'
 import { createEventRecorder, cutBytes } from './events.ts'
-import { failure, json, type ScriptedApi, scriptedApi } from './testing/scripted-api.ts'
 
 let api: ScriptedApi
 let client: KubeClient

@@ -1,8 +1,6 @@
+import type { KubeClient, KubeObject } from '@trtc-recorder/kube'
+import { isNamespaceTerminating, resources } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
-import type { KubeClient } from './client.ts'
-import { isNamespaceTerminating } from './errors.ts'
-import { resources } from './resources.ts'
-import type { KubeObject } from './types.ts'
 
 export interface EventNote {
   type: 'Normal' | 'Warning'

@@ -1,10 +1,9 @@
 import { setImmediate as tick } from 'node:timers/promises'
+import type { KubeClient, Lease } from '@trtc-recorder/kube'
+import { ApiError, ConnectionError } from '@trtc-recorder/kube'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createLog } from '../telemetry/log.ts'
-import type { KubeClient } from './client.ts'
-import { ApiError, ConnectionError } from './errors.ts'
 import { LeaderElection } from './lease.ts'
-import type { Lease } from './types.ts'
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] })

@@ -1,10 +1,8 @@
+import type { KubeClient, Lease } from '@trtc-recorder/kube'
+import { isAlreadyExists, isConflict, isNotFound, resources } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
 import { sleep, timeoutSignal } from '../runtime/timers.ts'
-import type { KubeClient } from './client.ts'
-import { isAlreadyExists, isConflict, isNotFound } from './errors.ts'
 import { microTime } from './events.ts'
-import { resources } from './resources.ts'
-import type { Lease } from './types.ts'
 
 export interface LeaderElectionOptions {
   client: KubeClient

@@ -1,7 +1,6 @@
+import type { KubeClient, KubeObject, Resource } from '@trtc-recorder/kube'
+import { ApiError, isGone, isTooManyRequests } from '@trtc-recorder/kube'
 import type { ListWatch } from '../runtime/reflector.ts'
-import type { KubeClient } from './client.ts'
-import { ApiError, isGone, isTooManyRequests } from './errors.ts'
-import type { KubeObject, Resource } from './types.ts'
 
 /** What a reflector reads: a kind, in one namespace or in all of them, as far as the selector matches. */
 export function listWatch<T extends KubeObject>(

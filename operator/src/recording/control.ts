@@ -6,7 +6,7 @@ import {
   type Recording,
   subscribeSchema,
 } from '@trtc-recorder/api'
-import type { Pod } from '../kube/types.ts'
+import type { Pod } from '@trtc-recorder/kube'
 import { controlVolume } from './names.ts'
 
 /** When a recorder was told to stop; for the operator's own use. */

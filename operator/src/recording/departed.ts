@@ -1,4 +1,4 @@
-import type { Pod } from '../kube/types.ts'
+import type { Pod } from '@trtc-recorder/kube'
 import { recordingOf } from './names.ts'
 
 /** More have not been recorded only if something is very wrong. */

@@ -1,5 +1,5 @@
 import { type Attempt, podFinalizer, troubleOf } from '@trtc-recorder/api'
-import type { Pod } from '../kube/types.ts'
+import type { Pod } from '@trtc-recorder/kube'
 import { failuresInARow, keepLast, mostFailuresInARow, nextNumber } from './attempts.ts'
 import type { Draft } from './draft.ts'
 import { judge } from './failure-policy.ts'

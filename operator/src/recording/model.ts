@@ -11,10 +11,9 @@ import {
   recorderOutcomes,
   type UserAnnotation,
 } from '@trtc-recorder/api'
+import type { KubeClient, KubeObject, PersistentVolumeClaim, Pod } from '@trtc-recorder/kube'
+import { ApiError, ConnectionError } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
-import type { KubeClient } from '../kube/client.ts'
-import { ApiError, ConnectionError } from '../kube/errors.ts'
-import type { KubeObject, PersistentVolumeClaim, Pod } from '../kube/types.ts'
 import { Store } from '../runtime/store.ts'
 import { decide } from './decide.ts'
 import { DepartedPods } from './departed.ts'

@@ -1,5 +1,5 @@
 import { apiVersion, group, kind, type ObjectMeta, type Recording } from '@trtc-recorder/api'
-import type { KubeObject, OwnerReference } from '../kube/types.ts'
+import type { KubeObject, OwnerReference } from '@trtc-recorder/kube'
 
 /** Labels of what the operator makes. `recordingUid` says whose it is; names can come back, UIDs do not. */
 export const labels = {

@@ -1,5 +1,5 @@
 import type { Control, Recording, RecordingStatus } from '@trtc-recorder/api'
-import type { PersistentVolumeClaim, Pod } from '../kube/types.ts'
+import type { PersistentVolumeClaim, Pod } from '@trtc-recorder/kube'
 import type { PodOrder } from './pod.ts'
 import type { PodState } from './pod-state.ts'
 import type { Progress } from './progress.ts'

@@ -1,5 +1,5 @@
+import type { New, Pod } from '@trtc-recorder/kube'
 import { z } from 'zod'
-import type { New, Pod } from '../kube/types.ts'
 
 const anything = z.looseObject({})
 const list = z.array(anything)

@@ -1,5 +1,5 @@
+import type { Pod } from '@trtc-recorder/kube'
 import { describe, expect, test } from 'vitest'
-import type { Pod } from '../kube/types.ts'
 import { recorderPod } from './pod.ts'
 import { podState } from './pod-state.ts'
 import { latest } from './pod-trouble.ts'

@@ -1,5 +1,5 @@
 import type { TroubleWord } from '@trtc-recorder/api'
-import type { Pod } from '../kube/types.ts'
+import type { Pod } from '@trtc-recorder/kube'
 import { stopAskedAnnotation } from './control.ts'
 import { recorderContainer } from './pod.ts'
 import { type ResultReading, terminated } from './result.ts'

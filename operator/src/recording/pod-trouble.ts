@@ -1,5 +1,4 @@
-import type { KubeClient } from '../kube/client.ts'
-import type { KubeObject, Pod, Resource } from '../kube/types.ts'
+import type { KubeClient, KubeObject, Pod, Resource } from '@trtc-recorder/kube'
 
 /** The old kind of Events, which the API server can select by the object they are about. */
 const events: Resource<PodEvent> = { group: '', version: 'v1', plural: 'events', kind: 'Event', namespaced: true }

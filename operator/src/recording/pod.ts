@@ -1,5 +1,5 @@
 import { controlAnnotation, jobFor, type Recording, recorderEnv, recorderPort } from '@trtc-recorder/api'
-import type { New, Pod } from '../kube/types.ts'
+import type { New, Pod } from '@trtc-recorder/kube'
 import { wantedControl } from './control.ts'
 import { commonLabels, controlVolume, labels, ownerReference, podName } from './names.ts'
 import { type PodOptions, withOptions } from './pod-options.ts'

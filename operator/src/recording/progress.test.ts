@@ -1,6 +1,6 @@
 import { controlAnnotation, type RecorderProgress } from '@trtc-recorder/api'
+import type { Pod } from '@trtc-recorder/kube'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { Pod } from '../kube/types.ts'
 import { wantedControl } from './control.ts'
 import { ProgressPoller } from './progress.ts'
 import { aProgress, aRecording } from './testing.ts'

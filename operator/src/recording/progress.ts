@@ -1,6 +1,6 @@
 import { type RecorderProgress, recorderPort, recorderProgressSchema } from '@trtc-recorder/api'
+import type { Pod } from '@trtc-recorder/kube'
 import { request } from 'undici'
-import type { Pod } from '../kube/types.ts'
 import { isHeeded } from './control.ts'
 
 /** A recorder that is reached, but slow, holds up nobody but one of those who ask. */

@@ -1,5 +1,5 @@
 import type { Recording } from '@trtc-recorder/api'
-import type { New, PersistentVolumeClaim } from '../kube/types.ts'
+import type { New, PersistentVolumeClaim } from '@trtc-recorder/kube'
 import { commonLabels } from './names.ts'
 
 /**

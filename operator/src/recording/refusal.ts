@@ -1,5 +1,5 @@
 import type { TroubleWord } from '@trtc-recorder/api'
-import { ApiError, isConflict, isForbiddenByQuota, isNamespaceTerminating, isTooManyRequests } from '../kube/errors.ts'
+import { ApiError, isConflict, isForbiddenByQuota, isNamespaceTerminating, isTooManyRequests } from '@trtc-recorder/kube'
 
 /** The API server would not let the operator make a Pod or a volume. What that means is for `decide` to say. */
 export class Refusal extends Error {

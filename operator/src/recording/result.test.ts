@@ -1,5 +1,5 @@
+import type { Pod } from '@trtc-recorder/kube'
 import { describe, expect, test } from 'vitest'
-import type { Pod } from '../kube/types.ts'
 import { mergeFiles, withResult } from './files.ts'
 import { recorderPod } from './pod.ts'
 import { resultInLog, terminationResult } from './result.ts'

@@ -1,6 +1,6 @@
 import { terminationMessageSchema } from '@trtc-recorder/api'
+import type { Pod } from '@trtc-recorder/kube'
 import { z } from 'zod'
-import type { Pod } from '../kube/types.ts'
 import { recorderContainer } from './pod.ts'
 
 /** A result as this operator reads it: of a recorder of another release it may say words that are not known here. */

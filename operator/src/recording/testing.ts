@@ -19,7 +19,7 @@ import {
   type TerminationMessage,
   type UserAnnotation,
 } from '@trtc-recorder/api'
-import type { KubeObject, New, PersistentVolumeClaim, Pod } from '../kube/types.ts'
+import type { KubeObject, New, PersistentVolumeClaim, Pod } from '@trtc-recorder/kube'
 import { findCondition } from './conditions.ts'
 import { controlAnnotations } from './control.ts'
 import { decide } from './decide.ts'

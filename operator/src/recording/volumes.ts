@@ -1,5 +1,5 @@
 import type { Attempt, RecordingVolume, TroubleWord } from '@trtc-recorder/api'
-import type { PersistentVolumeClaim } from '../kube/types.ts'
+import type { PersistentVolumeClaim } from '@trtc-recorder/kube'
 import type { Draft } from './draft.ts'
 import { takenOverAnnotation, volumeName } from './names.ts'
 import { attemptState, volumeNameOf, volumeState } from './stage.ts'

@@ -1,5 +1,5 @@
+import type { RequestObserver } from '@trtc-recorder/kube'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { RequestObserver } from '../kube/client.ts'
 import type { ControllerObserver } from '../runtime/controller.ts'
 import type { ReflectorObserver } from '../runtime/reflector.ts'
 import type { QueueObserver, WorkQueue } from '../runtime/workqueue.ts'

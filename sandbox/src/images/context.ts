@@ -7,11 +7,14 @@ import { contentHash, projectDirectory, stateDirectory } from '../cluster/paths.
 export const imageSources = { recorder: 'recorder-image', operator: 'operator' } as const
 export type ImageName = keyof typeof imageSources
 
+/** What each is made of beside its own workspace. */
+const sharedSources: Record<ImageName, readonly string[]> = { recorder: ['api'], operator: ['api', 'kube'] }
+
 const sharedFiles = ['package.json', 'package-lock.json', 'scripts/production-modules.ts', 'scripts/sbom.ts', '.dockerignore']
 
 /** Files of the checkout that an image is made of, node_modules aside: those are what package-lock.json says. */
 export function sourceFiles(image: ImageName): string[] {
-  const workspaces = ['api', imageSources[image]]
+  const workspaces = [...sharedSources[image], imageSources[image]]
   const files = workspaces.flatMap((workspace) => globSync(`${workspace}/**/*`, { cwd: projectDirectory, withFileTypes: true }))
   return [
     ...sharedFiles,
@@ -43,7 +46,8 @@ export function stageContext(image: ImageName): string {
     copyModules(projectDirectory, imageSources[image], context, { withBuild: true })
     writeFileSync(marker, lock)
   }
-  for (const stale of ['api', 'scripts', imageSources[image]]) rmSync(join(context, stale), { recursive: true, force: true })
+  for (const stale of ['api', 'kube', 'scripts', imageSources[image]])
+    rmSync(join(context, stale), { recursive: true, force: true })
   for (const path of sourceFiles(image)) {
     cpSync(join(projectDirectory, path), join(context, path), { preserveTimestamps: true })
   }
