@@ -1,9 +1,10 @@
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pino from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { cosKeys } from '../../recorder-image/src/recorder/cos-keys.ts'
 import type { CredentialProvider } from '../../recorder-image/src/store/credentials.ts'
 import { metadataCredentials, type WebIdentity, webIdentityCredentials } from '../../recorder-image/src/store/role-credentials.ts'
 import { temporaryCredentials } from '../../recorder-image/src/store/temporary-credentials.ts'
@@ -46,6 +47,26 @@ async function recordWith(credentials: CredentialProvider, meanwhile: () => Prom
   expect(stored.bytes).toBe(file.length)
   expect((await harness.stored()).equals(file)).toBe(true)
 }
+
+test('a Secret with keys that does not exist is named at once, waited for, and taken when it is there', async () => {
+  const provider = cosKeys({
+    ...{ root: directory, environment: {}, log, onSecret: () => undefined },
+    cos: { region: 'ap-guangzhou', bucket: 'lessons-1250000000', path: '/', credentialsSecretRef: { name: 'cos' } },
+  })
+  await expect(harness.store({ credentials: provider }).preflight()).rejects.toMatchObject({
+    kind: 'refused',
+    message: expect.stringContaining('Secret cos has no key secretId'),
+  })
+  const source = harness.source()
+  const upload = harness.store({ credentials: provider }).open(source)
+  upload.grew(harness.grow(source, 3 * MiB))
+  await expect.poll(() => harness.logged.some(({ code }) => code === 'SecretNotFound')).toBe(true)
+  mkdirSync(join(directory, 'cos'))
+  writeFileSync(join(directory, 'cos', 'secretId'), secretId)
+  writeFileSync(join(directory, 'cos', 'secretKey'), secretKey)
+  await upload.finish(head, harness.grow(source, 10))
+  expect((await harness.stored()).equals(harness.file(source, head))).toBe(true)
+})
 
 describe.each([
   ['a node', ofNode],

@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { CosCredentials, CredentialProvider } from '../store/credentials.ts'
 import { metadataCredentials, webIdentityCredentials, webIdentityOf } from '../store/role-credentials.ts'
 import { temporaryCredentials } from '../store/temporary-credentials.ts'
+import { StoreError } from '../store/upload.ts'
 import { presentKey, readMountedKeys } from './mounted-secret.ts'
 
 export interface CosKeysOptions {
@@ -37,7 +38,7 @@ function secretKeys({ root, log, now = Date.now }: CosKeysOptions, name: string)
   let warnedOf: number | undefined
   return {
     async current() {
-      const keys = await readMountedKeys(root, name, ['secretId', 'secretKey', 'token', 'expiredTime'])
+      const keys = await readMountedKeys(root, name, ['secretId', 'secretKey', 'token', 'expiredTime']).catch(missing)
       const { token, expiredTime } = keys
       const expires = expiredTime === undefined ? undefined : Number(expiredTime) * 1000
       if (expires !== undefined && expires !== warnedOf && expires - now() < warnBeforeMillis) {
@@ -45,14 +46,27 @@ function secretKeys({ root, log, now = Date.now }: CosKeysOptions, name: string)
         log.warn({ secret: name, expiresAt: new Date(expires) }, 'Keys for COS run out; put fresh ones into their Secret')
       }
       return {
-        secretId: presentKey(keys, name, 'secretId'),
-        secretKey: presentKey(keys, name, 'secretKey'),
+        secretId: present(keys, name, 'secretId'),
+        secretKey: present(keys, name, 'secretKey'),
         ...(token === undefined ? {} : { token }),
         ...(expires === undefined ? {} : { expiresAt: new Date(expires) }),
       }
     },
     refused: () => undefined,
   }
+}
+
+function present(keys: Record<string, string>, name: string, key: string): string {
+  try {
+    return presentKey(keys, name, key)
+  } catch (error) {
+    return missing(error)
+  }
+}
+
+/** To an upload a Secret that is missing is what wrong keys are: somebody has to mend it, and then it goes on. */
+function missing(cause: unknown): never {
+  throw new StoreError('unavailable', 'SecretNotFound', cause instanceof Error ? cause.message : String(cause), { cause })
 }
 
 /** Tells of keys before they are used for the first time. */

@@ -21,6 +21,8 @@ export interface Prepared {
   earlier: AttemptNote[]
   /** Names of the files they left on the volume. */
   leftovers: string[]
+  /** Files that they stored, and of which no more than that is known. */
+  forgotten: { name: string; why: string }[]
   attempt: Attempt
   ledger: Ledger
   store: Store
@@ -34,7 +36,7 @@ export interface Prepared {
 }
 
 /**
- * Everything that can be found wrong before anybody sees the recorder in the room: a Secret that is missing, a volume that cannot be written.
+ * Everything that can be found wrong before anybody sees the recorder in the room: a UserSig that is missing, a volume that cannot be written.
  * Quick, whatever is on the volume; COS is not asked, and what earlier attempts left is only listed. Throws a RecorderFailure.
  */
 export async function prepare(options: RunOptions): Promise<Prepared> {
@@ -72,6 +74,7 @@ export async function prepare(options: RunOptions): Promise<Prepared> {
     volume,
     earlier,
     leftovers: left.filter((name) => !dealtWith.has(name)),
+    forgotten: (await volume.unreadableFiles()).filter(({ name }) => !left.includes(name)),
     attempt,
     ledger,
     store,

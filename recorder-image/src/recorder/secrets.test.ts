@@ -39,6 +39,7 @@ const open = (spec: Record<string, unknown> = {}) =>
     log: pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) }),
   })
 
+const turn = { name: 'turn', key: 'password' }
 const mounted = { 'trtc/userSig': 'eJx\n', 'cos/secretId': 'id', 'cos/secretKey': 'key\n' }
 
 describe('secrets', () => {
@@ -57,7 +58,7 @@ describe('secrets', () => {
 
   test('the password of the TURN user is read where the network proxy names a TURN server', async () => {
     await mount({ ...mounted, 'turn/password': '\ufeffsesame\r\n' })
-    const turnServer = { url: 'turn.example:3478', username: 'u', credentialSecretRef: { name: 'turn', key: 'password' } }
+    const turnServer = { url: 'turn.example:3478', username: 'u', credentialSecretRef: turn }
     const { networkProxy } = aJob({ networkProxy: { turnServer } }).spec
     expect(await open({ networkProxy: { turnServer } })).toMatchObject({ turnCredential: 'sesame' })
     expect(told).toContain('sesame')
@@ -67,13 +68,25 @@ describe('secrets', () => {
   })
 
   test.each([
-    ['a Secret', { 'cos/secretId': 'id', 'cos/secretKey': 'key' }, 'Secret trtc has no key userSig'],
-    ['a key', { 'trtc/userSig': 'eJx', 'cos/secretId': 'id' }, 'Secret cos has no key secretKey'],
-    ['a value', { ...mounted, 'trtc/userSig': '\n' }, 'Secret trtc has no key userSig'],
+    ['a Secret', { 'cos/secretId': 'id', 'cos/secretKey': 'key', 'turn/password': 'p' }, 'Secret trtc has no key userSig'],
+    ['a password of the TURN user', mounted, 'Secret turn has no key password'],
+    ['a value', { ...mounted, 'trtc/userSig': '\n', 'turn/password': 'p' }, 'Secret trtc has no key userSig'],
   ])('%s that is missing is named', async (_, keys, message) => {
     await mount(keys as unknown as Record<string, string>)
-    await expect(open()).rejects.toThrow(message)
-    await expect(open()).rejects.toMatchObject({ outcome: 'SecretNotFound' })
+    const spec = { networkProxy: { turnServer: { url: 'turn.example:3478', username: 'u', credentialSecretRef: turn } } }
+    await expect(open(spec)).rejects.toThrow(message)
+    await expect(open(spec)).rejects.toMatchObject({ outcome: 'SecretNotFound' })
+  })
+
+  test.each([
+    ['Secret', {}, 'Secret cos has no key secretId'],
+    ['key', { 'cos/secretId': 'id' }, 'Secret cos has no key secretKey'],
+  ])('of COS: a %s that is missing keeps nobody out of the room, and is waited for', async (_, keys, message) => {
+    await mount({ 'trtc/userSig': 'eJx', ...keys })
+    const { cos } = await open()
+    await expect(cos.current()).rejects.toMatchObject({ kind: 'unavailable', message: expect.stringContaining(message) })
+    await mount(mounted)
+    expect(await cos.current()).toEqual({ secretId: 'id', secretKey: 'key' })
   })
 })
 

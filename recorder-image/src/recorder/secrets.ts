@@ -22,7 +22,10 @@ export interface SecretsOptions {
   onSecret(value: string): void
 }
 
-/** Finds every Secret a job names. Throws SecretNotFound, which names the one that is not there. */
+/**
+ * Finds every Secret a job names. Throws SecretNotFound, which names the one that is missing and without which the room cannot be entered. Keys for COS
+ * keep nobody out of it: they are asked for again before every request, and COS gets nothing before they are there.
+ */
 export async function openSecrets(given: SecretsOptions): Promise<Secrets> {
   const options = { ...given, onSecret: once(given.onSecret) }
   const { root, spec, onSecret } = options
@@ -32,8 +35,8 @@ export async function openSecrets(given: SecretsOptions): Promise<Secrets> {
   const [turnCredential] = await Promise.all([
     turn === undefined ? undefined : readMountedKey(root, turn.name, turn.key),
     userSig.next(),
-    // A role may not answer yet; whether its keys will do, COS is asked.
-    spec.cos.credentialsSecretRef === undefined ? undefined : cos.current(),
+    // Told of before the first line of the log; a role may not answer yet.
+    spec.cos.credentialsSecretRef === undefined ? undefined : cos.current().catch(() => undefined),
   ])
   if (turnCredential !== undefined) onSecret(turnCredential)
   return { userSig, cos, ...(turnCredential === undefined ? {} : { turnCredential }) }

@@ -232,6 +232,7 @@ async function currentKeys(credentials: CredentialProvider): Promise<CosCredenti
   try {
     return await credentials.current()
   } catch (cause) {
+    if (cause instanceof StoreError) throw cause
     const why = cause instanceof Error ? cause.message : String(cause)
     throw new StoreError('unavailable', 'NoCredentials', `There are no keys for COS: ${why}`, { cause })
   }

@@ -16,8 +16,8 @@ export interface CosFailure {
 /** 4xx answers that another try can change. */
 const passing = new Set(['RequestTimeout', 'IncompleteBody', 'BadDigest', 'RequestTimeTooSkewed'])
 
-/** COS does not take the keys. Others may come: they are asked for before every request. */
-const keyProblems = new Set(['InvalidAccessKeyId', 'SignatureDoesNotMatch', 'ExpiredToken', 'InvalidToken'])
+/** COS does not take the keys, or there are none. Others may come: they are asked for before every request. */
+const keyProblems = new Set(['InvalidAccessKeyId', 'SignatureDoesNotMatch', 'ExpiredToken', 'InvalidToken', 'SecretNotFound'])
 export const isCredentialProblem = (error: unknown): error is StoreError =>
   error instanceof StoreError && keyProblems.has(error.code)
 
