@@ -33,11 +33,6 @@ export const recorderOutcomes = {
   InternalError: { exitCode: 1, meaning: 'A defect of the recorder; the log has the stack.' },
   InvalidJob: { exitCode: 10, meaning: 'The job is not valid; the message names the field.' },
   SecretNotFound: { exitCode: 11, meaning: 'A Secret or a key of it is not mounted; the message names it.' },
-  StorageRefused: {
-    exitCode: 12,
-    meaning: 'COS refused before the room was entered: no such bucket, or access denied.',
-  },
-  StorageUnavailable: { exitCode: 13, meaning: 'COS did not answer before the room was entered.' },
   RoomRefused: { exitCode: 14, meaning: 'TRTC refused the recorder: UserSig, application or user not accepted.' },
   StartTimeout: { exitCode: 15, meaning: 'The room could not be entered within limits.startTimeoutSeconds.' },
   Interrupted: { exitCode: 16, meaning: 'The room or Chromium was lost; what was recorded is stored.' },

@@ -99,27 +99,6 @@ export const troubles = {
     meaning: 'The volume was full: COS was away for longer than it could hold, or it is too small. What was written is kept.',
     remedy: 'See that COS can be reached from the recorder’s node; give longer or larger recordings a larger spec.storage.size.',
   },
-  StorageUnavailable: {
-    seen: 'result',
-    next: 'again',
-    after: soon,
-    counts: true,
-    volume: 'same',
-    condition: 'StorageUnavailable',
-    meaning: 'COS did not answer before the room was entered.',
-    remedy: 'See that COS can be reached from the recorder’s node.',
-  },
-  StorageRefused: {
-    seen: 'result',
-    next: 'wait',
-    after: soon,
-    counts: false,
-    volume: 'same',
-    condition: 'StorageRefused',
-    meaning: 'COS refused before the room was entered: no such bucket, or access denied.',
-    remedy:
-      'Mend the Secret, its rights or the bucket. It is tried again by and by, and at once with the annotation force-new-attempt.',
-  },
   SecretNotFound: {
     seen: 'result',
     next: 'wait',

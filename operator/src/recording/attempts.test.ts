@@ -31,7 +31,7 @@ describe('how long to wait', () => {
     [['SecretNotFound'], 5],
     [['SecretNotFound', 'SecretNotFound', 'SecretNotFound', 'SecretNotFound'], 40],
     [Array(10).fill('SecretNotFound'), 300],
-    [Array(10).fill('StorageRefused'), 300],
+    [Array(10).fill('UploadRefused'), 300],
     [['StartTimeout', 'StartTimeout', 'SecretNotFound'], 5],
     [['Crashed+600', 'Interrupted+5'], 5],
     [['Interrupted+5', 'Interrupted+5'], 10],
@@ -56,13 +56,9 @@ describe('failures in a row', () => {
     [['StartTimeout', 'Interrupted+5'], 0],
     [['StartTimeout', 'SecretNotFound', 'StartTimeout'], 1],
     [['Interrupted+5', 'StartTimeout'], 1],
-    [['StorageUnavailable', 'StorageUnavailable'], 2],
+    [['UploadIncomplete', 'UploadIncomplete'], 0],
   ] as [Parameters<typeof history>, number][])('%j: %i', (words, count) => {
-    expect(failuresInARow(history(...words), false)).toBe(count)
-  })
-
-  test('COS being away is none while there is something to save', () => {
-    expect(failuresInARow(history('Crashed+5', 'StorageUnavailable', 'StorageUnavailable'), true)).toBe(0)
+    expect(failuresInARow(history(...words))).toBe(count)
   })
 })
 

@@ -10,13 +10,13 @@ const healthyMillis = 60_000
 
 export const nextNumber = (attempts: readonly Attempt[]) => Math.max(0, ...attempts.map(({ number }) => number)) + 1
 
-/** Failed attempts at the end of the list, none of which got into the room. `holds`: something is there that wants to be saved. */
-export const failuresInARow = (attempts: readonly Attempt[], holds: boolean) =>
-  trailing(ended(attempts), (attempt) => !attempt.uploadOnly && attempt.startTime === undefined && isFailure(attempt, holds))
+/** Failed attempts at the end of the list, none of which got into the room. */
+export const failuresInARow = (attempts: readonly Attempt[]) =>
+  trailing(ended(attempts), (attempt) => !attempt.uploadOnly && attempt.startTime === undefined && isFailure(attempt))
 
 /** Failed uploads of one volume at the end of its list. COS being away is no failure: it is waited for. */
 export const uploadFailuresInARow = (attempts: readonly Attempt[]) =>
-  trailing(ended(attempts), (attempt) => attempt.uploadOnly === true && isFailure(attempt, true))
+  trailing(ended(attempts), (attempt) => attempt.uploadOnly === true && isFailure(attempt))
 
 /** Uploads of one volume at the end of its list that came to nothing, for whatever reason: what bounds the deletion of a Recording. */
 export const fruitlessUploadsInARow = (attempts: readonly Attempt[]) =>
@@ -24,8 +24,7 @@ export const fruitlessUploadsInARow = (attempts: readonly Attempt[]) =>
 
 const ended = (attempts: readonly Attempt[]) => attempts.filter((attempt) => attemptState(attempt).is === 'ended')
 
-/** While there is something to save, COS being away is no reason to give up. */
-const isFailure = ({ reason }: Attempt, holds: boolean) => !(reason === 'StorageUnavailable' && holds) && troubleOf(reason).counts
+const isFailure = ({ reason }: Attempt) => troubleOf(reason).counts
 
 /** How long after the end of the last attempt the next one begins. */
 export function delayMillis(attempts: readonly Attempt[]): number {

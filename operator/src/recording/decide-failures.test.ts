@@ -145,7 +145,7 @@ describe('an attempt that fails', () => {
       world
         .after(300)
         .scheduled()
-        .ends(aResult({ attempt, outcome: 'StorageRefused', stopReason: 'NeverStarted' }))
+        .ends(aResult({ attempt, outcome: 'UploadRefused', stopReason: 'NeverStarted' }))
     }
     expect(world.is('Succeeded')).toBe('Unknown StorageRefused')
     world

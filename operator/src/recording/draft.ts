@@ -14,7 +14,7 @@ import type { Action, Observed, ObservedPod, Plan } from './plan.ts'
 import { hasEntered, inTodaysWords, openAttempt, type Stage, stageOf, volumeNameOf } from './stage.ts'
 
 /** What is not mended by something that appears or is freed by itself. */
-const onlyAPersonCanHelp: readonly string[] = ['StorageRefused', 'UploadRefused', 'RoomRefusedAgain'] satisfies TroubleWord[]
+const onlyAPersonCanHelp: readonly string[] = ['UploadRefused', 'RoomRefusedAgain'] satisfies TroubleWord[]
 
 /** A plan in the making: what one decision has come to so far. */
 export class Draft {

@@ -7,7 +7,7 @@ import { withResult } from './files.ts'
 import { attemptOf } from './names.ts'
 import type { ObservedPod } from './plan.ts'
 import type { PodEnd } from './pod-state.ts'
-import { attemptState, holding } from './stage.ts'
+import { attemptState } from './stage.ts'
 import { volumeOf } from './volumes.ts'
 
 /** Before a Pod may go, what it left is in the status: the attempt, its files, and whether recording is over. */
@@ -77,7 +77,7 @@ function recordEnd(draft: Draft, attempt: Attempt, pod: Pod | undefined, end: Po
   if (!leftBehind) delete status.participants
   noteWhatIsHeld(draft, attempt, end)
 
-  const exhausted = failuresInARow(draft.attempts, holding(draft.volumes).length > 0) >= mostFailuresInARow
+  const exhausted = failuresInARow(draft.attempts) >= mostFailuresInARow
   const over =
     status.stopReason ?? judgement.stopReason ?? (exhausted ? (draft.entered ? 'RoomLost' : 'NeverStarted') : undefined)
   if (over !== undefined) status.stopReason = over

@@ -295,11 +295,12 @@ export class Model {
     this.#changePod(pod, (copy) => endPod(copy, this.now, said as never, { exitCode: recorderOutcomes[outcome].exitCode }))
   }
 
-  /** It does not get into the room, or COS or a Secret is not there. */
+  /** It does not get into the room, or a Secret or COS is not there. */
   fails(pod = this.running.at(-1)): void {
     if (pod === undefined || hasEntered(pod)) return
-    const { attempt } = jobOf(pod)
-    const outcome = this.secretIsMissing ? 'SecretNotFound' : this.cosIsAway ? 'StorageUnavailable' : 'StartTimeout'
+    const { attempt, uploadOnly } = jobOf(pod)
+    const notStored = this.cosIsAway ? 'UploadIncomplete' : 'InternalError'
+    const outcome = this.secretIsMissing ? 'SecretNotFound' : uploadOnly ? notStored : 'StartTimeout'
     const said = { attempt, outcome, message: 'It could not.', stopReason: 'NeverStarted', files: [] }
     this.#changePod(pod, (copy) => endPod(copy, this.now, said as never))
   }

@@ -59,11 +59,6 @@ const scenes: Record<TroubleWord, { first(): World; again?(world: World): World 
   },
   UploadIncomplete: { first: () => inRoom().ends(said('UploadIncomplete')) },
   UploadRefused: { first: () => inRoom().ends(said('UploadRefused')) },
-  StorageUnavailable: {
-    first: () => starting().ends(neverStarted({ outcome: 'StorageUnavailable' })),
-    again: (world) => world.scheduled().ends(neverStarted({ outcome: 'StorageUnavailable' })),
-  },
-  StorageRefused: { first: () => starting().ends(neverStarted({ outcome: 'StorageRefused' })) },
   SecretNotFound: { first: () => starting().ends(neverStarted({ outcome: 'SecretNotFound' })) },
   RoomRefused: { first: () => starting().ends(neverStarted({ outcome: 'RoomRefused' })) },
   RoomRefusedAgain: {
