@@ -72,7 +72,7 @@ export async function startHarness(): Promise<Harness> {
     source(name = key) {
       const stem = join(dir, name.replaceAll('/', '_'))
       writeFileSync(`${stem}.body`, '')
-      return { key: name, bodyPath: `${stem}.body`, journalPath: `${stem}.journal`, contentType: 'video/mp4' }
+      return { key: name, bodyPath: `${stem}.body`, logPath: `${stem}.log`, contentType: 'video/mp4' }
     },
     grow({ bodyPath }, bytes) {
       const before = statSync(bodyPath).size

@@ -132,7 +132,7 @@ describe('credentials', () => {
     await expect(upload.finish(Buffer.from('head'), bodyBytes)).resolves.toMatchObject({ bytes: 3 * MiB + 4 })
   })
 
-  test('appear in no log line, error or journal', async () => {
+  test('appear in no log line, error or log', async () => {
     const credentials = await harness.control.temporaryKeys(60)
     const source = harness.source()
     const upload = harness.store({ keys: () => credentials }).open(source)
@@ -143,7 +143,7 @@ describe('credentials', () => {
     await harness.control.fault({ kind: 'error', status: 403, code: 'AccessDenied', message })
     const error = await upload.finish(Buffer.from('head'), bodyBytes).catch((error) => error)
     expect(error.message).toContain('who is … with … and …?')
-    const written = [JSON.stringify(harness.logged), String(error.stack), readFileSync(source.journalPath, 'utf8')].join('\n')
+    const written = [JSON.stringify(harness.logged), String(error.stack), readFileSync(source.logPath, 'utf8')].join('\n')
     for (const secret of Object.values(credentials)) expect(written).not.toContain(secret)
   })
 })

@@ -24,7 +24,7 @@ describe.runIf(process.getuid?.() === 0)('a volume of 24 MiB', () => {
     harness = await startHarness()
     volume = mkdtempSync(join(tmpdir(), 'volume-'))
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'volume', volume])
-    source = { key, bodyPath: join(volume, 'body'), journalPath: join(volume, 'journal'), contentType: 'video/mp4' }
+    source = { key, bodyPath: join(volume, 'body'), logPath: join(volume, 'log'), contentType: 'video/mp4' }
     writeFileSync(source.bodyPath, '')
     checksum = new Crc64().update(head)
     bodyBytes = 0

@@ -12,9 +12,9 @@ beforeEach(async () => {
 })
 afterEach(() => harness.close())
 
-const lines = ({ journalPath }: UploadSource) => readFileSync(journalPath, 'utf8').split('\n').filter(Boolean)
+const lines = ({ logPath }: UploadSource) => readFileSync(logPath, 'utf8').split('\n').filter(Boolean)
 const keepLines = (source: UploadSource, count: number, torn = '') =>
-  writeFileSync(source.journalPath, ['', ...lines(source).slice(0, count), ...(torn ? [torn] : [])].join('\n'))
+  writeFileSync(source.logPath, ['', ...lines(source).slice(0, count), ...(torn ? [torn] : [])].join('\n'))
 
 /** A process that recorded everything and died: with every full part in COS, or after the whole file was stored. */
 async function died(when: 'before the stop' | 'after completion'): Promise<UploadSource> {
@@ -45,7 +45,7 @@ describe('a recorder that died while it recorded', () => {
     ['the upload', 2, [1, 2, 3, 4]],
     ['one part', 3, 'all but one'],
     ['two parts', 4, [1, 4]],
-  ])('its successor sends what the journal does not have: journal with %s', async (_what, count, expected) => {
+  ])('its successor sends what the log does not have: log with %s', async (_what, count, expected) => {
     const source = await died('before the stop')
     const known = (await harness.control.uploads(bucket))[0]!.uploadId
     keepLines(source, count)
@@ -71,8 +71,8 @@ describe('a recorder that died while it recorded', () => {
 
   test('parts that COS has lost or has otherwise are sent again', async () => {
     const source = await died('before the stop')
-    const text = readFileSync(source.journalPath, 'utf8')
-    writeFileSync(source.journalPath, text.replace(/("number":3.*?"etag":"\\")[0-9a-f]{4}/, '$10000'))
+    const text = readFileSync(source.logPath, 'utf8')
+    writeFileSync(source.logPath, text.replace(/("number":3.*?"etag":"\\")[0-9a-f]{4}/, '$10000'))
     expect((await resume(source)).sentParts).toEqual([1, 3, 4])
   })
 
@@ -93,7 +93,7 @@ describe('a recorder that died while it recorded', () => {
     expect(sent).not.toContain(2)
   })
 
-  test('journalled sizes hold, whatever this version would choose', async () => {
+  test('logged sizes hold, whatever this version would choose', async () => {
     const source = await died('before the stop')
     const store = harness.store({ plan: { holdbackBytes: 2 * MiB, partBytes: 2 * MiB } })
     await store.open(source).finish(head, bodyBytes)
@@ -111,7 +111,7 @@ describe('a recorder that died after COS had completed the file', () => {
     expect([...operations].sort()).toEqual(['HeadObject', 'ListParts'])
   })
 
-  test.each([0, 1, 2, 3, 4])('with %i lines of its journal, the file is made again', async (count) => {
+  test.each([0, 1, 2, 3, 4])('with %i lines of its log, the file is made again', async (count) => {
     const source = await died('after completion')
     keepLines(source, count)
     expect((await resume(source)).sentParts).toEqual([1, 2, 3, 4])

@@ -128,7 +128,7 @@ async function storeManifest(
       startTime: job.firstStartedAt ?? entered ?? undefined,
       endTime: entered !== null && attempt.note.state === 'stopped' ? attempt.note.stoppedAt : undefined,
       notes: await volume.files(),
-      missing: kept.filter((one) => !isInCos(one)).map(({ file }) => file),
+      kept: kept.map(({ file }) => file),
       events: await volume.events(),
       losses: ledger.losses,
       pauses: [...earlier, attempt.note].flatMap(({ pauses }) => pauses),

@@ -80,6 +80,19 @@ export class FileKeeper {
     return promise
   }
 
+  /** A file that an earlier attempt stored, and whose note cannot be read: it is in COS, and what it holds nobody can say here. */
+  forgotten(origin: FileOrigin, why: string): void {
+    const { job, ledger } = this.#deps
+    const message = limited(
+      `its note on the volume cannot be read: ${why}. It was in COS when the note was written, and no more is known of it`,
+    )
+    if (ledger.lossesOf(origin.name).length === 0) this.#loseWhole(origin, message)
+    const gone = { origin, state: 'failed' as const, content: undefined, finished: undefined }
+    const keeping: Keeping = { ...gone, dealtWith: Promise.resolve(undefined) }
+    keeping.dealtWith = Promise.resolve({ file: { ...describe(keeping, job, ledger), message }, fate: 'broken' })
+    this.#files.push(keeping)
+  }
+
   get progress(): Pick<RecorderProgress, 'recordedBytes' | 'uploadedBytes' | 'files'> {
     const prefix = keyPrefix(this.#deps.job.spec.cos.path)
     const files = this.#files.map(({ origin, content, state }) => ({
@@ -150,7 +163,7 @@ export class FileKeeper {
     return store.open({
       key: keyPrefix(job.spec.cos.path) + name,
       bodyPath: media.bodyPath,
-      journalPath: volume.uploadLogPath(name),
+      logPath: volume.uploadLogPath(name),
       contentType: contentTypes[name.endsWith('.mp3') ? 'mp3' : 'mp4'],
     })
   }
@@ -166,7 +179,7 @@ export class FileKeeper {
     onFinished: (finished: FinishedMedia) => void,
   ): Promise<KeptFile | undefined> {
     const { log, ledger, job } = this.#deps
-    const { name, userId, stream, openedMicros } = keeping.origin
+    const { name, userId } = keeping.origin
     let media: SalvagedMediaFile | undefined
     try {
       media = await salvaged
@@ -175,9 +188,7 @@ export class FileKeeper {
       const message = `salvage: ${(error as Error).message}. What there is of it stays on the volume`
       log.error({ file: name, userId }, message)
       keeping.state = 'failed'
-      const times = { fromMicros: openedMicros, toMicros: openedMicros, frames: null, bytes: null }
-      const medium = job.spec.mode === '00' ? ('audio' as const) : ('video' as const)
-      ledger.add({ userId, stream, medium, ...times, reason: 'NotSalvaged', file: name, detail: (error as Error).message })
+      this.#loseWhole(keeping.origin, (error as Error).message)
       return { file: { ...describe(keeping, job, ledger), message: limited(message) }, fate: 'incomplete' }
     }
     if (media === undefined || keeping.content === undefined) {
@@ -189,6 +200,13 @@ export class FileKeeper {
     log.info({ file: name, userId: identity.userId, bytes: bodyBytes }, 'File of an earlier attempt taken over')
     keeping.content.upload.grew(bodyBytes)
     return this.#finishAndStore(keeping, onFinished)
+  }
+
+  #loseWhole({ name, userId, stream, openedMicros }: FileOrigin, detail: string): void {
+    const { job, ledger } = this.#deps
+    const times = { fromMicros: openedMicros, toMicros: openedMicros, frames: null, bytes: null }
+    const medium = job.spec.mode === '00' ? ('audio' as const) : ('video' as const)
+    ledger.add({ userId, stream, medium, ...times, reason: 'NotSalvaged', file: name, detail })
   }
 
   async #finishAndStore(keeping: Keeping, onFinished: (finished: FinishedMedia) => void = () => {}): Promise<KeptFile> {

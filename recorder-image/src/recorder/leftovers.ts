@@ -3,6 +3,7 @@ import type { SalvagedMediaFile } from '../media/media-file.ts'
 import type { FileEnd } from './absence.ts'
 import { type AttemptNote, attemptAt } from './attempt.ts'
 import type { FileKeeper } from './file-keeper.ts'
+import type { FileOrigin } from './kept-file.ts'
 
 export interface LeftoversContext {
   job: RecorderJob
@@ -11,6 +12,8 @@ export interface LeftoversContext {
   earlier: readonly AttemptNote[]
   /** Names of the files they left. */
   leftovers: readonly string[]
+  /** Files of theirs of which only the name is known. */
+  forgotten: readonly { name: string; why: string }[]
   salvage(name: string): Promise<SalvagedMediaFile | undefined>
 }
 
@@ -18,15 +21,21 @@ export interface LeftoversContext {
  * Salvages what earlier attempts left on the volume, one file at a time, and has it finished and stored, all beside the recording: the room
  * comes first. A file of which nothing can be made harms no other. Resolves when all are finished, with where they end; never rejects.
  */
-export async function takeOverLeftovers({ job, keeper, earlier, leftovers, salvage }: LeftoversContext): Promise<FileEnd[]> {
+export async function takeOverLeftovers(context: LeftoversContext): Promise<FileEnd[]> {
+  const { job, keeper, earlier, leftovers, forgotten, salvage } = context
+  const originOf = (name: string): FileOrigin => {
+    const unknown = { userId: name, stream: 'main' as const, startTime: new Date(0), part: 1 }
+    const { userId, stream, startTime, part } = readFileName(job.spec, name) ?? unknown
+    const attempt = attemptAt(earlier, startTime.toISOString())
+    return { name, userId, stream, attempt, part, openedMicros: startTime.getTime() * 1000 }
+  }
+  for (const { name, why } of forgotten) keeper.forgotten(originOf(name), why)
   let turn: Promise<unknown> = Promise.resolve()
   const finished = leftovers.map(async (name) => {
     const salvaged = turn.then(() => salvage(name))
     turn = salvaged.catch(() => {})
-    const unknown = { userId: name, stream: 'main' as const, startTime: new Date(0), part: 1 }
-    const { userId, stream, startTime, part } = readFileName(job.spec, name) ?? unknown
-    const attempt = attemptAt(earlier, startTime.toISOString())
-    const origin = { name, userId, stream, attempt, part, openedMicros: startTime.getTime() * 1000 }
+    const origin = originOf(name)
+    const { attempt, userId, stream } = origin
     const media = await keeper.takeOver(origin, salvaged)
     return media === undefined ? [] : [{ attempt, userId, stream, endTime: media.endTime }]
   })

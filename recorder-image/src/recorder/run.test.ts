@@ -283,10 +283,10 @@ describe('COS that does not take the recording', () => {
 
 describe('an attempt that cannot begin', () => {
   test('without its Secret names it, and does not enter', async () => {
-    await rm(join(world.root, 'secrets', 'cos', 'secretKey'))
+    await rm(join(world.root, 'secrets', 'trtc', 'userSig'))
     const result = await world.start()
     expect(result).toMatchObject({ outcome: 'SecretNotFound', stopReason: 'NeverStarted', files: [] })
-    expect(result.message).toContain('Secret cos has no key secretKey')
+    expect(result.message).toContain('Secret trtc has no key userSig')
     expect(result.startedAt).toBeUndefined()
   })
 
@@ -416,6 +416,24 @@ describe('the next attempt', () => {
     })
     expect(world.manifest.losses).toContainEqual(expect.objectContaining({ userId: 'alice', reason: 'NotSalvaged' }))
     expect(world.media.left.map(({ identity }) => identity.userId)).toEqual(['alice'])
+  })
+
+  test('says of a file whose note cannot be read that no more is known of it, once', async () => {
+    const first = world.start()
+    await world.recording()
+    world.room.publishes('alice', 1)
+    world.stop(terminated)
+    const name = (await first).files[0]!.path.split('/').at(-1)!
+    await writeFile(join(world.root, 'work', 'school.maths', 'files', `${name}.json`), '{"file":{"userId":"al')
+    for (const attempt of [2, 3]) {
+      const message = expect.stringContaining('its note on the volume cannot be read')
+      expect(await world.start(aJob({}, { attempt, uploadOnly: true }))).toMatchObject({
+        outcome: 'FileFailed',
+        files: [{ userId: 'alice', attempt: 1, status: 0, message }],
+      })
+      expect(world.manifest.files).toMatchObject([{ userId: 'alice', message }])
+      expect(world.manifest.losses.filter(({ file }) => file === name)).toMatchObject([{ reason: 'NotSalvaged' }])
+    }
   })
 
   test('says what was being sent while there was no recorder, when the one before was killed', async () => {

@@ -72,7 +72,7 @@ export class Volume {
     }
   }
 
-  /** Room for what has still to be written when the volume is full: ends of files, records, journals. */
+  /** Room for what has still to be written when the volume is full: ends of files, notes, logs of uploads. */
   async #setAside(): Promise<void> {
     const { bavail, bsize } = await statfs(this.#root)
     const bytes = Math.floor(Math.min(reserveBytes, bavail * bsize * reserveShare))
@@ -128,8 +128,13 @@ export class Volume {
   }
 
   async files(): Promise<FileNote[]> {
-    const notes = await this.#readAll(join(this.#root, 'files'), fileNoteSchema)
+    const { notes } = await this.#readAll(join(this.#root, 'files'), fileNoteSchema)
     return notes.sort((a, b) => a.file.startTime.localeCompare(b.file.startTime))
+  }
+
+  /** Names of the files whose notes cannot be read, each with why. They were in COS when it was written. */
+  async unreadableFiles(): Promise<{ name: string; why: string }[]> {
+    return (await this.#readAll(join(this.#root, 'files'), fileNoteSchema)).unreadable
   }
 
   async writeAttempt(note: AttemptNote): Promise<void> {
@@ -137,7 +142,7 @@ export class Volume {
   }
 
   async attempts(): Promise<AttemptNote[]> {
-    const notes = await this.#readAll(join(this.#root, 'attempts'), attemptNoteSchema)
+    const { notes } = await this.#readAll(join(this.#root, 'attempts'), attemptNoteSchema)
     return notes.sort((a, b) => a.attempt - b.attempt)
   }
 
@@ -183,17 +188,21 @@ export class Volume {
   }
 
   /** Every note of a folder that can be read. One that cannot is as if it had never been written: what it spoke of is done again. */
-  async #readAll<T>(folder: string, schema: z.ZodType<T>): Promise<T[]> {
+  async #readAll<T>(folder: string, schema: z.ZodType<T>): Promise<{ notes: T[]; unreadable: { name: string; why: string }[] }> {
     const names = (await readdir(folder)).filter((name) => name.endsWith('.json'))
-    const notes = names.map(async (name) => {
+    const notes: T[] = []
+    const unreadable: { name: string; why: string }[] = []
+    const read = async (name: string) => {
       try {
-        return [schema.parse(JSON.parse(await readFile(join(folder, name), 'utf8')))]
+        notes.push(schema.parse(JSON.parse(await readFile(join(folder, name), 'utf8'))))
       } catch (error) {
-        this.#log.error({ file: join(folder, name), error: (error as Error).message }, 'Note on the volume cannot be read')
-        return []
+        const why = (error as Error).message
+        this.#log.error({ file: join(folder, name), error: why }, 'Note on the volume cannot be read')
+        unreadable.push({ name: name.slice(0, -'.json'.length), why })
       }
-    })
-    return (await Promise.all(notes)).flat()
+    }
+    await Promise.all(names.map(read))
+    return { notes, unreadable }
   }
 
   #linesOf(name: string): DurableLines {

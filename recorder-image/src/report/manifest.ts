@@ -16,8 +16,8 @@ export interface ManifestInput {
   endTime: string | undefined
   /** What is in COS, of every attempt. */
   notes: FileNote[]
-  /** Files of this attempt that are not in COS. */
-  missing: ManifestFile[]
+  /** What this attempt has to say of its files: of those that have no note it is all there is. */
+  kept: ManifestFile[]
   /** What the room said, in every attempt. */
   events: TimelineEvent[]
   /** What is not recorded, in every attempt. */
@@ -33,13 +33,13 @@ export function buildManifest({
   startTime,
   endTime,
   notes,
-  missing,
+  kept,
   events,
   losses,
   pauses,
 }: ManifestInput): Manifest {
   const { sdkAppId, roomId, strRoomId, mode } = job.spec
-  const files = [...notes.map(({ file }) => file), ...missing.filter((file) => !notes.some((one) => one.file.path === file.path))]
+  const files = [...notes.map(({ file }) => file), ...kept.filter((file) => !notes.some((one) => one.file.path === file.path))]
   const mediaEvents = notes.flatMap((note) => note.events)
   return manifestSchema.parse({
     version: 1,

@@ -6,7 +6,7 @@ export type Ask = <T>(request: (signal: AbortSignal) => Promise<T>) => Promise<T
 
 /**
  * Aborts the uploads in progress whose key begins with `prefix` and of which `isAbandoned` says so: COS keeps their parts, and charges for
- * them, for ever. Such are left where an answer to InitiateMultipartUpload was lost, or a process between that answer and its journal.
+ * them, for ever. Such are left where an answer to InitiateMultipartUpload was lost, or a process between that answer and its log.
  * It is not worth a recording: keys that may not list leave them, with a warning.
  */
 export async function abortAbandoned(

@@ -1,7 +1,7 @@
 /**
  * CRC-64/XZ (reflected ECMA-182, initial value and final xor all ones), which COS reports as x-cos-hash-crc64ecma. Incremental,
  * and two can be combined, so that a file's checksum follows from those of its parts without reading it again.
- * A checksum is a bigint here and a decimal string in COS and in our journal.
+ * A checksum is a bigint here and a decimal string in COS and in our log.
  */
 const polynomial = 0xc96c5795d7870f42n
 

@@ -4,12 +4,12 @@ import { type Ask, abortAbandoned } from './abandoned.ts'
 import { type Content, contentBytes, readContent } from './content.ts'
 import { isUploadGone } from './cos-error.ts'
 import { Crc64, combineCrc64 } from './crc64.ts'
-import { type ConfirmedPart, Journal } from './journal.ts'
 import { isFull, type PartPlan, type PartRange, partRanges } from './part-plan.ts'
 import { refuseBeginningAnew } from './released.ts'
 import { Wake } from './retry.ts'
 import { againOnMismatch, isMismatch, type StoreContext, until, verified } from './store-context.ts'
 import { type StoredObject, StoreError, type UntilOptions, type Upload, type UploadSource } from './upload.ts'
+import { type ConfirmedPart, UploadLog } from './upload-log.ts'
 
 /** Parts of one file on their way at once; the store's own limit holds over all files. */
 const parallelParts = 3
@@ -22,24 +22,24 @@ const maxRounds = 4
 
 /**
  * The upload of one file. While the file grows, each part that is full goes; at the end the tail, and part 1, which is the head
- * and the held-back start of the body. The journal lets a later process go on with the same upload.
+ * and the held-back start of the body. The log lets a later process go on with the same upload.
  *
  * Guarantees: `grew` never throws; `finish` resolves only when COS reports the size and checksum of what is on the volume.
  * Assumes: nobody else writes to the key, the first `bodyBytes` bytes of the body never change, and `finish` is called once; after
- * a failure the same journal is opened again.
+ * a failure the same log is opened again.
  */
 export class GrowingUpload implements Upload {
   readonly #context: StoreContext
   readonly #source: UploadSource
   readonly #log: Logger
-  readonly #journal: Journal
+  readonly #uploadLog: UploadLog
   readonly #wake = new Wake()
   readonly #stop = new AbortController()
   readonly #inFlight = new Map<number, Promise<void>>()
   #plan: PartPlan
   #parts: Map<number, ConfirmedPart>
   /** Of the upload before this process, until COS has confirmed that it is still there. */
-  #journalled: string | undefined
+  #loggedId: string | undefined
   #session: Promise<string> | undefined
   #bodyBytes = 0
   /** No part before this one is missing. */
@@ -54,10 +54,10 @@ export class GrowingUpload implements Upload {
     this.#context = context
     this.#source = source
     this.#log = context.log.child({ file: source.key })
-    this.#journal = new Journal(source.journalPath)
-    const { uploadId, plan, parts, mayBeAbandoned } = this.#journal.state
+    this.#uploadLog = new UploadLog(source.logPath)
+    const { uploadId, plan, parts, mayBeAbandoned } = this.#uploadLog.state
     this.#mayBeAbandoned = mayBeAbandoned
-    this.#journalled = uploadId
+    this.#loggedId = uploadId
     this.#plan = plan ?? context.plan
     this.#parts = new Map(parts)
   }
@@ -76,7 +76,7 @@ export class GrowingUpload implements Upload {
 
   releasable(): Hole | undefined {
     // A successor has to know the parts.
-    if (!this.#journal.isWritten) return undefined
+    if (!this.#uploadLog.isWritten) return undefined
     let end = this.#plan.holdbackBytes
     for (let number = 2; this.#parts.get(number)?.confirmed; number++) end = this.#parts.get(number)!.end
     const start = Math.max(this.#plan.holdbackBytes, ...holesOf(this.#source.bodyPath).map((hole) => hole.end))
@@ -96,7 +96,7 @@ export class GrowingUpload implements Upload {
       )
       this.#storedBytes = stored.bytes
       if (this.#mayBeAbandoned) await this.#abortAbandoned()
-      await this.#journal.append({ event: 'stored', bytes: stored.bytes, crc64: stored.crc64 })
+      await this.#uploadLog.append({ event: 'stored', bytes: stored.bytes, crc64: stored.crc64 })
       return stored
     } finally {
       end()
@@ -174,7 +174,7 @@ export class GrowingUpload implements Upload {
 
   /** A file of which nothing has gone yet, and that is hardly more than a part. */
   #fitsOnePut(bodyBytes: number): boolean {
-    const begun = this.#session !== undefined || this.#journalled !== undefined
+    const begun = this.#session !== undefined || this.#loggedId !== undefined
     return bodyBytes <= this.#plan.holdbackBytes || (!begun && bodyBytes <= this.#plan.holdbackBytes + this.#plan.partBytes)
   }
 
@@ -193,10 +193,10 @@ export class GrowingUpload implements Upload {
     }
   }
 
-  /** Id of the upload: the journal's if COS still has it, a new one else. Asked for by every part, done once. */
+  /** Id of the upload: the log's if COS still has it, a new one else. Asked for by every part, done once. */
   #open(): Promise<string> {
     if (this.#session) return this.#session
-    const session = this.#journalled === undefined ? this.#initiate() : this.#resume(this.#journalled)
+    const session = this.#loggedId === undefined ? this.#initiate() : this.#resume(this.#loggedId)
     this.#session = session
     session.catch(() => {
       if (this.#session === session) this.#session = undefined
@@ -206,7 +206,7 @@ export class GrowingUpload implements Upload {
 
   async #initiate(): Promise<string> {
     const { key, contentType } = this.#source
-    await this.#journal.append({ event: 'initiating' })
+    await this.#uploadLog.append({ event: 'initiating' })
     let tries = 0
     const uploadId = await this.#try((signal) => {
       tries += 1
@@ -214,8 +214,8 @@ export class GrowingUpload implements Upload {
     })
     // An earlier try may have been answered, and the answer lost.
     if (tries > 1) this.#mayBeAbandoned = true
-    await this.#journal.append({ event: 'initiated', uploadId, ...this.#plan })
-    this.#journalled = uploadId
+    await this.#uploadLog.append({ event: 'initiated', uploadId, ...this.#plan })
+    this.#loggedId = uploadId
     this.#log.info({ uploadId }, 'Began an upload')
     return uploadId
   }
@@ -230,7 +230,7 @@ export class GrowingUpload implements Upload {
     await abortAbandoned(client, key, (upload) => upload.key === key, ask, this.#log).finally(end)
   }
 
-  /** Keeps of the journal's parts those that COS lists with the same size and ETag. */
+  /** Keeps of the log's parts those that COS lists with the same size and ETag. */
   async #resume(uploadId: string): Promise<string> {
     const listed = await this.#try((signal) => this.#context.client.listParts(this.#source.key, uploadId, signal))
     const byNumber = new Map(listed.map((part) => [part.number, part]))
@@ -250,11 +250,11 @@ export class GrowingUpload implements Upload {
     await Promise.allSettled(this.#inFlight.values())
     this.#mayBeAbandoned = true
     this.#session = undefined
-    this.#journalled = undefined
+    this.#loggedId = undefined
     this.#plan = this.#context.plan
     this.#parts.clear()
     this.#cursor = 2
-    await this.#journal.append({ event: 'startedOver', reason })
+    await this.#uploadLog.append({ event: 'startedOver', reason })
   }
 
   #part(range: PartRange): Promise<void> {
@@ -272,7 +272,7 @@ export class GrowingUpload implements Upload {
     const sent = await this.#try((signal) =>
       this.#context.client.uploadPart(this.#source.key, uploadId, number, this.#content(start, end), signal),
     )
-    await this.#journal.append({
+    await this.#uploadLog.append({
       event: 'part',
       number,
       start,

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
-import { replay } from './journal.ts'
+import { replay } from './upload-log.ts'
 
 const initiated = '{"event":"initiated","uploadId":"u1","holdbackBytes":10,"partBytes":20}'
 const initiating = '{"event":"initiating"}'
 const part = (number: number) => `{"event":"part","number":${number},"start":10,"end":30,"etag":"\\"e${number}\\"","crc64":"7"}`
 const numbers = (text: string) => [...replay(text).parts.keys()]
 
-test('an empty journal knows nothing', () =>
+test('an empty log knows nothing', () =>
   expect(replay('')).toEqual({ uploadId: undefined, plan: undefined, parts: new Map(), mayBeAbandoned: false }))
 
 test('an upload and its parts are known again, with the sizes it was begun with', () => {

@@ -35,10 +35,10 @@ const lineSchema = z.discriminatedUnion('event', [
   z.object({ event: z.literal('stored'), bytes: z.int(), crc64: z.string() }),
   z.object({ event: z.literal('startedOver'), reason: z.string() }),
 ])
-export type JournalLine = z.infer<typeof lineSchema>
+export type UploadLogLine = z.infer<typeof lineSchema>
 
-/** What an upload's journal says: how far it had come. */
-export interface JournalState {
+/** What an upload's log says: how far it had come. */
+export interface UploadLogState {
   uploadId: string | undefined
   /** Sizes that the upload was begun with; they stay, even if a later version would choose others. */
   plan: PartPlan | undefined
@@ -47,9 +47,9 @@ export interface JournalState {
   mayBeAbandoned: boolean
 }
 
-/** Folds the lines of a journal into the state they leave. Pure. A torn last line, from a crash, is as if never written. */
-export function replay(text: string): JournalState {
-  const fresh = (): Omit<JournalState, 'mayBeAbandoned'> => ({ uploadId: undefined, plan: undefined, parts: new Map() })
+/** Folds the lines of a log into the state they leave. Pure. A torn last line, from a crash, is as if never written. */
+export function replay(text: string): UploadLogState {
+  const fresh = (): Omit<UploadLogState, 'mayBeAbandoned'> => ({ uploadId: undefined, plan: undefined, parts: new Map() })
   let state = fresh()
   let initiating = 0
   for (const raw of text.split('\n')) {
@@ -79,7 +79,7 @@ export function replay(text: string): JournalState {
   return { ...state, mayBeAbandoned: initiating > (state.uploadId === undefined ? 0 : 1) }
 }
 
-function parseLine(raw: string): JournalLine | undefined {
+function parseLine(raw: string): UploadLogLine | undefined {
   try {
     return lineSchema.parse(JSON.parse(raw))
   } catch {
@@ -91,8 +91,8 @@ function parseLine(raw: string): JournalLine | undefined {
  * Append-only file of JSON lines. A line that `append` has returned from is on disk, unless the volume is full: then it is kept, and written with
  * the next one. An upload must not wait for room that only the upload can make; what a crash would cost is that parts go again.
  */
-export class Journal {
-  readonly state: JournalState
+export class UploadLog {
+  readonly state: UploadLogState
   #kept: string[] = []
   readonly #path: string
   #tail: Promise<void> = Promise.resolve()
@@ -108,13 +108,13 @@ export class Journal {
     return this.#kept.length === 0
   }
 
-  append(line: JournalLine): Promise<void> {
+  append(line: UploadLogLine): Promise<void> {
     const written = this.#tail.then(() => this.#write(line))
     this.#tail = written.catch(() => undefined)
     return written
   }
 
-  async #write(line: JournalLine): Promise<void> {
+  async #write(line: UploadLogLine): Promise<void> {
     // The leading newline ends a line that a crash or a full volume may have torn.
     this.#kept.push(`\n${JSON.stringify({ time: new Date().toISOString(), ...line })}`)
     try {
@@ -129,7 +129,7 @@ export class Journal {
     } catch (cause) {
       if (isVolumeFull(cause)) return
       const { code = 'EIO', message } = cause as NodeJS.ErrnoException
-      throw new StoreError('refused', code, `Writing the journal ${this.#path} failed: ${message}. Check the volume.`, { cause })
+      throw new StoreError('refused', code, `Writing the log ${this.#path} failed: ${message}. Check the volume.`, { cause })
     }
   }
 }

@@ -4,8 +4,8 @@ import type { Hole } from '../disk/holes.ts'
 export interface UploadSource {
   key: string
   bodyPath: string
-  /** Append-only journal of this upload on the volume: UploadId, parts with their ETags and checksums, completion. */
-  journalPath: string
+  /** Append-only log of this upload on the volume: UploadId, parts with their ETags and checksums, completion. */
+  logPath: string
   contentType: string
 }
 
@@ -41,7 +41,7 @@ export interface UntilOptions {
 export interface Store {
   /** Finds out, before the room is entered, whether the bucket exists and can be written. Rejects with a StoreError. */
   preflight(options?: UntilOptions): Promise<void>
-  /** Starts or, if the journal says so, resumes the upload of a file. */
+  /** Starts or, if the log says so, resumes the upload of a file. */
   open(source: UploadSource): Upload
   /** Stores a small object such as the manifest, verified like a file. */
   put(key: string, body: Uint8Array, contentType: string, options?: UntilOptions): Promise<StoredObject>
