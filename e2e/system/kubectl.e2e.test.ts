@@ -1,3 +1,4 @@
+import { manifestKey } from '@trtc-recorder/api'
 import { expect } from 'vitest'
 import { run } from './kubectl.ts'
 import { recordFor, test } from './scene.ts'
@@ -23,12 +24,12 @@ test('kubectl get, describe, patch and wait tell and drive the whole story', asy
   await recording.stop()
   expect(await waiting).toMatchObject({ code: 0, stdout: 'recording.trtc-recorder.dev/math condition met\n' })
 
-  const { status, spec } = await recording.get()
+  const { status, spec, metadata } = await recording.get()
   expect(status).toMatchObject({ stopReason: 'StopRequested', files: [{ userId: 'alice', status: 1, message: 'ok' }] })
   const stored = await scene.world.cos.objects(spec.cos.bucket, `${scene.namespace}/math/`)
   const [file] = status!.files!
   expect(stored.map(({ key, bytes }) => ({ key, bytes }))).toContainEqual({ key: file!.path, bytes: file!.bytes })
-  expect(stored.map(({ key }) => key)).toContain(`${scene.namespace}/math/math.manifest.json`)
+  expect(stored.map(({ key }) => key)).toContain(manifestKey({ recording: metadata, spec }))
 
   await recording.settled()
   expect((await scene.kubectl('get', 'rec')).split('\n')[1]).toMatch(

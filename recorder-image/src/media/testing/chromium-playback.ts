@@ -74,6 +74,7 @@ async function play(options) {
   const canvas = document.createElement('canvas')
   canvas.width = canvas.height = 8
   const context = canvas.getContext('2d', { willReadFrequently: true })
+  const first = Promise.withResolvers()
   const look = (now, { mediaTime, width, height, expectedDisplayTime }) => {
     context.drawImage(video, 0, 0, 8, 8)
     const { data } = context.getImageData(0, 0, 8, 8)
@@ -81,6 +82,7 @@ async function play(options) {
     for (let at = 0; at < data.length; at += 4) brightness += (data[at] + data[at + 1] + data[at + 2]) / 3 / 64
     pictures.push({ time: mediaTime, width, height, brightness, shownAt: expectedDisplayTime / 1000 })
     video.requestVideoFrameCallback(look)
+    first.resolve()
   }
   video.requestVideoFrameCallback(look)
   video.src = '/media'
@@ -103,6 +105,9 @@ async function play(options) {
   }
   video.playbackRate = rate
   if (from > 0) video.currentTime = from
+  // A busy machine takes long to show its first picture, and would skip it if the clock ran already.
+  await Promise.race([done, new Promise((resolve) => { video.onloadeddata = resolve })])
+  if (video.videoWidth > 0) await Promise.race([done, first.promise])
   video.play().catch((failure) => { error = error || String(failure) })
   await done
   await fetch('/', { method: 'POST', body: JSON.stringify({ error, durationSeconds: video.duration, pictures, beepsAt }) })
