@@ -54,7 +54,9 @@ export const manifestFileSchema = recordedFileSchema.extend({
       }),
     )
     .default([])
-    .describe('What wall-clock time a time in the file is: straight lines between these points, a millisecond off at most.'),
+    .describe(
+      'What wall-clock time a time in the file is: straight lines between these points, a millisecond off at most. Two points of one mediaSeconds are a cut: what lies between their times was taken out of the file (spec.gaps, spec.pause).',
+    ),
   crc64: z.string().describe('CRC-64/XZ of the file as a decimal number, as COS reports it in x-cos-hash-crc64ecma.'),
 })
 

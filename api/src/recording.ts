@@ -47,6 +47,14 @@ export type Mode = z.infer<typeof modeSchema>
 export const audioCodecSchema = z.enum(['AAC', 'Opus'])
 export type AudioCodec = z.infer<typeof audioCodecSchema>
 
+export const gapsSchema = z.enum(['Keep', 'Cut'])
+/** What becomes of time in which a user sent nothing. */
+export type Gaps = z.infer<typeof gapsSchema>
+
+export const pauseSchema = z.enum(['Silence', 'Cut'])
+/** What becomes of time in which the recording was paused. */
+export type PausedTime = z.infer<typeof pauseSchema>
+
 export const networkProxySchema = z
   .object({
     unifiedProxy: hostPort('proxy.example:443').describe('host:port that serves schedule, signalling and logs.').optional(),
@@ -143,6 +151,18 @@ export const roomSpecShape = {
     .describe(
       'Sound of mode 02. `AAC` plays everywhere. `Opus` is what the user sent, untouched: no CPU and no quality is lost, and Chromium, Firefox and ffmpeg play it in MP4, but not every editor does.',
     ),
+  gaps: gapsSchema
+    .default('Keep')
+    .meta(frozen)
+    .describe(
+      'Time in which a user sent nothing: microphone and camera muted, away within limits.reconnectWindowSeconds, a network that brought nothing. `Keep`: it stays in the file, silent and with its picture held, so that files of one room line up by their start. `Cut`: 2 s of it and more are taken out of the file, sound and picture alike.',
+    ),
+  pause: pauseSchema
+    .default('Silence')
+    .meta(frozen)
+    .describe(
+      'Time in which desiredState was `Paused`. `Silence`: it stays in the file, silent and with its picture held. `Cut`: it is taken out of the file. Nothing of it is recorded either way.',
+    ),
   subscribe: subscribeSchema.prefault({}).describe('Whom to record. May be changed while it records: within a second it is so.'),
   cos: cosSchema.meta(frozen).describe('Where the files go.'),
   limits: limitsSchema.prefault({}).meta(frozen).describe('When to stop without being asked.'),
@@ -177,7 +197,7 @@ export const recordingSpecSchema = z.object({
     .enum(['Running', 'Paused', 'Stopped'])
     .default('Running')
     .describe(
-      '`Paused`: within a second nothing of anybody is taken or written any more, until it is `Running` again and goes on in the same files, which are silent and hold their picture meanwhile. `Stopped` ends the recording: files are finished, uploaded and reported. What it says after that is ignored, so that what was applied before can be applied again.',
+      '`Paused`: within a second nothing of anybody is taken or written any more, until it is `Running` again and goes on in the same files, in which that time is what spec.pause says. `Stopped` ends the recording: files are finished, uploaded and reported. What it says after that is ignored, so that what was applied before can be applied again.',
     ),
   ttlSecondsAfterFinished: z
     .int()

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { EncodedFrame } from '../tap/frame.ts'
-import { AudioAxis, type AudioLoss, type AudioPacket } from '../timeline/audio-axis.ts'
+import { AudioAxis, type AudioLoss, type AudioPacket, type CutsOf } from '../timeline/audio-axis.ts'
 import type { AppendFile } from './append-file.ts'
 import { AudioEncoder, type EncodedAudio } from './audio-encoder.ts'
 import type { AudioFormat } from './audio-format.ts'
@@ -18,6 +18,8 @@ export interface AudioTrackOptions {
   onAudio: () => void
   /** Sound that was sent and will not be in the file. */
   onLoss: (loss: AudioLoss) => void
+  /** What is not laid at all of time in which nothing came. */
+  cutsOf: CutsOf
 }
 
 /** Frames that go to the body together. */
@@ -37,7 +39,7 @@ const framesPerSilenceBatch = 2048
  * one goes on at the very frame, from the journal; what could not be encoded in time is encoded at the end.
  */
 export class AudioTrack implements SoundTrack {
-  axis = new AudioAxis()
+  axis: AudioAxis
   /** Why not all sound is encoded, after `finish`. */
   problem: string | undefined
   readonly #options: AudioTrackOptions
@@ -60,6 +62,7 @@ export class AudioTrack implements SoundTrack {
   /** With frames or packets of an earlier attempt, it is behind from the start, and only `finish` makes sense. */
   constructor(options: AudioTrackOptions, salvaged?: { frames: number }) {
     this.#options = options
+    this.axis = new AudioAxis(options.cutsOf)
     this.#nextFrame = salvaged?.frames ?? 0
     this.#behind = salvaged !== undefined
     if (!this.#behind) this.#encoder = this.#newEncoder()
@@ -193,7 +196,7 @@ export class AudioTrack implements SoundTrack {
   async #catchUp(last: boolean): Promise<void> {
     const packets = this.#journaled
     this.#backlog = []
-    const axis = new AudioAxis()
+    const axis = new AudioAxis(this.#options.cutsOf)
     this.#failure = undefined
     this.#endsWith = Number.POSITIVE_INFINITY
     this.#encoder = this.#newEncoder()

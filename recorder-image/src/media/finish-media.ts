@@ -1,8 +1,8 @@
-import type { AudioGap, AudioSpan } from '../timeline/audio-axis.ts'
+import type { LaidSound } from '../timeline/audio-axis.ts'
 import { type Presentation, present } from '../timeline/presentation.ts'
-import { type TimePoint, thinned } from '../timeline/time-table.ts'
 import { channels, sampleRate, soundKind } from './audio-format.ts'
 import { rounded } from './check-shares.ts'
+import { fileTime } from './file-time.ts'
 import { writeHead } from './head-file.ts'
 import { eventsOf } from './media-events.ts'
 import type { FinishedMedia, MediaFileIdentity } from './media-file.ts'
@@ -18,7 +18,7 @@ export interface UnfinishedMedia {
   paths: MediaPaths
   identity: MediaFileIdentity
   /** Where the sound came to lie; empty in mode 01. */
-  sound: { spans: readonly AudioSpan[]; gaps: readonly AudioGap[] }
+  sound: LaidSound
   problems: readonly string[]
   /** Pictures that came, and how many of them the ledger was told are not in the file; undefined where nobody counted. */
   pictures: { received: number; lost: number } | undefined
@@ -58,23 +58,23 @@ async function finishFrom(media: UnfinishedMedia, index: MediaIndex): Promise<Fi
   if (presentation === undefined) return emptyMedia(media, bodyBytes)
 
   const { startMicros } = presentation
-  // MP3 has no presentation times: it lasts as long as what was encoded.
-  const endMicros = identity.mode === '00' ? startMicros + (presentation.audio?.axisSamples ?? 0) / 0.048 : presentation.endMicros
+  const sound = soundKind(identity)
+  const { inFile, mediaSeconds, endMicros, times } = fileTime(identity, presentation, index, media.sound)
   const startTime = wallTime(startMicros)
-  const durationSeconds = Math.round((endMicros - startMicros) / 1000) / 1000
+  const durationSeconds = Math.round(mediaSeconds * 1000) / 1000
 
   let tracks: Mp4Track[] = []
   let head: Uint8Array
   if (identity.mode === '00') {
     head = buildMp3Head(index.audio.sizes.length, presentation.audio?.axisSamples ?? 0)
   } else {
-    tracks = mp4Tracks(presentation, index, soundKind(identity))
+    tracks = mp4Tracks(inFile, index, sound)
     head = buildMp4Head({ creationTime: startTime, bodyBytes, tracks })
   }
   const video = presentation.video && videoFacts(index)
   const check = await checkMedia({
     ...{ mode: identity.mode, head, bodyPath: media.paths.body, bodyBytes, tracks, configs: index.configs, durationSeconds },
-    sound: soundKind(identity),
+    sound,
     filledShare: filledShare(media.sound, presentation),
     ffmpegPath: media.ffmpegPath,
   })
@@ -87,20 +87,13 @@ async function finishFrom(media: UnfinishedMedia, index: MediaIndex): Promise<Fi
     endTime: wallTime(endMicros),
     durationSeconds,
     clockErrorMs: Math.round(presentation.clockErrorMicros / 100) / 10,
-    times: timesOf(identity, presentation, endMicros),
+    times,
     events: eventsOf(identity, presentation, index),
     ...(video !== undefined ? { video } : {}),
-    ...(presentation.audio !== undefined ? { audio: { codec: soundKind(identity).codec, sampleRate, channels } } : {}),
+    ...(presentation.audio !== undefined ? { audio: { codec: sound.codec, sampleRate, channels } } : {}),
     check,
     ...(problems.length > 0 ? { problem: problems.join('; ') } : {}),
   }
-}
-
-/** MP4 is presented at wall time. MP3 has no presentation times: it is as long as what was encoded, which followed the wall clock. */
-function timesOf({ mode }: MediaFileIdentity, { startMicros, audio }: Presentation, endMicros: number): TimePoint[] {
-  const ends = [startMicros, endMicros].map((wallMicros) => ({ mediaSeconds: (wallMicros - startMicros) / 1e6, wallMicros }))
-  if (mode !== '00' || audio === undefined) return ends
-  return thinned(audio.knots.map(({ axis, wall }) => ({ mediaSeconds: axis / 48_000, wallMicros: startMicros + wall / 0.048 })))
 }
 
 /** What the mode promises and is not there at all. */

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
+import { noSound } from '../timeline/audio-axis.ts'
 import type { UnfinishedMedia } from './finish-media.ts'
 import { FinishQueue } from './finish-queue.ts'
 import { readHead } from './head-file.ts'
@@ -15,6 +16,8 @@ async function emptyFile(name: string): Promise<UnfinishedMedia> {
     stream: 'main',
     mode: '01',
     audioCodec: 'AAC',
+    gaps: 'Keep',
+    pause: 'Silence',
     attempt: 1,
     part: 1,
     openedMicros: 0,
@@ -24,7 +27,7 @@ async function emptyFile(name: string): Promise<UnfinishedMedia> {
   return {
     paths,
     identity,
-    sound: { spans: [], gaps: [] },
+    sound: noSound,
     problems: [],
     pictures: undefined,
     undecodable: 0,

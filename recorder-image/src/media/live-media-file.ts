@@ -2,16 +2,20 @@ import type { LossReason } from '@trtc-recorder/api'
 import { isVolumeFull } from '../disk/volume-full.ts'
 import type { NoticedLoss } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
+import { noSound } from '../timeline/audio-axis.ts'
+import type { Stretch } from '../timeline/cuts.ts'
 import { sampleRate, soundKind } from './audio-format.ts'
 import { AudioTrack } from './audio-track.ts'
 import { BodyWriter } from './body-writer.ts'
 import { findFfmpeg } from './ffmpeg.ts'
 import type { UnfinishedMedia } from './finish-media.ts'
 import { finishQueue } from './finish-queue.ts'
+import { liveCuts } from './live-cuts.ts'
 import type { FinishedMedia, MediaFile, MediaFileDeps, MediaFileIdentity } from './media-file.ts'
 import {
   encodedRecord,
   identityRecord,
+  pauseRecord,
   problemRecord,
   silenceRecord,
   videoBatchRecord,
@@ -48,6 +52,7 @@ class LiveMediaFile implements MediaFile {
   #video: VideoTrack | undefined
   #audio: SoundTrack | undefined
   readonly #problems = new Set<string>()
+  readonly #pauses: Stretch[] = []
   #firstMicros: number | undefined
   #pictures = 0
   #lostPictures = 0
@@ -92,7 +97,10 @@ class LiveMediaFile implements MediaFile {
       this.#audio =
         format === undefined
           ? new OpusTrack({ journal, onLoss })
-          : new AudioTrack({ ffmpegPath, format, journal, log, onAudio: () => this.#flushSoon(), onLoss })
+          : new AudioTrack({
+              ...{ ffmpegPath, format, journal, log, onAudio: () => this.#flushSoon(), onLoss },
+              cutsOf: liveCuts(identity, this.#pauses),
+            })
     }
     this.#flushSoon()
   }
@@ -144,6 +152,12 @@ class LiveMediaFile implements MediaFile {
     if (kind === 'video') this.#video?.sends(sends, atMicros)
   }
 
+  paused(pause: Stretch): void {
+    this.#pauses.push(pause)
+    this.#writer.note(pauseRecord(pause))
+    this.#flushSoon()
+  }
+
   finish(): Promise<FinishedMedia> {
     this.#finished ??= this.#finish()
     return this.#finished
@@ -176,7 +190,7 @@ class LiveMediaFile implements MediaFile {
 
   /** What finishing needs; nothing of it is kept here. */
   #letGo(): UnfinishedMedia {
-    const { spans, gaps } = this.#audio?.axis ?? { spans: [], gaps: [] }
+    const { spans, gaps, cuts } = this.#audio?.axis ?? noSound
     const undecodable = this.#video?.undecodable ?? 0
     // What was on its way to a disk that failed was not counted.
     const counted = { received: this.#pictures - (this.#video?.withoutPicture ?? 0), lost: this.#lostPictures }
@@ -186,7 +200,7 @@ class LiveMediaFile implements MediaFile {
     return {
       paths: this.#paths,
       identity: this.identity,
-      sound: { spans, gaps },
+      sound: { spans, gaps, cuts },
       problems: [...this.#problems],
       pictures,
       undecodable,

@@ -1,7 +1,8 @@
-import type { AudioCodec, FileCheck, Mode, RecordedFile, Stream, TimelineEvent } from '@trtc-recorder/api'
+import type { AudioCodec, FileCheck, Gaps, Mode, PausedTime, RecordedFile, Stream, TimelineEvent } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
+import type { Stretch } from '../timeline/cuts.ts'
 import type { TimePoint } from '../timeline/time-table.ts'
 
 /** Who and what a file is of. Kept beside the media, so that a later attempt can finish it. */
@@ -13,6 +14,9 @@ export interface MediaFileIdentity {
   mode: Mode
   /** Of mode 02. */
   audioCodec: AudioCodec
+  /** What becomes of time in which nothing came, and of pauses. */
+  gaps: Gaps
+  pause: PausedTime
   attempt: number
   /** From 1 on: which of the files that one stream became. */
   part: number
@@ -58,6 +62,8 @@ export interface MediaFile {
   write(frame: EncodedFrame): boolean
   /** Whether the user sends this kind of media from now on, muted or not, by what the room says. */
   sends(kind: 'audio' | 'video', sends: boolean, atMicros: number): void
+  /** A pause is over in which nothing was taken; told before what came after it. */
+  paused(pause: Stretch): void
   /** Stops taking frames, drains the encoder, makes and checks the head. Never throws for bad media: it says so in `problem`. */
   finish(): Promise<FinishedMedia>
   /** Deletes what is on disk. For when the file is stored; only after `finish`. */
@@ -65,7 +71,7 @@ export interface MediaFile {
 }
 
 /** A file that an earlier attempt left: as it is, with nothing more to write. */
-export type SalvagedMediaFile = Omit<MediaFile, 'write' | 'takes' | 'sends'>
+export type SalvagedMediaFile = Omit<MediaFile, 'write' | 'takes' | 'sends' | 'paused'>
 
 /** The front of a finished file: beside its body on the volume, or in memory where the volume could not take it. */
 export type FinishedHead =

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import type { Stretch } from '../timeline/cuts.ts'
 import type { Arrival } from '../timeline/pieces.ts'
 import { avcEntryBytes, readAvcConfig, readAvcEntry } from './avc-records.ts'
 import { bytesColumn, doubleColumn, uint32Column } from './column.ts'
@@ -11,7 +12,7 @@ import { type StoredVideoConfig, videoCodecs } from './video-codec.ts'
  */
 const recordTypes = {
   ...{ identity: 1, avcConfig: 2, avcBatch: 3, audioBatch: 4, problem: 5, encoded: 6 },
-  ...{ unnumberedOpusPacket: 7, opusPacket: 8, silence: 9, videoConfig: 10, videoBatch: 11, opusBatch: 12 },
+  ...{ unnumberedOpusPacket: 7, opusPacket: 8, silence: 9, videoConfig: 10, videoBatch: 11, opusBatch: 12, pause: 13 },
 } as const
 
 /** 2: sound packets have their sequence numbers. 3: pictures have a configuration each, and say how much of them are parameter sets. */
@@ -39,6 +40,14 @@ export const identityRecord = (identity: unknown) =>
   encodeRecord(recordTypes.identity, Buffer.from(JSON.stringify({ version: indexVersion, identity })))
 
 export const problemRecord = (problem: string) => encodeRecord(recordTypes.problem, Buffer.from(problem))
+
+/** From when to when nothing of the user was taken. */
+export function pauseRecord({ fromMicros, toMicros }: Stretch): Buffer {
+  const payload = Buffer.allocUnsafe(16)
+  payload.writeDoubleLE(fromMicros, 0)
+  payload.writeDoubleLE(toMicros, 8)
+  return encodeRecord(recordTypes.pause, payload)
+}
 
 /** All sound there is has been encoded: nothing to catch up on. */
 export const encodedRecord = () => encodeRecord(recordTypes.encoded, Buffer.alloc(0))
@@ -201,6 +210,7 @@ export class MediaIndex {
   /** Front part of the body that the batches cover. */
   bodyBytes = 0
   readonly problems: string[] = []
+  readonly pauses: Stretch[] = []
   /** All sound has been encoded. */
   encoded = false
   /** Bytes at the front of the index file that are whole records. */
@@ -287,6 +297,9 @@ function readRecord(index: MediaIndex, { type, payload }: MediaRecord): BodyBatc
     }
     case recordTypes.problem:
       index.problems.push(payload.toString())
+      return undefined
+    case recordTypes.pause:
+      index.pauses.push({ fromMicros: payload.readDoubleLE(0), toMicros: payload.readDoubleLE(8) })
       return undefined
     case recordTypes.encoded:
       index.encoded = true

@@ -2,6 +2,7 @@ import type { AudioPresentation, Presentation, VideoPresentation } from '../time
 import { aacConfig, channels, mp3BitRate, type SoundKind, sampleRate } from './audio-format.ts'
 import type { MediaIndex } from './media-index.ts'
 import { type Mp4Track, movieTimescale, mp4a, opusEntry } from './mp4-head.ts'
+import { axisOfFrame, framesKept } from './sound-frames.ts'
 import { type ParameterSets, videoCodecString, videoSampleEntry } from './video-sample-entry.ts'
 
 /** The tracks of a file: what its index says is in the body, at the times that were decided for it. Video first. */
@@ -101,13 +102,16 @@ function audioTrack(presentation: Presentation, index: MediaIndex, sound: SoundK
   const delaySamples = Math.max(0, Math.round((audio.startMicros - presentation.startMicros) * 0.048))
   const lead = leadingSilence(index, Math.floor(delaySamples / silence.samples))
   const leadSamples = lead.sizes.length * silence.samples
-  const starts = new Float64Array(lead.sizes.length + count)
+  const frames = framesKept(audio, index.audio, sound)
+  const starts = new Float64Array(lead.sizes.length + frames.length)
   const startOf = (frame: number) => leadSamples + startOfFrame(audio, index, sound, frame)
   for (let at = 1; at < lead.sizes.length; at++) starts[at] = at * silence.samples
-  for (let frame = 0, at = lead.sizes.length; frame < count; frame++, at++) {
+  frames.forEach((frame, number) => {
+    const at = lead.sizes.length + number
     starts[at] = at === 0 ? 0 : Math.max(startOf(frame), starts[at - 1]! + 1)
-  }
+  })
   const end = Math.max(startOf(count), starts.at(-1)! + 1)
+  const { sizes, offsets } = index.audio
   return {
     kind: 'audio',
     timescale: sampleRate,
@@ -116,8 +120,14 @@ function audioTrack(presentation: Presentation, index: MediaIndex, sound: SoundK
     ],
     width: 0,
     height: 0,
-    sizes: concat(lead.sizes, index.audio.sizes.values),
-    offsets: concat(lead.offsets, index.audio.offsets.values),
+    sizes: concat(
+      lead.sizes,
+      frames.map((frame) => sizes.at(frame)),
+    ),
+    offsets: concat(
+      lead.offsets,
+      Float64Array.from(frames, (frame) => offsets.at(frame)),
+    ),
     starts,
     end,
     edit: {
@@ -130,17 +140,10 @@ function audioTrack(presentation: Presentation, index: MediaIndex, sound: SoundK
 }
 
 /** Where a frame begins, in samples of the track without what is in front of its sound; of the one after the last, where that ends. */
-function startOfFrame(
-  audio: AudioPresentation,
-  { audio: frames }: MediaIndex,
-  { format, primingSamples }: SoundKind,
-  frame: number,
-): number {
-  if (format === undefined) {
-    return Math.round(audio.place(frame < frames.axisStarts.length ? frames.axisStarts.at(frame) : frames.axisEnd))
-  }
-  // Frame n of AAC holds the axis from n · 1024 − 1024 on; the first one of all is priming, which the edit leaves out.
-  return frame === 0 ? 0 : primingSamples + Math.round(audio.place(frame * format.samplesPerFrame - primingSamples))
+function startOfFrame({ place }: AudioPresentation, { audio }: MediaIndex, sound: SoundKind, frame: number): number {
+  const start = Math.round(place(axisOfFrame(audio, sound, frame)))
+  if (sound.format === undefined) return start
+  return frame === 0 ? 0 : sound.primingSamples + start
 }
 
 /** So many frames of silence, or as many as there are. */

@@ -1,12 +1,15 @@
 import { open, readdir, stat } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import { holesOf, touchesHole } from '../disk/holes.ts'
+import { noSound } from '../timeline/audio-axis.ts'
+import type { Stretch } from '../timeline/cuts.ts'
 import { soundKind } from './audio-format.ts'
 import { AudioTrack } from './audio-track.ts'
 import { BodyWriter, type KeptBytes } from './body-writer.ts'
 import { findFfmpeg } from './ffmpeg.ts'
 import type { UnfinishedMedia } from './finish-media.ts'
 import { finishQueue } from './finish-queue.ts'
+import { liveCuts } from './live-cuts.ts'
 import type { FinishedMedia, MediaFileDeps, MediaFileIdentity, SalvagedMediaFile } from './media-file.ts'
 import { type BodyBatch, encodedRecord, type MediaIndex, readMediaIndex, readOpusJournal } from './media-index.ts'
 import { indexExtension, type MediaPaths, mediaPaths, removeMedia } from './media-paths.ts'
@@ -48,6 +51,7 @@ class LeftMediaFile implements SalvagedMediaFile {
   onGrowth: (bodyBytes: number) => void = () => {}
   readonly #paths: MediaPaths
   readonly #problems: readonly string[]
+  readonly #pauses: readonly Stretch[]
   /** All of its sound is encoded. */
   readonly #encoded: boolean
   readonly #frames: number
@@ -58,11 +62,12 @@ class LeftMediaFile implements SalvagedMediaFile {
 
   constructor(paths: MediaPaths, index: MediaIndex, kept: KeptBytes & { audioFrames: number }, deps: MediaFileDeps) {
     // Versions before knew neither.
-    const before = { part: 1, audioCodec: 'AAC' } as const
-    this.identity = { ...before, ...(index.identity as Omit<MediaFileIdentity, 'part' | 'audioCodec'>) }
+    const before = { part: 1, audioCodec: 'AAC', gaps: 'Keep', pause: 'Silence' } as const
+    this.identity = { ...before, ...(index.identity as Omit<MediaFileIdentity, keyof typeof before>) }
     this.bodyPath = paths.body
     this.#paths = paths
     this.#problems = index.problems
+    this.#pauses = index.pauses
     this.#encoded = index.encoded
     this.#frames = kept.audioFrames
     this.#deps = deps
@@ -110,11 +115,11 @@ class LeftMediaFile implements SalvagedMediaFile {
     if (await this.#writer.sync()) this.onGrowth(this.bodyBytes)
     if (this.#writer.error !== undefined) problems.push(`writing to ${this.#paths.body} failed: ${this.#writer.error.message}`)
     await this.#writer.close()
-    const { spans, gaps } = audio?.axis ?? { spans: [], gaps: [] }
+    const { spans, gaps, cuts } = audio?.axis ?? noSound
     return {
       paths: this.#paths,
       identity: this.identity,
-      sound: { spans, gaps },
+      sound: { spans, gaps, cuts },
       problems,
       pictures: undefined,
       undecodable: 0,
@@ -132,7 +137,8 @@ class LeftMediaFile implements SalvagedMediaFile {
       await track.salvage()
       return track
     }
-    const track = new AudioTrack({ ...options, ffmpegPath, format, log, onAudio: () => {} }, { frames: this.#frames })
+    const cutsOf = liveCuts(this.identity, this.#pauses)
+    const track = new AudioTrack({ ...options, ffmpegPath, format, log, cutsOf, onAudio: () => {} }, { frames: this.#frames })
     if (this.#encoded) await track.readJournal()
     else await track.finish()
     return track

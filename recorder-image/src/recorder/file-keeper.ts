@@ -7,6 +7,7 @@ import { readHead } from '../media/head-file.ts'
 import type { FinishedMedia, MediaFile, MediaFileIdentity, SalvagedMediaFile } from '../media/media-file.ts'
 import { type Store, StoreError, type Upload } from '../store/upload.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
+import type { Stretch } from '../timeline/cuts.ts'
 import { describe, type FileOrigin, type Keeping, type KeptFile, limited } from './kept-file.ts'
 import type { Publication } from './sessions.ts'
 import type { Volume } from './volume.ts'
@@ -59,6 +60,10 @@ export class FileKeeper {
 
   sends(publication: Publication, kind: 'audio' | 'video', sends: boolean, atMicros: number): void {
     this.#live.get(publication.id)?.media.sends(kind, sends, atMicros)
+  }
+
+  paused(publication: Publication, pause: Stretch): void {
+    this.#live.get(publication.id)?.media.paused(pause)
   }
 
   close(publication: Publication): void {
@@ -143,11 +148,8 @@ export class FileKeeper {
     const { userId, stream } = publication
     const name = fileName(job.spec, userId, stream, new Date(firstMicros / 1000), part)
     const origin = { name, userId, stream, attempt: job.attempt, part, openedMicros: Math.round(openedMicros) }
-    const media = this.#deps.openMediaFile(volume.mediaDirectory, {
-      ...origin,
-      mode: job.spec.mode,
-      audioCodec: job.spec.audioCodec,
-    })
+    const { mode, audioCodec, gaps, pause } = job.spec
+    const media = this.#deps.openMediaFile(volume.mediaDirectory, { ...origin, mode, audioCodec, gaps, pause })
     const upload = this.#upload(media)
     media.onGrowth = (bytes) => upload.grew(bytes)
     const dealtWith = Promise.resolve(undefined)

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Control, TimelineEvent } from '@trtc-recorder/api'
 import type { NoticedLoss } from '../ledger/ledger.ts'
 import type { RoomEvent } from '../room/events.ts'
@@ -7,6 +8,9 @@ import type { RecordContext } from './record-context.ts'
 import type { SessionAction } from './sessions.ts'
 import { type Stop, type StopInput, stopDue } from './stop-policy.ts'
 import { storyOf } from './story.ts'
+
+/** Nothing is taken any more within half a second of a pause: so much of it for what was on its way. */
+const restMillis = 300
 
 /** What happens in the room, carried to files, timeline and ledger. */
 export class LiveRecording implements RoomHandlers {
@@ -36,8 +40,15 @@ export class LiveRecording implements RoomHandlers {
     const paused = control.desiredState === 'Paused'
     this.#act(sessions.steer({ paused, subscribe: control.subscribe }, clock.micros()))
     if (paused === wasPaused) return
+    if (paused) void this.#takeRest()
     log.info({ paused }, paused ? 'Paused: nothing of anybody is taken' : 'Recording goes on after a pause')
     onPause(paused, new Date())
+  }
+
+  /** What came before a pause belongs to the recording; the page has some of it still. */
+  async #takeRest(): Promise<void> {
+    await Promise.race([this.#room?.flush(), sleep(restMillis, undefined, { ref: false })])
+    this.#context.sessions.restTaken()
   }
 
   set room(room: Room) {
@@ -170,6 +181,11 @@ export class LiveRecording implements RoomHandlers {
       case 'sends': {
         const { publication, kind, sends, timeMicros } = action
         return keeper.sends(publication, kind, sends, timeMicros + (this.#steppedOf.get(publication.id) ?? 0))
+      }
+      case 'paused': {
+        const { publication, fromMicros, toMicros } = action
+        const stepped = this.#steppedOf.get(publication.id) ?? 0
+        return keeper.paused(publication, { fromMicros: fromMicros + stepped, toMicros: toMicros + stepped })
       }
       case 'close':
         this.#steppedOf.delete(action.publication.id)

@@ -16,6 +16,8 @@ type Step =
   /** `lateMicros`: how long it was on its way. */
   | { do: 'frame'; user: (typeof users)[number]; kind: (typeof kinds)[number]; key: boolean; lateMicros: number }
   | { do: 'pause' | 'resume' | 'away' }
+  /** The page has sent what it had when the pause began. */
+  | { do: 'rest' }
   | { do: 'subscribe'; exclude: string[] }
 
 const user = fc.constantFrom(...users)
@@ -34,10 +36,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({ do: fc.constantFrom<('pause' | 'resume' | 'away')[]>('pause', 'resume', 'resume', 'away') }),
   },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('rest' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('subscribe' as const), exclude: fc.subarray([...users]) }) },
 )
 
-test('whatever happens, nothing that came while it was paused is written, and what is asked for is what is sent and wanted', () => {
+test('whatever happens, nothing that came while it was paused is written, what came before is or is told, and what is asked for is what is sent and wanted', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const sessions = new Sessions(aJob().spec)
@@ -47,20 +50,25 @@ test('whatever happens, nothing that came while it was paused is written, and wh
       const subscribed = new Set<string>()
       const sent = new Set<string>()
 
+      let restIsTaken = true
+
       const apply = (actions: SessionAction[]) => {
         for (const action of actions) {
           if (action.type === 'subscribe') subscribed.add(`${action.userId} ${action.kind}`)
           if (action.type === 'unsubscribe') subscribed.delete(`${action.userId} ${action.kind}`)
           if (action.type !== 'write') continue
           const { receiveTimeMicros } = action.frame
-          expect(steering.paused, 'written while it is paused').toBe(false)
+          expect(steering.paused && restIsTaken, 'written while it is paused').toBe(false)
           for (const { from, to } of pauses) {
-            expect(receiveTimeMicros > from && receiveTimeMicros < to, 'written of what came in a pause').toBe(false)
+            expect(receiveTimeMicros >= from && receiveTimeMicros < to, 'written of what came in a pause').toBe(false)
           }
         }
       }
       const steer = (more: Partial<typeof steering>) => {
-        if (more.paused === true && !steering.paused) pauses.push({ from: nowMicros, to: Number.POSITIVE_INFINITY })
+        if (more.paused === true && !steering.paused) {
+          pauses.push({ from: nowMicros, to: Number.POSITIVE_INFINITY })
+          restIsTaken = false
+        }
         if (more.paused === false && steering.paused) pauses.at(-1)!.to = nowMicros
         steering = { ...steering, ...more }
         apply(sessions.steer(steering, nowMicros))
@@ -98,12 +106,21 @@ test('whatever happens, nothing that came while it was paused is written, and wh
               sequenceNumber: 0,
             }
             const rest = { receiveTimeMicros: nowMicros - one.lateMicros, mimeType: 'video/H264', data: new Uint8Array(1) }
-            apply(sessions.frame({ ...frame, ...rest } as EncodedFrame))
+            const actions = sessions.frame({ ...frame, ...rest } as EncodedFrame)
+            apply(actions)
+            const [pause] = pauses.slice(-1)
+            const isOfRest = pause !== undefined && rest.receiveTimeMicros < pause.from
+            const isSelected = !steering.subscribe.exclude.includes(one.user)
+            if (isOfRest && isSelected) expect(actions.some(({ type }) => type === 'write' || type === 'lost')).toBe(true)
             break
           }
           case 'pause':
           case 'resume':
             steer({ paused: one.do === 'pause' })
+            break
+          case 'rest':
+            sessions.restTaken()
+            restIsTaken = true
             break
           case 'subscribe':
             steer({ subscribe: subscribeSchema.parse({ exclude: one.exclude }) })

@@ -150,11 +150,16 @@ describe('one attempt', () => {
     expect(await result).toMatchObject({ outcome: 'Completed', stopReason: 'Deleted', files: [{ status: 1 }] })
   })
 
-  test('paused by its control file it takes nothing, and says from when to when', async () => {
+  test('paused by its control file it takes what had come, then nothing, and says from when to when', async () => {
     const { subscribe } = aJob().spec
     const result = world.start()
     await world.recording()
     world.room.publishes('alice', 1)
+    const before = Date.now() * 1000 - 1000
+    world.room.inPage.push(
+      { ...aFrame(1, 'before '), key: false, receiveTimeMicros: before },
+      { ...aFrame(1, 'secret '), receiveTimeMicros: Number.MAX_SAFE_INTEGER },
+    )
     await world.control({ version: 1, desiredState: 'Paused', subscribe })
     await expect.poll(() => world.run!.progress().state).toBe('paused')
     expect(await world.run!.notReady()).toBeUndefined()
@@ -165,7 +170,7 @@ describe('one attempt', () => {
     world.room.sends(1, 'later ')
     world.stop(terminated)
     expect(await result).toMatchObject({ outcome: 'Completed', files: [{ userId: 'alice', status: 1 }] })
-    expect([...world.store.objects.values()][0]).toBe('alice later |')
+    expect([...world.store.objects.values()][0]).toBe('alice before later |')
     const [pause] = world.manifest.pauses
     const events = world.manifest.events.filter(({ event }) => event === 'paused' || event === 'resumed')
     expect(events).toMatchObject([{ event: 'paused' }, { event: 'resumed' }])

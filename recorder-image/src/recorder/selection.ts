@@ -53,8 +53,12 @@ export class Selection {
 
   /** Whether it is to be received now. */
   wants(userId: string, stream: Stream, medium: Medium): boolean {
-    const { paused, subscribe } = this.#steering
-    return !paused && wantedMedia[this.#mode][stream].includes(medium) && isSubscribed(subscribe, userId, [medium])
+    return !this.paused && this.selects(userId, stream, medium)
+  }
+
+  /** Whether it is to be recorded, paused or not. */
+  selects(userId: string, stream: Stream, medium: Medium): boolean {
+    return wantedMedia[this.#mode][stream].includes(medium) && isSubscribed(this.#steering.subscribe, userId, [medium])
   }
 
   #wantedOf(senders: readonly Sender[]): Media[] {

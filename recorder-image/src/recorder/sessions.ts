@@ -2,6 +2,7 @@ import type { RecorderJob, Stream, TimelineEvent } from '@trtc-recorder/api'
 import type { NoticedLoss } from '../ledger/ledger.ts'
 import type { RoomEvent } from '../room/events.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
+import type { Stretch } from '../timeline/cuts.ts'
 import { HeldFrames, type Lost } from './held-frames.ts'
 import { isIn, type Media, Selection, type Steering } from './selection.ts'
 
@@ -23,6 +24,8 @@ export type SessionAction =
   | { type: 'write'; publication: Publication; frame: EncodedFrame }
   /** Whether the user sends this kind of media now: the other side of a mute is no loss. */
   | { type: 'sends'; publication: Publication; kind: Kind; sends: boolean; timeMicros: number }
+  /** A pause is over, in which nothing of it was taken. */
+  | ({ type: 'paused'; publication: Publication } & Stretch)
   | { type: 'close'; publication: Publication }
   | { type: 'timeline'; event: TimelineEvent }
   | Lost
@@ -81,8 +84,10 @@ export class Sessions {
   #confirmedByMicros: number | undefined
   /** Who publishes again within this time goes on in the same file. */
   readonly #reconnectMicros: number
-  /** When the last pause was over. */
-  #resumedMicros = Number.NEGATIVE_INFINITY
+  /** The last pause. */
+  #pause: Stretch = { fromMicros: Number.NEGATIVE_INFINITY, toMicros: Number.NEGATIVE_INFINITY }
+  /** What came before it may still be on its way. */
+  #awaitsRest = false
   #lastId = 0
 
   constructor(spec: Pick<RecorderJob['spec'], 'mode' | 'subscribe' | 'limits'>) {
@@ -113,15 +118,30 @@ export class Sessions {
       ...givenUp.map((one) => ({ type: 'unsubscribe' as const, ...one })),
       ...added.map((one) => ({ type: 'subscribe' as const, ...one })),
     ]
-    if (wasPaused !== this.paused) {
-      if (wasPaused) this.#resumedMicros = nowMicros
-      else actions.push(...this.#held.expire(Number.POSITIVE_INFINITY))
-      for (const { userId, stream } of this.#live.filter((one) => one.opened && one.endedMicros === undefined)) {
-        actions.push(...this.#timeline({ userId, timeMicros: nowMicros }, stream, wasPaused ? 'resumed' : 'paused'))
-      }
-    }
+    if (wasPaused !== this.paused) actions.push(...(wasPaused ? this.#resumed(nowMicros) : this.#paused(nowMicros)))
     for (const anchor of this.#anchors.values()) anchor.recorded = this.#selection.records(anchor.userId)
     return [...actions, ...this.#closeExcluded()]
+  }
+
+  #paused(nowMicros: number): SessionAction[] {
+    this.#pause = { fromMicros: nowMicros, toMicros: Number.POSITIVE_INFINITY }
+    this.#awaitsRest = true
+    return [...this.#held.expire(Number.POSITIVE_INFINITY), ...this.#timelineOfAll('paused', nowMicros)]
+  }
+
+  #resumed(nowMicros: number): SessionAction[] {
+    this.#pause.toMicros = nowMicros
+    this.#awaitsRest = false
+    const open = this.#live.filter((one) => one.opened)
+    return [
+      ...open.map((publication) => ({ type: 'paused' as const, publication, ...this.#pause })),
+      ...this.#timelineOfAll('resumed', nowMicros),
+    ]
+  }
+
+  /** What was on its way when a pause began is here: from now on nothing is taken, whenever it came. */
+  restTaken(): void {
+    this.#awaitsRest = false
   }
 
   event(event: RoomEvent): SessionAction[] {
@@ -142,9 +162,7 @@ export class Sessions {
       case 'bound':
         return this.#bind(event)
       case 'connectionRecovered':
-        return this.#live
-          .filter((one) => one.opened && one.endedMicros === undefined)
-          .flatMap((one) => this.#timeline({ userId: one.userId, timeMicros: event.timeMicros }, one.stream, 'resumed'))
+        return this.#timelineOfAll('resumed', event.timeMicros)
       case 'away':
         return this.#away()
       case 'entered':
@@ -158,15 +176,25 @@ export class Sessions {
 
   frame(frame: EncodedFrame): SessionAction[] {
     // Paused, nothing of anybody goes any further, and neither does what came meanwhile and only gets here later.
-    if (this.#selection.paused || frame.receiveTimeMicros < this.#resumedMicros) return []
+    const { fromMicros, toMicros } = this.#pause
+    if (frame.receiveTimeMicros >= fromMicros && frame.receiveTimeMicros < toMicros) return []
+    // It came before a pause, and goes on from what was taken before it.
+    const isRest = frame.receiveTimeMicros < fromMicros
     const key = bindingKey(frame)
     const binding = this.#bindings.get(key)
-    if (binding === undefined) return this.#held.hold(key, frame)
+    if (binding === undefined) {
+      if (isRest) return [lost(frame, { reason: 'Unclaimed', userId: null, stream: null })]
+      return this.#held.hold(key, frame)
+    }
     const { userId, stream } = binding
     // Nobody asked for it: what the SDK had subscribed to before, or receives beside what is wanted.
-    if (!this.#selection.wants(userId, stream, frame.kind)) return []
-    if (binding.needsKey && !frame.key) return [lost(frame, { reason: 'NoKeyFrame', userId, stream })]
-    binding.needsKey = false
+    if (!this.#selection.selects(userId, stream, frame.kind)) return []
+    if (isRest) {
+      if (!this.#awaitsRest) return [lost(frame, { reason: 'Overflow', userId, stream })]
+    } else {
+      if (binding.needsKey && !frame.key) return [lost(frame, { reason: 'NoKeyFrame', userId, stream })]
+      binding.needsKey = false
+    }
     if (!binding.over) binding.publication ??= this.#current(userId, stream)
     const publication = binding.publication
     if (publication === undefined || !this.#live.includes(publication)) {
@@ -312,6 +340,12 @@ export class Sessions {
   #forgetBindings(): void {
     const over = [...this.#bindings].filter(([, binding]) => binding.over)
     for (const [key] of over.slice(0, -rememberedBindings)) this.#bindings.delete(key)
+  }
+
+  #timelineOfAll(event: TimelineEvent['event'], timeMicros: number): SessionAction[] {
+    return this.#live
+      .filter((one) => one.opened && one.endedMicros === undefined)
+      .flatMap(({ userId, stream }) => this.#timeline({ userId, timeMicros }, stream, event))
   }
 
   #timeline(at: { userId: string; timeMicros: number }, stream: Stream, event: TimelineEvent['event']): SessionAction[] {

@@ -143,6 +143,7 @@ export class FakeMedia {
         return true
       },
       sends: () => {},
+      paused: () => {},
       finish: async () => ({
         head: { kind: 'inMemory' as const, data: Buffer.from(`${body}|`), bytes: body.length + 1 },
         bodyBytes: body.length,

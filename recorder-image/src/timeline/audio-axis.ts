@@ -1,4 +1,5 @@
 import { delayAt, lineMicros } from './clock.ts'
+import type { Stretch } from './cuts.ts'
 import { type Ordered, PacketOrder } from './packet-order.ts'
 import { type Arrival, type Piece, type PieceRules, PieceSplitter, type Placed } from './pieces.ts'
 
@@ -30,10 +31,29 @@ export interface AudioSpan {
   rtpEnd: number
 }
 
+/** Silence for what did not come; it stands on the axis for more time where some was cut out of it. */
 export interface AudioGap {
   axisStart: number
   samples: number
 }
+
+/** So many samples of wall time lie between this place on the axis and itself. */
+export interface AudioCut {
+  axisStart: number
+  samples: number
+}
+
+/** Where the sound of a file came to lie. */
+export interface LaidSound {
+  spans: readonly AudioSpan[]
+  gaps: readonly AudioGap[]
+  cuts: readonly AudioCut[]
+}
+export const noSound: LaidSound = { spans: [], gaps: [], cuts: [] }
+
+/** What is to be taken out of a stretch in which no sound came. The same stretch has to give the same, however often it is asked. */
+export type CutsOf = (absence: Stretch) => readonly Stretch[]
+const nothingIsCut: CutsOf = () => []
 
 /** Sound that was sent and is not on the axis. Times in microseconds since 1970. */
 export interface AudioLoss {
@@ -57,6 +77,8 @@ const driftStepSamples = 48
 const driftMostSamples = 4800
 /** Sound that begins so much before the end of what is there is squeezed; more is what the clocks of two pieces contradict each other by. */
 const squeezeMostSamples = 480
+/** Silence that stays on both sides of a cut: a decoder needs a packet of it before sound that it has not heard begin (measured: it cracks). */
+const cutLead = 960
 /** How long after the next subscription began packets of the one before are still taken; after it they come too late. */
 const switchMicros = 300_000
 const stragglerMicros = 10_000_000
@@ -90,9 +112,10 @@ type PendingLoss = AudioLoss & { packets: number; ssrc: number; toRtp: number; n
  * Pure: the same packets in the same order of arrival give the same axis, live or from a journal. It lags behind arrival where packets are
  * missing or a clock is doubtful.
  */
-export class AudioAxis {
+export class AudioAxis implements LaidSound {
   readonly spans: AudioSpan[] = []
   readonly gaps: AudioGap[] = []
+  readonly cuts: AudioCut[] = []
   /** Length so far, in samples. */
   samples = 0
   #lane: Lane | undefined
@@ -109,6 +132,12 @@ export class AudioAxis {
   #offset = 0
   #drift = { samples: 0, windows: 0, startDelayMicros: 0 }
   #arrivalMicros = 0
+  readonly #cutsOf: CutsOf
+  #cutSamples = 0
+
+  constructor(cutsOf: CutsOf = nothingIsCut) {
+    this.#cutsOf = cutsOf
+  }
 
   push(packet: AudioPacket): FeedItem[] {
     this.#arrivalMicros = Math.max(this.#arrivalMicros, packet.receiveTimeMicros)
@@ -194,7 +223,7 @@ export class AudioAxis {
     if (first === undefined) this.#originMicros = startMicros
     else if (first.piece === this.#piece) this.#originMicros = wallOf(first.piece, first.rtpStart)
     this.#piece = piece
-    this.#offset = Math.round((startMicros - this.#originMicros) * 0.048) - rtp
+    this.#offset = Math.round((startMicros - this.#originMicros) * 0.048) - this.#cutSamples - rtp
     this.#drift = { samples: 0, windows: 0, startDelayMicros: 0 }
   }
 
@@ -222,14 +251,35 @@ export class AudioAxis {
   #moveTo(target: number): FeedItem[] {
     const missing = target - this.samples
     if (missing === 0 || missing < -squeezeMostSamples) return []
+    const cut = this.#cut(missing)
+    const kept = missing - cut
     const items: FeedItem[] = []
-    const silence = missing > 0 ? missing - (missing % silenceGrid) : 0
+    const silence = kept > 0 ? kept - (kept % silenceGrid) : 0
     // Before the silence, so that it is silence that is stretched.
-    if (missing !== silence) items.push({ type: 'skew', samples: missing - silence })
+    if (kept !== silence) items.push({ type: 'skew', samples: kept - silence })
     if (silence > 0) items.push({ type: 'silence', samples: silence })
-    if (silence >= gapMinSamples) this.gaps.push({ axisStart: this.samples, samples: missing })
-    this.samples += missing
+    if (missing >= gapMinSamples) this.gaps.push({ axisStart: this.samples, samples: kept })
+    this.samples += kept
+    this.#offset -= cut
     return items
+  }
+
+  /** How much of so many missing samples is not laid at all. */
+  #cut(missing: number): number {
+    const least = cutLead + silenceGrid
+    if (missing < 2 * least) return 0
+    const startMicros = this.#originMicros + (this.samples + this.#cutSamples) / 0.048
+    const sample = (micros: number) => Math.max(cutLead, Math.min(missing - least, Math.round((micros - startMicros) * 0.048)))
+    let total = 0
+    for (const { fromMicros, toMicros } of this.#cutsOf({ fromMicros: startMicros, toMicros: startMicros + missing / 0.048 })) {
+      const [from, to] = [sample(fromMicros), sample(toMicros)]
+      const samples = to - from - ((to - from) % silenceGrid)
+      if (samples <= 0) continue
+      this.cuts.push({ axisStart: this.samples + from - total, samples })
+      total += samples
+    }
+    this.#cutSamples += total
+    return total
   }
 
   #noteLoss(before: AudioSpan, piece: Piece, rtp: number, { lost, sequenceNumber }: OrderedPacket): void {

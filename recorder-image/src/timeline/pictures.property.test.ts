@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { noSound } from './audio-axis.ts'
 import { PictureGaps } from './picture-gaps.ts'
 import { present } from './presentation.ts'
 import { type Arrived, deliver, type Network, network, type Sent } from './testing/hostile-network.ts'
@@ -77,7 +78,7 @@ const presentationOf = (handedOut: readonly Arrived<Picture>[]) =>
       receiveTimesMicros: Float64Array.from(handedOut, ({ arrivalMillis }) => 1.8e15 + arrivalMillis * 1000),
       keys: Uint8Array.from(handedOut, ({ sent }) => (sent.key ? 1 : 0)),
     },
-    { spans: [], gaps: [] },
+    noSound,
   )?.video
 
 describe('pictures over a hostile network', { timeout: 60_000 }, () => {

@@ -1,5 +1,6 @@
-import type { AudioGap, AudioSpan } from './audio-axis.ts'
+import type { AudioGap, LaidSound } from './audio-axis.ts'
 import { type ClockFit, fitClock, lineBelow, median, wallMicros } from './clock.ts'
+import { type CutRules, common, cutsIn, type Stretch, withoutCuts } from './cuts.ts'
 import { type ArrivalColumns, orderPictures } from './picture-order.ts'
 import type { Piece } from './pieces.ts'
 
@@ -33,7 +34,7 @@ export interface AudioPresentation {
   samples: number
   /** The same on the axis, as it was encoded. */
   axisSamples: number
-  /** Where the two are known to meet; straight lines between. */
+  /** Where the two are known to meet; straight lines between. Two of one place on the axis are a cut. */
   knots: readonly { axis: number; wall: number }[]
   /** Wall-clock samples since the start of the sound for a position on the audio axis. */
   place: (axisSamples: number) => number
@@ -45,16 +46,15 @@ export interface PresentationGap {
   seconds: number
 }
 
+/** Silence that stays on both sides of a cut: what a decoder and an encoder give of a sound a little later is not cut off. */
+const soundLeadMicros = 20_000
 /** A picture held longer than this, and ten times longer than usual, is a gap. */
 const videoGapMinTicks = 90_000
 
 /** Decides, when all is known, at what time of the file each sample is presented. Pure. */
-export function present(
-  video: ArrivalColumns,
-  audio: { spans: readonly AudioSpan[]; gaps: readonly AudioGap[] },
-): Presentation | undefined {
+export function present(video: ArrivalColumns, audio: LaidSound): Presentation | undefined {
   const shown = presentVideo(video)
-  const heard = presentAudio(audio.spans)
+  const heard = presentAudio(audio)
   if (shown === undefined && heard === undefined) return undefined
   const videoEnd = shown && shown.startMicros + ((shown.decodeTicks.at(-1) ?? 0) + shown.lastTicks) / 0.09
   const audioEnd = heard && heard.startMicros + heard.samples / 0.048
@@ -111,9 +111,10 @@ function videoGaps({ startMicros, decodeTicks: ticks, lastTicks }: VideoPresenta
  * While it recorded, the axis was laid by what was known then. Here each span gets its final clock: the difference, some
  * milliseconds after a gap and a few parts per million in a long span, goes into the presentation times.
  */
-function presentAudio(spans: readonly AudioSpan[]): AudioPresentation | undefined {
+function presentAudio({ spans, cuts }: Pick<LaidSound, 'spans' | 'cuts'>): AudioPresentation | undefined {
   const first = spans[0]
   if (first === undefined) return undefined
+  let cutsSoFar = 0
   const fits = new Map<Piece, ClockFit>()
   const wall = (piece: Piece, rtp: number) => wallMicros(fitOf(fits, piece), rtp / 0.048)
   const startMicros = wall(first.piece, first.rtpStart)
@@ -124,6 +125,14 @@ function presentAudio(spans: readonly AudioSpan[]): AudioPresentation | undefine
     // Where only drift was followed, sound goes on: the line leads from start to start.
     if (next?.piece === piece && next.rtpStart === rtpEnd) return
     knots.push({ axis: axisEnd, wall: (wall(piece, rtpEnd) - startMicros) * 0.048 })
+    const end = knots.at(-1)!
+    let cutSamples = 0
+    for (; next !== undefined && (cuts[cutsSoFar]?.axisStart ?? Infinity) <= next.axisStart; cutsSoFar++) {
+      const { axisStart, samples } = cuts[cutsSoFar]!
+      const from = end.wall + axisStart - end.axis + cutSamples
+      cutSamples += samples
+      knots.push({ axis: axisStart, wall: from }, { axis: axisStart, wall: from + samples })
+    }
   })
   // Pieces whose clocks contradict each other must not turn time back: such a knot is moved as little as needed.
   for (let at = 1; at < knots.length; at++) {
@@ -151,6 +160,73 @@ function interpolate(knots: readonly { axis: number; wall: number }[]): (axis: n
     const to = knots[at + 1]
     if (to === undefined || axis < from.axis || to.axis <= from.axis) return from.wall + (axis - from.axis)
     return from.wall + ((axis - from.axis) * (to.wall - from.wall)) / (to.axis - from.axis)
+  }
+}
+
+/**
+ * What is to be taken out of a file: time in which neither pictures nor sound came. Sound is kept for `soundLeadMicros` longer on both sides.
+ * Pure.
+ */
+export function cutsFor(
+  { startMicros, endMicros, video, audio, gaps }: Presentation,
+  pauses: readonly Stretch[],
+  rules: CutRules,
+): Stretch[] {
+  if (rules.gaps === 'Keep' && (rules.pause === 'Silence' || pauses.length === 0)) return []
+  const before = (micros: number): Stretch => ({ fromMicros: startMicros, toMicros: micros })
+  const after = (micros: number): Stretch => ({ fromMicros: micros, toMicros: endMicros })
+  const stretches = (kind: PresentationGap['kind'], shownMicros: number): Stretch[] =>
+    gaps
+      .filter((gap) => gap.kind === kind)
+      .map((gap) => ({ fromMicros: gap.startMicros + shownMicros, toMicros: gap.startMicros + gap.seconds * 1_000_000 }))
+  const everything = [{ fromMicros: startMicros, toMicros: endMicros }]
+  const withoutPictures =
+    video === undefined
+      ? everything
+      : [
+          before(video.startMicros),
+          // The last picture before it is shown for as long as others are.
+          ...stretches('video', video.lastTicks / 0.09),
+          after(video.startMicros + ((video.decodeTicks.at(-1) ?? 0) + video.lastTicks) / 0.09),
+        ]
+  const withoutSound =
+    audio === undefined
+      ? everything
+      : [before(audio.startMicros), ...stretches('audio', 0), after(audio.startMicros + audio.samples / 0.048)]
+  const cuts = common(withoutPictures, withoutSound).flatMap((absence) => cutsIn(absence, pauses, rules))
+  if (audio === undefined) return cuts
+  const silent = withoutSound.map(({ fromMicros, toMicros }) => ({
+    ...{ fromMicros: fromMicros + soundLeadMicros, toMicros: toMicros - soundLeadMicros },
+  }))
+  return common(cuts, silent)
+}
+
+/** The same as if the time of the cuts had never been. Where it begins stays. */
+export function cutOut(presentation: Presentation, cuts: readonly Stretch[]): Presentation {
+  if (cuts.length === 0) return presentation
+  const { startMicros, endMicros, video, audio } = presentation
+  const inFile = withoutCuts(cuts)
+  /** Of a count since the beginning of a track, so many of which are a microsecond. */
+  const counted = (trackStartMicros: number, perMicro: number) => {
+    const first = inFile(trackStartMicros)
+    return (count: number) => (inFile(trackStartMicros + count / perMicro) - first) * perMicro
+  }
+  const cutVideo = (video: VideoPresentation): VideoPresentation => {
+    const inTrack = counted(video.startMicros, 0.09)
+    const ticks = (times: Float64Array) => times.map((tick) => Math.round(inTrack(tick)))
+    return { ...video, startMicros: inFile(video.startMicros), ticks: ticks(video.ticks), decodeTicks: ticks(video.decodeTicks) }
+  }
+  const cutAudio = (audio: AudioPresentation): AudioPresentation => {
+    const inTrack = counted(audio.startMicros, 0.048)
+    const place = (axis: number) => inTrack(audio.place(axis))
+    return { ...audio, startMicros: inFile(audio.startMicros), samples: Math.round(inTrack(audio.samples)), place }
+  }
+  return {
+    ...presentation,
+    startMicros: inFile(startMicros),
+    endMicros: inFile(endMicros),
+    ...(video && { video: cutVideo(video) }),
+    ...(audio && { audio: cutAudio(audio) }),
   }
 }
 

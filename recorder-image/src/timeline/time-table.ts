@@ -6,7 +6,10 @@ export interface TimePoint {
 
 const toleranceMicros = 1_000
 
-/** So few of the points that straight lines between them pass all others within a millisecond. Times rise. */
+/**
+ * So few of the points that straight lines between them pass all others within a millisecond. Times rise; two points of one time in the file
+ * are a cut, and both stay.
+ */
 export function thinned(points: readonly TimePoint[]): TimePoint[] {
   const [first] = points
   if (first === undefined) return []
@@ -16,7 +19,14 @@ export function thinned(points: readonly TimePoint[]): TimePoint[] {
   // Slopes from the anchor that pass all points since.
   let [least, most] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
   for (const point of points.slice(1)) {
-    if (point.mediaSeconds <= before.mediaSeconds) continue
+    if (point.mediaSeconds <= before.mediaSeconds) {
+      if (point.wallMicros - before.wallMicros <= toleranceMicros) continue
+      if (before !== anchor) kept.push(before)
+      kept.push(point)
+      anchor = before = point
+      ;[least, most] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
+      continue
+    }
     const slope = slopeOf(anchor, point, 0)
     if (slope < least || slope > most) {
       kept.push(before)
@@ -29,7 +39,7 @@ export function thinned(points: readonly TimePoint[]): TimePoint[] {
     }
     before = point
   }
-  return before === first ? kept : [...kept, before]
+  return before === kept.at(-1) ? kept : [...kept, before]
 }
 
 const slopeOf = (from: TimePoint, to: TimePoint, moreMicros: number) =>

@@ -1,4 +1,4 @@
-import type { AudioCodec, Mode } from '@trtc-recorder/api'
+import type { AudioCodec, Gaps, Mode, PausedTime } from '@trtc-recorder/api'
 import pino from 'pino'
 import { Ledger } from '../../ledger/ledger.ts'
 import type { EncodedFrame } from '../../tap/frame.ts'
@@ -13,9 +13,10 @@ import { epochMicros } from './sender.ts'
 export const silentLog = pino({ level: 'silent' })
 
 /** What a test may change of how a file is recorded. */
-export type Recording = Partial<MediaFileDeps> & { audioCodec?: AudioCodec }
+export type Recording = Partial<MediaFileDeps> & { audioCodec?: AudioCodec; gaps?: Gaps; pause?: PausedTime }
 
-export function openFile(mode: Mode, directory: string, { audioCodec = 'AAC', ...deps }: Recording = {}): MediaFile {
+export function openFile(mode: Mode, directory: string, recording: Recording = {}): MediaFile {
+  const { audioCodec = 'AAC', gaps = 'Keep', pause = 'Silence', ...deps } = recording
   const name = `file.${mode === '00' ? 'mp3' : 'mp4'}`
   const identity = {
     name,
@@ -24,7 +25,7 @@ export function openFile(mode: Mode, directory: string, { audioCodec = 'AAC', ..
     mode,
     attempt: 1,
     part: 1,
-    audioCodec,
+    ...{ audioCodec, gaps, pause },
     openedMicros: epochMicros,
   }
   return openMediaFile(directory, identity, { log: silentLog, ledger: new Ledger(), ...deps })
