@@ -71,7 +71,7 @@ describe('Chromium', () => {
     }
   })
 
-  it.each(['vp8', 'vp9'] as const)('plays %s in MP4', async (codec) => {
+  it.each(['vp8', 'vp9', 'av1'] as const)('plays %s in MP4', async (codec) => {
     const clip = await makeClip({ seconds: 3, size: '320x180', codec })
     const { path } = await record('02', send({ clip, from: 0, to: 3, atSeconds: 0 }))
     const { error, pictures } = await playInChromium(path, { rate: 4 })

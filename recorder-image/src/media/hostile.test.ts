@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { BatchWriter, readBatch } from '../tap/wire.ts'
 import { annexBOf } from './annexb.ts'
 import { mp3 } from './audio-format.ts'
+import { readAv1 } from './av1.ts'
 import { UnreadableError } from './bit-reader.ts'
 import { readH264 } from './h264.ts'
 import { readH265 } from './h265.ts'
@@ -38,7 +39,7 @@ const packed = (bits: string) => Uint8Array.from(bits.match(/.{1,8}/g) ?? [], (b
 
 describe('a hostile sender', () => {
   it('cannot break the reading of pictures with any bytes', () => {
-    for (const read of [readH264, readH265, readVp8, readVp9]) {
+    for (const read of [readH264, readH265, readVp8, readVp9, readAv1]) {
       holds(fc.property(bytes(), (data) => understoodOrRefused(() => read(data))))
       holds(fc.property(bytes(), (data) => understoodOrRefused(() => read(Uint8Array.from([0, 0, 1, ...data])))))
     }

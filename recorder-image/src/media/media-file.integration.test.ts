@@ -321,6 +321,8 @@ describe('other codecs', () => {
     ['h265', [], /^hvc1\.1\./],
     ['vp8', [], /^vp08/],
     ['vp9', [], /^vp09\.00/],
+    ['av1', [], /^av01\.0\.00M\.08$/],
+    ['av1', ['-c:v', 'libsvtav1', '-preset', '10', '-svtav1-params', 'pred-struct=1'], /^av01\.0\.00M\.08$/],
   ] as const)('are recorded as they are: %s %s', async (codec, encoder, codecString) => {
     const clip = await makeClip({ seconds: 3, codec, encoder: [...encoder] })
     const { finished, playback } = await record('02', send({ clip, from: 0, to: 3, atSeconds: 0 }))

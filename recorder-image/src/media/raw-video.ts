@@ -22,6 +22,8 @@ export function rawVideo(config: VideoConfig): RawVideo {
       return ivf(config, 'VP80')
     case 'vp9':
       return ivf(config, 'VP90')
+    case 'av1':
+      return ivf(config, 'AV01')
   }
 }
 

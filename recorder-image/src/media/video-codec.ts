@@ -1,7 +1,7 @@
 /** What a file needs to know of a picture, whatever codec it is in. */
 
 /** In the order of their numbers on disk. */
-export const videoCodecs = ['h264', 'h265', 'vp8', 'vp9'] as const
+export const videoCodecs = ['h264', 'h265', 'vp8', 'vp9', 'av1'] as const
 export type VideoCodec = (typeof videoCodecs)[number]
 
 /** What a decoder must know before a picture, beside the picture. */
@@ -10,7 +10,7 @@ export interface VideoConfig {
   /** In pixels, cropping applied. */
   width: number
   height: number
-  /** Parameter sets of H.264 and H.265 as NAL units, in their order; for VP9 one unit of `[profile, bit depth, subsampling, full range]`. */
+  /** Parameter sets of H.264 and H.265 as NAL units, in their order; for VP9 one unit of `[profile, bit depth, subsampling, full range]`, for AV1 the sequence header. */
   units: Uint8Array[]
 }
 

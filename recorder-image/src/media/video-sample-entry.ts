@@ -1,4 +1,5 @@
 /** How MP4 describes pictures: a sample entry for each configuration, and the codec strings that go with it. */
+import { av1Codec, av1Configuration } from './av1.ts'
 import { avcCodec, avcDecoderConfiguration } from './h264.ts'
 import { hevcCodec, hevcDecoderConfiguration } from './h265.ts'
 import { box, fullBox, u16, u32 } from './mp4-box.ts'
@@ -12,6 +13,7 @@ const entryTypes = {
   h265: { apart: 'hvc1', 'in band': 'hev1' },
   vp8: { apart: 'vp08', 'in band': 'vp08' },
   vp9: { apart: 'vp09', 'in band': 'vp09' },
+  av1: { apart: 'av01', 'in band': 'av01' },
 } as const
 
 /** VisualSampleEntry (ISO 14496-12, 12.1.3) with what the codec adds. */
@@ -37,6 +39,8 @@ export function videoCodecString(config: VideoConfig, sets: ParameterSets): stri
       const [profile = 0, bitDepth = 8] = config.units[0] ?? []
       return `vp09.0${profile}.${vp9Level(config)}.${String(bitDepth).padStart(2, '0')}`
     }
+    case 'av1':
+      return av1Codec(config)
   }
 }
 
@@ -52,6 +56,8 @@ function configurationBox(config: VideoConfig, sets: ParameterSets): Buffer {
       const [profile = 0, bitDepth = 8, subsampling = 1, fullRange = 0] = config.units[0] ?? []
       return vpcC(profile, vp9Level(config), bitDepth, subsampling, fullRange)
     }
+    case 'av1':
+      return box('av1C', av1Configuration(config))
   }
 }
 

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { afterEach, describe, expect, test } from 'vitest'
 import { bundlePage } from '../../build.ts'
+import { pictureReader } from '../media/read-picture.ts'
 import { type Chromium, findChromium, launchChromium } from '../room/chromium.ts'
 import type { PageReport } from '../room/protocol.ts'
 import type { EncodedFrame } from './frame.ts'
@@ -47,13 +48,16 @@ async function tapped(codec: string, enough: (frames: EncodedFrame[]) => boolean
 const startCode = Buffer.from([0, 0, 0, 1])
 
 describe('the tap in Chromium', () => {
-  test.each(['H264', 'VP8', 'VP9'])(
+  test.each(['H264', 'VP8', 'VP9', 'AV1'])(
     'gives the decoder a stand-in for every %s picture, and asks for no key frame',
     async (codec) => {
       const { frames, said } = await tapped(codec, (frames) => frames.filter(({ kind }) => kind === 'video').length >= 140)
       const video = frames.filter(({ kind }) => kind === 'video')
       expect(video[0]).toMatchObject({ mimeType: `video/${codec}` })
-      expect(new Set(video.map(({ width, height }) => `${width}x${height}`))).toContain('320x180')
+      // Chromium does not tell the size of AV1; the pictures do.
+      const { read } = pictureReader(`video/${codec}`)!
+      const sizes = video.filter(({ key }) => key).map(({ data }) => read(data, undefined).config!)
+      expect(new Set(sizes.map(({ width, height }) => `${width}x${height}`))).toContain('320x180')
       const statistics = JSON.parse(said.findLast((text) => text.startsWith('{'))!)
       expect(statistics).toMatchObject({ keyFramesAskedFor: 0 })
       // Where a key frame waits for the decoder too, Chromium goes on with that one.

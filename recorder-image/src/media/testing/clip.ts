@@ -68,6 +68,7 @@ const encoders: Record<VideoCodec, string[]> = {
   ],
   vp8: ['-c:v', 'libvpx', '-deadline', 'realtime', '-cpu-used', '8', '-auto-alt-ref', '0', '-lag-in-frames', '0'],
   vp9: ['-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-cpu-used', '8', '-auto-alt-ref', '0', '-lag-in-frames', '0'],
+  av1: ['-c:v', 'libaom-av1', '-usage', 'realtime', '-cpu-used', '8'],
 }
 
 function picturesIn(codec: VideoCodec, stream: Buffer): Clip['pictures'] {
@@ -88,6 +89,9 @@ function picturesIn(codec: VideoCodec, stream: Buffer): Clip['pictures'] {
       return ivfFrames(stream, (frame) => (frame[0]! & 1) === 0)
     case 'vp9':
       return ivfFrames(stream, (frame) => (frame[0]! & 0b1100) === 0)
+    case 'av1':
+      // Behind the temporal delimiter stands a sequence header.
+      return ivfFrames(stream, (frame) => frame[2] === 0x0a)
   }
 }
 

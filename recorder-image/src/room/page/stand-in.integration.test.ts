@@ -8,7 +8,7 @@ import { standInPicture } from './stand-in.ts'
 /** Twice the same picture, as a decoder gets them, without a container where the codec has a form of its own. */
 function stream(mimeType: string): Buffer {
   const picture = Buffer.from(standInPicture(mimeType)!)
-  const fourcc = { 'video/VP8': 'VP80', 'video/VP9': 'VP90' }[mimeType]
+  const fourcc = { 'video/VP8': 'VP80', 'video/VP9': 'VP90', 'video/AV1': 'AV01' }[mimeType]
   if (fourcc === undefined) return Buffer.concat([picture, picture])
   const head = Buffer.alloc(32)
   head.write(`DKIF\0\0\x20\0${fourcc}`, 'latin1')
@@ -28,6 +28,7 @@ describe('the stand-in for the decoder', () => {
     ['video/H265', 'hevc'],
     ['video/VP8', 'ivf'],
     ['video/VP9', 'ivf'],
+    ['video/AV1', 'ivf'],
   ])('is a picture of 16x16 in %s, again and again', (mimeType, format) => {
     const directory = mkdtempSync(join(tmpdir(), 'stand-in-test-'))
     try {
@@ -45,7 +46,7 @@ describe('the stand-in for the decoder', () => {
   })
 
   test('is not there for codecs that are not recorded', () => {
-    expect(standInPicture('video/AV1')).toBeUndefined()
+    expect(standInPicture('video/Theora')).toBeUndefined()
     expect(standInPicture(undefined)).toBeUndefined()
   })
 
