@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { type Manifest, type ManifestFile, stopReasons } from '@trtc-recorder/api'
+import { type Lane, lanesOf, recordingSpan, type Segment, type TimeSpan, ticksOf } from '../../../replay/src/timeline.ts'
 import type { DemoSummary, RecordingSummary } from '../summary.ts'
 import { embeddedJson, type Html, html, raw } from './html.ts'
-import { type Lane, lanesOf, recordingSpan, type Segment, type TimeSpan, ticksOf } from './timeline.ts'
 
 const style = readFileSync(new URL('./page.css', import.meta.url), 'utf8')
 const script = readFileSync(new URL('./page.js', import.meta.url), 'utf8')

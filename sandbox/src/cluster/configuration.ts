@@ -1,23 +1,21 @@
 import { join } from 'node:path'
-import { type ClusterNode, inside, network } from './addresses.ts'
+import { inside, network, nodeName } from './addresses.ts'
 
 const pki = join(inside.state, 'cluster/pki')
-/** Folder of a node's configuration, below `.sandbox`. */
-export const nodeDirectory = ({ name }: ClusterNode) => join('cluster', name)
+const etc = join(inside.state, 'cluster/etc')
 
 /** Name of the image that holds a Pod's namespaces open. It does nothing; see sandbox/cluster/pause. */
 export const pauseImage = 'localhost/trtc-recorder/pause:1'
 
-/** Configuration files of a node, by name below `etc` in its folder. */
-export function configurationFiles(node: ClusterNode, snapshotter: 'overlayfs' | 'native'): Record<string, string> {
-  const etc = join(inside.state, nodeDirectory(node), 'etc')
+/** Configuration files of the node, by name below `.sandbox/cluster/etc`. */
+export function configurationFiles(snapshotter: 'overlayfs' | 'native'): Record<string, string> {
   return {
-    'containerd.toml': containerd(etc, snapshotter, []),
+    'containerd.toml': containerd(snapshotter, []),
     // Opened without the CRI plugin first, to remove the containers of a run that was killed before the plugin reads them.
-    'containerd-cleaning.toml': containerd(etc, snapshotter, ['io.containerd.grpc.v1.cri']),
-    'cni/10-sandbox.conflist': json(cni(node)),
-    'kubelet.yaml': json(kubelet(node, etc)),
-    'kube-proxy.yaml': json(kubeProxy(node)),
+    'containerd-cleaning.toml': containerd(snapshotter, ['io.containerd.grpc.v1.cri']),
+    'cni/10-sandbox.conflist': json(cni),
+    'kubelet.yaml': json(kubelet),
+    'kube-proxy.yaml': json(kubeProxy),
     // Answers for the sandbox's own names; every other name fails at once instead of after a time-out.
     'resolv.conf': `nameserver ${network.node}\n`,
   }
@@ -27,7 +25,7 @@ function json(value: unknown): string {
   return `${JSON.stringify(value, undefined, 2)}\n`
 }
 
-function containerd(etc: string, snapshotter: string, disabledPlugins: readonly string[]): string {
+function containerd(snapshotter: string, disabledPlugins: readonly string[]): string {
   return `version = 2
 root = "${inside.containerd}"
 state = "/run/containerd"
@@ -54,7 +52,7 @@ disabled_plugins = ${JSON.stringify(disabledPlugins)}
  * Each Pod is routed on a link of its own (ptp). On a bridge, answers of a Service's Pod to another Pod bypass the translation of addresses
  * unless the kernel has br_netfilter, which small machines often lack.
  */
-const cni = (node: ClusterNode) => ({
+const cni = {
   cniVersion: '0.4.0',
   name: 'sandbox',
   plugins: [
@@ -63,22 +61,22 @@ const cni = (node: ClusterNode) => ({
       ipMasq: false,
       ipam: {
         type: 'host-local',
-        ranges: [[{ subnet: node.pods }]],
+        ranges: [[{ subnet: network.pods }]],
         routes: [{ dst: '0.0.0.0/0' }],
         dataDir: '/run/sandbox/cni',
       },
     },
     { type: 'portmap', capabilities: { portMappings: true } },
   ],
-})
+}
 
-const kubelet = ({ name }: ClusterNode, etc: string) => ({
+const kubelet = {
   apiVersion: 'kubelet.config.k8s.io/v1beta1',
   kind: 'KubeletConfiguration',
   authentication: { anonymous: { enabled: false }, webhook: { enabled: true }, x509: { clientCAFile: join(pki, 'ca.crt') } },
   authorization: { mode: 'Webhook' },
-  tlsCertFile: join(pki, `kubelet-${name}.crt`),
-  tlsPrivateKeyFile: join(pki, `kubelet-${name}.key`),
+  tlsCertFile: join(pki, 'kubelet.crt'),
+  tlsPrivateKeyFile: join(pki, 'kubelet.key'),
   cgroupDriver: 'cgroupfs',
   clusterDomain: 'cluster.local',
   clusterDNS: [network.node],
@@ -95,16 +93,16 @@ const kubelet = ({ name }: ClusterNode, etc: string) => ({
   imageGCLowThresholdPercent: 99,
   evictionHard: { 'memory.available': '50Mi', 'nodefs.available': '1%', 'imagefs.available': '1%' },
   logging: { verbosity: 2 },
-})
+}
 
-const kubeProxy = ({ name }: ClusterNode) => ({
+const kubeProxy = {
   apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
   kind: 'KubeProxyConfiguration',
   mode: 'iptables',
   clusterCIDR: network.pods,
-  hostnameOverride: name,
+  hostnameOverride: nodeName,
   clientConnection: { kubeconfig: join(pki, 'proxy.kubeconfig') },
   // These limits belong to the machine, not to the namespace.
   conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: '0s', tcpCloseWaitTimeout: '0s' },
   metricsBindAddress: '127.0.0.1:10249',
-})
+}

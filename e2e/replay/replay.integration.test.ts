@@ -1,0 +1,216 @@
+import { createReadStream } from 'node:fs'
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import puppeteer, { type Browser, type Page } from 'puppeteer-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Lesson, makeLesson } from './lesson.ts'
+
+let folder: string
+let lesson: Lesson
+let browser: Browser
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'replay-'))
+  lesson = await makeLesson(folder)
+  browser = await puppeteer.launch({
+    executablePath: process.env.CHROMIUM_BIN ?? '/usr/bin/chromium-headless-shell',
+    args: ['--no-sandbox', '--autoplay-policy=no-user-gesture-required', '--mute-audio', '--lang=en'],
+  })
+})
+afterAll(async () => {
+  await browser?.close()
+  await rm(folder, { recursive: true })
+})
+
+const fromDisk = (hash = '') => pathToFileURL(join(lesson.folder, 'replay.html')).href + hash
+
+/** Opens the page; anything it throws, and any word to somebody else than the files beside it, fails the test that looks. */
+async function open(address: string): Promise<{ page: Page; findings: string[] }> {
+  const page = await browser.newPage()
+  const findings: string[] = []
+  page.on('pageerror', (error) => findings.push((error as Error).message))
+  page.on('request', (request) => {
+    if (!request.url().startsWith(new URL('.', address).href) && !request.url().startsWith('data:')) findings.push(request.url())
+  })
+  await page.goto(address)
+  return { page, findings }
+}
+
+/** Seconds of the lesson that each file that plays is at, by the beginnings that the manifest gives; all of one moment. */
+const places = (page: Page) =>
+  page.evaluate(() => {
+    const { manifest } = JSON.parse(document.getElementById('recording')!.textContent!)
+    const begin = Date.parse(manifest.startTime)
+    const elements = [...document.querySelectorAll<HTMLMediaElement>('.picture > *')].filter(
+      ({ paused, seeking }) => !paused && !seeking,
+    )
+    return elements.map((element) => {
+      const file = manifest.files.find(({ path }: { path: string }) =>
+        new URL(element.src).pathname.endsWith(`/${path.split('/').at(-1)}`),
+      )
+      return { userId: String(file.userId), seconds: (Date.parse(file.startTime) - begin) / 1000 + element.currentTime }
+    })
+  })
+
+/** The most that two of those who play are apart, in milliseconds of the reader's clock, looked at `times` times. */
+async function worstDriftMs(page: Page, players: number, rate = 1, times = 20): Promise<number> {
+  await expect.poll(async () => (await places(page)).length).toBe(players)
+  // Farther apart than that only until the pace has put it right.
+  const spread = async () => {
+    const seconds = (await places(page)).map((one) => one.seconds)
+    return ((Math.max(...seconds) - Math.min(...seconds)) / rate) * 1000
+  }
+  await expect.poll(spread, { interval: 50 }).toBeLessThan(20)
+  let worst = 0
+  for (let time = 0; time < times; time++) worst = Math.max(worst, await spread())
+  return worst
+}
+
+const click = (page: Page, name: string) => page.click(`[aria-label="${name}"]`)
+const text = (page: Page, selector: string) => page.$eval(selector, (element) => element.textContent)
+
+describe('the replay page, from disk', () => {
+  it('plays everybody on one clock: within 40 ms after an hour and ten jumps, at any speed', async () => {
+    const { page, findings } = await open(fromDisk('#t=3560'))
+    await click(page, 'Play')
+    expect(await worstDriftMs(page, 3)).toBeLessThan(40)
+    for (const second of [40, 3000, 900, 2500, 10, 1700, 3300, 60, 2000, 1200]) {
+      await page.evaluate((hash) => {
+        location.hash = hash
+      }, `#t=${second}`)
+    }
+    expect(await worstDriftMs(page, 4)).toBeLessThan(40)
+    const [place] = await places(page)
+    expect(place!.seconds).toBeGreaterThan(1200)
+    expect(place!.seconds).toBeLessThan(1260)
+    for (const speed of ['2', '0.5']) {
+      await page.select('.controls select', speed)
+      expect(await worstDriftMs(page, 4, Number(speed))).toBeLessThan(40)
+    }
+    expect(findings).toEqual([])
+    await page.close()
+  })
+
+  it('says which file is broken and which was never stored, and plays the others', async () => {
+    const { page } = await open(fromDisk('#t=100'))
+    await click(page, 'Play')
+    await expect.poll(() => text(page, '[data-lane="dave/main"] .state')).toBe('cannot be played')
+    expect(await text(page, '[data-lane="erin/main"] .state')).toBe('was not recorded')
+    expect(await text(page, '.lanes')).toContain('writing to COS: the bucket is gone')
+    await expect.poll(() => text(page, '.notice')).toContain('A file of dave cannot be played')
+    await expect
+      .poll(async () => (await places(page)).map(({ userId }) => userId).sort())
+      .toEqual(['alice', 'alice', 'bob', 'carol'])
+    await page.close()
+  })
+
+  it('shows who a link names, and follows the speaker when asked to', async () => {
+    const { page } = await open(fromDisk('#t=65&u=carol'))
+    const large = () => page.$eval('.tile.large', (tile) => tile.getAttribute('data-lane'))
+    await expect.poll(large).toBe('carol/main')
+    expect(await text(page, '.controls .time')).toBe('1:05 / 1:00:00')
+    // Bob speaks from 60 s until 108 s, then carol.
+    await page.keyboard.press('f')
+    await expect.poll(large).toBe('bob/main')
+    await page.evaluate(() => {
+      location.hash = '#t=130'
+    })
+    await page.keyboard.press('f')
+    await page.keyboard.press('f')
+    await expect.poll(large).toBe('alice/aux')
+    await page.keyboard.press('2')
+    await page.close()
+  })
+
+  it('is driven by keys, and mutes one of them', async () => {
+    const { page } = await open(fromDisk('#t=600&u=bob'))
+    await page.keyboard.press('ArrowRight')
+    expect(await text(page, '.controls .time')).toBe('10:05 / 1:00:00')
+    await page.keyboard.press('j')
+    expect(await text(page, '.controls .time')).toBe('9:55 / 1:00:00')
+    await page.keyboard.press('m')
+    const muted = await page.$$eval('.picture > *', (all) => all.map((one) => (one as HTMLMediaElement).muted))
+    expect(muted.filter(Boolean)).toHaveLength(1)
+    expect(await page.$eval('[data-lane="bob/main"] .mute', (button) => button.getAttribute('aria-label'))).toBe('Unmute bob')
+    await page.close()
+  })
+
+  it('has names for everything and enough contrast, in English and Chinese, light and dark', async () => {
+    const { page } = await open(fromDisk('#t=100'))
+    await page.addScriptTag({ path: new URL(import.meta.resolve('axe-core/axe.min.js')).pathname })
+    for (const scheme of ['light', 'dark']) {
+      await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }])
+      const found = await page.evaluate(async () => {
+        const { violations } = await (
+          globalThis as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } }
+        ).axe.run()
+        return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
+      })
+      expect(found).toEqual([])
+      await page.click('.language')
+    }
+    await page.click('.language')
+    expect(await page.$eval('.play', (button) => button.getAttribute('aria-label'))).toBe('播放')
+    expect(await page.$eval('html', (root) => root.lang)).toBe('zh-Hans')
+    await page.close()
+  })
+})
+
+describe('the replay page, from a bucket that asks for signatures', () => {
+  let server: Server
+  const asked: string[] = []
+  let valid = 'first'
+  beforeAll(async () => {
+    // Stands for a bucket whose addresses are signed for a while: anything else is refused.
+    server = createServer(async (request, response) => {
+      const { pathname, searchParams } = new URL(request.url!, 'http://localhost')
+      const path = join(lesson.folder, pathname)
+      if (pathname === '/replay.html') {
+        const hook = `<script>resolveRecordingPath = async (path) => '/' + path.split('/').at(-1) + '?sign=' + (await (await fetch('/sign')).text())</script>`
+        response.setHeader('content-type', 'text/html').end((await readFile(path, 'utf8')).replace('<main', `${hook}<main`))
+      } else if (pathname === '/sign') {
+        response.end(valid)
+      } else if (searchParams.get('sign') !== valid) {
+        response.writeHead(403).end()
+      } else {
+        asked.push(pathname)
+        const { size } = await stat(path)
+        const [, start = '0', end = ''] = /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? '') ?? []
+        const last = end === '' ? size - 1 : Number(end)
+        response.writeHead(206, {
+          'content-type': 'video/mp4',
+          'accept-ranges': 'bytes',
+          'content-range': `bytes ${start}-${last}/${size}`,
+        })
+        createReadStream(path, { start: Number(start), end: last })
+          .pipe(response)
+          .on('error', () => undefined)
+      }
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  })
+  afterAll(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+
+  it('asks whoever serves it for each address, and again when one has run out', async () => {
+    const { page, findings } = await open(`http://127.0.0.1:${(server.address() as AddressInfo).port}/replay.html#t=100`)
+    await click(page, 'Play')
+    await expect.poll(async () => (await places(page)).length).toBe(4)
+    valid = 'second'
+    // Out of what has been loaded, so that each is asked for anew.
+    await page.evaluate(() => {
+      location.hash = '#t=3400'
+    })
+    await expect
+      .poll(async () => (await places(page)).filter(({ seconds }) => seconds > 3400).length, { timeout: 20_000 })
+      .toBe(3)
+    expect(asked).toContain('/carol.mp4')
+    expect(findings).toEqual([])
+    await page.close()
+  })
+})

@@ -1,0 +1,218 @@
+import type { Replay } from '@trtc-recorder/api'
+import { FilePlayer, type Resolve } from './file-player.ts'
+import { keyActions } from './keys.ts'
+import { clockText, hashOf, placeOf } from './link.ts'
+import { Playback } from './playback.ts'
+import { type Person, type Recording, recordingOf } from './recording.ts'
+import { type Choice, largeOf } from './stage.ts'
+import type { TimeSpan } from './timeline.ts'
+import { ControlsView, rates } from './view/controls-view.ts'
+import { element } from './view/dom.ts'
+import { dayTime, LanesView } from './view/lanes-view.ts'
+import { StageView } from './view/stage-view.ts'
+import { type Language, wordsIn } from './words.ts'
+
+/** Puts the player of a recording into `root`. */
+export function openReplay(root: HTMLElement, replay: Replay, resolve: Resolve, language: Language): void {
+  const recording = recordingOf(replay)
+  document.documentElement.lang = language === 'zh' ? 'zh-Hans' : 'en'
+  document.title = replay.manifest.recording.name
+  if (recording === undefined || recording.people.length === 0) {
+    root.replaceChildren(element('p', { class: 'empty' }, wordsIn(language).nothing))
+    return
+  }
+  new App(root, recording, resolve, language)
+}
+
+class App {
+  readonly #root: HTMLElement
+  readonly #recording: Recording
+  readonly #playback: Playback
+  readonly #players: Map<string, FilePlayer[]>
+  #language: Language
+  #choice: Choice
+  #large: string | undefined
+  #isWallTime = false
+  #clip: Partial<TimeSpan> = {}
+  #notice = ''
+  #stage!: StageView
+  #controls!: ControlsView
+  #lanes!: LanesView
+
+  constructor(root: HTMLElement, recording: Recording, resolve: Resolve, language: Language) {
+    this.#root = root
+    this.#recording = recording
+    this.#language = language
+    this.#choice = { by: recording.speech === null ? 'screen' : 'speaker' }
+    this.#players = new Map(recording.people.map(({ id, files }) => [id, files.map((file) => new FilePlayer(file, resolve))]))
+    this.#draw()
+    this.#playback = new Playback(recording.span, [...this.#players.values()].flat(), () => this.#update())
+    this.#goToHash()
+    window.addEventListener('hashchange', () => this.#goToHash())
+    window.addEventListener('keydown', (event) => this.#key(event))
+    const frame = () => {
+      this.#update()
+      requestAnimationFrame(frame)
+    }
+    requestAnimationFrame(frame)
+  }
+
+  get #words() {
+    return wordsIn(this.#language)
+  }
+
+  #draw(): void {
+    const { people } = this.#recording
+    const words = this.#words
+    const playersOf = (person: Person) => this.#players.get(person.id) ?? []
+    const large = (id: string) => this.#show(id)
+    this.#stage = new StageView(
+      people.map((person) => ({ person, players: playersOf(person) })),
+      words,
+      large,
+    )
+    this.#controls = new ControlsView(
+      words,
+      {
+        toggle: () => this.#playback.toggle(),
+        skip: (seconds) => this.#playback.seek(this.#playback.position + seconds * 1000),
+        setRate: (rate) => this.#playback.setRate(rate),
+        toggleFollow: () => this.#toggleFollow(),
+        toggleTime: () => this.#toggleTime(),
+        copyLink: () => void this.#copyLink(),
+        toggleLanguage: () => this.#toggleLanguage(),
+      },
+      this.#recording.speech !== null,
+    )
+    this.#lanes = new LanesView(this.#recording, playersOf, words, { seek: (position) => this.#playback.seek(position), large })
+    this.#lanes.drawAxis(this.#isWallTime)
+    this.#root.replaceChildren(
+      element('h1', {}, this.#recording.name),
+      ...[this.#stage.root, this.#controls.root, this.#lanes.root],
+      element('p', { class: 'keys' }, words.keys),
+    )
+  }
+
+  #update(): void {
+    if (this.#playback === undefined) return
+    const position = this.#playback.position
+    const { clock } = this.#playback
+    const { people, span, speech } = this.#recording
+    this.#large = largeOf({
+      choice: this.#choice,
+      current: this.#large,
+      candidates: people.map(({ id, userId, isScreen }) => ({
+        lane: id,
+        userId,
+        isScreen,
+        isShown: this.#stage.isShown(id, position),
+      })),
+      speech: speech ?? [],
+      time: position,
+    })
+    this.#stage.update(position, this.#large)
+    const timeText = (at: number) => (this.#isWallTime ? dayTime(at) : clockText((at - span.start) / 1000))
+    this.#lanes.update(position, this.#clip, timeText)
+    const broken = people.find(({ id }) => this.#players.get(id)!.some(({ state }) => state.is === 'broken'))
+    this.#controls.update({
+      ...{ isPlaying: clock.isPlaying, isHeld: clock.isHeld, rate: clock.rate, isWallTime: this.#isWallTime },
+      follows: this.#choice.by === 'speaker',
+      time: timeText(position),
+      whole: timeText(span.end),
+      notice: this.#notice || (broken === undefined ? '' : this.#words.brokenFile(broken.userId)),
+    })
+  }
+
+  #show(id: string): void {
+    this.#choice = this.#choice.by === 'user' && this.#choice.lane === id ? { by: 'screen' } : { by: 'user', lane: id }
+    this.#update()
+  }
+
+  #toggleFollow(): void {
+    if (this.#recording.speech === null) return
+    this.#choice = this.#choice.by === 'speaker' ? { by: 'screen' } : { by: 'speaker' }
+    this.#update()
+  }
+
+  #toggleTime(): void {
+    this.#isWallTime = !this.#isWallTime
+    this.#lanes.drawAxis(this.#isWallTime)
+  }
+
+  #toggleLanguage(): void {
+    this.#language = this.#language === 'en' ? 'zh' : 'en'
+    document.documentElement.lang = this.#language === 'zh' ? 'zh-Hans' : 'en'
+    this.#draw()
+    this.#playback.tick()
+  }
+
+  async #copyLink(): Promise<void> {
+    const seconds = (this.#playback.position - this.#recording.span.start) / 1000
+    const userId = this.#choice.by === 'user' ? this.#recording.people.find(({ id }) => id === this.#large)?.userId : undefined
+    history.replaceState(null, '', hashOf({ seconds, userId }))
+    await this.#copy(location.href)
+  }
+
+  async #copy(text: string): Promise<void> {
+    await navigator.clipboard?.writeText(text).then(
+      () => this.#say(this.#words.clipCopied),
+      () => this.#say(text),
+    )
+  }
+
+  #say(text: string): void {
+    this.#notice = text
+    setTimeout(() => {
+      if (this.#notice === text) this.#notice = ''
+    }, 4000)
+  }
+
+  #goToHash(): void {
+    const { seconds, userId } = placeOf(location.hash)
+    const person = this.#recording.people.find((one) => one.userId === userId && !one.isScreen)
+    if (person !== undefined) this.#choice = { by: 'user', lane: person.id }
+    if (seconds !== undefined) this.#playback.seek(this.#recording.span.start + seconds * 1000)
+  }
+
+  #markClip(edge: 'start' | 'end'): void {
+    this.#clip = { ...this.#clip, [edge]: this.#playback.position }
+    const { start, end } = this.#clip
+    if (start === undefined || end === undefined) this.#say(edge === 'start' ? this.#words.markStart : this.#words.markEnd)
+    else
+      void this.#copy(
+        [start, end]
+          .sort((a, b) => a - b)
+          .map((time) => new Date(time).toISOString())
+          .join('/'),
+      )
+  }
+
+  #key(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey) return
+    // What has a use of its own for keys keeps it.
+    const target = event.target as HTMLElement
+    const hasKeys = target instanceof HTMLSelectElement || (target instanceof HTMLInputElement && event.key.startsWith('Arrow'))
+    const presses = target instanceof HTMLButtonElement && (event.key === ' ' || event.key === 'Enter')
+    if (hasKeys || presses) return
+    const { clock } = this.#playback
+    const step = (direction: number) => {
+      const next = rates[rates.indexOf(clock.rate as (typeof rates)[number]) + direction]
+      if (next !== undefined) this.#playback.setRate(next)
+    }
+    const done = keyActions(event.key, {
+      toggle: () => this.#playback.toggle(),
+      skip: (seconds) => this.#playback.seek(this.#playback.position + seconds * 1000),
+      faster: () => step(1),
+      slower: () => step(-1),
+      follow: () => this.#toggleFollow(),
+      mute: () => this.#large !== undefined && this.#stage.toggleMute(this.#large),
+      show: (number) => {
+        const person = this.#recording.people[number - 1]
+        if (person !== undefined) this.#show(person.id)
+      },
+      markStart: () => this.#markClip('start'),
+      markEnd: () => this.#markClip('end'),
+    })
+    if (done) event.preventDefault()
+  }
+}
