@@ -129,6 +129,7 @@ export class GrowingUpload implements Upload {
         () => false,
       ))
     if (!startedOver) {
+      if (error instanceof StoreError) this.#context.health.failed(error)
       this.#log.warn({ err: error, seconds: restMillis / 1000 }, 'Paused an upload that failed')
       await this.#wake.sleep(restMillis, this.#stop.signal)
     }

@@ -11,6 +11,7 @@ export interface StoreContext {
   log: Logger
   plan: PartPlan
   attempt: Attempt
+  health: StoreHealth
 }
 
 /** Runs one request when it is its turn, again and again as long as COS is only unavailable. */
@@ -21,25 +22,55 @@ export type Attempt = <T>(
   log: Logger,
 ) => Promise<T>
 
+/** Shorter troubles are none of anybody's but those who wait for the answer. */
+const passingMillis = 5_000
+
+/** Whether COS takes what it is sent. */
+export class StoreHealth {
+  #failure: { error: StoreError; sinceMillis: number } | undefined
+  readonly #now: () => number
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now
+  }
+
+  get isTroubled(): boolean {
+    return this.#failure !== undefined
+  }
+
+  /** What has kept COS from taking things for some seconds. */
+  get trouble(): StoreError | undefined {
+    if (this.#failure === undefined || this.#now() - this.#failure.sinceMillis < passingMillis) return undefined
+    return this.#failure.error
+  }
+
+  failed(error: StoreError): void {
+    this.#failure = { error, sinceMillis: this.#failure?.sinceMillis ?? this.#now() }
+  }
+
+  worked(): void {
+    this.#failure = undefined
+  }
+}
+
 /**
  * A place in the line is held for a request, not for the pause after it. An outage is logged when it begins and when it is over,
  * not for every request it stops.
  */
-export function createAttempt(limiter: Limiter, backoff: Backoff): Attempt {
-  let troubled = false
+export function createAttempt(limiter: Limiter, backoff: Backoff, health: StoreHealth): Attempt {
   return async (request, signal, wake, log) => {
     const result = await retrying(() => limiter(() => request(signal)), {
       backoff,
       signal,
       wake,
       onFailure(error, delayMillis) {
-        const level = troubled ? 'debug' : 'warn'
-        troubled = true
+        const level = health.isTroubled ? 'debug' : 'warn'
+        health.failed(error)
         log[level]({ err: error, code: error.code, retryInMillis: Math.round(delayMillis) }, 'Failed to reach COS')
       },
     })
-    if (troubled) log.info('Reached COS again')
-    troubled = false
+    if (health.isTroubled) log.info('Reached COS again')
+    health.worked()
     return result
   }
 }

@@ -7,7 +7,7 @@ import { createLimiter } from './limiter.ts'
 import { defaultPlan, type PartPlan } from './part-plan.ts'
 import { preflight } from './preflight.ts'
 import { type Backoff, defaultBackoff, Wake } from './retry.ts'
-import { againOnMismatch, createAttempt, type StoreContext, until, verified } from './store-context.ts'
+import { againOnMismatch, createAttempt, type StoreContext, StoreHealth, until, verified } from './store-context.ts'
 import type { Store } from './upload.ts'
 
 export interface StoreOptions {
@@ -26,10 +26,15 @@ export interface StoreOptions {
 export function createStore(options: StoreOptions): Store {
   const { cos, log, credentials, concurrency = 4, silenceMillis = 30_000 } = options
   const client = createCosClient({ cos, credentials, silenceMillis })
-  const attempt = createAttempt(createLimiter(concurrency), options.backoff ?? defaultBackoff)
-  const context: StoreContext = { client, log, plan: options.plan ?? defaultPlan, attempt }
+  const health = new StoreHealth()
+  const attempt = createAttempt(createLimiter(concurrency), options.backoff ?? defaultBackoff, health)
+  const context: StoreContext = { client, log, plan: options.plan ?? defaultPlan, attempt, health }
 
   return {
+    get trouble() {
+      return health.trouble
+    },
+
     preflight: ({ deadline } = {}) => preflight(context, cos.path, deadline),
 
     open: (source) => new GrowingUpload(context, source),

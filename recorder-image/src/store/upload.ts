@@ -39,6 +39,8 @@ export interface UntilOptions {
 }
 
 export interface Store {
+  /** What has kept COS from taking things for some seconds; undefined while it takes them, as far as anybody has asked. */
+  readonly trouble: StoreError | undefined
   /** Finds out, before the room is entered, whether the bucket exists and can be written. Rejects with a StoreError. */
   preflight(options?: UntilOptions): Promise<void>
   /** Starts or, if the log says so, resumes the upload of a file. */
