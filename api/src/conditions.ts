@@ -19,6 +19,8 @@ export const conditionReasons = {
   Pending: 'The recorder Pod has not been created or scheduled yet.',
   Starting: 'The recorder Pod exists and is on its way into the room.',
   Entered: 'The recorder is, or was, in the room.',
+  UserSigExpiring:
+    'The recorder is in the room with a UserSig that runs out within the hour; with one that has run out TRTC does not let it come back after a lost connection.',
   SecretNotFound: 'A Secret or one of its keys does not exist; the message names it. Recording begins when it appears.',
   IdentityInUse:
     'Another Recording is in this room with the same userId; the message names it, unless it is in another namespace. This one waits.',
@@ -45,6 +47,7 @@ export const conditionReasons = {
     'The volume was full: COS was away for longer than it could hold, or it is too small. The next attempt begins shortly.',
   StorageRefused: 'COS refused: no such bucket, or access denied.',
   StorageUnavailable: 'COS did not answer.',
+  VolumeLow: 'Less than a tenth of the volume, or than 15 minutes, is left, with all given back to it that COS has.',
   ResultUnknown: 'What the recorder said could not be read; the message says where the list of files is.',
   GivenUp: 'What is on the volume was given up by the annotation give-up, or the callback within its time.',
   UploadIncomplete: 'At least one file is not in COS; it is kept on the volume.',

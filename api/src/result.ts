@@ -93,11 +93,24 @@ export const recorderProgressSchema = z.object({
     .object({
       totalBytes: z.int().min(0).describe('Size of the volume.'),
       freeBytes: z.int().min(0).describe('What is left of it.'),
+      releasableBytes: z
+        .int()
+        .min(0)
+        .default(0)
+        .describe('What COS has confirmed of the rest, and can be given back to the volume when it is needed.'),
       minutesLeft: z
         .int()
         .nullable()
-        .describe('Until it is full at the pace of the last two minutes; null while nothing is used up.'),
-      isLow: z.boolean().describe('Less than a tenth, or than 15 minutes, is left.'),
+        .describe(
+          'Until it is full at the pace of the last two minutes, with all given back that can be; null while nothing is used up.',
+        ),
+      isLow: z.boolean().describe('Less than a tenth, or than 15 minutes, is left, with all given back that can be.'),
+      givesBack: z
+        .enum(['Holes', 'WholeFiles'])
+        .default('Holes')
+        .describe(
+          'How it takes back what COS has: as holes in files that go on, or, where its file system knows none, only whole files, which are ended for that.',
+        ),
     })
     .nullable()
     .default(null)

@@ -127,6 +127,14 @@ export const recordingStatusSchema = z.object({
   participants: z.int().min(0).optional().describe('Anchors in the room when last asked.'),
   recordedBytes: z.int().min(0).optional().describe('Bytes recorded, when last asked.'),
   uploadedBytes: z.int().min(0).optional().describe('Bytes stored in COS, when last asked.'),
+  minutesLeft: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('Minutes until the volume is full, when last asked. Missing while nothing of it is used up.'),
+  userSigExpireTime: time
+    .optional()
+    .describe('When the UserSig of userSigSecretRef runs out, as read last. Missing where the recorder signs its own.'),
   callback: callbackStatusSchema.optional().describe('Delivery of the callback.'),
 })
 export type RecordingStatus = z.infer<typeof recordingStatusSchema>

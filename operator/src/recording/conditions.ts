@@ -9,6 +9,9 @@ export interface NewCondition {
   message: string
 }
 
+/** What `Started` says of a Recording that nothing else need be said of. */
+export const hasBeenInTheRoom: NewCondition = { status: 'True', reason: 'Entered', message: 'The recorder has been in the room' }
+
 export const findCondition = (conditions: readonly Condition[] | undefined, type: ConditionType) =>
   conditions?.find((condition) => condition.type === type)
 

@@ -75,6 +75,52 @@ describe('a Recording from the beginning to the end', () => {
     expect(world.settle().is('Stored')).toBe('Unknown Recording')
   })
 
+  const volume = {
+    totalBytes: 10e9,
+    freeBytes: 1e9,
+    releasableBytes: 0,
+    minutesLeft: 12,
+    isLow: true,
+    givesBack: 'Holes',
+  } as const
+
+  test('says how long the volume lasts, and when it runs low', () => {
+    const world = new World().settle().scheduled().inRoom()
+    world.progress = aProgress({ volume: { ...volume, minutesLeft: 900, isLow: false } })
+    expect(world.settle().status.minutesLeft).toBe(900)
+    expect(world.is('Stored')).toBe('Unknown Recording')
+    world.progress = aProgress({ volume })
+    expect(world.settle().is('Stored')).toBe('Unknown VolumeLow')
+    expect(world.condition('Stored')?.message).toContain('about 12 more minutes')
+    world.progress = aProgress({ volume: { ...volume, minutesLeft: null, isLow: false } })
+    expect(world.settle().is('Stored')).toBe('Unknown Recording')
+    expect(world.status.minutesLeft).toBeUndefined()
+  })
+
+  test('says how long what COS does not take has room on the volume', () => {
+    const world = new World().settle().scheduled().inRoom()
+    world.progress = aProgress({ storage: { state: 'unavailable', message: 'ECONNREFUSED.' }, volume })
+    expect(world.settle().is('Stored')).toBe('False StorageUnavailable')
+    expect(world.condition('Stored')?.message).toContain('about 12 more minutes')
+  })
+
+  test('says when the UserSig runs out, and warns an hour before', () => {
+    const world = new World().settle().scheduled().inRoom()
+    const userSigExpiresAt = new Date(at(0).getTime() + 7200_000).toISOString()
+    world.progress = aProgress({ userSigExpiresAt })
+    expect(world.settle().status.userSigExpireTime).toBe(userSigExpiresAt)
+    expect(world.is('Started')).toBe('True Entered')
+    expect(decide(world.observed(), world.now).requeueAfterMillis).toBeLessThanOrEqual(3600_000)
+    // Nobody has to be asked again for that.
+    world.progress = undefined
+    expect(world.after(3601).is('Started')).toBe('True UserSigExpiring')
+    expect(world.condition('Started')?.message).toContain('Put a fresh one into key userSig of Secret')
+    world.progress = aProgress({ userSigExpiresAt: new Date(at(0).getTime() + 86_400_000).toISOString() })
+    expect(world.settle().is('Started')).toBe('True Entered')
+    world.ends(aResult({ stopReason: 'RoomDismissed', startedAt: at(1).toISOString() }))
+    expect(world.is('Started')).toBe('True Entered')
+  })
+
   test('says so too while it waits with what it has recorded', () => {
     const world = new World().settle().scheduled().inRoom()
     const storage = { state: 'refused' as const, message: 'SignatureDoesNotMatch' }

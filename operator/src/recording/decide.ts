@@ -2,10 +2,11 @@ import { type CallbackStatus, type Recording, type RecordingVolume, recordingFin
 import { heedAnnotations, unheeded } from './annotations.ts'
 import { nextNumber } from './attempts.ts'
 import { conclude } from './conclusion.ts'
-import { findCondition } from './conditions.ts'
+import { findCondition, hasBeenInTheRoom } from './conditions.ts'
 import { Draft } from './draft.ts'
 import { adoptUnplannedPods, clearAwayPods, recordHowAttemptsEnded } from './ended.ts'
 import { remainingMillis } from './expiry.ts'
+import { forgetWhatWasTrueThen } from './files.ts'
 import { followPod } from './live-pod.ts'
 import { beginTheNextAttempt, makeRecorder, waitForTheIdentity, waitForTheNextAttempt } from './next-attempt.ts'
 import type { Observed, ObservedPod, Plan } from './plan.ts'
@@ -104,12 +105,13 @@ function finishWhenNothingIsLeft(draft: Draft): undefined {
   draft.set('Succeeded', succeeded)
   draft.set('Stored', stored)
   draft.drop('Reconciling', 'Stalled')
-  if (!entered) draft.set('Started', { status: 'False', reason: succeeded.reason, message: succeeded.message })
+  const { reason, message } = succeeded
+  draft.set('Started', entered ? hasBeenInTheRoom : { status: 'False', reason, message })
   if (succeeded.status === 'False') draft.set('Stalled', { ...succeeded, status: 'True' })
   status.volumes = whatIsLeft(draft)
   status.completionTime = now.toISOString()
   status.fileCount ??= status.files?.length ?? 0
-  delete status.participants
+  forgetWhatWasTrueThen(status)
   delete status.nextAttemptTime
   if (recording.spec.callback !== undefined) {
     status.callback = newCallback(draft)

@@ -1,9 +1,10 @@
 import { type Attempt, podFinalizer, troubleOf } from '@trtc-recorder/api'
 import type { Pod } from '@trtc-recorder/kube'
 import { failuresInARow, keepLast, mostFailuresInARow, nextNumber } from './attempts.ts'
+import { hasBeenInTheRoom } from './conditions.ts'
 import type { Draft } from './draft.ts'
 import { judge } from './failure-policy.ts'
-import { withResult } from './files.ts'
+import { forgetWhatWasTrueThen, withResult } from './files.ts'
 import { attemptOf } from './names.ts'
 import type { ObservedPod } from './plan.ts'
 import type { PodEnd } from './pod-state.ts'
@@ -50,7 +51,7 @@ function recordEnd(draft: Draft, attempt: Attempt, pod: Pod | undefined, end: Po
     if (status.startTime === undefined || status.startTime === attempt.startTime) status.startTime = result.startedAt
     attempt.startTime = result.startedAt
     // It may have been over before anybody saw its Pod ready.
-    draft.set('Started', { status: 'True', reason: 'Entered', message: 'The recorder has been in the room' })
+    draft.set('Started', hasBeenInTheRoom)
   }
   const ran = end.ran || attempt.startTime !== undefined
   const asked = (status.stopReason as typeof draft.asked) ?? draft.asked
@@ -74,7 +75,7 @@ function recordEnd(draft: Draft, attempt: Attempt, pod: Pod | undefined, end: Po
     delete status.moreFiles
     Object.assign(status, fields)
   }
-  if (!leftBehind) delete status.participants
+  if (!leftBehind) forgetWhatWasTrueThen(status)
   noteWhatIsHeld(draft, attempt, end)
 
   const exhausted = failuresInARow(draft.attempts) >= mostFailuresInARow

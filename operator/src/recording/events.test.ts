@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { withCondition } from './conditions.ts'
 import { eventsOf } from './events.ts'
-import { aRecording, aResult, at, World } from './testing.ts'
+import { aProgress, aRecording, aResult, at, World } from './testing.ts'
 
 const reasons = (before: World['status'] | undefined, after: World['status']) =>
   eventsOf(before, after).map(({ type, reason }) => `${type} ${reason}`)
@@ -41,6 +41,24 @@ describe('Events', () => {
     expect(events[0]?.note).toBe('Attempt 1 (Pod math-a1) ended: UserSig expired')
     expect(events[1]).toMatchObject({ reason: 'RoomRefused', note: 'UserSig expired' })
   })
+})
+
+test('warn of what a recorder that goes on needs help with, each time anew', () => {
+  const world = new World().settle().scheduled().inRoom()
+  const told: string[] = []
+  const hears = (progress: Parameters<typeof aProgress>[0]) => {
+    const before = world.status
+    world.progress = aProgress(progress)
+    world.settle()
+    told.push(...reasons(before, world.status))
+  }
+  const refused = { state: 'refused' as const, message: 'NoSuchBucket' }
+  hears({ storage: refused })
+  hears({ storage: refused, recordedBytes: 5 })
+  hears({ storage: { state: 'proven' } })
+  hears({ storage: refused })
+  hears({ storage: { state: 'proven' }, userSigExpiresAt: at(60).toISOString() })
+  expect(told).toEqual(['Warning StorageRefused', 'Warning StorageRefused', 'Warning UserSigExpiring'])
 })
 
 describe('a condition', () => {

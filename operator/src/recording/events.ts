@@ -10,6 +10,7 @@ export function eventsOf(before: RecordingStatus | undefined, after: RecordingSt
     ...leftBehindEvents(before, after),
     ...volumeEvents(before, after),
     ...annotationEvents(before, after),
+    ...warningEvents(before, after),
     ...storyEvents(before, after),
   ]
 }
@@ -68,6 +69,19 @@ function attemptEvents(before: RecordingStatus | undefined, after: RecordingStat
       action: 'Record',
       note: `Attempt ${attempt.number} (Pod ${attempt.pod}) ended: ${attempt.message ?? troubleOf(attempt.reason).condition}`,
     }))
+}
+
+/** What a recorder that goes on needs help with. */
+const warnings: readonly Condition['reason'][] = ['StorageRefused', 'StorageUnavailable', 'VolumeLow', 'UserSigExpiring']
+
+function warningEvents(before: RecordingStatus | undefined, after: RecordingStatus): EventNote[] {
+  if (findCondition(after.conditions, 'Succeeded')?.status !== 'Unknown') return []
+  return (['Started', 'Stored'] as const).flatMap((type) => {
+    const is = findCondition(after.conditions, type)
+    const isNews =
+      is !== undefined && warnings.includes(is.reason) && findCondition(before?.conditions, type)?.reason !== is.reason
+    return isNews ? [{ type: 'Warning', reason: is.reason, action: 'Record', note: is.message }] : []
+  })
 }
 
 function storyEvents(before: RecordingStatus | undefined, after: RecordingStatus): EventNote[] {

@@ -29,15 +29,23 @@ export function mergeFiles(known: readonly RecordedFile[], said: readonly Record
 export function withProgress(
   status: RecordingStatus,
   progress: RecorderProgress,
-): FileFields & Pick<RecordingStatus, 'participants'> {
+): FileFields & Pick<RecordingStatus, 'participants' | 'minutesLeft' | 'userSigExpireTime'> {
   const current = new Set(progress.files.map((file) => file.path))
   const earlier = allFiles(status).filter((file) => !current.has(file.path))
   return {
     participants: progress.participants.length,
+    ...(progress.volume?.minutesLeft == null ? {} : { minutesLeft: progress.volume.minutesLeft }),
+    ...(progress.userSigExpiresAt === undefined ? {} : { userSigExpireTime: progress.userSigExpiresAt }),
     fileCount: earlier.length + progress.files.length,
     recordedBytes: sum(earlier, () => true) + progress.recordedBytes,
     uploadedBytes: sum(earlier, (file) => file.status === 1) + progress.uploadedBytes,
   }
+}
+
+/** Of a recorder that is at work. */
+export function forgetWhatWasTrueThen(status: RecordingStatus): void {
+  delete status.participants
+  delete status.minutesLeft
 }
 
 const sum = (files: readonly RecordedFile[], which: (file: RecordedFile) => boolean) =>

@@ -1,14 +1,17 @@
-import { type Attempt, stopReasons, troubles } from '@trtc-recorder/api'
+import { type Attempt, type ConditionReason, stopReasons, troubles } from '@trtc-recorder/api'
 import { nextLookMillis } from './attempts.ts'
-import { findCondition, type NewCondition } from './conditions.ts'
+import { findCondition, hasBeenInTheRoom, type NewCondition } from './conditions.ts'
 import type { Draft } from './draft.ts'
-import { withProgress } from './files.ts'
+import { forgetWhatWasTrueThen, withProgress } from './files.ts'
 import { lookAgainAsLongAsItLasted } from './next-attempt.ts'
 import type { ObservedPod } from './plan.ts'
 import { recorderContainer } from './pod.ts'
 import type { PodState } from './pod-state.ts'
 import { steer } from './steer.ts'
 import { nowHolds } from './volumes.ts'
+
+/** How long before its end a UserSig is warned of. */
+const warnBeforeMillis = 3600_000
 
 /** A Pod that has not ended: tells where it is, and sends it away when it is time. */
 export function followPod(draft: Draft, attempt: Attempt, observed: ObservedPod): void {
@@ -69,7 +72,7 @@ function tell(draft: Draft, attempt: Attempt, state: PodState): void {
       attempt.startTime ??= state.since
       draft.status.startTime ??= attempt.startTime
       nowHolds(draft, attempt)
-      draft.set('Started', { status: 'True', reason: 'Entered', message: 'The recorder has been in the room' })
+      noteUserSig(draft)
       draft.drop('Reconciling')
       progress(draft)
       return
@@ -99,9 +102,23 @@ const saidOf = ({ observed: { progress } }: Draft) => (progress.is === 'known' ?
 
 function noteProgress(draft: Draft): void {
   const said = saidOf(draft)
-  if (said !== undefined) Object.assign(draft.status, withProgress(draft.status, said))
   // What was true when it could be asked says nothing of now.
-  if (draft.observed.progress.is === 'unknown') delete draft.status.participants
+  if (draft.observed.progress.is !== 'not asked') forgetWhatWasTrueThen(draft.status)
+  if (said !== undefined) Object.assign(draft.status, withProgress(draft.status, said))
+}
+
+/** It records for as long as its connection lasts; whoever made the UserSig should know in time. */
+function noteUserSig(draft: Draft): void {
+  const { userSigExpireTime } = draft.status
+  const warnAt = userSigExpireTime === undefined ? Number.POSITIVE_INFINITY : Date.parse(userSigExpireTime) - warnBeforeMillis
+  if (warnAt > draft.now.getTime()) {
+    draft.set('Started', hasBeenInTheRoom)
+    if (userSigExpireTime !== undefined) draft.lookAgainIn(warnAt - draft.now.getTime())
+    return
+  }
+  const ref = draft.recording.spec.userSigSecretRef
+  const message = `The recorder is in the room with a UserSig that runs out at ${userSigExpireTime}; after a lost connection TRTC will not let it come back then. Put a fresh one into key ${ref?.key} of Secret ${ref?.name}: it is read when the room is entered again`
+  draft.set('Started', { status: 'True', reason: 'UserSigExpiring', message })
 }
 
 /** From then on another Recording may enter the room with the same userId, however long the files take. */
@@ -133,21 +150,25 @@ function progress(draft: Draft): void {
   noteStorage(draft, { status: 'Unknown', reason, message })
 }
 
+const storageTroubles: readonly ConditionReason[] = ['StorageRefused', 'StorageUnavailable', 'VolumeLow']
+
 /** A recorder goes on while COS refuses or is away, and all that it records is on the volume; whoever can help should know at once. */
 function noteStorage(draft: Draft, otherwise: NewCondition): void {
   const storage = saidOf(draft)?.storage
   const known = findCondition(draft.status.conditions, 'Stored')?.reason
   // Not asked this time: it is as it was.
-  if (storage === undefined && (known === 'StorageRefused' || known === 'StorageUnavailable')) return
-  if (storage?.state !== 'refused' && storage?.state !== 'unavailable') draft.set('Stored', otherwise)
-  else {
+  if (storage === undefined && known !== undefined && storageTroubles.includes(known)) return
+  const volume = saidOf(draft)?.volume
+  const { minutesLeft } = volume ?? {}
+  const room = minutesLeft == null ? '' : ` It has room for about ${minutesLeft} more minutes.`
+  if (storage?.state === 'refused' || storage?.state === 'unavailable') {
     const reason = storage.state === 'refused' ? 'StorageRefused' : 'StorageUnavailable'
-    draft.set('Stored', {
-      status: 'False',
-      reason,
-      message: `${storage.message} What is recorded stays on the volume meanwhile.`,
-    })
-  }
+    const message = `${storage.message} What is recorded stays on the volume meanwhile.${room}`
+    draft.set('Stored', { status: 'False', reason, message })
+  } else if (volume?.isLow) {
+    const message = `The volume runs low: it fills up faster than COS takes what is on it, or is too small.${room}`
+    draft.set('Stored', { status: 'Unknown', reason: 'VolumeLow', message })
+  } else draft.set('Stored', otherwise)
 }
 
 /** Not asked this time: it was paused, and is to be. */

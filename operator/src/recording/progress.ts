@@ -153,8 +153,9 @@ const tells = (progress: Progress) => JSON.stringify(progress)
 
 function shape(progress: Progress): string {
   if (progress.is !== 'known') return progress.is
-  const { state, participants, files, storage, controlProblem } = progress.said
-  return JSON.stringify([state, participants, files.map((file) => [file.path, file.state]), storage, controlProblem])
+  const { state, participants, files, storage, controlProblem, volume, userSigExpiresAt } = progress.said
+  const filesNow = files.map((file) => [file.path, file.state])
+  return JSON.stringify([state, participants, filesNow, storage, controlProblem, volume?.isLow, userSigExpiresAt])
 }
 
 async function getJson(url: string, signal: AbortSignal): Promise<unknown> {

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 
 /** Bytes start to end, end not included, of a body that were given back to the volume: COS has them, and they read as zeros here. */
@@ -13,18 +15,38 @@ export interface Hole {
 export const holesPath = (bodyPath: string) => `${bodyPath}.holes`
 
 const run = promisify(execFile)
+const probeBytes = 4096
 
 /**
- * Gives bytes of a body back to the volume; its length stays. That they are gone is written down first, so that nobody takes zeros for media. Node
- * has no call for it, hence `fallocate` of util-linux. Rejects where the file system cannot do it (NFS before 4.2).
+ * Gives bytes of a file back to the volume; its length stays, and they read as zeros. Node has no call for it, hence `fallocate` of util-linux. Rejects
+ * where the file system cannot do it (NFS before 4.2).
  */
+export async function makeHole(path: string, { start, end }: Hole): Promise<void> {
+  await run('fallocate', ['--punch-hole', '--offset', String(start), '--length', String(end - start), path])
+}
+
+/** Whether the file system of a directory takes parts of a file back. Rejects where nothing can be written there. */
+export async function takesHoles(directory: string): Promise<boolean> {
+  const probe = join(directory, `.hole-${randomUUID()}`)
+  try {
+    await writeFile(probe, Buffer.alloc(probeBytes))
+    return await makeHole(probe, { start: 0, end: probeBytes }).then(
+      () => true,
+      () => false,
+    )
+  } finally {
+    await rm(probe, { force: true })
+  }
+}
+
+/** Gives bytes of a body back to the volume. That they are gone is written down first, so that nobody takes zeros for media. Rejects as `makeHole` does. */
 export async function punchHole(bodyPath: string, { start, end }: Hole): Promise<void> {
   const lines = await open(holesPath(bodyPath), 'a')
   const { size } = await lines.stat()
   try {
     await lines.appendFile(`\n${JSON.stringify({ start, end })}`)
     await lines.datasync()
-    await run('fallocate', ['--punch-hole', '--offset', String(start), '--length', String(end - start), bodyPath])
+    await makeHole(bodyPath, { start, end })
   } catch (error) {
     await lines.truncate(size)
     throw error

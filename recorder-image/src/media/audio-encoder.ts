@@ -20,7 +20,7 @@ export interface AudioEncoderOptions {
 }
 
 /** Frames that are encoded again before `firstFrame`, so that the encoder has settled where the new ones join the old. */
-const overlapFrames = 4
+export const overlapFrames = 4
 /** What a stalled encoder may have waiting before it counts as dead: about ten minutes of sound. */
 const maxWaitingBytes = 8 * 1024 * 1024
 const replayWaitingBytes = 256 * 1024
@@ -84,7 +84,9 @@ export class AudioEncoder {
       this.#position += samples
       if (skipped === samples && samples > 0) return
       this.#begin(start - (this.#position - samples))
-      this.#queue(item.data, samples)
+      // What was given back to the volume is behind what is wanted, unless the disk has lost what was made of it.
+      if (item.data.length === 0) this.#queueSilence(samples)
+      else this.#queue(item.data, samples)
       return
     }
     const skippedOnGrid = skipped - (skipped % 120)

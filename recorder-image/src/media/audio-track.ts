@@ -2,10 +2,13 @@ import type { Logger } from 'pino'
 import type { EncodedFrame } from '../tap/frame.ts'
 import { AudioAxis, type AudioLoss, type AudioPacket, type CutsOf } from '../timeline/audio-axis.ts'
 import type { AppendFile } from './append-file.ts'
-import { AudioEncoder, type EncodedAudio } from './audio-encoder.ts'
+import { AudioEncoder, type EncodedAudio, overlapFrames } from './audio-encoder.ts'
 import type { AudioFormat } from './audio-format.ts'
-import { audioBatchRecord, opusPacketRecord, readOpusJournal } from './media-index.ts'
-import { opusSamples } from './opus.ts'
+import { JournalMarks } from './journal-marks.ts'
+import { JournalRelease } from './journal-release.ts'
+import { audioBatchRecord } from './media-index.ts'
+import { opusPreRoll, opusSamples } from './opus.ts'
+import { opusPacketRecord, readJournal } from './sound-journal.ts'
 import type { SoundBatch, SoundTrack } from './sound-track.ts'
 
 export interface AudioTrackOptions {
@@ -48,7 +51,11 @@ export class AudioTrack implements SoundTrack {
   #behind: boolean
   #nextFrame: number
   #journaled = 0
-  #backlog: AudioPacket[] | undefined
+  readonly #marks = new JournalMarks()
+  readonly #release: JournalRelease
+  #takenFrames: number
+  /** Packets that wait until the axis has been laid anew, each with where the journal ends with it. */
+  #backlog: { packet: AudioPacket; journalBytes: number }[] | undefined
   #restart: Promise<void> | undefined
   #restartedAt = Number.NEGATIVE_INFINITY
   #failure: string | undefined
@@ -64,6 +71,8 @@ export class AudioTrack implements SoundTrack {
     this.#options = options
     this.axis = new AudioAxis(options.cutsOf)
     this.#nextFrame = salvaged?.frames ?? 0
+    this.#takenFrames = this.#nextFrame
+    this.#release = new JournalRelease(options.journal)
     this.#behind = salvaged !== undefined
     if (!this.#behind) this.#encoder = this.#newEncoder()
   }
@@ -72,10 +81,11 @@ export class AudioTrack implements SoundTrack {
   push(frame: EncodedFrame): void {
     const { ssrc, rtpTimestamp, receiveTimeMicros, sequenceNumber, data } = frame
     const packet = { ssrc, rtpTimestamp, receiveTimeMicros, sequenceNumber, data, samples: opusSamples(data) }
-    this.#options.journal.append(opusPacketRecord(packet))
+    const { journal } = this.#options
+    journal.append(opusPacketRecord(packet))
     this.#journaled++
-    if (this.#backlog !== undefined) this.#backlog.push(packet)
-    else this.#lay(packet)
+    if (this.#backlog !== undefined) this.#backlog.push({ packet, journalBytes: journal.length })
+    else this.#lay(packet, journal.length)
   }
 
   /** Writes the journal, then hands the encoder what has come since, once it is worth waking it for. */
@@ -87,10 +97,22 @@ export class AudioTrack implements SoundTrack {
 
   /** The frames that were encoded since the last time. In batches of bounded size. */
   take(): SoundBatch[] {
-    return this.#takeFrames().map(({ chunks, sizes }) => ({
-      chunks,
-      record: (offset) => audioBatchRecord(offset, chunks, sizes),
-    }))
+    return this.#takeFrames().map(({ chunks, sizes }) => {
+      this.#takenFrames += sizes.length
+      return { chunks, record: (offset) => audioBatchRecord(offset, chunks, sizes) }
+    })
+  }
+
+  /** An encoder that goes on after the frames that were taken needs the packets from a little before them on. */
+  get journalDone(): number {
+    const firstEncoded = (this.#takenFrames - overlapFrames) * this.#options.format.samplesPerFrame
+    return this.#marks.endBefore(firstEncoded - opusPreRoll)
+  }
+
+  async release(end: number): Promise<number> {
+    // Somebody reads it.
+    if (this.#backlog !== undefined || this.#finishing) return 0
+    return this.#release.release(end)
   }
 
   #takeFrames(): AudioFrames[] {
@@ -139,9 +161,7 @@ export class AudioTrack implements SoundTrack {
 
   /** Reads the journal without encoding anything: all frames are there already. */
   async readJournal(): Promise<void> {
-    for await (const packets of readOpusJournal(this.#options.journal.path)) {
-      for (const packet of packets) this.axis.push({ ...packet, samples: opusSamples(packet.data) })
-    }
+    for await (const packets of readJournal(this.#options.journal.path)) for (const packet of packets) this.axis.push(packet)
     this.axis.end()
   }
 
@@ -157,8 +177,9 @@ export class AudioTrack implements SoundTrack {
     this.#lossesTold = Math.max(this.#lossesTold, this.#lossesOfAxis)
   }
 
-  #lay(packet: AudioPacket): void {
+  #lay(packet: AudioPacket, journalBytes: number): void {
     for (const item of this.axis.push(packet)) this.#encoder?.feed(item)
+    this.#marks.laid(journalBytes, packet.receiveTimeMicros, this.axis.samples)
   }
 
   #newEncoder(): AudioEncoder {
@@ -202,12 +223,11 @@ export class AudioTrack implements SoundTrack {
     this.#encoder = this.#newEncoder()
     const encoder = this.#encoder
     try {
+      await this.#release.settled()
       await this.#options.journal.flush()
       let left = last ? Number.POSITIVE_INFINITY : packets
-      for await (const batch of readOpusJournal(this.#options.journal.path)) {
-        for (const packet of batch.slice(0, left)) {
-          for (const item of axis.push({ ...packet, samples: opusSamples(packet.data) })) encoder.feed(item)
-        }
+      for await (const batch of readJournal(this.#options.journal.path)) {
+        for (const packet of batch.slice(0, left)) for (const item of axis.push(packet)) encoder.feed(item)
         left -= batch.length
         await encoder.ready()
         if (left <= 0) break
@@ -220,7 +240,7 @@ export class AudioTrack implements SoundTrack {
     this.#lossesOfAxis = 0
     const backlog = this.#backlog
     this.#backlog = undefined
-    for (const packet of backlog) this.#lay(packet)
+    for (const { packet, journalBytes } of backlog) this.#lay(packet, journalBytes)
     this.#behind = this.#failure !== undefined
     if (!last) return
     for (const item of axis.end()) encoder.feed(item)

@@ -25,7 +25,7 @@ import { type MediaPaths, mediaPaths, removeMedia } from './media-paths.ts'
 import { OpusTrack, type OpusTrackOptions } from './opus-track.ts'
 import { SoundReader } from './sound-reader.ts'
 import type { SoundTrack } from './sound-track.ts'
-import { belongsInFile } from './split.ts'
+import { belongsInFile, canBeginFile } from './split.ts'
 import { VideoTrack } from './video-track.ts'
 
 /** What a batch of the page brought, and what the encoder makes of it a moment later, is written at once. */
@@ -63,6 +63,9 @@ class LiveMediaFile implements MediaFile {
   #waitingBytes = 0
   /** Tell the ledger of batches that did not get onto the disk, if they never do. */
   readonly #unwritten: (() => void)[] = []
+  /** Front part of the journal, in bytes, that nothing needs any more, whatever happens to process and machine. */
+  #journalDone = 0
+  #endsSoon = false
   #timer: NodeJS.Timeout | undefined
   #flushed: Promise<void> = Promise.resolve()
   #finished: Promise<FinishedMedia> | undefined
@@ -116,6 +119,7 @@ class LiveMediaFile implements MediaFile {
   takes(frame: EncodedFrame): boolean {
     // By the clock of the frames, which is not stepped.
     this.#firstMicros ??= frame.receiveTimeMicros
+    if (this.#endsSoon && canBeginFile(frame, this.#video?.codec)) return false
     return belongsInFile(frame, this.#firstMicros, this.#video?.codec)
   }
 
@@ -156,6 +160,15 @@ class LiveMediaFile implements MediaFile {
     this.#pauses.push(pause)
     this.#writer.note(pauseRecord(pause))
     this.#flushSoon()
+  }
+
+  async release(): Promise<number> {
+    if (this.#finished !== undefined || this.#writer.error !== undefined) return 0
+    return (await this.#audio?.release(this.#journalDone)) ?? 0
+  }
+
+  endSoon(): void {
+    this.#endsSoon = true
   }
 
   finish(): Promise<FinishedMedia> {
@@ -232,7 +245,11 @@ class LiveMediaFile implements MediaFile {
     for (const { chunks, record } of this.#audio?.take() ?? []) await this.#writer.writeBatch(chunks, record)
     await this.#writer.flush()
     this.#waitingBytes -= waiting
-    if (this.#writer.isSyncDue(this.#deps.batchMs) && (await this.#writer.sync())) this.onGrowth(this.bodyBytes)
+    const journalDone = this.#audio?.journalDone ?? 0
+    if (this.#writer.isSyncDue(this.#deps.batchMs) && (await this.#writer.sync())) {
+      this.#journalDone = journalDone
+      this.onGrowth(this.bodyBytes)
+    }
     const { error } = this.#writer
     // A file that ends where the volume was full is whole up to there; the ledger has the rest.
     if (isVolumeFull(error)) this.#deps.onVolumeFull()

@@ -64,6 +64,13 @@ export interface MediaFile {
   sends(kind: 'audio' | 'video', sends: boolean, atMicros: number): void
   /** A pause is over in which nothing was taken; told before what came after it. */
   paused(pause: Stretch): void
+  /**
+   * Gives back to the volume what only a crash would have needed: the sound as it arrived, where what was made of it is safe. Resolves with how many bytes
+   * that were; rejects where the file system cannot do it.
+   */
+  release(): Promise<number>
+  /** To be finished as soon as another file can go on without a loss: `takes` says false of the first frame with which one can begin. */
+  endSoon(): void
   /** Stops taking frames, drains the encoder, makes and checks the head. Never throws for bad media: it says so in `problem`. */
   finish(): Promise<FinishedMedia>
   /** Deletes what is on disk. For when the file is stored; only after `finish`. */
@@ -71,7 +78,7 @@ export interface MediaFile {
 }
 
 /** A file that an earlier attempt left: as it is, with nothing more to write. */
-export type SalvagedMediaFile = Omit<MediaFile, 'write' | 'takes' | 'sends' | 'paused'>
+export type SalvagedMediaFile = Omit<MediaFile, 'write' | 'takes' | 'sends' | 'paused' | 'release' | 'endSoon'>
 
 /** The front of a finished file: beside its body on the volume, or in memory where the volume could not take it. */
 export type FinishedHead =

@@ -7,12 +7,12 @@ import { encodeRecord, type MediaRecord, readRecords } from './records.ts'
 import { type StoredVideoConfig, videoCodecs } from './video-codec.ts'
 
 /**
- * The records beside a body (`<name>.index`) and of the sound as it arrived (`<name>.opus`). Little endian. A batch record says what
- * a stretch of the body holds, and is written after it.
+ * The records beside a body (`<name>.index`). Little endian. A batch record says what a stretch of the body holds, and is written after it.
+ * 7, 8 and 14 are those of sound-journal.ts.
  */
 const recordTypes = {
   ...{ identity: 1, avcConfig: 2, avcBatch: 3, audioBatch: 4, problem: 5, encoded: 6 },
-  ...{ unnumberedOpusPacket: 7, opusPacket: 8, silence: 9, videoConfig: 10, videoBatch: 11, opusBatch: 12, pause: 13 },
+  ...{ silence: 9, videoConfig: 10, videoBatch: 11, opusBatch: 12, pause: 13 },
 } as const
 
 /** 2: sound packets have their sequence numbers. 3: pictures have a configuration each, and say how much of them are parameter sets. */
@@ -125,34 +125,6 @@ export function silenceRecord(offset: number, frame: Uint8Array, frames: number)
   return encodeRecord(recordTypes.silence, payload)
 }
 
-/** An Opus packet as it arrived. `sequenceNumber`: null where the browser did not tell. */
-export interface JournalPacket extends Arrival {
-  sequenceNumber: number | null
-  data: Uint8Array
-}
-
-export function opusPacketRecord({ ssrc, rtpTimestamp, receiveTimeMicros, sequenceNumber, data }: JournalPacket): Buffer {
-  const headBytes = sequenceNumber === null ? 16 : 18
-  const payload = Buffer.allocUnsafe(headBytes + data.length)
-  payload.writeUInt32LE(ssrc >>> 0, 0)
-  payload.writeUInt32LE(rtpTimestamp >>> 0, 4)
-  payload.writeDoubleLE(receiveTimeMicros, 8)
-  if (sequenceNumber !== null) payload.writeUInt16LE(sequenceNumber, 16)
-  payload.set(data, headBytes)
-  return encodeRecord(sequenceNumber === null ? recordTypes.unnumberedOpusPacket : recordTypes.opusPacket, payload)
-}
-
-function readOpusPacket({ type, payload }: MediaRecord): JournalPacket {
-  const isNumbered = type === recordTypes.opusPacket
-  return {
-    ssrc: payload.readUInt32LE(0),
-    rtpTimestamp: payload.readUInt32LE(4),
-    receiveTimeMicros: payload.readDoubleLE(8),
-    sequenceNumber: isNumbered ? payload.readUInt16LE(16) : null,
-    data: payload.subarray(isNumbered ? 18 : 16),
-  }
-}
-
 /** All pictures, a column for each thing known of them. */
 export class VideoColumns {
   readonly bytes = uint32Column()
@@ -245,19 +217,6 @@ function keepBatch(index: MediaIndex, end: BatchEnd): void {
   if (index.lastBatches.length <= lastBatchesKept) return
   const { batch, indexBytes, audioFrames } = index.lastBatches.shift()!
   index.before = { indexBytes, bodyBytes: batch.offset + batch.bytes, audioFrames }
-}
-
-/** The sound packets of a journal, in batches. */
-export async function* readOpusJournal(path: string): AsyncGenerator<JournalPacket[], number> {
-  const reader = readRecords(path)
-  try {
-    for (let next = await reader.next(); ; next = await reader.next()) {
-      if (next.done === true) return next.value
-      yield next.value.map(readOpusPacket)
-    }
-  } finally {
-    await reader.return(0)
-  }
 }
 
 function readRecord(index: MediaIndex, { type, payload }: MediaRecord): BodyBatch | undefined {

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { holesPath } from '../disk/holes.ts'
+import { timesPath } from './sound-journal.ts'
 
 export interface MediaPaths {
   body: string
@@ -20,6 +21,7 @@ export function mediaPaths(directory: string, name: string): MediaPaths {
 export async function removeMedia(paths: MediaPaths): Promise<void> {
   await rm(paths.head, { force: true })
   await rm(paths.journal, { force: true })
+  await rm(timesPath(paths.journal), { force: true })
   await rm(paths.body, { force: true })
   await rm(holesPath(paths.body), { force: true })
   await rm(paths.index, { force: true })

@@ -1,8 +1,11 @@
 import type { EncodedFrame } from '../tap/frame.ts'
 import { AudioAxis, type AudioLoss, type FeedItem } from '../timeline/audio-axis.ts'
 import type { AppendFile } from './append-file.ts'
-import { type JournalPacket, opusBatchRecord, opusPacketRecord, readOpusJournal } from './media-index.ts'
-import { opusSamples, opusSilence } from './opus.ts'
+import { JournalMarks } from './journal-marks.ts'
+import { JournalRelease } from './journal-release.ts'
+import { opusBatchRecord } from './media-index.ts'
+import { opusSamples, opusSilence, silentOpusPacket } from './opus.ts'
+import { type JournalPacket, opusPacketRecord, readJournal } from './sound-journal.ts'
 import type { SoundBatch, SoundTrack } from './sound-track.ts'
 
 export interface OpusTrackOptions {
@@ -24,17 +27,24 @@ export class OpusTrack implements SoundTrack {
   #position = 0
   /** Packets that an earlier attempt put into the body already. */
   #skip: number
+  readonly #marks = new JournalMarks()
+  readonly #release: JournalRelease
+  /** What lies before it on the axis was taken. */
+  #takenTo = 0
   #pending: { data: Uint8Array; axisStart: number; samples: number }[] = []
 
   constructor(options: OpusTrackOptions, salvaged?: { frames: number }) {
     this.#options = options
     this.#skip = salvaged?.frames ?? 0
+    this.#release = new JournalRelease(options.journal)
   }
 
   push({ ssrc, rtpTimestamp, receiveTimeMicros, sequenceNumber, data }: EncodedFrame): void {
-    const packet = { ssrc, rtpTimestamp, receiveTimeMicros, sequenceNumber, data }
-    this.#options.journal.append(opusPacketRecord(packet))
+    const packet = { ssrc, rtpTimestamp, receiveTimeMicros, sequenceNumber, samples: opusSamples(data), data }
+    const { journal } = this.#options
+    journal.append(opusPacketRecord(packet))
     this.#lay(packet)
+    this.#marks.laid(journal.length, receiveTimeMicros, this.axis.samples)
   }
 
   async flush(): Promise<void> {
@@ -45,22 +55,32 @@ export class OpusTrack implements SoundTrack {
   take(): SoundBatch[] {
     const packets = this.#pending
     this.#pending = []
+    this.#takenTo = this.#position
     const chunks = packets.map(({ data }) => data)
     return packets.length === 0 ? [] : [{ chunks, record: (offset) => opusBatchRecord(offset, packets) }]
   }
 
+  get journalDone(): number {
+    return this.#marks.endBefore(this.#takenTo)
+  }
+
+  release(end: number): Promise<number> {
+    return this.#release.release(end)
+  }
+
   async finish(): Promise<void> {
+    await this.#release.settled()
     this.#place(this.axis.end())
     this.#tellLosses(true)
   }
 
   async salvage(): Promise<void> {
-    for await (const packets of readOpusJournal(this.#options.journal.path)) for (const packet of packets) this.#lay(packet)
+    for await (const packets of readJournal(this.#options.journal.path)) for (const packet of packets) this.#lay(packet)
     this.#place(this.axis.end())
   }
 
   #lay(packet: JournalPacket): void {
-    this.#place(this.axis.push({ ...packet, samples: opusSamples(packet.data) }))
+    this.#place(this.axis.push(packet))
   }
 
   #place(items: FeedItem[]): void {
@@ -80,7 +100,8 @@ export class OpusTrack implements SoundTrack {
 
   #put(data: Uint8Array, samples: number): void {
     if (this.#skip > 0) this.#skip--
-    else this.#pending.push({ data, axisStart: this.#position, samples })
+    // What was given back to the volume is among those, unless the disk has lost what was made of it.
+    else this.#pending.push({ data: data.length > 0 ? data : silentOpusPacket(samples), axisStart: this.#position, samples })
     this.#position += samples
   }
 

@@ -25,14 +25,21 @@ export function encodeRecord(type: number, payload: Uint8Array): Buffer {
   return record
 }
 
-/** The whole records of a file, in batches as they are read. Returns how many bytes at the front of the file are whole. */
-export async function* readRecords(path: string): AsyncGenerator<MediaRecord[], number> {
+/**
+ * The whole records of a file between two of its bytes, at which records begin, in batches as they are read. Returns up to which byte they are whole.
+ */
+export async function* readRecords(
+  path: string,
+  start = 0,
+  end = Number.POSITIVE_INFINITY,
+): AsyncGenerator<MediaRecord[], number> {
   const file = await open(path, 'r')
   try {
-    let whole = 0
+    let whole = start
     let rest: Buffer = Buffer.alloc(0)
     while (true) {
-      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(readBytes), 0, readBytes, whole + rest.length)
+      const at = whole + rest.length
+      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(readBytes), 0, Math.min(readBytes, end - at), at)
       if (bytesRead === 0) return whole
       const data = Buffer.concat([rest, buffer.subarray(0, bytesRead)])
       const { records, used, torn } = parseRecords(data)

@@ -1,4 +1,4 @@
-import { open, readdir, stat } from 'node:fs/promises'
+import { open, readdir } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import { holesOf, touchesHole } from '../disk/holes.ts'
 import { noSound } from '../timeline/audio-axis.ts'
@@ -11,9 +11,10 @@ import type { UnfinishedMedia } from './finish-media.ts'
 import { finishQueue } from './finish-queue.ts'
 import { liveCuts } from './live-cuts.ts'
 import type { FinishedMedia, MediaFileDeps, MediaFileIdentity, SalvagedMediaFile } from './media-file.ts'
-import { type BodyBatch, encodedRecord, type MediaIndex, readMediaIndex, readOpusJournal } from './media-index.ts'
+import { type BodyBatch, encodedRecord, type MediaIndex, readMediaIndex } from './media-index.ts'
 import { indexExtension, type MediaPaths, mediaPaths, removeMedia } from './media-paths.ts'
 import { OpusTrack } from './opus-track.ts'
+import { readJournal, sizeOf } from './sound-journal.ts'
 import type { SoundTrack } from './sound-track.ts'
 
 /** Batches that are compared with the body, from the last back: what a lost machine may have kept in the wrong order. */
@@ -181,15 +182,6 @@ async function isInBody(bodyPath: string, batch: BodyBatch): Promise<boolean> {
 
 async function wholeJournalBytes(path: string): Promise<number> {
   if ((await sizeOf(path)) === 0) return 0
-  const reader = readOpusJournal(path)
+  const reader = readJournal(path)
   for (let next = await reader.next(); ; next = await reader.next()) if (next.done === true) return next.value
-}
-
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0
-    throw error
-  }
 }

@@ -19,6 +19,10 @@ export interface SoundTrack {
   flush(): Promise<void>
   /** What is new since the last time, in batches of bounded size. */
   take(): SoundBatch[]
+  /** Front part of the journal, in bytes, of which nothing is needed any more once what was taken is safe. */
+  readonly journalDone: number
+  /** Gives the journal back to the volume up to there; resolves with how many bytes that were. Rejects as `releaseJournal` does. */
+  release(end: number): Promise<number>
   /** Nothing more comes. Afterwards `take` gives the rest. */
   finish(): Promise<void>
 }

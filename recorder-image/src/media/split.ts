@@ -19,3 +19,7 @@ export function belongsInFile(frame: EncodedFrame, openedMicros: number, codec: 
   const other = pictureReader(frame.mimeType)?.codec
   return beyondMicros < 0 && (other === undefined || other === codec)
 }
+
+/** Whether a file can begin with a frame, and the one before it, which has pictures of `codec` if any, end before it, without a loss. */
+export const canBeginFile = ({ kind, key }: EncodedFrame, codec: VideoCodec | undefined): boolean =>
+  kind === 'audio' ? codec === undefined : key

@@ -1,7 +1,7 @@
 import { fileName, keyPrefix, type RecorderJob, type RecorderProgress } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
-import { punchHole } from '../disk/holes.ts'
-import { isVolumeFull } from '../disk/volume-full.ts'
+import type { GivesBack } from '../disk/disk-watch.ts'
+import { type Hole, punchHole } from '../disk/holes.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { readHead } from '../media/head-file.ts'
 import type { FinishedMedia, MediaFile, MediaFileIdentity, SalvagedMediaFile } from '../media/media-file.ts'
@@ -23,6 +23,10 @@ export interface FileKeeperDeps {
 
 /** Less is not worth a process. */
 const leastReleasedBytes = 4 * 1024 * 1024
+/** Less is not worth another file. */
+const leastEndedBytes = 16 * 1024 * 1024
+
+const bytesOf = (hole: Hole | undefined) => (hole === undefined ? 0 : hole.end - hole.start)
 
 const contentTypes = { mp3: 'audio/mpeg', mp4: 'video/mp4' }
 
@@ -35,8 +39,6 @@ export class FileKeeper {
   readonly #deps: FileKeeperDeps
   readonly #files: Keeping[] = []
   #releasing = false
-  /** The file system of the volume cannot. */
-  #cannotRelease = false
   readonly #live = new Map<number, { media: MediaFile; keeping: Keeping; firstMicros: number }>()
 
   constructor(deps: FileKeeperDeps) {
@@ -112,23 +114,52 @@ export class FileKeeper {
     return { recordedBytes: sum('recordedBytes'), uploadedBytes: sum('uploadedBytes'), files }
   }
 
-  /** Gives back to the volume what COS has confirmed of the files. Never rejects. */
-  async release(): Promise<void> {
-    if (this.#releasing || this.#cannotRelease) return
+  /** What COS has confirmed of the files on the volume. */
+  get releasableBytes(): number {
+    return this.#onVolume.reduce((sum, { content }) => sum + bytesOf(content?.upload.releasable()), 0)
+  }
+
+  /** Gives back to the volume what COS has confirmed of the files, and what nothing else needs any more. Never rejects. */
+  async release(givesBack: GivesBack): Promise<void> {
+    if (this.#releasing) return
     this.#releasing = true
-    for (const { content, origin } of this.#files) {
-      const hole = content?.upload.releasable()
-      if (content === undefined || hole === undefined || hole.end - hole.start < leastReleasedBytes) continue
-      const about = { file: origin.name, bytes: hole.end - hole.start }
-      await punchHole(content.media.bodyPath, hole).then(
-        () => this.#deps.log.info(about, 'Gave back to the volume what COS has'),
-        (error: Error) => {
-          this.#cannotRelease = !isVolumeFull(error)
-          this.#deps.log.warn({ ...about, error: error.message }, 'The volume does not take back what COS has')
-        },
-      )
+    switch (givesBack) {
+      case 'Holes':
+        await this.#makeHoles()
+        break
+      case 'WholeFiles':
+        this.#endLargeFiles()
     }
     this.#releasing = false
+  }
+
+  async #makeHoles(): Promise<void> {
+    const { log } = this.#deps
+    for (const { content, origin } of this.#onVolume) {
+      const hole = content?.upload.releasable()
+      if (content === undefined || hole === undefined || bytesOf(hole) < leastReleasedBytes) continue
+      const about = { file: origin.name, bytes: bytesOf(hole) }
+      await punchHole(content.media.bodyPath, hole).then(
+        () => log.info(about, 'Gave back to the volume what COS has'),
+        (error: Error) => log.warn({ ...about, error: error.message }, 'The volume does not take back what COS has'),
+      )
+    }
+    for (const { media } of this.#live.values()) {
+      await media.release().catch((error: Error) => {
+        log.warn({ file: media.identity.name, error: error.message }, 'The volume does not take back sound that is encoded')
+      })
+    }
+  }
+
+  /** Ended, they are in COS a moment later and leave the volume. Only what COS takes: while it is away nothing would be won. */
+  #endLargeFiles(): void {
+    for (const { media, keeping } of this.#live.values()) {
+      if (bytesOf(keeping.content?.upload.releasable()) >= leastEndedBytes) media.endSoon()
+    }
+  }
+
+  get #onVolume(): Keeping[] {
+    return this.#files.filter(({ state }) => state !== 'stored')
   }
 
   /**

@@ -277,6 +277,20 @@ describe('COS that does not take the recording', () => {
     expect(world.media.left).toHaveLength(1)
   })
 
+  test('is said as well when it takes no more in the middle of a recording', async () => {
+    const result = world.start()
+    await world.recording()
+    await expect.poll(() => world.run!.progress().storage).toEqual({ state: 'proven' })
+    world.store.trouble = new StoreError('unavailable', 'ECONNREFUSED', 'COS did not answer')
+    expect(world.run!.progress().storage).toEqual({ state: 'unavailable', message: 'COS did not answer' })
+    world.store.trouble = new StoreError('unavailable', 'SignatureDoesNotMatch', 'The key is wrong')
+    expect(world.run!.progress().storage).toMatchObject({ state: 'refused' })
+    world.store.trouble = undefined
+    expect(world.run!.progress().storage).toEqual({ state: 'proven' })
+    world.stop(terminated)
+    await result
+  })
+
   test('and that does not even answer is not waited for', async () => {
     Object.assign(world.store, { preflight: () => new Promise(() => {}) })
     const result = world.start()

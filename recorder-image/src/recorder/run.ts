@@ -43,7 +43,11 @@ export class Run {
     // The room first: all of this goes on beside it.
     const leftovers = this.#takeOverLeftovers(prepared)
     this.#storage = new StorageProof(prepared.store, log)
-    this.#disk = new DiskWatch({ directory: prepared.volume.mediaDirectory, log, onLow: () => void prepared.keeper.release() })
+    const { keeper, volume } = prepared
+    this.#disk = new DiskWatch({
+      ...{ directory: volume.mediaDirectory, log, releasableBytes: () => keeper.releasableBytes },
+      onReleaseDue: (givesBack) => void keeper.release(givesBack),
+    })
     const ending = await this.#record(prepared, leftovers)
     this.#decided.resolve()
     this.#state = 'finishing'
@@ -68,7 +72,7 @@ export class Run {
       losses: { ...(prepared?.ledger.totals ?? noLosses), latest },
       storage: this.#storage?.state ?? { state: 'untried' },
       controlProblem: prepared?.control.problem ?? null,
-      volume: this.#disk?.outlook ?? null,
+      volume: this.#disk?.progress ?? null,
       ...(prepared === undefined ? {} : userSigExpiry(prepared.secrets.userSig)),
     }
   }

@@ -144,6 +144,8 @@ export class FakeMedia {
       },
       sends: () => {},
       paused: () => {},
+      release: async () => 0,
+      endSoon: () => {},
       finish: async () => ({
         head: { kind: 'inMemory' as const, data: Buffer.from(`${body}|`), bytes: body.length + 1 },
         bodyBytes: body.length,
@@ -170,6 +172,7 @@ export class FakeMedia {
 export class FakeStore implements Store {
   readonly objects = new Map<string, string>()
   preflightError: StoreError | undefined
+  trouble: StoreError | undefined
   /** Why uploads fail; undefined when they succeed. A promise that never settles: COS does not answer. */
   uploadError: StoreError | Promise<never> | undefined
 
