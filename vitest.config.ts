@@ -10,7 +10,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{api,kube,operator,recorder-image,sandbox,e2e,bench,cli,replay,scripts}/**/*.test.ts'],
+          include: ['{api,kube,operator,gateway,recorder-image,sandbox,e2e,bench,cli,replay,scripts}/**/*.test.ts'],
           exclude: ['**/node_modules/**', '**/*.integration.test.ts', '**/*.e2e.test.ts'],
           // Half of the CPU time went into importing the same modules anew for each file.
           isolate: false,

@@ -27,6 +27,8 @@ export interface CallbackDependencies {
   policy: ReceiverPolicy
   proxy?: Delivery['proxy']
   now?: () => Date
+  /** How a result is sent. */
+  send?: typeof deliver
 }
 
 /** A try that was made and does not stand in the status yet. */
@@ -47,7 +49,37 @@ interface Tried {
  * Assumptions: one operator works at a time (the lease).
  */
 export function callbackController(dependencies: CallbackDependencies): Controller {
-  const { client, recordings, events, log, metrics, limits, timeoutMillis, policy, proxy, now = () => new Date() } = dependencies
+  const { recordings, log, metrics, timeoutMillis } = dependencies
+  const { reconcile, forget } = callbackReconciler(dependencies)
+  const hooks = metrics.controller('callback')
+  const controller = Controller.for(recordings, {
+    name: 'callback',
+    reconcile,
+    log,
+    workers: dependencies.workers,
+    // Longer than a delivery and the requests around it.
+    reconcileTimeoutMillis: timeoutMillis + 60_000,
+    isOutdated: isConflict,
+    concerns: (recording) => recording.status?.callback?.state === 'Pending',
+    queue: { failureMaxMillis: 30_000, observer: hooks.queue },
+    observer: hooks.observer,
+  })
+  hooks.watchQueue(controller.queue)
+
+  recordings.subscribe((event) => {
+    if (event.type === 'deleted') forget(event.object)
+  })
+  return controller
+}
+
+export type CallbackReconcilerDependencies = Omit<CallbackDependencies, 'metrics' | 'workers'> & {
+  metrics: Pick<Metrics, 'callbackDelivery'>
+}
+
+/** What the controller does for one Recording. `forget`: it is gone. */
+export function callbackReconciler(dependencies: CallbackReconcilerDependencies) {
+  const { client, recordings, events, metrics, limits, timeoutMillis, policy, proxy } = dependencies
+  const { now = () => new Date(), send = deliver } = dependencies
   /** By UID of the Recording. */
   const unrecorded = new Map<string, Tried>()
 
@@ -83,7 +115,7 @@ export function callbackController(dependencies: CallbackDependencies): Controll
   async function attempt(recording: Recording, callback: CallbackStatus, signal: AbortSignal): Promise<DeliveryResult> {
     const key = await signingKey(client, recording, signal)
     if (key.is === 'missing') return { outcome: 'unsigned', message: key.message }
-    return deliver({
+    return send({
       url: recording.spec.callback?.url ?? '',
       id: callback.id,
       body: callbackBody(recording.spec, allFiles(recording.status ?? {}), recording.status),
@@ -137,23 +169,5 @@ export function callbackController(dependencies: CallbackDependencies): Controll
     }
   }
 
-  const hooks = metrics.controller('callback')
-  const controller = Controller.for(recordings, {
-    name: 'callback',
-    reconcile,
-    log,
-    workers: dependencies.workers,
-    // Longer than a delivery and the requests around it.
-    reconcileTimeoutMillis: timeoutMillis + 60_000,
-    isOutdated: isConflict,
-    concerns: (recording) => recording.status?.callback?.state === 'Pending',
-    queue: { failureMaxMillis: 30_000, observer: hooks.queue },
-    observer: hooks.observer,
-  })
-  hooks.watchQueue(controller.queue)
-
-  recordings.subscribe((event) => {
-    if (event.type === 'deleted') unrecorded.delete(event.object.metadata.uid)
-  })
-  return controller
+  return { reconcile, forget: ({ metadata }: Recording) => void unrecorded.delete(metadata.uid) }
 }

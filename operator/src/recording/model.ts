@@ -3,17 +3,20 @@
  * recorders and what is on their volumes, COS, a user, and a clock. The operator's own observe, decide and execute run against it. Nothing
  * of the product imports it.
  */
+import { isDeepStrictEqual } from 'node:util'
 import {
   annotationName,
   type RecordedFile,
   type Recording,
   type RecordingSpec,
+  type RecordingStatus,
   recorderOutcomes,
   type UserAnnotation,
 } from '@trtc-recorder/api'
-import type { KubeClient, KubeObject, PersistentVolumeClaim, Pod } from '@trtc-recorder/kube'
+import type { JsonPatchOperation, KubeClient, KubeObject, Patch, PersistentVolumeClaim, Pod } from '@trtc-recorder/kube'
 import { ApiError, ConnectionError } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
+import type { Reconcile, ReconcileContext, ReconcileResult } from '../runtime/controller.ts'
 import { Store } from '../runtime/store.ts'
 import { decide } from './decide.ts'
 import { DepartedPods } from './departed.ts'
@@ -24,7 +27,9 @@ import { observe } from './observe.ts'
 import { aFile, aRecording, endPod, enter, podConfig, schedule, start } from './testing.ts'
 
 type Plural = 'recordings' | 'pods' | 'persistentvolumeclaims'
-type Fault = '409' | '429' | '500' | 'lost' | 'lost, but done'
+export type Fault = '409' | '429' | '500' | 'lost' | 'lost, but done'
+/** The operator dies with it. */
+export type Death = 'killed before' | 'killed after'
 
 /** What is on a volume: every file that was recorded on it, and whether it is in COS. */
 type Media = Map<string, 'on the volume' | 'in COS'>
@@ -36,10 +41,18 @@ export class Model {
   now = start
   /** Writes that come next are answered so. */
   faults: Fault[] = []
+  /** Counted from 1, over all writes of the operator. */
+  failure: { write: number; how: Fault | Death } | undefined
+  /** Called with each status of the Recording that comes to stand in it. */
+  onStatus: (status: RecordingStatus) => void = () => {}
+  /** All that the operator wrote, or tried to. */
+  readonly writes: string[] = []
   cosIsAway = false
   quotaIsUsedUp = false
   secretIsMissing = false
   nodeIsSilent = false
+  /** The operator looks again before a watch has brought what it wrote. */
+  watchesAreLate = false
   /** In the order in which things went; said when a property does not hold. */
   readonly story: string[] = []
   /** Media of volumes that a user took away. */
@@ -63,8 +76,13 @@ export class Model {
   #claims = new IdentityClaims()
   #dueMillis = 0
   #failures = 0
+  readonly #makeColleague: MakeColleague
+  #colleague: Reconcile
 
-  constructor(spec: Partial<RecordingSpec> = {}) {
+  /** `makeColleague`: what else is at work in the operator's process. */
+  constructor(spec: Partial<RecordingSpec> = {}, makeColleague: MakeColleague = () => async () => undefined) {
+    this.#makeColleague = makeColleague
+    this.#colleague = makeColleague(this.#client, this.#caches.recordings, () => this.now)
     const { status: _, ...recording } = aRecording(spec)
     this.#put('recordings', { ...recording, status: { observedGeneration: -1 } } as Recording)
   }
@@ -88,10 +106,35 @@ export class Model {
 
   // The operator.
 
+  /** The recording controller, and after it whoever else is at work. */
   async reconcile(): Promise<void> {
-    const recording = this.#caches.recordings.get('lessons/math')
     this.#dueMillis = Number.POSITIVE_INFINITY
-    if (recording === undefined) return
+    await this.#run((context) => this.#reconcileRecording(context))
+    await this.#run((context) => this.#colleague('lessons/math', context))
+  }
+
+  async #run(reconcile: (context: ReconcileContext) => Promise<ReconcileResult | undefined>): Promise<void> {
+    const { signal } = new AbortController()
+    try {
+      const after = await reconcile({ id: '', log: silentLog, signal })
+      this.#failures = 0
+      this.#lookAgainIn(after?.requeueAfterMillis ?? Number.POSITIVE_INFINITY)
+    } catch (error) {
+      if (error instanceof Killed) this.restart()
+      else if (error instanceof ApiError || error instanceof ConnectionError || /decided again/.test((error as Error).message)) {
+        this.#failures += 1
+        this.#lookAgainIn(Math.min(60_000, 5 * 2 ** this.#failures))
+      } else throw error
+    }
+  }
+
+  #lookAgainIn(millis: number): void {
+    this.#dueMillis = Math.min(this.#dueMillis, this.now.getTime() + millis)
+  }
+
+  async #reconcileRecording(context: ReconcileContext): Promise<ReconcileResult | undefined> {
+    const recording = this.#caches.recordings.get('lessons/math')
+    if (recording === undefined) return undefined
     const dependencies = {
       client: this.#client,
       caches: this.#caches,
@@ -100,34 +143,27 @@ export class Model {
       progress: { follow: () => ({ is: 'unknown' as const, why: 'it cannot be reached' }) },
       image: podConfig.image,
     }
-    const { signal } = new AbortController()
-    try {
-      const observed = await observe(recording, dependencies, this.now, signal)
-      const plan = decide(observed, this.now)
-      const acting = {
-        client: this.#client,
-        caches: this.#caches,
-        events: { record() {}, flush: async () => {} },
-        pod: podConfig,
-        now: () => this.now,
-      }
-      const after = await execute(observed, plan, acting, { id: '', log: silentLog, signal })
-      this.#failures = 0
-      if (after !== undefined) this.#dueMillis = this.now.getTime() + after
-    } catch (error) {
-      if (!(error instanceof ApiError || error instanceof ConnectionError) && !/decided again/.test((error as Error).message))
-        throw error
-      this.#failures += 1
-      this.#dueMillis = this.now.getTime() + Math.min(60_000, 5 * 2 ** this.#failures)
+    const observed = await observe(recording, dependencies, this.now, context.signal)
+    const plan = decide(observed, this.now)
+    const acting = {
+      client: this.#client,
+      caches: this.#caches,
+      events: { record() {}, flush: async () => {} },
+      pod: podConfig,
+      now: () => this.now,
     }
+    const requeueAfterMillis = await execute(observed, plan, acting, context)
+    return requeueAfterMillis === undefined ? undefined : { requeueAfterMillis }
   }
 
   /** Until it has nothing more to do at this moment; throws where that never comes. */
   async settle(): Promise<void> {
-    for (let round = 0; round < 40; round += 1) {
+    for (let round = 0; round < 60; round += 1) {
       const version = this.#version
-      this.deliver()
+      const isLate = this.watchesAreLate && round % 2 === 0
+      if (!isLate) this.deliver()
       await this.reconcile()
+      if (isLate) continue
       if (this.#version === version && this.#dueMillis > this.now.getTime() + 2000 && this.faults.length === 0) return
       if (this.#version === version) this.after(Math.max(0, Math.min(this.#dueMillis - this.now.getTime(), 60_000)) / 1000)
     }
@@ -144,6 +180,8 @@ export class Model {
       for (const object of this.#objects[plural].values())
         this.#store(plural).apply({ type: 'ADDED', object: structuredClone(object) } as never)
     }
+    this.#colleague = this.#makeColleague(this.#client, this.#caches.recordings, () => this.now)
+    this.#dueMillis = this.now.getTime()
   }
 
   /** Watches bring what they have not brought yet; each kind by itself, so what happened later may be known sooner. */
@@ -344,8 +382,12 @@ export class Model {
           throw new ApiError('replace', 409, { reason: 'Conflict' })
         return this.#put(plural, { ...known, status: JSON.parse(JSON.stringify(object.status)) } as KubeObject)
       }),
-    patch: async ({ plural }: { plural: Plural }, { name }: { name: string }, { body }: { body: PatchBody }) =>
-      this.#write(`patch ${plural} ${name}`, () => this.#patch(plural, name, body)),
+    patch: async ({ plural }: { plural: Plural }, { name }: { name: string }, patch: Patch) =>
+      this.#write(`patch ${plural} ${name}`, () =>
+        patch.type === 'json'
+          ? this.#patchByOperations(plural, name, patch.operations)
+          : this.#patch(plural, name, patch.body as PatchBody),
+      ),
     delete: async ({ plural }: { plural: Plural }, { name }: { name: string }, { uid }: { uid?: string }) =>
       this.#write(`delete ${plural} ${name}`, () => {
         const known = this.#get(plural, name)
@@ -356,7 +398,8 @@ export class Model {
   } as unknown as KubeClient
 
   #write<T>(what: string, carryOut: () => T): T {
-    const fault = this.faults.shift()
+    this.writes.push(what)
+    const fault = this.failure?.write === this.writes.length ? this.failure.how : this.faults.shift()
     this.story.push(`  ${what}${fault === undefined ? '' : `: ${fault}`}`)
     switch (fault) {
       case '409':
@@ -370,6 +413,11 @@ export class Model {
       case 'lost, but done':
         carryOut()
         throw new ConnectionError(what)
+      case 'killed before':
+        throw new Killed(what)
+      case 'killed after':
+        carryOut()
+        throw new Killed(what)
       case undefined:
         return structuredClone(carryOut())
     }
@@ -420,6 +468,20 @@ export class Model {
     return this.#put(plural, changed)
   }
 
+  #patchByOperations(plural: Plural, name: string, operations: readonly JsonPatchOperation[]): KubeObject {
+    const changed = this.#get(plural, name)
+    for (const { op, path, value } of operations) {
+      const steps = path.slice(1).split('/')
+      const last = steps.pop()!
+      const parent = steps.reduce<Record<string, unknown> | undefined>((at, step) => at?.[step] as never, changed as never)
+      const isSame = isDeepStrictEqual(parent?.[last], value)
+      if (parent === undefined || (op === 'test' && !isSame)) throw new ApiError('patch', 422, { reason: 'Invalid' })
+      if (op === 'remove') throw new Error('the model removes nothing by a JSON patch')
+      if (op !== 'test') parent[last === '-' ? (parent as unknown as unknown[]).length : last] = structuredClone(value)
+    }
+    return this.#put(plural, changed)
+  }
+
   #writeFinalizers(recording: Recording, finalizers: string[]): Recording {
     const written = { ...recording, metadata: { ...recording.metadata, finalizers } }
     if (finalizers.length > 0 || recording.metadata.deletionTimestamp === undefined) return this.#put('recordings', written)
@@ -438,6 +500,7 @@ export class Model {
     const isNew = !this.#objects[plural].has(object.metadata.name)
     const put = { ...object, metadata: { ...object.metadata, resourceVersion: String(++this.#version) } }
     this.#objects[plural].set(object.metadata.name, put)
+    if (plural === 'recordings') this.onStatus((put as unknown as Recording).status ?? {})
     this.#undelivered[plural].push({ type: isNew ? 'ADDED' : 'MODIFIED', object: structuredClone(put) })
     return put
   }
@@ -502,6 +565,9 @@ export class Model {
 }
 
 export class PropertyError extends Error {}
+class Killed extends Error {}
+
+type MakeColleague = (client: KubeClient, recordings: Store<Recording, string>, now: () => Date) => Reconcile
 
 interface PatchBody {
   metadata: {

@@ -45,6 +45,16 @@ describe('what a volume holds', () => {
   })
 })
 
+test('a volume that was made in a run whose status was never written is the one that is used', () => {
+  const world = new World()
+  // Volume and Pod come first; then the answer was lost.
+  const { actions } = decide(world.observed(), world.now)
+  world.carryOut({ addFinalizer: true, status: world.status, actions: actions.filter((action) => action.do === 'ensureVolume') })
+  world.settle()
+  expect(world.claims.map(({ metadata }) => metadata.name)).toEqual(['math-v1'])
+  expect(world.status.attempts).toMatchObject([{ pod: 'math-a1', volume: 'math-v1' }])
+})
+
 describe('a volume that is gone although it held what was not in COS', () => {
   test('is lost, and nothing is called stored', () => {
     const world = inRoom().ends(undefined, { reason: 'OOMKilled' })

@@ -87,9 +87,15 @@ export function volumeToRecordOn(draft: Draft): RecordingVolume | undefined {
   const usable = draft.volumes.find((volume) => !volume.retired && volumeState(volume).is !== 'lost')
   if (usable !== undefined) return usable
   if (draft.volumes.length >= mostVolumes) return undefined
-  const made: RecordingVolume = { name: freshName(draft), state: 'Planned' }
+  const made: RecordingVolume = { name: madeUnrecorded(draft) ?? freshName(draft), state: 'Planned' }
   draft.status.volumes = [...draft.volumes, made]
   return made
+}
+
+/** The first volume is made before the status says so. Where that was never written, the volume is there, and so may be a Pod that uses it. */
+function madeUnrecorded({ volumes, attempts, observed }: Draft): string | undefined {
+  if (volumes.length > 0 || attempts.length > 0) return undefined
+  return observed.claims.find(({ metadata }) => metadata.deletionTimestamp === undefined)?.metadata.name
 }
 
 /** Names are not used again while anything remembers them. */

@@ -16,7 +16,45 @@ export const network = {
 
 export const apiServerUrl = `https://${network.node}:${network.apiPort}`
 
-export const nodeName = 'sandbox'
+/** A node of the cluster: a kubelet and a containerd of its own, in namespaces of their own. */
+export interface ClusterNode {
+  /** Also its host name, and what its folders are called. */
+  name: string
+  /** Name of the sandbox's daemon that it is. */
+  daemon: string
+  /** Its group in every cgroup hierarchy. */
+  cgroup: string
+  address: string
+  prefixLength: number
+  /** Where its network leads to everything else. */
+  gateway: string
+  /** Addresses of its Pods, a part of the cluster's. */
+  pods: string
+}
+
+/** The node that is always there, with all that makes a cluster. */
+export const firstNode: ClusterNode = {
+  name: 'sandbox',
+  daemon: 'cluster',
+  cgroup: 'trtc-sandbox',
+  address: network.node,
+  prefixLength: network.prefixLength,
+  gateway: network.host,
+  pods: '10.91.0.0/17',
+}
+
+/** The node that a test starts to lose it. It hangs on the first one as that one hangs on the machine. */
+export const secondNode: ClusterNode = {
+  name: 'sandbox-2',
+  daemon: 'second-node',
+  cgroup: 'trtc-sandbox-2',
+  address: '10.93.0.2',
+  prefixLength: 30,
+  gateway: '10.93.0.1',
+  pods: '10.91.128.0/17',
+}
+
+export const nodes: readonly ClusterNode[] = [firstNode, secondNode]
 
 /**
  * The state directory of the checkout as processes in the cluster's namespaces see it: short, because paths of Unix sockets must not be

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { apiServerUrl, network, nodeName } from './addresses.ts'
+import { apiServerUrl, network, nodes } from './addresses.ts'
 
 const run = promisify(execFile)
 
@@ -31,8 +31,13 @@ const identities = {
   'controller-manager': { subject: '/CN=system:kube-controller-manager' },
   scheduler: { subject: '/CN=system:kube-scheduler' },
   proxy: { subject: '/CN=system:kube-proxy' },
-  kubelet: { subject: `/O=system:nodes/CN=system:node:${nodeName}`, alternativeNames: `IP:${network.node},DNS:${nodeName}` },
-} as const satisfies Record<string, Identity>
+  ...Object.fromEntries(
+    nodes.map(({ name, address }) => [
+      `kubelet-${name}`,
+      { subject: `/O=system:nodes/CN=system:node:${name}`, alternativeNames: `IP:${address},DNS:${name}` },
+    ]),
+  ),
+} satisfies Record<string, Identity>
 
 const elliptic = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-noenc', '-days', String(validDays)]
 

@@ -2,8 +2,6 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileS
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const groupName = 'trtc-sandbox'
-
 interface Hierarchy {
   path: string
   version: 1 | 2
@@ -20,8 +18,8 @@ export function hierarchies(mountinfo = readFileSync('/proc/self/mountinfo', 'ut
   })
 }
 
-/** Puts the process into a group of the sandbox's own in every hierarchy, so that all that comes of it can be found and removed. */
-export function enterGroup(pid: number): void {
+/** Puts the process into a group of its own in every hierarchy, so that all that comes of it can be found and removed. */
+export function enterGroup(groupName: string, pid: number): void {
   for (const { path, version } of hierarchies()) {
     const group = join(path, groupName)
     if (version === 2) enableControllers(path)
@@ -35,7 +33,7 @@ export function enterGroup(pid: number): void {
 }
 
 /** Moves the processes from the group into a leaf of it: in version 2 a group with processes cannot have groups with limits below it. */
-export function moveToLeaf(pids: readonly number[]): void {
+export function moveToLeaf(groupName: string, pids: readonly number[]): void {
   for (const { path, version } of hierarchies()) {
     if (version !== 2) continue
     const leaf = join(path, groupName, 'init')
@@ -57,8 +55,8 @@ function enableControllers(path: string): void {
   }
 }
 
-/** Removes the sandbox's groups. The kernel needs a moment after the last process has ended. */
-export async function removeGroups(): Promise<void> {
+/** Removes the groups of this name. The kernel needs a moment after the last process has ended. */
+export async function removeGroups(groupName: string): Promise<void> {
   for (const { path } of hierarchies()) {
     const group = join(path, groupName)
     for (let attempt = 0; existsSync(group) && attempt < 40; attempt++) {

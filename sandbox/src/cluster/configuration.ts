@@ -1,21 +1,23 @@
 import { join } from 'node:path'
-import { inside, network, nodeName } from './addresses.ts'
+import { type ClusterNode, inside, network } from './addresses.ts'
 
 const pki = join(inside.state, 'cluster/pki')
-const etc = join(inside.state, 'cluster/etc')
+/** Folder of a node's configuration, below `.sandbox`. */
+export const nodeDirectory = ({ name }: ClusterNode) => join('cluster', name)
 
 /** Name of the image that holds a Pod's namespaces open. It does nothing; see sandbox/cluster/pause. */
 export const pauseImage = 'localhost/trtc-recorder/pause:1'
 
-/** Configuration files of the node, by name below `.sandbox/cluster/etc`. */
-export function configurationFiles(snapshotter: 'overlayfs' | 'native'): Record<string, string> {
+/** Configuration files of a node, by name below `etc` in its folder. */
+export function configurationFiles(node: ClusterNode, snapshotter: 'overlayfs' | 'native'): Record<string, string> {
+  const etc = join(inside.state, nodeDirectory(node), 'etc')
   return {
-    'containerd.toml': containerd(snapshotter, []),
+    'containerd.toml': containerd(etc, snapshotter, []),
     // Opened without the CRI plugin first, to remove the containers of a run that was killed before the plugin reads them.
-    'containerd-cleaning.toml': containerd(snapshotter, ['io.containerd.grpc.v1.cri']),
-    'cni/10-sandbox.conflist': json(cni),
-    'kubelet.yaml': json(kubelet),
-    'kube-proxy.yaml': json(kubeProxy),
+    'containerd-cleaning.toml': containerd(etc, snapshotter, ['io.containerd.grpc.v1.cri']),
+    'cni/10-sandbox.conflist': json(cni(node)),
+    'kubelet.yaml': json(kubelet(node, etc)),
+    'kube-proxy.yaml': json(kubeProxy(node)),
     // Answers for the sandbox's own names; every other name fails at once instead of after a time-out.
     'resolv.conf': `nameserver ${network.node}\n`,
   }
@@ -25,7 +27,7 @@ function json(value: unknown): string {
   return `${JSON.stringify(value, undefined, 2)}\n`
 }
 
-function containerd(snapshotter: string, disabledPlugins: readonly string[]): string {
+function containerd(etc: string, snapshotter: string, disabledPlugins: readonly string[]): string {
   return `version = 2
 root = "${inside.containerd}"
 state = "/run/containerd"
@@ -52,7 +54,7 @@ disabled_plugins = ${JSON.stringify(disabledPlugins)}
  * Each Pod is routed on a link of its own (ptp). On a bridge, answers of a Service's Pod to another Pod bypass the translation of addresses
  * unless the kernel has br_netfilter, which small machines often lack.
  */
-const cni = {
+const cni = (node: ClusterNode) => ({
   cniVersion: '0.4.0',
   name: 'sandbox',
   plugins: [
@@ -61,22 +63,22 @@ const cni = {
       ipMasq: false,
       ipam: {
         type: 'host-local',
-        ranges: [[{ subnet: network.pods }]],
+        ranges: [[{ subnet: node.pods }]],
         routes: [{ dst: '0.0.0.0/0' }],
         dataDir: '/run/sandbox/cni',
       },
     },
     { type: 'portmap', capabilities: { portMappings: true } },
   ],
-}
+})
 
-const kubelet = {
+const kubelet = ({ name }: ClusterNode, etc: string) => ({
   apiVersion: 'kubelet.config.k8s.io/v1beta1',
   kind: 'KubeletConfiguration',
   authentication: { anonymous: { enabled: false }, webhook: { enabled: true }, x509: { clientCAFile: join(pki, 'ca.crt') } },
   authorization: { mode: 'Webhook' },
-  tlsCertFile: join(pki, 'kubelet.crt'),
-  tlsPrivateKeyFile: join(pki, 'kubelet.key'),
+  tlsCertFile: join(pki, `kubelet-${name}.crt`),
+  tlsPrivateKeyFile: join(pki, `kubelet-${name}.key`),
   cgroupDriver: 'cgroupfs',
   clusterDomain: 'cluster.local',
   clusterDNS: [network.node],
@@ -93,16 +95,16 @@ const kubelet = {
   imageGCLowThresholdPercent: 99,
   evictionHard: { 'memory.available': '50Mi', 'nodefs.available': '1%', 'imagefs.available': '1%' },
   logging: { verbosity: 2 },
-}
+})
 
-const kubeProxy = {
+const kubeProxy = ({ name }: ClusterNode) => ({
   apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
   kind: 'KubeProxyConfiguration',
   mode: 'iptables',
   clusterCIDR: network.pods,
-  hostnameOverride: nodeName,
+  hostnameOverride: name,
   clientConnection: { kubeconfig: join(pki, 'proxy.kubeconfig') },
   // These limits belong to the machine, not to the namespace.
   conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: '0s', tcpCloseWaitTimeout: '0s' },
   metricsBindAddress: '127.0.0.1:10249',
-}
+})

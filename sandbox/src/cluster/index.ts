@@ -1,16 +1,16 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { logTail, runningDaemon } from '../daemon.ts'
+import { logTail, runFile, runningDaemon } from '../daemon.ts'
 import { ensurePause } from '../images/pause.ts'
 import { withLock } from '../lock.ts'
 import { onScreen, type Report, unseen } from '../progress.ts'
-import { network, nodeName } from './addresses.ts'
+import { type ClusterNode, firstNode, network, nodes } from './addresses.ts'
 import { type ClusterApi, clusterApi } from './api.ts'
 import { allBinaries, type Binary, ensureBinaries } from './binaries.ts'
 import { writeCertificates } from './certificates.ts'
 import { removeGroups } from './cgroups.ts'
-import { configurationFiles } from './configuration.ts'
-import { daemonName, isConnected, startNamespaces, stopNamespaces, until } from './namespaces.ts'
+import { configurationFiles, nodeDirectory } from './configuration.ts'
+import { isConnected, startNamespaces, stopNamespaces, until } from './namespaces.ts'
 import { containerdRoot, projectDirectory, snapshotter, stateDirectory } from './paths.ts'
 import { storageClass } from './volumes/decide.ts'
 
@@ -22,7 +22,7 @@ const lockName = 'cluster'
 /** Whether this process is starting the cluster. */
 let starting = false
 const clusterDirectory = join(stateDirectory, 'cluster')
-const logDirectories = ['logs/cluster', 'logs/pods'].map((name) => join(stateDirectory, name))
+const logDirectories = [`logs/${firstNode.name}`, 'logs/pods'].map((name) => join(stateDirectory, name))
 
 export type ClusterStatus = { state: 'down' } | { state: 'starting' | 'up'; pid: number; kubeconfig: string }
 
@@ -72,7 +72,7 @@ async function start(binaries: Record<Binary, string>, report: Report): Promise<
     step.done('node Ready')
   } catch (error) {
     step.failed('it did not start')
-    const said = [logTail(daemonName), ...endedParts()].join('\n')
+    const said = [logTail(firstNode.daemon), ...endedParts()].join('\n')
     await stop(unseen)
     throw new Error(
       `The cluster did not start: ${(error as Error).message}\n${said}\nThe logs of its parts are in ${logDirectories[0]}.`,
@@ -94,8 +94,8 @@ async function stop(report: Report): Promise<void> {
   const step = report('Stopping the cluster')
   const wasUp = await stopNamespaces()
   // A network that is still there belongs to another checkout's sandbox, and so do the groups.
-  if (!isConnected()) await removeGroups()
-  for (const path of [kubeconfigFile, clusterDirectory, join(stateDirectory, 'run', `${daemonName}.json`)]) {
+  if (!isConnected()) for (const { cgroup } of nodes) await removeGroups(cgroup)
+  for (const path of [kubeconfigFile, clusterDirectory, ...nodes.map(({ daemon }) => runFile(daemon))]) {
     rmSync(path, { recursive: true, force: true })
   }
   step.done(wasUp ? undefined : 'it was not running')
@@ -103,7 +103,7 @@ async function stop(report: Report): Promise<void> {
 
 /** `starting` also stands for a cluster whose API server does not answer or whose node is not Ready. */
 export async function clusterStatus(): Promise<ClusterStatus> {
-  const daemon = runningDaemon(daemonName)
+  const daemon = runningDaemon(firstNode.daemon)
   if (daemon === undefined) return { state: 'down' }
   const ready = existsSync(kubeconfigFile) && (await nodeReady(clusterApi(kubeconfigFile)).catch(() => false))
   return { state: ready ? 'up' : 'starting', pid: daemon.pid, kubeconfig: kubeconfigFile }
@@ -121,7 +121,7 @@ function endedParts(): string[] {
 
 /** Fails where the sandbox of another checkout runs: there is one network of these addresses on a machine. */
 export function refuseForeignCluster(): void {
-  if (!isConnected() || runningDaemon(daemonName) !== undefined) return
+  if (!isConnected() || runningDaemon(firstNode.daemon) !== undefined) return
   throw new Error(
     `Interface ${network.hostInterface} exists: the sandbox of another checkout is running on this machine. ` +
       'Stop it there first: make sandbox-down',
@@ -130,20 +130,27 @@ export function refuseForeignCluster(): void {
 
 async function prepareFiles(): Promise<void> {
   for (const path of logDirectories) rmSync(path, { recursive: true, force: true })
-  for (const folder of ['etcd', 'kubelet', 'volumes']) mkdirSync(join(clusterDirectory, folder), { recursive: true, mode: 0o700 })
-  mkdirSync(containerdRoot(), { recursive: true, mode: 0o700 })
-  for (const [name, text] of Object.entries(configurationFiles(snapshotter()))) {
-    const path = join(clusterDirectory, 'etc', name)
-    mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(path, text)
-  }
+  for (const folder of ['etcd', 'volumes']) mkdirSync(join(clusterDirectory, folder), { recursive: true, mode: 0o700 })
+  prepareNode(firstNode)
   await writeCertificates(join(clusterDirectory, 'pki'))
 }
 
-async function nodeReady(api: ClusterApi): Promise<boolean> {
+/** Folders and configuration of a node. */
+export function prepareNode(node: ClusterNode): void {
+  const directory = join(stateDirectory, nodeDirectory(node))
+  mkdirSync(join(directory, 'kubelet'), { recursive: true, mode: 0o700 })
+  mkdirSync(containerdRoot(node), { recursive: true, mode: 0o700 })
+  for (const [name, text] of Object.entries(configurationFiles(node, snapshotter()))) {
+    const path = join(directory, 'etc', name)
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, text)
+  }
+}
+
+export async function nodeReady(api: ClusterApi, { name }: ClusterNode = firstNode): Promise<boolean> {
   interface Node {
     status?: { conditions?: { type: string; status: string }[] }
   }
-  const node = await api.get<Node>(`/api/v1/nodes/${nodeName}`)
+  const node = await api.get<Node>(`/api/v1/nodes/${name}`)
   return node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false
 }

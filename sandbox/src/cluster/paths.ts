@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { statfsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { firstNode } from './addresses.ts'
 
 /** The checkout. */
 export const projectDirectory = resolve(import.meta.dirname, '../../..')
@@ -15,8 +16,9 @@ export function cacheDirectory(environment: NodeJS.ProcessEnv = process.env): st
   return join(environment.XDG_CACHE_HOME || join(homedir(), '.cache'), 'trtc-recorder')
 }
 
-/** Where images live, across clusters and checkouts. */
-export const containerdRoot = () => join(cacheDirectory(), 'containerd')
+/** Where a node's images live, across clusters and checkouts. */
+export const containerdRoot = (node = firstNode) =>
+  join(cacheDirectory(), node === firstNode ? 'containerd' : `containerd-${node.name}`)
 
 /** Overlay mounts do not stack: inside a container whose own root is an overlay, layers are copied instead. */
 export function snapshotter(): 'overlayfs' | 'native' {

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
+import { nodes } from '../addresses.ts'
 import { hierarchies } from '../cgroups.ts'
 
 /** What a cluster could leave on the machine. */
@@ -9,7 +10,7 @@ export function traces() {
     interfaces: Object.keys(networkInterfaces()).sort(),
     mounts: readFileSync('/proc/self/mountinfo', 'utf8').split('\n').length,
     routes: readFileSync('/proc/net/route', 'utf8'),
-    groups: hierarchies().filter(({ path }) => existsSync(join(path, 'trtc-sandbox'))),
+    groups: hierarchies().filter(({ path }) => nodes.some(({ cgroup }) => existsSync(join(path, cgroup)))),
     processes: readdirSync('/proc').filter((pid) => {
       try {
         // Not etcd and the API server: other tests run those by themselves, and Docker has a containerd.

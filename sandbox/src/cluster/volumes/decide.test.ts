@@ -16,10 +16,10 @@ const volume = (phase: string, storageClassName = 'sandbox'): Volume => ({
   spec: { storageClassName },
   status: { phase },
 })
-const decide = (claims: Claim[], volumes: Volume[] = []) => decideVolumes(claims, volumes, '/volumes', 'sandbox')
+const decide = (claims: Claim[], volumes: Volume[] = []) => decideVolumes(claims, volumes, '/volumes')
 
 describe('the volumes of the sandbox', () => {
-  it('gives a claim a volume of its own, of the size asked for, on this node', () => {
+  it('gives a claim a volume of its own, of the size asked for, on the node its Pod goes to', () => {
     const [created] = decide([claim()]).create
     expect(created).toMatchObject({
       name: 'pvc-u1',
@@ -27,6 +27,7 @@ describe('the volumes of the sandbox', () => {
         spec: { capacity: { storage: '2Gi' }, claimRef: { name: 'work', uid: 'u1' }, local: { path: '/volumes/pvc-u1' } },
       },
     })
+    expect(JSON.stringify(created)).toContain('"values":["sandbox"]')
   })
 
   it.each([

@@ -35,14 +35,16 @@ export interface VolumePlan {
  * What to do about the claims and volumes as they are. A `local` volume rather than `hostPath`: only the former gets the Pod's fsGroup, so
  * that a Pod without root can write, and one that forgot fsGroup cannot, as on a real cluster.
  */
-export function decideVolumes(claims: readonly Claim[], volumes: readonly Volume[], root: string, node: string): VolumePlan {
+export function decideVolumes(claims: readonly Claim[], volumes: readonly Volume[], root: string): VolumePlan {
   const existing = new Set(volumes.map((volume) => volume.metadata.name))
   const ours = (x: Claim | Volume) => x.spec.storageClassName === storageClass.metadata.name && !x.metadata.deletionTimestamp
   return {
     create: claims
       .filter((claim) => ours(claim) && !claim.spec.volumeName && claim.spec.volumeMode !== 'Block')
-      .filter((claim) => claim.metadata.annotations?.['volume.kubernetes.io/selected-node'] !== undefined)
-      .map((claim) => ({ name: volumeName(claim), volume: volumeFor(claim, root, node) }))
+      .flatMap((claim) => {
+        const node = claim.metadata.annotations?.['volume.kubernetes.io/selected-node']
+        return node === undefined ? [] : [{ name: volumeName(claim), volume: volumeFor(claim, root, node) }]
+      })
       .filter(({ name }) => !existing.has(name)),
     remove: volumes.filter((volume) => ours(volume) && volume.status?.phase === 'Released').map((volume) => volume.metadata.name),
   }

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { inside, nodeName } from '../addresses.ts'
+import { inside } from '../addresses.ts'
 import { ApiError, clusterApi } from '../api.ts'
 import { type Claim, decideVolumes, type Volume } from './decide.ts'
 
@@ -19,7 +19,7 @@ async function reconcile(): Promise<void> {
     api.get<{ items: Claim[] }>(claimsPath),
     api.get<{ items: Volume[] }>(volumesPath),
   ])
-  const plan = decideVolumes(claims.items, volumes.items, root, nodeName)
+  const plan = decideVolumes(claims.items, volumes.items, root)
   for (const { name, volume } of plan.create) {
     mkdirSync(join(root, name), { recursive: true, mode: 0o755 })
     await api.create(volumesPath, volume)

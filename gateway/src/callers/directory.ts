@@ -1,0 +1,88 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { parse } from 'yaml'
+import type { z } from 'zod'
+import { type Caller, type Credential, callersSchema } from './caller.ts'
+
+/** The document cannot be used. The message has paths and what is wrong, and nothing of what stands there: it holds secrets. */
+export class CallersError extends Error {
+  override readonly name = 'CallersError'
+}
+
+type Found<Type extends Credential['type']> = { caller: Caller; credential: Extract<Credential, { type: Type }> }
+
+/** Finds callers by what they show. Secrets are compared by their digests, in constant time. */
+export class CallerDirectory {
+  readonly callers: readonly Caller[]
+  readonly #keyPairs = new Map<string, Found<'KeyPair'>>()
+  readonly #tokens = new Map<string, Found<'BearerToken'>>()
+  readonly #users = new Map<string, Caller>()
+  #anonymous: Caller | undefined
+
+  constructor(callers: readonly Caller[]) {
+    this.callers = callers
+    for (const caller of callers) for (const credential of caller.credentials) this.#add(caller, credential)
+  }
+
+  #add(caller: Caller, credential: Credential): void {
+    switch (credential.type) {
+      case 'KeyPair':
+        this.#keyPairs.set(credential.secretId, { caller, credential })
+        break
+      case 'BearerToken':
+        this.#tokens.set(digest(credential.token).toString('hex'), { caller, credential })
+        break
+      case 'KubernetesUser':
+        this.#users.set(credential.username, caller)
+        break
+      case 'Anonymous':
+        this.#anonymous = caller
+        break
+    }
+  }
+
+  /** For signatures: whoever verifies one needs the key. */
+  keyPair(secretId: string): { caller: Caller; secretKey: string } | undefined {
+    const found = this.#keyPairs.get(secretId)
+    return found && { caller: found.caller, secretKey: found.credential.secretKey }
+  }
+
+  password(secretId: string, secretKey: string): Caller | undefined {
+    const found = this.#keyPairs.get(secretId)
+    return found !== undefined && timingSafeEqual(digest(found.credential.secretKey), digest(secretKey))
+      ? found.caller
+      : undefined
+  }
+
+  /** Looked up by digest: how long that takes says nothing of the token. */
+  token(token: string): Caller | undefined {
+    return this.#tokens.get(digest(token).toString('hex'))?.caller
+  }
+
+  kubernetesUser(username: string): Caller | undefined {
+    return this.#users.get(username)
+  }
+
+  get anonymous(): Caller | undefined {
+    return this.#anonymous
+  }
+}
+
+export function parseCallers(text: string): CallerDirectory {
+  const parsed = callersSchema.safeParse(parsedYaml(text))
+  if (!parsed.success) throw new CallersError(`The callers cannot be used: ${parsed.error.issues.map(explain).join('; ')}`)
+  return new CallerDirectory(parsed.data.callers)
+}
+
+function parsedYaml(text: string): unknown {
+  try {
+    return parse(text, { logLevel: 'error', prettyErrors: false }) ?? { callers: [] }
+  } catch (error) {
+    // The parser's own message may quote the line, with its secrets.
+    const { pos } = error as { pos?: [number, number] }
+    throw new CallersError(`The callers cannot be used: they are no YAML${pos ? `, from character ${pos[0]} on` : ''}`)
+  }
+}
+
+const explain = ({ path, message }: z.core.$ZodIssue) => `${path.join('.') || 'the document'}: ${message}`
+
+const digest = (text: string) => createHash('sha256').update(text, 'utf8').digest()

@@ -1,0 +1,164 @@
+import { idempotencyHeader } from '@trtc-recorder/api'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { authenticate } from '../callers/authenticate.ts'
+import type { Caller } from '../callers/caller.ts'
+import { invalid, RefusedRequest, refusals } from '../errors.ts'
+import { newRequestId } from '../recordings/names.ts'
+import { listStates, logOf, stateOf, terminate } from '../rest/requests.ts'
+import { startTemplate, submitted } from '../rest/start.ts'
+import { bodyOf, type Gateway, header, parsedJson, within } from './call.ts'
+import { readListing } from './query.ts'
+
+export interface ServerLimits {
+  /** Of a body. An asynchronous event of SCF has 128 KB. */
+  bodyBytes: number
+  /** Until a request's head is there. */
+  headersMillis: number
+  /** Until all of a request is there. */
+  requestMillis: number
+  keepAliveMillis: number
+}
+
+export const serverLimits: ServerLimits = {
+  bodyBytes: 131_072,
+  headersMillis: 10_000,
+  requestMillis: 20_000,
+  keepAliveMillis: 65_000,
+}
+
+/** The gateway's one port. `isStopping`: answers ask to close the connection, so that clients go to another replica. */
+export function createServer(
+  gateway: Gateway,
+  { limits = serverLimits, isStopping = () => false }: { limits?: ServerLimits; isStopping?: () => boolean } = {},
+): FastifyInstance {
+  const server = Fastify({
+    bodyLimit: limits.bodyBytes,
+    requestTimeout: limits.requestMillis,
+    keepAliveTimeout: limits.keepAliveMillis,
+    http: { headersTimeout: limits.headersMillis, connectionsCheckingInterval: 1000, maxHeaderSize: 16_384 },
+    genReqId: newRequestId,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 256 },
+    return503OnClosing: false,
+    exposeHeadRoutes: false,
+  })
+  // Whoever signs, signs bytes; and what is wrong with JSON is told in our words.
+  server.removeAllContentTypeParsers()
+  server.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body))
+  server.decorateRequest('audit', null as never)
+  server.addHook('onRequest', async (request, reply) => {
+    request.audit = {}
+    if (isStopping()) reply.header('connection', 'close')
+  })
+  server.addHook('onResponse', async (request, reply) => audit(gateway, request, reply))
+  server.setErrorHandler((error, request, reply) => refuse(gateway, error, request, reply))
+  server.setNotFoundHandler((request, reply) => refuse(gateway, noSuchPath(), request, reply))
+  addRequests(server, gateway)
+  addTemplate(server, gateway)
+  return server
+}
+
+/** The template's path is whatever the caller's URL has: `/`, `/release/<function>` … */
+function addTemplate(server: FastifyInstance, gateway: Gateway): void {
+  server.post('/*', async (request, reply) => {
+    if (request.url.startsWith('/v1/')) throw noSuchPath()
+    return start(gateway, request, reply)
+  })
+}
+
+async function start(gateway: Gateway, request: FastifyRequest, reply: FastifyReply) {
+  request.audit.action = 'Start'
+  const caller = await known(gateway, request)
+  const requestId = await startTemplate(gateway, caller, {
+    body: parsedJson(bodyOf(request)),
+    idempotencyKey: header(request, idempotencyHeader.toLowerCase()),
+    newId: request.id,
+  })
+  request.audit.about = requestId
+  return reply.headers({ 'x-scf-reqid': requestId, 'x-scf-request-id': requestId }).type('text/plain').send(submitted)
+}
+
+function addRequests(server: FastifyInstance, gateway: Gateway): void {
+  type OfRequest = { Params: { requestId: string } }
+  const about = (request: FastifyRequest<OfRequest>, action: string) => {
+    Object.assign(request.audit, { action, about: request.params.requestId })
+    return request.params.requestId
+  }
+  server.post('/v1/requests', (request, reply) => start(gateway, request, reply))
+  server.get('/v1/requests', async (request) => {
+    request.audit.action = 'List'
+    const caller = await known(gateway, request)
+    return listStates(gateway, caller, readListing(request.query))
+  })
+  server.get<OfRequest>('/v1/requests/:requestId', async (request) => {
+    const requestId = about(request, 'State')
+    return stateOf(gateway, await known(gateway, request), requestId)
+  })
+  server.get<OfRequest>('/v1/requests/:requestId/logs', async (request, reply) => {
+    const requestId = about(request, 'Logs')
+    return reply.type('text/plain').send(await logOf(gateway, await known(gateway, request), requestId))
+  })
+  server.post<OfRequest>('/v1/requests/:requestId/terminate', async (request, reply) => {
+    const requestId = about(request, 'Terminate')
+    await terminate(gateway, await known(gateway, request), requestId)
+    return reply.code(202).send({ requestId })
+  })
+}
+
+/** Who calls, within the caller's rate. */
+async function known(gateway: Gateway, request: FastifyRequest): Promise<Caller> {
+  const found = await authenticate(header(request, 'authorization'), gateway.callers(), gateway.review)
+  switch (found.is) {
+    case 'known':
+      Object.assign(request.audit, { caller: found.caller.name, credential: found.by })
+      within(gateway.rates, found.caller)
+      return found.caller
+    case 'refused':
+      throw new RefusedRequest('Unauthenticated', found.message)
+    case 'unknown':
+      throw new RefusedRequest('Unavailable', found.message, { retryAfterSeconds: 1 })
+  }
+}
+
+const noSuchPath = () => new RefusedRequest('NotFound', 'There is no such path. GET /openapi.json says what there is')
+
+function refuse(gateway: Gateway, error: unknown, request: FastifyRequest, reply: FastifyReply) {
+  const refused = asRefused(error)
+  const { refusal, message, problems, retryAfterSeconds } = refused
+  request.audit.code = refusal
+  const { status } = refusals[refusal]
+  if (status >= 500) gateway.log.error({ requestId: request.id, err: refused.cause ?? error }, 'Request failed')
+  if (status === 401) reply.header('www-authenticate', 'Bearer, Basic realm="trtc-recorder"')
+  if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
+  return reply
+    .code(status)
+    .type('application/json')
+    .send({ code: refusal, message, fields: problems.map(({ field, message }) => ({ field, message })), requestId: request.id })
+}
+
+export function asRefused(error: unknown): RefusedRequest {
+  if (error instanceof RefusedRequest) return error
+  const { code, statusCode } = error as { code?: string; statusCode?: number }
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new RefusedRequest('TooLarge', 'The body is larger than 128 KB')
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    return invalid([{ field: 'request', kind: 'type', message: 'could not be read as HTTP' }])
+  }
+  return new RefusedRequest('InternalError', 'The gateway failed. Its log has the request id', { cause: error })
+}
+
+/** One line a request. The route is the pattern, not the path: a path may hold anything. */
+function audit({ log, metrics }: Gateway, request: FastifyRequest, reply: FastifyReply): void {
+  const { action = 'None', code = 'OK' } = request.audit
+  metrics.answered({ action, code, seconds: reply.elapsedTime / 1000 })
+  log.info(
+    {
+      requestId: request.id,
+      ...request.audit,
+      method: request.method,
+      route: request.routeOptions.url ?? '',
+      status: reply.statusCode,
+      millis: Math.round(reply.elapsedTime),
+      from: request.ip,
+    },
+    'Request answered',
+  )
+}

@@ -1,0 +1,87 @@
+import { clusterAccess, createKubeClient } from '@trtc-recorder/kube'
+import { pino } from 'pino'
+import { activeQuota } from './callers/quota.ts'
+import { Rates } from './callers/rate.ts'
+import { tokenReviewer } from './callers/token-review.ts'
+import { watchCallers } from './callers/watch.ts'
+import { ConfigError, parseConfig, usage } from './config.ts'
+import { createHealthServer } from './http/health.ts'
+import { createServer } from './http/server.ts'
+import { createMetrics } from './metrics.ts'
+
+if (process.argv.includes('--help')) {
+  process.stdout.write(usage())
+  process.exit(0)
+}
+const config = orExit(() => parseConfig(process.env))
+const log = pino({
+  level: config.logLevel,
+  base: {},
+  timestamp: pino.stdTimeFunctions.isoTime,
+  formatters: { level: (label) => ({ level: label }) },
+})
+process.on('uncaughtException', (error) => {
+  log.fatal({ err: error }, 'Gateway failed on a defect and exited')
+  process.exit(1)
+})
+
+const access = await clusterAccess(process.env, config.serviceAccountDirectory)
+const client = createKubeClient(access, { userAgent: 'trtc-recorder-gateway' })
+const callers = await watchCallers(config.callersFile, log).catch((error: Error) => {
+  process.stderr.write(`${error.message}\n`)
+  process.exit(2)
+})
+const metrics = createMetrics()
+
+let isStopping = false
+const server = createServer(
+  {
+    client,
+    callers: callers.current,
+    review: config.tokenReview ? tokenReviewer(client, { audiences: config.tokenAudiences }) : undefined,
+    rates: new Rates(),
+    quota: activeQuota(client),
+    log,
+    metrics,
+    now: () => new Date(),
+    keepSeconds: Math.round(config.keepHours * 3600),
+  },
+  { isStopping: () => isStopping },
+)
+const health = createHealthServer({ isStopping: () => isStopping, registry: metrics.registry })
+for (const [listener, port] of [
+  [server, config.port],
+  [health, config.healthPort],
+] as const) {
+  await listener.listen({ host: '::', port }).catch(() => listener.listen({ host: '0.0.0.0', port }))
+}
+log.info({ port: config.port, healthPort: config.healthPort }, 'Gateway started')
+
+const signal = await new Promise<string>((resolve) => {
+  for (const name of ['SIGTERM', 'SIGINT']) process.on(name, resolve)
+})
+log.info({ signal, drainSeconds: config.drainSeconds }, 'Gateway was asked to stop')
+
+// Not ready any more, but still answering: until every proxy has heard of it, calls still come. Each answer now closes its connection.
+isStopping = true
+await new Promise((resolve) => setTimeout(resolve, config.drainSeconds * 1000))
+setTimeout(() => {
+  log.warn('Requests under way did not end in time and were left behind')
+  process.exit(1)
+}, config.shutdownSeconds * 1000).unref()
+await server.close()
+await health.close()
+callers.stop()
+await client.close()
+log.info('Gateway stopped')
+process.exit(0)
+
+function orExit<T>(run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exit(2)
+  }
+}

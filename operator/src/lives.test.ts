@@ -1,0 +1,173 @@
+import type { RecordingStatus } from '@trtc-recorder/api'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { callbackReconciler } from './callback/controller.ts'
+import { isFinished } from './recording/fencing.ts'
+import { type Death, type Fault, Model } from './recording/model.ts'
+import { createLog } from './telemetry/log.ts'
+
+/**
+ * The whole life of a Recording with a callback, once for each write of the operator and each way in which that can go wrong: it dies before
+ * it or after it, or is answered wrongly. Whatever it is, all comes to the same end.
+ */
+const lives: Record<string, (model: Model) => Promise<void>> = {
+  recorded: async (model) => {
+    await enters(model)
+    model.ends('RemovedByApi')
+  },
+  stopped: async (model) => {
+    await enters(model)
+    model.changes({ desiredState: 'Stopped' })
+  },
+  deleted: async (model) => {
+    await enters(model)
+    model.deletes()
+  },
+  'deleted in the foreground': async (model) => {
+    await enters(model)
+    model.deletes('foreground')
+  },
+  retried: async (model) => {
+    await enters(model)
+    model.isKilled('OOMKilled')
+    await enters(model, 'math-a2')
+    model.ends('RemovedByApi')
+  },
+  drained: async (model) => {
+    await enters(model)
+    model.deletesPod()
+    await enters(model, 'math-a2')
+    model.ends('RemovedByApi')
+  },
+  'stored later': async (model) => {
+    await enters(model)
+    model.cosIsAway = true
+    model.changes({ desiredState: 'Stopped' })
+    await until(model, () => model.recording?.status?.stopReason !== undefined)
+    model.cosIsAway = false
+  },
+  'left behind': async (model) => {
+    await enters(model)
+    const [first] = model.pods
+    model.nodeFallsSilent()
+    await enters(model, 'math-a2')
+    model.nodeComesBack()
+    model.ends('DuplicateUser', {}, first)
+    await model.settle()
+    model.ends('RemovedByApi')
+  },
+}
+const failures: readonly (Fault | Death)[] = ['killed before', 'killed after', '409', '429', '500', 'lost', 'lost, but done']
+
+/** In the room, in a Pod of its own. */
+async function enters(model: Model, pod = 'math-a1'): Promise<void> {
+  await until(model, () => model.running.some(({ metadata }) => metadata.name === pod))
+  model.enters()
+  await model.settle()
+}
+
+async function until(model: Model, isSo: () => boolean): Promise<void> {
+  for (let round = 0; round < 60; round += 1) {
+    await model.settle()
+    if (isSo()) return
+    model.everythingIsWell()
+    if (round % 2 === 1) model.after(10)
+  }
+  throw new Error(`it never comes to that: ${JSON.stringify(model.recording?.status, undefined, 1)}`)
+}
+
+interface Sent {
+  id: string
+  files: string[]
+}
+
+interface Outcome {
+  end: unknown
+  sent: Sent[]
+  writes: readonly string[]
+}
+
+/** Played once, with at most one thing that goes wrong. */
+async function play(life: keyof typeof lives, failure?: Model['failure']): Promise<Outcome> {
+  const sent: Sent[] = []
+  const model = new Model({ callback: { url: 'https://example.com/recorded' } }, (client, recordings, now) => {
+    const { reconcile } = callbackReconciler({
+      client,
+      recordings,
+      now,
+      events: { record() {}, flush: async () => {} },
+      log: createLog('error'),
+      metrics: { callbackDelivery() {} },
+      timeoutMillis: 1000,
+      limits: { giveUpMillis: 86_400_000, giveUpDeletedMillis: 86_400_000 },
+      policy: { allow: [], deny: [], apiServer: [], allowPrivate: false },
+      send: async ({ id, body }) => {
+        sent.push({ id, files: body.Files.map(({ RecordFile, Status }) => `${RecordFile} ${Status}`) })
+        return { outcome: 'delivered', statusCode: 200 }
+      },
+    })
+    return reconcile
+  })
+  model.watchesAreLate = true
+  model.failure = failure
+  let last: RecordingStatus | undefined
+  model.onStatus = (status) => {
+    if (status.completionTime !== undefined) last = status
+  }
+  try {
+    await lives[life]!(model)
+    await until(model, () => model.recording === undefined || (isFinished(model.recording) && isTold(model)))
+    model.deletes()
+    await until(model, () => model.recording === undefined && model.pods.length === 0)
+    return {
+      end: {
+        ...endOf(last),
+        left: [...model.pods, ...model.volumes].map(({ metadata }) => metadata.name),
+        unsaved: unsaved(model),
+      },
+      sent,
+      writes: model.writes,
+    }
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\n${model.story.join('\n')}`, { cause: error })
+  }
+}
+
+const isTold = ({ recording }: Model) => recording?.status?.callback?.state !== 'Pending'
+const unsaved = (model: Model) => model.files.filter(({ where }) => where !== 'in COS').map(({ name }) => name)
+
+/** What a user sees in the end. How often an upload was begun anew is no part of it. */
+function endOf(status: RecordingStatus | undefined) {
+  return {
+    stopReason: status?.stopReason,
+    conditions: status?.conditions?.map(({ type, status, reason }) => `${type} ${status} ${reason}`).toSorted(),
+    files: status?.files?.map(({ path, status }) => `${path} ${status}`),
+    volumes: status?.volumes,
+    callback: status?.callback?.state,
+    recorders: status?.attempts?.filter(({ uploadOnly, startTime }) => !uploadOnly && startTime !== undefined).length,
+  }
+}
+
+describe.each(Object.keys(lives))('a Recording that is %s', (life) => {
+  let calm: Outcome
+  beforeAll(async () => {
+    calm = await play(life)
+  })
+
+  test('ends as it should, and whoever wants to know is told once', () => {
+    expect(calm.end).toMatchObject({ left: [], unsaved: [], callback: 'Delivered' })
+    expect(calm.sent).toHaveLength(1)
+  })
+
+  test.each(failures)('comes to the same end whichever write is answered with: %s', async (how) => {
+    for (const [index, what] of calm.writes.entries()) {
+      const { end, sent } = await play(life, { write: index + 1, how })
+      const where = `write ${index + 1} of ${calm.writes.length}: ${what}`
+      expect(end, where).toEqual(calm.end)
+      // Between a receiver's answer and the write that says so nobody but the receiver knows; the key tells it that it is the same.
+      const mayRepeat = how.startsWith('killed')
+      expect(new Set(sent.map((one) => JSON.stringify(one))).size, where).toBe(1)
+      if (!mayRepeat) expect(sent, where).toHaveLength(1)
+      expect(sent.length, where).toBeLessThanOrEqual(2)
+    }
+  })
+})
