@@ -154,6 +154,28 @@ export function spectrum(samples: Float32Array): Float64Array {
   return real.map((value, index) => (4 * Math.hypot(value, imaginary[index]!)) / count)
 }
 
+/** A hole of one packet of sound is 20 ms; what surrounds it is heard again within a quarter of that. */
+const dipWindowSeconds = 0.005
+const shortestDipSeconds = 0.01
+const dipShare = 0.25
+
+/** Stretches of at least 10 ms in which much less can be heard than usual: packets that are missing, in a steady tone. */
+export function findDips(samples: Float32Array, sampleRate: number): Span[] {
+  const step = Math.round(sampleRate * dipWindowSeconds)
+  const levels = Array.from({ length: Math.floor(samples.length / step) }, (_, n) => rms(samples, n * step, step))
+  const usual = levels.toSorted((a, b) => a - b)[levels.length >> 1] ?? 0
+  const dips: Span[] = []
+  let start = 0
+  for (let n = 0; n <= levels.length; n++) {
+    if (n < levels.length && levels[n]! < usual * dipShare) continue
+    if ((n - start) * dipWindowSeconds >= shortestDipSeconds) {
+      dips.push({ startSeconds: (start * step) / sampleRate, endSeconds: (n * step) / sampleRate })
+    }
+    start = n + 1
+  }
+  return dips
+}
+
 /** Stretches of at least 100 ms in which nothing can be heard. */
 export function findSilences(samples: Float32Array, sampleRate: number): Span[] {
   const step = Math.round(sampleRate * 0.01)

@@ -1,5 +1,5 @@
 import { open, stat } from 'node:fs/promises'
-import { findBeeps, findPitches, findSilences, type Pitch, type Span } from './hear.ts'
+import { findBeeps, findDips, findPitches, findSilences, type Pitch, type Span } from './hear.ts'
 import { pattern } from './pattern.ts'
 import { run } from './run.ts'
 
@@ -50,6 +50,8 @@ export interface Sound {
   /** Steady tones and when each was heard. */
   pitches: Pitch[]
   silences: Span[]
+  /** Shorter ones too: from 10 ms on, against the usual level of this sound. */
+  dips: Span[]
 }
 
 const sampleRate = 16_000
@@ -174,6 +176,7 @@ function listen(samples: Float32Array): Sound {
     beeps,
     pitches: findPitches(samples, sampleRate, beeps),
     silences: findSilences(samples, sampleRate),
+    dips: findDips(samples, sampleRate),
   }
 }
 

@@ -7,14 +7,18 @@ import { type CosControl, cosControl, type RunningCos, startCos } from '../../sa
 import { identities } from '../../sandbox/src/identities.ts'
 import { defaultClip } from '../../sandbox/src/room/clip.ts'
 import { clipSources } from '../../sandbox/src/room/clip-source.ts'
+import { cameraFiles } from '../../sandbox/src/room/clip-store.ts'
 import {
+  type ClipOptions,
   type LineQuality,
   type RoomControl,
   type RoomName,
   type RunningRoom,
+  type SenderClockOptions,
   type SentSpan,
   startRoomServer,
 } from '../../sandbox/src/room/index.ts'
+import { type RealPublisher, startRealPublisher } from '../../sandbox/src/room/real-publisher.ts'
 import { signUserSig } from '../../sandbox/src/user-sig.ts'
 import { checkFile, type Expectation, type Finding, readMedia, type SentFrame } from '../media/index.ts'
 import { RecorderProcess } from './recorder-process.ts'
@@ -24,6 +28,9 @@ export const recorderUserId = 'recorder'
 
 /** Clips small enough for two shared processors. */
 export const clip = { width: 640, height: 360, fps: 15, loopSeconds: 60 } as const
+
+/** How long what a real publisher's camera sees goes on before it begins again. */
+export const cameraSeconds = 5
 
 export interface RecordOptions {
   /** Over the spec that every test shares. */
@@ -47,6 +54,7 @@ export class World {
   readonly #directory: string
   readonly #recorders: RecorderProcess[] = []
   readonly #published = new Set<string>()
+  readonly #real: RealPublisher[] = []
   #roomId = 43474
   /** Whether the room is the one of this name instead of this number: two different rooms. */
   stringRoom = false
@@ -72,6 +80,7 @@ export class World {
   async reset(): Promise<void> {
     for (const recorder of this.#recorders) recorder.kill('SIGKILL')
     await Promise.all(this.#recorders.splice(0).map((recorder) => recorder.ended))
+    await Promise.all(this.#real.splice(0).map((publisher) => publisher.kill()))
     // A room that was dissolved is gone already.
     for (const userId of this.#published) await this.#control.leave({ room: this.#room, userId }).catch(() => {})
     this.#published.clear()
@@ -91,6 +100,7 @@ export class World {
   }
 
   async close(): Promise<void> {
+    await Promise.all(this.#real.splice(0).map((publisher) => publisher.kill()))
     await Promise.all([this.#running.room.close(), this.#running.cos.close()])
     await rm(this.#directory, { recursive: true, force: true })
   }
@@ -103,11 +113,26 @@ export class World {
   async publish(
     userId: string,
     tracks: { audio?: boolean; video?: boolean; aux?: boolean },
-    smaller: { [option in keyof typeof clip]?: number } = {},
+    other: ClipOptions = {},
+    clock?: SenderClockOptions,
   ): Promise<void> {
     this.#published.add(userId)
-    await this.#control.publish({ room: this.#room, userId, clip: { ...clip, ...smaller }, ...tracks })
+    const options = { room: this.#room, userId, clip: { ...clip, ...other }, ...tracks }
+    await this.#control.publish(clock === undefined ? options : { ...options, clock })
   }
+
+  /** Enters a user with a Chromium, a camera and an encoder of their own. */
+  async publishReally(userId: string, codec: 'h264' | 'vp8'): Promise<RealPublisher> {
+    const camera = await cameraFiles({ userId, stream: 'main', width: 640, height: 480, loopSeconds: cameraSeconds })
+    await this.#control.preferCodec({ room: this.#room, userId, codec })
+    const { unifiedProxy, spki } = this.#running.room
+    const publisher = await startRealPublisher({ room: this.#room, userId, unifiedProxy, spki, camera })
+    this.#real.push(publisher)
+    return publisher
+  }
+
+  /** RTP times of the frames that such a user has sent. */
+  forwarded = (userId: string, track: 'audio' | 'video') => this.#control.forwarded({ room: this.#room, userId, track })
 
   mute(userId: string, kind: 'audio' | 'video', muted: boolean): Promise<void> {
     return this.#control.setMuted({ room: this.#room, userId, kind, muted })
@@ -125,12 +150,16 @@ export class World {
   refuseReconnect = (refuse: boolean) => this.#control.refuseReconnect({ refuse })
   blockMedia = (blocked: boolean) => this.#control.blockMedia({ blocked })
   ignoreSubscriptions = (userId: string, times: number) => this.#control.ignoreSubscriptions({ room: this.#room, userId, times })
-  worsenLine = (quality: Partial<LineQuality>) =>
-    this.#control.worsenLine({ room: this.#room, userId: recorderUserId, ...quality })
-  freezeLine = (seconds: number) => this.#control.freezeLine({ room: this.#room, userId: recorderUserId, seconds })
+  /** The line of one publisher to the recorder. */
+  worsenLine = (publisherId: string, quality: Partial<LineQuality>) =>
+    this.#control.worsenLine({ room: this.#room, userId: recorderUserId, publisherId, ...quality })
+  freezeLine = (publisherId: string, seconds: number) =>
+    this.#control.freezeLine({ room: this.#room, userId: recorderUserId, publisherId, seconds })
+  lose = (publisherId: string, percent: number, repairable: boolean) =>
+    this.#control.loss({ room: this.#room, userId: recorderUserId, publisherId, percent, repairable })
   jumpClock = (userId: string, seconds: number) => this.#control.jumpClock({ room: this.#room, userId, seconds })
-  lose = (percent: number, repairable: boolean) =>
-    this.#control.loss({ room: this.#room, userId: recorderUserId, percent, repairable })
+  standStill = (userId: string, seconds: number) => this.#control.standStill({ room: this.#room, userId, seconds })
+  sent = (userId: string, track: 'audio' | 'video') => this.#control.sent({ room: this.#room, userId, track })
   killMediaPath = () => this.#control.killMediaPath({ room: this.#room, userId: recorderUserId })
 
   /** What the room sends to the recorder, by user. */

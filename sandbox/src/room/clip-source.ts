@@ -1,5 +1,6 @@
-import { AUDIO_PACKET_MS, type ClipParameters, clipFrames, SAMPLE_RATE_HZ } from './clip.ts'
+import { AUDIO_PACKET_MS, bFrames, type ClipParameters, clipFrames, SAMPLE_RATE_HZ, sendingOrder } from './clip.ts'
 import { audioClip, videoClip } from './clip-store.ts'
+import type { Codec } from './messages.ts'
 import type { Track } from './publisher.ts'
 
 const VIDEO_CLOCK_HZ = 90_000
@@ -13,7 +14,12 @@ export interface ClipSource {
   clockHz: number
   /** Frames of one loop; 0 for audio. */
   clipFrames: number
+  codec: Codec
   packetsOf(number: number): { payloads: readonly Buffer[]; key: boolean }
+  /** So much later than it was taken a frame is sent: one that is shown after others may be sent before them, and not before it was taken. */
+  encoderMillis: number
+  /** Which number is shown that is sent as this one; the same where there are no B frames. */
+  shownAs(number: number): number
 }
 
 /** Makes the clips if need be, which takes seconds the first time. */
@@ -33,13 +39,17 @@ export function clipSources(
 
 async function videoSource(track: Track, clip: ClipParameters): Promise<ClipSource> {
   const { frames } = await videoClip(clip)
+  const order = sendingOrder(clip)
   return {
     track,
     key: JSON.stringify(clip),
     intervalMillis: 1000 / clip.fps,
     clockHz: VIDEO_CLOCK_HZ,
     clipFrames: clipFrames(clip),
+    encoderMillis: clip.codec === 'h264 b' ? (bFrames * 1000) / clip.fps : 0,
+    codec: clip.codec === 'vp8' ? 'vp8' : 'h264',
     packetsOf: (number) => frames[number % frames.length]!,
+    shownAs: (number) => number + order[number % order.length]! - (number % order.length),
   }
 }
 
@@ -51,6 +61,9 @@ async function audioSource(clip: Pick<ClipParameters, 'userId' | 'loopSeconds'>)
     intervalMillis: AUDIO_PACKET_MS,
     clockHz: SAMPLE_RATE_HZ,
     clipFrames: 0,
+    encoderMillis: 0,
+    codec: 'opus',
     packetsOf: (number) => ({ payloads: [packets[number % packets.length]!], key: true }),
+    shownAs: (number) => number,
   }
 }

@@ -10,10 +10,10 @@ import { mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { AUDIO_PACKET_MS, type ClipParameters, checkClip, clipFrames, drawSound, SAMPLE_RATE_HZ } from './clip.ts'
+import { AUDIO_PACKET_MS, type ClipCodec, type ClipParameters, checkClip, clipFrames, drawSound, SAMPLE_RATE_HZ } from './clip.ts'
 import { picturePainter } from './clip-picture.ts'
 import { opusPacketsOf } from './ogg-opus.ts'
-import { nalType, packetizeH264, splitNalUnits } from './rtp.ts'
+import { nalType, packetizeH264, packetizeVp8, splitNalUnits } from './rtp.ts'
 
 /** Changes whenever a clip made with the same parameters would look or sound different. */
 const CLIP_VERSION = 3
@@ -44,7 +44,9 @@ export function stopClipMaking(): void {
 
 export function videoClip(clip: ClipParameters): Promise<VideoClip> {
   checkClip(clip)
-  return remembered(clipPath('video', clip, 'h264'), (path) => makeVideo(clip, path), loadVideo(clip))
+  const { codec, ...picture } = clip
+  const { kind, extension } = formats[codec]
+  return remembered(clipPath(kind, picture, extension), (path) => makeVideo(clip, path), loadVideo(clip))
 }
 
 /** Sound belongs to the user alone: size and rate of the picture do not matter. */
@@ -94,15 +96,86 @@ function clipPath(kind: string, parameters: object, extension: string): string {
   return join(cache, 'clips', `${kind}-${key}.${extension}`)
 }
 
-/** Constrained baseline (no B frames, no CABAC), one slice a frame, an IDR each second, access unit delimiters to cut at. */
-function makeVideo(clip: ClipParameters, path: string): Promise<void> {
-  const { width, height, fps, videoKbps } = clip
+/** What a Chromium takes for its camera and its microphone, as files that it plays over and over; its camera runs at 30 pictures a second. */
+export interface CameraFiles {
+  video: string
+  audio: string
+}
+
+/** `loopSeconds`: whole seconds, so that flashes keep their rhythm. */
+export async function cameraFiles(clip: Omit<ClipParameters, 'codec' | 'fps' | 'videoKbps'>): Promise<CameraFiles> {
+  const camera = { ...clip, fps: CAMERA_FPS }
+  const [video, audio] = [clipPath('camera', camera, 'mjpeg'), clipPath('microphone', camera, 'wav')]
+  await remembered(video, (path) => makeCamera({ ...camera, codec: 'h264', videoKbps: 1 }, path), Boolean)
+  await remembered(audio, (path) => makeMicrophone(camera, path), Boolean)
+  return { video, audio }
+}
+
+/** Chromium takes no other rate from Motion JPEG (media/capture/video/file_video_capture_device.cc). */
+const CAMERA_FPS = 30
+
+function makeCamera(clip: ClipParameters, path: string): Promise<void> {
+  const { width, height, fps } = clip
   const input = ['-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-s', `${width}x${height}`, '-r', String(fps), '-i', 'pipe:0']
-  const x264 = `aud=1:keyint=${fps}:min-keyint=${fps}:scenecut=0:threads=1:sliced-threads=0:bframes=0:repeat-headers=1`
-  const rate = ['-b:v', `${videoKbps}k`, '-maxrate', `${videoKbps}k`, '-bufsize', `${videoKbps}k`]
-  const encoder = ['-c:v', 'libx264', '-preset', 'ultrafast', '-profile:v', 'baseline', '-x264-params', x264, ...rate]
   const paint = picturePainter(clip)
-  return encode([...input, ...encoder, '-f', 'h264', path], function* () {
+  return encode([...input, '-c:v', 'mjpeg', '-q:v', '4', '-pix_fmt', 'yuvj420p', '-f', 'mjpeg', path], function* () {
+    for (let n = 0; n < clipFrames(clip); n++) yield paint(n)
+  })
+}
+
+function makeMicrophone({ userId, loopSeconds }: Pick<ClipParameters, 'userId' | 'loopSeconds'>, path: string): Promise<void> {
+  const input = ['-f', 's16le', '-ar', String(SAMPLE_RATE_HZ), '-ac', '2', '-i', 'pipe:0']
+  return encode([...input, '-f', 'wav', path], function* () {
+    yield Buffer.from(drawSound(userId, 0, loopSeconds * SAMPLE_RATE_HZ).buffer)
+  })
+}
+
+/** How clips of each codec are kept: under a name of their own, frame after frame in the order in which they are sent. */
+const formats: Record<ClipCodec, { kind: string; extension: string; framesOf: (file: Buffer) => VideoFrame[] }> = {
+  h264: { kind: 'video', extension: 'h264', framesOf: h264Frames },
+  'h264 b': { kind: 'video-b', extension: 'h264', framesOf: h264Frames },
+  vp8: { kind: 'video', extension: 'ivf', framesOf: vp8Frames },
+}
+
+/** A key frame each second. H.264 has one slice a frame and access unit delimiters to cut at; without B frames it is constrained baseline. */
+function encoderOf({ codec, fps }: ClipParameters): string[] {
+  const x264 = `aud=1:keyint=${fps}:min-keyint=${fps}:scenecut=0:threads=1:sliced-threads=0:repeat-headers=1`
+  switch (codec) {
+    case 'h264':
+      return ['libx264', '-preset', 'ultrafast', '-profile:v', 'baseline', '-x264-params', `${x264}:bframes=0`]
+    case 'h264 b':
+      return [
+        'libx264',
+        '-preset',
+        'ultrafast',
+        '-profile:v',
+        'main',
+        '-x264-params',
+        `${x264}:bframes=2:b-adapt=0:b-pyramid=none`,
+      ]
+    case 'vp8':
+      return [
+        'libvpx',
+        '-deadline',
+        'realtime',
+        '-cpu-used',
+        '8',
+        '-g',
+        String(fps),
+        '-keyint_min',
+        String(fps),
+        '-lag-in-frames',
+        '0',
+      ]
+  }
+}
+
+function makeVideo(clip: ClipParameters, path: string): Promise<void> {
+  const { width, height, fps, videoKbps, codec } = clip
+  const input = ['-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-s', `${width}x${height}`, '-r', String(fps), '-i', 'pipe:0']
+  const rate = ['-b:v', `${videoKbps}k`, '-maxrate', `${videoKbps}k`, '-bufsize', `${videoKbps}k`]
+  const paint = picturePainter(clip)
+  return encode([...input, '-c:v', ...encoderOf(clip), ...rate, '-f', formats[codec].extension, path], function* () {
     for (let n = 0; n < clipFrames(clip); n++) yield paint(n)
   })
 }
@@ -154,17 +227,32 @@ export function ffmpegBinary(): string {
   return 'ffmpeg'
 }
 
-/** Delimiters and SEI are for files; real senders send neither. */
 const loadVideo =
   (clip: ClipParameters) =>
   (file: Buffer): VideoClip => {
-    const frames: VideoFrame[] = []
-    for (const units of accessUnits(splitNalUnits(file)))
-      frames.push({ key: units.some((unit) => typeOf(unit) === nalType.idr), payloads: packetizeH264(units) })
+    const frames = formats[clip.codec].framesOf(file)
     if (frames.length !== clipFrames(clip))
       throw new Error(`clip of ${clip.userId} has ${frames.length} frames, not ${clipFrames(clip)}`)
     return { width: clip.width, height: clip.height, fps: clip.fps, frames }
   }
+
+/** Delimiters and SEI are for files; real senders send neither. */
+function h264Frames(file: Buffer): VideoFrame[] {
+  return accessUnits(splitNalUnits(file)).map((units) => ({
+    key: units.some((unit) => typeOf(unit) === nalType.idr),
+    payloads: packetizeH264(units),
+  }))
+}
+
+/** IVF: a header of 32 bytes, then each frame behind one of 12, which begins with its length. */
+function vp8Frames(file: Buffer): VideoFrame[] {
+  const frames: VideoFrame[] = []
+  for (let at = 32; at + 12 <= file.length; at += 12 + file.readUInt32LE(at)) {
+    const frame = file.subarray(at + 12, at + 12 + file.readUInt32LE(at))
+    frames.push({ key: ((frame[0] ?? 1) & 1) === 0, payloads: packetizeVp8(frame) })
+  }
+  return frames
+}
 
 const typeOf = (unit: Buffer) => (unit[0] ?? 0) & 0x1f
 

@@ -31,11 +31,15 @@ export const TONE_AMPLITUDE = 0.1
 export const BEEP_AMPLITUDE = 0.5
 
 export type ClipStream = 'main' | 'aux'
+/** `h264 b`: two B frames between the others, as OBS and RTMP ingest send; they are sent behind the frame they are shown before. */
+export const clipCodecs = ['h264', 'h264 b', 'vp8'] as const
+export type ClipCodec = (typeof clipCodecs)[number]
 
 export interface ClipParameters {
   userId: string
   /** Main: camera (and the sound of the user). Aux: sub stream (screen), with a mark of its own. */
   stream: ClipStream
+  codec: ClipCodec
   /** Even numbers of pixels, at least 288 x 96 so that the code lines fit. */
   width: number
   height: number
@@ -45,7 +49,14 @@ export interface ClipParameters {
   loopSeconds: number
 }
 
-export const defaultClip = { width: 640, height: 360, fps: 15, videoKbps: 500, loopSeconds: 60 } as const
+export const defaultClip = {
+  codec: 'h264' as ClipCodec,
+  width: 640,
+  height: 360,
+  fps: 15,
+  videoKbps: 500,
+  loopSeconds: 60,
+} as const
 
 /** CRC-16/CCITT-FALSE of the user id (of `<userId>/aux` for the sub stream): the second line of the bar code. */
 export function markOf(userId: string, stream: ClipStream = 'main'): number {
@@ -62,6 +73,28 @@ export const pitchHzOf = (userId: string): number => 300 + 10 * (markOf(userId) 
 
 /** Frames of one loop: the number in the picture is the sent number modulo this. */
 export const clipFrames = (clip: { fps: number; loopSeconds: number }): number => clip.fps * clip.loopSeconds
+
+/** B frames between two others. */
+export const bFrames = 2
+
+/**
+ * In which order a codec sends the frames of one loop, by their numbers. With B frames each second is closed: the key frame, then every third
+ * frame followed by the two that are shown before it, and the last one.
+ */
+export function sendingOrder({ codec, fps, loopSeconds }: Pick<ClipParameters, 'codec' | 'fps' | 'loopSeconds'>): number[] {
+  const inOrder = Array.from({ length: clipFrames({ fps, loopSeconds }) }, (_, n) => n)
+  if (codec !== 'h264 b') return inOrder
+  const order: number[] = []
+  for (let key = 0; key < inOrder.length; key += fps) {
+    order.push(key)
+    for (let before = key; before < key + fps - 1; ) {
+      const next = Math.min(before + bFrames + 1, key + fps - 1)
+      order.push(next)
+      while (++before < next) order.push(before)
+    }
+  }
+  return order
+}
 
 /** Throws, naming the parameter, if no clip can be made of these. */
 export function checkClip(clip: ClipParameters): void {

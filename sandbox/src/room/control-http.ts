@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { z } from 'zod'
+import { clipCodecs } from './clip.ts'
 import type { RoomControl } from './control.ts'
 
 const room = z
@@ -9,30 +10,43 @@ const room = z
   .refine(({ roomId, strRoomId }) => (roomId === undefined) !== (strRoomId === undefined), 'give either roomId or strRoomId')
 const userId = z.string().min(1)
 const who = { room, userId }
+const line = { room, userId: userId.optional(), publisherId: userId.optional() }
 const track = z.enum(['audio', 'video', 'aux'])
 const millis = z.number().min(0).optional()
 const percent = z.number().min(0).max(100).optional()
 const positive = z.int().positive().optional()
-const clip = z.strictObject({ width: positive, height: positive, fps: positive, videoKbps: positive, loopSeconds: positive })
+const clip = z.strictObject({
+  ...{
+    codec: z.enum(clipCodecs).optional(),
+    width: positive,
+    height: positive,
+    fps: positive,
+    videoKbps: positive,
+    loopSeconds: positive,
+  },
+})
+const clock = z.strictObject({ ppm: z.number().min(-1000).max(1000), wrapsAfterSeconds: z.number().positive().optional() })
 /** Of either kind: the room says which of the two calls takes which. */
 const removal = z.strictObject({ sdkAppId: z.int(), roomId: z.union([z.number(), z.string()]), userId })
 const flag = z.boolean().optional()
 const events = ['joined', 'left', 'subscribed', 'mediaConnected', 'published', 'unpublished', 'destroyed'] as const
 
 const argumentOf: Record<keyof RoomControl, z.ZodType> = {
-  publish: z.strictObject({ ...who, audio: flag, video: flag, aux: flag, clip: clip.optional() }),
+  publish: z.strictObject({ ...who, audio: flag, video: flag, aux: flag, clip: clip.optional(), clock: clock.optional() }),
   setMuted: z.strictObject({ ...who, kind: z.enum(['audio', 'video']), muted: z.boolean() }),
   leave: z.strictObject(who),
   removeUser: removal,
   removeUserByStrRoomId: removal,
   dismissRoom: z.strictObject({ room }),
-  loss: z.strictObject({ room, userId: userId.optional(), percent: z.number().min(0).max(100), repairable: z.boolean() }),
+  loss: z.strictObject({ ...line, percent: z.number().min(0).max(100), repairable: z.boolean() }),
   worsenLine: z.strictObject({
-    ...{ room, userId: userId.optional(), jitterMillis: millis, delayMillis: millis, lateMillis: millis, repairMillis: millis },
+    ...{ ...line, jitterMillis: millis, delayMillis: millis, lateMillis: millis, repairMillis: millis },
     ...{ latePercent: percent, twicePercent: percent },
   }),
-  freezeLine: z.strictObject({ ...who, seconds: z.number().positive() }),
+  freezeLine: z.strictObject({ ...who, publisherId: userId.optional(), seconds: z.number().positive() }),
   jumpClock: z.strictObject({ ...who, seconds: z.number() }),
+  standStill: z.strictObject({ ...who, seconds: z.number().positive() }),
+  preferCodec: z.strictObject({ ...who, codec: z.enum(['h264', 'vp8']) }),
   dropSignalling: z.strictObject({ ...who, code: z.int().optional() }),
   silenceSignalling: z.strictObject({ ...who, silent: z.boolean() }),
   refuseReconnect: z.strictObject({ refuse: z.boolean() }),
@@ -42,6 +56,7 @@ const argumentOf: Record<keyof RoomControl, z.ZodType> = {
   setNoAnchorSeconds: z.strictObject({ seconds: z.number().positive() }),
   state: z.strictObject({ room }),
   sent: z.strictObject({ ...who, track: track.optional() }),
+  forwarded: z.strictObject({ ...who, track }),
   waitFor: z.strictObject({ room, event: z.enum(events), userId: userId.optional(), timeoutSeconds: z.number().optional() }),
 }
 

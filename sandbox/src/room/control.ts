@@ -1,10 +1,13 @@
+import type { ClipCodec } from './clip.ts'
 import type { LineQuality } from './line.ts'
+import type { VideoCodec } from './messages.ts'
 import type { Track } from './publisher.ts'
 import type { RoomEventName, RoomName } from './room.ts'
-import type { SentSpan } from './scripted-anchor.ts'
+import type { SenderClockOptions, SentSpan } from './scripted-anchor.ts'
 
-/** Size, rate and length of what an anchor plays; `defaultClip` where not said. */
+/** Codec, size, rate and length of what an anchor plays; `defaultClip` where not said. */
 export interface ClipOptions {
+  codec?: ClipCodec
   width?: number
   height?: number
   fps?: number
@@ -15,6 +18,12 @@ export interface ClipOptions {
 interface Who {
   room: RoomName
   userId: string
+}
+
+interface OneLine {
+  room: RoomName
+  userId?: string
+  publisherId?: string
 }
 
 export interface RoomState {
@@ -31,23 +40,29 @@ export interface RoomState {
 export interface RoomControl {
   /**
    * A scripted anchor enters and publishes. Again for the same user: what it publishes changes; what stays goes on without a pause, and where
-   * no clip is said its clip stays. Resolves once it plays.
+   * no clip is said its clip stays. How its clocks run is said the first time. Resolves once it plays.
    */
-  publish(options: Who & { audio?: boolean; video?: boolean; aux?: boolean; clip?: ClipOptions }): Promise<void>
+  publish(
+    options: Who & { audio?: boolean; video?: boolean; aux?: boolean; clip?: ClipOptions; clock?: SenderClockOptions },
+  ): Promise<void>
   setMuted(options: Who & { kind: 'audio' | 'video'; muted: boolean }): Promise<void>
   leave(options: Who): Promise<void>
   /** RemoveUser for number rooms, RemoveUserByStrRoomId for string rooms. */
   removeUser(options: { sdkAppId: number; roomId: number; userId: string }): Promise<void>
   removeUserByStrRoomId(options: { sdkAppId: number; roomId: string; userId: string }): Promise<void>
   dismissRoom(options: { room: RoomName }): Promise<void>
-  /** Loses packets on the way to a member (everybody, without userId). percent 0 ends it. */
-  loss(options: { room: RoomName; userId?: string; percent: number; repairable: boolean }): Promise<void>
-  /** How good the line to a member is (everybody's, without userId); what is not said is as on a good line. */
-  worsenLine(options: { room: RoomName; userId?: string } & Partial<LineQuality>): Promise<void>
-  /** Nothing passes to a member for so long; then all of it at once, as to a machine that was paused. */
-  freezeLine(options: Who & { seconds: number }): Promise<void>
+  /** Loses packets on the way to a member (everybody, without userId), of one publisher or of all. percent 0 ends it. */
+  loss(options: OneLine & { percent: number; repairable: boolean }): Promise<void>
+  /** How good the line to a member is (everybody's, without userId), from one publisher or from all; what is not said is as on a good line. */
+  worsenLine(options: OneLine & Partial<LineQuality>): Promise<void>
+  /** Nothing passes to a member for so long, of one publisher or of all; then all of it at once, as to a machine that was paused. */
+  freezeLine(options: Who & { publisherId?: string; seconds: number }): Promise<void>
   /** The RTP clocks of a scripted anchor are set ahead, as those of a machine that slept. */
   jumpClock(options: Who & { seconds: number }): Promise<void>
+  /** A scripted anchor sends nothing for so long, and its clocks stand still: its virtual machine is paused. */
+  standStill(options: Who & { seconds: number }): Promise<void>
+  /** In which codec a member who enters from now on is told to send its camera. */
+  preferCodec(options: Who & { codec: VideoCodec }): Promise<void>
   /** Drops a member's signalling socket with a close code. 1006 (abnormal) unless told otherwise. */
   dropSignalling(options: Who & { code?: number }): Promise<void>
   /** Keeps the socket and says nothing more on it. */
@@ -63,6 +78,8 @@ export interface RoomControl {
   state(options: { room: RoomName }): Promise<RoomState>
   /** What a scripted anchor has sent, also after it left; `track` picks one. */
   sent(options: Who & { track?: Track }): Promise<SentSpan[]>
+  /** RTP times of the frames that a member with an SDK has sent, in the order they came first. */
+  forwarded(options: Who & { track: Track }): Promise<number[]>
   /** Resolves when the event happens; at once if it is the state of things (joined, subscribed, published, mediaConnected). Rejects after `timeoutSeconds`. `destroyed` takes no `userId`. */
   waitFor(options: { room: RoomName; event: RoomEventName; userId?: string; timeoutSeconds?: number }): Promise<void>
 }

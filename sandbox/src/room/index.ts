@@ -1,5 +1,5 @@
 export { type ClipOptions, type RoomControl, type RoomState, roomControl } from './control.ts'
 export type { LineQuality } from './line.ts'
 export type { RoomEventName, RoomName } from './room.ts'
-export type { SentSpan } from './scripted-anchor.ts'
+export type { SenderClockOptions, SentSpan } from './scripted-anchor.ts'
 export { type RoomServerOptions, type RunningRoom, startRoomServer } from './server.ts'

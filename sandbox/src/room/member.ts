@@ -1,17 +1,17 @@
 import type { RtpHeader } from 'werift'
 import type { WebSocket } from 'ws'
 import { Downlink } from './downlink.ts'
-import type { LineQuality } from './line.ts'
+import { Impairments } from './impairments.ts'
 import {
   type Ability,
   type ClientMessage,
+  type Codec,
   choosePayloadTypes,
   type PayloadTypes,
   push,
   reply,
   serverAbility,
 } from './messages.ts'
-import type { Loss } from './outbound.ts'
 import type { Publisher, Track } from './publisher.ts'
 import { RealAnchor } from './real-anchor.ts'
 import type { Occupant, Room } from './room.ts'
@@ -35,8 +35,7 @@ export class Member implements Occupant {
   readonly room: Room<Member>
   role: number
   publisher: RealAnchor | undefined
-  #loss: Loss | undefined
-  #quality: LineQuality | undefined
+  readonly #impairments = new Impairments()
   readonly #media: MediaSettings
   #payloads: PayloadTypes
   #transport: Transport
@@ -55,7 +54,7 @@ export class Member implements Occupant {
     this.#socket = socket
     this.#payloads = choosePayloadTypes(data.ability as Ability | undefined)
     this.#transport = this.#openTransport(data.ability as Ability)
-    this.#downlink = new Downlink(this.#transport, this.#payloads, this.#loss, this.#quality)
+    this.#downlink = new Downlink(this.#transport, this.#payloads, this.#impairments)
   }
 
   /** Whether it is still in the room, and not somebody else under its name. */
@@ -86,7 +85,9 @@ export class Member implements Occupant {
   ability(): object {
     const { port, advertise } = this.#media
     const { ufrag, password } = this.#transport
-    return serverAbility(this.#payloads, { ip: advertise, port: port.port }, { ufrag, password }, port.certificate.fingerprint)
+    const uplink = this.room.uplinkCodecs.get(this.userId) ?? 'h264'
+    const address = { ip: advertise, port: port.port }
+    return serverAbility(this.#payloads, uplink, address, { ufrag, password }, port.certificate.fingerprint)
   }
 
   send(cmd: number, data: unknown, rest: object = {}): void {
@@ -170,18 +171,14 @@ export class Member implements Occupant {
     this.#unsubscribe(publisher.tinyId)
   }
 
-  lose(loss: Loss | undefined): void {
-    this.#loss = loss
-    this.#downlink.lose(loss)
+  /** Makes the way to it as bad as it should be. */
+  impair(change: (impairments: Impairments) => void): void {
+    change(this.#impairments)
+    this.#downlink.heed()
   }
 
-  worsen(quality: LineQuality): void {
-    this.#quality = quality
-    this.#downlink.worsen(quality)
-  }
-
-  freeze(seconds: number): void {
-    this.#downlink.freeze(seconds * 1000)
+  freeze(seconds: number, publisherId?: string): void {
+    this.#downlink.freeze(seconds * 1000, publisherId)
   }
 
   killMediaPath(): void {
@@ -202,7 +199,7 @@ export class Member implements Occupant {
   #openTransport({ dtls }: Ability): Transport {
     return this.#media.port.openTransport(dtls.fingerprint, {
       onConnected: () => this.room.notify('mediaConnected', this),
-      onRtp: (header: RtpHeader, payload: Buffer) => this.publisher?.received(header, payload),
+      onRtp: (header: RtpHeader, payload: Buffer) => this.publisher?.received(header, payload, codecOf(this.#payloads, header)),
       onRtcp: (compound: Buffer) => this.#receivedRtcp(compound),
     })
   }
@@ -253,7 +250,7 @@ export class Member implements Occupant {
     this.#media.port.closeTransport(this.#transport)
     this.#payloads = choosePayloadTypes(data.ability as Ability | undefined)
     this.#transport = this.#openTransport(data.ability as Ability)
-    this.#downlink = new Downlink(this.#transport, this.#payloads, this.#loss, this.#quality)
+    this.#downlink = new Downlink(this.#transport, this.#payloads, this.#impairments)
   }
 
   #publish(data: Data): boolean {
@@ -271,6 +268,10 @@ export class Member implements Occupant {
     this.room.publisherGone(publisher)
   }
 }
+
+/** What it is not known to be is taken for the room's first codec. */
+const codecOf = (payloads: PayloadTypes, { payloadType }: RtpHeader): Codec =>
+  (['opus', 'h264', 'vp8'] as const).find((codec) => payloads[codec] === payloadType) ?? 'h264'
 
 function wantedTracks(data: Data): ReadonlySet<Track> {
   const wanted = new Set<Track>()

@@ -4,13 +4,13 @@ import { clientAbility } from './testing/signalling-client.ts'
 
 describe('what the server can, as it tells the SDK', () => {
   it('takes the client’s own payload types: Opus, and baseline H.264 in packetization mode 1 among the decoders', () => {
-    expect(choosePayloadTypes(clientAbility())).toEqual({ audio: 111, video: 108 })
+    expect(choosePayloadTypes(clientAbility())).toEqual({ opus: 111, h264: 108, vp8: 96 })
   })
 
   it('makes do with another H.264 profile in packetization mode 1', () => {
     const ability = clientAbility()
     ability.video.decoders = ability.video.decoders.filter(({ payload }) => payload !== 108)
-    expect(choosePayloadTypes(ability).video).toBe(102)
+    expect(choosePayloadTypes(ability).h264).toBe(102)
   })
 
   it('refuses a client without H.264 or without codecs at all', () => {
@@ -21,10 +21,10 @@ describe('what the server can, as it tells the SDK', () => {
     expect(() => choosePayloadTypes({ ice: { ufrag: '', password: '' } } as never)).toThrow('names no codecs')
   })
 
-  it('offers H.264 and Opus only, and where its media port is', () => {
+  it('offers Opus, H.264 and, where the client takes it, VP8, and where its media port is', () => {
     const address = { ip: '192.0.2.7', port: 18445 }
     const ice = { ufrag: 'u', password: 'p' }
-    expect(serverAbility({ audio: 111, video: 108 }, address, ice, 'AA:BB')).toMatchObject({
+    expect(serverAbility({ opus: 111, h264: 108, vp8: undefined }, 'h264', address, ice, 'AA:BB')).toMatchObject({
       candidates: [{ ip: '192.0.2.7', port: 18445, type: 'host', foundation: 'udp' }],
       ice,
       dtls: { hash: 'sha-256', fingerprint: 'AA:BB', setup: 'passive' },
@@ -32,6 +32,10 @@ describe('what the server can, as it tells the SDK', () => {
       video: { codecs: [{ payload: 108, codec: 'H264' }], decoders: [{ payload: 108, codec: 'H264', rtx: 0 }] },
       useVp8: false,
       useH265: false,
+    })
+    expect(serverAbility({ opus: 111, h264: 108, vp8: 96 }, 'vp8', address, ice, 'AA:BB')).toMatchObject({
+      video: { decoders: [{ codec: 'H264' }, { payload: 96, codec: 'VP8' }] },
+      useVp8: true,
     })
   })
 })

@@ -52,11 +52,12 @@ export interface Ability {
   video: { codecs: RtpCodec[]; decoders: RtpCodec[]; extensions: unknown[] }
 }
 
-/** Payload types are the client's own: all its media share one bundle. */
-export interface PayloadTypes {
-  audio: number
-  video: number
-}
+/** What this room carries. */
+export type Codec = 'opus' | 'h264' | 'vp8'
+export type VideoCodec = Exclude<Codec, 'opus'>
+
+/** Payload types are the client's own: all its media share one bundle. Undefined where it does not take the codec. */
+export type PayloadTypes = Readonly<Record<'opus' | 'h264', number> & Record<'vp8', number | undefined>>
 
 const feedback = [
   { id: 'ccm', params: ['fir'] },
@@ -74,25 +75,28 @@ export function choosePayloadTypes(ability: Ability | undefined): PayloadTypes {
   const baseline = (codec: RtpCodec) => /h264/i.test(codec.codec) && /packetization-mode=1/.test(codec.fmtp)
   const h264 = offered.find((codec) => baseline(codec) && /profile-level-id=42e0/i.test(codec.fmtp)) ?? offered.find(baseline)
   if (!opus || !h264) throw new Error('the client does not offer both Opus and H.264 in packetization mode 1')
-  return { audio: opus.payload, video: h264.payload }
+  const vp8 = offered.find(({ codec }) => codec.toLowerCase() === 'vp8')
+  return { opus: opus.payload, h264: h264.payload, vp8: vp8?.payload }
 }
 
+/** `uplink`: what the client sends its camera in. The SDK looks for it by name; of what it receives, it takes all that is listed. */
 export function serverAbility(
   payloads: PayloadTypes,
+  uplink: VideoCodec,
   address: { ip: string; port: number },
   ice: { ufrag: string; password: string },
   fingerprint: string,
 ): object {
+  const video = { rate: 90000, rtx: 0, rtcpfb: feedback }
   const h264 = {
-    payload: payloads.video,
+    payload: payloads.h264,
     codec: 'H264',
     fmtp: 'level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f',
-    rate: 90000,
-    rtx: 0,
-    rtcpfb: feedback,
+    ...video,
   }
+  const codecs = [h264, ...(payloads.vp8 === undefined ? [] : [{ payload: payloads.vp8, codec: 'VP8', fmtp: '', ...video }])]
   const opus = {
-    payload: payloads.audio,
+    payload: payloads.opus,
     codec: 'opus',
     rate: 48000,
     channels: 2,
@@ -105,8 +109,8 @@ export function serverAbility(
     ice,
     dtls: { hash: 'sha-256', fingerprint, setup: 'passive' },
     audio: { codecs: [opus], extensions: [] },
-    video: { codecs: [h264], decoders: [h264], extensions: [] },
-    useVp8: false,
+    video: { codecs, decoders: codecs, extensions: [] },
+    useVp8: uplink === 'vp8',
     useH265: false,
   }
 }

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { RtpHeader } from 'werift'
+import type { Codec, PayloadTypes } from './messages.ts'
 import { type SenderClock, senderReport } from './rtp.ts'
 
 /** Packets kept for retransmission: about 2.5 s of 720p. */
@@ -30,6 +31,7 @@ export interface ForwardedPacket {
   marker: boolean
   /** Whether a key frame begins with it. Always true for sound. */
   beginsKey: boolean
+  codec: Codec
   clock: SenderClock
 }
 
@@ -41,7 +43,7 @@ export class OutboundStream {
   readonly kind: 'audio' | 'video'
   readonly ssrc: number
   readonly #sink: PacketSink
-  readonly #payloadType: number
+  readonly #payloadTypes: PayloadTypes
   /** Datagrams by sequence number; undefined for one that no NACK brings back. */
   readonly #history = new Map<number, Buffer | undefined>()
   /** Highest sequence number so far. */
@@ -56,11 +58,11 @@ export class OutboundStream {
   #waitsForKey: boolean
   loss: Loss | undefined
 
-  constructor(kind: 'audio' | 'video', sink: PacketSink, ssrc: number, payloadType: number) {
+  constructor(kind: 'audio' | 'video', sink: PacketSink, ssrc: number, payloadTypes: PayloadTypes) {
     this.kind = kind
     this.ssrc = ssrc
     this.#sink = sink
-    this.#payloadType = payloadType
+    this.#payloadTypes = payloadTypes
     this.#waitsForKey = kind === 'video'
   }
 
@@ -75,19 +77,19 @@ export class OutboundStream {
   }
 
   /** Packets of one frame. @returns whether it was sent */
-  sendFrame(payloads: readonly Buffer[], key: boolean, clock: SenderClock): boolean {
-    if (!this.#opens(key)) return false
+  sendFrame(payloads: readonly Buffer[], key: boolean, codec: Codec, clock: SenderClock): boolean {
+    if (!this.#opens(key, codec)) return false
     for (const payload of payloads) {
       this.#sequence = (this.#sequence + 1) & 0xffff
-      this.#send(this.#sequence, payload, clock, payload === payloads.at(-1))
+      this.#send(this.#sequence, payload, codec, clock, payload === payloads.at(-1))
     }
     this.#clock = clock
     return true
   }
 
   /** Keeps the order and the gaps of the source, so that a packet that was sent again takes its place. */
-  forward({ sequenceNumber, payload, marker, beginsKey, clock }: ForwardedPacket): void {
-    if (!this.#opens(beginsKey)) return
+  forward({ sequenceNumber, payload, marker, beginsKey, codec, clock }: ForwardedPacket): void {
+    if (!this.#opens(beginsKey, codec)) return
     if (this.#offset === undefined) {
       this.#offset = this.#sequence + 1 - sequenceNumber
       this.#advanced = 0
@@ -99,7 +101,7 @@ export class OutboundStream {
       this.#advanced += ahead
       this.#clock = clock
     } else if (0x10000 - ahead >= Math.min(this.#advanced, HISTORY_PACKETS)) return // from before the beginning, or too late
-    this.#send(sequence, payload, clock, marker)
+    this.#send(sequence, payload, codec, clock, marker)
   }
 
   repair(sequenceNumbers: readonly number[]): void {
@@ -113,16 +115,17 @@ export class OutboundStream {
     if (this.#clock) this.#sink.sendRtcp(senderReport(this.ssrc, this.#clock, this.#packets, this.#octets))
   }
 
-  #opens(key: boolean): boolean {
+  #opens(key: boolean, codec: Codec): boolean {
+    if (this.#payloadTypes[codec] === undefined) return false
     if (!this.#sink.isConnected || (this.#waitsForKey && !key)) return false
     this.#waitsForKey = false
     return true
   }
 
-  #send(sequenceNumber: number, payload: Buffer, clock: SenderClock, marker: boolean): void {
+  #send(sequenceNumber: number, payload: Buffer, codec: Codec, clock: SenderClock, marker: boolean): void {
     const header = new RtpHeader({
       version: 2,
-      payloadType: this.#payloadType,
+      payloadType: this.#payloadTypes[codec]!,
       sequenceNumber,
       timestamp: clock.rtpTimestamp >>> 0,
       ssrc: this.ssrc,

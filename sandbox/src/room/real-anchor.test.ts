@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { RtpHeader } from 'werift'
 import { Downlink } from './downlink.ts'
+import { Impairments } from './impairments.ts'
 import { RealAnchor } from './real-anchor.ts'
 import { parseRtcp, rtcpType } from './rtp.ts'
 import { Subscription } from './subscription.ts'
@@ -19,7 +20,7 @@ beforeEach(() => {
   sink = new RecordingSink()
   anchor = new RealAnchor('bob', '2', (compound) => asked.push(compound))
   anchor.publish(published)
-  subscription = new Subscription(anchor, new Downlink(sink, { audio: 111, video: 108 }, undefined), {
+  subscription = new Subscription(anchor, new Downlink(sink, { opus: 111, h264: 108, vp8: 96 }, new Impairments()), {
     audio: 1,
     video: 2,
     aux: 3,
@@ -30,6 +31,7 @@ const received = (ssrc: number, sequenceNumber: number, payload: string, padding
   anchor.received(
     new RtpHeader({ ssrc, sequenceNumber, timestamp: sequenceNumber, padding, version: 2 }),
     Buffer.from(payload, 'latin1'),
+    ssrc === 10 ? 'opus' : 'h264',
   )
 const requests = () => asked.splice(0).flatMap(parseRtcp)
 

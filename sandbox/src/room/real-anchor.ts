@@ -1,7 +1,8 @@
 import type { RtpHeader } from 'werift'
+import type { Codec } from './messages.ts'
 import type { OutboundStream } from './outbound.ts'
 import type { Publisher, Track } from './publisher.ts'
-import { genericNack, pictureLossIndication, receiverEstimatedMaxBitrate, startsKeyFrame } from './rtp.ts'
+import { genericNack, pictureLossIndication, receiverEstimatedMaxBitrate, startsKeyFrame, startsVp8KeyFrame } from './rtp.ts'
 import { tracks } from './subscription.ts'
 
 /** Without a transport-wide estimate a publisher sends what REMB allows. */
@@ -16,6 +17,8 @@ interface Uplink {
   highestSequence: number | undefined
   /** NTP and RTP time of the last sender report, for the reports to subscribers. */
   clock: { wallMs: number; rtpTimestamp: number } | undefined
+  /** RTP times of what came, in the order it came first, as long as it is published and not muted. */
+  sent: Set<number>
 }
 
 /** A publisher with a real SDK: its packets are forwarded as they come. */
@@ -70,30 +73,37 @@ export class RealAnchor implements Publisher {
     if (track !== 'audio' && ssrc !== 0) this.#sendRtcp(pictureLossIndication(ssrc))
   }
 
-  received(header: RtpHeader, payload: Buffer): void {
+  received(header: RtpHeader, packet: Buffer, codec: Codec): void {
     const track = this.#trackOf(header.ssrc)
     if (!track) return
     const line = this.#uplinks[track]
     this.#askForLost(line, header.sequenceNumber)
     if (this.muted.has(track) || !this.publishes.has(track)) return
+    const payload = header.padding ? packet.subarray(0, -(packet.at(-1) ?? 0) || undefined) : packet
+    // Padding alone, with which bandwidth is probed, is no frame.
+    if (payload.length > 0) line.sent.add(header.timestamp)
     const sinceReport = line.clock ? ((header.timestamp - line.clock.rtpTimestamp) | 0) / clockHz[track] : 0
-    const packet = {
+    const forwarded = {
       sequenceNumber: header.sequenceNumber,
-      payload: header.padding ? payload.subarray(0, -(payload.at(-1) ?? 0) || undefined) : payload,
+      payload,
+      codec,
       marker: header.marker,
-      beginsKey: track === 'audio' || startsKeyFrame(payload),
+      beginsKey: track === 'audio' || (codec === 'vp8' ? startsVp8KeyFrame(payload) : startsKeyFrame(payload)),
       clock: {
         wallMs: line.clock ? line.clock.wallMs + sinceReport * 1000 : Date.now(),
         rtpTimestamp: header.timestamp,
       },
     }
-    for (const output of line.outputs) output.forward(packet)
+    for (const output of line.outputs) output.forward(forwarded)
   }
 
   receivedReport({ ssrc, wallMs, rtpTimestamp }: { ssrc: number; wallMs: number; rtpTimestamp: number }): void {
     const track = this.#trackOf(ssrc)
     if (track) this.#uplinks[track].clock = { wallMs, rtpTimestamp }
   }
+
+  /** RTP times of the frames of a track so far. */
+  sent = (track: Track): number[] => [...this.#uplinks[track].sent]
 
   /** Tells the publisher how much it may send, and that a subscriber still waits for a key frame; due each second. */
   steer(): void {
@@ -123,7 +133,7 @@ export class RealAnchor implements Publisher {
   #trackOf = (ssrc: number) => tracks.find((track) => this.#uplinks[track].ssrc === ssrc)
 }
 
-const uplink = (): Uplink => ({ ssrc: 0, outputs: new Set(), highestSequence: undefined, clock: undefined })
+const uplink = (): Uplink => ({ ssrc: 0, outputs: new Set(), highestSequence: undefined, clock: undefined, sent: new Set() })
 
 function assign(set: Set<Track>, state: Record<string, unknown>): void {
   const named: [Track, unknown][] = [

@@ -1,4 +1,8 @@
-/** A second Chromium with the SDK as a publisher like any other: encoder, congestion control and all. Its picture and sound are Chromium's fake ones. */
+/**
+ * A second Chromium with the SDK as a publisher like any other: encoder, congestion control and all. Its picture and sound come from files, or are
+ * Chromium's own. In which codec it sends its camera is the room's to say (`preferCodec`, before it enters).
+ */
+import type { CameraFiles } from './clip-store.ts'
 import type { RoomName } from './room.ts'
 import { SdkChromium } from './sdk-chromium.ts'
 import { SdkUser } from './sdk-user.ts'
@@ -9,6 +13,7 @@ export interface RealPublisherOptions {
   /** As the room server says them. */
   unifiedProxy: string
   spki: string
+  camera?: CameraFiles
 }
 
 export interface RealPublisher {
@@ -21,8 +26,8 @@ export interface RealPublisher {
 }
 
 /** Enters as an anchor and publishes camera and microphone; rejects with the SDK's code if it may not enter. */
-export async function startRealPublisher({ spki, ...options }: RealPublisherOptions): Promise<RealPublisher> {
-  const chromium = await SdkChromium.launch(spki)
+export async function startRealPublisher({ spki, camera, ...options }: RealPublisherOptions): Promise<RealPublisher> {
+  const chromium = await SdkChromium.launch(spki, camera)
   try {
     const user = await SdkUser.enter(chromium, { ...options, role: 'anchor' })
     const [result] = (await user.next('onEnterRoom')) as [number]

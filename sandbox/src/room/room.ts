@@ -1,4 +1,4 @@
-import { push } from './messages.ts'
+import { push, type VideoCodec } from './messages.ts'
 import { flagOf, type Publisher, publisherItem } from './publisher.ts'
 import type { ScriptedAnchor } from './scripted-anchor.ts'
 
@@ -38,6 +38,8 @@ export class Room<Member extends Occupant = Occupant> {
   readonly scripted = new Map<string, ScriptedAnchor>()
   /** How many subscriptions to a publisher are still to be ignored. */
   readonly ignoredSubscriptions = new Map<string, number>()
+  /** What members who publish are told to send their cameras in; H.264 where nothing is said. */
+  readonly uplinkCodecs = new Map<string, VideoCodec>()
   readonly #notify: (event: RoomEventName, userId: string) => void
   /** Since when nobody publishes; undefined while somebody does. */
   emptySinceMillis: number | undefined = Date.now()

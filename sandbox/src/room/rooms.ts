@@ -5,6 +5,7 @@ import type { WebSocket } from 'ws'
 import { type ClipParameters, defaultClip } from './clip.ts'
 import { clipSources } from './clip-source.ts'
 import type { RoomControl, RoomState } from './control.ts'
+import type { Impairments } from './impairments.ts'
 import { goodLine } from './line.ts'
 import type { Member } from './member.ts'
 import { push } from './messages.ts'
@@ -99,6 +100,7 @@ export class Rooms implements RoomControl {
     video = false,
     aux = false,
     clip = {},
+    clock,
   }: Parameters<RoomControl['publish']>[0]) {
     const wanted = { audio, video, aux }
     const on = tracks.filter((track) => wanted[track])
@@ -110,7 +112,7 @@ export class Rooms implements RoomControl {
     if (room.members.has(userId)) throw new Error(`userId: ${userId} is in the room with a real SDK`)
     let anchor = room.scripted.get(userId)
     if (!anchor) {
-      anchor = new ScriptedAnchor({ userId, tinyId: this.nextTinyId(), epochMillis: this.#epochMillis })
+      anchor = new ScriptedAnchor({ userId, tinyId: this.nextTinyId(), epochMillis: this.#epochMillis, clock })
       room.addScripted(anchor)
     }
     this.#clips.set(anchor, plays)
@@ -142,23 +144,29 @@ export class Rooms implements RoomControl {
     this.#destroy(this.#room(name))
   }
 
-  async loss({ room, userId, percent, repairable }: Parameters<RoomControl['loss']>[0]) {
+  async loss({ room, userId, publisherId, percent, repairable }: Parameters<RoomControl['loss']>[0]) {
     const loss = percent === 0 ? undefined : { percent, repairable }
-    const members = userId === undefined ? [...this.#room(room).members.values()] : [this.#member(room, userId)]
-    for (const member of members) member.lose(loss)
+    this.#impair(room, userId, (impairments) => impairments.lose(loss, publisherId))
   }
 
-  async worsenLine({ room, userId, ...quality }: Parameters<RoomControl['worsenLine']>[0]) {
-    const members = userId === undefined ? [...this.#room(room).members.values()] : [this.#member(room, userId)]
-    for (const member of members) member.worsen({ ...goodLine, ...quality })
+  async worsenLine({ room, userId, publisherId, ...quality }: Parameters<RoomControl['worsenLine']>[0]) {
+    this.#impair(room, userId, (impairments) => impairments.worsen({ ...goodLine, ...quality }, publisherId))
   }
 
-  async freezeLine({ room, userId, seconds }: Parameters<RoomControl['freezeLine']>[0]) {
-    this.#member(room, userId).freeze(seconds)
+  async freezeLine({ room, userId, publisherId, seconds }: Parameters<RoomControl['freezeLine']>[0]) {
+    this.#member(room, userId).freeze(seconds, publisherId)
   }
 
   async jumpClock({ room, userId, seconds }: Parameters<RoomControl['jumpClock']>[0]) {
     this.#anchor(room, userId).jumpClock(seconds)
+  }
+
+  async standStill({ room, userId, seconds }: Parameters<RoomControl['standStill']>[0]) {
+    this.#anchor(room, userId).standStill(seconds)
+  }
+
+  async preferCodec({ room, userId, codec }: Parameters<RoomControl['preferCodec']>[0]) {
+    this.findOrMake(room).uplinkCodecs.set(userId, codec)
   }
 
   async dropSignalling({ room, userId, code }: Parameters<RoomControl['dropSignalling']>[0]) {
@@ -214,6 +222,10 @@ export class Rooms implements RoomControl {
     const earlier = this.#departed.get(`${keyOfRoom(name)} ${userId}`) ?? []
     const now = this.find(name)?.scripted.get(userId)?.sent() ?? []
     return [...earlier, ...now].filter((span) => track === undefined || span.track === track)
+  }
+
+  async forwarded({ room, userId, track }: Parameters<RoomControl['forwarded']>[0]): Promise<number[]> {
+    return this.#member(room, userId).publisher?.sent(track) ?? []
   }
 
   async waitFor({ room, event, userId = '', timeoutSeconds = 30 }: Parameters<RoomControl['waitFor']>[0]): Promise<void> {
@@ -302,6 +314,11 @@ export class Rooms implements RoomControl {
     this.#departed.set(key, [...(this.#departed.get(key) ?? []), ...anchor.sent()])
     this.#clips.delete(anchor)
     room.removeScripted(anchor, reason)
+  }
+
+  #impair(name: RoomName, userId: string | undefined, change: (impairments: Impairments) => void): void {
+    const members = userId === undefined ? [...this.#room(name).members.values()] : [this.#member(name, userId)]
+    for (const member of members) member.impair(change)
   }
 
   #room(name: RoomName): Room<Member> {

@@ -2,12 +2,14 @@ import { describe, expect, it } from 'vitest'
 import {
   genericNack,
   packetizeH264,
+  packetizeVp8,
   parseRtcp,
   pictureLossIndication,
   receiverEstimatedMaxBitrate,
   senderReport,
   splitNalUnits,
   startsKeyFrame,
+  startsVp8KeyFrame,
 } from './rtp.ts'
 
 const nal = (type: number, bytes: number) => Buffer.concat([Buffer.from([0x60 | type]), Buffer.alloc(bytes - 1, 0xab)])
@@ -84,4 +86,23 @@ describe('RTCP', () => {
     expect(bits).toBe(2_500_000)
     expect([body.readUInt32BE(20), body.readUInt32BE(24)]).toEqual([11, 12])
   })
+})
+
+describe('VP8 (RFC 7741)', () => {
+  const key = Buffer.from([0x10, 2, 0, 0x9d, 0x01, 0x2a])
+
+  it('is cut into payloads of which the first says that a frame begins', () => {
+    expect(packetizeVp8(key, 4)).toEqual([Buffer.from([0x10, 0x10, 2, 0]), Buffer.from([0, 0x9d, 0x01, 0x2a])])
+    expect(packetizeVp8(key, 4).map(startsVp8KeyFrame)).toEqual([true, false])
+  })
+
+  it.each([
+    ['with a picture id of 15 bits', [0x90, 0x80, 0x81, 0x02, 0x10], true],
+    ['with a picture id of 7 bits, TL0PICIDX and TID', [0x90, 0xe0, 0x02, 0x07, 0x20, 0x10], true],
+    ['of a delta', [0x90, 0x80, 0x02, 0x11], false],
+    ['of a later partition', [0x11, 0x10], false],
+    ['cut off', [0x90, 0x80], false],
+  ])('is known to begin a key frame or not %s', (_, payload, expected) =>
+    expect(startsVp8KeyFrame(Buffer.from(payload))).toBe(expected),
+  )
 })

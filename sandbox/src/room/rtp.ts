@@ -1,5 +1,5 @@
 /**
- * RTP and RTCP as bytes: packetising H.264 (RFC 6184, packetization-mode 1), and the RTCP packets that the room sends or understands
+ * RTP and RTCP as bytes: packetising H.264 (RFC 6184, packetization-mode 1) and VP8, and the RTCP packets that the room sends or understands
  * (RFC 3550, RFC 4585, REMB draft). Pure.
  */
 
@@ -47,6 +47,29 @@ export function startsKeyFrame(payload: Buffer): boolean {
   if (type === nalType.stapA) return isKey((payload[3] ?? 0) & 0x1f)
   if (type === nalType.fuA) return ((payload[1] ?? 0) & 0x80) !== 0 && isKey((payload[1] ?? 0) & 0x1f)
   return isKey(type)
+}
+
+/** The same of VP8 (RFC 7741, 4.2): the first partition begins, and the frame's header says that it is a key frame (RFC 6386, 9.1). */
+export function startsVp8KeyFrame(payload: Buffer): boolean {
+  const descriptor = payload[0] ?? 0
+  if ((descriptor & 0x17) !== 0x10) return false
+  let at = 1
+  if (descriptor & 0x80) {
+    const extensions = payload[at++] ?? 0
+    if (extensions & 0x80) at += (payload[at] ?? 0) & 0x80 ? 2 : 1
+    if (extensions & 0x40) at += 1
+    if (extensions & 0x30) at += 1
+  }
+  return at < payload.length && ((payload[at] as number) & 1) === 0
+}
+
+/** One VP8 frame as RTP payloads, with the shortest descriptor there is. The marker belongs on the last. */
+export function packetizeVp8(frame: Buffer, maxBytes = MAX_PAYLOAD_BYTES): Buffer[] {
+  const payloads: Buffer[] = []
+  for (let at = 0; at < frame.length; at += maxBytes - 1) {
+    payloads.push(Buffer.concat([Buffer.from([at === 0 ? 0x10 : 0]), frame.subarray(at, at + maxBytes - 1)]))
+  }
+  return payloads
 }
 
 export interface SenderClock {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { ClipSource } from './clip-source.ts'
 import { Downlink } from './downlink.ts'
+import { Impairments } from './impairments.ts'
 import { ScriptedAnchor } from './scripted-anchor.ts'
 import { Subscription } from './subscription.ts'
 import { RecordingSink } from './testing/recording-sink.ts'
@@ -15,6 +16,9 @@ const videoSource = (track: 'video' | 'aux', key = 'clip'): ClipSource => ({
   intervalMillis: 100,
   clockHz: 90_000,
   clipFrames: 20,
+  encoderMillis: 0,
+  codec: 'h264',
+  shownAs: (n) => n,
   packetsOf: (n) => ({ payloads: [Buffer.from(`${track} ${key} ${n}`)], key: n % 10 === 0 }),
 })
 const audioSource: ClipSource = {
@@ -23,6 +27,9 @@ const audioSource: ClipSource = {
   intervalMillis: 20,
   clockHz: 48_000,
   clipFrames: 0,
+  encoderMillis: 0,
+  codec: 'opus',
+  shownAs: (n) => n,
   packetsOf: (n) => ({ payloads: [Buffer.from(`audio ${n}`)], key: true }),
 }
 
@@ -32,7 +39,7 @@ let subscription: Subscription
 beforeEach(() => {
   anchor = new ScriptedAnchor({ userId: 'alice', tinyId: '1', epochMillis })
   sink = new RecordingSink()
-  subscription = new Subscription(anchor, new Downlink(sink, { audio: 111, video: 108 }, undefined), ssrcs)
+  subscription = new Subscription(anchor, new Downlink(sink, { opus: 111, h264: 108, vp8: undefined }, new Impairments()), ssrcs)
 })
 const at = (seconds: number) => epochMillis + seconds * 1000
 const play = (seconds: number, ...sources: ClipSource[]) => {
@@ -138,5 +145,46 @@ describe('a scripted anchor', () => {
       [10, 14],
       [20, 20],
     ])
+  })
+
+  it('stands still with its clocks, and goes on where it stopped', () => {
+    play(0, videoSource('video'))
+    want('video')
+    anchor.tick(at(1.25))
+    anchor.standStill(10)
+    anchor.tick(at(11.2))
+    expect(of(ssrcs.video)).toHaveLength(3)
+    anchor.tick(at(11.35))
+    const [, , before, after] = of(ssrcs.video)
+    expect(after).toMatchObject({ payload: 'video clip 13', sequenceNumber: 4, timestamp: (before!.timestamp + 9000) >>> 0 })
+    expect(anchor.sent().map(({ epochMillis: epoch, first, last }) => [epoch - epochMillis, first, last])).toEqual([
+      [0, 10, 12],
+      [10_000, 13, 13],
+    ])
+  })
+
+  it('has clocks that run fast and wrap when they are told to', () => {
+    anchor = new ScriptedAnchor({ ...{ userId: 'alice', tinyId: '1', epochMillis }, clock: { ppm: 500, wrapsAfterSeconds: 2 } })
+    subscription = new Subscription(
+      anchor,
+      new Downlink(sink, { opus: 111, h264: 108, vp8: undefined }, new Impairments()),
+      ssrcs,
+    )
+    play(0, videoSource('video'))
+    want('video')
+    anchor.tick(at(4))
+    expect(of(ssrcs.video).map(({ timestamp }) => timestamp | 0)).toEqual(
+      Array.from({ length: 31 }, (_, n) => Math.round((n - 10) * 9000 * 1.0005)),
+    )
+  })
+
+  it('sends a frame before those that are shown before it, at its own RTP time', () => {
+    const order = [0, 3, 1, 2]
+    play(0, { ...videoSource('video'), encoderMillis: 200, shownAs: (n) => n - (n % 4) + order[n % 4]! })
+    want('video')
+    anchor.tick(at(2.55))
+    const [first, ...others] = of(ssrcs.video).slice(10)
+    expect(first!.payload).toBe('video clip 20')
+    expect(others.map(({ timestamp }) => ((timestamp - first!.timestamp) >>> 0) / 9000)).toEqual([3, 1, 2])
   })
 })

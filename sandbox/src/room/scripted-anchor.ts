@@ -7,7 +7,10 @@ import type { ClipSource } from './clip-source.ts'
 import type { OutboundStream } from './outbound.ts'
 import type { Publisher, Track } from './publisher.ts'
 
-/** Consecutive frame (or audio packet) numbers sent without a pause. Number n was due at `epochMillis + n * intervalMillis`. */
+/**
+ * Consecutive frame (or audio packet) numbers sent without a pause, by clocks that ran on. Number n was due at `epochMillis + n * intervalMillis`. With B frames it is the
+ * order of sending that has no pause: what is shown as the last two may not have been sent, and two after them may.
+ */
 export interface SentSpan {
   track: Track
   epochMillis: number
@@ -18,8 +21,18 @@ export interface SentSpan {
   clipFrames: number
 }
 
+/** How an anchor's RTP clocks run. */
+export interface SenderClockOptions {
+  /** How much faster than the wall clock, in millionths. */
+  ppm: number
+  /** Their 32 bits are full so many seconds after the track begins; anywhere, where it is not said. */
+  wrapsAfterSeconds?: number
+}
+
 interface Lane {
   source: ClipSource
+  /** When number 0 would have been due. */
+  epochMillis: number
   rtpBase: number
   /** Number that is due next. */
   next: number
@@ -29,16 +42,25 @@ interface Lane {
   outputs: Set<OutboundStream>
 }
 
+export interface ScriptedAnchorOptions {
+  userId: string
+  tinyId: string
+  epochMillis: number
+  clock?: SenderClockOptions | undefined
+}
+
 export class ScriptedAnchor implements Publisher {
   readonly userId: string
   readonly tinyId: string
   readonly muted = new Set<Track>()
   readonly #epochMillis: number
+  readonly #clock: SenderClockOptions
   readonly #lanes = new Map<Track, Lane>()
   readonly #spans: SentSpan[] = []
 
-  constructor({ userId, tinyId, epochMillis }: { userId: string; tinyId: string; epochMillis: number }) {
+  constructor({ userId, tinyId, epochMillis, clock }: ScriptedAnchorOptions) {
     this.userId = userId
+    this.#clock = clock ?? { ppm: 0 }
     this.tinyId = tinyId
     this.#epochMillis = epochMillis
   }
@@ -53,8 +75,10 @@ export class ScriptedAnchor implements Publisher {
     for (const source of sources) {
       const lane = this.#lanes.get(source.track)
       if (lane?.source.key === source.key) continue
-      const fresh = { source, next: this.#due(source, nowMillis) + 1, waitsForKey: true, span: undefined }
-      this.#lanes.set(source.track, { rtpBase: randomInt(2 ** 32), outputs: new Set(), ...lane, ...fresh })
+      const epochMillis = lane?.epochMillis ?? this.#epochMillis
+      const next = Math.floor((nowMillis - epochMillis) / source.intervalMillis) + 1
+      const fresh = { source, epochMillis, next, waitsForKey: true, span: undefined }
+      this.#lanes.set(source.track, { rtpBase: this.#rtpBase(source, nowMillis), outputs: new Set(), ...lane, ...fresh })
     }
   }
 
@@ -68,7 +92,18 @@ export class ScriptedAnchor implements Publisher {
 
   /** Its RTP clocks go on from so much later. */
   jumpClock(seconds: number): void {
-    for (const lane of this.#lanes.values()) lane.rtpBase = (lane.rtpBase + Math.round(seconds * lane.source.clockHz)) % 2 ** 32
+    for (const lane of this.#lanes.values()) {
+      lane.rtpBase = (lane.rtpBase + Math.round(seconds * lane.source.clockHz)) % 2 ** 32
+      lane.span = undefined
+    }
+  }
+
+  /** Its machine stands still for so long, its clocks too: then it goes on where it stopped. */
+  standStill(seconds: number): void {
+    for (const lane of this.#lanes.values()) {
+      lane.epochMillis += seconds * 1000
+      lane.span = undefined
+    }
   }
 
   /** Clips have a key frame each second; that has to do. */
@@ -77,7 +112,8 @@ export class ScriptedAnchor implements Publisher {
   /** Sends what is due by now. */
   tick(nowMillis: number): void {
     for (const lane of this.#lanes.values()) {
-      const due = this.#due(lane.source, nowMillis)
+      const { intervalMillis, encoderMillis } = lane.source
+      const due = Math.floor((nowMillis - encoderMillis - lane.epochMillis) / intervalMillis)
       while (lane.next <= due) this.#send(lane, lane.next++)
     }
   }
@@ -87,28 +123,32 @@ export class ScriptedAnchor implements Publisher {
     return this.#spans.map((span) => ({ ...span }))
   }
 
-  #due = ({ intervalMillis }: ClipSource, nowMillis: number) => Math.floor((nowMillis - this.#epochMillis) / intervalMillis)
+  #rtpBase({ clockHz }: ClipSource, nowMillis: number): number {
+    const { wrapsAfterSeconds } = this.#clock
+    if (wrapsAfterSeconds === undefined) return randomInt(2 ** 32)
+    return -this.#ticks(nowMillis - this.#epochMillis + wrapsAfterSeconds * 1000, clockHz)
+  }
+
+  #ticks = (millis: number, clockHz: number) => Math.round((millis * clockHz * (1 + this.#clock.ppm / 1e6)) / 1000)
 
   #send(lane: Lane, number: number): void {
-    const { track, intervalMillis, clockHz, clipFrames } = lane.source
+    const { epochMillis, source, rtpBase } = lane
+    const { track, intervalMillis, clockHz, clipFrames, codec } = source
     if (this.muted.has(track)) {
       lane.waitsForKey = true
       lane.span = undefined
       return
     }
-    const { payloads, key } = lane.source.packetsOf(number)
+    const { payloads, key } = source.packetsOf(number)
     if (lane.waitsForKey && !key) return
     lane.waitsForKey = false
     if (lane.span) lane.span.last = number
     else {
-      lane.span = { track, epochMillis: this.#epochMillis, intervalMillis, first: number, last: number, clipFrames }
+      lane.span = { track, epochMillis, intervalMillis, first: number, last: number, clipFrames }
       this.#spans.push(lane.span)
     }
-    const sinceEpochMillis = number * intervalMillis
-    const clock = {
-      wallMs: this.#epochMillis + sinceEpochMillis,
-      rtpTimestamp: (lane.rtpBase + Math.round((sinceEpochMillis * clockHz) / 1000)) % 2 ** 32,
-    }
-    for (const output of lane.outputs) output.sendFrame(payloads, key, clock)
+    const shownMillis = source.shownAs(number) * intervalMillis
+    const clock = { wallMs: epochMillis + shownMillis, rtpTimestamp: (rtpBase + this.#ticks(shownMillis, clockHz)) % 2 ** 32 }
+    for (const output of lane.outputs) output.sendFrame(payloads, key, codec, clock)
   }
 }

@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { build } from 'esbuild'
 import { type Browser, launch, type Page } from 'puppeteer-core'
+import type { CameraFiles } from './clip-store.ts'
 
 const switches = [
   '--no-sandbox',
@@ -29,14 +30,17 @@ export class SdkChromium {
     this.#server = server
   }
 
-  /** @param spki of the room server's certificate, the only one that is trusted without more ado */
-  static async launch(spki: string): Promise<SdkChromium> {
+  /**
+   * @param spki of the room server's certificate, the only one that is trusted without more ado
+   * @param camera what camera and microphone see and hear; Chromium's own test picture where it is not given
+   */
+  static async launch(spki: string, camera?: CameraFiles): Promise<SdkChromium> {
     const server = await servePage(await sdkBundle())
     try {
       const browser = await launch({
         executablePath: findChromium(),
         headless: 'shell',
-        args: [...switches, `--ignore-certificate-errors-spki-list=${spki}`],
+        args: [...switches, ...cameraSwitches(camera), `--ignore-certificate-errors-spki-list=${spki}`],
       })
       return new SdkChromium(browser, server)
     } catch (error) {
@@ -58,6 +62,11 @@ export class SdkChromium {
     await new Promise((resolve) => this.#server.close(resolve))
   }
 }
+
+const cameraSwitches = (camera: CameraFiles | undefined) =>
+  camera === undefined
+    ? []
+    : [`--use-file-for-fake-video-capture=${camera.video}`, `--use-file-for-fake-audio-capture=${camera.audio}`]
 
 async function sdkBundle(): Promise<string> {
   const contents = `import * as trtc from 'trtc-cloud-js-sdk'; globalThis.trtc = trtc`

@@ -49,7 +49,8 @@ export class Subscription {
   streamOf = (ssrc: number) => [...this.#streams].find(([, stream]) => stream.ssrc === ssrc)
 
   #open(track: Track): void {
-    const stream = this.#downlink.open(track === 'audio' ? 'audio' : 'video', this.#ssrcs[track])
+    const { userId } = this.publisher
+    const stream = this.#downlink.open(track === 'audio' ? 'audio' : 'video', this.#ssrcs[track], userId)
     this.#streams.set(track, stream)
     this.publisher.attach(track, stream)
     this.publisher.requestKeyFrame(track)
