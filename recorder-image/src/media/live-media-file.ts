@@ -4,6 +4,7 @@ import type { NoticedLoss } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
 import { noSound } from '../timeline/audio-axis.ts'
 import type { Stretch } from '../timeline/cuts.ts'
+import type { CountedHole } from '../timeline/picture-gaps.ts'
 import { sampleRate, soundKind } from './audio-format.ts'
 import { AudioTrack } from './audio-track.ts'
 import { BodyWriter } from './body-writer.ts'
@@ -169,6 +170,10 @@ class LiveMediaFile implements MediaFile {
 
   endSoon(): void {
     this.#endsSoon = true
+  }
+
+  hole(counted: CountedHole): void {
+    this.#video?.hole(counted)
   }
 
   finish(): Promise<FinishedMedia> {

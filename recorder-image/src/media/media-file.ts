@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
 import type { Stretch } from '../timeline/cuts.ts'
+import type { CountedHole } from '../timeline/picture-gaps.ts'
 import type { TimePoint } from '../timeline/time-table.ts'
 
 /** Who and what a file is of. Kept beside the media, so that a later attempt can finish it. */
@@ -71,6 +72,8 @@ export interface MediaFile {
   release(): Promise<number>
   /** To be finished as soon as another file can go on without a loss: `takes` says false of the first frame with which one can begin. */
   endSoon(): void
+  /** What the receiver counted around a hole in the pictures: whether something was lost, or not sent. */
+  hole(counted: CountedHole): void
   /** Stops taking frames, drains the encoder, makes and checks the head. Never throws for bad media: it says so in `problem`. */
   finish(): Promise<FinishedMedia>
   /** Deletes what is on disk. For when the file is stored; only after `finish`. */
@@ -78,7 +81,7 @@ export interface MediaFile {
 }
 
 /** A file that an earlier attempt left: as it is, with nothing more to write. */
-export type SalvagedMediaFile = Omit<MediaFile, 'write' | 'takes' | 'sends' | 'paused' | 'release' | 'endSoon'>
+export type SalvagedMediaFile = Omit<MediaFile, 'write' | 'takes' | 'sends' | 'paused' | 'release' | 'endSoon' | 'hole'>
 
 /** The front of a finished file: beside its body on the volume, or in memory where the volume could not take it. */
 export type FinishedHead =

@@ -1,6 +1,6 @@
 import type { LossReason } from '@trtc-recorder/api'
 import type { EncodedFrame } from '../tap/frame.ts'
-import { PictureGaps, type PictureLoss } from '../timeline/picture-gaps.ts'
+import { type CountedHole, PictureGaps, type PictureLoss } from '../timeline/picture-gaps.ts'
 import { UnreadableError } from './bit-reader.ts'
 import type { VideoSample } from './media-index.ts'
 import { pictureReader } from './read-picture.ts'
@@ -90,6 +90,11 @@ export class VideoTrack {
     for (const { gaps } of this.#chains.values()) gaps.sends(sends, atMicros)
   }
 
+  /** What the receiver counted around a hole. */
+  hole(counted: CountedHole): void {
+    this.#chains.get(counted.ssrc)?.gaps.counted(counted)
+  }
+
   /** Nothing more comes: what is missing is lost. */
   end(): void {
     for (const { gaps } of this.#chains.values()) for (const loss of gaps.end()) this.#onMissing(loss)
@@ -131,7 +136,8 @@ export class VideoTrack {
       changes.push({ rtp: frame.rtpTimestamp, config })
       if (changes.length > rememberedChanges) changes.shift()
     }
-    for (const loss of gaps.push(frame, key)) this.#onMissing(loss)
+    const anotherSize = before !== undefined && (config.width !== before.width || config.height !== before.height)
+    for (const loss of gaps.push(frame, { key, anotherSize })) this.#onMissing(loss)
     this.#config = config
     this.#codec = codec
     const { parameterSets, data } = picture

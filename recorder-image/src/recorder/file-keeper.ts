@@ -8,6 +8,7 @@ import type { FinishedMedia, MediaFile, MediaFileIdentity, SalvagedMediaFile } f
 import { type Store, StoreError, type Upload } from '../store/upload.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
 import type { Stretch } from '../timeline/cuts.ts'
+import type { CountedHole } from '../timeline/picture-gaps.ts'
 import { describe, type FileOrigin, type Keeping, type KeptFile, limited } from './kept-file.ts'
 import type { Publication } from './sessions.ts'
 import type { Volume } from './volume.ts'
@@ -66,6 +67,11 @@ export class FileKeeper {
 
   paused(publication: Publication, pause: Stretch): void {
     this.#live.get(publication.id)?.media.paused(pause)
+  }
+
+  /** What the receiver counted around a hole in the pictures. */
+  hole(publication: Publication, counted: CountedHole): void {
+    this.#live.get(publication.id)?.media.hole(counted)
   }
 
   close(publication: Publication): void {

@@ -73,6 +73,12 @@ export class LiveRecording implements RoomHandlers {
     if (!this.#over) this.#act(this.#context.sessions.frame(frame))
   }
 
+  onHole: RoomHandlers['onHole'] = (hole) => {
+    const { sessions, keeper } = this.#context
+    const publication = sessions.publicationOf(hole)
+    if (publication) keeper.hole(publication, hole)
+  }
+
   onOverflow: RoomHandlers['onOverflow'] = ({ slot, droppedFrames: frames, droppedBytes: bytes }) => {
     const { sessions, clock } = this.#context
     this.#lose([sessions.overflow(slot, { frames, bytes, atMicros: clock.micros() })])

@@ -215,6 +215,11 @@ export class Sessions {
     return [...this.#close(over), ...this.#held.expire(nowMicros), ...this.#gone(nowMicros)]
   }
 
+  /** What a user was publishing with this SSRC, if that is known. */
+  publicationOf(from: { slot: number; ssrc: number }): Publication | undefined {
+    return this.#bindings.get(bindingKey(from))?.publication
+  }
+
   /** Frames that the page threw away: whose they were, as far as can be told. */
   overflow(slot: number, { frames, bytes, atMicros }: { frames: number; bytes: number; atMicros: number }): NoticedLoss {
     const binding = [...this.#bindings].findLast(([key]) => key.startsWith(`${slot}/`))?.[1]

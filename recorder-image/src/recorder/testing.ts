@@ -146,6 +146,7 @@ export class FakeMedia {
       paused: () => {},
       release: async () => 0,
       endSoon: () => {},
+      hole: () => {},
       finish: async () => ({
         head: { kind: 'inMemory' as const, data: Buffer.from(`${body}|`), bytes: body.length + 1 },
         bodyBytes: body.length,

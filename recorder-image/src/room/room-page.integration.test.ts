@@ -66,6 +66,7 @@ async function open(port?: number) {
       onFailed: (why) => tell({ type: 'failed', why }),
       onFrame: () => {},
       onPath: () => {},
+      onHole: () => {},
       onOverflow: () => {},
       onWarning: () => {},
     },

@@ -39,6 +39,7 @@ function open(path: string) {
       },
       onEvent: () => {},
       onPath: () => {},
+      onHole: () => {},
       onOverflow: () => {},
       onWarning: () => {},
     },

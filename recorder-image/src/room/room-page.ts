@@ -20,6 +20,7 @@ export interface PageHandlers {
   onEvent(event: PageEvent): void
   onFrame(frame: EncodedFrame): void
   onPath(path: PathReport): void
+  onHole(report: HoleReport): void
   onOverflow(report: Extract<PageReport, { type: 'overflow' }>): void
   /** There is nothing more to be had from it. Said once. */
   onFailed(why: string): void
@@ -27,6 +28,7 @@ export interface PageHandlers {
 }
 
 export type PathReport = Extract<PageReport, { type: 'path' }>
+export type HoleReport = Extract<PageReport, { type: 'hole' }>
 
 /** One Chromium with one page, good for entering one room once. */
 export interface RoomPage {
@@ -151,6 +153,8 @@ class Page implements RoomPage {
         return this.#left()
       case 'path':
         return this.#handlers.onPath(report)
+      case 'hole':
+        return this.#handlers.onHole(report)
       case 'overflow':
         return this.#handlers.onOverflow(report)
       case 'warning':

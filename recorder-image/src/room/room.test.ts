@@ -61,6 +61,7 @@ function open(more: Partial<RoomHandlers> = {}): void {
     {
       onEvent: ({ type }) => events.push(type),
       onFrame: () => {},
+      onHole: () => {},
       onOverflow: () => {},
       onWarning: () => {},
       isQuiet: () => isQuiet,

@@ -3,7 +3,7 @@ import type { EncodedFrame } from '../tap/frame.ts'
 import type { RoomEvent } from './events.ts'
 import { PathWatch } from './path-watch.ts'
 import type { PageCommand, PageReport } from './protocol.ts'
-import { type ChromiumOptions, openRoomPage, type RoomPage } from './room-page.ts'
+import { type ChromiumOptions, type HoleReport, openRoomPage, type RoomPage } from './room-page.ts'
 import { begin, type Effect, type RoomEnd, type RoomState, type Step, type SupervisorEvent, step } from './supervision.ts'
 
 export type EnterCommand = Extract<PageCommand, { type: 'enter' }>
@@ -14,6 +14,8 @@ export interface RoomHandlers {
   /** In order with frames. */
   onEvent(event: RoomEvent): void
   onFrame(frame: EncodedFrame): void
+  /** What the receiver counted around a hole in somebody's pictures. */
+  onHole(report: HoleReport): void
   /** The page threw frames away, which Node did not take in time. */
   onOverflow(report: Extract<PageReport, { type: 'overflow' }>): void
   /** Worth a log line, and no more. */
@@ -178,6 +180,7 @@ class SupervisedRoom implements Room {
         onFailed: (why) => this.#happened({ type: 'failed', page, why }),
         onEvent: (event) => this.#happened({ type: 'said', page, event }),
         onPath: (path) => isMeant() && this.#path.said(path, clock.now()),
+        onHole: (report) => isMeant() && this.#tell(() => this.#handlers.onHole(report)),
         onOverflow: (report) => isMeant() && this.#tell(() => this.#handlers.onOverflow(report)),
         onWarning: (message, details) => isMeant() && this.#handlers.onWarning(message, details),
         onFrame: (frame) => {

@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import { PictureGaps } from './picture-gaps.ts'
+import { type CountedHole, PictureGaps } from './picture-gaps.ts'
+
+const about = (n: number) => ({ key: n % 30 === 0, anotherSize: false })
 
 /** 30 pictures a second with a key frame each second, but for those that are left out. */
 function watch(seconds: number, sent: (n: number) => boolean, gaps = new PictureGaps()) {
   const losses = []
   for (let n = 0; n < seconds * 30; n++) {
     if (!sent(n)) continue
-    losses.push(...gaps.push({ ssrc: 1, rtpTimestamp: (n * 3000) % 2 ** 32, receiveTimeMicros: (n * 1e6) / 30 }, n % 30 === 0))
+    losses.push(...gaps.push({ ssrc: 1, rtpTimestamp: (n * 3000) % 2 ** 32, receiveTimeMicros: (n * 1e6) / 30 }, about(n)))
   }
   return [...losses, ...gaps.end()]
 }
@@ -27,7 +29,7 @@ describe('pictures that never came', () => {
     const gaps = new PictureGaps()
     const losses = watch(3, (n) => n < 70, gaps)
     const arrive = (n: number, at: number) =>
-      losses.push(...gaps.push({ ssrc: 1, rtpTimestamp: n * 3000, receiveTimeMicros: at * 1e6 }, n % 30 === 0))
+      losses.push(...gaps.push({ ssrc: 1, rtpTimestamp: n * 3000, receiveTimeMicros: at * 1e6 }, about(n)))
     arrive(90, 3)
     for (let n = 70; n < 90; n++) arrive(n, 3.2)
     for (let n = 91; n < 200; n++) arrive(n, n / 30)
@@ -37,5 +39,25 @@ describe('pictures that never came', () => {
   it('cannot be told of a screen that sends when something changes', () => {
     const changes = new Set([0, 1, 2, 15, 16, 30, 31, 50, 51, 60, 90, 91, 92, 150, 151, 210, 240])
     expect(watch(10, (n) => changes.has(n))).toEqual([])
+  })
+
+  const cases: [string, Pick<CountedHole, 'lost' | 'asked'>, { anotherSize: boolean }, number][] = [
+    ['nothing was missing, so the sender made none', { lost: 0, asked: 0 }, { anotherSize: false }, 0],
+    ['packets stayed missing', { lost: 3, asked: 5 }, { anotherSize: false }, 20],
+    ['packets were asked for again', { lost: 0, asked: 5 }, { anotherSize: false }, 20],
+    ['packets were asked for again and came, and the encoder began anew', { lost: 0, asked: 5 }, { anotherSize: true }, 0],
+    ['packets stayed missing, and the encoder began anew', { lost: 1, asked: 5 }, { anotherSize: true }, 20],
+  ]
+  it.each(cases)('are told by what the receiver counted: %s', (_, counts, { anotherSize }, expected) => {
+    const gaps = new PictureGaps()
+    const losses = []
+    for (let n = 0; n < 300; n++) {
+      if (n >= 70 && n < 90) continue
+      const key = n % 30 === 0
+      const arrival = { ssrc: 1, rtpTimestamp: n * 3000, receiveTimeMicros: (n * 1e6) / 30 }
+      losses.push(...gaps.push(arrival, { key, anotherSize: anotherSize && n === 90 }))
+      if (n === 140) gaps.counted({ ssrc: 1, rtpTimestamp: 90 * 3000, ...counts })
+    }
+    expect(losses.reduce((sum, { pictures }) => sum + pictures, 0)).toBe(expected)
   })
 })

@@ -10,13 +10,30 @@ export interface PictureLoss {
 
 /** Missing pictures may still come for so long after the key frame that overtook them. */
 const repairMicros = 2_000_000
+/** So long it is waited for what the receiver counted; without it, what looks like a loss is one. */
+const countMicros = 6_000_000
 const rememberedPictures = 16
 /** A step is longer than usual from here on. */
 const longStep = 1.6
 /** Pictures are steady when none is shown later after another than so many usual steps; of others nobody can say that one is missing. */
 const steadyStep = 2.5
 
+/** What the receiver counted around the hole before the key frame of this RTP time, in packets. */
+export interface CountedHole {
+  ssrc: number
+  rtpTimestamp: number
+  /** Missing for good. Packets that come twice make it less. */
+  lost: number
+  /** How often any was asked for again: never where nothing was missing, not even for a while. */
+  asked: number
+}
+
 interface Hole {
+  /** RTP time of the key frame after it as it was sent. */
+  rtpTimestamp: number
+  counted: CountedHole | undefined
+  /** The key frame has another size: an encoder began anew, which takes its time. */
+  anotherSize: boolean
   fromRtp: number
   toRtp: number
   toMicros: number
@@ -27,7 +44,8 @@ interface Hole {
 /**
  * Tells which pictures of one subscription were lost on the way. Pictures carry no numbers, but Chromium hands out what follows a key frame without a
  * hole: when something is lost for good, nothing comes until the next key frame. So a loss is a key frame that comes longer after the picture
- * before it than pictures of a steady camera do, while the user was sending; unless the missing ones come late. Pure.
+ * before it than pictures of a steady camera do, while the user was sending; unless the missing ones come late, or the receiver has counted that
+ * nothing was missing: then the sender made none. Pure.
  */
 export class PictureGaps {
   /** Unwrapped. */
@@ -37,7 +55,10 @@ export class PictureGaps {
   #holes: Hole[] = []
   #pausedMicros: { from: number; to: number }[] = []
 
-  push({ rtpTimestamp, receiveTimeMicros }: Arrival, key: boolean): PictureLoss[] {
+  push(
+    { rtpTimestamp, receiveTimeMicros }: Arrival,
+    { key, anotherSize }: { key: boolean; anotherSize: boolean },
+  ): PictureLoss[] {
     const last = this.#lastRtp
     if (last === undefined) {
       this.#lastRtp = rtpTimestamp
@@ -51,13 +72,22 @@ export class PictureGaps {
     }
     this.#lastRtp = last + step
     if (key && this.#isSteady && step > longStep * this.#usualStep) {
-      this.#holes.push({ fromRtp: last, toRtp: last + step, toMicros: receiveTimeMicros, step: this.#usualStep })
+      this.#holes.push({
+        ...{ rtpTimestamp, counted: undefined, anotherSize, fromRtp: last, toRtp: last + step },
+        ...{ toMicros: receiveTimeMicros, step: this.#usualStep },
+      })
       // The rhythm before the hole goes on after it.
       const moved = step - this.#usualStep
       this.#times = this.#times.map((time) => time + moved)
       this.#remember(last + step)
     } else this.#remember(last + step)
     return this.#over(receiveTimeMicros)
+  }
+
+  /** It may come before the key frame has been taken for one, or for a hole that is none: then it says nothing. */
+  counted(counted: CountedHole): void {
+    const hole = this.#holes.find(({ rtpTimestamp }) => rtpTimestamp === counted.rtpTimestamp)
+    if (hole !== undefined) hole.counted = counted
   }
 
   /** The user does not send, or does again. */
@@ -100,13 +130,19 @@ export class PictureGaps {
   }
 
   #over(nowMicros: number): PictureLoss[] {
-    const over = this.#holes.filter(({ toMicros }) => nowMicros - toMicros >= repairMicros)
+    const over = this.#holes.filter(({ toMicros, counted }) => nowMicros - toMicros >= (counted ? repairMicros : countMicros))
     if (over.length > 0) this.#holes = this.#holes.filter((hole) => !over.includes(hole))
-    return over.flatMap(({ fromRtp, toRtp, toMicros, step }) => {
+    return over.filter(wasLost).flatMap(({ fromRtp, toRtp, toMicros, step }) => {
       const pictures = Math.round((toRtp - fromRtp) / step) - 1
       const fromMicros = Math.round(toMicros - (toRtp - fromRtp) / 0.09)
       const wasPaused = this.#pausedMicros.some(({ from, to }) => from < toMicros && to > fromMicros)
       return pictures > 0 && !wasPaused ? [{ fromMicros, toMicros, pictures }] : []
     })
   }
+}
+
+/** On a bad line something is asked for again all the time: then an encoder that began anew is believed as long as nothing stays missing. */
+function wasLost({ counted, anotherSize }: Hole): boolean {
+  if (counted === undefined) return true
+  return counted.lost > 0 || (counted.asked > 0 && !anotherSize)
 }

@@ -126,7 +126,10 @@ describe('pictures over a hostile network', { timeout: 60_000 }, () => {
         if (handedOut.length === 0 || handedOut.slice(0, 10).some(({ sent }, at) => sent.number !== at)) return
         const gaps = new PictureGaps()
         const losses = handedOut.flatMap(({ sent, arrivalMillis }) =>
-          gaps.push({ ssrc: 1, rtpTimestamp: sent.rtpTimestamp, receiveTimeMicros: arrivalMillis * 1000 }, sent.key),
+          gaps.push(
+            { ssrc: 1, rtpTimestamp: sent.rtpTimestamp, receiveTimeMicros: arrivalMillis * 1000 },
+            { key: sent.key, anotherSize: false },
+          ),
         )
         losses.push(...gaps.end())
         const last = Math.max(...handedOut.map(({ sent }) => sent.number))

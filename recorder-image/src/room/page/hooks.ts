@@ -1,8 +1,11 @@
 import type { TapOptions } from './messages.ts'
+import type { RepairCounts } from './repair-counts.ts'
 
 export interface TappedConnections {
   /** What came through the connection that receives, by its own count; -1 where there is none. */
   path(): Promise<{ packets: number; responses: number }>
+  /** Of the streams of pictures that come through it, by SSRC. */
+  repairs(): Promise<Map<number, RepairCounts>>
 }
 
 /**
@@ -11,7 +14,6 @@ export interface TappedConnections {
  *
  * The SDK first opens short-lived connections to find out about codecs. They are told by having nothing else than the receiver; the real
  * one begins with its senders.
- *
  */
 export function tapReceivers(worker: Worker): TappedConnections {
   let slots = 0
@@ -27,7 +29,7 @@ export function tapReceivers(worker: Worker): TappedConnections {
     transceiver.receiver.transform = new RTCRtpScriptTransform(worker, { slot, kind } satisfies TapOptions)
     return transceiver
   }
-  return { path: async () => pathOf(await latest?.getStats()) }
+  return { path: async () => pathOf(await latest?.getStats()), repairs: async () => repairsOf(await latest?.getStats()) }
 }
 
 function pathOf(stats: RTCStatsReport | undefined): { packets: number; responses: number } {
@@ -38,4 +40,13 @@ function pathOf(stats: RTCStatsReport | undefined): { packets: number; responses
     if (entry.type === 'candidate-pair') path.responses += entry.responsesReceived ?? 0
   }
   return path
+}
+
+function repairsOf(stats: RTCStatsReport | undefined): Map<number, RepairCounts> {
+  const repairs = new Map<number, RepairCounts>()
+  for (const entry of stats?.values() ?? []) {
+    if (entry.type !== 'inbound-rtp' || entry.kind !== 'video') continue
+    repairs.set(entry.ssrc, { lost: entry.packetsLost ?? 0, asked: entry.nackCount ?? 0 })
+  }
+  return repairs
 }

@@ -13,3 +13,5 @@ export type ToPage =
   | { type: 'command'; command: PageCommand }
   /** Frames with an SSRC never seen in this slot: whose are they? */
   | { type: 'newSubscription'; slot: number; kind: 'audio' | 'video'; ssrc: number }
+  /** Pictures may be missing before a key frame, for so long by the sender's clock. */
+  | { type: 'hole'; slot: number; ssrc: number; rtpTimestamp: number; millis: number }

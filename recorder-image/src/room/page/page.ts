@@ -11,6 +11,7 @@ import { Binder } from './binder.ts'
 import { tapReceivers } from './hooks.ts'
 import type { ToPage, ToWorker } from './messages.ts'
 import { refusalCode } from './refusal-code.ts'
+import { RepairHistory } from './repair-counts.ts'
 import { type Cloud, createCloud, onKickedOut, onPublishState, ownersOfSsrcs, paramsWithProxy, rebuildMedia } from './sdk.ts'
 
 type Event = PageEvent extends infer E ? (E extends { timeMicros: number } ? Omit<E, 'timeMicros'> : never) : never
@@ -19,6 +20,8 @@ type Media = { stream: Stream; kind: 'audio' | 'video' }
 const aliveMillis = 500
 /** The SDK tells of a refusal in two events, the code first and the text a moment later. */
 const refusalTextMillis = 200
+/** From the last picture before a hole to a look at it, beyond the hole itself. */
+const onItsWayMillis = 500
 
 const worker = new Worker('/worker.js')
 const send = (message: ToWorker) => worker.postMessage(message)
@@ -27,6 +30,7 @@ const nowMicros = () => Math.round((performance.timeOrigin + performance.now()) 
 const reportEvent = (event: Event) => report({ type: 'room', event: { ...event, timeMicros: nowMicros() } as PageEvent })
 
 const connections = tapReceivers(worker)
+const repairs = new RepairHistory(connections.repairs)
 let cloud: Cloud | undefined
 const binder = new Binder(
   () => (cloud === undefined ? new Map() : ownersOfSsrcs(cloud)),
@@ -37,8 +41,14 @@ worker.onmessage = ({ data }: MessageEvent<ToPage>) => {
   if (data.type === 'connected') {
     report({ type: 'ready' })
     setInterval(() => report({ type: 'alive' }), aliveMillis)
+    repairs.start()
   } else if (data.type === 'command') obey(data.command)
-  else binder.bind(data)
+  else if (data.type === 'hole') {
+    const { slot, ssrc, rtpTimestamp, millis } = data
+    repairs
+      .since(ssrc, millis + onItsWayMillis)
+      .then((counts) => report({ type: 'hole', slot, ssrc, rtpTimestamp, ...counts }), warn)
+  } else binder.bind(data)
 }
 window.addEventListener('error', (event) => report({ type: 'warning', message: `Page: ${event.message}` }))
 window.addEventListener('unhandledrejection', (event) => report({ type: 'warning', message: `Page: ${event.reason}` }))

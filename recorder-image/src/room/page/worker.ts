@@ -3,6 +3,7 @@
  * Runs in a dedicated worker, so the page's main thread never sees media.
  */
 import { DecoderDelay } from '../../tap/decoder-delay.ts'
+import { HoleWatch } from '../../tap/hole-watch.ts'
 import { KeyFrameRequests } from '../../tap/key-frame-requests.ts'
 import { BatchWriter } from '../../tap/wire.ts'
 import type { PageCommand, PageReport } from '../protocol.ts'
@@ -54,6 +55,7 @@ interface VideoTap {
   writer: WritableStreamDefaultWriter<Frame>
   keyFrames: KeyFrameRequests
   delay: DecoderDelay<Frame>
+  holes: HoleWatch
 }
 const videoTaps = new Set<VideoTap>()
 let socket: WebSocket | undefined
@@ -97,7 +99,12 @@ async function tap(transformer: Transformer): Promise<void> {
   const reader = transformer.readable.getReader()
   const writer = transformer.writable.getWriter()
   const video =
-    kind === 'video' ? { transformer, writer, keyFrames: new KeyFrameRequests(), delay: new DecoderDelay<Frame>() } : undefined
+    kind === 'video'
+      ? {
+          ...{ transformer, writer, keyFrames: new KeyFrameRequests(), delay: new DecoderDelay<Frame>() },
+          holes: new HoleWatch(),
+        }
+      : undefined
   if (video) videoTaps.add(video)
   let ssrc: number | undefined
   const dropped = { frames: 0, bytes: 0 }
@@ -108,6 +115,7 @@ async function tap(transformer: Transformer): Promise<void> {
       const metadata = frame.getMetadata()
       if (metadata.synchronizationSource !== undefined && metadata.synchronizationSource !== ssrc) {
         ssrc = metadata.synchronizationSource
+        if (video) video.holes = new HoleWatch()
         scope.postMessage({ type: 'newSubscription', slot, kind, ssrc })
       }
       const droppedBefore = dropped.frames
@@ -116,6 +124,9 @@ async function tap(transformer: Transformer): Promise<void> {
       if (video === undefined) continue
       video.keyFrames.frameArrived(performance.now(), frame.type === 'key')
       if (dropped.frames > droppedBefore) video.keyFrames.need()
+      const rtpTimestamp = (metadata.rtpTimestamp ?? frame.timestamp) >>> 0
+      const hole = video.holes.before(rtpTimestamp, frame.type === 'key')
+      if (hole > 0) scope.postMessage({ type: 'hole', slot, ssrc: ssrc ?? 0, rtpTimestamp, millis: hole / 90 })
       passOn(video, frame, ssrc ?? 0, metadata.mimeType)
     }
   } finally {

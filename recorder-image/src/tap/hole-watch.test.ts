@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest'
+import { HoleWatch } from './hole-watch.ts'
+
+/** Holes, in pictures, before each of these; a key frame each ten. */
+const holesBefore = (numbers: number[], start = 0) => {
+  const watch = new HoleWatch()
+  return numbers.map((n) => watch.before((start + n * 6000) >>> 0, n % 10 === 0) / 6000)
+}
+const upTo = (n: number) => Array.from({ length: n }, (_, at) => at)
+
+test('a key frame that comes in its turn has none before it, across the wrap of the clock too', () =>
+  expect(Math.max(...holesBefore(upTo(60).slice(5), 2 ** 32 - 100_000))).toBe(0))
+
+test('a key frame that comes late has one', () => expect(holesBefore([...upTo(34), 40, 41]).slice(-2)).toEqual([7, 0]))
+
+test('another picture that comes late has none: a sender who pauses goes on with it', () =>
+  expect(holesBefore([...upTo(34), 45, 46]).slice(-2)).toEqual([0, 0]))
+
+test('B pictures make none', () => {
+  const gop = [0, 3, 1, 2, 6, 4, 5, 9, 7, 8]
+  const numbers = upTo(60).map((n) => n - (n % 10) + gop[n % 10]!)
+  expect(
+    holesBefore(numbers)
+      .slice(20)
+      .filter((hole) => hole > 0),
+  ).toEqual([])
+})
