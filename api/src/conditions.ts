@@ -24,6 +24,7 @@ export const conditionReasons = {
   SecretNotFound: 'A Secret or one of its keys does not exist; the message names it. Recording begins when it appears.',
   IdentityInUse:
     'Another Recording is in this room with the same userId; the message names it, unless it is in another namespace. This one waits.',
+  Queued: 'As many record at once as may; the message says its place in the line. This one begins as soon as a place is free.',
   ImagePullFailed: 'The recorder image cannot be pulled.',
   Unschedulable: 'No node has room for the recorder Pod.',
   ContainerNotStarted: 'The kubelet cannot start the recorder’s container; the message is its answer.',

@@ -391,6 +391,17 @@ export const troubles = {
     meaning: 'Another Recording is in this room with the same userId; the message names it, unless it is in another namespace.',
     remedy: 'End the other one, or use another userId.',
   },
+  Queued: {
+    seen: 'room',
+    next: 'stay',
+    after: { firstSeconds: 10, longestSeconds: 300 },
+    counts: false,
+    volume: 'same',
+    condition: 'Queued',
+    meaning:
+      'As many record at once as the chart’s limits allow, in the namespace or in all. It begins within a second of its place being free.',
+    remedy: 'Wait, end another one, give it a priorityClassName of a higher value, or raise the chart’s limits.',
+  },
 } as const satisfies Record<string, Trouble>
 
 export type TroubleWord = keyof typeof troubles

@@ -35,8 +35,8 @@ async function aNamespace(labels: Record<string, string> = {}) {
   return { namespace, kubelet }
 }
 
-async function anOperator(namespace?: string): Promise<RunningOperator> {
-  const operator = await runOperator(api.client, namespace)
+async function anOperator(namespace?: string, limits?: Parameters<typeof runOperator>[2]): Promise<RunningOperator> {
+  const operator = await runOperator(api.client, namespace, limits)
   cleanUp.push(() => operator.stop())
   return operator
 }
@@ -180,6 +180,28 @@ describe('on a real API server, a Recording', () => {
     expect(findCondition((await read(namespace))?.status?.conditions, 'Started')?.message).toContain('exceeded quota: none')
     await api.client.delete(quotas, { namespace, name: 'none' })
     await untilSucceededIs(namespace, 'Unknown Recording')
+  })
+
+  test('waits in line where two may record at once, also when another operator takes over, and begins when a place is free', async () => {
+    const { namespace, kubelet } = await aNamespace()
+    const names = ['a', 'b', 'c', 'd', 'e', 'f']
+    for (const [index, name] of names.entries()) await apply(namespace, { roomId: index + 1 }, name)
+    const former = await anOperator(namespace, { recordingsPerNamespace: 2 })
+    const recording = async () => {
+      const states = await Promise.all(names.map((name) => succeeded(namespace, name)))
+      return names.filter((_, index) => states[index] === 'Unknown Recording')
+    }
+    await until('two record', async () => (await recording()).length === 2)
+    await until('four wait', async () => {
+      const states = await Promise.all(names.map((name) => succeeded(namespace, name)))
+      return states.filter((state) => state === 'Unknown Queued').length === 4
+    })
+    await former.stop()
+    await anOperator(namespace, { recordingsPerNamespace: 2 })
+    kubelet.onRunning = whenRemoved
+    for (const name of names) await untilSucceededIs(namespace, 'True Completed', name)
+    expect(kubelet.mostAtOnce).toBeLessThanOrEqual(2)
+    expect(kubelet.seen.size).toBe(names.length)
   })
 
   test('waits for another one with its identity, in another namespace, and begins when that is finished', async () => {

@@ -1,7 +1,7 @@
 import type { KubeClient } from '../../kube/src/index.ts'
 import { createCaches } from '../../operator/src/caches.ts'
 import type { EventNote } from '../../operator/src/kube/events.ts'
-import { recordingController } from '../../operator/src/recording/controller.ts'
+import { type RecordingConfig, recordingController } from '../../operator/src/recording/controller.ts'
 import { podOptionsSchema, restricted } from '../../operator/src/recording/pod-options.ts'
 import { createLog } from '../../operator/src/telemetry/log.ts'
 import { createMetrics } from '../../operator/src/telemetry/metrics.ts'
@@ -12,7 +12,11 @@ export interface RunningOperator {
   stop(): Promise<void>
 }
 
-export async function runOperator(client: KubeClient, namespace?: string): Promise<RunningOperator> {
+export async function runOperator(
+  client: KubeClient,
+  namespace?: string,
+  limits: Pick<RecordingConfig, 'recordingsPerNamespace' | 'recordingsPerCluster'> = {},
+): Promise<RunningOperator> {
   const log = createLog('error', { write: (line: string) => process.env.SHOW_LOG && process.stderr.write(line) })
   const metrics = createMetrics()
   const namespaces = namespace === undefined ? [] : [namespace]
@@ -24,6 +28,7 @@ export async function runOperator(client: KubeClient, namespace?: string): Promi
     events: { record: ({ metadata }, event) => events.push({ name: metadata.name, event }), flush: async () => {} },
     config: {
       workers: 10,
+      ...limits,
       recorderImage: 'registry.example/recorder:1',
       recorderImagePullPolicy: 'IfNotPresent',
       recorderImagePullSecrets: [],
@@ -39,6 +44,7 @@ export async function runOperator(client: KubeClient, namespace?: string): Promi
   const stop = new AbortController()
   const running = caches.run(stop.signal)
   await caches.synced
+  await caches.catchUp(stop.signal)
   controller.start()
   return {
     events,

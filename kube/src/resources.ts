@@ -1,5 +1,5 @@
 import { group, kind, plural, type Recording, version } from '@trtc-recorder/api'
-import type { KubeObject, Lease, PersistentVolumeClaim, Pod, Resource, Secret } from './types.ts'
+import type { KubeObject, Lease, PersistentVolumeClaim, Pod, PriorityClass, Resource, Secret } from './types.ts'
 
 const define = <T extends KubeObject>(group: string, version: string, plural: string, kind: string): Resource<T> => ({
   group,
@@ -16,6 +16,10 @@ export const resources = {
   persistentVolumeClaims: define<PersistentVolumeClaim>('', 'v1', 'persistentvolumeclaims', 'PersistentVolumeClaim'),
   secrets: define<Secret>('', 'v1', 'secrets', 'Secret'),
   leases: define<Lease>('coordination.k8s.io', 'v1', 'leases', 'Lease'),
+  priorityClasses: {
+    ...define<PriorityClass>('scheduling.k8s.io', 'v1', 'priorityclasses', 'PriorityClass'),
+    namespaced: false,
+  },
   events: define<KubeObject>('events.k8s.io', 'v1', 'events', 'Event'),
 } as const
 

@@ -1,4 +1,4 @@
-import type { V1Lease, V1PersistentVolumeClaim, V1Pod, V1Secret } from '@kubernetes/client-node'
+import type { V1Lease, V1PersistentVolumeClaim, V1Pod, V1PriorityClass, V1Secret } from '@kubernetes/client-node'
 import type { ObjectMeta } from '@trtc-recorder/api'
 
 /**
@@ -34,6 +34,7 @@ type Stored<T> = Omit<Json<T>, 'metadata'> & KubeObject
 export type Pod = Stored<V1Pod>
 export type PersistentVolumeClaim = Stored<V1PersistentVolumeClaim>
 export type Secret = Stored<V1Secret>
+export type PriorityClass = Stored<V1PriorityClass>
 export type Lease = Stored<V1Lease>
 
 /** An object about to be created: the server fills in the rest of its metadata. */

@@ -21,6 +21,11 @@ export interface Caches {
   answered: Promise<unknown>
   /** Namespaces of which not all could be read yet; `''` stands for all of them. */
   unread(): string[]
+  /**
+   * Reads Recordings and Pods from the API server itself, so that all that was written before is known. What has gone meanwhile stays until a watch
+   * says so.
+   */
+  catchUp(signal: AbortSignal): Promise<void>
   /** Runs until the signal is aborted. */
   run(signal: AbortSignal): Promise<unknown>
 }
@@ -70,9 +75,22 @@ export function createCaches({ client, namespaces, resyncMillis, log, metrics }:
     return store
   }
 
+  const recordings = cache(resources.recordings, { identity: (recording) => [identityOf(recording)] }, abridgedRecording)
+  const pods = cache(resources.pods, { recordingUid: recordingUids }, abridgedPod, managedSelector)
+
+  async function catchUp(signal: AbortSignal): Promise<void> {
+    const served = namespaces.length === 0 ? [undefined] : namespaces.filter((namespace) => recordings.hasSynced(namespace))
+    for (const namespace of served) {
+      for await (const recording of all(client, resources.recordings, { namespace, signal })) recordings.wrote(recording)
+      const ofOurs = { namespace, signal, labelSelector: managedSelector }
+      for await (const pod of all(client, resources.pods, ofOurs)) pods.wrote(pod)
+    }
+  }
+
   return {
-    recordings: cache(resources.recordings, { identity: (recording) => [identityOf(recording)] }, abridgedRecording),
-    pods: cache(resources.pods, { recordingUid: recordingUids }, abridgedPod, managedSelector),
+    recordings,
+    pods,
+    catchUp,
     claims: cache(resources.persistentVolumeClaims, { recordingUid: recordingUids }, withoutBallast, managedSelector),
     reflectors,
     synced: Promise.all(reflectors.map((reflector) => reflector.synced)),
@@ -80,4 +98,22 @@ export function createCaches({ client, namespaces, resyncMillis, log, metrics }:
     unread: () => [...new Set(reflectors.flatMap(({ hasSynced, namespace = '' }) => (hasSynced ? [] : namespace)))],
     run: (signal) => Promise.all(reflectors.map((reflector) => reflector.run(signal))),
   }
+}
+
+async function* all<T extends KubeObject>(
+  client: KubeClient,
+  resource: Resource<T>,
+  { namespace, ...options }: { namespace: string | undefined; labelSelector?: string; signal: AbortSignal },
+): AsyncGenerator<T> {
+  let token: string | undefined
+  do {
+    const page = await client.list(resource, {
+      ...options,
+      limit: 500,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(token === undefined ? {} : { continue: token }),
+    })
+    yield* page.items
+    token = page.metadata.continue || undefined
+  } while (token !== undefined)
 }

@@ -11,6 +11,7 @@ const label = z.string().regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be a DNS
 const cidr = z.string().refine(isCidr, 'must be an address or a CIDR, such as 10.0.0.0/8')
 const port = z.coerce.number().int().min(0).max(65_535)
 const count = z.coerce.number().int().min(1).max(1000)
+const most = z.coerce.number().int().min(1).max(1_000_000).optional()
 const seconds = z.coerce.number().min(0.001).max(31_536_000)
 const flag = z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true')
 const list = (item: z.ZodType<string, string>) =>
@@ -65,6 +66,14 @@ const settings = {
   leaseNamespace: { schema: label.optional(), help: 'Namespace of the Lease. The operator’s own where it is not set.' },
   leaseName: { schema: z.string().min(1).default('trtc-recorder-operator'), help: 'Name of the Lease.' },
   identity: { schema: z.string().min(1).default(hostname), help: 'Name of this process, unique among the operators.' },
+
+  recordingsPerNamespace: { schema: most, help: 'Recordings at once in each namespace; the others wait in line.' },
+  recordingsPerCluster: { schema: most, help: 'The same in all namespaces that are served, together.' },
+  priorityClasses: {
+    schema: json(z.record(z.string(), z.int())).default({}),
+    help: 'Values of PriorityClasses that order the line, as JSON. They win over those of the cluster.',
+  },
+  readPriorityClasses: { schema: flag.default(false), help: 'Whether the values of PriorityClasses are read from the cluster.' },
 
   workers: { schema: count.default(32), help: 'Recordings worked on at the same time.' },
   callbackWorkers: { schema: count.default(16), help: 'Callbacks delivered at the same time.' },

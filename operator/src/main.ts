@@ -1,13 +1,16 @@
-import { group } from '@trtc-recorder/api'
+import { group, type Recording } from '@trtc-recorder/api'
 import { clusterAccess, createKubeClient } from '@trtc-recorder/kube'
+
 import { createCaches } from './caches.ts'
 import { callbackController } from './callback/controller.ts'
 import { apiServerAddresses, proxyOfEnvironment } from './callback/environment.ts'
 import { ConfigError, parseConfig, usage } from './config.ts'
 import { createEventRecorder } from './kube/events.ts'
 import { LeaderElection } from './kube/lease.ts'
+import { createPriorityClasses } from './priority-classes.ts'
 import { recordingController } from './recording/controller.ts'
 import { requested, shutDown } from './runtime/shutdown.ts'
+import { sleep } from './runtime/timers.ts'
 import { createHealthServer, createMetricsServer, Health } from './telemetry/health.ts'
 import { createLog } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
@@ -53,15 +56,24 @@ const caches = createCaches({
   metrics,
 })
 metrics.recordings(() => countStates(caches.recordings.values()))
+const isLimited = config.recordingsPerNamespace !== undefined || config.recordingsPerCluster !== undefined
 let isLeading = !config.leaderElection
 caches.recordings.subscribe(countChanges(metrics.changes, () => isLeading))
 metrics.unread(() => caches.unread().length)
+
+const priorities = createPriorityClasses({
+  client: config.readPriorityClasses ? client : undefined,
+  given: config.priorityClasses,
+  resyncMillis: config.resyncSeconds * 1000,
+  log,
+})
+const priorityOf = ({ spec }: Recording) => priorities.valueOf(spec.priorityClassName ?? config.recorderPod.priorityClassName)
 
 // Controllers
 const apiServer = await apiServerAddresses([access.server, process.env.KUBERNETES_SERVICE_HOST])
 const proxy = proxyOfEnvironment(process.env)
 const controllers = [
-  recordingController({ client, caches, events, config, log, metrics }),
+  recordingController({ client, caches, events, config, log, metrics, priorityOf }),
   callbackController({
     client,
     recordings: caches.recordings,
@@ -124,8 +136,8 @@ log.info({ healthPort: config.healthPort, metricsPort: config.metricsPort }, 'Op
 
 // Run: every operator keeps its caches warm, one of them works. Two Recordings with one identity may be in two namespaces, so work begins
 // when all that can be read has been read.
-const reading = caches.run(stop.signal)
-await Promise.race([caches.answered, stopping])
+const reading = Promise.all([caches.run(stop.signal), priorities.run(stop.signal)])
+await Promise.race([Promise.all([caches.answered, priorities.answered]), stopping])
 for (const namespace of caches.unread()) {
   log.error(
     { namespace },
@@ -136,7 +148,8 @@ if (!stop.signal.aborted) {
   if (election !== undefined) health.live('leader election', () => hung(election.idleMillis, hangsAfterMillis.lease))
   election?.lost.then(() => process.exit(1))
   const leading = election === undefined || (await election.acquire(stop.signal))
-  if (leading) for (const controller of controllers) controller.start()
+  if (leading && isLimited) await catchUp()
+  if (leading && !stop.signal.aborted) for (const controller of controllers) controller.start()
 }
 await stopping
 
@@ -155,6 +168,19 @@ await shutDown(
   { deadlineMillis: config.shutdownSeconds * 1000, log },
 )
 process.exit(0)
+
+/** Nobody is let in on the word of a cache that may not have heard yet whom an operator before this one has let in. */
+async function catchUp(): Promise<void> {
+  for (let waitMillis = 500; !stop.signal.aborted; waitMillis = Math.min(30_000, waitMillis * 2)) {
+    try {
+      await caches.catchUp(stop.signal)
+      return
+    } catch (error) {
+      log.warn({ err: error, waitMillis }, 'What there is could not be read, and is read again after a wait')
+      await sleep(waitMillis, stop.signal)
+    }
+  }
+}
 
 function readConfig() {
   try {

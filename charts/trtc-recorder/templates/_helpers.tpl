@@ -77,6 +77,12 @@ default
 {{- if or .Values.caBundle.configMapName .Values.caBundle.secretName }}yes{{ end }}
 {{- end }}
 
+{{/* Only the line asks for them, and only with a ClusterRole can they be read. */}}
+{{- define "trtc-recorder.readsPriorityClasses" -}}
+{{- $limits := default dict .Values.limits }}
+{{- if and (not .Values.watchNamespaces) (or $limits.recordingsPerNamespace $limits.recordingsPerCluster) }}yes{{ end }}
+{{- end }}
+
 {{- define "trtc-recorder.caVolume" -}}
 name: ca-bundle
 {{- with .Values.caBundle }}
@@ -169,6 +175,12 @@ secret:
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
+{{- if include "trtc-recorder.readsPriorityClasses" . }}
+# Their values order the line.
+- apiGroups: [scheduling.k8s.io]
+  resources: [priorityclasses]
+  verbs: [list, watch]
+{{- end }}
 {{- if .Values.callback.signing.enabled }}
 # The keys that sign callbacks, by name. The operator reads no other Secret, and lists none.
 - apiGroups: [""]

@@ -2,20 +2,19 @@ import type { Recording } from '@trtc-recorder/api'
 import type { KubeClient, KubeObject, Pod } from '@trtc-recorder/kube'
 import { isConflict, isNotFound, resources } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
-import { type Caches, identityOf } from '../caches.ts'
+import type { Caches } from '../caches.ts'
 import type { Config } from '../config.ts'
 import type { EventRecorder } from '../kube/events.ts'
 import { Controller, type ReconcileContext, type ReconcileResult } from '../runtime/controller.ts'
-import { keyOf } from '../runtime/objects.ts'
+import { keyOf, namespaceOfKey } from '../runtime/objects.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { decide } from './decide.ts'
+import { Admission } from './admission.ts'
 import { DepartedPods } from './departed.ts'
-import { execute, removeOrphan } from './execute.ts'
-import { holds, IdentityClaims, isFinished } from './fencing.ts'
+import { removeOrphan } from './execute.ts'
 import { recordingOf } from './names.ts'
-import { observe } from './observe.ts'
 import type { RecorderPodConfig } from './pod.ts'
 import { type Get, ProgressPoller } from './progress.ts'
+import { reconcileRecording } from './reconcile.ts'
 
 export interface RecordingDependencies {
   client: KubeClient
@@ -25,6 +24,8 @@ export interface RecordingDependencies {
   log: Logger
   metrics: Pick<Metrics, 'controller'>
   now?: () => Date
+  /** Value of the PriorityClass of a Recording’s recorder. */
+  priorityOf?: (recording: Recording) => number
   /** How recorders are asked for their progress. */
   get?: Get
 }
@@ -39,7 +40,8 @@ export type RecordingConfig = Pick<
   | 'recorderServiceAccount'
   | 'recorderChromiumArgs'
   | 'recorderPod'
->
+> &
+  Partial<Pick<Config, 'recordingsPerNamespace' | 'recordingsPerCluster'>>
 
 /** A Pod that keeps its finalizer although its Recording is gone, as a key of the queue. */
 const orphanPrefix = 'orphan:'
@@ -56,20 +58,27 @@ const orphanPrefix = 'orphan:'
  */
 export function recordingController(dependencies: RecordingDependencies): Controller {
   const { client, caches, events, config, log, metrics, now = () => new Date() } = dependencies
+  const { recordings, pods, claims } = caches
   const pod = podConfig(config)
-  const claims = new IdentityClaims()
   const progress = new ProgressPoller({ get: dependencies.get, onNews: (key) => controller.enqueue(key) })
   const departed = new DepartedPods()
-  const observing = { client, caches, claims, departed, progress, image: pod.image }
-  const executing = { client, caches, events, pod, now }
+  const admission = new Admission({
+    caches,
+    limits: { perNamespace: config.recordingsPerNamespace, perCluster: config.recordingsPerCluster },
+    priorityOf: dependencies.priorityOf ?? (() => 0),
+    wake(key) {
+      const namespace = namespaceOfKey(key)
+      // Otherwise it is looked at anyway, once all of its namespace has been read.
+      if (Object.values({ recordings, pods, claims }).every((store) => store.hasSynced(namespace))) controller.enqueue(key)
+    },
+  })
+  const acting = { client, caches, events, pod, now, departed, progress, admission, image: pod.image }
 
   async function reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult | undefined> {
     if (key.startsWith(orphanPrefix)) return releaseOrphan(key.slice(orphanPrefix.length), context.signal)
     const recording = caches.recordings.get(key)
     if (recording === undefined) return undefined
-    const observed = await observe(recording, observing, now(), context.signal)
-    const plan = decide(observed, now())
-    const requeueAfterMillis = await execute(observed, plan, executing, context)
+    const requeueAfterMillis = await reconcileRecording(recording, acting, context)
     return requeueAfterMillis === undefined ? undefined : { requeueAfterMillis }
   }
 
@@ -99,10 +108,6 @@ export function recordingController(dependencies: RecordingDependencies): Contro
     const name = recordingOf(object)?.name
     return name === undefined ? undefined : keyOf({ namespace: object.metadata.namespace, name })
   }
-  const rivalsOf = (recording: Recording) =>
-    caches.recordings
-      .byIndex('identity', identityOf(recording))
-      .filter((rival) => rival.metadata.uid !== recording.metadata.uid && !isFinished(rival))
 
   const controller = Controller.for(caches.recordings, {
     name: 'recording',
@@ -115,13 +120,11 @@ export function recordingController(dependencies: RecordingDependencies): Contro
   })
     .owns<KubeObject>(ownerOf, caches.pods, caches.claims)
     .watches(caches.recordings, (event) => {
-      const { object } = event
-      const freed = event.type === 'deleted' || (event.type === 'updated' && holds(event.previous) && !holds(object))
-      if (!freed) return []
-      claims.release(identityOf(object), object)
-      if (event.type === 'deleted') departed.forgetAll(object.metadata.uid)
-      const orphans = event.type === 'deleted' ? caches.pods.byIndex('recordingUid', object.metadata.uid).map(orphanOf) : []
-      return [...rivalsOf(object).map((rival) => keyOf(rival.metadata)), ...orphans]
+      admission.heard(event)
+      if (event.type !== 'deleted') return []
+      const { uid } = event.object.metadata
+      departed.forgetAll(uid)
+      return caches.pods.byIndex('recordingUid', uid).map(orphanOf)
     })
     .watches(caches.pods, ({ type, object }) => {
       if (type === 'deleted') {

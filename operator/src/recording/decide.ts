@@ -8,7 +8,14 @@ import { adoptUnplannedPods, clearAwayPods, recordHowAttemptsEnded } from './end
 import { remainingMillis } from './expiry.ts'
 import { forgetWhatWasTrueThen } from './files.ts'
 import { followPod } from './live-pod.ts'
-import { beginTheNextAttempt, makeRecorder, waitForTheIdentity, waitForTheNextAttempt } from './next-attempt.ts'
+import {
+  beginTheNextAttempt,
+  makeRecorder,
+  waitAfterARefusal,
+  waitForAPlace,
+  waitForTheIdentity,
+  waitForTheNextAttempt,
+} from './next-attempt.ts'
 import type { Observed, ObservedPod, Plan } from './plan.ts'
 import { leaveBehindWhatIsOutOfReach } from './reach.ts'
 import { attemptState, volumeState } from './stage.ts'
@@ -40,10 +47,12 @@ const story: readonly Step[] = [
   beOverWhenAsked,
   finishWhenNothingIsLeft,
   tidyUpWhenFinished,
+  waitAfterARefusal,
   followTheLivePod,
   waitForOldPods,
   waitForTheIdentity,
   waitForTheNextAttempt,
+  waitForAPlace,
   beginTheNextAttempt,
 ]
 
@@ -193,6 +202,9 @@ function followTheLivePod(draft: Draft): 'enough' | undefined {
   if (attempt === undefined) return undefined
   const observed = draft.podOf(attempt)
   if (observed === undefined) {
+    const state = attemptState(attempt)
+    // One that was refused begins anew, if nobody else has taken its place meanwhile.
+    if (state.is === 'planned' && state.refused !== undefined) return undefined
     // Planned, and not made yet, or made and not seen yet: making it again does no harm.
     makeRecorder(draft, attempt)
     return 'enough'

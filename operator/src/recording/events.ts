@@ -92,6 +92,14 @@ function storyEvents(before: RecordingStatus | undefined, after: RecordingStatus
 
 const headline = (status: RecordingStatus | undefined) => findCondition(status?.conditions, 'Succeeded')
 
-const quiet: readonly Condition['reason'][] = ['Pending', 'Starting', 'Recording', 'Finishing', 'RetryScheduled', 'IdentityInUse']
+const quiet: readonly Condition['reason'][] = [
+  'Pending',
+  'Starting',
+  'Recording',
+  'Finishing',
+  'RetryScheduled',
+  'IdentityInUse',
+  'Queued',
+]
 
 const isTrouble = ({ status, reason }: Condition) => status === 'False' || (status === 'Unknown' && !quiet.includes(reason))

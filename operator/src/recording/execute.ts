@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import { kind, podFinalizer, type Recording, type RecordingStatus, recordingFinalizer } from '@trtc-recorder/api'
 import type { KubeClient, KubeObject, New, PersistentVolumeClaim, Pod, Resource } from '@trtc-recorder/kube'
-import { isAlreadyExists, isConflict, isInvalid, isNotFound, resources } from '@trtc-recorder/kube'
+import { isAlreadyExists, isConflict, isInvalid, isNotFound, isServerError, resources } from '@trtc-recorder/kube'
 import type { Caches } from '../caches.ts'
+
 import type { EventRecorder } from '../kube/events.ts'
 import type { ReconcileContext } from '../runtime/controller.ts'
 import { controlAnnotations } from './control.ts'
@@ -199,20 +200,27 @@ class Hands {
     recording: Recording,
     unlessOurs: RefusalWord,
   ): Promise<T> {
+    const ref = { namespace: recording.metadata.namespace, name: (object.metadata as { name: string }).name }
     try {
       return await this.#client.create(resource, object, { signal: this.#signal })
     } catch (error) {
       const refusal = refusalOf(error)
-      if (refusal !== undefined) throw refusal
-      if (!isAlreadyExists(error)) throw error
+      const isMade = isServerError(error) && (await this.#isMade(resource, ref, recording))
+      if (refusal !== undefined && !isMade) throw refusal
+      if (!isAlreadyExists(error) && !isMade) throw error
     }
-    const ref = { namespace: recording.metadata.namespace, name: (object.metadata as { name: string }).name }
     const existing = await this.#client.get(resource, ref, { signal: this.#signal })
     if (belongsTo(existing, recording.metadata.uid)) return existing
     throw new Refusal(
       unlessOurs,
       `${resource.kind} ${ref.name} already exists and does not belong to this Recording. Delete it, or use another name.`,
     )
+  }
+
+  /** etcd may have it although the API server gave up waiting for etcd. */
+  async #isMade(resource: Resource, ref: { namespace: string; name: string }, { metadata }: Recording): Promise<boolean> {
+    const live = await this.#client.get(resource, ref, { signal: this.#signal }).catch(unlessGone)
+    return live !== undefined && belongsTo(live, metadata.uid)
   }
 
   async #remove(resource: Resource, object: KubeObject, gracePeriodSeconds?: number): Promise<void> {

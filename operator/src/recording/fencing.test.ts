@@ -38,6 +38,19 @@ describe('who holds an identity', () => {
     expect(holderOf([made('a', 1), made('b', 2, { attempts: between, startTime: at(5).toISOString() })])?.metadata.uid).toBe('b')
   })
 
+  test.each([
+    ['whose Pod the API server refused', [{ number: 1, pod: 'x-a1', refusedTimes: 1, refusedTime: at(1).toISOString() }], {}],
+    ['that has never been in the room, between two attempts', [{ number: 1, pod: 'x-a1', endTime: at(9).toISOString() }], {}],
+    [
+      'that waits for somebody to mend something',
+      [{ number: 1, pod: 'x-a1', endTime: at(9).toISOString(), reason: 'RoomRefusedAgain' }],
+      { startTime: at(5).toISOString() },
+    ],
+  ])('not one without a Pod %s', (_, attempts, more) => {
+    expect(holderOf([made('a', 1, { attempts, ...more }), made('b', 2)])?.metadata.uid).toBe('b')
+    expect(holderOf([made('a', 1, { attempts, ...more }), made('b', 2)], undefined, 'a')?.metadata.uid).toBe('a')
+  })
+
   test('nobody, when all are finished', () => {
     expect(holderOf([made('a', 1, finished)])).toBeUndefined()
   })
@@ -48,14 +61,16 @@ describe('claims within one process', () => {
     const claims = new IdentityClaims()
     const [b, a] = [made('b', 1), made('a', 1)]
     expect(claims.holderFor('room', b, [b]).metadata.uid).toBe('b')
+    claims.claim('room', b)
     expect(claims.holderFor('room', a, [a, b]).metadata.uid).toBe('b')
   })
 
   test('go to the next when the holder is finished, deleted or released', () => {
     const claims = new IdentityClaims()
     const [a, b, c] = [made('a', 1), made('b', 2), made('c', 3)]
-    claims.holderFor('room', a, [a, b, c])
+    claims.claim('room', a)
     expect(claims.holderFor('room', b, [{ ...a, status: finished }, b, c]).metadata.uid).toBe('b')
+    claims.claim('room', b)
     claims.release('room', b)
     expect(claims.holderFor('room', c, [c]).metadata.uid).toBe('c')
   })

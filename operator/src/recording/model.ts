@@ -18,12 +18,10 @@ import { ApiError, ConnectionError } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
 import type { Reconcile, ReconcileContext, ReconcileResult } from '../runtime/controller.ts'
 import { Store } from '../runtime/store.ts'
-import { decide } from './decide.ts'
+import { Admission } from './admission.ts'
 import { DepartedPods } from './departed.ts'
-import { execute } from './execute.ts'
-import { IdentityClaims } from './fencing.ts'
 import { attemptOf, labels } from './names.ts'
-import { observe } from './observe.ts'
+import { reconcileRecording } from './reconcile.ts'
 import { aFile, aRecording, endPod, enter, podConfig, schedule, start } from './testing.ts'
 
 type Plural = 'recordings' | 'pods' | 'persistentvolumeclaims'
@@ -73,7 +71,7 @@ export class Model {
   #files = 0
   #caches = this.#emptyCaches()
   #departed = new DepartedPods()
-  #claims = new IdentityClaims()
+  #admission = this.#newAdmission()
   #dueMillis = 0
   #failures = 0
   readonly #makeColleague: MakeColleague
@@ -138,21 +136,15 @@ export class Model {
     const dependencies = {
       client: this.#client,
       caches: this.#caches,
-      claims: this.#claims,
+      admission: this.#admission,
       departed: this.#departed,
       progress: { follow: () => ({ is: 'unknown' as const, why: 'it cannot be reached' }) },
       image: podConfig.image,
-    }
-    const observed = await observe(recording, dependencies, this.now, context.signal)
-    const plan = decide(observed, this.now)
-    const acting = {
-      client: this.#client,
-      caches: this.#caches,
       events: { record() {}, flush: async () => {} },
       pod: podConfig,
       now: () => this.now,
     }
-    const requeueAfterMillis = await execute(observed, plan, acting, context)
+    const requeueAfterMillis = await reconcileRecording(recording, dependencies, context)
     return requeueAfterMillis === undefined ? undefined : { requeueAfterMillis }
   }
 
@@ -174,7 +166,7 @@ export class Model {
   restart(): void {
     this.#caches = this.#emptyCaches()
     this.#departed = new DepartedPods()
-    this.#claims = new IdentityClaims()
+    this.#admission = this.#newAdmission()
     for (const plural of plurals) {
       this.#undelivered[plural] = []
       for (const object of this.#objects[plural].values())
@@ -549,6 +541,11 @@ export class Model {
     const media = this.media.get(uid) ?? new Map()
     this.media.set(uid, media)
     return media
+  }
+
+  #newAdmission() {
+    const limits = { perNamespace: undefined, perCluster: undefined }
+    return new Admission({ caches: this.#caches, limits, priorityOf: () => 0, wake() {} })
   }
 
   #emptyCaches() {

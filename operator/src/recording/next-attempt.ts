@@ -18,6 +18,7 @@ export function waitForTheIdentity(draft: Draft): 'enough' | undefined {
 
 export function waitForTheNextAttempt(draft: Draft): 'enough' | undefined {
   const { attempts, now, status, stage } = draft
+  if (draft.open !== undefined) return undefined
   if (stage.is === 'storing' && volumeToUpload(draft) === undefined) {
     const volume = volumeOutOfReach(draft)
     const node = attempts.findLast((attempt) => attempt.volume === volume?.name)?.node
@@ -45,8 +46,25 @@ export function waitForTheNextAttempt(draft: Draft): 'enough' | undefined {
   return 'enough'
 }
 
+export function waitForAPlace(draft: Draft): 'enough' | undefined {
+  const { place } = draft.observed
+  if (place.is === 'free' || draft.stage.is !== 'recording') return undefined
+  const { at, of, limit, within } = place
+  const where = within === 'namespace' ? `in namespace ${draft.recording.metadata.namespace}` : 'of this operator'
+  const rule = `${limit} ${limit === 1 ? 'Recording' : 'Recordings'} ${where} may record at once`
+  draft.waiting('Queued', `${ordinal(at)} of ${of} that wait: ${rule}. It begins as soon as a place is free`)
+  lookAgainAsLongAsItLasted(draft, 'Queued')
+  return 'enough'
+}
+
 export function beginTheNextAttempt(draft: Draft): undefined {
   const { attempts, recording, status, stage } = draft
+  if (draft.open !== undefined) {
+    const before = findCondition(status.conditions, 'Succeeded')?.reason
+    if (before === 'Queued' || before === 'IdentityInUse') draft.waiting('Pending', `Pod ${draft.open.pod} is asked for again`)
+    makeRecorder(draft, draft.open)
+    return
+  }
   const uploadOnly = stage.is !== 'recording'
   const volume = uploadOnly ? volumeToUpload(draft) : volumeToRecordOn(draft)
   if (volume === undefined) {
@@ -81,18 +99,23 @@ function isBeingDeleted(draft: Draft, name: string): boolean {
   return true
 }
 
-/** The API server is asked for volume and Pod, unless it has just refused them. */
-export function makeRecorder(draft: Draft, attempt: Attempt): void {
+/** What the API server has just refused it is asked for again after a while, as if it were asked for the first time. */
+export function waitAfterARefusal(draft: Draft): 'enough' | undefined {
+  const attempt = draft.open
+  if (attempt === undefined || draft.podOf(attempt) !== undefined) return undefined
   noteRefusal(draft, attempt)
   const state = attemptState(attempt)
-  if (state.is === 'planned' && state.refused !== undefined) {
-    const due = Date.parse(state.refused.time) + growingMillis(troubleOf(attempt.reason).after, state.refused.times)
-    if (due > draft.now.getTime()) {
-      draft.heldUpBy(attempt.reason ?? '', attempt.message ?? '')
-      draft.lookAgainIn(due - draft.now.getTime())
-      return
-    }
-  }
+  if (state.is !== 'planned' || state.refused === undefined) return undefined
+  const due = Date.parse(state.refused.time) + growingMillis(troubleOf(attempt.reason).after, state.refused.times)
+  if (due <= draft.now.getTime()) return undefined
+  draft.heldUpBy(attempt.reason ?? '', attempt.message ?? '')
+  draft.lookAgainIn(due - draft.now.getTime())
+  return 'enough'
+}
+
+/** The API server is asked for volume and Pod. That it has refused them before is no more than a number from now on. */
+export function makeRecorder(draft: Draft, attempt: Attempt): void {
+  delete attempt.refusedTime
   const { number, uploadOnly = false, volume } = attempt
   const order = { attempt: number, firstStartedAt: draft.status.startTime, uploadOnly, volume: volume! }
   draft.act({ do: 'ensureVolume', name: volume! }, { do: 'createPod', order })
@@ -106,6 +129,11 @@ function noteRefusal({ observed: { refusal }, now }: Draft, attempt: Attempt): v
   attempt.message = refusal.message.slice(0, 1024)
   attempt.refusedTimes = (attempt.refusedTimes ?? 0) + 1
   attempt.refusedTime = now.toISOString()
+}
+
+function ordinal(number: number): string {
+  const ending = number % 100 >= 11 && number % 100 <= 13 ? 'th' : (['th', 'st', 'nd', 'rd'][number % 10] ?? 'th')
+  return `${number}${ending}`
 }
 
 /** What has been the same for long is looked at less and less often. */

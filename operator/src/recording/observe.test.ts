@@ -5,7 +5,6 @@ import { describe, expect, test } from 'vitest'
 import { identityOf } from '../caches.ts'
 import { Store } from '../runtime/store.ts'
 import { DepartedPods } from './departed.ts'
-import { IdentityClaims } from './fencing.ts'
 import { labels } from './names.ts'
 import { observe } from './observe.ts'
 import { recorderPod } from './pod.ts'
@@ -14,13 +13,13 @@ import { aFile, aProgress, aRecording, aResult, at, endPod, enter, podConfig } f
 
 const uids = (object: { metadata: Recording['metadata'] }) => [object.metadata.labels?.[labels.recordingUid] ?? '']
 
-function aCluster(recording: Recording, objects: { pods?: Pod[]; claims?: PersistentVolumeClaim[]; rivals?: Recording[] } = {}) {
+function aCluster(recording: Recording, objects: { pods?: Pod[]; claims?: PersistentVolumeClaim[] } = {}) {
   const caches = {
     recordings: new Store<Recording, 'identity'>({ indexers: { identity: (object) => [identityOf(object)] } }),
     pods: new Store<Pod, 'recordingUid'>({ indexers: { recordingUid: uids } }),
     claims: new Store<PersistentVolumeClaim, 'recordingUid'>({ indexers: { recordingUid: uids } }),
   }
-  for (const object of [recording, ...(objects.rivals ?? [])]) caches.recordings.wrote(object)
+  caches.recordings.wrote(recording)
   for (const pod of objects.pods ?? []) caches.pods.wrote(pod)
   for (const claim of objects.claims ?? []) caches.claims.wrote(claim)
   const asked: string[] = []
@@ -40,12 +39,7 @@ function aCluster(recording: Recording, objects: { pods?: Pod[]; claims?: Persis
   const departed = new DepartedPods()
   const progress = { follow: () => ({ is: 'known' as const, said: aProgress({ recordedBytes: 7 }) }) }
   const look = (seconds = 20) =>
-    observe(
-      recording,
-      { client, caches, claims: new IdentityClaims(), departed, progress, image: podConfig.image },
-      at(seconds),
-      AbortSignal.timeout(1000),
-    )
+    observe(recording, { client, caches, departed, progress, image: podConfig.image }, at(seconds), AbortSignal.timeout(1000))
   return { look, asked, live, departed }
 }
 
@@ -100,15 +94,6 @@ describe('what is observed', () => {
     const { look, asked } = aCluster(attempting(''))
     expect((await look()).pods).toEqual([])
     expect(asked).toEqual([])
-  })
-
-  test('is who else holds the identity', async () => {
-    const rival = aRecording({}, { uid: 'earlier', name: 'first', namespace: 'other', creationTimestamp: at(-60).toISOString() })
-    expect((await aCluster(aRecording(), { rivals: [rival] }).look()).identityHeldBy).toBe('A Recording of another namespace')
-    const neighbour = { ...rival, metadata: { ...rival.metadata, namespace: 'lessons' } }
-    expect((await aCluster(aRecording(), { rivals: [neighbour] }).look()).identityHeldBy).toBe('Recording first')
-    const elsewhere = { ...rival, spec: { ...aRecording({ strRoomId: '43474' }).spec } }
-    expect((await aCluster(aRecording(), { rivals: [elsewhere] }).look()).identityHeldBy).toBeUndefined()
   })
 })
 

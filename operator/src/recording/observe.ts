@@ -1,13 +1,14 @@
 import type { Attempt, Recording, RecordingStatus } from '@trtc-recorder/api'
+
 import type { KubeClient, KubeObject, PersistentVolumeClaim, Pod, Resource } from '@trtc-recorder/kube'
 import { isNotFound, resources } from '@trtc-recorder/kube'
-import { type Caches, identityOf } from '../caches.ts'
+import type { Caches } from '../caches.ts'
+
 import { keyOf } from '../runtime/objects.ts'
 import { unheeded } from './annotations.ts'
 import { nextNumber } from './attempts.ts'
 import { toldControl } from './control.ts'
 import type { DepartedPods } from './departed.ts'
-import { type IdentityClaims, isFinished } from './fencing.ts'
 import { attemptOf, belongsTo } from './names.ts'
 import type { Observed, ObservedPod } from './plan.ts'
 import { recorderContainer } from './pod.ts'
@@ -21,7 +22,6 @@ import { claimOf } from './volumes.ts'
 export interface ObserveDependencies {
   client: KubeClient
   caches: Pick<Caches, 'recordings' | 'pods' | 'claims'>
-  claims: IdentityClaims
   departed: DepartedPods
   progress: Pick<ProgressPoller, 'follow'>
   image: string
@@ -32,13 +32,16 @@ const logPatienceMillis = 120_000
 /** The last lines of a log. The runtime cuts long ones into pieces of 16 KiB, and each piece counts. */
 const logLines = 400
 
+/** All but whether it may begin, which is asked in one go with the decision. */
+export type Seen = Omit<Observed, 'identityHeldBy' | 'place'>
+
 /** Gathers what a decision about one Recording rests on: from the caches, and live where the caches may be behind. */
 export async function observe(
   cached: Recording,
   dependencies: ObserveDependencies,
   now: Date,
   signal: AbortSignal,
-): Promise<Observed> {
+): Promise<Seen> {
   const { caches, client, departed } = dependencies
   const known = await podsOf(cached, dependencies, signal)
   const recording = known.some(isAheadOf(cached)) ? await upToDate(cached, dependencies, signal) : cached
@@ -54,7 +57,6 @@ export async function observe(
     recording,
     pods: observed,
     claims: await claimsOf(recording, caches, client, signal),
-    identityHeldBy: identityHeldBy(recording, dependencies),
     progress:
       entered === undefined
         ? { is: 'not asked' }
@@ -199,14 +201,4 @@ async function readResult(pod: Pod, client: KubeClient, now: Date, isGone: boole
 function readLog({ metadata }: Pod, client: KubeClient, signal: AbortSignal): Promise<string> {
   const path = `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}/log?container=${recorderContainer}&tailLines=${logLines}`
   return client.text('GET', path, { signal })
-}
-
-function identityHeldBy(recording: Recording, { caches, claims }: ObserveDependencies): string | undefined {
-  if (isFinished(recording)) return undefined
-  const identity = identityOf(recording)
-  const holder = claims.holderFor(identity, recording, caches.recordings.byIndex('identity', identity))
-  if (holder.metadata.uid === recording.metadata.uid) return undefined
-  // What is in another namespace is nobody's business here.
-  const isNeighbour = holder.metadata.namespace === recording.metadata.namespace
-  return isNeighbour ? `Recording ${holder.metadata.name}` : 'A Recording of another namespace'
 }

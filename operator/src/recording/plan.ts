@@ -1,5 +1,8 @@
 import type { Control, Recording, RecordingStatus } from '@trtc-recorder/api'
+
 import type { PersistentVolumeClaim, Pod } from '@trtc-recorder/kube'
+import type { Place } from './line.ts'
+
 import type { PodOrder } from './pod.ts'
 import type { PodState } from './pod-state.ts'
 import type { Progress } from './progress.ts'
@@ -14,6 +17,8 @@ export interface Observed {
   claims: readonly PersistentVolumeClaim[]
   /** Who holds the identity instead, as a reader in this namespace may be told: `Recording math`, `A Recording of another namespace`. */
   identityHeldBy: string | undefined
+  /** Whether one more may record, where that is limited. */
+  place: Place
   /** What is known of how the recorder in the room is doing. */
   progress: Progress
   /** Image a new Pod would have. */

@@ -86,7 +86,7 @@ export function departedState(pod: Pod, reading: ResultReading): PodState {
 }
 
 /** A Pod is never restarted, so its recorder has ended when its container has, whatever other containers do. */
-const hasEnded = (pod: Pod) =>
+export const hasEnded = (pod: Pod) =>
   terminated(pod) !== undefined || pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
 
 const isAskedToEnd = ({ metadata }: Pod) =>

@@ -23,6 +23,7 @@ import type { KubeObject, New, PersistentVolumeClaim, Pod } from '@trtc-recorder
 import { findCondition } from './conditions.ts'
 import { controlAnnotations } from './control.ts'
 import { decide } from './decide.ts'
+import type { Place } from './line.ts'
 import { labels, takenOverAnnotation } from './names.ts'
 import type { Action, Observed, Plan } from './plan.ts'
 import { type RecorderPodConfig, recorderContainer, recorderPod } from './pod.ts'
@@ -115,10 +116,14 @@ export class World {
   /** The Recording is gone. */
   gone = false
   heldBy: string | undefined
+  place: Place = { is: 'free' }
   progress: RecorderProgress | undefined
   /** What Events say of a container that cannot be made. */
   trouble: string | undefined
   now = start
+  /** Where there are others beside it, whoever looks after them has a say. */
+  decides = (): Plan => decide(this.observed(), this.now)
+  carriedOut = (): void => {}
   readonly actions: Action['do'][] = []
   #uids = 0
 
@@ -158,6 +163,7 @@ export class World {
         ),
       claims: this.claims,
       identityHeldBy: this.heldBy,
+      place: this.place,
       progress: this.progress === undefined ? { is: 'not asked' } : { is: 'known', said: this.progress },
       image: podConfig.image,
       refusal: undefined,
@@ -174,8 +180,9 @@ export class World {
     for (let round = 0; round < 20; round += 1) {
       const before = JSON.stringify([this.recording, this.pods, this.claims, this.gone])
       if (this.gone) return this
-      this.carryOut(decide(this.observed(), this.now))
+      this.carryOut(this.decides())
       this.#reap()
+      this.carriedOut()
       if (this.live.length > 1) throw new Error(`two live recorders: ${this.live.map((pod) => pod.metadata.name).join(', ')}`)
       if (JSON.stringify([this.recording, this.pods, this.claims, this.gone]) === before) return this
     }

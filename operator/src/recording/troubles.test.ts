@@ -168,6 +168,13 @@ const scenes: Record<TroubleWord, { first(): World; again?(world: World): World 
       return world.settle()
     },
   },
+  Queued: {
+    first: () => {
+      const world = new World()
+      world.place = { is: 'waits', at: 3, of: 5, within: 'namespace', limit: 2 }
+      return world.settle()
+    },
+  },
 }
 
 function failedBeforeItRan(world: World): World {

@@ -125,7 +125,7 @@ describe('countStates', () => {
       recording(['Succeeded', 'True', 'Completed'], ['Started', 'True', 'Entered']),
       recording(['Succeeded', 'False', 'RoomRefused']),
     ])
-    expect(counts).toEqual({ pending: 2, recording: 1, finishing: 1, succeeded: 1, failed: 1 })
+    expect(counts).toEqual({ pending: 2, queued: 0, recording: 1, finishing: 1, succeeded: 1, failed: 1 })
   })
 })
 

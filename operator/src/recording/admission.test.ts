@@ -1,0 +1,387 @@
+import type { Recording, RecordingSpec } from '@trtc-recorder/api'
+import type { Pod } from '@trtc-recorder/kube'
+import { ApiError } from '@trtc-recorder/kube'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { identityOf } from '../caches.ts'
+import { Store } from '../runtime/store.ts'
+import { Admission } from './admission.ts'
+import { decide } from './decide.ts'
+import { isFinished } from './fencing.ts'
+import type { Limits } from './line.ts'
+import type { Plan } from './plan.ts'
+import { recorderPod } from './pod.ts'
+import { Refusal } from './refusal.ts'
+import { aFile, aRecording, aResult, at, podConfig, stoppedBy, World } from './testing.ts'
+
+const uidLabel = ({ metadata }: Pod) => [metadata.labels?.['trtc-recorder.dev/recording-uid'] ?? '']
+
+/** Several Recordings with an operator, whose caches know what is told to them. */
+class School {
+  readonly limits: Limits
+  readonly worlds: World[] = []
+  readonly woken = new Set<World>()
+  readonly underWay = new Map<World, Plan>()
+  caches = this.#newCaches()
+  admission!: Admission
+  readonly #later: (() => void)[] = []
+  #version = 1
+
+  constructor(limits: Partial<Limits> = {}) {
+    this.limits = { perNamespace: undefined, perCluster: undefined, ...limits }
+    this.restart()
+  }
+
+  /** Each is a lesson in a room of its own, unless `spec` says otherwise. */
+  opens(name: string, { namespace = 'lessons', ...spec }: Partial<RecordingSpec> & { namespace?: string } = {}): World {
+    const creationTimestamp = at(this.worlds.length).toISOString()
+    const world = new World(
+      aRecording({ roomId: this.worlds.length + 1, ...spec }, { name, namespace, uid: `uid-of-${name}`, creationTimestamp }),
+    )
+    world.decides = () => this.#decide(world)
+    world.carriedOut = () => {
+      this.tell(world)
+      this.admission.settle(world.recording)
+    }
+    this.worlds.push(world)
+    this.tell(world)
+    return world
+  }
+
+  /** Another operator takes over, who knows what stands in the API server. */
+  restart(): void {
+    this.woken.clear()
+    this.underWay.clear()
+    this.caches = this.#newCaches()
+    this.admission = new Admission({
+      caches: this.caches,
+      limits: this.limits,
+      priorityOf: ({ spec }) => (spec.priorityClassName === 'exam' ? 1000 : 0),
+      later: (callBack) => this.#later.push(callBack),
+      wake: (key) =>
+        this.woken.add(this.worlds.find(({ recording: { metadata } }) => `${metadata.namespace}/${metadata.name}` === key)!),
+    })
+    this.#later.length = 0
+    const pods = this.worlds.flatMap((world) => world.pods.map((pod) => this.#next(pod)))
+    this.caches.pods.replace(pods, { resourceVersion: String(this.#version) })
+    this.caches.recordings.subscribe((event) => this.admission.heard(event))
+    for (const world of this.worlds) this.tell(world)
+  }
+
+  /** A watch, or the answer of a write. */
+  tell(world: World): void {
+    for (const pod of world.pods) this.caches.pods.wrote(this.#next(pod))
+    this.caches.recordings.wrote(this.#next(world.recording))
+  }
+
+  /** The first half of a look; what was decided is carried out later. */
+  decides(world: World): void {
+    if (!this.underWay.has(world)) this.underWay.set(world, this.#decide(world))
+  }
+
+  carriesOut(world: World): void {
+    const plan = this.underWay.get(world)
+    if (plan === undefined) return
+    this.underWay.delete(world)
+    world.carryOut(plan)
+    world.carriedOut()
+  }
+
+  looksAt(...worlds: World[]): void {
+    for (const world of worlds) {
+      this.woken.delete(world)
+      if (this.underWay.has(world)) this.carriesOut(world)
+      world.settle()
+    }
+  }
+
+  #decide(world: World): Plan {
+    this.woken.delete(world)
+    const plan = decide({ ...world.observed(), ...this.admission.ask(world.recording) }, world.now)
+    this.admission.answered(world.recording, plan)
+    return plan
+  }
+
+  /** What waits for the end of a turn of the event loop. */
+  turn(): void {
+    for (const callBack of this.#later.splice(0)) callBack()
+  }
+
+  /** Until nobody is called any more. */
+  looksAtThoseWoken(): void {
+    this.turn()
+    for (let round = 0; this.woken.size > 0; round += 1) {
+      if (round > 1000) throw new Error('the operator never comes to rest')
+      this.looksAt(...this.woken)
+      this.turn()
+    }
+  }
+
+  /** Recordings whose recorder is, or may be, in the room. */
+  inRooms(namespace?: string): World[] {
+    return this.worlds.filter(
+      (world) =>
+        (namespace === undefined || world.recording.metadata.namespace === namespace) &&
+        (world.live.some(({ metadata }) => !isUpload(world, metadata.name)) ||
+          this.underWay.get(world)?.actions.some((action) => action.do === 'createPod' && !action.order.uploadOnly)),
+    )
+  }
+
+  #next<T extends { metadata: { resourceVersion: string } }>(object: T): T {
+    return { ...object, metadata: { ...object.metadata, resourceVersion: String(++this.#version) } }
+  }
+
+  #newCaches() {
+    return {
+      recordings: new Store<Recording, 'identity'>({ indexers: { identity: (recording) => [identityOf(recording)] } }),
+      pods: new Store<Pod, 'recordingUid'>({ indexers: { recordingUid: uidLabel } }),
+    }
+  }
+}
+
+const isUpload = ({ status }: World, pod: string) =>
+  status.attempts?.some((attempt) => attempt.pod === pod && (attempt.uploadOnly || attempt.leftTime !== undefined)) ?? false
+
+describe('an identity', () => {
+  test('is the earlier one’s, and who waits is not told of another namespace', () => {
+    const school = new School()
+    school.opens('first', { roomId: 7, namespace: 'other' })
+    const second = school.opens('second', { roomId: 7 })
+    const third = school.opens('third', { roomId: 7, namespace: 'other' })
+    expect(school.admission.ask(second.recording).identityHeldBy).toBe('A Recording of another namespace')
+    expect(school.admission.ask(third.recording).identityHeldBy).toBe('Recording first')
+    const elsewhere = school.opens('elsewhere', { roomId: undefined, strRoomId: '7' } as never)
+    expect(school.admission.ask(elsewhere.recording).identityHeldBy).toBeUndefined()
+  })
+
+  test.each(['QuotaExceeded', 'PodRejected', 'VolumeNotOwned'] as const)(
+    'is not held by one whose Pod was refused: %s',
+    (word) => {
+      const school = new School()
+      const first = school.opens('first', { roomId: 7 })
+      const second = school.opens('second', { roomId: 7 })
+      first.refuses = { createPod: new Refusal(word, 'because') }
+      school.looksAt(first, second)
+      school.looksAtThoseWoken()
+      expect(first.is('Succeeded')).toBe(`Unknown ${word}`)
+      expect(second.pods).toHaveLength(1)
+      // When its time has come it finds that the other one is there, and waits for it.
+      first.refuses = {}
+      first.now = at(60)
+      school.looksAt(first)
+      expect(first.is('Succeeded')).toBe('Unknown IdentityInUse')
+      expect(first.pods).toEqual([])
+      second
+        .scheduled()
+        .inRoom()
+        .ends(stoppedBy('RoomDismissed', aFile('alice')))
+      school.tell(second)
+      school.looksAtThoseWoken()
+      expect(first.pods).toHaveLength(1)
+      expect(first.is('Succeeded')).toBe('Unknown Pending')
+    },
+  )
+
+  test('is not held by one whose recorder finds no Secret, between two tries', () => {
+    const school = new School()
+    const first = school.opens('first', { roomId: 7 })
+    const second = school.opens('second', { roomId: 7 })
+    school.looksAt(first, second)
+    first.scheduled().ends(aResult({ outcome: 'SecretNotFound', stopReason: 'NeverStarted' }))
+    school.tell(first)
+    school.looksAtThoseWoken()
+    expect(second.pods).toHaveLength(1)
+  })
+
+  test('stays that of one that was in the room and goes on', () => {
+    const school = new School()
+    const first = school.opens('first', { roomId: 7 })
+    const second = school.opens('second', { roomId: 7 })
+    school.looksAt(first, second)
+    first.scheduled().inRoom().ends(undefined, { reason: 'OOMKilled' })
+    school.tell(first)
+    school.looksAt(second)
+    expect(second.is('Succeeded')).toBe('Unknown IdentityInUse')
+  })
+
+  test('is claimed by whoever is decided on first, before anything is written', () => {
+    const school = new School()
+    const [first, second] = [school.opens('first', { roomId: 7 }), school.opens('second', { roomId: 7 })]
+    school.decides(first)
+    school.decides(second)
+    school.carriesOut(second)
+    school.carriesOut(first)
+    expect([first.pods.length, second.pods.length]).toEqual([1, 0])
+  })
+})
+
+describe('limits', () => {
+  test('let in as many as they say; the others say their place and begin as soon as one is free', () => {
+    const school = new School({ perNamespace: 2 })
+    const lessons = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((name) => school.opens(name))
+    school.looksAt(...lessons)
+    expect(lessons.map(({ pods }) => pods.length)).toEqual([1, 1, 0, 0, 0, 0, 0])
+    const [a, , c, d, e] = lessons as [World, World, World, World, World]
+    expect(e.condition('Succeeded')).toMatchObject({ status: 'Unknown', reason: 'Queued' })
+    school.looksAt(c, d, e)
+    expect(e.condition('Succeeded')?.message).toBe(
+      '3rd of 5 that wait: 2 Recordings in namespace lessons may record at once. It begins as soon as a place is free',
+    )
+    expect(c.is('Reconciling')).toBe('True Queued')
+    a.scheduled()
+      .inRoom()
+      .ends(stoppedBy('RoomDismissed', aFile('alice')))
+    school.tell(a)
+    school.looksAtThoseWoken()
+    expect(c.pods).toHaveLength(1)
+    expect(e.condition('Succeeded')?.message).toMatch(/^2nd of 4 /)
+  })
+
+  test('are reckoned from when a recorder has left the room, not from when its files are stored', () => {
+    const school = new School({ perCluster: 1 })
+    const [first, second] = [school.opens('first'), school.opens('second')]
+    school.looksAt(first, second)
+    first.scheduled().inRoom().stop()
+    school.tell(first)
+    school.looksAtThoseWoken()
+    expect(second.pods).toHaveLength(0)
+    first.podBecomes((pod) => {
+      pod.status!.containerStatuses![0]!.ready = false
+    })
+    expect(first.status.attempts?.[0]?.leftTime).toBeDefined()
+    school.tell(first)
+    school.looksAtThoseWoken()
+    expect(second.pods).toHaveLength(1)
+  })
+
+  test('let the next one in when a Recording in line is stopped, deleted or refused its Pod', () => {
+    const school = new School({ perCluster: 1 })
+    const [first, second, third] = [school.opens('first'), school.opens('second'), school.opens('third')]
+    school.looksAt(first, second, third)
+    second.stop()
+    school.tell(second)
+    first.scheduled().inRoom().ends(stoppedBy('Idle'))
+    third.refuses = { createPod: new Refusal('QuotaExceeded', 'because') }
+    school.tell(first)
+    school.looksAtThoseWoken()
+    expect(second.is('Succeeded')).toBe('True StoppedBeforeStart')
+    expect(third.is('Succeeded')).toBe('Unknown QuotaExceeded')
+    const fourth = school.opens('fourth')
+    school.looksAt(fourth)
+    expect(fourth.pods).toHaveLength(1)
+  })
+
+  test('keep the place of a lesson that goes on in its next attempt', () => {
+    const school = new School({ perCluster: 1 })
+    const [first, second] = [school.opens('first'), school.opens('second')]
+    school.looksAt(first, second)
+    first.scheduled().inRoom().ends(undefined, { reason: 'OOMKilled' })
+    school.tell(first)
+    school.looksAt(second)
+    expect(second.pods).toHaveLength(0)
+  })
+
+  test('let those of a higher PriorityClass begin first', () => {
+    const school = new School({ perCluster: 1 })
+    const [first, second] = [school.opens('first'), school.opens('second')]
+    school.looksAt(first, second)
+    const exam = school.opens('exam', { priorityClassName: 'exam' })
+    school.looksAt(exam)
+    first.scheduled().inRoom().ends(stoppedBy('Idle'))
+    school.tell(first)
+    school.looksAtThoseWoken()
+    expect([second.pods.length, exam.pods.length]).toEqual([0, 1])
+  })
+
+  test('pass over one about which nothing can be decided', () => {
+    const school = new School({ perCluster: 1 })
+    const [first, second] = [school.opens('first'), school.opens('second')]
+    school.admission.ask(first.recording)
+    school.admission.failed(first.recording, new ApiError('get pods', 500, { reason: 'InternalError' }))
+    school.looksAt(second)
+    expect(second.pods).toHaveLength(1)
+  })
+
+  test('count the first Pod of a Recording also where an operator ended before it told of it', () => {
+    const school = new School({ perCluster: 1 })
+    const [first, second] = [school.opens('first'), school.opens('second')]
+    const made = recorderPod(first.recording, { attempt: 1, uploadOnly: false, volume: 'first-v1' }, podConfig)
+    first.pods = [{ ...made, metadata: { ...made.metadata, uid: 'p', creationTimestamp: at(1).toISOString() } } as never]
+    school.restart()
+    school.looksAt(second)
+    expect(second.is('Succeeded')).toBe('Unknown Queued')
+  })
+})
+
+const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31)
+
+const moves = {
+  enters: (world: World) => world.pods.length > 0 && !isInRoom(world) && world.inRoom(),
+  ends: (world: World) => world.live.length > 0 && world.ends(stoppedBy('RoomDismissed')),
+  breaks: (world: World) => world.live.length > 0 && world.ends(undefined, { reason: 'OOMKilled' }),
+  fails: (world: World) =>
+    world.live.length > 0 && !isInRoom(world) && world.ends(aResult({ outcome: 'SecretNotFound', stopReason: 'NeverStarted' })),
+  stops: (world: World) => world.recording.spec.desiredState !== 'Stopped' && world.stop(),
+  'is refused, or no more': (world: World) => {
+    world.refuses = world.refuses.createPod === undefined ? { createPod: new Refusal('QuotaExceeded', 'because') } : {}
+  },
+  'is looked at a minute later': (world: World) => world.after(60),
+}
+const isInRoom = (world: World) => world.pod.status?.containerStatuses?.[0]?.ready === true
+
+const steps = fc.array(
+  fc.record({
+    what: fc.constantFrom(
+      ...(['opens', 'opens', 'opens', 'looks', 'decides', 'carries out', 'restart'] as const),
+      ...(Object.keys(moves) as (keyof typeof moves)[]),
+    ),
+    who: fc.nat(9),
+    room: fc.nat(7),
+    isExam: fc.boolean(),
+  }),
+  { minLength: 5, maxLength: 80, size: 'max' },
+)
+
+test(`whatever happens, no more record than may, and everybody’s turn comes (SEED=${seed})`, { timeout: 600_000 }, () => {
+  const most = { perNamespace: 2, perCluster: 3 }
+  function play(story: { what: string; who: number; room: number; isExam: boolean }[]): void {
+    const school = new School(most)
+    const check = () => {
+      school.turn()
+      if (school.inRooms().length > most.perCluster) throw new Error('more than the cluster may have record')
+      for (const namespace of ['n0', 'n1', 'n2']) {
+        if (school.inRooms(namespace).length > most.perNamespace) throw new Error('more than a namespace may have record')
+      }
+      const rooms = school.inRooms().map(({ recording }) => identityOf(recording))
+      if (new Set(rooms).size < rooms.length) throw new Error('two recorders in one room')
+    }
+    for (const { what, who, room, isExam } of story) {
+      const world = school.worlds[who % Math.max(1, school.worlds.length)]
+      if (what === 'opens' && school.worlds.length < 10) {
+        const priority = isExam ? { priorityClassName: 'exam' } : {}
+        school.opens(`r${school.worlds.length}`, { ...priority, roomId: room + 1, namespace: `n${who % 3}` })
+      } else if (what === 'restart') school.restart()
+      else if (what === 'looks') school.looksAtThoseWoken()
+      else if (world === undefined) continue
+      else if (what === 'decides') school.decides(world)
+      else if (what === 'carries out') school.carriesOut(world)
+      else if (what in moves && !school.underWay.has(world)) moves[what as keyof typeof moves](world)
+      check()
+    }
+    for (let round = 0; !school.worlds.every(({ recording }) => isFinished(recording)); round += 1) {
+      if (round > 100) throw new Error(`not all come to their end: ${school.worlds.map((world) => world.is('Succeeded'))}`)
+      for (const world of school.worlds) {
+        world.refuses = {}
+        school.looksAt(world)
+        world.after(300)
+        check()
+      }
+      school.looksAtThoseWoken()
+      check()
+      const [first] = school.worlds.filter((world) => world.live.length > 0)
+      first?.scheduled().inRoom().ends(stoppedBy('RoomDismissed'))
+      check()
+    }
+  }
+  fc.assert(fc.property(steps, play), { seed, numRuns: Number(process.env.SEQUENCES ?? 60), endOnFailure: true })
+})
