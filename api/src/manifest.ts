@@ -3,6 +3,7 @@ import { fileCheckSchema } from './check.ts'
 import { recordedFileSchema } from './files.ts'
 import { lossSchema } from './ledger.ts'
 import { stopReasonSchema } from './outcome.ts'
+import { recordedOutputSchema } from './outputs.ts'
 
 /** What happened to a user's stream, in wall-clock time, for whoever cuts, aligns or shows the files. */
 export const timelineEventSchema = z.object({
@@ -72,6 +73,7 @@ export const manifestSchema = z.object({
   endTime: z.iso.datetime().optional(),
   stopReason: stopReasonSchema,
   files: z.array(manifestFileSchema),
+  outputs: z.array(recordedOutputSchema).default([]).describe('What was made of it beside its files.'),
   events: z.array(timelineEventSchema),
   pauses: z
     .array(

@@ -45,6 +45,10 @@ export function readFileName(
 }
 
 /** With the UID of the Recording, so that one of the same name later does not overwrite it. By hand there is none: names are the caller's then. */
-export function manifestKey({ recording: { name, uid }, spec }: Pick<RecorderJob, 'recording' | 'spec'>): string {
-  return `${keyPrefix(spec.cos.path)}${name}${uid === '' ? '' : `_${uid}`}.manifest.json`
-}
+export const manifestKey = (job: Pick<RecorderJob, 'recording' | 'spec'>) => `${wholeKey(job)}.manifest.json`
+
+/** The page lies beside the files, so that it finds them. */
+export const replayKey = (job: Pick<RecorderJob, 'recording' | 'spec'>) => `${wholeKey(job)}.replay.html`
+
+const wholeKey = ({ recording: { name, uid }, spec }: Pick<RecorderJob, 'recording' | 'spec'>) =>
+  `${keyPrefix(spec.cos.path)}${name}${uid === '' ? '' : `_${uid}`}`

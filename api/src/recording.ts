@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { address, callbackUrlSchema, hostPort } from './addresses.ts'
 import { cosSchema } from './cos.ts'
+import { outputsSchema } from './outputs.ts'
 import { nodeSelectorSchema, objectName, resourcesSchema, sameResources, secretKeyRef, tolerationsSchema } from './placement.ts'
 import { atLeast } from './quantity.ts'
 import { matching } from './rules.ts'
@@ -165,6 +166,7 @@ export const roomSpecShape = {
     ),
   subscribe: subscribeSchema.prefault({}).describe('Whom to record. May be changed while it records: within a second it is so.'),
   cos: cosSchema.meta(frozen).describe('Where the files go.'),
+  outputs: outputsSchema.prefault({}).meta(frozen).describe('What is made of the recording when it is over, beside its files.'),
   limits: limitsSchema.prefault({}).meta(frozen).describe('When to stop without being asked.'),
   networkProxy: networkProxySchema.optional().meta(frozen),
 }

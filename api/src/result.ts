@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { recordedFileSchema } from './files.ts'
 import { lossSchema, lossTotalsSchema, noLosses } from './ledger.ts'
 import { recorderOutcomeSchema, stopReasonSchema } from './outcome.ts'
+import { recordedOutputSchema } from './outputs.ts'
 
 /** What a recorder process says when it ends: its last log line, stdout of the CLI, and, where it fits, its termination message. */
 export const recorderResultSchema = z.object({
@@ -20,6 +21,7 @@ export const recorderResultSchema = z.object({
     .describe('When the UserSig in the Secret runs out. Missing where the recorder signs its own.'),
   manifestUrl: z.string().optional().describe('COS URL of the manifest.'),
   files: z.array(recordedFileSchema).describe('Every file that the volume knows of: of this attempt, and of earlier ones.'),
+  outputs: z.array(recordedOutputSchema).default([]).describe('What was made of the recording beside its files.'),
   losses: lossTotalsSchema
     .default(noLosses)
     .describe('What is not in the recording, over all attempts; the manifest has each stretch of it.'),

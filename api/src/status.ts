@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { type ConditionReason, type ConditionType, conditionTypes } from './conditions.ts'
 import { recordedFileSchema } from './files.ts'
 import type { StopReason } from './outcome.ts'
+import { recordedOutputSchema } from './outputs.ts'
 
 const time = z.iso.datetime()
 
@@ -123,6 +124,7 @@ export const recordingStatusSchema = z.object({
       'Files beyond those listed, packed (JSON, gzip, base64), until the callback has told them all. The manifest has them for good.',
     ),
   fileCount: z.int().optional().describe('Number of files, also of those beyond the first 500.'),
+  outputs: z.array(recordedOutputSchema).max(64).optional().describe('What was made of the recording beside its files.'),
   manifestUrl: z.string().max(2048).optional().describe('COS URL of the manifest.'),
   participants: z.int().min(0).optional().describe('Anchors in the room when last asked.'),
   recordedBytes: z.int().min(0).optional().describe('Bytes recorded, when last asked.'),

@@ -4,6 +4,7 @@
  *     npm run -s record -- --recording examples/recording.yaml --secrets DIR --work DIR
  */
 import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type RecorderJob, type RecorderResult, recorderEnv, recorderOutcomes, recorderPort } from '@trtc-recorder/api'
 import { components } from './recorder/components.ts'
@@ -32,7 +33,7 @@ ${Object.entries(recorderOutcomes)
   .join('\n')}
 
 Environment: TRTC_RECORDER_CHROMIUM (path), ${recorderEnv.chromiumArgs} (extra switches), FFMPEG_BIN (path),
-TRTC_RECORDER_UPLOAD_SECONDS (how long storing may take after the stop, 900). Without --recording the job is read from
+TRTC_RECORDER_UPLOAD_SECONDS (how long storing may take after the stop, 900), TRTC_RECORDER_REPLAY_PAGE (the page that node replay/build.ts makes). Without --recording the job is read from
 ${recorderEnv.job}, with ${recorderEnv.secrets} and ${recorderEnv.work} in place of the options.
 `
 
@@ -79,6 +80,7 @@ async function record(): Promise<RecorderResult> {
       controlPath: process.env[recorderEnv.control],
       secretsDirectory,
       chromium: { path: findChromium(process.env), args: extraSwitches(process.env[recorderEnv.chromiumArgs]) },
+      replayPage: process.env.TRTC_RECORDER_REPLAY_PAGE ?? join(import.meta.dirname, 'replay.html'),
       uploadSeconds: Number(process.env.TRTC_RECORDER_UPLOAD_SECONDS ?? 900),
       stopRequested,
       onSecret: (value) => secrets.push(value),

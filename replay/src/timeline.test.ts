@@ -20,6 +20,7 @@ function manifest(mode: Manifest['mode'], events: string, more: Partial<Manifest
     stopReason: 'RemovedByApi',
     files: [],
     losses: [],
+    outputs: [],
     pauses: [],
     events: events
       .trim()
@@ -113,6 +114,7 @@ describe('the lanes of a manifest', () => {
         files: [],
         events: [],
         losses: [],
+        outputs: [],
         pauses: [],
       }),
     ).toEqual([])

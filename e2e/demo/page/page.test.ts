@@ -29,6 +29,7 @@ const input = {
       stopReason: 'Idle' as const,
       files: [],
       losses: [],
+      outputs: [],
       pauses: [],
       events: [{ time: '2026-01-01T10:00:01.000Z', userId: evil, stream: 'main' as const, event: 'enter' as const }],
     },

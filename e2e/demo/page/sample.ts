@@ -103,6 +103,7 @@ async function record(
     events,
     pauses: [],
     losses: [],
+    outputs: [],
   }
 }
 

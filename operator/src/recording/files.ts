@@ -2,7 +2,10 @@ import type { RecordedFile, RecorderProgress, RecordingStatus } from '@trtc-reco
 import { allFiles, inOrder, listed } from '../file-list.ts'
 import type { ReadResult } from './result.ts'
 
-type FileFields = Pick<RecordingStatus, 'files' | 'moreFiles' | 'fileCount' | 'manifestUrl' | 'recordedBytes' | 'uploadedBytes'>
+type FileFields = Pick<
+  RecordingStatus,
+  'files' | 'moreFiles' | 'fileCount' | 'outputs' | 'manifestUrl' | 'recordedBytes' | 'uploadedBytes'
+>
 
 /** What a status says of files once a recorder has said its result. */
 export function withResult(status: RecordingStatus, result: ReadResult): FileFields {
@@ -12,8 +15,15 @@ export function withResult(status: RecordingStatus, result: ReadResult): FileFie
     fileCount: files.length + (result.filesOmitted ?? 0),
     recordedBytes: sum(files, () => true),
     uploadedBytes: sum(files, (file) => file.status === 1),
+    ...withOutputs(status, result),
     ...(result.manifestUrl === undefined ? {} : { manifestUrl: result.manifestUrl }),
   }
+}
+
+/** One entry an object: the last recorder has seen the whole recording. */
+function withOutputs({ outputs: known = [] }: RecordingStatus, { outputs: said }: ReadResult): Pick<RecordingStatus, 'outputs'> {
+  const outputs = [...known.filter(({ path }) => !said.some((one) => one.path === path)), ...said]
+  return outputs.length === 0 ? {} : { outputs }
 }
 
 /** One entry a path, in the order of their start. What is stored stays stored, whatever a later attempt says of it. */

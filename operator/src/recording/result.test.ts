@@ -66,3 +66,12 @@ describe('files of several attempts', () => {
     expect(fields.fileCount).toBe(600)
   })
 })
+
+test('outputs of a recording are those that its recorders made, the last of each', () => {
+  const page = { kind: 'replay' as const, path: 'lesson.replay.html', url: '', status: 0, message: 'COS is away', bytes: 0 }
+  const first = withResult({}, aResult({ outputs: [page] }))
+  const stored = { ...page, url: 'https://cos.example/lesson.replay.html', status: 1, message: 'ok', bytes: 9 }
+  expect(withResult(first, aResult({ outputs: [stored] })).outputs).toEqual([stored])
+  expect(withResult(first, aResult()).outputs).toEqual([page])
+  expect(withResult({}, aResult())).not.toHaveProperty('outputs')
+})

@@ -2,12 +2,14 @@ import {
   type Manifest,
   type ManifestFile,
   manifestKey,
+  type RecordedOutput,
   type RecorderResult,
   recordedFileSchema,
   recorderResultSchema,
   type StopReason,
 } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
+import { storeOutputs } from '../outputs/outputs.ts'
 import { buildManifest } from '../report/manifest.ts'
 import { StoreError } from '../store/upload.ts'
 import { enteredAt } from './attempt.ts'
@@ -34,6 +36,8 @@ export interface DeliverOptions {
   beside: Promise<unknown>
   /** How long storing may take. What is not done then waits on the volume. */
   uploadSeconds: number
+  /** File with the replay page as replay/ builds it. */
+  replayPage: string
   log: Logger
 }
 
@@ -62,6 +66,7 @@ export async function deliver(prepared: Prepared, ending: Ending, options: Deliv
     ...(storedAt === undefined ? {} : { storedAt }),
     ...userSigExpiry(prepared.secrets.userSig),
     ...(manifest.is === 'stored' ? { manifestUrl: manifest.url } : {}),
+    outputs: manifest.is === 'not needed' ? [] : manifest.outputs,
     files: (await filesOnVolume(prepared, kept)).map((file) => recordedFileSchema.parse(file)),
     losses: ledger.totals,
   } satisfies RecorderResult)
@@ -105,19 +110,24 @@ async function storeFiles({ keeper }: Prepared, { beside, uploadSeconds }: Deliv
   return kept
 }
 
-type StoredManifest = { is: 'stored'; url: string } | { is: 'missing'; failure: RecorderFailure } | { is: 'not needed' }
+type StoredManifest =
+  | { is: 'stored'; url: string; outputs: RecordedOutput[] }
+  | { is: 'missing'; failure: RecorderFailure; outputs: RecordedOutput[] }
+  | { is: 'not needed' }
 
+/** What is made of the recording, and then the manifest, which lists it. */
 async function storeManifest(
   { job, attempt, earlier, volume, store, ledger }: Prepared,
   stopReason: StopReason,
   kept: readonly KeptFile[],
-  { uploadSeconds, log }: DeliverOptions,
+  { uploadSeconds, replayPage, log }: DeliverOptions,
 ): Promise<StoredManifest> {
   const entered = enteredAt(attempt.note)
   // Above all, the manifest that is in COS is never replaced by one of a volume that knows nothing.
   const knowsSomething = earlier.some((one) => enteredAt(one) !== null) || (await volume.files().catch(() => [])).length > 0
   if (entered === null && kept.length === 0 && !(job.uploadOnly && knowsSomething)) return { is: 'not needed' }
   ledger.settle()
+  let outputs: RecordedOutput[] = []
   try {
     await volume.settled().catch((error: Error) => {
       log.error({ error: error.message }, 'Events and losses of this attempt could not be kept on the volume')
@@ -133,14 +143,16 @@ async function storeManifest(
       losses: ledger.losses,
       pauses: [...earlier, attempt.note].flatMap(({ pauses }) => pauses),
     })
-    const body = Buffer.from(`${JSON.stringify(manifest, undefined, 2)}\n`)
     const deadline = new Date(Date.now() + Math.min(60, uploadSeconds) * 1000)
-    return { is: 'stored', url: (await store.put(manifestKey(job), body, 'application/json', { deadline })).url }
+    outputs = await storeOutputs(manifest, { job, store, replayPage, deadline, log })
+    const body = Buffer.from(`${JSON.stringify({ ...manifest, outputs }, undefined, 2)}\n`)
+    const { url } = await store.put(manifestKey(job), body, 'application/json', { deadline })
+    return { is: 'stored', url, outputs }
   } catch (error) {
     const message = `The manifest could not be stored: ${(error as Error).message}`
     log.error({ file: manifestKey(job) }, message)
     const refused = error instanceof StoreError && error.kind === 'refused'
-    return { is: 'missing', failure: new RecorderFailure(refused ? 'UploadRefused' : 'UploadIncomplete', message) }
+    return { is: 'missing', failure: new RecorderFailure(refused ? 'UploadRefused' : 'UploadIncomplete', message), outputs }
   }
 }
 

@@ -28,6 +28,8 @@ export interface RunOptions {
   controlPath: string | undefined
   secretsDirectory: string
   chromium: RoomOptions['chromium']
+  /** File with the replay page as replay/ builds it. */
+  replayPage: string
   /** How long storing may take after the stop. What is not done then waits on the volume. */
   uploadSeconds: number
   /** Resolves when the recorder is asked to stop; rejects on a defect. */

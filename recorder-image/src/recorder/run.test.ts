@@ -39,6 +39,7 @@ class World {
       controlPath: join(this.root, 'control.json'),
       secretsDirectory: join(this.root, 'secrets'),
       chromium: { path: '', args: [] },
+      replayPage: join(this.root, 'replay.html'),
       stopRequested,
       onSecret: (value) => this.secrets.push(value),
       log: noLog,
@@ -118,6 +119,37 @@ describe('one attempt', () => {
     expect(world.room.closed).toBe(true)
     expect(world.media.left).toEqual([])
     expect(world.secrets).toEqual(['sig', 'id', 'key'])
+  })
+
+  describe('with a replay page', () => {
+    const job = () => aJob({ outputs: { replay: true } })
+    const recorded = async () => {
+      const result = world.start(job())
+      await world.recording()
+      world.room.publishes('alice', 1)
+      world.room.ends({ type: 'sentOut', reason: 'RoomDismissed', message: 'The room was dissolved' })
+      return result
+    }
+
+    test('puts it beside the files, with everything of the recording in it, and lists it', async () => {
+      await writeFile(join(world.root, 'replay.html'), '<script id="recording">"the recording"</script>')
+      const { outcome, outputs } = await recorded()
+      expect(outcome).toBe('Completed')
+      expect(outputs).toMatchObject([{ kind: 'replay', path: 'lessons/maths.replay.html', status: 1, message: 'ok' }])
+      expect(world.manifest.outputs).toEqual(outputs)
+      const page = world.store.objects.get('lessons/maths.replay.html')!
+      const { manifest, folder } = JSON.parse(page.slice('<script id="recording">'.length, -'</script>'.length))
+      expect(folder).toBe('lessons/')
+      expect(manifest.files).toEqual(JSON.parse(JSON.stringify(world.manifest.files)))
+    })
+
+    test('that cannot be made, has its files, and says what is missing', async () => {
+      const { outcome, outputs, files } = await recorded()
+      expect(outcome).toBe('Completed')
+      expect(files).toMatchObject([{ userId: 'alice', status: 1 }])
+      expect(outputs).toMatchObject([{ kind: 'replay', status: 0, url: '', message: expect.stringContaining('ENOENT') }])
+      expect(world.manifest.outputs).toEqual(outputs)
+    })
   })
 
   test('asked to stop, it takes what the page still has', async () => {

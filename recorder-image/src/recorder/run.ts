@@ -32,7 +32,7 @@ export class Run {
 
   /** Never rejects: whatever happens is in the result. */
   async result(): Promise<RecorderResult> {
-    const { log, uploadSeconds } = this.#options
+    const { log, uploadSeconds, replayPage } = this.#options
     let prepared: Prepared
     try {
       prepared = this.#prepared = await prepare(this.#options)
@@ -51,7 +51,12 @@ export class Run {
     const ending = await this.#record(prepared, leftovers)
     this.#decided.resolve()
     this.#state = 'finishing'
-    const result = await deliver(prepared, ending, { beside: Promise.all([leftovers, this.#absence]), uploadSeconds, log })
+    const result = await deliver(prepared, ending, {
+      beside: Promise.all([leftovers, this.#absence]),
+      uploadSeconds,
+      replayPage,
+      log,
+    })
     this.#state = 'done'
     this.#storage.stop()
     this.#disk.stop()

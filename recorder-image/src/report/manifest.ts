@@ -55,5 +55,6 @@ export function buildManifest({
     events: [...events, ...mediaEvents].sort((a, b) => a.time.localeCompare(b.time)),
     pauses,
     losses,
+    outputs: [],
   } satisfies Manifest)
 }

@@ -8,6 +8,7 @@ const result = (files: number, message = 'Done'): RecorderResult => ({
   message,
   stopReason: 'Idle',
   losses: noLosses,
+  outputs: [],
   files: Array.from({ length: files }, (_, i) => ({
     userId: `user-${i}`,
     stream: 'main',

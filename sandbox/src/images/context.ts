@@ -8,7 +8,7 @@ export const imageSources = { recorder: 'recorder-image', operator: 'operator' }
 export type ImageName = keyof typeof imageSources
 
 /** What each is made of beside its own workspace. */
-const sharedSources: Record<ImageName, readonly string[]> = { recorder: ['api'], operator: ['api', 'kube'] }
+const sharedSources: Record<ImageName, readonly string[]> = { recorder: ['api', 'replay'], operator: ['api', 'kube'] }
 
 const sharedFiles = ['package.json', 'package-lock.json', 'scripts/production-modules.ts', 'scripts/sbom.ts', '.dockerignore']
 
@@ -46,7 +46,7 @@ export function stageContext(image: ImageName): string {
     copyModules(projectDirectory, imageSources[image], context, { withBuild: true })
     writeFileSync(marker, lock)
   }
-  for (const stale of ['api', 'kube', 'scripts', imageSources[image]])
+  for (const stale of ['api', 'kube', 'replay', 'scripts', imageSources[image]])
     rmSync(join(context, stale), { recursive: true, force: true })
   for (const path of sourceFiles(image)) {
     cpSync(join(projectDirectory, path), join(context, path), { preserveTimestamps: true })
