@@ -36,6 +36,7 @@ export async function collect(
       return content
     }
     for (const { path } of recording.status?.files ?? []) await fetchFile(path)
+    for (const { path, status } of recording.status?.outputs ?? []) if (status === 1) await fetchFile(path)
     const manifestFile = await world.cos.fetch(world.bucket, manifestKey({ recording: recording.metadata, spec: recording.spec }))
     await save(`demo/${name}.manifest.json`, manifestFile)
     const manifest = manifestSchema.parse(JSON.parse(String(manifestFile)))
@@ -103,6 +104,10 @@ function pageOf({ summary, manifests, callbacks }: Collected): string {
     manifests,
     excluded: each(() => excluded),
     links: each((name) => [
+      ...manifests[name]!.outputs.filter(({ status }) => status === 1).map(({ path }) => ({
+        label: 'Replay: everybody on one clock',
+        href: path,
+      })),
       { label: 'Recording as YAML', href: `recordings/${name}.yaml` },
       { label: 'Manifest', href: `demo/${name}.manifest.json` },
       ...(callbacks[name] ?? []).slice(0, 1).map(() => ({ label: 'Callback as received', href: `callbacks/${name}.json` })),

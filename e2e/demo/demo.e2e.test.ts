@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers'
 import { type Manifest, manifestSchema } from '@trtc-recorder/api'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { playTogether } from '../replay/play-together.ts'
 import { checkPage } from './page/check-page.ts'
 import type { DemoSummary } from './summary.ts'
 
@@ -98,5 +99,8 @@ describe('make demo, when all is built', () => {
     const manifests: Record<string, Manifest> = {}
     for (const { name } of recordings) manifests[name] = manifestSchema.parse(await read(`demo/${name}.manifest.json`))
     expect(await checkPage(join(folder, 'index.html'), manifests)).toEqual([])
+    const [replay] = manifests.lesson!.outputs
+    expect(await readFile(join(folder, 'index.html'), 'utf8')).toContain(`href="${replay!.path}"`)
+    expect(await playTogether(join(folder, replay!.path))).toEqual(expect.arrayContaining(['alice', 'carol']))
   })
 })

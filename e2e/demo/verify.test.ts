@@ -22,6 +22,15 @@ const file = (userId: string, more: Partial<RecordedFile> = {}): RecordedFile =>
   ...more,
 })
 
+const replay = {
+  kind: 'replay' as const,
+  path: 'demo/lesson.replay.html',
+  url: 'http://cos/lesson.replay.html',
+  status: 1,
+  message: 'ok',
+  bytes: 1,
+}
+
 function finished(
   name: string,
   files: RecordedFile[],
@@ -30,7 +39,7 @@ function finished(
   const manifest = recordingManifestSchema.parse(
     parse(readFileSync(new URL(`../../examples/demo/${name}.yaml`, import.meta.url), 'utf8')),
   )
-  return { ...manifest, status: { stopReason, files } } as unknown as Recording
+  return { ...manifest, status: { stopReason, files, outputs: [replay] } } as unknown as Recording
 }
 
 function told(recording: Recording, more: Partial<ReceivedCallback> = {}): ReceivedCallback {
@@ -58,6 +67,13 @@ describe('a Recording of the demo', () => {
   })
   it('is found out when it stopped for another reason', () => {
     expect(check(finished('lesson', whole(), 'Idle'))).toEqual(['lesson: it stopped because of Idle, not RemovedByApi'])
+  })
+  it('is found out when its replay page is not stored', () => {
+    const recording = finished('lesson', whole())
+    recording.status!.outputs = [{ ...replay, status: 0, message: 'cos: 403' }]
+    expect(check(recording)).toEqual(['lesson: its replay page is not stored: cos: 403'])
+    recording.status!.outputs = []
+    expect(check(recording)).toEqual(['lesson: its replay page is not stored: nobody made it'])
   })
   it('is found out when its callback came twice, never, unsigned, or with other files', () => {
     const recording = finished('lesson', whole())

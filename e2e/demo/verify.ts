@@ -79,6 +79,9 @@ export function checkRecording({ metadata, spec, status }: Recording, { callback
     if (!(file.userId in cast)) findings.push(`${name}: there is a file of ${file.userId}, who was not in the room`)
     if (file.status !== 1) findings.push(`${name}: ${file.path} has status ${file.status}: ${file.message}`)
   }
+  const replay = status?.outputs?.find(({ kind }) => kind === 'replay')
+  if (spec.outputs.replay && replay?.status !== 1)
+    findings.push(`${name}: its replay page is not stored: ${replay?.message ?? 'nobody made it'}`)
   const arrived = callbacks[name] ?? []
   if (arrived.length !== 1) findings.push(`${name}: ${arrived.length} callbacks arrived, not 1`)
   for (const callback of arrived) {
