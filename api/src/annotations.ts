@@ -1,5 +1,8 @@
 import { group } from './recording.ts'
 
+/** On a Recording, with any value but `false`: neither its time nor the chart's limit on finished Recordings deletes it. */
+export const keepAnnotation = `${group}/keep`
+
 /**
  * Annotations by which a user gets a Recording out of where it is stuck. Each is heeded once for each value it has; the values that were heeded stand
  * in `status.handled`, and an Event tells what came of it.

@@ -149,6 +149,21 @@ describe('the operator process', () => {
       .toEqual(['physics-a1'])
   })
 
+  it('keeps as many finished Recordings as it is to, once they are told, and lets as many in as it may', async () => {
+    for (const name of ['first', 'second', 'third']) await finish(name)
+    await startOperator('one', { TRTC_RECORDER_FINISHED_PER_NAMESPACE: '2', TRTC_RECORDER_RECORDINGS_PER_CLUSTER: '1' })
+    const names = async () =>
+      (await api.client.list(resources.recordings, { namespace })).items.map(({ metadata }) => metadata.name).toSorted()
+    await expect.poll(names, { timeout: 20_000 }).toEqual(['second', 'third'])
+    await expect.poll(() => received.length, { timeout: 20_000 }).toBe(3)
+    for (const name of ['physics', 'history']) await api.client.create(resources.recordings, newRecording(namespace, name))
+    const reasons = async () =>
+      (await api.client.list(resources.recordings, { namespace })).items
+        .map(({ status }) => status?.conditions?.find(({ type }) => type === 'Succeeded')?.reason)
+        .toSorted()
+    await expect.poll(reasons, { timeout: 20_000 }).toEqual(['Completed', 'Completed', 'Pending', 'Queued'])
+  })
+
   it('hands over to another one at once when it is stopped, and after the lease when it is killed', async () => {
     const first = await startOperator('first')
     await says(first, 'Became the leader')

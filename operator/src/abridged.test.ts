@@ -40,6 +40,9 @@ describe('a finished Recording in a cache', () => {
     const untold = finished({})
     untold.status!.callback = { id: 'u/result', state: 'Pending', attempts: 0, dueSince: '2026-03-01T10:00:00.000Z' }
     expect(abridgedRecording(untold)).toEqual(untold)
+    const missed = finished({})
+    missed.status!.volumes = [{ name: 'math-v1', state: 'Holding' }]
+    expect(abridgedRecording(missed)).toEqual(missed)
     const running = aRecording()
     expect(abridgedRecording(running)).toEqual(running)
   })

@@ -41,8 +41,10 @@ export function abridgedRecording(recording: Recording): Recording {
   const isHeld = metadata.finalizers?.includes(recordingFinalizer) ?? false
   // Its time is read from the whole of it, and soon it is gone.
   const isTemporary = spec.ttlSecondsAfterFinished !== undefined
+  // Its status alone says where media is that is not in COS.
+  const isMissed = status?.volumes?.some(({ state }) => state !== 'Empty') ?? false
   const isToBeTold = status?.callback?.state === 'Pending'
-  if (status?.completionTime === undefined || isHeld || isWanted || isTemporary || isToBeTold) return whole
+  if (status?.completionTime === undefined || isHeld || isWanted || isTemporary || isToBeTold || isMissed) return whole
   const { name, namespace, uid, resourceVersion, generation, creationTimestamp, deletionTimestamp } = metadata
   const { sdkAppId, roomId, strRoomId, userId, desiredState } = spec
   const conditions = status.conditions?.filter(({ type }) => type === 'Succeeded')

@@ -9,9 +9,9 @@ import { Reflector } from './runtime/reflector.ts'
 import { type Indexers, Store } from './runtime/store.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
-/** What the operator knows of the cluster. Pods and volumes are found by `recordingUid`, Recordings by who they are in which room. */
+/** What the operator knows of the cluster. Pods and volumes are found by `recordingUid`. */
 export interface Caches {
-  recordings: Store<Recording, 'identity'>
+  recordings: Store<Recording, 'identity' | 'finishedIn'>
   pods: Store<Pod, 'recordingUid'>
   claims: Store<PersistentVolumeClaim, 'recordingUid'>
   reflectors: readonly CacheReflector[]
@@ -45,6 +45,12 @@ export interface CacheOptions {
 export const identityOf = ({ spec }: Pick<Recording, 'spec'>): string =>
   [spec.sdkAppId, spec.roomId === undefined ? `name:${spec.strRoomId}` : `number:${spec.roomId}`, spec.userId].join('\n')
 
+/** Recordings are found by who they are in which room, and those that are over by their namespace. */
+export const recordingIndexers: Indexers<Recording, 'identity' | 'finishedIn'> = {
+  identity: (recording) => [identityOf(recording)],
+  finishedIn: ({ status, metadata }) => (status?.completionTime === undefined ? [] : [metadata.namespace]),
+}
+
 /** By the owner's UID, and by the label, which a retained volume has alone. */
 function recordingUids(object: KubeObject): string[] {
   const uids = [controllingRecording(object)?.uid, object.metadata.labels?.[labels.recordingUid]]
@@ -75,7 +81,7 @@ export function createCaches({ client, namespaces, resyncMillis, log, metrics }:
     return store
   }
 
-  const recordings = cache(resources.recordings, { identity: (recording) => [identityOf(recording)] }, abridgedRecording)
+  const recordings = cache(resources.recordings, recordingIndexers, abridgedRecording)
   const pods = cache(resources.pods, { recordingUid: recordingUids }, abridgedPod, managedSelector)
 
   async function catchUp(signal: AbortSignal): Promise<void> {

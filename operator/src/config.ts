@@ -75,6 +75,11 @@ const settings = {
   },
   readPriorityClasses: { schema: flag.default(false), help: 'Whether the values of PriorityClasses are read from the cluster.' },
 
+  finishedPerNamespace: {
+    schema: z.coerce.number().int().min(0).max(1_000_000).optional(),
+    help: 'Finished Recordings that are kept in each namespace; those that were finished first are deleted. All of them, where it is not set.',
+  },
+
   workers: { schema: count.default(32), help: 'Recordings worked on at the same time.' },
   callbackWorkers: { schema: count.default(16), help: 'Callbacks delivered at the same time.' },
   callbackTimeoutSeconds: { schema: seconds.default(10), help: 'How long a receiver of a callback may take to answer.' },

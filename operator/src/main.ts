@@ -9,6 +9,7 @@ import { createEventRecorder } from './kube/events.ts'
 import { LeaderElection } from './kube/lease.ts'
 import { createPriorityClasses } from './priority-classes.ts'
 import { recordingController } from './recording/controller.ts'
+import { retentionController } from './recording/retention.ts'
 import { requested, shutDown } from './runtime/shutdown.ts'
 import { sleep } from './runtime/timers.ts'
 import { createHealthServer, createMetricsServer, Health } from './telemetry/health.ts'
@@ -95,6 +96,11 @@ const controllers = [
     },
   }),
 ]
+if (config.finishedPerNamespace !== undefined) {
+  controllers.push(
+    retentionController({ client, recordings: caches.recordings, most: config.finishedPerNamespace, log, metrics }),
+  )
+}
 const election = config.leaderElection
   ? new LeaderElection({
       client,

@@ -152,7 +152,7 @@ secret:
 {{- define "trtc-recorder.rules" -}}
 - apiGroups: [trtc-recorder.dev]
   resources: [recordings]
-  # delete: those whose ttlSecondsAfterFinished is up.
+  # delete: those whose ttlSecondsAfterFinished is up, and those that are more than `retention` keeps.
   verbs: [get, list, watch, patch, delete]
 - apiGroups: [trtc-recorder.dev]
   resources: [recordings/status]

@@ -1,9 +1,9 @@
-import type { Recording, RecordingSpec } from '@trtc-recorder/api'
+import type { RecordingSpec } from '@trtc-recorder/api'
 import type { Pod } from '@trtc-recorder/kube'
 import { ApiError } from '@trtc-recorder/kube'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { identityOf } from '../caches.ts'
+import { identityOf, recordingIndexers } from '../caches.ts'
 import { Store } from '../runtime/store.ts'
 import { Admission } from './admission.ts'
 import { decide } from './decide.ts'
@@ -133,7 +133,7 @@ class School {
 
   #newCaches() {
     return {
-      recordings: new Store<Recording, 'identity'>({ indexers: { identity: (recording) => [identityOf(recording)] } }),
+      recordings: new Store({ indexers: recordingIndexers }),
       pods: new Store<Pod, 'recordingUid'>({ indexers: { recordingUid: uidLabel } }),
     }
   }

@@ -20,6 +20,14 @@ describe('a Recording with ttlSecondsAfterFinished', () => {
     expect(later(world, 61).actions).toEqual([{ do: 'deleteRecording' }])
   })
 
+  test('stays as long as somebody keeps it', () => {
+    const world = over({ ttlSecondsAfterFinished: 60 })
+    world.recording.metadata.annotations = { 'trtc-recorder.dev/keep': 'for the court' }
+    expect(later(world, 61).actions).toEqual([])
+    world.recording.metadata.annotations = { 'trtc-recorder.dev/keep': 'false' }
+    expect(later(world, 61).actions).toEqual([{ do: 'deleteRecording' }])
+  })
+
   test('without it stays for ever', () => {
     const plan = later(over({}), 1e9)
     expect(plan.actions).toEqual([])

@@ -16,6 +16,7 @@ import {
 import type { JsonPatchOperation, KubeClient, KubeObject, Patch, PersistentVolumeClaim, Pod } from '@trtc-recorder/kube'
 import { ApiError, ConnectionError } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
+import { recordingIndexers } from '../caches.ts'
 import type { Reconcile, ReconcileContext, ReconcileResult } from '../runtime/controller.ts'
 import { Store } from '../runtime/store.ts'
 import { Admission } from './admission.ts'
@@ -551,7 +552,7 @@ export class Model {
   #emptyCaches() {
     const uids = ({ metadata }: KubeObject) => [metadata.labels?.[labels.recordingUid] ?? '']
     return {
-      recordings: new Store<Recording, 'identity'>({ indexers: { identity: () => ['one'] } }),
+      recordings: new Store({ indexers: recordingIndexers }),
       pods: new Store<Pod, 'recordingUid'>({ indexers: { recordingUid: uids } }),
       claims: new Store<PersistentVolumeClaim, 'recordingUid'>({ indexers: { recordingUid: uids } }),
     }

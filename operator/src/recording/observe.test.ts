@@ -2,7 +2,7 @@ import type { Recording } from '@trtc-recorder/api'
 import type { KubeClient, PersistentVolumeClaim, Pod } from '@trtc-recorder/kube'
 import { ApiError } from '@trtc-recorder/kube'
 import { describe, expect, test } from 'vitest'
-import { identityOf } from '../caches.ts'
+import { recordingIndexers } from '../caches.ts'
 import { Store } from '../runtime/store.ts'
 import { DepartedPods } from './departed.ts'
 import { labels } from './names.ts'
@@ -15,7 +15,7 @@ const uids = (object: { metadata: Recording['metadata'] }) => [object.metadata.l
 
 function aCluster(recording: Recording, objects: { pods?: Pod[]; claims?: PersistentVolumeClaim[] } = {}) {
   const caches = {
-    recordings: new Store<Recording, 'identity'>({ indexers: { identity: (object) => [identityOf(object)] } }),
+    recordings: new Store({ indexers: recordingIndexers }),
     pods: new Store<Pod, 'recordingUid'>({ indexers: { recordingUid: uids } }),
     claims: new Store<PersistentVolumeClaim, 'recordingUid'>({ indexers: { recordingUid: uids } }),
   }
