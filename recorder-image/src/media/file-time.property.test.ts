@@ -8,6 +8,7 @@ import type { TimePoint } from '../timeline/time-table.ts'
 import { soundKind } from './audio-format.ts'
 import { type FileTime, fileTime } from './file-time.ts'
 import { liveCuts } from './live-cuts.ts'
+import { AudioColumns } from './media-columns.ts'
 import type { MediaFileIdentity } from './media-file.ts'
 import { MediaIndex } from './media-index.ts'
 import { type Mp4Track, movieTimescale } from './mp4-head.ts'
@@ -139,7 +140,7 @@ function hearing(track: Mp4Track, identity: MediaFileIdentity): (axis: number) =
     return track.edit.delay / movieTimescale + (start - track.edit.mediaTime + within) / track.timescale
   }
 }
-const noFrames = new MediaIndex().audio
+const noFrames = new AudioColumns()
 
 /** The largest of some differences; not a number is larger than all. */
 const largest = (differences: readonly number[]) =>

@@ -4,7 +4,7 @@ import { noSound } from '../timeline/audio-axis.ts'
 import type { UnfinishedMedia } from './finish-media.ts'
 import { FinishQueue } from './finish-queue.ts'
 import { readHead } from './head-file.ts'
-import { identityRecord } from './media-index.ts'
+import { identityRecord } from './index-records.ts'
 import { mediaPaths } from './media-paths.ts'
 import { newDirectory } from './testing/new-directory.ts'
 

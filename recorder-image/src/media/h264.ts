@@ -82,7 +82,7 @@ export function avcDecoderConfiguration({ units }: VideoConfig): Buffer {
   const pps = units.filter((unit) => typeOf(unit) === nalTypes.pps)
   const first = sps[0]!
   const lengthed = (unit: Uint8Array) => Buffer.concat([Buffer.from([unit.length >> 8, unit.length & 0xff]), unit])
-  const parts = [
+  const fields = [
     Buffer.from([1, first[1]!, first[2]!, first[3]!, 0xff, 0xe0 | sps.length]),
     ...sps.map(lengthed),
     Buffer.from([pps.length]),
@@ -90,9 +90,9 @@ export function avcDecoderConfiguration({ units }: VideoConfig): Buffer {
   ]
   if (hasChromaInfo(first[1]!)) {
     const { chromaFormat, bitDepthLuma, bitDepthChroma } = parseSps(first)
-    parts.push(Buffer.from([0xfc | chromaFormat, 0xf8 | (bitDepthLuma - 8), 0xf8 | (bitDepthChroma - 8), 0]))
+    fields.push(Buffer.from([0xfc | chromaFormat, 0xf8 | (bitDepthLuma - 8), 0xf8 | (bitDepthChroma - 8), 0]))
   }
-  return Buffer.concat(parts)
+  return Buffer.concat(fields)
 }
 
 /** Size of the picture in pixels, cropping applied. */

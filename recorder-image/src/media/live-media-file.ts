@@ -11,8 +11,6 @@ import { BodyWriter } from './body-writer.ts'
 import { findFfmpeg } from './ffmpeg.ts'
 import type { UnfinishedMedia } from './finish-media.ts'
 import { finishQueue } from './finish-queue.ts'
-import { liveCuts } from './live-cuts.ts'
-import type { FinishedMedia, MediaFile, MediaFileDeps, MediaFileIdentity } from './media-file.ts'
 import {
   encodedRecord,
   identityRecord,
@@ -21,7 +19,9 @@ import {
   silenceRecord,
   videoBatchRecord,
   videoConfigRecord,
-} from './media-index.ts'
+} from './index-records.ts'
+import { liveCuts } from './live-cuts.ts'
+import type { FinishedMedia, MediaFile, MediaFileDeps, MediaFileIdentity } from './media-file.ts'
 import { type MediaPaths, mediaPaths, removeMedia } from './media-paths.ts'
 import { OpusTrack, type OpusTrackOptions } from './opus-track.ts'
 import { SoundReader } from './sound-reader.ts'

@@ -24,13 +24,13 @@ export function u64(value: number): Buffer {
   return buffer
 }
 
-export function box(type: string, ...parts: Uint8Array[]): Buffer {
-  const bytes = parts.reduce((sum, part) => sum + part.length, 8)
-  return Buffer.concat([u32(bytes), Buffer.from(type, 'latin1'), ...parts], bytes)
+export function box(type: string, ...contents: Uint8Array[]): Buffer {
+  const bytes = contents.reduce((sum, content) => sum + content.length, 8)
+  return Buffer.concat([u32(bytes), Buffer.from(type, 'latin1'), ...contents], bytes)
 }
 
-export const fullBox = (type: string, version: number, flags: number, ...parts: Uint8Array[]) =>
-  box(type, u32(version * 2 ** 24 + flags), ...parts)
+export const fullBox = (type: string, version: number, flags: number, ...contents: Uint8Array[]) =>
+  box(type, u32(version * 2 ** 24 + flags), ...contents)
 
 /** Numbers of 32 bits. */
 export function table(values: ArrayLike<number>): Buffer {

@@ -179,7 +179,7 @@ export function opusEntry(channels: number, preSkip: number): Buffer {
   return box('Opus', Buffer.alloc(6), u16(1), Buffer.alloc(8), u16(channels, 16, 0, 0), u32(48_000 * 0x10000), specific)
 }
 
-function descriptor(tag: number, ...parts: Uint8Array[]): Buffer {
-  const content = Buffer.concat(parts)
+function descriptor(tag: number, ...contents: Uint8Array[]): Buffer {
+  const content = Buffer.concat(contents)
   return Buffer.concat([u8(tag, content.length), content])
 }

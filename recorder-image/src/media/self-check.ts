@@ -67,10 +67,10 @@ export async function checkMedia(media: CheckedMedia): Promise<FileCheck> {
     found.groupsOfPictures = demuxed.groups
     found.decodedPictures = pictures?.frames ?? 0
     found.decodedSoundSeconds = sound === undefined ? 0 : seconds(sound, audio === undefined ? 0 : audio.end / audio.sizes.length)
-    const all = [demuxed, pictures, sound].filter((part) => part !== undefined)
+    const all = [demuxed, pictures, sound].filter((one) => one !== undefined)
     return result(
-      [...problems, ...all.flatMap((part) => part.problems)],
-      all.flatMap((part) => part.unchecked),
+      [...problems, ...all.flatMap(({ problems }) => problems)],
+      all.flatMap(({ unchecked }) => unchecked),
     )
   } catch (error) {
     return result([`the self-check could not read the file: ${(error as Error).message}`], [])

@@ -1,7 +1,7 @@
 import type { Stretch } from '../timeline/cuts.ts'
 import type { AudioPresentation } from '../timeline/presentation.ts'
 import type { SoundKind } from './audio-format.ts'
-import type { AudioColumns } from './media-index.ts'
+import type { AudioColumns } from './media-columns.ts'
 
 /** Where on the axis what a decoder gives of a frame begins; of the one after the last, where that ends. */
 export function axisOfFrame({ axisStarts, axisEnd }: AudioColumns, { format, primingSamples }: SoundKind, frame: number): number {

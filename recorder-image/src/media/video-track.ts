@@ -2,7 +2,7 @@ import type { LossReason } from '@trtc-recorder/api'
 import type { EncodedFrame } from '../tap/frame.ts'
 import { type CountedHole, PictureGaps, type PictureLoss } from '../timeline/picture-gaps.ts'
 import { UnreadableError } from './bit-reader.ts'
-import type { VideoSample } from './media-index.ts'
+import type { VideoSample } from './media-columns.ts'
 import { pictureReader } from './read-picture.ts'
 import { isSameConfig, type Picture, type StoredVideoConfig, type VideoCodec, type VideoConfig } from './video-codec.ts'
 

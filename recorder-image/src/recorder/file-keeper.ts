@@ -10,7 +10,7 @@ import type { EncodedFrame } from '../tap/frame.ts'
 import type { Stretch } from '../timeline/cuts.ts'
 import type { CountedHole } from '../timeline/picture-gaps.ts'
 import { describe, type FileOrigin, type Keeping, type KeptFile, limited } from './kept-file.ts'
-import type { Publication } from './sessions.ts'
+import type { Publication } from './publication.ts'
 import type { Volume } from './volume.ts'
 
 export interface FileKeeperDeps {

@@ -3,17 +3,13 @@ import type { NoticedLoss } from '../ledger/ledger.ts'
 import type { RoomEvent } from '../room/events.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
 import type { Stretch } from '../timeline/cuts.ts'
+import { Bindings, subscriptionKey } from './bindings.ts'
 import { HeldFrames, type Lost } from './held-frames.ts'
+import { PauseGate } from './pause-gate.ts'
+import type { LivePublication, Publication } from './publication.ts'
 import { isIn, type Media, Selection, type Steering } from './selection.ts'
 
 type Kind = 'audio' | 'video'
-
-/** One user publishing one stream, from the beginning to the end of it: what one file holds. Mutes and reconnections are inside. */
-export interface Publication {
-  readonly id: number
-  readonly userId: string
-  readonly stream: Stream
-}
 
 /** What is to be done about an event or a frame, in this order. */
 export type SessionAction =
@@ -38,27 +34,6 @@ export interface Anchor {
   recorded: boolean
 }
 
-interface LivePublication extends Publication {
-  opened: boolean
-  /** Undefined while it is published. */
-  endedMicros: number | undefined
-}
-
-/** Who owns what comes with one SSRC. */
-interface Binding {
-  userId: string
-  stream: Stream
-  kind: Kind
-  publication: LivePublication | undefined
-  /** Something of it was not taken: its next picture has to be one that begins anew. */
-  needsKey: boolean
-  /** The SDK gave the subscription up: what still comes with its SSRC is late, and its user's next publication is not meant. */
-  over: boolean
-}
-
-/** So many subscriptions that are over are remembered, for what comes late. */
-const rememberedBindings = 1000
-
 /** Signalling may overtake media: what arrives this long after the end of a publication still belongs to it. */
 const lingerMicros = 500_000
 
@@ -75,7 +50,7 @@ export class Sessions {
   readonly #selection: Selection
   readonly #anchors = new Map<string, Anchor>()
   readonly #live: LivePublication[] = []
-  readonly #bindings = new Map<string, Binding>()
+  readonly #bindings = new Bindings()
   readonly #held = new HeldFrames()
   /** Anchors of the time before the recorder was away, as long as the room has not told of them again. */
   readonly #unconfirmed = new Set<string>()
@@ -84,10 +59,7 @@ export class Sessions {
   #confirmedByMicros: number | undefined
   /** Who publishes again within this time goes on in the same file. */
   readonly #reconnectMicros: number
-  /** The last pause. */
-  #pause: Stretch = { fromMicros: Number.NEGATIVE_INFINITY, toMicros: Number.NEGATIVE_INFINITY }
-  /** What came before it may still be on its way. */
-  #awaitsRest = false
+  readonly #gate = new PauseGate()
   #lastId = 0
 
   constructor(spec: Pick<RecorderJob['spec'], 'mode' | 'subscribe' | 'limits'>) {
@@ -113,7 +85,7 @@ export class Sessions {
   steer(steering: Steering, nowMicros: number): SessionAction[] {
     const wasPaused = this.paused
     const { givenUp, added } = this.#selection.steer(steering, this.anchors)
-    for (const binding of this.#bindings.values()) binding.needsKey ||= binding.kind === 'video' && isIn(givenUp, binding)
+    for (const binding of this.#bindings.all()) binding.needsKey ||= binding.kind === 'video' && isIn(givenUp, binding)
     const actions: SessionAction[] = [
       ...givenUp.map((one) => ({ type: 'unsubscribe' as const, ...one })),
       ...added.map((one) => ({ type: 'subscribe' as const, ...one })),
@@ -124,24 +96,22 @@ export class Sessions {
   }
 
   #paused(nowMicros: number): SessionAction[] {
-    this.#pause = { fromMicros: nowMicros, toMicros: Number.POSITIVE_INFINITY }
-    this.#awaitsRest = true
+    this.#gate.pause(nowMicros)
     return [...this.#held.expire(Number.POSITIVE_INFINITY), ...this.#timelineOfAll('paused', nowMicros)]
   }
 
   #resumed(nowMicros: number): SessionAction[] {
-    this.#pause.toMicros = nowMicros
-    this.#awaitsRest = false
+    const pause = this.#gate.resume(nowMicros)
     const open = this.#live.filter((one) => one.opened)
     return [
-      ...open.map((publication) => ({ type: 'paused' as const, publication, ...this.#pause })),
+      ...open.map((publication) => ({ type: 'paused' as const, publication, ...pause })),
       ...this.#timelineOfAll('resumed', nowMicros),
     ]
   }
 
   /** What was on its way when a pause began is here: from now on nothing is taken, whenever it came. */
   restTaken(): void {
-    this.#awaitsRest = false
+    this.#gate.restTaken()
   }
 
   event(event: RoomEvent): SessionAction[] {
@@ -175,23 +145,19 @@ export class Sessions {
   }
 
   frame(frame: EncodedFrame): SessionAction[] {
-    // Paused, nothing of anybody goes any further, and neither does what came meanwhile and only gets here later.
-    const { fromMicros, toMicros } = this.#pause
-    if (frame.receiveTimeMicros >= fromMicros && frame.receiveTimeMicros < toMicros) return []
-    // It came before a pause, and goes on from what was taken before it.
-    const isRest = frame.receiveTimeMicros < fromMicros
-    const key = bindingKey(frame)
-    const binding = this.#bindings.get(key)
+    const judgement = this.#gate.judge(frame.receiveTimeMicros)
+    if (judgement === 'paused') return []
+    const binding = this.#bindings.get(frame)
     if (binding === undefined) {
-      if (isRest) return [lost(frame, { reason: 'Unclaimed', userId: null, stream: null })]
-      return this.#held.hold(key, frame)
+      if (judgement === 'take') return this.#held.hold(subscriptionKey(frame), frame)
+      return [lost(frame, { reason: 'Unclaimed', userId: null, stream: null })]
     }
     const { userId, stream } = binding
     // Nobody asked for it: what the SDK had subscribed to before, or receives beside what is wanted.
     if (!this.#selection.selects(userId, stream, frame.kind)) return []
-    if (isRest) {
-      if (!this.#awaitsRest) return [lost(frame, { reason: 'Overflow', userId, stream })]
-    } else {
+    if (judgement === 'tooLate') return [lost(frame, { reason: 'Overflow', userId, stream })]
+    // The rest goes on from what was taken before the pause.
+    if (judgement === 'take') {
       if (binding.needsKey && !frame.key) return [lost(frame, { reason: 'NoKeyFrame', userId, stream })]
       binding.needsKey = false
     }
@@ -217,13 +183,12 @@ export class Sessions {
 
   /** What a user was publishing with this SSRC, if that is known. */
   publicationOf(from: { slot: number; ssrc: number }): Publication | undefined {
-    return this.#bindings.get(bindingKey(from))?.publication
+    return this.#bindings.get(from)?.publication
   }
 
   /** Frames that the page threw away: whose they were, as far as can be told. */
   overflow(slot: number, { frames, bytes, atMicros }: { frames: number; bytes: number; atMicros: number }): NoticedLoss {
-    const binding = [...this.#bindings].findLast(([key]) => key.startsWith(`${slot}/`))?.[1]
-    const { userId = null, stream = null, kind: medium = 'video' } = binding ?? {}
+    const { userId = null, stream = null, kind: medium = 'video' } = this.#bindings.latestIn(slot) ?? {}
     const times = { fromMicros: atMicros, toMicros: atMicros }
     return { userId, stream, medium, ...times, frames, bytes, reason: 'Overflow', file: null, detail: '' }
   }
@@ -290,11 +255,7 @@ export class Sessions {
     const keepsSubscription = this.#live.some((one) => one.userId === userId && one.endedMicros === undefined)
     const publication: LivePublication = { id: ++this.#lastId, userId, stream, opened: false, endedMicros: undefined }
     this.#live.push(publication)
-    // A stream that is published again beside another one of the same user keeps its subscription, and so its SSRC.
-    if (!keepsSubscription) return
-    for (const binding of this.#bindings.values()) {
-      if (binding.userId === userId && binding.stream === stream && !binding.over) binding.publication = publication
-    }
+    if (keepsSubscription) this.#bindings.keep(publication)
   }
 
   #unpublish(userId: string, stream: Stream, timeMicros: number): void {
@@ -321,9 +282,8 @@ export class Sessions {
 
   #bind(event: Extract<RoomEvent, { type: 'bound' }>): SessionAction[] {
     const { userId, stream, kind } = event
-    const key = bindingKey(event)
-    this.#bindings.set(key, { userId, stream, kind, publication: this.#current(userId, stream), needsKey: false, over: false })
-    return this.#held.release(key).flatMap((frame) => this.frame(frame))
+    this.#bindings.bind(event, { userId, stream, kind, publication: this.#current(userId, stream) })
+    return this.#held.release(subscriptionKey(event)).flatMap((frame) => this.frame(frame))
   }
 
   #current(userId: string, stream: Stream): LivePublication | undefined {
@@ -332,19 +292,8 @@ export class Sessions {
 
   #close(over: LivePublication[]): SessionAction[] {
     for (const publication of over) this.#live.splice(this.#live.indexOf(publication), 1)
-    // When a user publishes nothing any more the SDK gives up the subscription: its SSRCs never come back.
-    for (const binding of this.#bindings.values()) {
-      const { userId, publication } = binding
-      const isGone = publication !== undefined && over.includes(publication)
-      if (isGone && !this.#live.some((one) => one.userId === userId)) binding.over = true
-    }
-    this.#forgetBindings()
+    this.#bindings.end(over, (userId) => this.#live.some((one) => one.userId === userId))
     return over.filter((one) => one.opened).map((publication) => ({ type: 'close', publication }))
-  }
-
-  #forgetBindings(): void {
-    const over = [...this.#bindings].filter(([, binding]) => binding.over)
-    for (const [key] of over.slice(0, -rememberedBindings)) this.#bindings.delete(key)
   }
 
   #timelineOfAll(event: TimelineEvent['event'], timeMicros: number): SessionAction[] {
@@ -367,4 +316,3 @@ function lost(frame: EncodedFrame, about: Pick<NoticedLoss, 'reason' | 'userId' 
 }
 
 const streamKey = ({ userId, stream }: { userId: string; stream: Stream }) => `${stream}/${userId}`
-const bindingKey = ({ slot, ssrc }: { slot: number; ssrc: number }) => `${slot}/${ssrc}`

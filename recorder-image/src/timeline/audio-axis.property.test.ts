@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { AudioAxis, type AudioLoss, type AudioPacket, type FeedItem } from './audio-axis.ts'
+import { AudioAxis, type AudioPacket, type FeedItem } from './audio-axis.ts'
+import type { AudioLoss } from './audio-losses.ts'
 import { type Arrived, deliver, type Network, network, type Sent } from './testing/hostile-network.ts'
 
 /** What a microphone does. */

@@ -1,3 +1,4 @@
+import { type AudioLoss, AudioLosses } from './audio-losses.ts'
 import { delayAt, lineMicros } from './clock.ts'
 import type { Stretch } from './cuts.ts'
 import { type Ordered, PacketOrder } from './packet-order.ts'
@@ -55,16 +56,6 @@ export const noSound: LaidSound = { spans: [], gaps: [], cuts: [] }
 export type CutsOf = (absence: Stretch) => readonly Stretch[]
 const nothingIsCut: CutsOf = () => []
 
-/** Sound that was sent and is not on the axis. Times in microseconds since 1970. */
-export interface AudioLoss {
-  reason: 'LostInNetwork' | 'RepairedTooLate'
-  fromMicros: number
-  toMicros: number
-  /** Null where the numbers do not say. */
-  packets: number | null
-  bytes: number | null
-}
-
 /** The shortest Opus frame, 2.5 ms: silence comes in multiples of it. */
 export const silenceGrid = 120
 /** Shorter silences are what a sender does when nobody speaks, or the loss of a packet. */
@@ -82,9 +73,6 @@ const cutLead = 960
 /** How long after the next subscription began packets of the one before are still taken; after it they come too late. */
 const switchMicros = 300_000
 const stragglerMicros = 10_000_000
-/** So long a packet that was given up may still come and change why it is missing. */
-const lateMicros = 5_000_000
-
 type OrderedPacket = AudioPacket & { lost: number | null }
 
 const audioRules: PieceRules<OrderedPacket> = {
@@ -101,8 +89,6 @@ interface Lane {
   order: PacketOrder<AudioPacket>
   splitter: PieceSplitter<OrderedPacket>
 }
-
-type PendingLoss = AudioLoss & { packets: number; ssrc: number; toRtp: number; noticedMicros: number }
 
 /**
  * Lays Opus packets on one gapless axis of 48 kHz samples, on which time is wall-clock time since the first packet. Packets that follow each
@@ -122,9 +108,7 @@ export class AudioAxis implements LaidSound {
   /** The subscription after it, until nothing more is expected of that one. */
   #nextPackets: AudioPacket[] = []
   readonly #left = new Map<number, number>()
-  #losses: AudioLoss[] = []
-  #pending: PendingLoss[] = []
-  #late: AudioPacket[] = []
+  readonly #losses = new AudioLosses()
   /** Where position 0 lies on the wall clock, in microseconds. */
   #originMicros = 0
   #piece: Piece | undefined
@@ -163,11 +147,7 @@ export class AudioAxis implements LaidSound {
 
   /** What is known to be lost since the last time; at the end all there is. */
   takeLosses(atTheEnd = false): AudioLoss[] {
-    const isOver = ({ noticedMicros }: PendingLoss) => atTheEnd || this.#arrivalMicros - noticedMicros > lateMicros
-    const losses = [...this.#losses, ...this.#pending.filter(isOver).filter(({ packets }) => packets > 0)]
-    this.#pending = this.#pending.filter((loss) => !isOver(loss))
-    this.#losses = []
-    return losses.map(({ reason, fromMicros, toMicros, packets, bytes }) => ({ reason, fromMicros, toMicros, packets, bytes }))
+    return this.#losses.take(this.#arrivalMicros, atTheEnd)
   }
 
   #switchLane(): FeedItem[] {
@@ -190,7 +170,7 @@ export class AudioAxis implements LaidSound {
   #take({ splitter }: Lane, ordered: Ordered<AudioPacket>[]): FeedItem[] {
     return ordered.flatMap((next) => {
       if (next.type === 'late') {
-        this.#cameLate(next.packet)
+        this.#losses.cameLate(next.packet)
         return []
       }
       return splitter.push({ ...next.packet, lost: next.lost }).flatMap((placed) => this.#lay(placed))
@@ -284,40 +264,17 @@ export class AudioAxis implements LaidSound {
 
   #noteLoss(before: AudioSpan, piece: Piece, rtp: number, { lost, sequenceNumber }: OrderedPacket): void {
     const fromMicros = Math.round(wallOf(before.piece, before.rtpEnd))
-    const toMicros = Math.max(fromMicros, Math.round(wallOf(piece, rtp)))
-    const loss = { reason: 'LostInNetwork', fromMicros, toMicros, bytes: null } as const
+    const stretch = { fromMicros, toMicros: Math.max(fromMicros, Math.round(wallOf(piece, rtp))) }
     if (lost === null) {
-      // Numbers were counted anew. A pause does not do that.
-      if (sequenceNumber !== null && toMicros > fromMicros) this.#losses.push({ ...loss, packets: null })
-    } else if (lost > 0) {
-      this.#pending.push({ ...loss, packets: lost, ssrc: piece.ssrc, toRtp: rtp, noticedMicros: this.#arrivalMicros })
-      for (const packet of this.#late.splice(0)) this.#cameLate(packet)
-    }
-  }
-
-  #cameLate(packet: AudioPacket): void {
-    const before = ({ toRtp }: PendingLoss) => ((toRtp - packet.rtpTimestamp) | 0) / 0.048
-    const loss = this.#pending.find((one) => one.packets > 0 && one.ssrc === packet.ssrc && before(one) > 0)
-    if (loss === undefined) {
-      // What comes after the loss is held back.
-      this.#late.push(packet)
-      return
-    }
-    loss.packets--
-    const fromMicros = Math.round(loss.toMicros - before(loss))
-    this.#losses.push({
-      ...{ reason: 'RepairedTooLate', fromMicros, toMicros: Math.round(fromMicros + packet.samples / 0.048) },
-      ...{ packets: 1, bytes: packet.data.length },
-    })
+      // A pause does not count anew.
+      if (sequenceNumber !== null) this.#losses.countedAnew(stretch)
+    } else if (lost > 0) this.#losses.missing(stretch, lost, { ssrc: piece.ssrc, rtp }, this.#arrivalMicros)
   }
 
   #isStraggler(packet: AudioPacket): boolean {
     const leftMicros = this.#left.get(packet.ssrc)
     if (leftMicros === undefined || packet.receiveTimeMicros - leftMicros > stragglerMicros) return false
-    this.#losses.push({
-      ...{ reason: 'RepairedTooLate', fromMicros: packet.receiveTimeMicros, toMicros: packet.receiveTimeMicros },
-      ...{ packets: 1, bytes: packet.data.length },
-    })
+    this.#losses.straggler(packet)
     return true
   }
 }

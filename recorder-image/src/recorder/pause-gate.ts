@@ -1,0 +1,38 @@
+import type { Stretch } from '../timeline/cuts.ts'
+
+/**
+ * What to do with media by when it arrived: `take` it; it `isRest` of before a pause and was on its way through the page, which still counts; it
+ * came `tooLate` of such; or it came while it was `paused`, and is nobody's.
+ */
+export type Judgement = 'take' | 'isRest' | 'tooLate' | 'paused'
+
+/** Lets nothing pass of what arrived during a pause, whenever it gets here. Pure; times in microseconds since 1970. */
+export class PauseGate {
+  /** The last pause. */
+  #pause: Stretch = { fromMicros: Number.NEGATIVE_INFINITY, toMicros: Number.NEGATIVE_INFINITY }
+  #awaitsRest = false
+
+  pause(nowMicros: number): void {
+    this.#pause = { fromMicros: nowMicros, toMicros: Number.POSITIVE_INFINITY }
+    this.#awaitsRest = true
+  }
+
+  /** Says from when to when it was. */
+  resume(nowMicros: number): Stretch {
+    this.#pause.toMicros = nowMicros
+    this.#awaitsRest = false
+    return this.#pause
+  }
+
+  /** What was on its way when the pause began is here. */
+  restTaken(): void {
+    this.#awaitsRest = false
+  }
+
+  judge(arrivedMicros: number): Judgement {
+    const { fromMicros, toMicros } = this.#pause
+    if (arrivedMicros >= toMicros) return 'take'
+    if (arrivedMicros >= fromMicros) return 'paused'
+    return this.#awaitsRest ? 'isRest' : 'tooLate'
+  }
+}

@@ -1,0 +1,14 @@
+import type { Stream } from '@trtc-recorder/api'
+
+/** One user publishing one stream, from the beginning to the end of it: what one file holds. Mutes and reconnections are inside. */
+export interface Publication {
+  readonly id: number
+  readonly userId: string
+  readonly stream: Stream
+}
+
+export interface LivePublication extends Publication {
+  opened: boolean
+  /** Undefined while it is published. */
+  endedMicros: number | undefined
+}
