@@ -129,7 +129,21 @@ async function decode(path: string, video: boolean, audio: boolean, mp3: boolean
   const resample = mp3 ? `aresample=${sampleRate}` : `aresample=${sampleRate}:async=1:min_hard_comp=0.01:first_pts=0`
   const args = [
     ...['-v', 'error', ...(mp3 ? [] : ['-copyts']), '-i', path],
-    ...(video ? ['-filter_complex', graph, '-map', '[v]', '-fps_mode', 'passthrough', '-f', 'rawvideo', 'pipe:3'] : []),
+    ...(video
+      ? [
+          '-filter_complex',
+          graph,
+          '-map',
+          '[v]',
+          '-fps_mode',
+          'passthrough',
+          '-enc_time_base',
+          '1:1000000',
+          '-f',
+          'rawvideo',
+          'pipe:3',
+        ]
+      : []),
     ...(audio ? ['-map', '0:a:0', '-af', resample, '-ac', '1', '-f', 'f32le', 'pipe:5'] : []),
   ]
   const { outputs, errors } = await run('ffmpeg', args, 5)
@@ -176,7 +190,7 @@ function listen(samples: Float32Array): Sound {
     beeps,
     pitches: findPitches(samples, sampleRate, beeps),
     silences: findSilences(samples, sampleRate),
-    dips: findDips(samples, sampleRate),
+    dips: findDips(samples, sampleRate, beeps),
   }
 }
 

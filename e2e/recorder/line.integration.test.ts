@@ -1,55 +1,114 @@
-import type { RecordedFile } from '@trtc-recorder/api'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Moment } from '../media/moments.ts'
+import { type Actor, judge, performSteadily, type Step, type Verdict } from './plan.ts'
 import { World } from './world.ts'
 
-/** The real SDK in Chromium behind a bad line; what comes out is compared, picture by picture, with what was sent. */
+/**
+ * What can happen between a sender and the recorder, to the users of one room at once: the real SDK in Chromium, and what comes out compared, picture
+ * by picture and hole by hole, with what was sent. All are published to one recorder, so that it takes no longer than one of them.
+ */
+const clip = { width: 320, height: 180, fps: 15, loopSeconds: 10 } as const
+const small = { ...clip, width: 288, height: 162 }
+const large = { ...clip, width: 480, height: 270 }
+const both = { audio: true, video: true }
+const seconds = 17
+
+interface Row extends Omit<Actor, 'userId'> {
+  steps?: readonly DistributedOmit<Step, 'userId'>[]
+}
+type DistributedOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
+
+const line = (quality: Extract<Step, { type: 'line' }>['quality'], from = 0, to = seconds - 4) => [
+  { at: from, type: 'line' as const, quality },
+  { at: to, type: 'line' as const, quality: {} },
+]
+
+const repaired: Row['steps'] = [
+  ...line({ jitterMillis: 20, repairMillis: 60 }),
+  { at: 0, type: 'lose', percent: 5, repairable: true },
+  { at: seconds - 4, type: 'lose', percent: 0, repairable: true },
+]
+
+/** By what happens to each. Of all of them every picture and every sound is there, at its time. */
+const rows: Record<string, Row> = {
+  steady: { tracks: both },
+  'with B frames': { tracks: both, clip: { ...clip, codec: 'h264 b' } },
+  'in VP8': { tracks: both, clip: { ...clip, codec: 'vp8' } },
+  'of changing size': {
+    tracks: both,
+    steps: [
+      { at: 3, type: 'show', clip: large },
+      { at: 7, type: 'show', clip: small },
+    ],
+  },
+  'with 200 ms of jitter': { tracks: both, steps: line({ jitterMillis: 200 }) },
+  'behind their successors': { tracks: both, steps: line({ latePercent: 5, lateMillis: 30 }) },
+  'that come twice': { tracks: both, steps: line({ twicePercent: 10 }) },
+  'in VP8 with 200 ms of jitter': { tracks: both, clip: { ...clip, codec: 'vp8' }, steps: line({ jitterMillis: 200 }) },
+  // Sound is not repaired: nobody asks for it.
+  'of which 5 % are repaired after 60 ms': {
+    tracks: { video: true },
+    steps: repaired,
+  },
+  'with B frames, of which 5 % are repaired after 60 ms': {
+    tracks: { video: true },
+    clip: { ...clip, codec: 'h264 b' },
+    steps: repaired,
+  },
+  'in VP8, of which 5 % are repaired after 60 ms': { tracks: { video: true }, clip: { ...clip, codec: 'vp8' }, steps: repaired },
+  'in a queue of 600 ms for a while': { tracks: both, steps: line({ delayMillis: 600 }, 4, 7) },
+  'held up for 4 s': { tracks: both, steps: [{ at: 1, type: 'freeze', seconds: 4 }] },
+  'of a machine that stood still for 4 s': { tracks: both, steps: [{ at: 1, type: 'standStill', seconds: 4 }] },
+  'of a clock that jumps by an hour': { tracks: both, steps: [{ at: 5, type: 'jumpClock', seconds: 3600 }] },
+  'of a fast clock that wraps': { tracks: both, clock: { ppm: 300, wrapsAfterSeconds: 8 } },
+  'of a slow clock': { tracks: both, clock: { ppm: -300 } },
+}
+const holed: Row = {
+  tracks: { video: true },
+  steps: [
+    { at: 1, type: 'lose', percent: 2, repairable: false },
+    { at: seconds - 5, type: 'lose', percent: 0, repairable: false },
+  ],
+}
+const everybody = Object.entries({ ...rows, holed })
+
 let world: World
+let verdicts: Map<string, Verdict>
 beforeAll(async () => {
   world = await World.start()
-})
-afterEach(async ({ task }) => {
-  if (task.result?.state === 'fail') console.error(world.output)
-  await world.reset()
+  const performance = await performSteadily(world, {
+    actors: everybody.map(([userId, { steps: _, ...actor }]) => ({ clip, ...actor, userId })),
+    steps: everybody.flatMap(([userId, { steps = [] }]) => steps.map((step) => ({ ...step, userId }))),
+    seconds,
+  })
+  verdicts = new Map()
+  for (const [userId] of everybody) verdicts.set(userId, await judge(world, performance, userId))
 })
 afterAll(() => world.close())
 
-const seconds = (n: number) => new Promise((resolve) => setTimeout(resolve, n * 1000))
-
-describe('behind a bad line', () => {
-  test('every picture and every sound is there that was repaired, late, swapped or doubled, at its time', async () => {
-    await world.publish('alice', { video: true, audio: true })
-    const recorder = await world.recordFromNow()
-    await recorder.logged({ msg: 'File opened', userId: 'alice' })
-    await seconds(2)
-    // Sound is not repaired: it comes in any order, but it comes.
-    await world.worsenLine('alice', { jitterMillis: 60, latePercent: 5, lateMillis: 30, twicePercent: 5, repairMillis: 60 })
-    await seconds(4)
-    await world.worsenLine('alice', { jitterMillis: 20, delayMillis: 600 })
-    await seconds(3)
-    await world.worsenLine('alice', {})
-    await seconds(3)
-    recorder.kill('SIGTERM')
-    const { result } = await recorder.ended
-    const [alice] = result!.files as [RecordedFile]
-    expect(await world.findings(alice, { mode: '02' })).toEqual([])
-    expect((await world.manifest()).losses.filter(({ reason }) => reason !== 'NoKeyFrame')).toEqual([])
+describe('pictures and sound', () => {
+  test.each(Object.keys(rows))('%s: all of them are there, in order, at their time, and nothing else', (userId) => {
+    const { findings, losses, files } = verdicts.get(userId)!
+    expect(findings).toEqual([])
+    expect(losses).toEqual([])
+    expect(files).toHaveLength(1)
   })
 
-  test('no picture is missing though one packet of twenty had to be sent again', async () => {
-    await world.publish('alice', { video: true })
-    const recorder = await world.recordFromNow({ spec: { mode: '01' } })
-    await recorder.logged({ msg: 'File opened', userId: 'alice' })
-    await seconds(2)
-    await world.worsenLine('alice', { jitterMillis: 20, repairMillis: 60 })
-    await world.lose('alice', 5, true)
-    await seconds(8)
-    await world.lose('alice', 0, true)
-    await world.worsenLine('alice', {})
-    await seconds(3)
-    recorder.kill('SIGTERM')
-    const { result } = await recorder.ended
-    const [alice] = result!.files as [RecordedFile]
-    expect(await world.findings(alice, { mode: '01' })).toEqual([])
-    expect((await world.manifest()).losses.filter(({ reason }) => reason !== 'NoKeyFrame')).toEqual([])
+  test('that are lost for good: what is there decodes, and the ledger says what is not', async () => {
+    const { findings, losses, pictures } = verdicts.get('holed')!
+    expect(findings.filter((finding) => !finding.includes('are missing'))).toEqual([])
+    expect(pictures.missing.length).toBeGreaterThan(0)
+    const told = losses.map(({ from, to }) => ({ from: Date.parse(from), to: Date.parse(to) }))
+    const isTold = ({ wallMillis }: Moment) => told.some(({ from, to }) => wallMillis >= from - 20 && wallMillis <= to + 20)
+    expect(pictures.missing.filter((moment) => !isTold(moment))).toEqual([])
+    expect(losses.map(({ reason }) => reason)).toEqual(losses.map(() => 'LostInNetwork'))
+    expect(losses.reduce((sum, { frames }) => sum + (frames ?? 0), 0)).toBe(pictures.missing.length)
   })
+})
+
+test('files of one room, placed by the manifest, agree: the same moment lies within 20 ms in any two of them', () => {
+  const offs = [...verdicts.values()].flatMap(({ pictures, beeps }) =>
+    [...pictures.matched, ...beeps.matched].map(({ seen, moment }) => seen.wallMillis - moment.wallMillis),
+  )
+  expect(Math.max(...offs) - Math.min(...offs)).toBeLessThan(20)
 })

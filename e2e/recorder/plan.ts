@@ -1,6 +1,7 @@
 /**
  * Plans: timed actions of several users in one room, recorded by a real recorder, and what of it has to be, may be and must not be in their files.
  */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Loss, Manifest, ManifestFile, RecorderResult } from '@trtc-recorder/api'
 import { bFrames } from '../../sandbox/src/room/clip.ts'
 import type { ClipOptions, LineQuality, SenderClockOptions, SentSpan } from '../../sandbox/src/room/index.ts'
@@ -65,14 +66,31 @@ export interface Performance {
 /** Sent this long before the stop, it has arrived. */
 const onItsWayMillis = 800
 
-export async function perform(world: World, plan: Plan): Promise<Performance> {
-  const recorder = await world.recordFromNow()
+/** The room is in this process: held up for longer, it sent nothing meanwhile, and the recorder was right to look for another way to it. */
+const mostHeldUpMillis = 500
+
+/** Performs a plan; again, in a room of its own, if this machine was so busy that the room stood still. */
+export async function performSteadily(world: World, plan: Plan, tries = 3): Promise<Performance> {
+  const delays = monitorEventLoopDelay()
+  delays.enable()
+  const performance = await perform(world, plan)
+  delays.disable()
+  const heldUpMillis = delays.max / 1_000_000
+  if (heldUpMillis <= mostHeldUpMillis || tries === 1) return performance
+  console.log(`This machine held the room up for ${heldUpMillis.toFixed(0)} ms; the plan is performed again`)
+  await world.reset()
+  return performSteadily(world, plan, tries - 1)
+}
+
+async function perform(world: World, plan: Plan): Promise<Performance> {
   const began = new Map<string, number[]>()
   const publish = async ({ userId, tracks, clip, clock }: Actor) => {
     began.set(userId, [...(began.get(userId) ?? []), Date.now()])
     await world.publish(userId, tracks, clip, clock)
   }
+  // Before anybody records: what they show is made when it is shown the first time, which takes its time.
   await Promise.all(plan.actors.map(publish))
+  const recorder = await world.recordFromNow()
   for (const { userId, tracks } of plan.actors)
     for (const kind of ['audio', 'video'] as const)
       if (tracks[kind]) await recorder.logged({ msg: 'Media arrived', userId, kind })

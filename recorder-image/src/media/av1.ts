@@ -26,7 +26,7 @@ export function readAv1(unit: Uint8Array): Picture {
   const obus = obusOf(unit)
   const header = obus.find(({ type }) => type === obuTypes.sequenceHeader)
   const frames = obus.filter(({ type }) => type === obuTypes.frame || type === obuTypes.frameHeader)
-  const picture = { recoveryPoint: false, parameterSets: new Uint8Array() }
+  const picture = { number: undefined, recoveryPoint: false, parameterSets: new Uint8Array() }
   if (header === undefined)
     return { ...picture, key: false, config: undefined, data: frames.length === 0 ? new Uint8Array() : sampleOf(unit, obus) }
   const { width, height, stillPictures } = parseSequenceHeader(header.payload)

@@ -97,7 +97,7 @@ function record(identity: MediaFileIdentity, played: readonly Scene[]): Recorded
     index.audio.offsets.push(frame)
   }
   const { ssrcs, rtpTimestamps, receiveTimesMicros, keys } = index.video
-  const columns = { ssrcs: ssrcs.values, rtpTimestamps: rtpTimestamps.values, keys: keys.values }
+  const columns = { ssrcs: ssrcs.values, rtpTimestamps: rtpTimestamps.values, keys: keys.values, mayReorder: true }
   const presentation = present({ ...columns, receiveTimesMicros: receiveTimesMicros.values }, axis)!
   const time = fileTime(identity, presentation, index, axis)
   const tracks = identity.mode === '00' ? [] : mp4Tracks(time.inFile, index, soundKind(identity))

@@ -51,6 +51,7 @@ async function finishFrom(media: UnfinishedMedia, index: MediaIndex): Promise<Fi
       rtpTimestamps: rtpTimestamps.values,
       receiveTimesMicros: receiveTimesMicros.values,
       keys: keys.values,
+      mayReorder: index.configs.every(({ codec }) => codec === 'h264' || codec === 'h265'),
     },
     media.sound,
   )

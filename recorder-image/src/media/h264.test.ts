@@ -63,6 +63,19 @@ describe('access units', () => {
   })
 })
 
+describe('the number of a picture in the order of decoding', () => {
+  // Numbers of 4 bits: the sequence of a 16x16 picture of x264.
+  const sps = Buffer.from('6742c00ada7b011000000300100000030320f1226a', 'hex')
+  const slice = (nal: number) => Buffer.from([nal, 0xeb, 0x80, 0x80])
+
+  it.each([
+    ['that others refer to', 0x41, { value: 5, modulus: 16, isReference: true }],
+    ['that nobody refers to', 0x01, { value: 5, modulus: 16, isReference: false }],
+  ])('is read from a slice %s', (_, nal, number) => expect(readH264(annexB(sps, pps, slice(nal))).number).toEqual(number))
+
+  it('is not known without the sequence', () => expect(readH264(annexB(slice(0x41))).number).toBeUndefined())
+})
+
 describe('the pictures of a file', () => {
   const frame = (
     data: Uint8Array,

@@ -1,4 +1,5 @@
 /** H.264 (ITU-T H.264): what is in an access unit, and how MP4 describes it (ISO 14496-15). */
+import type { DecodingNumber } from '../timeline/late-pictures.ts'
 import { parameterSetPayload, splitNalUnits, toLengthPrefixed } from './annexb.ts'
 import { BitReader, UnreadableError } from './bit-reader.ts'
 import type { Picture, VideoConfig } from './video-codec.ts'
@@ -18,13 +19,41 @@ export function readH264(accessUnit: Uint8Array, known?: VideoConfig): Picture {
   const sets = units.filter((unit) => typeOf(unit) === nalTypes.sps || typeOf(unit) === nalTypes.pps)
   const isKept = (type: number) =>
     type !== nalTypes.sps && type !== nalTypes.pps && type !== nalTypes.accessUnitDelimiter && type !== nalTypes.filler
+  const config = sets.length === 0 ? undefined : configOf(sets, known)
   return {
     key: units.some((unit) => typeOf(unit) === nalTypes.idr),
     recoveryPoint: units.some((unit) => typeOf(unit) === nalTypes.sei && hasRecoveryPoint(unit)),
-    config: sets.length === 0 ? undefined : configOf(sets, known),
+    config,
+    number: decodingNumber(units, config ?? known),
     parameterSets: toLengthPrefixed(sets),
     data: toLengthPrefixed(units.filter((unit) => isKept(typeOf(unit)))),
   }
+}
+
+/** From the first slice (7.3.3). Undefined where the sender may leave numbers out, or there are several sequences to choose from. */
+function decodingNumber(units: readonly Uint8Array[], config: VideoConfig | undefined): DecodingNumber | undefined {
+  const slice = units.find((unit) => typeOf(unit) === 1 || typeOf(unit) === nalTypes.idr)
+  const bits = config?.codec === 'h264' ? numberBits(config) : undefined
+  if (slice === undefined || bits === undefined) return undefined
+  const header = new BitReader(parameterSetPayload(slice.subarray(0, sliceHeaderBytes), 1))
+  header.ue(2 ** 20)
+  header.ue(9)
+  header.ue(255)
+  return { value: header.read(bits), modulus: 2 ** bits, isReference: (slice[0]! & 0x60) !== 0 }
+}
+
+/** More than the fields up to frame_num take. */
+const sliceHeaderBytes = 24
+/** A configuration stays the same for many pictures. */
+const numberBitsOf = new WeakMap<VideoConfig, number | undefined>()
+
+function numberBits(config: VideoConfig): number | undefined {
+  if (!numberBitsOf.has(config)) {
+    const [sps, ...others] = config.units.filter((unit) => typeOf(unit) === nalTypes.sps).map(parseSps)
+    const isPlain = sps !== undefined && others.length === 0 && !sps.mayLeaveOut && sps.chromaFormat !== 3
+    numberBitsOf.set(config, isPlain ? sps.numberBits : undefined)
+  }
+  return numberBitsOf.get(config)
 }
 
 function configOf(sets: readonly Uint8Array[], known: VideoConfig | undefined): VideoConfig | undefined {
@@ -120,7 +149,7 @@ function parseSps(sps: Uint8Array) {
     bits.read(1)
     if (bits.read(1) === 1) for (let list = 0; list < (chromaFormat === 3 ? 12 : 8); list++) skipScalingList(bits, list)
   }
-  bits.ue(12)
+  const numberBits = bits.ue(12) + 4
   const pocType = bits.ue(2)
   if (pocType === 0) bits.ue(12)
   else if (pocType === 1) {
@@ -130,7 +159,7 @@ function parseSps(sps: Uint8Array) {
     for (let left = bits.ue(255); left > 0; left--) bits.se()
   }
   bits.ue(16)
-  bits.read(1)
+  const mayLeaveOut = bits.read(1) === 1
   const widthMacroblocks = bits.ue(4095) + 1
   const heightMapUnits = bits.ue(4095) + 1
   const frameOnly = bits.read(1)
@@ -148,7 +177,7 @@ function parseSps(sps: Uint8Array) {
   if (width <= 0 || height <= 0 || width > 65535 || height > 65535) {
     throw new UnreadableError(`pictures of ${width}x${height} are none`)
   }
-  return { width, height, chromaFormat, bitDepthLuma, bitDepthChroma }
+  return { width, height, chromaFormat, bitDepthLuma, bitDepthChroma, numberBits, mayLeaveOut }
 }
 
 function skipScalingList(bits: BitReader, list: number): void {

@@ -21,6 +21,7 @@ export function readH265(accessUnit: Uint8Array, known?: VideoConfig): Picture {
     key: units.some((unit) => typeOf(unit) >= nalTypes.firstIrap && typeOf(unit) <= nalTypes.lastIrap),
     recoveryPoint: false,
     config: sets.length === 0 ? undefined : configOf(sets, known),
+    number: undefined,
     parameterSets: toLengthPrefixed(sets),
     data: toLengthPrefixed(units.filter((unit) => isKept(typeOf(unit)))),
   }

@@ -1,5 +1,6 @@
 import type { LossReason } from '@trtc-recorder/api'
 import type { EncodedFrame } from '../tap/frame.ts'
+import { LatePictures, type NumberedPicture } from '../timeline/late-pictures.ts'
 import { type CountedHole, PictureGaps, type PictureLoss } from '../timeline/picture-gaps.ts'
 import { UnreadableError } from './bit-reader.ts'
 import type { VideoSample } from './media-columns.ts'
@@ -22,12 +23,22 @@ const rememberedChanges = 16
 /** Sizes and profiles that one file may have. A sender that changes between a few comes back to them; one that goes on making new ones is hostile. */
 const maxConfigs = 64
 
+/** A picture on its way into the file. */
+interface ReadPicture extends NumberedPicture {
+  frame: EncodedFrame
+  parameterSets: Uint8Array
+  data: Uint8Array
+  config: StoredVideoConfig
+  anotherSize: boolean
+}
+
 /** Pictures of one subscription, from a key frame on. */
 interface Chain {
   firstRtp: number
   /** What pictures from an RTP time on need to be decoded; the latest last. */
   changes: { rtp: number; config: StoredVideoConfig }[]
   gaps: PictureGaps
+  late: LatePictures<ReadPicture>
 }
 
 /** The pictures of one file as they go to the body: each subscription from a key frame on, in order of arrival, all in the codec of the first. */
@@ -97,7 +108,10 @@ export class VideoTrack {
 
   /** Nothing more comes: what is missing is lost. */
   end(): void {
-    for (const { gaps } of this.#chains.values()) for (const loss of gaps.end()) this.#onMissing(loss)
+    for (const chain of this.#chains.values()) {
+      for (const picture of chain.late.end()) this.#lose(chain, picture)
+      for (const loss of chain.gaps.end()) this.#onMissing(loss)
+    }
   }
 
   take(): VideoFrames | undefined {
@@ -126,7 +140,7 @@ export class VideoTrack {
       this.withoutPicture++
       return true
     }
-    const { changes, firstRtp, gaps } = chain ?? this.#begin(frame)
+    const { changes, firstRtp, late, gaps } = chain ?? this.#begin(frame)
     const ticks = (frame.rtpTimestamp - firstRtp) | 0
     if (!key && ticks < 0 && ticks > -latestTicks) {
       this.#onLost(frame, 'NoKeyFrame', 'came later than the key frame after it')
@@ -137,10 +151,26 @@ export class VideoTrack {
       if (changes.length > rememberedChanges) changes.shift()
     }
     const anotherSize = before !== undefined && (config.width !== before.width || config.height !== before.height)
-    for (const loss of gaps.push(frame, { key, anotherSize })) this.#onMissing(loss)
     this.#config = config
     this.#codec = codec
-    const { parameterSets, data } = picture
+    const { parameterSets, data, number } = picture
+    const { taken, lost } = late.push({
+      ...{ frame, parameterSets, data, config, anotherSize, key, number },
+      ...{ rtpTimestamp: frame.rtpTimestamp, receiveTimeMicros: frame.receiveTimeMicros },
+    })
+    for (const one of lost) this.#lose({ gaps }, one)
+    for (const one of taken) this.#store({ gaps }, one)
+    return true
+  }
+
+  /** It came, and what it refers to never did. */
+  #lose({ gaps }: Pick<Chain, 'gaps'>, { frame, key, anotherSize }: ReadPicture): void {
+    for (const loss of gaps.push(frame, { key, anotherSize })) this.#onMissing(loss)
+    this.#onLost(frame, 'LostInNetwork', 'the picture it refers to')
+  }
+
+  #store({ gaps }: Pick<Chain, 'gaps'>, { frame, key, anotherSize, parameterSets, data, config }: ReadPicture): void {
+    for (const loss of gaps.push(frame, { key, anotherSize })) this.#onMissing(loss)
     if (parameterSets.length > 0) this.#pending.chunks.push(parameterSets)
     this.#pending.chunks.push(data)
     this.#pending.samples.push({
@@ -152,7 +182,6 @@ export class VideoTrack {
       receiveTimeMicros: frame.receiveTimeMicros,
       key,
     })
-    return true
   }
 
   /** The same thing again has the same number. */
@@ -171,7 +200,7 @@ export class VideoTrack {
   }
 
   #begin({ ssrc, rtpTimestamp }: EncodedFrame): Chain {
-    const chain: Chain = { firstRtp: rtpTimestamp, changes: [], gaps: new PictureGaps() }
+    const chain: Chain = { firstRtp: rtpTimestamp, changes: [], gaps: new PictureGaps(), late: new LatePictures() }
     if (this.#pausedMicros !== undefined) chain.gaps.sends(false, this.#pausedMicros)
     this.#chains.set(ssrc, chain)
     return chain

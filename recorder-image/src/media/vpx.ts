@@ -6,7 +6,7 @@ import type { Picture } from './video-codec.ts'
 export function readVp8(frame: Uint8Array): Picture {
   if (frame.length < 3) throw new UnreadableError('a picture of VP8 ends in the middle')
   const key = (frame[0]! & 1) === 0
-  const picture = { key, recoveryPoint: false, parameterSets: new Uint8Array(), data: frame }
+  const picture = { number: undefined, key, recoveryPoint: false, parameterSets: new Uint8Array(), data: frame }
   if (!key) return { ...picture, config: undefined }
   if (frame.length < 10 || frame[3] !== 0x9d || frame[4] !== 0x01 || frame[5] !== 0x2a) {
     throw new UnreadableError('a key frame of VP8 does not begin as one')
@@ -25,7 +25,7 @@ export function readVp9(frame: Uint8Array): Picture {
   if (profile === 3) bits.read(1)
   const shownAgain = bits.read(1) === 1
   const key = !shownAgain && bits.read(1) === 0
-  const picture = { key, recoveryPoint: false, parameterSets: new Uint8Array(), data: frame }
+  const picture = { number: undefined, key, recoveryPoint: false, parameterSets: new Uint8Array(), data: frame }
   if (!key) return { ...picture, config: undefined }
   bits.read(2)
   if (bits.read(24) !== 0x498342) throw new UnreadableError('a key frame of VP9 does not begin as one')

@@ -39,6 +39,8 @@ interface Hole {
   toMicros: number
   /** Usual before it. */
   step: number
+  /** Pictures of it that came late. */
+  filled: number
 }
 
 /**
@@ -74,7 +76,7 @@ export class PictureGaps {
     if (key && this.#isSteady && step > longStep * this.#usualStep) {
       this.#holes.push({
         ...{ rtpTimestamp, counted: undefined, anotherSize, fromRtp: last, toRtp: last + step },
-        ...{ toMicros: receiveTimeMicros, step: this.#usualStep },
+        ...{ toMicros: receiveTimeMicros, step: this.#usualStep, filled: 0 },
       })
       // The rhythm before the hole goes on after it.
       const moved = step - this.#usualStep
@@ -125,15 +127,15 @@ export class PictureGaps {
   /** Whether it is one that was missing. */
   #fill(rtp: number): boolean {
     const hole = this.#holes.find(({ fromRtp, toRtp }) => fromRtp < rtp && rtp < toRtp)
-    if (hole !== undefined) hole.fromRtp = rtp
+    if (hole !== undefined) hole.filled++
     return hole !== undefined
   }
 
   #over(nowMicros: number): PictureLoss[] {
     const over = this.#holes.filter(({ toMicros, counted }) => nowMicros - toMicros >= (counted ? repairMicros : countMicros))
     if (over.length > 0) this.#holes = this.#holes.filter((hole) => !over.includes(hole))
-    return over.filter(wasLost).flatMap(({ fromRtp, toRtp, toMicros, step }) => {
-      const pictures = Math.round((toRtp - fromRtp) / step) - 1
+    return over.filter(wasLost).flatMap(({ fromRtp, toRtp, toMicros, step, filled }) => {
+      const pictures = Math.round((toRtp - fromRtp) / step) - 1 - filled
       const fromMicros = Math.round(toMicros - (toRtp - fromRtp) / 0.09)
       const wasPaused = this.#pausedMicros.some(({ from, to }) => from < toMicros && to > fromMicros)
       return pictures > 0 && !wasPaused ? [{ fromMicros, toMicros, pictures }] : []

@@ -7,6 +7,8 @@ export interface ArrivalColumns {
   receiveTimesMicros: Float64Array
   /** 1 for key frames. */
   keys: Uint8Array
+  /** Whether the sender may show pictures in another order than that of decoding. */
+  mayReorder: boolean
 }
 
 export interface OrderedPictures {
@@ -33,12 +35,13 @@ const videoRules: PieceRules<Numbered> = {
 }
 
 /**
- * Decoding order of pictures that did not arrive in it. Chromium hands out the pictures that follow a key frame in decoding order and without
- * a hole; only a key frame may overtake what was sent before it, when that had to be repaired. And after an IDR picture nothing is shown that
- * comes before it (H.264, 7.4.1.2.4). So a picture belongs to the latest key frame that is not shown after it, and among those of one key frame
- * the order of arrival is that of decoding: pictures that come late move to their place, B pictures stay where they are. Pure.
+ * Decoding order of pictures that did not arrive in it. Of H.264 Chromium hands out the pictures that follow a key frame in decoding order and without
+ * a hole; only a key frame may overtake what was sent before it, when that had to be repaired, and what comes late then was put in order before it
+ * was written (`late-pictures.ts`). And after an IDR picture nothing is shown that comes before it (H.264, 7.4.1.2.4). So a picture belongs to the latest
+ * key frame that is not shown after it, and among those of one key frame the order of arrival is that of decoding: pictures that come late move
+ * to their place, B pictures stay where they are. Of VP8 and its kin pictures come as each is complete, and are decoded as they are shown. Pure.
  */
-export function orderPictures({ ssrcs, rtpTimestamps, receiveTimesMicros, keys }: ArrivalColumns): OrderedPictures {
+export function orderPictures({ ssrcs, rtpTimestamps, receiveTimesMicros, keys, mayReorder }: ArrivalColumns): OrderedPictures {
   const count = ssrcs.length
   const pieces: Piece[] = []
   const pieceOf = new Uint32Array(count)
@@ -65,7 +68,7 @@ export function orderPictures({ ssrcs, rtpTimestamps, receiveTimesMicros, keys }
     }
   }
 
-  const keyOf = keyTimes(rtp, pieceOf, keys, pieces.length)
+  const keyOf = mayReorder ? keyTimes(rtp, pieceOf, keys, pieces.length) : rtp
   const samples = sorted(count, (a, b) => rank[pieceOf[a]!]! - rank[pieceOf[b]!]! || keyOf[a]! - keyOf[b]! || a - b)
   const shown = sorted(count, (a, b) => {
     const [one, other] = [samples[a]!, samples[b]!]

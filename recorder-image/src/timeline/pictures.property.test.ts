@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { noSound } from './audio-axis.ts'
+import { type DecodingNumber, LatePictures, type NumberedPicture } from './late-pictures.ts'
 import { PictureGaps } from './picture-gaps.ts'
 import { present } from './presentation.ts'
 import { type Arrived, deliver, type Network, network, type Sent } from './testing/hostile-network.ts'
@@ -21,13 +22,14 @@ interface Picture extends Sent {
   key: boolean
   /** Number of the picture among those that are shown. */
   shownAs: number
+  decoding: DecodingNumber
 }
 
 const camera = (over: Partial<Record<keyof Camera, fc.Arbitrary<unknown>>> = {}) =>
   fc.record({
     pictures: fc.integer({ min: 1, max: 600 }),
     fps: fc.constantFrom(5, 15, 30, 60),
-    picturesPerKey: fc.integer({ min: 5, max: 150 }),
+    picturesPerKey: fc.integer({ min: 10, max: 150 }),
     bPictures: fc.constantFrom(0, 0, 1, 2),
     firstRtp: fc.oneof(fc.nat(0xffffffff), fc.integer({ min: 2 ** 32 - 900_000, max: 2 ** 32 - 1 })),
     ppm: fc.constant(0),
@@ -37,37 +39,69 @@ const camera = (over: Partial<Record<keyof Camera, fc.Arbitrary<unknown>>> = {})
 /** Pictures in decoding order, which is that of sending. */
 function shoot({ pictures, fps, picturesPerKey, bPictures, firstRtp, ppm }: Camera): Picture[] {
   const shot: Picture[] = []
-  const add = (shownAs: number, key: boolean) => {
+  let references = 0
+  const add = (shownAs: number, { key = false, isReference = true }) => {
+    if (key) references = 0
+    const decoding = { value: references % 16, modulus: 16, isReference }
+    if (isReference) references++
     const trueMillis = (shownAs / fps) * 1000
     const rtpTimestamp = (firstRtp + Math.round((trueMillis * 90) / (1 + ppm / 1e6))) % 2 ** 32
-    shot.push({ number: shot.length, trueMillis, rtpTimestamp, key, shownAs })
+    shot.push({ number: shot.length, trueMillis, rtpTimestamp, key, shownAs, decoding })
   }
   for (let first = 0; first < pictures; first += picturesPerKey) {
     const end = Math.min(first + picturesPerKey, pictures)
-    add(first, true)
+    add(first, { key: true })
     for (let at = first + 1; at < end; at += bPictures + 1) {
       const reference = Math.min(at + bPictures, end - 1)
-      add(reference, false)
-      for (let b = at; b < reference; b++) add(b, false)
+      add(reference, {})
+      for (let b = at; b < reference; b++) add(b, { isReference: false })
     }
   }
   return shot
 }
 
-/** Chromium's packet buffer: a key frame at once, others when all since their key frame are there. */
+/**
+ * Chromium's packet buffer (modules/video_coding/packet_buffer.cc): a key frame at once, others when nothing is missing before them. What was missing
+ * before something that is handed out is missing no more. Pictures before the first key frame are no use to anybody.
+ */
 function handOut(shot: readonly Picture[], arrived: readonly Arrived<Picture>[]): Arrived<Picture>[] {
-  const complete = new Set<number>()
-  const out = new Map<number, Arrived<Picture>>()
+  const there = new Set<number>()
+  const missing = new Set<number>()
+  const out: Arrived<Picture>[] = []
+  // Of the first picture, which is a key frame of many packets, some come before all others.
+  let newest = -1
   for (const { sent, arrivalMillis } of arrived) {
-    complete.add(sent.number)
-    for (let number = sent.number; number < shot.length; number++) {
-      const picture = shot[number]!
-      const follows = picture.key ? number === sent.number : out.has(number - 1)
-      if (!follows || !complete.has(number)) break
-      if (!out.has(number)) out.set(number, { sent: picture, arrivalMillis })
+    const { number } = sent
+    if (there.has(number) || out.some((one) => one.sent.number === number)) continue
+    for (let before = newest + 1; before < number; before++) missing.add(before)
+    newest = Math.max(newest, number)
+    missing.delete(number)
+    there.add(number)
+    for (let next = number; there.has(next); next++) {
+      const picture = shot[next]!
+      if (!picture.key && Math.min(...missing) < next) break
+      there.delete(next)
+      out.push({ sent: picture, arrivalMillis })
+      for (const one of missing) if (one < next) missing.delete(one)
     }
   }
-  return [...out.values()]
+  const first = out.findIndex(({ sent }) => sent.key)
+  return first === -1 ? [] : out.slice(first).filter(({ sent }) => sent.number >= out[first]!.sent.number)
+}
+
+/** What of it goes into a file, in this order, and what does not. */
+function take(handedOut: readonly Arrived<Picture>[]) {
+  const late = new LatePictures<NumberedPicture & { arrived: Arrived<Picture> }>()
+  const kept: Arrived<Picture>[] = []
+  const lost: Arrived<Picture>[] = []
+  for (const arrived of handedOut) {
+    const { key, rtpTimestamp, decoding } = arrived.sent
+    const released = late.push({ key, rtpTimestamp, number: decoding, receiveTimeMicros: arrived.arrivalMillis * 1000, arrived })
+    kept.push(...released.taken.map((one) => one.arrived))
+    lost.push(...released.lost.map((one) => one.arrived))
+  }
+  lost.push(...late.end().map((one) => one.arrived))
+  return { kept, lost }
 }
 
 const presentationOf = (handedOut: readonly Arrived<Picture>[]) =>
@@ -77,6 +111,7 @@ const presentationOf = (handedOut: readonly Arrived<Picture>[]) =>
       rtpTimestamps: Uint32Array.from(handedOut, ({ sent }) => sent.rtpTimestamp),
       receiveTimesMicros: Float64Array.from(handedOut, ({ arrivalMillis }) => 1.8e15 + arrivalMillis * 1000),
       keys: Uint8Array.from(handedOut, ({ sent }) => (sent.key ? 1 : 0)),
+      mayReorder: true,
     },
     noSound,
   )?.video
@@ -91,12 +126,18 @@ describe('pictures over a hostile network', { timeout: 60_000 }, () => {
     fc.assert(
       fc.property(camera(), network(stall), (cam: Camera, net: Network) => {
         const shot = shoot(cam)
-        const handedOut = handOut(shot, deliver(shot, net))
-        const video = presentationOf(handedOut)
+        const { kept } = take(handOut(shot, deliver(shot, net)))
+        const video = presentationOf(kept)
         if (video === undefined) return
-        const decoded = Array.from(video.samples, (sample) => handedOut[sample]!.sent)
-        expect(decoded.map(({ number }) => number)).toEqual(decoded.map(({ number }) => number).toSorted((a, b) => a - b))
-        expect(decoded).toHaveLength(handedOut.length)
+        const decoded = Array.from(video.samples, (sample) => kept[sample]!.sent)
+        expect(decoded).toHaveLength(kept.length)
+        // Each after all that it may refer to, and before what comes after that. B pictures between the same two may change places.
+        let references = -1
+        for (const { number, key, decoding } of decoded) {
+          const before = shot.findLastIndex((one) => one.number < number && one.decoding.isReference)
+          if (!key && references !== before) expect.fail(`picture ${number} is decoded after ${references}, not ${before}`)
+          if (decoding.isReference) references = number
+        }
         const first = Math.min(...decoded.map(({ trueMillis }) => trueMillis))
         decoded.forEach(({ trueMillis, number }, at) => {
           const off = Math.abs(video.ticks[at]! / 90 - (trueMillis - first))
@@ -121,19 +162,20 @@ describe('pictures over a hostile network', { timeout: 60_000 }, () => {
     fc.assert(
       fc.property(steady, mild, (cam: Camera, net: Network) => {
         const shot = shoot(cam)
-        const handedOut = handOut(shot, deliver(shot, net))
+        const { kept, lost } = take(handOut(shot, deliver(shot, net)))
         // A rhythm has to be known before it can be missed.
-        if (handedOut.length === 0 || handedOut.slice(0, 10).some(({ sent }, at) => sent.number !== at)) return
+        if (kept.length === 0 || kept.slice(0, 10).some(({ sent }, at) => sent.number !== at)) return
         const gaps = new PictureGaps()
-        const losses = handedOut.flatMap(({ sent, arrivalMillis }) =>
+        const inOrder = [...kept, ...lost].sort((a, b) => a.arrivalMillis - b.arrivalMillis)
+        const losses = inOrder.flatMap(({ sent, arrivalMillis }) =>
           gaps.push(
             { ssrc: 1, rtpTimestamp: sent.rtpTimestamp, receiveTimeMicros: arrivalMillis * 1000 },
             { key: sent.key, anotherSize: false },
           ),
         )
         losses.push(...gaps.end())
-        const last = Math.max(...handedOut.map(({ sent }) => sent.number))
-        expect(losses.reduce((sum, { pictures }) => sum + pictures, 0)).toBe(last + 1 - handedOut.length)
+        const last = Math.max(...kept.map(({ sent }) => sent.number))
+        expect(losses.reduce((sum, { pictures }) => sum + pictures, 0)).toBe(last + 1 - kept.length - lost.length)
       }),
       { numRuns: 500 },
     )

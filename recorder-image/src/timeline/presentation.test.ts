@@ -45,6 +45,7 @@ const present = (arrivals: Picture[], axis: AudioAxis) =>
       rtpTimestamps: Uint32Array.from(arrivals, ({ rtpTimestamp }) => rtpTimestamp),
       receiveTimesMicros: Float64Array.from(arrivals, ({ receiveTimeMicros }) => receiveTimeMicros),
       keys: Uint8Array.from(arrivals, ({ key }) => (key ? 1 : 0)),
+      mayReorder: true,
     },
     axis,
   )

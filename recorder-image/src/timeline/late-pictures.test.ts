@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest'
+import { LatePictures, type NumberedPicture } from './late-pictures.ts'
+
+interface Named extends NumberedPicture {
+  name: string
+}
+
+/** A key frame each ten pictures, of which the others refer to the one before; they arrive one after the other, 10 ms apart. */
+function take(names: number[], more: Partial<Record<number, Partial<Named>>> = {}) {
+  const late = new LatePictures<Named>()
+  const taken: string[] = []
+  const lost: string[] = []
+  names.forEach((n, at) => {
+    const released = late.push({
+      ...{ name: String(n), rtpTimestamp: (2 ** 32 - 50_000 + n * 6000) % 2 ** 32, key: n % 10 === 0 },
+      ...{ number: { value: n % 10, modulus: 16, isReference: true }, receiveTimeMicros: at * 10_000 },
+      ...more[n],
+    })
+    taken.push(...released.taken.map(({ name }) => name))
+    lost.push(...released.lost.map(({ name }) => name))
+  })
+  return { taken: taken.map(Number), lost: [...lost, ...late.end().map(({ name }) => name)].map(Number) }
+}
+const upTo = (n: number) => Array.from({ length: n + 1 }, (_, at) => at)
+
+describe('pictures that a key frame has overtaken', () => {
+  it('wait for the one before them, whichever is complete first', () =>
+    expect(take([...upTo(6), 10, 9, 11, 8, 7, 12])).toEqual({ taken: [...upTo(6), 10, 11, 7, 8, 9, 12], lost: [] }))
+
+  it('are lost with the one they refer to, after two seconds or at the end', () => {
+    expect(take([...upTo(6), 10, 8, 9, 11])).toEqual({ taken: [...upTo(6), 10, 11], lost: [8, 9] })
+    const after = { 12: { receiveTimeMicros: 2_200_000 } }
+    expect(take([...upTo(6), 10, 8, 11, 12, 7], after)).toEqual({ taken: [...upTo(6), 10, 11, 12, 7], lost: [8] })
+  })
+
+  it('are not taken for those of a key frame before, where their own never came', () =>
+    expect(take([...upTo(23), 30, 45, 50, 44, 51])).toEqual({ taken: [...upTo(23), 30, 45, 50, 51], lost: [44] }))
+
+  it('nobody refers to come before what is referred to under the same number', () => {
+    const b = (value: number) => ({ number: { value, modulus: 16, isReference: false } })
+    const p = (value: number) => ({ number: { value, modulus: 16, isReference: true } })
+    // Sent as 20 23 21 22 26 24 25, then the next key frame.
+    const numbers = { 23: p(1), 21: b(2), 22: b(2), 26: p(2), 24: b(3), 25: b(3) }
+    const arrived = [...upTo(20), 23, 30, 24, 22, 21, 26, 25]
+    expect(take(arrived, numbers).taken).toEqual([...upTo(20), 23, 30, 22, 21, 26, 24, 25])
+  })
+
+  it('are taken as they come where the codec gives no numbers', () => {
+    const none = { number: undefined }
+    expect(take([0, 1, 10, 3, 2], { 0: none, 1: none, 2: none, 3: none, 10: none }).taken).toEqual([0, 1, 10, 3, 2])
+  })
+})
+
+it('pictures that nothing has overtaken are taken as they come', () =>
+  expect(take([...upTo(25), 27, 28])).toEqual({ taken: [...upTo(25), 27, 28], lost: [] }))
