@@ -34,6 +34,13 @@ export const recorderJobSchema = z.object({
     uid: z.string().describe('UID of the Recording. Empty when the recorder runs without a cluster.'),
   }),
   attempt: z.int().min(1).describe('Number of this attempt, from 1.'),
+  volume: z
+    .int()
+    .min(1)
+    .default(1)
+    .describe(
+      'Which volume of the Recording it works on, from 1. Each has a manifest of its own, so that none overwrites what another one knows.',
+    ),
   firstStartedAt: z.iso
     .datetime()
     .optional()
@@ -42,18 +49,25 @@ export const recorderJobSchema = z.object({
     .boolean()
     .optional()
     .describe(
-      'The recording is over: finish and upload what earlier attempts left on the volume, without Chromium and without entering the room. Ends Completed when everything is stored, with every file it finished in the result.',
+      'Nothing is recorded on the volume any more: finish and upload what earlier attempts left on the volume, without Chromium and without entering the room. Ends Completed when everything is stored, with every file it finished in the result.',
     ),
   spec: z.object(roomSpecShape).describe('What to record and where to put it.'),
 })
 export type RecorderJob = z.infer<typeof recorderJobSchema>
 
-/** The job that carries out a Recording, or, with `uploadOnly`, what is left to do of one that is over. */
-export function jobFor(recording: RecordingManifest, attempt: number, firstStartedAt?: string, uploadOnly = false): RecorderJob {
+/** The job that carries out a Recording, or, with `uploadOnly`, what is left to do on a volume. */
+export function jobFor(
+  recording: RecordingManifest,
+  attempt: number,
+  firstStartedAt?: string,
+  uploadOnly = false,
+  volume = 1,
+): RecorderJob {
   const { name, namespace, uid } = recording.metadata
   return recorderJobSchema.parse({
     recording: { namespace, name, uid },
     attempt,
+    volume,
     ...(firstStartedAt === undefined ? {} : { firstStartedAt }),
     ...(uploadOnly ? { uploadOnly } : {}),
     spec: recording.spec,

@@ -61,7 +61,10 @@ export const manifestFileSchema = recordedFileSchema.extend({
   crc64: z.string().describe('CRC-64/XZ of the file as a decimal number, as COS reports it in x-cos-hash-crc64ecma.'),
 })
 
-/** `<recording>_<uid>.manifest.json`: enough to place every file of a recording on one wall clock without opening the media. */
+/**
+ * `<recording>_<uid>.manifest.json`, and `…_v2.manifest.json` and so on for further volumes: enough to place every file of a volume, and mostly that is
+ * all of a recording, on one wall clock without opening the media.
+ */
 export const manifestSchema = z.object({
   version: z.literal(1),
   recording: z.object({ namespace: z.string(), name: z.string(), uid: z.string() }),

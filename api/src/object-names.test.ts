@@ -43,8 +43,12 @@ test('the manifest stands beside the files, under the name of the Recording', ()
 
 test('the manifest of a namesake has another key', () => {
   const { spec } = jobFor(recording(), 1)
-  const keys = ['u1', 'u2'].map((uid) => manifestKey({ recording: { namespace: 'n', name: 'lesson', uid }, spec }))
+  const keys = ['u1', 'u2'].map((uid) => manifestKey({ recording: { namespace: 'n', name: 'lesson', uid }, spec, volume: 1 }))
   expect(keys).toEqual(['a/b/lesson_u1.manifest.json', 'a/b/lesson_u2.manifest.json'])
+})
+
+test('the manifest of each further volume has a key of its own', () => {
+  expect(manifestKey(jobFor(recording(), 3, undefined, true, 2))).toBe('a/b/lesson_v2.manifest.json')
 })
 
 test('whose a file is can be read back from its name, whatever user and room are called', () => {

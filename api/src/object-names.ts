@@ -45,10 +45,13 @@ export function readFileName(
 }
 
 /** With the UID of the Recording, so that one of the same name later does not overwrite it. By hand there is none: names are the caller's then. */
-export const manifestKey = (job: Pick<RecorderJob, 'recording' | 'spec'>) => `${wholeKey(job)}.manifest.json`
+export const manifestKey = (job: VolumeOfJob) => `${wholeKey(job)}.manifest.json`
 
 /** The page lies beside the files, so that it finds them. */
-export const replayKey = (job: Pick<RecorderJob, 'recording' | 'spec'>) => `${wholeKey(job)}.replay.html`
+export const replayKey = (job: VolumeOfJob) => `${wholeKey(job)}.replay.html`
 
-const wholeKey = ({ recording: { name, uid }, spec }: Pick<RecorderJob, 'recording' | 'spec'>) =>
-  `${keyPrefix(spec.cos.path)}${name}${uid === '' ? '' : `_${uid}`}`
+type VolumeOfJob = Pick<RecorderJob, 'recording' | 'spec' | 'volume'>
+
+/** With the volume from the second one on: two may be uploaded from at the same time, and each knows its own files only. */
+const wholeKey = ({ recording: { name, uid }, spec, volume }: VolumeOfJob) =>
+  `${keyPrefix(spec.cos.path)}${name}${uid === '' ? '' : `_${uid}`}${volume === 1 ? '' : `_v${volume}`}`

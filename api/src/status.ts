@@ -46,7 +46,9 @@ export const attemptSchema = z.object({
   uploadOnly: z
     .boolean()
     .optional()
-    .describe('Recording was over: it only uploaded what earlier attempts had left on the volume, without entering the room.'),
+    .describe(
+      'It only uploaded what earlier attempts had left on the volume, without entering the room: once recording was over, or beside a recorder on another volume.',
+    ),
   startTime: time.optional().describe('When it entered the room. Missing if it never did.'),
   leftTime: time
     .optional()
@@ -126,6 +128,11 @@ export const recordingStatusSchema = z.object({
   fileCount: z.int().optional().describe('Number of files, also of those beyond the first 500.'),
   outputs: z.array(recordedOutputSchema).max(64).optional().describe('What was made of the recording beside its files.'),
   manifestUrl: z.string().max(2048).optional().describe('COS URL of the manifest.'),
+  moreManifestUrls: z
+    .array(z.string().max(2048))
+    .max(15)
+    .optional()
+    .describe('COS URLs of the manifests of further volumes, where there was more than one. Each lists the files of its volume.'),
   participants: z.int().min(0).optional().describe('Anchors in the room when last asked.'),
   recordedBytes: z.int().min(0).optional().describe('Bytes recorded, when last asked.'),
   uploadedBytes: z.int().min(0).optional().describe('Bytes stored in COS, when last asked.'),

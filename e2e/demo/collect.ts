@@ -37,7 +37,10 @@ export async function collect(
     }
     for (const { path } of recording.status?.files ?? []) await fetchFile(path)
     for (const { path, status } of recording.status?.outputs ?? []) if (status === 1) await fetchFile(path)
-    const manifestFile = await world.cos.fetch(world.bucket, manifestKey({ recording: recording.metadata, spec: recording.spec }))
+    const manifestFile = await world.cos.fetch(
+      world.bucket,
+      manifestKey({ recording: recording.metadata, spec: recording.spec, volume: 1 }),
+    )
     await save(`demo/${name}.manifest.json`, manifestFile)
     const manifest = manifestSchema.parse(JSON.parse(String(manifestFile)))
     const callbacks = await world.callbacks.requests(

@@ -113,7 +113,7 @@ async function expectStored({ spec, metadata }: Recording, sink: Sink): Promise<
   expect(files).toHaveLength(1)
   // 128 kbit/s: 16000 bytes a second.
   expect(files[0]!.bytes).toBeGreaterThan(2 * 16_000)
-  expect(objects.map(({ key }) => key)).toContain(manifestKey({ recording: metadata, spec }))
+  expect(objects.map(({ key }) => key)).toContain(manifestKey({ recording: metadata, spec, volume: 1 }))
   const callbacks = await sink.requests()
   expect(callbacks.map(({ body }) => JSON.parse(body).Files)).toEqual([
     [{ UserId: 'alice', RecordFile: files[0]!.url, Status: 1, Message: 'ok' }],

@@ -29,7 +29,7 @@ test('kubectl get, describe, patch and wait tell and drive the whole story', asy
   const stored = await scene.world.cos.objects(spec.cos.bucket, `${scene.namespace}/math/`)
   const [file] = status!.files!
   expect(stored.map(({ key, bytes }) => ({ key, bytes }))).toContainEqual({ key: file!.path, bytes: file!.bytes })
-  expect(stored.map(({ key }) => key)).toContain(manifestKey({ recording: metadata, spec }))
+  expect(stored.map(({ key }) => key)).toContain(manifestKey({ recording: metadata, spec, volume: 1 }))
 
   await recording.settled()
   expect((await scene.kubectl('get', 'rec')).split('\n')[1]).toMatch(

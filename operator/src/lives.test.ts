@@ -55,6 +55,30 @@ const lives: Record<string, (model: Model) => Promise<void>> = {
     await model.settle()
     model.ends('RemovedByApi')
   },
+  'left behind, and sent out by the one that was': async (model) => {
+    await enters(model)
+    const [first] = model.pods
+    model.nodeFallsSilent()
+    await enters(model, 'math-a2')
+    model.oneLeftBehindComesBack()
+    await enters(model, 'math-a3')
+    model.nodeComesBack()
+    model.ends('DuplicateUser', {}, first)
+    await model.settle()
+    model.ends('RemovedByApi')
+  },
+  'left behind by a recorder that dies with its node': async (model) => {
+    await enters(model)
+    const [first] = model.pods
+    model.nodeFallsSilent()
+    await enters(model, 'math-a2')
+    const second = model.running.at(-1)
+    model.nodeComesBack()
+    model.isKilled('Error', first)
+    // What it left is stored while the lesson goes on.
+    await until(model, () => model.recording?.status?.files?.length === 1)
+    model.ends('RemovedByApi', {}, second)
+  },
 }
 const failures: readonly (Fault | Death)[] = ['killed before', 'killed after', '409', '429', '500', 'lost', 'lost, but done']
 

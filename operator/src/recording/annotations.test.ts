@@ -138,14 +138,15 @@ describe('take-over-volume', () => {
       { name: 'math-v2' },
       { name: 'math-v1', state: 'Holding', holds: 'What a Recording of the same name left', retired: true },
     ])
+    // At once, beside the recorder.
+    expect(jobOf(world)).toMatchObject({ uploadOnly: true })
+    world.scheduled().ends(uploaded)
     world
       .scheduled()
       .inRoom()
       .ends(stoppedBy('Idle', aFile('bob')))
-    world.after(5)
-    expect(jobOf(world)).toMatchObject({ uploadOnly: true })
-    world.scheduled().ends(uploaded)
     expect(world.is('Succeeded')).toBe('True Completed')
+    expect(world.status.files).toHaveLength(2)
     expect(world.claims).toEqual([])
   })
 })

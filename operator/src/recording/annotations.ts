@@ -1,4 +1,4 @@
-import { annotationName, type Recording, type UserAnnotation, userAnnotations } from '@trtc-recorder/api'
+import { type Attempt, annotationName, type Recording, type UserAnnotation, userAnnotations } from '@trtc-recorder/api'
 import { nextNumber } from './attempts.ts'
 import type { Draft } from './draft.ts'
 import { attemptState, volumeState } from './stage.ts'
@@ -52,13 +52,13 @@ const heed: Record<UserAnnotation, (draft: Draft) => void> = {
     delete open.refusedTimes
     delete open.refusedTime
     // A plan is carried out at once then; anything else makes room for the next.
-    if (draft.podOf(open) !== undefined) endOrLeaveBehind(draft, 'The annotation force-new-attempt asked for another one.')
+    if (draft.podOf(open) !== undefined) endOrLeaveBehind(draft, open, 'The annotation force-new-attempt asked for another one.')
   },
 
   'give-up': (draft) => {
     const { status } = draft
     if (draft.stage.is === 'finished') return
-    endOrLeaveBehind(draft, 'The annotation give-up asked to let go of it.')
+    for (const attempt of draft.allOpen) endOrLeaveBehind(draft, attempt, 'The annotation give-up asked to let go of it.')
     for (const volume of draft.volumes.filter((one) => volumeState(one).is === 'holding')) volume.givenUp = true
     status.stopReason ??= 'GivenUp'
   },
@@ -72,17 +72,17 @@ const heed: Record<UserAnnotation, (draft: Draft) => void> = {
     if (volume !== undefined) volume.retired = true
     endOrLeaveBehind(
       draft,
-      `What is on PersistentVolumeClaim ${open.volume} is uploaded in the end; the next attempt has a volume of its own.`,
+      open,
+      `What is on PersistentVolumeClaim ${open.volume} is uploaded beside the next attempt, which has a volume of its own.`,
     )
     draft.status.nextAttemptTime = draft.now.toISOString()
   },
 }
 
 /** A recorder is asked to finish; one that cannot hear is not waited for. */
-function endOrLeaveBehind(draft: Draft, why: string): void {
-  const attempt = draft.open
-  const observed = attempt === undefined ? undefined : draft.podOf(attempt)
-  if (attempt === undefined || observed?.isGone) return
+function endOrLeaveBehind(draft: Draft, attempt: Attempt, why: string): void {
+  const observed = draft.podOf(attempt)
+  if (observed?.isGone) return
   if (observed === undefined) {
     attempt.state = 'Ended'
     attempt.endTime = draft.now.toISOString()

@@ -1,7 +1,7 @@
 import { type Attempt, recorderOutcomes, type TroubleWord } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
 import { delayMillis, failuresInARow, keepLast, nextLookMillis, nextNumber } from './attempts.ts'
-import { openAttempt } from './stage.ts'
+import { openRecorder, openUpload } from './stage.ts'
 import { at } from './testing.ts'
 
 /** Attempts that ended for these reasons; one with `+` had been in the room for so many seconds. */
@@ -84,9 +84,11 @@ describe('the list', () => {
     expect(keepLast([leftBehind, ...later])[0]).toBe(leftBehind)
   })
 
-  test('has at most one attempt under way', () => {
-    const open: Attempt = { number: 2, pod: 'math-2' }
-    expect(openAttempt([...history('Crashed'), open])).toBe(open)
-    expect(openAttempt(history('Crashed'))).toBeUndefined()
+  test('has at most one recorder under way, and one upload', () => {
+    const recorder: Attempt = { number: 2, pod: 'math-2' }
+    const upload: Attempt = { number: 3, pod: 'math-3', uploadOnly: true }
+    const all = [...history('Crashed'), recorder, upload]
+    expect([openRecorder(all), openUpload(all)]).toEqual([recorder, upload])
+    expect([openRecorder(history('Crashed')), openUpload(history('Crashed'))]).toEqual([undefined, undefined])
   })
 })

@@ -12,7 +12,7 @@ export const nextNumber = (attempts: readonly Attempt[]) => Math.max(0, ...attem
 
 /** Failed attempts at the end of the list, none of which got into the room. */
 export const failuresInARow = (attempts: readonly Attempt[]) =>
-  trailing(ended(attempts), (attempt) => !attempt.uploadOnly && attempt.startTime === undefined && isFailure(attempt))
+  trailing(ended(attempts).filter(isRecorder), (attempt) => attempt.startTime === undefined && isFailure(attempt))
 
 /** Failed uploads of one volume at the end of its list. COS being away is no failure: it is waited for. */
 export const uploadFailuresInARow = (attempts: readonly Attempt[]) =>
@@ -21,6 +21,8 @@ export const uploadFailuresInARow = (attempts: readonly Attempt[]) =>
 /** Uploads of one volume at the end of its list that came to nothing, for whatever reason: what bounds the deletion of a Recording. */
 export const fruitlessUploadsInARow = (attempts: readonly Attempt[]) =>
   trailing(ended(attempts), (attempt) => attempt.uploadOnly === true && attempt.exitCode !== 0)
+
+export const isRecorder = ({ uploadOnly }: Attempt) => !uploadOnly
 
 const ended = (attempts: readonly Attempt[]) => attempts.filter((attempt) => attemptState(attempt).is === 'ended')
 

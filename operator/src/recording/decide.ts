@@ -1,4 +1,4 @@
-import { type CallbackStatus, type Recording, type RecordingVolume, recordingFinalizer } from '@trtc-recorder/api'
+import { type Attempt, type CallbackStatus, type Recording, type RecordingVolume, recordingFinalizer } from '@trtc-recorder/api'
 import { heedAnnotations, unheeded } from './annotations.ts'
 import { nextNumber } from './attempts.ts'
 import { conclude } from './conclusion.ts'
@@ -19,6 +19,7 @@ import {
 import type { Observed, ObservedPod, Plan } from './plan.ts'
 import { leaveBehindWhatIsOutOfReach } from './reach.ts'
 import { attemptState, volumeState } from './stage.ts'
+import { uploadBeside } from './upload-beside.ts'
 import { claimOf, lookAfterVolumes, volumeOutOfReach, volumeToUpload } from './volumes.ts'
 
 /**
@@ -30,6 +31,8 @@ export function decide(observed: Observed, now: Date): Plan {
   const draft = new Draft(observed, now)
   if (isLetGo(draft) && (draft.isDeleting || unheeded(observed.recording).length === 0)) return letGo(observed.recording, now)
   for (const step of story) if (step(draft) === 'enough') break
+  // Last, so that nothing which goes wrong with it is in a recorder's way.
+  uploadBeside(draft)
   return draft.plan()
 }
 
@@ -83,13 +86,12 @@ function beOverWhenAsked(draft: Draft): undefined {
   if (draft.stage.is !== 'recording' || asked === undefined) return
   const attempt = draft.open
   // Its Pod is not there, and the API server was asked.
-  if (attempt !== undefined && draft.podOf(attempt) === undefined) endWithoutPod(draft)
+  if (attempt !== undefined && draft.podOf(attempt) === undefined) endWithoutPod(draft, attempt)
   if (draft.open === undefined) status.stopReason = asked
 }
 
 /** A planned attempt that is not wanted any more. Where its volume is bound, its Pod may have been there, unseen, and gone again. */
-function endWithoutPod(draft: Draft): void {
-  const attempt = draft.open!
+function endWithoutPod(draft: Draft, attempt: Attempt): void {
   const volume = draft.volumes.find(({ name }) => name === attempt.volume)
   const isBound = volume !== undefined && claimOf(draft.observed.claims, volume)?.spec?.volumeName !== undefined
   attempt.state = 'Ended'
@@ -108,7 +110,7 @@ function finishWhenNothingIsLeft(draft: Draft): undefined {
   const { status, now, recording, entered, stage } = draft
   if (stage.is !== 'storing') return
   giveUpInADyingNamespace(draft)
-  if (draft.open !== undefined || volumeToUpload(draft) !== undefined || volumeOutOfReach(draft) !== undefined) return
+  if (draft.allOpen.length > 0 || volumeToUpload(draft) !== undefined || volumeOutOfReach(draft) !== undefined) return
   const { succeeded: bare, stored } = conclude(status, stage.stopReason)
   const succeeded = { ...bare, message: bare.message + ignored(draft) }
   draft.set('Succeeded', succeeded)
@@ -157,9 +159,9 @@ function whatIsLeft({ volumes, recording, status }: Draft): RecordingVolume[] {
 function giveUpInADyingNamespace(draft: Draft): void {
   const { refusal } = draft.observed
   if (refusal?.word !== 'NamespaceTerminating' || !draft.isDeleting) return
-  const attempt = draft.open
-  if (attempt !== undefined && draft.podOf(attempt) === undefined) endWithoutPod(draft)
-  const told = attempt ?? draft.attempts.at(-1)
+  const open = draft.allOpen
+  for (const attempt of open) if (draft.podOf(attempt) === undefined) endWithoutPod(draft, attempt)
+  const told = open[0] ?? draft.attempts.at(-1)
   if (told !== undefined) Object.assign(told, { reason: refusal.word, message: refusal.message.slice(0, 1024) })
   for (const volume of draft.volumes) {
     if (volumeState(volume).is === 'holding') volume.givenUp = true
@@ -213,12 +215,12 @@ function followTheLivePod(draft: Draft): 'enough' | undefined {
   return 'enough'
 }
 
-/** Two recorders on one volume, or in one room, would be worse than a gap. One that was left behind is on a volume of its own. */
+/** Two recorders on one volume, or in one room, would be worse than a gap. One that was left behind is on a volume of its own, and so is an upload. */
 function waitForOldPods(draft: Draft): 'enough' | undefined {
-  const leftBehind = draft.attempts
-    .filter((attempt) => attemptState(attempt).is === 'leftBehind')
+  const apart = draft.attempts
+    .filter((attempt) => attemptState(attempt).is === 'leftBehind' || attempt === draft.beside)
     .map((attempt) => draft.podOf(attempt))
-  const live = draft.observed.pods.find((observed) => observed.state.kind !== 'ended' && !leftBehind.includes(observed))
+  const live = draft.observed.pods.find((observed) => observed.state.kind !== 'ended' && !apart.includes(observed))
   if (live === undefined) return undefined
   draft.waiting('RetryScheduled', `The next attempt begins when Pod ${live.pod.metadata.name} has ended`)
   return 'enough'

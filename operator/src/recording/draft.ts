@@ -11,7 +11,7 @@ import {
 import { fruitlessUploadsInARow, mostFailuresInARow, uploadFailuresInARow } from './attempts.ts'
 import { findCondition, type NewCondition, withCondition, withoutCondition } from './conditions.ts'
 import type { Action, Observed, ObservedPod, Plan } from './plan.ts'
-import { hasEntered, inTodaysWords, openAttempt, type Stage, stageOf, volumeNameOf } from './stage.ts'
+import { hasEntered, inTodaysWords, mainAttempt, openUpload, type Stage, stageOf, volumeNameOf } from './stage.ts'
 
 /** What is not mended by something that appears or is freed by itself. */
 const onlyAPersonCanHelp: readonly string[] = ['UploadRefused', 'RoomRefusedAgain'] satisfies TroubleWord[]
@@ -46,7 +46,18 @@ export class Draft {
   }
 
   get open(): Attempt | undefined {
-    return openAttempt(this.attempts)
+    return mainAttempt(this.status)
+  }
+
+  /** The attempt that uploads meanwhile what another volume holds. */
+  get beside(): Attempt | undefined {
+    const upload = openUpload(this.attempts)
+    return upload === this.open ? undefined : upload
+  }
+
+  /** Both. */
+  get allOpen(): Attempt[] {
+    return [this.open, this.beside].filter((attempt) => attempt !== undefined)
   }
 
   get volumes(): RecordingVolume[] {

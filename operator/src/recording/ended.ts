@@ -1,6 +1,6 @@
 import { type Attempt, podFinalizer, troubleOf } from '@trtc-recorder/api'
 import type { Pod } from '@trtc-recorder/kube'
-import { failuresInARow, keepLast, mostFailuresInARow, nextNumber } from './attempts.ts'
+import { failuresInARow, isRecorder, keepLast, mostFailuresInARow, nextNumber } from './attempts.ts'
 import { hasBeenInTheRoom } from './conditions.ts'
 import type { Draft } from './draft.ts'
 import { judge } from './failure-policy.ts'
@@ -55,7 +55,8 @@ function recordEnd(draft: Draft, attempt: Attempt, pod: Pod | undefined, end: Po
   }
   const ran = end.ran || attempt.startTime !== undefined
   const asked = (status.stopReason as typeof draft.asked) ?? draft.asked
-  const judgement = judge({ ...end, ran }, { asked, entered: draft.entered, leftBehind })
+  const role = leftBehind ? 'leftBehind' : attempt.uploadOnly ? 'uploads' : 'records'
+  const judgement = judge({ ...end, ran }, { asked, entered: draft.entered, role, isOvertaken: isOvertaken(draft, attempt) })
 
   if (pod !== undefined) attempt.podUid = pod.metadata.uid
   attempt.state = 'Ended'
@@ -75,14 +76,26 @@ function recordEnd(draft: Draft, attempt: Attempt, pod: Pod | undefined, end: Po
     delete status.moreFiles
     Object.assign(status, fields)
   }
-  if (!leftBehind) forgetWhatWasTrueThen(status)
+  if (role === 'records') forgetWhatWasTrueThen(status)
   noteWhatIsHeld(draft, attempt, end)
+  const volume = volumeOf(draft, attempt)
+  // A recorder that was sent out has noted on its volume that it is over, and none enters the room from there again.
+  if (result?.stopReason === 'DuplicateUser' && volume !== undefined) volume.retired = true
 
   const exhausted = failuresInARow(draft.attempts) >= mostFailuresInARow
   const over =
     status.stopReason ?? judgement.stopReason ?? (exhausted ? (draft.entered ? 'RoomLost' : 'NeverStarted') : undefined)
   if (over !== undefined) status.stopReason = over
 }
+
+/** An earlier recorder, left behind on a node that was silent, was not at its end when this one was in the room. */
+const isOvertaken = ({ attempts }: Draft, { number, startTime = '' }: Attempt) =>
+  attempts.some(
+    (other) =>
+      isRecorder(other) &&
+      other.number < number &&
+      (other.endTime === undefined || Date.parse(other.endTime) > Date.parse(startTime)),
+  )
 
 /** What the volume of an attempt holds now that it has ended. */
 function noteWhatIsHeld(draft: Draft, attempt: Attempt, { result, exitCode }: PodEnd): void {
@@ -172,10 +185,10 @@ const hasContainer = ({ status, metadata }: Pod) =>
 
 /** Pods of attempts that are not under way: those that live are asked to end, those whose result stands in the status are cleared away. */
 export function clearAwayPods(draft: Draft): undefined {
-  const current = draft.open
+  const current = draft.allOpen.map((attempt) => draft.podOf(attempt))
   for (const observed of draft.observed.pods) {
     const { pod, state, isGone } = observed
-    if (isGone || (current !== undefined && draft.podOf(current) === observed) || isAhead(draft, observed)) continue
+    if (isGone || current.includes(observed) || isAhead(draft, observed)) continue
     if (state.kind !== 'ended') {
       if (pod.metadata.deletionTimestamp === undefined) draft.act({ do: 'deletePod', pod })
     } else if (mayLinger(pod)) draft.act({ do: 'deletePod', pod, gracePeriodSeconds: lingerSeconds })

@@ -55,10 +55,14 @@ export async function execute(
 
   // Act.
   let requeueAfterMillis = plan.requeueAfterMillis
+  let underWay: Action | undefined
   try {
     // Nothing was written, so nothing proved that the cache is not behind; it must not lead to a second recorder.
     if (recording === before && plan.actions.some((action) => action.do === 'createPod')) await hands.confirm(before)
-    for (const action of plan.actions) await hands.act(action, recording)
+    for (const action of plan.actions) {
+      underWay = action
+      await hands.act(action, recording)
+    }
     if (isFirst) return 0
   } catch (error) {
     if (!(error instanceof Refusal)) {
@@ -68,7 +72,8 @@ export async function execute(
     }
     log.warn({ reason: error.word, error: error.message }, 'API server refused what a recorder needs')
     // What was refused is a fact like any other. What is to be done then is done in a run of its own, from the status that says so.
-    const after = decide({ ...observed, recording, refusal: error }, dependencies.now())
+    const refusal = { word: error.word, message: error.message, volume: volumeOf(underWay) }
+    const after = decide({ ...observed, recording, refusal }, dependencies.now())
     recording = await hands.writeStatus(recording, after.status)
     requeueAfterMillis = after.actions.length > 0 ? 0 : after.requeueAfterMillis
   }
@@ -76,6 +81,10 @@ export async function execute(
   report()
   return requeueAfterMillis
 }
+
+/** The volume that an action makes, or makes a Pod for. */
+export const volumeOf = (action: Action | undefined): string =>
+  action?.do === 'ensureVolume' ? action.name : action?.do === 'createPod' ? action.order.volume : ''
 
 const isFirstRecorder = ({ status }: Recording, { actions }: Plan) =>
   status?.attempts === undefined &&

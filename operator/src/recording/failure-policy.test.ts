@@ -1,6 +1,6 @@
 import { type RecorderOutcome, recorderOutcomes, type StopReason, type TroubleWord } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
-import { judge } from './failure-policy.ts'
+import { type Circumstances, judge } from './failure-policy.ts'
 import type { PodEnd } from './pod-state.ts'
 import { aResult } from './testing.ts'
 
@@ -15,7 +15,7 @@ const ended = (over: Partial<PodEnd> = {}): PodEnd => ({
   ...over,
 })
 
-const inTheRoom = { asked: undefined, entered: true }
+const inTheRoom: Circumstances = { asked: undefined, entered: true, role: 'records', isOvertaken: false }
 
 const said = (outcome: RecorderOutcome, stopReason: StopReason, over: Partial<PodEnd> = {}) =>
   ended({ exitCode: recorderOutcomes[outcome].exitCode, result: aResult({ outcome, stopReason }), ...over })
@@ -86,7 +86,7 @@ describe('a recorder that says what happened', () => {
     ['VolumeUnusable', 'NeverStarted', undefined, false, 'VolumeUnusable', undefined],
   ]
   test.each(rows)('%s, %s, asked: %s, entered: %s', (outcome, stop, asked, entered, reason, over) => {
-    const judgement = judge(said(outcome, stop), { asked, entered })
+    const judgement = judge(said(outcome, stop), { ...inTheRoom, asked, entered })
     expect(judgement.reason).toBe(reason)
     expect(judgement.stopReason).toBe(over)
   })
@@ -103,10 +103,21 @@ describe('a recorder that says what happened', () => {
 
 describe('a recorder that was left behind', () => {
   test.each(['DuplicateUser', 'RoomDismissed', 'Idle'] as const)('and stopped for %s says nothing of the recording', (stop) => {
-    const judgement = judge(said('Completed', stop), { ...inTheRoom, leftBehind: true })
+    const judgement = judge(said('Completed', stop), { ...inTheRoom, role: 'leftBehind' })
     expect(judgement).toMatchObject({ reason: 'Completed' })
     expect(judgement.stopReason).toBeUndefined()
   })
+})
+
+test('a recorder that one left behind has sent out does not end the recording', () => {
+  const judgement = judge(said('Completed', 'DuplicateUser'), { ...inTheRoom, isOvertaken: true })
+  expect(judgement).toMatchObject({ reason: 'Terminated', message: expect.stringContaining('left behind on a silent node') })
+  expect(judgement.stopReason).toBeUndefined()
+})
+
+test('an upload says nothing of when the recording ends', () => {
+  const judgement = judge(said('Completed', 'NeverStarted'), { ...inTheRoom, asked: 'StopRequested', role: 'uploads' })
+  expect(judgement).toEqual({ reason: 'Completed', message: expect.any(String) })
 })
 
 describe('a recorder of another release', () => {

@@ -29,14 +29,19 @@ export interface Circumstances {
   asked: StopReason | undefined
   /** Whether any attempt has been in the room. */
   entered: boolean
-  /** The next attempt began without waiting for this one, and TRTC sent it out: how it ended says nothing of the recording. */
-  leftBehind?: boolean
+  /**
+   * How one that was left behind ended says nothing of the recording, for the next attempt began without waiting for it and TRTC sent it out. Nor
+   * does how one ended that only uploads.
+   */
+  role: 'records' | 'leftBehind' | 'uploads'
+  /** One that was left behind may have come back into the room, and have sent this one out. */
+  isOvertaken: boolean
 }
 
 /** Says how an attempt ended, and whether the recording did. */
-export function judge(end: PodEnd, { asked, entered, leftBehind = false }: Circumstances): Judgement {
+export function judge(end: PodEnd, { asked, entered, role, isOvertaken }: Circumstances): Judgement {
   const { result } = end
-  const over = (stopReason: StopReason | undefined) => (stopReason === undefined || leftBehind ? {} : { stopReason })
+  const over = (stopReason: StopReason | undefined) => (stopReason === undefined || role !== 'records' ? {} : { stopReason })
   if (result === undefined) return { ...withoutResult(end), ...over(asked) }
 
   const stopReason = result.stopReason
@@ -50,6 +55,9 @@ export function judge(end: PodEnd, { asked, entered, leftBehind = false }: Circu
     return { reason: 'ResultUnknown', message, ...over(final ?? asked) }
   }
   const said = { reason: wordFor(result.outcome, entered), message: result.message }
+  if (stopReason === 'DuplicateUser' && isOvertaken && result.outcome === 'Completed')
+    return { reason: 'Terminated', message: overtaken }
+  if (role === 'uploads') return said
   if (final !== undefined) return { ...said, ...over(final) }
   if (asked !== undefined) return { ...said, ...over(asked) }
   // Everything it recorded is dealt with, but the room goes on without it: it was sent away, or lost the room.
@@ -60,6 +68,9 @@ export function judge(end: PodEnd, { asked, entered, leftBehind = false }: Circu
   }
   return said
 }
+
+const overtaken =
+  'The recorder that was left behind on a silent node came back into the room, and TRTC sent this one out; what it had is stored.'
 
 const isOutcome = (word: string): word is RecorderOutcome => Object.hasOwn(recorderOutcomes, word)
 

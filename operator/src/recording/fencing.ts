@@ -1,6 +1,6 @@
 import { type Recording, troubleOf } from '@trtc-recorder/api'
 import { findCondition } from './conditions.ts'
-import { attemptState, endedAttempts, openAttempt } from './stage.ts'
+import { attemptState, endedAttempts, openRecorder } from './stage.ts'
 
 /**
  * TRTC removes the earlier of two users with one id from a room. Two recorders with one identity would do that to each other for ever, so
@@ -19,19 +19,19 @@ export const holds = (recording: Recording) =>
 
 /** A Pod that the API server refused is in no room. */
 export function mayBeInRoom({ status }: Pick<Recording, 'status'>): boolean {
-  const open = openAttempt(status?.attempts ?? [])
-  return open !== undefined && !open.uploadOnly && open.leftTime === undefined && !isRefused(open)
+  const open = openRecorder(status?.attempts ?? [])
+  return open !== undefined && open.leftTime === undefined && !isRefused(open)
 }
 
 /** It was in the room, and its next attempt begins shortly: between two of them nobody else takes its place. */
 export function goesOn(recording: Recording): boolean {
   const { status } = recording
   if (isFinished(recording) || status?.startTime === undefined || status.stopReason !== undefined) return false
-  return openAttempt(status.attempts ?? []) === undefined && !isHeldUp(recording)
+  return openRecorder(status.attempts ?? []) === undefined && !isHeldUp(recording)
 }
 
 /** It had a recorder that has left the room, and whether it wants another is not known before its result is. */
-const isLeaving = ({ status }: Recording) => openAttempt(status?.attempts ?? [])?.leftTime !== undefined
+const isLeaving = ({ status }: Recording) => openRecorder(status?.attempts ?? [])?.leftTime !== undefined
 
 const isRefused = (attempt: Parameters<typeof attemptState>[0]) => {
   const state = attemptState(attempt)
@@ -41,10 +41,10 @@ const isRefused = (attempt: Parameters<typeof attemptState>[0]) => {
 /** It has no Pod, and what it waits for is something else than the identity. */
 function isHeldUp({ status }: Recording): boolean {
   const attempts = status?.attempts ?? []
-  const open = openAttempt(attempts)
+  const open = openRecorder(attempts)
   if (open !== undefined) return isRefused(open)
   if (findCondition(status?.conditions, 'Succeeded')?.reason === 'Queued') return true
-  const last = endedAttempts(attempts).at(-1)
+  const last = endedAttempts(attempts).findLast(({ uploadOnly }) => !uploadOnly)
   return last !== undefined && (status?.startTime === undefined || troubleOf(last.reason).next === 'wait')
 }
 

@@ -4,8 +4,11 @@ import type { ReadResult } from './result.ts'
 
 type FileFields = Pick<
   RecordingStatus,
-  'files' | 'moreFiles' | 'fileCount' | 'outputs' | 'manifestUrl' | 'recordedBytes' | 'uploadedBytes'
+  'files' | 'moreFiles' | 'fileCount' | 'outputs' | 'manifestUrl' | 'moreManifestUrls' | 'recordedBytes' | 'uploadedBytes'
 >
+
+/** As many as the schema takes beside the first; as there are volumes. */
+const mostManifests = 15
 
 /** What a status says of files once a recorder has said its result. */
 export function withResult(status: RecordingStatus, result: ReadResult): FileFields {
@@ -16,7 +19,7 @@ export function withResult(status: RecordingStatus, result: ReadResult): FileFie
     recordedBytes: sum(files, () => true),
     uploadedBytes: sum(files, (file) => file.status === 1),
     ...withOutputs(status, result),
-    ...(result.manifestUrl === undefined ? {} : { manifestUrl: result.manifestUrl }),
+    ...manifestsOf(status, result.manifestUrl),
   }
 }
 
@@ -24,6 +27,17 @@ export function withResult(status: RecordingStatus, result: ReadResult): FileFie
 function withOutputs({ outputs: known = [] }: RecordingStatus, { outputs: said }: ReadResult): Pick<RecordingStatus, 'outputs'> {
   const outputs = [...known.filter(({ path }) => !said.some((one) => one.path === path)), ...said]
   return outputs.length === 0 ? {} : { outputs }
+}
+
+/** Each volume has a manifest of its own, which its attempts write anew. */
+function manifestsOf(
+  { manifestUrl, moreManifestUrls = [] }: RecordingStatus,
+  said: string | undefined,
+): Pick<RecordingStatus, 'manifestUrl' | 'moreManifestUrls'> {
+  if (said === undefined || said === manifestUrl || moreManifestUrls.includes(said)) return {}
+  return manifestUrl === undefined
+    ? { manifestUrl: said }
+    : { moreManifestUrls: [...moreManifestUrls, said].slice(0, mostManifests) }
 }
 
 /** One entry a path, in the order of their start. What is stored stays stored, whatever a later attempt says of it. */

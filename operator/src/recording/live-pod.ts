@@ -16,12 +16,7 @@ const warnBeforeMillis = 3600_000
 /** A Pod that has not ended: tells where it is, and sends it away when it is time. */
 export function followPod(draft: Draft, attempt: Attempt, observed: ObservedPod): void {
   const { pod, state } = observed
-  if (pod.spec?.nodeName) {
-    attempt.state = 'Running'
-    attempt.podUid = pod.metadata.uid
-    attempt.node = pod.spec.nodeName
-  }
-  forgetRefusals(attempt)
+  noteWhereItIs(attempt, pod)
   const asked = draft.status.stopReason === undefined ? draft.asked : undefined
   const isEnding = pod.metadata.deletionTimestamp !== undefined
   steer(draft, attempt, observed)
@@ -37,8 +32,13 @@ export function followPod(draft: Draft, attempt: Attempt, observed: ObservedPod)
   }
 }
 
-/** The API server has taken it after all. */
-function forgetRefusals(attempt: Attempt): void {
+export function noteWhereItIs(attempt: Attempt, pod: ObservedPod['pod']): void {
+  if (pod.spec?.nodeName) {
+    attempt.state = 'Running'
+    attempt.podUid = pod.metadata.uid
+    attempt.node = pod.spec.nodeName
+  }
+  // The API server has taken it after all.
   delete attempt.refusedTimes
   delete attempt.refusedTime
   delete attempt.reason
@@ -182,7 +182,7 @@ function finishing(draft: Draft, message: string): void {
 }
 
 /** An image may become available; what else is wrong with a container rarely passes, and never does where the chart has been mended since. */
-function isWorthWaiting(draft: Draft, pod: ObservedPod['pod'], state: Extract<PodState, { kind: 'blocked' }>): boolean {
+export function isWorthWaiting(draft: Draft, pod: ObservedPod['pod'], state: Extract<PodState, { kind: 'blocked' }>): boolean {
   const { image } = pod.spec?.containers.find(({ name }) => name === recorderContainer) ?? {}
   if (image !== draft.observed.image) return false
   const { next, after } = troubles[state.word]

@@ -68,6 +68,8 @@ export class Model {
     pods: [],
     persistentvolumeclaims: [],
   }
+  /** Names of volumes whose recorder was sent out for good. */
+  readonly #over = new Map<string, string>()
   #version = 1
   #files = 0
   #caches = this.#emptyCaches()
@@ -292,6 +294,15 @@ export class Model {
     }
   }
 
+  /** What was left behind on a node that is silent to Kubernetes alone finds its way into the room again, and TRTC sends the other one out. */
+  oneLeftBehindComesBack(): void {
+    const left = this.recording?.status?.attempts?.find(({ state }) => state === 'LeftBehind')
+    const pod = this.pods.find(({ metadata }) => metadata.name === left?.pod)
+    if (pod === undefined || isOver(pod) || !hasEntered(pod)) return
+    const other = this.running.find((one) => hasEntered(one) && one !== pod)
+    if (other !== undefined) this.ends('DuplicateUser', {}, other)
+  }
+
   // Recorders. Each is that of the newest Pod that has not ended, or of all.
 
   get running(): Pod[] {
@@ -300,6 +311,12 @@ export class Model {
 
   enters(pod = this.running.at(-1)): void {
     if (pod === undefined || jobOf(pod).uploadOnly || hasEntered(pod) || pod.metadata.deletionTimestamp !== undefined) return
+    // What stands on its volume says that it is over.
+    const over = this.#over.get(claimName(pod) ?? '')
+    if (over !== undefined) {
+      this.ends(over, {}, pod)
+      return
+    }
     this.#files += 1
     this.#mediaOf(pod).set(`file-${this.#files}`, 'on the volume')
     this.#changePod(pod, (copy) => enter(copy, this.now))
@@ -309,6 +326,7 @@ export class Model {
   ends(stopReason: string, how: { omitted?: boolean; unknown?: boolean } = {}, pod = this.running.at(-1)): void {
     if (pod === undefined) return
     const { uploadOnly, attempt } = jobOf(pod)
+    if (stopReason === 'DuplicateUser') this.#over.set(claimName(pod) ?? '', stopReason)
     const media = this.#mediaOf(pod)
     if (!this.cosIsAway) for (const name of media.keys()) media.set(name, 'in COS')
     const files = [...media].map(([name, where]) => fileOf(name, where === 'in COS' ? 1 : 0, attempt))
@@ -430,10 +448,16 @@ export class Model {
     return put
   }
 
-  /** Two recorders at once would be worse than a gap, unless the earlier one is lost to its node. */
+  /** Two recorders at once would be worse than a gap, unless the earlier one is lost to its node; two on one volume always would. */
   #checkNoOtherRecorder(pod: Pod): void {
     const left = this.recording?.status?.attempts?.filter(({ state }) => state === 'LeftBehind').map(({ pod: name }) => name)
-    const other = this.pods.find((one) => !isOver(one) && !left?.includes(one.metadata.name) && isAlive(one))
+    const { uploadOnly } = jobOf(pod)
+    const other = this.pods.find(
+      (one) =>
+        !isOver(one) &&
+        isAlive(one) &&
+        (claimName(one) === claimName(pod) || !(left?.includes(one.metadata.name) || uploadOnly || jobOf(one).uploadOnly)),
+    )
     if (other !== undefined) throw new PropertyError(`Pod ${pod.metadata.name} is made while ${other.metadata.name} lives`)
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { commonLabels, podName, volumeName } from './names.ts'
+import { commonLabels, podName, volumeName, volumeNumber } from './names.ts'
 import { aRecording } from './testing.ts'
 
 describe('what is made for a Recording', () => {
@@ -15,6 +15,11 @@ describe('what is made for a Recording', () => {
   test('fits into a label, with the longest name a Recording can have', () => {
     expect(podName('x'.repeat(52), 99_999).length).toBeLessThanOrEqual(63)
     expect(volumeName('x'.repeat(52), 16).length).toBeLessThanOrEqual(63)
+  })
+
+  test('of a volume says which it is', () => {
+    expect(volumeNumber(volumeName('lesson-v2', 16))).toBe(16)
+    expect(volumeNumber('math')).toBe(1)
   })
 
   test('has no label that Argo CD tracks its applications by', () => {

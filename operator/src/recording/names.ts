@@ -21,6 +21,8 @@ export const controlVolume = 'control'
  */
 export const podName = (recording: string, attempt: number) => `${recording}-a${attempt}`
 export const volumeName = (recording: string, number: number) => `${recording}-v${number}`
+/** 1 also for a volume of any other name, such as one of an earlier release. */
+export const volumeNumber = (volume: string) => Number(/-v([1-9]\d{0,3})$/.exec(volume)?.[1] ?? 1)
 /** As it was called when a Recording had one volume only. */
 export const formerVolumeName = (recording: string) => recording
 

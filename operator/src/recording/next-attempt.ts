@@ -1,5 +1,5 @@
 import { type Attempt, troubleOf } from '@trtc-recorder/api'
-import { delayMillis, growingMillis, keepLast, nextLookMillis, nextNumber } from './attempts.ts'
+import { delayMillis, growingMillis, isRecorder, keepLast, nextLookMillis, nextNumber } from './attempts.ts'
 import { findCondition } from './conditions.ts'
 import type { Draft } from './draft.ts'
 import { podName } from './names.ts'
@@ -28,13 +28,16 @@ export function waitForTheNextAttempt(draft: Draft): 'enough' | undefined {
     )
     return 'enough'
   }
-  const last = attempts.filter((attempt) => attemptState(attempt).is === 'ended').at(-1)
+  // How it goes with uploads beside is of no concern to the recorder.
+  const concerned = stage.is === 'recording' ? attempts.filter(isRecorder) : attempts
+  const last = concerned.filter((attempt) => attemptState(attempt).is === 'ended').at(-1)
+  const newest = concerned.at(-1)
   const due =
     status.nextAttemptTime !== undefined
       ? Date.parse(status.nextAttemptTime)
-      : attempts.at(-1)?.endTime === undefined
+      : newest?.endTime === undefined
         ? 0
-        : Date.parse(attempts.at(-1)!.endTime!) + delayMillis(attempts)
+        : Date.parse(newest.endTime) + delayMillis(concerned)
   if (last === undefined || due <= now.getTime()) return undefined
   const what = stage.is === 'recording' ? 'Attempt' : 'Upload'
   const message = `${last.reason}: ${last.message} ${what} ${nextNumber(attempts)} begins at ${new Date(due).toISOString()}.`
@@ -58,7 +61,7 @@ export function waitForAPlace(draft: Draft): 'enough' | undefined {
 }
 
 export function beginTheNextAttempt(draft: Draft): undefined {
-  const { attempts, recording, status, stage } = draft
+  const { attempts, status, stage } = draft
   if (draft.open !== undefined) {
     const before = findCondition(status.conditions, 'Succeeded')?.reason
     if (before === 'Queued' || before === 'IdentityInUse') draft.waiting('Pending', `Pod ${draft.open.pod} is asked for again`)
@@ -72,16 +75,13 @@ export function beginTheNextAttempt(draft: Draft): undefined {
     draft.waitingForSomebody('VolumeUnreachable', message)
     return
   }
-  if (isBeingDeleted(draft, volume.name)) return
-  const number = nextNumber(attempts)
-  const attempt: Attempt = {
-    number,
-    pod: podName(recording.metadata.name, number),
-    state: 'Planned',
-    volume: volume.name,
-    ...(uploadOnly ? { uploadOnly } : {}),
+  if (isBeingDeleted(draft, volume.name)) {
+    draft.waiting('Pending', `PersistentVolumeClaim ${volume.name} is being deleted; a new one is made when it is gone`)
+    draft.lookAgainIn(30_000)
+    return
   }
-  status.attempts = keepLast([...attempts, attempt])
+  const attempt = planAttempt(draft, volume.name, uploadOnly)
+  const { number } = attempt
   delete status.nextAttemptTime
   if (uploadOnly) draft.waiting('UploadIncomplete', `Attempt ${number} uploads what is left on volume ${volume.name}`)
   else if (attempts.length === 0) draft.starting('Pending', `Pod ${attempt.pod} waits for a node`)
@@ -90,27 +90,36 @@ export function beginTheNextAttempt(draft: Draft): undefined {
 }
 
 /** Somebody deletes a volume that no Pod uses at the moment. A new one is made when it is gone, or, if it held something, beside it. */
-function isBeingDeleted(draft: Draft, name: string): boolean {
+export function isBeingDeleted(draft: Draft, name: string): boolean {
   const volume = draft.volumes.find((candidate) => candidate.name === name)
   const claim = volume === undefined ? undefined : claimOf(draft.observed.claims, volume)
-  if (claim?.metadata.deletionTimestamp === undefined) return false
-  draft.waiting('Pending', `PersistentVolumeClaim ${name} is being deleted; a new one is made when it is gone`)
-  draft.lookAgainIn(30_000)
-  return true
+  return claim?.metadata.deletionTimestamp !== undefined
+}
+
+export function planAttempt({ status, attempts, recording }: Draft, volume: string, uploadOnly: boolean): Attempt {
+  const number = nextNumber(attempts)
+  const pod = podName(recording.metadata.name, number)
+  const attempt: Attempt = { number, pod, state: 'Planned', volume, ...(uploadOnly ? { uploadOnly } : {}) }
+  status.attempts = keepLast([...attempts, attempt])
+  return attempt
 }
 
 /** What the API server has just refused it is asked for again after a while, as if it were asked for the first time. */
 export function waitAfterARefusal(draft: Draft): 'enough' | undefined {
   const attempt = draft.open
-  if (attempt === undefined || draft.podOf(attempt) !== undefined) return undefined
+  if (attempt === undefined || draft.podOf(attempt) !== undefined || !wasJustRefused(draft, attempt)) return undefined
+  draft.heldUpBy(attempt.reason ?? '', attempt.message ?? '')
+  return 'enough'
+}
+
+export function wasJustRefused(draft: Draft, attempt: Attempt): boolean {
   noteRefusal(draft, attempt)
   const state = attemptState(attempt)
-  if (state.is !== 'planned' || state.refused === undefined) return undefined
+  if (state.is !== 'planned' || state.refused === undefined) return false
   const due = Date.parse(state.refused.time) + growingMillis(troubleOf(attempt.reason).after, state.refused.times)
-  if (due <= draft.now.getTime()) return undefined
-  draft.heldUpBy(attempt.reason ?? '', attempt.message ?? '')
+  if (due <= draft.now.getTime()) return false
   draft.lookAgainIn(due - draft.now.getTime())
-  return 'enough'
+  return true
 }
 
 /** The API server is asked for volume and Pod. That it has refused them before is no more than a number from now on. */
@@ -124,7 +133,7 @@ export function makeRecorder(draft: Draft, attempt: Attempt): void {
 }
 
 function noteRefusal({ observed: { refusal }, now }: Draft, attempt: Attempt): void {
-  if (refusal === undefined) return
+  if (refusal === undefined || refusal.volume !== attempt.volume) return
   attempt.reason = refusal.word
   attempt.message = refusal.message.slice(0, 1024)
   attempt.refusedTimes = (attempt.refusedTimes ?? 0) + 1

@@ -16,7 +16,7 @@ import { creatingMillis, departedState, isBeingCreatedFor, podState } from './po
 import { eventsOfTrouble } from './pod-trouble.ts'
 import type { ProgressPoller } from './progress.ts'
 import { type ReadResult, type ResultReading, resultInLog, terminated, terminationResult } from './result.ts'
-import { attemptState, stageOf, volumeState } from './stage.ts'
+import { attemptState, mainAttempt, stageOf, volumeState } from './stage.ts'
 import { claimOf } from './volumes.ts'
 
 export interface ObserveDependencies {
@@ -50,8 +50,12 @@ export async function observe(
   for (const pod of departedPodsOf(recording, known, departed)) {
     observed.push({ pod, state: departedState(pod, await readResult(pod, client, now, true, signal)), isGone: true })
   }
+  const main = mainAttempt(recording.status ?? {})
   const entered = observed.find(
-    ({ pod, state }) => state.kind === 'inRoom' || (['starting', 'leaving'].includes(state.kind) && hasEntered(recording, pod)),
+    ({ pod, state }) =>
+      main !== undefined &&
+      isPodOf(pod, main) &&
+      (state.kind === 'inRoom' || (['starting', 'leaving'].includes(state.kind) && hasEntered(recording, pod))),
   )
   return {
     recording,

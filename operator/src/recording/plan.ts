@@ -6,7 +6,7 @@ import type { Place } from './line.ts'
 import type { PodOrder } from './pod.ts'
 import type { PodState } from './pod-state.ts'
 import type { Progress } from './progress.ts'
-import type { Refusal } from './refusal.ts'
+import type { RefusalWord } from './refusal.ts'
 
 /** Everything a decision rests on. */
 export interface Observed {
@@ -23,8 +23,8 @@ export interface Observed {
   progress: Progress
   /** Image a new Pod would have. */
   image: string
-  /** What the API server would not let the operator make just now. */
-  refusal: Refusal | undefined
+  /** What the API server would not let the operator make just now: a volume, or a Pod that is to work on it. */
+  refusal: { word: RefusalWord; message: string; volume: string } | undefined
 }
 
 export interface ObservedPod {

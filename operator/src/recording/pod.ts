@@ -1,7 +1,7 @@
 import { controlAnnotation, jobFor, type Recording, recorderEnv, recorderPort } from '@trtc-recorder/api'
 import type { New, Pod } from '@trtc-recorder/kube'
 import { wantedControl } from './control.ts'
-import { commonLabels, controlVolume, labels, ownerReference, podName } from './names.ts'
+import { commonLabels, controlVolume, labels, ownerReference, podName, volumeNumber } from './names.ts'
 import { type PodOptions, withOptions } from './pod-options.ts'
 
 /** What the cluster's administrator says about every recorder Pod (chart: `recorder.*`). Nothing of it can be set in a Recording. */
@@ -136,7 +136,13 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
 const isOwned = ({ metadata }: Recording) => metadata.deletionTimestamp === undefined
 
 function environment(recording: Recording, order: PodOrder, config: RecorderPodConfig) {
-  const job = jobFor({ ...recording, metadata: { ...recording.metadata } }, order.attempt, order.firstStartedAt, order.uploadOnly)
+  const job = jobFor(
+    { ...recording, metadata: { ...recording.metadata } },
+    order.attempt,
+    order.firstStartedAt,
+    order.uploadOnly,
+    volumeNumber(order.volume),
+  )
   const values: Record<string, string> = {
     [recorderEnv.job]: JSON.stringify(job),
     [recorderEnv.work]: workDirectory,

@@ -37,6 +37,7 @@ const moves: Record<string, { weight: number; move(model: Model): unknown }> = {
   'the kubelet removes what has ended': { weight: 4, move: (model) => model.kubeletReaps() },
   'the node falls silent': { weight: 1, move: (model) => model.nodeFallsSilent() },
   'the node comes back': { weight: 2, move: (model) => model.nodeComesBack() },
+  'the recorder left behind comes back into the room': { weight: 1, move: (model) => model.oneLeftBehindComesBack() },
   'COS is away': { weight: 1, move: (model) => Object.assign(model, { cosIsAway: true }) },
   'COS is back': { weight: 1, move: (model) => Object.assign(model, { cosIsAway: false }) },
   'a Secret is missing': { weight: 1, move: (model) => Object.assign(model, { secretIsMissing: true }) },

@@ -10,11 +10,16 @@ import { nowHolds, volumeOf } from './volumes.ts'
  * and stays out.
  */
 export function leaveBehindWhatIsOutOfReach(draft: Draft): undefined {
-  const attempt = draft.open
-  const observed = attempt === undefined ? undefined : draft.podOf(attempt)
-  if (attempt === undefined || observed === undefined) return
+  for (const attempt of draft.allOpen) {
+    const observed = draft.podOf(attempt)
+    if (observed !== undefined) leaveBehindIfOutOfReach(draft, attempt, observed)
+  }
+}
+
+function leaveBehindIfOutOfReach(draft: Draft, attempt: Attempt, observed: ObservedPod): void {
   // One that only uploads is waited for, as long as there is a volume: what it has to upload is nowhere else.
-  if (!isOnLostVolume(draft, attempt, observed) && (draft.stage.is !== 'recording' || draft.asked !== undefined)) return
+  const isWaitedFor = attempt.uploadOnly || draft.stage.is !== 'recording' || draft.asked !== undefined
+  if (isWaitedFor && !isOnLostVolume(draft, attempt, observed)) return
   const word = outOfReach(draft, attempt, observed)
   if (word === undefined) return
   attempt.state = 'LeftBehind'

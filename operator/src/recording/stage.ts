@@ -39,11 +39,22 @@ export function attemptState(attempt: Attempt): AttemptState {
   return { is: 'planned', refused }
 }
 
-/** The attempt that is under way or about to be. There is at most one; those left behind do not count. */
-export const openAttempt = (attempts: readonly Attempt[]) =>
-  attempts.find((attempt) => ['planned', 'running'].includes(attemptState(attempt).is))
+const isOpen = (attempt: Attempt) => ['planned', 'running'].includes(attemptState(attempt).is)
+
+/** The attempt that records or is about to. There is at most one; those left behind do not count. */
+export const openRecorder = (attempts: readonly Attempt[]) => attempts.find((attempt) => isOpen(attempt) && !attempt.uploadOnly)
+
+/** The attempt that uploads what a volume holds, without entering the room. There is at most one. */
+export const openUpload = (attempts: readonly Attempt[]) => attempts.find((attempt) => isOpen(attempt) && attempt.uploadOnly)
 
 export const endedAttempts = (attempts: readonly Attempt[]) => attempts.filter((attempt) => attempt.endTime !== undefined)
+
+/** The attempt that conditions and progress tell of: the recorder, or, once recording is over, what is left to upload. */
+export function mainAttempt(status: RecordingStatus): Attempt | undefined {
+  const { attempts = [] } = status
+  const recorder = openRecorder(attempts)
+  return stageOf(status).is === 'recording' ? recorder : (recorder ?? openUpload(attempts))
+}
 
 export type VolumeState =
   | { is: 'planned' }

@@ -23,6 +23,7 @@ import type { KubeObject, New, PersistentVolumeClaim, Pod } from '@trtc-recorder
 import { findCondition } from './conditions.ts'
 import { controlAnnotations } from './control.ts'
 import { decide } from './decide.ts'
+import { volumeOf } from './execute.ts'
 import type { Place } from './line.ts'
 import { labels, takenOverAnnotation } from './names.ts'
 import type { Action, Observed, Plan } from './plan.ts'
@@ -183,7 +184,8 @@ export class World {
       this.carryOut(this.decides())
       this.#reap()
       this.carriedOut()
-      if (this.live.length > 1) throw new Error(`two live recorders: ${this.live.map((pod) => pod.metadata.name).join(', ')}`)
+      const recorders = this.live.filter((pod) => !jobIn(pod).uploadOnly).map((pod) => pod.metadata.name)
+      if (recorders.length > 1) throw new Error(`two live recorders: ${recorders.join(', ')}`)
       if (JSON.stringify([this.recording, this.pods, this.claims, this.gone]) === before) return this
     }
     throw new Error('the decision never comes to rest')
@@ -203,23 +205,24 @@ export class World {
       const refusal = this.refuses[action.do as keyof typeof this.refuses]
       if (refusal === undefined) this.#do(action)
       else {
-        const after = decide({ ...this.observed(), refusal }, this.now)
+        const { word, message } = refusal
+        const after = decide({ ...this.observed(), refusal: { word, message, volume: volumeOf(action) } }, this.now)
         this.recording = { ...this.recording, status: JSON.parse(JSON.stringify(after.status)) }
         return
       }
     }
   }
 
-  /** Those of attempts that were left behind do not count: TRTC sends them out. */
   /** In how many seconds the operator looks again by itself. */
   get nextLookSeconds(): number {
     return (decide(this.observed(), this.now).requeueAfterMillis ?? Number.POSITIVE_INFINITY) / 1000
   }
 
+  /** Those of attempts that were left behind do not count: TRTC sends them out. */
   get live(): Pod[] {
-    const left = this.status.attempts?.filter((attempt) => attempt.state === 'LeftBehind').map(({ podUid }) => podUid)
+    const apart = this.status.attempts?.filter(({ state }) => state === 'LeftBehind').map(({ pod }) => pod)
     return this.observed().pods.flatMap(({ pod, state }) =>
-      state.kind === 'ended' || left?.includes(pod.metadata.uid) ? [] : [pod],
+      state.kind === 'ended' || apart?.includes(pod.metadata.name) ? [] : [pod],
     )
   }
 
@@ -460,6 +463,8 @@ export const interrupted = aResult({
   files: [aFile('alice')],
 })
 
-/** The job that the Pod was given. */
-export const jobOf = (world: World) =>
-  JSON.parse(world.pod.spec?.containers[0]?.env?.find((variable) => variable.name === 'TRTC_RECORDER_JOB')?.value ?? '{}')
+/** The job that the newest Pod was given. */
+export const jobOf = (world: World) => jobIn(world.pod)
+
+const jobIn = (pod: Pod) =>
+  JSON.parse(pod.spec?.containers[0]?.env?.find((variable) => variable.name === 'TRTC_RECORDER_JOB')?.value ?? '{}')

@@ -4,6 +4,7 @@ import { decide } from './decide.ts'
 import { isFinished } from './fencing.ts'
 import { labels, podName } from './names.ts'
 import { recorderPod } from './pod.ts'
+import { Refusal } from './refusal.ts'
 import { aFile, aRecording, aResult, at, endPod, enter, interrupted, jobOf, podConfig, stoppedBy, World } from './testing.ts'
 
 const inRoom = () => new World().settle().scheduled().inRoom()
@@ -177,15 +178,41 @@ describe('a node that falls silent', () => {
     expect(world.claims).toEqual([])
   })
 
-  test('that comes back with a recorder that was killed has its volume emptied when the lesson is over', () => {
+  test('that comes back with a recorder that was killed has its volume emptied while the lesson goes on', () => {
     const world = endFirst(twoVolumes(), undefined, { exitCode: 137 })
-    world.ends(stoppedBy('RoomDismissed', aFile('alice', { path: 'second', attempt: 2 }))).after(5)
     expect(jobOf(world)).toMatchObject({ uploadOnly: true, attempt: 3 })
     expect(world.status.attempts?.at(-1)).toMatchObject({ volume: 'math-v1' })
+    expect(world.is('Succeeded')).toBe('Unknown Recording')
     world.scheduled().ends(uploaded('first'))
+    expect(world.status.volumes).toMatchObject([{ name: 'math-v1', state: 'Empty' }, { state: 'Holding' }])
+    expect(world.is('Succeeded')).toBe('Unknown Recording')
+    expect(world.pods).toHaveLength(1)
+    world.ends(stoppedBy('RoomDismissed', aFile('alice', { path: 'second', attempt: 2 })))
     expect(world.is('Succeeded')).toBe('True Completed')
     expect(world.status.files).toHaveLength(2)
     expect(world.claims).toEqual([])
+  })
+
+  test('whose upload is not over with the lesson ends when it is', () => {
+    const world = endFirst(twoVolumes(), undefined, { exitCode: 137 })
+    const [second, upload] = world.pods
+    world.pods = [upload!, second!]
+    world.ends(stoppedBy('RoomDismissed', aFile('alice', { path: 'second', attempt: 2 })))
+    expect(world.status.stopReason).toBe('RoomDismissed')
+    expect(world.is('Succeeded')).toBe('Unknown Finishing')
+    world.scheduled().ends(uploaded('first'))
+    expect(world.is('Succeeded')).toBe('True Completed')
+    expect(world.status.attempts).toHaveLength(3)
+  })
+
+  test('holds up no recorder when its upload is refused', () => {
+    const world = twoVolumes()
+    world.refuses.createPod = new Refusal('QuotaExceeded', 'exceeded quota: none')
+    endFirst(world, undefined, { exitCode: 137 })
+    expect(world.is('Succeeded')).toBe('Unknown Recording')
+    expect(world.status.attempts?.at(-1)).toMatchObject({ uploadOnly: true, reason: 'QuotaExceeded', refusedTimes: 1 })
+    delete world.refuses.createPod
+    expect(jobOf(world.after(300))).toMatchObject({ uploadOnly: true })
   })
 
   test('and is still away when the lesson is over is named as what is waited for', () => {
@@ -211,12 +238,16 @@ describe('a volume that cannot follow', () => {
   test.each([
     ['another zone', (world: World) => unschedulable(world)],
     ['still attached elsewhere', (world: World) => multiAttach(world)],
-  ])('%s: the next attempt has a volume of its own, and the old one is emptied later', (_, happens) => {
+  ])('%s: the next attempt has a volume of its own, and the old one is emptied when it can be reached', (_, happens) => {
     const world = happens(inRoom().after(90).ends(undefined, { reason: 'OOMKilled' }).after(5)).after(60)
-    expect(world.status.attempts).toMatchObject([{}, { reason: 'VolumeUnreachable', volume: 'math-v1' }, { volume: 'math-v2' }])
-    world.pods = world.pods.slice(-1)
-    world.ends(aResult({ stopReason: 'RoomDismissed', startedAt: at(200).toISOString(), files: [aFile('bob', { path: 'b' })] }))
-    world.after(300)
+    expect(world.status.attempts?.slice(0, 3)).toMatchObject([
+      {},
+      { reason: 'VolumeUnreachable', volume: 'math-v1' },
+      { volume: 'math-v2' },
+    ])
+    world.pods = world.pods.filter(({ metadata }) => metadata.name !== 'math-a2')
+    world.settle()
+    expect(world.is('Succeeded')).toMatch(/^Unknown/)
     expect(jobOf(world)).toMatchObject({ uploadOnly: true })
     expect(world.status.attempts?.at(-1)).toMatchObject({ volume: 'math-v1' })
   })

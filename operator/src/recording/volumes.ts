@@ -60,14 +60,14 @@ function takeInWhatWasTakenOver(draft: Draft): void {
 
 /** A claim of its name would be made anew, and taken for the one that was lost. */
 function dropThePlanOnALostVolume(draft: Draft): void {
-  const attempt = draft.open
-  const volume = attempt === undefined ? undefined : volumeOf(draft, attempt)
-  if (attempt === undefined || volume === undefined || volumeState(volume).is !== 'lost') return
-  if (draft.podOf(attempt) !== undefined) return
-  attempt.state = 'Ended'
-  attempt.endTime = draft.now.toISOString()
-  attempt.reason = 'VolumeLost' satisfies TroubleWord
-  attempt.message = `PersistentVolumeClaim ${volume.name} is gone, or another one of its name has taken its place.`
+  for (const attempt of draft.allOpen) {
+    const volume = volumeOf(draft, attempt)
+    if (volume === undefined || volumeState(volume).is !== 'lost' || draft.podOf(attempt) !== undefined) continue
+    attempt.state = 'Ended'
+    attempt.endTime = draft.now.toISOString()
+    attempt.reason = 'VolumeLost' satisfies TroubleWord
+    attempt.message = `PersistentVolumeClaim ${volume.name} is gone, or another one of its name has taken its place.`
+  }
 }
 
 const isInUse = (draft: Draft, volume: RecordingVolume) =>
@@ -114,6 +114,10 @@ function freshName({ volumes, attempts, recording, observed }: Draft): string {
 /** A volume that has something to upload, and that no Pod left behind may still be writing on. */
 export const volumeToUpload = (draft: Draft) =>
   draft.volumes.find((volume) => isWorthUploading(draft, volume) && !isHeldByLeftBehind(draft, volume))
+
+/** The same while somebody records: what nothing is recorded on any more. The rest is the next recorder's, who is in the room first. */
+export const volumeToUploadBeside = (draft: Draft) =>
+  draft.volumes.find((volume) => volume.retired && isWorthUploading(draft, volume) && !isHeldByLeftBehind(draft, volume))
 
 /** What waits for a node to come back. */
 export const volumeOutOfReach = (draft: Draft) =>
