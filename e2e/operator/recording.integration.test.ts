@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Recording } from '@trtc-recorder/api'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { KubeObject, New, PersistentVolumeClaim, Pod, Resource } from '../../kube/src/index.ts'
+import type { KubeObject, New, PersistentVolumeClaim, Resource } from '../../kube/src/index.ts'
 import { isNotFound, resources } from '../../kube/src/index.ts'
 import { findCondition } from '../../operator/src/recording/conditions.ts'
 import { aFile, aRecording, aResult } from '../../operator/src/recording/testing.ts'
@@ -257,39 +257,6 @@ describe('on a real API server, a Recording', () => {
     ])
   })
 })
-
-describe('an operator that is killed', () => {
-  const moments = Array.from({ length: 10 }, (_, index) => index + 1).flatMap((write) => [
-    ['before', write] as const,
-    ['after', write] as const,
-  ])
-  test.each(moments)('%s its write %i leaves everything to be picked up', async (when, atWrite) => {
-    const { namespace, kubelet } = await aNamespace()
-    kubelet.onRunning = whenRemoved
-    const dying = clientThatDies(api.client, atWrite, when)
-    const first = await runOperator(dying.client, namespace)
-    await apply(namespace)
-    const done = until(
-      'it is over',
-      async () => (await succeeded(namespace)) === 'True Completed' && (await podsAndVolumes(namespace)) === 0,
-    )
-    await Promise.race([dying.death, done.catch(() => {})])
-    // A killed process drains nothing.
-    void first.stop()
-    await anOperator(namespace)
-    await done
-    const { status } = (await read(namespace))!
-    expect(status?.attempts).toHaveLength(1)
-    expect(status?.attempts).toMatchObject([{ number: 1, reason: 'Completed', exitCode: 0 }])
-    expect(status?.files).toHaveLength(1)
-    expect([...kubelet.seen]).toEqual(['math-a1'])
-    expect(kubelet.mostAtOnce).toBe(1)
-  })
-})
-
-const podsAndVolumes = async (namespace: string) =>
-  (await itemsIn(resources.pods as Resource<Pod>, namespace)).length +
-  (await itemsIn(resources.persistentVolumeClaims, namespace)).length
 
 test('an operator that is restarted while recording changes nothing', async () => {
   const { namespace } = await aNamespace()

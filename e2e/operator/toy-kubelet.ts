@@ -56,7 +56,7 @@ export class ToyKubelet {
       if (isDeleted) await this.#client.delete(resources.pods, metadata, { gracePeriodSeconds: 0, uid: metadata.uid })
     } else if (!pod.spec?.nodeName) {
       if (!isDeleted) await this.#client.create(binding(metadata.name), bindingOf(metadata))
-    } else if (isDeleted) {
+    } else if (isDeleted || isAskedToStop(pod)) {
       await this.#write(pod, (copy) => endPod(copy, new Date(), this.onDelete(pod)))
     } else if (pod.status?.phase !== 'Running') {
       await this.#write(pod, (copy) => enter(copy, new Date()))
@@ -81,6 +81,8 @@ export class ToyKubelet {
     }
   }
 }
+
+const isAskedToStop = ({ metadata }: Pod) => metadata.annotations?.['trtc-recorder.dev/control']?.includes('"Stopped"') ?? false
 
 export const isOver = (pod: Pod) => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
 

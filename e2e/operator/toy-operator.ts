@@ -1,12 +1,13 @@
-import type { KubeClient } from '../../kube/src/index.ts'
+import { ApiError, ConnectionError, type KubeClient } from '../../kube/src/index.ts'
 import { createCaches } from '../../operator/src/caches.ts'
+import { callbackController } from '../../operator/src/callback/controller.ts'
 import type { EventNote } from '../../operator/src/kube/events.ts'
 import { type RecordingConfig, recordingController } from '../../operator/src/recording/controller.ts'
 import { podOptionsSchema, restricted } from '../../operator/src/recording/pod-options.ts'
 import { createLog } from '../../operator/src/telemetry/log.ts'
 import { createMetrics } from '../../operator/src/telemetry/metrics.ts'
 
-/** The operator's caches and recording controller on a client of the test's choice, in this process. */
+/** The operator's caches and controllers on a client of the test's choice, in this process. It calls receivers on this machine. */
 export interface RunningOperator {
   events: { name: string; event: EventNote }[]
   stop(): Promise<void>
@@ -41,16 +42,28 @@ export async function runOperator(
     metrics,
     get: () => Promise.reject(new Error('Pods have no network here')),
   })
+  const callbacks = callbackController({
+    client,
+    recordings: caches.recordings,
+    events: { record() {}, flush: async () => {} },
+    log,
+    metrics,
+    workers: 4,
+    timeoutMillis: 1000,
+    policy: { allow: ['127.0.0.0/8'], deny: [], apiServer: [], allowPrivate: true },
+    limits: { giveUpMillis: 86_400_000, giveUpDeletedMillis: 600_000 },
+  })
   const stop = new AbortController()
   const running = caches.run(stop.signal)
   await caches.synced
   await caches.catchUp(stop.signal)
   controller.start()
+  callbacks.start()
   return {
     events,
     async stop() {
       stop.abort()
-      await controller.stop(2000)
+      await Promise.all([controller.stop(2000), callbacks.stop(2000)])
       await running.catch(() => {})
     },
   }
@@ -90,6 +103,36 @@ export function clientThatDies(client: KubeClient, atWrite: number, when: 'befor
     delete: write(client.delete.bind(client)),
   }
   return { client: dying, death, writes }
+}
+
+const wrongAnswers = [
+  (what: string) => new ApiError(what, 409, { reason: 'Conflict' }),
+  (what: string) => new ApiError(what, 429, { reason: 'TooManyRequests' }, 100),
+  (what: string) => new ApiError(what, 500, { reason: 'InternalError', message: 'failed calling webhook' }),
+  (what: string) => new ConnectionError(what),
+  'lost, but done',
+] as const
+
+/** A client whose every other write is answered wrongly, in all the ways in which one can be, one after the other. */
+export function clientThatFails(client: KubeClient): KubeClient {
+  let writes = 0
+  const write =
+    <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      writes += 1
+      if (writes % 2 === 0) return call(...args)
+      const how = wrongAnswers[((writes - 1) / 2) % wrongAnswers.length]!
+      if (how !== 'lost, but done') throw how(describe(args))
+      await call(...args)
+      throw new ConnectionError(describe(args))
+    }
+  return {
+    ...client,
+    create: write(client.create.bind(client)) as KubeClient['create'],
+    replace: write(client.replace.bind(client)) as KubeClient['replace'],
+    patch: write(client.patch.bind(client)) as KubeClient['patch'],
+    delete: write(client.delete.bind(client)),
+  }
 }
 
 /** `replace recordings/status math`, roughly: enough for a person to see what was written. */
