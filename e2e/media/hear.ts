@@ -160,7 +160,7 @@ const shortestDipSeconds = 0.01
 const dipShare = 0.25
 
 /** Stretches of at least 10 ms in which much less can be heard than usual: packets that are missing, in a steady tone. */
-export function findDips(samples: Float32Array, sampleRate: number, beeps: readonly number[]): Span[] {
+export function findDips(samples: Float32Array, sampleRate: number): Span[] {
   const step = Math.round(sampleRate * dipWindowSeconds)
   const levels = Array.from({ length: Math.floor(samples.length / step) }, (_, n) => rms(samples, n * step, step))
   const usual = levels.toSorted((a, b) => a - b)[levels.length >> 1] ?? 0
@@ -169,17 +169,12 @@ export function findDips(samples: Float32Array, sampleRate: number, beeps: reado
   for (let n = 0; n <= levels.length; n++) {
     if (n < levels.length && levels[n]! < usual * dipShare) continue
     if ((n - start) * dipWindowSeconds >= shortestDipSeconds) {
-      const dip = { startSeconds: (start * step) / sampleRate, endSeconds: (n * step) / sampleRate }
-      if (!beeps.some((beep) => isBeside(beep + pattern.beepSeconds, dip))) dips.push(dip)
+      dips.push({ startSeconds: (start * step) / sampleRate, endSeconds: (n * step) / sampleRate })
     }
     start = n + 1
   }
   return dips
 }
-
-/** The tone after a beep begins in what the encoder had no bits for. */
-const isBeside = (beepEnd: number, { startSeconds, endSeconds }: Span) =>
-  startSeconds > beepEnd - besideBeepSeconds && endSeconds < beepEnd + besideBeepSeconds
 
 /** Stretches of at least 100 ms in which nothing can be heard. */
 export function findSilences(samples: Float32Array, sampleRate: number): Span[] {

@@ -160,6 +160,12 @@ export const heardBeeps = (file: PlacedFile, { sound }: Pick<Media, 'sound'>): S
 /** Encoders smear the edges of sound over a frame of theirs. */
 const smearMillis = 25
 
+/** The tone after a beep begins in what the encoder had no bits for, whether all of the beep is there or not. */
+function isBesideBeep({ from, to }: Stretch): boolean {
+  const beepEnd = Math.floor(from / 1000) * 1000 + pattern.beepSeconds * 1000
+  return from > beepEnd - smearMillis && to < beepEnd + smearMillis
+}
+
 /** Holes in the sound of a file where its user was sending, as stretches of wall time. */
 export function holesInSound(
   file: PlacedFile,
@@ -176,5 +182,5 @@ export function holesInSound(
   })
   return dips
     .map(({ startSeconds, endSeconds }) => ({ from: wallMillisIn(file, startSeconds), to: wallMillisIn(file, endSeconds) }))
-    .filter((hole) => stretches.some(({ from, to }) => hole.from >= from && hole.to <= to))
+    .filter((hole) => !isBesideBeep(hole) && stretches.some(({ from, to }) => hole.from >= from && hole.to <= to))
 }

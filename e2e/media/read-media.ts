@@ -190,7 +190,7 @@ function listen(samples: Float32Array): Sound {
     beeps,
     pitches: findPitches(samples, sampleRate, beeps),
     silences: findSilences(samples, sampleRate),
-    dips: findDips(samples, sampleRate, beeps),
+    dips: findDips(samples, sampleRate),
   }
 }
 

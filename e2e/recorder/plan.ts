@@ -60,10 +60,12 @@ export interface Performance {
   /** When each user began to publish, and when the recorder had the first of each kind. */
   began: Map<string, number[]>
   arrived: { userId: string; kind: string; millis: number }[]
+  /** When each user left. */
+  left: Map<string, number[]>
   stopMillis: number
 }
 
-/** Sent this long before the stop, it has arrived. */
+/** Sent this long before the stop, or before its user left, it has arrived. */
 const onItsWayMillis = 800
 
 /** The room is in this process: held up for longer, it sent nothing meanwhile, and the recorder was right to look for another way to it. */
@@ -89,6 +91,7 @@ async function perform(world: World, plan: Plan): Promise<Performance> {
     await world.publish(userId, tracks, clip, clock)
   }
   // Before anybody records: what they show is made when it is shown the first time, which takes its time.
+  const left = new Map<string, number[]>()
   await Promise.all(plan.actors.map(publish))
   const recorder = await world.recordFromNow()
   for (const { userId, tracks } of plan.actors)
@@ -98,6 +101,7 @@ async function perform(world: World, plan: Plan): Promise<Performance> {
   const until = (seconds: number) => new Promise((resolve) => setTimeout(resolve, since + seconds * 1000 - Date.now()))
   for (const step of plan.steps.toSorted((a, b) => a.at - b.at)) {
     await until(step.at)
+    if (step.type === 'leave') left.set(step.userId, [...(left.get(step.userId) ?? []), Date.now()])
     await act(world, plan.actors.find(({ userId }) => userId === step.userId)!, step, publish)
   }
   await until(plan.seconds)
@@ -108,7 +112,7 @@ async function perform(world: World, plan: Plan): Promise<Performance> {
   const arrived = recorder.logs
     .filter(({ msg }) => msg === 'Media arrived')
     .map(({ userId, kind, time }) => ({ userId: String(userId), kind: String(kind), millis: Date.parse(String(time)) }))
-  return { actors: plan.actors, result, manifest: await world.manifest(), began, arrived, stopMillis }
+  return { actors: plan.actors, result, manifest: await world.manifest(), began, arrived, left, stopMillis }
 }
 
 function act(world: World, actor: Actor, step: Step, publish: (actor: Actor) => Promise<void>): Promise<unknown> {
@@ -199,10 +203,11 @@ export async function judge(world: World, performance: Performance, userId: stri
 }
 
 /** From when the recorder had the first of a kind since its user began to publish, to what had certainly arrived at the stop. */
-function requiredOf({ began, arrived, stopMillis }: Performance, userId: string, kind: string, span: SentSpan): Stretch {
+function requiredOf({ began, arrived, left, stopMillis }: Performance, userId: string, kind: string, span: SentSpan): Stretch {
   const start = began.get(userId)!.findLast((millis) => millis <= millisOf(span, span.first) + 100) ?? 0
   const first = arrived.find((one) => one.userId === userId && one.kind === kind && one.millis >= start)
-  return { from: first?.millis ?? Number.POSITIVE_INFINITY, to: stopMillis - onItsWayMillis }
+  const end = left.get(userId)?.find((millis) => millis > start) ?? stopMillis
+  return { from: first?.millis ?? Number.POSITIVE_INFINITY, to: end - onItsWayMillis }
 }
 
 const show = ({ wallMillis, number }: Moment | Seen) => `${number} at ${time(wallMillis)}`

@@ -78,7 +78,7 @@ export interface RoomControl {
   state(options: { room: RoomName }): Promise<RoomState>
   /** What a scripted anchor has sent, also after it left; `track` picks one. */
   sent(options: Who & { track?: Track }): Promise<SentSpan[]>
-  /** RTP times of the frames that a member with an SDK has sent, in the order they came first. */
+  /** RTP times of the frames of a member with an SDK that were forwarded to anybody, in the order they came first. */
   forwarded(options: Who & { track: Track }): Promise<number[]>
   /** Resolves when the event happens; at once if it is the state of things (joined, subscribed, published, mediaConnected). Rejects after `timeoutSeconds`. `destroyed` takes no `userId`. */
   waitFor(options: { room: RoomName; event: RoomEventName; userId?: string; timeoutSeconds?: number }): Promise<void>

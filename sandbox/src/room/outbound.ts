@@ -87,9 +87,9 @@ export class OutboundStream {
     return true
   }
 
-  /** Keeps the order and the gaps of the source, so that a packet that was sent again takes its place. */
-  forward({ sequenceNumber, payload, marker, beginsKey, codec, clock }: ForwardedPacket): void {
-    if (!this.#opens(beginsKey, codec)) return
+  /** Keeps the order and the gaps of the source, so that a packet that was sent again takes its place. @returns whether it was sent */
+  forward({ sequenceNumber, payload, marker, beginsKey, codec, clock }: ForwardedPacket): boolean {
+    if (!this.#opens(beginsKey, codec)) return false
     if (this.#offset === undefined) {
       this.#offset = this.#sequence + 1 - sequenceNumber
       this.#advanced = 0
@@ -100,8 +100,9 @@ export class OutboundStream {
       this.#sequence = sequence
       this.#advanced += ahead
       this.#clock = clock
-    } else if (0x10000 - ahead >= Math.min(this.#advanced, HISTORY_PACKETS)) return // from before the beginning, or too late
+    } else if (0x10000 - ahead >= Math.min(this.#advanced, HISTORY_PACKETS)) return false // from before the beginning, or too late
     this.#send(sequence, payload, codec, clock, marker)
+    return true
   }
 
   repair(sequenceNumbers: readonly number[]): void {

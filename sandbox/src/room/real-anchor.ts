@@ -17,7 +17,7 @@ interface Uplink {
   highestSequence: number | undefined
   /** NTP and RTP time of the last sender report, for the reports to subscribers. */
   clock: { wallMs: number; rtpTimestamp: number } | undefined
-  /** RTP times of what came, in the order it came first, as long as it is published and not muted. */
+  /** RTP times of the frames that were forwarded to anybody, in the order they came first. */
   sent: Set<number>
 }
 
@@ -80,8 +80,6 @@ export class RealAnchor implements Publisher {
     this.#askForLost(line, header.sequenceNumber)
     if (this.muted.has(track) || !this.publishes.has(track)) return
     const payload = header.padding ? packet.subarray(0, -(packet.at(-1) ?? 0) || undefined) : packet
-    // Padding alone, with which bandwidth is probed, is no frame.
-    if (payload.length > 0) line.sent.add(header.timestamp)
     const sinceReport = line.clock ? ((header.timestamp - line.clock.rtpTimestamp) | 0) / clockHz[track] : 0
     const forwarded = {
       sequenceNumber: header.sequenceNumber,
@@ -94,7 +92,9 @@ export class RealAnchor implements Publisher {
         rtpTimestamp: header.timestamp,
       },
     }
-    for (const output of line.outputs) output.forward(forwarded)
+    const reached = [...line.outputs].filter((output) => output.forward(forwarded))
+    // Padding alone, with which bandwidth is probed, is no frame.
+    if (reached.length > 0 && payload.length > 0) line.sent.add(header.timestamp)
   }
 
   receivedReport({ ssrc, wallMs, rtpTimestamp }: { ssrc: number; wallMs: number; rtpTimestamp: number }): void {
@@ -102,7 +102,7 @@ export class RealAnchor implements Publisher {
     if (track) this.#uplinks[track].clock = { wallMs, rtpTimestamp }
   }
 
-  /** RTP times of the frames of a track so far. */
+  /** RTP times of the frames of a track that were forwarded to anybody so far. */
   sent = (track: Track): number[] => [...this.#uplinks[track].sent]
 
   /** Tells the publisher how much it may send, and that a subscriber still waits for a key frame; due each second. */

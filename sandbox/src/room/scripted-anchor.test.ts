@@ -163,6 +163,19 @@ describe('a scripted anchor', () => {
     ])
   })
 
+  it('jumps ahead with its clocks, but for what was taken before', () => {
+    const order = [0, 3, 1, 2]
+    play(0, { ...videoSource('video'), encoderMillis: 200, shownAs: (n) => n - (n % 4) + order[n % 4]! })
+    want('video')
+    anchor.tick(at(1.4)) // 10 to 12, the last of which begins four anew
+    anchor.tick(at(1.5)) // 13, shown as 15
+    anchor.jumpClock(3600)
+    anchor.tick(at(1.9))
+    const sent = of(ssrcs.video).slice(2)
+    const since = sent.map(({ timestamp }) => ((timestamp - sent[0]!.timestamp) | 0) / 9000)
+    expect(since).toEqual([0, 3, 1, 2, 36_004, 36_007])
+  })
+
   it('has clocks that run fast and wrap when they are told to', () => {
     anchor = new ScriptedAnchor({ ...{ userId: 'alice', tinyId: '1', epochMillis }, clock: { ppm: 500, wrapsAfterSeconds: 2 } })
     subscription = new Subscription(

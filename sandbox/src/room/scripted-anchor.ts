@@ -34,6 +34,10 @@ interface Lane {
   /** When number 0 would have been due. */
   epochMillis: number
   rtpBase: number
+  /** What is shown up to here was taken before the clock jumped, and has times of before. */
+  jumped: { shown: number; rtpBase: number }
+  /** Number that is shown last of those that were sent. */
+  latestShown: number
   /** Number that is due next. */
   next: number
   /** An encoder that (re)starts does so with a key frame. */
@@ -78,7 +82,9 @@ export class ScriptedAnchor implements Publisher {
       const epochMillis = lane?.epochMillis ?? this.#epochMillis
       const next = Math.floor((nowMillis - epochMillis) / source.intervalMillis) + 1
       const fresh = { source, epochMillis, next, waitsForKey: true, span: undefined }
-      this.#lanes.set(source.track, { rtpBase: this.#rtpBase(source, nowMillis), outputs: new Set(), ...lane, ...fresh })
+      const rtpBase = this.#rtpBase(source, nowMillis)
+      const clock = { rtpBase, jumped: { shown: -1, rtpBase }, latestShown: -1 }
+      this.#lanes.set(source.track, { ...clock, outputs: new Set(), ...lane, ...fresh })
     }
   }
 
@@ -93,6 +99,7 @@ export class ScriptedAnchor implements Publisher {
   /** Its RTP clocks go on from so much later. */
   jumpClock(seconds: number): void {
     for (const lane of this.#lanes.values()) {
+      lane.jumped = { shown: lane.latestShown, rtpBase: lane.rtpBase }
       lane.rtpBase = (lane.rtpBase + Math.round(seconds * lane.source.clockHz)) % 2 ** 32
       lane.span = undefined
     }
@@ -132,7 +139,7 @@ export class ScriptedAnchor implements Publisher {
   #ticks = (millis: number, clockHz: number) => Math.round((millis * clockHz * (1 + this.#clock.ppm / 1e6)) / 1000)
 
   #send(lane: Lane, number: number): void {
-    const { epochMillis, source, rtpBase } = lane
+    const { epochMillis, source, jumped } = lane
     const { track, intervalMillis, clockHz, clipFrames, codec } = source
     if (this.muted.has(track)) {
       lane.waitsForKey = true
@@ -147,7 +154,10 @@ export class ScriptedAnchor implements Publisher {
       lane.span = { track, epochMillis, intervalMillis, first: number, last: number, clipFrames }
       this.#spans.push(lane.span)
     }
-    const shownMillis = source.shownAs(number) * intervalMillis
+    const shown = source.shownAs(number)
+    lane.latestShown = Math.max(lane.latestShown, shown)
+    const rtpBase = shown <= jumped.shown ? jumped.rtpBase : lane.rtpBase
+    const shownMillis = shown * intervalMillis
     const clock = { wallMs: epochMillis + shownMillis, rtpTimestamp: (rtpBase + this.#ticks(shownMillis, clockHz)) % 2 ** 32 }
     for (const output of lane.outputs) output.sendFrame(payloads, key, codec, clock)
   }

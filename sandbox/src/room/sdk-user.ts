@@ -123,6 +123,8 @@ export class SdkUser {
   async publishCameraAndMicrophone(): Promise<void> {
     await this.#page.evaluate(async () => {
       const { cloud } = globalThis as unknown as PageGlobals
+      // What others see is mirrored otherwise.
+      await cloud.setVideoEncoderMirror(false)
       await cloud.startLocalAudio()
       await cloud.startLocalPreview(document.body.appendChild(document.createElement('div')))
     })
