@@ -5,7 +5,7 @@ import { isVolumeFull } from '../disk/volume-full.ts'
 /**
  * A file that is only appended to, in batches. Bytes are queued by `append` and written by `flush`; `sync` makes what was written
  * survive the loss of the machine. The first error is kept: nothing is written after it, so that what is on disk stays a front
- * part of what was appended. What a full volume did not take is kept, too, for `retry`.
+ * part of what was appended. What a full volume did not take is kept, and what is appended meanwhile, for `retry`.
  */
 export class AppendFile {
   /** Bytes appended, written or not. */
@@ -14,7 +14,7 @@ export class AppendFile {
   written: number
   error: Error | undefined
   readonly path: string
-  readonly #handle: Promise<FileHandle>
+  #handle: Promise<FileHandle>
   #queue: Uint8Array[] = []
   #last: Promise<void> = Promise.resolve()
 
@@ -23,14 +23,11 @@ export class AppendFile {
     this.path = path
     this.length = length
     this.written = length
-    this.#handle = openAt(path, length)
-    this.#handle.catch((error: Error) => {
-      this.error = error
-    })
+    this.#handle = this.#open()
   }
 
   append(bytes: Uint8Array): void {
-    if (this.error !== undefined) return
+    if (this.error !== undefined && !isVolumeFull(this.error)) return
     this.#queue.push(bytes)
     this.length += bytes.length
   }
@@ -45,7 +42,19 @@ export class AppendFile {
   async retry(): Promise<void> {
     if (!isVolumeFull(this.error)) return
     this.error = undefined
+    // It may be that the file itself could not be made.
+    await this.#handle.catch(() => {
+      this.#handle = this.#open()
+    })
     await this.flush()
+  }
+
+  #open(): Promise<FileHandle> {
+    const handle = openAt(this.path, this.written)
+    handle.catch((error: Error) => {
+      this.error ??= error
+    })
+    return handle
   }
 
   async #writeQueue(): Promise<void> {

@@ -104,6 +104,11 @@ export class AudioTrack implements SoundTrack {
     })
   }
 
+  get reached(): number {
+    const { samplesPerFrame, primingSamples } = this.#options.format
+    return Math.min(this.axis.samples, this.#takenFrames * samplesPerFrame - primingSamples)
+  }
+
   /** An encoder that goes on after the frames that were taken needs the packets from a little before them on. */
   get journalDone(): number {
     const firstEncoded = (this.#takenFrames - overlapFrames) * this.#options.format.samplesPerFrame

@@ -40,6 +40,8 @@ export class BodyWriter {
   readonly #held: { chunks: readonly Uint8Array[]; record: (offset: number) => Uint8Array }[] = []
   /** Of batches that are not in the body yet. */
   readonly #records: Uint8Array[] = []
+  /** Only a crash needs it. */
+  #goesWithoutJournal = false
 
   constructor(paths: MediaPaths, kept: KeptBytes = { body: 0, index: 0, journal: 0 }) {
     this.journal = new AppendFile(paths.journal, kept.journal)
@@ -51,7 +53,7 @@ export class BodyWriter {
   }
 
   get error(): Error | undefined {
-    return this.#body.error ?? this.#index.error ?? this.journal.error
+    return this.#body.error ?? this.#index.error ?? (this.#goesWithoutJournal ? undefined : this.journal.error)
   }
 
   /** Written with the next batch, or `flush`. */
@@ -69,9 +71,10 @@ export class BodyWriter {
     await this.#cover()
   }
 
-  /** Writes what a full volume did not take. */
+  /** Writes what a full volume did not take. Where only the journal has no room, the rest goes on without it. */
   async retry(): Promise<void> {
     await Promise.all([this.journal.retry(), this.#body.retry(), this.#index.retry()])
+    this.#goesWithoutJournal = isVolumeFull(this.journal.error)
     await this.#cover()
     for (const { chunks, record } of this.#held.splice(0)) await this.writeBatch(chunks, record)
   }

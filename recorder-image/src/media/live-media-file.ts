@@ -60,8 +60,13 @@ class LiveMediaFile implements MediaFile {
   #firstPictureMicros: number | undefined
   #lastPictureMicros = 0
   #firstSoundMicros = Number.POSITIVE_INFINITY
+  #lastSoundMicros = 0
   #silentFrames = 0
   #waitingBytes = 0
+  /** Even with what was set aside. */
+  #isFull = false
+  /** Where the sound lies on the axis that is in the body. */
+  #soundWritten = 0
   /** Tell the ledger of batches that did not get onto the disk, if they never do. */
   readonly #unwritten: (() => void)[] = []
   /** Front part of the journal, in bytes, that nothing needs any more, whatever happens to process and machine. */
@@ -128,7 +133,8 @@ class LiveMediaFile implements MediaFile {
     if (this.#finished !== undefined) return true
     if (frame.kind === 'video' && this.#video !== undefined) this.#pictures++
     const { error } = this.#writer
-    if (error !== undefined) {
+    // What a full volume does not take waits until it has given up what was set aside.
+    if (error !== undefined && (this.#isFull || !isVolumeFull(error))) {
       this.#lost(frame, isVolumeFull(error) ? 'DiskFull' : 'DiskFailed', error.message)
       return true
     }
@@ -149,6 +155,7 @@ class LiveMediaFile implements MediaFile {
       return this.#video?.push(frame) ?? true
     }
     this.#firstSoundMicros = Math.min(this.#firstSoundMicros, frame.receiveTimeMicros)
+    this.#lastSoundMicros = Math.max(this.#lastSoundMicros, frame.receiveTimeMicros)
     for (const packet of this.#sound.read(frame)) this.#audio?.push(packet)
     return true
   }
@@ -191,17 +198,15 @@ class LiveMediaFile implements MediaFile {
     clearTimeout(this.#timer)
     this.#timer = undefined
     await this.#flushed
-    // A volume that was full has given up what was set aside for this.
-    await this.#writer.retry()
-    for (const lose of this.#unwritten.splice(0)) if (this.#writer.error !== undefined) lose()
     await this.#audio?.finish()
     this.#video?.end()
     await this.#flush()
     if (this.#audio?.problem !== undefined) this.#report(this.#audio.problem)
     else if (this.#audio !== undefined) this.#writer.note(encodedRecord())
     await this.#writer.flush()
+    await this.#makeRoom()
     if (await this.#writer.sync()) this.onGrowth(this.bodyBytes)
-    if (isVolumeFull(this.#writer.error)) this.#reportUnwritten()
+    this.#tellUnwritten()
     await this.#writer.close()
     return await finishQueue.finish(async () => this.#letGo())
   }
@@ -249,6 +254,8 @@ class LiveMediaFile implements MediaFile {
     }
     for (const { chunks, record } of this.#audio?.take() ?? []) await this.#writer.writeBatch(chunks, record)
     await this.#writer.flush()
+    await this.#makeRoom()
+    if (this.#writer.error === undefined) this.#soundWritten = this.#audio?.reached ?? 0
     this.#waitingBytes -= waiting
     const journalDone = this.#audio?.journalDone ?? 0
     if (this.#writer.isSyncDue(this.#deps.batchMs) && (await this.#writer.sync())) {
@@ -256,9 +263,30 @@ class LiveMediaFile implements MediaFile {
       this.onGrowth(this.bodyBytes)
     }
     const { error } = this.#writer
-    // A file that ends where the volume was full is whole up to there; the ledger has the rest.
-    if (isVolumeFull(error)) this.#deps.onVolumeFull()
-    else if (error !== undefined) this.#reportUnwritten()
+    if (error !== undefined && !isVolumeFull(error)) this.#reportUnwritten()
+  }
+
+  /** A volume that is full gives up what was set aside, so that what it did not take is written. */
+  async #makeRoom(): Promise<void> {
+    if (!isVolumeFull(this.#writer.error)) return
+    this.#deps.onVolumeFull()
+    await this.#writer.retry()
+    this.#isFull = isVolumeFull(this.#writer.error)
+    if (!this.#isFull) this.#unwritten.length = 0
+  }
+
+  /** A file that ends where the disk took no more is whole up to there; the ledger has the rest. */
+  #tellUnwritten(): void {
+    const { error } = this.#writer
+    if (error === undefined) return
+    for (const lose of this.#unwritten) lose()
+    const samples = (this.#audio?.axis.samples ?? 0) - this.#soundWritten
+    if (samples > 0) {
+      const fromMicros = this.#lastSoundMicros - samples / 0.048
+      const stretch = { fromMicros, toMicros: this.#lastSoundMicros, frames: null, bytes: null }
+      this.#lose({ medium: 'audio', ...stretch, reason: isVolumeFull(error) ? 'DiskFull' : 'DiskFailed', detail: error.message })
+    }
+    if (samples > 0 || this.#unwritten.length > 0) this.#reportUnwritten()
   }
 
   /** Pictures that had been taken, and that the disk did not take. */

@@ -30,8 +30,7 @@ export class OpusTrack implements SoundTrack {
   #skip: number
   readonly #marks = new JournalMarks()
   readonly #release: JournalRelease
-  /** What lies before it on the axis was taken. */
-  #takenTo = 0
+  reached = 0
   #pending: { data: Uint8Array; axisStart: number; samples: number }[] = []
 
   constructor(options: OpusTrackOptions, salvaged?: { frames: number }) {
@@ -56,13 +55,13 @@ export class OpusTrack implements SoundTrack {
   take(): SoundBatch[] {
     const packets = this.#pending
     this.#pending = []
-    this.#takenTo = this.#position
+    this.reached = this.#position
     const chunks = packets.map(({ data }) => data)
     return packets.length === 0 ? [] : [{ chunks, record: (offset) => opusBatchRecord(offset, packets) }]
   }
 
   get journalDone(): number {
-    return this.#marks.endBefore(this.#takenTo)
+    return this.#marks.endBefore(this.reached)
   }
 
   release(end: number): Promise<number> {

@@ -1,6 +1,7 @@
 import { open, readdir } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import { holesOf, touchesHole } from '../disk/holes.ts'
+import { isVolumeFull } from '../disk/volume-full.ts'
 import { noSound } from '../timeline/audio-axis.ts'
 import type { Stretch } from '../timeline/cuts.ts'
 import { soundKind } from './audio-format.ts'
@@ -114,6 +115,10 @@ class LeftMediaFile implements SalvagedMediaFile {
     if (audio?.problem !== undefined) problems.push(audio.problem)
     else if (audio !== undefined && !this.#encoded) this.#writer.note(encodedRecord())
     await this.#writer.flush()
+    if (isVolumeFull(this.#writer.error)) {
+      this.#deps.onVolumeFull?.()
+      await this.#writer.retry()
+    }
     if (await this.#writer.sync()) this.onGrowth(this.bodyBytes)
     if (this.#writer.error !== undefined) problems.push(`writing to ${this.#paths.body} failed: ${this.#writer.error.message}`)
     await this.#writer.close()

@@ -19,6 +19,8 @@ export interface SoundTrack {
   flush(): Promise<void>
   /** What is new since the last time, in batches of bounded size. */
   take(): SoundBatch[]
+  /** Up to where on the axis sound was taken. */
+  readonly reached: number
   /** Front part of the journal, in bytes, of which nothing is needed any more once what was taken is safe. */
   readonly journalDone: number
   /** Gives the journal back to the volume up to there; resolves with how many bytes that were. Rejects as `releaseJournal` does. */

@@ -96,7 +96,7 @@ export class Run {
     const salvage = async (name: string) => {
       // Reading hours of what was left would only slow down getting in.
       await Promise.race([this.#decided.promise, sleep(leftoversMillis, undefined, { ref: false })])
-      return components.salvageMediaFile(volume.mediaDirectory, name, { log, ledger })
+      return components.salvageMediaFile(volume.mediaDirectory, name, { log, ledger, onVolumeFull: () => volume.useReserve() })
     }
     return takeOverLeftovers({ ...prepared, salvage })
   }

@@ -41,6 +41,8 @@ type Timeless<E> = E extends { timeMicros: number } ? Omit<E, 'timeMicros'> : ne
 export class FakeRoom {
   readonly subscribed: string[] = []
   closed = false
+  /** Nothing more of it is taken. */
+  flushed = false
   /** What the page still has when it is asked to flush. */
   inPage: EncodedFrame[] = []
   #handlers: RoomHandlers | undefined
@@ -60,6 +62,7 @@ export class FakeRoom {
       subscribe: ({ userId, stream, kind }) => void this.subscribed.push(`${userId} ${stream} ${kind}`),
       flush: async () => {
         for (const frame of this.inPage.splice(0)) handlers.onFrame(frame)
+        this.flushed = true
       },
       close: async () => {
         this.closed = true
