@@ -8,7 +8,8 @@ export const conditionTypes = {
   Stored: 'True when every file is verified in COS. False: at least one is not, and the message names the first.',
   CallbackDelivered:
     'True when the callback was answered with 2xx. False: still being tried, or given up. Absent without spec.callback.',
-  Reconciling: 'True while the recorder is on its way into the room. Absent otherwise.',
+  Reconciling:
+    'True while a Recording comes nearer to what is wanted of it: on its way into the room, finishing, storing, or waiting for what comes by itself. Absent otherwise.',
   Stalled:
     'True when only a person can help: the recording failed for good, or waits for something to be mended. Absent otherwise.',
 } as const

@@ -1,74 +1,111 @@
-import type { ConditionReason, ConditionType } from '../../api/src/index.ts'
-
-type Status = 'True' | 'False' | 'Unknown'
-type Given = Partial<Record<ConditionType, [Status, ConditionReason]>>
+import type { Recording } from '@trtc-recorder/api'
+import { Refusal } from '../../operator/src/recording/refusal.ts'
+import { aFile, aRecording, aResult, at, interrupted, stoppedBy, World } from '../../operator/src/recording/testing.ts'
 
 export interface State {
   what: string
-  object: { metadata: object; spec: object; status?: object }
+  object: Recording
   argo: 'Healthy' | 'Progressing' | 'Degraded' | 'Suspended'
-  flux: 'Current' | 'InProgress' | 'Failed'
+  /** What Flux and kstatus call it. */
+  kstatus: 'Current' | 'InProgress' | 'Failed'
 }
 
-function state(what: string, conditions: Given | undefined, argo: State['argo'], flux: State['flux'], more: object = {}): State {
-  const list = Object.entries(conditions ?? {}).map(([type, [status, reason]]) => ({
-    type,
-    status,
-    reason,
-    message: `because of ${what}`,
-  }))
-  const status = conditions === undefined ? { observedGeneration: -1 } : { observedGeneration: 1, conditions: list, ...more }
-  return { what, object: { metadata: { name: 'math', generation: 1 }, spec: {}, status }, argo, flux }
-}
+const starting = () => new World().settle().scheduled()
+const inRoom = () => starting().inRoom()
+const neverStarted = (outcome: 'SecretNotFound' | 'RoomRefused') =>
+  starting().ends(aResult({ outcome, stopReason: 'NeverStarted', message: 'Because.' }))
+const unstored = (outcome: 'UploadIncomplete' | 'UploadRefused') =>
+  inRoom().ends(aResult({ outcome, stopReason: 'Idle', startedAt: at(1).toISOString(), files: [aFile('alice', { status: 0 })] }))
 
-const onItsWay = (reason: ConditionReason): Given => ({
-  Succeeded: ['Unknown', reason],
-  Reconciling: ['True', reason],
-  Started: ['False', reason],
-})
-
-/** A Recording in the states of its life, and what a person would say of each. */
-export const states: State[] = [
-  state('nobody having looked at it', undefined, 'Progressing', 'InProgress'),
-  state('its Pod not being made', onItsWay('Pending'), 'Progressing', 'InProgress'),
-  state('an image that cannot be pulled', onItsWay('ImagePullFailed'), 'Progressing', 'InProgress'),
-  state('a missing Secret', onItsWay('SecretNotFound'), 'Progressing', 'InProgress'),
-  state('another in the room', onItsWay('IdentityInUse'), 'Progressing', 'InProgress'),
-  state('being in the room', { Succeeded: ['Unknown', 'Recording'], Started: ['True', 'Entered'] }, 'Healthy', 'Current'),
-  state('a pause', { Succeeded: ['Unknown', 'Paused'], Started: ['True', 'Entered'] }, 'Suspended', 'Current'),
-  state(
+const progressing: [string, () => World][] = [
+  ['its Pod not being on a node', () => new World().settle()],
+  ['its recorder on its way into the room', starting],
+  ['a missing Secret', () => neverStarted('SecretNotFound')],
+  [
+    'another in the room',
+    () => {
+      const world = new World()
+      world.heldBy = 'Recording math'
+      return world.settle()
+    },
+  ],
+  [
+    'others before it in line',
+    () => {
+      const world = new World()
+      world.place = { is: 'waits', at: 3, of: 5, within: 'namespace', limit: 2 }
+      return world.settle()
+    },
+  ],
+  [
+    'a quota that is used up',
+    () => {
+      const world = new World()
+      world.refuses = { createPod: new Refusal('QuotaExceeded', 'exceeded quota') }
+      return world.settle()
+    },
+  ],
+  ['a lost connection, before the next attempt', () => inRoom().ends(interrupted)],
+  [
     'a silent node',
-    { Succeeded: ['Unknown', 'NodeLost'], Reconciling: ['True', 'NodeLost'], Started: ['True', 'Entered'] },
-    'Progressing',
-    'InProgress',
-  ),
-  state(
-    'its files being finished',
-    { Succeeded: ['Unknown', 'Finishing'], Started: ['True', 'Entered'] },
-    'Progressing',
-    'InProgress',
-  ),
-  state(
-    'an upload that waits',
-    { Succeeded: ['Unknown', 'UploadIncomplete'], Stored: ['False', 'UploadIncomplete'] },
-    'Progressing',
-    'InProgress',
-  ),
-  state('all being stored', { Succeeded: ['True', 'Completed'], Stored: ['True', 'Completed'] }, 'Healthy', 'Current'),
-  state('nobody having come', { Succeeded: ['True', 'NothingRecorded'] }, 'Healthy', 'Current'),
-  state('a lost file', { Succeeded: ['False', 'UploadIncomplete'], Stalled: ['True', 'UploadIncomplete'] }, 'Degraded', 'Failed'),
-  state('a refusal by TRTC', { Succeeded: ['False', 'RoomRefused'], Stalled: ['True', 'RoomRefused'] }, 'Degraded', 'Failed'),
+    () =>
+      inRoom().podBecomes(({ status }) => {
+        const lastTransitionTime = at(0).toISOString()
+        status!.conditions = [
+          { type: 'Ready', status: 'False', lastTransitionTime },
+          { type: 'ContainersReady', status: 'True' },
+        ]
+      }),
+  ],
+  ['a stop that its recorder has not followed yet', () => inRoom().stop()],
+  [
+    'its Pod being deleted by somebody',
+    () =>
+      inRoom().podBecomes((pod) => {
+        pod.metadata.deletionTimestamp = at(1).toISOString()
+      }),
+  ],
+  ['COS away when all was to be stored', () => unstored('UploadIncomplete')],
+  ['an upload that goes on', () => unstored('UploadIncomplete').after(5).scheduled()],
+]
+const recording: [string, () => World][] = [['being in the room', inRoom]]
+const stored: [string, () => World][] = [
+  ['all being stored', () => inRoom().ends(stoppedBy('RoomDismissed', aFile('alice')))],
+  ['nobody having come', () => inRoom().ends(stoppedBy('Idle'))],
+  ['a stop before it began', () => new World().stop()],
+]
+const failed: [string, () => World][] = [
+  ['a refusal by TRTC', () => neverStarted('RoomRefused')],
+  [
+    'a file that could not be made whole',
+    () => inRoom().ends(aResult({ outcome: 'FileFailed', stopReason: 'Idle', files: [aFile('alice', { status: 0 })] })),
+  ],
+  ['COS refusing what is left', () => unstored('UploadRefused')],
+  [
+    'a lost volume',
+    () => {
+      const world = unstored('UploadIncomplete')
+      world.claims = []
+      return world.after(5)
+    },
+  ],
 ]
 
-/** The generic rules of kstatus (sigs.k8s.io/cli-utils, pkg/kstatus/status), which Helm's --wait and Flux use where they know no better. */
-export function kstatus({ metadata, status }: State['object']): State['flux'] {
-  const { generation } = metadata as { generation: number }
-  const { observedGeneration, conditions = [] } = (status ?? {}) as {
-    observedGeneration?: number
-    conditions?: { type: string; status: string }[]
-  }
-  const holds = (type: string) => conditions.some((condition) => condition.type === type && condition.status === 'True')
-  if (observedGeneration !== undefined && observedGeneration !== generation) return 'InProgress'
-  if (holds('Reconciling')) return 'InProgress'
-  return holds('Stalled') ? 'Failed' : 'Current'
+const paused = () => {
+  const world = inRoom()
+  world.progress = { state: 'paused', participants: [], recordedBytes: 0, uploadedBytes: 0, files: [] } as never
+  return world.changes({ desiredState: 'Paused' })
 }
+
+const all = (worlds: [string, () => World][], argo: State['argo'], kstatus: State['kstatus']): State[] =>
+  worlds.map(([what, make]) => ({ what, object: make().recording, argo, kstatus }))
+
+/** A Recording in the states of its life, as the operator writes them, and what a person would say of each. */
+export const states: State[] = [
+  { what: 'nobody having looked at it', object: aRecording(), argo: 'Progressing', kstatus: 'InProgress' },
+  ...all(progressing, 'Progressing', 'InProgress'),
+  ...all(recording, 'Healthy', 'Current'),
+  ...all([['a pause', paused]], 'Suspended', 'Current'),
+  ...all(stored, 'Healthy', 'Current'),
+  ...all(failed, 'Degraded', 'Failed'),
+]

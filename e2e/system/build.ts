@@ -1,7 +1,7 @@
-import { allBinaries, ensureBinaries } from '../../sandbox/src/cluster/binaries.ts'
+import { clusterBinaries, ensureBinaries } from '../../sandbox/src/cluster/binaries.ts'
 import { onScreen } from '../../sandbox/src/progress.ts'
 
-/** Once for all integration tests: etcd, Kubernetes and Helm are there. Built the first time, which takes minutes and no test's own time. */
+/** Once for all integration tests: etcd, Kubernetes, Helm and kstatus are there. Built the first time, which takes minutes and no test's own time. */
 export default async function setup(): Promise<void> {
-  await ensureBinaries(allBinaries, onScreen)
+  await ensureBinaries([...clusterBinaries, 'kstatus'], onScreen)
 }

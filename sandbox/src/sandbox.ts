@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { allBinaries, ensureBinaries } from './cluster/binaries.ts'
+import { clusterBinaries, ensureBinaries } from './cluster/binaries.ts'
 import { type ClusterStatus, clusterDown, clusterStatus, clusterUp, refuseForeignCluster } from './cluster/index.ts'
 import { stateDirectory } from './cluster/paths.ts'
 import { runningDaemon } from './daemon.ts'
@@ -22,7 +22,7 @@ export async function up({ report = onScreen, starting = () => {} }: UpOptions =
   mkdirSync(join(stateDirectory, 'run'), { recursive: true })
   refuseForeignCluster()
   // Compiling Kubernetes and unpacking Debian wait for different things most of the time.
-  await Promise.all([ensureBinaries(allBinaries, report), images(report)])
+  await Promise.all([ensureBinaries(clusterBinaries, report), images(report)])
   await startPart('cluster', { report, starting })
   const [references] = await Promise.all([images(report), ...serviceNames.map((name) => startPart(name, { report, starting }))])
   recordState({ images: references })

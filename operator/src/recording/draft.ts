@@ -125,7 +125,8 @@ export class Draft {
     }
     this.set('Succeeded', { status: 'Unknown', reason, message })
     this.set('Stored', { status: 'False', reason, message })
-    this.drop('Reconciling', 'Stalled')
+    this.set('Reconciling', { status: 'True', reason, message })
+    this.drop('Stalled')
   }
 
   /** The same, for what only a person can mend. */

@@ -178,7 +178,8 @@ const isPaused = ({ status, recording }: Draft) =>
 function finishing(draft: Draft, message: string): void {
   draft.set('Succeeded', { status: 'Unknown', reason: 'Finishing', message })
   noteStorage(draft, { status: 'Unknown', reason: 'Finishing', message })
-  draft.drop('Reconciling')
+  // Who waits for a Recording to be current (kstatus) does not want one whose files are still on their way.
+  draft.set('Reconciling', { status: 'True', reason: 'Finishing', message })
 }
 
 /** An image may become available; what else is wrong with a container rarely passes, and never does where the chart has been mended since. */

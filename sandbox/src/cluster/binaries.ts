@@ -7,7 +7,7 @@ import { cacheDirectory, contentHash, projectDirectory } from './paths.ts'
 
 const kubernetesVersion = 'v1.34.4'
 
-/** The Go modules in sandbox/cluster/: each pins its commands with go.mod and go.sum; only pause has source of its own. */
+/** The Go modules in sandbox/cluster/: each pins its commands with go.mod and go.sum; pause and kstatus have source of their own. */
 const modules = {
   etcd: { packages: { etcd: 'go.etcd.io/etcd/server/v3' }, ldflags: '' },
   kubernetes: {
@@ -24,6 +24,7 @@ const modules = {
   },
   helm: { packages: { helm: 'helm.sh/helm/v4/cmd/helm' }, ldflags: '' },
   pause: { packages: { pause: '.' }, ldflags: '' },
+  kstatus: { packages: { kstatus: '.' }, ldflags: '' },
 } as const
 
 type Module = keyof typeof modules
@@ -32,16 +33,20 @@ export type Binary =
   | keyof (typeof modules)['kubernetes']['packages']
   | keyof (typeof modules)['helm']['packages']
   | keyof (typeof modules)['pause']['packages']
+  | keyof (typeof modules)['kstatus']['packages']
 
-/** Every command of the sandbox, in the order in which they are built. */
-export const allBinaries = Object.values(modules).flatMap((module) => Object.keys(module.packages)) as Binary[]
+/** Every command of the cluster, in the order in which they are built. */
+export const clusterBinaries = Object.values(modules)
+  .filter((module) => module !== modules.kstatus)
+  .flatMap((module) => Object.keys(module.packages)) as Binary[]
 
 /** Folder of a module's commands. A changed go.mod, go.sum or flag gives another folder, so nothing stale is ever run. */
 export function binaryDirectory(module: Module): string {
   const source = join(projectDirectory, 'sandbox/cluster', module)
-  const files = (module === 'pause' ? ['go.mod', 'main.go'] : ['go.mod', 'go.sum']).map((name) =>
-    readFileSync(join(source, name)),
-  )
+  const files = ['go.mod', 'go.sum', 'main.go']
+    .map((name) => join(source, name))
+    .filter(existsSync)
+    .map((path) => readFileSync(path))
   return join(cacheDirectory(), `bin-${module}-${contentHash([...files, modules[module].ldflags])}`)
 }
 

@@ -6,7 +6,7 @@ import { withLock } from '../lock.ts'
 import { onScreen, type Report, unseen } from '../progress.ts'
 import { type ClusterNode, firstNode, network, nodes } from './addresses.ts'
 import { type ClusterApi, clusterApi } from './api.ts'
-import { allBinaries, type Binary, ensureBinaries } from './binaries.ts'
+import { type Binary, clusterBinaries, ensureBinaries } from './binaries.ts'
 import { writeCertificates } from './certificates.ts'
 import { removeGroups } from './cgroups.ts'
 import { configurationFiles, nodeDirectory } from './configuration.ts'
@@ -31,7 +31,7 @@ export type ClusterStatus = { state: 'down' } | { state: 'starting' | 'up'; pid:
  * Returns when the node is Ready, a Pod can start and a volume can be had.
  */
 export async function clusterUp(report: Report = onScreen): Promise<{ kubeconfig: string; started: boolean }> {
-  const binaries = await ensureBinaries(allBinaries, report)
+  const binaries = await ensureBinaries(clusterBinaries, report)
   return withLock(lockName, () => start(binaries, report))
 }
 
