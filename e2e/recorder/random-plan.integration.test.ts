@@ -26,6 +26,12 @@ const lines: readonly Partial<LineQuality>[] = [
   { delayMillis: 600 },
 ]
 
+/**
+ * Five encoders and their lines in one process send late by a packet now and then (20 ms), and files are placed by when packets arrive; the
+ * table of `line.integration.test.ts` holds what is promised.
+ */
+const tolerance = { apartMillis: 45, unevenMillis: 5 }
+
 /** What one user does, one thing after the other. */
 function lifeOf(userId: string, random: Random): Step[] {
   const steps: Step[] = []
@@ -75,7 +81,7 @@ beforeAll(async () => {
     console.log(`${at.toFixed(1).padStart(5)} s  ${userId} ${type} ${JSON.stringify(how)}`)
   }
   const performance = await performSteadily(world, { actors, steps, seconds })
-  for (const userId of users) verdicts.set(userId, await judge(world, performance, userId))
+  for (const userId of users) verdicts.set(userId, await judge(world, performance, userId, tolerance))
 })
 afterAll(() => world.close())
 
