@@ -3,6 +3,8 @@ import { z } from 'zod'
 /** Why something that was sent, or should have been, is not in the recording. Each word with what it means; listed nowhere else. */
 export const lossReasons = {
   LostInNetwork: 'Packets were lost on the way and never repaired.',
+  TakenTooLate:
+    'The machine gave the recorder too little processor time: packets overflowed a receive buffer, and were not repaired. The detail says how many.',
   RepairedTooLate: 'Packets were repaired, but later than the recorder could wait for them.',
   NoKeyFrame: 'Pictures came without a key frame before them, so nothing could decode them.',
   Overflow: 'The recorder did not keep up with the page.',

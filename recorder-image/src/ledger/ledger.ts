@@ -35,14 +35,21 @@ export class Ledger {
   readonly #unwritten = new Set<number>()
   readonly #write: (lines: LedgerLine[]) => void
   readonly #earlier: readonly Loss[]
+  readonly #explained: (loss: NoticedLoss) => NoticedLoss
 
-  /** `earlier`: what the attempts before this one told theirs. */
-  constructor(write: (lines: LedgerLine[]) => void = () => {}, earlier: readonly Loss[] = []) {
+  /** `earlier`: what the attempts before this one told theirs. `explained`: a loss with what is known of its cause beyond whoever noticed it. */
+  constructor(
+    write: (lines: LedgerLine[]) => void = () => {},
+    earlier: readonly Loss[] = [],
+    explained: (loss: NoticedLoss) => NoticedLoss = (loss) => loss,
+  ) {
     this.#write = write
     this.#earlier = earlier
+    this.#explained = explained
   }
 
-  add(loss: NoticedLoss): void {
+  add(noticed: NoticedLoss): void {
+    const loss = this.#explained(noticed)
     const kind = JSON.stringify([loss.userId, loss.stream, loss.medium, loss.reason, loss.file, loss.detail])
     const ids = this.#ofKind.get(kind) ?? []
     const id =

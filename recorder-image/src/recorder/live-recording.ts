@@ -93,7 +93,7 @@ export class LiveRecording implements RoomHandlers {
   }
 
   tick(): void {
-    const { sessions, awaited, ledger, clock, job, log } = this.#context
+    const { sessions, awaited, ledger, receiveBuffer, clock, job, log } = this.#context
     const step = clock.look()
     if (step !== undefined) {
       const [before, after] = [step.beforeMicros, step.afterMicros].map((micros) => new Date(micros / 1000).toISOString())
@@ -102,6 +102,7 @@ export class LiveRecording implements RoomHandlers {
         'The wall clock was set; files that are open go on by the time before, new ones begin by the time after',
       )
     }
+    receiveBuffer.look(clock.micros() + clock.steppedMicros)
     this.#act(sessions.tick(clock.micros()))
     const { again, losses } = awaited.tick(clock.micros())
     this.#lose(losses)

@@ -1,6 +1,7 @@
 import type { Control, RecorderJob } from '@trtc-recorder/api'
 import { Clock } from '../clock/clock.ts'
 import { Ledger } from '../ledger/ledger.ts'
+import { ReceiveBuffer } from '../ledger/receive-buffer.ts'
 import type { Store } from '../store/upload.ts'
 import { Attempt, type AttemptNote, numbered } from './attempt.ts'
 import { Awaited } from './awaited.ts'
@@ -25,6 +26,7 @@ export interface Prepared {
   forgotten: { name: string; why: string }[]
   attempt: Attempt
   ledger: Ledger
+  receiveBuffer: ReceiveBuffer
   store: Store
   keeper: FileKeeper
   clock: Clock
@@ -55,7 +57,12 @@ export async function prepare(options: RunOptions): Promise<Prepared> {
     volume.useReserve()
     full.resolve({ reason: 'StorageFull', message: 'The volume is full' })
   }
-  const ledger = new Ledger((lines) => volume.addLosses(job.attempt, lines), await volume.losses())
+  const receiveBuffer = new ReceiveBuffer()
+  const ledger = new Ledger(
+    (lines) => volume.addLosses(job.attempt, lines),
+    await volume.losses(),
+    (loss) => receiveBuffer.explain(loss),
+  )
   const store = components.createStore(job.spec.cos, secrets.cos, log)
   const keeper = new FileKeeper({
     job,
@@ -77,6 +84,7 @@ export async function prepare(options: RunOptions): Promise<Prepared> {
     forgotten: (await volume.unreadableFiles()).filter(({ name }) => !left.includes(name)),
     attempt,
     ledger,
+    receiveBuffer,
     store,
     keeper,
     clock: options.clock ?? new Clock(),

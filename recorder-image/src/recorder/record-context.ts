@@ -2,6 +2,7 @@ import type { RecorderJob } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import type { Clock } from '../clock/clock.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import type { ReceiveBuffer } from '../ledger/receive-buffer.ts'
 import type { Room, RoomHandlers, RoomOptions } from '../room/room.ts'
 import type { Awaited } from './awaited.ts'
 import type { ControlFile } from './control-file.ts'
@@ -27,6 +28,7 @@ export interface RecordContext {
   volume: Volume
   /** Told of everything that does not get into a file. */
   ledger: Ledger
+  receiveBuffer: ReceiveBuffer
   control: ControlFile
   /** Told when nothing of anybody is taken any more, and when it is again. */
   onPause(paused: boolean, at: Date): void
