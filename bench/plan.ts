@@ -25,6 +25,20 @@ export const plan: readonly Step[] = [
   ...[60, 600, 3600].map((recorded) => ({ part: 'stop' as const, recorded })),
 ]
 
+/** For a person, and for what failed. */
+export function nameOf(step: Step): string {
+  switch (step.part) {
+    case 'recorder':
+      return `mode ${step.mode}, ${step.anchors} × ${step.picture}`
+    case 'mediaRecorder':
+      return `MediaRecorder ${step.type}, ${step.anchors} × ${step.picture}`
+    case 'start':
+      return 'start'
+    case 'stop':
+      return `stop after ${step.recorded} s`
+  }
+}
+
 /** The steps that one of the filters lets through; all without filters. */
 export function chosen(filters: readonly string[]): readonly Step[] {
   if (filters.length === 0) return plan

@@ -4,18 +4,21 @@
  *
  *     node bench/recorder.ts [--only mode=02,anchors=5]... [--seconds 20] [--rounds 10] [--output FILE] [--append] [--ffmpeg FILE]
  *
+ * `--seconds`: of measuring a row, in three windows, of which the median counts.
  * `--append`: what the file has of other steps stays, so that a whole run can be made in parts.
- * `--ffmpeg`: another one for the recorders than the machine's.
- * After each step the results so far are written, and after the last one docs/performance.md and the README.
+ * `--ffmpeg`: another one for the recorders than that of the image, which is made where root and buildah are at hand, and else the machine's.
+ * After each step the results so far are written, and after the last one docs/performance.md and the README. A step that fails is said, and the others
+ * go on; the exit code is 1 then.
  */
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { recorderFfmpeg } from './ffmpeg.ts'
 import { beepFidelity, type Fidelity, pictureFidelity, pictureTimes } from './fidelity.ts'
-import { chosen, plan, type Step } from './plan.ts'
+import { chosen, nameOf, plan, type Step } from './plan.ts'
 import { pssMegabytes, type Rate, rate, usage } from './process-tree.ts'
-import { writeReport } from './report.ts'
+import { ratios, writeReport } from './report.ts'
 import { isComplete, noResults, put, readResults, resultsFile, writeResults } from './results.ts'
 import { startUp } from './start-up.ts'
 import { median } from './statistics.ts'
@@ -25,7 +28,7 @@ import { roomOf, stop, World } from './world.ts'
 const { values: options } = parseArgs({
   options: {
     only: { type: 'string', multiple: true, default: [] },
-    seconds: { type: 'string', default: '20' },
+    seconds: { type: 'string', default: '18' },
     rounds: { type: 'string', default: '10' },
     output: { type: 'string' },
     append: { type: 'boolean', default: false },
@@ -41,14 +44,25 @@ const output =
 /** Until what is at its start is over: profiles are written, code is compiled, first key frames are asked for. */
 const settleSeconds = Math.min(8, seconds)
 
+/** Of measuring a row: what else goes on beside it falls into one. */
+const windows = 3
+
+const ffmpeg = await recorderFfmpeg(options.ffmpeg)
 const started = performance.now()
-const results = options.append
-  ? readResults(output)
-  : noResults(availableParallelism(), seconds, options.ffmpeg === undefined ? 'machine' : 'given')
-const world = await World.start(options.ffmpeg)
+const results = options.append ? readResults(output) : noResults(availableParallelism(), seconds, ffmpeg.from)
+const world = await World.start(ffmpeg.path)
 try {
   for (const step of steps) {
-    await take(step)
+    const name = nameOf(step)
+    results.failed = results.failed.filter((failed) => failed.step !== name)
+    try {
+      await take(step)
+    } catch (error) {
+      const why = (error as Error).message.slice(0, 500)
+      results.failed.push({ step: name, why })
+      say(name, `FAILED: ${why}`)
+      await world.endMeasured()
+    }
     results.complete = isComplete(results, plan)
     writeResults(output, results)
   }
@@ -56,6 +70,8 @@ try {
   await world.close()
 }
 if (output === resultsFile) writeReport(results)
+console.log(`\n${ratios(results).join('\n')}`)
+process.exitCode = results.failed.length === 0 ? 0 : 1
 console.log(`\n${steps.length} of ${plan.length} steps in ${((performance.now() - started) / 60_000).toFixed(1)} min: ${output}`)
 
 async function take(step: Step): Promise<void> {
@@ -67,18 +83,19 @@ async function take(step: Step): Promise<void> {
     case 'start': {
       results.startMs = await startUp(world, rounds)
       const { entered, firstByte } = results.startMs
-      return say('start', `in the room after ${entered} ms, first byte on the volume after ${firstByte} ms`)
+      return say(nameOf(step), `in the room after ${entered} ms, first byte on the volume after ${firstByte} ms`)
     }
     case 'stop': {
       const times = await stopToStored(world, step.recorded, rounds)
       const row = { recordedSeconds: step.recorded, rounds, median: median(times), max: Math.max(...times) }
       put(results.stopToStoredMs, row, ['recordedSeconds'])
-      return say(`stop after ${step.recorded} s`, `stored after ${row.median} ms, at worst ${row.max} ms`)
+      return say(nameOf(step), `stored after ${row.median} ms, at worst ${row.max} ms`)
     }
   }
 }
 
-async function recorder({ mode, anchors, picture }: Extract<Step, { part: 'recorder' }>): Promise<void> {
+async function recorder(row: Extract<Step, { part: 'recorder' }>): Promise<void> {
+  const { mode, anchors, picture } = row
   await world.publish(anchors, picture)
   const recorder = await world.startRecorder({ mode, picture })
   await recorder.recording(anchors)
@@ -98,12 +115,13 @@ async function recorder({ mode, anchors, picture }: Extract<Step, { part: 'recor
   const lossesInLedger = result.losses.stretches
   put(results.runs, { mode, anchors, picture, ...cost, ...fidelity, lossesInLedger }, ['mode', 'anchors'])
   say(
-    `mode ${mode}, ${anchors} × ${picture}`,
+    nameOf(row),
     `${line(cost)}; ${fidelity.framesLost} lost (${lossesInLedger} losses in the ledger), pts off by ${fidelity.worstPtsErrorMs} ms at most`,
   )
 }
 
-async function mediaRecorder({ type, anchors, picture }: Extract<Step, { part: 'mediaRecorder' }>): Promise<void> {
+async function mediaRecorder(row: Extract<Step, { part: 'mediaRecorder' }>): Promise<void> {
+  const { type, anchors, picture } = row
   await world.publish(anchors, picture)
   const { child, file } = await world.startBaseline(type, anchors, picture)
   const cost = await measure(child.pid!, anchors)
@@ -111,19 +129,26 @@ async function mediaRecorder({ type, anchors, picture }: Extract<Step, { part: '
   const times = pictureTimes(file)
   const framesPerSecond = times.length < 2 ? 0 : rounded((times.length - 1) / (Math.max(...times) - Math.min(...times)))
   put(results.mediaRecorder, { type, anchors, picture, ...cost, framesPerSecond }, ['type', 'anchors'])
-  say(`MediaRecorder ${type}, ${anchors} × ${picture}`, `${line(cost)}; ${framesPerSecond} pictures a second`)
+  say(nameOf(row), `${line(cost)}; ${framesPerSecond} pictures a second`)
 }
 
 async function measure(pid: number, anchors: number) {
   await sleep(settleSeconds * 1000)
-  const before = usage(pid)
-  await sleep(seconds * 1000)
-  const { cores, coresOf, wakeUpsPerSecond }: Rate = rate(before, usage(pid))
+  const rates: Rate[] = []
+  for (let window = 0; window < windows; window++) {
+    const before = usage(pid)
+    await sleep((seconds * 1000) / windows)
+    rates.push(rate(before, usage(pid)))
+  }
+  const each = (value: (rate: Rate) => number) => median(rates.map(value))
+  const programs = [...new Set(rates.flatMap(({ coresOf }) => Object.keys(coresOf)))]
   return {
-    coresPerAnchor: rounded(cores / anchors),
-    coresPerAnchorOf: Object.fromEntries(Object.entries(coresOf).map(([name, cores]) => [name, rounded(cores / anchors, 4)])),
+    coresPerAnchor: rounded(each(({ cores }) => cores) / anchors),
+    coresPerAnchorOf: Object.fromEntries(
+      programs.map((name) => [name, rounded(each(({ coresOf }) => coresOf[name] ?? 0) / anchors, 4)]),
+    ),
     pssMB: Math.round(pssMegabytes(pid)),
-    wakeUpsPerSecond: Math.round(wakeUpsPerSecond),
+    wakeUpsPerSecond: Math.round(each(({ wakeUpsPerSecond }) => wakeUpsPerSecond)),
   }
 }
 

@@ -23,7 +23,7 @@ const modeNames: Record<Mode, string> = {
   '01': '01, picture as it was sent',
   '02': '02, picture as it was sent and sound as AAC',
 }
-const ffmpegNames = { given: 'a small static one', machine: 'the machine’s own' }
+const ffmpegNames = { image: 'that of the image', machine: 'the machine’s own', given: 'one that was given' }
 const typeNames = { vp8: '`video/webm;codecs=vp8,opus`', none: 'no type, which copies H.264' }
 
 export function report(results: Results): string {
@@ -36,7 +36,7 @@ export function report(results: Results): string {
 Measured by \`make bench-recorder\` on ${results.measuredAt.slice(0, 10)}, ${cores} shared cores${results.complete ? `, ${measuredSeconds} s a row` : ''}: this recorder, bundled as in its image (a
 real process tree: Node, Chromium headless shell, one ffmpeg a file, ${ffmpegNames[results.ffmpeg]}) beside the page's MediaRecorder, ${results.complete ? 'in one run on the same publishers' : 'on publishers of the same kind'}. 1280x720, 30 fps,
 1.2 Mbit/s H.264, Opus 64 kbit/s; with 25 anchors 640x360 at 0.5 Mbit/s. The room, COS and the measuring itself ran on the same cores and are
-not counted. The raw result: [bench/results/recorder.json](../bench/results/recorder.json).${results.complete ? '' : ' Not all of the plan has been measured, and the rows come from several runs, of 8 to 12 s and under different load: a ratio between two of them is rough.'}
+not counted. The raw result: [bench/results/recorder.json](../bench/results/recorder.json).${results.complete ? '' : ' Not all of the plan has been measured, and the rows come from several runs, of 8 to 12 s and under different load: a ratio between two of them is rough.'}${failures(results)}
 
 ## This recorder
 
@@ -144,12 +144,33 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
 
 const ratio = (theirs: number | undefined, ours: number) => (theirs === undefined ? '' : (theirs / ours).toFixed(1))
 
+function failures({ failed }: Results): string {
+  if (failed.length === 0) return ''
+  return ` Not measured, because it failed: ${failed.map(({ step }) => step).join('; ')}.`
+}
+
 function growth({ stopToStoredMs }: Results): string {
   const at = (seconds: number) => stopToStoredMs.find(({ recordedSeconds }) => recordedSeconds === seconds)?.median
   const [minute, hour] = [at(60), at(3600)]
   return minute === undefined || hour === undefined
     ? ''
     : ` An hour takes ${(hour / minute).toFixed(2)} times as long as a minute.`
+}
+
+/** What is to be compared, one a line: with the MediaRecorder of the same run, and a stop after an hour with one after a minute. */
+export function ratios({ runs, mediaRecorder, stopToStoredMs }: Results): string[] {
+  const times = runs.flatMap((run) => {
+    const theirs = mediaRecorder.find(({ type, anchors }) => type === 'vp8' && anchors === run.anchors)
+    if (theirs === undefined) return []
+    return [
+      `mode ${run.mode}, ${run.anchors}: ${ratio(theirs.coresPerAnchor, run.coresPerAnchor)} times less than MediaRecorder VP8`,
+    ]
+  })
+  const stored = (seconds: number) => stopToStoredMs.find(({ recordedSeconds }) => recordedSeconds === seconds)?.median
+  const [minute, hour] = [stored(60), stored(3600)]
+  if (minute !== undefined && hour !== undefined)
+    times.push(`stop after an hour to one after a minute: ${(hour / minute).toFixed(2)}`)
+  return times
 }
 
 /** Puts the summary between its marks. */

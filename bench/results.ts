@@ -13,12 +13,14 @@ export interface Results {
   complete: boolean
   cores: number
   measuredSeconds: number
-  /** Which ffmpeg the recorders used: the one that the machine has, or one that was given. */
-  ffmpeg: 'given' | 'machine'
+  /** Which ffmpeg the recorders used: that of the image, the one that the machine has, or one that was given. */
+  ffmpeg: 'image' | 'machine' | 'given'
   runs: RecorderRun[]
   mediaRecorder: MediaRecorderRun[]
   stopToStoredMs: StopToStored[]
   startMs: StartUp | null
+  /** Steps that could not be taken, and why. */
+  failed: { step: string; why: string }[]
 }
 
 interface Cost {
@@ -74,6 +76,7 @@ export const noResults = (cores: number, measuredSeconds: number, ffmpeg: Result
   mediaRecorder: [],
   stopToStoredMs: [],
   startMs: null,
+  failed: [],
 })
 
 export const readResults = (path: string = resultsFile): Results => JSON.parse(readFileSync(path, 'utf8'))

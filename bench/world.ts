@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { setPriority, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
@@ -50,6 +50,10 @@ export interface RecorderOptions {
   environment?: NodeJS.ProcessEnv
 }
 
+/** Above what is measured: a room is elsewhere, and what it sends late and at once would be lost by nobody's fault. Ignored where it is not allowed. */
+const standInPriority = -10
+const mostMillis = { ready: 60_000, stop: 120_000 } as const
+
 /** Recorders and baselines, running or not. */
 const measured = new Set<ChildProcess>()
 
@@ -94,6 +98,7 @@ export class World {
       rmSync(directory, { recursive: true, force: true })
     })
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+    for (const { pid } of children) prefer(pid!)
     const [roomReady, cosReady] = await Promise.all(children.map(firstLine))
     return new World(directory, children, roomReady!, cosReady!, recorderFfmpeg)
   }
@@ -108,6 +113,19 @@ export class World {
       if (child.exitCode === null) await once(child, 'exit')
     }
     rmSync(this.directory, { recursive: true, force: true })
+  }
+
+  /** Ends what is measured and still runs, as after a step that failed. */
+  async endMeasured(): Promise<void> {
+    const running = [...measured].filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)
+    await Promise.all(
+      running.map((child) => {
+        const exited = once(child, 'exit')
+        child.kill('SIGKILL')
+        return exited
+      }),
+    )
+    this.clear()
   }
 
   /** Makes it this many anchors in the room of this picture, anchor1 and so on. */
@@ -260,8 +278,10 @@ export class RunningRecorder {
   /** Waits until it writes this many files. */
   async recording(files: number): Promise<void> {
     await this.entered
+    const deadline = performance.now() + mostMillis.ready
     for (;;) {
       const status = await this.status()
+      if (performance.now() > deadline) throw new Error(`Not ${files} files after a minute: ${JSON.stringify(status)}`)
       if (status.files.filter(({ recordedBytes }) => recordedBytes > 0).length >= files) return
       await sleep(100)
     }
@@ -283,8 +303,18 @@ export async function stop(child: ChildProcess): Promise<number | null> {
   if (child.exitCode !== null) return child.exitCode
   const exited = once(child, 'exit')
   child.kill('SIGTERM')
+  const timer = setTimeout(() => child.kill('SIGKILL'), mostMillis.stop)
   const [code] = await exited
+  clearTimeout(timer)
   return code
+}
+
+function prefer(pid: number): void {
+  try {
+    setPriority(pid, standInPriority)
+  } catch {
+    // Only root may.
+  }
 }
 
 const node = (args: string[], environment: NodeJS.ProcessEnv = {}) =>
@@ -300,7 +330,7 @@ async function firstLine(child: ChildProcess): Promise<Ready> {
   throw new Error('A stand-in ended before it was ready')
 }
 
-/** Resolves at the n-th line that holds `wanted`; rejects if the process ends before. */
+/** Resolves at the n-th line that holds `wanted`; rejects if the process ends before, or takes more than a minute. */
 function linesWith(child: ChildProcess, stream: NodeJS.ReadableStream, wanted: string, n: number): Promise<void> {
   return new Promise((resolve, reject) => {
     let seen = 0
@@ -310,10 +340,19 @@ function linesWith(child: ChildProcess, stream: NodeJS.ReadableStream, wanted: s
         tail = (tail + chunk).slice(-4000)
       })
     }
+    const timer = setTimeout(
+      () => reject(new Error(`${seen} of ${n} say ${wanted} after a minute. Last words:\n${tail}`)),
+      mostMillis.ready,
+    )
     createInterface({ input: stream }).on('line', (line) => {
-      if (line.includes(wanted) && ++seen === n) resolve()
+      if (!line.includes(wanted) || ++seen !== n) return
+      clearTimeout(timer)
+      resolve()
     })
-    child.once('exit', (code) => reject(new Error(`It ended with exit code ${code}. Last words:\n${tail}`)))
+    child.once('exit', (code) => {
+      clearTimeout(timer)
+      reject(new Error(`It ended with exit code ${code}. Last words:\n${tail}`))
+    })
   })
 }
 

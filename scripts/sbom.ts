@@ -1,9 +1,10 @@
 /**
  * Writes what an image is made of as a CycloneDX 1.6 bill of materials, from inside the image while it is built:
  *
- *     node scripts/sbom.ts <name> <version> <packages.json> > /usr/share/sbom/<name>.cdx.json
+ *     node scripts/sbom.ts <name> <version> <packages.json> [<sources.json>] > /usr/share/sbom/<name>.cdx.json
  *
  * `packages.json`: an array of {name, version, license}, the npm packages that were bundled. Debian's come from dpkg, Node from the one that runs this.
+ * `sources.json`: an array of {name, version, architecture: "source"}, Debian's source packages of which something was built in.
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -67,9 +68,9 @@ export function debianPackages(text: string): DebianPackage[] {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const [name, version, packages] = process.argv.slice(2)
+  const [name, version, packages, sources] = process.argv.slice(2)
   if (name === undefined || version === undefined || packages === undefined) {
-    console.error('Usage: node scripts/sbom.ts <name> <version> <packages.json>')
+    console.error('Usage: node scripts/sbom.ts <name> <version> <packages.json> [<sources.json>]')
     process.exit(2)
   }
   const fields = '$' + '{Package}\t$' + '{Version}\t$' + '{Architecture}\t$' + '{db:Status-Status}\n'
@@ -78,7 +79,10 @@ if (process.argv[1] === import.meta.filename) {
     version,
     nodeVersion: process.versions.node,
     npm: JSON.parse(readFileSync(packages, 'utf8')) as NpmPackage[],
-    debian: debianPackages(execFileSync('dpkg-query', ['--show', `--showformat=${fields}`], { encoding: 'utf8' })),
+    debian: [
+      ...debianPackages(execFileSync('dpkg-query', ['--show', `--showformat=${fields}`], { encoding: 'utf8' })),
+      ...(sources === undefined ? [] : (JSON.parse(readFileSync(sources, 'utf8')) as DebianPackage[])),
+    ],
   }
   process.stdout.write(`${JSON.stringify(billOfMaterials(contents), undefined, 1)}\n`)
 }

@@ -5,6 +5,8 @@ import { buildah } from './buildah.ts'
 import { dockerfile, type ImageName, imageSources, sourceTag, stageContext } from './context.ts'
 import { importImage, isImported, removeOthers } from './import.ts'
 
+export { ensureFfmpeg } from './ffmpeg.ts'
+
 /** References of the images, as Helm values and Pods name them. */
 export type Images = Record<ImageName, string>
 

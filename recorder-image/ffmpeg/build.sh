@@ -1,0 +1,45 @@
+#!/bin/sh
+# sh build.sh TARGET: builds an ffmpeg with the few things that the recorder asks of one, from Debian's source package, as one file of 7 MB.
+#
+# Debian's own is linked to 215 libraries, 240 MB, of which every process maps and relocates some 12 to 35 MB for itself; and it is GPL, for encoders of
+# video that nothing here uses. This one is LGPL (2.1 or later), LAME in it too. Of
+# libraries it needs glibc and dav1d, which Chromium needs anyhow. Writes TARGET/ffmpeg, its licence, and TARGET/packages.json: what it was made of.
+#
+# Runs as root on Debian, in the image's build; apt must know the sources (deb-src).
+set -eu
+target=$1
+
+# What stands here is what recorder-image/src may name; ffmpeg.test.ts beside it looks. Filters: `aresample` and what ffmpeg itself puts between.
+demuxers=ogg,aac,mp3,h264,hevc,ivf
+decoders=opus,aac,mp3float,h264,hevc,vp8,vp9,libdav1d
+parsers=opus,aac,mpegaudio,h264,hevc,vp8,vp9,av1
+encoders=aac,libmp3lame,pcm_s16le,wrapped_avframe
+muxers=adts,mp3,null,framecrc
+filters=aresample,aformat,anull,format,null
+filters_of_streams=h264_mp4toannexb,hevc_mp4toannexb,vp9_superframe_split,av1_frame_merge
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$target"
+chmod 755 "$work"
+cd "$work"
+apt-get source --quiet ffmpeg
+# `apt-get source` names the folder after the upstream version.
+cd ffmpeg-*/
+# So that LAME can only be linked in: it is small, and nobody else in the image needs it.
+rm -f /usr/lib/*/libmp3lame.so
+./configure \
+  --disable-everything --disable-autodetect --disable-network --disable-doc --disable-debug --disable-programs --enable-ffmpeg \
+  --disable-avdevice --disable-swscale --disable-postproc --enable-static --disable-shared --enable-libmp3lame --enable-libdav1d \
+  --enable-protocol=pipe --enable-demuxer=$demuxers --enable-decoder=$decoders --enable-parser=$parsers --enable-encoder=$encoders \
+  --enable-muxer=$muxers --enable-filter=$filters --enable-bsf=$filters_of_streams
+make -j"$(nproc)" ffmpeg
+install -m 755 ffmpeg "$target/ffmpeg"
+install -m 644 COPYING.LGPLv2.1 "$target/LICENSE"
+
+version() { sed -n '1s/^[^(]*(\([^)]*\)).*/\1/p' debian/changelog; }
+lame=$(dpkg-query --show --showformat '${source:Version}' libmp3lame-dev)
+printf '[{"name":"ffmpeg","version":"%s","architecture":"source"},{"name":"lame","version":"%s","architecture":"source"}]\n' \
+  "$(version)" "$lame" > "$target/packages.json"
+# One that cannot say what it has is none.
+"$target/ffmpeg" -hide_banner -encoders | grep -q libmp3lame

@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { aac, mp3 } from '../src/media/audio-format.ts'
+import { rawVideo } from '../src/media/raw-video.ts'
+import type { VideoConfig } from '../src/media/video-codec.ts'
+
+const script = readFileSync(new URL('./build.sh', import.meta.url), 'utf8')
+const listed = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(script)![1]!.split(',')
+/** What follows `option` in arguments of ffmpeg. */
+const after = (option: string, arguments_: readonly string[]) => arguments_[arguments_.indexOf(option) + 1]!
+
+describe('the ffmpeg of the image', () => {
+  test.each([aac, mp3])('encodes $name, and decodes it for the self-check', ({ name, ffmpegArguments }) => {
+    expect(listed('encoders')).toContain(after('-c:a', ffmpegArguments))
+    expect(listed('muxers')).toContain(after('-f', ffmpegArguments))
+    expect(listed('demuxers')).toEqual(expect.arrayContaining(['ogg', name]))
+    expect(listed('decoders')).toEqual(expect.arrayContaining(['opus', name === 'mp3' ? 'mp3float' : name]))
+  })
+
+  test.each([
+    ['h264', 'h264'],
+    ['h265', 'hevc'],
+    ['vp8', 'vp8'],
+    ['vp9', 'vp9'],
+    ['av1', 'libdav1d'],
+  ] as const)('decodes %s for the self-check', (codec, decoder) => {
+    const { format } = rawVideo({ codec, units: [], width: 16, height: 16 } as unknown as VideoConfig)
+    expect(listed('demuxers')).toContain(format)
+    expect(listed('decoders')).toContain(decoder)
+    expect(listed('parsers')).toContain(decoder.replace('libdav1d', 'av1'))
+  })
+})

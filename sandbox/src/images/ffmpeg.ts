@@ -1,0 +1,37 @@
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { cacheDirectory, contentHash, projectDirectory } from '../cluster/paths.ts'
+import { onScreen, type Report } from '../progress.ts'
+import { ensureBase } from './base.ts'
+import { buildah } from './buildah.ts'
+import { dockerfile, stageContext } from './context.ts'
+
+const sources = ['recorder-image/Dockerfile', 'recorder-image/ffmpeg/build.sh']
+
+/** The ffmpeg that the recorder's image has, as a file of this machine; built by the image's own Dockerfile where it is not in the cache yet. */
+export async function ensureFfmpeg(report: Report = onScreen): Promise<string> {
+  const base = await ensureBase(report)
+  const directory = join(
+    cacheDirectory(),
+    `ffmpeg-${contentHash([base, ...sources.map((path) => readFileSync(join(projectDirectory, path)))])}`,
+  )
+  const file = join(directory, 'ffmpeg')
+  if (existsSync(file)) return file
+
+  const step = report('Building the ffmpeg of the recorder image')
+  const partial = `${directory}.${process.pid}`
+  mkdirSync(partial, { recursive: true })
+  try {
+    const args = ['bud', '--layers', '--isolation', 'chroot', '--network', 'host', '--build-arg', `BASE_IMAGE=${base}`]
+    const stage = ['--target', 'ffmpeg-files', '--file', dockerfile('recorder'), '--output', partial]
+    await buildah([...args, ...stage, stageContext('recorder')], (line) => step.update(line))
+    renameSync(partial, directory)
+    step.done()
+  } catch (error) {
+    step.failed('buildah failed')
+    throw error
+  } finally {
+    rmSync(partial, { recursive: true, force: true })
+  }
+  return file
+}
