@@ -86,9 +86,16 @@ export class AppliedRecording {
   /** Keys and sizes of what it has in COS. */
   objects = (recording: Recording) => this.#world.cos.objects(recording.spec.cos.bucket, `${this.namespace}/${this.name}/`)
 
-  async manifest({ spec, status }: Recording): Promise<Manifest> {
-    const key = decodeURIComponent(new URL(status!.manifestUrl!).pathname.slice(1))
-    return manifestSchema.parse(JSON.parse(String(await this.#world.cos.fetch(spec.cos.bucket, key))))
+  manifest = async (recording: Recording): Promise<Manifest> => (await this.manifests(recording))[0]!
+
+  /** One for each volume that something was recorded on. */
+  manifests({ spec, status }: Recording): Promise<Manifest[]> {
+    return Promise.all(
+      [status!.manifestUrl!, ...(status!.moreManifestUrls ?? [])].map(async (url) => {
+        const key = decodeURIComponent(new URL(url).pathname.slice(1))
+        return manifestSchema.parse(JSON.parse(String(await this.#world.cos.fetch(spec.cos.bucket, key))))
+      }),
+    )
   }
 
   /** Fetches a file back from COS and compares it, picture by picture, with what its user sent. */

@@ -43,18 +43,25 @@ export const firstNode: ClusterNode = {
   pods: '10.91.0.0/17',
 }
 
-/** The node that a test starts to lose it. It hangs on the first one as that one hangs on the machine. */
-export const secondNode: ClusterNode = {
-  name: 'sandbox-2',
-  daemon: 'second-node',
-  cgroup: 'trtc-sandbox-2',
-  address: '10.93.0.2',
-  prefixLength: 30,
-  gateway: '10.93.0.1',
-  pods: '10.91.128.0/17',
+/** Nodes that tests start to lose them. They hang on the first one as that one hangs on the machine. */
+export const spareNodes: readonly [ClusterNode, ClusterNode] = [
+  spareNode(2, '10.93.0.1', '10.93.0.2', '10.91.128.0/18'),
+  spareNode(3, '10.93.0.5', '10.93.0.6', '10.91.192.0/18'),
+]
+
+function spareNode(number: number, gateway: string, address: string, pods: string): ClusterNode {
+  return {
+    name: `sandbox-${number}`,
+    daemon: `node-${number}`,
+    cgroup: `trtc-sandbox-${number}`,
+    address,
+    prefixLength: 30,
+    gateway,
+    pods,
+  }
 }
 
-export const nodes: readonly ClusterNode[] = [firstNode, secondNode]
+export const nodes: readonly ClusterNode[] = [firstNode, ...spareNodes]
 
 /**
  * The state directory of the checkout as processes in the cluster's namespaces see it: short, because paths of Unix sockets must not be

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { logTail, runFile } from '../daemon.ts'
 import { command } from '../images/buildah.ts'
 import { onScreen, type Report } from '../progress.ts'
-import { firstNode, secondNode as node } from './addresses.ts'
+import { type ClusterNode, firstNode } from './addresses.ts'
 import { ApiError, clusterApi } from './api.ts'
 import { binaryDirectory, ensureBinaries } from './binaries.ts'
 import { removeGroups } from './cgroups.ts'
@@ -16,8 +16,8 @@ import { containerdRoot, projectDirectory, snapshotter, stateDirectory } from '.
 
 const run = promisify(execFile)
 
-/** A second kubelet and containerd, with all that a node has, made to be lost. */
-export interface SecondNode {
+/** A kubelet and a containerd of its own, with all that a node has, made to be lost. */
+export interface SpareNode {
   name: string
   /** Nothing gets to it or from it any more, and nobody is told. */
   cutOff(): Promise<void>
@@ -31,14 +31,17 @@ export interface SecondNode {
 
 export type NodePart = 'kubelet' | 'containerd'
 
-const directory = join(stateDirectory, nodeDirectory(node))
-
 /**
  * Adds the node to the running cluster, with these images of the first one, and returns when it is Ready. It hangs on the first node's network
  * and lives in its namespaces, so it ends with the cluster at the latest.
  */
-export async function startSecondNode(images: readonly string[], report: Report = onScreen): Promise<SecondNode> {
-  const step = report('Starting a second node')
+export async function startSpareNode(
+  node: ClusterNode,
+  images: readonly string[],
+  report: Report = onScreen,
+): Promise<SpareNode> {
+  const step = report(`Starting node ${node.name}`)
+  const directory = join(stateDirectory, nodeDirectory(node))
   const binaries = await ensureBinaries(['kubelet', 'etcd'])
   const api = clusterApi(kubeconfigFile)
   await stop()
@@ -54,23 +57,23 @@ export async function startSecondNode(images: readonly string[], report: Report 
         binaryDirectory('etcd'),
       ],
       within: insideNode(firstNode, []),
-      connect,
+      connect: (pid) => connect(node, pid),
     })
     step.update('waiting for containerd')
-    await until('containerd', () => ctr(['version']).then(() => true), daemon)
-    for (const image of [pauseImage, ...images]) await share(image, (line) => step.update(line))
+    await until('containerd', () => ctr(node, ['version']).then(() => true), daemon)
+    for (const image of [pauseImage, ...images]) await share(node, image, (line) => step.update(line))
     step.update('waiting for it to be Ready')
     await until('the node to be Ready', async () => (await nodeReady(api, node)) || undefined, daemon)
     step.done('Ready')
   } catch (error) {
     step.failed('it did not start')
     await stop()
-    throw new Error(`The second node did not start: ${(error as Error).message}\n${logTail(node.daemon)}`)
+    throw new Error(`Node ${node.name} did not start: ${(error as Error).message}\n${logTail(node.daemon)}`)
   }
 
   async function stop(): Promise<void> {
     await stopNode(node)
-    await reconnect()
+    await reconnect(node)
     await removeGroups(node.cgroup)
     for (const path of [directory, runFile(node.daemon)]) rmSync(path, { recursive: true, force: true })
     await api.remove(`/api/v1/nodes/${node.name}`).catch((error: unknown) => {
@@ -80,8 +83,8 @@ export async function startSecondNode(images: readonly string[], report: Report 
 
   return {
     name: node.name,
-    cutOff,
-    reconnect,
+    cutOff: () => cutOff(node),
+    reconnect: () => reconnect(node),
     async hold(part) {
       const pid = readFileSync(join(directory, 'pids', part), 'utf8').trim()
       writeFileSync(join(directory, 'held', part), '')
@@ -94,24 +97,25 @@ export async function startSecondNode(images: readonly string[], report: Report 
 }
 
 /** Packets are dropped without a word, as by a broken line: an interface that is down would tell both ends. */
-async function cutOff(): Promise<void> {
-  for (const rule of everything) await onFirstNode('iptables', '--wait', '--insert', ...rule)
+async function cutOff(node: ClusterNode): Promise<void> {
+  for (const rule of everything(node)) await onFirstNode('iptables', '--wait', '--insert', ...rule)
 }
 
-async function reconnect(): Promise<void> {
+async function reconnect(node: ClusterNode): Promise<void> {
   // A rule that is not there cuts nothing off.
-  for (const rule of everything) await onFirstNode('iptables', '--wait', '--delete', ...rule).catch(() => {})
+  for (const rule of everything(node)) await onFirstNode('iptables', '--wait', '--delete', ...rule).catch(() => {})
 }
 
-const everything = [
-  ['INPUT', '--in-interface'],
-  ['FORWARD', '--in-interface'],
-  ['FORWARD', '--out-interface'],
-  ['OUTPUT', '--out-interface'],
-].map((chainAndDirection) => [...chainAndDirection, node.name, '--jump', 'DROP'])
+const everything = ({ name }: ClusterNode) =>
+  [
+    ['INPUT', '--in-interface'],
+    ['FORWARD', '--in-interface'],
+    ['FORWARD', '--out-interface'],
+    ['OUTPUT', '--out-interface'],
+  ].map((chainAndDirection) => [...chainAndDirection, name, '--jump', 'DROP'])
 
 /** A veth pair between the first node and the process's namespace, and a way to the Pods behind it. */
-async function connect(pid: number): Promise<void> {
+async function connect(node: ClusterNode, pid: number): Promise<void> {
   await onFirstNode('ip', 'link', 'add', node.name, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(pid))
   await onFirstNode('ip', 'address', 'add', `${node.gateway}/${node.prefixLength}`, 'dev', node.name)
   await onFirstNode('ip', 'link', 'set', node.name, 'up')
@@ -122,8 +126,8 @@ async function connect(pid: number): Promise<void> {
 const onFirstNode = async (...args: string[]) => run('nsenter', ['--target', String(initOf(firstNode)), '--net', '--', ...args])
 
 /** Hands an image over from the first node's containerd, unless it was handed over once before. */
-async function share(reference: string, onLine: (line: string) => void): Promise<void> {
-  if ((await ctr(['images', 'list', '-q', `name==${reference}`])).trim() !== '') return
+async function share(node: ClusterNode, reference: string, onLine: (line: string) => void): Promise<void> {
+  if ((await ctr(node, ['images', 'list', '-q', `name==${reference}`])).trim() !== '') return
   const give = insideNode(firstNode, [...inKubernetes, 'images', 'export', '-', reference])
   const take = insideNode(node, [...inKubernetes, 'images', 'import', '--snapshotter', snapshotter(), '-'])
   await command('bash', ['-c', `set -o pipefail; ${give.join(' ')} | ${take.join(' ')}`], onLine)
@@ -131,7 +135,7 @@ async function share(reference: string, onLine: (line: string) => void): Promise
 
 const inKubernetes = ['ctr', '--namespace', 'k8s.io']
 
-function ctr(args: readonly string[]): Promise<string> {
+function ctr(node: ClusterNode, args: readonly string[]): Promise<string> {
   const [name, ...rest] = insideNode(node, [...inKubernetes, ...args])
   return command(name!, rest)
 }

@@ -1,0 +1,142 @@
+import type { Recording } from '@trtc-recorder/api'
+import { afterAll, beforeAll, describe, expect } from 'vitest'
+import { spareNodes } from '../../sandbox/src/cluster/addresses.ts'
+import { type SpareNode, startSpareNode } from '../../sandbox/src/cluster/spare-node.ts'
+import { traces } from '../../sandbox/src/cluster/testing/traces.ts'
+import { unseen } from '../../sandbox/src/progress.ts'
+import type { AppliedRecording } from './applied-recording.ts'
+import { kubectl } from './kubectl.ts'
+import { mainProcessOf } from './processes.ts'
+import { recordFor, type Scene, test } from './scene.ts'
+import { runningWorld } from './world.ts'
+
+/** As long as a lesson may go unrecorded when a node is lost. */
+const longestGapMillis = 90_000
+
+let before: ReturnType<typeof traces>
+let nodes: readonly SpareNode[] = []
+
+beforeAll(async () => {
+  before = traces()
+  const { recorder } = runningWorld().images
+  nodes = await Promise.all(spareNodes.map((node) => startSpareNode(node, [recorder], unseen)))
+})
+afterAll(async () => {
+  await Promise.all(nodes.map((node) => node.stop()))
+  await kubectl('label', 'node', 'sandbox', ...nodes.map(({ name }) => `${here(name)}-`))
+  expect(traces()).toEqual(before)
+})
+
+/** A label that a recorder's node must have, so that a test can say where recorders go. */
+const here = (name: string) => `trtc-recorder.test/${name}`
+
+describe.concurrent('a node', () => {
+  test('that is cut off: lessons go on elsewhere, and all that was recorded on it is stored when it is back', async ({
+    scene,
+  }) => {
+    const [node] = nodes
+    await scene.publish('alice')
+    const alive = await recordOn(node!, scene, 'alive')
+    const killed = await recordOn(node!, scene, 'killed', {
+      userId: 'other',
+      userSigSecretRef: { name: await scene.recorder('other') },
+    })
+    await recordFor(8)
+    const [pod] = await killed.pods()
+
+    await kubectl('label', 'node', 'sandbox', `${here(node!.name)}=yes`)
+    const cutAt = Date.now()
+    await node!.cutOff()
+    process.kill(mainProcessOf(pod!.metadata.uid), 'SIGKILL')
+    for (const recording of [alive, killed]) {
+      const elsewhere = await isRecordedElsewhere(recording)
+      expect(Date.parse(elsewhere.status!.attempts![1]!.startTime!) - cutAt).toBeLessThan(longestGapMillis)
+      expect(elsewhere.status!.attempts).toMatchObject([
+        { node: node!.name, state: 'LeftBehind', reason: 'NodeSilent' },
+        { node: 'sandbox', state: 'Running' },
+      ])
+    }
+    await node!.reconnect()
+
+    // The recorder that lived finishes by itself; what the other one left is uploaded by a Pod that does not enter the room.
+    const isStored = ({ status }: Recording) =>
+      status?.files?.some(({ attempt, status }) => attempt === 1 && status === 1) ?? false
+    for (const recording of [alive, killed]) await recording.until('stored while the lesson goes on', isStored, 60)
+    const during = await killed.get()
+    expect(during.status!.attempts).toContainEqual(
+      expect.objectContaining({ uploadOnly: true, node: node!.name, reason: 'Completed', exitCode: 0 }),
+    )
+    for (const recording of [alive, killed]) await recording.is('Succeeded', 'Unknown', 'Recording', 30)
+    await recordFor(3)
+    await expectWhole(alive)
+    await expectWhole(killed)
+  })
+
+  test('whose kubelet is stopped and whose container runtime is killed: the recorder goes on until the next one is in the room', async ({
+    scene,
+  }) => {
+    const [, node] = nodes
+    await scene.publish('alice')
+    const recording = await recordOn(node!, scene, 'unattended')
+    await recordFor(5)
+    await kubectl('label', 'node', 'sandbox', `${here(node!.name)}=yes`)
+    await node!.hold('kubelet')
+    await node!.hold('containerd')
+    await isRecordedElsewhere(recording)
+    await recordFor(3)
+    node!.release('containerd')
+    node!.release('kubelet')
+    const back = await recording.until(
+      'told how the first attempt ended',
+      ({ status }) => status?.attempts?.[0]?.endTime !== undefined,
+    )
+    expect(back.status!.attempts![0]).toMatchObject({ reason: 'Completed', exitCode: 0 })
+    const { files } = (await expectWhole(recording)).status!
+    // TRTC sent the one out when the other one came in.
+    expect(gapMillis(files!)).toBeLessThan(10_000)
+  })
+})
+
+async function recordOn({ name }: SpareNode, scene: Scene, recording: string, spec: object = {}): Promise<AppliedRecording> {
+  await kubectl('label', 'node', name, `${here(name)}=yes`, '--overwrite')
+  return scene.recordFromNow(recording, { nodeSelector: { [here(name)]: 'yes' }, ...spec })
+}
+
+const isRecordedElsewhere = (recording: AppliedRecording) =>
+  recording.until(
+    'recorded on another node',
+    ({ status }) => status?.attempts?.[1]?.startTime !== undefined && status.attempts[1].node === 'sandbox',
+  )
+
+/** Stops it, and finds everything of both nodes in COS, and nothing left in the cluster. */
+async function expectWhole(recording: AppliedRecording): Promise<Recording> {
+  await recording.stop()
+  const finished = await recording.settled()
+  const { status } = finished
+  expect(status!.conditions).toContainEqual(expect.objectContaining({ type: 'Succeeded', status: 'True', reason: 'Completed' }))
+  expect(status!.volumes).toEqual([])
+  const files = status!.files!
+  expect(files.length).toBeGreaterThanOrEqual(2)
+  expect(files.every((file) => file.status === 1)).toBe(true)
+  expect(gapMillis(files)).toBeLessThan(longestGapMillis)
+  const stored = (await recording.objects(finished)).map(({ key }) => key)
+  expect(stored).toEqual(expect.arrayContaining(files.map(({ path }) => path)))
+  const listed = await recording.manifests(finished)
+  expect(listed.flatMap((manifest) => manifest.files.map(({ path }) => path)).toSorted()).toEqual(
+    files.map(({ path }) => path).toSorted(),
+  )
+  for (const file of files) expect((await recording.check(finished, file)).findings).toEqual([])
+  await recording.delete()
+  await recording.gone()
+  expect(await recording.remains()).toEqual([])
+  return finished
+}
+
+/** The longest time between the end of a file and the start of the next. */
+function gapMillis(files: readonly { startTime: string; durationSeconds: number }[]): number {
+  const gaps = files.slice(1).map(({ startTime }, index) => {
+    const earlier = files[index]!
+    return Date.parse(startTime) - Date.parse(earlier.startTime) - earlier.durationSeconds * 1000
+  })
+  return Math.max(...gaps)
+}
