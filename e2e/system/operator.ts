@@ -31,12 +31,12 @@ export async function makeNamespace(name: string): Promise<void> {
   await must('kubectl', ['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } }))
 }
 
-/** Installs the chart, or upgrades it to this checkout's, and waits until the operator is ready. */
-export async function installOperator(world: World): Promise<void> {
+/** Installs the chart, or upgrades it to this checkout's, and waits until the operator is ready. `from`: another chart than this checkout's. */
+export async function installOperator(
+  world: World,
+  { values = {}, from = chart }: { values?: object; from?: string } = {},
+): Promise<void> {
   await makeNamespace(operatorNamespace)
-  await must(
-    'helm',
-    ['upgrade', '--install', release, chart, '--namespace', operatorNamespace, '--values', '-', '--wait', '--timeout', '3m'],
-    JSON.stringify(chartValues(world)),
-  )
+  const flags = ['--namespace', operatorNamespace, '--values', '-', '--wait', '--timeout', '3m']
+  await must('helm', ['upgrade', '--install', release, from, ...flags], JSON.stringify({ ...chartValues(world), ...values }))
 }
