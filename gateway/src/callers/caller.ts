@@ -60,6 +60,10 @@ const recordingDefaults = z
       addIssue({ code: 'custom', message: `${field}: is no field of a Recording’s spec` })
   })
 
+/** What may be made instead of what a request of TRTC’s API means. */
+export const substituteSchema = z.enum(['MP4ForHLS', 'OneFileForTwo'])
+export type Substitute = z.infer<typeof substituteSchema>
+
 export const grantSchema = z.strictObject({
   namespace: z
     .string()
@@ -68,6 +72,12 @@ export const grantSchema = z.strictObject({
   applications: z
     .union([z.literal('Any'), z.array(z.int().min(1).max(4_294_967_295)).min(1)])
     .describe('SDKAppIDs that it may record, or `Any`.'),
+  substitutes: z
+    .array(substituteSchema)
+    .default(['OneFileForTwo'])
+    .describe(
+      'Of TRTC’s API: `MP4ForHLS` takes OutputFormat 0 and 1 (HLS, the default there) as 3 (MP4); `OneFileForTwo` takes AvMerge 0 (audio and video apart, the default there) as 1.',
+    ),
   recording: recordingDefaults.describe(
     'What every Recording of this grant has beside what the request says: a part of a Recording’s spec, such as resources, networkProxy, cos.endpoint, callback.signingKeySecretRef or, for requests without COS keys, cos.credentialsSecretRef. The request wins.',
   ),

@@ -6,6 +6,8 @@ import { invalid, RefusedRequest, refusals } from '../errors.ts'
 import { newRequestId } from '../recordings/names.ts'
 import { listStates, logOf, stateOf, terminate } from '../rest/requests.ts'
 import { startTemplate, submitted } from '../rest/start.ts'
+import { answerAction, isOldCall, refuseOldCall, sendResponse } from '../tencent/actions.ts'
+import { asTencentError, trtcCodes } from '../tencent/codes.ts'
 import { bodyOf, type Gateway, header, parsedJson, within } from './call.ts'
 import { readListing } from './query.ts'
 
@@ -57,11 +59,18 @@ export function createServer(
   return server
 }
 
-/** The template's path is whatever the caller's URL has: `/`, `/release/<function>` … */
+/** The template's path is whatever the caller's URL has: `/`, `/release/<function>` … Tencent's SDKs name an action in a header. */
 function addTemplate(server: FastifyInstance, gateway: Gateway): void {
   server.post('/*', async (request, reply) => {
+    if (header(request, 'x-tc-action') !== undefined) return answerAction(gateway, request, reply)
+    if (isOldCall(request)) return refuseOldCall(request, reply)
     if (request.url.startsWith('/v1/')) throw noSuchPath()
     return start(gateway, request, reply)
+  })
+  server.get('/', async (request, reply) => {
+    const isCall = header(request, 'x-tc-action') !== undefined || /[?&]Action=/.test(request.url)
+    if (!isCall) throw noSuchPath()
+    return refuseOldCall(request, reply)
   })
 }
 
@@ -123,6 +132,12 @@ const noSuchPath = () => new RefusedRequest('NotFound', 'There is no such path. 
 
 function refuse(gateway: Gateway, error: unknown, request: FastifyRequest, reply: FastifyReply) {
   const refused = asRefused(error)
+  // What went wrong before an action was looked at, such as a body that is too large.
+  if (header(request, 'x-tc-action') !== undefined && request.url.split('?')[0] === '/') {
+    const { code, message } = asTencentError(refused, trtcCodes)
+    request.audit.code = code
+    return sendResponse(request, reply, { Error: { Code: code, Message: message } })
+  }
   const { refusal, message, problems, retryAfterSeconds } = refused
   request.audit.code = refusal
   const { status } = refusals[refusal]

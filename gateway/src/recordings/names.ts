@@ -18,6 +18,11 @@ export const fingerprintAnnotation = `${group}/request-fingerprint`
 /** Until when TRTC's API knows the task (ResourceExpiredHour). */
 export const expiresAnnotation = `${group}/task-expires`
 
+/** StreamType of the task, which a change of its lists has to know. */
+export const streamTypeAnnotation = `${group}/stream-type`
+/** What the task gets instead of what its request means, by leave of its grant. */
+export const substitutedAnnotation = `${group}/substituted`
+
 export type Contract = 'Template' | 'TRTC'
 
 export const labelsOf = (caller: string, contract: Contract): Record<string, string> => ({

@@ -13,7 +13,7 @@ import {
 } from '@trtc-recorder/kube'
 import type { Caller, Grant } from '../callers/caller.ts'
 import { type FieldProblem, invalid, RefusedRequest } from '../errors.ts'
-import { type Contract, fingerprint, fingerprintAnnotation, isOf, labelsOf, recordingName } from './names.ts'
+import { type Contract, fingerprintAnnotation, isOf, labelsOf, recordingName } from './names.ts'
 import { merged, type SpecInput, specProblems } from './spec.ts'
 
 /** A request that was understood: what to record, and the secrets that came with it. */
@@ -24,6 +24,8 @@ export interface Start {
   grant: Grant
   /** What the request says of the spec, without references to Secrets. */
   spec: SpecInput
+  /** Of what the request says, but for its secrets; see `fingerprint`. */
+  fingerprint: string
   secrets: { userSig: string; cos: { secretId: string; secretKey: string } | undefined }
   labels?: Record<string, string>
   annotations?: Record<string, string>
@@ -66,7 +68,17 @@ async function foundInsteadOfQuota(client: KubeClient, start: Start): Promise<St
 
 type NewRecording = Omit<New<Recording>, 'spec'> & { metadata: { name: string; namespace: string }; spec: SpecInput }
 
-function newRecording({ requestId, contract, caller, grant, spec, secrets, keepSeconds, ...more }: Start): NewRecording {
+function newRecording({
+  requestId,
+  contract,
+  caller,
+  grant,
+  spec,
+  secrets,
+  keepSeconds,
+  fingerprint: digest,
+  ...more
+}: Start): NewRecording {
   const name = recordingName(requestId)
   const said = merged(spec, {
     userSigSecretRef: { name },
@@ -80,7 +92,7 @@ function newRecording({ requestId, contract, caller, grant, spec, secrets, keepS
       name,
       namespace: grant.namespace,
       labels: { ...labelsOf(caller.name, contract), ...more.labels },
-      annotations: { [fingerprintAnnotation]: fingerprint(spec), ...more.annotations },
+      annotations: { [fingerprintAnnotation]: digest, ...more.annotations },
     },
     spec: withoutIdleCallback(merged(grant.recording, said)),
   }
@@ -116,7 +128,7 @@ async function existing(client: KubeClient, start: Start): Promise<Recording | u
       throw refusedByCluster(error, start)
     })
   if (recording === undefined) return undefined
-  const isSame = recording.metadata.annotations?.[fingerprintAnnotation] === fingerprint(start.spec)
+  const isSame = recording.metadata.annotations?.[fingerprintAnnotation] === start.fingerprint
   if (isOf(recording, start.caller.name) && isSame) return recording
   throw new RefusedRequest(
     'IdempotencyKeyReused',

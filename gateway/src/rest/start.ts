@@ -2,7 +2,7 @@ import { idempotencyHeader } from '@trtc-recorder/api'
 import { type Caller, grantFor } from '../callers/caller.ts'
 import { invalid, RefusedRequest } from '../errors.ts'
 import type { Gateway } from '../http/call.ts'
-import { requestIdFrom } from '../recordings/names.ts'
+import { fingerprint, requestIdFrom } from '../recordings/names.ts'
 import { startRecording } from '../recordings/start.ts'
 import { templateFieldOf } from '../template/fields.ts'
 import { readTemplateBody, unwrapped } from '../template/request.ts'
@@ -33,7 +33,7 @@ export async function startTemplate(
   }
   const requestId = idempotencyKey === undefined ? newId : requestIdFrom('Template', caller.name, idempotencyKey)
   await startRecording(gateway.client, {
-    ...{ requestId, contract: 'Template', caller, grant, spec, secrets },
+    ...{ requestId, contract: 'Template', caller, grant, spec, secrets, fingerprint: fingerprint(spec) },
     fieldOf: templateFieldOf,
     keepSeconds: gateway.keepSeconds,
     admit: () => gateway.quota.admit(caller),

@@ -1,0 +1,162 @@
+import type { Recording } from '@trtc-recorder/api'
+import { type Caller, type Grant, grantFor, type Substitute } from '../callers/caller.ts'
+import { type FieldProblem, invalid, RefusedRequest } from '../errors.ts'
+import type { Gateway } from '../http/call.ts'
+import { listRecordings } from '../recordings/find.ts'
+import {
+  expiresAnnotation,
+  fingerprint,
+  fingerprintAnnotation,
+  identityLabel,
+  labelFrom,
+  requestIdFrom,
+  requestIdOf,
+  streamTypeAnnotation,
+  substitutedAnnotation,
+} from '../recordings/names.ts'
+import type { SpecInput } from '../recordings/spec.ts'
+import { startRecording } from '../recordings/start.ts'
+import { TencentError } from '../tencent/codes.ts'
+import { readFields, type Values } from './read.ts'
+import { listFieldOf, type StreamType, subscribeOf } from './subscribe.ts'
+
+const storage = 'StorageParams.CloudStorage'
+
+/** Starts a task; of one that is under way for the same application, room and user it gives the TaskId. */
+export async function createCloudRecording(gateway: Gateway, caller: Caller, body: unknown): Promise<{ TaskId: string }> {
+  const grant = grantOf(caller, body)
+  const values = readFields('CreateCloudRecording', body, (field, value) => mayStand(grant, field, value))
+  const { spec, substituted, streamType } = specOf(values, grant)
+  const said = fingerprint(spec)
+  const identity = identityOf(spec)
+  const former = await newestOf(gateway, caller, identity)
+  if (former?.status?.completionTime === undefined && former !== undefined) return sameTask(former, said)
+  // Replicas that are asked at the same moment see the same newest task, choose the same id, and one of them makes it.
+  const TaskId = requestIdFrom('TRTC', caller.name, identity, former?.metadata.uid ?? '')
+  const prefixes = (values.get(`${storage}.FileNamePrefix`) as string[] | undefined) ?? []
+  const hours = (values.get('ResourceExpiredHour') as number | undefined) ?? 72
+  await startRecording(gateway.client, {
+    ...{ requestId: TaskId, contract: 'TRTC', caller, grant, fingerprint: said },
+    spec: { ...spec, cos: { ...(spec.cos as object), path: `/${[...prefixes, TaskId].join('/')}` } },
+    secrets: {
+      userSig: String(values.get('UserSig')),
+      cos: { secretId: String(values.get(`${storage}.AccessKey`)), secretKey: String(values.get(`${storage}.SecretKey`)) },
+    },
+    labels: { [identityLabel]: identity },
+    annotations: {
+      [expiresAnnotation]: new Date(gateway.now().getTime() + hours * 3_600_000).toISOString(),
+      [streamTypeAnnotation]: String(streamType),
+      ...(substituted.length === 0 ? {} : { [substitutedAnnotation]: substituted.join(',') }),
+    },
+    fieldOf,
+    keepSeconds: gateway.keepSeconds,
+    admit: () => gateway.quota.admit(caller),
+  })
+  return { TaskId }
+}
+
+function grantOf(caller: Caller, body: unknown): Grant {
+  const sdkAppId = typeof body === 'object' && body !== null ? (body as { SdkAppId?: unknown }).SdkAppId : undefined
+  // What is no number at all, the table refuses in its own words.
+  if (typeof sdkAppId !== 'number') return caller.grants[0]!
+  const grant = grantFor(caller, sdkAppId)
+  if (grant === undefined) throw new RefusedRequest('Forbidden', `SdkAppId: this key may not record application ${sdkAppId}`)
+  return grant
+}
+
+const has = (grant: Grant, substitute: Substitute) => grant.substitutes.includes(substitute)
+
+/** HLS, or HLS and MP4, where the grant says that MP4 will do. */
+const mayStand = (grant: Grant, field: string, value: unknown) =>
+  field === 'RecordParams.OutputFormat' && (value === 0 || value === 1) && has(grant, 'MP4ForHLS')
+
+function specOf(values: Values, grant: Grant): { spec: SpecInput; substituted: Substitute[]; streamType: StreamType } {
+  const streamType = (values.get('RecordParams.StreamType') as StreamType | undefined) ?? 0
+  const format = values.get('RecordParams.OutputFormat') ?? 0
+  const isApart = streamType === 0 && (values.get('RecordParams.AvMerge') ?? 0) === 0
+  const unsupported = (field: string, message: string): FieldProblem => ({ field, kind: 'unsupported', message })
+  const problems = [
+    ...(format === 0 && !has(grant, 'MP4ForHLS')
+      ? [unsupported('RecordParams.OutputFormat', 'without it HLS (0) is meant, and only MP4 (3) is made here')]
+      : []),
+    ...(isApart && !has(grant, 'OneFileForTwo')
+      ? [
+          unsupported(
+            'RecordParams.AvMerge',
+            'without it files apart (0) are meant, and audio and video go into one file here: give 1',
+          ),
+        ]
+      : []),
+    ...prefixProblems(values),
+  ]
+  if (problems.length > 0) throw invalid(problems)
+  const spec = {
+    sdkAppId: values.get('SdkAppId'),
+    ...roomOf(values),
+    userId: values.get('UserId'),
+    mode: streamType === 2 ? '01' : '02',
+    subscribe: subscribeOf(values, 'RecordParams.', streamType),
+    limits: { idleTimeoutSeconds: values.get('RecordParams.MaxIdleTime') ?? 30 },
+    cos: { region: values.get(`${storage}.Region`), bucket: values.get(`${storage}.Bucket`) },
+  }
+  return {
+    spec,
+    streamType,
+    substituted: [...(format === 3 ? [] : ['MP4ForHLS' as const]), ...(isApart ? ['OneFileForTwo' as const] : [])],
+  }
+}
+
+function roomOf(values: Values): SpecInput {
+  const room = String(values.get('RoomId'))
+  if (values.get('RoomIdType') === 0) return { strRoomId: room }
+  const roomId = /^[1-9]\d{0,9}$/.test(room) ? Number(room) : 0
+  if (roomId < 1 || roomId > 4_294_967_294) {
+    const message = 'must be a number from 1 to 4294967294, as text; a room with a name needs RoomIdType 0'
+    throw invalid([{ field: 'RoomId', kind: 'range', message }])
+  }
+  return { roomId }
+}
+
+function prefixProblems(values: Values): FieldProblem[] {
+  const field = `${storage}.FileNamePrefix`
+  const isRight = ((values.get(field) as string[] | undefined) ?? []).every((part) => /^[A-Za-z0-9_-]+$/.test(part))
+  return isRight ? [] : [{ field, kind: 'range', message: 'each must have letters, digits, _ and - only' }]
+}
+
+const identityOf = ({ sdkAppId, roomId, strRoomId, userId }: SpecInput) =>
+  labelFrom(String(sdkAppId), roomId === undefined ? 'name' : 'number', String(roomId ?? strRoomId), String(userId))
+
+async function newestOf({ client }: Gateway, caller: Caller, identity: string): Promise<Recording | undefined> {
+  let newest: Recording | undefined
+  for await (const recording of listRecordings(client, caller, `${identityLabel}=${identity}`)) {
+    if (newest === undefined || isNewer(recording, newest)) newest = recording
+  }
+  return newest
+}
+
+/** One that is under way counts as the newest. */
+function isNewer(one: Recording, other: Recording): boolean {
+  const [isOver, isOtherOver] = [one, other].map(({ status }) => status?.completionTime !== undefined)
+  if (isOver !== isOtherOver) return isOtherOver === true
+  const [made, otherMade] = [one, other].map(({ metadata }) => Date.parse(metadata.creationTimestamp))
+  return made! > otherMade! || (made === otherMade && one.metadata.uid > other.metadata.uid)
+}
+
+function sameTask(former: Recording, said: string): { TaskId: string } {
+  const TaskId = requestIdOf(former)
+  if (former.metadata.annotations?.[fingerprintAnnotation] === said) return { TaskId }
+  throw new TencentError(
+    'FailedOperation.TaskExist',
+    `Task ${TaskId} records this room with this UserId, and was asked for otherwise`,
+  )
+}
+
+/** The request's word for a path of the spec. */
+function fieldOf(path: string): string | undefined {
+  const exact: Record<string, string> = {
+    ...{ sdkAppId: 'SdkAppId', roomId: 'RoomId', strRoomId: 'RoomId', userId: 'UserId', userSigSecretRef: 'UserSig' },
+    ...{ 'cos.region': `${storage}.Region`, 'cos.bucket': `${storage}.Bucket`, 'cos.path': `${storage}.FileNamePrefix` },
+    'limits.idleTimeoutSeconds': 'RecordParams.MaxIdleTime',
+  }
+  return exact[path] ?? listFieldOf(path, 'RecordParams.')
+}

@@ -1,0 +1,225 @@
+/**
+ * Every field of TRTC’s recording API (2019-07-22), once: what it may be, and what becomes of it. The check of a request, the refusals and the table in
+ * docs/migrating.md come from here, and each row has a test. No field is accepted and ignored.
+ */
+
+export const actions = ['CreateCloudRecording', 'DescribeCloudRecording', 'ModifyCloudRecording', 'DeleteCloudRecording'] as const
+export type Action = (typeof actions)[number]
+
+export type Handling =
+  /** Does here what it does there, or what is said. */
+  | { is: 'honoured'; how: string }
+  /** These values only; any other is refused by name. */
+  | { is: 'limited'; to: readonly number[]; how: string; otherwise: string }
+  /** Refused by name, whatever its value. */
+  | { is: 'refused'; why: string }
+
+export interface TrtcField {
+  field: string
+  type: 'Integer' | 'String' | 'String[]' | 'Object' | 'Any'
+  need: 'required' | 'optional'
+  /** As Tencent documents them. */
+  values: string
+  range?: readonly [least: number, most: number]
+  handling: Handling
+}
+
+const honoured = (how: string): Handling => ({ is: 'honoured', how })
+const refused = (why: string): Handling => ({ is: 'refused', why })
+const limited = (to: readonly number[], how: string, otherwise: string): Handling => ({ is: 'limited', to, how, otherwise })
+
+const sdkAppId: TrtcField = {
+  ...{ field: 'SdkAppId', type: 'Integer', need: 'required', values: '', range: [1, 4_294_967_295] },
+  handling: honoured('`spec.sdkAppId`; the key has to be granted it.'),
+}
+const taskId: TrtcField = {
+  ...{ field: 'TaskId', type: 'String', need: 'required', values: '' },
+  handling: honoured('The id of the request; the Recording is `request-<TaskId>`.'),
+}
+const noMix = 'there is no mixed file here, and in single-stream recording it has no effect'
+
+const lists = (prefix: string, needs: 'optional'): TrtcField[] => [
+  {
+    ...{ field: `${prefix}SubscribeStreamUserIds`, type: 'Object', need: needs, values: 'absent: everyone' },
+    handling: honoured('`spec.subscribe`.'),
+  },
+  ...(['Audio', 'Video'] as const).flatMap((medium): TrtcField[] => [
+    {
+      ...{ field: `${prefix}SubscribeStreamUserIds.Subscribe${medium}UserIds`, type: 'String[]', need: 'optional' },
+      values: 'at most 32; `abc.*$` is a prefix; empty: everyone',
+      handling: honoured(`\`spec.subscribe.${medium.toLowerCase()}.include\`.`),
+    },
+    {
+      ...{ field: `${prefix}SubscribeStreamUserIds.UnSubscribe${medium}UserIds`, type: 'String[]', need: 'optional' },
+      values: `at most 32; not together with Subscribe${medium}UserIds`,
+      handling: honoured(`\`spec.subscribe.${medium.toLowerCase()}.exclude\`.`),
+    },
+  ]),
+]
+
+const record: TrtcField[] = [
+  { ...{ field: 'RecordParams', type: 'Object', need: 'required', values: '' }, handling: honoured('See its members.') },
+  {
+    ...{ field: 'RecordParams.RecordMode', type: 'Integer', need: 'required', values: '1 single stream, 2 mixed' },
+    handling: limited([1], 'Each user into files of their own.', 'there is no mixed file here'),
+  },
+  {
+    ...{ field: 'RecordParams.MaxIdleTime', type: 'Integer', need: 'optional', values: '5–86400 s, **30**', range: [5, 86_400] },
+    handling: honoured('`spec.limits.idleTimeoutSeconds`; 30 where it is not said.'),
+  },
+  {
+    ...{
+      field: 'RecordParams.StreamType',
+      type: 'Integer',
+      need: 'optional',
+      values: '**0** audio and video, 1 audio, 2 video',
+      range: [0, 2],
+    },
+    handling: honoured('0: mode `02`. 1: mode `02` with nobody’s picture, an MP4 with sound alone. 2: mode `01`.'),
+  },
+  ...lists('RecordParams.', 'optional'),
+  {
+    ...{ field: 'RecordParams.OutputFormat', type: 'Integer', need: 'optional' },
+    values: '**0** HLS, 1 HLS and MP4, 2 HLS and AAC, 3 MP4, 4 AAC',
+    handling: limited(
+      [3],
+      'MP4. With `substitutes: [MP4ForHLS]` in the key’s grant, 0, 1 and none are taken as 3.',
+      'only MP4 (3) is made here, also where none is said; a grant with the substitute MP4ForHLS takes 0 and 1 as 3',
+    ),
+  },
+  {
+    ...{
+      field: 'RecordParams.AvMerge',
+      type: 'Integer',
+      need: 'optional',
+      values: '**0** audio and video apart, 1 in one file',
+      range: [0, 1],
+    },
+    handling: honoured(
+      'One file in either case (TrackType `audio_video`), unless the key’s grant has `substitutes` without `OneFileForTwo`: then 0 and none are refused where StreamType is 0.',
+    ),
+  },
+  {
+    ...{
+      field: 'RecordParams.MaxMediaFileDuration',
+      type: 'Integer',
+      need: 'optional',
+      values: '1–**1440** min',
+      range: [1, 1440],
+    },
+    handling: limited([1440], 'A file ends after 12 hours at the latest.', 'files are not cut by length here; leave it out'),
+  },
+  {
+    ...{ field: 'RecordParams.MediaId', type: 'Integer', need: 'optional', values: '**0** main and sub stream, 1 main, 2 sub' },
+    handling: limited(
+      [0],
+      'Both, each in a file of its own.',
+      'main and sub stream are always recorded, each in a file of its own',
+    ),
+  },
+  {
+    ...{ field: 'RecordParams.FillType', type: 'Integer', need: 'optional', values: '**0** the last picture, 1 black' },
+    handling: limited([0], 'The last picture is held.', 'the last picture is held while a camera is off'),
+  },
+  {
+    ...{
+      field: 'RecordParams.SubscribeAbility',
+      type: 'Integer',
+      need: 'optional',
+      values: '**0** without mix-relay robots, 1 with',
+    },
+    handling: limited([0], 'Robots are not recorded, as far as TRTC shows them to nobody.', 'mix-relay robots are not recorded'),
+  },
+]
+
+const storage: TrtcField[] = [
+  { ...{ field: 'StorageParams', type: 'Object', need: 'required', values: '' }, handling: honoured('See its members.') },
+  {
+    ...{ field: 'StorageParams.CloudStorage', type: 'Object', need: 'required', values: '' },
+    handling: honoured('See its members.'),
+  },
+  {
+    ...{ field: 'StorageParams.CloudStorage.Vendor', type: 'Integer', need: 'required', values: '0 COS, 1 S3' },
+    handling: limited([0], 'COS.', 'files go to COS only'),
+  },
+  {
+    ...{ field: 'StorageParams.CloudStorage.Region', type: 'String', need: 'required', values: '' },
+    handling: honoured('`spec.cos.region`.'),
+  },
+  {
+    ...{ field: 'StorageParams.CloudStorage.Bucket', type: 'String', need: 'required', values: 'with its `-APPID`' },
+    handling: honoured('`spec.cos.bucket`.'),
+  },
+  {
+    ...{ field: 'StorageParams.CloudStorage.AccessKey', type: 'String', need: 'required', values: 'SecretId of COS' },
+    handling: honoured('Into a Secret that belongs to the Recording (`secretId`).'),
+  },
+  {
+    ...{ field: 'StorageParams.CloudStorage.SecretKey', type: 'String', need: 'required', values: 'SecretKey of COS' },
+    handling: honoured('Into the same Secret (`secretKey`).'),
+  },
+  {
+    ...{
+      field: 'StorageParams.CloudStorage.FileNamePrefix',
+      type: 'String[]',
+      need: 'optional',
+      values: 'each of `A-Z a-z 0-9 _ -`',
+    },
+    handling: honoured('`spec.cos.path`: `/<prefix>/<prefix>/<TaskId>`.'),
+  },
+  {
+    ...{ field: 'StorageParams.CloudVod', type: 'Any', need: 'optional', values: '' },
+    handling: refused('files go to COS, not to VOD'),
+  },
+]
+
+export const trtcFields: Record<Action, readonly TrtcField[]> = {
+  CreateCloudRecording: [
+    sdkAppId,
+    {
+      ...{ field: 'RoomId', type: 'String', need: 'required', values: 'a number as text, or a name' },
+      handling: honoured('`spec.roomId` or `spec.strRoomId`, as RoomIdType says.'),
+    },
+    {
+      ...{ field: 'RoomIdType', type: 'Integer', need: 'optional', values: '0 name, **1** number', range: [0, 1] },
+      handling: honoured('0: `spec.strRoomId`. 1: `spec.roomId`.'),
+    },
+    {
+      ...{ field: 'UserId', type: 'String', need: 'required', values: '' },
+      handling: honoured(
+        '`spec.userId`. A second task for the same application, room and user answers with the first one’s TaskId.',
+      ),
+    },
+    {
+      ...{ field: 'UserSig', type: 'String', need: 'required', values: '' },
+      handling: honoured('Into a Secret that belongs to the Recording (`userSig`).'),
+    },
+    ...record,
+    ...storage,
+    { ...{ field: 'MixTranscodeParams', type: 'Any', need: 'optional', values: '' }, handling: refused(noMix) },
+    { ...{ field: 'MixLayoutParams', type: 'Any', need: 'optional', values: '' }, handling: refused(noMix) },
+    {
+      ...{ field: 'ResourceExpiredHour', type: 'Integer', need: 'optional', values: '6–720, **72**', range: [6, 720] },
+      handling: honoured('How long after its start the task can be described, modified and deleted. The recording goes on.'),
+    },
+    {
+      ...{ field: 'PrivateMapKey', type: 'Any', need: 'optional', values: '' },
+      handling: refused('the recorder enters no room that needs a ticket'),
+    },
+  ],
+  DescribeCloudRecording: [
+    sdkAppId,
+    taskId,
+    {
+      ...{ field: 'RecorderKey', type: 'Any', need: 'optional', values: '' },
+      handling: refused('is for recordings that were started by CDN relay'),
+    },
+  ],
+  ModifyCloudRecording: [
+    sdkAppId,
+    taskId,
+    { ...{ field: 'MixLayoutParams', type: 'Any', need: 'optional', values: '' }, handling: refused(noMix) },
+    ...lists('', 'optional'),
+  ],
+  DeleteCloudRecording: [sdkAppId, taskId],
+}
