@@ -254,6 +254,12 @@ describe('the chart', () => {
         ...{
           replicas: 2,
           networkPolicy: { enabled: true },
+          gateway: {
+            enabled: true,
+            callersSecret: 11,
+            tokenReview: { enabled: true },
+            ingress: { enabled: true, tlsSecret: 13 },
+          },
           policy: { priorityClassNames: ['1'] },
           recorder: { serviceAccount: { name: 9 } },
         },
@@ -342,6 +348,7 @@ const everythingOn = (values: object) => {
   const part = (name: string, more: object) => ({ [name]: { ...(values as Record<string, object>)[name], ...more } })
   return {
     ...part('networkPolicy', { enabled: true }),
+    ...part('gateway', { enabled: true, callersSecret: 'callers', namespaces: ['lessons'], ingress: { enabled: true } }),
     ...part('caBundle', { secretName: 'ca' }),
     ...part('metrics', { podMonitor: { enabled: true }, prometheusRule: { enabled: true }, dashboard: { enabled: true } }),
   }

@@ -18,8 +18,32 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: operator
 {{- end }}
 
+{{- define "trtc-recorder.gatewaySelectorLabels" -}}
+app.kubernetes.io/name: {{ include "trtc-recorder.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+app.kubernetes.io/component: gateway
+{{- end }}
+
+{{- define "trtc-recorder.gatewayName" -}}
+{{ printf "%s-gateway" (include "trtc-recorder.fullname" .) }}
+{{- end }}
+
+{{/* Namespaces in which the gateway may record, as JSON. */}}
+{{- define "trtc-recorder.gatewayNamespaces" -}}
+{{- default (default list .Values.watchNamespaces) .Values.gateway.namespaces | uniq | toJson }}
+{{- end }}
+
+{{- define "trtc-recorder.gatewayLabels" -}}
+{{ include "trtc-recorder.gatewaySelectorLabels" . }}
+{{ include "trtc-recorder.commonLabels" . }}
+{{- end }}
+
 {{- define "trtc-recorder.labels" -}}
 {{ include "trtc-recorder.selectorLabels" . }}
+{{ include "trtc-recorder.commonLabels" . }}
+{{- end }}
+
+{{- define "trtc-recorder.commonLabels" -}}
 app.kubernetes.io/part-of: trtc-recorder
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}

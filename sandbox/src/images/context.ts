@@ -4,11 +4,15 @@ import { copyModules } from '../../../scripts/production-modules.ts'
 import { contentHash, projectDirectory, stateDirectory } from '../cluster/paths.ts'
 
 /** The project's images, named after their workspaces' roles. */
-export const imageSources = { recorder: 'recorder-image', operator: 'operator' } as const
+export const imageSources = { recorder: 'recorder-image', operator: 'operator', gateway: 'gateway' } as const
 export type ImageName = keyof typeof imageSources
 
 /** What each is made of beside its own workspace. */
-const sharedSources: Record<ImageName, readonly string[]> = { recorder: ['api', 'replay'], operator: ['api', 'kube'] }
+const sharedSources: Record<ImageName, readonly string[]> = {
+  recorder: ['api', 'replay'],
+  operator: ['api', 'kube'],
+  gateway: ['api', 'kube'],
+}
 
 const sharedFiles = ['package.json', 'package-lock.json', 'scripts/production-modules.ts', 'scripts/sbom.ts', '.dockerignore']
 
