@@ -41,7 +41,9 @@ const definitions: Resource = {
   kind: 'CustomResourceDefinition',
   namespaced: false,
 }
-const users = ['operator', 'tenant']
+/** The account of the gateway, as the chart's release demo in namespace trtc has it. */
+export const gatewayUser = 'system:serviceaccount:trtc:demo-trtc-recorder-gateway'
+const users = ['operator', 'tenant', gatewayUser]
 
 export async function startApiServer(): Promise<ApiServer> {
   const binaries = await ensureBinaries(['etcd', 'kube-apiserver'])
@@ -131,7 +133,8 @@ export async function startApiServer(): Promise<ApiServer> {
       return { ...env, TRTC_RECORDER_SERVICE_ACCOUNT_DIRECTORY: account }
     },
     async userConfigPath(name) {
-      const path = join(directory, `kubeconfig-${name}`)
+      // KUBECONFIG takes a colon for the end of a path.
+      const path = join(directory, `kubeconfig-${name.replaceAll(':', '-')}`)
       await writeFile(path, configFor(`https://127.0.0.1:${port}`, name, userTokens[name] ?? '').exportConfig())
       return path
     },

@@ -1,4 +1,6 @@
+import type { AddressInfo } from 'node:net'
 import { clusterAccess, createKubeClient } from '@trtc-recorder/kube'
+import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import { activeQuota } from './callers/quota.ts'
 import { Rates } from './callers/rate.ts'
@@ -55,7 +57,7 @@ for (const [listener, port] of [
 ] as const) {
   await listener.listen({ host: '::', port }).catch(() => listener.listen({ host: '0.0.0.0', port }))
 }
-log.info({ port: config.port, healthPort: config.healthPort }, 'Gateway started')
+log.info({ port: portOf(server), healthPort: portOf(health) }, 'Gateway started')
 
 const signal = await new Promise<string>((resolve) => {
   for (const name of ['SIGTERM', 'SIGINT']) process.on(name, resolve)
@@ -75,6 +77,12 @@ callers.stop()
 await client.close()
 log.info('Gateway stopped')
 process.exit(0)
+
+/** The port that it has, which is another one where 0 was asked for. */
+function portOf(listener: FastifyInstance): number | undefined {
+  const [address] = listener.addresses() as (AddressInfo | string)[]
+  return typeof address === 'object' ? address.port : undefined
+}
 
 function orExit<T>(run: () => T): T {
   try {

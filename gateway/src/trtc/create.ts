@@ -30,7 +30,7 @@ export async function createCloudRecording(gateway: Gateway, caller: Caller, bod
   const said = fingerprint(spec)
   const identity = identityOf(spec)
   const former = await newestOf(gateway, caller, identity)
-  if (former?.status?.completionTime === undefined && former !== undefined) return sameTask(former, said)
+  if (former !== undefined && isUnderWay(former)) return sameTask(former, said)
   // Replicas that are asked at the same moment see the same newest task, choose the same id, and one of them makes it.
   const TaskId = requestIdFrom('TRTC', caller.name, identity, former?.metadata.uid ?? '')
   const prefixes = (values.get(`${storage}.FileNamePrefix`) as string[] | undefined) ?? []
@@ -134,10 +134,15 @@ async function newestOf({ client }: Gateway, caller: Caller, identity: string): 
   return newest
 }
 
+/** Who ended a task and starts anew means a new one; that waits until the former has left the room. */
+function isUnderWay({ spec, status }: Recording): boolean {
+  const reason = status?.conditions?.find(({ type }) => type === 'Succeeded')?.reason
+  return status?.completionTime === undefined && spec.desiredState !== 'Stopped' && reason !== 'Finishing'
+}
+
 /** One that is under way counts as the newest. */
 function isNewer(one: Recording, other: Recording): boolean {
-  const [isOver, isOtherOver] = [one, other].map(({ status }) => status?.completionTime !== undefined)
-  if (isOver !== isOtherOver) return isOtherOver === true
+  if (isUnderWay(one) !== isUnderWay(other)) return isUnderWay(one)
   const [made, otherMade] = [one, other].map(({ metadata }) => Date.parse(metadata.creationTimestamp))
   return made! > otherMade! || (made === otherMade && one.metadata.uid > other.metadata.uid)
 }

@@ -89,9 +89,12 @@ describe('CreateCloudRecording', () => {
     expect(gateway.cluster.recordings).toHaveLength(1)
   })
 
-  test('makes a new one when the former is over', async () => {
+  test.each<[string, (of: { SdkAppId: number; TaskId: string }) => unknown]>([
+    ['is over', ({ TaskId }) => gateway.cluster.setStatus(`request-${TaskId}`, { completionTime: new Date().toISOString() })],
+    ['was asked to end', (of) => call('DeleteCloudRecording', of)],
+  ])('makes a new one when the former %s', async (_, end) => {
     const first = await call('CreateCloudRecording', task)
-    gateway.cluster.setStatus(`request-${first.TaskId}`, { completionTime: new Date().toISOString() })
+    await end({ SdkAppId: sdkAppId, TaskId: first.TaskId })
     const second = await call('CreateCloudRecording', task)
     expect(second.TaskId).not.toBe(first.TaskId)
     expect((await call('CreateCloudRecording', task)).TaskId).toBe(second.TaskId)

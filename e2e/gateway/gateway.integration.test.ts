@@ -1,0 +1,323 @@
+import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { Agent, request as httpRequest } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { CommonClient } from 'tencentcloud-sdk-nodejs-common'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseAllDocuments, stringify } from 'yaml'
+import { createKubeClient, isForbidden, type KubeObject, type New, type Resource, resources } from '../../kube/src/index.ts'
+import { ensureBinaries } from '../../sandbox/src/cluster/binaries.ts'
+import { type ApiServer, gatewayUser, startApiServer, until } from '../operator/api-server.ts'
+import { type GatewayProcess, startGateway } from './gateway-process.ts'
+import { callFromPython, pythonSdk } from './python-sdk.ts'
+
+const run = promisify(execFile)
+const chart = new URL('../../charts/trtc-recorder', import.meta.url).pathname
+
+const sdkAppId = 1400000001
+const key = { secretId: 'AKIDschool', secretKey: 'school-secret-key-0001' }
+const token = 'school-bearer-token-1'
+const starter = 'starter'
+
+let api: ApiServer
+let namespace: string
+let home: string
+let env: Record<string, string>
+let gateway: GatewayProcess
+
+/** With what the chart gives its gateway, and nothing else. */
+beforeAll(async () => {
+  const [{ helm }, server] = await Promise.all([ensureBinaries(['helm']), startApiServer()])
+  api = server
+  namespace = await api.namespace()
+  home = await mkdtemp(join(tmpdir(), 'trtc-recorder-gateway-'))
+  await applyRights(helm)
+  const username = `system:serviceaccount:${namespace}:${starter}`
+  const callersFile = join(home, 'callers.yaml')
+  await writeFile(
+    callersFile,
+    stringify({
+      callers: [
+        {
+          name: 'school',
+          credentials: [
+            { type: 'KeyPair', ...key },
+            { type: 'BearerToken', token },
+            { type: 'KubernetesUser', username },
+          ],
+          grants: [{ namespace, applications: [sdkAppId] }],
+          limits: { requestsPerSecond: 1000, burst: 1000 },
+        },
+      ],
+    }),
+  )
+  env = {
+    KUBECONFIG: await api.userConfigPath(gatewayUser),
+    TRTC_RECORDER_GATEWAY_CALLERS_FILE: callersFile,
+    TRTC_RECORDER_GATEWAY_TOKEN_REVIEW: 'true',
+    TRTC_RECORDER_GATEWAY_DRAIN_SECONDS: '1',
+  }
+  gateway = await startGateway(env)
+})
+afterAll(async () => {
+  gateway?.signal('SIGKILL')
+  await api?.stop()
+  await rm(home, { recursive: true, force: true })
+})
+
+async function applyRights(helm: string): Promise<void> {
+  const values = {
+    policy: { secrets: 'Listed' },
+    gateway: { enabled: true, callersSecret: 'callers', namespaces: [namespace], tokenReview: { enabled: true } },
+  }
+  await writeFile(join(home, 'values.json'), JSON.stringify(values))
+  const helmEnv = { ...process.env, HOME: home, HELM_CACHE_HOME: home, HELM_CONFIG_HOME: home, HELM_DATA_HOME: home }
+  const args = ['template', 'demo', chart, '--namespace', 'trtc', '--values', join(home, 'values.json')]
+  const { stdout } = await run(helm, args, { env: helmEnv })
+  const kinds: Record<string, Pick<Resource, 'group' | 'plural' | 'namespaced'>> = {
+    Role: { group: 'rbac.authorization.k8s.io', plural: 'roles', namespaced: true },
+    RoleBinding: { group: 'rbac.authorization.k8s.io', plural: 'rolebindings', namespaced: true },
+    ClusterRole: { group: 'rbac.authorization.k8s.io', plural: 'clusterroles', namespaced: false },
+    ClusterRoleBinding: { group: 'rbac.authorization.k8s.io', plural: 'clusterrolebindings', namespaced: false },
+    ValidatingAdmissionPolicy: {
+      group: 'admissionregistration.k8s.io',
+      plural: 'validatingadmissionpolicies',
+      namespaced: false,
+    },
+    ValidatingAdmissionPolicyBinding: {
+      ...{ group: 'admissionregistration.k8s.io', plural: 'validatingadmissionpolicybindings', namespaced: false },
+    },
+  }
+  for (const document of parseAllDocuments(stdout)) {
+    const manifest = document.toJS() as KubeObject | null
+    const kind = kinds[manifest?.kind ?? '']
+    const isGateways = manifest?.metadata.name.endsWith('-gateway') || manifest?.kind?.startsWith('ValidatingAdmission')
+    if (manifest === null || kind === undefined || !isGateways) continue
+    await api.client.create({ ...kind, version: 'v1', kind: manifest.kind! }, manifest as New<KubeObject>)
+  }
+}
+
+const templateBody = (over: object = {}) => ({
+  SdkAppId: sdkAppId,
+  RoomId: 43474,
+  UserId: 'user_55952145',
+  UserSig: 'eJwtzM0KgkAUhuF7mXW-the-signature',
+  CosConfig: { SecretId: 'AKIDcos', SecretKey: 'cos-key', Region: 'ap-shanghai', Bucket: 'lessons-1250000000', Path: '/test' },
+  Mode: '02',
+  ...over,
+})
+
+const task = (over: object = {}) => ({
+  SdkAppId: sdkAppId,
+  RoomId: '43474',
+  UserId: 'robot',
+  UserSig: 'eJwtzM0KgkAUhuF7mXW-the-signature',
+  RecordParams: { RecordMode: 1, OutputFormat: 3, AvMerge: 1, SubscribeStreamUserIds: { SubscribeAudioUserIds: ['alice'] } },
+  StorageParams: {
+    CloudStorage: { Vendor: 0, Region: 'ap-shanghai', Bucket: 'lessons-1250000000', AccessKey: 'AKIDcos', SecretKey: 'cos-key' },
+  },
+  ...over,
+})
+
+const recording = (requestId: string) => api.client.get(resources.recordings, { namespace, name: `request-${requestId}` })
+const secret = (requestId: string) => api.client.get(resources.secrets, { namespace, name: `request-${requestId}` })
+
+const url = (path = '/') => `http://127.0.0.1:${gateway.port}${path}`
+const post = (body: object, headers: Record<string, string> = {}, path = '/') =>
+  fetch(url(path), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}`, ...headers },
+    body: JSON.stringify(body),
+  })
+
+describe('a gateway with the rights of the chart', () => {
+  test('takes the request of the template’s page by curl', async () => {
+    const data = JSON.stringify(templateBody())
+    const args = ['--silent', '--include', '--request', 'POST', '--header', 'Content-Type: application/json', '--data', data]
+    const { stdout } = await run('curl', [
+      ...args,
+      '--user',
+      `${key.secretId}:${key.secretKey}`,
+      url('/release/single_stream_record'),
+    ])
+    const [head = '', body] = stdout.split('\r\n\r\n')
+    expect(head).toMatch(/^HTTP\/1\.1 200 OK/)
+    expect(body).toBe('Async run task submitted')
+    const [, requestId = ''] = /^x-scf-reqid: (\S+)/im.exec(head) ?? []
+    const { spec, metadata } = await recording(requestId)
+    expect(spec).toMatchObject({ sdkAppId, roomId: 43474, mode: '02', userSigSecretRef: { name: metadata.name, key: 'userSig' } })
+    expect((await secret(requestId)).metadata.ownerReferences).toMatchObject([{ kind: 'Recording', uid: metadata.uid }])
+  })
+
+  test('takes what a caller of API Gateway sends', async () => {
+    const headers = {
+      ...{ accept: '*/*', 'user-agent': 'python-requests/2.26.0', 'accept-encoding': 'gzip, deflate', connection: 'keep-alive' },
+      ...{
+        'x-client-proto': 'https',
+        'x-client-proto-ver': 'HTTP/1.1',
+        'x-real-ip': '203.0.113.7',
+        'x-forwarded-for': '203.0.113.7',
+      },
+      ...{
+        'x-api-requestid': randomUUID().replaceAll('-', ''),
+        'x-b3-traceid': '0af7651916cd43dd8448eb211c80319c',
+        'x-qualifier': '$DEFAULT',
+      },
+    }
+    const sent = await new Promise<{ status: number; body: string; id: string }>((resolve, reject) => {
+      const call = httpRequest(
+        url('/release/TRTC_record'),
+        { method: 'POST', headers: { ...headers, authorization: `Bearer ${token}`, 'content-type': 'application/json' } },
+        (answer) => {
+          let body = ''
+          answer.setEncoding('utf8').on('data', (text) => {
+            body += text
+          })
+          answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body, id: String(answer.headers['x-scf-reqid']) }))
+        },
+      )
+      call.on('error', reject).end(JSON.stringify(templateBody({ RoomId: undefined, StrRoomId: 'math', Mode: '00' })))
+    })
+    expect([sent.status, sent.body]).toEqual([200, 'Async run task submitted'])
+    expect((await recording(sent.id)).spec).toMatchObject({ strRoomId: 'math', mode: '00' })
+  })
+
+  test('tells, lists and ends requests', async () => {
+    const requestId = (await post(templateBody({ RoomId: 7 }))).headers.get('x-scf-reqid') ?? ''
+    const get = async (path: string) => (await fetch(url(path), { headers: { authorization: `Bearer ${token}` } })).json()
+    expect(await get(`/v1/requests/${requestId}`)).toMatchObject({ requestId, state: 'RUNNING', roomId: 7 })
+    expect((await get('/v1/requests?limit=100')).requests.map((request: { requestId: string }) => request.requestId)).toContain(
+      requestId,
+    )
+    expect((await post({}, {}, `/v1/requests/${requestId}/terminate`)).status).toBe(202)
+    expect((await recording(requestId)).spec.desiredState).toBe('Stopped')
+    const log = await fetch(url(`/v1/requests/${requestId}/logs`), { headers: { authorization: `Bearer ${token}` } })
+    expect(await log.text()).toContain('Request accepted')
+  })
+
+  test('is called by Tencent’s SDK for Node with only the endpoint changed', async () => {
+    const httpProfile = { endpoint: `127.0.0.1:${gateway.port}`, protocol: 'http://' }
+    const profile = { profile: { httpProfile } }
+    const client = new CommonClient('trtc.tencentcloudapi.com', '2019-07-22', {
+      credential: key,
+      region: 'ap-guangzhou',
+      ...profile,
+    })
+    const { TaskId } = (await client.request('CreateCloudRecording', task())) as { TaskId: string }
+    const of = { SdkAppId: sdkAppId, TaskId }
+    expect(await client.request('DescribeCloudRecording', of)).toMatchObject({ TaskId, Status: 'Idle' })
+    await client.request('ModifyCloudRecording', { ...of, SubscribeStreamUserIds: { UnSubscribeVideoUserIds: ['bob'] } })
+    expect((await recording(TaskId)).spec.subscribe).toMatchObject({ audio: { include: [] }, video: { exclude: ['bob'] } })
+    await client.request('DeleteCloudRecording', of)
+    expect((await recording(TaskId)).spec.desiredState).toBe('Stopped')
+    const next = (await client.request('CreateCloudRecording', task())) as { TaskId: string }
+    expect(next.TaskId).not.toBe(TaskId)
+    await expect(client.request('CreateCloudRecording', task({ PrivateMapKey: 'x' }))).rejects.toMatchObject({
+      code: 'UnsupportedOperation',
+    })
+  })
+
+  test('is called by Tencent’s SDK for Python with only the endpoint changed', { timeout: 300_000 }, async ({ skip }) => {
+    const folder = await pythonSdk()
+    if (folder === undefined) return skip('there is no Python with pip on this machine')
+    const call = (action: string, body: object, secretKey = key.secretKey) =>
+      callFromPython(folder, { port: gateway.port, secretId: key.secretId, secretKey, action, body })
+    // Its JSON has blanks, and \uXXXX for what is not ASCII: whoever verifies has to take the bytes as they are.
+    const { TaskId, RequestId } = await call('CreateCloudRecording', task({ RoomId: 'class 1', RoomIdType: 0, UserSig: '签名' }))
+    expect([TaskId, RequestId]).toEqual([expect.any(String), expect.any(String)])
+    expect(Buffer.from((await secret(String(TaskId))).data?.userSig ?? '', 'base64').toString()).toBe('签名')
+    const of = { SdkAppId: sdkAppId, TaskId }
+    expect(await call('DescribeCloudRecording', of)).toMatchObject({ TaskId, Status: 'Idle', StorageFileList: [] })
+    expect(await call('DeleteCloudRecording', of)).toMatchObject({ TaskId })
+    const code = async (answer: Promise<Record<string, unknown>>) => (await answer).code
+    expect(await code(call('DescribeCloudRecording', { ...of, TaskId: 'x' }))).toBe('ResourceNotFound')
+    expect(await code(call('DescribeCloudRecording', of, 'wrong'))).toBe('AuthFailure.SignatureFailure')
+  })
+
+  test('takes tokens of Kubernetes that the API server knows', async () => {
+    const accounts: Resource = { group: '', version: 'v1', plural: 'serviceaccounts', kind: 'ServiceAccount', namespaced: true }
+    await api.client.create(accounts, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { namespace, name: starter } })
+    const issue: Resource = { ...accounts, plural: `serviceaccounts/${starter}/token`, kind: 'TokenRequest' }
+    const issued = (await api.client.create(issue, {
+      ...{ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', metadata: { namespace, name: starter } },
+      ...{ spec: {} },
+    } as New<KubeObject>)) as KubeObject & { status: { token: string } }
+    expect((await post(templateBody(), { authorization: `Bearer ${issued.status.token}` })).status).toBe(200)
+    const forged = `${issued.status.token.slice(0, -8)}AAAAAAAA`
+    expect((await post(templateBody(), { authorization: `Bearer ${forged}` })).status).toBe(401)
+  })
+
+  test('reads no Secret and no Pod, and makes nothing elsewhere', async () => {
+    const client = createKubeClient(api.userConfig(gatewayUser))
+    const elsewhere = await api.namespace()
+    const refused = async (call: Promise<unknown>) => isForbidden(await call.catch((error) => error))
+    expect(await refused(client.list(resources.secrets, { namespace }))).toBe(true)
+    expect(await refused(client.get(resources.secrets, { namespace, name: 'x' }))).toBe(true)
+    expect(await refused(client.list(resources.pods, { namespace }))).toBe(true)
+    expect(await refused(client.list(resources.recordings, { namespace: elsewhere }))).toBe(true)
+    const made = { apiVersion: 'v1', kind: 'Secret', metadata: { namespace: elsewhere, name: 'x' } }
+    expect(await refused(client.create(resources.secrets, made as never))).toBe(true)
+    await client.close()
+  })
+
+  test('where Secrets have to be listed, may name those that it makes; nobody else may name them', async () => {
+    const requestId = (await post(templateBody({ RoomId: 8 }))).headers.get('x-scf-reqid') ?? ''
+    const { spec } = await recording(requestId)
+    const name = 'thief'
+    const stolen = { apiVersion: 'trtc-recorder.dev/v1alpha1', kind: 'Recording', metadata: { namespace, name }, spec }
+    await expect(api.client.create(resources.recordings, stolen as never)).rejects.toThrow('allowed-secrets')
+  })
+
+  test('goes on answering while it is replaced: no call fails', async () => {
+    const next = await startGateway(env)
+    const agent = new Agent({ keepAlive: true })
+    // Who balances hears of it a moment later.
+    const ready = { first: true, atMillis: 0 }
+    const codes: (number | string)[] = []
+    let isOver = false
+    const load = async () => {
+      while (!isOver) {
+        const { port } = ready.first ? gateway : next
+        codes.push(await listOnce(agent, port))
+      }
+    }
+    const loads = [load(), load(), load()]
+    await until('some calls are answered', async () => codes.length > 30)
+    gateway.signal('SIGTERM')
+    await until('the first says that it is not ready', async () => !(await gateway.isReady()))
+    const before = codes.length
+    await until('it goes on answering', async () => codes.length > before + 30)
+    ready.first = false
+    expect(await gateway.ended).toBe(0)
+    const after = codes.length
+    await until('the next one answers', async () => codes.length > after + 30)
+    isOver = true
+    await Promise.all(loads)
+    agent.destroy()
+    expect(new Set(codes)).toEqual(new Set([200]))
+    gateway = next
+  })
+
+  test('has said no secret in its log', async () => {
+    const output = gateway.output()
+    for (const text of [key.secretKey, token, 'cos-key', templateBody().UserSig]) expect(output).not.toContain(text)
+  })
+})
+
+function listOnce(agent: Agent, port: number): Promise<number | string> {
+  return new Promise((resolve) => {
+    const options = {
+      host: '127.0.0.1',
+      port,
+      path: '/v1/requests?limit=1',
+      agent,
+      headers: { authorization: `Bearer ${token}` },
+    }
+    httpRequest(options, (answer) => answer.resume().on('end', () => resolve(answer.statusCode ?? 0)))
+      .on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+      .end()
+  })
+}
