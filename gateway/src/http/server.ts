@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { authenticate } from '../callers/authenticate.ts'
 import type { Caller } from '../callers/caller.ts'
 import { invalid, RefusedRequest, refusals } from '../errors.ts'
+import { openApi } from '../openapi.ts'
 import { newRequestId } from '../recordings/names.ts'
 import { listStates, logOf, stateOf, terminate } from '../rest/requests.ts'
 import { startTemplate, submitted } from '../rest/start.ts'
@@ -87,6 +88,9 @@ async function start(gateway: Gateway, request: FastifyRequest, reply: FastifyRe
 }
 
 function addRequests(server: FastifyInstance, gateway: Gateway): void {
+  const document = Buffer.from(JSON.stringify(openApi()))
+  // It says what there is and nothing of anybody, so anybody may read it.
+  server.get('/openapi.json', (_, reply) => reply.type('application/json').send(document))
   type OfRequest = { Params: { requestId: string } }
   const about = (request: FastifyRequest<OfRequest>, action: string) => {
     Object.assign(request.audit, { action, about: request.params.requestId })

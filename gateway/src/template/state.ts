@@ -1,4 +1,5 @@
-import { callbackBody, type Recording } from '@trtc-recorder/api'
+import { callbackBody, callbackBodySchema, modeSchema, type Recording } from '@trtc-recorder/api'
+import { z } from 'zod'
 import { requestIdOf } from '../recordings/names.ts'
 
 /** Status of an asynchronous event, as SCF has it. */
@@ -31,8 +32,38 @@ export function eventState({ status }: Pick<Recording, 'status'>): EventState {
   }
 }
 
-/** The state of a request, as plain REST tells it. No secret is in a Recording. */
-export function requestState(recording: Recording) {
+/** The state of a request, as plain REST tells it. */
+export const requestStateSchema = z.object({
+  requestId: z.string().describe('Id of the request: its x-scf-reqid.'),
+  state: z
+    .enum(['RUNNING', 'FINISHED', 'ABORTED', 'FAILED'])
+    .describe(
+      'In SCF’s words. FINISHED: every file is stored. ABORTED: it was asked to end. FAILED: something is missing; see message.',
+    ),
+  statusCode: z.int().describe('SCF’s status code; 0 while it runs.'),
+  namespace: z.string().describe('Namespace of the Recording.'),
+  recording: z.string().describe('Name of the Recording.'),
+  sdkAppId: z.int().describe('TRTC application.'),
+  roomId: z.int().optional().describe('Number of the room.'),
+  strRoomId: z.string().optional().describe('Name of the room, where it has no number.'),
+  userId: z.string().describe('The recorder’s own user.'),
+  mode: modeSchema.describe('What is recorded.'),
+  requestTime: z.iso.datetime().describe('When it was asked for.'),
+  startTime: z.iso.datetime().nullable().describe('When the room was first entered.'),
+  endTime: z.iso.datetime().nullable().describe('When all was over.'),
+  stopReason: z.string().nullable().describe('Why it ended; the words of a Recording.'),
+  reason: z.string().describe('Why it is as it is; the reasons of a Recording’s condition Succeeded.'),
+  message: z.string().describe('The same for a person.'),
+  participants: z.int().nullable().describe('Anchors in the room when last asked.'),
+  recordedBytes: z.int().describe('Bytes recorded, when last asked.'),
+  uploadedBytes: z.int().describe('Bytes stored in COS, when last asked.'),
+  callback: z.string().nullable().describe('Delivery of the callback: Pending, Delivered, GivenUp; null without one.'),
+  result: callbackBodySchema.nullable().describe('The body of the callback, once it is over.'),
+})
+export type RequestState = z.output<typeof requestStateSchema>
+
+/** No secret is in a Recording. */
+export function requestState(recording: Recording): RequestState {
   const { metadata, spec, status = {} } = recording
   const succeeded = status.conditions?.find(({ type }) => type === 'Succeeded')
   const { status: state, statusCode } = eventState(recording)
@@ -65,5 +96,3 @@ export function requestState(recording: Recording) {
 function resultOf({ spec, status }: Recording) {
   return callbackBody(spec, status?.files ?? [], { fileCount: status?.fileCount, manifestUrl: status?.manifestUrl })
 }
-
-export type RequestState = ReturnType<typeof requestState>
