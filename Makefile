@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 STEP := scripts/step.sh
 
-.PHONY: help deps deps-try demo try test verify images sandbox-up sandbox-down generate bench-recorder bench-operator soak-recorder plugin soak-operator
+.PHONY: help deps deps-try demo try test verify images sandbox-up sandbox-down generate bench-recorder bench-operator bench-gateway soak-recorder plugin soak-operator
 
 help: ## this list
 	@echo "trtc-recorder: records each anchor of a TRTC room into a file of their own, on Kubernetes"
@@ -51,6 +51,9 @@ bench-recorder: deps-try ## cost, start and stop of the recorder beside the brow
 
 bench-operator: deps ## the operator beside Kubernetes' own Job controller, at 1,000 and 10,000 at once (N=1000 for one size)
 	@node bench/operator.ts
+
+bench-gateway: deps ## starts by HTTP at 500 a second, beside a bare client of the API server; RATE=…, SECONDS=…
+	@node bench/gateway.ts
 
 soak-operator: deps ## a million random sequences of what can happen to a Recording; SEED=… plays them again, SEQUENCES=1000 for less
 	@SEQUENCES=$${SEQUENCES:-1000000} vitest run --project unit operator/src/recording/properties.test.ts

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 const main = fileURLToPath(new URL('../../gateway/src/main.ts', import.meta.url))
 
 export interface GatewayProcess {
+  pid: number
   port: number
   healthPort: number
   isReady(): Promise<boolean>
@@ -39,6 +40,7 @@ export async function startGateway(env: Record<string, string>): Promise<Gateway
   started.promise.catch(() => {})
   const { port, healthPort } = await started.promise
   return {
+    pid: child.pid!,
     port,
     healthPort,
     isReady: () =>

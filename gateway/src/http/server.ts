@@ -88,9 +88,8 @@ async function start(gateway: Gateway, request: FastifyRequest, reply: FastifyRe
 }
 
 function addRequests(server: FastifyInstance, gateway: Gateway): void {
-  const document = Buffer.from(JSON.stringify(openApi()))
   // It says what there is and nothing of anybody, so anybody may read it.
-  server.get('/openapi.json', (_, reply) => reply.type('application/json').send(document))
+  server.get('/openapi.json', (_, reply) => reply.type('application/json').send(openApiDocument()))
   type OfRequest = { Params: { requestId: string } }
   const about = (request: FastifyRequest<OfRequest>, action: string) => {
     Object.assign(request.audit, { action, about: request.params.requestId })
@@ -115,6 +114,13 @@ function addRequests(server: FastifyInstance, gateway: Gateway): void {
     await terminate(gateway, await known(gateway, request), requestId)
     return reply.code(202).send({ requestId })
   })
+}
+
+let document: Buffer | undefined
+/** Made when it is first asked for. */
+function openApiDocument(): Buffer {
+  document ??= Buffer.from(JSON.stringify(openApi()))
+  return document
 }
 
 /** Who calls, within the caller's rate. */

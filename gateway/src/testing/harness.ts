@@ -51,6 +51,8 @@ export const secretsIn = [
 export const asSchool = { authorization: 'Bearer school-bearer-token-1' }
 export const asStudio = { authorization: 'Bearer studio-bearer-token-1' }
 
+const metrics = createMetrics()
+
 /** A gateway over a cluster in memory, and what it has logged. */
 export function gatewayFor(callers: object[] = [school, studio], over: Partial<Gateway> = {}) {
   const cluster = new FakeCluster()
@@ -67,7 +69,7 @@ export function gatewayFor(callers: object[] = [school, studio], over: Partial<G
     rates: new Rates(nowMillis),
     quota: activeQuota(cluster.client, nowMillis),
     log,
-    metrics: createMetrics(),
+    metrics,
     now: () => clock.now,
     keepSeconds: 72 * 3600,
     ...over,
