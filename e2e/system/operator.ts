@@ -8,7 +8,7 @@ export const operatorNamespace = 'trtc-recorder'
 const chart = join(projectDirectory, 'charts/trtc-recorder')
 
 /** What the sandbox needs of the chart: this checkout's images, and trust in the room's certificate. */
-export function chartValues({ images, spki }: World) {
+export function chartValues({ images, spki }: World, gateway?: object) {
   const image = (reference: string) => {
     const colon = reference.lastIndexOf(':')
     return { repository: reference.slice(0, colon), tag: reference.slice(colon + 1), pullPolicy: 'Never' }
@@ -22,6 +22,7 @@ export function chartValues({ images, spki }: World) {
       resources: { requests: { cpu: '200m', memory: '512Mi' }, limits: { memory: '2Gi' } },
     },
     callback: { signing: { enabled: true } },
+    ...(gateway === undefined ? {} : { gateway: { enabled: true, image: image(images.gateway), ...gateway } }),
   }
 }
 

@@ -16,7 +16,7 @@ export interface World {
   cosEndpoint: string
   /** Callback URL without a path. */
   callbackUrl: string
-  images: { recorder: string; operator: string }
+  images: { recorder: string; operator: string; gateway: string }
   bucket: string
   sdkAppId: number
 }
@@ -37,7 +37,7 @@ export function runningWorld(): World {
     spki: said('room', 'spki'),
     cosEndpoint: said('cos', 'endpoint'),
     callbackUrl: said('callback', 'url'),
-    images: { recorder: said('images', 'recorder'), operator: said('images', 'operator') },
+    images: { recorder: said('images', 'recorder'), operator: said('images', 'operator'), gateway: said('images', 'gateway') },
     bucket: identities.cos.bucket,
     sdkAppId: identities.trtc.sdkAppId,
   }
