@@ -31,6 +31,20 @@ test('a string room is encoded, so that its name is safe in a key; audio goes in
   expect(fileName(spec, 'bob', 'aux', new Date(0))).toBe('1400000001_YSBiK2M_Ym9i_aux_19700101000000000.mp3')
 })
 
+test('with fileNaming TRTC it is named as TRTC’s own service names it', () => {
+  const { spec } = jobFor(recording({ mode: '02', fileNaming: 'TRTC' }), 1)
+  const start = new Date('2026-11-22T15:00:01.234Z')
+  // The page’s own example: MTY4NjExOQ.. is 1686119.
+  expect(fileName(spec, '1686119', 'main', start)).toBe(
+    '1400000001_43474__UserId_s_MTY4NjExOQ..__UserId_e_main_20261122150001234.mp4',
+  )
+  expect(fileName(spec, '1686119', 'aux', start, 2)).toBe(
+    '1400000001_43474__UserId_s_MTY4NjExOQ..__UserId_e_aux_20261122150001234_2.mp4',
+  )
+  const room = jobFor(recording({ roomId: undefined, strRoomId: '~?>', fileNaming: 'TRTC' }), 1)
+  expect(fileName(room.spec, '???', 'main', start)).toBe('1400000001_fj8+__UserId_s_Pz8-__UserId_e_main_20261122150001234.mp3')
+})
+
 test.each([
   ['/', ''],
   ['', ''],
@@ -57,6 +71,8 @@ test('whose a file is can be read back from its name, whatever user and room are
     fc.record({ strRoomId: fc.string({ minLength: 1 }) }),
   )
   const time = fc.date({ min: new Date(0), max: new Date('9999-12-31T23:59:59.999Z'), noInvalidDate: true })
+  const [byDefault, asTrtc] = ['Default', 'TRTC'].map((fileNaming) => jobFor(recording({ fileNaming }), 1).spec)
+  const specs = { Default: byDefault!, TRTC: asTrtc! }
   fc.assert(
     fc.property(
       rooms,
@@ -64,8 +80,9 @@ test('whose a file is can be read back from its name, whatever user and room are
       fc.constantFrom<('main' | 'aux')[]>('main', 'aux'),
       time,
       fc.integer({ min: 1, max: 12 }),
-      (room, userId, stream, startTime, part) => {
-        const { roomId: _, ...spec } = jobFor(recording(), 1).spec
+      fc.constantFrom<('Default' | 'TRTC')[]>('Default', 'TRTC'),
+      (room, userId, stream, startTime, part, fileNaming) => {
+        const { roomId: _, ...spec } = specs[fileNaming]
         const read = readFileName({ ...spec, ...room }, fileName({ ...spec, ...room }, userId, stream, startTime, part))
         expect(read).toEqual({ userId, stream, startTime, part })
       },

@@ -1,5 +1,6 @@
 import type { Stream } from './files.ts'
 import type { RecorderJob } from './job.ts'
+import type { FileNaming } from './recording.ts'
 
 /** The COS key prefix of a Recording: no leading slash, one trailing slash unless it is the root. */
 export function keyPrefix(path: string): string {
@@ -13,35 +14,72 @@ const base64url = (text: string) => Buffer.from(text, 'utf8').toString('base64ur
 /** yyyymmddhhmmssSSS in UTC. */
 export const compactTime = (time: Date) => time.toISOString().replace(/[-:TZ.]/g, '')
 
-const roomPrefix = ({ sdkAppId, roomId, strRoomId }: RecorderJob['spec']) =>
-  `${sdkAppId}_${roomId !== undefined ? String(roomId) : base64url(strRoomId ?? '')}_`
+/** As TRTC writes ids into names of files: base64 with `-` for `/` and `.` for `=` (trtc.io/document/45169). */
+const trtcBase64 = (text: string) => Buffer.from(text, 'utf8').toString('base64').replaceAll('/', '-').replaceAll('=', '.')
+const fromTrtcBase64 = (text: string) => Buffer.from(text.replaceAll('-', '/').replaceAll('.', '='), 'base64').toString('utf8')
+
+type NamedSpec = RecorderJob['spec']
+
+/** How names are written and read: what stands before the user, between user and stream, and before the number of a part. */
+interface Naming {
+  room(strRoomId: string): string
+  user(userId: string): string
+  userOf(text: string): string
+  beforeUser: string
+  afterUser: string
+  beforePart: string
+  /** Of what a user is written with, for a regular expression. */
+  userPattern: string
+}
+
+const namings: Record<FileNaming, Naming> = {
+  Default: {
+    room: base64url,
+    user: base64url,
+    userOf: (text) => Buffer.from(text, 'base64url').toString('utf8'),
+    ...{ beforeUser: '_', afterUser: '_', beforePart: '-', userPattern: '[A-Za-z0-9_-]+' },
+  },
+  TRTC: {
+    room: trtcBase64,
+    user: trtcBase64,
+    userOf: fromTrtcBase64,
+    ...{ beforeUser: '__UserId_s_', afterUser: '__UserId_e_', beforePart: '_', userPattern: '[A-Za-z0-9+.-]+' },
+  },
+}
+
+function prefixOf({ sdkAppId, roomId, strRoomId, fileNaming }: NamedSpec): string {
+  const { room, beforeUser } = namings[fileNaming]
+  return `${sdkAppId}_${roomId !== undefined ? String(roomId) : room(strRoomId ?? '')}${beforeUser}`
+}
 
 /**
- * Name of a file without its folder: `<sdkAppId>_<room>_<base64url userId>_<main|aux>_<yyyymmddhhmmssSSS>.<mp3|mp4>`. Where one file cannot
- * hold all of a stream, the second one has `-2` before its extension, and so on.
+ * Name of a file without its folder: `<sdkAppId>_<room>_<base64url userId>_<main|aux>_<yyyymmddhhmmssSSS>.<mp3|mp4>`, or as `fileNaming` has it. Where
+ * one file cannot hold all of a stream, the second one has `-2` (`_2`) before its extension, and so on.
  */
-export function fileName(spec: RecorderJob['spec'], userId: string, stream: Stream, startTime: Date, part = 1): string {
+export function fileName(spec: NamedSpec, userId: string, stream: Stream, startTime: Date, part = 1): string {
+  const { user, afterUser, beforePart } = namings[spec.fileNaming]
   const extension = spec.mode === '00' ? 'mp3' : 'mp4'
-  const number = part === 1 ? '' : `-${part}`
-  return `${roomPrefix(spec)}${base64url(userId)}_${stream}_${compactTime(startTime)}${number}.${extension}`
+  const number = part === 1 ? '' : `${beforePart}${part}`
+  return `${prefixOf(spec)}${user(userId)}${afterUser}${stream}_${compactTime(startTime)}${number}.${extension}`
 }
 
 /** Whose a file of this recording is, and when it was begun, read back from its name; undefined for any other name. */
 export function readFileName(
-  spec: RecorderJob['spec'],
+  spec: NamedSpec,
   name: string,
 ): { userId: string; stream: Stream; startTime: Date; part: number } | undefined {
-  const prefix = roomPrefix(spec)
-  const match = /^([A-Za-z0-9_-]+)_(main|aux)_(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d{3})(-\d+)?\.mp[34]$/.exec(
-    name.slice(prefix.length),
+  const { userPattern, userOf, afterUser, beforePart } = namings[spec.fileNaming]
+  const prefix = prefixOf(spec)
+  const pattern = new RegExp(
+    `^(${userPattern})${afterUser}(main|aux)_(\\d{4})(\\d\\d)(\\d\\d)(\\d\\d)(\\d\\d)(\\d\\d)(\\d{3})(${beforePart}\\d+)?\\.mp[34]$`,
   )
+  const match = pattern.exec(name.slice(prefix.length))
   if (!name.startsWith(prefix) || match === null) return undefined
   const [, user, stream, year, month, day, hour, minute, second, millis, part = '-1'] = match as unknown as string[]
   const startTime = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}.${millis}Z`)
-  const userId = Buffer.from(user!, 'base64url').toString('utf8')
   return Number.isNaN(startTime.getTime())
     ? undefined
-    : { userId, stream: stream as Stream, startTime, part: Number(part.slice(1)) }
+    : { userId: userOf(user!), stream: stream as Stream, startTime, part: Number(part.slice(1)) }
 }
 
 /** With the UID of the Recording, so that one of the same name later does not overwrite it. By hand there is none: names are the caller's then. */

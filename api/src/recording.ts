@@ -56,6 +56,9 @@ export const pauseSchema = z.enum(['Silence', 'Cut'])
 /** What becomes of time in which the recording was paused. */
 export type PausedTime = z.infer<typeof pauseSchema>
 
+export const fileNamingSchema = z.enum(['Default', 'TRTC'])
+export type FileNaming = z.infer<typeof fileNamingSchema>
+
 export const networkProxySchema = z
   .object({
     unifiedProxy: hostPort('proxy.example:443').describe('host:port that serves schedule, signalling and logs.').optional(),
@@ -165,6 +168,12 @@ export const roomSpecShape = {
       'Time in which desiredState was `Paused`. `Silence`: it stays in the file, silent and with its picture held. `Cut`: it is taken out of the file. Nothing of it is recorded either way.',
     ),
   subscribe: subscribeSchema.prefault({}).describe('Whom to record. May be changed while it records: within a second it is so.'),
+  fileNaming: fileNamingSchema
+    .default('Default')
+    .meta(frozen)
+    .describe(
+      '`Default`: `<sdkAppId>_<room>_<base64url userId>_<main|aux>_<start>`. `TRTC`: as TRTC’s own recording service names files of single streams, `<sdkAppId>_<room>__UserId_s_<base64 userId>__UserId_e_<main|aux>_<start>`; what is the number of a part there is the time of the start here.',
+    ),
   cos: cosSchema.meta(frozen).describe('Where the files go.'),
   outputs: outputsSchema.prefault({}).meta(frozen).describe('What is made of the recording when it is over, beside its files.'),
   limits: limitsSchema.prefault({}).meta(frozen).describe('When to stop without being asked.'),

@@ -95,6 +95,7 @@ function specOf(values: Values, grant: Grant): { spec: SpecInput; substituted: S
     ...roomOf(values),
     userId: values.get('UserId'),
     mode: streamType === 2 ? '01' : '02',
+    fileNaming: 'TRTC',
     subscribe: subscribeOf(values, 'RecordParams.', streamType),
     limits: { idleTimeoutSeconds: values.get('RecordParams.MaxIdleTime') ?? 30 },
     cos: { region: values.get(`${storage}.Region`), bucket: values.get(`${storage}.Bucket`) },

@@ -60,7 +60,7 @@ describe('CreateCloudRecording', () => {
     const [recording] = gateway.cluster.recordings
     expect(recording?.metadata).toMatchObject({ name: `request-${TaskId}`, namespace: 'lessons' })
     expect(recording?.spec).toMatchObject({
-      ...{ sdkAppId, roomId: 43474, userId: 'robot', mode: '02', limits: { idleTimeoutSeconds: 30 } },
+      ...{ sdkAppId, roomId: 43474, userId: 'robot', mode: '02', fileNaming: 'TRTC', limits: { idleTimeoutSeconds: 30 } },
       cos: { region: 'ap-shanghai', bucket: 'lessons-1250000000', path: `/a/b/${TaskId}` },
     })
     const data = Object.entries(gateway.cluster.secrets[0]?.data ?? {})
