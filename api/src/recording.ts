@@ -186,6 +186,12 @@ export const recordingSpecSchema = z.object({
     .object({
       url: callbackUrlSchema.describe('http or https address that gets the result by POST.'),
       signingKeySecretRef: secretKeyRef('signingKey', 'the key that signs callbacks').optional(),
+      format: z
+        .enum(['Result', 'TRTC'])
+        .default('Result')
+        .describe(
+          '`Result`: the result, once, as the serverless template has it. `TRTC`: as TRTC’s own recording service tells it, event group 3 with header SdkAppId: 301, 302, 303, 305, 306 and 308 while it goes on, each tried for a minute, and 310 with the files at the end, tried as long as a result is.',
+        ),
     })
     .optional()
     .meta(frozen)

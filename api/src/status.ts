@@ -145,5 +145,11 @@ export const recordingStatusSchema = z.object({
     .optional()
     .describe('When the UserSig of userSigSecretRef runs out, as read last. Missing where the recorder signs its own.'),
   callback: callbackStatusSchema.optional().describe('Delivery of the callback.'),
+  notices: z
+    .record(z.string().max(8), z.string().max(64))
+    .optional()
+    .describe(
+      'With callback.format TRTC: of each type of event the last one that was told, or, with GivenUp behind it, could not be.',
+    ),
 })
 export type RecordingStatus = z.infer<typeof recordingStatusSchema>

@@ -113,7 +113,7 @@ interface Outcome {
 /** Played once, with at most one thing that goes wrong. */
 async function play(life: keyof typeof lives, failure?: Model['failure']): Promise<Outcome> {
   const sent: Sent[] = []
-  const model = new Model({ callback: { url: 'https://example.com/recorded' } }, (client, recordings, now) => {
+  const model = new Model({ callback: { url: 'https://example.com/recorded', format: 'Result' } }, (client, recordings, now) => {
     const { reconcile } = callbackReconciler({
       client,
       recordings,
@@ -125,6 +125,7 @@ async function play(life: keyof typeof lives, failure?: Model['failure']): Promi
       limits: { giveUpMillis: 86_400_000, giveUpDeletedMillis: 86_400_000 },
       policy: { allow: [], deny: [], apiServer: [], allowPrivate: false },
       send: async ({ id, body }) => {
+        if (!('Files' in body)) throw new Error('the result has another form')
         sent.push({ id, files: body.Files.map(({ RecordFile, Status }) => `${RecordFile} ${Status}`) })
         return { outcome: 'delivered', statusCode: 200 }
       },

@@ -4,6 +4,7 @@ import { clusterAccess, createKubeClient } from '@trtc-recorder/kube'
 import { createCaches } from './caches.ts'
 import { callbackController } from './callback/controller.ts'
 import { apiServerAddresses, proxyOfEnvironment } from './callback/environment.ts'
+import { noticeController } from './callback/notices.ts'
 import { ConfigError, parseConfig, usage } from './config.ts'
 import { createEventRecorder } from './kube/events.ts'
 import { LeaderElection } from './kube/lease.ts'
@@ -73,22 +74,21 @@ const priorityOf = ({ spec }: Recording) => priorities.valueOf(spec.priorityClas
 // Controllers
 const apiServer = await apiServerAddresses([access.server, process.env.KUBERNETES_SERVICE_HOST])
 const proxy = proxyOfEnvironment(process.env)
+const telling = {
+  ...{ client, recordings: caches.recordings, events, log, metrics, workers: config.callbackWorkers },
+  policy: {
+    allow: config.callbackAllow,
+    deny: config.callbackDeny,
+    apiServer,
+    allowPrivate: config.callbackPrivateAddresses,
+  },
+  ...(proxy === undefined ? {} : { proxy }),
+}
 const controllers = [
   recordingController({ client, caches, events, config, log, metrics, priorityOf }),
+  noticeController(telling),
   callbackController({
-    client,
-    recordings: caches.recordings,
-    events,
-    log,
-    metrics,
-    workers: config.callbackWorkers,
-    policy: {
-      allow: config.callbackAllow,
-      deny: config.callbackDeny,
-      apiServer,
-      allowPrivate: config.callbackPrivateAddresses,
-    },
-    ...(proxy === undefined ? {} : { proxy }),
+    ...telling,
     timeoutMillis: config.callbackTimeoutSeconds * 1000,
     limits: {
       giveUpMillis: config.callbackGiveUpSeconds * 1000,

@@ -1,4 +1,4 @@
-import { type CallbackStatus, callbackBody, type Recording, kind as recordingKind } from '@trtc-recorder/api'
+import { type CallbackStatus, callbackBody, type Recording, kind as recordingKind, trtcResultBody } from '@trtc-recorder/api'
 import type { KubeClient } from '@trtc-recorder/kube'
 import { isConflict, isNotFound, resources } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
@@ -118,13 +118,26 @@ export function callbackReconciler(dependencies: CallbackReconcilerDependencies)
     return send({
       url: recording.spec.callback?.url ?? '',
       id: callback.id,
-      body: callbackBody(recording.spec, allFiles(recording.status ?? {}), recording.status),
+      ...resultOf(recording),
       ...(key.is === 'found' ? { signingKey: key.key } : {}),
       timeoutMillis,
       signal,
       policy,
       ...(proxy === undefined ? {} : { proxy }),
     })
+  }
+
+  function resultOf(recording: Recording): Pick<Delivery, 'body' | 'sdkAppId'> {
+    const { spec, status = {} } = recording
+    const files = allFiles(status)
+    switch (spec.callback?.format) {
+      case 'TRTC':
+        return { body: trtcResultBody(recording, files, now()), sdkAppId: spec.sdkAppId }
+      case 'Result':
+      // One that was made before there was a choice.
+      case undefined:
+        return { body: callbackBody(spec, files, status) }
+    }
   }
 
   async function recordTry(before: Recording, tried: Tried, context: ReconcileContext): Promise<ReconcileResult | undefined> {

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import type { LookupAddress } from 'node:dns'
 import type { LookupFunction } from 'node:net'
-import { type CallbackBody, idempotencyHeader, signatureHeader } from '@trtc-recorder/api'
+import { type CallbackBody, idempotencyHeader, sdkAppIdHeader, signatureHeader, type TrtcCallbackBody } from '@trtc-recorder/api'
 import { Agent, type Dispatcher, request } from 'undici'
 import { sleep, timeoutSignal } from '../runtime/timers.ts'
 import { type ReceiverPolicy, type Resolve, receiverOf } from './receiver.ts'
@@ -22,7 +22,9 @@ export interface Delivery {
   url: string
   /** The same for each try of one result. */
   id: string
-  body: CallbackBody
+  body: CallbackBody | TrtcCallbackBody
+  /** Said in a header, as TRTC's own callbacks do. */
+  sdkAppId?: number
   signingKey?: Uint8Array
   timeoutMillis: number
   /** Aborted when the process has no more time: the try then throws, and counts for nothing. */
@@ -89,7 +91,7 @@ interface Target {
 }
 
 async function post(delivery: Delivery, target: Target, dispatcher: Dispatcher, timeout: AbortSignal): Promise<DeliveryResult> {
-  const { id, timeoutMillis, signal, signingKey } = delivery
+  const { id, timeoutMillis, signal, signingKey, sdkAppId } = delivery
   const { url, credentials } = target
   const receiver = url.origin
   const body = JSON.stringify(delivery.body)
@@ -100,6 +102,7 @@ async function post(delivery: Delivery, target: Target, dispatcher: Dispatcher, 
         'content-type': 'application/json',
         'user-agent': 'trtc-recorder',
         [idempotencyHeader]: id,
+        ...(sdkAppId === undefined ? {} : { [sdkAppIdHeader]: String(sdkAppId) }),
         ...(signingKey === undefined ? {} : { [signatureHeader]: sign(signingKey, body) }),
         ...(credentials === undefined ? {} : { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` }),
       },

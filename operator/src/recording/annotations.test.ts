@@ -4,7 +4,7 @@ import { isFinished } from './fencing.ts'
 import { Refusal } from './refusal.ts'
 import { aFile, aRecording, aResult, at, interrupted, jobOf, stoppedBy, World } from './testing.ts'
 
-const withCallback = () => aRecording({ callback: { url: 'https://school.example/recorded' } })
+const withCallback = () => aRecording({ callback: { url: 'https://school.example/recorded', format: 'Result' } })
 const inRoom = (world = new World()) => world.settle().scheduled().inRoom()
 const refused = aResult({
   outcome: 'UploadRefused',

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { decide } from './decide.ts'
 import { aFile, aRecording, aResult, at, interrupted, stoppedBy, World } from './testing.ts'
 
-const withCallback = () => aRecording({ callback: { url: 'https://school.example/recorded' } })
+const withCallback = () => aRecording({ callback: { url: 'https://school.example/recorded', format: 'Result' } })
 
 describe('a Recording that is deleted', () => {
   const stages: Record<string, (world: World) => void> = {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { decide } from './decide.ts'
 import { aFile, aProgress, aRecording, aResult, at, endPod, interrupted, jobOf, run, stoppedBy, World } from './testing.ts'
 
-const withCallback = () => aRecording({ callback: { url: 'https://school.example/recorded' } })
+const withCallback = () => aRecording({ callback: { url: 'https://school.example/recorded', format: 'Result' } })
 
 describe('a Recording from the beginning to the end', () => {
   test('is held, and gets a volume and a Pod', () => {

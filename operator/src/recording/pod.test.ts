@@ -130,7 +130,8 @@ describe('the recorder Pod', () => {
   })
 
   test('does not get the key that signs callbacks', () => {
-    const callback = { url: 'https://school.example', signingKeySecretRef: { name: 'callback-key', key: 'signingKey' } }
+    const signingKeySecretRef = { name: 'callback-key', key: 'signingKey' }
+    const callback = { url: 'https://school.example', signingKeySecretRef, format: 'Result' as const }
     expect(JSON.stringify(recorderPod(aRecording({ callback }), order, podConfig))).not.toContain('callback-key')
   })
 

@@ -1,0 +1,144 @@
+import { basename } from 'node:path/posix'
+import type { RecordedFile } from './files.ts'
+import type { StopReason } from './outcome.ts'
+import { group, type Recording } from './recording.ts'
+
+/**
+ * Callbacks as TRTC’s own recording service sends them (trtc.io/document/54914, event group 3), for receivers that were made for it. What has no
+ * counterpart here is never sent: 304 and 307 (HLS), 309 (mixed files), 311 and 312 (VOD).
+ */
+
+/** Header with the application, beside `Sign`. */
+export const sdkAppIdHeader = 'SdkAppId'
+
+/** What a Recording is called as a task of TRTC’s API. Its UID where nobody says. */
+export const taskIdAnnotation = `${group}/task-id`
+
+const recordingGroup = 3
+
+export const trtcEventTypes = {
+  301: 'RECORDER_START: the recorder is in the room (Status 0), or it is over and never was (1).',
+  302: 'RECORDER_STOP: the recorder has left the room; LeaveCode says why.',
+  303: 'UPLOAD_START: something is in COS.',
+  305: 'UPLOAD_STOP: everything is in COS (0), something is not (1), what was left is by now (2).',
+  306: 'FAILOVER: another attempt is in the room.',
+  308: 'UPLOAD_ERROR: COS refused, or did not answer.',
+  310: 'MP4_STOP: the files. Sent as the result, when all is over.',
+} as const
+export type TrtcEventType = keyof typeof trtcEventTypes
+export type TrtcNoticeType = Exclude<TrtcEventType, 310>
+
+export interface TrtcCallbackBody {
+  EventGroupId: typeof recordingGroup
+  EventType: TrtcEventType
+  /** When it was sent, in milliseconds. */
+  CallbackTs: number
+  EventInfo: {
+    RoomId: string | number
+    EventTs: number
+    EventMsTs: number
+    UserId: string
+    TaskId: string
+    Payload: object
+  }
+}
+
+/** Something that is told while the recording goes on. `instance`: which of several of its type. */
+export interface TrtcNotice {
+  type: TrtcNoticeType
+  instance: string
+  payload: object
+  /** When it happened; undefined where nobody noted that. */
+  time: string | undefined
+}
+
+/** LeaveCode of each reason. Others end an attempt and not the recording: the next one sends 306. */
+const leaveCodes: Partial<Record<StopReason, number>> = {
+  StopRequested: 0,
+  Deleted: 0,
+  MaxDuration: 0,
+  GivenUp: 0,
+  RemovedByApi: 1,
+  RoomDismissed: 2,
+  Idle: 99,
+  RoomLost: 100,
+  DuplicateUser: 101,
+}
+/** “Room time-out”, the nearest to whatever else ended it. */
+const otherLeaveCode = 100
+
+/** What there is to tell of a Recording as it is now, in the order in which it happened. Of each type the last one. */
+export function trtcNotices({ status = {} }: Pick<Recording, 'status'>): TrtcNotice[] {
+  const { startTime, completionTime, stopReason, attempts = [] } = status
+  const condition = (type: string) => status.conditions?.find((candidate) => candidate.type === type)
+  const [succeeded, stored] = [condition('Succeeded'), condition('Stored')]
+  const notices: TrtcNotice[] = []
+  const tell = (type: TrtcNoticeType, instance: string | number, payload: object, time?: string) =>
+    notices.push({ type, instance: String(instance), payload, time })
+
+  if (startTime !== undefined) tell(301, 0, { Status: 0 }, startTime)
+  else if (completionTime !== undefined) tell(301, 1, { Status: 1 }, completionTime)
+
+  const entered = attempts.filter((attempt) => attempt.startTime !== undefined)
+  const last = entered.at(-1)
+  if (last !== undefined && last.number > 1 && last.startTime !== startTime) tell(306, last.number, { Status: 0 }, last.startTime)
+
+  if ((status.uploadedBytes ?? 0) > 0 || stored?.status === 'True') tell(303, 0, { Status: 0 })
+
+  const isLeaving = completionTime !== undefined || succeeded?.reason === 'Finishing'
+  if (startTime !== undefined && stopReason !== undefined && isLeaving) {
+    const LeaveCode = leaveCodes[stopReason] ?? otherLeaveCode
+    tell(302, 0, { LeaveCode }, last?.leftTime ?? last?.endTime ?? completionTime)
+  }
+  if (stored?.status === 'False' && /^Storage(Refused|Unavailable)$/.test(stored.reason)) {
+    tell(308, 0, { Code: stored.reason, Message: stored.message }, stored.lastTransitionTime)
+  }
+  if (completionTime !== undefined && stored !== undefined && startTime !== undefined) {
+    const Status = stored.status !== 'True' ? 1 : Date.parse(stored.lastTransitionTime) > Date.parse(completionTime) ? 2 : 0
+    tell(305, Status, { Status }, stored.lastTransitionTime)
+  }
+  return notices
+}
+
+export const trtcNoticeBody = (recording: Recording, { type, payload, time }: TrtcNotice, now: Date): TrtcCallbackBody =>
+  envelope(recording, type, payload, time ?? now.toISOString(), now)
+
+/** The result: 310, with every file. */
+export function trtcResultBody(recording: Recording, files: readonly RecordedFile[], now: Date): TrtcCallbackBody {
+  const payload = {
+    Status: files.every(({ status }) => status === 1) && (recording.status?.fileCount ?? files.length) === files.length ? 0 : 1,
+    FileList: files.map(({ path }) => basename(path)),
+    FileMessage: files.map(({ path, userId, stream, audio, video, startTime, durationSeconds }) => ({
+      FileName: basename(path),
+      UserId: userId,
+      TrackType: audio === undefined ? 'video' : video === undefined ? 'audio' : 'audio_video',
+      MediaId: stream,
+      StartTimeStamp: Date.parse(startTime),
+      EndTimeStamp: Date.parse(startTime) + Math.round(durationSeconds * 1000),
+    })),
+  }
+  return envelope(recording, 310, payload, recording.status?.completionTime ?? now.toISOString(), now)
+}
+
+function envelope(
+  { metadata, spec }: Recording,
+  EventType: TrtcEventType,
+  Payload: object,
+  time: string,
+  now: Date,
+): TrtcCallbackBody {
+  const EventMsTs = Date.parse(time)
+  return {
+    EventGroupId: recordingGroup,
+    EventType,
+    CallbackTs: now.getTime(),
+    EventInfo: {
+      RoomId: spec.roomId ?? spec.strRoomId ?? '',
+      EventTs: Math.floor(EventMsTs / 1000),
+      EventMsTs,
+      UserId: spec.userId,
+      TaskId: metadata.annotations?.[taskIdAnnotation] ?? metadata.uid,
+      Payload,
+    },
+  }
+}

@@ -1,0 +1,148 @@
+import { type Recording, kind as recordingKind, type TrtcNotice, trtcNoticeBody, trtcNotices } from '@trtc-recorder/api'
+import type { KubeClient } from '@trtc-recorder/kube'
+import { isConflict, isNotFound, resources } from '@trtc-recorder/kube'
+import type { Logger } from 'pino'
+import type { EventRecorder } from '../kube/events.ts'
+import { Controller, type ReconcileContext, type ReconcileResult } from '../runtime/controller.ts'
+import { refOf } from '../runtime/objects.ts'
+import type { Store } from '../runtime/store.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import { type Delivery, deliver } from './delivery.ts'
+import type { ReceiverPolicy } from './receiver.ts'
+import { signingKey } from './signing-key.ts'
+
+/** As TRTC does it: once more at once, then every ten seconds until a minute has passed. */
+const patience = { againMillis: 10_000, givesUpMillis: 60_000, timeoutMillis: 5000 }
+
+export interface NoticeDependencies {
+  client: KubeClient
+  recordings: Store<Recording, string>
+  events: EventRecorder
+  log: Logger
+  metrics: Pick<Metrics, 'controller' | 'callbackDelivery'>
+  workers: number
+  policy: ReceiverPolicy
+  proxy?: Delivery['proxy']
+  now?: () => Date
+  send?: typeof deliver
+}
+
+/** Of what there is to tell, the first that the status does not say is told, or could not be. */
+export function dueNotice(recording: Recording): TrtcNotice | undefined {
+  if (recording.spec.callback?.format !== 'TRTC') return undefined
+  const told = recording.status?.notices ?? {}
+  return trtcNotices(recording).find(({ type, instance }) => told[type]?.split(' ')[0] !== instance)
+}
+
+/**
+ * Tells TRTC's events of what goes on, one after the other: due → deliver → record in `status.notices`. What is due follows from the status; how often
+ * it was tried is only remembered, so that a new operator tries for another minute. The result (310) is the callback controller's.
+ */
+export function noticeController(dependencies: NoticeDependencies): Controller {
+  const { recordings, log, metrics, workers } = dependencies
+  const { reconcile, forget } = noticeReconciler(dependencies)
+  const hooks = metrics.controller('notices')
+  const controller = Controller.for(recordings, {
+    name: 'notices',
+    reconcile,
+    log,
+    workers,
+    reconcileTimeoutMillis: 60_000,
+    isOutdated: isConflict,
+    concerns: (recording) => dueNotice(recording) !== undefined,
+    queue: { failureMaxMillis: 30_000, observer: hooks.queue },
+    observer: hooks.observer,
+  })
+  hooks.watchQueue(controller.queue)
+  recordings.subscribe((event) => {
+    if (event.type === 'deleted') forget(event.object)
+  })
+  return controller
+}
+
+interface Tries {
+  of: string
+  count: number
+  since: number
+}
+
+export function noticeReconciler(
+  dependencies: Omit<NoticeDependencies, 'workers' | 'metrics'> & { metrics: Pick<Metrics, 'callbackDelivery'> },
+) {
+  const { client, recordings, events, metrics, policy, proxy } = dependencies
+  const { now = () => new Date(), send = deliver } = dependencies
+  /** By UID of the Recording: how the notice that is due has fared so far. */
+  const tries = new Map<string, Tries>()
+
+  async function reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult | undefined> {
+    const cached = recordings.get(key)
+    if (cached === undefined || dueNotice(cached) === undefined) return undefined
+    const live = await client.get(resources.recordings, refOf(key), { signal: context.signal }).catch((error) => {
+      if (isNotFound(error)) return undefined
+      throw error
+    })
+    const notice = live && dueNotice(live)
+    if (live === undefined || notice === undefined) return undefined
+    const { uid } = live.metadata
+    const of = `${notice.type} ${notice.instance}`
+    const former = tries.get(uid)
+    const tried = former?.of === of ? former : { of, count: 0, since: now().getTime() }
+    const result = await attempt(live, notice, context.signal)
+    metrics.callbackDelivery(result.outcome)
+    if (result.outcome === 'delivered') return told(live, notice, notice.instance, context)
+
+    const count = tried.count + 1
+    tries.set(uid, { ...tried, count })
+    context.log.warn({ event: notice.type, tries: count, error: result.message }, 'Event could not be told')
+    const isTooLate = now().getTime() + patience.againMillis > tried.since + patience.givesUpMillis
+    if (!isTooLate) return { requeueAfterMillis: count === 1 ? 0 : patience.againMillis }
+    metrics.callbackDelivery('given_up')
+    events.record(
+      { ...live, kind: recordingKind },
+      {
+        ...{ type: 'Warning', reason: 'CallbackFailed', action: 'DeliverCallback' },
+        note: `Event ${notice.type} could not be told within a minute: ${result.message}`,
+      },
+    )
+    return told(live, notice, `${notice.instance} GivenUp`, context)
+  }
+
+  async function attempt(recording: Recording, notice: TrtcNotice, signal: AbortSignal): ReturnType<typeof deliver> {
+    const key = await signingKey(client, recording, signal)
+    if (key.is === 'missing') return { outcome: 'unsigned', message: key.message }
+    return send({
+      url: recording.spec.callback?.url ?? '',
+      id: `${recording.metadata.uid}/${notice.type}-${notice.instance}`,
+      body: trtcNoticeBody(recording, notice, now()),
+      sdkAppId: recording.spec.sdkAppId,
+      ...(key.is === 'found' ? { signingKey: key.key } : {}),
+      timeoutMillis: patience.timeoutMillis,
+      signal,
+      policy,
+      ...(proxy === undefined ? {} : { proxy }),
+    })
+  }
+
+  /** Written for this very Recording, beside what others write in its status; then the next one is looked for. */
+  async function told(
+    { metadata }: Recording,
+    { type }: TrtcNotice,
+    text: string,
+    { signal }: ReconcileContext,
+  ): Promise<ReconcileResult | undefined> {
+    const { namespace, name, uid } = metadata
+    const body = { metadata: { uid }, status: { notices: { [type]: text } } }
+    const written = await client
+      .patch(resources.recordings, { namespace, name }, { type: 'merge', body }, { subresource: 'status', signal })
+      .catch((error) => {
+        if (isNotFound(error)) return undefined
+        throw error
+      })
+    tries.delete(uid)
+    if (written === undefined) return undefined
+    recordings.wrote(written)
+    return dueNotice(written) === undefined ? undefined : { requeueAfterMillis: 0 }
+  }
+
+  return { reconcile, forget: ({ metadata }: Recording) => void tries.delete(metadata.uid) }
+}
