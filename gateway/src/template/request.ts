@@ -69,8 +69,8 @@ export function readTemplateBody(body: unknown): { sdkAppId: number; spec: SpecI
       ...(RoomId !== undefined ? { roomId: RoomId } : { strRoomId: StrRoomId }),
       userId: UserId,
       cos: { region: Region, bucket: Bucket, path: Path },
-      ...(Callback === undefined ? {} : { callback: { url: Callback } }),
-      // The template's default, whatever a grant says.
+      // The template's form and its default, whatever a grant says.
+      ...(Callback === undefined ? {} : { callback: { url: Callback, format: 'Result' } }),
       mode: Mode ?? '00',
     },
     secrets: {

@@ -73,7 +73,7 @@ describe('a request of the serverless template', () => {
   test('gets what its grant says beside it, and wins where both speak', async () => {
     const recording = {
       ...{ mode: '01', resources: { limits: { memory: '3Gi' } }, cos: { endpoint: 'https://cos.example', path: '/grant' } },
-      callback: { signingKeySecretRef: { name: 'signing' } },
+      callback: { signingKeySecretRef: { name: 'signing' }, format: 'TRTC' },
     }
     const { post, cluster } = gatewayFor([{ ...school, grants: [{ ...school.grants[0], recording }] }])
     await post(templateBody)
@@ -83,6 +83,7 @@ describe('a request of the serverless template', () => {
     expect(silent?.cos).toMatchObject({ endpoint: 'https://cos.example', path: '/test', bucket: 'lessons-1250000000' })
     expect(silent).not.toHaveProperty('callback')
     expect(told?.callback).toEqual({
+      format: 'Result',
       url: 'https://school.example/done',
       signingKeySecretRef: { name: 'signing', key: 'signingKey' },
     })

@@ -1,4 +1,4 @@
-import type { Recording } from '@trtc-recorder/api'
+import { type Recording, taskIdAnnotation } from '@trtc-recorder/api'
 import { type Caller, type Grant, grantFor, type Substitute } from '../callers/caller.ts'
 import { type FieldProblem, invalid, RefusedRequest } from '../errors.ts'
 import type { Gateway } from '../http/call.ts'
@@ -46,6 +46,7 @@ export async function createCloudRecording(gateway: Gateway, caller: Caller, bod
     annotations: {
       [expiresAnnotation]: new Date(gateway.now().getTime() + hours * 3_600_000).toISOString(),
       [streamTypeAnnotation]: String(streamType),
+      [taskIdAnnotation]: TaskId,
       ...(substituted.length === 0 ? {} : { [substitutedAnnotation]: substituted.join(',') }),
     },
     fieldOf,
@@ -96,6 +97,8 @@ function specOf(values: Values, grant: Grant): { spec: SpecInput; substituted: S
     userId: values.get('UserId'),
     mode: streamType === 2 ? '01' : '02',
     fileNaming: 'TRTC',
+    // Where the grant says who is to be told: there, that is set in the console for the whole application.
+    callback: { format: 'TRTC' },
     subscribe: subscribeOf(values, 'RecordParams.', streamType),
     limits: { idleTimeoutSeconds: values.get('RecordParams.MaxIdleTime') ?? 30 },
     cos: { region: values.get(`${storage}.Region`), bucket: values.get(`${storage}.Bucket`) },

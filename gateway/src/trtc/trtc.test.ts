@@ -69,6 +69,16 @@ describe('CreateCloudRecording', () => {
     })
   })
 
+  test('tells TRTC’s events to whom the grant says, and nobody where it says nothing', async () => {
+    await call('CreateCloudRecording', task)
+    expect(spec()).not.toHaveProperty('callback')
+    const callback = { url: 'https://school.example/trtc', signingKeySecretRef: { name: 'callback-key' } }
+    await start([{ ...school, grants: [{ ...school.grants[0], recording: { callback } }] }])
+    const { TaskId } = await call('CreateCloudRecording', task)
+    expect(spec().callback).toMatchObject({ ...callback, format: 'TRTC' })
+    expect(gateway.cluster.recordings[0]?.metadata.annotations).toMatchObject({ 'trtc-recorder.dev/task-id': TaskId })
+  })
+
   test('asked again for the same room and user answers with the task that there is; asked otherwise says so', async () => {
     const first = await call('CreateCloudRecording', task)
     const [again, anew] = await Promise.all([
