@@ -100,6 +100,15 @@ export function trtcNotices({ status = {} }: Pick<Recording, 'status'>): TrtcNot
   return notices
 }
 
+/** Of what there is to tell, the first that the status does not say is told, or could not be; undefined where nobody wants to be told. */
+export function dueTrtcNotice({ spec, status }: Pick<Recording, 'spec' | 'status'>): TrtcNotice | undefined {
+  if (spec.callback?.format !== 'TRTC') return undefined
+  const told = status?.notices ?? {}
+  return trtcNotices({ ...(status === undefined ? {} : { status }) }).find(
+    ({ type, instance }) => told[type]?.split(' ')[0] !== instance,
+  )
+}
+
 export const trtcNoticeBody = (recording: Recording, { type, payload, time }: TrtcNotice, now: Date): TrtcCallbackBody =>
   envelope(recording, type, payload, time ?? now.toISOString(), now)
 

@@ -4,6 +4,7 @@ import type { Secret } from '../../kube/src/index.ts'
 import { ApiError, ConnectionError, createKubeClient, type KubeClient, resources } from '../../kube/src/index.ts'
 import { createCaches } from '../../operator/src/caches.ts'
 import { type CallbackDependencies, callbackController } from '../../operator/src/callback/controller.ts'
+import { noticeController } from '../../operator/src/callback/notices.ts'
 import { createEventRecorder } from '../../operator/src/kube/events.ts'
 import { createLog } from '../../operator/src/telemetry/log.ts'
 import { createMetrics } from '../../operator/src/telemetry/metrics.ts'
@@ -57,9 +58,14 @@ async function startOperator(client: KubeClient = api.client, more: Partial<Call
     limits: { giveUpMillis: 86_400_000, giveUpDeletedMillis: 600_000 },
     ...more,
   })
+  const notices = noticeController({
+    ...{ client, recordings: caches.recordings, events, log, metrics, workers: 4 },
+    policy: { allow: ['127.0.0.0/8'], deny: [], apiServer: [], allowPrivate: true },
+  })
   controller.start()
+  notices.start()
   const end = async () => {
-    await controller.stop(5000)
+    await Promise.all([controller.stop(5000), notices.stop(5000)])
     stop.abort()
     await running
     await events.flush()
@@ -119,6 +125,32 @@ describe('a result', () => {
     expect(conditions?.map(({ type }) => type)).toEqual(['Succeeded', 'Stored', 'CallbackDelivered'])
     await operator.events.flush()
     expect(await eventsOf('math')).toEqual(['Normal CallbackDelivered'])
+  })
+
+  it('is told as TRTC’s own service does where that is wanted, with what went before it, signed', async () => {
+    await saveSecret('signing', 'the key')
+    const callback = { url: sink.url, format: 'TRTC' as const, signingKeySecretRef: { name: 'signing' } }
+    const recording = await finishedRecording(api.client, namespace, 'events', { callback })
+    const startTime = new Date().toISOString()
+    const status = { startTime, attempts: [{ number: 1, pod: 'events-a1', startTime }] }
+    await api.client.patch(
+      resources.recordings,
+      recording.metadata,
+      { type: 'merge', body: { status } },
+      { subresource: 'status' },
+    )
+    await startOperator()
+    await reaches('events', 'Delivered')
+    const told = async () => (await read('events')).status?.notices
+    await expect.poll(told, { timeout: 20_000, interval: 50 }).toEqual({ 301: '0', 302: '0', 303: '0', 305: '0' })
+    const types = sink.received.map(({ body }) => JSON.parse(body).EventType as number)
+    expect(types.filter((type) => type !== 310)).toEqual([301, 303, 302, 305])
+    expect(types).toContain(310)
+    for (const { headers, body } of sink.received) {
+      expect(headers.sdkappid).toBe('1400000001')
+      expect(headers.sign).toBe(createHmac('sha256', 'the key').update(body).digest('base64'))
+      expect(JSON.parse(body)).toMatchObject({ EventGroupId: 3, EventInfo: { RoomId: 43474, TaskId: recording.metadata.uid } })
+    }
   })
 
   it('is not sent before it is due, nor without a callback, nor twice', async () => {

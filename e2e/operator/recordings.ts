@@ -55,7 +55,7 @@ export async function finishedRecording(
   client: KubeClient,
   namespace: string,
   name: string,
-  spec: { callback: { url: string; signingKeySecretRef?: { name: string; key?: string } } },
+  spec: { callback: { url: string; format?: 'Result' | 'TRTC'; signingKeySecretRef?: { name: string; key?: string } } },
   callback: Partial<CallbackStatus> = {},
 ): Promise<Recording> {
   const created = await client.create(resources.recordings, newRecording(namespace, name, spec))

@@ -1,4 +1,4 @@
-import { group, type Recording, recordingFinalizer } from '@trtc-recorder/api'
+import { dueTrtcNotice, group, type Recording, recordingFinalizer } from '@trtc-recorder/api'
 import type { KubeObject, Pod } from '@trtc-recorder/kube'
 
 /**
@@ -43,7 +43,7 @@ export function abridgedRecording(recording: Recording): Recording {
   const isTemporary = spec.ttlSecondsAfterFinished !== undefined
   // Its status alone says where media is that is not in COS.
   const isMissed = status?.volumes?.some(({ state }) => state !== 'Empty') ?? false
-  const isToBeTold = status?.callback?.state === 'Pending'
+  const isToBeTold = status?.callback?.state === 'Pending' || dueTrtcNotice(whole) !== undefined
   if (status?.completionTime === undefined || isHeld || isWanted || isTemporary || isToBeTold || isMissed) return whole
   const { name, namespace, uid, resourceVersion, generation, creationTimestamp, deletionTimestamp } = metadata
   const { sdkAppId, roomId, strRoomId, userId, desiredState } = spec

@@ -1,10 +1,10 @@
-import type { Recording } from '@trtc-recorder/api'
+import { dueTrtcNotice, type Recording } from '@trtc-recorder/api'
 import type { KubeClient } from '@trtc-recorder/kube'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { aRecording } from '../recording/testing.ts'
 import { createLog } from '../telemetry/log.ts'
 import type { Delivery, DeliveryResult } from './delivery.ts'
-import { dueNotice, noticeReconciler } from './notices.ts'
+import { noticeReconciler } from './notices.ts'
 
 const callback = { url: 'https://school.example/events', format: 'TRTC' as const }
 const inRoom = {
@@ -73,15 +73,15 @@ describe('events of TRTC', () => {
   })
 
   test('are not told where the result alone is wanted', () => {
-    expect(dueNotice({ ...aRecording({ callback: { ...callback, format: 'Result' } }), status: inRoom })).toBeUndefined()
-    expect(dueNotice({ ...aRecording({}), status: inRoom })).toBeUndefined()
+    expect(dueTrtcNotice({ ...aRecording({ callback: { ...callback, format: 'Result' } }), status: inRoom })).toBeUndefined()
+    expect(dueTrtcNotice({ ...aRecording({}), status: inRoom })).toBeUndefined()
   })
 
   test('that do not arrive are tried again at once, then every ten seconds, for a minute; then the status says so', async () => {
     const { reconcile } = reconciler()
     answers = Array.from({ length: 20 }, () => down)
     const waits: (number | undefined)[] = []
-    while (dueNotice(recording) !== undefined) {
+    while (dueTrtcNotice(recording) !== undefined) {
       const wait = (await reconcile('key', context))?.requeueAfterMillis
       waits.push(wait)
       now = new Date(now.getTime() + (wait ?? 0))

@@ -1,4 +1,4 @@
-import { type Recording, kind as recordingKind, type TrtcNotice, trtcNoticeBody, trtcNotices } from '@trtc-recorder/api'
+import { dueTrtcNotice, type Recording, kind as recordingKind, type TrtcNotice, trtcNoticeBody } from '@trtc-recorder/api'
 import type { KubeClient } from '@trtc-recorder/kube'
 import { isConflict, isNotFound, resources } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
@@ -27,13 +27,6 @@ export interface NoticeDependencies {
   send?: typeof deliver
 }
 
-/** Of what there is to tell, the first that the status does not say is told, or could not be. */
-export function dueNotice(recording: Recording): TrtcNotice | undefined {
-  if (recording.spec.callback?.format !== 'TRTC') return undefined
-  const told = recording.status?.notices ?? {}
-  return trtcNotices(recording).find(({ type, instance }) => told[type]?.split(' ')[0] !== instance)
-}
-
 /**
  * Tells TRTC's events of what goes on, one after the other: due → deliver → record in `status.notices`. What is due follows from the status; how often
  * it was tried is only remembered, so that a new operator tries for another minute. The result (310) is the callback controller's.
@@ -49,7 +42,7 @@ export function noticeController(dependencies: NoticeDependencies): Controller {
     workers,
     reconcileTimeoutMillis: 60_000,
     isOutdated: isConflict,
-    concerns: (recording) => dueNotice(recording) !== undefined,
+    concerns: (recording) => dueTrtcNotice(recording) !== undefined,
     queue: { failureMaxMillis: 30_000, observer: hooks.queue },
     observer: hooks.observer,
   })
@@ -76,12 +69,12 @@ export function noticeReconciler(
 
   async function reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult | undefined> {
     const cached = recordings.get(key)
-    if (cached === undefined || dueNotice(cached) === undefined) return undefined
+    if (cached === undefined || dueTrtcNotice(cached) === undefined) return undefined
     const live = await client.get(resources.recordings, refOf(key), { signal: context.signal }).catch((error) => {
       if (isNotFound(error)) return undefined
       throw error
     })
-    const notice = live && dueNotice(live)
+    const notice = live && dueTrtcNotice(live)
     if (live === undefined || notice === undefined) return undefined
     const { uid } = live.metadata
     const of = `${notice.type} ${notice.instance}`
@@ -141,7 +134,7 @@ export function noticeReconciler(
     tries.delete(uid)
     if (written === undefined) return undefined
     recordings.wrote(written)
-    return dueNotice(written) === undefined ? undefined : { requeueAfterMillis: 0 }
+    return dueTrtcNotice(written) === undefined ? undefined : { requeueAfterMillis: 0 }
   }
 
   return { reconcile, forget: ({ metadata }: Recording) => void tries.delete(metadata.uid) }

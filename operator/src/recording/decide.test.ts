@@ -183,6 +183,19 @@ describe('a Recording from the beginning to the end', () => {
     expect(world.after(60).recording.metadata.finalizers).toBeUndefined()
   })
 
+  test('is held until TRTC’s events are told, or given up, where those are wanted', () => {
+    const callback = { url: 'https://school.example/recorded', format: 'TRTC' as const }
+    const world = new World(aRecording({ callback }))
+      .settle()
+      .scheduled()
+      .inRoom()
+      .ends(stoppedBy('Idle', aFile('alice')))
+    world.callbackDelivered()
+    expect(world.recording.metadata.finalizers).toEqual([recordingFinalizer])
+    world.recording.status!.notices = { 301: '0', 302: '0', 303: '0 GivenUp', 305: '0' }
+    expect(world.after(1).recording.metadata.finalizers).toBeUndefined()
+  })
+
   test('takes the exact time of entering from the recorder', () => {
     const world = new World().settle().scheduled().after(6).inRoom()
     world.after(60).ends(stoppedBy('Idle', aFile('alice')))

@@ -1,4 +1,11 @@
-import { type Attempt, type CallbackStatus, type Recording, type RecordingVolume, recordingFinalizer } from '@trtc-recorder/api'
+import {
+  type Attempt,
+  type CallbackStatus,
+  dueTrtcNotice,
+  type Recording,
+  type RecordingVolume,
+  recordingFinalizer,
+} from '@trtc-recorder/api'
 import { heedAnnotations, unheeded } from './annotations.ts'
 import { nextNumber } from './attempts.ts'
 import { conclude } from './conclusion.ts'
@@ -179,7 +186,9 @@ function tidyUpWhenFinished(draft: Draft): 'enough' | undefined {
   const isTidy = observed.pods.every((one) => one.isGone || isOutOfReach(draft, one)) && doomed.length === 0
   const isTold = status.callback?.state !== 'Pending'
   if (isTold) delete status.moreFiles
-  if (isTidy && isTold && isHeld(draft)) draft.act({ do: 'letGo' })
+  // What cannot be told is given up within a minute each.
+  const isAllTold = isTold && dueTrtcNotice({ spec: observed.recording.spec, status }) === undefined
+  if (isTidy && isAllTold && isHeld(draft)) draft.act({ do: 'letGo' })
   return 'enough'
 }
 
