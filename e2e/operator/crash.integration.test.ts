@@ -93,7 +93,7 @@ describe.concurrent.each(Object.keys(lives))('a Recording that is %s', (life) =>
     const kubelet = new ToyKubelet(api.client, namespace, (pod) => ends('Terminated', Number(pod.metadata.name.slice(-1))))
     const operators = keepAnOperator(namespace, ways[way]!)
     try {
-      const { apiVersion, kind, spec } = aRecording({ callback: { url: sink.url } })
+      const { apiVersion, kind, spec } = aRecording({ callback: { url: sink.url, format: 'Result' } })
       const applied = { apiVersion, kind, metadata: { namespace, name: 'math' }, spec } as New<Recording>
       await api.client.create(resources.recordings, applied)
       const isInRoom = (pod: string) => until(`${pod} is in the room`, () => isReady(namespace, pod), 40_000)
