@@ -1,6 +1,7 @@
 import type { Recording, TerminationMessage } from '@trtc-recorder/api'
 import type { KubeClient, KubeObject, New, Pod, Resource } from '../../kube/src/index.ts'
 import { isConflict, isNotFound, resources } from '../../kube/src/index.ts'
+import { toldControl } from '../../operator/src/recording/control.ts'
 import { endPod, enter } from '../../operator/src/recording/testing.ts'
 
 /**
@@ -8,7 +9,7 @@ import { endPod, enter } from '../../operator/src/recording/testing.ts'
  * deleted; takes the protection off volumes that no Pod uses. Which result a recorder leaves is the test's to say.
  */
 export class ToyKubelet {
-  /** What recorders say that are asked to end. */
+  /** What recorders say that are asked to end: told to stop, or deleted. */
   onDelete: (pod: Pod) => TerminationMessage | undefined
   /** What recorders in the room come to by themselves; undefined: they stay. */
   onRunning: (pod: Pod) => TerminationMessage | undefined = () => undefined
@@ -61,7 +62,7 @@ export class ToyKubelet {
     } else if (pod.status?.phase !== 'Running') {
       await this.#write(pod, (copy) => enter(copy, new Date()))
     } else {
-      const result = this.onRunning(pod)
+      const result = toldControl(pod)?.desiredState === 'Stopped' ? this.onDelete(pod) : this.onRunning(pod)
       if (result !== undefined) await this.#write(pod, (copy) => endPod(copy, new Date(), result))
     }
   }

@@ -28,7 +28,9 @@ describe.concurrent('a Recording that is deleted', () => {
     const sink = await scene.sink()
     await scene.publish('alice')
     const recording = await scene.record('starting', { callback: { url: `${sink.url}/starting` } })
-    await recording.is('Started', 'False', 'Starting')
+    for (const event of ['create', 'condition=PodScheduled']) {
+      await scene.kubectl('wait', 'pod/starting-a1', `--for=${event}`, '--timeout=60s')
+    }
     await recording.delete()
     await recording.gone()
     expect(await recording.remains()).toEqual([])
@@ -53,7 +55,7 @@ describe.concurrent('a Recording that is deleted', () => {
     await scene.publish('alice')
     const recording = await scene.recordFromNow('finishing', { callback: { url: `${sink.url}/finishing` } })
     await recordFor(5)
-    await scene.world.cos.fault({ kind: 'slow', delayMillis: 2000 }, { key: `^${scene.namespace}/finishing/` })
+    await scene.world.cos.fault({ kind: 'slow', delayMillis: 4000 }, { key: `^${scene.namespace}/finishing/` })
     await recording.stop()
     const before = await recording.is('Succeeded', 'Unknown', 'Finishing')
     await recording.delete()

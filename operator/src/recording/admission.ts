@@ -117,7 +117,7 @@ export class Admission {
 
   #identityHeldBy(recording: Recording): string | undefined {
     if (isFinished(recording)) return undefined
-    const holder = this.#claims.holderFor(identityOf(recording), recording, this.#rivalsOf(recording))
+    const holder = this.#claims.holderFor(identityOf(recording), recording, this.#rivalsOf(recording), this.#hasPod)
     if (holder.metadata.uid === recording.metadata.uid) return undefined
     // What is in another namespace is nobody's business here.
     const isNeighbour = holder.metadata.namespace === recording.metadata.namespace

@@ -29,8 +29,16 @@ export const controlAnnotations = (control: Control, now: Date): Record<string, 
   [stopAskedAnnotation]: control.desiredState === 'Stopped' ? now.toISOString() : null,
 })
 
+/** Pods are told little, and asked often what it was. */
+const told = new WeakMap<Pod, Control | undefined>()
+
 /** What it has been told; undefined of a Pod that cannot be told anything, as one that an older operator made. */
 export function toldControl(pod: Pod): Control | undefined {
+  if (!told.has(pod)) told.set(pod, readControl(pod))
+  return told.get(pod)
+}
+
+function readControl(pod: Pod): Control | undefined {
   const text = pod.metadata.annotations?.[controlAnnotation]
   if (text === undefined || !pod.spec?.volumes?.some(({ name }) => name === controlVolume)) return undefined
   try {
@@ -39,6 +47,12 @@ export function toldControl(pod: Pod): Control | undefined {
     return undefined
   }
 }
+
+/** Whether its recorder was told that a user wants the recording to stop. That is for good, whatever the user says later. */
+export const isToldToStop = (pod: Pod) => isStopOfUser(toldControl(pod))
+
+export const isStopOfUser = (control: Control | undefined) =>
+  control?.desiredState === 'Stopped' && control.stopReason === 'StopRequested'
 
 /** Whether a recorder does what it has been told, by what it says of itself: it takes a moment to get there. */
 export function isHeeded(pod: Pod, said: RecorderProgress['state']): boolean {

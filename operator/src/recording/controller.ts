@@ -10,11 +10,13 @@ import { keyOf, namespaceOfKey } from '../runtime/objects.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { Admission } from './admission.ts'
 import { DepartedPods } from './departed.ts'
-import { removeOrphan } from './execute.ts'
+import { removeOrphan, writer } from './execute.ts'
 import { recordingOf } from './names.ts'
 import type { RecorderPodConfig } from './pod.ts'
 import { type Get, ProgressPoller } from './progress.ts'
 import { reconcileRecording } from './reconcile.ts'
+import { Untold } from './untold.ts'
+import { urgencyOfPod, urgencyOfRecording } from './urgency.ts'
 
 export interface RecordingDependencies {
   client: KubeClient
@@ -72,14 +74,14 @@ export function recordingController(dependencies: RecordingDependencies): Contro
       if (Object.values({ recordings, pods, claims }).every((store) => store.hasSynced(namespace))) controller.enqueue(key)
     },
   })
-  const acting = { client, caches, events, pod, now, departed, progress, admission, image: pod.image }
+  const untold = new Untold()
+  const acting = { client, caches, events, pod, untold, now, departed, progress, admission, image: pod.image }
 
   async function reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult | undefined> {
     if (key.startsWith(orphanPrefix)) return releaseOrphan(key.slice(orphanPrefix.length), context.signal)
     const recording = caches.recordings.get(key)
     if (recording === undefined) return undefined
-    const requeueAfterMillis = await reconcileRecording(recording, acting, context)
-    return requeueAfterMillis === undefined ? undefined : { requeueAfterMillis }
+    return reconcileRecording(recording, acting, context)
   }
 
   /** Somebody took the finalizer off a Recording by force, or the Recording went while the operator was down. */
@@ -110,20 +112,23 @@ export function recordingController(dependencies: RecordingDependencies): Contro
   }
 
   const controller = Controller.for(caches.recordings, {
-    name: 'recording',
+    name: writer,
     reconcile,
+    priorityOf: urgencyOfRecording,
     log,
     workers: config.workers,
     isOutdated: isConflict,
     queue: { observer: hooks.queue },
     observer: hooks.observer,
   })
-    .owns<KubeObject>(ownerOf, caches.pods, caches.claims)
+    .owns(ownerOf, caches.pods, urgencyOfPod)
+    .owns(ownerOf, caches.claims, () => 'low')
     .watches(caches.recordings, (event) => {
       admission.heard(event)
       if (event.type !== 'deleted') return []
       const { uid } = event.object.metadata
       departed.forgetAll(uid)
+      untold.forget(event.object)
       return caches.pods.byIndex('recordingUid', uid).map(orphanOf)
     })
     .watches(caches.pods, ({ type, object }) => {

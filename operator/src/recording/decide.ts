@@ -10,6 +10,7 @@ import { heedAnnotations, unheeded } from './annotations.ts'
 import { nextNumber } from './attempts.ts'
 import { conclude } from './conclusion.ts'
 import { findCondition, hasBeenInTheRoom } from './conditions.ts'
+import { isToldToStop, stopAskedAnnotation } from './control.ts'
 import { Draft } from './draft.ts'
 import { adoptUnplannedPods, clearAwayPods, recordHowAttemptsEnded } from './ended.ts'
 import { remainingMillis } from './expiry.ts'
@@ -79,13 +80,22 @@ const isLetGo = (draft: Draft) => (draft.isDeleting || draft.isFinished) && !isH
 function beHeardOf(draft: Draft): undefined {
   const { recording, status } = draft
   draft.addFinalizer = !isHeld(draft)
-  if (recording.spec.desiredState === 'Stopped' && !draft.isFinished) status.stopRequestedTime ??= draft.now.toISOString()
+  const told = stopTold(draft)
+  if ((recording.spec.desiredState === 'Stopped' || told !== undefined) && !draft.isFinished) {
+    status.stopRequestedTime ??= told ?? draft.now.toISOString()
+  }
   if (findCondition(status.conditions, 'Succeeded') !== undefined) return
   draft.starting('Pending', 'The recorder Pod has not been made yet')
   draft.set('Stored', { status: 'Unknown', reason: 'Pending', message: 'Nothing has been recorded yet' })
   if (recording.spec.callback !== undefined) {
     draft.set('CallbackDelivered', { status: 'Unknown', reason: 'Waiting', message: 'The recording is not over yet' })
   }
+}
+
+/** When a recorder was told to stop, which is done before it is written into the status. */
+function stopTold({ observed, now }: Draft): string | undefined {
+  const pod = observed.pods.find((one) => isToldToStop(one.pod))?.pod
+  return pod && (pod.metadata.annotations?.[stopAskedAnnotation] ?? now.toISOString())
 }
 
 function beOverWhenAsked(draft: Draft): undefined {

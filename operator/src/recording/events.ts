@@ -3,7 +3,10 @@ import type { EventNote } from '../kube/events.ts'
 import { findCondition } from './conditions.ts'
 import { attemptState, volumeState } from './stage.ts'
 
-/** What a change of status is told as: one Event for each attempt that ended, and one for each turn of the story. */
+/**
+ * What a change of status is told as: an Event for each attempt that came to anything but its good end, and for each turn of the story that
+ * is trouble, or its end. That a Recording is on its way or in the room, and since when, stands in its conditions.
+ */
 export function eventsOf(before: RecordingStatus | undefined, after: RecordingStatus): EventNote[] {
   return [
     ...attemptEvents(before, after),
@@ -62,9 +65,9 @@ function attemptEvents(before: RecordingStatus | undefined, after: RecordingStat
     before?.attempts?.filter((attempt) => attempt.endTime !== undefined).map((attempt) => attempt.number),
   )
   return (after.attempts ?? [])
-    .filter((attempt) => attempt.endTime !== undefined && !endedBefore.has(attempt.number))
+    .filter((attempt) => attempt.endTime !== undefined && !endedBefore.has(attempt.number) && attempt.exitCode !== 0)
     .map((attempt) => ({
-      type: attempt.exitCode === 0 ? 'Normal' : 'Warning',
+      type: 'Warning',
       reason: attempt.reason ?? 'AttemptEnded',
       action: 'Record',
       note: `Attempt ${attempt.number} (Pod ${attempt.pod}) ended: ${attempt.message ?? troubleOf(attempt.reason).condition}`,
@@ -87,19 +90,20 @@ function warningEvents(before: RecordingStatus | undefined, after: RecordingStat
 function storyEvents(before: RecordingStatus | undefined, after: RecordingStatus): EventNote[] {
   const [was, is] = [headline(before), headline(after)]
   if (is === undefined || (was?.status === is.status && was.reason === is.reason)) return []
+  if (isUnderWay(is) && !(is.reason === 'Recording' && isBack(was, after))) return []
   return [{ type: isTrouble(is) ? 'Warning' : 'Normal', reason: is.reason, action: 'Record', note: is.message }]
 }
 
+/** From a pause, from trouble, or with another attempt. */
+const isBack = (was: Condition | undefined, { attempts = [] }: RecordingStatus) =>
+  attempts.length > 1 || (was !== undefined && !isUnderWay(was))
+
 const headline = (status: RecordingStatus | undefined) => findCondition(status?.conditions, 'Succeeded')
 
-const quiet: readonly Condition['reason'][] = [
-  'Pending',
-  'Starting',
-  'Recording',
-  'Finishing',
-  'RetryScheduled',
-  'IdentityInUse',
-  'Queued',
-]
+/** As most lives go. */
+const isUnderWay = ({ status, reason }: Condition) => status === 'Unknown' && underWay.includes(reason)
+
+const underWay: readonly Condition['reason'][] = ['Pending', 'Starting', 'Recording', 'Finishing']
+const quiet: readonly Condition['reason'][] = [...underWay, 'Paused', 'RetryScheduled', 'IdentityInUse', 'Queued']
 
 const isTrouble = ({ status, reason }: Condition) => status === 'False' || (status === 'Unknown' && !quiet.includes(reason))

@@ -5,7 +5,7 @@ import { isAlreadyExists, isConflict, isInvalid, isNotFound, isServerError, reso
 import type { Caches } from '../caches.ts'
 
 import type { EventRecorder } from '../kube/events.ts'
-import type { ReconcileContext } from '../runtime/controller.ts'
+import type { ReconcileContext, ReconcileResult } from '../runtime/controller.ts'
 import { controlAnnotations } from './control.ts'
 import { decide } from './decide.ts'
 import { eventsOf } from './events.ts'
@@ -14,12 +14,17 @@ import type { Action, Observed, Plan } from './plan.ts'
 import { type RecorderPodConfig, recorderPod } from './pod.ts'
 import { volumeClaim } from './pvc.ts'
 import { Refusal, type RefusalWord, refusalOf } from './refusal.ts'
+import { type Untold, untoldMillis } from './untold.ts'
+
+/** Whose writes these are, for the caches. */
+export const writer = 'recording'
 
 export interface ExecuteDependencies {
   client: KubeClient
   caches: Pick<Caches, 'recordings' | 'pods' | 'claims'>
   events: EventRecorder
   pod: RecorderPodConfig
+  untold: Untold
   now: () => Date
 }
 
@@ -29,22 +34,24 @@ export interface ExecuteDependencies {
  * after which to look again.
  *
  * The first recorder of a Recording does not wait for the status: its name is known beforehand, making it again does no harm, and the finalizer
- * has proved what the Recording is. What there is to tell is told in a run of its own, after everybody who waits for a recorder.
+ * has proved what the Recording is. What there is to tell is told in a run of its own, after everybody who waits for a recorder; and what
+ * only tells waits for a moment, for it is mostly out of date by then.
  */
 export async function execute(
   observed: Observed,
   plan: Plan,
   dependencies: ExecuteDependencies,
   { log, signal }: ReconcileContext,
-): Promise<number | undefined> {
+): Promise<ReconcileResult | undefined> {
   const before = observed.recording
   const hands = new Hands(dependencies, signal)
   const held = plan.addFinalizer ? await hands.hold(before) : before
 
   const isFirst = held !== before && isFirstRecorder(before, plan)
+  const untoldFor = isFirst ? untoldMillis : dependencies.untold.restMillis(observed, plan, dependencies.now())
 
   // Record.
-  let recording = isFirst ? held : await hands.writeStatus(held, plan.status)
+  let recording = untoldFor > 0 ? held : await hands.writeStatus(held, plan.status)
 
   function report() {
     for (const event of eventsOf(before.status, recording.status ?? {})) {
@@ -63,7 +70,7 @@ export async function execute(
       underWay = action
       await hands.act(action, recording)
     }
-    if (isFirst) return 0
+    if (untoldFor > 0) return { requeueAfterMillis: Math.min(untoldFor, requeueAfterMillis ?? untoldFor), priority: 'low' }
   } catch (error) {
     if (!(error instanceof Refusal)) {
       // What stands in the status has happened, whatever becomes of the rest.
@@ -79,7 +86,7 @@ export async function execute(
   }
 
   report()
-  return requeueAfterMillis
+  return requeueAfterMillis === undefined ? undefined : { requeueAfterMillis }
 }
 
 /** The volume that an action makes, or makes a Pod for. */
@@ -152,7 +159,7 @@ class Hands {
       { ...recording, status },
       { subresource: 'status', signal: this.#signal },
     )
-    this.#caches.recordings.wrote(written)
+    this.#caches.recordings.wrote(written, writer)
     return written
   }
 
@@ -167,13 +174,14 @@ class Hands {
           return
         }
         const wanted = volumeClaim(recording, name, this.#pod.options.storageClassName)
-        const claim = await this.#ensure(resources.persistentVolumeClaims, wanted, recording, 'VolumeNotOwned')
-        this.#caches.claims.wrote(claim)
+        const { object, by } = await this.#ensure(resources.persistentVolumeClaims, wanted, recording, 'VolumeNotOwned')
+        this.#caches.claims.wrote(object, by)
         return
       }
       case 'createPod': {
         const wanted = recorderPod(recording, action.order, this.#pod)
-        this.#caches.pods.wrote(await this.#ensure(resources.pods, wanted, recording, 'PodRejected'))
+        const { object, by } = await this.#ensure(resources.pods, wanted, recording, 'PodRejected')
+        this.#caches.pods.wrote(object, by)
         return
       }
       case 'steerPod':
@@ -202,16 +210,16 @@ class Hands {
     }
   }
 
-  /** Makes an object, or finds that it was made before. One of the same name that belongs to something else is never touched. */
+  /** Makes an object, or finds that it was made before, and whatever has become of it since. One of the same name that belongs to something else is never touched. */
   async #ensure<T extends KubeObject>(
     resource: Resource<T>,
     object: New<T>,
     recording: Recording,
     unlessOurs: RefusalWord,
-  ): Promise<T> {
+  ): Promise<{ object: T; by?: string }> {
     const ref = { namespace: recording.metadata.namespace, name: (object.metadata as { name: string }).name }
     try {
-      return await this.#client.create(resource, object, { signal: this.#signal })
+      return { object: await this.#client.create(resource, object, { signal: this.#signal }), by: writer }
     } catch (error) {
       const refusal = refusalOf(error)
       const isMade = isServerError(error) && (await this.#isMade(resource, ref, recording))
@@ -219,7 +227,7 @@ class Hands {
       if (!isAlreadyExists(error) && !isMade) throw error
     }
     const existing = await this.#client.get(resource, ref, { signal: this.#signal })
-    if (belongsTo(existing, recording.metadata.uid)) return existing
+    if (belongsTo(existing, recording.metadata.uid)) return { object: existing }
     throw new Refusal(
       unlessOurs,
       `${resource.kind} ${ref.name} already exists and does not belong to this Recording. Delete it, or use another name.`,
@@ -248,7 +256,7 @@ class Hands {
     const steered = await this.#client
       .patch(resources.pods, refOf(pod), { type: 'merge', body }, { signal: this.#signal })
       .catch(unlessGone)
-    if (steered !== undefined) this.#caches.pods.wrote(steered)
+    if (steered !== undefined) this.#caches.pods.wrote(steered, writer)
   }
 
   /** Nothing that does not say that it was made for a Recording of this name, which is no longer there, is touched. */
@@ -268,7 +276,7 @@ class Hands {
       { type: 'merge', body },
       { signal: this.#signal },
     )
-    this.#caches.claims.wrote(taken)
+    this.#caches.claims.wrote(taken, writer)
   }
 
   async #disownVolume(claim: PersistentVolumeClaim): Promise<void> {
@@ -276,7 +284,7 @@ class Hands {
     const disowned = await this.#client
       .patch(resources.persistentVolumeClaims, refOf(claim), { type: 'merge', body }, { signal: this.#signal })
       .catch(unlessGone)
-    if (disowned !== undefined) this.#caches.claims.wrote(disowned)
+    if (disowned !== undefined) this.#caches.claims.wrote(disowned, writer)
   }
 
   async #writeFinalizers(recording: Recording, finalizers: string[]): Promise<Recording> {
@@ -286,7 +294,7 @@ class Hands {
       .catch(unlessGone)
     if (written === undefined) return recording
     // With its last finalizer a deleted object is gone, and the answer is the last that was seen of it.
-    if (finalizers.length > 0 || written.metadata.deletionTimestamp === undefined) this.#caches.recordings.wrote(written)
+    if (finalizers.length > 0 || written.metadata.deletionTimestamp === undefined) this.#caches.recordings.wrote(written, writer)
     return written
   }
 }

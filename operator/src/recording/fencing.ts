@@ -51,11 +51,17 @@ function isHeldUp({ status }: Recording): boolean {
 /**
  * Which of the Recordings with one identity holds it: of those that want it, the one whose recorder is or may be in the room, else one that
  * was there and goes on, else the earliest, else (within one second) the one with the smaller UID. `askedBy` is the UID of one that could
- * begin now, `claimedBy` that of one that is about to make its recorder.
+ * begin now, `claimedBy` that of one that is about to make its recorder; `hasPod` says of one whose status tells of no attempt yet whether its
+ * recorder has been made.
  */
-export function holderOf(rivals: readonly Recording[], claimedBy?: string, askedBy?: string): Recording | undefined {
+export function holderOf(
+  rivals: readonly Recording[],
+  claimedBy?: string,
+  askedBy?: string,
+  hasPod: (recording: Recording) => boolean = () => false,
+): Recording | undefined {
   const rank = (recording: Recording) => {
-    if (mayBeInRoom(recording)) return 0
+    if (mayBeInRoom(recording) || (recording.status?.attempts === undefined && hasPod(recording))) return 0
     if (recording.metadata.uid === claimedBy) return 1
     return recording.status?.startTime !== undefined ? 2 : 3
   }
@@ -79,8 +85,13 @@ export class IdentityClaims {
   readonly #claims = new Map<string, string>()
 
   /** The Recording that holds an identity; `rivals` are all that have it. Nobody but the asker: it may begin. */
-  holderFor(identity: string, recording: Recording, rivals: readonly Recording[]): Recording {
-    return holderOf(rivals, this.#claims.get(identity), recording.metadata.uid) ?? recording
+  holderFor(
+    identity: string,
+    recording: Recording,
+    rivals: readonly Recording[],
+    hasPod?: (recording: Recording) => boolean,
+  ): Recording {
+    return holderOf(rivals, this.#claims.get(identity), recording.metadata.uid, hasPod) ?? recording
   }
 
   claim(identity: string, { metadata }: Recording): void {

@@ -24,6 +24,7 @@ import { DepartedPods } from './departed.ts'
 import { attemptOf, labels } from './names.ts'
 import { reconcileRecording } from './reconcile.ts'
 import { aFile, aRecording, endPod, enter, podConfig, schedule, start } from './testing.ts'
+import { Untold } from './untold.ts'
 
 type Plural = 'recordings' | 'pods' | 'persistentvolumeclaims'
 export type Fault = '409' | '429' | '500' | 'lost' | 'lost, but done'
@@ -75,6 +76,7 @@ export class Model {
   #caches = this.#emptyCaches()
   #departed = new DepartedPods()
   #admission = this.#newAdmission()
+  #untold = new Untold()
   #dueMillis = 0
   #failures = 0
   readonly #makeColleague: MakeColleague
@@ -145,10 +147,10 @@ export class Model {
       image: podConfig.image,
       events: { record() {}, flush: async () => {} },
       pod: podConfig,
+      untold: this.#untold,
       now: () => this.now,
     }
-    const requeueAfterMillis = await reconcileRecording(recording, dependencies, context)
-    return requeueAfterMillis === undefined ? undefined : { requeueAfterMillis }
+    return reconcileRecording(recording, dependencies, context)
   }
 
   /** Until it has nothing more to do at this moment; throws where that never comes. */
@@ -170,6 +172,7 @@ export class Model {
     this.#caches = this.#emptyCaches()
     this.#departed = new DepartedPods()
     this.#admission = this.#newAdmission()
+    this.#untold = new Untold()
     for (const plural of plurals) {
       this.#undelivered[plural] = []
       for (const object of this.#objects[plural].values())

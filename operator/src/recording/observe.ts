@@ -44,7 +44,7 @@ export async function observe(
 ): Promise<Seen> {
   const { caches, client, departed } = dependencies
   const known = await podsOf(cached, dependencies, signal)
-  const recording = known.some(isAheadOf(cached)) ? await upToDate(cached, dependencies, signal) : cached
+  const recording = mayBeOld(cached, known) ? await upToDate(cached, dependencies, signal) : cached
   const observed: ObservedPod[] = []
   for (const pod of known) observed.push(await observedPod(pod, client, now, signal))
   for (const pod of departedPodsOf(recording, known, departed)) {
@@ -84,11 +84,16 @@ async function observedPod(pod: Pod, client: KubeClient, now: Date, signal: Abor
 const hasEntered = ({ status }: Recording, { metadata }: Pod) =>
   status?.attempts?.some((attempt) => attempt.podUid === metadata.uid && attempt.startTime !== undefined) ?? false
 
-/** A Pod of an attempt that the status does not know: the Recording at hand may be old, or nobody planned it. */
-const isAheadOf =
-  ({ status }: Recording) =>
-  (pod: Pod) =>
-    (attemptOf(pod) ?? 0) >= nextNumber(status?.attempts ?? [])
+/**
+ * A Pod of an attempt that the status does not know: the Recording at hand may be old, or nobody planned it. Only the first Pod of all is made
+ * before a status tells of it.
+ */
+const mayBeOld = ({ status }: Recording, pods: readonly Pod[]) =>
+  pods.some((pod) => (attemptOf(pod) ?? 0) >= nextNumber(status?.attempts ?? []) && !isUntold(status, pod))
+
+/** It has not run, so whoever has a newer Recording knows no more of it; and the status that is written then is refused if it is old. */
+const isUntold = (status: RecordingStatus | undefined, pod: Pod) =>
+  status?.attempts === undefined && attemptOf(pod) === 1 && pod.metadata.deletionTimestamp === undefined
 
 async function upToDate(recording: Recording, { client, caches }: ObserveDependencies, signal: AbortSignal): Promise<Recording> {
   const live = await getLive(client, resources.recordings, recording.metadata, recording.metadata.name, signal)

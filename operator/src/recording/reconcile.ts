@@ -1,5 +1,5 @@
 import type { Recording } from '@trtc-recorder/api'
-import type { ReconcileContext } from '../runtime/controller.ts'
+import type { ReconcileContext, ReconcileResult } from '../runtime/controller.ts'
 import type { Admission } from './admission.ts'
 import { decide } from './decide.ts'
 import { type ExecuteDependencies, execute } from './execute.ts'
@@ -7,12 +7,12 @@ import { type ObserveDependencies, observe } from './observe.ts'
 
 export type ReconcileDependencies = ObserveDependencies & ExecuteDependencies & { admission: Admission }
 
-/** One look at one Recording: observe → decide → execute. Gives the time after which to look again. */
+/** One look at one Recording: observe → decide → execute. Gives when to look again. */
 export async function reconcileRecording(
   cached: Recording,
   dependencies: ReconcileDependencies,
   context: ReconcileContext,
-): Promise<number | undefined> {
+): Promise<ReconcileResult | undefined> {
   const { admission, now } = dependencies
   try {
     const seen = await observe(cached, dependencies, now(), context.signal)
@@ -20,9 +20,9 @@ export async function reconcileRecording(
     const observed = { ...seen, ...admission.ask(seen.recording) }
     const plan = decide(observed, now())
     admission.answered(seen.recording, plan)
-    const requeueAfterMillis = await execute(observed, plan, dependencies, context)
+    const result = await execute(observed, plan, dependencies, context)
     admission.settle(seen.recording)
-    return requeueAfterMillis
+    return result
   } catch (error) {
     admission.failed(cached, error)
     throw error

@@ -79,6 +79,8 @@ export function nowHolds(draft: Draft, attempt: Attempt): void {
   if (volume === undefined || volumeState(volume).is === 'lost') return
   volume.state = 'Holding'
   volume.holds = `What attempt ${attempt.number} has recorded`
+  const claim = claimOf(draft.observed.claims, volume)
+  if (claim !== undefined) volume.uid = claim.metadata.uid
   if (draft.stage.is === 'recording') delete volume.givenUp
 }
 

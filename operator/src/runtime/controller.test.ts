@@ -184,6 +184,29 @@ describe('Controller', () => {
   })
 })
 
+it('does what is urgent before what is not, whatever brings a key', async () => {
+  const seen: string[] = []
+  const release = Promise.withResolvers<void>()
+  const { made } = controller(
+    async (key) => {
+      seen.push(key)
+      if (seen.length > 1) return undefined
+      await release.promise
+      return { requeueAfterMillis: 0, priority: 'low' as const }
+    },
+    { workers: 1 },
+  )
+  made.start()
+  made.enqueue('first')
+  await tick()
+  made.queue.add('told', 'low')
+  made.queue.add('made')
+  release.resolve()
+  await tick()
+  expect(seen).toEqual(['first', 'made', 'told', 'first'])
+  await made.stop(0)
+})
+
 describe('a controller of a store', () => {
   interface Thing {
     metadata: { namespace: string; name: string; uid: string; resourceVersion: string }
@@ -251,6 +274,23 @@ describe('a controller of a store', () => {
     expect(await reconciled()).toEqual(['lessons/math'])
     pods.apply({ type: 'ADDED', object: thing('lessons', 'foreign') })
     expect(await reconciled()).toEqual([])
+    await made.stop(0)
+  })
+
+  it('takes its own writes for what it knows, and looks again only to make sure', async () => {
+    const { made, sync, recordings, pods, reconciled } = world()
+    made.start()
+    sync('lessons', [thing('lessons', 'math')])
+    expect(await reconciled()).toEqual(['lessons/math'])
+    recordings.wrote(thing('lessons', 'math'), 'test')
+    pods.wrote(thing('lessons', 'math-1', 'math'), 'test')
+    expect(await reconciled()).toEqual([])
+    vi.advanceTimersByTime(5000)
+    expect(await reconciled()).toEqual(['lessons/math'])
+    recordings.wrote(thing('lessons', 'math'), 'another controller')
+    expect(await reconciled()).toEqual(['lessons/math'])
+    pods.apply({ type: 'MODIFIED', object: thing('lessons', 'math-1', 'math') })
+    expect(await reconciled()).toEqual(['lessons/math'])
     await made.stop(0)
   })
 

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { keyOf, namespaceOfKey, type StoredObject } from './objects.ts'
 import { retryAfterMillis } from './retry-after.ts'
 import type { Store, StoreEvent } from './store.ts'
-import { WorkQueue, type WorkQueueOptions } from './workqueue.ts'
+import { type Priority, WorkQueue, type WorkQueueOptions } from './workqueue.ts'
 
 export interface ReconcileContext {
   /** One for each run; every log line of the run carries it as `reconcileId`. */
@@ -15,6 +15,8 @@ export interface ReconcileContext {
 /** Look again after this long, whatever happens until then. Without it only a change or a failure brings the key back. */
 export interface ReconcileResult {
   requeueAfterMillis?: number
+  /** As what it comes back then. Default: high. */
+  priority?: Priority
 }
 
 /** Brings one object closer to what is wanted of it, from whatever state it is in. Throws to be tried again with back-off. */
@@ -42,6 +44,11 @@ export interface ControllerOptions {
   log: Logger
   /** Keys worked on at the same time. Default 10. */
   workers?: number
+  /**
+   * How long until a key is looked at again for what this controller itself has written of its object, or has made for it: a run knows what
+   * it writes, so that only makes sure. Default 5 s.
+   */
+  echoMillis?: number
   /** When the signal of a run is aborted. Default 60 s. */
   reconcileTimeoutMillis?: number
   /** Whether an error says that somebody else wrote first: part of normal life, and no failure to tell anybody of. */
@@ -53,12 +60,17 @@ export interface ControllerOptions {
 export interface Concerns<T> {
   /** Whether there may be anything to do about an object. Default: always. */
   concerns?: (object: T) => boolean
+  /** How urgent a change is. Default: high. */
+  priorityOf?: (event: StoreEvent<T>) => Priority
 }
 
 /** What a controller hears of a store: which keys an event is about. */
 interface Watched {
   readonly store: Pick<Store<StoredObject>, 'hasSynced' | 'onSynced' | 'subscribe' | 'values'>
   readonly keysOf: (event: StoreEvent<StoredObject>) => Iterable<string>
+  readonly priorityOf: (event: StoreEvent<StoredObject>) => Priority
+  /** Whether an event may come of what the run of its own key has written. */
+  readonly isEcho: (event: StoreEvent<StoredObject>) => boolean
 }
 
 /**
@@ -68,7 +80,8 @@ interface Watched {
  * `reconcile` → `stop`.
  *
  * Guarantees: one run a key at a time; a change during a run leads to another one; a failed run is repeated with back-off and no
- * sooner than a server's Retry-After; a run that succeeds forgets its failures; nothing that `reconcile` throws ends a worker. Before
+ * sooner than a server's Retry-After; a run that succeeds forgets its failures; nothing that `reconcile` throws ends a worker; its own
+ * writes, where a store is told whose they are, bring a key back only after a while. Before
  * `start` nothing is kept and nothing is done. A key is reconciled only when everything that this controller watches in the key's
  * namespace has been read once, and then each object of it is looked at; a namespace that cannot be read holds up no other.
  *
@@ -97,26 +110,42 @@ export class Controller {
 
   /** A controller of the objects of a store. Of one that was deleted there is nothing left to reconcile. */
   static for<T extends StoredObject>(store: Store<T, string>, options: ControllerOptions & Concerns<T>): Controller {
-    const { concerns = () => true } = options
-    return new Controller(options).watches(store, ({ type, object }) =>
-      type !== 'deleted' && concerns(object) ? [keyOf(object.metadata)] : [],
+    const { concerns = () => true, priorityOf } = options
+    return new Controller(options).watches(
+      store,
+      ({ type, object }) => (type !== 'deleted' && concerns(object) ? [keyOf(object.metadata)] : []),
+      { priorityOf, isEcho: () => true },
     )
   }
 
   /** Any change of what an object owns is a reason to look at it. */
-  owns<T extends StoredObject>(ownerKey: (object: T) => string | undefined, ...stores: Store<T, string>[]): this {
-    for (const store of stores) this.watches(store, ({ object }) => ownerKey(object) ?? [])
-    return this
+  owns<T extends StoredObject>(
+    ownerKey: (object: T) => string | undefined,
+    store: Store<T, string>,
+    priorityOf?: (event: StoreEvent<T>) => Priority,
+  ): this {
+    const isEcho = ({ type }: StoreEvent<T>) => type === 'added'
+    return this.watches(store, ({ object }) => ownerKey(object) ?? [], { priorityOf, isEcho })
   }
 
   /** Looks at the keys that an event is about. When a namespace has been read, each of its objects comes as `added`. */
-  watches<T extends StoredObject>(store: Store<T, string>, keysOf: (event: StoreEvent<T>) => Iterable<string> | string): this {
+  watches<T extends StoredObject>(
+    store: Store<T, string>,
+    keysOf: (event: StoreEvent<T>) => Iterable<string> | string,
+    how: {
+      priorityOf?: ((event: StoreEvent<T>) => Priority) | undefined
+      isEcho?: (event: StoreEvent<T>) => boolean
+    } = {},
+  ): this {
+    const { priorityOf = () => 'high', isEcho = () => false } = how
     const watched = {
       store: store as unknown as Watched['store'],
       keysOf: (event: StoreEvent<StoredObject>) => {
         const keys = keysOf(event as StoreEvent<T>)
         return typeof keys === 'string' ? [keys] : keys
       },
+      priorityOf: priorityOf as unknown as Watched['priorityOf'],
+      isEcho: isEcho as unknown as Watched['isEcho'],
     }
     this.#watched.push(watched)
     watched.store.onSynced((namespace) => this.#lookAtAll(namespace))
@@ -152,9 +181,14 @@ export class Controller {
     return ended !== 'late'
   }
 
-  #hear({ keysOf }: Watched, event: StoreEvent<StoredObject>): void {
+  #hear({ keysOf, priorityOf, isEcho }: Watched, event: StoreEvent<StoredObject>): void {
     if (!this.#isStarted) return
-    for (const key of keysOf(event)) if (this.#isReady(key)) this.queue.add(key)
+    const isOwn = 'by' in event && event.by === this.name && isEcho(event)
+    for (const key of keysOf(event)) {
+      if (!this.#isReady(key)) continue
+      if (isOwn) this.queue.addAfter(key, this.#options.echoMillis ?? 5000, 'low')
+      else this.queue.add(key, priorityOf(event))
+    }
   }
 
   #isReady(key: string): boolean {
@@ -165,14 +199,15 @@ export class Controller {
   /** Each key once, however many objects bring it. */
   #lookAtAll(namespace: string | undefined): void {
     if (!this.#isStarted) return
-    const keys = new Set<string>()
-    for (const { store, keysOf } of this.#watched) {
+    const keys = new Map<string, Priority>()
+    for (const { store, keysOf, priorityOf } of this.#watched) {
       for (const object of store.values()) {
         if (namespace !== undefined && object.metadata.namespace !== namespace) continue
-        for (const key of keysOf({ type: 'added', object })) keys.add(key)
+        const event = { type: 'added' as const, object }
+        for (const key of keysOf(event)) if (keys.get(key) !== 'high') keys.set(key, priorityOf(event))
       }
     }
-    for (const key of keys) if (this.#isReady(key)) this.queue.add(key)
+    for (const [key, priority] of keys) if (this.#isReady(key)) this.queue.add(key, priority)
   }
 
   get #isStarted(): boolean {
@@ -206,7 +241,7 @@ export class Controller {
     try {
       const result = await this.#options.reconcile(key, { id, log, signal: abort.signal })
       this.queue.forget(key)
-      if (result?.requeueAfterMillis !== undefined) this.queue.addAfter(key, result.requeueAfterMillis)
+      if (result?.requeueAfterMillis !== undefined) this.queue.addAfter(key, result.requeueAfterMillis, result.priority)
       finish(result?.requeueAfterMillis === undefined ? 'success' : 'requeue_after')
     } catch (error) {
       if (abort.signal.reason === tooLong) this.#options.observer?.timedOut?.()

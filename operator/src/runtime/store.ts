@@ -1,8 +1,9 @@
 import { keyOf, type StoredObject } from './objects.ts'
 
+/** `by`: whose own write it is, known from its answer; undefined of what a watch or a list has brought. */
 export type StoreEvent<T> =
-  | { type: 'added'; object: T }
-  | { type: 'updated'; object: T; previous: T }
+  | { type: 'added'; object: T; by?: string | undefined }
+  | { type: 'updated'; object: T; previous: T; by?: string | undefined }
   /** `object` is the last state that was seen. */
   | { type: 'deleted'; object: T }
   /** Unchanged, seen again in a periodic list: a chance to look again at what may have been forgotten. */
@@ -93,10 +94,10 @@ export class Store<T extends StoredObject, Name extends string = never> {
     this.#syncedHandlers.add(handler)
   }
 
-  /** The answer to one's own write: known at once, not when the watch brings it. */
-  wrote(object: T): void {
+  /** The answer to one's own write: known at once, not when the watch brings it. `by`: the name of the controller that wrote. */
+  wrote(object: T, by?: string): void {
     if (this.#deleted.has(object.metadata.uid)) return
-    this.#put(this.#trim(object))
+    this.#put(this.#trim(object), { by })
   }
 
   apply(event: { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: T }): void {
@@ -120,7 +121,7 @@ export class Store<T extends StoredObject, Name extends string = never> {
       if (known !== undefined && known.metadata.resourceVersion === item.metadata.resourceVersion) {
         this.#emit({ type: 'resynced', object: known })
       } else {
-        this.#put(item, scope.rewound)
+        this.#put(item, { force: scope.rewound })
       }
     }
     if (this.#synced.has(scope.namespace)) return
@@ -128,19 +129,20 @@ export class Store<T extends StoredObject, Name extends string = never> {
     for (const handler of this.#syncedHandlers) handler(scope.namespace)
   }
 
-  #put(object: T, force = false): void {
+  #put(object: T, how: { force?: boolean | undefined; by?: string | undefined } = {}): void {
+    const { force = false, by } = how
     const key = keyOf(object.metadata)
     const known = this.#objects.get(key)
     if (known !== undefined && !force && !isNewer(object.metadata.resourceVersion, known.metadata.resourceVersion)) return
     if (known !== undefined && known.metadata.uid !== object.metadata.uid) {
       this.#remove(known)
-      this.#put(object, force)
+      this.#put(object, how)
       return
     }
     if (known !== undefined) this.#unindex(key, known)
     this.#objects.set(key, object)
     this.#index(key, object)
-    this.#emit(known === undefined ? { type: 'added', object } : { type: 'updated', object, previous: known })
+    this.#emit(known === undefined ? { type: 'added', object, by } : { type: 'updated', object, previous: known, by })
   }
 
   #remove(object: T): void {

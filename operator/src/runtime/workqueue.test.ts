@@ -31,6 +31,30 @@ describe('WorkQueue', () => {
     expect(queue.depth).toBe(997)
   })
 
+  it('hands out first what is of high priority, and every tenth time what is of low', async () => {
+    const queue = new WorkQueue()
+    for (let n = 0; n < 3; n += 1) queue.add(`lessons/low-${n}`, 'low')
+    for (let n = 0; n < 20; n += 1) queue.add(`lessons/${n}`)
+    expect(queue.depth).toBe(23)
+    const taken = await Promise.all(Array.from({ length: 23 }, () => queue.get()))
+    const places = taken.flatMap((key, place) => (key?.startsWith('lessons/low') ? [place] : []))
+    expect(places).toEqual([9, 19, 22])
+  })
+
+  it('takes the higher of two priorities, while a key waits and while it is worked on', async () => {
+    const queue = new WorkQueue()
+    for (const key of ['a', 'b', 'c']) queue.add(key, 'low')
+    queue.add('c', 'high')
+    queue.add('c', 'low')
+    expect(queue.depth).toBe(3)
+    expect(await queue.get()).toBe('c')
+    queue.add('c', 'low')
+    queue.add('c', 'high')
+    queue.add('d')
+    queue.done('c')
+    expect([await queue.get(), await queue.get(), await queue.get(), await queue.get()]).toEqual(['d', 'c', 'a', 'b'])
+  })
+
   it('wakes a waiting worker', async () => {
     const queue = new WorkQueue()
     const next = queue.get()

@@ -27,6 +27,12 @@ export interface WorkQueueOptions {
   observer?: QueueObserver
 }
 
+/** `high`: somebody waits for it. `low`: it can wait for those. */
+export type Priority = 'high' | 'low'
+
+/** Of the keys that are handed out while both wait, one in so many is of low priority: it waits, and not for ever. */
+const lowShare = 10
+
 /**
  * The queue between "something changed" and "look at it again", after client-go's `util/workqueue`.
  *
@@ -35,9 +41,9 @@ export interface WorkQueueOptions {
  *
  * Guarantees: a key is in the queue at most once, however often it is added; the same key is never handed out twice at the same
  * time; a key that is added while it is worked on is handed out again after `done`; of several delayed adds of one key the
- * earliest counts; namespaces take turns, so that one with thousands of keys does not hold up another, and the keys of a namespace come
- * out in the order they went in; after `shutDown` nothing is handed out and `drained` resolves when
- * the last worker is done.
+ * earliest counts; keys of high priority come first, but for one in ten, and a key that is added with both has the high one; of one
+ * priority namespaces take turns, so that one with thousands of keys does not hold up another, and the keys of a namespace come out in the
+ * order they went in; after `shutDown` nothing is handed out and `drained` resolves when the last worker is done.
  *
  * Assumptions: whoever gets a key calls `done` for it, also after an exception. Keys are strings and carry no state: the worker
  * reads the current state itself, so losing intermediate states is the point and not a defect.
@@ -45,11 +51,14 @@ export interface WorkQueueOptions {
  * Caveats: in memory only. What must survive a restart belongs into the status of an object, from where it is queued again.
  */
 export class WorkQueue {
-  /** Namespace → its keys, each with the time since when it waits. The namespace in front is next. */
-  readonly #waiting = new Map<string, Map<string, number>>()
-  #depth = 0
+  readonly #waiting: Record<Priority, Turns> = { high: new Turns(), low: new Turns() }
+  /** Handed out since the last one of low priority. */
+  #highInARow = 0
   readonly #working = new Map<string, number>()
-  readonly #dirty = new Set<string>()
+  /** As what a key was handed out; after a failure it comes back as the same. */
+  readonly #handedOutAs = new Map<string, Priority>()
+  /** Changed while they are worked on, and how urgent that is. */
+  readonly #dirty = new Map<string, Priority>()
   readonly #delayed = sleepers()
   readonly #takers: ((key: string | undefined) => void)[] = []
   readonly #backoff: KeyedBackoff
@@ -70,7 +79,7 @@ export class WorkQueue {
 
   /** Keys that could be handed out now. */
   get depth(): number {
-    return this.#depth
+    return this.#waiting.high.size + this.#waiting.low.size
   }
 
   /** Start times (of `performance.now()`) of what is being worked on. */
@@ -78,24 +87,31 @@ export class WorkQueue {
     return this.#working
   }
 
-  add(key: string): void {
-    if (this.#shuttingDown || this.#isWaiting(key) || this.#dirty.has(key)) return
-    this.#observer.added?.()
-    if (this.#working.has(key)) this.#dirty.add(key)
-    else this.#offer(key)
+  add(key: string, priority: Priority = 'high'): void {
+    if (this.#shuttingDown) return
+    if (this.#working.has(key)) {
+      const before = this.#dirty.get(key)
+      if (before === undefined) this.#observer.added?.()
+      if (before !== 'high') this.#dirty.set(key, priority)
+    } else if (this.#waiting.high.has(key)) return
+    else if (!this.#waiting.low.has(key)) {
+      this.#observer.added?.()
+      this.#offer(key, priority)
+    } else if (priority === 'high') this.#waiting.high.add(key, this.#waiting.low.delete(key))
   }
 
   /** Adds a key later. An earlier time for the same key wins, and so does a plain `add`, which leaves the timer in place. */
-  addAfter(key: string, millis: number): void {
+  addAfter(key: string, millis: number, priority: Priority = 'high'): void {
     if (this.#shuttingDown) return
-    if (millis <= 0) this.add(key)
-    else this.#delayed.wake(key, millis, () => this.add(key))
+    if (millis <= 0) this.add(key, priority)
+    else this.#delayed.wake(key, millis, () => this.add(key, priority))
   }
 
   /** Adds a key after a failure: per-key back-off, and never faster than all retries together may be. `atLeastMillis` is a server's Retry-After. */
   addRateLimited(key: string, atLeastMillis = 0): void {
     this.#observer.retried?.()
-    this.addAfter(key, Math.max(this.#backoff.next(key), this.#bucket.take(), atLeastMillis))
+    const waitMillis = Math.max(this.#backoff.next(key), this.#bucket.take(), atLeastMillis)
+    this.addAfter(key, waitMillis, this.#handedOutAs.get(key))
   }
 
   /** The key is well: its next failure is its first. */
@@ -120,8 +136,11 @@ export class WorkQueue {
     const started = this.#working.get(key)
     if (started === undefined) return
     this.#working.delete(key)
+    this.#handedOutAs.delete(key)
     this.#observer.worked?.((performance.now() - started) / 1000)
-    if (this.#dirty.delete(key) && !this.#shuttingDown) this.#offer(key)
+    const again = this.#dirty.get(key)
+    this.#dirty.delete(key)
+    if (again !== undefined && !this.#shuttingDown) this.#offer(key, again)
     if (this.#shuttingDown && this.#working.size === 0) this.#drained.resolve()
   }
 
@@ -130,8 +149,7 @@ export class WorkQueue {
     if (this.#shuttingDown) return
     this.#shuttingDown = true
     this.#delayed.clear()
-    this.#waiting.clear()
-    this.#depth = 0
+    for (const turns of Object.values(this.#waiting)) turns.clear()
     this.#dirty.clear()
     this.#observer.depth?.(0)
     for (const take of this.#takers.splice(0)) take(undefined)
@@ -143,36 +161,83 @@ export class WorkQueue {
     return this.#drained.promise
   }
 
-  #isWaiting(key: string): boolean {
-    return this.#waiting.get(namespaceOfKey(key))?.has(key) ?? false
-  }
-
-  #offer(key: string): void {
-    const namespace = namespaceOfKey(key)
-    const keys = this.#waiting.get(namespace) ?? new Map<string, number>()
-    keys.set(key, performance.now())
-    this.#waiting.set(namespace, keys)
-    this.#depth += 1
-    this.#observer.depth?.(this.#depth)
+  #offer(key: string, priority: Priority): void {
+    this.#waiting[priority].add(key, performance.now())
+    this.#observer.depth?.(this.depth)
     this.#handOut()
   }
 
   #handOut(): void {
     while (this.#takers.length > 0) {
-      const turn = this.#waiting.entries().next()
-      if (turn.done) return
-      const [namespace, keys] = turn.value
-      const [[key, since] = ['', 0]] = keys
+      const next = this.#next()
+      if (next === undefined) return
       const now = performance.now()
-      keys.delete(key)
-      // To the end of the round, if there is more of it.
-      this.#waiting.delete(namespace)
-      if (keys.size > 0) this.#waiting.set(namespace, keys)
-      this.#working.set(key, now)
-      this.#depth -= 1
-      this.#observer.depth?.(this.#depth)
-      this.#observer.waited?.((now - since) / 1000)
-      this.#takers.shift()?.(key)
+      this.#working.set(next.key, now)
+      this.#handedOutAs.set(next.key, next.priority)
+      this.#observer.depth?.(this.depth)
+      this.#observer.waited?.((now - next.since) / 1000)
+      this.#takers.shift()?.(next.key)
     }
+  }
+
+  #next(): { key: string; since: number; priority: Priority } | undefined {
+    const { high, low } = this.#waiting
+    const isTurnOfLow = low.size > 0 && (high.size === 0 || this.#highInARow >= lowShare - 1)
+    const priority = isTurnOfLow ? 'low' : 'high'
+    const next = this.#waiting[priority].take()
+    if (next === undefined) return undefined
+    this.#highInARow = isTurnOfLow ? 0 : this.#highInARow + 1
+    return { ...next, priority }
+  }
+}
+
+/** Keys that wait, namespace by namespace. */
+class Turns {
+  /** Namespace → its keys, each with the time since when it waits. The namespace in front is next. */
+  readonly #keys = new Map<string, Map<string, number>>()
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  has(key: string): boolean {
+    return this.#keys.get(namespaceOfKey(key))?.has(key) ?? false
+  }
+
+  add(key: string, since: number): void {
+    const namespace = namespaceOfKey(key)
+    const keys = this.#keys.get(namespace) ?? new Map<string, number>()
+    keys.set(key, since)
+    this.#keys.set(namespace, keys)
+    this.#size += 1
+  }
+
+  /** Gives since when it waited. */
+  delete(key: string): number {
+    const namespace = namespaceOfKey(key)
+    const keys = this.#keys.get(namespace)
+    const since = keys?.get(key) ?? 0
+    if (keys?.delete(key)) this.#size -= 1
+    if (keys?.size === 0) this.#keys.delete(namespace)
+    return since
+  }
+
+  take(): { key: string; since: number } | undefined {
+    const turn = this.#keys.entries().next()
+    if (turn.done) return undefined
+    const [namespace, keys] = turn.value
+    const [[key, since] = ['', 0]] = keys
+    keys.delete(key)
+    // To the end of the round, if there is more of it.
+    this.#keys.delete(namespace)
+    if (keys.size > 0) this.#keys.set(namespace, keys)
+    this.#size -= 1
+    return { key, since }
+  }
+
+  clear(): void {
+    this.#keys.clear()
+    this.#size = 0
   }
 }
