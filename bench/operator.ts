@@ -1,37 +1,71 @@
 /**
  * From the creation of Recordings to their Pods, and their whole life, on a real API server and etcd with Pods that are played, beside the same
- * number of Jobs through Kubernetes' own Job controller in the same run. `make bench-operator`; N=1000 for one size only.
+ * number of Jobs through Kubernetes' own Job controller in the same run; single lives on the sandbox's cluster; whether the operator grows.
+ *
+ *     make bench-operator [N=1000] [PARTS=runs,lives,churn] [WORKERS=32] [ROUNDS=5] [CHURN_MINUTES=1]
+ *
+ * What has been measured is written after each part. With neither N nor PARTS it goes to bench/results/operator.json, and from there to
+ * docs/performance-operator.md; else to .sandbox/bench-operator.json. A part that fails is named in `failed`, and the rest goes on.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { cpus } from 'node:os'
-import { startApiServer } from '../e2e/operator/api-server.ts'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { type ApiServer, startApiServer } from '../e2e/operator/api-server.ts'
+import { measureChurn } from './operator/churn.ts'
 import { measureJobs } from './operator/jobs.ts'
+import { measureLives } from './operator/lives.ts'
 import { measureRecordings } from './operator/recordings.ts'
+import { writeOperatorReport } from './operator/report.ts'
+import { noOperatorResults, operatorResultsFile, writeOperatorResults } from './operator/results.ts'
 
-const sizes = process.env.N === undefined ? [1000, 10_000] : process.env.N.split(',').map(Number)
-const workers = Number(process.env.WORKERS ?? 32)
+const { N, PARTS, WORKERS = '32', ROUNDS = '5', CHURN_MINUTES = '1' } = process.env
+const sizes = N ? N.split(',').map(Number) : [1000, 10_000]
+const parts = PARTS ? PARTS.split(',') : ['runs', 'lives', 'churn']
+const workers = Number(WORKERS)
+const isWhole = !N && !PARTS
+const output = isWhole ? operatorResultsFile : join(import.meta.dirname, '../.sandbox/bench-operator.json')
 const say = (text: string) => console.log(text)
 
-const runs: object[] = []
-let takeOverSeconds = Number.NaN
-for (const n of sizes) {
-  say(`${n} Jobs`)
-  const jobs = await withApiServer((api) => measureJobs(api, n, workers))
-  say(`  made: p50 ${jobs.createToPodMs.p50} ms, p99 ${jobs.createToPodMs.p99} ms, ${jobs.cpuMsEach.toFixed(2)} ms of CPU each`)
-  say(`${n} Recordings`)
-  const measured = await withApiServer((api) => measureRecordings(api, n, workers, say))
-  takeOverSeconds = measured.takeOverSeconds
-  runs.push({ n, ...measured.run, jobs: { ...jobs, cpuMsEach: Math.round(jobs.cpuMsEach * 100) / 100 } })
+const results = noOperatorResults(availableParallelism(), workers)
+const started = performance.now()
+if (parts.includes('runs')) {
+  for (const n of sizes) {
+    await attempt(`${n} at once`, async () => {
+      const jobs = await withApiServer((api) => measureJobs(api, n, workers))
+      const { p50, p99 } = jobs.createToPodMs
+      say(`  Jobs made: p50 ${p50} ms, p99 ${p99} ms, ${jobs.cpuMsEach.toFixed(2)} ms of CPU each`)
+      const { run, takeOverSeconds } = await withApiServer((api) => measureRecordings(api, n, workers, say))
+      results.runs.push({ ...run, jobs })
+      results.takeOverSeconds = takeOverSeconds
+    })
+  }
 }
-const results = { measuredAt: new Date().toISOString(), cores: cpus().length, workers, runs, takeOverSeconds }
+if (parts.includes('churn')) {
+  await attempt('Coming and going', async () => {
+    results.churn = await withApiServer((api) => measureChurn(api, Number(CHURN_MINUTES), workers))
+  })
+}
+if (parts.includes('lives')) {
+  await attempt('One at a time on the cluster', async () => {
+    Object.assign(results, await measureLives(Number(ROUNDS), say))
+  })
+}
 say(JSON.stringify(results, undefined, 2))
-if (process.env.N === undefined) {
-  const directory = new URL('./results/', import.meta.url)
-  mkdirSync(directory, { recursive: true })
-  writeFileSync(new URL('operator.json', directory), `${JSON.stringify(results, undefined, 2)}\n`)
+if (isWhole) writeOperatorReport(results)
+say(`${((performance.now() - started) / 60_000).toFixed(1)} min: ${output}`)
+process.exit(results.failed.length > 0 ? 1 : 0)
+
+async function attempt(what: string, measure: () => Promise<void>): Promise<void> {
+  say(what)
+  try {
+    await measure()
+  } catch (error) {
+    results.failed.push(`${what}: ${(error as Error).message}`)
+    say(`  failed: ${(error as Error).stack}`)
+  }
+  writeOperatorResults(output, results)
 }
 
-async function withApiServer<T>(measure: (api: Awaited<ReturnType<typeof startApiServer>>) => Promise<T>): Promise<T> {
+async function withApiServer<T>(measure: (api: ApiServer) => Promise<T>): Promise<T> {
   const api = await startApiServer()
   try {
     return await measure(api)

@@ -5,6 +5,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Mode } from '@trtc-recorder/api'
+import { isOperatorReportFresh, writeOperatorReport } from './operator/report.ts'
+import { readOperatorResults } from './operator/results.ts'
 import { type RecorderRun, type Results, readResults } from './results.ts'
 
 const file = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
@@ -187,15 +189,18 @@ export function writeReport(results: Results): void {
 
 if (process.argv[1] === import.meta.filename) {
   const results = readResults()
-  if (!process.argv.includes('--check')) writeReport(results)
-  else {
+  if (!process.argv.includes('--check')) {
+    writeReport(results)
+    writeOperatorReport(readOperatorResults())
+  } else {
     const text = readFileSync(readme, 'utf8')
     const stale = [
       ...(readFileSync(docs, 'utf8') === report(results) ? [] : ['docs/performance.md']),
       ...(withSummary(text, results) === text ? [] : ['README.md']),
+      ...(isOperatorReportFresh() ? [] : ['docs/performance-operator.md']),
     ]
     if (stale.length > 0) {
-      console.error(`Not what bench/results/recorder.json says: ${stale.join(', ')}. Run: node bench/report.ts`)
+      console.error(`Not what bench/results/ says: ${stale.join(', ')}. Run: node bench/report.ts`)
       process.exit(1)
     }
   }

@@ -38,6 +38,9 @@ export class MeasuredProcess {
   }
 }
 
+/** User and system time that processes of others' have used. */
+export const cpuMillisOf = (pids: readonly number[]): number => pids.reduce((sum, pid) => sum + usage(pid).cpuSeconds * 1000, 0)
+
 export async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

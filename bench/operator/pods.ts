@@ -7,6 +7,7 @@ import { Reflector } from '../../operator/src/runtime/reflector.ts'
 import { Store } from '../../operator/src/runtime/store.ts'
 import { WorkQueue } from '../../operator/src/runtime/workqueue.ts'
 import { createLog } from '../../operator/src/telemetry/log.ts'
+import { nextAddress } from './recorders.ts'
 
 /**
  * The Pods of a cluster without nodes: says when each was made and when it was to end, and plays scheduler, kubelet and recorder for them
@@ -90,7 +91,10 @@ export class Pods {
     } else if (!spec?.nodeName) {
       await this.#client.create({ ...resources.pods, plural: `pods/${metadata.name}/binding` }, bindingOf(metadata) as New<Pod>)
     } else if (status?.phase !== 'Running' && !isOver) {
-      await this.#write(pod, (copy) => enter(copy, new Date()))
+      await this.#write(pod, (copy) => {
+        enter(copy, new Date())
+        copy.status!.podIP = nextAddress()
+      })
     } else if (isToEnd(pod) && !isOver) {
       await this.#write(pod, (copy) => endPod(copy, new Date(), aResult({ stopReason: 'StopRequested' })))
     }

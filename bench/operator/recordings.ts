@@ -1,163 +1,121 @@
-import { fileURLToPath } from 'node:url'
-import type { Recording } from '@trtc-recorder/api'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ApiServer } from '../../e2e/operator/api-server.ts'
 import { newRecording } from '../../e2e/operator/recordings.ts'
 import { resources } from '../../kube/src/index.ts'
-import { listWatch } from '../../operator/src/kube/list-watch.ts'
-import { Reflector } from '../../operator/src/runtime/reflector.ts'
-import { Store } from '../../operator/src/runtime/store.ts'
-import { createLog } from '../../operator/src/telemetry/log.ts'
 import { quantiles } from '../statistics.ts'
 import { createAll, waitFor } from './load.ts'
-import { freePort, MeasuredProcess } from './measured-process.ts'
+import { cpuMillisOf } from './measured-process.ts'
+import { startOperator } from './operator-process.ts'
 import { Pods } from './pods.ts'
+import { oneInFickle, Recorders } from './recorders.ts'
+import type { OperatorRun, Quantiles } from './results.ts'
+import { isOver, isStarted, WatchedRecordings } from './watched-recordings.ts'
 
-const main = fileURLToPath(new URL('../../operator/src/main.ts', import.meta.url))
-
-export interface Operator {
-  process: MeasuredProcess
-  /** Requests to the API server so far, by method. */
-  requests(): Promise<Record<string, number>>
-  metric(name: string): Promise<number>
-}
-
-export async function startOperator(api: ApiServer, namespace: string, identity: string, workers: number): Promise<Operator> {
-  const [health, metrics] = [await freePort(), await freePort()]
-  const profile = process.env.PROFILE === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${process.env.PROFILE}`]
-  const started = new MeasuredProcess(process.execPath, [...profile, main], {
-    PATH: process.env.PATH,
-    ...(await api.asInPod()),
-    // As the chart says it, and what V8 takes for its limit in a container of 512 MB.
-    NODE_OPTIONS: '--max-semi-space-size=4 --max-old-space-size=256',
-    TRTC_RECORDER_RECORDER_IMAGE: 'recorder:bench',
-    TRTC_RECORDER_LEASE_NAMESPACE: namespace,
-    TRTC_RECORDER_IDENTITY: identity,
-    TRTC_RECORDER_HEALTH_PORT: String(health),
-    TRTC_RECORDER_METRICS_PORT: String(metrics),
-    TRTC_RECORDER_WORKERS: String(workers),
-    TRTC_RECORDER_LOG_LEVEL: process.env.OPERATOR_LOG ?? 'warn',
-  })
-  const text = async () => (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text()
-  await waitFor('the operator is ready', () =>
-    fetch(`http://127.0.0.1:${health}/readyz`).then(
-      ({ ok }) => ok,
-      () => false,
-    ),
-  )
-  return {
-    process: started,
-    async requests() {
-      const lines = (await text()).matchAll(/^rest_client_requests_total\{.*method="(\w+)".*\} (\d+)$/gm)
-      const sums: Record<string, number> = {}
-      for (const [, method = '', count] of lines) sums[method] = (sums[method] ?? 0) + Number(count)
-      return sums
-    },
-    async metric(name) {
-      const found = new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(await text())
-      return Number(found?.[1] ?? Number.NaN)
-    },
-  }
-}
-
-const sum = (requests: Record<string, number>) => Object.values(requests).reduce((total, count) => total + count, 0)
-const writes = ({ GET = 0, ...rest }: Record<string, number>) => sum(rest)
+/** How long some recorders have not answered when the next are stopped: by then they are being asked, in vain. */
+const silentMillis = 20_000
 
 /** The life of n Recordings: made at once, in the room, some stopped while the rest records, then all of them. */
-export async function measureRecordings(api: ApiServer, n: number, workers: number, say: (text: string) => void) {
+export async function measureRecordings(
+  api: ApiServer,
+  n: number,
+  workers: number,
+  say: (text: string) => void,
+): Promise<{ run: Omit<OperatorRun, 'jobs'>; takeOverSeconds: number }> {
   const namespace = await api.namespace()
+  const recorders = new Recorders()
+  await recorders.start()
   const operator = await startOperator(api, namespace, 'first', workers)
   const pods = new Pods(api.client, namespace)
-  const recordings = new Store<Recording>()
-  const stop = new AbortController()
-  const source = listWatch(api.client, resources.recordings, { namespace })
-  const watching = new Reflector({ name: 'recordings', source, store: recordings, namespace, log: createLog('error') }).run(
-    stop.signal,
-  )
-  const count = (matches: (recording: Recording) => boolean) => [...recordings.values()].filter(matches).length
-  const isStarted = ({ status }: Recording) => status?.startTime !== undefined
-  const isOver = ({ status, metadata }: Recording) => status?.completionTime !== undefined && !metadata.finalizers?.length
+  const recordings = new WatchedRecordings(api.client, namespace)
+  const podOf = (recording: string) => `${recording}-a1`
+  const stop = (index: number) =>
+    api.client.patch(
+      resources.recordings,
+      { namespace, name: `r${index}` },
+      { type: 'merge', body: { spec: { desiredState: 'Stopped' } } },
+    )
+
+  /** Stops some, one after the other, and says how long each took to be told to its recorder. */
+  async function stopSome(from: number, count: number): Promise<Quantiles> {
+    const asked = await createAll(count, (index) => stop(from + index), 1)
+    const told = (index: number) => pods.deleted.get(podOf(`r${from + index}`))
+    await waitFor('the stopped ones are to end', () => asked.every((_, index) => told(index) !== undefined))
+    return quantiles(asked.map((at, index) => told(index)! - at))
+  }
+
   try {
     await api.client.create(resources.recordings, newRecording(namespace, 'warm'))
     await waitFor('the operator works', () => pods.size === 1)
 
     // Made.
-    const cpuBefore = operator.process.cpuMillis
-    const requestsBefore = await operator.requests()
-    const created = await createAll(n, (index) =>
-      api.client.create(resources.recordings, newRecording(namespace, `r${index}`, { callback: undefined })),
-    )
+    const [cpuBefore, serverBefore] = [operator.process.cpuMillis, cpuMillisOf(api.pids())]
+    const before = await operator.requests()
+    const created = await createAll(n, (index) => api.client.create(resources.recordings, newRecording(namespace, `r${index}`)))
     await waitFor('every Recording has its Pod', () => pods.size === n + 1)
-    const byRecording = new Map([...pods.made].map(([pod, at]) => [pod.replace(/-a\d+$/, ''), at]))
-    const createToPodMs = quantiles(created.map((at, index) => byRecording.get(`r${index}`)! - at))
-    const made = { cpu: operator.process.cpuMillis - cpuBefore, memoryMB: operator.process.memoryMB }
-    const createToPodRequests = await operator.requests()
-    say(`  made: p50 ${createToPodMs.p50} ms, p99 ${createToPodMs.p99} ms, ${(made.cpu / n).toFixed(2)} ms of CPU each`)
+    const createToPodMs = quantiles(created.map((at, index) => pods.made.get(podOf(`r${index}`))! - at))
+    const cpuMsEach = (operator.process.cpuMillis - cpuBefore) / n
+    const serverCpuMsEach = (cpuMillisOf(api.pids()) - serverBefore) / n
+    const made = await operator.requests()
+    say(`  made: p50 ${createToPodMs.p50} ms, p99 ${createToPodMs.p99} ms, ${cpuMsEach.toFixed(2)} ms of CPU each`)
 
     // Recording.
     pods.play()
-    await waitFor('all record', () => count(isStarted) === n + 1)
+    await waitFor('all record', () => recordings.count(isStarted) === n + 1)
     const live = operator.process.memoryMB
     say(`  all record: ${Math.round(live.now)} MB now, ${Math.round(live.most)} MB at most`)
 
-    // Some stop while the others record.
-    const stopped = Math.min(500, Math.floor(n / 4))
-    const asked: number[] = []
-    for (let index = 0; index < stopped; index += 1) {
-      asked[index] = performance.now()
-      await api.client.patch(
-        resources.recordings,
-        { namespace, name: `r${index}` },
-        { type: 'merge', body: { spec: { desiredState: 'Stopped' } } },
-      )
-    }
-    const podOf = new Map([...pods.made.keys()].map((pod) => [pod.replace(/-a\d+$/, ''), pod]))
-    await waitFor('the stopped ones are to end', () => asked.every((_, index) => pods.deleted.has(podOf.get(`r${index}`)!)))
-    const stopToDeletedMs = quantiles(asked.map((at, index) => pods.deleted.get(podOf.get(`r${index}`)!)! - at))
-    say(`  stop request to Pod deleted, of ${stopped}: p50 ${stopToDeletedMs.p50} ms, p99 ${stopToDeletedMs.p99} ms`)
+    // Some stop while the others record; then some more, while of the others one in so many does not answer.
+    const some = Math.min(250, Math.floor(n / 8))
+    const stopToDeletedMs = await stopSome(0, some)
+    say(`  stop request to Pod told, of ${some}: p50 ${stopToDeletedMs.p50} ms, p99 ${stopToDeletedMs.p99} ms`)
+    recorders.fickleAnswer = false
+    await sleep(silentMillis)
+    const unreachable = { share: 1 / oneInFickle, stopToDeletedMs: await stopSome(some, some) }
+    const { p50, p99 } = unreachable.stopToDeletedMs
+    say(`  the same while 1 in ${oneInFickle} does not answer: p50 ${p50} ms, p99 ${p99} ms`)
 
     // All stop.
     const began = performance.now()
-    await createAll(n - stopped, (index) =>
-      api.client.patch(
-        resources.recordings,
-        { namespace, name: `r${index + stopped}` },
-        { type: 'merge', body: { spec: { desiredState: 'Stopped' } } },
-      ),
-    )
-    await waitFor('all are over', () => count(isOver) === n)
-    const requests = await operator.requests()
-    const lifeCpu = operator.process.cpuMillis - cpuBefore
-    const life = { requests: sum(requests) - sum(requestsBefore), writes: writes(requests) - writes(requestsBefore) }
-    say(`  all over after ${Math.round((performance.now() - began) / 1000)} s: ${life.writes / n} writes each`)
+    await createAll(n - 2 * some, (index) => stop(2 * some + index))
+    await waitFor('all are over', () => recordings.count(isOver) === n)
+    const after = await operator.requests()
+    const lifeCpuMsEach = (operator.process.cpuMillis - cpuBefore) / n
+    const { progressWrites } = recordings
+    const writes = after.writes - before.writes - progressWrites
+    say(`  all over after ${Math.round((performance.now() - began) / 1000)} s: ${(writes / n).toFixed(2)} writes each`)
 
     // The second replica takes over.
     const second = await startOperator(api, namespace, 'second', workers)
-    await operator.process.end('SIGKILL')
     const killed = performance.now()
+    await operator.process.end(process.env.PROFILE === undefined ? 'SIGKILL' : 'SIGTERM')
     await api.client.create(resources.recordings, newRecording(namespace, 'after'))
-    await waitFor('the second operator works', () => [...pods.made.keys()].some((pod) => pod.startsWith('after-')))
+    await waitFor('the second operator works', () => pods.made.has(podOf('after')))
     const takeOverSeconds = rounded((performance.now() - killed) / 1000)
-    await second.process.end()
+    await second.process.end('SIGKILL')
 
     return {
       takeOverSeconds,
       run: {
+        n,
         createToPodMs,
-        cpuMsEach: rounded(made.cpu / n),
-        createToPodRequestsEach: rounded((sum(createToPodRequests) - sum(requestsBefore)) / n),
-        lifeCpuMsEach: rounded(lifeCpu / n),
-        requestsEach: rounded(life.requests / n),
-        writesEach: rounded(life.writes / n),
+        cpuMsEach: rounded(cpuMsEach),
+        serverCpuMsEach: rounded(serverCpuMsEach),
+        createToPodRequestsEach: rounded((made.all - before.all) / n),
+        lifeCpuMsEach: rounded(lifeCpuMsEach),
+        requestsEach: rounded((after.all - before.all) / n),
+        writesEach: rounded(writes / n),
+        progressWritesEach: rounded(progressWrites / n),
         memoryMB: Math.round(live.now),
         mostMemoryMB: Math.round(live.most),
         stopToDeletedMs,
+        unreachable,
       },
     }
   } finally {
-    stop.abort()
     await operator.process.end('SIGKILL')
     await pods.stop()
-    await watching
+    await recordings.stop()
+    recorders.stop()
   }
 }
 

@@ -21,6 +21,8 @@ export interface ApiServer {
   /** What a Pod has of its account: environment and a folder with token and ca.crt, for processes that find the API server by that. */
   asInPod(): Promise<Record<string, string>>
   client: KubeClient
+  /** Process ids of API server and etcd. */
+  pids(): number[]
   /** A kubeconfig of a user that RBAC knows under this name and that may do nothing else than it says. */
   userConfig(name: string): KubeConfig
   /** File with the same, for processes. */
@@ -123,6 +125,7 @@ export async function startApiServer(): Promise<ApiServer> {
     kubeConfig,
     kubeconfigPath,
     client,
+    pids: () => [server?.child.pid, etcd.child.pid].filter((pid) => pid !== undefined),
     userConfig: (name) => configFor(`https://127.0.0.1:${port}`, name, userTokens[name] ?? ''),
     async asInPod() {
       const account = join(directory, 'service-account')

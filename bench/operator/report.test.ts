@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest'
+import { operatorReport } from './report.ts'
+import { noOperatorResults, type OperatorResults } from './results.ts'
+
+const results: OperatorResults = {
+  ...noOperatorResults(2, 32),
+  runs: [
+    {
+      n: 1000,
+      createToPodMs: { p50: 900, p99: 3000 },
+      jobs: { createToPodMs: { p50: 800, p99: 2000 }, cpuMsEach: 0.7, memoryMB: 100, serverCpuMsEach: 4 },
+      cpuMsEach: 1.5,
+      serverCpuMsEach: 9,
+      createToPodRequestsEach: 3,
+      lifeCpuMsEach: 6,
+      requestsEach: 11,
+      writesEach: 9.5,
+      progressWritesEach: 1,
+      memoryMB: 150,
+      mostMemoryMB: 160,
+      stopToDeletedMs: { p50: 10, p99: 40 },
+      unreachable: { share: 0.05, stopToDeletedMs: { p50: 11, p99: 42 } },
+    },
+  ],
+}
+
+test('the page sets a run beside the Job controller’s', () => {
+  const page = operatorReport(results)
+  expect(page).toContain('| 1000 | operator | 900 ms | 3.0 s | 1.5 | 1.50 ms | 9.00 ms | 9.5 | 150 MB |')
+  expect(page).toContain('| 1000 | Job controller | 800 ms | 2.0 s |  | 0.70 ms | 4.00 ms |  | 100 MB |')
+  expect(page).toContain('| 1000 | 10 ms | 40 ms | 11 ms | 42 ms |')
+})
+
+test('the page says what has not been measured', () => {
+  const page = operatorReport({ ...results, failed: ['10000 at once: Gave up waiting until all record'] })
+  expect(page).toContain('Not measured: 10000 at once: Gave up waiting until all record.')
+  expect(page).toContain('## One at a time\n\nNot measured.')
+})
+
+test('the page prints the parts of a start and the three ways to stop', () => {
+  const page = operatorReport({
+    ...results,
+    applyToStartedMs: 1900,
+    applyToStartedParts: { podMade: 20, podScheduled: 30, containerRunning: 700, inRoom: 900, podReady: 200, startedTold: 10 },
+    stopToSucceededMs: { patch: 450, removeUser: 500, dismissRoom: 550 },
+    rounds: 15,
+  })
+  expect(page).toContain('medians of 15 lives: from apply to Started **1.9 s** (aim 2.0 s)')
+  expect(page).toContain('| until its container runs | 700 ms |')
+  expect(page).toContain('by a patch **450 ms**, by RemoveUser **500 ms**, by DismissRoom **550 ms**')
+})

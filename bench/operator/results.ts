@@ -1,0 +1,91 @@
+/** bench/results/operator.json: what `make bench-operator` measured in one run. docs/performance-operator.md is written from it. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const operatorResultsFile = fileURLToPath(new URL('../results/operator.json', import.meta.url))
+
+export interface Quantiles {
+  p50: number
+  p99: number
+}
+
+export interface OperatorResults {
+  measuredAt: string
+  cores: number
+  /** Recordings, and Jobs, worked on at once. */
+  workers: number
+  runs: OperatorRun[]
+  /** One at a time and warm on the sandbox's cluster: medians. */
+  applyToStartedMs: number | null
+  applyToStartedParts: StartParts | null
+  stopToSucceededMs: { patch: number; removeUser: number; dismissRoom: number } | null
+  /** Lives that each of these medians is of. */
+  rounds: number
+  /** From the death of the leader to the next Pod. */
+  takeOverSeconds: number | null
+  churn: Churn | null
+  /** What could not be measured, and why. */
+  failed: string[]
+}
+
+export interface OperatorRun {
+  n: number
+  createToPodMs: Quantiles
+  jobs: { createToPodMs: Quantiles; cpuMsEach: number; memoryMB: number; serverCpuMsEach: number }
+  /** Of the operator, until all have their Pods. */
+  cpuMsEach: number
+  /** Of API server and etcd, until all have their Pods. */
+  serverCpuMsEach: number
+  createToPodRequestsEach: number
+  lifeCpuMsEach: number
+  requestsEach: number
+  /** Of a whole life, but for those that only tell of progress. */
+  writesEach: number
+  progressWritesEach: number
+  /** While all record. */
+  memoryMB: number
+  mostMemoryMB: number
+  /** From the request to stop to the recorder being told, while the others record. */
+  stopToDeletedMs: Quantiles
+  /** The same while a share of the Pods does not answer. */
+  unreachable: { share: number; stopToDeletedMs: Quantiles }
+}
+
+/** Where the time goes from apply to Started, in milliseconds; medians of each, so that they need not add up. */
+export interface StartParts {
+  podMade: number
+  podScheduled: number
+  containerRunning: number
+  inRoom: number
+  podReady: number
+  startedTold: number
+}
+
+export interface Churn {
+  minutes: number
+  lives: number
+  /** Resident memory of the operator: the median of the second fifth of that time, and of the last. */
+  memoryMB: { early: number; late: number }
+}
+
+export const noOperatorResults = (cores: number, workers: number): OperatorResults => ({
+  measuredAt: new Date().toISOString(),
+  cores,
+  workers,
+  runs: [],
+  applyToStartedMs: null,
+  applyToStartedParts: null,
+  stopToSucceededMs: null,
+  rounds: 0,
+  takeOverSeconds: null,
+  churn: null,
+  failed: [],
+})
+
+export const readOperatorResults = (): OperatorResults => JSON.parse(readFileSync(operatorResultsFile, 'utf8'))
+
+export function writeOperatorResults(path: string, results: OperatorResults): void {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, `${JSON.stringify(results, undefined, 2)}\n`)
+}

@@ -1,0 +1,53 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Recording, RecordingStatus } from '@trtc-recorder/api'
+import { type KubeClient, resources } from '../../kube/src/index.ts'
+import { listWatch } from '../../operator/src/kube/list-watch.ts'
+import { Reflector } from '../../operator/src/runtime/reflector.ts'
+import { Store } from '../../operator/src/runtime/store.ts'
+import { createLog } from '../../operator/src/telemetry/log.ts'
+
+/** All Recordings of a namespace as they are, and how often a status was written that only told of progress. */
+export class WatchedRecordings {
+  progressWrites = 0
+  readonly #store = new Store<Recording>()
+  readonly #stop = new AbortController()
+  readonly #running: Promise<void>
+
+  constructor(client: KubeClient, namespace: string) {
+    const source = listWatch(client, resources.recordings, { namespace })
+    const log = createLog('error', process.stderr)
+    this.#store.subscribe((event) => {
+      if (event.type === 'updated' && onlyProgressed(event.previous.status, event.object.status)) this.progressWrites += 1
+    })
+    this.#running = new Reflector({ name: 'recordings', source, store: this.#store, namespace, log }).run(this.#stop.signal)
+  }
+
+  count(matches: (recording: Recording) => boolean): number {
+    let count = 0
+    for (const recording of this.#store.values()) if (matches(recording)) count += 1
+    return count
+  }
+
+  get size(): number {
+    return this.#store.size
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    await this.#running
+  }
+}
+
+export const isStarted = ({ status }: Recording) => status?.startTime !== undefined
+/** Over, tidied up and let go of. */
+export const isOver = ({ status, metadata }: Recording) => status?.completionTime !== undefined && !metadata.finalizers?.length
+
+function onlyProgressed(before: RecordingStatus | undefined, after: RecordingStatus | undefined): boolean {
+  if (before === undefined || after === undefined || isDeepStrictEqual(before, after)) return false
+  return isDeepStrictEqual(withoutProgress(before), withoutProgress(after))
+}
+
+function withoutProgress(status: RecordingStatus) {
+  const { participants: _, fileCount: __, recordedBytes: ___, uploadedBytes: ____, conditions = [], ...rest } = status
+  return { ...rest, conditions: conditions.map(({ message: _, ...condition }) => condition) }
+}
