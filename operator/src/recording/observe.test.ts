@@ -1,4 +1,4 @@
-import type { Recording } from '@trtc-recorder/api'
+import type { RecorderProgress, Recording } from '@trtc-recorder/api'
 import type { KubeClient, PersistentVolumeClaim, Pod } from '@trtc-recorder/kube'
 import { ApiError } from '@trtc-recorder/kube'
 import { describe, expect, test } from 'vitest'
@@ -9,11 +9,14 @@ import { labels } from './names.ts'
 import { observe } from './observe.ts'
 import { recorderPod } from './pod.ts'
 import { volumeClaim } from './pvc.ts'
-import { aFile, aProgress, aRecording, aResult, at, endPod, enter, podConfig } from './testing.ts'
+import { aFile, aProgress, aRecording, aResult, at, endPod, enter, podConfig, run } from './testing.ts'
 
 const uids = (object: { metadata: Recording['metadata'] }) => [object.metadata.labels?.[labels.recordingUid] ?? '']
 
-function aCluster(recording: Recording, objects: { pods?: Pod[]; claims?: PersistentVolumeClaim[] } = {}) {
+function aCluster(
+  recording: Recording,
+  objects: { pods?: Pod[]; claims?: PersistentVolumeClaim[]; says?: RecorderProgress['state'] } = {},
+) {
   const caches = {
     recordings: new Store({ indexers: recordingIndexers }),
     pods: new Store<Pod, 'recordingUid'>({ indexers: { recordingUid: uids } }),
@@ -37,7 +40,9 @@ function aCluster(recording: Recording, objects: { pods?: Pod[]; claims?: Persis
     },
   } as unknown as KubeClient
   const departed = new DepartedPods()
-  const progress = { follow: () => ({ is: 'known' as const, said: aProgress({ recordedBytes: 7 }) }) }
+  const progress = {
+    follow: () => ({ is: 'known' as const, said: aProgress({ recordedBytes: 7, state: objects.says ?? 'recording' }) }),
+  }
   const look = (seconds = 20) =>
     observe(recording, { client, caches, departed, progress, image: podConfig.image }, at(seconds), AbortSignal.timeout(1000))
   return { look, asked, live, departed }
@@ -64,6 +69,14 @@ describe('what is observed', () => {
     expect(observed.pods).toMatchObject([{ state: { kind: 'inRoom' } }])
     expect(observed.progress).toMatchObject({ is: 'known', said: { recordedBytes: 7 } })
     expect(asked).toEqual([])
+  })
+
+  test('is a recorder in the room as soon as it says so itself, which its probe does up to a second later', async () => {
+    const isRunning = (pod: Pod) => run(pod, at(2))
+    const { look } = aCluster(attempting('pod-uid'), { pods: [aPod(isRunning)] })
+    expect((await look(4)).pods).toMatchObject([{ state: { kind: 'inRoom', since: at(4).toISOString() } }])
+    const waiting = aCluster(attempting('pod-uid'), { pods: [aPod(isRunning)], says: 'starting' })
+    expect((await waiting.look(4)).pods).toMatchObject([{ state: { kind: 'starting' } }])
   })
 
   test('is not what only has its name or label', async () => {

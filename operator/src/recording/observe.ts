@@ -12,7 +12,7 @@ import type { DepartedPods } from './departed.ts'
 import { attemptOf, belongsTo } from './names.ts'
 import type { Observed, ObservedPod } from './plan.ts'
 import { recorderContainer } from './pod.ts'
-import { creatingMillis, departedState, isBeingCreatedFor, podState } from './pod-state.ts'
+import { creatingMillis, departedState, hasRecorderRunning, isBeingCreatedFor, podState } from './pod-state.ts'
 import { eventsOfTrouble } from './pod-trouble.ts'
 import type { ProgressPoller } from './progress.ts'
 import { type ReadResult, type ResultReading, resultInLog, terminated, terminationResult } from './result.ts'
@@ -57,9 +57,11 @@ export async function observe(
       isPodOf(pod, main) &&
       (state.kind === 'inRoom' || (['starting', 'leaving'].includes(state.kind) && hasEntered(recording, pod))),
   )
+  const isArriving = ({ pod, state }: ObservedPod) =>
+    entered === undefined && main !== undefined && isPodOf(pod, main) && state.kind === 'starting' && hasRecorderRunning(pod)
   return {
     recording,
-    pods: observed,
+    pods: observed.map((one) => (isArriving(one) ? arrived(one, recording, dependencies, now) : one)),
     claims: await claimsOf(recording, caches, client, signal),
     progress:
       entered === undefined
@@ -72,6 +74,13 @@ export async function observe(
     image: dependencies.image,
     refusal: undefined,
   }
+}
+
+/** The kubelet tells that a recorder is ready up to a second later than the recorder itself, if it can be asked. */
+function arrived(arriving: ObservedPod, { metadata }: Recording, { progress }: ObserveDependencies, now: Date): ObservedPod {
+  const asked = progress.follow(keyOf(metadata), arriving.pod, 'arriving', { isArriving: true })
+  const isInRoom = asked.is === 'known' && ['recording', 'paused'].includes(asked.said.state)
+  return isInRoom ? { ...arriving, state: { kind: 'inRoom', since: now.toISOString() } } : arriving
 }
 
 async function observedPod(pod: Pod, client: KubeClient, now: Date, signal: AbortSignal): Promise<ObservedPod> {

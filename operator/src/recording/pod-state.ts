@@ -73,7 +73,7 @@ export function podState(pod: Pod, reading: ResultReading, now: Date, trouble?: 
   if (silence !== undefined) return silence
   const container = recorderStatus(pod)
   if (container?.ready === true) return { kind: 'inRoom', since: readySince(pod) }
-  if (isAskedToEnd(pod) && container?.state?.running !== undefined) return { kind: 'leaving' }
+  if (isAskedToEnd(pod) && hasRecorderRunning(pod)) return { kind: 'leaving' }
   const obstacle = obstacleOf(pod, now, trouble)
   if (obstacle !== undefined) return obstacle
   return { kind: 'starting', message: `Pod ${metadata.name} on node ${node} is on its way into the room` }
@@ -93,6 +93,8 @@ const isAskedToEnd = ({ metadata }: Pod) =>
   metadata.deletionTimestamp !== undefined || metadata.annotations?.[stopAskedAnnotation] !== undefined
 
 const recorderStatus = (pod: Pod) => pod.status?.containerStatuses?.find((container) => container.name === recorderContainer)
+
+export const hasRecorderRunning = (pod: Pod) => recorderStatus(pod)?.state?.running !== undefined
 
 function unscheduled(pod: Pod): PodState {
   const scheduled = condition(pod, 'PodScheduled')

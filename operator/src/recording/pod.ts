@@ -74,6 +74,8 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
           ports: [{ name: 'http', containerPort: recorderPort, protocol: 'TCP' }],
           readinessProbe: {
             httpGet: { path: '/readyz', port: 'http' },
+            // Whoever is not yet in the room in the usual second or two has not failed. The operator hears of it from the recorder itself.
+            initialDelaySeconds: 3,
             periodSeconds: 1,
             timeoutSeconds: 2,
             failureThreshold: 3,

@@ -43,6 +43,32 @@ describe('a recorder in the room', () => {
     expect(poller.follow('lessons/math', aPod(), 'inRoom')).toMatchObject({ is: 'known', said: { state: 'recording' } })
   })
 
+  test('on its way there is asked some times a second, for a short while', async () => {
+    let state: RecorderProgress['state'] = 'starting'
+    const { poller, asked, news } = aPoller(() => aProgress({ state }))
+    const follow = () => poller.follow('a/b', aPod(), 'arriving', { isArriving: true })
+    follow()
+    await seconds(1)
+    expect(asked.length).toBeGreaterThanOrEqual(4)
+    news.length = 0
+    state = 'recording'
+    await seconds(0.5)
+    expect(news).toEqual(['a/b'])
+    expect(follow()).toMatchObject({ said: { state: 'recording' } })
+    await seconds(600)
+    expect(asked.length).toBeLessThan(25)
+  })
+
+  test('on its way there that lets whoever asks wait is not asked so often: it is behind a wall', async () => {
+    const { poller, asked } = aPoller(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 2000))
+      return unreachable()
+    })
+    poller.follow('a/b', aPod(), 'arriving', { isArriving: true })
+    await seconds(16)
+    expect(asked).toHaveLength(1)
+  })
+
   test('is asked again after 3 s, for the first file, and then less and less often, up to every five minutes', async () => {
     const { poller, asked, news } = aPoller(() => aProgress({ recordedBytes: Date.now() }))
     poller.follow('a/b', aPod(), 'inRoom')

@@ -13,6 +13,13 @@ const initialMillis = 15_000
 const longestMillis = 300_000
 /** While a recorder does not do yet what it has been told. */
 const heedingMillis = 1_000
+/** While it is on its way into the room: the kubelet looks once a second, and only from then on when its container runs. */
+const arrivingMillis = 150
+const longestArrivingMillis = 2_000
+/** So often; a recorder that takes longer is waited for by its probe. */
+const mostArriving = 12
+/** Whoever takes that long to say nothing is behind a wall, and each time keeps another from being asked. */
+const slowMillis = 1_000
 
 /** Gives the body of `GET url`, or throws. */
 export type Get = (url: string, signal: AbortSignal) => Promise<unknown>
@@ -36,7 +43,10 @@ interface Followed {
   pod: Pod
   /** Where the Pod is and what its recorder was told; when that changes it is asked at once. */
   state: string
+  isArriving: boolean
   asked: number
+  /** How long the last answer took. */
+  tookMillis: number
   progress: Progress
   timer: NodeJS.Timeout | undefined
 }
@@ -45,7 +55,8 @@ interface Followed {
  * Asks recorders how they are doing, beside all reconciling: what is known is at hand, and who waits for a recorder's answer holds up nobody.
  *
  * Flow: `follow` a Pod whose recorder is in the room → it is asked at once, after 3 s, after 15 s, and then less and less often, up to every
- * five minutes, and anew from the start when its answer or its Pod changes → `onNews` → `of` → `forget`.
+ * five minutes, and anew from the start when its answer or its Pod changes → `onNews` → `of` → `forget`. One that is on its way into the room is
+ * asked some times a second, for a short while.
  *
  * Guarantees: at most 20 are asked at once; one that cannot be reached is asked ever less often. It is a courtesy: where Pods cannot be reached
  * (a NetworkPolicy, an operator outside the cluster) nothing changes but that the status says so.
@@ -64,15 +75,17 @@ export class ProgressPoller {
   }
 
   /** What is known of the recorder in a Pod, who is asked from now on if he was not. */
-  follow(key: string, pod: Pod, state: string): Progress {
+  follow(key: string, pod: Pod, state: string, { isArriving = false } = {}): Progress {
     const { uid } = pod.metadata
     const known = this.#followed.get(uid)
     if (known === undefined) {
-      this.#followed.set(uid, { key, pod, state, asked: 0, progress: { is: 'not asked' }, timer: undefined })
+      const progress: Progress = { is: 'not asked' }
+      this.#followed.set(uid, { key, pod, state, isArriving, asked: 0, tookMillis: 0, progress, timer: undefined })
       this.#queue(uid)
-      return { is: 'not asked' }
+      return progress
     }
     known.pod = pod
+    known.isArriving = isArriving
     if (known.state !== state) {
       known.state = state
       known.asked = 0
@@ -107,8 +120,10 @@ export class ProgressPoller {
     const state = followed.state
     const before = followed.progress
     followed.asked += 1
+    const began = performance.now()
     const progress = await this.#answer(followed.pod)
     this.#asking -= 1
+    followed.tookMillis = performance.now() - began
     if (this.#followed.get(uid) === followed) {
       followed.progress = progress
       const isNews = tells(progress) !== tells(before)
@@ -141,7 +156,11 @@ export class ProgressPoller {
 }
 
 /** How long until a recorder is asked again, of which that was the `asked`-th time since something changed. */
-export function restMillis({ asked, progress, pod }: Pick<Followed, 'asked' | 'progress' | 'pod'>): number {
+export function restMillis(followed: Pick<Followed, 'asked' | 'progress' | 'pod' | 'isArriving' | 'tookMillis'>): number {
+  const { asked, progress, pod, isArriving, tookMillis } = followed
+  if (isArriving && asked <= mostArriving && tookMillis < slowMillis) {
+    return Math.min(longestArrivingMillis, arrivingMillis * 1.4 ** (asked - 1))
+  }
   if (progress.is === 'known' && !isHeeded(pod, progress.said.state)) return heedingMillis
   if (asked <= 1 && progress.is === 'known') return firstMillis
   const times = progress.is === 'known' ? asked - 2 : asked - 1

@@ -28,11 +28,14 @@ const slotMicros = 20_000
 const second = 50
 
 const slots = fc.oneof(fc.integer({ min: second / 2, max: 1.7 * second }), fc.integer({ min: 2.5 * second, max: 6 * second }))
-const scene: fc.Arbitrary<Scene> = fc.record({
-  sends: fc.constantFrom('both', 'both', 'audio', 'video', 'nothing', 'nothing', 'paused'),
-  slots,
-  anew: fc.boolean(),
-})
+const scene: fc.Arbitrary<Scene> = fc
+  .record({
+    sends: fc.constantFrom<Scene['sends']>('both', 'both', 'audio', 'video', 'nothing', 'nothing', 'paused'),
+    slots,
+    anew: fc.boolean(),
+  })
+  // A pause is cut from a second on, and not one of a second exactly: a picture may be shown in its first 40 ms.
+  .map((one) => (one.sends === 'paused' && Math.abs(one.slots - second) < 5 ? { ...one, slots: one.slots + 10 } : one))
 const scenes = fc.array(scene, { minLength: 1, maxLength: 8 }).map((some) => {
   // Two that send nothing make one, which may be long although neither is.
   const joined = some.filter(({ sends }, at) => !(isSilent(sends) && isSilent(some[at - 1]?.sends)))

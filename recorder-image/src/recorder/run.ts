@@ -14,6 +14,8 @@ import { userSigExpiry } from './user-sig-source.ts'
 
 /** What earlier attempts left waits no longer than this for the recorder to get into the room. */
 const leftoversMillis = 10_000
+/** A stop is mostly over within this. */
+const quickFinishMillis = 3000
 
 /** One attempt at one Recording, from job to result: prepare, record, deliver. */
 export class Run {
@@ -22,6 +24,8 @@ export class Run {
   #prepared: Prepared | undefined
   #storage: StorageProof | undefined
   #disk: DiskWatch | undefined
+  /** When it left a room that it had been in. */
+  #leftMillis = Number.NEGATIVE_INFINITY
   #absence: Promise<void> = Promise.resolve()
   /** Settles when the recorder is in the room, or will not be. */
   readonly #decided = Promise.withResolvers<void>()
@@ -50,6 +54,7 @@ export class Run {
     })
     const ending = await this.#record(prepared, leftovers)
     this.#decided.resolve()
+    if (this.#state === 'recording' || this.#state === 'paused') this.#leftMillis = performance.now()
     this.#state = 'finishing'
     const result = await deliver(prepared, ending, {
       beside: Promise.all([leftovers, this.#absence]),
@@ -83,7 +88,9 @@ export class Run {
   }
 
   async notReady(): Promise<string | undefined> {
-    if (this.#state !== 'recording' && this.#state !== 'paused') return `the recorder is ${this.#state}`
+    // A stop that is over in a moment is no failure that a probe should tell of.
+    const isJustStopped = this.#state === 'finishing' && performance.now() - this.#leftMillis < quickFinishMillis
+    if (this.#state !== 'recording' && this.#state !== 'paused' && !isJustStopped) return `the recorder is ${this.#state}`
     return this.#prepared?.volume.checkWritable().then(
       () => undefined,
       (error: Error) => `the work directory cannot be written: ${error.message}`,

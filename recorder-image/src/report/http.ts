@@ -15,12 +15,12 @@ interface Answer {
 
 /**
  * `/healthz`: the process answers. `/readyz`: in the room, and able to write. `/status`: what it is doing. All by GET, all in JSON.
- * Rejects when the port cannot be had.
+ * On all addresses, IPv6 and IPv4, unless a host is given. Rejects when the port cannot be had.
  */
 export async function startHttp(
   source: HealthSource,
   port: number,
-  host = '0.0.0.0',
+  host?: string,
 ): Promise<{ port: number; close(): Promise<void> }> {
   const server = createServer((request, response) => {
     const path = request.url?.split('?', 1)[0]
