@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { nudgedAnnotation } from './control.ts'
 import { eventsOf } from './events.ts'
 import { isFinished } from './fencing.ts'
 import { Refusal } from './refusal.ts'
@@ -23,6 +24,15 @@ describe('retry-upload', () => {
     expect(jobOf(world)).toMatchObject({ uploadOnly: true })
     world.scheduled().ends(uploaded)
     expect(world.is('Succeeded')).toBe('True Completed')
+  })
+
+  test('has the kubelet bring Secrets up to date at once for a recorder that waits for the right keys', () => {
+    const world = inRoom()
+    world.annotate('retry-upload')
+    expect(world.actions).toContain('nudgePod')
+    expect(world.pod.metadata.annotations?.[nudgedAnnotation]).toBeDefined()
+    expect(world.pods).toHaveLength(1)
+    expect(world.is('Succeeded')).toBe('Unknown Recording')
   })
 
   test('is heeded once a value', () => {

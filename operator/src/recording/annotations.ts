@@ -31,6 +31,9 @@ const heed: Record<UserAnnotation, (draft: Draft) => void> = {
       delete volume.givenUp
       volume.triedFrom = nextNumber(attempts)
     }
+    for (const { pod, state } of draft.observed.pods) {
+      if (state.kind !== 'ended' && pod.metadata.deletionTimestamp === undefined) draft.act({ do: 'nudgePod', pod, at: now })
+    }
     if (draft.stage.is === 'recording') return
     if (draft.volumes.every((volume) => volumeState(volume).is !== 'holding')) return
     status.nextAttemptTime = now.toISOString()

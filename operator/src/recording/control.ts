@@ -12,6 +12,9 @@ import { controlVolume } from './names.ts'
 /** When a recorder was told to stop; for the operator's own use. */
 export const stopAskedAnnotation = `${controlAnnotation}-stop-asked`
 
+/** A kubelet that hears of a change of a Pod brings its Secrets up to date as well; for the operator's own use. */
+export const nudgedAnnotation = `${controlAnnotation}-nudged`
+
 /** What a recorder should be told now. Pure. */
 export function wantedControl({ spec, metadata, status }: Pick<Recording, 'spec' | 'metadata' | 'status'>): Control {
   const desiredState = status?.stopRequestedTime === undefined ? spec.desiredState : 'Stopped'

@@ -6,7 +6,7 @@ import type { Caches } from '../caches.ts'
 
 import type { EventRecorder } from '../kube/events.ts'
 import type { ReconcileContext, ReconcileResult } from '../runtime/controller.ts'
-import { controlAnnotations } from './control.ts'
+import { controlAnnotations, nudgedAnnotation } from './control.ts'
 import { decide } from './decide.ts'
 import { eventsOf } from './events.ts'
 import { belongsTo, isLeftByNamesake, labels, takenOverAnnotation } from './names.ts'
@@ -185,7 +185,10 @@ class Hands {
         return
       }
       case 'steerPod':
-        await this.#steerPod(action)
+        await this.#annotatePod(action.pod, controlAnnotations(action.control, action.at))
+        return
+      case 'nudgePod':
+        await this.#annotatePod(action.pod, { [nudgedAnnotation]: action.at.toISOString() })
         return
       case 'deletePod':
         await this.#remove(resources.pods, action.pod, action.gracePeriodSeconds)
@@ -250,13 +253,13 @@ class Hands {
     }
   }
 
-  async #steerPod({ pod, control, at }: Extract<Action, { do: 'steerPod' }>): Promise<void> {
+  async #annotatePod(pod: Pod, annotations: Record<string, string | null>): Promise<void> {
     // The UID makes it fail for a Pod that is not the same any more.
-    const body = { metadata: { uid: pod.metadata.uid, annotations: controlAnnotations(control, at) } }
-    const steered = await this.#client
+    const body = { metadata: { uid: pod.metadata.uid, annotations } }
+    const annotated = await this.#client
       .patch(resources.pods, refOf(pod), { type: 'merge', body }, { signal: this.#signal })
       .catch(unlessGone)
-    if (steered !== undefined) this.#caches.pods.wrote(steered, writer)
+    if (annotated !== undefined) this.#caches.pods.wrote(annotated, writer)
   }
 
   /** Nothing that does not say that it was made for a Recording of this name, which is no longer there, is touched. */

@@ -40,6 +40,8 @@ export type Action =
   | { do: 'createPod'; order: PodOrder }
   /** Tells the recorder what has changed; it takes a moment to get there. */
   | { do: 'steerPod'; pod: Pod; control: Control; at: Date }
+  /** Has the kubelet look at the Secrets of a Pod now, and not within the next minute. */
+  | { do: 'nudgePod'; pod: Pod; at: Date }
   /** Asks the recorder to finish; or clears away a Pod that has ended. */
   | { do: 'deletePod'; pod: Pod; gracePeriodSeconds?: number }
   /** Takes the finalizer off a Pod whose result stands in the status; only an earlier release's has one. */

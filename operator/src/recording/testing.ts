@@ -21,7 +21,7 @@ import {
 } from '@trtc-recorder/api'
 import type { KubeObject, New, PersistentVolumeClaim, Pod } from '@trtc-recorder/kube'
 import { findCondition } from './conditions.ts'
-import { controlAnnotations } from './control.ts'
+import { controlAnnotations, nudgedAnnotation } from './control.ts'
 import { decide } from './decide.ts'
 import { volumeOf } from './execute.ts'
 import type { Place } from './line.ts'
@@ -309,6 +309,11 @@ export class World {
             if (value === null) delete pod.metadata.annotations?.[name]
             else pod.metadata.annotations = { ...pod.metadata.annotations, [name]: value }
           }
+        })
+        return
+      case 'nudgePod':
+        this.#changePod(action.pod, (pod) => {
+          pod.metadata.annotations = { ...pod.metadata.annotations, [nudgedAnnotation]: action.at.toISOString() }
         })
         return
       case 'releasePod':
