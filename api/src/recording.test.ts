@@ -89,7 +89,7 @@ test('what a user leaves out has its documented default', () => {
     desiredState: 'Running',
     subscribe: { include: [], exclude: [] },
     limits: { idleTimeoutSeconds: 300, startTimeoutSeconds: 60 },
-    storage: { size: '10Gi', retention: 'DeleteWhenStored' },
+    storage: { retention: 'DeleteWhenStored' },
     userSigSecretRef: { key: 'userSig' },
   })
 })

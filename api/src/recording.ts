@@ -25,9 +25,9 @@ export const podFinalizer = `${group}/result`
  */
 const frozen = { immutable: true }
 
-/** A size in other words is no change: who applied `1024Mi` may apply `1Gi`. Only the default of the CRD itself has no size yet. */
+/** A size in other words is no change: who applied `1024Mi` may apply `1Gi`; and none is the 10Gi that earlier releases wrote down for it. */
 const sameStorage = [
-  '!has(self.size) || quantity(self.size).compareTo(quantity(oldSelf.size)) == 0',
+  "has(self.size) ? has(oldSelf.size) && quantity(self.size).compareTo(quantity(oldSelf.size)) == 0 : !has(oldSelf.size) || quantity(oldSelf.size).compareTo(quantity('10Gi')) == 0",
   '!has(self.retention) || self.retention == oldSelf.retention',
   "(has(self.storageClassName) ? self.storageClassName : '') == (has(oldSelf.storageClassName) ? oldSelf.storageClassName : '')",
 ]
@@ -198,7 +198,11 @@ export const recordingSpecSchema = z.object({
     .describe('Who is told of the result.'),
   storage: z
     .object({
-      size: atLeast('64Mi').default('10Gi').describe('Size of the volume that holds the recording until it is in COS.'),
+      size: atLeast('64Mi')
+        .optional()
+        .describe(
+          'Size of the volume that holds the recording until it is in COS. The chart’s recorder.storageSize where it is not set, which is 10Gi unless somebody changed it.',
+        ),
       storageClassName: objectName()
         .optional()
         .describe('StorageClass of the volume. The cluster’s default where it is not set.'),

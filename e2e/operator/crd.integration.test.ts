@@ -45,7 +45,7 @@ describe('the API server', () => {
       mode: '00',
       desiredState: 'Running',
       limits: { idleTimeoutSeconds: 300, startTimeoutSeconds: 60 },
-      storage: { size: '10Gi', retention: 'DeleteWhenStored' },
+      storage: { retention: 'DeleteWhenStored' },
       userSigSecretRef: { name: 'sig', key: 'userSig' },
       cos: { path: '/' },
     } satisfies Record<keyof RecordingSpec, unknown> | object)

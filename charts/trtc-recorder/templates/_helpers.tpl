@@ -168,6 +168,7 @@ secret:
 {{- with $recorder.runtimeClassName }}{{- $_ := set $pod "runtimeClassName" (toString .) }}{{- end }}
 {{- with $recorder.priorityClassName }}{{- $_ := set $pod "priorityClassName" (toString .) }}{{- end }}
 {{- with $recorder.storageClassName }}{{- $_ := set $pod "storageClassName" (toString .) }}{{- end }}
+{{- with $recorder.storageSize }}{{- $_ := set $pod "storageSize" (toString .) }}{{- end }}
 {{- with $recorder.terminationGracePeriodSeconds }}{{- $_ := set $pod "terminationGracePeriodSeconds" (int .) }}{{- end }}
 {{- toJson $pod }}
 {{- end }}

@@ -173,7 +173,7 @@ class Hands {
         ) {
           return
         }
-        const wanted = volumeClaim(recording, name, this.#pod.options.storageClassName)
+        const wanted = volumeClaim(recording, name, this.#pod.options)
         const { object, by } = await this.#ensure(resources.persistentVolumeClaims, wanted, recording, 'VolumeNotOwned')
         this.#caches.claims.wrote(object, by)
         return

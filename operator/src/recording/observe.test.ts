@@ -83,7 +83,7 @@ describe('what is observed', () => {
     const foreign = aPod((pod) => {
       pod.metadata.ownerReferences = [{ apiVersion: 'v1', kind: 'Other', name: 'x', uid: 'another', controller: true }]
     })
-    const stolen = volumeClaim(aRecording(), 'math') as unknown as PersistentVolumeClaim
+    const stolen = volumeClaim(aRecording(), 'math', podConfig.options) as unknown as PersistentVolumeClaim
     stolen.metadata = { ...stolen.metadata, uid: 'v', ownerReferences: foreign.metadata.ownerReferences! }
     const { look } = aCluster(aRecording(), { pods: [foreign], claims: [stolen] })
     expect(await look()).toMatchObject({ pods: [], claims: [] })

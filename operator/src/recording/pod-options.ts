@@ -1,3 +1,4 @@
+import { atLeast } from '@trtc-recorder/api'
 import type { New, Pod } from '@trtc-recorder/kube'
 import { z } from 'zod'
 
@@ -21,6 +22,8 @@ export const podOptionsSchema = z.strictObject({
   runtimeClassName: z.string().optional(),
   /** StorageClass of volumes whose Recording names none. */
   storageClassName: z.string().optional(),
+  /** Size of volumes whose Recording names none. */
+  storageSize: atLeast('64Mi').default('10Gi'),
   terminationGracePeriodSeconds: z.int().min(1).optional(),
   hostAliases: list.default([]),
   dnsPolicy: z.string().optional(),

@@ -2,6 +2,7 @@ import { controlSchema, recorderJobSchema } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
 import { belongsTo, controllingRecording, recordingOf } from './names.ts'
 import { recorderPod } from './pod.ts'
+import { podOptionsSchema } from './pod-options.ts'
 import { volumeClaim } from './pvc.ts'
 import { aRecording, podConfig } from './testing.ts'
 
@@ -163,6 +164,7 @@ describe('the volume', () => {
   const claim = volumeClaim(
     aRecording({ storage: { size: '3Gi', storageClassName: 'fast', retention: 'DeleteWhenStored' } }),
     'math-v2',
+    podConfig.options,
   )
 
   test('is as large and of the class that was asked for', () => {
@@ -172,6 +174,14 @@ describe('the volume', () => {
       resources: { requests: { storage: '3Gi' } },
       storageClassName: 'fast',
     })
+  })
+
+  test('has the size and class of the chart where nothing was asked for', () => {
+    const options = podOptionsSchema.parse({ storageSize: '50Gi', storageClassName: 'slow' })
+    const { spec } = volumeClaim(aRecording(), 'math-v1', options)
+    expect(spec).toMatchObject({ resources: { requests: { storage: '50Gi' } }, storageClassName: 'slow' })
+    const usual = volumeClaim(aRecording(), 'math-v1', podOptionsSchema.parse({}))
+    expect(usual.spec).toEqual({ accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '10Gi' } } })
   })
 
   test('has no owner that it would be collected with, and is known by UID', () => {

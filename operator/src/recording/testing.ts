@@ -288,7 +288,10 @@ export class World {
     switch (action.do) {
       case 'ensureVolume':
         if (this.claims.some(({ metadata }) => metadata.name === action.name)) return
-        this.claims = [...this.claims, this.#made<PersistentVolumeClaim>(volumeClaim(this.recording, action.name))]
+        this.claims = [
+          ...this.claims,
+          this.#made<PersistentVolumeClaim>(volumeClaim(this.recording, action.name, podConfig.options)),
+        ]
         return
       case 'createPod': {
         const pod = this.#made<Pod>(recorderPod(this.recording, action.order, podConfig))
