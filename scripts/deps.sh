@@ -9,7 +9,7 @@ has() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/
 # A command of each Debian package, and the package.
 packages=(
   containerd:containerd ctr:containerd runc:runc iptables:iptables ip:iproute2 conntrack:conntrack buildah:buildah
-  mmdebstrap:mmdebstrap chromium-headless-shell:chromium-headless-shell ffmpeg:ffmpeg openssl:openssl gpg:gpg nsenter:util-linux
+  mmdebstrap:mmdebstrap chromium-headless-shell:chromium-headless-shell ffmpeg:ffmpeg openssl:openssl certutil:libnss3-tools gpg:gpg nsenter:util-linux
   unshare:util-linux mount:mount git:git
 )
 missing=()

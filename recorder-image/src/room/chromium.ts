@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromiumPlaces, chromiumSwitches } from './chromium-switches.ts'
 import { DevtoolsPipe } from './devtools-pipe.ts'
+import { trustAuthorities } from './trusted-authorities.ts'
 
 export interface Chromium {
   readonly pid: number
@@ -37,6 +38,13 @@ export function findChromium(environment: NodeJS.ProcessEnv): string {
 export async function launchChromium(path: string, extraArguments: string[]): Promise<Chromium> {
   await removeOrphanedProfiles()
   const profile = await mkdtemp(join(tmpdir(), `${profilePrefix}${process.pid}-`))
+  const bundle = process.env.NODE_EXTRA_CA_CERTS
+  if (bundle) {
+    await trustAuthorities(profile, bundle).catch(async (error) => {
+      await rm(profile, { recursive: true })
+      throw error
+    })
+  }
   const child = spawn(path, [...chromiumSwitches, ...extraArguments, `--user-data-dir=${profile}`], {
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
@@ -108,7 +116,8 @@ async function removeOrphanedProfiles(): Promise<void> {
 
 /** Chromium needs to know nothing of the job; least of all what a wrapper script may have left in the environment. */
 function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const kept = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'LD_LIBRARY_PATH', 'FONTCONFIG_PATH', 'FONTCONFIG_FILE']
+  const proxies = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY', 'https_proxy', 'http_proxy', 'no_proxy']
+  const kept = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'LD_LIBRARY_PATH', 'FONTCONFIG_PATH', 'FONTCONFIG_FILE', ...proxies]
   return Object.fromEntries(kept.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])))
 }
 
