@@ -263,6 +263,10 @@ test('an operator that is restarted while recording changes nothing', async () =
   const first = await runOperator(api.client, namespace)
   await apply(namespace)
   await untilSucceededIs(namespace, 'Unknown Recording')
+  // It has told all there is to tell when it has tried to ask the recorder, who cannot be reached here.
+  await expect
+    .poll(async () => findCondition((await read(namespace))?.status?.conditions, 'Succeeded')?.message)
+    .toContain('How it is doing is not known')
   await first.stop()
   const before = await read(namespace)
   await anOperator(namespace)

@@ -18,10 +18,16 @@ test('helm upgrade replaces the operator, and a recording goes on as if nothing 
   const recording = await scene.recordFromNow('upgraded')
   const [recorder] = await recording.pods()
   const operator = await operatorPods()
-  const values = JSON.stringify({ ...chartValues(runningWorld()), podAnnotations: { upgraded: 'yes' } })
+  const values = JSON.stringify({
+    ...{ ...chartValues(runningWorld()), podAnnotations: { upgraded: 'yes' } },
+    ...{ metrics: { service: { enabled: true } }, networkPolicy: { enabled: true } },
+  })
   await must('helm', ['upgrade', release, chart, ...here, '--values', '-', '--wait', '--timeout', '2m'], values)
   await kubectl('wait', operator, ...here, '--for=delete', '--timeout=60s')
   expect((await recording.pods()).map(({ metadata }) => metadata.uid)).toEqual([recorder!.metadata.uid])
+  expect(await must('helm', ['test', release, ...here, '--timeout', '1m'])).toMatch(/Phase: +Succeeded/)
+  const policies = await kubectl('get', 'networkpolicies', ...here, '-o', 'jsonpath={.items[*].spec.policyTypes[*]}')
+  expect(policies).toMatch(/Ingress.*Egress/)
 
   await recording.stop()
   const { status } = await recording.settled()
