@@ -75,8 +75,13 @@ test('an upgrade from the chart before, to two replicas under any uid, lets a re
   await installOperator(world, { values: { replicas: 2, podSecurityContext, recorder: { ...values, podSecurityContext } } })
 
   // The leader is gone at once, and hands nothing over.
-  const lease = await getJson<{ spec: { holderIdentity: string } }>('lease', release, '--namespace', operatorNamespace)
-  const leader = lease.spec.holderIdentity
+  const holder = () =>
+    getJson<{ spec: { holderIdentity: string } }>('lease', release, '--namespace', operatorNamespace).then(
+      ({ spec }) => spec.holderIdentity,
+    )
+  // The operator before has given it back, and one of the new ones takes it.
+  await expect.poll(holder, { timeout: 20_000 }).not.toBe('')
+  const leader = await holder()
   await kubectl('delete', 'pod', leader, '--namespace', operatorNamespace, '--force', '--grace-period=0')
   const lostAt = Date.now()
   const other = { userId: 'other', userSigSecretRef: { name: await scene.recorder('other') } }

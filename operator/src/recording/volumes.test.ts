@@ -293,6 +293,20 @@ describe('a Pod that nobody planned', () => {
     expect(world.status.files).toHaveLength(2)
   })
 
+  test.each([
+    ['was refused the room', aResult({ outcome: 'RoomRefused', stopReason: 'NeverStarted' }), []],
+    ['was in it', aResult({ outcome: 'UploadIncomplete', stopReason: 'Idle', startedAt: at(1).toISOString() }), ['Holding']],
+    ['cannot say', undefined, ['Holding']],
+  ] as const)('and that has ended before anybody told of it: its volume is what it says, if it %s', (_, result, holds) => {
+    const world = new World().settle()
+    // The Pod is made first, and the status told three seconds later.
+    const { status: __, ...untold } = world.recording
+    world.recording = untold
+    world.ends(result)
+    expect((world.status.volumes ?? []).map(({ state }) => state)).toEqual(holds)
+    expect(isFinished(world.recording)).toBe(holds.length === 0)
+  })
+
   test('is asked to end where something is, and its result is read', () => {
     const world = inRoom()
     unplanned(world, 2)
