@@ -167,7 +167,7 @@ export function adoptUnplannedPods(draft: Draft): undefined {
     }
     draft.status.attempts = [...draft.attempts, attempt]
     if (claimName !== undefined && !draft.volumes.some(({ name }) => name === claimName)) {
-      if (isNew || (mayGoOn && (!hasContainer(pod) || (number === 1 && hasLeftNothing(observed))))) {
+      if (isNew || (mayGoOn && (!hasContainer(pod) || (number === 1 && hasNothingYet(observed))))) {
         draft.status.volumes = [...draft.volumes, { name: claimName, state: 'Planned' }]
         continue
       }
@@ -177,9 +177,11 @@ export function adoptUnplannedPods(draft: Draft): undefined {
   }
 }
 
-/** The first of all, by its own account: it did not get into the room, and has no file. */
-const hasLeftNothing = ({ state }: ObservedPod) =>
-  state.kind === 'ended' && state.end.result?.startedAt === undefined && state.end.result?.files.length === 0
+/** The first of all: it is on its way into the room, or by its own account never got there. What it has from there on is noted then. */
+const hasNothingYet = ({ state }: ObservedPod) =>
+  state.kind === 'starting' ||
+  state.kind === 'blocked' ||
+  (state.kind === 'ended' && state.end.result?.startedAt === undefined && state.end.result?.files.length === 0)
 
 /** Whether a container was made of it, which may have written something. */
 const hasContainer = ({ status, metadata }: Pod) =>

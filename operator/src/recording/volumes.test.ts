@@ -5,7 +5,7 @@ import { isFinished } from './fencing.ts'
 import { labels, podName } from './names.ts'
 import { recorderPod } from './pod.ts'
 import { Refusal } from './refusal.ts'
-import { aFile, aRecording, aResult, at, endPod, enter, interrupted, jobOf, podConfig, stoppedBy, World } from './testing.ts'
+import { aFile, aRecording, aResult, at, endPod, enter, interrupted, jobOf, podConfig, run, stoppedBy, World } from './testing.ts'
 
 const inRoom = () => new World().settle().scheduled().inRoom()
 const uploaded = (...users: string[]) =>
@@ -305,6 +305,16 @@ describe('a Pod that nobody planned', () => {
     world.ends(result)
     expect((world.status.volumes ?? []).map(({ state }) => state)).toEqual(holds)
     expect(isFinished(world.recording)).toBe(holds.length === 0)
+  })
+
+  test('and that is on its way when it is first told of, has nothing yet', () => {
+    const world = new World().settle().scheduled()
+    const { status: _, ...untold } = world.recording
+    world.recording = untold
+    world.podBecomes((pod) => run(pod, world.now))
+    expect(world.status.volumes).toMatchObject([{ name: 'math-v1', state: 'Planned' }])
+    world.ends(aResult({ outcome: 'RoomRefused', stopReason: 'NeverStarted' }))
+    expect(isFinished(world.recording)).toBe(true)
   })
 
   test('is asked to end where something is, and its result is read', () => {
