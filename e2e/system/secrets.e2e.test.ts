@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { identities } from '../../sandbox/src/identities.ts'
 import { userSigFor } from '../../sandbox/src/user-sig.ts'
@@ -25,7 +26,7 @@ test('no secret is in any log, event, status, Pod, ConfigMap or argument list', 
   await scene.publish('alice')
   const recording = await scene.recordFromNow('kept', spec)
   // Its log goes with its Pod.
-  const logs = [run('kubectl', ['logs', '-n', scene.namespace, '-l', recording.selector, '--follow', '--tail=-1'])]
+  const logs = [logsFromTheStart(scene.namespace, recording.selector)]
   const pods = await scene.kubectl('get', 'pods', '-o', 'yaml')
   const processes = commandLines()
   await recordFor(2)
@@ -37,16 +38,7 @@ test('no secret is in any log, event, status, Pod, ConfigMap or argument list', 
     ['storage-refused', { cos: { ...scene.cos('storage-refused'), credentialsSecretRef: { name: 'cos-refused' } } }],
   ] as const) {
     const failing = await scene.record(name, refused)
-    await failing.until('running', ({ status }) => status?.attempts?.[0]?.node !== undefined)
-    await scene.kubectl(
-      'wait',
-      'pods',
-      '-l',
-      failing.selector,
-      '--for=jsonpath={.status.containerStatuses[0].started}=true',
-      '--timeout=30s',
-    )
-    logs.push(run('kubectl', ['logs', '-n', scene.namespace, '-l', failing.selector, '--follow', '--tail=-1']))
+    logs.push(logsFromTheStart(scene.namespace, failing.selector))
     if (name === 'room-refused') await failing.is('Stalled', 'True')
     else {
       // It is recorded all the same, and waits for the right keys.
@@ -59,7 +51,7 @@ test('no secret is in any log, event, status, Pod, ConfigMap or argument list', 
 
   const seen: Record<string, string> = {
     operator: await operatorLog(),
-    recorders: (await Promise.all(logs)).map(({ stdout }) => stdout).join(''),
+    recorders: (await Promise.all(logs)).join(''),
     events: await scene.kubectl('get', 'events', '-o', 'yaml'),
     recordings: await scene.kubectl('get', 'recordings', '-o', 'yaml'),
     configMaps: await kubectl('get', 'configmaps', '--all-namespaces', '-o', 'yaml'),
@@ -92,3 +84,12 @@ test('no secret is in any log, event, status, Pod, ConfigMap or argument list', 
     if (where !== 'recordings') expect(text.includes(urlToken), `${where} has the query of the callback's address`).toBe(false)
   }
 })
+
+/** What a recorder's container writes until it ends. kubectl does not wait for a container to start, and this one may be over within a second. */
+async function logsFromTheStart(namespace: string, selector: string): Promise<string> {
+  for (;;) {
+    const { stdout } = await run('kubectl', ['logs', '--namespace', namespace, '-l', selector, '--follow', '--tail=-1'])
+    if (stdout !== '') return stdout
+    await sleep(100)
+  }
+}
