@@ -58,7 +58,9 @@ describe('the spec', () => {
     const policy = await readFile(new URL('../../charts/trtc-recorder/templates/policy.yaml', import.meta.url), 'utf8')
     const references = nodes(spec, 'spec').filter(([path]) => /(SecretRef|KeyRef)\.name$/.test(path))
     expect(references.length).toBeGreaterThan(3)
-    for (const [path] of references) expect(policy).toContain(`message: '${path}: must be one that the namespace lists`)
+    for (const [path] of references) {
+      expect(policy).toContain(`message: '${path.replace('spec', '{{ $at }}')}: must be one that the namespace lists`)
+    }
   })
 
   test('describes every field', () => {

@@ -1,12 +1,22 @@
 import { z } from 'zod'
 import { group, kind, plural, recordingSpecSchema, recordingStatusSchema, version } from '../src/index.ts'
 import { freeze, objectRules, specRules, withRules } from './rules.ts'
-import { type Schema, structural } from './structural.ts'
+import { type Rule, type Schema, structural } from './structural.ts'
 
-const schemaOf = (source: z.ZodType) => structural(z.toJSONSchema(source, { target: 'openapi-3.0', io: 'input' }) as Schema)
+export const schemaOf = (source: z.ZodType) =>
+  structural(z.toJSONSchema(source, { target: 'openapi-3.0', io: 'input' }) as Schema)
+
+export interface PrinterColumn {
+  name: string
+  type: 'string' | 'integer' | 'date'
+  jsonPath: string
+  description?: string
+  /** 1: with `-o wide` only. */
+  priority?: 1
+}
 
 /** `kubectl get rec`: is it recording, since when, how much, why did it stop. `-o wide` adds what it is about and where it runs. */
-const printerColumns = [
+const printerColumns: PrinterColumn[] = [
   { name: 'Succeeded', type: 'string', jsonPath: '.status.conditions[?(@.type=="Succeeded")].status' },
   { name: 'Reason', type: 'string', jsonPath: '.status.conditions[?(@.type=="Succeeded")].reason' },
   { name: 'Started', type: 'date', jsonPath: '.status.startTime', description: 'Since when it has been recording.' },
@@ -32,8 +42,10 @@ export function specSchema(): Schema {
   )
 }
 
-export function statusSchema(): Schema {
-  const status = schemaOf(recordingStatusSchema)
+export const statusSchema = (): Schema =>
+  withConditions(schemaOf(recordingStatusSchema), 'What has become of it. Written by the operator only.')
+
+export function withConditions(status: Schema, description: string): Schema {
   const conditions: Schema = {
     ...status.properties?.conditions,
     'x-kubernetes-list-type': 'map',
@@ -41,29 +53,41 @@ export function statusSchema(): Schema {
   }
   return {
     ...status,
-    description: 'What has become of it. Written by the operator only.',
+    description,
     // Without a status kstatus takes an object for current, so that `helm --wait` and Flux would not wait for it.
     default: { observedGeneration: -1 },
     properties: { ...status.properties, conditions },
   }
 }
 
-/** The CustomResourceDefinition, as the API server takes it. */
-export function recordingCrd() {
+interface Definition {
+  kind: string
+  plural: string
+  shortName: string
+  description: string
+  spec: Schema
+  status: Schema
+  /** Over the object as a whole. */
+  rules: Rule[]
+  printerColumns: PrinterColumn[]
+}
+
+/** A CustomResourceDefinition, as the API server takes it. */
+export function definition({ kind, plural, shortName, description, spec, status, rules, printerColumns }: Definition) {
   const root = withRules(
     {
-      description: 'A recording of a TRTC room: every anchor into a file of their own, in COS.',
+      description,
       type: 'object',
       required: ['spec'],
       properties: {
         apiVersion: { type: 'string', description: 'Version of the schema of this object.' },
         kind: { type: 'string', description: 'Kind of this object.' },
         metadata: { type: 'object' },
-        spec: specSchema(),
-        status: statusSchema(),
+        spec,
+        status,
       },
     },
-    ...objectRules,
+    ...rules,
   )
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
@@ -76,7 +100,7 @@ export function recordingCrd() {
         listKind: `${kind}List`,
         plural,
         singular: kind.toLowerCase(),
-        shortNames: ['rec'],
+        shortNames: [shortName],
         categories: ['recordings'],
       },
       scope: 'Namespaced',
@@ -93,3 +117,11 @@ export function recordingCrd() {
     },
   }
 }
+
+export const recordingCrd = () =>
+  definition({
+    ...{ kind, plural, shortName: 'rec', printerColumns, rules: objectRules },
+    description: 'A recording of a TRTC room: every anchor into a file of their own, in COS.',
+    spec: specSchema(),
+    status: statusSchema(),
+  })

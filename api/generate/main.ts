@@ -5,9 +5,10 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
-import { group, plural } from '../src/index.ts'
+import { group, plural, policyPlural } from '../src/index.ts'
 import { recordingCrd } from './crd.ts'
-import { documentationTables, insertTables } from './tables.ts'
+import { recordingPolicyCrd } from './policy-crd.ts'
+import { documentationTables, insertTables, policyTables } from './tables.ts'
 import { valuesTable } from './values-table.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -15,11 +16,14 @@ const banner = '# Generated from api/src by `npm run generate`. Do not edit.\n'
 
 const generated: Record<string, () => Promise<string>> = {
   [`crds/${group}_${plural}.yaml`]: async () => banner + yaml(recordingCrd()),
-  'charts/trtc-recorder/templates/crds/recordings.yaml': async () => chartCrd(),
+  [`crds/${group}_${policyPlural}.yaml`]: async () => banner + yaml(recordingPolicyCrd()),
+  'charts/trtc-recorder/templates/crds/recordings.yaml': async () => chartCrd(recordingCrd()),
+  'charts/trtc-recorder/templates/crds/recordingpolicies.yaml': async () => chartCrd(recordingPolicyCrd()),
   'charts/trtc-recorder/README.md': async () =>
     insertTables(await current('charts/trtc-recorder/README.md'), {
       values: valuesTable(await current('charts/trtc-recorder/values.yaml')),
     }),
+  'docs/auto-record.md': async () => insertTables(await current('docs/auto-record.md'), policyTables()),
   'docs/recording.md': async () => insertTables(await current('docs/recording.md'), documentationTables()),
 }
 
@@ -40,12 +44,10 @@ if (check && stale.length > 0) {
 }
 
 /** The same CRD with the chart's switches around it. */
-function chartCrd(): string {
-  const { metadata, ...crd } = recordingCrd()
-  const { apiVersion, kind, spec } = crd
+function chartCrd({ apiVersion, kind, metadata, spec }: ReturnType<typeof recordingCrd>): string {
   const body = yaml({ spec })
   if (body.includes('{{')) throw new Error('a description has {{ in it, which Helm would take for a template')
-  return `{{- if and .Values.crds.enabled (not (include "trtc-recorder.foreignCrd" .)) }}
+  return `{{- if and .Values.crds.enabled (not (include "trtc-recorder.foreignCrd" (list . "${spec.names.plural}"))) }}
 ${banner}apiVersion: ${apiVersion}
 kind: ${kind}
 metadata:

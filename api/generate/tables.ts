@@ -2,6 +2,7 @@ import {
   conditionReasons,
   conditionTypes,
   lossReasons,
+  policyReasons,
   recorderOutcomes,
   stopReasons,
   type Trouble,
@@ -9,6 +10,7 @@ import {
   userAnnotations,
 } from '../src/index.ts'
 import { specSchema, statusSchema } from './crd.ts'
+import { policySpecSchema, policyStatusSchema } from './policy-crd.ts'
 import type { Schema } from './structural.ts'
 
 /** The tables of docs/recording.md, by the name that stands in their markers. */
@@ -35,6 +37,17 @@ export function documentationTables(): Record<string, string> {
         trouble.remedy,
       ]),
     ),
+  }
+}
+
+/** The tables of docs/auto-record.md. What is in a template stands in those of docs/recording.md. */
+export function policyTables(): Record<string, string> {
+  const spec = policySpecSchema()
+  const { properties: _, ...template } = spec.properties?.template ?? {}
+  return {
+    policySpec: fieldTable({ ...spec, properties: { ...spec.properties, template } }, 'spec'),
+    policyStatus: fieldTable(policyStatusSchema(), 'status'),
+    policyReasons: wordTable('Reason', policyReasons),
   }
 }
 

@@ -77,7 +77,7 @@ export const networkProxySchema = z
   })
   .describe('The members of the SDK’s own network proxy, for private networks. Leave it out to reach TRTC directly.')
 
-const userLists = (what: string) => ({
+export const userLists = (what: string) => ({
   include: z.array(userIdPattern).max(32).default([]).describe(`Users ${what}. Empty: everyone.`),
   exclude: z.array(userIdPattern).max(32).default([]).describe(`Users never ${what}, even if included.`),
 })

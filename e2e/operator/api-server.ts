@@ -11,7 +11,7 @@ import { createKubeClient, isNotFound, isTooManyRequests, type KubeClient } from
 import { ensureBinaries } from '../../sandbox/src/cluster/binaries.ts'
 
 /**
- * A real etcd and API server with the CRD installed and nothing else: no controllers, no nodes, so Pods are objects that stay as they
+ * A real etcd and API server with the CRDs installed and nothing else: no controllers, no nodes, so Pods are objects that stay as they
  * are until a test changes them. RBAC is on; the kubeconfig is an administrator's.
  */
 export interface ApiServer {
@@ -116,7 +116,7 @@ export async function startApiServer(): Promise<ApiServer> {
 
   try {
     await startServer()
-    await installDefinition(client)
+    for (const plural of ['recordings', 'recordingpolicies']) await installDefinition(client, plural)
   } catch (error) {
     await stop()
     throw error
@@ -152,12 +152,12 @@ export async function startApiServer(): Promise<ApiServer> {
   }
 }
 
-async function installDefinition(client: KubeClient): Promise<void> {
-  const path = new URL('../../crds/trtc-recorder.dev_recordings.yaml', import.meta.url)
+async function installDefinition(client: KubeClient, plural: string): Promise<void> {
+  const path = new URL(`../../crds/trtc-recorder.dev_${plural}.yaml`, import.meta.url)
   const definition = parse(await readFile(path, 'utf8')) as KubeObject
   await client.create(definitions, definition)
   await until('the CRD is served', async () => {
-    const path = '/apis/trtc-recorder.dev/v1alpha1/recordings'
+    const path = `/apis/trtc-recorder.dev/v1alpha1/${plural}`
     return client.text('GET', path).then(
       () => true,
       (error) => {

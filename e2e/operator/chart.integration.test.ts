@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import type { Recording } from '@trtc-recorder/api'
+import type { Recording, RecordingPolicy } from '@trtc-recorder/api'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import type { KubeObject, New, Resource } from '../../kube/src/index.ts'
@@ -80,11 +80,14 @@ describe('the chart', () => {
     expect(await helm('lint', '--strict', chart)).toContain('0 chart(s) failed')
   })
 
-  test('carries the CRD as it is in crds/, and keeps it', async () => {
-    const [crd] = ofKind(await render(), 'CustomResourceDefinition')
-    const source = parse(await readFile(join(chart, '../../crds/trtc-recorder.dev_recordings.yaml'), 'utf8'))
-    expect(crd?.spec).toEqual(source.spec)
-    expect(crd?.metadata.annotations).toEqual({ 'helm.sh/resource-policy': 'keep' })
+  test('carries the CRDs as they are in crds/, and keeps them', async () => {
+    const crds = ofKind(await render(), 'CustomResourceDefinition')
+    expect(crds.map(({ metadata }) => metadata.name.split('.')[0]).sort()).toEqual(['recordingpolicies', 'recordings'])
+    for (const { spec, metadata } of crds) {
+      const file = `trtc-recorder.dev_${metadata.name.split('.')[0]}.yaml`
+      expect(spec).toEqual(parse(await readFile(join(chart, '../../crds', file), 'utf8')).spec)
+      expect(metadata.annotations).toEqual({ 'helm.sh/resource-policy': 'keep' })
+    }
     const [unkept] = ofKind(await render('crds.keep=false'), 'CustomResourceDefinition')
     expect(unkept?.metadata.annotations).toBeUndefined()
     expect(ofKind(await render('crds.enabled=false'), 'CustomResourceDefinition')).toEqual([])
@@ -224,14 +227,20 @@ describe('the chart', () => {
     ).toEqual([
       [
         3,
-        [{ apiGroups: ['trtc-recorder.dev'], resources: ['recordings', 'recordings/status'], verbs: ['get', 'list', 'watch'] }],
+        [
+          {
+            apiGroups: ['trtc-recorder.dev'],
+            resources: ['recordings', 'recordings/status', 'recordingpolicies', 'recordingpolicies/status'],
+            verbs: ['get', 'list', 'watch'],
+          },
+        ],
       ],
       [
         2,
         [
           {
             apiGroups: ['trtc-recorder.dev'],
-            resources: ['recordings'],
+            resources: ['recordings', 'recordingpolicies'],
             verbs: ['create', 'update', 'patch', 'delete', 'deletecollection'],
           },
         ],
@@ -413,9 +422,31 @@ test('what a Recording may ask for is limited at admission, and the field is nam
       networkProxy: { unifiedProxy: 'proxy.example:443', websocketProxy: 'wss://a.lessons.example:8443/ws' },
     }),
   ).toBe('accepted')
-  const name = 'demo-trtc-recorder-recordings'
-  for (const plural of ['validatingadmissionpolicybindings', 'validatingadmissionpolicies']) {
-    await api.client.delete({ ...admission, plural, kind: '' }, { name })
+  const template = { appSecretKeyRef: { name: 'cos' }, cos: newRecording(listed, 'x').spec.cos }
+  const createPolicy = (over: object) =>
+    api.client
+      .create(resources.recordingPolicies, {
+        ...{ apiVersion: 'trtc-recorder.dev/v1alpha1', kind: 'RecordingPolicy' },
+        metadata: { namespace: listed, name: `p${Math.random().toString(36).slice(2)}` },
+        spec: { sdkAppId: 1400000001, recorderUserId: 'recorder', template: { ...template, ...over } },
+      } as unknown as New<RecordingPolicy>)
+      .catch((error: Error) => error.message)
+  await until(
+    'the policy counts for templates',
+    async () => typeof (await createPolicy({ priorityClassName: 'high' })) === 'string',
+  )
+  expect(await createPolicy({ priorityClassName: 'high' })).toContain('spec.template.priorityClassName: may only be low')
+  expect(await createPolicy({ appSecretKeyRef: { name: 'database' } })).toContain('spec.template.appSecretKeyRef.name: must be')
+  const made = await createPolicy({})
+  expect(made).toMatchObject({ kind: 'RecordingPolicy' })
+  const worse = { type: 'merge' as const, body: { spec: { template: { serviceAccountName: 'admin' } } } }
+  const { metadata } = made as RecordingPolicy
+  const changed = await api.client.patch(resources.recordingPolicies, metadata, worse).catch((error: Error) => error.message)
+  expect(changed).toContain('spec.template.serviceAccountName: may only be left out')
+  for (const name of ['demo-trtc-recorder-recordings', 'demo-trtc-recorder-recordingpolicies']) {
+    for (const plural of ['validatingadmissionpolicybindings', 'validatingadmissionpolicies']) {
+      await api.client.delete({ ...admission, plural, kind: '' }, { name })
+    }
   }
   await until('the policy counts no more', async () => (await create({}, namespace)) === 'accepted')
   // Or the operator of the next test would take them on.

@@ -1,7 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises'
-import type { Recording, RecordingSpec } from '@trtc-recorder/api'
+import type { Recording, RecordingPolicy, RecordingSpec } from '@trtc-recorder/api'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
+import { acceptedPolicies, leastPolicy, refusedPolicies } from '../../api/src/testing/policies.ts'
 import { acceptedSpecs, leastSpec, refusedSpecs } from '../../api/src/testing/refusals.ts'
 import type { KubeObject, New, Resource } from '../../kube/src/index.ts'
 import { resources } from '../../kube/src/index.ts'
@@ -32,6 +33,11 @@ const create = (over: Fields = {}, name?: string) =>
   api.client.create(resources.recordings, recording({ ...leastSpec, ...over }, name))
 const patch = ({ metadata }: Recording, spec: Fields) =>
   api.client.patch(resources.recordings, metadata, { type: 'merge', body: { spec } })
+const createPolicy = (over: Fields = {}, name = `p${++count}`) =>
+  api.client.create(resources.recordingPolicies, {
+    ...{ apiVersion: 'trtc-recorder.dev/v1alpha1', kind: 'RecordingPolicy', metadata: { namespace, name } },
+    spec: { ...leastPolicy, ...over },
+  } as unknown as New<RecordingPolicy>)
 const refusal = (promise: Promise<unknown>) =>
   promise.then(
     () => expect.unreachable('it was accepted'),
@@ -214,3 +220,33 @@ async function tableRow(name: string): Promise<Record<string, unknown>> {
   const table = (await answer.body.json()) as { columnDefinitions: { name: string }[]; rows: { cells: unknown[] }[] }
   return Object.fromEntries(table.columnDefinitions.map((column, index) => [column.name, table.rows[0]?.cells[index]]))
 }
+
+describe('a RecordingPolicy', () => {
+  test('has its defaults, and a status that is not yet current', async () => {
+    const { spec, status } = await createPolicy()
+    expect(spec).toMatchObject({
+      ...{ suspend: false, rooms: { type: 'Any', include: [], exclude: [] }, enters: { role: 'Anchor' } },
+      ...{ limits: { activeRecordings: 100 }, template: { mode: '00', limits: { idleTimeoutSeconds: 300 } } },
+    })
+    expect(status).toEqual({ observedGeneration: -1 })
+  })
+
+  test.each(refusedPolicies)('with $what is refused and the field is named', async ({ over, field }) => {
+    expect(await refusal(createPolicy(over as Fields))).toContain(`${field}: `)
+  })
+
+  test.each(acceptedPolicies)('with $what is accepted', async ({ over }) => {
+    await createPolicy(over as Fields)
+  })
+
+  test('with a longer name than a label and a Recording’s name can begin with is refused', async () => {
+    expect(await refusal(createPolicy({}, 'p'.repeat(41)))).toMatch(/metadata\.name must have at most 40 characters/)
+  })
+
+  test('may be changed at any time', async () => {
+    const { metadata } = await createPolicy()
+    const body = { spec: { sdkAppId: 1400000002, template: { mode: '02', cos: { bucket: 'others-1250000000' } } } }
+    const changed = await api.client.patch(resources.recordingPolicies, metadata, { type: 'merge', body })
+    expect(changed.spec).toMatchObject(body.spec)
+  })
+})

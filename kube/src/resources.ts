@@ -1,4 +1,4 @@
-import { group, kind, plural, type Recording, version } from '@trtc-recorder/api'
+import { group, kind, plural, policyKind, policyPlural, type Recording, type RecordingPolicy, version } from '@trtc-recorder/api'
 import type { KubeObject, Lease, PersistentVolumeClaim, Pod, PriorityClass, Resource, Secret } from './types.ts'
 
 const define = <T extends KubeObject>(group: string, version: string, plural: string, kind: string): Resource<T> => ({
@@ -12,6 +12,7 @@ const define = <T extends KubeObject>(group: string, version: string, plural: st
 /** Every kind the operator touches. */
 export const resources = {
   recordings: define<Recording>(group, version, plural, kind),
+  recordingPolicies: define<RecordingPolicy>(group, version, policyPlural, policyKind),
   pods: define<Pod>('', 'v1', 'pods', 'Pod'),
   persistentVolumeClaims: define<PersistentVolumeClaim>('', 'v1', 'persistentvolumeclaims', 'PersistentVolumeClaim'),
   secrets: define<Secret>('', 'v1', 'secrets', 'Secret'),

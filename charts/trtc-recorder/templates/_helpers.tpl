@@ -215,12 +215,13 @@ secret:
 {{- end }}
 
 
-{{/* Who the CRD belongs to, if there is one and it is not this release's. Helm would refuse to install over it. */}}
+{{/* Who a CRD belongs to, if there is one and it is not this release’s: of (list $ "recordings"). Helm would refuse to install over it. */}}
 {{- define "trtc-recorder.foreignCrd" -}}
-{{- with lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" "recordings.trtc-recorder.dev" }}
+{{- $root := index . 0 }}
+{{- with lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" (printf "%s.trtc-recorder.dev" (index . 1)) }}
 {{- $annotations := default dict .metadata.annotations }}
 {{- $owner := printf "%s/%s" (default "" (get $annotations "meta.helm.sh/release-namespace")) (default "" (get $annotations "meta.helm.sh/release-name")) }}
-{{- if ne $owner (printf "%s/%s" $.Release.Namespace $.Release.Name) }}
+{{- if ne $owner (printf "%s/%s" $root.Release.Namespace $root.Release.Name) }}
 {{- eq $owner "/" | ternary "not by Helm" (printf "release %s" $owner) }}
 {{- end }}
 {{- end }}

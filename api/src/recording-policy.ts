@@ -1,0 +1,171 @@
+import { z } from 'zod'
+import { secretKeyRef } from './placement.ts'
+import { type apiVersion, choiceProblems, type ObjectMeta, opusMessage, recordingSpecSchema, userLists } from './recording.ts'
+import { matching, ruled } from './rules.ts'
+import { scheduleSchema } from './schedule.ts'
+
+export const policyKind = 'RecordingPolicy'
+export const policyPlural = 'recordingpolicies'
+
+/** Events older than this are not acted on: TRTC repeats one for a minute, clocks differ, and a signature has no time. */
+export const oldestEventSeconds = 300
+/** A finished Recording is what keeps late events of its room from making another one. */
+const leastTtlSeconds = 2 * oldestEventSeconds
+
+const roomCharacters = String.raw`[A-Za-z0-9 !#$%&()+\-:;<=.>?@[\]^_{}|~,]`
+const roomPattern = matching(
+  z.string().min(1).max(67),
+  new RegExp(String.raw`^(${roomCharacters}{1,64}(\.\*\$)?|\.\*\$)$`),
+  'must be a room, or a prefix followed by .*$ and nothing else',
+)
+
+const numberPattern = /^([1-9][0-9]{0,9})?(\.\*\$)?$/
+const numbersOnly = (list: 'include' | 'exclude') => ({
+  rule: `!has(self.type) || self.type != 'Number' || !has(self.${list}) || self.${list}.all(p, p.matches(${JSON.stringify(numberPattern.source)}))`,
+  message: 'must be numbers, or the beginning of numbers followed by .*$, where type is Number',
+  fieldPath: `.${list}`,
+})
+const isOfType = (type: string, patterns: readonly string[]) =>
+  type !== 'Number' || patterns.every((pattern) => numberPattern.test(pattern))
+
+const roomsSchema = ruled(
+  ruled(
+    z.object({
+      type: z
+        .enum(['Any', 'Number', 'String'])
+        .default('Any')
+        .describe('Rooms with a number, rooms with a name, or both: room 123 and room "123" are different rooms.'),
+      include: z
+        .array(roomPattern)
+        .max(32)
+        .default([])
+        .describe('Rooms to record: each a room, or a prefix followed by `.*$`. Empty: every room.'),
+      exclude: z.array(roomPattern).max(32).default([]).describe('Rooms never recorded, even if included.'),
+    }),
+    ({ type, include }) => isOfType(type, include),
+    numbersOnly('include'),
+  ),
+  ({ type, exclude }) => isOfType(type, exclude),
+  numbersOnly('exclude'),
+)
+
+const { sdkAppId, roomId: _, strRoomId: __, userId, userSigSecretRef: ___, desiredState: ____, ...of } = recordingSpecSchema.shape
+
+/** What a Recording's spec has, without what comes from event and policy. */
+const templateSchema = ruled(
+  z.object({
+    ...of,
+    appSecretKeyRef: secretKeyRef('secretKey', 'the secret key of the TRTC application').describe(
+      'Where the secret key of the TRTC application is kept. The recorder signs its UserSig with it, for each room.',
+    ),
+    ttlSecondsAfterFinished: z
+      .int()
+      .min(leastTtlSeconds)
+      .max(31_536_000)
+      .optional()
+      .describe(
+        'Deletes each Recording this long after it is over and told of. At least ten minutes: until then late events of its room may come, and the Recording is what says that it was recorded.',
+      ),
+  }),
+  (template) => choiceProblems({ ...template, roomId: 1 }).length === 0,
+  {
+    rule: "!has(self.audioCodec) || self.audioCodec == 'AAC' || (has(self.mode) && self.mode == '02')",
+    message: opusMessage,
+    fieldPath: '.audioCodec',
+  },
+)
+
+export const recordingPolicySpecSchema = ruled(
+  z.object({
+    sdkAppId: sdkAppId.describe('TRTC application (SDKAppID) whose rooms are recorded.'),
+    suspend: z.boolean().default(false).describe('True: nothing new is recorded. What is being recorded goes on.'),
+    rooms: roomsSchema.prefault({}).describe('Which rooms.'),
+    enters: z
+      .object({
+        role: z
+          .enum(['Anchor', 'Anyone'])
+          .default('Anchor')
+          .describe('`Anchor`: somebody who may publish has to be in the room. `Anyone`: an audience member is enough.'),
+        ...userLists('who have to enter'),
+      })
+      .prefault({})
+      .describe('Whose entering begins a recording. Never that of a recorder of a policy.'),
+    schedule: scheduleSchema
+      .optional()
+      .describe('When recordings may begin. At any time, where it is not set. What has begun goes on to its end.'),
+    limits: z
+      .object({
+        activeRecordings: z
+          .int()
+          .min(1)
+          .max(10_000)
+          .default(100)
+          .describe('Recordings of this policy at once. What would be more is not made, and counted in status.refused.'),
+      })
+      .prefault({})
+      .describe('How much.'),
+    recorderUserId: userId.describe(
+      'The recorder’s own user id in each room. Nobody else may use it, and no other policy for the same rooms: TRTC removes the earlier of two.',
+    ),
+    template: templateSchema.describe(
+      'The spec of each Recording that is made, as in [recording.md](recording.md), but for sdkAppId, roomId, strRoomId, userId, userSigSecretRef and desiredState.',
+    ),
+  }),
+  ({ recorderUserId, enters }) => !enters.include.includes(recorderUserId),
+  {
+    rule: '!has(self.enters) || !has(self.enters.include) || !(self.recorderUserId in self.enters.include)',
+    message: 'must be somebody else than recorderUserId: a recorder that enters begins nothing',
+    fieldPath: '.enters.include',
+  },
+)
+export type RecordingPolicySpec = z.infer<typeof recordingPolicySpecSchema>
+
+/** Every reason that the condition `Ready` of a policy can have. */
+export const policyReasons = {
+  Listening: 'Events of the application are heard, and recordings begin with them.',
+  Suspended: 'spec.suspend is true, so nothing begins.',
+  ApplicationUnknown:
+    'The gateway has no callback key of this application for this namespace, so no event can reach the policy. Its administrator can add one.',
+  RecordingRefused: 'The last Recording that was to be made was refused; the message is the API server’s answer.',
+  LimitReached: 'The last Recording that was to be made would have been one more than limits.activeRecordings or a quota allows.',
+  SecretNotFound: 'The last Recording waits for a Secret; the message names it.',
+  RoomRefused: 'TRTC refused the recorder of the last Recording: application, key or user are not right.',
+} as const
+export type PolicyReason = keyof typeof policyReasons
+
+const word = <T extends string>() => z.string().min(1).max(64) as unknown as z.ZodType<T, T>
+const time = z.iso.datetime()
+
+export const policyConditionSchema = z.object({
+  type: word<'Ready'>().describe('`Ready`.'),
+  status: word<'True' | 'False'>().describe('`True` or `False`.'),
+  reason: word<PolicyReason>().describe('One word.'),
+  message: z.string().max(1024).describe('The same for a person.'),
+  observedGeneration: z.int().min(0).describe('Generation of the spec it is about.'),
+  lastTransitionTime: time.describe('When the status last changed.'),
+})
+
+export const recordingPolicyStatusSchema = z.object({
+  observedGeneration: z.int().optional().describe('Generation of the spec that was last looked at.'),
+  conditions: z.array(policyConditionSchema).max(8).optional().describe('`Ready`: whether it records what it should.'),
+  recordingsMade: z.int().min(0).optional().describe('How many Recordings it has made.'),
+  refused: z.int().min(0).optional().describe('How many could not be made, for a limit or because they were refused.'),
+  activeRecordings: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('Of those that there are, how many are not over. Looked at every half a minute.'),
+  lastRecording: z.string().max(253).optional().describe('The Recording that was made last.'),
+  lastEventTime: time
+    .optional()
+    .describe('Time of an event that met the policy lately: written with the rest, and every five minutes.'),
+})
+export type RecordingPolicyStatus = z.infer<typeof recordingPolicyStatusSchema>
+
+export interface RecordingPolicy {
+  apiVersion: typeof apiVersion
+  kind: typeof policyKind
+  metadata: ObjectMeta
+  spec: RecordingPolicySpec
+  status?: RecordingPolicyStatus
+}
