@@ -121,6 +121,18 @@ describe('give-up', () => {
     expect(world.claims.map(({ metadata }) => metadata.name)).toEqual(['math-v1'])
   })
 
+  test.each([
+    ['is told of', (world: World) => world],
+    ['was never told of', (world: World) => world.forgetStatus()],
+  ])('keeps the volume of a recorder that %s and was gone before anybody saw it run', (_, told) => {
+    const world = new World().settle()
+    world.claims = world.claims.map((claim) => ({ ...claim, spec: { ...claim.spec, volumeName: 'pv-1' } }))
+    world.pods = []
+    told(world).annotate('give-up')
+    expect(world.is('Stored')).toBe('False GivenUp')
+    expect(world.claims.map(({ metadata }) => metadata.name)).toEqual(['math-v1'])
+  })
+
   test('ends a recording that waits for what never comes', () => {
     const world = new World()
     world.refuses = { createPod: new Refusal('PodRejected', 'because') }

@@ -2,7 +2,7 @@ import { type Attempt, annotationName, type Recording, type UserAnnotation, user
 import { nextNumber } from './attempts.ts'
 import type { Draft } from './draft.ts'
 import { attemptState, volumeState } from './stage.ts'
-import { nowHolds } from './volumes.ts'
+import { endWithoutPod, nowHolds } from './volumes.ts'
 
 /** As much of a value as the schema of the status takes. */
 const longestValue = 256
@@ -87,10 +87,7 @@ function endOrLeaveBehind(draft: Draft, attempt: Attempt, why: string): void {
   const observed = draft.podOf(attempt)
   if (observed?.isGone) return
   if (observed === undefined) {
-    attempt.state = 'Ended'
-    attempt.endTime = draft.now.toISOString()
-    attempt.reason = 'NotStarted'
-    attempt.message = why
+    endWithoutPod(draft, attempt, why)
     return
   }
   const { pod, state } = observed

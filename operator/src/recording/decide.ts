@@ -1,11 +1,4 @@
-import {
-  type Attempt,
-  type CallbackStatus,
-  dueTrtcNotice,
-  type Recording,
-  type RecordingVolume,
-  recordingFinalizer,
-} from '@trtc-recorder/api'
+import { type CallbackStatus, dueTrtcNotice, type Recording, type RecordingVolume, recordingFinalizer } from '@trtc-recorder/api'
 import { heedAnnotations, unheeded } from './annotations.ts'
 import { nextNumber } from './attempts.ts'
 import { conclude } from './conclusion.ts'
@@ -28,7 +21,7 @@ import type { Observed, ObservedPod, Plan } from './plan.ts'
 import { leaveBehindWhatIsOutOfReach } from './reach.ts'
 import { attemptState, volumeState } from './stage.ts'
 import { uploadBeside } from './upload-beside.ts'
-import { claimOf, lookAfterVolumes, volumeOutOfReach, volumeToUpload } from './volumes.ts'
+import { endWithoutPod, lookAfterVolumes, takeInWhatNobodyToldOf, volumeOutOfReach, volumeToUpload } from './volumes.ts'
 
 /**
  * What to do about a Recording, from what there is and what time it is. Pure; applying the plan and deciding again changes nothing.
@@ -49,8 +42,9 @@ type Step = (draft: Draft) => 'enough' | undefined
 
 const story: readonly Step[] = [
   beHeardOf,
-  heedAnnotations,
   adoptUnplannedPods,
+  takeInWhatNobodyToldOf,
+  heedAnnotations,
   recordHowAttemptsEnded,
   lookAfterVolumes,
   leaveBehindWhatIsOutOfReach,
@@ -103,25 +97,11 @@ function beOverWhenAsked(draft: Draft): undefined {
   if (draft.stage.is !== 'recording' || asked === undefined) return
   const attempt = draft.open
   // Its Pod is not there, and the API server was asked.
-  if (attempt !== undefined && draft.podOf(attempt) === undefined) endWithoutPod(draft, attempt)
+  if (attempt !== undefined && draft.podOf(attempt) === undefined) endWithoutPod(draft, attempt, notWanted)
   if (draft.open === undefined) status.stopReason = asked
 }
 
-/** A planned attempt that is not wanted any more. Where its volume is bound, its Pod may have been there, unseen, and gone again. */
-function endWithoutPod(draft: Draft, attempt: Attempt): void {
-  const volume = draft.volumes.find(({ name }) => name === attempt.volume)
-  const isBound = volume !== undefined && claimOf(draft.observed.claims, volume)?.spec?.volumeName !== undefined
-  attempt.state = 'Ended'
-  attempt.endTime = draft.now.toISOString()
-  attempt.reason = isBound ? 'PodDeleted' : 'NotStarted'
-  attempt.message = isBound ? 'Its Pod is not there, and may have been.' : 'It was not wanted any more before its Pod was made.'
-  delete attempt.refusedTimes
-  delete attempt.refusedTime
-  if (isBound && volumeState(volume).is !== 'lost') {
-    volume.state = 'Holding'
-    volume.holds = `What attempt ${attempt.number} may have recorded`
-  }
-}
+const notWanted = 'It was not wanted any more before its Pod was made.'
 
 function finishWhenNothingIsLeft(draft: Draft): undefined {
   const { status, now, recording, entered, stage } = draft
@@ -177,7 +157,7 @@ function giveUpInADyingNamespace(draft: Draft): void {
   const { refusal } = draft.observed
   if (refusal?.word !== 'NamespaceTerminating' || !draft.isDeleting) return
   const open = draft.allOpen
-  for (const attempt of open) if (draft.podOf(attempt) === undefined) endWithoutPod(draft, attempt)
+  for (const attempt of open) if (draft.podOf(attempt) === undefined) endWithoutPod(draft, attempt, notWanted)
   const told = open[0] ?? draft.attempts.at(-1)
   if (told !== undefined) Object.assign(told, { reason: refusal.word, message: refusal.message.slice(0, 1024) })
   for (const volume of draft.volumes) {

@@ -245,7 +245,13 @@ export class Model {
 
   schedules(): void {
     for (const pod of this.pods.filter((one) => !one.spec?.nodeName && one.metadata.deletionTimestamp === undefined)) {
-      if (this.#volumeOf(pod) !== undefined) this.#changePod(pod, (copy) => schedule(copy))
+      const volume = this.#volumeOf(pod) as PersistentVolumeClaim | undefined
+      if (volume === undefined) continue
+      if (volume.spec?.volumeName === undefined) {
+        const spec = { ...volume.spec, volumeName: `pv-of-${volume.metadata.uid}` }
+        this.#put('persistentvolumeclaims', { ...volume, spec })
+      }
+      this.#changePod(pod, (copy) => schedule(copy))
     }
   }
 

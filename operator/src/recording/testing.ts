@@ -266,6 +266,13 @@ export class World {
     return this.settle()
   }
 
+  /** The operator was killed before it told of anything. */
+  forgetStatus(): this {
+    const { status: _, ...untold } = this.recording
+    this.recording = untold
+    return this
+  }
+
   annotate(annotation: UserAnnotation, value = 'now'): this {
     const { metadata } = this.recording
     metadata.annotations = { ...metadata.annotations, [annotationName(annotation)]: value }

@@ -300,8 +300,7 @@ describe('a Pod that nobody planned', () => {
   ] as const)('and that has ended before anybody told of it: its volume is what it says, if it %s', (_, result, holds) => {
     const world = new World().settle()
     // The Pod is made first, and the status told three seconds later.
-    const { status: __, ...untold } = world.recording
-    world.recording = untold
+    world.forgetStatus()
     world.ends(result)
     expect((world.status.volumes ?? []).map(({ state }) => state)).toEqual(holds)
     expect(isFinished(world.recording)).toBe(holds.length === 0)
@@ -309,8 +308,7 @@ describe('a Pod that nobody planned', () => {
 
   test('and that is on its way when it is first told of, has nothing yet', () => {
     const world = new World().settle().scheduled()
-    const { status: _, ...untold } = world.recording
-    world.recording = untold
+    world.forgetStatus()
     world.podBecomes((pod) => run(pod, world.now))
     expect(world.status.volumes).toMatchObject([{ name: 'math-v1', state: 'Planned' }])
     world.ends(aResult({ outcome: 'RoomRefused', stopReason: 'NeverStarted' }))

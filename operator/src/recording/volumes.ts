@@ -24,6 +24,7 @@ export function lookAfterVolumes(draft: Draft): undefined {
     }
     return
   }
+  takeInWhatWasTakenOver(draft)
   draft.status.volumes = draft.volumes.flatMap((volume): RecordingVolume[] => {
     const state = volumeState(volume)
     const claim = claimOf(observed.claims, volume)
@@ -41,8 +42,27 @@ export function lookAfterVolumes(draft: Draft): undefined {
     }
     return [claim === undefined ? { ...volume, state: 'Lost', retired: true } : { ...volume, uid: claim.metadata.uid }]
   })
-  takeInWhatWasTakenOver(draft)
   dropThePlanOnALostVolume(draft)
+}
+
+/**
+ * The first volume and its Pod are made before the status says so. Where that was never written, and the Pod is gone, nobody knows what it left;
+ * a claim that is not bound yet was never mounted.
+ */
+export function takeInWhatNobodyToldOf(draft: Draft): undefined {
+  const { volumes, attempts, observed, recording } = draft
+  if (volumes.length > 0 || attempts.length > 0) return
+  const claim = observed.claims.find(
+    ({ metadata }) =>
+      metadata.deletionTimestamp === undefined && metadata.annotations?.[takenOverAnnotation] !== recording.metadata.uid,
+  )
+  if (claim === undefined) return
+  const { name, uid } = claim.metadata
+  const made: RecordingVolume =
+    claim.spec?.volumeName === undefined
+      ? { name, state: 'Planned' }
+      : { name, uid, state: 'Holding', holds: 'What a recorder may have left that was gone before anybody told of it' }
+  draft.status.volumes = [made]
 }
 
 /** What a namesake left is only uploaded: its recorder may have come to its end there, and so would one that recorded on it. */
@@ -84,20 +104,29 @@ export function nowHolds(draft: Draft, attempt: Attempt): void {
   if (draft.stage.is === 'recording') delete volume.givenUp
 }
 
+/** A planned attempt that is given up. Where its volume is bound, its Pod may have been there, unseen, and gone again. */
+export function endWithoutPod(draft: Draft, attempt: Attempt, why: string): void {
+  const volume = volumeOf(draft, attempt)
+  const isBound = volume !== undefined && claimOf(draft.observed.claims, volume)?.spec?.volumeName !== undefined
+  attempt.state = 'Ended'
+  attempt.endTime = draft.now.toISOString()
+  attempt.reason = isBound ? 'PodDeleted' : 'NotStarted'
+  attempt.message = isBound ? 'Its Pod is not there, and may have been.' : why
+  delete attempt.refusedTimes
+  delete attempt.refusedTime
+  if (!isBound || volumeState(volume).is === 'lost') return
+  volume.state = 'Holding'
+  volume.holds = `What attempt ${attempt.number} may have recorded`
+}
+
 /** The volume the next recorder works on: the one that is there, unless nothing may be recorded on that any more. */
 export function volumeToRecordOn(draft: Draft): RecordingVolume | undefined {
   const usable = draft.volumes.find((volume) => !volume.retired && volumeState(volume).is !== 'lost')
   if (usable !== undefined) return usable
   if (draft.volumes.length >= mostVolumes) return undefined
-  const made: RecordingVolume = { name: madeUnrecorded(draft) ?? freshName(draft), state: 'Planned' }
+  const made: RecordingVolume = { name: freshName(draft), state: 'Planned' }
   draft.status.volumes = [...draft.volumes, made]
   return made
-}
-
-/** The first volume is made before the status says so. Where that was never written, the volume is there, and so may be a Pod that uses it. */
-function madeUnrecorded({ volumes, attempts, observed }: Draft): string | undefined {
-  if (volumes.length > 0 || attempts.length > 0) return undefined
-  return observed.claims.find(({ metadata }) => metadata.deletionTimestamp === undefined)?.metadata.name
 }
 
 /** Names are not used again while anything remembers them. */
