@@ -100,7 +100,7 @@ export const recordingPolicySpecSchema = ruled(
           .min(1)
           .max(10_000)
           .default(100)
-          .describe('Recordings of this policy at once. What would be more is not made, and counted in status.refused.'),
+          .describe('Recordings of this policy at once. What would be more is not made, and the condition Ready says so.'),
       })
       .prefault({})
       .describe('How much.'),
@@ -123,7 +123,7 @@ export type RecordingPolicySpec = z.infer<typeof recordingPolicySpecSchema>
 /** Every reason that the condition `Ready` of a policy can have. */
 export const policyReasons = {
   Listening: 'Events of the application are heard, and recordings begin with them.',
-  Suspended: 'spec.suspend is true, so nothing begins.',
+  Suspended: 'spec.suspend is true, so nothing begins, as is meant.',
   ApplicationUnknown:
     'The gateway has no callback key of this application for this namespace, so no event can reach the policy. Its administrator can add one.',
   RecordingRefused: 'The last Recording that was to be made was refused; the message is the API server’s answer.',
@@ -149,12 +149,6 @@ export const recordingPolicyStatusSchema = z.object({
   observedGeneration: z.int().optional().describe('Generation of the spec that was last looked at.'),
   conditions: z.array(policyConditionSchema).max(8).optional().describe('`Ready`: whether it records what it should.'),
   recordingsMade: z.int().min(0).optional().describe('How many Recordings it has made.'),
-  refused: z.int().min(0).optional().describe('How many could not be made, for a limit or because they were refused.'),
-  activeRecordings: z
-    .int()
-    .min(0)
-    .optional()
-    .describe('Of those that there are, how many are not over. Looked at every half a minute.'),
   lastRecording: z.string().max(253).optional().describe('The Recording that was made last.'),
   lastEventTime: time
     .optional()

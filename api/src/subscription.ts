@@ -14,11 +14,15 @@ export const wantedMedia: Record<Mode, Record<Stream, readonly Medium[]>> = {
 
 /** Whether a user is to be recorded, in any of these media. A pattern is a user id, or a prefix followed by `.*$`. */
 export function isSubscribed(subscribe: Subscribe, userId: string, media: readonly Medium[] = ['audio', 'video']): boolean {
-  return isIn(subscribe, userId) && media.some((medium) => isIn(subscribe[medium], userId))
+  return isListed(subscribe, userId) && media.some((medium) => isListed(subscribe[medium], userId))
 }
 
-function isIn({ include, exclude }: { include: readonly string[]; exclude: readonly string[] }, userId: string): boolean {
-  const matches = (pattern: string) => (pattern.endsWith('.*$') ? userId.startsWith(pattern.slice(0, -3)) : userId === pattern)
+/** Of users and rooms alike. Nothing included is everything; what is excluded is out in any case. */
+export function isListed(
+  { include, exclude }: { include: readonly string[]; exclude: readonly string[] },
+  name: string,
+): boolean {
+  const matches = (pattern: string) => (pattern.endsWith('.*$') ? name.startsWith(pattern.slice(0, -3)) : name === pattern)
   if (exclude.some(matches)) return false
   return include.length === 0 || include.some(matches)
 }

@@ -7,6 +7,15 @@ const list = z.string().transform((text) => text.split(',').flatMap((part) => pa
 /** Every setting, once: its variable is TRTC_RECORDER_GATEWAY_<NAME>. An empty value counts as not given. */
 const settings = {
   callersFile: { schema: z.string().min(1), help: 'File with the callers; it is read again when it changes.' },
+  applicationsFile: {
+    schema: z.string().min(1).optional(),
+    help: 'File with the applications whose events are heard; it is read again when it changes. None: events are not heard.',
+  },
+  policyNamespaces: { schema: list.default([]), help: 'Namespaces whose policies are looked at, separated by commas.' },
+  policyReviewSeconds: {
+    schema: z.coerce.number().min(1).max(3600).default(30),
+    help: 'How often policies are looked at without an event.',
+  },
   keepHours: { schema: z.coerce.number().min(0.01).max(8760).default(72), help: 'How long a request is told of after its end.' },
   tokenReview: { schema: flag.default(false), help: 'Whether tokens of Kubernetes are taken, judged by TokenReview.' },
   tokenAudiences: { schema: list.default([]), help: 'Audiences of those tokens, separated by commas. None: the API server’s.' },

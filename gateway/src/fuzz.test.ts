@@ -1,8 +1,10 @@
 import { createHash, createHmac } from 'node:crypto'
+import { resources } from '@trtc-recorder/kube'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { apiError } from './testing/fake-cluster.ts'
 import { asSchool, asStudio, gatewayFor, school, sdkAppId, secretsIn, studio, templateBody } from './testing/harness.ts'
+import { eventsOf, policyNamed } from './testing/trtc-events.ts'
 import { actions } from './trtc/fields.ts'
 
 /** SEED=… plays a run again; RUNS=… for more. */
@@ -184,6 +186,30 @@ test('requests of TRTC’s API, right and wrong, in a cluster that fails', async
   )
 })
 
+test('events, signed, right and wrong, in a cluster that fails', async () => {
+  const room = eventsOf()
+  const bodies = [room.created('teacher'), room.enters('teacher'), room.startsVideo('teacher', 1), room.dismissed(20)]
+  const body = fc.oneof(...bodies.map(mutated))
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.tuple(body, fault, fc.boolean()), { minLength: 1, maxLength: 5 }), async (told) => {
+      const gateway = gatewayFor(callers)
+      await gateway.cluster.client.create(resources.recordingPolicies, policyNamed('all'))
+      for (const [given, broken, isSigned] of told) {
+        if (broken !== undefined) gateway.cluster.fail(broken.verb, broken.plural, broken.error, broken.when)
+        const before = gateway.cluster.calls.length
+        const answer = await gateway.tell(JSON.stringify(given) ?? '', isSigned ? {} : { sign: 'x' })
+        gateway.cluster.faults.length = 0
+        holds(gateway, answer.body)
+        expect(isSigned ? [200, 400, 503, ...(broken === undefined ? [] : [500])] : [401, 413]).toContain(answer.statusCode)
+        if (!isSigned) expect(gateway.cluster.calls).toHaveLength(before)
+      }
+      expect(gateway.cluster.recordings.every(({ spec }) => spec.userId === 'recorder')).toBe(true)
+      expect(gateway.cluster.secrets).toEqual([])
+    }),
+    runs,
+  )
+})
+
 test('bytes of any kind, to any path, with any headers', async () => {
   const headers = fc.dictionary(
     fc.constantFrom(
@@ -194,14 +220,16 @@ test('bytes of any kind, to any path, with any headers', async () => {
       'x-tc-timestamp',
       'idempotency-key',
       'content-encoding',
+      'sign',
+      'sdkappid',
     ),
     fc.oneof(
       fc.string({ maxLength: 60 }).map((text) => text.replace(/[^ -~]/g, '')),
-      fc.constantFrom(asSchool.authorization, 'application/json', ...actions),
+      fc.constantFrom(asSchool.authorization, 'application/json', String(sdkAppId), ...actions),
     ),
   )
   const path = fc.oneof(
-    fc.constantFrom('/', '/v1/requests', '/v1/requests/x', '/release/f'),
+    fc.constantFrom('/', '/v1/events', '/v1/requests', '/v1/requests/x', '/release/f'),
     fc.string({ maxLength: 40 }).map((text) => `/${encodeURIComponent(text.toWellFormed())}`),
   )
   const bytes = fc.oneof(

@@ -1,12 +1,17 @@
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { clusterAccess, createKubeClient } from '@trtc-recorder/kube'
 import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
-import { activeQuota } from './callers/quota.ts'
+import { parseCallers } from './callers/directory.ts'
+import { ActiveCounts, activeQuota } from './callers/quota.ts'
 import { Rates } from './callers/rate.ts'
 import { tokenReviewer } from './callers/token-review.ts'
-import { watchCallers } from './callers/watch.ts'
 import { ConfigError, parseConfig, usage } from './config.ts'
+import { watchDocument } from './document.ts'
+import { type Applications, parseApplications } from './events/applications.ts'
+import { reviewPolicies } from './events/policies.ts'
+import { Fresh } from './fresh.ts'
 import { createHealthServer } from './http/health.ts'
 import { createServer } from './http/server.ts'
 import { createMetrics } from './metrics.ts'
@@ -29,10 +34,14 @@ process.on('uncaughtException', (error) => {
 
 const access = await clusterAccess(process.env, config.serviceAccountDirectory)
 const client = createKubeClient(access, { userAgent: 'trtc-recorder-gateway' })
-const callers = await watchCallers(config.callersFile, log).catch((error: Error) => {
-  process.stderr.write(`${error.message}\n`)
-  process.exit(2)
-})
+const document = <T>(path: string, parse: (text: string) => T, what: string) =>
+  watchDocument(path, parse, { what, log }).catch((error: Error) => {
+    process.stderr.write(`${error.message}\n`)
+    process.exit(2)
+  })
+const callers = await document(config.callersFile, parseCallers, 'callers')
+const applications =
+  config.applicationsFile === undefined ? undefined : await document(config.applicationsFile, parseApplications, 'applications')
 const metrics = createMetrics()
 
 let isStopping = false
@@ -43,6 +52,7 @@ const server = createServer(
     review: config.tokenReview ? tokenReviewer(client, { audiences: config.tokenAudiences }) : undefined,
     rates: new Rates(),
     quota: activeQuota(client),
+    events: applications && { applications: applications.current, policies: new Fresh(), counts: new ActiveCounts() },
     log,
     metrics,
     now: () => new Date(),
@@ -59,6 +69,9 @@ for (const [listener, port] of [
 }
 log.info({ port: portOf(server), healthPort: portOf(health) }, 'Gateway started')
 
+const ending = new AbortController()
+const reviewing = applications === undefined ? undefined : reviewUntil(ending.signal, applications.current)
+
 const signal = await new Promise<string>((resolve) => {
   for (const name of ['SIGTERM', 'SIGINT']) process.on(name, resolve)
 })
@@ -74,9 +87,21 @@ setTimeout(() => {
 await server.close()
 await health.close()
 callers.stop()
+applications?.stop()
+ending.abort()
+await reviewing
 await client.close()
 log.info('Gateway stopped')
 process.exit(0)
+
+async function reviewUntil(stopped: AbortSignal, current: () => Applications): Promise<void> {
+  while (!stopped.aborted) {
+    const heard = [...current().values()].flatMap(({ namespaces }) => namespaces)
+    const namespaces = [...new Set([...config.policyNamespaces, ...heard])]
+    await reviewPolicies(client, { applications: current(), namespaces, log, now: () => new Date() })
+    await sleep(config.policyReviewSeconds * 1000, undefined, { signal: stopped }).catch(() => {})
+  }
+}
 
 /** The port that it has, which is another one where 0 was asked for. */
 function portOf(listener: FastifyInstance): number | undefined {

@@ -28,6 +28,7 @@ export function openApi(): Json {
           200: { description: 'A line for each thing that happened.', content: text },
         }),
       },
+      '/v1/events': { post: eventOperation() },
       '/v1/requests/{requestId}/terminate': {
         post: operation('Ends a recording; its files are finished and stored', [requestIdParameter], {
           202: {
@@ -107,6 +108,20 @@ function listOperation(): Json {
   return operation('Requests of the caller, newest first', parameters, {
     200: { description: 'A page of them.', content: json(listing) },
   })
+}
+
+function eventOperation(): Json {
+  const headers = [
+    ['SdkAppId', 'The application that it is about.'],
+    ['Sign', 'base64 of HMAC-SHA256 over the body, with the callback key of the application.'],
+  ].map(([name, description]) => ({ name, in: 'header', required: true, schema: { type: 'string' }, description }))
+  return {
+    ...operation('Takes a callback of TRTC (room and media events); only where policies are enabled', headers as Json[], {
+      200: { description: 'It was heard.', content: json({ type: 'object', properties: { code: { const: 0 } } }) },
+    }),
+    security: [],
+    requestBody: { required: true, content: json({ type: 'object' }) },
+  }
 }
 
 const stateOperation = (): Json =>

@@ -1,12 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { parse } from 'yaml'
-import type { z } from 'zod'
+import { parseDocument } from '../document.ts'
 import { type Caller, type Credential, callersSchema } from './caller.ts'
-
-/** The document cannot be used. The message has paths and what is wrong, and nothing of what stands there: it holds secrets. */
-export class CallersError extends Error {
-  override readonly name = 'CallersError'
-}
 
 type Found<Type extends Credential['type']> = { caller: Caller; credential: Extract<Credential, { type: Type }> }
 
@@ -67,22 +61,8 @@ export class CallerDirectory {
   }
 }
 
-export function parseCallers(text: string): CallerDirectory {
-  const parsed = callersSchema.safeParse(parsedYaml(text))
-  if (!parsed.success) throw new CallersError(`The callers cannot be used: ${parsed.error.issues.map(explain).join('; ')}`)
-  return new CallerDirectory(parsed.data.callers)
-}
-
-function parsedYaml(text: string): unknown {
-  try {
-    return parse(text, { logLevel: 'error', prettyErrors: false }) ?? { callers: [] }
-  } catch (error) {
-    // The parser's own message may quote the line, with its secrets.
-    const { pos } = error as { pos?: [number, number] }
-    throw new CallersError(`The callers cannot be used: they are no YAML${pos ? `, from character ${pos[0]} on` : ''}`)
-  }
-}
-
-const explain = ({ path, message }: z.core.$ZodIssue) => `${path.join('.') || 'the document'}: ${message}`
+/** Throws DocumentError. */
+export const parseCallers = (text: string): CallerDirectory =>
+  new CallerDirectory(parseDocument(text, callersSchema, { what: 'callers', empty: { callers: [] } }).callers)
 
 const digest = (text: string) => createHash('sha256').update(text, 'utf8').digest()

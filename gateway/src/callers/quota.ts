@@ -1,54 +1,47 @@
+import type { Recording } from '@trtc-recorder/api'
 import type { KubeClient } from '@trtc-recorder/kube'
 import { RefusedRequest } from '../errors.ts'
+import { Fresh } from '../fresh.ts'
 import { listRecordings } from '../recordings/find.ts'
 import type { Caller } from './caller.ts'
 
-/** A count is good for this long; what this replica starts meanwhile is added. */
-const freshMillis = 2000
+/**
+ * How many recordings of somebody are under way. Counted by asking, every two seconds at most, and what this replica starts meanwhile is added; so
+ * several replicas may let a few more in within that time. A ResourceQuota (`count/recordings.trtc-recorder.dev`) is exact.
+ */
+export class ActiveCounts {
+  readonly #counts: Fresh<{ active: number }>
 
-interface Count {
-  active: number
-  atMillis: number
+  constructor(nowMillis?: () => number) {
+    this.#counts = new Fresh(nowMillis)
+  }
+
+  /** Counts one more in; false where there are `most` already. `list`: all that there are of `whose`. */
+  async take(whose: string, most: number, list: () => AsyncIterable<Recording>): Promise<boolean> {
+    const known = await this.#counts.get(whose, () => count(list()))
+    if (known.active >= most) return false
+    known.active += 1
+    return true
+  }
 }
 
-/**
- * How many recordings of a caller may be under way. Counted by asking, every two seconds at most, so that several replicas may let a few more in
- * within that time; a ResourceQuota (`count/recordings.trtc-recorder.dev`) is exact.
- */
-export function activeQuota(client: KubeClient, nowMillis: () => number = () => performance.now()) {
-  const counts = new Map<string, Promise<Count>>()
+async function count(recordings: AsyncIterable<Recording>): Promise<{ active: number }> {
+  let active = 0
+  for await (const { status } of recordings) if (status?.completionTime === undefined) active += 1
+  return { active }
+}
 
-  async function count(caller: Caller): Promise<Count> {
-    let active = 0
-    for await (const { status } of listRecordings(client, caller)) if (status?.completionTime === undefined) active += 1
-    return { active, atMillis: nowMillis() }
-  }
-
-  async function counted(caller: Caller): Promise<Count> {
-    const former = counts.get(caller.name)
-    const known = await former
-    if (known !== undefined && nowMillis() - known.atMillis < freshMillis) return known
-    // Whoever comes while it is being counted waits for the same answer.
-    if (counts.get(caller.name) === former) {
-      const counting = count(caller)
-      counts.set(caller.name, counting)
-      counting.catch(() => counts.delete(caller.name))
-    }
-    return counts.get(caller.name)!
-  }
-
+/** How many recordings of a caller may be under way. */
+export function activeQuota(client: KubeClient, nowMillis?: () => number) {
+  const counts = new ActiveCounts(nowMillis)
   return {
     /** Counts one more in, or throws QuotaExceeded. */
     async admit(caller: Caller): Promise<void> {
       const most = caller.limits.activeRecordings
-      if (most === undefined) return
-      const known = await counted(caller)
-      if (known.active >= most) {
-        throw new RefusedRequest('QuotaExceeded', `${caller.name} has ${most} recordings under way, and may not have more`, {
-          retryAfterSeconds: 30,
-        })
-      }
-      known.active += 1
+      if (most === undefined || (await counts.take(caller.name, most, () => listRecordings(client, caller)))) return
+      throw new RefusedRequest('QuotaExceeded', `${caller.name} has ${most} recordings under way, and may not have more`, {
+        retryAfterSeconds: 30,
+      })
     },
   }
 }

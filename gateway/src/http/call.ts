@@ -6,6 +6,7 @@ import type { Caller } from '../callers/caller.ts'
 import type { CallerDirectory } from '../callers/directory.ts'
 import type { Rates } from '../callers/rate.ts'
 import { invalid, RefusedRequest } from '../errors.ts'
+import type { Events } from '../events/heed.ts'
 import type { Metrics } from '../metrics.ts'
 
 /** What every handler may use. */
@@ -16,8 +17,10 @@ export interface Gateway {
   review: ReviewToken | undefined
   rates: Rates
   quota: { admit(caller: Caller): Promise<void> }
+  /** Undefined where TRTC’s events are not heard. */
+  events: Events | undefined
   log: Logger
-  metrics: Pick<Metrics, 'answered'>
+  metrics: Pick<Metrics, 'answered' | 'heard'>
   now(): Date
   /** How long a request is told of after its end. */
   keepSeconds: number
@@ -31,6 +34,11 @@ export interface Audit {
   /** The request it is about, where that is another one. */
   about?: string
   code?: string
+  /** Of a callback of TRTC: the application that it is signed for, what it tells, and what came of it, for each policy. */
+  application?: number
+  event?: string
+  outcomes?: string[]
+  recordings?: string[]
 }
 
 declare module 'fastify' {

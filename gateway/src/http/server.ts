@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { authenticate } from '../callers/authenticate.ts'
 import type { Caller } from '../callers/caller.ts'
 import { invalid, RefusedRequest, refusals } from '../errors.ts'
+import { receiveEvent } from '../events/receive.ts'
 import { openApi } from '../openapi.ts'
 import { newRequestId } from '../recordings/names.ts'
 import { listStates, logOf, stateOf, terminate } from '../rest/requests.ts'
@@ -28,6 +29,9 @@ export const serverLimits: ServerLimits = {
   requestMillis: 20_000,
   keepAliveMillis: 65_000,
 }
+
+/** Where TRTC’s callbacks come. */
+export const eventsPath = '/v1/events'
 
 /** The gateway's one port. `isStopping`: answers ask to close the connection, so that clients go to another replica. */
 export function createServer(
@@ -95,6 +99,8 @@ function addRequests(server: FastifyInstance, gateway: Gateway): void {
     Object.assign(request.audit, { action, about: request.params.requestId })
     return request.params.requestId
   }
+  const { events } = gateway
+  if (events !== undefined) server.post(eventsPath, (request, reply) => receiveEvent(gateway, events, request, reply))
   server.post('/v1/requests', (request, reply) => start(gateway, request, reply))
   server.get('/v1/requests', async (request) => {
     request.audit.action = 'List'

@@ -34,19 +34,21 @@ export async function findRecording(
 
 /** All that a caller has, as the API server lists it, a page at a time. */
 export async function* listRecordings(client: KubeClient, caller: Caller, moreLabels = ''): AsyncGenerator<Recording> {
-  for (const namespace of namespacesOf(caller)) {
-    const labelSelector = [selectorOf(caller.name), moreLabels].filter((part) => part !== '').join(',')
-    let token: string | undefined
-    do {
-      const page = await client
-        .list(resources.recordings, { namespace, labelSelector, limit: pageSize, ...(token ? { continue: token } : {}) })
-        .catch((error) => {
-          throw unanswered(error)
-        })
-      yield* page.items
-      token = page.metadata.continue
-    } while (token)
-  }
+  const labelSelector = [selectorOf(caller.name), moreLabels].filter((part) => part !== '').join(',')
+  for (const namespace of namespacesOf(caller)) yield* labelled(client, namespace, labelSelector)
+}
+
+export async function* labelled(client: KubeClient, namespace: string, labelSelector: string): AsyncGenerator<Recording> {
+  let token: string | undefined
+  do {
+    const page = await client
+      .list(resources.recordings, { namespace, labelSelector, limit: pageSize, ...(token ? { continue: token } : {}) })
+      .catch((error) => {
+        throw unanswered(error)
+      })
+    yield* page.items
+    token = page.metadata.continue
+  } while (token)
 }
 
 /** Ends it as a user would: files are finished, stored and told of. */

@@ -7,7 +7,7 @@ import { group, type Recording } from '@trtc-recorder/api'
  */
 
 export const managedBy = 'trtc-recorder-gateway'
-const managedByLabel = 'app.kubernetes.io/managed-by'
+export const managedByLabel = 'app.kubernetes.io/managed-by'
 
 export const callerLabel = `${group}/caller`
 export const contractLabel = `${group}/contract`

@@ -1,4 +1,4 @@
-import { type Recording, recordingManifestSchema } from '@trtc-recorder/api'
+import { type Recording, type RecordingPolicy, recordingManifestSchema, recordingPolicySpecSchema } from '@trtc-recorder/api'
 import { ApiError, ConnectionError, type KubeClient, type KubeObject, type Secret } from '@trtc-recorder/kube'
 
 export type Verb = 'get' | 'list' | 'create' | 'patch' | 'delete' | 'text'
@@ -10,7 +10,7 @@ export interface Fault {
   when: 'before' | 'after'
 }
 
-/** Recordings and Secrets in memory, with the rules that the gateway counts on: names are unique, owners take what they own along. */
+/** Recordings, policies and Secrets in memory, with the rules that the gateway counts on: names are unique, owners take what they own along. */
 export class FakeCluster {
   readonly #objects = new Map<string, KubeObject>()
   readonly faults: Fault[] = []
@@ -23,6 +23,9 @@ export class FakeCluster {
 
   get recordings(): Recording[] {
     return this.#of('recordings') as Recording[]
+  }
+  get policies(): RecordingPolicy[] {
+    return this.#of('recordingpolicies') as RecordingPolicy[]
   }
   get secrets(): Secret[] {
     return this.#of('secrets') as Secret[]
@@ -93,9 +96,14 @@ export class FakeCluster {
       this.#call('patch', plural, name, () => {
         const object = this.#get(plural, namespace, name)
         if (patch.type !== 'merge') throw new Error('the gateway merges')
-        const { metadata, spec } = patch.body as { metadata: { uid: string }; spec: object }
-        if (metadata.uid !== object.metadata.uid) throw apiError(409, 'Conflict', 'another uid')
-        Object.assign((object as Recording).spec, spec)
+        const { metadata, spec, status } = patch.body as Partial<Recording>
+        const { uid, resourceVersion = object.metadata.resourceVersion, annotations } = metadata ?? {}
+        if (uid !== object.metadata.uid) throw apiError(409, 'Conflict', 'another uid')
+        if (resourceVersion !== object.metadata.resourceVersion) throw apiError(409, 'Conflict', 'the object has been modified')
+        Object.assign((object as Recording).spec ?? {}, spec)
+        if (annotations !== undefined) object.metadata.annotations = { ...object.metadata.annotations, ...annotations }
+        if (status !== undefined) Object.assign(object, { status })
+        object.metadata.resourceVersion = String(Number(object.metadata.resourceVersion) + 1)
         return object as never
       }),
 
@@ -149,6 +157,11 @@ export class FakeCluster {
       const parsed = recordingManifestSchema.safeParse(made)
       if (!parsed.success) throw apiError(422, 'Invalid', parsed.error.message)
       Object.assign(made, { spec: parsed.data.spec })
+    }
+    if (plural === 'recordingpolicies') {
+      const parsed = recordingPolicySpecSchema.safeParse((made as unknown as RecordingPolicy).spec)
+      if (!parsed.success) throw apiError(422, 'Invalid', parsed.error.message)
+      Object.assign(made, { spec: parsed.data })
     }
     this.#objects.set(key, made)
     return made

@@ -1,11 +1,13 @@
 import { pino } from 'pino'
 import { stringify } from 'yaml'
 import { parseCallers } from '../callers/directory.ts'
-import { activeQuota } from '../callers/quota.ts'
+import { ActiveCounts, activeQuota } from '../callers/quota.ts'
 import { Rates } from '../callers/rate.ts'
 import { tokenReviewer } from '../callers/token-review.ts'
+import { parseApplications, signOf } from '../events/applications.ts'
+import { Fresh } from '../fresh.ts'
 import type { Gateway } from '../http/call.ts'
-import { createServer } from '../http/server.ts'
+import { createServer, eventsPath } from '../http/server.ts'
 import { createMetrics } from '../metrics.ts'
 import { FakeCluster } from './fake-cluster.ts'
 
@@ -44,6 +46,7 @@ export const templateBody = {
 
 /** What must never be in an answer or a log line. */
 export const secretsIn = [
+  'callbackkey123654',
   ...[templateBody.UserSig, templateBody.CosConfig.SecretId, templateBody.CosConfig.SecretKey],
   ...['school-secret-key-0001', 'school-bearer-token-1', 'studio-bearer-token-1'],
 ]
@@ -53,21 +56,27 @@ export const asStudio = { authorization: 'Bearer studio-bearer-token-1' }
 
 const metrics = createMetrics()
 
-/** A gateway over a cluster in memory, and what it has logged. */
-export function gatewayFor(callers: object[] = [school, studio], over: Partial<Gateway> = {}) {
-  const cluster = new FakeCluster()
+export const callbackKey = 'callbackkey123654'
+const applications = {
+  applications: [{ sdkAppId, callbackKeys: ['formerkey1', callbackKey], namespaces: ['lessons', 'studio'] }],
+}
+
+/** A gateway over a cluster in memory, its own or one that it shares, and what it has logged. */
+export function gatewayFor(callers: object[] = [school, studio], over: Partial<Gateway> = {}, cluster = new FakeCluster()) {
   const lines: string[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) })
   const clock = { now: new Date('2026-03-01T10:00:00Z') }
   cluster.now = () => clock.now
   const directory = parseCallers(stringify({ callers }))
   const nowMillis = () => clock.now.getTime()
+  const heard = parseApplications(stringify(applications))
   const server = createServer({
     client: cluster.client,
     callers: () => directory,
     review: tokenReviewer(cluster.client, { audiences: [], nowMillis }),
     rates: new Rates(nowMillis),
     quota: activeQuota(cluster.client, nowMillis),
+    events: { applications: () => heard, policies: new Fresh(nowMillis), counts: new ActiveCounts(nowMillis) },
     log,
     metrics,
     now: () => clock.now,
@@ -82,5 +91,10 @@ export function gatewayFor(callers: object[] = [school, studio], over: Partial<G
       payload: typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : JSON.stringify(payload),
     })
   const get = (url: string, headers: Record<string, string> = asSchool) => server.inject({ method: 'GET', url, headers })
-  return { cluster, server, post, get, lines, clock }
+  /** As TRTC tells of an event. */
+  const tell = (event: unknown, headers: Record<string, string> = {}) => {
+    const body = Buffer.from(typeof event === 'string' ? event : JSON.stringify(event))
+    return post(body, { sdkappid: String(sdkAppId), sign: signOf(callbackKey, body), ...headers }, eventsPath)
+  }
+  return { cluster, server, post, get, tell, lines, clock }
 }
