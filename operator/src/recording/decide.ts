@@ -21,7 +21,14 @@ import type { Observed, ObservedPod, Plan } from './plan.ts'
 import { leaveBehindWhatIsOutOfReach } from './reach.ts'
 import { attemptState, volumeState } from './stage.ts'
 import { uploadBeside } from './upload-beside.ts'
-import { endWithoutPod, lookAfterVolumes, takeInWhatNobodyToldOf, volumeOutOfReach, volumeToUpload } from './volumes.ts'
+import {
+  endWithoutPod,
+  lookAfterVolumes,
+  mayHaveRun,
+  takeInWhatNobodyToldOf,
+  volumeOutOfReach,
+  volumeToUpload,
+} from './volumes.ts'
 
 /**
  * What to do about a Recording, from what there is and what time it is. Pure; applying the plan and deciding again changes nothing.
@@ -206,6 +213,7 @@ function followTheLivePod(draft: Draft): 'enough' | undefined {
     const state = attemptState(attempt)
     // One that was refused begins anew, if nobody else has taken its place meanwhile.
     if (state.is === 'planned' && state.refused !== undefined) return undefined
+    mayHaveRun(draft, attempt)
     // Planned, and not made yet, or made and not seen yet: making it again does no harm.
     makeRecorder(draft, attempt)
     return 'enough'

@@ -17,7 +17,7 @@ import { eventsOfTrouble } from './pod-trouble.ts'
 import type { ProgressPoller } from './progress.ts'
 import { type ReadResult, type ResultReading, resultInLog, terminated, terminationResult } from './result.ts'
 import { attemptState, mainAttempt, stageOf, volumeState } from './stage.ts'
-import { claimOf } from './volumes.ts'
+import { claimOf, isBound } from './volumes.ts'
 
 export interface ObserveDependencies {
   client: KubeClient
@@ -123,20 +123,25 @@ async function podsOf(
   const cached = caches.pods.byIndex('recordingUid', uid).filter((pod) => belongsTo(pod, uid))
   const gone = departed.of(uid)
   const missing = (recording.status?.attempts ?? []).filter(
-    (attempt) => mayHavePod(recording, attempt) && ![...cached, ...gone].some((pod) => isPodOf(pod, attempt)),
+    (attempt) => mayHavePod(recording, attempt, caches) && ![...cached, ...gone].some((pod) => isPodOf(pod, attempt)),
   )
   const live = await Promise.all(missing.map(({ pod }) => getLive(client, resources.pods, recording.metadata, pod, signal)))
   const found = live.filter((pod) => pod !== undefined && belongsTo(pod, uid))
   return [...cached, ...(found as Pod[]).filter((pod) => !cached.some((other) => other.metadata.uid === pod.metadata.uid))]
 }
 
-/** A plan that nobody wants to give up is simply carried out again: making a Pod that is there already does no harm. */
-function mayHavePod(recording: Recording, attempt: Attempt): boolean {
+/**
+ * A plan that nobody wants to give up is simply carried out again: making a Pod that is there already does no harm. On a volume that is bound
+ * one may have run and be gone, which is for the API server to say.
+ */
+function mayHavePod(recording: Recording, attempt: Attempt, { claims }: Pick<ObserveDependencies['caches'], 'claims'>): boolean {
   const { spec, metadata } = recording
   const state = attemptState(attempt)
   if (state.is === 'ended') return false
   if (state.is !== 'planned') return true
+  const own = claims.byIndex('recordingUid', metadata.uid)
   return (
+    own.some((claim) => claim.metadata.name === attempt.volume && isBound(claim)) ||
     spec.desiredState === 'Stopped' ||
     recording.status?.stopRequestedTime !== undefined ||
     metadata.deletionTimestamp !== undefined ||

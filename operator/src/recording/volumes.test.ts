@@ -315,6 +315,15 @@ describe('a Pod that nobody planned', () => {
     expect(isFinished(world.recording)).toBe(true)
   })
 
+  test('which is gone again before anybody saw it may have recorded, and is made anew on a volume that says so', () => {
+    const world = new World().settle()
+    world.claims = world.claims.map((claim) => ({ ...claim, spec: { ...claim.spec, volumeName: 'pv-1' } }))
+    world.pods = []
+    world.settle()
+    expect(world.pods.map(({ metadata }) => metadata.name)).toEqual(['math-a1'])
+    expect(world.status.volumes).toMatchObject([{ name: 'math-v1', state: 'Holding' }])
+  })
+
   test('is asked to end where something is, and its result is read', () => {
     const world = inRoom()
     unplanned(world, 2)

@@ -58,10 +58,9 @@ export function takeInWhatNobodyToldOf(draft: Draft): undefined {
   )
   if (claim === undefined) return
   const { name, uid } = claim.metadata
-  const made: RecordingVolume =
-    claim.spec?.volumeName === undefined
-      ? { name, state: 'Planned' }
-      : { name, uid, state: 'Holding', holds: 'What a recorder may have left that was gone before anybody told of it' }
+  const made: RecordingVolume = !isBound(claim)
+    ? { name, state: 'Planned' }
+    : { name, uid, state: 'Holding', holds: 'What a recorder may have left that was gone before anybody told of it' }
   draft.status.volumes = [made]
 }
 
@@ -104,19 +103,31 @@ export function nowHolds(draft: Draft, attempt: Attempt): void {
   if (draft.stage.is === 'recording') delete volume.givenUp
 }
 
-/** A planned attempt that is given up. Where its volume is bound, its Pod may have been there, unseen, and gone again. */
-export function endWithoutPod(draft: Draft, attempt: Attempt, why: string): void {
+/**
+ * Whether the Pod of a planned attempt, which is not there, may have been, unseen, and gone again: what is bound was mounted, or may have
+ * been. Its volume holds something then.
+ */
+export function mayHaveRun(draft: Draft, attempt: Attempt): boolean {
   const volume = volumeOf(draft, attempt)
-  const isBound = volume !== undefined && claimOf(draft.observed.claims, volume)?.spec?.volumeName !== undefined
+  if (volume === undefined || !isBound(claimOf(draft.observed.claims, volume))) return false
+  if (volumeState(volume).is === 'planned' || volumeState(volume).is === 'empty') {
+    volume.state = 'Holding'
+    volume.holds = `What attempt ${attempt.number} may have recorded`
+  }
+  return true
+}
+
+export const isBound = (claim: PersistentVolumeClaim | undefined) => claim?.spec?.volumeName !== undefined
+
+/** A planned attempt that is given up. */
+export function endWithoutPod(draft: Draft, attempt: Attempt, why: string): void {
+  const ran = mayHaveRun(draft, attempt)
   attempt.state = 'Ended'
   attempt.endTime = draft.now.toISOString()
-  attempt.reason = isBound ? 'PodDeleted' : 'NotStarted'
-  attempt.message = isBound ? 'Its Pod is not there, and may have been.' : why
+  attempt.reason = ran ? 'PodDeleted' : 'NotStarted'
+  attempt.message = ran ? 'Its Pod is not there, and may have been.' : why
   delete attempt.refusedTimes
   delete attempt.refusedTime
-  if (!isBound || volumeState(volume).is === 'lost') return
-  volume.state = 'Holding'
-  volume.holds = `What attempt ${attempt.number} may have recorded`
 }
 
 /** The volume the next recorder works on: the one that is there, unless nothing may be recorded on that any more. */
