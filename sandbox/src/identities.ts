@@ -8,6 +8,8 @@ export const identities = {
     sdkAppId: 1400000001,
     /** Signs UserSig (TLSSig v2) for `sdkAppId`: 64 hexadecimal digits, as in the TRTC console. */
     secretKey: '5d41402abc4b2a76b9719d911017c592e10adc3949ba59abbe56e057f20f883e',
+    /** Signs the callbacks of its rooms: letters and digits, as in the TRTC console. */
+    callbackKey: 'sandboxRoomCallbackKey0001',
   },
   cos: {
     appId: '1250000000',

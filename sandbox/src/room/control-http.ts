@@ -54,6 +54,12 @@ const argumentOf: Record<keyof RoomControl, z.ZodType> = {
   blockMedia: z.strictObject({ blocked: z.boolean() }),
   ignoreSubscriptions: z.strictObject({ ...who, times: z.int().min(0) }),
   setNoAnchorSeconds: z.strictObject({ seconds: z.number().positive() }),
+  sendCallbacks: z.strictObject({
+    ...{ url: z.url().optional(), lose: z.array(z.int()).optional(), times: z.int().min(1).max(10).optional() },
+    ...{ delayMillis: millis, hold: flag },
+  }),
+  releaseCallbacks: z.strictObject({ order: z.enum(['AsTold', 'Reversed']).optional() }),
+  callbacksSent: z.strictObject({}),
   state: z.strictObject({ room }),
   sent: z.strictObject({ ...who, track: track.optional() }),
   forwarded: z.strictObject({ ...who, track }),

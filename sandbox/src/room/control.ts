@@ -1,3 +1,4 @@
+import type { CallbackOptions, SentCallback } from './callbacks.ts'
 import type { ClipCodec } from './clip.ts'
 import type { LineQuality } from './line.ts'
 import type { VideoCodec } from './messages.ts'
@@ -75,6 +76,12 @@ export interface RoomControl {
   /** The next so many subscriptions to a publisher, or changes of them, are answered well, and nothing is sent. */
   ignoreSubscriptions(options: Who & { times: number }): Promise<void>
   setNoAnchorSeconds(options: { seconds: number }): Promise<void>
+  /** Sends what TRTC’s console would be set to send: room and media events, from now on, as they come or spoilt. */
+  sendCallbacks(options: CallbackOptions): Promise<void>
+  /** Sends those that are held; in reverse, each after the answer to the one before, and resolves with the last answer. */
+  releaseCallbacks(options: { order?: 'AsTold' | 'Reversed' }): Promise<void>
+  /** Those that were sent to their end. */
+  callbacksSent(options: Record<string, never>): Promise<SentCallback[]>
   state(options: { room: RoomName }): Promise<RoomState>
   /** What a scripted anchor has sent, also after it left; `track` picks one. */
   sent(options: Who & { track?: Track }): Promise<SentSpan[]>

@@ -142,6 +142,7 @@ export class Member implements Occupant {
         return true
       case 'change_role':
         this.role = Number(data.role)
+        this.room.roleChanged(this)
         if (!this.isAnchor) this.#unpublish()
         answer()
         return true

@@ -1,5 +1,5 @@
 import { push, type VideoCodec } from './messages.ts'
-import { flagOf, type Publisher, publisherItem } from './publisher.ts'
+import { flagOf, type Publisher, publisherItem, type Track } from './publisher.ts'
 import type { ScriptedAnchor } from './scripted-anchor.ts'
 
 /** Number rooms and string rooms are apart: 123 and "123" are different rooms. */
@@ -13,6 +13,13 @@ export const keyOfRoom = ({ sdkAppId, roomId, strRoomId }: RoomName) =>
   roomId === undefined ? `${sdkAppId}/string/${strRoomId}` : `${sdkAppId}/number/${roomId}`
 
 export type RoomEventName = 'joined' | 'left' | 'subscribed' | 'mediaConnected' | 'published' | 'unpublished' | 'destroyed'
+/** What happens in a room, as TRTC tells the application of it. */
+export type Told =
+  | { is: 'created' | 'left'; userId: string }
+  | { is: 'entered' | 'changedRole'; userId: string; isAnchor: boolean }
+  | { is: 'started' | 'stopped'; userId: string; track: Track }
+  | { is: 'dismissed' }
+
 /** Why somebody is not in the room any more, as members are told. */
 export const leaveReason = { normal: 0, timeout: 1, kick: 2 } as const
 
@@ -41,12 +48,17 @@ export class Room<Member extends Occupant = Occupant> {
   /** What members who publish are told to send their cameras in; H.264 where nothing is said. */
   readonly uplinkCodecs = new Map<string, VideoCodec>()
   readonly #notify: (event: RoomEventName, userId: string) => void
+  readonly #tell: (told: Told) => void
+  /** What each publishes, as far as it was told. */
+  readonly #toldTracks = new Map<string, ReadonlySet<Track>>()
   /** Since when nobody publishes; undefined while somebody does. */
   emptySinceMillis: number | undefined = Date.now()
 
-  constructor(name: RoomName, notify: (event: RoomEventName, userId: string) => void) {
+  /** `tell`: what TRTC would tell the application of. */
+  constructor(name: RoomName, notify: (event: RoomEventName, userId: string) => void, tell: (told: Told) => void) {
     this.name = name
     this.#notify = notify
+    this.#tell = tell
   }
 
   get publishers(): Publisher[] {
@@ -81,6 +93,7 @@ export class Room<Member extends Occupant = Occupant> {
 
   enter(member: Member): void {
     if (this.members.size === 0) this.#countPublishers(Date.now())
+    this.#tellOfEntering(member.userId, member.isAnchor)
     this.members.set(member.userId, member)
     if (member.isAnchor) this.#tellOthers(member.userId, push.peerJoin, peerJoin(member))
     this.notify('joined', member)
@@ -94,10 +107,16 @@ export class Room<Member extends Occupant = Occupant> {
     if (publisher) this.publisherGone(publisher)
     if (member.isAnchor) this.#tellOthers(member.userId, push.peerLeave, { userId: member.userId, reason })
     member.close()
+    this.#tellOfLeaving(member.userId)
     this.notify('left', member)
   }
 
+  roleChanged({ userId, isAnchor }: Member): void {
+    this.#tell({ is: 'changedRole', userId, isAnchor })
+  }
+
   addScripted(anchor: ScriptedAnchor): void {
+    this.#tellOfEntering(anchor.userId, true)
     this.scripted.set(anchor.userId, anchor)
     this.#tellOthers(anchor.userId, push.peerJoin, peerJoin(anchor))
   }
@@ -106,11 +125,13 @@ export class Room<Member extends Occupant = Occupant> {
     this.scripted.delete(anchor.userId)
     this.publisherGone(anchor)
     this.#tellOthers(anchor.userId, push.peerLeave, { userId: anchor.userId, reason })
+    this.#tellOfLeaving(anchor.userId)
   }
 
   publisherChanged(publisher: Publisher): void {
     this.#countPublishers()
     for (const member of this.members.values()) member.syncWith(publisher)
+    this.#tellOfTracks(publisher)
     this.notify('published', publisher)
   }
 
@@ -121,6 +142,29 @@ export class Room<Member extends Occupant = Occupant> {
       member.sendPublishers()
     }
     this.notify('unpublished', publisher)
+  }
+
+  get #isDeserted(): boolean {
+    return this.members.size === 0 && this.scripted.size === 0
+  }
+
+  #tellOfEntering(userId: string, isAnchor: boolean): void {
+    if (this.#isDeserted) this.#tell({ is: 'created', userId })
+    this.#tell({ is: 'entered', userId, isAnchor })
+  }
+
+  /** Of who leaves, TRTC does not tell that they publish no more. */
+  #tellOfLeaving(userId: string): void {
+    this.#toldTracks.delete(userId)
+    this.#tell({ is: 'left', userId })
+    if (this.#isDeserted) this.#tell({ is: 'dismissed' })
+  }
+
+  #tellOfTracks({ userId, publishes }: Publisher): void {
+    const before = this.#toldTracks.get(userId) ?? new Set()
+    this.#toldTracks.set(userId, new Set(publishes))
+    for (const track of publishes) if (!before.has(track)) this.#tell({ is: 'started', userId, track })
+    for (const track of before) if (!publishes.has(track)) this.#tell({ is: 'stopped', userId, track })
   }
 
   #countPublishers(emptySinceMillis = this.emptySinceMillis ?? Date.now()): void {

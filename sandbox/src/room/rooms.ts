@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { WebSocket } from 'ws'
+import { RoomCallbacks } from './callbacks.ts'
 import { type ClipParameters, defaultClip } from './clip.ts'
 import { clipSources } from './clip-source.ts'
 import type { RoomControl, RoomState } from './control.ts'
@@ -40,6 +41,7 @@ export class Rooms implements RoomControl {
   readonly #departed = new Map<string, SentSpan[]>()
   readonly #gracePeriods = new Map<Member, NodeJS.Timeout>()
   readonly #timers: NodeJS.Timeout[]
+  readonly #callbacks = new RoomCallbacks()
   readonly #settings: Settings
   readonly #media: { isBlocked: boolean }
   #tinyId = randomInt(100_000_000, 200_000_000) * 1000
@@ -56,6 +58,7 @@ export class Rooms implements RoomControl {
   }
 
   close(): void {
+    this.#callbacks.close()
     for (const timer of [...this.#timers, ...this.#gracePeriods.values()]) clearTimeout(timer)
   }
 
@@ -67,7 +70,12 @@ export class Rooms implements RoomControl {
   findOrMake(name: RoomName): Room<Member> {
     const key = keyOfRoom(name)
     const room =
-      this.#rooms.get(key) ?? new Room<Member>(name, (event, userId) => this.#events.emit(eventName(name, event, userId)))
+      this.#rooms.get(key) ??
+      new Room<Member>(
+        name,
+        (event, userId) => this.#events.emit(eventName(name, event, userId)),
+        (told) => this.#callbacks.tell(name, told),
+      )
     this.#rooms.set(key, room)
     return room
   }
@@ -197,6 +205,18 @@ export class Rooms implements RoomControl {
 
   async setNoAnchorSeconds({ seconds }: { seconds: number }) {
     this.#settings.noAnchorSeconds = seconds
+  }
+
+  async sendCallbacks(options: Parameters<RoomControl['sendCallbacks']>[0]) {
+    this.#callbacks.direct(options)
+  }
+
+  async releaseCallbacks({ order }: Parameters<RoomControl['releaseCallbacks']>[0]) {
+    await this.#callbacks.release(order)
+  }
+
+  async callbacksSent() {
+    return this.#callbacks.sent
   }
 
   async state({ room: name }: { room: RoomName }): Promise<RoomState> {
