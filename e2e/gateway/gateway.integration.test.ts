@@ -7,15 +7,15 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { CommonClient } from 'tencentcloud-sdk-nodejs-common'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { parseAllDocuments, stringify } from 'yaml'
+import { stringify } from 'yaml'
 import { createKubeClient, isForbidden, type KubeObject, type New, type Resource, resources } from '../../kube/src/index.ts'
 import { ensureBinaries } from '../../sandbox/src/cluster/binaries.ts'
 import { type ApiServer, gatewayUser, startApiServer, until } from '../operator/api-server.ts'
+import { applyGatewayRights } from './chart-rights.ts'
 import { type GatewayProcess, startGateway } from './gateway-process.ts'
 import { callFromPython, pythonSdk } from './python-sdk.ts'
 
 const run = promisify(execFile)
-const chart = new URL('../../charts/trtc-recorder', import.meta.url).pathname
 
 const sdkAppId = 1400000001
 const key = { secretId: 'AKIDschool', secretKey: 'school-secret-key-0001' }
@@ -34,7 +34,10 @@ beforeAll(async () => {
   api = server
   namespace = await api.namespace()
   home = await mkdtemp(join(tmpdir(), 'trtc-recorder-gateway-'))
-  await applyRights(helm)
+  await applyGatewayRights(api, helm, {
+    policy: { secrets: 'Listed' },
+    gateway: { namespaces: [namespace], tokenReview: { enabled: true } },
+  })
   const username = `system:serviceaccount:${namespace}:${starter}`
   const callersFile = join(home, 'callers.yaml')
   await writeFile(
@@ -67,38 +70,6 @@ afterAll(async () => {
   await api?.stop()
   await rm(home, { recursive: true, force: true })
 })
-
-async function applyRights(helm: string): Promise<void> {
-  const values = {
-    policy: { secrets: 'Listed' },
-    gateway: { enabled: true, callersSecret: 'callers', namespaces: [namespace], tokenReview: { enabled: true } },
-  }
-  await writeFile(join(home, 'values.json'), JSON.stringify(values))
-  const helmEnv = { ...process.env, HOME: home, HELM_CACHE_HOME: home, HELM_CONFIG_HOME: home, HELM_DATA_HOME: home }
-  const args = ['template', 'demo', chart, '--namespace', 'trtc', '--values', join(home, 'values.json')]
-  const { stdout } = await run(helm, args, { env: helmEnv })
-  const kinds: Record<string, Pick<Resource, 'group' | 'plural' | 'namespaced'>> = {
-    Role: { group: 'rbac.authorization.k8s.io', plural: 'roles', namespaced: true },
-    RoleBinding: { group: 'rbac.authorization.k8s.io', plural: 'rolebindings', namespaced: true },
-    ClusterRole: { group: 'rbac.authorization.k8s.io', plural: 'clusterroles', namespaced: false },
-    ClusterRoleBinding: { group: 'rbac.authorization.k8s.io', plural: 'clusterrolebindings', namespaced: false },
-    ValidatingAdmissionPolicy: {
-      group: 'admissionregistration.k8s.io',
-      plural: 'validatingadmissionpolicies',
-      namespaced: false,
-    },
-    ValidatingAdmissionPolicyBinding: {
-      ...{ group: 'admissionregistration.k8s.io', plural: 'validatingadmissionpolicybindings', namespaced: false },
-    },
-  }
-  for (const document of parseAllDocuments(stdout)) {
-    const manifest = document.toJS() as KubeObject | null
-    const kind = kinds[manifest?.kind ?? '']
-    const isGateways = manifest?.metadata.name.endsWith('-gateway') || manifest?.kind?.startsWith('ValidatingAdmission')
-    if (manifest === null || kind === undefined || !isGateways) continue
-    await api.client.create({ ...kind, version: 'v1', kind: manifest.kind! }, manifest as New<KubeObject>)
-  }
-}
 
 const templateBody = (over: object = {}) => ({
   SdkAppId: sdkAppId,

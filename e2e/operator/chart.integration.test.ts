@@ -357,7 +357,10 @@ const everythingOn = (values: object) => {
   const part = (name: string, more: object) => ({ [name]: { ...(values as Record<string, object>)[name], ...more } })
   return {
     ...part('networkPolicy', { enabled: true }),
-    ...part('gateway', { enabled: true, callersSecret: 'callers', namespaces: ['lessons'], ingress: { enabled: true } }),
+    ...part('gateway', {
+      ...{ enabled: true, callersSecret: 'callers', namespaces: ['lessons'], ingress: { enabled: true } },
+      policies: { enabled: true, applicationsSecret: 'applications', applicationsKey: 'applications.yaml' },
+    }),
     ...part('caBundle', { secretName: 'ca' }),
     ...part('metrics', { podMonitor: { enabled: true }, prometheusRule: { enabled: true }, dashboard: { enabled: true } }),
   }
