@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { secretKeyRef } from './placement.ts'
-import { type apiVersion, choiceProblems, type ObjectMeta, opusMessage, recordingSpecSchema, userLists } from './recording.ts'
+import { type apiVersion, choiceProblems, type ObjectMeta, opusMessage, recordingSpecSchema, userIdPattern } from './recording.ts'
 import { matching, ruled } from './rules.ts'
 import { scheduleSchema } from './schedule.ts'
 
@@ -86,7 +86,8 @@ export const recordingPolicySpecSchema = ruled(
           .enum(['Anchor', 'Anyone'])
           .default('Anchor')
           .describe('`Anchor`: somebody who may publish has to be in the room. `Anyone`: an audience member is enough.'),
-        ...userLists('who have to enter'),
+        include: z.array(userIdPattern).max(32).default([]).describe('Users of whom one has to enter. Empty: anybody will do.'),
+        exclude: z.array(userIdPattern).max(32).default([]).describe('Users with whom nothing begins, even if included.'),
       })
       .prefault({})
       .describe('Whose entering begins a recording. Never that of a recorder of a policy.'),

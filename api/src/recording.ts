@@ -34,7 +34,7 @@ const sameStorage = [
   .map((part) => `(${part})`)
   .join(' && ')
 
-const userIdPattern = matching(
+export const userIdPattern = matching(
   z.string().min(1).max(64),
   /^([^*$\s]+(\.\*\$)?|\.\*\$)$/,
   'must be a user id, or a prefix followed by .*$ and nothing else: TRTC knows no other pattern',
@@ -77,7 +77,7 @@ export const networkProxySchema = z
   })
   .describe('The members of the SDK’s own network proxy, for private networks. Leave it out to reach TRTC directly.')
 
-export const userLists = (what: string) => ({
+const userLists = (what: string) => ({
   include: z.array(userIdPattern).max(32).default([]).describe(`Users ${what}. Empty: everyone.`),
   exclude: z.array(userIdPattern).max(32).default([]).describe(`Users never ${what}, even if included.`),
 })

@@ -186,11 +186,14 @@ describe('the API server', () => {
 })
 
 describe('every example', async () => {
+  const kinds: Record<string, Resource> = {
+    ...{ Recording: resources.recordings, RecordingPolicy: resources.recordingPolicies, Secret: resources.secrets },
+  }
   const files = (await readdir(examples)).filter((name) => name.endsWith('.yaml') && name !== 'stop.yaml')
   test.each(files)('%s is accepted', async (name) => {
     for (const document of parseAllDocuments(await readFile(new URL(name, examples), 'utf8'))) {
       const object = document.toJS() as KubeObject
-      const resource: Resource = object.kind === 'Secret' ? resources.secrets : resources.recordings
+      const resource = kinds[object.kind ?? '']!
       await api.client.create(resource, { ...object, metadata: { ...object.metadata, namespace } } as New<KubeObject>)
     }
   })

@@ -1,5 +1,6 @@
 import { code, table } from '../../api/generate/tables.ts'
 import { type Refusal, refusals } from '../src/errors.ts'
+import { eventOutcomes } from '../src/events/sessions.ts'
 import { templateFields } from '../src/template/fields.ts'
 import { type Action, actions, type Handling, trtcFields } from '../src/trtc/fields.ts'
 
@@ -16,6 +17,13 @@ export const gatewayTables = (): Record<string, string> => ({
   refusals: table(
     ['Code', 'HTTP', 'Meaning'],
     (Object.keys(refusals) as Refusal[]).map((word) => [code(word), String(refusals[word].status), refusals[word].meaning]),
+  ),
+})
+
+export const autoRecordTables = (): Record<string, string> => ({
+  eventOutcomes: table(
+    ['Outcome', 'Meaning'],
+    Object.entries(eventOutcomes).map(([word, meaning]) => [code(word), meaning]),
   ),
 })
 
