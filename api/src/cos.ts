@@ -78,7 +78,13 @@ const encryptionSchema = ruled(
 
 export const cosSchema = ruled(
   z.object({
-    region: z.string().min(1).max(64).describe('COS region, such as ap-guangzhou.'),
+    // It becomes a part of a host name that keys are sent to.
+    region: z
+      .string()
+      .min(1)
+      .max(64)
+      .regex(/^[a-z0-9]+(-[a-z0-9]+)*$/)
+      .describe('COS region, such as ap-guangzhou.'),
     bucket: z
       .string()
       .min(1)

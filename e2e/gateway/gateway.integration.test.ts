@@ -13,6 +13,7 @@ import { ensureBinaries } from '../../sandbox/src/cluster/binaries.ts'
 import { type ApiServer, gatewayUser, startApiServer, until } from '../operator/api-server.ts'
 import { applyGatewayRights } from './chart-rights.ts'
 import { type GatewayProcess, startGateway } from './gateway-process.ts'
+import { exchange, oddRequests } from './odd-requests.ts'
 import { callFromPython, pythonSdk } from './python-sdk.ts'
 
 const run = promisify(execFile)
@@ -240,6 +241,28 @@ describe('a gateway with the rights of the chart', () => {
     const name = 'thief'
     const stolen = { apiVersion: 'trtc-recorder.dev/v1alpha1', kind: 'Recording', metadata: { namespace, name }, spec }
     await expect(api.client.create(resources.recordings, stolen as never)).rejects.toThrow('allowed-secrets')
+  })
+
+  test('answers odd requests by name, and starts nothing for them', async () => {
+    const kept = async () => (await api.client.list(resources.recordings, { namespace })).items.length
+    const before = await kept()
+    const odd = oddRequests({ token, key, body: templateBody, task }, new Date())
+    const wrong: string[] = []
+    for (const { what, bytes, status, says } of odd) {
+      const { head, body, status: answered } = await exchange(gateway.port, bytes)
+      if (answered !== status || !`${head}${body}`.includes(says))
+        wrong.push(`${what}: ${status} ${says}, not ${answered} ${body}`)
+    }
+    expect(wrong).toEqual([])
+    expect((await kept()) - before).toBe(odd.filter(({ started }) => started).length)
+  })
+
+  test('takes an idempotency key again for the same request only', async () => {
+    const send = (over: object) => post(templateBody({ RoomId: 9, ...over }), { 'idempotency-key': 'lesson 9' })
+    const id = (await send({})).headers.get('x-scf-reqid')
+    expect((await send({})).headers.get('x-scf-reqid')).toBe(id)
+    const other = await send({ Mode: '00' })
+    expect([other.status, ((await other.json()) as { code: string }).code]).toEqual([409, 'IdempotencyKeyReused'])
   })
 
   test('goes on answering while it is replaced: no call fails', async () => {

@@ -1,7 +1,8 @@
 import { sdkAppIdHeader, signatureHeader } from '@trtc-recorder/api'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { RefusedRequest } from '../errors.ts'
-import { bodyOf, type Gateway, header, parsedJson } from '../http/call.ts'
+import { bodyOf, type Gateway, header } from '../http/call.ts'
+import { readJson } from '../http/json.ts'
 import { type Application, isSigned } from './applications.ts'
 import { readEvent } from './event.ts'
 import { type Events, type Heeded, heed } from './heed.ts'
@@ -16,7 +17,7 @@ export async function receiveEvent(gateway: Gateway, events: Events, request: Fa
   const application = signedBy(events, request)
   audit.application = application.sdkAppId
   withinRate(gateway, application)
-  const event = readEvent(parsedJson(bodyOf(request)))
+  const event = readEvent(readJson(bodyOf(request)))
   audit.event = event.name
   const heeded: Heeded[] =
     event.is === 'ignored' ? [{ outcome: 'Ignored' }] : await heed({ ...gateway, events }, application, event)

@@ -5,7 +5,7 @@ import type { ReviewToken } from '../callers/authenticate.ts'
 import type { Caller } from '../callers/caller.ts'
 import type { CallerDirectory } from '../callers/directory.ts'
 import type { Rates } from '../callers/rate.ts'
-import { invalid, RefusedRequest } from '../errors.ts'
+import { RefusedRequest } from '../errors.ts'
 import type { Events } from '../events/heed.ts'
 import type { Metrics } from '../metrics.ts'
 
@@ -68,12 +68,3 @@ export const header = (request: FastifyRequest, name: string): string | undefine
 
 /** The bytes as they came. */
 export const bodyOf = ({ body }: FastifyRequest): Buffer => (Buffer.isBuffer(body) ? body : Buffer.alloc(0))
-
-/** The parser's own words may quote the body, which holds secrets. */
-export function parsedJson(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch {
-    throw invalid([{ field: 'body', kind: 'type', message: 'must be a JSON object, in UTF-8' }])
-  }
-}

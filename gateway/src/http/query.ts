@@ -11,6 +11,12 @@ export const listingSchema = z.strictObject({
 })
 
 export function readListing(query: unknown): Listing {
+  // 1e2, 0x10 and nothing at all are numbers to JavaScript, too.
+  for (const name of ['limit', 'offset'] as const) {
+    const written = (query as Record<string, unknown>)[name]
+    if (typeof written === 'string' && !/^\d+$/.test(written))
+      throw invalid([{ field: name, kind: 'type', message: 'must be a whole number, in digits' }])
+  }
   const parsed = listingSchema.safeParse(query)
   if (!parsed.success) throw invalid(parsed.error.issues.map((issue) => problemOf(issue, query)))
   return { ...parsed.data, state: parsed.data.state }

@@ -10,7 +10,8 @@ import { listStates, logOf, stateOf, terminate } from '../rest/requests.ts'
 import { startTemplate, submitted } from '../rest/start.ts'
 import { answerAction, isOldCall, refuseOldCall, sendResponse } from '../tencent/actions.ts'
 import { asTencentError, trtcCodes } from '../tencent/codes.ts'
-import { bodyOf, type Gateway, header, parsedJson, within } from './call.ts'
+import { bodyOf, type Gateway, header, within } from './call.ts'
+import { readJson } from './json.ts'
 import { readListing } from './query.ts'
 
 export interface ServerLimits {
@@ -50,7 +51,7 @@ export function createServer(
   })
   // Whoever signs, signs bytes; and what is wrong with JSON is told in our words.
   server.removeAllContentTypeParsers()
-  server.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body))
+  server.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body, done) => done(packed(request), body))
   server.decorateRequest('audit', null as never)
   server.addHook('onRequest', async (request, reply) => {
     request.audit = {}
@@ -69,7 +70,8 @@ function addTemplate(server: FastifyInstance, gateway: Gateway): void {
   server.post('/*', async (request, reply) => {
     if (header(request, 'x-tc-action') !== undefined) return answerAction(gateway, request, reply)
     if (isOldCall(request)) return refuseOldCall(request, reply)
-    if (request.url.startsWith('/v1/')) throw noSuchPath()
+    // However its slashes and letters are written, it is no path of the template.
+    if (/^\/v1(\/|%2f)/i.test(request.url)) throw noSuchPath()
     return start(gateway, request, reply)
   })
   server.get('/', async (request, reply) => {
@@ -83,12 +85,27 @@ async function start(gateway: Gateway, request: FastifyRequest, reply: FastifyRe
   request.audit.action = 'Start'
   const caller = await known(gateway, request)
   const requestId = await startTemplate(gateway, caller, {
-    body: parsedJson(bodyOf(request)),
-    idempotencyKey: header(request, idempotencyHeader.toLowerCase()),
+    body: readJson(bodyOf(request)),
+    idempotencyKey: onlyKey(request),
     newId: request.id,
   })
   request.audit.about = requestId
   return reply.headers({ 'x-scf-reqid': requestId, 'x-scf-request-id': requestId }).type('text/plain').send(submitted)
+}
+
+/** Of two keys nobody can say which is meant. */
+function onlyKey(request: FastifyRequest): string | undefined {
+  const name = idempotencyHeader.toLowerCase()
+  const times = request.raw.rawHeaders.filter((text, at) => at % 2 === 0 && text.toLowerCase() === name).length
+  if (times > 1) throw invalid([{ field: idempotencyHeader, kind: 'range', message: 'is given twice' }])
+  return header(request, name)
+}
+
+/** Bodies are taken as they are; what is packed would be no JSON, or worse, would be. */
+function packed(request: FastifyRequest): RefusedRequest | null {
+  const encoding = header(request, 'content-encoding') ?? 'identity'
+  if (encoding === 'identity') return null
+  return invalid([{ field: 'Content-Encoding', kind: 'unsupported', message: 'bodies are taken unpacked only' }])
 }
 
 function addRequests(server: FastifyInstance, gateway: Gateway): void {

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Caller } from '../callers/caller.ts'
-import { bodyOf, type Gateway, header, parsedJson, within } from '../http/call.ts'
+import { bodyOf, type Gateway, header, within } from '../http/call.ts'
+import { readJson } from '../http/json.ts'
 import { refusedScfAction, type ScfAction, scfAction, scfActions } from '../scf/actions.ts'
 import { createCloudRecording } from '../trtc/create.ts'
 import { type Action, actions } from '../trtc/fields.ts'
@@ -36,7 +37,7 @@ async function act(gateway: Gateway, request: FastifyRequest, codes: ServiceCode
   request.audit.action = known.action
   const caller = signer(gateway, request)
   within(gateway.rates, caller)
-  const body = parsedJson(bodyOf(request))
+  const body = readJson(bodyOf(request))
   const response =
     known.service === 'trtc'
       ? await trtc(gateway, caller, known.action, body)

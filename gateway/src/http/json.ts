@@ -1,0 +1,75 @@
+import { type FieldProblem, invalid } from '../errors.ts'
+
+/**
+ * A body as JSON. Two readers must not understand one differently: of a field that is given twice one would be accepted and ignored, and half a
+ * character is kept as another one wherever it is written as UTF-8. Throws RefusedRequest, which names the field.
+ */
+export function readJson(bytes: Buffer): unknown {
+  const text = decoded(bytes)
+  const value = parsed(text)
+  const doubles = doubleFields(text)
+  const problems = doubles.length > 0 ? doubles : halfCharacters(value, '')
+  if (problems.length > 0) throw invalid(problems)
+  return value
+}
+
+const noJson = () => invalid([{ field: 'body', kind: 'type', message: 'must be a JSON object, in UTF-8' }])
+
+function decoded(bytes: Buffer): string {
+  try {
+    // A mark at the beginning is no JSON either.
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    throw noJson()
+  }
+}
+
+/** The parser's own words may quote the body, which holds secrets. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw noJson()
+  }
+}
+
+/** No request is nested deeper than five. */
+const deepest = 32
+const tokens = /"(?:[^"\\]|\\.)*"|[{}[\],:]/g
+
+/** In JSON that is known to be right. */
+function doubleFields(text: string): FieldProblem[] {
+  const problems: FieldProblem[] = []
+  /** Of each value that is open: the names so far, or none for a list. */
+  const open: (Set<string> | undefined)[] = []
+  let former = ''
+  for (const [token] of text.matchAll(tokens)) {
+    const names = open.at(-1)
+    if (token === '{') open.push(new Set())
+    else if (token === '[') open.push(undefined)
+    else if (token === '}' || token === ']') open.pop()
+    else if (token.startsWith('"') && names !== undefined && (former === '{' || former === ',')) {
+      const name = JSON.parse(token) as string
+      if (names.has(name)) problems.push({ field: name, kind: 'range', message: 'is given twice' })
+      names.add(name)
+    }
+    if (open.length > deepest) throw invalid([{ field: 'body', kind: 'range', message: `is nested deeper than ${deepest}` }])
+    former = token
+  }
+  return problems
+}
+
+function halfCharacters(value: unknown, path: string): FieldProblem[] {
+  if (typeof value === 'string') {
+    return value.isWellFormed()
+      ? []
+      : [{ field: path || 'body', kind: 'range', message: 'has half a character (a lone surrogate)' }]
+  }
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([name, inner]) => {
+    const at = Array.isArray(value) ? `${path}[${name}]` : path === '' ? name : `${path}.${name}`
+    return name.isWellFormed()
+      ? halfCharacters(inner, at)
+      : [{ field: path || 'body', kind: 'unknown' as const, message: 'has a name with half a character' }]
+  })
+}
