@@ -45,6 +45,7 @@ sandbox-down: ## ends it and leaves nothing behind
 generate: deps ## writes the CRD, its copy in the chart and the tables in docs/ from the schemas in api/
 	@node api/generate/main.ts
 	@node gateway/generate/main.ts
+	@node e2e/verify-cloud/generate.ts
 
 bench-recorder: deps-try ## cost, start and stop of the recorder beside the browser's MediaRecorder; FFMPEG=… for another ffmpeg than the machine's
 	@node bench/recorder.ts $(if $(FFMPEG),--ffmpeg $(FFMPEG))

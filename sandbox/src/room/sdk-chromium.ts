@@ -31,16 +31,16 @@ export class SdkChromium {
   }
 
   /**
-   * @param spki of the room server's certificate, the only one that is trusted without more ado
+   * @param spki of the room server's certificate, the only one that is trusted without more ado; none for Tencent's cloud
    * @param camera what camera and microphone see and hear; Chromium's own test picture where it is not given
    */
-  static async launch(spki: string, camera?: CameraFiles): Promise<SdkChromium> {
+  static async launch(spki?: string, camera?: CameraFiles): Promise<SdkChromium> {
     const server = await servePage(await sdkBundle())
     try {
       const browser = await launch({
         executablePath: findChromium(),
         headless: 'shell',
-        args: [...switches, ...cameraSwitches(camera), `--ignore-certificate-errors-spki-list=${spki}`],
+        args: [...switches, ...cameraSwitches(camera), ...(spki ? [`--ignore-certificate-errors-spki-list=${spki}`] : [])],
       })
       return new SdkChromium(browser, server)
     } catch (error) {

@@ -20,7 +20,8 @@ const events = [
   'onUserSubStreamAvailable',
   'onFirstVideoFrame',
 ] as const
-export type SdkEventName = (typeof events)[number]
+/** `kicked-out` is the inner instance's: the wrapper says nothing to whom another one with the same user id sends out. */
+export type SdkEventName = (typeof events)[number] | 'kicked-out'
 export type SdkEvent = [name: SdkEventName, ...args: unknown[]]
 
 /** What `RTCPeerConnection.getStats` says of one incoming stream. */
@@ -39,7 +40,10 @@ type Cloud = sdk.default & {
   /** Of the event emitter it inherits from. */
   on(event: string, listener: (...values: unknown[]) => void): void
   /** The trtc-sdk-v5 instance inside, a private member. */
-  _trtc: { updateLocalVideo(options: { mute: boolean }): Promise<void> }
+  _trtc: {
+    updateLocalVideo(options: { mute: boolean }): Promise<void>
+    on(event: 'kicked-out', listener: (event: { reason: string }) => void): void
+  }
 }
 
 interface PageGlobals {
@@ -52,8 +56,8 @@ interface PageGlobals {
 export interface SdkUserOptions {
   room: RoomName
   userId: string
-  /** host:port of the room server. */
-  unifiedProxy: string
+  /** host:port of the room server; none for Tencent's cloud. */
+  unifiedProxy?: string
   role: 'anchor' | 'audience'
   /** A right one unless told otherwise. */
   userSig?: string
@@ -88,12 +92,13 @@ export class SdkUser {
         const cloud = new page.trtc.default()
         page.cloud = cloud
         for (const name of names) cloud.on(name, (...args) => page.events.push([name, ...args]))
+        cloud._trtc.on('kicked-out', ({ reason }: { reason: string }) => page.events.push(['kicked-out', reason]))
         cloud.setDefaultStreamRecvMode(true, true)
         // Scene 1: live. The SDK passes on `proxy`, which its types do not know.
         return cloud.enterRoom(params as never, 1)
       },
       events,
-      { ...params, proxy: { unifiedProxy } },
+      unifiedProxy === undefined ? params : { ...params, proxy: { unifiedProxy } },
     )
     return new SdkUser(page)
   }
@@ -174,6 +179,25 @@ export class SdkUser {
         if (entry.type === 'inbound-rtp') found.push({ ...entry })
       })
       return found
+    })
+
+  /** What the server answered: the session description of the connection in use, and by what way its media comes. */
+  line = (): Promise<{ answer: string; protocol: string; remoteType: string }> =>
+    this.#page.evaluate(async () => {
+      const { connections } = globalThis as unknown as PageGlobals
+      const connection = connections.findLast(({ connectionState }) => connectionState !== 'closed')
+      const stats = new Map<string, Record<string, string>>()
+      const report = await connection?.getStats()
+      report?.forEach((entry) => {
+        stats.set(entry.id, entry)
+      })
+      const transport = [...stats.values()].find(({ type }) => type === 'transport')
+      const remote = stats.get(stats.get(transport?.selectedCandidatePairId ?? '')?.remoteCandidateId ?? '')
+      return {
+        answer: connection?.remoteDescription?.sdp ?? '',
+        protocol: remote?.protocol ?? '',
+        remoteType: remote?.candidateType ?? '',
+      }
     })
 
   /** How many peer connections the SDK has made so far. */

@@ -1,0 +1,1 @@
+export { type CloudAction, type Misbehaviour, type RunningCloudApi, startCloudApi } from './server.ts'
