@@ -108,6 +108,21 @@ describe('the chart', () => {
     await expect(render(value)).rejects.toThrow(/values don't meet the specifications of the schema/)
   })
 
+  test('lets the gateway hear events only where it is asked to, and says which Secret is missing', async () => {
+    const gateway = ['gateway.enabled=true', 'gateway.callersSecret=callers', 'gateway.namespaces={lessons}']
+    const enabled = [...gateway, 'gateway.policies.enabled=true']
+    const policyRights = (manifests: Manifest[]) =>
+      rulesOf(ofKind(manifests, 'Role')).flatMap(({ resources: names, verbs }) =>
+        names.filter((name) => name.startsWith('recordingpolicies')).map((name) => [name, verbs]),
+      )
+    expect(policyRights(await render(...gateway))).toEqual([])
+    await expect(render(...enabled)).rejects.toThrow('gateway.policies.applicationsSecret must name the Secret')
+    expect(policyRights(await render(...enabled, 'gateway.policies.applicationsSecret=applications'))).toEqual([
+      ['recordingpolicies', ['get', 'list']],
+      ['recordingpolicies/status', ['patch']],
+    ])
+  })
+
   test('gives the operator settings that it knows', async () => {
     const set = [
       'recorder.chromiumArgs=--a --b',
