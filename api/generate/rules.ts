@@ -1,3 +1,4 @@
+import { soundRule } from '../src/outputs.ts'
 import { opusMessage } from '../src/recording.ts'
 import type { Rule, Schema } from './structural.ts'
 
@@ -54,6 +55,7 @@ export const specRules: Rule[] = [
     message: opusMessage,
     fieldPath: '.audioCodec',
   },
+  soundRule,
 ]
 
 /** Pods are named after their Recording, with the number of the attempt behind it, and 63 characters is the most a label holds. */

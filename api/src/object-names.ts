@@ -88,6 +88,13 @@ export const manifestKey = (job: VolumeOfJob) => `${wholeKey(job)}.manifest.json
 /** The page lies beside the files, so that it finds them. */
 export const replayKey = (job: VolumeOfJob) => `${wholeKey(job)}.replay.html`
 
+/** What is made of the whole recording lies beside its files, too. `of`: what it is, with its extension, such as `pair.wav`. */
+export const outputKey = (job: VolumeOfJob, of: string) => `${wholeKey(job)}.${of}`
+
+/** The same of one user. */
+export const userOutputKey = (job: VolumeOfJob, userId: string, of: string) =>
+  `${wholeKey(job)}.${namings[job.spec.fileNaming].user(userId)}.${of}`
+
 type VolumeOfJob = Pick<RecorderJob, 'recording' | 'spec' | 'volume'>
 
 /** With the volume from the second one on: two may be uploaded from at the same time, and each knows its own files only. */

@@ -1,24 +1,63 @@
 import { z } from 'zod'
+import type { CelRule } from './rules.ts'
+import { userIdPattern } from './user-patterns.ts'
 
 /** What can be made of a recording when it is over, beside its files. */
 export const outputKinds = {
   replay: 'A page that plays everybody on one clock, put beside the files.',
+  audio16k:
+    'A WAV file of each user over the whole recording: 16 kHz, mono, silent where they were away, all of one length and one zero.',
+  pair: 'One stereo WAV file of two sides, such as agent and customer, over the whole recording.',
+  speech: 'Who spoke when, as WebVTT and as RTTM, by the loudness of each user’s own sound.',
+  mix: 'One MP3 file with the sound of everybody over the whole recording.',
 } as const
 export type OutputKind = keyof typeof outputKinds
 
+const side = (which: string) =>
+  z.array(userIdPattern).min(1).max(32).describe(`Users on the ${which} channel, mixed if there are several.`)
+
+export const pairSchema = z.object({
+  left: side('left'),
+  right: side('right'),
+  sampleRate: z
+    .union([z.literal(8000), z.literal(16_000)])
+    .default(8000)
+    .describe('In Hz. Recognisers of two-channel telephone calls take 8000.'),
+})
+
 export const outputsSchema = z.object({
   replay: z.boolean().default(false).describe(outputKinds.replay),
+  audio16k: z.boolean().default(false).describe(outputKinds.audio16k),
+  pair: pairSchema.optional().describe(outputKinds.pair),
+  speech: z.boolean().default(false).describe(outputKinds.speech),
+  mix: z.boolean().default(false).describe(outputKinds.mix),
 })
 export type Outputs = z.infer<typeof outputsSchema>
+
+/** Whether one of them is made of sound, which the volume has to keep until then. */
+export const needSound = ({ audio16k, pair, speech, mix }: Outputs) => audio16k || speech || mix || pair !== undefined
+
+/** A rule of the spec as a whole; the API server checks it, too. */
+export const soundRule = {
+  rule: "!has(self.mode) || self.mode != '01' || !has(self.outputs) || !(has(self.outputs.pair) || (has(self.outputs.audio16k) && self.outputs.audio16k) || (has(self.outputs.speech) && self.outputs.speech) || (has(self.outputs.mix) && self.outputs.mix))",
+  message: 'audio16k, pair, speech and mix are made of sound, and mode 01 has none',
+  fieldPath: '.outputs',
+} satisfies CelRule
 
 /** What became of one of them. */
 export const recordedOutputSchema = z.object({
   // Any word is taken: the CRD and the recorder may be a release apart.
   kind: (z.string().min(1).max(32) as unknown as z.ZodType<OutputKind, OutputKind>).describe('Which of spec.outputs it is.'),
+  userId: z.string().max(64).optional().describe('Whose it is, where each user has one.'),
   path: z.string().max(1024).describe('Its object key.'),
   url: z.string().max(2048).describe('Its address in COS; empty if it is not there.'),
   status: z.int().min(0).max(1).describe('1: it is in COS, whole. 0: it is not, and the message says why.'),
   message: z.string().max(512).describe('`ok`, or what went wrong.'),
   bytes: z.int().min(0).describe('Size of the object.'),
+  startTime: z.iso.datetime().optional().describe('Wall-clock time of its first instant, where it is sound.'),
+  durationSeconds: z.number().min(0).optional().describe('Its length in seconds, where it is sound.'),
 })
 export type RecordedOutput = z.infer<typeof recordedOutputSchema>
+
+/** As many as a status lists; the manifest has them all. */
+export const maxListedOutputs = 256

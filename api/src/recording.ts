@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import { address, callbackUrlSchema, hostPort } from './addresses.ts'
 import { cosSchema } from './cos.ts'
-import { outputsSchema } from './outputs.ts'
+import { needSound, type Outputs, outputsSchema, soundRule } from './outputs.ts'
 import { nodeSelectorSchema, objectName, resourcesSchema, sameResources, secretKeyRef, tolerationsSchema } from './placement.ts'
 import { atLeast } from './quantity.ts'
-import { matching } from './rules.ts'
 import { type RecordingStatus, recordingStatusSchema } from './status.ts'
+import { userIdPattern } from './user-patterns.ts'
 
 export const group = 'trtc-recorder.dev'
 export const version = 'v1alpha1'
@@ -33,12 +33,6 @@ const sameStorage = [
 ]
   .map((part) => `(${part})`)
   .join(' && ')
-
-export const userIdPattern = matching(
-  z.string().min(1).max(64),
-  /^([^*$\s]+(\.\*\$)?|\.\*\$)$/,
-  'must be a user id, or a prefix followed by .*$ and nothing else: TRTC knows no other pattern',
-).describe('A user id, or a prefix followed by TRTC’s wildcard `.*$`: `student_.*$` is everyone whose id begins with student_.')
 
 const seconds = (least: number) => z.int().min(least).max(31_536_000)
 
@@ -275,12 +269,13 @@ const choices = [
 
 /** What is wrong with the choices a spec has made, each with the field it is about. CEL says the same (`api/generate/rules.ts`). */
 export function choiceProblems(
-  spec: { [name in (typeof choices)[number][number]]?: unknown } & { mode: Mode; audioCodec: AudioCodec },
+  spec: { [name in (typeof choices)[number][number]]?: unknown } & { mode: Mode; audioCodec: AudioCodec; outputs: Outputs },
 ) {
   const problems: { path: string; message: string }[] = choices
     .filter(([one, other]) => (spec[one] === undefined) === (spec[other] === undefined))
     .map(([one, other]) => ({ path: one, message: `exactly one of ${one} and ${other} must be set` }))
   if (spec.audioCodec === 'Opus' && spec.mode !== '02') problems.push({ path: 'audioCodec', message: opusMessage })
+  if (spec.mode === '01' && needSound(spec.outputs)) problems.push({ path: 'outputs', message: soundRule.message })
   return problems
 }
 /** Said by the API server, too. */

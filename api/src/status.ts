@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { type ConditionReason, type ConditionType, conditionTypes } from './conditions.ts'
 import { recordedFileSchema } from './files.ts'
 import type { StopReason } from './outcome.ts'
-import { recordedOutputSchema } from './outputs.ts'
+import { maxListedOutputs, recordedOutputSchema } from './outputs.ts'
 
 const time = z.iso.datetime()
 
@@ -126,7 +126,11 @@ export const recordingStatusSchema = z.object({
       'Files beyond those listed, packed (JSON, gzip, base64), until the callback has told them all. The manifest has them for good.',
     ),
   fileCount: z.int().optional().describe('Number of files, also of those beyond the first 500.'),
-  outputs: z.array(recordedOutputSchema).max(64).optional().describe('What was made of the recording beside its files.'),
+  outputs: z
+    .array(recordedOutputSchema)
+    .max(maxListedOutputs)
+    .optional()
+    .describe('What was made of the recording beside its files. The manifest has what is beyond 256.'),
   manifestUrl: z.string().max(2048).optional().describe('COS URL of the manifest.'),
   moreManifestUrls: z
     .array(z.string().max(2048))

@@ -1,6 +1,7 @@
 import type { Stream } from './files.ts'
 import type { RecorderJob } from './job.ts'
 import type { Mode } from './recording.ts'
+import { matchesPattern } from './user-patterns.ts'
 
 type Subscribe = RecorderJob['spec']['subscribe']
 export type Medium = 'audio' | 'video'
@@ -22,7 +23,7 @@ export function isListed(
   { include, exclude }: { include: readonly string[]; exclude: readonly string[] },
   name: string,
 ): boolean {
-  const matches = (pattern: string) => (pattern.endsWith('.*$') ? name.startsWith(pattern.slice(0, -3)) : name === pattern)
+  const matches = (pattern: string) => matchesPattern(pattern, name)
   if (exclude.some(matches)) return false
   return include.length === 0 || include.some(matches)
 }

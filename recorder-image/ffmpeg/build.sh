@@ -10,11 +10,11 @@ set -eu
 target=$1
 
 # What stands here is what recorder-image/src may name; ffmpeg.test.ts beside it looks. Filters: `aresample` and what ffmpeg itself puts between.
-demuxers=ogg,aac,mp3,h264,hevc,ivf
-decoders=opus,aac,mp3float,h264,hevc,vp8,vp9,libdav1d
+demuxers=ogg,aac,mp3,mov,pcm_s16le,h264,hevc,ivf
+decoders=opus,aac,mp3float,pcm_s16le,h264,hevc,vp8,vp9,libdav1d
 parsers=opus,aac,mpegaudio,h264,hevc,vp8,vp9,av1
 encoders=aac,libmp3lame,pcm_s16le,wrapped_avframe
-muxers=adts,mp3,null,framecrc
+muxers=adts,mp3,pcm_s16le,null,framecrc
 filters=aresample,aformat,anull,format,null
 filters_of_streams=h264_mp4toannexb,hevc_mp4toannexb,vp9_superframe_split,av1_frame_merge
 

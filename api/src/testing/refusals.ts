@@ -23,6 +23,17 @@ const turnServer = { url: 'turn.example:3478', username: 'u', credentialSecretRe
 
 /** What can never work, and is refused before anything is made of it: by the API server, and by a recorder that runs by hand. */
 export const refusedSpecs: RefusedSpec[] = [
+  { what: 'sound made of a mode without sound', over: { mode: '01', outputs: { speech: true } }, field: 'spec.outputs' },
+  {
+    what: 'a pair of a mode without sound',
+    over: { mode: '01', outputs: { pair: { left: ['a'], right: ['b'] } } },
+    field: 'spec.outputs',
+  },
+  {
+    what: 'a pair with nobody on a side',
+    over: { outputs: { pair: { left: [], right: ['b'] } } },
+    field: 'spec.outputs.pair.left',
+  },
   { what: 'no room', over: { roomId: undefined }, field: 'spec.roomId' },
   { what: 'a room number of 0', over: { roomId: 0 }, field: 'spec.roomId' },
   { what: 'a user id with a blank', over: { userId: 'the recorder' }, field: 'spec.userId' },

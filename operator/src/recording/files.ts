@@ -1,4 +1,4 @@
-import type { RecordedFile, RecorderProgress, RecordingStatus } from '@trtc-recorder/api'
+import { maxListedOutputs, type RecordedFile, type RecorderProgress, type RecordingStatus } from '@trtc-recorder/api'
 import { allFiles, inOrder, listed } from '../file-list.ts'
 import type { ReadResult } from './result.ts'
 
@@ -26,7 +26,7 @@ export function withResult(status: RecordingStatus, result: ReadResult): FileFie
 /** One entry an object: the last recorder has seen the whole recording. */
 function withOutputs({ outputs: known = [] }: RecordingStatus, { outputs: said }: ReadResult): Pick<RecordingStatus, 'outputs'> {
   const outputs = [...known.filter(({ path }) => !said.some((one) => one.path === path)), ...said]
-  return outputs.length === 0 ? {} : { outputs }
+  return outputs.length === 0 ? {} : { outputs: outputs.slice(0, maxListedOutputs) }
 }
 
 /** Each volume has a manifest of its own, which its attempts write anew. */

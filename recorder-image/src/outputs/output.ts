@@ -1,11 +1,25 @@
 import type { Manifest, RecordedOutput } from '@trtc-recorder/api'
+import type { Speakers } from './speakers.ts'
+
+/** What was made: held in memory, or, where it is long, on the volume behind a head. */
+export type Made =
+  | { is: 'inMemory'; data: Uint8Array }
+  | { is: 'onVolume'; head: Uint8Array; bodyPath: string; bodyBytes: number; startTime: string; durationSeconds: number }
+
+/** What an output is made of. */
+export interface Material {
+  manifest: Manifest
+  speakers: Speakers
+}
 
 /** What one output is and how it is made. */
 export interface Output {
   kind: RecordedOutput['kind']
+  /** Whose it is, where each user has one. */
+  userId?: string
   /** Its object key. */
   path: string
   contentType: string
   /** Rejects with what a person should read where it cannot be made. */
-  make(manifest: Manifest): Promise<Buffer>
+  make(material: Material): Promise<Made>
 }

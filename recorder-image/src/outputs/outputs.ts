@@ -1,41 +1,99 @@
-import type { Manifest, RecordedOutput, RecorderJob } from '@trtc-recorder/api'
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Manifest, needSound, type RecordedOutput, type RecorderJob } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
-import type { Store } from '../store/upload.ts'
-import type { Output } from './output.ts'
+import { findFfmpeg } from '../media/ffmpeg.ts'
+import type { Store, StoredObject } from '../store/upload.ts'
+import type { Made, Material, Output } from './output.ts'
 import { replayOutput } from './replay.ts'
+import { audio16kOutputs, mixOutput, pairOutput, speechOutputs } from './sound-outputs.ts'
+import { Speakers } from './speakers.ts'
 
 export interface OutputOptions {
   job: RecorderJob
   store: Store
+  /** Where the media of the files lies. */
+  mediaDirectory: string
+  /** Folder on the volume where what is long is made. */
+  directory: string
   /** File with the replay page as replay/ builds it. */
   replayPage: string
+  /** Nothing more is recorded. What is made of sound is made then; until then the media stays on the volume for it. */
+  isOver: boolean
+  /** Until when what is made of sound may be made. */
   deadline: Date
   log: Logger
 }
 
+/** So long what is made may at least take to be stored. */
+const storeMillis = 60_000
+
 /**
- * Makes and stores what spec.outputs asks for, from what the manifest says, which has not got them yet. Never rejects: what could not be made or
- * stored has a status of 0 and says why, and the files are what they are.
+ * Makes and stores what spec.outputs asks for, from what the manifest says, which has not got them yet. One at a time, and one user's sound at a time:
+ * memory does not grow with the recording. Never rejects: what could not be made or stored has a status of 0 and says why, and the files are what they are.
  */
 export async function storeOutputs(manifest: Manifest, options: OutputOptions): Promise<RecordedOutput[]> {
-  return Promise.all(wanted(options).map((output) => storeOutput(output, manifest, options)))
+  const { mediaDirectory, deadline } = options
+  const speakers = new Speakers(manifest, { mediaDirectory, deadline, ffmpegPath: findFfmpeg() })
+  const outputs: RecordedOutput[] = []
+  for (const output of wanted(speakers.users, options)) outputs.push(await storeOutput(output, { manifest, speakers }, options))
+  return outputs
 }
 
-function wanted({ job, replayPage }: OutputOptions): Output[] {
-  return job.spec.outputs.replay ? [replayOutput(job, replayPage)] : []
+/** Those of the whole room first: a status lists so many and no more. */
+function wanted(users: readonly string[], { job, directory, replayPage, isOver, deadline }: OutputOptions): Output[] {
+  const { replay, audio16k } = job.spec.outputs
+  const options = { job, directory, ffmpegPath: findFfmpeg(), deadline }
+  const page = replay ? [replayOutput(job, replayPage)] : []
+  if (!isOver) return page
+  return [
+    ...page,
+    ...pairOutput(options),
+    ...speechOutputs(options),
+    ...mixOutput(options),
+    ...(audio16k ? audio16kOutputs(users, options) : []),
+  ]
 }
 
-async function storeOutput(
-  { kind, path, contentType, make }: Output,
-  manifest: Manifest,
-  { store, deadline, log }: OutputOptions,
-): Promise<RecordedOutput> {
+async function storeOutput(output: Output, material: Material, options: OutputOptions): Promise<RecordedOutput> {
+  const { kind, path, userId, make } = output
+  const about = { kind, path, ...(userId === undefined ? {} : { userId }) }
   try {
-    const { url, bytes } = await store.put(path, await make(manifest), contentType, { deadline })
-    return { kind, path, url, status: 1, message: 'ok', bytes }
+    if (needSound(options.job.spec.outputs)) await mkdir(options.directory, { recursive: true })
+    const made = await make(material)
+    const { url, bytes } = await stored(made, output, options)
+    return { ...about, url, status: 1, message: 'ok', bytes, ...timesOf(made) }
   } catch (error) {
     const message = (error as Error).message.slice(0, 512)
-    log.error({ output: kind, file: path, error: message }, 'Output not stored')
-    return { kind, path, url: '', status: 0, message, bytes: 0 }
+    options.log.error({ output: kind, file: path, error: message }, 'Output not stored')
+    return { ...about, url: '', status: 0, message, bytes: 0 }
+  } finally {
+    await rm(join(options.directory, path.split('/').at(-1)!), { force: true })
   }
+}
+
+async function stored(
+  made: Made,
+  { path, contentType }: Output,
+  { store, directory, deadline }: OutputOptions,
+): Promise<StoredObject> {
+  const until = { deadline: new Date(Math.max(deadline.getTime(), Date.now() + storeMillis)) }
+  switch (made.is) {
+    case 'inMemory':
+      return store.put(path, made.data, contentType, until)
+    case 'onVolume': {
+      // Of an attempt that was killed: what it sent may differ.
+      const logPath = join(directory, `${path.split('/').at(-1)}.jsonl`)
+      await rm(logPath, { force: true })
+      const object = await store
+        .open({ key: path, bodyPath: made.bodyPath, logPath, contentType })
+        .finish(made.head, made.bodyBytes, until)
+      await rm(logPath, { force: true })
+      return object
+    }
+  }
+}
+
+function timesOf(made: Made): Pick<RecordedOutput, 'startTime' | 'durationSeconds'> {
+  return made.is === 'onVolume' ? { startTime: made.startTime, durationSeconds: made.durationSeconds } : {}
 }

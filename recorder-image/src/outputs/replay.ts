@@ -8,13 +8,16 @@ export function replayOutput(job: RecorderJob, replayPage: string): Output {
     kind: 'replay',
     path: replayKey(job),
     contentType: 'text/html; charset=utf-8',
-    async make(manifest) {
+    async make({ manifest, speakers }) {
       const template = await readFile(replayPage, 'utf8').catch((error: NodeJS.ErrnoException) => {
         throw new Error(
           `The replay page that this recorder should have is not there (${error.code}): build it with node replay/build.ts`,
         )
       })
-      return Buffer.from(embedRecording(template, { version: 1, manifest, folder: keyPrefix(job.spec.cos.path), speech: null }))
+      // The page is worth having without.
+      const speech = job.spec.outputs.speech ? await speakers.speech().catch(() => null) : null
+      const page = embedRecording(template, { version: 1, manifest, folder: keyPrefix(job.spec.cos.path), speech })
+      return { is: 'inMemory', data: Buffer.from(page) }
     },
   }
 }

@@ -3,12 +3,14 @@ import {
   type ManifestFile,
   manifestKey,
   type RecordedOutput,
+  type RecorderJob,
   type RecorderResult,
   recordedFileSchema,
   recorderResultSchema,
   type StopReason,
 } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
+import { mediaPaths, removeMedia } from '../media/media-paths.ts'
 import { storeOutputs } from '../outputs/outputs.ts'
 import { buildManifest } from '../report/manifest.ts'
 import { StoreError } from '../store/upload.ts'
@@ -17,8 +19,9 @@ import { RecorderFailure } from './failure.ts'
 import type { KeptFile } from './kept-file.ts'
 import { verdictOf } from './outcome.ts'
 import type { Prepared } from './prepare.ts'
-import { nothingArrived, type Stop } from './stop-policy.ts'
+import { goesOn, nothingArrived, type Stop } from './stop-policy.ts'
 import { userSigExpiry } from './user-sig-source.ts'
+import type { Volume } from './volume.ts'
 
 /** How recording ended. */
 export type Ending =
@@ -45,10 +48,13 @@ export interface DeliverOptions {
 export async function deliver(prepared: Prepared, ending: Ending, options: DeliverOptions): Promise<RecorderResult> {
   const { job, attempt, ledger } = prepared
   const stopReason = stopReasonOf(prepared, ending)
+  const makeUntil = new Date(Date.now() + Math.max(60, options.uploadSeconds) * 1000)
   await attempt.stopped(stopReason, ending.how === 'stopped' ? ending.stoppedAt : new Date())
   const [kept] = await Promise.all([storeFiles(prepared, options), ending.how === 'stopped' ? ending.leave() : undefined])
   const storedAt = kept.length > 0 && kept.every(isInCos) ? new Date().toISOString() : undefined
-  const manifest = await storeManifest(prepared, stopReason, kept, options)
+  const isOver = ending.how === 'over' || (ending.how === 'stopped' && (isByHand(job) || !goesOn(stopReason)))
+  const manifest = await storeManifest(prepared, stopReason, kept, { ...options, isOver, makeUntil })
+  if (isOver && kept.every(isInCos)) await discardStored(prepared.volume, options.log)
 
   const stop = ending.how === 'failed' ? undefined : ending.stop
   const failure = failureOf(ending)
@@ -120,7 +126,7 @@ async function storeManifest(
   { job, attempt, earlier, volume, store, ledger }: Prepared,
   stopReason: StopReason,
   kept: readonly KeptFile[],
-  { uploadSeconds, replayPage, log }: DeliverOptions,
+  { uploadSeconds, replayPage, log, isOver, makeUntil }: DeliverOptions & { isOver: boolean; makeUntil: Date },
 ): Promise<StoredManifest> {
   const entered = enteredAt(attempt.note)
   // Above all, the manifest that is in COS is never replaced by one of a volume that knows nothing.
@@ -143,8 +149,18 @@ async function storeManifest(
       losses: ledger.losses,
       pauses: [...earlier, attempt.note].flatMap(({ pauses }) => pauses),
     })
+    const { mediaDirectory, outputsDirectory: directory } = volume
+    outputs = await storeOutputs(manifest, {
+      job,
+      store,
+      mediaDirectory,
+      directory,
+      replayPage,
+      isOver,
+      deadline: makeUntil,
+      log,
+    })
     const deadline = new Date(Date.now() + Math.min(60, uploadSeconds) * 1000)
-    outputs = await storeOutputs(manifest, { job, store, replayPage, deadline, log })
     const body = Buffer.from(`${JSON.stringify({ ...manifest, outputs }, undefined, 2)}\n`)
     const { url } = await store.put(manifestKey(job), body, 'application/json', { deadline })
     return { is: 'stored', url, outputs }
@@ -153,6 +169,20 @@ async function storeManifest(
     log.error({ file: manifestKey(job) }, message)
     const refused = error instanceof StoreError && error.kind === 'refused'
     return { is: 'missing', failure: new RecorderFailure(refused ? 'UploadRefused' : 'UploadIncomplete', message), outputs }
+  }
+}
+
+/** Nobody numbers attempts there: what is not made by this one never is. */
+const isByHand = ({ recording }: RecorderJob) => recording.uid === ''
+
+/** Of a recording that is whole in COS, and of which everything was made. Never rejects: the volume goes as a whole, too. */
+async function discardStored(volume: Volume, log: Logger): Promise<void> {
+  try {
+    for (const { file, fate } of await volume.files()) {
+      if (fate === 'stored') await removeMedia(mediaPaths(volume.mediaDirectory, file.path.split('/').at(-1)!))
+    }
+  } catch (error) {
+    log.warn({ error: (error as Error).message }, 'Media that is in COS stays on the volume')
   }
 }
 

@@ -1,4 +1,4 @@
-import { fileName, keyPrefix, type RecorderJob, type RecorderProgress } from '@trtc-recorder/api'
+import { fileName, keyPrefix, needSound, type RecorderJob, type RecorderProgress } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import type { GivesBack } from '../disk/disk-watch.ts'
 import { type Hole, punchHole } from '../disk/holes.ts'
@@ -39,6 +39,8 @@ const contentTypes = { mp3: 'audio/mpeg', mp4: 'video/mp4' }
 export class FileKeeper {
   readonly #deps: FileKeeperDeps
   readonly #files: Keeping[] = []
+  /** Media that is in COS, and kept for what is made of it when the recording is over. */
+  #kept: SalvagedMediaFile[] = []
   #releasing = false
   readonly #live = new Map<number, { media: MediaFile; keeping: Keeping; firstMicros: number }>()
 
@@ -122,13 +124,15 @@ export class FileKeeper {
 
   /** What COS has confirmed of the files on the volume. */
   get releasableBytes(): number {
-    return this.#onVolume.reduce((sum, { content }) => sum + bytesOf(content?.upload.releasable()), 0)
+    const kept = this.#kept.reduce((sum, { recordedBytes }) => sum + recordedBytes, 0)
+    return this.#onVolume.reduce((sum, { content }) => sum + bytesOf(content?.upload.releasable()), kept)
   }
 
   /** Gives back to the volume what COS has confirmed of the files, and what nothing else needs any more. Never rejects. */
   async release(givesBack: GivesBack): Promise<void> {
     if (this.#releasing) return
     this.#releasing = true
+    await this.discardKept()
     switch (givesBack) {
       case 'Holes':
         await this.#makeHoles()
@@ -137,6 +141,15 @@ export class FileKeeper {
         this.#endLargeFiles()
     }
     this.#releasing = false
+  }
+
+  /** What is in COS goes from the volume, wanted or not: a recording that goes on is worth more. Never rejects. */
+  async discardKept(): Promise<void> {
+    for (const media of this.#kept.splice(0)) {
+      await media.discard().catch((error: Error) => {
+        this.#deps.log.warn({ file: media.identity.name, error: error.message }, 'Media that is in COS stays on the volume')
+      })
+    }
   }
 
   async #makeHoles(): Promise<void> {
@@ -269,7 +282,8 @@ export class FileKeeper {
       keeping.state = fate === 'stored' ? 'stored' : 'failed'
       keeping.finished = undefined
       if (fate === 'stored') {
-        await media.discard()
+        if (needSound(job.spec.outputs)) this.#kept.push(media)
+        else await media.discard()
         await volume.removeUploadLog(name)
       }
       log.info({ ...about, bytes: stored.bytes, url: stored.url, crc64: stored.crc64 }, 'File stored and verified')

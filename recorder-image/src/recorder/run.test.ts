@@ -152,6 +152,21 @@ describe('one attempt', () => {
     })
   })
 
+  test('keeps media for what is made of its sound while another attempt records on, and lets it go otherwise', async () => {
+    const recording = { namespace: 'school', name: 'maths', uid: 'some-uid' }
+    for (const [outputs, left] of [
+      [{ speech: true }, 1],
+      [{}, 0],
+    ] as const) {
+      const result = world.start(aJob({ outputs }, { recording, attempt: 1 + left }))
+      await world.recording()
+      world.room.publishes('alice', 1)
+      world.stop(terminated)
+      expect(await result).toMatchObject({ files: expect.arrayContaining([expect.objectContaining({ status: 1 })]), outputs: [] })
+      expect(world.media.left.splice(0)).toHaveLength(left)
+    }
+  })
+
   test('asked to stop, it takes what the page still has', async () => {
     const result = world.start()
     await world.recording()

@@ -43,3 +43,7 @@ export const isFinalStop = (reason: StopReason) =>
   (
     ['RoomDismissed', 'RemovedByApi', 'DuplicateUser', 'Idle', 'MaxDuration', 'StopRequested', 'Deleted'] as StopReason[]
   ).includes(reason)
+
+/** Stops after which another attempt records on, if the room was entered. */
+export const goesOn = (reason: StopReason) =>
+  (['Terminated', 'RoomLost', 'BrowserFailed', 'MediaUnreachable', 'StorageFull'] as StopReason[]).includes(reason)

@@ -33,10 +33,13 @@ export type FileNote = z.infer<typeof fileNoteSchema>
  *     attempts/<n>.json           when an attempt entered the room and why it stopped
  *     attempts/<n>.events.jsonl   what happened to the users meanwhile
  *     attempts/<n>.ledger.jsonl   what of theirs is not recorded
+ *     outputs/<file name>         what is being made of the recording when it is over
  *     reserve, reserve-of-records room for what has still to be written when the volume is full
  */
 export class Volume {
   readonly mediaDirectory: string
+  /** Made when it is needed. */
+  readonly outputsDirectory: string
   readonly #root: string
   readonly #log: Logger
   readonly #lines = new Map<string, DurableLines>()
@@ -46,6 +49,7 @@ export class Volume {
     this.#root = root
     this.#log = log
     this.mediaDirectory = join(root, 'media')
+    this.outputsDirectory = join(root, 'outputs')
   }
 
   /** Rejects with VolumeUnusable when the work directory cannot be written. */

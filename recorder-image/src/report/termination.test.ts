@@ -36,6 +36,14 @@ describe('termination message', () => {
     expect(terminationMessageSchema.parse(JSON.parse(text))).toEqual({ ...result(50), files: [], filesOmitted: 50 })
   })
 
+  test('leaves outputs out, too, where they are too many', () => {
+    const path = 'lessons/maths.YWxpY2U.16k.wav'
+    const output = { kind: 'audio16k' as const, path, url: `https://cos.example/${path}`, status: 1, message: 'ok', bytes: 1 }
+    const text = terminationMessage({ ...result(1), outputs: new Array(60).fill(output) })
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(4096)
+    expect(terminationMessageSchema.parse(JSON.parse(text))).toMatchObject({ files: [], filesOmitted: 1, outputs: [] })
+  })
+
   test('fits with the longest message, in any script', () => {
     const text = terminationMessage(result(50, '录'.repeat(1024)))
     expect(Buffer.byteLength(text)).toBeLessThanOrEqual(4096)

@@ -1,0 +1,12 @@
+import { z } from 'zod'
+import { matching } from './rules.ts'
+
+export const userIdPattern = matching(
+  z.string().min(1).max(64),
+  /^([^*$\s]+(\.\*\$)?|\.\*\$)$/,
+  'must be a user id, or a prefix followed by .*$ and nothing else: TRTC knows no other pattern',
+).describe('A user id, or a prefix followed by TRTC’s wildcard `.*$`: `student_.*$` is everyone whose id begins with student_.')
+
+/** Whether a user is meant by a pattern. */
+export const matchesPattern = (pattern: string, userId: string) =>
+  pattern.endsWith('.*$') ? userId.startsWith(pattern.slice(0, -3)) : userId === pattern

@@ -1,0 +1,73 @@
+import { createReadStream } from 'node:fs'
+import { readFile, stat } from 'node:fs/promises'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { ManifestFile } from '@trtc-recorder/api'
+import { holesOf } from '../disk/holes.ts'
+import { FfmpegProcess } from '../media/ffmpeg.ts'
+import { mediaPaths } from '../media/media-paths.ts'
+import { type Piece, type PlacedSound, piecesOf, placed } from './placement.ts'
+import { bytesPerSample } from './wav.ts'
+
+export interface SoundOptions {
+  /** Where the media of the files lies. */
+  mediaDirectory: string
+  ffmpegPath: string
+  deadline: Date
+  /** Of the recording's zero, since 1970. */
+  zeroMillis: number
+}
+
+/** The sound of one file, mono, where it lies in the recording. Throws with what a person should read where the volume has it no more. */
+export async function* soundOf(file: ManifestFile, rate: number, options: SoundOptions): AsyncGenerator<PlacedSound> {
+  const pieces: Piece[] = piecesOf(file, options.zeroMillis, rate)
+  yield* placed(pieces, decoded(file, rate, options))
+}
+
+async function* decoded(
+  file: ManifestFile,
+  rate: number,
+  { mediaDirectory, ffmpegPath, deadline }: SoundOptions,
+): AsyncGenerator<Int16Array> {
+  const content = await contentOf(file, mediaDirectory)
+  const format = file.path.endsWith('.mp3') ? 'mp3' : 'mov'
+  const output = ['-map', '0:a:0', '-ac', '1', '-ar', String(rate), '-f', 's16le', 'pipe:1']
+  const ffmpeg = new FfmpegProcess(ffmpegPath, ['-loglevel', 'error', '-threads', '1', '-f', format, '-i', 'pipe:0', ...output])
+  const timer = setTimeout(() => ffmpeg.child.kill('SIGKILL'), Math.max(0, deadline.getTime() - Date.now()))
+  // What is wrong with the pipe is told by the exit, and what is wrong with the volume is told here.
+  let unreadable: Error | undefined
+  const fed = pipeline(Readable.from(content), ffmpeg.child.stdin!).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_PREMATURE_CLOSE') unreadable = error
+  })
+  try {
+    let odd = Buffer.alloc(0)
+    for await (const chunk of ffmpeg.child.stdout! as AsyncIterable<Buffer>) {
+      const bytes = odd.length === 0 ? chunk : Buffer.concat([odd, chunk])
+      const whole = bytes.length - (bytes.length % bytesPerSample)
+      odd = Buffer.from(bytes.subarray(whole))
+      yield new Int16Array(new Uint8Array(bytes.subarray(0, whole)).buffer)
+    }
+    const problem = await ffmpeg.ended
+    await fed
+    if (unreadable !== undefined) throw unreadable
+    if (Date.now() >= deadline.getTime()) throw new Error('there was no time left to decode the sound')
+    if (problem !== undefined) throw new Error(`the sound of ${file.path} cannot be decoded: ${problem}`)
+  } finally {
+    clearTimeout(timer)
+    ffmpeg.child.kill('SIGKILL')
+  }
+}
+
+/** Head and body, one after the other. */
+async function contentOf(file: ManifestFile, mediaDirectory: string): Promise<AsyncGenerator<Uint8Array>> {
+  const { head: headPath, body } = mediaPaths(mediaDirectory, file.path.split('/').at(-1)!)
+  const head = await readFile(headPath).catch(() => undefined)
+  const there = await stat(body).catch(() => undefined)
+  if (head === undefined || there === undefined) throw new Error(`${file.path} is not on the volume any more`)
+  if (holesOf(body).length > 0) throw new Error(`parts of ${file.path} were given back to the volume while it was recorded`)
+  const bodyBytes = file.bytes - head.length
+  return (async function* () {
+    yield head
+    if (bodyBytes > 0) yield* createReadStream(body, { end: bodyBytes - 1, highWaterMark: 256 * 1024 })
+  })()
+}

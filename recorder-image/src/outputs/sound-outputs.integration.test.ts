@@ -1,0 +1,150 @@
+import { execFile } from 'node:child_process'
+import { readdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { findFfmpeg } from '../media/ffmpeg.ts'
+import { type Clip, makeClip } from '../media/testing/clip.ts'
+import { send } from '../media/testing/sender.ts'
+import { aJob } from '../recorder/testing.ts'
+import { beepsIn, recorded, samplesOf } from './testing.ts'
+
+const run = promisify(execFile)
+let clip: Clip
+beforeAll(async () => {
+  clip = await makeClip({ seconds: 7, fps: 10 })
+})
+
+const sent = (from: number, to: number, atSeconds: number) => ({ clip, from, to, atSeconds })
+
+/** Alice in MP4 with a hole that was cut out, Bob in MP3, Carol in MP4 with Opus; each beeps at the seconds of their clip. */
+const world = (outputs: object) =>
+  recorded(
+    aJob({ outputs }),
+    [
+      { userId: 'alice', mode: '02', frames: send({ ...sent(0, 7, 0), lost: ({ seconds }) => seconds >= 1.5 && seconds < 4.5 }) },
+      { userId: 'bob', mode: '00', frames: send(sent(0, 3, 2.5)) },
+      { userId: 'carol', mode: '02', audioCodec: 'Opus', frames: send(sent(0, 2, 5.5)) },
+    ],
+    10,
+  )
+
+/** On one clock with the first of Alice's: the way through the codecs is the same for all. */
+function expectBeeps(beeps: number[], expected: number[], within = 0.001): void {
+  expect(beeps.length, `${beeps} against ${expected}`).toBe(expected.length)
+  beeps.forEach((beep, n) => {
+    expect(Math.abs(beep - expected[n]!), `${beeps} against ${expected}`).toBeLessThanOrEqual(within)
+  })
+}
+
+describe('what is made of sound', () => {
+  test('everybody has a WAV of 16 kHz, all as long as the recording, and a millisecond apart at most', async () => {
+    const { make, store, manifest } = await world({ audio16k: true })
+    const outputs = await make()
+    expect(outputs).toMatchObject(
+      ['alice', 'bob', 'carol'].map((userId) => ({
+        ...{ kind: 'audio16k', userId, status: 1, message: 'ok', startTime: manifest.startTime, durationSeconds: 10 },
+        path: `lessons/maths.${Buffer.from(userId).toString('base64url')}.16k.wav`,
+        bytes: 44 + 10 * 16_000 * 2,
+      })),
+    )
+    const [alice, bob, carol] = outputs.map(({ path }) => samplesOf(store.bodies.get(path)!))
+    expect([alice, bob, carol].map((samples) => samples!.length)).toEqual([160_000, 160_000, 160_000])
+    const first = beepsIn(alice!, 16_000)[0]!
+    expect(Math.abs(first - 1.02)).toBeLessThan(0.01)
+    expectBeeps(
+      beepsIn(alice!, 16_000),
+      [0, 1, 5, 6].map((at) => first + at),
+    )
+    expectBeeps(
+      beepsIn(bob!, 16_000),
+      [2.5, 3.5, 4.5].map((at) => first + at),
+    )
+    expectBeeps(
+      beepsIn(carol!, 16_000),
+      [5.5, 6.5].map((at) => first + at),
+    )
+    expect(bob!.subarray(0, 3.4 * 16_000).every((sample) => sample === 0)).toBe(true)
+  })
+
+  test('a pair has each side on its channel, and ffmpeg reads it as stereo of 8 kHz', async () => {
+    const { make, store, directory } = await world({ pair: { left: ['alice'], right: ['b.*$', 'carol'] } })
+    const [pair] = await make()
+    expect(pair).toMatchObject({ kind: 'pair', status: 1, path: 'lessons/maths.pair.wav' })
+    const wav = store.bodies.get(pair!.path)!
+    const [first = 0, ...left] = beepsIn(samplesOf(wav, 0, 2), 8000)
+    expectBeeps(
+      left,
+      [1, 5, 6].map((at) => first + at),
+      0.0011,
+    )
+    expectBeeps(
+      beepsIn(samplesOf(wav, 1, 2), 8000),
+      [2.5, 3.5, 4.5, 5.5, 6.5].map((at) => first + at),
+      0.0011,
+    )
+    await writeFile(join(directory, 'pair.wav'), wav)
+    const probe = ['-v', 'error', '-show_streams', '-of', 'json', join(directory, 'pair.wav')]
+    const { streams } = JSON.parse((await run(findFfmpeg().replace(/ffmpeg$/, 'ffprobe'), probe)).stdout)
+    expect(streams).toMatchObject([{ codec_name: 'pcm_s16le', sample_rate: '8000', channels: 2, duration: '10.000000' }])
+  })
+
+  test('who speaks is found in each user’s own sound, to 100 ms', async () => {
+    const { make, store } = await world({ speech: true })
+    expect(await make()).toMatchObject([
+      { kind: 'speech', status: 1, path: 'lessons/maths.speech.vtt' },
+      { kind: 'speech', status: 1, path: 'lessons/maths.speech.rttm' },
+    ])
+    const lines = store.objects
+      .get('lessons/maths.speech.rttm')!
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' '))
+    const name = (userId: string) => Buffer.from(userId).toString('base64url')
+    const expected = [
+      ...[0, 1, 5, 6].map((at) => [name('alice'), at] as const),
+      ...[2.5, 3.5, 4.5].map((at) => [name('bob'), at] as const),
+      ...[5.5, 6.5].map((at) => [name('carol'), at] as const),
+    ].sort((a, b) => a[1] - b[1])
+    expect(lines.map(([, , , , , , , speaker]) => speaker)).toEqual(expected.map(([speaker]) => speaker))
+    lines.forEach(([, , , onset, duration], n) => {
+      expect(Math.abs(Number(onset) - 1.02 - expected[n]![1])).toBeLessThanOrEqual(0.1)
+      expect(Math.abs(Number(duration) - 0.1)).toBeLessThanOrEqual(0.1)
+    })
+    expect(store.objects.get('lessons/maths.speech.vtt')!.match(/<v (alice|bob|carol)>/g)).toHaveLength(9)
+  })
+
+  test('a mix is one MP3 with everybody in it', async () => {
+    const { make, store, directory } = await world({ mix: true })
+    const [mix] = await make()
+    expect(mix).toMatchObject({ kind: 'mix', status: 1, path: 'lessons/maths.mix.mp3', durationSeconds: 10 })
+    await writeFile(join(directory, 'mix.mp3'), store.bodies.get(mix!.path)!)
+    const decode = ['-v', 'error', '-i', join(directory, 'mix.mp3'), '-ac', '1', '-ar', '16000', '-f', 's16le', '-']
+    const { stdout } = await run(findFfmpeg(), decode, { encoding: 'buffer' })
+    const beeps = beepsIn(samplesOf(Buffer.concat([Buffer.from('data0000'), stdout])), 16_000)
+    const first = beeps[0]!
+    expectBeeps(
+      beeps,
+      [0, 1, 2.5, 3.5, 4.5, 5, 5.5, 6, 6.5].map((at) => first + at),
+      0.03,
+    )
+    expect(await readdir(join(directory, 'outputs'))).toEqual([])
+  })
+
+  test('of which a file is missing, says so, and what the others are made of is there', async () => {
+    const { make, directory } = await world({ audio16k: true, pair: { left: ['nobody'], right: ['bob'] } })
+    await rm(join(directory, 'bob.mp3.body'))
+    expect(await make()).toMatchObject([
+      { kind: 'pair', status: 0, url: '', message: expect.stringContaining('spec.outputs.pair.left') },
+      { userId: 'alice', status: 1 },
+      { userId: 'bob', status: 0, url: '', message: 'lessons/bob.mp3 is not on the volume any more' },
+      { userId: 'carol', status: 1 },
+    ])
+    expect(await readdir(join(directory, 'outputs'))).toEqual([])
+  })
+
+  test('is not made while a recording goes on in another attempt', async () => {
+    const { make } = await world({ audio16k: true })
+    expect(await make(false)).toEqual([])
+  })
+})

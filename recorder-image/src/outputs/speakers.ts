@@ -1,0 +1,69 @@
+import type { Manifest, ManifestFile, Speech } from '@trtc-recorder/api'
+import { type SoundOptions, soundOf } from './file-sound.ts'
+import type { PlacedSound } from './placement.ts'
+import { LevelMeter, speechIn } from './voices.ts'
+
+const speechRate = 16_000
+
+/** Everybody's sound on the one clock of a recording. */
+export class Speakers {
+  /** The recording's zero, in milliseconds since 1970. */
+  readonly zeroMillis: number
+  readonly seconds: number
+  readonly users: readonly string[]
+  readonly #files: readonly ManifestFile[]
+  readonly #options: Omit<SoundOptions, 'zeroMillis'>
+  #speech: Promise<Speech[]> | undefined
+
+  constructor(manifest: Manifest, options: Omit<SoundOptions, 'zeroMillis'>) {
+    const files = manifest.files.filter(({ audio, durationSeconds }) => audio !== undefined && durationSeconds > 0)
+    const { from, to } = recordingSpan(manifest)
+    this.zeroMillis = from
+    this.seconds = (to - from) / 1000
+    this.users = [...new Set(files.map(({ userId }) => userId))].sort()
+    this.#files = files
+    this.#options = options
+  }
+
+  get startTime(): string {
+    return new Date(this.zeroMillis).toISOString()
+  }
+
+  /** Samples of the whole recording. */
+  samples(rate: number): number {
+    return Math.round(this.seconds * rate)
+  }
+
+  /** Of one user, file after file. Throws where the volume has not got all of it. */
+  async *sound(userId: string, rate: number): AsyncGenerator<PlacedSound> {
+    for (const file of this.#files) {
+      if (file.userId === userId) yield* soundOf(file, rate, { ...this.#options, zeroMillis: this.zeroMillis })
+    }
+  }
+
+  /** Who spoke when, in the order of their beginning. Listened to once, however often it is asked for. */
+  speech(): Promise<Speech[]> {
+    this.#speech ??= this.#listen()
+    return this.#speech
+  }
+
+  async #listen(): Promise<Speech[]> {
+    const speech: Speech[] = []
+    for (const userId of this.users) {
+      const meter = new LevelMeter(this.seconds, speechRate)
+      for await (const sound of this.sound(userId, speechRate)) meter.add(sound)
+      meter.end()
+      for (const { from, to } of speechIn(meter.levels)) {
+        speech.push({ userId, start: this.zeroMillis + from * 1000, end: this.zeroMillis + to * 1000 })
+      }
+    }
+    return speech.sort((a, b) => a.start - b.start || a.userId.localeCompare(b.userId))
+  }
+}
+
+/** From entering the room, or the first file, to the end of all. In milliseconds since 1970. */
+function recordingSpan({ startTime, endTime, files }: Manifest): { from: number; to: number } {
+  const times = [startTime, endTime, ...files.flatMap((file) => [file.startTime, file.endTime])]
+  const known = times.filter((time) => time !== undefined).map((time) => Date.parse(time))
+  return known.length === 0 ? { from: 0, to: 0 } : { from: Math.min(...known), to: Math.max(...known) }
+}
