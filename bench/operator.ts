@@ -1,6 +1,6 @@
 /**
  * From the creation of Recordings to their Pods, and their whole life, on a real API server and etcd with Pods that are played, beside the same
- * number of Jobs through Kubernetes' own Job controller in the same run; single lives on the sandbox's cluster; whether the operator grows.
+ * number of Jobs through Kubernetes' own Job controller and the writes before the Pods alone, in the same run; single lives on the sandbox's cluster; whether the operator grows.
  *
  *     make bench-operator [N=1000] [PARTS=runs,lives,churn] [WORKERS=32] [ROUNDS=5] [CHURN_MINUTES=1]
  *
@@ -11,6 +11,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { type ApiServer, startApiServer } from '../e2e/operator/api-server.ts'
 import { measureChurn } from './operator/churn.ts'
+import { measureFloor } from './operator/floor.ts'
 import { measureJobs } from './operator/jobs.ts'
 import { measureLives } from './operator/lives.ts'
 import { measureRecordings } from './operator/recordings.ts'
@@ -33,8 +34,14 @@ if (parts.includes('runs')) {
       const jobs = await withApiServer((api) => measureJobs(api, n, workers))
       const { p50, p99 } = jobs.createToPodMs
       say(`  Jobs made: p50 ${p50} ms, p99 ${p99} ms, ${jobs.cpuMsEach.toFixed(2)} ms of CPU each`)
+      const floor = await withApiServer((api) => measureFloor(api, n, workers))
+      say(`  the same writes by a bare client: p50 ${floor.createToPodMs.p50} ms, p99 ${floor.createToPodMs.p99} ms`)
       const { run, takeOverSeconds } = await withApiServer((api) => measureRecordings(api, n, workers, say))
-      results.runs.push({ ...run, jobs })
+      results.runs.push({ ...run, jobs, floor })
+      const times = (other: number) => (run.createToPodMs.p99 / other).toFixed(1)
+      say(
+        `  p99 is ${times(jobs.createToPodMs.p99)} times that of the Job controller, ${times(floor.createToPodMs.p99)} times the floor`,
+      )
       results.takeOverSeconds = takeOverSeconds
     })
   }

@@ -29,6 +29,8 @@ const namespace = 'bench-operator'
 const userId = 'recorder'
 /** Between entering and stopping, so that there is something to finish. */
 const recordedMillis = 3000
+/** How often a kubelet looks at its containers. A life is begun and stopped at ever other moments of that, as people do it. */
+const kubeletMillis = 1000
 const timeoutMillis = 120_000
 
 /** A way to stop → how. */
@@ -132,10 +134,11 @@ async function live(stage: Stage, name: string, way: Way): Promise<{ start: Star
       recording(({ status }) => findCondition(status?.conditions, 'Started')?.status === 'True'),
     ])
     await Promise.all([pods.watching, recordings.watching])
+    await sleep(Math.random() * kubeletMillis)
     const applied = performance.now()
     await client.create(resources.recordings, aRecording(world, name, room))
     const [made, scheduled, running, inRoom, ready, told] = await moments
-    await sleep(recordedMillis)
+    await sleep(recordedMillis + Math.random() * kubeletMillis)
 
     const over = recording(({ status }) => findCondition(status?.conditions, 'Succeeded')?.status === 'True')
     const asked = performance.now()

@@ -11,10 +11,9 @@ export interface Operator {
   requests(): Promise<{ all: number; writes: number }>
 }
 
-export async function startOperator(api: ApiServer, namespace: string, identity: string, workers: number): Promise<Operator> {
-  const [health, metrics] = [await freePort(), await freePort()]
-  const profile = process.env.PROFILE === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${process.env.PROFILE}`]
-  const started = new MeasuredProcess(process.execPath, [...profile, main], {
+/** What a process is told that works as an operator does, but for the ports it listens on. */
+export async function operatorEnvironment(api: ApiServer, namespace: string, identity: string, workers: number) {
+  return {
     PATH: process.env.PATH,
     ...(await api.asInPod()),
     // As the chart says it, and what V8 takes for its limit in a container of 512 MB.
@@ -22,10 +21,18 @@ export async function startOperator(api: ApiServer, namespace: string, identity:
     TRTC_RECORDER_RECORDER_IMAGE: 'recorder:bench',
     TRTC_RECORDER_LEASE_NAMESPACE: namespace,
     TRTC_RECORDER_IDENTITY: identity,
-    TRTC_RECORDER_HEALTH_PORT: String(health),
-    TRTC_RECORDER_METRICS_PORT: String(metrics),
     TRTC_RECORDER_WORKERS: String(workers),
     TRTC_RECORDER_LOG_LEVEL: process.env.OPERATOR_LOG ?? 'warn',
+  }
+}
+
+export async function startOperator(api: ApiServer, namespace: string, identity: string, workers: number): Promise<Operator> {
+  const [health, metrics] = [await freePort(), await freePort()]
+  const profile = process.env.PROFILE === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${process.env.PROFILE}`]
+  const started = new MeasuredProcess(process.execPath, [...profile, main], {
+    ...(await operatorEnvironment(api, namespace, identity, workers)),
+    TRTC_RECORDER_HEALTH_PORT: String(health),
+    TRTC_RECORDER_METRICS_PORT: String(metrics),
   })
   const text = async () => (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text()
   await waitFor('the operator is ready', () =>

@@ -31,6 +31,15 @@ test('the page sets a run beside the Job controller’s', () => {
   expect(page).toContain('| 1000 | 10 ms | 40 ms | 11 ms | 42 ms |')
 })
 
+test('the page sets a run beside the floor, where that was measured', () => {
+  expect(operatorReport(results)).not.toContain('the same writes alone')
+  const [run] = results.runs
+  const floor = { createToPodMs: { p50: 700, p99: 2500 }, cpuMsEach: 1, serverCpuMsEach: 8 }
+  const page = operatorReport({ ...results, runs: [{ ...run!, floor }] })
+  expect(page).toContain('| 1000 | the same writes alone | 700 ms | 2.5 s | 1.3 | 1.00 ms | 8.00 ms |  |  |')
+  expect(page).toContain('of that 1.2 times at 1000')
+})
+
 test('the page says what has not been measured', () => {
   const page = operatorReport({ ...results, failed: ['10000 at once: Gave up waiting until all record'] })
   expect(page).toContain('Not measured: 10000 at once: Gave up waiting until all record.')

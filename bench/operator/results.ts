@@ -33,6 +33,8 @@ export interface OperatorRun {
   n: number
   createToPodMs: Quantiles
   jobs: { createToPodMs: Quantiles; cpuMsEach: number; memoryMB: number; serverCpuMsEach: number }
+  /** Not in results of before it was measured. */
+  floor?: Floor
   /** Of the operator, until all have their Pods. */
   cpuMsEach: number
   /** Of API server and etcd, until all have their Pods. */
@@ -50,6 +52,13 @@ export interface OperatorRun {
   stopToDeletedMs: Quantiles
   /** The same while a share of the Pods does not answer. */
   unreachable: { share: number; stopToDeletedMs: Quantiles }
+}
+
+/** The same Recordings, whose Pods a client makes that decides nothing: with the same writes and bodies, as many at once. */
+export interface Floor {
+  createToPodMs: Quantiles
+  cpuMsEach: number
+  serverCpuMsEach: number
 }
 
 /** Where the time goes from apply to Started, in milliseconds; medians of each, so that they need not add up. */

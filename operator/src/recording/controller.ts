@@ -143,7 +143,7 @@ export function recordingController(dependencies: RecordingDependencies): Contro
   return controller
 }
 
-function podConfig(config: RecordingConfig): RecorderPodConfig {
+export function podConfig(config: RecordingConfig): RecorderPodConfig {
   return {
     image: config.recorderImage,
     imagePullPolicy: config.recorderImagePullPolicy,

@@ -79,6 +79,13 @@ describe('what is observed', () => {
     expect((await waiting.look(4)).pods).toMatchObject([{ state: { kind: 'starting' } }])
   })
 
+  test('is that also of the first recorder of all, of which no status tells yet, with what it says of itself', async () => {
+    const { look } = aCluster(aRecording(), { pods: [aPod((pod) => run(pod, at(2)))] })
+    const observed = await look(4)
+    expect(observed.pods).toMatchObject([{ state: { kind: 'inRoom', since: at(4).toISOString() } }])
+    expect(observed.progress).toMatchObject({ is: 'known', said: { recordedBytes: 7 } })
+  })
+
   test('is not what only has its name or label', async () => {
     const foreign = aPod((pod) => {
       pod.metadata.ownerReferences = [{ apiVersion: 'v1', kind: 'Other', name: 'x', uid: 'another', controller: true }]

@@ -14,7 +14,7 @@ import type { Observed, ObservedPod } from './plan.ts'
 import { recorderContainer } from './pod.ts'
 import { creatingMillis, departedState, hasRecorderRunning, isBeingCreatedFor, podState } from './pod-state.ts'
 import { eventsOfTrouble } from './pod-trouble.ts'
-import type { ProgressPoller } from './progress.ts'
+import { isInTheRoom, type Progress, type ProgressPoller } from './progress.ts'
 import { type ReadResult, type ResultReading, resultInLog, terminated, terminationResult } from './result.ts'
 import { attemptState, mainAttempt, stageOf, volumeState } from './stage.ts'
 import { claimOf, isBound } from './volumes.ts'
@@ -51,37 +51,45 @@ export async function observe(
     observed.push({ pod, state: departedState(pod, await readResult(pod, client, now, true, signal)), isGone: true })
   }
   const main = mainAttempt(recording.status ?? {})
+  // Of the first Pod of all no status may tell yet.
+  const isMain = ({ pod }: ObservedPod) => (main === undefined ? isUntold(recording.status, pod) : isPodOf(pod, main))
   const entered = observed.find(
-    ({ pod, state }) =>
-      main !== undefined &&
-      isPodOf(pod, main) &&
-      (state.kind === 'inRoom' || (['starting', 'leaving'].includes(state.kind) && hasEntered(recording, pod))),
+    (one) =>
+      isMain(one) &&
+      (one.state.kind === 'inRoom' || (['starting', 'leaving'].includes(one.state.kind) && hasEntered(recording, one.pod))),
   )
-  const isArriving = ({ pod, state }: ObservedPod) =>
-    entered === undefined && main !== undefined && isPodOf(pod, main) && state.kind === 'starting' && hasRecorderRunning(pod)
+  const arriving =
+    entered === undefined
+      ? observed.find((one) => isMain(one) && one.state.kind === 'starting' && hasRecorderRunning(one.pod))
+      : undefined
+  const said = arriving === undefined ? undefined : whenInTheRoom(ask(arriving, recording, dependencies, true))
   return {
     recording,
-    pods: observed.map((one) => (isArriving(one) ? arrived(one, recording, dependencies, now) : one)),
+    pods: said === undefined ? observed : observed.map((one) => (one === arriving ? arrived(one, now) : one)),
     claims: await claimsOf(recording, caches, client, signal),
-    progress:
-      entered === undefined
-        ? { is: 'not asked' }
-        : dependencies.progress.follow(
-            keyOf(recording.metadata),
-            entered.pod,
-            `${entered.state.kind} ${toldControl(entered.pod)?.desiredState}`,
-          ),
+    progress: entered === undefined ? (said ?? { is: 'not asked' }) : ask(entered, recording, dependencies, false),
     image: dependencies.image,
     refusal: undefined,
   }
 }
 
-/** The kubelet tells that a recorder is ready up to a second later than the recorder itself, if it can be asked. */
-function arrived(arriving: ObservedPod, { metadata }: Recording, { progress }: ObserveDependencies, now: Date): ObservedPod {
-  const asked = progress.follow(keyOf(metadata), arriving.pod, 'arriving', { isArriving: true })
-  const isInRoom = asked.is === 'known' && ['recording', 'paused'].includes(asked.said.state)
-  return isInRoom ? { ...arriving, state: { kind: 'inRoom', since: now.toISOString() } } : arriving
+/** How its recorder is doing, as far as it is known. */
+function ask(
+  { pod, state }: ObservedPod,
+  { metadata }: Recording,
+  { progress }: ObserveDependencies,
+  isArriving: boolean,
+): Progress {
+  return progress.follow(keyOf(metadata), pod, `${state.kind} ${toldControl(pod)?.desiredState}`, { isArriving })
 }
+
+/** The kubelet tells that a recorder is ready up to a second later than the recorder itself, if it can be asked. */
+const whenInTheRoom = (progress: Progress) => (progress.is === 'known' && isInTheRoom(progress.said) ? progress : undefined)
+
+const arrived = (arriving: ObservedPod, now: Date): ObservedPod => ({
+  ...arriving,
+  state: { kind: 'inRoom', since: now.toISOString() },
+})
 
 async function observedPod(pod: Pod, client: KubeClient, now: Date, signal: AbortSignal): Promise<ObservedPod> {
   const reading = await readResult(pod, client, now, false, signal)

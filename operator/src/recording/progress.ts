@@ -127,6 +127,8 @@ export class ProgressPoller {
     if (this.#followed.get(uid) === followed) {
       followed.progress = progress
       const isNews = tells(progress) !== tells(before)
+      // Who has just come into the room has its first files soon.
+      if (isThere(progress) && !isThere(before)) followed.asked = 1
       // Who has something new to say, beyond that bytes have grown, will soon have more.
       if (progress.is === 'known' && shape(progress) !== shape(before)) followed.asked = Math.min(followed.asked, 2)
       if (state === followed.state) this.#askAgain(uid, followed)
@@ -158,7 +160,7 @@ export class ProgressPoller {
 /** How long until a recorder is asked again, of which that was the `asked`-th time since something changed. */
 export function restMillis(followed: Pick<Followed, 'asked' | 'progress' | 'pod' | 'isArriving' | 'tookMillis'>): number {
   const { asked, progress, pod, isArriving, tookMillis } = followed
-  if (isArriving && asked <= mostArriving && tookMillis < slowMillis) {
+  if (isArriving && !isThere(progress) && asked <= mostArriving && tookMillis < slowMillis) {
     return Math.min(longestArrivingMillis, arrivingMillis * 1.4 ** (asked - 1))
   }
   if (progress.is === 'known' && !isHeeded(pod, progress.said.state)) return heedingMillis
@@ -166,6 +168,9 @@ export function restMillis(followed: Pick<Followed, 'asked' | 'progress' | 'pod'
   const times = progress.is === 'known' ? asked - 2 : asked - 1
   return Math.min(longestMillis, initialMillis * 2 ** Math.max(0, times))
 }
+
+export const isInTheRoom = ({ state }: RecorderProgress) => state === 'recording' || state === 'paused'
+const isThere = (progress: Progress) => progress.is === 'known' && isInTheRoom(progress.said)
 
 /** Two answers that tell the same are no news. */
 const tells = (progress: Progress) => JSON.stringify(progress)
