@@ -99,7 +99,7 @@ async function play(stage: Stage, rounds: number, say: (text: string) => void): 
     await must('kubectl', ['delete', 'recordings', '--all', '--namespace', namespace, '--timeout', '60s'])
     await must('kubectl', ['delete', 'namespace', namespace, '--timeout', '60s'])
   }
-  const part = (name: keyof StartParts) => Math.round(median(starts.map((start) => start[name])))
+  const part = (name: keyof StartParts) => Math.round(median(starts.map((start) => start[name] ?? 0)))
   const parts = Object.fromEntries(Object.keys(starts[0]!).map((name) => [name, part(name as keyof StartParts)]))
   const stopToSucceededMs = {
     patch: Math.round(median(ends.patch)),
@@ -130,14 +130,13 @@ async function live(stage: Stage, name: string, way: Way): Promise<{ start: Star
       pod(({ spec }) => Boolean(spec?.nodeName)),
       pod((seen) => container(seen)?.state?.running !== undefined),
       world.room.waitFor({ room, event: 'joined', userId, timeoutSeconds: 120 }).then(() => performance.now()),
-      pod((seen) => container(seen)?.ready === true),
       recording(({ status }) => findCondition(status?.conditions, 'Started')?.status === 'True'),
     ])
     await Promise.all([pods.watching, recordings.watching])
     await sleep(Math.random() * kubeletMillis)
     const applied = performance.now()
     await client.create(resources.recordings, aRecording(world, name, room))
-    const [made, scheduled, running, inRoom, ready, told] = await moments
+    const [made, scheduled, running, inRoom, told] = await moments
     await sleep(recordedMillis + Math.random() * kubeletMillis)
 
     const over = recording(({ status }) => findCondition(status?.conditions, 'Succeeded')?.status === 'True')
@@ -149,8 +148,7 @@ async function live(stage: Stage, name: string, way: Way): Promise<{ start: Star
       podScheduled: scheduled - made,
       containerRunning: running - scheduled,
       inRoom: inRoom - running,
-      podReady: ready - inRoom,
-      startedTold: told - ready,
+      startedTold: told - inRoom,
     }
     return { start, stopToSucceeded }
   } finally {

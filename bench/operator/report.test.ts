@@ -50,7 +50,7 @@ test('the page prints the parts of a start and the three ways to stop', () => {
   const page = operatorReport({
     ...results,
     applyToStartedMs: 1900,
-    applyToStartedParts: { podMade: 20, podScheduled: 30, containerRunning: 700, inRoom: 900, podReady: 200, startedTold: 10 },
+    applyToStartedParts: { podMade: 20, podScheduled: 30, containerRunning: 700, inRoom: 900, startedTold: 10 },
     stopToSucceededMs: { patch: 450, removeUser: 500, dismissRoom: 550 },
     rounds: 15,
   })

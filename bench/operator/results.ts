@@ -67,7 +67,8 @@ export interface StartParts {
   podScheduled: number
   containerRunning: number
   inRoom: number
-  podReady: number
+  /** Only in results in which `startedTold` counts from there. */
+  podReady?: number
   startedTold: number
 }
 

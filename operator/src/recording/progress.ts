@@ -1,6 +1,6 @@
 import { type RecorderProgress, recorderPort, recorderProgressSchema } from '@trtc-recorder/api'
 import type { Pod } from '@trtc-recorder/kube'
-import { request } from 'undici'
+import { Agent, request } from 'undici'
 import { isHeeded } from './control.ts'
 
 /** A recorder that is reached, but slow, holds up nobody but one of those who ask. */
@@ -182,8 +182,11 @@ function shape(progress: Progress): string {
   return JSON.stringify([state, participants, filesNow, storage, controlProblem, volume?.isLow, userSigExpiresAt])
 }
 
+/** A signal is heeded only by a request that has a connection, so the time for connecting has a bound of its own. */
+const dispatcher = new Agent({ connect: { timeout: timeoutMillis } })
+
 async function getJson(url: string, signal: AbortSignal): Promise<unknown> {
-  const { statusCode, body } = await request(url, { signal })
+  const { statusCode, body } = await request(url, { signal, dispatcher })
   if (statusCode === 200) return body.json()
   await body.dump()
   throw new Error(`GET ${url} was answered with ${statusCode}`)
