@@ -75,7 +75,9 @@ it('tells again at once what was not answered with 200', async () => {
   await control.sendCallbacks({ url, lose: [101, 102, 104, 105] })
   await new SignallingClient(server, 'teacher').open().then((client) => client.join('101', { role: 20 }))
   await sinkControl.waitFor(path, 2)
-  await expect.poll(() => control.callbacksSent({})).toEqual([{ eventType: 103, userId: 'teacher', statuses: [503, 200] }])
+  await expect
+    .poll(() => control.callbacksSent({}), { timeout: 15_000 })
+    .toEqual([{ eventType: 103, userId: 'teacher', statuses: [503, 200] }])
 })
 
 it('sends nothing where nobody asked for it', async () => {
