@@ -4,6 +4,7 @@ import { type Manifest, manifestKey, manifestSchema, type Recording } from '@trt
 import type { ReceivedCallback } from '../../sandbox/src/callback/index.ts'
 import { conditionOf, kubectl } from '../system/kubectl.ts'
 import type { World } from '../system/world.ts'
+import { nameByHttp } from './http.ts'
 import { demoPage } from './page/page.ts'
 import { excluded, type Moments, namespace, roomId } from './story.ts'
 import type { DemoSummary, RecordingSummary } from './summary.ts'
@@ -92,7 +93,7 @@ function summarize(
     })),
     callback: status?.callback,
     timings: {
-      applyToStartedMs: at('Started') - moments.applied,
+      applyToStartedMs: at('Started') - (metadata.name === nameByHttp ? moments.posted : moments.applied),
       stopToStoredMs: at('Stored') - stopped,
       stopToCallbackMs: Date.parse(callbacks[0]?.time ?? '') - stopped,
     },

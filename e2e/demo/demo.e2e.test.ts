@@ -61,7 +61,14 @@ describe('make demo, when all is built', () => {
   it('finds nothing wrong, in time', () => {
     expect(exitCode, output).toBe(0)
     expect(seconds).toBeLessThan(150)
-    for (const said of ['kubectl -n demo get rec', 'make sandbox-down', 'RemovedByApi', 'RoomDismissed', 'StopRequested'])
+    for (const said of [
+      'POST /release/single_stream_record',
+      'kubectl -n demo get rec',
+      'make sandbox-down',
+      'RemovedByApi',
+      'RoomDismissed',
+      'StopRequested',
+    ])
       expect(output).toContain(said)
   })
 
@@ -82,6 +89,14 @@ describe('make demo, when all is built', () => {
     expect(whose('02')).toEqual(['alice', 'bob', 'bob', 'carol'])
     expect(whose('00')).toEqual(['alice', 'bob', 'bob', 'carol'])
     expect(whose('01')).toEqual(['alice', 'bob', 'bob'])
+  })
+
+  it('has started one of them by HTTP', async () => {
+    const { recordings } = (await read('summary.json')) as DemoSummary
+    const byHttp = recordings.filter(({ name }) => name.startsWith('request-'))
+    expect(byHttp.map(({ mode }) => mode)).toEqual(['00'])
+    const yaml = await readFile(join(folder, 'recordings', `${byHttp[0]!.name}.yaml`), 'utf8')
+    expect(yaml).toContain('app.kubernetes.io/managed-by: trtc-recorder-gateway')
   })
 
   it('leaves each Recording as YAML and each callback as it arrived', async () => {

@@ -1,6 +1,6 @@
 /**
- * `make demo`: a Kubernetes of its own, the operator installed by Helm, a live room, three Recordings of it, and their files fetched back
- * from COS into demo-output/. Exit code 0 only if every file holds what it must. The cluster stays up.
+ * `make demo`: a Kubernetes of its own, the operator installed by Helm, a live room, three Recordings of it, one of them started
+ * by HTTP as the template is, and their files fetched back from COS into demo-output/. Exit code 0 only if every file holds what it must. The cluster stays up.
  */
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,10 +8,9 @@ import { parseArgs } from 'node:util'
 import { projectDirectory } from '../../sandbox/src/cluster/paths.ts'
 import { elapsed, onScreen, unseen } from '../../sandbox/src/progress.ts'
 import { down, status, up } from '../../sandbox/src/sandbox.ts'
-import { installOperator } from '../system/operator.ts'
 import { runningWorld } from '../system/world.ts'
 import { collect } from './collect.ts'
-import { prepare } from './setup.ts'
+import { install, prepare } from './setup.ts'
 import { play, recordings, settle } from './story.ts'
 import { tables } from './table.ts'
 import { verify } from './verify.ts'
@@ -28,10 +27,10 @@ async function demo(): Promise<boolean> {
   bringingUp = up({ starting: refuseWhenInterrupted })
   await bringingUp
   const world = runningWorld()
-  await step('Installing the operator with Helm', () => installOperator(world))
+  await step('Installing the operator and its gateway with Helm', () => install(world))
   await step('Preparing namespace demo and its Secrets', () => prepare(world))
 
-  say('A lesson in room 43474, recorded three times over')
+  say('A lesson in room 43474, recorded three times over: two Recordings are applied, one is started by HTTP')
   const moments = await play(world, onScreen)
   const finished = await settle(onScreen)
 

@@ -4,13 +4,14 @@ import { identities } from '../../sandbox/src/identities.ts'
 import type { Report } from '../../sandbox/src/progress.ts'
 import { kubectl, waitForCondition } from '../system/kubectl.ts'
 import type { World } from '../system/world.ts'
+import { nameByHttp, startByHttp } from './http.ts'
 
 export const namespace = 'demo'
 export const roomId = 43474
 const room = { sdkAppId: identities.trtc.sdkAppId, roomId }
 const clip = { width: 640, height: 360, fps: 15 }
 
-/** One Recording of the demo, as examples/demo/<name>.yaml has it, and how it is ended. */
+/** One Recording of the demo, as examples/demo/<name>.yaml has it or a call of the gateway makes it, and how it is ended. */
 export interface DemoRecording {
   name: string
   mode: Mode
@@ -23,7 +24,7 @@ export interface DemoRecording {
 
 export const recordings: readonly DemoRecording[] = [
   { name: 'lesson', mode: '02', recorder: 'recorder-full', stopReason: 'RemovedByApi', how: 'RemoveUser' },
-  { name: 'lesson-audio', mode: '00', recorder: 'recorder-audio', stopReason: 'RoomDismissed', how: 'DismissRoom' },
+  { name: nameByHttp, mode: '00', recorder: 'recorder-audio', stopReason: 'RoomDismissed', how: 'DismissRoom' },
   {
     name: 'lesson-video',
     mode: '01',
@@ -51,6 +52,8 @@ export const excluded: readonly Actor[] = ['dave']
 /** Milliseconds since 1970. */
 export interface Moments {
   applied: number
+  /** When the one by HTTP was asked for. */
+  posted: number
   /** By Recording: when its end was asked for. */
   stopped: Record<string, number>
 }
@@ -64,6 +67,10 @@ export async function play(world: World, report: Report): Promise<Moments> {
   await tell(report, 'alice and dave enter room 43474', () => Promise.all([enter('alice'), enter('dave')]))
   const applied = Date.now()
   await tell(report, 'kubectl apply -f examples/demo', () => kubectl('apply', '-f', 'examples/demo'))
+  let posted = 0
+  await tell(report, `POST /release/single_stream_record to the gateway, as the template is called: ${nameByHttp}`, async () => {
+    posted = await startByHttp(world, { roomId, userId: recordings.find(({ name }) => name === nameByHttp)!.recorder })
+  })
   await tell(report, 'Waiting for the recorders to be in the room', () =>
     Promise.all(recordings.map(({ name }) => waitForCondition(namespace, name, 'Started', 'True', { timeoutSeconds: 90 }))),
   )
@@ -85,7 +92,7 @@ export async function play(world: World, report: Report): Promise<Moments> {
       3,
     )
   }
-  return { applied, stopped }
+  return { applied, posted, stopped }
 }
 
 /** Waits until all is stored and told, and gives the Recordings as they then are. */

@@ -13,7 +13,7 @@ export interface RecordingSummary {
   /** The Recording's status.callback. */
   callback: CallbackStatus | undefined
   timings: {
-    /** From the answer to `kubectl apply` to the recorder being in the room and able to write. */
+    /** From the moment it was applied, or the HTTP request sent, to the recorder being in the room and able to write. */
     applyToStartedMs: number
     /** From the moment the stop was asked for to the last file verified in COS. */
     stopToStoredMs: number

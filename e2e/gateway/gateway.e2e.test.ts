@@ -1,11 +1,9 @@
-import { spawn } from 'node:child_process'
 import { expect } from 'vitest'
 import { stringify } from 'yaml'
-import { ensureBinaries } from '../../sandbox/src/cluster/binaries.ts'
-import { kubeconfigFile } from '../../sandbox/src/cluster/index.ts'
 import { identities } from '../../sandbox/src/identities.ts'
 import { userSigFor } from '../../sandbox/src/user-sig.ts'
 import { AppliedRecording } from '../system/applied-recording.ts'
+import { forwarded } from '../system/forwarded.ts'
 import { kubectl, must } from '../system/kubectl.ts'
 import { chartValues } from '../system/operator.ts'
 import { recorderUserId, recordFor, type Scene, test } from '../system/scene.ts'
@@ -38,27 +36,6 @@ async function installGateway(scene: Scene): Promise<void> {
   const manifests = await must('helm', args, JSON.stringify(values))
   await must('kubectl', ['apply', '--namespace', namespace, '-f', '-'], manifests)
   await kubectl('rollout', 'status', `deployment/${release}-trtc-recorder-gateway`, '--namespace', namespace, '--timeout=120s')
-}
-
-/** Address of a Service on this machine, as long as `use` runs. */
-async function forwarded<T>(namespace: string, service: string, use: (url: string) => Promise<T>): Promise<T> {
-  const { kubectl: path } = await ensureBinaries(['kubectl'])
-  const args = ['port-forward', `service/${service}`, ':80', '--namespace', namespace, '--address', '127.0.0.1']
-  const child = spawn(path, args, { env: { ...process.env, KUBECONFIG: kubeconfigFile }, stdio: ['ignore', 'pipe', 'inherit'] })
-  try {
-    const port = await new Promise<string>((resolve, reject) => {
-      let said = ''
-      child.stdout.setEncoding('utf8').on('data', (text: string) => {
-        said += text
-        const [, found] = /127\.0\.0\.1:(\d+) ->/.exec(said) ?? []
-        if (found !== undefined) resolve(found)
-      })
-      child.once('exit', (code) => reject(new Error(`kubectl port-forward ended with ${code}`)))
-    })
-    return await use(`http://127.0.0.1:${port}`)
-  } finally {
-    child.kill()
-  }
 }
 
 test('a room is recorded by one HTTP request, followed, ended and told of', async ({ scene }) => {

@@ -265,6 +265,33 @@ describe('a gateway with the rights of the chart', () => {
     expect([other.status, ((await other.json()) as { code: string }).code]).toEqual([409, 'IdempotencyKeyReused'])
   })
 
+  test('starts one recording for a key and one task for an identity, asked at once of two replicas', async () => {
+    const other = await startGateway(env)
+    const twenty = Array.from({ length: 20 }, (_, at) => [gateway, other][at % 2]!.port)
+    const headers = {
+      ...{ 'content-type': 'application/json', authorization: `Bearer ${token}`, 'idempotency-key': 'at once' },
+    }
+    const body = JSON.stringify(templateBody({ RoomId: 10 }))
+    const answers = await Promise.all(
+      twenty.map((port) => fetch(`http://127.0.0.1:${port}/release/f`, { method: 'POST', headers, body })),
+    )
+    expect(answers.map(({ status }) => status)).toEqual(twenty.map(() => 200))
+    expect(new Set(answers.map((answer) => answer.headers.get('x-scf-reqid'))).size).toBe(1)
+    const tasks = await Promise.all(
+      twenty.map((port) => {
+        const profile = { httpProfile: { endpoint: `127.0.0.1:${port}`, protocol: 'http://' } }
+        const client = new CommonClient('trtc.tencentcloudapi.com', '2019-07-22', {
+          credential: key,
+          region: 'ap-guangzhou',
+          profile,
+        })
+        return client.request('CreateCloudRecording', task({ RoomId: '10' })) as Promise<{ TaskId: string }>
+      }),
+    )
+    expect(new Set(tasks.map(({ TaskId }) => TaskId)).size).toBe(1)
+    other.signal('SIGKILL')
+  })
+
   test('goes on answering while it is replaced: no call fails', async () => {
     const next = await startGateway(env)
     const agent = new Agent({ keepAlive: true })

@@ -82,7 +82,7 @@ function section(recording: RecordingSummary, input: DemoPageInput, common: Comm
 <p class="mode">mode ${recording.mode} · ${modeNames[recording.mode]}</p>
 <dl class="facts">
 <div class="wide"><dt>Stopped because</dt><dd><b>${words(recording.stopReason)}</b><small>${stopReasons[recording.stopReason]}</small></dd></div>
-<div><dt>Apply to recording</dt><dd><b>${duration(timings.applyToStartedMs)}</b></dd></div>
+<div><dt>Asked for to recording</dt><dd><b>${duration(timings.applyToStartedMs)}</b></dd></div>
 <div><dt>Stop to stored</dt><dd><b>${duration(timings.stopToStoredMs)}</b></dd></div>
 <div><dt>Stop to callback</dt><dd><b>${timings.stopToCallbackMs === null ? '–' : duration(timings.stopToCallbackMs)}</b></dd></div>
 <div><dt>Callback</dt><dd><b class="callback ${callback?.state === 'Delivered' ? 'good' : 'bad'}">${callback?.state ?? 'none asked for'}</b>${callback && html`<small>${count(callback.attempts, 'delivery', 'deliveries')}</small>`}</dd></div>
