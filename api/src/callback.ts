@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { RecordedFile } from './files.ts'
+import type { RecordedOutput } from './outputs.ts'
 import type { RecordingSpec } from './recording.ts'
 
 /** Header with an id that is the same for every delivery of one result, so that a receiver can drop repeats. */
@@ -21,6 +22,18 @@ export const callbackBodySchema = z.object({
       Message: z.string().describe('`ok`, or the step that failed and why.'),
     }),
   ),
+  Outputs: z
+    .array(
+      z.object({
+        Kind: z.string().describe('Which of spec.outputs it is.'),
+        UserId: z.string().describe('Whose it is, or empty.'),
+        OutputFile: z.string().describe('COS URL.'),
+        Status: z.int().min(0).max(1).describe('1 done, 0 failed.'),
+        Message: z.string().describe('`ok`, or what went wrong.'),
+      }),
+    )
+    .optional()
+    .describe('What was made of the recording beside its files. Only where spec.callback.outputs asks for it.'),
 })
 export type CallbackBody = z.infer<typeof callbackBodySchema>
 
@@ -28,7 +41,11 @@ export type CallbackBody = z.infer<typeof callbackBodySchema>
 export function callbackBody(
   spec: RecordingSpec,
   files: readonly RecordedFile[],
-  { fileCount = files.length, manifestUrl = '' }: { fileCount?: number | undefined; manifestUrl?: string | undefined } = {},
+  {
+    fileCount = files.length,
+    manifestUrl = '',
+    outputs = [],
+  }: { fileCount?: number | undefined; manifestUrl?: string | undefined; outputs?: readonly RecordedOutput[] | undefined } = {},
 ): CallbackBody {
   const others = fileCount - files.length
   return {
@@ -54,5 +71,10 @@ export function callbackBody(
             },
           ]),
     ],
+    ...(spec.callback?.outputs ? { Outputs: outputs.map(toldOutput) } : {}),
   }
 }
+
+const toldOutput = ({ kind, userId = '', url, status, message }: RecordedOutput) => ({
+  ...{ Kind: kind, UserId: userId, OutputFile: url, Status: status, Message: message },
+})

@@ -9,6 +9,7 @@ export const outputKinds = {
     'A WAV file of each user over the whole recording: 16 kHz, mono, silent where they were away, all of one length and one zero.',
   pair: 'One stereo WAV file of two sides, such as agent and customer, over the whole recording.',
   speech: 'Who spoke when, as WebVTT and as RTTM, by the loudness of each user’s own sound.',
+  vcon: 'The conversation as a vCon of the IETF: parties, times, addresses and hashes of the files.',
   mix: 'One MP3 file with the sound of everybody over the whole recording.',
 } as const
 export type OutputKind = keyof typeof outputKinds
@@ -30,11 +31,15 @@ export const outputsSchema = z.object({
   audio16k: z.boolean().default(false).describe(outputKinds.audio16k),
   pair: pairSchema.optional().describe(outputKinds.pair),
   speech: z.boolean().default(false).describe(outputKinds.speech),
+  vcon: z.boolean().default(false).describe(outputKinds.vcon),
   mix: z.boolean().default(false).describe(outputKinds.mix),
 })
 export type Outputs = z.infer<typeof outputsSchema>
 
-/** Whether one of them is made of sound, which the volume has to keep until then. */
+/** Whether one of them is made of the files themselves, which the volume has to keep until then. */
+export const needFiles = (outputs: Outputs) => outputs.vcon || needSound(outputs)
+
+/** Whether one of them is made of sound. */
 export const needSound = ({ audio16k, pair, speech, mix }: Outputs) => audio16k || speech || mix || pair !== undefined
 
 /** A rule of the spec as a whole; the API server checks it, too. */

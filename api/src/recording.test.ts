@@ -113,6 +113,22 @@ test('the callback body has the template’s four strings even where they are un
   })
 })
 
+test('outputs are told where the callback asks for them, and only there', () => {
+  const outputs = [
+    { kind: 'pair', path: 'a.pair.wav', url: 'https://cos.example/a.pair.wav', status: 1, message: 'ok', bytes: 9 } as const,
+  ]
+  const bodyFor = (callback: object) =>
+    callbackBody(
+      recordingManifestSchema.parse(manifest({ roomId: 7, callback: { url: 'https://school.example', ...callback } })).spec,
+      [],
+      { outputs },
+    )
+  expect(bodyFor({})).not.toHaveProperty('Outputs')
+  expect(bodyFor({ outputs: true }).Outputs).toEqual([
+    { Kind: 'pair', UserId: '', OutputFile: 'https://cos.example/a.pair.wav', Status: 1, Message: 'ok' },
+  ])
+})
+
 test('no two outcomes share an exit code', () => {
   const codes = Object.values(recorderOutcomes).map((outcome) => outcome.exitCode)
   expect(new Set(codes).size).toBe(codes.length)

@@ -4,6 +4,7 @@ import { cosSchema } from './cos.ts'
 import { needSound, type Outputs, outputsSchema, soundRule } from './outputs.ts'
 import { nodeSelectorSchema, objectName, resourcesSchema, sameResources, secretKeyRef, tolerationsSchema } from './placement.ts'
 import { atLeast } from './quantity.ts'
+import { ruled } from './rules.ts'
 import { type RecordingStatus, recordingStatusSchema } from './status.ts'
 import { userIdPattern } from './user-patterns.ts'
 
@@ -174,22 +175,34 @@ export const roomSpecShape = {
   networkProxy: networkProxySchema.optional().meta(frozen),
 }
 
+export const callbackSchema = ruled(
+  z.object({
+    url: callbackUrlSchema.describe('http or https address that gets the result by POST.'),
+    signingKeySecretRef: secretKeyRef('signingKey', 'the key that signs callbacks').optional(),
+    format: z
+      .enum(['Result', 'TRTC'])
+      .default('Result')
+      .describe(
+        '`Result`: the result, once, as the serverless template has it. `TRTC`: as TRTC’s own recording service tells it, event group 3 with header SdkAppId: 301, 302, 303, 305, 306 and 308 while it goes on, each tried for a minute, and 310 with the files at the end, tried as long as a result is.',
+      ),
+    outputs: z
+      .boolean()
+      .optional()
+      .describe(
+        'True: the result also has what was made of spec.outputs, as `Outputs`. `TRTC` has no word for it, and refuses it.',
+      ),
+  }),
+  ({ format, outputs }) => format !== 'TRTC' || outputs !== true,
+  {
+    rule: "!has(self.outputs) || !self.outputs || !has(self.format) || self.format != 'TRTC'",
+    message: 'TRTC’s own events have no word for outputs; leave format out, or outputs',
+    fieldPath: '.outputs',
+  },
+)
+
 export const recordingSpecSchema = z.object({
   ...roomSpecShape,
-  callback: z
-    .object({
-      url: callbackUrlSchema.describe('http or https address that gets the result by POST.'),
-      signingKeySecretRef: secretKeyRef('signingKey', 'the key that signs callbacks').optional(),
-      format: z
-        .enum(['Result', 'TRTC'])
-        .default('Result')
-        .describe(
-          '`Result`: the result, once, as the serverless template has it. `TRTC`: as TRTC’s own recording service tells it, event group 3 with header SdkAppId: 301, 302, 303, 305, 306 and 308 while it goes on, each tried for a minute, and 310 with the files at the end, tried as long as a result is.',
-        ),
-    })
-    .optional()
-    .meta(frozen)
-    .describe('Who is told of the result.'),
+  callback: callbackSchema.optional().meta(frozen).describe('Who is told of the result.'),
   storage: z
     .object({
       size: atLeast('64Mi')

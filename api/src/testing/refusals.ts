@@ -23,6 +23,11 @@ const turnServer = { url: 'turn.example:3478', username: 'u', credentialSecretRe
 
 /** What can never work, and is refused before anything is made of it: by the API server, and by a recorder that runs by hand. */
 export const refusedSpecs: RefusedSpec[] = [
+  {
+    what: 'outputs told in TRTC’s words',
+    over: { callback: { url: 'https://school.example', format: 'TRTC', outputs: true } },
+    field: 'spec.callback.outputs',
+  },
   { what: 'sound made of a mode without sound', over: { mode: '01', outputs: { speech: true } }, field: 'spec.outputs' },
   {
     what: 'a pair of a mode without sound',

@@ -94,5 +94,9 @@ export function requestState(recording: Recording): RequestState {
 
 /** The body of the callback, which is the template's result. */
 function resultOf({ spec, status }: Recording) {
-  return callbackBody(spec, status?.files ?? [], { fileCount: status?.fileCount, manifestUrl: status?.manifestUrl })
+  return callbackBody(spec, status?.files ?? [], {
+    fileCount: status?.fileCount,
+    manifestUrl: status?.manifestUrl,
+    outputs: status?.outputs,
+  })
 }

@@ -1,11 +1,8 @@
-import { createReadStream } from 'node:fs'
-import { readFile, stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ManifestFile } from '@trtc-recorder/api'
-import { holesOf } from '../disk/holes.ts'
 import { FfmpegProcess } from '../media/ffmpeg.ts'
-import { mediaPaths } from '../media/media-paths.ts'
+import { contentOf } from './file-content.ts'
 import { type Piece, type PlacedSound, piecesOf, placed } from './placement.ts'
 import { bytesPerSample } from './wav.ts'
 
@@ -56,18 +53,4 @@ async function* decoded(
     clearTimeout(timer)
     ffmpeg.child.kill('SIGKILL')
   }
-}
-
-/** Head and body, one after the other. */
-async function contentOf(file: ManifestFile, mediaDirectory: string): Promise<AsyncGenerator<Uint8Array>> {
-  const { head: headPath, body } = mediaPaths(mediaDirectory, file.path.split('/').at(-1)!)
-  const head = await readFile(headPath).catch(() => undefined)
-  const there = await stat(body).catch(() => undefined)
-  if (head === undefined || there === undefined) throw new Error(`${file.path} is not on the volume any more`)
-  if (holesOf(body).length > 0) throw new Error(`parts of ${file.path} were given back to the volume while it was recorded`)
-  const bodyBytes = file.bytes - head.length
-  return (async function* () {
-    yield head
-    if (bodyBytes > 0) yield* createReadStream(body, { end: bodyBytes - 1, highWaterMark: 256 * 1024 })
-  })()
 }

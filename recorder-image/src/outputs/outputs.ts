@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Manifest, needSound, type RecordedOutput, type RecorderJob } from '@trtc-recorder/api'
+import { type Manifest, needFiles, type RecordedOutput, type RecorderJob } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import { findFfmpeg } from '../media/ffmpeg.ts'
 import type { Store, StoredObject } from '../store/upload.ts'
@@ -8,6 +8,7 @@ import type { Made, Material, Output } from './output.ts'
 import { replayOutput } from './replay.ts'
 import { audio16kOutputs, mixOutput, pairOutput, speechOutputs } from './sound-outputs.ts'
 import { Speakers } from './speakers.ts'
+import { vconOutput } from './vcon-output.ts'
 
 export interface OutputOptions {
   job: RecorderJob
@@ -18,9 +19,9 @@ export interface OutputOptions {
   directory: string
   /** File with the replay page as replay/ builds it. */
   replayPage: string
-  /** Nothing more is recorded. What is made of sound is made then; until then the media stays on the volume for it. */
+  /** Nothing more is recorded. What is made of the files is made then; until then they stay on the volume for it. */
   isOver: boolean
-  /** Until when what is made of sound may be made. */
+  /** Until when what is long may be made. */
   deadline: Date
   log: Logger
 }
@@ -41,8 +42,11 @@ export async function storeOutputs(manifest: Manifest, options: OutputOptions): 
 }
 
 /** Those of the whole room first: a status lists so many and no more. */
-function wanted(users: readonly string[], { job, directory, replayPage, isOver, deadline }: OutputOptions): Output[] {
-  const { replay, audio16k } = job.spec.outputs
+function wanted(
+  users: readonly string[],
+  { job, mediaDirectory, directory, replayPage, isOver, deadline }: OutputOptions,
+): Output[] {
+  const { replay, vcon, audio16k } = job.spec.outputs
   const options = { job, directory, ffmpegPath: findFfmpeg(), deadline }
   const page = replay ? [replayOutput(job, replayPage)] : []
   if (!isOver) return page
@@ -50,6 +54,7 @@ function wanted(users: readonly string[], { job, directory, replayPage, isOver, 
     ...page,
     ...pairOutput(options),
     ...speechOutputs(options),
+    ...(vcon ? [vconOutput(job, mediaDirectory)] : []),
     ...mixOutput(options),
     ...(audio16k ? audio16kOutputs(users, options) : []),
   ]
@@ -59,7 +64,7 @@ async function storeOutput(output: Output, material: Material, options: OutputOp
   const { kind, path, userId, make } = output
   const about = { kind, path, ...(userId === undefined ? {} : { userId }) }
   try {
-    if (needSound(options.job.spec.outputs)) await mkdir(options.directory, { recursive: true })
+    if (needFiles(options.job.spec.outputs)) await mkdir(options.directory, { recursive: true })
     const made = await make(material)
     const { url, bytes } = await stored(made, output, options)
     return { ...about, url, status: 1, message: 'ok', bytes, ...timesOf(made) }

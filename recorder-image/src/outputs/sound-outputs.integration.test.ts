@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
-import { readdir, rm, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -141,6 +142,17 @@ describe('what is made of sound', () => {
       { userId: 'carol', status: 1 },
     ])
     expect(await readdir(join(directory, 'outputs'))).toEqual([])
+  })
+
+  test('a vCon has the hash of each file as it is in COS', async () => {
+    const { make, store, directory, manifest } = await world({ vcon: true })
+    expect(await make()).toMatchObject([{ kind: 'vcon', status: 1, path: 'lessons/maths.vcon' }])
+    const vcon = JSON.parse(store.objects.get('lessons/maths.vcon')!)
+    for (const [n, { path }] of manifest.files.entries()) {
+      const name = join(directory, path.split('/').at(-1)!)
+      const whole = Buffer.concat([await readFile(`${name}.head`), await readFile(`${name}.body`)])
+      expect(vcon.dialog[n + 1].content_hash).toBe(`sha512-${createHash('sha512').update(whole).digest('base64url')}`)
+    }
   })
 
   test('is not made while a recording goes on in another attempt', async () => {

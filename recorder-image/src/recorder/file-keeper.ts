@@ -1,4 +1,4 @@
-import { fileName, keyPrefix, needSound, type RecorderJob, type RecorderProgress } from '@trtc-recorder/api'
+import { fileName, keyPrefix, needFiles, type RecorderJob, type RecorderProgress } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import type { GivesBack } from '../disk/disk-watch.ts'
 import { type Hole, punchHole } from '../disk/holes.ts'
@@ -282,7 +282,7 @@ export class FileKeeper {
       keeping.state = fate === 'stored' ? 'stored' : 'failed'
       keeping.finished = undefined
       if (fate === 'stored') {
-        if (needSound(job.spec.outputs)) this.#kept.push(media)
+        if (needFiles(job.spec.outputs)) this.#kept.push(media)
         else await media.discard()
         await volume.removeUploadLog(name)
       }

@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto'
+import { manifestSchema } from '@trtc-recorder/api'
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { vconOf } from './vcon.ts'
+
+/** What draft-ietf-vcon-vcon-core (0.4.0) asks of the members that are used here; strict, as it knows no others without an extension. */
+const index = z.int().min(0)
+const date = z.iso.datetime()
+const party = z.strictObject({ name: z.string(), validation: z.string() })
+const history = z.strictObject({ party: index, time: date, event: z.enum(['join', 'drop', 'hold', 'unhold', 'mute', 'unmute']) })
+const dialog = z.discriminatedUnion('type', [
+  z.strictObject({
+    ...{ type: z.literal('recording'), start: date, duration: z.number().min(0) },
+    parties: z.union([index, z.array(z.union([index, z.array(index)]))]),
+    ...{ originator: index, filename: z.string(), recording_set: index, party_history: z.array(history) },
+    mediatype: z.enum(['audio/x-wav', 'audio/x-mp3', 'audio/x-mp4', 'audio/ogg', 'video/x-mp4', 'video/ogg']),
+    url: z.url({ protocol: /^https$/ }),
+    content_hash: z.string().regex(/^sha512-[A-Za-z0-9_-]{86}$/),
+  }),
+  z.strictObject({
+    ...{ type: z.literal('recording-set'), start: date, duration: z.number().min(0) },
+    ...{ parties: z.array(index), recordings: z.array(index).min(1) },
+  }),
+])
+const vconSchema = z.strictObject({
+  vcon: z.literal('0.4.0'),
+  uuid: z.string().regex(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/),
+  ...{ created_at: date, subject: z.string(), parties: z.array(party), dialog: z.array(dialog) },
+  ...{ analysis: z.array(z.never()), attachments: z.array(z.never()) },
+})
+
+const at = (seconds: number) => new Date(Date.parse('2026-03-01T10:00:00.000Z') + seconds * 1000).toISOString()
+const aFile = (userId: string, name: string, from: number, to: number, channels: number) => ({
+  ...{
+    userId,
+    stream: 'main',
+    path: `calls/${name}`,
+    url: `https://calls.example/calls/${name}`,
+    status: 1,
+    message: 'ok',
+    bytes: 9,
+  },
+  ...{ durationSeconds: to - from, startTime: at(from), endTime: at(to), attempt: 1, crc64: '1' },
+  audio: { codec: 'mp3', sampleRate: 48_000, channels },
+})
+const event = (seconds: number, userId: string, event: string) => ({ time: at(seconds), userId, stream: 'main', event })
+
+const manifest = manifestSchema.parse({
+  ...{ version: 1, recording: { namespace: 'calls', name: 'call-4711', uid: 'b8f1c9c0-3f2f-4a53-9a0a-111111111111' } },
+  ...{ sdkAppId: 1, strRoomId: 'call-4711', mode: '00', stopReason: 'Idle', startTime: at(0), endTime: at(60) },
+  files: [aFile('bob', 'bob.mp3', 5, 40, 2), aFile('agent', 'agent.mp3', 2, 60, 2)],
+  events: [
+    ...[event(1, 'agent', 'enter'), event(5, 'bob', 'enter'), event(5, 'bob', 'audioOn'), event(10, 'bob', 'gap')],
+    ...[event(20, 'bob', 'audioOff'), event(40, 'bob', 'leave')],
+  ],
+  ...{ pauses: [], losses: [] },
+})
+const hash = `sha512-${createHash('sha512').update('media').digest('base64url')}`
+const times = { startTime: at(0), seconds: 60, createdAt: at(61) }
+const vcon = vconOf(
+  manifest,
+  manifest.files.map((file) => ({ file, contentHash: hash })),
+  times,
+)
+
+test('keeps the rules of the draft, and every index points at what it says', () => {
+  const { parties, dialog } = vconSchema.parse(JSON.parse(JSON.stringify(vcon)))
+  const [set, ...recordings] = dialog
+  if (set?.type !== 'recording-set') throw new Error('the set comes first')
+  expect(set).toEqual({ type: 'recording-set', start: at(0), duration: 60, parties: [0, 1], recordings: [1, 2] })
+  expect(recordings.every((one) => one.type === 'recording' && dialog[one.recording_set] === set)).toBe(true)
+  expect(parties.map(({ name }) => name)).toEqual(['agent', 'bob'])
+})
+
+test('each file is a dialog with its own times, its user on each of its channels, and where it lies', () => {
+  expect(vcon.dialog[1]).toMatchObject({
+    ...{ start: at(5), duration: 35, parties: [1, 1], originator: 0, mediatype: 'audio/x-mp3', filename: 'bob.mp3' },
+    ...{ url: 'https://calls.example/calls/bob.mp3', content_hash: hash },
+    party_history: [
+      { party: 1, time: at(5), event: 'join' },
+      { party: 1, time: at(5), event: 'unmute' },
+      { party: 1, time: at(20), event: 'mute' },
+      { party: 1, time: at(40), event: 'drop' },
+    ],
+  })
+})
+
+test('the UUID is of version 8 and the same each time', () => {
+  expect(vconOf(manifest, [], times).uuid).toBe(vcon.uuid)
+  expect(vconOf({ ...manifest, recording: { ...manifest.recording, uid: 'another' } }, [], times).uuid).not.toBe(vcon.uuid)
+})

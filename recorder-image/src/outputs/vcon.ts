@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto'
+import type { Manifest, ManifestFile, TimelineEvent } from '@trtc-recorder/api'
+
+/** A file with `sha512-<base64url>` of all its bytes. */
+export interface HashedFile {
+  file: ManifestFile
+  contentHash: string
+}
+
+/**
+ * A vCon (draft-ietf-vcon-vcon-core, 0.4.0) of a recording: a party for each user, a dialog for each file, which lies in COS, and one of type recording-set that
+ * holds them together, as the draft has it where each party is recorded apart. Pure.
+ */
+export function vconOf(manifest: Manifest, files: readonly HashedFile[], { startTime, seconds, createdAt }: VconTimes) {
+  const users = inOrderOfAppearance(manifest)
+  const set = 0
+  const recordings = files.map(({ file, contentHash }) => ({
+    type: 'recording' as const,
+    start: file.startTime,
+    duration: file.durationSeconds,
+    parties: partiesOf(file, users.indexOf(file.userId)),
+    // Else whoever is in a file would be taken for who began.
+    originator: 0,
+    mediatype: mediaTypeOf(file),
+    filename: file.path.split('/').at(-1)!,
+    url: file.url,
+    content_hash: contentHash,
+    recording_set: set,
+    party_history: historyOf(manifest.events, file, users.indexOf(file.userId)),
+  }))
+  return {
+    vcon: '0.4.0',
+    uuid: vconUuid(manifest.recording.uid || `${manifest.recording.namespace}/${manifest.recording.name}/${startTime}`),
+    created_at: createdAt,
+    subject: manifest.recording.name,
+    // A user id that TRTC let in, and no more is known of who that is.
+    parties: users.map((userId) => ({ name: userId, validation: 'none' })),
+    dialog: [
+      {
+        type: 'recording-set' as const,
+        start: startTime,
+        duration: seconds,
+        parties: users.map((_, party) => party),
+        recordings: recordings.map((_, n) => n + 1),
+      },
+      ...recordings,
+    ],
+    analysis: [],
+    attachments: [],
+  }
+}
+
+export interface VconTimes {
+  /** Of the whole recording. */
+  startTime: string
+  seconds: number
+  createdAt: string
+}
+
+/** Who published, or was in the room, first. */
+function inOrderOfAppearance({ events, files }: Manifest): string[] {
+  const seen = [
+    ...events.map(({ userId, time }) => ({ userId, time })),
+    ...files.map(({ userId, startTime: time }) => ({ userId, time })),
+  ]
+  return [...new Set(seen.sort((a, b) => a.time.localeCompare(b.time)).map(({ userId }) => userId))]
+}
+
+/** Of a recording with several channels a list, one for each; all are of the same user. */
+function partiesOf({ audio }: ManifestFile, party: number): number | number[] {
+  return audio === undefined || audio.channels === 1 ? party : new Array(audio.channels).fill(party)
+}
+
+/** In the draft's own words. */
+const mediaTypeOf = ({ path }: ManifestFile) => (path.endsWith('.mp3') ? 'audio/x-mp3' : 'video/x-mp4')
+
+const partyEvents: Partial<Record<TimelineEvent['event'], 'join' | 'drop' | 'mute' | 'unmute'>> = {
+  enter: 'join',
+  leave: 'drop',
+  audioOff: 'mute',
+  audioOn: 'unmute',
+}
+
+/** While a file lasts. Cameras, gaps and pauses have no word in the draft. */
+function historyOf(events: readonly TimelineEvent[], { userId, startTime, endTime }: ManifestFile, party: number) {
+  return events.flatMap(({ userId: whose, event, time }) => {
+    const said = partyEvents[event]
+    return said !== undefined && whose === userId && time >= startTime && time <= endTime ? [{ party, time, event: said }] : []
+  })
+}
+
+/** UUID of version 8 (RFC 9562), the same for one recording each time. */
+function vconUuid(of: string): string {
+  const bytes = createHash('sha256').update(of).digest().subarray(0, 16)
+  bytes[6] = (bytes[6]! & 0x0f) | 0x80
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80
+  const hex = bytes.toString('hex')
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
+}
