@@ -20,6 +20,8 @@ export class ScarceVolume {
   shortage: Shortage | undefined
   /** Every write so far, by the path of its file. */
   readonly writes: string[] = []
+  /** What is open now, and the path of each. */
+  readonly handles = new Map<FileHandle, string>()
   readonly root: string
 
   constructor(root: string) {
@@ -55,7 +57,10 @@ function install(): void {
       const makes = volumeOf(path) !== undefined && flags !== 'r' && (await fs.stat(path).catch(() => undefined)) === undefined
       if (makes && fails(path)) throw noSpace(path)
       const handle = await original.open(...parameters)
-      return volumeOf(path) === undefined ? handle : scarce(handle, String(path))
+      const volume = volumeOf(path)
+      if (volume === undefined) return handle
+      volume.handles.set(handle, String(path))
+      return scarce(handle, String(path), () => volume.handles.delete(handle))
     },
     async writeFile(...parameters: Parameters<typeof fs.writeFile>) {
       const [path, data] = parameters
@@ -72,8 +77,8 @@ function restore(): void {
   syncBuiltinESMExports()
 }
 
-function scarce(handle: FileHandle, path: string): FileHandle {
-  const { appendFile, writeFile, write, writev } = handle
+function scarce(handle: FileHandle, path: string, onClose: () => void): FileHandle {
+  const { appendFile, close, writeFile, write, writev } = handle
   /** A write was cut short; the one that goes on with it fails. */
   let isShort = false
   const whole = async (how: 'appendFile' | 'writeFile', data: unknown, options: unknown) => {
@@ -83,6 +88,10 @@ function scarce(handle: FileHandle, path: string): FileHandle {
     throw noSpace(path)
   }
   return Object.assign(handle, {
+    close: () => {
+      onClose()
+      return close.call(handle)
+    },
     appendFile: (data: unknown, options: unknown) => whole('appendFile', data, options),
     writeFile: (data: unknown, options: unknown) => whole('writeFile', data, options),
     async write(data: Uint8Array, offset: number, length: number, position: number) {

@@ -42,14 +42,16 @@ export async function takesHoles(directory: string): Promise<boolean> {
 /** Gives bytes of a body back to the volume. That they are gone is written down first, so that nobody takes zeros for media. Rejects as `makeHole` does. */
 export async function punchHole(bodyPath: string, { start, end }: Hole): Promise<void> {
   const lines = await open(holesPath(bodyPath), 'a')
-  const { size } = await lines.stat()
   try {
-    await lines.appendFile(`\n${JSON.stringify({ start, end })}`)
-    await lines.datasync()
-    await makeHole(bodyPath, { start, end })
-  } catch (error) {
-    await lines.truncate(size)
-    throw error
+    const { size } = await lines.stat()
+    try {
+      await lines.appendFile(`\n${JSON.stringify({ start, end })}`)
+      await lines.datasync()
+      await makeHole(bodyPath, { start, end })
+    } catch (error) {
+      await lines.truncate(size)
+      throw error
+    }
   } finally {
     await lines.close()
   }

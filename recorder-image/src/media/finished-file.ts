@@ -17,7 +17,9 @@ export class FinishedFile {
   }
 
   static async open(head: Uint8Array, bodyPath: string, bodyBytes: number): Promise<FinishedFile> {
-    return new FinishedFile(head, bodyBytes, await open(bodyPath, 'r'), holesOf(bodyPath))
+    // Before the file is open: nobody would close it if this threw.
+    const holes = holesOf(bodyPath)
+    return new FinishedFile(head, bodyBytes, await open(bodyPath, 'r'), holes)
   }
 
   get bytes(): number {

@@ -57,17 +57,22 @@ export async function readMediaIndex(path: string): Promise<MediaIndex> {
   const index = new MediaIndex()
   const reader = readRecords(path)
   let at = 0
-  for (let next = await reader.next(); ; next = await reader.next()) {
-    if (next.done === true) {
-      index.wholeBytes = next.value
-      return index
+  try {
+    for (let next = await reader.next(); ; next = await reader.next()) {
+      if (next.done === true) {
+        index.wholeBytes = next.value
+        return index
+      }
+      for (const record of next.value) {
+        at += record.payload.length + 9
+        const batch = readRecord(index, record)
+        if (record.type === recordTypes.identity) index.before.indexBytes = at
+        if (batch !== undefined) keepBatch(index, { batch, indexBytes: at, audioFrames: index.audio.sizes.length })
+      }
     }
-    for (const record of next.value) {
-      at += record.payload.length + 9
-      const batch = readRecord(index, record)
-      if (record.type === recordTypes.identity) index.before.indexBytes = at
-      if (batch !== undefined) keepBatch(index, { batch, indexBytes: at, audioFrames: index.audio.sizes.length })
-    }
+  } finally {
+    // A record that cannot be read ends it early, and the file must not stay open.
+    await reader.return(0)
   }
 }
 

@@ -100,7 +100,13 @@ class LeftMediaFile implements SalvagedMediaFile {
   }
 
   async #finish(): Promise<FinishedMedia> {
-    const finished = await finishQueue.finish(() => this.#completeSound())
+    const finished = await finishQueue.finish(async () => {
+      try {
+        return await this.#completeSound()
+      } finally {
+        await this.#writer.close()
+      }
+    })
     this.#problem = finished.problem
     return finished
   }
@@ -121,7 +127,6 @@ class LeftMediaFile implements SalvagedMediaFile {
     }
     if (await this.#writer.sync()) this.onGrowth(this.bodyBytes)
     if (this.#writer.error !== undefined) problems.push(`writing to ${this.#paths.body} failed: ${this.#writer.error.message}`)
-    await this.#writer.close()
     const { spans, gaps, cuts } = audio?.axis ?? noSound
     return {
       paths: this.#paths,

@@ -79,13 +79,15 @@ export async function releaseJournal(path: string, hole: Hole): Promise<void> {
   const reader = readRecords(path, hole.start, hole.end)
   for await (const records of reader) packets.push(...records.map(readOpusPacket))
   const times = await open(timesPath(path), 'a', 0o640)
-  const { size } = await times.stat()
   try {
-    await times.appendFile(timesRecord(hole, packets))
-    await times.datasync()
-  } catch (error) {
-    await times.truncate(size)
-    throw error
+    const { size } = await times.stat()
+    try {
+      await times.appendFile(timesRecord(hole, packets))
+      await times.datasync()
+    } catch (error) {
+      await times.truncate(size)
+      throw error
+    }
   } finally {
     await times.close()
   }
