@@ -29,4 +29,12 @@ describe('the ffmpeg of the image', () => {
     expect(listed('decoders')).toContain(decoder)
     expect(listed('parsers')).toContain(decoder.replace('libdav1d', 'av1'))
   })
+
+  test('reads whole files, and takes and gives PCM, for what is made of sound', () => {
+    expect(listed('demuxers')).toEqual(expect.arrayContaining(['mov', 'mp3', 'pcm_s16le']))
+    expect(listed('muxers')).toEqual(expect.arrayContaining(['mp3', 'pcm_s16le']))
+    expect(listed('decoders')).toContain('pcm_s16le')
+    expect(listed('encoders')).toEqual(expect.arrayContaining(['libmp3lame', 'pcm_s16le']))
+    expect(listed('filters')).toContain('aresample')
+  })
 })
