@@ -164,7 +164,7 @@ ${table(
 
 From the stop to Succeeded (aim ${ms(goals.stopToSucceededMs)}): by a patch **${ms(stopToSucceededMs.patch)}**, by RemoveUser **${ms(stopToSucceededMs.removeUser)}**, by DismissRoom **${ms(stopToSucceededMs.dismissRoom)}**.
 
-What sets these is Kubernetes' own pace, which no operator can hurry ([ADR 70](adr/0070-the-kubelets-second.md)):
+What sets these is Kubernetes' own pace, which no operator can hurry ([ADR 51](adr/0051-the-kubelets-second.md)):
 
 - The scheduler binds a volume of a class that waits for its first consumer (as most do), and looks whether that is done after one second, and not before.
 - The kubelet looks at its containers once a second. That one runs, has an address, or has ended is told only then, on average half a second late; being in the room and being
