@@ -18,6 +18,9 @@ export interface RecorderOptions {
   directory: string
 }
 
+/** A busy machine takes long to start a Chromium. */
+export const enterSeconds = 150
+
 /** The recorder as a person runs it by hand, with the application's key and keys for COS in files of their own. */
 export async function startRecorder({
   settings,
@@ -35,6 +38,7 @@ export async function startRecorder({
     metadata: { name },
     spec: {
       ...{ sdkAppId, roomId, userId, appSecretKeyRef: { name: 'app' }, mode: '02' },
+      limits: { startTimeoutSeconds: enterSeconds },
       cos: {
         ...{ region, bucket, path: `/${folder}`, credentialsSecretRef: { name: 'cos' } },
         ...(endpoints === undefined ? {} : { endpoint: endpoints.cos }),

@@ -9,15 +9,13 @@ import { assumption, assumptionIds } from './assumptions.ts'
 import { bucketWith, type Keys } from './bucket.ts'
 import { cloudApi, NotAsDocumented, RefusedByApi } from './cloud.ts'
 import { startUsers, type Users } from './publisher.ts'
-import { startRecorder } from './recorders.ts'
+import { enterSeconds, startRecorder } from './recorders.ts'
 import { checkResult, endRecorder } from './recording-checks.ts'
 import { Findings } from './report.ts'
 import { checkRoom } from './room-checks.ts'
 import type { Settings } from './settings.ts'
 import { checkStore } from './store-checks.ts'
 
-/** A busy machine takes long to start three Chromiums. */
-const enterSeconds = 150
 /** Of what is recorded, the part in which the camera is muted. */
 const mutedShare = 1 / 4
 
@@ -88,23 +86,16 @@ export class Run {
     findings.holds('room-enter', 'it entered and publishes')
 
     this.#report('Two recorders enter')
-    const [kicked, dismissed] = await Promise.all(
-      ['recorder-kicked', 'recorder-dismissed'].map(async (userId) => {
-        const options = {
-          settings: this.#settings,
-          keys,
-          name: userId,
-          userId,
-          roomId,
-          folder: this.#folder,
-          directory: this.#directory,
-        }
-        const recorder = await startRecorder(options)
-        this.#recorders.push(recorder)
-        await inTheRoom(recorder)
-        return recorder
-      }),
-    )
+    const enter = async (userId: string) => {
+      const where = { roomId, folder: this.#folder, directory: this.#directory }
+      const recorder = await startRecorder({ settings: this.#settings, keys, name: userId, userId, ...where })
+      this.#recorders.push(recorder)
+      await inTheRoom(recorder)
+      return recorder
+    }
+    // One after the other: a small machine has enough to do to start one Chromium.
+    const kicked = await enter('recorder-kicked')
+    const dismissed = await enter('recorder-dismissed')
     findings.holds('usersig-signed', 'both are in the room')
 
     this.#report(`The anchor publishes for ${seconds} s, others come and go`)
@@ -112,7 +103,7 @@ export class Run {
     const until = (share: number) => sleep(Math.max(0, begun + seconds * share * 1000 - performance.now()))
     await until(mutedShare)
     await anchor.muteVideo(true)
-    await until(mutedShare * 2)
+    await sleep(seconds * mutedShare * 1000)
     await anchor.muteVideo(false)
     await checkRoom(findings, users, roomId)
     await until(1)
@@ -120,16 +111,16 @@ export class Run {
     const api = cloudApi(this.#settings)
     this.#report('RemoveUser for one recorder')
     let isOtherOver = false
-    void dismissed!.ended.then(() => {
+    void dismissed.ended.then(() => {
       isOtherOver = true
     })
     const removal = { id: 'kick-removed', wanted: 'RemovedByApi', act: () => api.removeUser(roomId, 'recorder-kicked') } as const
-    await endRecorder(findings, kicked!, removal, patienceSeconds)
+    await endRecorder(findings, kicked, removal, patienceSeconds)
     if (isOtherOver) findings.differs('kick-removed', 'the other recorder ended too')
 
     this.#report('DismissRoom for the other')
     const dissolution = { id: 'dissolve-dismissed', wanted: 'RoomDismissed', act: () => api.dismissRoom(roomId) } as const
-    const result = await endRecorder(findings, dismissed!, dissolution, patienceSeconds)
+    const result = await endRecorder(findings, dismissed, dissolution, patienceSeconds)
     await findings.during(['api-room-unknown'], async () => {
       const said = await api.dismissRoom(roomId).then(
         () => 'it was taken',
@@ -187,11 +178,13 @@ export class Run {
   }
 }
 
+/** The recorder itself gives up after its startTimeoutSeconds, and says why. */
 async function inTheRoom(recorder: RecorderProcess): Promise<void> {
-  const late = sleep(enterSeconds * 1000, 'late' as const, { ref: false })
-  const first = await Promise.race([recorder.logged({ msg: 'Room entered' }), late])
-  if (first !== 'late') return
-  throw new Error(
-    `the recorder was not in the room after ${enterSeconds} s; it said last: ${recorder.logs.at(-1)?.msg ?? 'nothing'}`,
+  const entered = recorder.logged({ msg: 'Room entered' }).then(
+    () => true,
+    () => false,
   )
+  if (await entered) return
+  const { result } = await recorder.ended
+  throw new Error(`the recorder did not enter the room: ${result?.message ?? 'it ended without a word'}`)
 }

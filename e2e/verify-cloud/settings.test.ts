@@ -29,7 +29,7 @@ test('settings come from the environment, and are for Tencent’s cloud and a mi
 test('what is missing or wrong is named, all of it, by field and variable', async () => {
   const { VERIFY_CLOUD_SECRET_KEY: _, ...rest } = environment
   const wrong = settingsFrom({ ...rest, VERIFY_CLOUD_BUCKET: 'recordings' })
-  await expect(wrong).rejects.toThrow(/secretKey \(VERIFY_CLOUD_SECRET_KEY\)/)
+  await expect(wrong).rejects.toThrow(/secretKey \(VERIFY_CLOUD_SECRET_KEY\): is missing/)
   await expect(wrong).rejects.toThrow(/bucket \(VERIFY_CLOUD_BUCKET\): must be the whole name/)
 })
 

@@ -52,12 +52,13 @@ export async function settingsFrom(env: NodeJS.ProcessEnv): Promise<Settings> {
   const fromEnvironment = Object.fromEntries(
     Object.entries(variables).flatMap(([name, variable]) => (env[variable] ? [[name, env[variable]]] : [])),
   )
-  const { data, error } = settingsSchema.safeParse({ ...fromFile, ...fromEnvironment })
+  const given: Record<string, unknown> = { ...fromFile, ...fromEnvironment }
+  const { data, error } = settingsSchema.safeParse(given)
   if (data !== undefined) return data
   const lines = error.issues.map(({ path, message }) => {
     const name = String(path[0] ?? '')
     const variable = Object.hasOwn(variables, name) ? ` (${variables[name as keyof typeof variables]})` : ''
-    return `  ${path.join('.')}${variable}: ${message}`
+    return `  ${path.join('.')}${variable}: ${name !== '' && given[name] === undefined ? 'is missing' : message}`
   })
   throw new Error(`These settings are missing or wrong:\n${lines.join('\n')}`)
 }
