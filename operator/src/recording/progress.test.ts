@@ -3,7 +3,19 @@ import type { Pod } from '@trtc-recorder/kube'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { wantedControl } from './control.ts'
 import { ProgressPoller } from './progress.ts'
-import { aProgress, aRecording } from './testing.ts'
+import { aRecording, aProgress as progressOf } from './testing.ts'
+
+const aliceFile = {
+  userId: 'alice',
+  stream: 'main',
+  path: 'a.mp4',
+  state: 'recording',
+  recordedBytes: 9,
+  uploadedBytes: 0,
+} as const
+
+/** Of somebody who is being recorded. */
+const aProgress = (over: Partial<RecorderProgress> = {}) => progressOf({ recordedBytes: 9, files: [aliceFile], ...over })
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -72,7 +84,7 @@ describe('a recorder in the room', () => {
     expect(asked).toHaveLength(1)
   })
 
-  test('is asked again after 3 s, for the first file, and then less and less often, up to every five minutes', async () => {
+  test('is asked again after 3 s, and then less and less often, up to every five minutes', async () => {
     const { poller, asked, news } = aPoller(() => aProgress({ recordedBytes: Date.now() }))
     poller.follow('a/b', aPod(), 'inRoom')
     const times = [0]
@@ -84,6 +96,22 @@ describe('a recorder in the room', () => {
     expect(times).toEqual([0, 3, 18, 48, 108, 228, 468, 768, 1068, 1368])
     // Bytes that grow are shown each time.
     expect(news).toHaveLength(times.length)
+  })
+
+  test('shows its first file within 3 s, however long nobody came', async () => {
+    const nobody = { files: [], recordedBytes: 0 }
+    let said = aProgress(nobody)
+    const { poller, asked, news } = aPoller(() => said)
+    poller.follow('a/b', aPod(), 'inRoom')
+    await seconds(120)
+    news.length = 0
+    said = aProgress()
+    await seconds(2.5)
+    expect(news).toEqual(['a/b'])
+    said = aProgress(nobody)
+    asked.length = 0
+    await seconds(3600)
+    expect(asked.length).toBeLessThan(400)
   })
 
   test('is asked soon again when there is more to say than that bytes have grown', async () => {

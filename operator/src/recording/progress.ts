@@ -7,10 +7,13 @@ import { isHeeded } from './control.ts'
 const timeoutMillis = 2_000
 /** Recorders asked at the same time. */
 const mostAtOnce = 20
-/** After something has changed: at once, and again while the first files begin. */
+/** After something has changed: at once, and again soon. */
 const firstMillis = 3_000
 const initialMillis = 15_000
 const longestMillis = 300_000
+/** Until there is a first file with something in it, as long as one may be expected any moment; and after that, as often as one can bear. */
+const firstFileMillis = 2_000
+const mostForFirstFile = 90
 /** While a recorder does not do yet what it has been told. */
 const heedingMillis = 1_000
 /** While it is on its way into the room: the kubelet looks once a second, and only from then on when its container runs. */
@@ -54,8 +57,8 @@ interface Followed {
 /**
  * Asks recorders how they are doing, beside all reconciling: what is known is at hand, and who waits for a recorder's answer holds up nobody.
  *
- * Flow: `follow` a Pod whose recorder is in the room → it is asked at once, after 3 s, after 15 s, and then less and less often, up to every
- * five minutes, and anew from the start when its answer or its Pod changes → `onNews` → `of` → `forget`. One that is on its way into the room is
+ * Flow: `follow` a Pod whose recorder is in the room → it is asked at once, every 2 s until there is a file (after three minutes without
+ * one, every 15 s), after 3 s, after 15 s, and then less and less often, up to every five minutes, and anew when its answer or its Pod changes → `onNews` → `of` → `forget`. One that is on its way into the room is
  * asked some times a second, for a short while.
  *
  * Guarantees: at most 20 are asked at once; one that cannot be reached is asked ever less often. It is a courtesy: where Pods cannot be reached
@@ -164,6 +167,9 @@ export function restMillis(followed: Pick<Followed, 'asked' | 'progress' | 'pod'
     return Math.min(longestArrivingMillis, arrivingMillis * 1.4 ** (asked - 1))
   }
   if (progress.is === 'known' && !isHeeded(pod, progress.said.state)) return heedingMillis
+  if (progress.is === 'known' && awaitsFirstFile(progress.said)) {
+    return asked <= mostForFirstFile ? firstFileMillis : initialMillis
+  }
   if (asked <= 1 && progress.is === 'known') return firstMillis
   const times = progress.is === 'known' ? asked - 2 : asked - 1
   return Math.min(longestMillis, initialMillis * 2 ** Math.max(0, times))
@@ -171,6 +177,8 @@ export function restMillis(followed: Pick<Followed, 'asked' | 'progress' | 'pod'
 
 export const isInTheRoom = ({ state }: RecorderProgress) => state === 'recording' || state === 'paused'
 const isThere = (progress: Progress) => progress.is === 'known' && isInTheRoom(progress.said)
+const awaitsFirstFile = ({ state, files, recordedBytes }: RecorderProgress) =>
+  state === 'recording' && (files.length === 0 || recordedBytes === 0)
 
 /** Two answers that tell the same are no news. */
 const tells = (progress: Progress) => JSON.stringify(progress)
