@@ -305,13 +305,31 @@ describe('the chart', () => {
     expect(wrong).toEqual([])
   })
 
-  test('takes null for every map and list', async () => {
-    interface Schema {
-      type?: string | string[]
-      $ref?: string
-      properties?: Record<string, Schema>
-      definitions?: Record<string, Schema>
+  test('renders to what the API server takes, whatever of each kind its schema admits', async () => {
+    const schema = JSON.parse(await readFile(join(chart, 'values.schema.json'), 'utf8')) as Schema
+    const rounds = Math.max(...samplesIn(schema, schema).map((samples) => samples.length))
+    expect(rounds).toBeGreaterThan(3)
+    for (let round = 0; round < rounds; round += 1) {
+      const namespace = await api.namespace()
+      const values = withSamples(schema, schema, round) as Record<string, object>
+      const manifests = await renderValues({ ...values, checkNamespaces: false, ...everythingOn(values) }, namespace)
+      settingsOf(templateOf(manifests).spec)
+      expect(JSON.stringify(manifests).match(/[^,{]{0,60}[0-9]e[+][0-9]+/g)).toBeNull()
+      // Whoever gives two accounts one name has one account.
+      for (const manifest of new Map(manifests.map((one) => [`${one.kind} ${one.metadata.name}`, one])).values()) {
+        const resource = applied[manifest.kind]
+        if (resource === undefined || manifest.metadata.namespace !== namespace) continue
+        const made = api.client.create(resource, manifest as New<KubeObject>)
+        const said = await made.then(
+          () => 'taken',
+          (error: Error) => error.message,
+        )
+        expect(said, `${manifest.kind} of round ${round}`).toBe('taken')
+      }
     }
+  })
+
+  test('takes null for every map and list', async () => {
     const schema = JSON.parse(await readFile(join(chart, 'values.schema.json'), 'utf8')) as Schema
     const nulls = (node: Schema): object => {
       const values: Record<string, unknown> = {}
@@ -367,6 +385,87 @@ describe('the chart', () => {
   })
 })
 
+interface Schema {
+  type?: string | string[]
+  $ref?: string
+  enum?: unknown[]
+  pattern?: string
+  minLength?: number
+  minimum?: number
+  maximum?: number
+  items?: Schema
+  oneOf?: Schema[]
+  properties?: Record<string, Schema>
+  definitions?: Record<string, Schema>
+}
+
+/** What of a chart is made in one namespace. */
+const applied: Record<string, Resource> = Object.fromEntries(
+  [
+    ['', 'v1', 'ConfigMap', 'configmaps'],
+    ['', 'v1', 'Service', 'services'],
+    ['', 'v1', 'ServiceAccount', 'serviceaccounts'],
+    ['apps', 'v1', 'Deployment', 'deployments'],
+    ['policy', 'v1', 'PodDisruptionBudget', 'poddisruptionbudgets'],
+    ['networking.k8s.io', 'v1', 'NetworkPolicy', 'networkpolicies'],
+    ['networking.k8s.io', 'v1', 'Ingress', 'ingresses'],
+    ['rbac.authorization.k8s.io', 'v1', 'Role', 'roles'],
+    ['rbac.authorization.k8s.io', 'v1', 'RoleBinding', 'rolebindings'],
+  ].map(([group, version, kind, plural]) => [
+    kind,
+    { group: group!, version: version!, kind: kind!, plural: plural!, namespaced: true },
+  ]),
+)
+
+const resolved = (node: Schema, root: Schema): Schema =>
+  node.$ref === undefined ? node : root.definitions![node.$ref.split('/').at(-1)!]!
+
+/** Some of each kind of value that a leaf of the schema admits: the ends of its range, each word, text that looks like a number. */
+function samplesOf(node: Schema, root: Schema): unknown[] {
+  const { type = [], enum: words, pattern, minLength, minimum, maximum, items, oneOf } = node
+  if (words !== undefined) return words
+  if (oneOf !== undefined) return oneOf.flatMap((one) => samplesOf(resolved(one, root), root))
+  const of: Record<string, () => unknown[]> = {
+    boolean: () => [true, false],
+    null: () => [null],
+    // Helm reads numbers as floats, which from seven digits on it would write as 1.2e+07.
+    number: () => [minimum ?? 7, maximum ?? Math.max(123_456_789, minimum ?? 0)],
+    integer: () => [minimum ?? 1, maximum ?? 3],
+    string: () =>
+      pattern === undefined
+        ? [...(minLength === undefined ? [''] : []), 'text', '0123', 'true', '1e3']
+        : ['a', '0123', '10.0.0.0/8', 'fd00::/8', '64Mi', '1.5G', ''].filter((text) => new RegExp(pattern).test(text)),
+    // What is in a list of parts of a Pod is Kubernetes' to say, not the schema's.
+    array: () => [[], ...(items?.type === 'object' ? [] : samplesOf(resolved(items ?? {}, root), root).map((item) => [item]))],
+    object: () =>
+      node.properties === undefined
+        ? [{}]
+        : [
+            Object.fromEntries(
+              Object.entries(node.properties).map(([name, inner]) => [name, samplesOf(resolved(inner, root), root)[0]]),
+            ),
+          ],
+  }
+  return [type].flat().flatMap((name) => of[name]!())
+}
+
+/** The samples of each leaf. */
+function samplesIn(node: Schema, root: Schema): unknown[][] {
+  const { properties } = resolved(node, root)
+  if (properties === undefined) return [samplesOf(resolved(node, root), root)]
+  return Object.values(properties).flatMap((property) => samplesIn(property, root))
+}
+
+/** Values with the same sample of every leaf. */
+function withSamples(node: Schema, root: Schema, round: number): unknown {
+  const { properties } = resolved(node, root)
+  if (properties === undefined) {
+    const samples = samplesOf(resolved(node, root), root)
+    return samples[round % samples.length]
+  }
+  return Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, withSamples(property, root, round)]))
+}
+
 /** Every optional part of the chart. */
 const everythingOn = (values: object) => {
   const part = (name: string, more: object) => ({ [name]: { ...(values as Record<string, object>)[name], ...more } })
@@ -376,7 +475,7 @@ const everythingOn = (values: object) => {
       ...{ enabled: true, callersSecret: 'callers', namespaces: ['lessons'], ingress: { enabled: true } },
       policies: { enabled: true, applicationsSecret: 'applications', applicationsKey: 'applications.yaml' },
     }),
-    ...part('caBundle', { secretName: 'ca' }),
+    ...part('caBundle', { secretName: 'ca', configMapName: '' }),
     ...part('metrics', { podMonitor: { enabled: true }, prometheusRule: { enabled: true }, dashboard: { enabled: true } }),
   }
 }

@@ -1,10 +1,21 @@
-{{- define "trtc-recorder.name" -}}
-{{- default .Chart.Name .Values.nameOverride | toString | trunc 63 | trimSuffix "-" }}
+{{/* A name or size as it was written: Helm reads numbers as floats, and would write a large one as 1.2e+07. */}}
+{{- define "trtc-recorder.text" -}}
+{{- if and (kindIs "float64" .) (eq (floor .) .) }}{{ printf "%.0f" . }}{{ else }}{{ toString . }}{{ end }}
 {{- end }}
 
+{{- define "trtc-recorder.name" -}}
+{{- include "trtc-recorder.text" (default .Chart.Name .Values.nameOverride) | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* Services may not begin with a digit. */}}
 {{- define "trtc-recorder.fullname" -}}
+{{- $name := include "trtc-recorder.chosenName" . }}
+{{- if regexMatch "^[0-9]" $name }}trtc-{{ end }}{{ $name }}
+{{- end }}
+
+{{- define "trtc-recorder.chosenName" -}}
 {{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | toString | trunc 50 | trimSuffix "-" }}
+{{- include "trtc-recorder.text" .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
 {{- else if contains (include "trtc-recorder.name" .) .Release.Name }}
 {{- .Release.Name | trunc 50 | trimSuffix "-" }}
 {{- else }}
@@ -60,14 +71,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{- define "trtc-recorder.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create }}
-{{- default (include "trtc-recorder.fullname" .) .Values.serviceAccount.name }}
+{{- include "trtc-recorder.text" (default (include "trtc-recorder.fullname" .) .Values.serviceAccount.name) }}
 {{- else }}
-{{- default "default" .Values.serviceAccount.name }}
+{{- include "trtc-recorder.text" (default "default" .Values.serviceAccount.name) }}
 {{- end }}
 {{- end }}
 
 {{- define "trtc-recorder.recorderAccount" -}}
-{{- default (printf "%s-recorder" (include "trtc-recorder.fullname" .)) .Values.recorder.serviceAccount.name }}
+{{- include "trtc-recorder.text" (default (printf "%s-recorder" (include "trtc-recorder.fullname" .)) .Values.recorder.serviceAccount.name) }}
 {{- end }}
 
 {{/* The account of recorders whose Recording names none. It must exist wherever there are Recordings. */}}
@@ -84,7 +95,7 @@ default
 {{- $root := index . 0 }}
 {{- $image := index . 1 }}
 {{- $registry := default ($root.Values.global).imageRegistry $image.registry }}
-{{- with $registry }}{{ . }}/{{ end }}{{ $image.repository }}:{{ default $root.Chart.AppVersion $image.tag }}
+{{- with $registry }}{{ . }}/{{ end }}{{ $image.repository }}:{{ include "trtc-recorder.text" (default $root.Chart.AppVersion $image.tag) }}
 {{- with $image.digest }}@{{ . }}{{ end }}
 {{- end }}
 
@@ -112,10 +123,10 @@ name: ca-bundle
 {{- with .Values.caBundle }}
 {{- if .configMapName }}
 configMap:
-  name: {{ .configMapName | quote }}
+  name: {{ include "trtc-recorder.text" .configMapName | quote }}
 {{- else }}
 secret:
-  secretName: {{ .secretName | quote }}
+  secretName: {{ include "trtc-recorder.text" .secretName | quote }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -165,10 +176,10 @@ secret:
   "volumes" $volumes
   "volumeMounts" $mounts }}
 {{- with $recorder.dnsPolicy }}{{- $_ := set $pod "dnsPolicy" . }}{{- end }}
-{{- with $recorder.runtimeClassName }}{{- $_ := set $pod "runtimeClassName" (toString .) }}{{- end }}
-{{- with $recorder.priorityClassName }}{{- $_ := set $pod "priorityClassName" (toString .) }}{{- end }}
-{{- with $recorder.storageClassName }}{{- $_ := set $pod "storageClassName" (toString .) }}{{- end }}
-{{- with $recorder.storageSize }}{{- $_ := set $pod "storageSize" (toString .) }}{{- end }}
+{{- with $recorder.runtimeClassName }}{{- $_ := set $pod "runtimeClassName" (include "trtc-recorder.text" .) }}{{- end }}
+{{- with $recorder.priorityClassName }}{{- $_ := set $pod "priorityClassName" (include "trtc-recorder.text" .) }}{{- end }}
+{{- with $recorder.storageClassName }}{{- $_ := set $pod "storageClassName" (include "trtc-recorder.text" .) }}{{- end }}
+{{- with $recorder.storageSize }}{{- $_ := set $pod "storageSize" (include "trtc-recorder.text" .) }}{{- end }}
 {{- with $recorder.terminationGracePeriodSeconds }}{{- $_ := set $pod "terminationGracePeriodSeconds" (int .) }}{{- end }}
 {{- toJson $pod }}
 {{- end }}
