@@ -30,6 +30,8 @@ export default defineConfig({
           expect: { poll: { timeout: 10_000 } },
           hookTimeout: 180_000,
           fileParallelism: false,
+          // Of a file whose tests are concurrent, and wait more than they compute.
+          maxConcurrency: 3,
         },
       },
       {

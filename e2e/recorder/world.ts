@@ -78,9 +78,8 @@ export class World {
 
   /** Ends what a test left, and gives the next one a room, a bucket and a volume of its own. */
   async reset(): Promise<void> {
-    for (const recorder of this.#recorders) recorder.kill('SIGKILL')
-    await Promise.all(this.#recorders.splice(0).map((recorder) => recorder.ended))
-    await Promise.all(this.#real.splice(0).map((publisher) => publisher.kill()))
+    await this.#endProcesses()
+    this.#recorders.length = 0
     // A room that was dissolved is gone already.
     for (const userId of this.#published) await this.#control.leave({ room: this.#room, userId }).catch(() => {})
     this.#published.clear()
@@ -100,9 +99,15 @@ export class World {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#real.splice(0).map((publisher) => publisher.kill()))
+    await this.#endProcesses()
     await Promise.all([this.#running.room.close(), this.#running.cos.close()])
     await rm(this.#directory, { recursive: true, force: true })
+  }
+
+  async #endProcesses(): Promise<void> {
+    for (const recorder of this.#recorders) recorder.kill('SIGKILL')
+    await Promise.all(this.#recorders.map((recorder) => recorder.ended))
+    await Promise.all(this.#real.splice(0).map((publisher) => publisher.kill()))
   }
 
   get #room(): RoomName {

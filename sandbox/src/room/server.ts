@@ -47,6 +47,9 @@ export interface RunningRoom {
   close(): Promise<void>
 }
 
+/** In this process; they share the making of clips. */
+let running = 0
+
 export async function startRoomServer(options: RoomServerOptions = {}): Promise<RunningRoom> {
   const { address = '127.0.0.1', advertise = address, noAnchorSeconds = 300, graceSeconds = 20 } = options
   const { secretKeys = { [identities.trtc.sdkAppId]: identities.trtc.secretKey }, log = () => {} } = options
@@ -77,6 +80,7 @@ export async function startRoomServer(options: RoomServerOptions = {}): Promise<
   const control = createHttpServer(controlHandler(rooms))
   await new Promise<void>((resolve, reject) => control.once('error', reject).listen(options.controlPort ?? 0, address, resolve))
 
+  running += 1
   let closed: Promise<void> | undefined
   return {
     unifiedProxy,
@@ -91,7 +95,8 @@ export async function startRoomServer(options: RoomServerOptions = {}): Promise<
 
   async function close(): Promise<void> {
     rooms.close()
-    stopClipMaking()
+    running -= 1
+    if (running === 0) stopClipMaking()
     for (const socket of sockets.clients) socket.terminate()
     port.close()
     for (const server of [https, control]) {
