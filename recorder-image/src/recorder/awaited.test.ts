@@ -31,6 +31,12 @@ class Story {
     return this
   }
 
+  /** Nothing runs for so long, neither the page nor whoever looks. */
+  standsStill(seconds: number): this {
+    this.seconds += seconds
+    return this
+  }
+
   ends(which: Partial<Wanted>): this {
     this.tell(this.awaited.ended(which, this.micros))
     return this
@@ -49,6 +55,24 @@ class Story {
   }
 }
 const second = (iso: string) => Date.parse(iso) / 1000
+
+describe('a recorder that itself stood still', () => {
+  test('does not ask again for what came before and goes on coming', () => {
+    const story = new Story().asks(bob).for(3, [bob, 1]).standsStill(10)
+    expect(story.awaited.tick(story.micros).again).toEqual([])
+    expect(story.awaited.isQuiet(story.micros)).toBe(false)
+    expect(story.awaited.missing(story.micros)).toEqual([])
+    story.for(3, [bob, 1])
+    expect(story.again).toEqual([])
+    expect(story.losses).toEqual([])
+  })
+
+  test('asks again for what does not come back', () => {
+    const story = new Story().asks(bob).for(3, [bob, 1]).standsStill(10)
+    story.for(6)
+    expect(story.again).toEqual(['18.5 bob video'])
+  })
+})
 
 describe('media that does not come', () => {
   test('is asked for again, less and less often, and stands in the ledger after 5 s, growing', () => {

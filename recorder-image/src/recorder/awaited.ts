@@ -44,6 +44,8 @@ const quietMicros = second / 2
 const quietAtFirstMicros = 2 * second
 /** A stream that came before is asked for again after a longer silence: most often its user has nothing to send. */
 const stalledMicros = 5 * second
+/** Looks are taken twice a second; one that comes so late says that the recorder itself stood still, as in a virtual machine that was paused. */
+const stoodStillMicros = 2 * second
 /** A pause between two subscriptions of one thing that is none. */
 const seamlessMicros = 200_000
 /** What did not come so long after the recorder was back does not stay away because the recorder was. */
@@ -58,6 +60,9 @@ export class Awaited {
   /** When the recorder was back after it was away, or the first frame came through a connection built anew. */
   #backMicros: number | undefined
   #rebuiltMicros = Number.NEGATIVE_INFINITY
+  #lookedMicros: number | undefined
+  /** Since when the recorder has not stood still: what did not come before was not awaited. */
+  #awakeMicros = Number.NEGATIVE_INFINITY
   #anythingArrived = false
   #nothingMicros: number | undefined
   #gaveUpHope = false
@@ -124,10 +129,12 @@ export class Awaited {
 
   /** What to ask for again, and what has to stand in the ledger by now. */
   tick(nowMicros: number): { again: Wanted[]; losses: NoticedLoss[] } {
+    if (this.#lookedMicros !== undefined && nowMicros - this.#lookedMicros >= stoodStillMicros) this.#awakeMicros = nowMicros
+    this.#lookedMicros = nowMicros
     const losses = [...this.#all.values()].flatMap((one) => this.#lossesOf(one, nowMicros, neverArrivedMicros))
     this.#settleAfterReturn(nowMicros)
     const isRebuilding = nowMicros - this.#rebuiltMicros < stalledMicros
-    const again = isRebuilding ? [] : [...this.#all.values()].filter((one) => isOverdue(one, nowMicros))
+    const again = isRebuilding ? [] : [...this.#all.values()].filter((one) => isOverdue(one, nowMicros, this.#awakeMicros))
     for (const one of again) {
       one.asked += 1
       one.askedMicros = nowMicros
@@ -138,13 +145,13 @@ export class Awaited {
   /** Whether something ought to come and nothing at all does, which no stream's rhythm explains. */
   isQuiet(nowMicros: number): boolean {
     const asked = [...this.#all.values()].filter(({ askedMicros }) => askedMicros !== undefined)
-    return asked.length > 0 && asked.every((one) => silenceOf(one, nowMicros) > quietPatienceOf(one))
+    return asked.length > 0 && asked.every((one) => this.#silenceOf(one, nowMicros) > quietPatienceOf(one))
   }
 
   /** What does not come although it ought to. */
   missing(nowMicros: number): Wanted[] {
     return [...this.#all.values()]
-      .filter((one) => silenceOf(one, nowMicros) > Math.max(neverArrivedMicros, quietPatienceOf(one)))
+      .filter((one) => this.#silenceOf(one, nowMicros) > Math.max(neverArrivedMicros, quietPatienceOf(one)))
       .map(wantedOf)
   }
 
@@ -156,6 +163,12 @@ export class Awaited {
   /** Whether people published and nothing of anybody ever arrived. */
   get nothingEverArrived(): boolean {
     return this.#gaveUpHope && !this.#anythingArrived
+  }
+
+  /** Since it came last, or was asked for; none where it cannot come. */
+  #silenceOf(one: Awaiting, nowMicros: number): number {
+    if (one.askedMicros === undefined) return 0
+    return nowMicros - Math.max(one.firstAskedMicros, one.lastMicros ?? 0, this.#awakeMicros)
   }
 
   #lossesOf(one: Awaiting, nowMicros: number, leastMicros: number): NoticedLoss[] {
@@ -191,16 +204,12 @@ function markAway(one: Awaiting): void {
   if (one.arrived) one.awayMicros ??= one.lastMicros
 }
 
-function isOverdue(one: Awaiting, nowMicros: number): boolean {
+function isOverdue(one: Awaiting, nowMicros: number, awakeMicros: number): boolean {
   if (one.askedMicros === undefined || one.awayMicros !== undefined) return false
   const first = one.arrived ? Math.max(stalledMicros, rhythmsOfSilence * one.rhythmMicros) : firstPatienceMicros
-  const since = Math.max(one.askedMicros, one.lastMicros ?? 0)
+  const since = Math.max(one.askedMicros, one.lastMicros ?? 0, awakeMicros)
   return nowMicros - since >= Math.min(longestPatienceMicros, first * 2 ** (one.asked - 1))
 }
-
-/** Since it came last, or was asked for; none where it cannot come. */
-const silenceOf = (one: Awaiting, nowMicros: number) =>
-  one.askedMicros === undefined ? 0 : nowMicros - Math.max(one.firstAskedMicros, one.lastMicros ?? 0)
 
 const quietPatienceOf = (one: Awaiting) =>
   one.arrived ? Math.max(quietMicros, rhythmsOfSilence * one.rhythmMicros) : quietAtFirstMicros
