@@ -1,9 +1,9 @@
 /** `kubectl trtc`: what a person does with Recordings beyond get and describe. Runs the user's own kubectl. */
 import { annotationName, type UserAnnotation, userAnnotations } from '@trtc-recorder/api'
-import { Command } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { eventsOf, getRecording, patchRecording, userKubectl } from './kubectl.ts'
 import { report } from './report.ts'
-import { files, story } from './story.ts'
+import { files, filesBeyond, followed, story } from './story.ts'
 
 const program = new Command('kubectl trtc')
   .description('Recordings: their story, their files, their logs, and the ways out')
@@ -30,11 +30,17 @@ program
 program
   .command('files <recording>')
   .description('its files, with their addresses')
-  .option('-o, --output <format>', 'table or json', 'table')
+  .addOption(new Option('-o, --output <format>', 'how they are written').choices(['table', 'json']).default('table'))
   .action(async (name: string, { output }: { output: string }) => {
     const recording = await getRecording(kubectl(), name)
-    const text = output === 'json' ? JSON.stringify(recording.status?.files ?? [], undefined, 2) : files(recording).join('\n')
-    process.stdout.write(text === '' ? `${name} has no files yet\n` : `${text}\n`)
+    const beyond = filesBeyond(recording)
+    if (output === 'json') {
+      for (const line of beyond) process.stderr.write(`${line}\n`)
+      process.stdout.write(`${JSON.stringify(recording.status?.files ?? [], undefined, 2)}\n`)
+      return
+    }
+    const lines = [...files(recording), ...beyond]
+    process.stdout.write(lines.length === 0 ? `${name} has no files yet\n` : `${lines.join('\n')}\n`)
   })
 
 program
@@ -44,9 +50,11 @@ program
   .action(async (name: string, { follow }: { follow?: boolean }) => {
     const attempts = (await getRecording(kubectl(), name)).status?.attempts ?? []
     if (attempts.length === 0) process.stderr.write(`${name} has had no attempt yet\n`)
-    for (const { number, pod, endTime } of attempts) {
+    const live = follow ? followed(attempts) : undefined
+    for (const attempt of [...attempts.filter((one) => one !== live), ...(live === undefined ? [] : [live])]) {
+      const { number, pod } = attempt
       process.stderr.write(`--- attempt ${number}, Pod ${pod}\n`)
-      const flags = follow && endTime === undefined ? ['--follow'] : []
+      const flags = attempt === live ? ['--follow'] : []
       const code = await kubectl().show(['logs', pod, '--container', 'recorder', ...flags])
       if (code !== 0) process.stderr.write(`The log of ${pod} cannot be had any more\n`)
     }
@@ -55,13 +63,25 @@ program
 program
   .command('stop <recording>')
   .description('ends the recording: files are finished, uploaded and reported')
-  .option('--wait <seconds>', 'waits until every file is stored')
-  .action(async (name: string, { wait }: { wait?: string }) => {
+  .option('--wait <seconds>', 'waits until it is over; fails unless every file is stored', wholeSeconds)
+  .action(async (name: string, { wait }: { wait?: number }) => {
     process.stdout.write(await patchRecording(kubectl(), name, { spec: { desiredState: 'Stopped' } }))
     if (wait === undefined) return
     const target = ['recordings.trtc-recorder.dev', name].join('/')
-    process.exitCode = await kubectl().show(['wait', target, '--for=condition=Succeeded', `--timeout=${wait}s`])
+    process.exitCode = await kubectl().show(['wait', target, '--for=jsonpath={.status.completionTime}', `--timeout=${wait}s`])
+    if (process.exitCode !== 0) return
+    const { status } = await getRecording(kubectl(), name)
+    const stored = status?.conditions?.find(({ type }) => type === 'Stored')
+    if (stored?.status === 'True') return
+    process.stderr.write(`${stored?.message ?? 'It is not known whether every file is stored'}\n`)
+    process.exitCode = 1
   })
+
+function wholeSeconds(text: string): number {
+  const seconds = Number(text)
+  if (!Number.isInteger(seconds) || seconds < 1) throw new InvalidArgumentError('It must be a number of seconds, such as 60.')
+  return seconds
+}
 
 // Each new value of an annotation is one request.
 for (const [request, meaning] of Object.entries(userAnnotations) as [UserAnnotation, string][]) {

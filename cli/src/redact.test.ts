@@ -30,6 +30,7 @@ const hidingPlace = fc.constantFrom<((secret: string) => unknown)[]>(
   (s) => `https://${s}@host/`,
   (s) => `https://user:${s}@host/path`,
   (s) => `http://host/path?sig=${s}&b=1`,
+  (s) => ({ spec: { callback: { url: `https://host/hooks/${s}` } } }),
   (s) => `"secretId": "${s}"`,
   (s) => `Bearer ${s}`,
   (s) => ({ annotations: { 'kubectl.kubernetes.io/last-applied-configuration': s } }),

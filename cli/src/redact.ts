@@ -23,6 +23,13 @@ export function redactText(text: string): string {
   )
 }
 
+/** Of where the callback goes only the host: the path of such an address is a key where the receiver knows its callers by it. */
+function redactCallback(callback: unknown): unknown {
+  const rest = redact(callback)
+  if (rest === null || typeof rest !== 'object' || !('url' in rest) || typeof rest.url !== 'string') return rest
+  return { ...rest, url: rest.url.replace(/^([a-z][a-z0-9+.-]*:\/\/[^/?#]*).*$/i, `$1/${hidden}`) }
+}
+
 /** The same for a value as JSON has it; managed fields and copies of what was applied are left out whole. */
 export function redact(value: unknown): unknown {
   if (typeof value === 'string') return redactText(value)
@@ -31,6 +38,9 @@ export function redact(value: unknown): unknown {
   return Object.fromEntries(
     Object.entries(value)
       .filter(([name]) => name !== 'managedFields' && name !== 'kubectl.kubernetes.io/last-applied-configuration')
-      .map(([name, member]) => [name, secretMembers.test(name) && typeof member === 'string' ? hidden : redact(member)]),
+      .map(([name, member]) => {
+        if (name === 'callback') return [name, redactCallback(member)]
+        return [name, secretMembers.test(name) && typeof member === 'string' ? hidden : redact(member)]
+      }),
   )
 }

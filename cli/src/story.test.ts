@@ -1,6 +1,6 @@
 import { type Recording, recordingManifestSchema } from '@trtc-recorder/api'
 import { expect, test } from 'vitest'
-import { story } from './story.ts'
+import { filesBeyond, followed, story } from './story.ts'
 import { bytes, duration } from './text.ts'
 
 const now = new Date('2026-03-01T10:00:00Z')
@@ -87,3 +87,19 @@ test.each([
   [725, '12 min 05 s'],
   [3720, '1 h 02 min'],
 ])('%d seconds are %s', (seconds, text) => expect(duration(seconds)).toBe(text))
+
+test('follows the attempt that goes on, not the one on a node that is silent', () => {
+  const attempts = [
+    { number: 1, pod: 'math-a1', state: 'LeftBehind' as const },
+    { number: 2, pod: 'math-a2', state: 'Running' as const },
+    { number: 3, pod: 'math-a3', state: 'Ended' as const, endTime: '2026-03-01T09:59:00Z' },
+  ]
+  expect(followed(attempts)?.pod).toBe('math-a2')
+  expect(followed(attempts.slice(0, 1))).toBeUndefined()
+})
+
+test('says where the files are that the status has no place for', () => {
+  const said = filesBeyond(recording({ fileCount: 3, files: [], manifestUrl: 'https://b/m.json' }))
+  expect(said).toEqual(['… and 3 more: https://b/m.json'])
+  expect(filesBeyond(recording({ files: [] }))).toEqual([])
+})

@@ -1,4 +1,4 @@
-import { type ConditionReason, conditionReasons, type Recording, troubles } from '@trtc-recorder/api'
+import { type Attempt, type ConditionReason, conditionReasons, type Recording, troubles } from '@trtc-recorder/api'
 import type { EventSummary } from './kubectl.ts'
 import { bytes, duration, table, time } from './text.ts'
 
@@ -8,7 +8,7 @@ export function story(recording: Recording, events: readonly EventSummary[], now
     heading(recording),
     state(recording, now),
     section('What happened', history(recording, events)),
-    section('Files', files(recording)),
+    section('Files', [...files(recording), ...filesBeyond(recording)]),
     section('What to do next', next(recording)),
   ]
   return `${parts
@@ -62,10 +62,19 @@ export function files({ status }: Recording): string[] {
     bytes(file.bytes),
     file.status === 1 ? file.url : file.message,
   ])
-  const beyond = (status?.fileCount ?? all.length) - all.length
-  const more = beyond > 0 ? [`… and ${beyond} more: ${status?.manifestUrl ?? 'the manifest lists them'}`] : []
-  return [...table([['USER', 'STREAM', 'STATE', 'LENGTH', 'SIZE', 'WHERE'], ...rows]), ...more]
+  return table([['USER', 'STREAM', 'STATE', 'LENGTH', 'SIZE', 'WHERE'], ...rows])
 }
+
+/** Where those are that the status has no place for. */
+export function filesBeyond({ status }: Recording): string[] {
+  const listed = status?.files?.length ?? 0
+  const beyond = (status?.fileCount ?? listed) - listed
+  return beyond > 0 ? [`… and ${beyond} more: ${status?.manifestUrl ?? 'the manifest lists them'}`] : []
+}
+
+/** The attempt whose log goes on: not one that was left behind on a node that is silent, which would never say anything more. */
+export const followed = (attempts: readonly Attempt[]): Attempt | undefined =>
+  attempts.findLast(({ state, endTime }) => endTime === undefined && state !== 'LeftBehind')
 
 /** The reason that stands in the way, with what it means. */
 function next({ status, metadata, spec }: Recording): string[] {
