@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Dispatcher } from 'undici'
 import type { ClusterAccess, Credentials } from './access.ts'
+import { ConnectionError } from './errors.ts'
 
 export interface Connection {
   server: string
@@ -16,6 +17,7 @@ export class Authentication {
   readonly #access: ClusterAccess
   #cached: { connection: Connection; at: number } | undefined
   #loading: Promise<Connection> | undefined
+  #closed = false
   #pool: { fingerprint: string; dispatcher: Dispatcher | undefined } | undefined
 
   constructor(access: ClusterAccess) {
@@ -23,6 +25,7 @@ export class Authentication {
   }
 
   async connection(): Promise<Connection> {
+    if (this.#closed) throw new ConnectionError('The client of the API server is closed')
     if (this.#cached !== undefined && performance.now() - this.#cached.at < freshMillis) return this.#cached.connection
     this.#loading ??= this.#load().finally(() => {
       this.#loading = undefined
@@ -58,9 +61,9 @@ export class Authentication {
     return this.#pool.dispatcher
   }
 
+  /** Requests under way end; none begins any more. */
   async close(): Promise<void> {
+    this.#closed = true
     await this.#pool?.dispatcher?.destroy().catch(() => {})
-    this.#pool = undefined
-    this.#cached = undefined
   }
 }

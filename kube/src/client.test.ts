@@ -110,6 +110,19 @@ describe('no answer', () => {
   })
 })
 
+describe('a client that is closed', () => {
+  it('ends what is under way, and begins nothing any more', async () => {
+    const asking = failed(client.get(resources.pods, ref))
+    await api.request(1)
+    await client.close()
+    expect(await asking).toMatchObject({ name: 'ConnectionError' })
+    expect(await failed(client.get(resources.pods, ref))).toMatchObject({
+      name: 'ConnectionError',
+      message: 'The client of the API server is closed',
+    })
+  })
+})
+
 describe('a watch', () => {
   const options = { resourceVersion: '1', timeoutSeconds: 300 }
 

@@ -11,9 +11,9 @@ const mostAtOnce = 20
 const firstMillis = 3_000
 const initialMillis = 15_000
 const longestMillis = 300_000
-/** Until there is a first file with something in it, as long as one may be expected any moment; and after that, as often as one can bear. */
+/** Until there is a first file with something in it, for as long as a recording waits for somebody unless told otherwise; after that, less often. */
 const firstFileMillis = 2_000
-const mostForFirstFile = 90
+const mostForFirstFile = 150
 /** While a recorder does not do yet what it has been told. */
 const heedingMillis = 1_000
 /** While it is on its way into the room: the kubelet looks once a second, and only from then on when its container runs. */
@@ -57,7 +57,7 @@ interface Followed {
 /**
  * Asks recorders how they are doing, beside all reconciling: what is known is at hand, and who waits for a recorder's answer holds up nobody.
  *
- * Flow: `follow` a Pod whose recorder is in the room → it is asked at once, every 2 s until there is a file (after three minutes without
+ * Flow: `follow` a Pod whose recorder is in the room → it is asked at once, every 2 s until there is a file (after five minutes without
  * one, every 15 s), after 3 s, after 15 s, and then less and less often, up to every five minutes, and anew when its answer or its Pod changes → `onNews` → `of` → `forget`. One that is on its way into the room is
  * asked some times a second, for a short while.
  *
