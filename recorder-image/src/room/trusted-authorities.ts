@@ -20,17 +20,20 @@ export async function trustAuthorities(home: string, bundle: string): Promise<vo
   const database = join(home, '.pki/nssdb')
   await mkdir(database, { recursive: true })
   await certutil(database, ['-N', '--empty-password'])
+  const commands: string[] = []
   for (const [at, certificate] of certificates.entries()) {
-    const file = join(database, `${at}.pem`)
-    await writeFile(file, `${certificate}\n`)
+    await writeFile(join(database, `${at}.pem`), `${certificate}\n`)
     // Trusted for servers, and for nothing else.
-    await certutil(database, ['-A', '-t', 'C,,', '-n', `authority ${at}`, '-i', file])
+    commands.push(`-A -t C,, -n authority-${at} -i ${at}.pem`)
   }
+  // All in one process: one for each of the 144 of a usual bundle took 2 s of the start.
+  await writeFile(join(database, 'commands'), `${commands.join('\n')}\n`)
+  await certutil(database, ['-B', '-i', 'commands'])
 }
 
 async function certutil(database: string, args: readonly string[]): Promise<void> {
   try {
-    await run('certutil', ['-d', `sql:${database}`, ...args])
+    await run('certutil', ['-d', `sql:${database}`, ...args], { cwd: database })
   } catch (error) {
     const { code, stderr } = error as NodeJS.ErrnoException & { stderr?: string }
     const why = code === 'ENOENT' ? 'certutil is missing (Debian: libnss3-tools)' : `certutil says ${stderr?.trim()}`
