@@ -35,6 +35,15 @@ test('status, stop, the ways out and report do what they say', async () => {
   expect(await trtc('status', 'math')).toContain('The operator has not looked at it yet')
   expect(await trtc('files', 'math')).toBe('math has no files yet\n')
 
+  await expect(trtc('files', 'math', '--output', 'yaml')).rejects.toMatchObject({
+    stderr: expect.stringContaining('table, json'),
+  })
+  expect(JSON.parse(await trtc('files', 'math', '--output', 'json'))).toEqual([])
+
+  const wrongWait = { stderr: expect.stringContaining('a number of seconds') }
+  await expect(trtc('stop', 'math', '--wait', 'abc')).rejects.toMatchObject(wrongWait)
+  const untouched = await server.client.get(resources.recordings, { namespace, name: 'math' })
+  expect(untouched.spec.desiredState).toBe('Running')
   await trtc('stop', 'math')
   await trtc('retry-upload', 'math')
   const { spec, metadata } = await server.client.get(resources.recordings, { namespace, name: 'math' })
@@ -45,6 +54,23 @@ test('status, stop, the ways out and report do what they say', async () => {
   expect(report).toContain('===== Recording =====')
   expect(report).toContain('"userSigSecretRef"')
   expect(report).not.toContain('s3cr3t')
+})
+
+test.each([
+  ['True', 'All is stored', {}],
+  ['False', '1 of 2 files is on the volume', { code: 1, stderr: '1 of 2 files is on the volume\n' }],
+])('stop --wait waits for the end, and where Stored is %s it says so', async (stored, message, failure) => {
+  const name = `waited-${stored.toLowerCase()}`
+  await server.client.create(resources.recordings, newRecording(namespace, name))
+  const lastTransitionTime = new Date().toISOString()
+  const condition = { type: 'Stored', status: stored, reason: 'Said', message, lastTransitionTime, observedGeneration: 1 }
+  const body = { status: { completionTime: lastTransitionTime, conditions: [condition] } }
+  await server.client.patch(resources.recordings, { namespace, name }, { type: 'merge', body }, { subresource: 'status' })
+  const said = await trtc('stop', name, '--wait', '20').then(
+    () => ({}),
+    ({ code, stderr }) => ({ code, stderr }),
+  )
+  expect(said).toEqual(failure)
 })
 
 test('a Recording that is not there is said to be not there, and nothing is given up without --yes', async () => {

@@ -24,7 +24,7 @@ import { uploadBeside } from './upload-beside.ts'
 import {
   endWithoutPod,
   lookAfterVolumes,
-  mayHaveRun,
+  noteWhetherItMayHaveRun,
   takeInWhatNobodyToldOf,
   volumeOutOfReach,
   volumeToUpload,
@@ -213,7 +213,7 @@ function followTheLivePod(draft: Draft): 'enough' | undefined {
     const state = attemptState(attempt)
     // One that was refused begins anew, if nobody else has taken its place meanwhile.
     if (state.is === 'planned' && state.refused !== undefined) return undefined
-    mayHaveRun(draft, attempt)
+    noteWhetherItMayHaveRun(draft, attempt)
     // Planned, and not made yet, or made and not seen yet: making it again does no harm.
     makeRecorder(draft, attempt)
     return 'enough'

@@ -57,9 +57,9 @@ interface Followed {
 /**
  * Asks recorders how they are doing, beside all reconciling: what is known is at hand, and who waits for a recorder's answer holds up nobody.
  *
- * Flow: `follow` a Pod whose recorder is in the room → it is asked at once, every 2 s until there is a file (after five minutes without
- * one, every 15 s), after 3 s, after 15 s, and then less and less often, up to every five minutes, and anew when its answer or its Pod changes → `onNews` → `of` → `forget`. One that is on its way into the room is
- * asked some times a second, for a short while.
+ * Flow: `follow` a Pod whose recorder is in the room → it is asked at once, every 2 s until there is a file (after five minutes without one, every
+ * 15 s), then after 3 s, after 15 s, and less and less often, up to every five minutes, and anew when its answer or its Pod changes → `onNews` →
+ * `of` → `forget`. One that is on its way into the room is asked some times a second, for a short while.
  *
  * Guarantees: at most 20 are asked at once; one that cannot be reached is asked ever less often. It is a courtesy: where Pods cannot be reached
  * (a NetworkPolicy, an operator outside the cluster) nothing changes but that the status says so.

@@ -104,10 +104,10 @@ export function nowHolds(draft: Draft, attempt: Attempt): void {
 }
 
 /**
- * Whether the Pod of a planned attempt, which is not there, may have been, unseen, and gone again: what is bound was mounted, or may have
- * been. Its volume holds something then.
+ * The Pod of a planned attempt is not there. Where its volume is bound it may have been, unseen, and gone again: the volume holds something then.
+ * @returns whether it may have run
  */
-export function mayHaveRun(draft: Draft, attempt: Attempt): boolean {
+export function noteWhetherItMayHaveRun(draft: Draft, attempt: Attempt): boolean {
   const volume = volumeOf(draft, attempt)
   if (volume === undefined || !isBound(claimOf(draft.observed.claims, volume))) return false
   if (volumeState(volume).is === 'planned' || volumeState(volume).is === 'empty') {
@@ -121,7 +121,7 @@ export const isBound = (claim: PersistentVolumeClaim | undefined) => claim?.spec
 
 /** A planned attempt that is given up. */
 export function endWithoutPod(draft: Draft, attempt: Attempt, why: string): void {
-  const ran = mayHaveRun(draft, attempt)
+  const ran = noteWhetherItMayHaveRun(draft, attempt)
   attempt.state = 'Ended'
   attempt.endTime = draft.now.toISOString()
   attempt.reason = ran ? 'PodDeleted' : 'NotStarted'
