@@ -6,7 +6,7 @@ import { userIdPattern } from './user-patterns.ts'
 export const outputKinds = {
   replay: 'A page that plays everybody on one clock, put beside the files.',
   audio16k:
-    'A WAV file of each user over the whole recording: 16 kHz, mono, silent where they were away, all of one length and one zero.',
+    'A WAV or FLAC file of each user over the whole recording: 16 kHz, mono, silent where they were away, all of one length and one zero.',
   pair: 'One stereo WAV file of two sides, such as agent and customer, over the whole recording.',
   speech: 'Who spoke when, as WebVTT and as RTTM, by the loudness of each user’s own sound.',
   vcon: 'The conversation as a vCon of the IETF: parties, times, addresses and hashes of the files.',
@@ -26,9 +26,22 @@ export const pairSchema = z.object({
     .describe('In Hz. Recognisers of two-channel telephone calls take 8000.'),
 })
 
+export const soundFormats = {
+  Wav: '16-bit PCM, 115 MB an hour.',
+  Flac: 'The same samples in a third to a half of that, and next to nothing where there is silence.',
+} as const
+export type SoundFormat = keyof typeof soundFormats
+
+export const audio16kSchema = z.object({
+  format: z
+    .enum(Object.keys(soundFormats) as [SoundFormat, ...SoundFormat[]])
+    .default('Wav')
+    .describe(`Wav: ${soundFormats.Wav} Flac: ${soundFormats.Flac}`),
+})
+
 export const outputsSchema = z.object({
   replay: z.boolean().default(false).describe(outputKinds.replay),
-  audio16k: z.boolean().default(false).describe(outputKinds.audio16k),
+  audio16k: audio16kSchema.optional().describe(`${outputKinds.audio16k} \`{}\` asks for WAV.`),
   pair: pairSchema.optional().describe(outputKinds.pair),
   speech: z.boolean().default(false).describe(outputKinds.speech),
   vcon: z.boolean().default(false).describe(outputKinds.vcon),
@@ -40,11 +53,12 @@ export type Outputs = z.infer<typeof outputsSchema>
 export const needFiles = (outputs: Outputs) => outputs.vcon || needSound(outputs)
 
 /** Whether one of them is made of sound. */
-export const needSound = ({ audio16k, pair, speech, mix }: Outputs) => audio16k || speech || mix || pair !== undefined
+export const needSound = ({ audio16k, pair, speech, mix }: Outputs) =>
+  audio16k !== undefined || speech || mix || pair !== undefined
 
 /** A rule of the spec as a whole; the API server checks it, too. */
 export const soundRule = {
-  rule: "!has(self.mode) || self.mode != '01' || !has(self.outputs) || !(has(self.outputs.pair) || (has(self.outputs.audio16k) && self.outputs.audio16k) || (has(self.outputs.speech) && self.outputs.speech) || (has(self.outputs.mix) && self.outputs.mix))",
+  rule: "!has(self.mode) || self.mode != '01' || !has(self.outputs) || !(has(self.outputs.pair) || has(self.outputs.audio16k) || (has(self.outputs.speech) && self.outputs.speech) || (has(self.outputs.mix) && self.outputs.mix))",
   message: 'audio16k, pair, speech and mix are made of sound, and mode 01 has none',
   fieldPath: '.outputs',
 } satisfies CelRule

@@ -13,8 +13,8 @@ target=$1
 demuxers=ogg,aac,mp3,mov,pcm_s16le,h264,hevc,ivf
 decoders=opus,aac,mp3float,pcm_s16le,h264,hevc,vp8,vp9,libdav1d
 parsers=opus,aac,mpegaudio,h264,hevc,vp8,vp9,av1
-encoders=aac,libmp3lame,pcm_s16le,wrapped_avframe
-muxers=adts,mp3,pcm_s16le,null,framecrc
+encoders=aac,flac,libmp3lame,pcm_s16le,wrapped_avframe
+muxers=adts,flac,mp3,pcm_s16le,null,framecrc
 filters=aresample,aformat,anull,format,null
 filters_of_streams=h264_mp4toannexb,hevc_mp4toannexb,vp9_superframe_split,av1_frame_merge
 

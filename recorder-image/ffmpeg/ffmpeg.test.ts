@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { aac, mp3 } from '../src/media/audio-format.ts'
 import { rawVideo } from '../src/media/raw-video.ts'
 import type { VideoConfig } from '../src/media/video-codec.ts'
+import { flacArguments, mp3Arguments } from '../src/outputs/encode-pcm.ts'
 
 const script = readFileSync(new URL('./build.sh', import.meta.url), 'utf8')
 const listed = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(script)![1]!.split(',')
@@ -36,5 +37,9 @@ describe('the ffmpeg of the image', () => {
     expect(listed('decoders')).toContain('pcm_s16le')
     expect(listed('encoders')).toEqual(expect.arrayContaining(['libmp3lame', 'pcm_s16le']))
     expect(listed('filters')).toContain('aresample')
+    for (const arguments_ of [mp3Arguments, flacArguments]) {
+      expect(listed('encoders')).toContain(after('-c:a', arguments_))
+      expect(listed('muxers')).toContain(after('-f', arguments_))
+    }
   })
 })

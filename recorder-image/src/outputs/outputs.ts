@@ -6,7 +6,7 @@ import { findFfmpeg } from '../media/ffmpeg.ts'
 import type { Store, StoredObject } from '../store/upload.ts'
 import type { Made, Material, Output } from './output.ts'
 import { replayOutput } from './replay.ts'
-import { audio16kOutputs, mixOutput, pairOutput, speechOutputs } from './sound-outputs.ts'
+import { audio16kOutput, mixOutput, pairOutput, speechOutputs } from './sound-outputs.ts'
 import { Speakers } from './speakers.ts'
 import { vconOutput } from './vcon-output.ts'
 
@@ -56,7 +56,7 @@ function wanted(
     ...speechOutputs(options),
     ...(vcon ? [vconOutput(job, mediaDirectory)] : []),
     ...mixOutput(options),
-    ...(audio16k ? audio16kOutputs(users, options) : []),
+    ...(audio16k === undefined ? [] : users.map((userId) => audio16kOutput(userId, audio16k.format, options))),
   ]
 }
 
@@ -87,12 +87,13 @@ async function stored(
     case 'inMemory':
       return store.put(path, made.data, contentType, until)
     case 'onVolume': {
-      // Of an attempt that was killed: what it sent may differ.
       const logPath = join(directory, `${path.split('/').at(-1)}.jsonl`)
-      await rm(logPath, { force: true })
-      const object = await store
-        .open({ key: path, bodyPath: made.bodyPath, logPath, contentType })
-        .finish(made.head, made.bodyBytes, until)
+      // What an attempt that was killed sent may differ.
+      const upload = store.open({ key: path, bodyPath: made.bodyPath, logPath, contentType, isAnew: true })
+      const object = await upload.finish(made.head, made.bodyBytes, until).catch(async (error) => {
+        await upload.giveUp()
+        throw error
+      })
       await rm(logPath, { force: true })
       return object
     }

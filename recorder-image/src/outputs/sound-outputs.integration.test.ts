@@ -40,7 +40,7 @@ function expectBeeps(beeps: number[], expected: number[], within = 0.001): void 
 
 describe('what is made of sound', () => {
   test('everybody has a WAV of 16 kHz, all as long as the recording, and a millisecond apart at most', async () => {
-    const { make, store, manifest } = await world({ audio16k: true })
+    const { make, store, manifest } = await world({ audio16k: {} })
     const outputs = await make()
     expect(outputs).toMatchObject(
       ['alice', 'bob', 'carol'].map((userId) => ({
@@ -66,6 +66,29 @@ describe('what is made of sound', () => {
       [5.5, 6.5].map((at) => first + at),
     )
     expect(bob!.subarray(0, 3.4 * 16_000).every((sample) => sample === 0)).toBe(true)
+  })
+
+  test('as FLAC it has the same samples, and says how many and what MD5 they have', async () => {
+    const flac = await world({ audio16k: { format: 'Flac' } })
+    const [alice] = await flac.make()
+    expect(alice).toMatchObject({
+      ...{ kind: 'audio16k', userId: 'alice', status: 1, durationSeconds: 10, startTime: flac.manifest.startTime },
+      path: 'lessons/maths.YWxpY2U.16k.flac',
+    })
+    const inWav = await recorded(aJob({ outputs: { audio16k: {} } }), flac.parts, 10)
+    await inWav.make()
+    const pcm = inWav.store.bodies.get('lessons/maths.YWxpY2U.16k.wav')!.subarray(44)
+    const path = join(flac.directory, 'alice.flac')
+    const body = flac.store.bodies.get(alice!.path)!
+    await writeFile(path, body)
+    const decode = ['-v', 'error', '-xerror', '-i', path, '-f', 's16le', '-']
+    const { stdout } = await run(findFfmpeg(), decode, { encoding: 'buffer', maxBuffer: 2 ** 24 })
+    expect(stdout.equals(pcm)).toBe(true)
+    const probe = ['-v', 'error', '-show_streams', '-of', 'json', path]
+    const { streams } = JSON.parse((await run(findFfmpeg().replace(/ffmpeg$/, 'ffprobe'), probe)).stdout)
+    expect(streams).toMatchObject([{ codec_name: 'flac', sample_rate: '16000', channels: 1, duration: '10.000000' }])
+    expect(body.toString('hex', 26, 42)).toBe(createHash('md5').update(pcm).digest('hex'))
+    expect(await readdir(join(flac.directory, 'outputs'))).toEqual([])
   })
 
   test('a pair has each side on its channel, and ffmpeg reads it as stereo of 8 kHz', async () => {
@@ -133,7 +156,7 @@ describe('what is made of sound', () => {
   })
 
   test('of which a file is missing, says so, and what the others are made of is there', async () => {
-    const { make, directory } = await world({ audio16k: true, pair: { left: ['nobody'], right: ['bob'] } })
+    const { make, directory } = await world({ audio16k: {}, pair: { left: ['nobody'], right: ['bob'] } })
     await rm(join(directory, 'bob.mp3.body'))
     expect(await make()).toMatchObject([
       { kind: 'pair', status: 0, url: '', message: expect.stringContaining('spec.outputs.pair.left') },
@@ -156,7 +179,7 @@ describe('what is made of sound', () => {
   })
 
   test('is not made while a recording goes on in another attempt', async () => {
-    const { make } = await world({ audio16k: true })
+    const { make } = await world({ audio16k: {} })
     expect(await make(false)).toEqual([])
   })
 })

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { matchesPattern, outputKey, type RecorderJob, userOutputKey } from '@trtc-recorder/api'
-import { encodeMp3 } from './encode-mp3.ts'
+import { matchesPattern, outputKey, type RecorderJob, type SoundFormat, userOutputKey } from '@trtc-recorder/api'
+import { encodeFlac, encodeMp3 } from './encode-pcm.ts'
 import type { Made, Output } from './output.ts'
 import { PcmFile } from './pcm-file.ts'
 import type { Speakers } from './speakers.ts'
@@ -18,15 +18,27 @@ export interface SoundOutputOptions {
 
 const wav = 'audio/wav'
 
-/** One WAV of each user. */
-export const audio16kOutputs = (users: readonly string[], { job, directory }: SoundOutputOptions): Output[] =>
-  users.map((userId) => {
-    const path = userOutputKey(job, userId, '16k.wav')
-    return {
-      ...{ kind: 'audio16k', userId, path, contentType: wav },
-      make: ({ speakers }) => makeWav(speakers, [[userId]], { channels: 1, rate: 16_000 }, bodyOf(directory, path)),
+const oneVoice: PcmFormat = { channels: 1, rate: 16_000 }
+
+/** The sound of one user. */
+export function audio16kOutput(userId: string, format: SoundFormat, options: SoundOutputOptions): Output {
+  switch (format) {
+    case 'Wav': {
+      const path = userOutputKey(options.job, userId, '16k.wav')
+      return {
+        ...{ kind: 'audio16k', userId, path, contentType: wav },
+        make: ({ speakers }) => makeWav(speakers, [[userId]], oneVoice, bodyOf(options.directory, path)),
+      }
     }
-  })
+    case 'Flac': {
+      const path = userOutputKey(options.job, userId, '16k.flac')
+      return {
+        ...{ kind: 'audio16k', userId, path, contentType: 'audio/flac' },
+        make: ({ speakers }) => makeEncoded(speakers, [userId], oneVoice, { ...options, path, encode: encodeFlac }),
+      }
+    }
+  }
+}
 
 /** Left and right, each by its patterns. */
 export function pairOutput({ job, directory }: SoundOutputOptions): Output[] {
@@ -73,25 +85,34 @@ export function speechOutputs({ job }: SoundOutputOptions): Output[] {
 const mixFormat: PcmFormat = { channels: 1, rate: 48_000 }
 
 /** Everybody in one MP3. */
-export function mixOutput({ job, directory, ffmpegPath, deadline }: SoundOutputOptions): Output[] {
+export function mixOutput(options: SoundOutputOptions): Output[] {
+  const { job } = options
   if (!job.spec.outputs.mix) return []
   const path = outputKey(job, 'mix.mp3')
   return [
     {
       ...{ kind: 'mix', path, contentType: 'audio/mpeg' },
-      async make({ speakers }) {
-        const pcm = bodyOf(directory, `${path}.pcm`)
-        try {
-          await writePcm(speakers, [speakers.users], mixFormat, pcm)
-          const bodyPath = bodyOf(directory, path)
-          const bodyBytes = await encodeMp3(pcm, bodyPath, mixFormat, { ffmpegPath, deadline })
-          return { is: 'onVolume', head: new Uint8Array(), bodyPath, bodyBytes, ...timesOf(speakers) }
-        } finally {
-          await rm(pcm, { force: true })
-        }
-      },
+      make: ({ speakers }) => makeEncoded(speakers, speakers.users, mixFormat, { ...options, path, encode: encodeMp3 }),
     },
   ]
+}
+
+/** Of one channel, by way of PCM on the volume. */
+async function makeEncoded(
+  speakers: Speakers,
+  users: readonly string[],
+  format: PcmFormat,
+  { path, encode, directory, ffmpegPath, deadline }: SoundOutputOptions & { path: string; encode: typeof encodeMp3 },
+): Promise<Made> {
+  const pcm = bodyOf(directory, `${path}.pcm`)
+  try {
+    await writePcm(speakers, [users], format, pcm)
+    const bodyPath = bodyOf(directory, path)
+    const bodyBytes = await encode(pcm, bodyPath, format, { ffmpegPath, deadline })
+    return { is: 'onVolume', head: new Uint8Array(), bodyPath, bodyBytes, ...timesOf(speakers) }
+  } finally {
+    await rm(pcm, { force: true })
+  }
 }
 
 async function makeWav(

@@ -8,7 +8,7 @@ import { silentLog } from '../media/testing/recording.ts'
 import { epochMicros } from '../media/testing/sender.ts'
 import { describe } from '../recorder/kept-file.ts'
 import { FakeStore } from '../recorder/testing.ts'
-import type { StoredObject, Upload, UploadSource } from '../store/upload.ts'
+import type { Store, StoredObject, Upload, UploadSource } from '../store/upload.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
 import { storeOutputs } from './outputs.ts'
 
@@ -40,7 +40,7 @@ export interface Part {
 /** A recording that is over, with all its media on the volume, from a second before `epochMicros` until `seconds` after that. */
 export async function recorded(job: RecorderJob, parts: readonly Part[], seconds: number) {
   const directory = await newDirectory()
-  const store = new MemoryStore()
+  const memory = new MemoryStore()
   const files = []
   for (const { userId, mode, frames, audioCodec = 'AAC' } of parts) {
     const origin = {
@@ -66,9 +66,12 @@ export async function recorded(job: RecorderJob, parts: readonly Part[], seconds
   })
   return {
     directory,
+    parts,
     manifest,
-    store,
-    make: (isOver = true) =>
+    store: memory,
+    outputsDirectory: join(directory, 'outputs'),
+    /** `store`: where to, if not into memory. */
+    make: (isOver = true, store: Store = memory) =>
       storeOutputs(manifest, {
         ...{
           job,

@@ -189,6 +189,7 @@ export class FakeStore implements Store {
       releasable: () => undefined,
       grew: () => {},
       uploadedBytes: 0,
+      giveUp: async () => {},
       finish: async (head) => {
         if (this.uploadError instanceof StoreError) throw this.uploadError
         await this.uploadError

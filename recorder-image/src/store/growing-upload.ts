@@ -56,10 +56,11 @@ export class GrowingUpload implements Upload {
     this.#log = context.log.child({ file: source.key })
     this.#uploadLog = new UploadLog(source.logPath)
     const { uploadId, plan, parts, mayBeAbandoned } = this.#uploadLog.state
-    this.#mayBeAbandoned = mayBeAbandoned
-    this.#loggedId = uploadId
-    this.#plan = plan ?? context.plan
-    this.#parts = new Map(parts)
+    const isAnew = source.isAnew === true
+    this.#mayBeAbandoned = mayBeAbandoned || (isAnew && uploadId !== undefined)
+    this.#loggedId = isAnew ? undefined : uploadId
+    this.#plan = (isAnew ? undefined : plan) ?? context.plan
+    this.#parts = new Map(isAnew ? [] : parts)
   }
 
   get uploadedBytes(): number {
@@ -101,6 +102,13 @@ export class GrowingUpload implements Upload {
     } finally {
       end()
     }
+  }
+
+  async giveUp(): Promise<void> {
+    if (this.#loggedId === undefined && this.#session === undefined && !this.#mayBeAbandoned) return
+    await this.#abortAbandoned().catch((error) =>
+      this.#log.warn({ err: error }, 'COS may keep parts of an upload that was given up'),
+    )
   }
 
   /** Sends full parts in the background, a few at a time. */

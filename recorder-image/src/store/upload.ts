@@ -7,6 +7,8 @@ export interface UploadSource {
   /** Append-only log of this upload on the volume: UploadId, parts with their ETags and checksums, completion. */
   logPath: string
   contentType: string
+  /** What an earlier process sent was of other bytes: nothing of it is taken, and once this is stored, COS forgets it. False by default. */
+  isAnew?: boolean
 }
 
 export interface StoredObject {
@@ -31,6 +33,8 @@ export interface Upload {
    * rejects with a StoreError when refused for good or out of time. What has been uploaded stays, for a later process to go on from.
    */
   finish(head: Uint8Array, bodyBytes: number, options?: UntilOptions): Promise<StoredObject>
+  /** After `finish` rejected, where nobody will go on: has COS forget what it was sent, as well as that can be done within seconds. Never rejects. */
+  giveUp(): Promise<void>
 }
 
 export interface UntilOptions {
