@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { parseArgs } from 'node:util'
+import { isCidr } from '@trtc-recorder/api/receivers'
 import { serviceAccountDirectory } from '@trtc-recorder/kube'
 import { z } from 'zod'
-import { isCidr } from './callback/receiver.ts'
 import { podOptionsSchema, restricted } from './recording/pod-options.ts'
 import { logLevels } from './telemetry/log.ts'
 

@@ -1,4 +1,5 @@
 import { type CallbackStatus, callbackBody, type Recording, kind as recordingKind, trtcResultBody } from '@trtc-recorder/api'
+import type { ReceiverPolicy } from '@trtc-recorder/api/receivers'
 import type { KubeClient } from '@trtc-recorder/kube'
 import { isConflict, isNotFound, resources } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
@@ -10,7 +11,6 @@ import type { Store } from '../runtime/store.ts'
 import type { CallbackOutcome, Metrics } from '../telemetry/metrics.ts'
 import { type Delivery, type DeliveryResult, deliver } from './delivery.ts'
 import { afterTry, type CallbackLimits, due, sentence } from './policy.ts'
-import type { ReceiverPolicy } from './receiver.ts'
 import { record } from './record.ts'
 import { signingKey } from './signing-key.ts'
 

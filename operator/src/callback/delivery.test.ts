@@ -147,7 +147,7 @@ describe('deliver', () => {
 
   it('does not call what may not be called, and says so', async () => {
     const nowhere = { ...policy, allow: [] }
-    const message = `${address} is not called: 127.0.0.1 is a loopback address, which callbacks may not go to`
+    const message = `${address} is not called: 127.0.0.1 is a loopback address, which may not be called`
     expect(await send({ policy: nowhere })).toEqual({ outcome: 'unusable', message })
     const url = `${address.replace('127.0.0.1', 'rebind.example')}/hook`
     const resolve = async () => [{ address: '127.0.0.1', family: 4 }]

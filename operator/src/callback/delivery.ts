@@ -2,9 +2,9 @@ import { createHmac } from 'node:crypto'
 import type { LookupAddress } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import { type CallbackBody, idempotencyHeader, sdkAppIdHeader, signatureHeader, type TrtcCallbackBody } from '@trtc-recorder/api'
+import { type ReceiverPolicy, type Resolve, receiverOf } from '@trtc-recorder/api/receivers'
 import { Agent, type Dispatcher, request } from 'undici'
 import { sleep, timeoutSignal } from '../runtime/timers.ts'
-import { type ReceiverPolicy, type Resolve, receiverOf } from './receiver.ts'
 
 /** What one try came to. `message` names the receiver by scheme, host and port only: paths and queries may hold its secrets. */
 export type DeliveryResult =

@@ -1,4 +1,5 @@
 import { dueTrtcNotice, type Recording, kind as recordingKind, type TrtcNotice, trtcNoticeBody } from '@trtc-recorder/api'
+import type { ReceiverPolicy } from '@trtc-recorder/api/receivers'
 import type { KubeClient } from '@trtc-recorder/kube'
 import { isConflict, isNotFound, resources } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
@@ -8,7 +9,6 @@ import { refOf } from '../runtime/objects.ts'
 import type { Store } from '../runtime/store.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { type Delivery, deliver } from './delivery.ts'
-import type { ReceiverPolicy } from './receiver.ts'
 import { signingKey } from './signing-key.ts'
 
 /** As TRTC does it: once more at once, then every ten seconds until a minute has passed. */

@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { judge, type ReceiverPolicy, receiverOf } from './receiver.ts'
+import { judge, type ReceiverPolicy, receiverOf } from './receivers.ts'
 
 const policy: ReceiverPolicy = {
   allow: [],
@@ -81,7 +81,7 @@ describe('a host', () => {
   it('is refused if any of its addresses is', async () => {
     expect(await receiverOf('rebind.example', policy, addresses('93.184.216.34', '127.0.0.1'))).toEqual({
       is: 'refused',
-      message: 'rebind.example is a loopback address, which callbacks may not go to',
+      message: 'rebind.example is a loopback address, which may not be called',
     })
   })
 

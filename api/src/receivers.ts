@@ -3,8 +3,8 @@ import { lookup } from 'node:dns/promises'
 import ipaddr from 'ipaddr.js'
 
 /**
- * Who may be called. A Recording is written by a tenant and called by the operator, which reaches what the tenant does not: so an address
- * is judged before anything is sent to it, and the connection goes to the address that was judged, whatever the name stands for a moment later.
+ * Who may be called. Addresses stand in Recordings, which tenants write, and are called by operator and recorders, which reach what a tenant does not: so
+ * an address is judged before anything is sent to it, and the connection goes to the address that was judged, whatever the name stands for a moment later.
  */
 export interface ReceiverPolicy {
   /** CIDRs that may be called although they would be refused, and whose answers are told in full. */
@@ -40,7 +40,7 @@ export async function receiverOf(hostname: string, policy: ReceiverPolicy, resol
   if (first === undefined) return { is: 'unknown' }
   // One address that may not be called is enough: which of them the connection goes to is chance.
   const refused = [first, ...rest].find(({ is }) => is === 'refused')
-  if (refused?.is === 'refused') return { is: 'refused', message: `${host} is ${refused.what}, which callbacks may not go to` }
+  if (refused?.is === 'refused') return { is: 'refused', message: `${host} is ${refused.what}, which may not be called` }
   return { is: rest.some(({ is }) => is === 'private') || first.is === 'private' ? 'private' : 'open', addresses }
 }
 
