@@ -9,13 +9,14 @@
 set -eu
 target=$1
 
-# What stands here is what recorder-image/src may name; ffmpeg.test.ts beside it looks. Filters: `aresample` and what ffmpeg itself puts between.
+# What stands here is what recorder-image/src may name; ffmpeg.test.ts beside it looks. Filters: `aresample`, and what ffmpeg itself puts between: `scale` makes the
+# full range of a JPEG of a picture's.
 demuxers=ogg,aac,mp3,mov,pcm_s16le,h264,hevc,ivf
 decoders=opus,aac,mp3float,pcm_s16le,h264,hevc,vp8,vp9,libdav1d
 parsers=opus,aac,mpegaudio,h264,hevc,vp8,vp9,av1
-encoders=aac,flac,libmp3lame,pcm_s16le,wrapped_avframe
-muxers=adts,flac,mp3,pcm_s16le,null,framecrc
-filters=aresample,aformat,anull,format,null
+encoders=aac,flac,libmp3lame,pcm_s16le,mjpeg,wrapped_avframe
+muxers=adts,flac,mp3,pcm_s16le,mjpeg,null,framecrc
+filters=aresample,aformat,anull,scale,format,null
 filters_of_streams=h264_mp4toannexb,hevc_mp4toannexb,vp9_superframe_split,av1_frame_merge
 
 work=$(mktemp -d)
@@ -30,7 +31,7 @@ cd ffmpeg-*/
 rm -f /usr/lib/*/libmp3lame.so
 ./configure \
   --disable-everything --disable-autodetect --disable-network --disable-doc --disable-debug --disable-programs --enable-ffmpeg \
-  --disable-avdevice --disable-swscale --disable-postproc --enable-static --disable-shared --enable-libmp3lame --enable-libdav1d \
+  --disable-avdevice --disable-postproc --enable-static --disable-shared --enable-libmp3lame --enable-libdav1d \
   --enable-protocol=pipe --enable-demuxer=$demuxers --enable-decoder=$decoders --enable-parser=$parsers --enable-encoder=$encoders \
   --enable-muxer=$muxers --enable-filter=$filters --enable-bsf=$filters_of_streams
 make -j"$(nproc)" ffmpeg

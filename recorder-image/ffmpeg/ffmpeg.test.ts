@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { stillArguments } from '../src/live/stills/decode-still.ts'
 import { aac, mp3 } from '../src/media/audio-format.ts'
 import { rawVideo } from '../src/media/raw-video.ts'
 import type { VideoConfig } from '../src/media/video-codec.ts'
@@ -29,6 +30,13 @@ describe('the ffmpeg of the image', () => {
     expect(listed('demuxers')).toContain(format)
     expect(listed('decoders')).toContain(decoder)
     expect(listed('parsers')).toContain(decoder.replace('libdav1d', 'av1'))
+  })
+
+  test('makes a JPEG of a picture, in the range of brightness that a JPEG has', () => {
+    expect(listed('encoders')).toContain(after('-c:v', stillArguments))
+    expect(listed('muxers')).toContain(after('-f', stillArguments))
+    expect(listed('filters')).toContain('scale')
+    expect(script).not.toContain('--disable-swscale')
   })
 
   test('reads whole files, and takes and gives PCM, for what is made of sound', () => {

@@ -54,6 +54,17 @@ export function buildMp4Head(movie: Mp4Movie): Buffer {
   return Buffer.concat([ftyp, moov(movie, chunked, headBytes, large || headBytes + movie.bodyBytes > 0xffff_ffff), mdat])
 }
 
+/** The head of a file in fragments (ISO 14496-12, 8.8; a CMAF header): one track, described, and no samples. Its number is `fragmentTrackId`. */
+export function buildInitSegment(track: Pick<Mp4Track, 'kind' | 'timescale' | 'sampleEntries' | 'width' | 'height'>): Buffer {
+  const nothing = { sizes: new Uint32Array(), offsets: new Float64Array(), starts: new Float64Array(), end: 0 }
+  const empty: Mp4Track = { ...track, ...nothing, edit: { delay: 0, mediaTime: 0, duration: 0 } }
+  const mvex = box('mvex', fullBox('trex', 0, 0, u32(fragmentTrackId, 1, 0, 0, 0)))
+  const movie = { creationTime: new Date(0), bodyBytes: 0, tracks: [empty] }
+  return Buffer.concat([fragmentsFtyp, moov(movie, [{ track: empty, chunks: [] }], 0, false, mvex)])
+}
+
+export const fragmentTrackId = 1
+
 interface Chunk {
   offset: number
   samples: number
@@ -86,12 +97,13 @@ function timed(...times: number[]): { version: 0 | 1; field: (value: number) => 
 }
 
 const ftyp = box('ftyp', Buffer.from('isom'), u32(0x200), Buffer.from('isomiso2avc1mp41'))
+const fragmentsFtyp = box('ftyp', Buffer.from('iso6'), u32(0), Buffer.from('iso6cmfcmp41'))
 const unityMatrix = u32(0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 const seconds1904To1970 = 2_082_844_800
 
 type ChunkedTrack = { track: Mp4Track; chunks: Chunk[] }
 
-function moov(movie: Mp4Movie, tracks: readonly ChunkedTrack[], bodyStart: number, co64: boolean): Buffer {
+function moov(movie: Mp4Movie, tracks: readonly ChunkedTrack[], bodyStart: number, co64: boolean, ...more: Buffer[]): Buffer {
   const created = Math.floor(movie.creationTime.getTime() / 1000) + seconds1904To1970
   const duration = Math.max(0, ...tracks.map(({ track }) => track.edit.delay + track.edit.duration))
   const { version, field } = timed(created, duration)
@@ -100,7 +112,7 @@ function moov(movie: Mp4Movie, tracks: readonly ChunkedTrack[], bodyStart: numbe
     ...[field(created), field(created), u32(movieTimescale), field(duration)],
     ...[u32(0x10000), u16(0x100), Buffer.alloc(10), unityMatrix, Buffer.alloc(24), u32(tracks.length + 1)],
   )
-  return box('moov', mvhd, ...tracks.map((track, index) => trak(track, index + 1, created, bodyStart, co64)))
+  return box('moov', mvhd, ...tracks.map((track, index) => trak(track, index + 1, created, bodyStart, co64)), ...more)
 }
 
 function trak({ track, chunks }: ChunkedTrack, id: number, created: number, bodyStart: number, co64: boolean): Buffer {
