@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 STEP := scripts/step.sh
 
-.PHONY: help deps deps-try demo try test verify images sandbox-up sandbox-down generate bench-recorder bench-operator bench-gateway soak-recorder plugin soak-operator
+.PHONY: help deps deps-try demo try test verify images sandbox-up sandbox-down generate bench-recorder bench-operator bench-gateway soak-recorder soak-plans soak-kills plugin soak-operator
 
 help: ## this list
 	@echo "trtc-recorder: records each anchor of a TRTC room into a file of their own, on Kubernetes"
@@ -57,10 +57,16 @@ bench-gateway: deps ## starts by HTTP at 500 a second, beside a bare client of t
 	@node bench/gateway.ts
 
 soak-operator: deps ## a million random sequences of what can happen to a Recording; SEED=… plays them again, SEQUENCES=1000 for less
-	@SEQUENCES=$${SEQUENCES:-1000000} vitest run --project unit operator/src/recording/properties.test.ts
+	@SEED=$${SEED:-random} SEQUENCES=$${SEQUENCES:-1000000} vitest run --project unit operator/src/recording/properties.test.ts
 
 soak-recorder: deps-try ## an hour of five anchors with mutes, loss, size changes, an outage of COS and a killed page; MINUTES=3 for less
 	@node bench/soak/main.ts --minutes $(or $(MINUTES),60)
+
+soak-plans: deps-try ## ten plans of five users who do at random what users and their networks do, never seen before; PLANS=… for more
+	@for plan in $$(seq $(or $(PLANS),10)); do SEED=random vitest run --project integration e2e/recorder/random-plan.integration.test.ts || exit 1; done
+
+soak-kills: deps-try ## twenty random kills of recorder, page and browser, never seen before; KILLS=… for more
+	@SEED=$${SEED:-random} KILLS=$(or $(KILLS),20) vitest run --project integration e2e/recorder/kills.integration.test.ts
 
 plugin: deps ## bundles the kubectl plugin into cli/dist
 	@node cli/build.ts

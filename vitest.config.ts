@@ -1,6 +1,13 @@
 import { defineConfig } from 'vitest/config'
 
 /**
+ * What is drawn at random is the same in each run, so that a change is judged by itself; `SEED=random` looks for what nobody has seen yet, and
+ * `make soak-…` do. Each such test says its seed.
+ */
+const seed = process.env.SEED === 'random' ? Date.now() % 1_000_000 : Number(process.env.SEED ?? 39040)
+const env = { SEED: String(seed) }
+
+/**
  * unit: no browser, no network beyond loopback, under 20 s in all. integration: real Chromium, ffmpeg, etcd and API server.
  * e2e: the sandbox's cluster.
  */
@@ -10,6 +17,8 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          env,
+          setupFiles: ['scripts/same-random.ts'],
           include: ['{api,kube,operator,gateway,recorder-image,sandbox,e2e,bench,cli,replay,scripts}/**/*.test.ts'],
           exclude: ['**/node_modules/**', '**/*.integration.test.ts', '**/*.e2e.test.ts'],
           // Half of the CPU time went into importing the same modules anew for each file.
@@ -22,6 +31,8 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
+          env,
+          setupFiles: ['scripts/same-random.ts'],
           include: ['**/*.integration.test.ts'],
           exclude: ['**/node_modules/**'],
           globalSetup: ['e2e/system/build.ts'],
@@ -37,6 +48,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
+          env,
           include: ['e2e/**/*.e2e.test.ts'],
           exclude: ['**/node_modules/**'],
           globalSetup: ['e2e/system/setup.ts'],

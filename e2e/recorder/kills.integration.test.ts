@@ -13,7 +13,7 @@ import { World } from './world.ts'
  * names each loss. `make soak-kills` does it twenty times; `SEED` plays the same kills again.
  */
 const count = Number(process.env.KILLS ?? 3)
-const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
+const seed = Number(process.env.SEED)
 const users = ['alice', 'bob']
 const kinds = ['audio', 'video'] as const
 const clip = { width: 320, height: 180, fps: 15, loopSeconds: 10 } as const

@@ -222,4 +222,4 @@ function requiredOf({ began, arrived, left, stopMillis }: Performance, userId: s
 
 const show = ({ wallMillis, number }: Moment | Seen) => `${number} at ${time(wallMillis)}`
 const showStretch = ({ from, to }: Stretch) => `${time(from)} to ${time(to)}`
-const time = (millis: number) => (Number.isFinite(millis) ? new Date(millis).toISOString().slice(17, 23) : String(millis))
+const time = (millis: number) => (Number.isFinite(millis) ? new Date(millis).toISOString().slice(11, 23) : String(millis))

@@ -1,4 +1,6 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { fitClock, wallMicros } from './clock.ts'
 import { type Arrival, type PieceRules, PieceSplitter, type Placed } from './pieces.ts'
 
 const rules: PieceRules<Arrival> = { clockRate: 48_000, goesOn: (ticks) => ticks === 960 }
@@ -82,5 +84,48 @@ describe('another clock is another piece', () => {
       expect(split(start, packets({ seconds: 3, count: 100, rtp })).pieces, `jump to ${rtp}`).toBe(2)
     }
     expect(split(start, packets({ seconds: 33, count: 200, rtp: 150 * 960 })).pieces).toBe(2)
+  })
+})
+
+describe('jumps while something else is doubtful', () => {
+  const arrival = { freezeAt: fc.double({ min: 0, max: 15, noNaN: true }), seconds: fc.double({ min: 0, max: 2.9, noNaN: true }) }
+  const jump = fc.record({
+    at: fc.double({ min: 0.5, max: 19, noNaN: true }),
+    seconds: fc.constantFrom(3600, -3600, -60, 20_000),
+  })
+
+  it('lays every packet where it was sent, whatever jumps and freezes, first packets held or not', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.record(arrival), { maxLength: 2 }),
+        fc.array(jump, { minLength: 1, maxLength: 3 }),
+        fc.boolean(),
+        (freezes, jumps, holdFirst) => {
+          const splitter = new PieceSplitter<Arrival & { sentMicros: number }>(rules, { holdFirst })
+          const stream = Array.from({ length: 1000 }, (_, n) => {
+            const sentSeconds = n * 0.02
+            const ahead = jumps.reduce((sum, { at, seconds }) => (sentSeconds >= at ? sum + seconds : sum), 0)
+            const arrived = freezes
+              .toSorted((a, b) => a.freezeAt - b.freezeAt)
+              .reduce((time, { freezeAt, seconds }) => {
+                return time >= freezeAt && time < freezeAt + seconds ? freezeAt + seconds : time
+              }, sentSeconds)
+            return {
+              ...{ ssrc: 1, sentMicros: sentSeconds * 1e6, receiveTimeMicros: (arrived + 0.01) * 1e6 },
+              rtpTimestamp: (((1e9 + n * 960 + ahead * 48_000) % 2 ** 32) + 2 ** 32) % 2 ** 32,
+            }
+          })
+          const placed = stream.flatMap((packet) => splitter.push(packet))
+          placed.push(...splitter.end())
+          expect(placed.map(({ packet }) => packet)).toEqual(stream)
+          const fits = new Map(splitter.pieces.map((piece) => [piece, fitClock(piece.clock.windows)]))
+          for (const { piece, rtp, packet } of placed) {
+            const off = wallMicros(fits.get(piece)!, (rtp * 1e6) / rules.clockRate) - packet.sentMicros
+            // What was held up whole, between two jumps, lies where it arrived.
+            expect(Math.abs(off) / 1e6, `sent at ${packet.sentMicros / 1e6}`).toBeLessThan(5.9)
+          }
+        },
+      ),
+    )
   })
 })

@@ -72,7 +72,7 @@ export class PieceSplitter<T extends Arrival> {
       return waited < (held.why === 'stall' ? stallHoldMicros : jumpHoldMicros) ? [] : this.#judge(true)
     }
     const piece = this.pieces.at(-1)
-    if (piece === undefined) return this.#startPiece([packet])
+    if (piece === undefined) return this.#startPiece([packet], true)
     const why = this.#doubt(piece, packet)
     if (why === undefined) return [this.#append(piece, packet)]
     this.#held = { why, packets: [packet] }
@@ -84,33 +84,74 @@ export class PieceSplitter<T extends Arrival> {
     return this.#judge(false)
   }
 
-  #judge(watchedInFull: boolean): Placed<T>[] {
+  /** `more`: packets may still come. */
+  #judge(more: boolean): Placed<T>[] {
     const held = this.#held
     this.#held = undefined
     if (held === undefined || held.packets.length === 0) return []
     const piece = this.pieces.at(-1)
-    if (piece === undefined || held.why === 'first') return this.#startPiece(held.packets)
-    const isSame =
-      held.why === 'stall'
-        ? !watchedInFull || held.packets.some((packet) => this.#latenessMicros(piece, packet) < lateMicros)
-        : held.packets.some((packet) => this.#fits(piece, packet))
-    if (!isSame) return this.#startPiece(held.packets)
-    // A timestamp from the future among others that fit is nonsense: such a packet stays where it arrived.
-    return held.packets.map((packet) =>
-      held.why === 'jump' && this.#isEarly(piece, packet) ? { piece, rtp: piece.lastRtp, packet } : this.#append(piece, packet),
-    )
+    if (piece === undefined || held.why === 'first') return this.#startPiece(held.packets, more)
+    switch (held.why) {
+      case 'stall':
+        return this.#isQueue(piece, held.packets, more)
+          ? this.#lay(piece, held.packets, more)
+          : this.#startPiece(held.packets, more)
+      case 'jump': {
+        const fitting = held.packets.findLastIndex((packet) => this.#fits(piece, packet)) + 1
+        if (fitting === 0) return this.#startPiece(held.packets, more)
+        // A timestamp from elsewhere among others that fit is nonsense: such a packet stays where it arrived.
+        const placed = held.packets
+          .slice(0, fitting)
+          .map((packet) =>
+            this.#isElsewhere(piece, packet) ? { piece, rtp: piece.lastRtp, packet } : this.#append(piece, packet),
+          )
+        return [...placed, ...this.#watch(held.packets.slice(fitting), more)]
+      }
+    }
+  }
+
+  /** Whether what stays late was held up on the way, and its clock went on. Only what came before a jump tells of it. */
+  #isQueue(piece: Piece, packets: readonly T[], more: boolean): boolean {
+    const jump = packets.findIndex((packet, at) => at > 0 && this.#jumpsAhead(piece, packet, packets[at - 1]!))
+    if (!more || jump !== -1) return true
+    return packets.some((packet) => this.#latenessMicros(piece, packet) < lateMicros)
+  }
+
+  /** Lays what was held for another doubt; where its clock jumps, the rest is watched for that. */
+  #lay(piece: Piece, packets: readonly T[], more: boolean): Placed<T>[] {
+    const placed: Placed<T>[] = []
+    for (const [at, packet] of packets.entries()) {
+      if (this.#doubt(piece, packet) === 'jump') return [...placed, ...this.#watch(packets.slice(at), more)]
+      placed.push(this.#append(piece, packet))
+    }
+    return placed
+  }
+
+  /** Holds the packets of a clock that seems to have jumped, for as long as they have not been watched enough. */
+  #watch(packets: T[], more: boolean): Placed<T>[] {
+    if (packets.length === 0) return []
+    this.#held = { why: 'jump', packets }
+    const watchedMicros = packets.at(-1)!.receiveTimeMicros - packets[0]!.receiveTimeMicros
+    return more && watchedMicros < jumpHoldMicros ? [] : this.#judge(more)
   }
 
   #doubt(piece: Piece, packet: T): 'jump' | 'stall' | undefined {
     const ticks = (packet.rtpTimestamp - this.#before!.rtpTimestamp) | 0
-    const lateness = this.#latenessMicros(piece, packet)
-    if (!this.#rules.goesOn(ticks, packet, this.#before!) && (this.#isEarly(piece, packet) || lateness > backMicros))
-      return 'jump'
-    return lateness > stallMicros ? 'stall' : undefined
+    if (!this.#rules.goesOn(ticks, packet, this.#before!) && this.#isElsewhere(piece, packet)) return 'jump'
+    return this.#latenessMicros(piece, packet) > stallMicros ? 'stall' : undefined
+  }
+
+  #jumpsAhead(piece: Piece, packet: T, before: T): boolean {
+    const ticks = (packet.rtpTimestamp - before.rtpTimestamp) | 0
+    return !this.#rules.goesOn(ticks, packet, before) && this.#isEarly(piece, packet)
   }
 
   #fits(piece: Piece, packet: T): boolean {
     return !this.#isEarly(piece, packet) && this.#latenessMicros(piece, packet) <= lateMicros
+  }
+
+  #isElsewhere(piece: Piece, packet: T): boolean {
+    return this.#isEarly(piece, packet) || this.#latenessMicros(piece, packet) > backMicros
   }
 
   /** Earlier than the fastest of late: after a queue has gone all come earlier than was usual. */
@@ -127,11 +168,11 @@ export class PieceSplitter<T extends Arrival> {
     return packet.receiveTimeMicros - this.#micros(unwrap(piece, packet))
   }
 
-  #startPiece(packets: T[]): Placed<T>[] {
-    const [{ ssrc, rtpTimestamp }] = packets as [T]
-    const piece = { ssrc, clock: new ClockWindows(), firstRtp: rtpTimestamp, lastRtp: rtpTimestamp }
+  #startPiece(packets: readonly T[], more: boolean): Placed<T>[] {
+    const [first, ...others] = packets as [T, ...T[]]
+    const piece = { ssrc: first.ssrc, clock: new ClockWindows(), firstRtp: first.rtpTimestamp, lastRtp: first.rtpTimestamp }
     this.pieces.push(piece)
-    return packets.map((packet) => this.#append(piece, packet))
+    return [this.#append(piece, first), ...this.#lay(piece, others, more)]
   }
 
   #append(piece: Piece, packet: T): Placed<T> {
