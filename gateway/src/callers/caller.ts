@@ -47,6 +47,8 @@ const anyRequest = {
   userSigSecretRef: { name: 'request' },
   cos: { region: 'ap-guangzhou', bucket: 'bucket-1' },
 }
+/** What would be overwritten by each request, or would make every one of them senseless. */
+const ofRequests = ['sdkAppId', 'roomId', 'strRoomId', 'userId', 'userSigSecretRef', 'desiredState'] as const
 /** A grant may give every Recording a signing key; the address is each request's own. */
 const anyCallback = { callback: { url: 'https://receiver.example' } }
 
@@ -56,6 +58,10 @@ const recordingDefaults = z
   .superRefine((defaults, { addIssue }) => {
     const whole = merged(defaults, { ...anyRequest, ...('callback' in defaults ? anyCallback : {}) })
     for (const { field, message } of specProblems(whole)) addIssue({ code: 'custom', message: `${field}: ${message}` })
+    for (const field of ofRequests)
+      if (field in defaults) addIssue({ code: 'custom', message: `${field}: is each request’s own, and no grant’s` })
+    if ('ttlSecondsAfterFinished' in defaults)
+      addIssue({ code: 'custom', message: 'ttlSecondsAfterFinished: is said for all requests, by the gateway’s keepHours' })
     for (const field of unknownMembers(whole))
       addIssue({ code: 'custom', message: `${field}: is no field of a Recording’s spec` })
   })

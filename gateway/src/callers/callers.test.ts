@@ -117,6 +117,14 @@ describe('the document of callers', () => {
       'callers.0.grants.0.recording: limit: is no field',
       { ...school, grants: [{ ...school.grants[0], recording: { limit: {} } }] },
     ],
+    [
+      'callers.0.grants.0.recording: ttlSecondsAfterFinished: is said for all',
+      { ...school, grants: [{ ...school.grants[0], recording: { ttlSecondsAfterFinished: 60 } }] },
+    ],
+    [
+      'callers.0.grants.0.recording: userId: is each request’s own',
+      { ...school, grants: [{ ...school.grants[0], recording: { userId: 'robot' } }] },
+    ],
     ['callers.0.limits', { ...school, limits: { requestPerSecond: 1 } }],
   ])('is refused with %s named', (words, caller) => {
     expect(() => parseCallers(stringify({ callers: [caller] }))).toThrow(words)

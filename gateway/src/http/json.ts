@@ -4,16 +4,21 @@ import { type FieldProblem, invalid } from '../errors.ts'
  * A body as JSON. Two readers must not understand one differently: of a field that is given twice one would be accepted and ignored, and half a
  * character is kept as another one wherever it is written as UTF-8. Throws RefusedRequest, which names the field.
  */
-export function readJson(bytes: Buffer): unknown {
-  const text = decoded(bytes)
-  const value = parsed(text)
+export const readJson = (bytes: Buffer): unknown => readJsonText(decoded(bytes))
+
+/** The same of a text that stood in a body. `field`: the text, in the caller's words. */
+export function readJsonText(text: string, field?: string): unknown {
+  const value = parsed(text, field)
   const doubles = doubleFields(text)
   const problems = doubles.length > 0 ? doubles : halfCharacters(value, '')
   if (problems.length > 0) throw invalid(problems)
   return value
 }
 
-const noJson = () => invalid([{ field: 'body', kind: 'type', message: 'must be a JSON object, in UTF-8' }])
+const noJson = (field?: string) =>
+  invalid([
+    { field: field ?? 'body', kind: 'type', message: `must be a JSON object, ${field === undefined ? 'in UTF-8' : 'as text'}` },
+  ])
 
 function decoded(bytes: Buffer): string {
   try {
@@ -25,11 +30,11 @@ function decoded(bytes: Buffer): string {
 }
 
 /** The parser's own words may quote the body, which holds secrets. */
-function parsed(text: string): unknown {
+function parsed(text: string, field?: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    throw noJson()
+    throw noJson(field)
   }
 }
 

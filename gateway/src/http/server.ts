@@ -5,7 +5,7 @@ import type { Caller } from '../callers/caller.ts'
 import { invalid, RefusedRequest, refusals } from '../errors.ts'
 import { receiveEvent } from '../events/receive.ts'
 import { openApi } from '../openapi.ts'
-import { newRequestId } from '../recordings/names.ts'
+import { isRequestId, newRequestId } from '../recordings/names.ts'
 import { listStates, logOf, stateOf, terminate } from '../rest/requests.ts'
 import { startTemplate, submitted } from '../rest/start.ts'
 import { answerAction, isOldCall, refuseOldCall, sendResponse } from '../tencent/actions.ts'
@@ -22,6 +22,8 @@ export interface ServerLimits {
   /** Until all of a request is there. */
   requestMillis: number
   keepAliveMillis: number
+  /** In which nothing moves on a connection although something should, such as an answer that nobody reads. */
+  stillMillis: number
 }
 
 export const serverLimits: ServerLimits = {
@@ -29,6 +31,8 @@ export const serverLimits: ServerLimits = {
   headersMillis: 10_000,
   requestMillis: 20_000,
   keepAliveMillis: 65_000,
+  // The API server is given up after 30.
+  stillMillis: 60_000,
 }
 
 /** Where TRTC’s callbacks come. */
@@ -42,6 +46,7 @@ export function createServer(
   const server = Fastify({
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.requestMillis,
+    connectionTimeout: limits.stillMillis,
     keepAliveTimeout: limits.keepAliveMillis,
     http: { headersTimeout: limits.headersMillis, connectionsCheckingInterval: 1000, maxHeaderSize: 16_384 },
     genReqId: newRequestId,
@@ -66,8 +71,10 @@ export function createServer(
 }
 
 /** The template's path is whatever the caller's URL has: `/`, `/release/<function>` … Tencent's SDKs name an action in a header. */
+const anyPath = '/*'
+
 function addTemplate(server: FastifyInstance, gateway: Gateway): void {
-  server.post('/*', async (request, reply) => {
+  server.post(anyPath, async (request, reply) => {
     if (header(request, 'x-tc-action') !== undefined) return answerAction(gateway, request, reply)
     if (isOldCall(request)) return refuseOldCall(request, reply)
     // However its slashes and letters are written, it is no path of the template.
@@ -113,8 +120,10 @@ function addRequests(server: FastifyInstance, gateway: Gateway): void {
   server.get('/openapi.json', (_, reply) => reply.type('application/json').send(openApiDocument()))
   type OfRequest = { Params: { requestId: string } }
   const about = (request: FastifyRequest<OfRequest>, action: string) => {
-    Object.assign(request.audit, { action, about: request.params.requestId })
-    return request.params.requestId
+    const { requestId } = request.params
+    // A path may hold anything.
+    Object.assign(request.audit, { action, ...(isRequestId(requestId) ? { about: requestId } : {}) })
+    return requestId
   }
   const { events } = gateway
   if (events !== undefined) server.post(eventsPath, (request, reply) => receiveEvent(gateway, events, request, reply))
@@ -166,7 +175,7 @@ const noSuchPath = () => new RefusedRequest('NotFound', 'There is no such path. 
 function refuse(gateway: Gateway, error: unknown, request: FastifyRequest, reply: FastifyReply) {
   const refused = asRefused(error)
   // What went wrong before an action was looked at, such as a body that is too large.
-  if (header(request, 'x-tc-action') !== undefined && request.url.split('?')[0] === '/') {
+  if (header(request, 'x-tc-action') !== undefined && request.routeOptions.url === anyPath) {
     const { code, message } = asTencentError(refused, trtcCodes)
     request.audit.code = code
     return sendResponse(request, reply, { Error: { Code: code, Message: message } })

@@ -23,14 +23,23 @@ export async function findRecording(
 ): Promise<Recording> {
   if (!isRequestId(requestId)) throw notFound()
   for (const namespace of namespacesOf(caller)) {
-    const recording = await client.get(resources.recordings, { namespace, name: recordingName(requestId) }).catch((error) => {
-      if (isNotFound(error)) return undefined
-      throw unanswered(error)
-    })
-    if (recording !== undefined && isOf(recording, caller.name) && isKept(recording, keepSeconds, now)) return recording
+    const recording = await ownIn(client, caller, namespace, requestId)
+    if (recording !== undefined && isKept(recording, keepSeconds, now)) return recording
   }
   throw notFound()
 }
+
+async function ownIn(client: KubeClient, caller: Caller, namespace: string, requestId: string): Promise<Recording | undefined> {
+  const recording = await client.get(resources.recordings, { namespace, name: recordingName(requestId) }).catch((error) => {
+    if (isNotFound(error)) return undefined
+    throw unanswered(error)
+  })
+  return recording !== undefined && isOf(recording, caller.name) ? recording : undefined
+}
+
+/** Whether the caller's request is in this namespace. */
+export const isThere = async (client: KubeClient, caller: Caller, namespace: string, requestId: string): Promise<boolean> =>
+  (await ownIn(client, caller, namespace, requestId)) !== undefined
 
 /** All that a caller has, as the API server lists it, a page at a time. */
 export async function* listRecordings(client: KubeClient, caller: Caller, moreLabels = ''): AsyncGenerator<Recording> {
@@ -51,6 +60,12 @@ export async function* labelled(client: KubeClient, namespace: string, labelSele
   } while (token)
 }
 
+/** Whether it goes on: nobody has asked it to end, and it has not left the room. */
+export function isUnderWay({ spec, status }: Recording): boolean {
+  const reason = status?.conditions?.find(({ type }) => type === 'Succeeded')?.reason
+  return status?.completionTime === undefined && spec.desiredState !== 'Stopped' && reason !== 'Finishing'
+}
+
 /** Ends it as a user would: files are finished, stored and told of. */
 export async function stopRecording(client: KubeClient, recording: Recording): Promise<void> {
   if (recording.status?.completionTime !== undefined) {
@@ -59,14 +74,23 @@ export async function stopRecording(client: KubeClient, recording: Recording): P
   await change(client, recording, { desiredState: 'Stopped' })
 }
 
-/** Changes what may be changed of a spec. Of this very Recording, not of one that came after it under the same name. */
-export async function change(client: KubeClient, { metadata }: Recording, spec: Record<string, unknown>): Promise<void> {
-  const { namespace, name, uid } = metadata
-  await client
-    .patch(resources.recordings, { namespace, name }, { type: 'merge', body: { metadata: { uid }, spec } })
-    .catch((error) => {
-      throw isNotFound(error) || isConflict(error) ? notFound() : unanswered(error)
-    })
+/** Changes what may be changed of a spec. */
+export const change = (client: KubeClient, recording: Recording, spec: Record<string, unknown>): Promise<void> =>
+  patch(client, recording, { spec })
+
+export const annotate = (client: KubeClient, recording: Recording, annotations: Record<string, string>): Promise<void> =>
+  patch(client, recording, { metadata: { annotations } })
+
+/** Of this very Recording, not of one that came after it under the same name. */
+async function patch(
+  client: KubeClient,
+  { metadata: { namespace, name, uid } }: Recording,
+  { metadata, spec }: { metadata?: object; spec?: object },
+): Promise<void> {
+  const body = { metadata: { uid, ...metadata }, ...(spec === undefined ? {} : { spec }) }
+  await client.patch(resources.recordings, { namespace, name }, { type: 'merge', body }).catch((error) => {
+    throw isNotFound(error) || isConflict(error) ? notFound() : unanswered(error)
+  })
 }
 
 export const unanswered = (cause: unknown) =>

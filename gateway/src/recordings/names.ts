@@ -18,6 +18,9 @@ export const fingerprintAnnotation = `${group}/request-fingerprint`
 /** Until when TRTC's API knows the task (ResourceExpiredHour). */
 export const expiresAnnotation = `${group}/task-expires`
 
+export const isExpired = ({ metadata }: Pick<Recording, 'metadata'>, now: Date) =>
+  !(Date.parse(metadata.annotations?.[expiresAnnotation] ?? '') > now.getTime())
+
 /** StreamType of the task, which a change of its lists has to know. */
 export const streamTypeAnnotation = `${group}/stream-type`
 /** What the task gets instead of what its request means, by leave of its grant. */

@@ -130,11 +130,14 @@ async function existing(client: KubeClient, start: Start): Promise<Recording | u
   if (recording === undefined) return undefined
   const isSame = recording.metadata.annotations?.[fingerprintAnnotation] === start.fingerprint
   if (isOf(recording, start.caller.name) && isSame) return recording
-  throw new RefusedRequest(
+  throw keyReused()
+}
+
+export const keyReused = () =>
+  new RefusedRequest(
     'IdempotencyKeyReused',
     'Idempotency-Key: it was used for a request that said something else; use a new one for each recording',
   )
-}
 
 async function giveSecret(client: KubeClient, start: Start, { is, recording }: Started): Promise<void> {
   if (recording.status?.completionTime !== undefined || recording.metadata.deletionTimestamp !== undefined) return

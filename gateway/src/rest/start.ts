@@ -1,9 +1,10 @@
 import { idempotencyHeader } from '@trtc-recorder/api'
-import { type Caller, grantFor } from '../callers/caller.ts'
+import { type Caller, grantFor, namespacesOf } from '../callers/caller.ts'
 import { invalid, RefusedRequest } from '../errors.ts'
 import type { Gateway } from '../http/call.ts'
+import { isThere } from '../recordings/find.ts'
 import { fingerprint, requestIdFrom } from '../recordings/names.ts'
-import { startRecording } from '../recordings/start.ts'
+import { keyReused, startRecording } from '../recordings/start.ts'
 import { templateFieldOf } from '../template/fields.ts'
 import { readTemplateBody, unwrapped } from '../template/request.ts'
 
@@ -32,6 +33,11 @@ export async function startTemplate(
     throw invalid([{ field: idempotencyHeader, kind: 'range', message: 'must be 1 to 255 printable ASCII characters' }])
   }
   const requestId = idempotencyKey === undefined ? newId : requestIdFrom('Template', caller.name, idempotencyKey)
+  if (idempotencyKey !== undefined) {
+    // A name is made once in its namespace; those of the caller's other grants have to be asked.
+    for (const namespace of namespacesOf(caller))
+      if (namespace !== grant.namespace && (await isThere(gateway.client, caller, namespace, requestId))) throw keyReused()
+  }
   await startRecording(gateway.client, {
     ...{ requestId, contract: 'Template', caller, grant, spec, secrets, fingerprint: fingerprint(spec) },
     fieldOf: templateFieldOf,

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Caller } from '../callers/caller.ts'
 import { type FieldProblem, invalid, RefusedRequest } from '../errors.ts'
 import type { Gateway } from '../http/call.ts'
+import { readJsonText } from '../http/json.ts'
 import { findRecording, isKept, listRecordings, stopRecording } from '../recordings/find.ts'
 import { contractLabel, requestIdOf } from '../recordings/names.ts'
 import { problemOf } from '../recordings/spec.ts'
@@ -19,11 +20,25 @@ const name = z.string().min(1).max(128)
 const where = { Namespace: name.optional(), Qualifier: name.optional() }
 const functionName = { FunctionName: name }
 
+const writtenTime = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/
+/** NaN of what is no time; the 31st of February is one in March. */
+function chinaMillis(text: string): number {
+  return Date.parse(`${text.replace(' ', 'T')}+08:00`)
+}
+/** `YYYY-MM-DD hh:mm:ss.ffffff`, in UTC+8; nothing of NaN. */
+function chinaTime(millis: number): string {
+  if (Number.isNaN(millis)) return ''
+  return `${new Date(millis + 8 * 3_600_000).toISOString().replace('T', ' ').slice(0, -1)}000`
+}
+
 /** `YYYY-MM-DD hh:mm:ss`, in UTC+8: no page names a zone, and the service is there. */
 const time = z
   .string()
-  .regex(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/, 'must be YYYY-MM-DD hh:mm:ss, in UTC+8')
-  .transform((text) => Date.parse(`${text.replace(' ', 'T')}+08:00`))
+  .refine(
+    (text) => writtenTime.test(text) && chinaTime(chinaMillis(text)).startsWith(text),
+    'must be YYYY-MM-DD hh:mm:ss, in UTC+8',
+  )
+  .transform(chinaMillis)
 const interval = z.strictObject({ Start: time, End: time })
 
 const schemas = {
@@ -58,6 +73,7 @@ const schemas = {
     ...functionName,
     ...where,
     InvocationType: z.literal('Event', 'must be Event: a recording takes longer than anybody would wait'),
+    LogType: z.literal('None', 'must be None: an event has no log yet when it is answered').optional(),
     ClientContext: z.string().max(131_072),
   }),
 }
@@ -92,7 +108,7 @@ export async function scfAction(
     case 'Invoke': {
       const { ClientContext } = read(action, body)
       const FunctionRequestId = await startTemplate(gateway, caller, {
-        body: contextOf(ClientContext),
+        body: readJsonText(ClientContext, 'ClientContext'),
         idempotencyKey: undefined,
         newId,
       })
@@ -121,14 +137,6 @@ function read<Action extends ScfAction>(action: Action, body: unknown): z.output
       return problem.field === '' ? { field: 'body', kind: 'type', message: 'must be a JSON object' } : problem
     }),
   )
-}
-
-function contextOf(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw invalid([{ field: 'ClientContext', kind: 'type', message: 'must be a JSON object, as text' }])
-  }
 }
 
 /** Events are requests of the template; tasks of TRTC’s API are none. */
@@ -166,14 +174,14 @@ const millisOf = ({ metadata, status }: Recording) => ({
 })
 
 function told(recording: Recording) {
-  const { metadata, status } = recording
+  const { startMillis, endMillis } = millisOf(recording)
   return {
     InvokeRequestId: requestIdOf(recording),
     InvokeType: invokeType,
     Qualifier: '$LATEST',
     Status: eventState(recording).status,
-    StartTime: chinaTime(status?.startTime ?? metadata.creationTimestamp),
-    EndTime: status?.completionTime === undefined ? '' : chinaTime(status.completionTime),
+    StartTime: chinaTime(startMillis),
+    EndTime: chinaTime(endMillis),
   }
 }
 
@@ -193,7 +201,7 @@ async function requestStatus(gateway: Gateway, caller: Caller, wanted: z.output<
         FunctionName: wanted.FunctionName,
         RetMsg: succeeded?.message ?? '',
         RequestId: wanted.FunctionRequestId,
-        StartTime: chinaTime(new Date(startMillis).toISOString()),
+        StartTime: chinaTime(startMillis),
         RetCode: retCodes[eventState(recording).status],
         Duration: (Number.isNaN(endMillis) ? gateway.now().getTime() : endMillis) - startMillis,
         MemUsage: 0,
@@ -202,9 +210,6 @@ async function requestStatus(gateway: Gateway, caller: Caller, wanted: z.output<
     ],
   }
 }
-
-/** `YYYY-MM-DD hh:mm:ss.ffffff` in UTC+8. */
-const chinaTime = (iso: string) => `${new Date(Date.parse(iso) + 8 * 3_600_000).toISOString().replace('T', ' ').slice(0, -1)}000`
 
 /** Actions of SCF that were withdrawn, or that are not done here, each with what to do instead. */
 export function refusedScfAction(action: string): TencentError | undefined {

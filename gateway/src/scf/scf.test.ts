@@ -62,7 +62,11 @@ describe('SCF’s own actions, by Tencent’s SDK', () => {
       TotalCount: 2,
       EventList: [{ InvokeRequestId: id, Status: 'FINISHED', StartTime: '2026-03-02 02:00:00.000000' }],
     })
-    expect(await code('ListAsyncEvents', { FunctionName: 'f', Limit: 101 })).toBe('InvalidParameter.OutOfRange')
+    expect(await code('ListAsyncEvents', { FunctionName: 'f', Limit: 101 })).toBe('InvalidParameterValue')
+    for (const Start of ['2026-02-31 00:00:00', '2026-01-01 25:00:00', '2026-01-01'])
+      expect(await code('ListAsyncEvents', { FunctionName: 'f', StartTimeInterval: { Start, End: '2026-03-02 02:00:01' } })).toBe(
+        'InvalidParameterValue',
+      )
     expect(await code('ListAsyncEvents', {})).toBe('MissingParameter')
   })
 
@@ -90,7 +94,10 @@ describe('SCF’s own actions, by Tencent’s SDK', () => {
     }
     expect(gateway.cluster.recordings.map(({ metadata }) => metadata.name)).toContain(`request-${Result.FunctionRequestId}`)
     await expect(invoke('{')).rejects.toMatchObject({ code: 'InvalidParameter' })
-    await expect(invoke('{}', 'RequestResponse')).rejects.toMatchObject({ code: 'InvalidParameter.OutOfRange' })
+    await expect(invoke('{}', 'RequestResponse')).rejects.toMatchObject({ code: 'InvalidParameterValue' })
+    // SCF has no code for each of the template's fields.
+    await expect(invoke('{}')).rejects.toMatchObject({ code: 'MissingParameter' })
+    await expect(invoke('{"UserId":"a","UserId":"b"}')).rejects.toMatchObject({ code: 'InvalidParameterValue' })
   })
 
   test('others are refused, each in words that help', async () => {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { type FieldProblem, invalid } from '../errors.ts'
+import { readJsonText } from '../http/json.ts'
 import { problemOf, type SpecInput } from '../recordings/spec.ts'
 import type { Start } from '../recordings/start.ts'
 
@@ -111,9 +112,5 @@ function explained(issue: z.core.$ZodIssue, body: unknown): FieldProblem[] {
 /** A body as API Gateway hands it to a function: the caller's own body is a text in it. */
 export function unwrapped(body: unknown): unknown {
   if (!isMap(body) || !isMap(body.requestContext) || typeof body.body !== 'string') return body
-  try {
-    return JSON.parse(body.body)
-  } catch {
-    throw invalid([{ field: 'body', kind: 'type', message: 'must be a JSON object, as text' }])
-  }
+  return readJsonText(body.body, 'body')
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { apiError } from '../testing/fake-cluster.ts'
-import { asSchool, asStudio, gatewayFor, school, secretsIn, templateBody } from '../testing/harness.ts'
+import { asSchool, asStudio, gatewayFor, school, sdkAppId, secretsIn, templateBody } from '../testing/harness.ts'
 import { templateFields } from './fields.ts'
 
 const without = (name: string) => Object.fromEntries(Object.entries(templateBody).filter(([key]) => key !== name))
@@ -50,6 +50,22 @@ describe('a request of the serverless template', () => {
     const event = { requestContext: { stage: 'release' }, headers: {}, httpMethod: 'POST', body: JSON.stringify(templateBody) }
     expect((await post(event)).statusCode).toBe(200)
     expect(cluster.recordings).toHaveLength(1)
+  })
+
+  test('is read in such an event as strictly as by itself', async () => {
+    const { post, cluster } = gatewayFor()
+    const text = JSON.stringify(templateBody)
+    const twice = text.replace(/\}$/, ',"UserId":"other"}')
+    const half = text.replace('cos-secret-key', '\\ud800')
+    for (const [body, field] of [
+      [twice, 'UserId'],
+      [half, 'CosConfig.SecretKey'],
+      ['{', 'body'],
+    ] as const) {
+      const answer = await post({ requestContext: {}, body })
+      expect([answer.statusCode, answer.json().fields[0].field]).toEqual([400, field])
+    }
+    expect(cluster.recordings).toEqual([])
   })
 
   test('may write the members of CosConfig with a small letter, and leave out what is optional or send it empty', async () => {
@@ -171,6 +187,18 @@ describe('who asks again', () => {
     const answer = await post({ ...templateBody, RoomId: 43475 }, once)
     expect(answer.statusCode).toBe(409)
     expect(answer.json()).toMatchObject({ code: 'IdempotencyKeyReused' })
+  })
+
+  test('with the key of a request in another of the caller’s namespaces is told so: an id is one request', async () => {
+    const grants = [
+      { namespace: 'music', applications: [1400000002] },
+      { namespace: 'lessons', applications: [sdkAppId] },
+    ]
+    const { post, cluster } = gatewayFor([{ ...school, grants }])
+    expect((await post(templateBody, once)).statusCode).toBe(200)
+    const answer = await post({ ...templateBody, SdkAppId: 1400000002 }, once)
+    expect([answer.statusCode, answer.json().code]).toEqual([409, 'IdempotencyKeyReused'])
+    expect(cluster.recordings).toHaveLength(1)
   })
 
   test('with a key that another caller has used has a request of their own', async () => {
@@ -347,6 +375,7 @@ test('no secret is in an answer or in the log, whatever is asked', async () => {
     await post(`${JSON.stringify(templateBody)}}`),
     await post(templateBody, { authorization: 'Bearer school-bearer-token-2' }),
     await get('/v1/requests'),
+    await get(`/v1/requests/${templateBody.CosConfig.SecretKey}/logs`),
   ]
   cluster.fail('create', 'secrets', apiError(500, 'InternalError', `cannot store ${templateBody.UserSig}`))
   answers.push(await post(templateBody))

@@ -99,6 +99,9 @@ function signer(gateway: Gateway, request: FastifyRequest): Caller {
       'Authorization: must be TC3-HMAC-SHA256 with Credential, SignedHeaders and Signature',
     )
   }
+  if (header(request, 'x-tc-token') !== undefined) {
+    throw new TencentError('AuthFailure.TokenFailure', 'X-TC-Token: the keys are the gateway’s, which has no temporary ones')
+  }
   const pair = gateway.callers().keyPair(authorization.secretId)
   if (pair === undefined)
     throw new TencentError(

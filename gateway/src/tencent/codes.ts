@@ -11,7 +11,7 @@ export class TencentError extends Error {
   }
 }
 
-/** Of TRTC’s documented codes, those that name a field that is missing. */
+/** Of TRTC’s documented codes, those that name a field that is missing. SCF has none for what can be missing here. */
 const missingCodes = new Set(
   'AccessKey Bucket CloudStorage RecordMode RecordParams Region RoomId SdkAppId SecretKey StorageParams StreamType TaskId UserId UserSig Vendor'.split(
     ' ',
@@ -27,6 +27,9 @@ export interface ServiceCodes {
   alreadyOver: string
   quota: string
   internal: string
+  missing(name: string): string
+  /** Of a value that may not be, by the field’s full name. */
+  range(field: string): string
 }
 
 export const trtcCodes: ServiceCodes = {
@@ -34,12 +37,16 @@ export const trtcCodes: ServiceCodes = {
   alreadyOver: 'ResourceNotFound',
   quota: 'FailedOperation.RestrictedConcurrency',
   internal: 'InternalError.CRInternalError',
+  missing: (name) => (missingCodes.has(name) ? `MissingParameter.${name}` : 'MissingParameter'),
+  range: (field) => (ownRangeCodes.has(field) ? `InvalidParameter.${field}` : 'InvalidParameter.OutOfRange'),
 }
 export const scfCodes: ServiceCodes = {
   notFound: 'ResourceNotFound.AsyncEvent',
   alreadyOver: 'FailedOperation.AsyncEventStatus',
   quota: 'LimitExceeded',
   internal: 'InternalError',
+  missing: () => 'MissingParameter',
+  range: () => 'InvalidParameterValue',
 }
 
 /** The same refusal in Tencent’s words. Of several problems the first is told, as there. */
@@ -49,7 +56,7 @@ export function asTencentError(error: unknown, codes: ServiceCodes): TencentErro
   const [problem] = error.problems
   switch (error.refusal) {
     case 'InvalidRequest':
-      return problem === undefined ? new TencentError('InvalidParameter', error.message) : problemError(problem)
+      return problem === undefined ? new TencentError('InvalidParameter', error.message) : problemError(problem, codes)
     case 'Unauthenticated':
       return new TencentError('AuthFailure.InvalidAuthorization', error.message)
     case 'Forbidden':
@@ -72,19 +79,18 @@ export function asTencentError(error: unknown, codes: ServiceCodes): TencentErro
   }
 }
 
-function problemError({ field, kind, message }: FieldProblem): TencentError {
-  return new TencentError(problemCode(field, kind), `${field}: ${message}`)
+function problemError({ field, kind, message }: FieldProblem, codes: ServiceCodes): TencentError {
+  return new TencentError(problemCode(field, kind, codes), `${field}: ${message}`)
 }
 
-function problemCode(field: string, kind: FieldProblem['kind']): string {
-  const name = field.split('.').at(-1) ?? ''
+function problemCode(field: string, kind: FieldProblem['kind'], codes: ServiceCodes): string {
   switch (kind) {
     case 'missing':
-      return missingCodes.has(name) ? `MissingParameter.${name}` : 'MissingParameter'
+      return codes.missing(field.split('.').at(-1) ?? '')
     case 'type':
       return 'InvalidParameter'
     case 'range':
-      return ownRangeCodes.has(field) ? `InvalidParameter.${field}` : 'InvalidParameter.OutOfRange'
+      return codes.range(field)
     case 'unknown':
       return 'UnknownParameter'
     case 'unsupported':

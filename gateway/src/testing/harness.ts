@@ -7,7 +7,7 @@ import { tokenReviewer } from '../callers/token-review.ts'
 import { parseApplications, signOf } from '../events/applications.ts'
 import { Fresh } from '../fresh.ts'
 import type { Gateway } from '../http/call.ts'
-import { createServer, eventsPath } from '../http/server.ts'
+import { createServer, eventsPath, serverLimits } from '../http/server.ts'
 import { createMetrics } from '../metrics.ts'
 import { FakeCluster } from './fake-cluster.ts'
 
@@ -62,7 +62,12 @@ const applications = {
 }
 
 /** A gateway over a cluster in memory, its own or one that it shares, and what it has logged. */
-export function gatewayFor(callers: object[] = [school, studio], over: Partial<Gateway> = {}, cluster = new FakeCluster()) {
+export function gatewayFor(
+  callers: object[] = [school, studio],
+  over: Partial<Gateway> = {},
+  cluster = new FakeCluster(),
+  limits = serverLimits,
+) {
   const lines: string[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) })
   const clock = { now: new Date('2026-03-01T10:00:00Z') }
@@ -70,19 +75,22 @@ export function gatewayFor(callers: object[] = [school, studio], over: Partial<G
   const directory = parseCallers(stringify({ callers }))
   const nowMillis = () => clock.now.getTime()
   const heard = parseApplications(stringify(applications))
-  const server = createServer({
-    client: cluster.client,
-    callers: () => directory,
-    review: tokenReviewer(cluster.client, { audiences: [], nowMillis }),
-    rates: new Rates(nowMillis),
-    quota: activeQuota(cluster.client, nowMillis),
-    events: { applications: () => heard, policies: new Fresh(nowMillis), counts: new ActiveCounts(nowMillis) },
-    log,
-    metrics,
-    now: () => clock.now,
-    keepSeconds: 72 * 3600,
-    ...over,
-  })
+  const server = createServer(
+    {
+      client: cluster.client,
+      callers: () => directory,
+      review: tokenReviewer(cluster.client, { audiences: [], nowMillis }),
+      rates: new Rates(nowMillis),
+      quota: activeQuota(cluster.client, nowMillis),
+      events: { applications: () => heard, policies: new Fresh(nowMillis), counts: new ActiveCounts(nowMillis) },
+      log,
+      metrics,
+      now: () => clock.now,
+      keepSeconds: 72 * 3600,
+      ...over,
+    },
+    { limits },
+  )
   const post = (payload: unknown, headers: Record<string, string> = asSchool, url = '/') =>
     server.inject({
       method: 'POST',

@@ -2,12 +2,13 @@ import { type Recording, taskIdAnnotation } from '@trtc-recorder/api'
 import { type Caller, type Grant, grantFor, type Substitute } from '../callers/caller.ts'
 import { type FieldProblem, invalid, RefusedRequest } from '../errors.ts'
 import type { Gateway } from '../http/call.ts'
-import { listRecordings } from '../recordings/find.ts'
+import { annotate, isUnderWay, listRecordings } from '../recordings/find.ts'
 import {
   expiresAnnotation,
   fingerprint,
   fingerprintAnnotation,
   identityLabel,
+  isExpired,
   labelFrom,
   requestIdFrom,
   requestIdOf,
@@ -30,11 +31,13 @@ export async function createCloudRecording(gateway: Gateway, caller: Caller, bod
   const said = fingerprint(spec)
   const identity = identityOf(spec)
   const former = await newestOf(gateway, caller, identity)
-  if (former !== undefined && isUnderWay(former)) return sameTask(former, said)
+  const hours = (values.get('ResourceExpiredHour') as number | undefined) ?? 72
+  const expires = new Date(gateway.now().getTime() + hours * 3_600_000).toISOString()
+  // Who ended a task and starts anew means a new one; that waits until the former has left the room.
+  if (former !== undefined && isUnderWay(former)) return sameTask(gateway, former, { said, expires })
   // Replicas that are asked at the same moment see the same newest task, choose the same id, and one of them makes it.
   const TaskId = requestIdFrom('TRTC', caller.name, identity, former?.metadata.uid ?? '')
   const prefixes = (values.get(`${storage}.FileNamePrefix`) as string[] | undefined) ?? []
-  const hours = (values.get('ResourceExpiredHour') as number | undefined) ?? 72
   await startRecording(gateway.client, {
     ...{ requestId: TaskId, contract: 'TRTC', caller, grant, fingerprint: said },
     spec: { ...spec, cos: { ...(spec.cos as object), path: `/${[...prefixes, TaskId].join('/')}` } },
@@ -44,7 +47,7 @@ export async function createCloudRecording(gateway: Gateway, caller: Caller, bod
     },
     labels: { [identityLabel]: identity },
     annotations: {
-      [expiresAnnotation]: new Date(gateway.now().getTime() + hours * 3_600_000).toISOString(),
+      [expiresAnnotation]: expires,
       [streamTypeAnnotation]: String(streamType),
       [taskIdAnnotation]: TaskId,
       ...(substituted.length === 0 ? {} : { [substitutedAnnotation]: substituted.join(',') }),
@@ -138,12 +141,6 @@ async function newestOf({ client }: Gateway, caller: Caller, identity: string): 
   return newest
 }
 
-/** Who ended a task and starts anew means a new one; that waits until the former has left the room. */
-function isUnderWay({ spec, status }: Recording): boolean {
-  const reason = status?.conditions?.find(({ type }) => type === 'Succeeded')?.reason
-  return status?.completionTime === undefined && spec.desiredState !== 'Stopped' && reason !== 'Finishing'
-}
-
 /** One that is under way counts as the newest. */
 function isNewer(one: Recording, other: Recording): boolean {
   if (isUnderWay(one) !== isUnderWay(other)) return isUnderWay(one)
@@ -151,9 +148,17 @@ function isNewer(one: Recording, other: Recording): boolean {
   return made! > otherMade! || (made === otherMade && one.metadata.uid > other.metadata.uid)
 }
 
-function sameTask(former: Recording, said: string): { TaskId: string } {
+/** The task that there is. One that has expired would be an answer that nobody can do anything with, so it is known anew. */
+async function sameTask(
+  { client, now }: Gateway,
+  former: Recording,
+  { said, expires }: { said: string; expires: string },
+): Promise<{ TaskId: string }> {
   const TaskId = requestIdOf(former)
-  if (former.metadata.annotations?.[fingerprintAnnotation] === said) return { TaskId }
+  if (former.metadata.annotations?.[fingerprintAnnotation] === said) {
+    if (isExpired(former, now())) await annotate(client, former, { [expiresAnnotation]: expires })
+    return { TaskId }
+  }
   throw new TencentError(
     'FailedOperation.TaskExist',
     `Task ${TaskId} records this room with this UserId, and was asked for otherwise`,

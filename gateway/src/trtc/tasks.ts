@@ -3,8 +3,8 @@ import type { Recording } from '@trtc-recorder/api'
 import type { Caller } from '../callers/caller.ts'
 import { invalid, RefusedRequest } from '../errors.ts'
 import type { Gateway } from '../http/call.ts'
-import { change, findRecording, stopRecording } from '../recordings/find.ts'
-import { contractLabel, expiresAnnotation, streamTypeAnnotation } from '../recordings/names.ts'
+import { change, findRecording, isUnderWay, stopRecording } from '../recordings/find.ts'
+import { contractLabel, isExpired, streamTypeAnnotation } from '../recordings/names.ts'
 import { specProblems } from '../recordings/spec.ts'
 import { readFields, type Values } from './read.ts'
 import { listFieldOf, type StreamType, subscribeOf } from './subscribe.ts'
@@ -18,6 +18,8 @@ export async function describeCloudRecording(gateway: Gateway, caller: Caller, b
 export async function modifyCloudRecording(gateway: Gateway, caller: Caller, body: unknown) {
   const values = readFields('ModifyCloudRecording', body)
   const { recording, TaskId } = await taskOf(gateway, caller, values)
+  // Nobody could see that it changed nothing.
+  if (!isUnderWay(recording)) throw new RefusedRequest('AlreadyOver', 'TaskId: the task was ended, and records nobody any more')
   const subscribe = subscribeOf(values, '', streamTypeOf(recording))
   const problems = specProblems({ ...recording.spec, subscribe })
   if (problems.length > 0)
@@ -43,12 +45,12 @@ async function taskOf(gateway: Gateway, caller: Caller, values: Values): Promise
   const TaskId = String(values.get('TaskId'))
   const now = gateway.now()
   const recording = await findRecording(gateway.client, caller, TaskId, { keepSeconds: gateway.keepSeconds, now })
-  const { labels = {}, annotations = {} } = recording.metadata
+  const { labels = {} } = recording.metadata
   const isIt =
     labels[contractLabel] === 'TRTC' &&
     recording.spec.sdkAppId === values.get('SdkAppId') &&
     recording.status?.completionTime === undefined &&
-    Date.parse(annotations[expiresAnnotation] ?? '') > now.getTime()
+    !isExpired(recording, now)
   if (!isIt) throw new RefusedRequest('NotFound', 'TaskId: there is no such task of this application that is under way')
   return { recording, TaskId }
 }

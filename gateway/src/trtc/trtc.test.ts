@@ -326,6 +326,10 @@ describe('a task', () => {
   test('is ended by DeleteCloudRecording, and not found when it is over', async () => {
     expect(await call('DeleteCloudRecording', of)).toMatchObject({ TaskId: of.TaskId })
     expect(spec().desiredState).toBe('Stopped')
+    expect(await call('DeleteCloudRecording', of)).toMatchObject({ TaskId: of.TaskId })
+    expect(await call('DescribeCloudRecording', of)).toMatchObject({ TaskId: of.TaskId })
+    // What is changed then has no effect any more.
+    expect(await refusal('ModifyCloudRecording', of)).toMatchObject({ code: 'ResourceNotFound' })
     set({ completionTime: new Date().toISOString() })
     for (const action of ['DescribeCloudRecording', 'ModifyCloudRecording', 'DeleteCloudRecording']) {
       expect(await refusal(action, of)).toMatchObject({ code: 'ResourceNotFound' })
@@ -339,6 +343,13 @@ describe('a task', () => {
     const annotations = gateway.cluster.recordings[0]!.metadata.annotations!
     annotations['trtc-recorder.dev/task-expires'] = new Date(Date.now() - 1000).toISOString()
     expect(await refusal('DescribeCloudRecording', of)).toMatchObject({ code: 'ResourceNotFound' })
+  })
+
+  test('that has expired is known anew when it is asked for again', async () => {
+    const annotations = gateway.cluster.recordings[0]!.metadata.annotations!
+    annotations['trtc-recorder.dev/task-expires'] = new Date(Date.now() - 1000).toISOString()
+    expect((await call('CreateCloudRecording', task)).TaskId).toBe(of.TaskId)
+    expect(await call('DescribeCloudRecording', of)).toMatchObject({ TaskId: of.TaskId })
   })
 
   test.each(
@@ -372,6 +383,8 @@ describe('what Tencent’s SDK is told', () => {
     const wrong = { secretId: 'AKIDschool', secretKey: 'wrong' }
     expect(await described(sdk(port, undefined, wrong))).toBe('AuthFailure.SignatureFailure true')
     expect(await described(sdk(port, undefined, { ...wrong, secretId: 'AKIDnobody' }))).toBe('AuthFailure.SecretIdNotFound true')
+    const temporary = { secretId: 'AKIDschool', secretKey: 'school-secret-key-0001', token: 'temporary' }
+    expect(await described(sdk(port, undefined, temporary))).toBe('AuthFailure.TokenFailure true')
     expect(await described(sdk(port, '2019-07-23'))).toBe('NoSuchVersion true')
     expect(await described(sdk(port), 'RemoveUser')).toBe('InvalidAction true')
     gateway.clock.now = new Date(Date.now() + 600_000)
@@ -415,6 +428,10 @@ describe('what Tencent’s SDK is told', () => {
     const answer = await gateway.server.inject({ method: 'POST', url: '/', headers, payload: '{}' })
     expect([answer.statusCode, answer.headers['content-type']]).toEqual([200, 'application/json'])
     expect(answer.json().Response.Error.Code).toBe('AuthFailure.InvalidAuthorization')
+    // Whatever the path, and also where nobody has looked at the action yet.
+    const large = await gateway.server.inject({ method: 'POST', url: '/x', headers, payload: 'x'.repeat(140_000) })
+    expect([large.statusCode, large.headers['content-type']]).toEqual([200, 'application/json'])
+    expect(large.json().Response.Error.Code).toBe('RequestSizeLimitExceeded')
   })
 
   test('nothing of any secret, and neither is the log', async () => {

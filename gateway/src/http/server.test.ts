@@ -1,0 +1,65 @@
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import { afterEach, expect, test } from 'vitest'
+import { asSchool, gatewayFor, templateBody } from '../testing/harness.ts'
+import { serverLimits } from './server.ts'
+
+let gateway: ReturnType<typeof gatewayFor> | undefined
+let socket: Socket | undefined
+afterEach(async () => {
+  socket?.destroy()
+  await gateway?.server.close()
+})
+
+/** A gateway whose limits are short. */
+async function listening(limits: Partial<typeof serverLimits>): Promise<ReturnType<typeof gatewayFor>> {
+  gateway = gatewayFor(undefined, {}, undefined, { ...serverLimits, ...limits })
+  await gateway.server.listen({ host: '127.0.0.1', port: 0 })
+  return gateway
+}
+async function connected({ server }: ReturnType<typeof gatewayFor>): Promise<Socket> {
+  socket = connect((server.server.address() as { port: number }).port, '127.0.0.1')
+  await once(socket, 'connect')
+  return socket
+}
+const said = async (from: Socket) => {
+  let text = ''
+  from.setEncoding('latin1').on('data', (more: string) => {
+    text += more
+  })
+  from.on('error', () => {})
+  await once(from, 'close')
+  return text
+}
+const head = (what: string) => `${what} HTTP/1.1\r\nhost: gateway.test\r\nauthorization: ${asSchool.authorization}\r\n`
+
+test('a head that does not end is not waited for', async () => {
+  const slow = await connected(await listening({ headersMillis: 50 }))
+  slow.write(head('POST /release/f'))
+  expect(await said(slow)).toMatch(/^HTTP\/1\.1 408 /)
+})
+
+test('a body that does not end is not waited for, however it trickles', async () => {
+  const running = await listening({ headersMillis: 100, requestMillis: 100 })
+  const slow = await connected(running)
+  slow.write(`${head('POST /release/f')}content-type: application/json\r\ncontent-length: 1000\r\n\r\n`)
+  const trickle = setInterval(() => slow.write(' '), 20)
+  expect(await said(slow)).toMatch(/^HTTP\/1\.1 408 /)
+  clearInterval(trickle)
+  expect(running.cluster.recordings).toEqual([])
+})
+
+test('an answer that nobody reads is not kept', async () => {
+  const talkative = await listening({ stillMillis: 500 })
+  const id = String((await talkative.post(templateBody)).headers['x-scf-reqid'])
+  talkative.cluster.setStatus(`request-${id}`, { attempts: [{ number: 1, pod: 'talkative' }] })
+  // More than the kernel takes of an answer.
+  talkative.cluster.logs.set('talkative', 'x'.repeat(64 * 1024 * 1024))
+  const answering = once(talkative.server.server, 'request') as Promise<[unknown, ServerResponse]>
+  const slow = await connected(talkative)
+  slow.pause().write(`${head(`GET /v1/requests/${id}/logs`)}\r\n`)
+  const [, answer] = await answering
+  await once(answer, 'close')
+  expect(answer.writableFinished).toBe(false)
+})
