@@ -315,7 +315,7 @@ export const troubles = {
     volume: 'same',
     condition: 'QuotaExceeded',
     meaning: 'A ResourceQuota of the namespace does not allow the Pod or the volume now.',
-    remedy: 'Wait for other recordings to end, or raise the quota.',
+    remedy: 'Wait for other recordings to end, or raise the quota. It begins as soon as there is room.',
   },
   PodRejected: {
     seen: 'refusal',

@@ -176,6 +176,20 @@ describe('on a real API server, a Recording', () => {
     await apply(namespace)
     await untilSucceededIs(namespace, 'Unknown QuotaExceeded')
     expect(findCondition((await read(namespace))?.status?.conditions, 'Started')?.message).toContain('exceeded quota: none')
+    // It has been refused so often that it would come by itself in five minutes.
+    await until('it waits for long', async () => {
+      const { status, ...known } = (await read(namespace))!
+      const attempts = status!.attempts!.map((attempt) => ({
+        ...attempt,
+        refusedTimes: 9,
+        refusedTime: new Date().toISOString(),
+      }))
+      const later = { ...known, status: { ...status, attempts } }
+      return api.client.replace(resources.recordings, later, { subresource: 'status' }).then(
+        () => true,
+        () => false,
+      )
+    })
     await api.client.delete(quotas, { namespace, name: 'none' })
     await untilSucceededIs(namespace, 'Unknown Recording')
   })

@@ -2,6 +2,7 @@ import { ApiError, ConnectionError, type KubeClient } from '../../kube/src/index
 import { createCaches } from '../../operator/src/caches.ts'
 import { callbackController } from '../../operator/src/callback/controller.ts'
 import type { EventNote } from '../../operator/src/kube/events.ts'
+import { createQuotas } from '../../operator/src/quotas.ts'
 import { type RecordingConfig, recordingController } from '../../operator/src/recording/controller.ts'
 import { podOptionsSchema, restricted } from '../../operator/src/recording/pod-options.ts'
 import { createLog } from '../../operator/src/telemetry/log.ts'
@@ -22,6 +23,7 @@ export async function runOperator(
   const metrics = createMetrics()
   const namespaces = namespace === undefined ? [] : [namespace]
   const caches = createCaches({ client, namespaces, resyncMillis: 600_000, log, metrics })
+  const quotas = createQuotas({ client, namespaces, resyncMillis: 600_000, log })
   const events: RunningOperator['events'] = []
   const controller = recordingController({
     client,
@@ -40,6 +42,7 @@ export async function runOperator(
     },
     log,
     metrics,
+    onRoom: quotas.onRoom,
     get: () => Promise.reject(new Error('Pods have no network here')),
   })
   const callbacks = callbackController({
@@ -54,7 +57,7 @@ export async function runOperator(
     limits: { giveUpMillis: 86_400_000, giveUpDeletedMillis: 600_000 },
   })
   const stop = new AbortController()
-  const running = caches.run(stop.signal)
+  const running = Promise.all([caches.run(stop.signal), quotas.run(stop.signal)])
   await caches.synced
   await caches.catchUp(stop.signal)
   controller.start()

@@ -46,8 +46,9 @@ export const isInvalid = (error: unknown) => hasCode(error, 422)
 export const isGone = (error: unknown) => hasCode(error, 410)
 export const isTooManyRequests = (error: unknown) => hasCode(error, 429)
 export const isServerError = (error: unknown) => error instanceof ApiError && error.code >= 500
-/** 403 because a ResourceQuota is used up: worth waiting for, unlike any other 403. */
-export const isForbiddenByQuota = (error: unknown) => isForbidden(error) && /exceeded quota/i.test((error as ApiError).message)
+/** 403 because a ResourceQuota is used up, or is so new that nobody has reckoned it yet: worth waiting for, unlike any other 403. */
+export const isForbiddenByQuota = (error: unknown) =>
+  isForbidden(error) && /exceeded quota|status unknown for quota/i.test((error as ApiError).message)
 /** 403 because the namespace is going away: nothing can be created in it any more. */
 export const isNamespaceTerminating = (error: unknown) =>
   isForbidden(error) &&

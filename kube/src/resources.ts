@@ -1,5 +1,5 @@
 import { group, kind, plural, policyKind, policyPlural, type Recording, type RecordingPolicy, version } from '@trtc-recorder/api'
-import type { KubeObject, Lease, PersistentVolumeClaim, Pod, PriorityClass, Resource, Secret } from './types.ts'
+import type { KubeObject, Lease, PersistentVolumeClaim, Pod, PriorityClass, Resource, ResourceQuota, Secret } from './types.ts'
 
 const define = <T extends KubeObject>(group: string, version: string, plural: string, kind: string): Resource<T> => ({
   group,
@@ -15,6 +15,7 @@ export const resources = {
   recordingPolicies: define<RecordingPolicy>(group, version, policyPlural, policyKind),
   pods: define<Pod>('', 'v1', 'pods', 'Pod'),
   persistentVolumeClaims: define<PersistentVolumeClaim>('', 'v1', 'persistentvolumeclaims', 'PersistentVolumeClaim'),
+  resourceQuotas: define<ResourceQuota>('', 'v1', 'resourcequotas', 'ResourceQuota'),
   secrets: define<Secret>('', 'v1', 'secrets', 'Secret'),
   leases: define<Lease>('coordination.k8s.io', 'v1', 'leases', 'Lease'),
   priorityClasses: {

@@ -1,4 +1,4 @@
-import type { V1Lease, V1PersistentVolumeClaim, V1Pod, V1PriorityClass, V1Secret } from '@kubernetes/client-node'
+import type { V1Lease, V1PersistentVolumeClaim, V1Pod, V1PriorityClass, V1ResourceQuota, V1Secret } from '@kubernetes/client-node'
 import type { ObjectMeta } from '@trtc-recorder/api'
 
 /**
@@ -33,6 +33,7 @@ type Stored<T> = Omit<Json<T>, 'metadata'> & KubeObject
 
 export type Pod = Stored<V1Pod>
 export type PersistentVolumeClaim = Stored<V1PersistentVolumeClaim>
+export type ResourceQuota = Stored<V1ResourceQuota>
 export type Secret = Stored<V1Secret>
 export type PriorityClass = Stored<V1PriorityClass>
 export type Lease = Stored<V1Lease>

@@ -5,13 +5,16 @@ import type { Logger } from 'pino'
 import { abridgedPod, abridgedRecording, withoutBallast } from './abridged.ts'
 import { listWatch } from './kube/list-watch.ts'
 import { controllingRecording, labels, managedSelector } from './recording/names.ts'
+import { refusedSince } from './recording/stage.ts'
 import { Reflector } from './runtime/reflector.ts'
 import { type Indexers, Store } from './runtime/store.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
+export type RecordingIndex = 'identity' | 'finishedIn' | 'refusedByQuotaIn'
+
 /** What the operator knows of the cluster. Pods and volumes are found by `recordingUid`. */
 export interface Caches {
-  recordings: Store<Recording, 'identity' | 'finishedIn'>
+  recordings: Store<Recording, RecordingIndex>
   pods: Store<Pod, 'recordingUid'>
   claims: Store<PersistentVolumeClaim, 'recordingUid'>
   reflectors: readonly CacheReflector[]
@@ -45,10 +48,12 @@ export interface CacheOptions {
 export const identityOf = ({ spec }: Pick<Recording, 'spec'>): string =>
   [spec.sdkAppId, spec.roomId === undefined ? `name:${spec.strRoomId}` : `number:${spec.roomId}`, spec.userId].join('\n')
 
-/** Recordings are found by who they are in which room, and those that are over by their namespace. */
-export const recordingIndexers: Indexers<Recording, 'identity' | 'finishedIn'> = {
+/** Recordings are found by who they are in which room; those that are over, and those that wait for a quota, by their namespace. */
+export const recordingIndexers: Indexers<Recording, RecordingIndex> = {
   identity: (recording) => [identityOf(recording)],
   finishedIn: ({ status, metadata }) => (status?.completionTime === undefined ? [] : [metadata.namespace]),
+  refusedByQuotaIn: ({ status, metadata }) =>
+    refusedSince(status ?? {}, 'QuotaExceeded') === undefined ? [] : [metadata.namespace],
 }
 
 /** By the owner's UID, and by the label, which a retained volume has alone. */

@@ -9,6 +9,7 @@ import { ConfigError, parseConfig, usage } from './config.ts'
 import { createEventRecorder } from './kube/events.ts'
 import { LeaderElection } from './kube/lease.ts'
 import { createPriorityClasses } from './priority-classes.ts'
+import { createQuotas } from './quotas.ts'
 import { recordingController } from './recording/controller.ts'
 import { retentionController } from './recording/retention.ts'
 import { requested, shutDown } from './runtime/shutdown.ts'
@@ -71,6 +72,13 @@ const priorities = createPriorityClasses({
 })
 const priorityOf = ({ spec }: Recording) => priorities.valueOf(spec.priorityClassName ?? config.recorderPod.priorityClassName)
 
+const quotas = createQuotas({
+  client,
+  namespaces: config.watchNamespaces,
+  resyncMillis: config.resyncSeconds * 1000,
+  log,
+})
+
 // Controllers
 const apiServer = await apiServerAddresses([access.server, process.env.KUBERNETES_SERVICE_HOST])
 const proxy = proxyOfEnvironment(process.env)
@@ -85,7 +93,7 @@ const telling = {
   ...(proxy === undefined ? {} : { proxy }),
 }
 const controllers = [
-  recordingController({ client, caches, events, config, log, metrics, priorityOf }),
+  recordingController({ client, caches, events, config, log, metrics, priorityOf, onRoom: quotas.onRoom }),
   noticeController(telling),
   callbackController({
     ...telling,
@@ -142,7 +150,7 @@ log.info({ healthPort: config.healthPort, metricsPort: config.metricsPort }, 'Op
 
 // Run: every operator keeps its caches warm, one of them works. Two Recordings with one identity may be in two namespaces, so work begins
 // when all that can be read has been read.
-const reading = Promise.all([caches.run(stop.signal), priorities.run(stop.signal)])
+const reading = Promise.all([caches.run(stop.signal), priorities.run(stop.signal), quotas.run(stop.signal)])
 await Promise.race([Promise.all([caches.answered, priorities.answered]), stopping])
 for (const namespace of caches.unread()) {
   log.error(

@@ -200,6 +200,10 @@ secret:
 - apiGroups: [""]
   resources: [pods, persistentvolumeclaims]
   verbs: [get, list, watch, create, patch, delete]
+# Who a quota refused is let try again when there is room.
+- apiGroups: [""]
+  resources: [resourcequotas]
+  verbs: [list, watch]
 # A result that is too long for the termination message.
 - apiGroups: [""]
   resources: [pods/log]

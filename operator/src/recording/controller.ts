@@ -15,6 +15,7 @@ import { recordingOf } from './names.ts'
 import type { RecorderPodConfig } from './pod.ts'
 import { type Get, ProgressPoller } from './progress.ts'
 import { reconcileRecording } from './reconcile.ts'
+import { SecondTries } from './second-tries.ts'
 import { Untold } from './untold.ts'
 import { urgencyOfPod, urgencyOfRecording } from './urgency.ts'
 
@@ -25,6 +26,8 @@ export interface RecordingDependencies {
   config: RecordingConfig
   log: Logger
   metrics: Pick<Metrics, 'controller'>
+  /** Calls with a namespace whenever a quota of it has room. */
+  onRoom?: (hear: (namespace: string) => void) => void
   now?: () => Date
   /** Value of the PriorityClass of a Recording’s recorder. */
   priorityOf?: (recording: Recording) => number
@@ -47,6 +50,9 @@ export type RecordingConfig = Pick<
 
 /** A Pod that keeps its finalizer although its Recording is gone, as a key of the queue. */
 const orphanPrefix = 'orphan:'
+
+/** The API server judges by a cache of its own, which has the news of a quota about when this process has. */
+const quotaLagMillis = 200
 
 /**
  * Turns Recordings into recorder Pods and what those leave into status: observe → decide → execute.
@@ -74,8 +80,13 @@ export function recordingController(dependencies: RecordingDependencies): Contro
       if (Object.values({ recordings, pods, claims }).every((store) => store.hasSynced(namespace))) controller.enqueue(key)
     },
   })
+  const secondTries = new SecondTries({
+    recordings,
+    wake: (key, { first }) => controller.enqueueAfter(key, first ? quotaLagMillis : 0),
+  })
+  dependencies.onRoom?.((namespace) => secondTries.quotaHasRoom(namespace))
   const untold = new Untold()
-  const acting = { client, caches, events, pod, untold, now, departed, progress, admission, image: pod.image }
+  const acting = { client, caches, events, pod, untold, now, departed, progress, admission, secondTries, image: pod.image }
 
   async function reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult | undefined> {
     if (key.startsWith(orphanPrefix)) return releaseOrphan(key.slice(orphanPrefix.length), context.signal)
@@ -130,6 +141,11 @@ export function recordingController(dependencies: RecordingDependencies): Contro
       departed.forgetAll(uid)
       untold.forget(event.object)
       return caches.pods.byIndex('recordingUid', uid).map(orphanOf)
+    })
+    .watches(caches.claims, ({ type, object }) => {
+      const key = ownerOf(object)
+      if (type === 'deleted' && key !== undefined) secondTries.isFree(key)
+      return []
     })
     .watches(caches.pods, ({ type, object }) => {
       if (type === 'deleted') {

@@ -23,6 +23,7 @@ import { Admission } from './admission.ts'
 import { DepartedPods } from './departed.ts'
 import { attemptOf, labels } from './names.ts'
 import { reconcileRecording } from './reconcile.ts'
+import { SecondTries } from './second-tries.ts'
 import { aFile, aRecording, endPod, enter, podConfig, schedule, start } from './testing.ts'
 import { Untold } from './untold.ts'
 
@@ -76,6 +77,7 @@ export class Model {
   #caches = this.#emptyCaches()
   #departed = new DepartedPods()
   #admission = this.#newAdmission()
+  #secondTries = this.#newSecondTries()
   #untold = new Untold()
   #dueMillis = 0
   #failures = 0
@@ -143,6 +145,7 @@ export class Model {
       caches: this.#caches,
       admission: this.#admission,
       departed: this.#departed,
+      secondTries: this.#secondTries,
       progress: { follow: () => ({ is: 'unknown' as const, why: 'it cannot be reached' }) },
       image: podConfig.image,
       events: { record() {}, flush: async () => {} },
@@ -172,6 +175,7 @@ export class Model {
     this.#caches = this.#emptyCaches()
     this.#departed = new DepartedPods()
     this.#admission = this.#newAdmission()
+    this.#secondTries = this.#newSecondTries()
     this.#untold = new Untold()
     for (const plural of plurals) {
       this.#undelivered[plural] = []
@@ -275,6 +279,11 @@ export class Model {
       this.#remove('pods', pod)
     for (const volume of this.volumes.filter((one) => one.metadata.deletionTimestamp !== undefined)) this.#deleteVolume(volume)
     this.collectGarbage()
+  }
+
+  quotaHasRoom(): void {
+    this.quotaIsUsedUp = false
+    this.#secondTries.quotaHasRoom('lessons')
   }
 
   nodeFallsSilent(): void {
@@ -580,6 +589,10 @@ export class Model {
   #newAdmission() {
     const limits = { perNamespace: undefined, perCluster: undefined }
     return new Admission({ caches: this.#caches, limits, priorityOf: () => 0, wake() {} })
+  }
+
+  #newSecondTries() {
+    return new SecondTries({ recordings: this.#caches.recordings, wake: () => this.#lookAgainIn(0) })
   }
 
   #emptyCaches() {

@@ -117,7 +117,10 @@ export function wasJustRefused(draft: Draft, attempt: Attempt): boolean {
   const state = attemptState(attempt)
   if (state.is !== 'planned' || state.refused === undefined) return false
   const due = Date.parse(state.refused.time) + growingMillis(troubleOf(attempt.reason).after, state.refused.times)
-  if (due <= draft.now.getTime()) return false
+  const { mayBeGrantedNow, refusal } = draft.observed
+  // Not of what was refused just now, and so since that happened.
+  const isWorthATry = mayBeGrantedNow && refusal === undefined
+  if (isWorthATry || due <= draft.now.getTime()) return false
   draft.lookAgainIn(due - draft.now.getTime())
   return true
 }

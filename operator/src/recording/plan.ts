@@ -23,6 +23,8 @@ export interface Observed {
   progress: Progress
   /** Image a new Pod would have. */
   image: string
+  /** Something has happened after which what the API server refused before may be granted. */
+  mayBeGrantedNow: boolean
   /** What the API server would not let the operator make just now: a volume, or a Pod that is to work on it. */
   refusal: { word: RefusalWord; message: string; volume: string } | undefined
 }

@@ -4,8 +4,9 @@ import type { Admission } from './admission.ts'
 import { decide } from './decide.ts'
 import { type ExecuteDependencies, execute } from './execute.ts'
 import { type ObserveDependencies, observe } from './observe.ts'
+import type { SecondTries } from './second-tries.ts'
 
-export type ReconcileDependencies = ObserveDependencies & ExecuteDependencies & { admission: Admission }
+export type ReconcileDependencies = ObserveDependencies & ExecuteDependencies & { admission: Admission; secondTries: SecondTries }
 
 /** One look at one Recording: observe → decide → execute. Gives when to look again. */
 export async function reconcileRecording(
@@ -13,11 +14,11 @@ export async function reconcileRecording(
   dependencies: ReconcileDependencies,
   context: ReconcileContext,
 ): Promise<ReconcileResult | undefined> {
-  const { admission, now } = dependencies
+  const { admission, secondTries, now } = dependencies
   try {
     const seen = await observe(cached, dependencies, now(), context.signal)
     // Asked, decided and claimed without a pause between, so that no two are let in for one.
-    const observed = { ...seen, ...admission.ask(seen.recording) }
+    const observed = { ...seen, ...admission.ask(seen.recording), ...secondTries.ask(seen.recording) }
     const plan = decide(observed, now())
     admission.answered(seen.recording, plan)
     const result = await execute(observed, plan, dependencies, context)
@@ -26,5 +27,7 @@ export async function reconcileRecording(
   } catch (error) {
     admission.failed(cached, error)
     throw error
+  } finally {
+    secondTries.settle(cached)
   }
 }

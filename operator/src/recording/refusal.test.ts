@@ -6,6 +6,11 @@ const answered = (code: number, reason = '', message = '') => new ApiError('crea
 
 test.each([
   ['a quota', answered(403, 'Forbidden', 'pods "b" is forbidden: exceeded quota: q, requested: pods=1'), 'QuotaExceeded'],
+  [
+    'a quota that is not reckoned yet',
+    answered(403, 'Forbidden', 'pods "b" is forbidden: status unknown for quota: q, resources: pods'),
+    'QuotaExceeded',
+  ],
   ['an admission policy', answered(403, 'Forbidden', 'denied by policy'), 'PodRejected'],
   ['a value it does not take', answered(422, 'Invalid'), 'PodRejected'],
   ['a body it cannot read', answered(400, 'BadRequest'), 'PodRejected'],

@@ -39,6 +39,15 @@ export function attemptState(attempt: Attempt): AttemptState {
   return { is: 'planned', refused }
 }
 
+/** Since when a Recording is refused a Pod or a volume for this reason; undefined if it is not. */
+export function refusedSince({ attempts = [] }: RecordingStatus, reason: string): string | undefined {
+  for (const attempt of attempts) {
+    const state = attemptState(attempt)
+    if (attempt.reason === reason && state.is === 'planned' && state.refused !== undefined) return state.refused.time
+  }
+  return undefined
+}
+
 const isOpen = (attempt: Attempt) => ['planned', 'running'].includes(attemptState(attempt).is)
 
 /** The attempt that records or is about to. There is at most one; those left behind do not count. */

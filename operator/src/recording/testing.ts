@@ -114,6 +114,8 @@ export class World {
   claims: PersistentVolumeClaim[] = []
   /** What the API server would not make any more, and why. */
   refuses: Partial<Record<'ensureVolume' | 'createPod', Refusal>> = {}
+  /** What was refused is worth another try. */
+  mayBeGrantedNow = false
   /** The Recording is gone. */
   gone = false
   heldBy: string | undefined
@@ -167,6 +169,7 @@ export class World {
       place: this.place,
       progress: this.progress === undefined ? { is: 'not asked' } : { is: 'known', said: this.progress },
       image: podConfig.image,
+      mayBeGrantedNow: this.mayBeGrantedNow,
       refusal: undefined,
     }
   }
