@@ -19,6 +19,8 @@ export const lossReasons = {
   AfterTheEnd: 'Media arrived after its user had stopped publishing.',
   RoomAway: 'The recorder was not in the room: its connection was lost, or its page was replaced.',
   NotSalvaged: 'An earlier attempt left it, and it could not be read; it stays on the volume.',
+  LiveOutputLost:
+    'A part of spec.live could not make or store what it should have; the detail names the part. The files have it, and it is no part of the totals.',
   RecorderKilled: 'The recorder ended without a chance to write what it had.',
 } as const
 export type LossReason = keyof typeof lossReasons

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { fileCheckSchema } from './check.ts'
 import { recordedFileSchema } from './files.ts'
 import { lossSchema } from './ledger.ts'
+import { liveIndexSchema } from './live.ts'
 import { stopReasonSchema } from './outcome.ts'
 import { recordedOutputSchema } from './outputs.ts'
 
@@ -77,6 +78,10 @@ export const manifestSchema = z.object({
   stopReason: stopReasonSchema,
   files: z.array(manifestFileSchema),
   outputs: z.array(recordedOutputSchema).default([]).describe('What was made of it beside its files.'),
+  live: z
+    .array(liveIndexSchema)
+    .default([])
+    .describe('Where the lists are of what was made while it recorded (spec.live), of all attempts on this volume.'),
   events: z.array(timelineEventSchema),
   pauses: z
     .array(

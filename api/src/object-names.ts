@@ -95,6 +95,13 @@ export const outputKey = (job: VolumeOfJob, of: string) => `${wholeKey(job)}.${o
 export const userOutputKey = (job: VolumeOfJob, userId: string, of: string) =>
   `${wholeKey(job)}.${namings[job.spec.fileNaming].user(userId)}.${of}`
 
+/** What a part of spec.live stores of one stream has a folder of its own. */
+export const liveKey = (
+  job: VolumeOfJob,
+  { userId, stream, part }: { userId: string; stream: Stream; part: string },
+  name: string,
+) => `${userOutputKey(job, userId, `${stream}.${part}`)}/${name}`
+
 type VolumeOfJob = Pick<RecorderJob, 'recording' | 'spec' | 'volume'>
 
 /** With the volume from the second one on: two may be uploaded from at the same time, and each knows its own files only. */

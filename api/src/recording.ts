@@ -1,12 +1,13 @@
 import { z } from 'zod'
 import { address, callbackUrlSchema, hostPort } from './addresses.ts'
 import { cosSchema } from './cos.ts'
+import { type Live, liveNeedsSound, liveSchema, liveSoundRule } from './live.ts'
 import { needSound, type Outputs, outputsSchema, soundRule } from './outputs.ts'
 import { nodeSelectorSchema, objectName, resourcesSchema, sameResources, secretKeyRef, tolerationsSchema } from './placement.ts'
 import { atLeast } from './quantity.ts'
 import { ruled } from './rules.ts'
 import { type RecordingStatus, recordingStatusSchema } from './status.ts'
-import { userIdPattern } from './user-patterns.ts'
+import { userLists } from './user-patterns.ts'
 
 export const group = 'trtc-recorder.dev'
 export const version = 'v1alpha1'
@@ -71,11 +72,6 @@ export const networkProxySchema = z
     iceTransportPolicy: z.enum(['all', 'relay']).optional().describe('`relay` sends media through the TURN server only.'),
   })
   .describe('The members of the SDK’s own network proxy, for private networks. Leave it out to reach TRTC directly.')
-
-const userLists = (what: string) => ({
-  include: z.array(userIdPattern).max(32).default([]).describe(`Users ${what}. Empty: everyone.`),
-  exclude: z.array(userIdPattern).max(32).default([]).describe(`Users never ${what}, even if included.`),
-})
 
 export const subscribeSchema = z.object({
   ...userLists('to record'),
@@ -171,6 +167,10 @@ export const roomSpecShape = {
     ),
   cos: cosSchema.meta(frozen).describe('Where the files go.'),
   outputs: outputsSchema.prefault({}).meta(frozen).describe('What is made of the recording when it is over, beside its files.'),
+  live: liveSchema
+    .prefault({})
+    .meta(frozen)
+    .describe('What is made of it while it records, beside its files. Nothing, where it is left out.'),
   limits: limitsSchema.prefault({}).meta(frozen).describe('When to stop without being asked.'),
   networkProxy: networkProxySchema.optional().meta(frozen),
 }
@@ -282,12 +282,18 @@ const choices = [
 
 /** What is wrong with the choices a spec has made, each with the field it is about. CEL says the same (`api/generate/rules.ts`). */
 export function choiceProblems(
-  spec: { [name in (typeof choices)[number][number]]?: unknown } & { mode: Mode; audioCodec: AudioCodec; outputs: Outputs },
+  spec: { [name in (typeof choices)[number][number]]?: unknown } & {
+    mode: Mode
+    audioCodec: AudioCodec
+    outputs: Outputs
+    live: Live
+  },
 ) {
   const problems: { path: string; message: string }[] = choices
     .filter(([one, other]) => (spec[one] === undefined) === (spec[other] === undefined))
     .map(([one, other]) => ({ path: one, message: `exactly one of ${one} and ${other} must be set` }))
   if (spec.audioCodec === 'Opus' && spec.mode !== '02') problems.push({ path: 'audioCodec', message: opusMessage })
+  if (spec.mode === '01' && liveNeedsSound(spec.live)) problems.push({ path: 'live', message: liveSoundRule.message })
   if (spec.mode === '01' && needSound(spec.outputs)) problems.push({ path: 'outputs', message: soundRule.message })
   return problems
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { recordedFileSchema } from './files.ts'
 import { lossSchema, lossTotalsSchema, noLosses } from './ledger.ts'
+import { liveCountsSchema } from './live.ts'
 import { recorderOutcomeSchema, stopReasonSchema } from './outcome.ts'
 import { recordedOutputSchema } from './outputs.ts'
 
@@ -22,6 +23,7 @@ export const recorderResultSchema = z.object({
   manifestUrl: z.string().optional().describe('COS URL of the manifest.'),
   files: z.array(recordedFileSchema).describe('Every file that the volume knows of: of this attempt, and of earlier ones.'),
   outputs: z.array(recordedOutputSchema).default([]).describe('What was made of the recording beside its files.'),
+  live: z.array(liveCountsSchema).default([]).describe('What became of each part of spec.live.'),
   losses: lossTotalsSchema
     .default(noLosses)
     .describe('What is not in the recording, over all attempts; the manifest has each stretch of it.'),
@@ -69,6 +71,7 @@ export const recorderProgressSchema = z.object({
       }),
     )
     .describe('Files so far.'),
+  live: z.array(liveCountsSchema).default([]).describe('What has become of each part of spec.live so far.'),
   losses: lossTotalsSchema
     .extend({ latest: z.array(lossSchema).max(10).describe('The latest stretches, oldest first.') })
     .default({ ...noLosses, latest: [] })

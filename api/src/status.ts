@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type ConditionReason, type ConditionType, conditionTypes } from './conditions.ts'
 import { recordedFileSchema } from './files.ts'
+import { liveCountsSchema } from './live.ts'
 import type { StopReason } from './outcome.ts'
 import { maxListedOutputs, recordedOutputSchema } from './outputs.ts'
 
@@ -131,6 +132,11 @@ export const recordingStatusSchema = z.object({
     .max(maxListedOutputs)
     .optional()
     .describe('What was made of the recording beside its files. The manifest has what is beyond 256.'),
+  live: z
+    .array(liveCountsSchema)
+    .max(8)
+    .optional()
+    .describe('What became of each part of spec.live, when last asked, of the volume that is recorded on.'),
   manifestUrl: z.string().max(2048).optional().describe('COS URL of the manifest.'),
   moreManifestUrls: z
     .array(z.string().max(2048))

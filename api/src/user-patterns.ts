@@ -10,3 +10,9 @@ export const userIdPattern = matching(
 /** Whether a user is meant by a pattern. */
 export const matchesPattern = (pattern: string, userId: string) =>
   pattern.endsWith('.*$') ? userId.startsWith(pattern.slice(0, -3)) : userId === pattern
+
+/** Whom something is done to; `what` completes “users … ”, such as `to record`. */
+export const userLists = (what: string) => ({
+  include: z.array(userIdPattern).max(32).default([]).describe(`Users ${what}. Empty: everyone.`),
+  exclude: z.array(userIdPattern).max(32).default([]).describe(`Users never ${what}, even if included.`),
+})

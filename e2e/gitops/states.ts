@@ -93,7 +93,7 @@ const failed: [string, () => World][] = [
 
 const paused = () => {
   const world = inRoom()
-  world.progress = { state: 'paused', participants: [], recordedBytes: 0, uploadedBytes: 0, files: [] } as never
+  world.progress = { state: 'paused', participants: [], recordedBytes: 0, uploadedBytes: 0, files: [], live: [] } as never
   return world.changes({ desiredState: 'Paused' })
 }
 

@@ -62,6 +62,7 @@ export async function makeLesson(folder: string, seconds = 3600): Promise<Lesson
     pauses: [{ from: iso(seconds * 0.7), to: iso(seconds * 0.72) }],
     losses: [],
     outputs: [],
+    live: [],
   }
   const speech = Array.from({ length: 60 }, (_, at) => {
     const userId = ['alice', 'bob', 'carol'][at % 3]!

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { DiskWatch } from '../../recorder-image/src/disk/disk-watch.ts'
 import { takesHoles } from '../../recorder-image/src/disk/holes.ts'
 import { Ledger } from '../../recorder-image/src/ledger/ledger.ts'
+import { noLiveOutputs } from '../../recorder-image/src/live/testing.ts'
 import { openMediaFile } from '../../recorder-image/src/media/live-media-file.ts'
 import type { MediaFile } from '../../recorder-image/src/media/media-file.ts'
 import { maxFileMicros } from '../../recorder-image/src/media/split.ts'
@@ -40,7 +41,7 @@ async function mount(size: string): Promise<void> {
   ledger = new Ledger()
   opened = []
   keeper = new FileKeeper({
-    ...{ job, volume, ledger, log, store: harness.store() },
+    ...{ job, volume, ledger, log, store: harness.store(), live: noLiveOutputs({ job, ledger, log }) },
     openMediaFile(directory, identity) {
       // So long that each batch is synced.
       const file = openMediaFile(directory, identity, { log, ledger, batchMs: 460 })

@@ -21,6 +21,7 @@ function manifest(mode: Manifest['mode'], events: string, more: Partial<Manifest
     files: [],
     losses: [],
     outputs: [],
+    live: [],
     pauses: [],
     events: events
       .trim()
@@ -115,6 +116,7 @@ describe('the lanes of a manifest', () => {
         events: [],
         losses: [],
         outputs: [],
+        live: [],
         pauses: [],
       }),
     ).toEqual([])

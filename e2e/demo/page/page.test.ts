@@ -30,6 +30,7 @@ const input = {
       files: [],
       losses: [],
       outputs: [],
+      live: [],
       pauses: [],
       events: [{ time: '2026-01-01T10:00:01.000Z', userId: evil, stream: 'main' as const, event: 'enter' as const }],
     },

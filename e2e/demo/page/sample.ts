@@ -104,6 +104,7 @@ async function record(
     pauses: [],
     losses: [],
     outputs: [],
+    live: [],
   }
 }
 

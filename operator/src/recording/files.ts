@@ -4,7 +4,15 @@ import type { ReadResult } from './result.ts'
 
 type FileFields = Pick<
   RecordingStatus,
-  'files' | 'moreFiles' | 'fileCount' | 'outputs' | 'manifestUrl' | 'moreManifestUrls' | 'recordedBytes' | 'uploadedBytes'
+  | 'files'
+  | 'moreFiles'
+  | 'fileCount'
+  | 'outputs'
+  | 'live'
+  | 'manifestUrl'
+  | 'moreManifestUrls'
+  | 'recordedBytes'
+  | 'uploadedBytes'
 >
 
 /** As many as the schema takes beside the first; as there are volumes. */
@@ -19,6 +27,7 @@ export function withResult(status: RecordingStatus, result: ReadResult): FileFie
     recordedBytes: sum(files, () => true),
     uploadedBytes: sum(files, (file) => file.status === 1),
     ...withOutputs(status, result),
+    ...(result.live.length === 0 ? {} : { live: result.live }),
     ...manifestsOf(status, result.manifestUrl),
   }
 }
@@ -61,6 +70,7 @@ export function withProgress(
     ...(progress.volume?.minutesLeft == null ? {} : { minutesLeft: progress.volume.minutesLeft }),
     ...(progress.userSigExpiresAt === undefined ? {} : { userSigExpireTime: progress.userSigExpiresAt }),
     fileCount: earlier.length + progress.files.length,
+    ...(progress.live.length === 0 ? {} : { live: progress.live }),
     recordedBytes: sum(earlier, () => true) + progress.recordedBytes,
     uploadedBytes: sum(earlier, (file) => file.status === 1) + progress.uploadedBytes,
   }

@@ -96,7 +96,7 @@ export function aFile(user: string, over: Partial<RecordedFile> = {}): RecordedF
 
 export function aResult(over: Partial<TerminationMessage> = {}): TerminationMessage {
   const same = { attempt: 1, outcome: 'Completed', message: 'Every file is stored.', stopReason: 'RemovedByApi' } as const
-  return { ...same, files: [], outputs: [], losses: noLosses, ...over }
+  return { ...same, files: [], outputs: [], live: [], losses: noLosses, ...over }
 }
 
 export const aProgress = (over: Partial<RecorderProgress> = {}): RecorderProgress =>

@@ -21,6 +21,7 @@ const problem = {
   recordedBytes: 0,
   uploadedBytes: 0,
   files: [],
+  live: [],
   controlProblem: null,
 } as const
 

@@ -90,11 +90,15 @@ export class Ledger {
   }
 }
 
-export const totalsOf = (losses: readonly Loss[]): LossTotals => ({
-  frames: losses.reduce((sum, { frames }) => sum + (frames ?? 0), 0),
-  bytes: losses.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0),
-  stretches: losses.length,
-})
+/** Of what is not in the files. */
+export function totalsOf(all: readonly Loss[]): LossTotals {
+  const losses = all.filter(({ reason }) => reason !== 'LiveOutputLost')
+  return {
+    frames: losses.reduce((sum, { frames }) => sum + (frames ?? 0), 0),
+    bytes: losses.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0),
+    stretches: losses.length,
+  }
+}
 
 /** How long something was missing: stretches that overlap, such as of sound and pictures at once, count once. */
 export function secondsOf(losses: readonly Loss[]): number {

@@ -42,19 +42,27 @@ export class OggOpusWriter {
   }
 
   #page(packets: readonly Uint8Array[], flags: number): Buffer {
-    const lacing = packets.flatMap((packet) => [...new Array(Math.floor(packet.length / 255)).fill(255), packet.length % 255])
-    const header = Buffer.alloc(27 + lacing.length)
-    header.write('OggS', 0, 'latin1')
-    header[5] = flags
-    header.writeBigInt64LE(BigInt(this.#granule), 6)
-    header.writeUInt32LE(1, 14)
-    header.writeUInt32LE(this.#sequence++, 18)
-    header[26] = lacing.length
-    header.set(lacing, 27)
-    const page = Buffer.concat([header, ...packets])
-    page.writeUInt32LE(oggCrc(page), 22)
-    return page
+    return oggPage(packets, { flags, granule: this.#granule, serial: 1, sequence: this.#sequence++ })
   }
+}
+
+/** One page of whole packets, which need 255 segments at most. */
+export function oggPage(
+  packets: readonly Uint8Array[],
+  { flags, granule, serial, sequence }: { flags: number; granule: number; serial: number; sequence: number },
+): Buffer {
+  const lacing = packets.flatMap((packet) => [...new Array(Math.floor(packet.length / 255)).fill(255), packet.length % 255])
+  const header = Buffer.alloc(27 + lacing.length)
+  header.write('OggS', 0, 'latin1')
+  header[5] = flags
+  header.writeBigInt64LE(BigInt(granule), 6)
+  header.writeUInt32LE(serial, 14)
+  header.writeUInt32LE(sequence, 18)
+  header[26] = lacing.length
+  header.set(lacing, 27)
+  const page = Buffer.concat([header, ...packets])
+  page.writeUInt32LE(oggCrc(page), 22)
+  return page
 }
 
 const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {

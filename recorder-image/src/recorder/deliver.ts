@@ -1,4 +1,6 @@
 import {
+  type LiveCounts,
+  type LiveIndex,
   type Manifest,
   type ManifestFile,
   manifestKey,
@@ -50,10 +52,13 @@ export async function deliver(prepared: Prepared, ending: Ending, options: Deliv
   const stopReason = stopReasonOf(prepared, ending)
   const makeUntil = new Date(Date.now() + Math.max(60, options.uploadSeconds) * 1000)
   await attempt.stopped(stopReason, ending.how === 'stopped' ? ending.stoppedAt : new Date())
-  const [kept] = await Promise.all([storeFiles(prepared, options), ending.how === 'stopped' ? ending.leave() : undefined])
+  const [{ kept, live }] = await Promise.all([
+    storeFiles(prepared, options),
+    ending.how === 'stopped' ? ending.leave() : undefined,
+  ])
   const storedAt = kept.length > 0 && kept.every(isInCos) ? new Date().toISOString() : undefined
   const isOver = ending.how === 'over' || (ending.how === 'stopped' && (isByHand(job) || !goesOn(stopReason)))
-  const manifest = await storeManifest(prepared, stopReason, kept, { ...options, isOver, makeUntil })
+  const manifest = await storeManifest(prepared, stopReason, { kept, indexes: live.indexes }, { ...options, isOver, makeUntil })
   if (isOver && kept.every(isInCos)) await discardStored(prepared.volume, options.log)
 
   const stop = ending.how === 'failed' ? undefined : ending.stop
@@ -73,6 +78,7 @@ export async function deliver(prepared: Prepared, ending: Ending, options: Deliv
     ...userSigExpiry(prepared.secrets.userSig),
     ...(manifest.is === 'stored' ? { manifestUrl: manifest.url } : {}),
     outputs: manifest.is === 'not needed' ? [] : manifest.outputs,
+    live: live.counts,
     files: (await filesOnVolume(prepared, kept)).map((file) => recordedFileSchema.parse(file)),
     losses: ledger.totals,
   } satisfies RecorderResult)
@@ -106,14 +112,20 @@ function failureOf(ending: Ending): RecorderFailure | undefined {
   }
 }
 
-async function storeFiles({ keeper }: Prepared, { beside, uploadSeconds }: DeliverOptions): Promise<KeptFile[]> {
+/** Everything of the recording that goes to COS by itself. */
+interface Delivered {
+  kept: KeptFile[]
+  live: { counts: LiveCounts[]; indexes: LiveIndex[] }
+}
+
+async function storeFiles({ keeper, live }: Prepared, { beside, uploadSeconds }: DeliverOptions): Promise<Delivered> {
   const timer = Promise.withResolvers<void>()
   const timeout = setTimeout(timer.resolve, uploadSeconds * 1000)
-  const kept = await keeper.deliver(timer.promise)
+  const [kept, made] = await Promise.all([keeper.deliver(timer.promise), live.finish(timer.promise)])
   // What they tell the ledger belongs into the manifest.
   await Promise.race([beside, timer.promise])
   clearTimeout(timeout)
-  return kept
+  return { kept, live: made }
 }
 
 type StoredManifest =
@@ -125,7 +137,7 @@ type StoredManifest =
 async function storeManifest(
   { job, attempt, earlier, volume, store, ledger }: Prepared,
   stopReason: StopReason,
-  kept: readonly KeptFile[],
+  { kept, indexes }: { kept: readonly KeptFile[]; indexes: LiveIndex[] },
   { uploadSeconds, replayPage, log, isOver, makeUntil }: DeliverOptions & { isOver: boolean; makeUntil: Date },
 ): Promise<StoredManifest> {
   const entered = enteredAt(attempt.note)
@@ -147,6 +159,7 @@ async function storeManifest(
       kept: kept.map(({ file }) => file),
       events: await volume.events(),
       losses: ledger.losses,
+      live: indexes,
       pauses: [...earlier, attempt.note].flatMap(({ pauses }) => pauses),
     })
     const { mediaDirectory, outputsDirectory: directory } = volume

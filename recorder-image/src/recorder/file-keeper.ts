@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { GivesBack } from '../disk/disk-watch.ts'
 import { type Hole, punchHole } from '../disk/holes.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import type { LiveOutputs } from '../live/live-outputs.ts'
 import { readHead } from '../media/head-file.ts'
 import type { FinishedMedia, MediaFile, MediaFileIdentity, SalvagedMediaFile } from '../media/media-file.ts'
 import { type Store, StoreError, type Upload } from '../store/upload.ts'
@@ -18,6 +19,8 @@ export interface FileKeeperDeps {
   volume: Volume
   store: Store
   openMediaFile(directory: string, identity: MediaFileIdentity): MediaFile
+  /** Gets everything that goes into files, after they did. */
+  live: LiveOutputs
   ledger: Ledger
   log: Logger
 }
@@ -58,17 +61,22 @@ export class FileKeeper {
     if (live === undefined) return true
     if (!live.media.takes(frame)) {
       this.#close(live.keeping)
+      this.#deps.live.closed(publication.id)
       this.#open(publication, frame.receiveTimeMicros, { part: live.keeping.origin.part + 1, firstMicros: live.firstMicros })
     }
-    return this.#live.get(publication.id)?.media.write(frame) ?? true
+    const isOfUse = this.#live.get(publication.id)?.media.write(frame) ?? true
+    this.#deps.live.frame(publication.id, frame)
+    return isOfUse
   }
 
   sends(publication: Publication, kind: 'audio' | 'video', sends: boolean, atMicros: number): void {
     this.#live.get(publication.id)?.media.sends(kind, sends, atMicros)
+    this.#deps.live.sends(publication.id, kind, sends, atMicros)
   }
 
   paused(publication: Publication, pause: Stretch): void {
     this.#live.get(publication.id)?.media.paused(pause)
+    this.#deps.live.resumed(publication.id)
   }
 
   /** What the receiver counted around a hole in the pictures. */
@@ -79,6 +87,7 @@ export class FileKeeper {
   close(publication: Publication): void {
     const live = this.#live.get(publication.id)
     this.#live.delete(publication.id)
+    this.#deps.live.closed(publication.id)
     if (live) this.#close(live.keeping)
   }
 
@@ -206,6 +215,7 @@ export class FileKeeper {
     const keeping: Keeping = { origin, state: 'recording', content: { media, upload }, finished: undefined, dealtWith }
     this.#files.push(keeping)
     this.#live.set(publication.id, { media, keeping, firstMicros })
+    this.#deps.live.opened(publication.id, { ...origin, file: name })
     log.info({ userId, stream, file: name }, 'File opened')
   }
 

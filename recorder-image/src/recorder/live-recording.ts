@@ -48,11 +48,14 @@ export class LiveRecording implements RoomHandlers {
   /** What came before a pause belongs to the recording; the page has some of it still. */
   async #takeRest(): Promise<void> {
     await Promise.race([this.#room?.flush(), sleep(restMillis, undefined, { ref: false })])
-    this.#context.sessions.restTaken()
+    const { sessions, live } = this.#context
+    sessions.restTaken()
+    if (sessions.paused) live.paused()
   }
 
   set room(room: Room) {
     this.#room = room
+    this.#context.live.onKeyFrameWanted = (slot) => room.requestKeyFrame(slot)
   }
 
   onEvent(event: RoomEvent): void {
@@ -93,7 +96,7 @@ export class LiveRecording implements RoomHandlers {
   }
 
   tick(): void {
-    const { sessions, awaited, ledger, receiveBuffer, clock, job, log } = this.#context
+    const { sessions, awaited, ledger, live, receiveBuffer, clock, job, log } = this.#context
     const step = clock.look()
     if (step !== undefined) {
       const [before, after] = [step.beforeMicros, step.afterMicros].map((micros) => new Date(micros / 1000).toISOString())
@@ -111,6 +114,7 @@ export class LiveRecording implements RoomHandlers {
       log.warn({ userId, media }, 'What was subscribed does not come; subscribed again')
       this.#room?.resubscribe({ userId, media })
     }
+    live.tick((publicationId) => clock.micros() + (this.#steppedOf.get(publicationId) ?? 0))
     ledger.settle()
     const { nothingSinceMicros } = awaited
     const nothingSince = nothingSinceMicros === undefined ? undefined : clock.millisOf(nothingSinceMicros)

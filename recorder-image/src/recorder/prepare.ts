@@ -2,6 +2,9 @@ import type { Control, RecorderJob } from '@trtc-recorder/api'
 import { Clock } from '../clock/clock.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { ReceiveBuffer } from '../ledger/receive-buffer.ts'
+import { LiveObjects } from '../live/live-objects.ts'
+import { LiveOutputs } from '../live/live-outputs.ts'
+import { liveParts } from '../live/parts.ts'
 import type { Store } from '../store/upload.ts'
 import { Attempt, type AttemptNote, numbered } from './attempt.ts'
 import { Awaited } from './awaited.ts'
@@ -29,6 +32,7 @@ export interface Prepared {
   receiveBuffer: ReceiveBuffer
   store: Store
   keeper: FileKeeper
+  live: LiveOutputs
   clock: Clock
   sessions: Sessions
   awaited: Awaited
@@ -64,7 +68,13 @@ export async function prepare(options: RunOptions): Promise<Prepared> {
     (loss) => receiveBuffer.explain(loss),
   )
   const store = components.createStore(job.spec.cos, secrets.cos, log)
+  const objects = new LiveObjects({
+    ...{ job, ledger, log, directory: volume.liveDirectory },
+    store: components.createStore(job.spec.cos, secrets.cos, log),
+  })
+  const live = new LiveOutputs({ parts: (room) => liveParts({ job, objects, room }), objects, ledger, log })
   const keeper = new FileKeeper({
+    live,
     job,
     volume,
     store,
@@ -87,6 +97,7 @@ export async function prepare(options: RunOptions): Promise<Prepared> {
     receiveBuffer,
     store,
     keeper,
+    live,
     clock: options.clock ?? new Clock(),
     sessions: new Sessions(job.spec),
     awaited: new Awaited(),

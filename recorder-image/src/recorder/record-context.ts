@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { Clock } from '../clock/clock.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { ReceiveBuffer } from '../ledger/receive-buffer.ts'
+import type { LiveOutputs } from '../live/live-outputs.ts'
 import type { Room, RoomHandlers, RoomOptions } from '../room/room.ts'
 import type { Awaited } from './awaited.ts'
 import type { ControlFile } from './control-file.ts'
@@ -25,6 +26,8 @@ export interface RecordContext {
   sessions: Sessions
   awaited: Awaited
   keeper: FileKeeper
+  /** What is made of it while it goes on. */
+  live: LiveOutputs
   volume: Volume
   /** Told of everything that does not get into a file. */
   ledger: Ledger

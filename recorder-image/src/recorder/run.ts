@@ -46,6 +46,7 @@ export class Run {
     }
     // The room first: all of this goes on beside it.
     const leftovers = this.#takeOverLeftovers(prepared)
+    prepared.live.takeOver()
     this.#storage = new StorageProof(prepared.store, log)
     const { keeper, volume } = prepared
     this.#disk = new DiskWatch({
@@ -79,6 +80,7 @@ export class Run {
       state: this.#state,
       participants: prepared === undefined ? [] : participantsOf(prepared),
       ...files,
+      live: prepared?.live.counts ?? [],
       losses: { ...(prepared?.ledger.totals ?? noLosses), latest },
       storage: this.#storage?.state ?? { state: 'untried' },
       controlProblem: prepared?.control.problem ?? null,

@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { type Loss, manifestFileSchema, type RecorderJob, type TimelineEvent, timelineEventSchema } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import { z } from 'zod'
+import { DurableLines, readLines } from '../disk/durable-lines.ts'
 import { isVolumeFull } from '../disk/volume-full.ts'
 import { type LedgerLine, lossesIn } from '../ledger/ledger.ts'
 import { type AttemptNote, attemptNoteSchema } from './attempt.ts'
-import { DurableLines, readLines } from './durable-lines.ts'
 import { RecorderFailure } from './failure.ts'
 
 /** What is set aside of the volume, and at most which share of what is free. */
@@ -34,12 +34,15 @@ export type FileNote = z.infer<typeof fileNoteSchema>
  *     attempts/<n>.events.jsonl   what happened to the users meanwhile
  *     attempts/<n>.ledger.jsonl   what of theirs is not recorded
  *     outputs/<file name>         what is being made of the recording when it is over
+ *     live/*.jsonl                what spec.live made, and, in live/waiting, what of it is not in COS yet
  *     reserve, reserve-of-records room for what has still to be written when the volume is full
  */
 export class Volume {
   readonly mediaDirectory: string
   /** Made when it is needed. */
   readonly outputsDirectory: string
+  /** Made when it is needed. */
+  readonly liveDirectory: string
   readonly #root: string
   readonly #log: Logger
   readonly #lines = new Map<string, DurableLines>()
@@ -50,6 +53,7 @@ export class Volume {
     this.#log = log
     this.mediaDirectory = join(root, 'media')
     this.outputsDirectory = join(root, 'outputs')
+    this.liveDirectory = join(root, 'live')
   }
 
   /** Rejects with VolumeUnusable when the work directory cannot be written. */
@@ -189,6 +193,7 @@ export class Volume {
       await rm(join(this.#root, folder), { recursive: true, force: true })
       await mkdir(join(this.#root, folder), { recursive: true })
     }
+    await rm(this.liveDirectory, { recursive: true, force: true })
   }
 
   /** Every note of a folder that can be read. One that cannot is as if it had never been written: what it spoke of is done again. */

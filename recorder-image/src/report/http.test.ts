@@ -8,6 +8,7 @@ const progress: RecorderProgress = {
   recordedBytes: 10,
   uploadedBytes: 5,
   files: [],
+  live: [],
   losses: { ...noLosses, latest: [] },
   storage: { state: 'proven' },
   controlProblem: null,

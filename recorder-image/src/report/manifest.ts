@@ -1,4 +1,5 @@
 import {
+  type LiveIndex,
   type Loss,
   type Manifest,
   type ManifestFile,
@@ -22,6 +23,8 @@ export interface ManifestInput {
   events: TimelineEvent[]
   /** What is not recorded, in every attempt. */
   losses: Loss[]
+  /** Lists of what was made while it recorded, of every attempt. */
+  live: LiveIndex[]
   /** In every attempt. */
   pauses: Manifest['pauses']
 }
@@ -36,6 +39,7 @@ export function buildManifest({
   kept,
   events,
   losses,
+  live,
   pauses,
 }: ManifestInput): Manifest {
   const { sdkAppId, roomId, strRoomId, mode } = job.spec
@@ -56,5 +60,6 @@ export function buildManifest({
     pauses,
     losses,
     outputs: [],
+    live,
   } satisfies Manifest)
 }

@@ -9,6 +9,7 @@ const result = (files: number, message = 'Done'): RecorderResult => ({
   stopReason: 'Idle',
   losses: noLosses,
   outputs: [],
+  live: [],
   files: Array.from({ length: files }, (_, i) => ({
     userId: `user-${i}`,
     stream: 'main',

@@ -29,7 +29,7 @@ const longestBackTicks = 180_000
 
 type Numbered = Arrival & { index: number }
 
-const videoRules: PieceRules<Numbered> = {
+export const videoRules: PieceRules<Arrival> = {
   clockRate: 90_000,
   goesOn: (ticks) => ticks > -longestBackTicks && ticks <= longestStepTicks,
 }

@@ -1,0 +1,402 @@
+import { mkdirSync } from 'node:fs'
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import {
+  isOfSound,
+  type LiveCounts,
+  type LiveIndex,
+  type LivePartName,
+  liveIndexSchema,
+  liveKey,
+  type Medium,
+  type RecorderJob,
+} from '@trtc-recorder/api'
+import type { Logger } from 'pino'
+import type { Ledger } from '../ledger/ledger.ts'
+import { createLimiter } from '../store/limiter.ts'
+import { type Store, StoreError } from '../store/upload.ts'
+import { type ListIdentity, listFileName, type ObjectLine, ObjectList, readListFileName } from './object-list.ts'
+import type { LiveSource } from './part.ts'
+
+export interface LiveObjectsOptions {
+  job: RecorderJob
+  /** Folder on the volume; made when it is needed. */
+  directory: string
+  /** One of its own: what the files upload does not hold up what is live. */
+  store: Pick<Store, 'put'>
+  ledger: Ledger
+  log: Logger
+}
+
+/** What a part stores, when it is made. */
+export interface MadeObject {
+  /** Name within the folder of its part and user. */
+  name: string
+  data: Uint8Array
+  contentType: string
+  toMicros: number
+}
+
+/** Something that is being made; `made` or `nothing`, once. */
+export interface BegunObject {
+  /** Resolves when it is in COS (true), or known to be lost. Never rejects. */
+  made(object: MadeObject): Promise<boolean>
+  /** It could not be made. */
+  failed(why: string, toMicros: number): void
+  /** There is nothing in it. */
+  nothing(): void
+}
+
+/** Objects on their way to COS at once. */
+const atOnce = 8
+/** What may wait while COS is away: minutes of many users. Beyond it the oldest is lost. */
+const mostWaitingBytes = 128 * 1024 * 1024
+/** Lists are put again no more often. */
+const listMillis = 10_000
+
+interface Waiting {
+  list: ObjectList
+  line: ObjectLine
+  medium: Medium
+  /** Undefined where the volume has it. */
+  data: Uint8Array | undefined
+  isGivenUp: boolean
+  done(isStored: boolean): void
+}
+
+/**
+ * What parts store, small objects each under a name of its own, and the lists of them. What is made is kept on the volume until COS has it, so that a later
+ * attempt can go on; what was being made when a recorder was killed the next one names as lost. Every object is in a list, as stored or as
+ * lost; what is lost is in the ledger, too.
+ */
+export class LiveObjects {
+  readonly #options: LiveObjectsOptions
+  readonly #lists = new Map<string, ObjectList>()
+  /** Lists that are complete, of all attempts: what a manifest says of them. */
+  readonly #closed: LiveIndex[] = []
+  readonly #waiting: Waiting[] = []
+  readonly #running = new Set<Promise<void>>()
+  readonly #limit = createLimiter(atOnce)
+  /** Lists so far, by what they are of. */
+  readonly #numbers = new Map<string, number>()
+  /** Bodies of objects that are overwritten: the newest that waits. */
+  readonly #replacing = new Map<string, { data: Uint8Array; contentType: string; done: Promise<boolean> }>()
+  #takenOver: Promise<void> = Promise.resolve()
+  #waitingBytes = 0
+  #lastId = 0
+  #lastListsMillis = performance.now()
+  #isMade = false
+
+  constructor(options: LiveObjectsOptions) {
+    this.#options = options
+  }
+
+  /** Goes on with what earlier attempts left. Call it once, at the beginning. */
+  takeOver(): void {
+    this.#takenOver = this.#takeOver().catch((error: Error) => {
+      this.#options.log.error({ error: error.message }, 'Live outputs of earlier attempts could not be looked through')
+    })
+  }
+
+  /** `toMicros`: when it ends, at the latest. A recorder that is killed before it is made loses no more than that. */
+  begin(part: LivePartName, source: LiveSource, fromMicros: number, toMicros: number): BegunObject {
+    const medium = isOfSound(part) ? 'audio' : 'video'
+    const list = this.#listOf(part, source)
+    const begun: ObjectLine = {
+      ...{ id: ++this.#lastId, state: 'begun', fromMicros, toMicros, file: source.file },
+      ...{ name: '', bytes: 0, crc32: 0, contentType: '', message: '' },
+    }
+    list.set(begun)
+    return {
+      made: ({ name, data, contentType, toMicros }) => {
+        const line = { ...begun, state: 'made' as const, name, bytes: data.length, crc32: crc32(data), contentType, toMicros }
+        return this.#wait({ list, line, medium, data })
+      },
+      failed: (why, toMicros) => this.#lose(list, { ...begun, toMicros }, medium, why),
+      nothing: () => list.set({ ...begun, state: 'dropped' }),
+    }
+  }
+
+  /**
+   * Stores something that is overwritten again and again, such as a playlist: of what waits only the newest is sent. Resolves when it, or a newer one, is in
+   * COS (true), or not (false). Never rejects.
+   */
+  replace(key: string, data: Uint8Array, contentType: string): Promise<boolean> {
+    const waiting = this.#replacing.get(key)
+    if (waiting !== undefined) {
+      Object.assign(waiting, { data, contentType })
+      return waiting.done
+    }
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    this.#replacing.set(key, { data, contentType, done: promise })
+    const send = async () => {
+      const newest = this.#replacing.get(key)!
+      this.#replacing.delete(key)
+      const isStored = await this.#options.store.put(key, newest.data, newest.contentType).then(
+        () => true,
+        () => false,
+      )
+      resolve(isStored)
+    }
+    void this.#track(this.#limit(send))
+    return promise
+  }
+
+  keyOf(part: LivePartName, { userId, stream }: Pick<LiveSource, 'userId' | 'stream'>, name: string): string {
+    return liveKey(this.#options.job, { userId, stream, part }, name)
+  }
+
+  /** Puts the lists of what is new. Call it now and then. */
+  tick(): void {
+    if (performance.now() - this.#lastListsMillis < listMillis) return
+    this.#lastListsMillis = performance.now()
+    for (const list of this.#lists.values()) {
+      const isComplete = list.isFull && list.count('begun', 'made') === 0
+      void this.#track(isComplete ? this.#close(list) : this.#putList(list).then(() => {}))
+    }
+  }
+
+  get counts(): LiveCounts[] {
+    const counts = new Map<LivePartName, LiveCounts>()
+    const of = (part: LivePartName) => {
+      const known = counts.get(part) ?? { part, stored: 0, waiting: 0, lost: 0 }
+      counts.set(part, known)
+      return known
+    }
+    for (const { part, stored, lost } of this.#closed) {
+      of(part).stored += stored
+      of(part).lost += lost
+    }
+    for (const list of this.#lists.values()) {
+      const known = of(list.identity.part)
+      known.stored += list.count('stored')
+      known.waiting += list.count('made')
+      known.lost += list.count('lost')
+    }
+    return [...counts.values()]
+  }
+
+  /** Resolves when all is stored or, at `deadline`, when what is not yet is named as lost, with the lists. Never rejects. */
+  async finish(deadline: Promise<void>): Promise<LiveIndex[]> {
+    let isLate = false
+    const late = deadline.then(() => {
+      isLate = true
+    })
+    await Promise.race([this.#takenOver, late])
+    while (this.#running.size > 0 && !isLate) await Promise.race([Promise.all(this.#running), late])
+    for (const waiting of this.#waiting.splice(0)) this.#giveUp(waiting, 'it was not in COS in time')
+    const lists = [...this.#lists.values()]
+    await Promise.all(lists.map((list) => Promise.race([this.#close(list), late])))
+    for (const list of lists) if (this.#lists.has(listFileName(list.identity))) await this.#note(list, '')
+    return this.#closed.toSorted((a, b) => a.from.localeCompare(b.from))
+  }
+
+  #listOf(part: LivePartName, { userId, stream, attempt }: LiveSource): ObjectList {
+    const numbers = [...this.#lists.values()].filter(
+      ({ identity }) =>
+        identity.part === part && identity.userId === userId && identity.stream === stream && identity.attempt === attempt,
+    )
+    const last = numbers.at(-1)
+    if (last !== undefined && !last.isFull) return last
+    const identity: ListIdentity = { part, userId, stream, attempt, number: this.#nextNumber(part, userId, stream, attempt) }
+    this.#makeFolder()
+    const list = new ObjectList(identity, this.#listPath(identity))
+    this.#lists.set(listFileName(identity), list)
+    return list
+  }
+
+  /** Once, before the first line: what cannot be kept on the volume is sent from memory. */
+  #makeFolder(): void {
+    if (this.#isMade) return
+    this.#isMade = true
+    try {
+      mkdirSync(this.#spool, { recursive: true })
+    } catch (error) {
+      this.#options.log.warn({ error: (error as Error).message }, 'Live outputs cannot be kept on the volume')
+    }
+  }
+
+  #nextNumber(...key: (string | number)[]): number {
+    const name = JSON.stringify(key)
+    const next = (this.#numbers.get(name) ?? 0) + 1
+    this.#numbers.set(name, next)
+    return next
+  }
+
+  /** Resolves when it is stored (true) or lost. `data`: undefined where the volume has it. */
+  #wait({ list, line, medium, data }: Pick<Waiting, 'list' | 'line' | 'medium' | 'data'>): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    const waiting: Waiting = { list, line, medium, data, isGivenUp: false, done: resolve }
+    this.#waiting.push(waiting)
+    this.#waitingBytes += line.bytes
+    while (this.#waitingBytes > mostWaitingBytes && this.#waiting.length > 1) {
+      this.#giveUp(this.#waiting.shift()!, 'COS did not take objects for so long that there was no more room for them')
+    }
+    void this.#track(this.#keepAndSend(waiting))
+    return promise
+  }
+
+  /** On the volume first; in memory where that does not take it. */
+  async #keepAndSend(waiting: Waiting): Promise<void> {
+    const { list, line, data } = waiting
+    if (data !== undefined) {
+      const kept = await this.#write(this.#spoolPath(list, line), data).then(
+        () => true,
+        () => false,
+      )
+      if (kept) waiting.data = undefined
+      if (waiting.isGivenUp) return
+      list.set(line)
+    }
+    await this.#limit(() => this.#send(waiting))
+  }
+
+  async #send(waiting: Waiting): Promise<void> {
+    const { list, line, medium, isGivenUp } = waiting
+    if (isGivenUp) return
+    const path = this.#spoolPath(list, line)
+    try {
+      const data = waiting.data ?? (await readFile(path))
+      if (data.length !== line.bytes || crc32(data) !== line.crc32)
+        throw new StoreError('refused', 'Torn', 'the volume has not got all of it')
+      const { part, userId, stream } = list.identity
+      await this.#options.store.put(this.keyOf(part, { userId, stream }, line.name), data, line.contentType)
+      if (!this.#forget(waiting)) return
+      list.set({ ...line, state: 'stored', message: 'ok' })
+      waiting.done(true)
+    } catch (error) {
+      if (!this.#forget(waiting)) return
+      this.#lose(list, line, medium, (error as Error).message)
+      waiting.done(false)
+    }
+    await rm(path, { force: true }).catch(() => {})
+  }
+
+  /** False where it was given up meanwhile. */
+  #forget(waiting: Waiting): boolean {
+    const at = this.#waiting.indexOf(waiting)
+    if (at === -1) return false
+    this.#waiting.splice(at, 1)
+    this.#waitingBytes -= waiting.line.bytes
+    return true
+  }
+
+  #giveUp(waiting: Waiting, why: string): void {
+    const { list, line, medium } = waiting
+    waiting.isGivenUp = true
+    this.#waitingBytes -= line.bytes
+    this.#lose(list, line, medium, why)
+    void rm(this.#spoolPath(list, line), { force: true }).catch(() => {})
+    waiting.done(false)
+  }
+
+  #lose(list: ObjectList, line: ObjectLine, medium: Medium, why: string): void {
+    const { part, userId, stream } = list.identity
+    const { fromMicros, toMicros } = line
+    const { ledger, log } = this.#options
+    list.set({ ...line, state: 'lost', message: why.slice(0, 256) })
+    log.warn({ part, userId, error: why }, 'A live output is lost')
+    const loss = { userId, stream, medium, fromMicros, toMicros, frames: null, bytes: null, file: null }
+    ledger.add({ ...loss, reason: 'LiveOutputLost', detail: `${part}: ${why}` })
+  }
+
+  #track(task: Promise<void>): Promise<void> {
+    const running = task
+      .catch((error: Error) => this.#options.log.error({ err: error }, 'Storing live outputs failed'))
+      .finally(() => this.#running.delete(running))
+    this.#running.add(running)
+    return running
+  }
+
+  async #putList(list: ObjectList): Promise<boolean> {
+    if (!list.isChanged) return true
+    list.isChanged = false
+    const { part, userId, stream } = list.identity
+    const key = this.#listKey(list.identity)
+    const object = list.object((name) => this.keyOf(part, { userId, stream }, name))
+    if (object.entries.length === 0) return true
+    const isThere = await this.replace(key, Buffer.from(`${JSON.stringify(object)}\n`), 'application/json')
+    list.isChanged ||= !isThere
+    return isThere
+  }
+
+  /** Nothing more comes into it: its copy in COS is the last one, and a note of it takes its place on the volume. */
+  async #close(list: ObjectList): Promise<void> {
+    await list.settled()
+    const isThere = await this.#putList(list)
+    if (this.#lists.has(listFileName(list.identity))) await this.#note(list, isThere ? this.#listKey(list.identity) : '')
+  }
+
+  async #note(list: ObjectList, key: string): Promise<void> {
+    this.#lists.delete(listFileName(list.identity))
+    const index = list.index(key)
+    if (index !== undefined) this.#closed.push(index)
+    // One that is not in COS stays for a later attempt.
+    if (key === '' && index !== undefined) return
+    const path = this.#listPath(list.identity)
+    try {
+      if (index !== undefined) await this.#write(`${path}.done`, Buffer.from(JSON.stringify(index)))
+      await rm(path, { force: true })
+    } catch (error) {
+      this.#options.log.warn({ error: (error as Error).message }, 'The note of a list of live outputs could not be written')
+    }
+  }
+
+  async #takeOver(): Promise<void> {
+    const names = await readdir(this.#options.directory).catch((error) => {
+      if (error.code === 'ENOENT') return []
+      throw error
+    })
+    for (const name of names) {
+      await this.#takeOverList(name, names).catch((error: Error) => {
+        this.#options.log.error({ file: name, error: error.message }, 'A list of live outputs cannot be read')
+      })
+    }
+  }
+
+  async #takeOverList(name: string, names: readonly string[]): Promise<void> {
+    const path = join(this.#options.directory, name)
+    if (name.endsWith('.done')) {
+      this.#closed.push(liveIndexSchema.parse(JSON.parse(await readFile(path, 'utf8'))))
+      return
+    }
+    const identity = readListFileName(name)
+    if (identity === undefined || identity.attempt === this.#options.job.attempt || names.includes(`${name}.done`)) return
+    const list = await ObjectList.read(identity, path)
+    this.#lists.set(name, list)
+    for (const line of list.objects) this.#goOn(list, line)
+  }
+
+  #goOn(list: ObjectList, line: ObjectLine): void {
+    const medium = isOfSound(list.identity.part) ? 'audio' : 'video'
+    switch (line.state) {
+      case 'begun':
+        this.#lose(list, line, medium, 'the recorder was killed while it was made')
+        return
+      case 'made':
+        void this.#wait({ list, line, medium, data: undefined })
+        return
+      case 'stored':
+      case 'lost':
+      case 'dropped':
+        return
+    }
+  }
+
+  /** Whole or not at all, as far as this process can be killed. */
+  async #write(path: string, data: Uint8Array): Promise<void> {
+    await writeFile(`${path}.tmp`, data)
+    await rename(`${path}.tmp`, path)
+  }
+
+  #listKey({ part, userId, stream, attempt, number }: ListIdentity): string {
+    return this.keyOf(part, { userId, stream }, `index-${attempt}-${number}.json`)
+  }
+
+  #listPath = (identity: ListIdentity) => join(this.#options.directory, listFileName(identity))
+  #spoolPath = ({ identity }: ObjectList, { id }: ObjectLine) => join(this.#spool, `${listFileName(identity)}.${id}`)
+  get #spool(): string {
+    return join(this.#options.directory, 'waiting')
+  }
+}

@@ -1,0 +1,91 @@
+import { type AudioSlices, compactTime, isListed, type Medium } from '@trtc-recorder/api'
+import type { BegunObject, LiveObjects } from '../live-objects.ts'
+import type { LiveEvent, LivePart, LiveSource } from '../part.ts'
+import { oggSlice } from './ogg-slice.ts'
+import { type Slice, Slicer, type SliceStep } from './slicer.ts'
+
+interface Sliced {
+  source: LiveSource
+  slicer: Slicer
+  begun: BegunObject | undefined
+}
+
+/** Ogg Opus slices of each user, stored as soon as each is over. */
+export class SlicesPart implements LivePart {
+  readonly name = 'audioSlices'
+  readonly #spec: AudioSlices
+  readonly #objects: LiveObjects
+  readonly #sliced = new Map<number, Sliced>()
+
+  constructor(spec: AudioSlices, objects: LiveObjects) {
+    this.#spec = spec
+    this.#objects = objects
+  }
+
+  wants({ userId, stream }: Pick<LiveSource, 'userId' | 'stream'>): readonly Medium[] {
+    return stream === 'main' && isListed(this.#spec.users, userId) ? ['audio'] : []
+  }
+
+  on(event: LiveEvent): void {
+    const { source } = event
+    const sliced = this.#sliced.get(source.id)
+    switch (event.type) {
+      case 'opened':
+        this.#sliced.set(source.id, { source, slicer: new Slicer(this.#spec.seconds), begun: undefined })
+        return
+      case 'sound':
+        this.#take(sliced!, sliced!.slicer.push(event.sound))
+        return
+      case 'reached':
+        this.#take(sliced!, sliced!.slicer.reached(event.micros))
+        return
+      case 'paused':
+        this.#take(sliced!, sliced!.slicer.end())
+        return
+      case 'closed':
+        this.#take(sliced!, sliced!.slicer.end())
+        this.#sliced.delete(source.id)
+        return
+      case 'picture':
+      case 'sends':
+      case 'resumed':
+        return
+    }
+  }
+
+  async end(): Promise<void> {
+    for (const sliced of this.#sliced.values()) this.#take(sliced, sliced.slicer.end())
+    this.#sliced.clear()
+  }
+
+  #take(sliced: Sliced, steps: readonly SliceStep[]): void {
+    for (const step of steps) {
+      switch (step.type) {
+        case 'begun':
+          sliced.begun = this.#objects.begin(this.name, sliced.source, step.fromMicros, step.toMicros)
+          break
+        case 'done':
+          this.#store(sliced, step.slice)
+      }
+    }
+  }
+
+  #store(sliced: Sliced, slice: Slice): void {
+    const { begun, source } = sliced
+    sliced.begun = undefined
+    const start = new Date(slice.fromMicros / 1000)
+    const data = oggSlice({ ...slice, serial: serialOf(slice, source), comments: commentsOf(source, start) })
+    void begun!.made({ name: `${compactTime(start)}.ogg`, data, contentType: 'audio/ogg', toMicros: slice.toMicros })
+  }
+}
+
+const commentsOf = ({ userId, file }: LiveSource, start: Date) => [
+  `TITLE=${userId}`,
+  `DATE=${start.toISOString()}`,
+  `TRTC_USER=${userId}`,
+  `TRTC_START_MS=${start.getTime()}`,
+  `TRTC_FILE=${file}`,
+]
+
+/** New for every slice. */
+const serialOf = ({ fromMicros }: Slice, { id }: LiveSource) => (Math.floor(fromMicros / 1000) + id * 7919) >>> 0
