@@ -28,7 +28,12 @@ interface Rule {
 interface Manifest extends KubeObject {
   kind: string
   rules?: Rule[]
-  spec?: { template: { metadata: object; spec: { containers: { env: { name: string; value?: string }[] }[] } } }
+  spec?: {
+    template: {
+      metadata: object
+      spec: { containers: { env: { name: string; value?: string }[] }[]; volumes?: { name: string }[] }
+    }
+  }
 }
 
 let api: ApiServer
@@ -75,6 +80,8 @@ async function renderValues(values: object, namespace = 'trtc'): Promise<Manifes
 const ofKind = (manifests: Manifest[], kind: string) => manifests.filter((manifest) => manifest.kind === kind)
 const rulesOf = (manifests: Manifest[]) => manifests.flatMap((manifest) => manifest.rules ?? [])
 const templateOf = (manifests: Manifest[]) => ofKind(manifests, 'Deployment')[0]!.spec!.template
+const gatewayOf = (manifests: Manifest[]) =>
+  ofKind(manifests, 'Deployment').find(({ metadata }) => metadata.name.endsWith('-gateway'))!.spec!.template
 
 describe('the chart', () => {
   test('is well made', async () => {
@@ -110,13 +117,19 @@ describe('the chart', () => {
   })
 
   test('lets the gateway hear events only where it is asked to, and says which Secret is missing', async () => {
-    const gateway = ['gateway.enabled=true', 'gateway.callersSecret=callers', 'gateway.namespaces={lessons}']
+    await expect(render('gateway.enabled=true')).rejects.toThrow('gateway.callersSecret must name the Secret')
+    const gateway = ['gateway.enabled=true', 'gateway.namespaces={lessons}', 'gateway.callersSecret=callers']
     const enabled = [...gateway, 'gateway.policies.enabled=true']
     const policyRights = (manifests: Manifest[]) =>
       rulesOf(ofKind(manifests, 'Role')).flatMap(({ resources: names, verbs }) =>
         names.filter((name) => name.startsWith('recordingpolicies')).map((name) => [name, verbs]),
       )
     expect(policyRights(await render(...gateway))).toEqual([])
+    // Without callers it hears TRTC, and nothing is mounted of them.
+    const events = ['gateway.policies.enabled=true', 'gateway.policies.applicationsSecret=applications']
+    const deaf = gatewayOf(await render(...gateway.slice(0, 2), ...events)).spec
+    expect(deaf.volumes?.map(({ name }) => name)).toEqual(['applications'])
+    expect(deaf.containers[0]?.env.map(({ name }) => name)).not.toContain('TRTC_RECORDER_GATEWAY_CALLERS_FILE')
     await expect(render(...enabled)).rejects.toThrow('gateway.policies.applicationsSecret must name the Secret')
     expect(policyRights(await render(...enabled, 'gateway.policies.applicationsSecret=applications'))).toEqual([
       ['recordingpolicies', ['get', 'list']],

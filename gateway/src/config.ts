@@ -6,7 +6,10 @@ const list = z.string().transform((text) => text.split(',').flatMap((part) => pa
 
 /** Every setting, once: its variable is TRTC_RECORDER_GATEWAY_<NAME>. An empty value counts as not given. */
 const settings = {
-  callersFile: { schema: z.string().min(1), help: 'File with the callers; it is read again when it changes.' },
+  callersFile: {
+    schema: z.string().min(1).optional(),
+    help: 'File with the callers; it is read again when it changes. None: nobody but TRTC may call, so that applicationsFile has to be given.',
+  },
   applicationsFile: {
     schema: z.string().min(1).optional(),
     help: 'File with the applications whose events are heard; it is read again when it changes. None: events are not heard.',
@@ -60,6 +63,10 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
         `${variableOf(name)} is ${JSON.stringify(given)}: ${parsed.error.issues.map(({ message }) => message).join('; ')}`,
       )
   }
+  if (wrong.length === 0 && config.callersFile === undefined && config.applicationsFile === undefined)
+    wrong.push(
+      `${variableOf('callersFile')}, ${variableOf('applicationsFile')}: at least one of them must be set, or nobody could call`,
+    )
   if (wrong.length > 0) throw new ConfigError(`The gateway cannot start:\n${wrong.map((line) => `  ${line}`).join('\n')}`)
   return config as Config
 }

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { clusterAccess, createKubeClient } from '@trtc-recorder/kube'
 import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
-import { parseCallers } from './callers/directory.ts'
+import { CallerDirectory, parseCallers } from './callers/directory.ts'
 import { ActiveCounts, activeQuota } from './callers/quota.ts'
 import { Rates } from './callers/rate.ts'
 import { tokenReviewer } from './callers/token-review.ts'
@@ -39,7 +39,8 @@ const document = <T>(path: string, parse: (text: string) => T, what: string) =>
     process.stderr.write(`${error.message}\n`)
     process.exit(2)
   })
-const callers = await document(config.callersFile, parseCallers, 'callers')
+const callers = config.callersFile === undefined ? undefined : await document(config.callersFile, parseCallers, 'callers')
+const nobody = new CallerDirectory([])
 const applications =
   config.applicationsFile === undefined ? undefined : await document(config.applicationsFile, parseApplications, 'applications')
 const metrics = createMetrics()
@@ -48,7 +49,7 @@ let isStopping = false
 const server = createServer(
   {
     client,
-    callers: callers.current,
+    callers: () => callers?.current() ?? nobody,
     review: config.tokenReview ? tokenReviewer(client, { audiences: config.tokenAudiences }) : undefined,
     rates: new Rates(),
     quota: activeQuota(client),
@@ -86,7 +87,7 @@ setTimeout(() => {
 }, config.shutdownSeconds * 1000).unref()
 await server.close()
 await health.close()
-callers.stop()
+callers?.stop()
 applications?.stop()
 ending.abort()
 await reviewing
