@@ -21,15 +21,20 @@ test('is served to anybody, and says what the server does', async () => {
 test('has each path that is answered, and no other', async () => {
   const { server } = gatewayFor()
   await server.ready()
+  const open = server.printRoutes({ commonPrefix: false }).matchAll(/── (\S+)/g)
+  // Each path ends with what the router prints of it; `/*` is any path, and said to be at `/`.
+  for (const [, end = ''] of open)
+    expect(
+      Object.keys(document.paths).some((path) => path.endsWith(end.replace(':requestId', '{requestId}').replace('*', '/'))),
+    ).toBe(true)
   const id = '00000000-0000-4000-8000-000000000000'
   for (const [path, methods] of Object.entries(document.paths)) {
     for (const method of Object.keys(methods)) {
-      const { statusCode, body } = await server.inject({
+      const { statusCode } = await server.inject({
         method: method.toUpperCase() as 'GET',
         url: path.replace('{requestId}', id),
       })
-      expect([method, path, statusCode]).toEqual([method, path, 401])
-      expect(JSON.parse(body).message).not.toContain('no such path')
+      expect([method, path, statusCode]).toEqual([method, path, path === '/openapi.json' ? 200 : 401])
     }
   }
 })

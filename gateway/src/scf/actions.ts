@@ -9,6 +9,7 @@ import { contractLabel, requestIdOf } from '../recordings/names.ts'
 import { problemOf } from '../recordings/spec.ts'
 import { startTemplate } from '../rest/start.ts'
 import { type EventStatus, eventState } from '../template/state.ts'
+import type { Answer } from '../tencent/answers.ts'
 import { TencentError } from '../tencent/codes.ts'
 
 /**
@@ -41,7 +42,7 @@ const time = z
   .transform(chinaMillis)
 const interval = z.strictObject({ Start: time, End: time })
 
-const schemas = {
+export const scfSchemas = {
   ListAsyncEvents: z.strictObject({
     ...functionName,
     ...where,
@@ -77,8 +78,8 @@ const schemas = {
     ClientContext: z.string().max(131_072),
   }),
 }
-export type ScfAction = keyof typeof schemas
-export const scfActions = Object.keys(schemas) as ScfAction[]
+export type ScfAction = keyof typeof scfSchemas
+export const scfActions = Object.keys(scfSchemas) as ScfAction[]
 
 /** How events come here: there is no trigger but a request. */
 const invokeType = 'HTTP'
@@ -89,7 +90,7 @@ export async function scfAction(
   action: ScfAction,
   body: unknown,
   newId: string,
-): Promise<object> {
+): Promise<Answer<ScfAction>> {
   switch (action) {
     case 'ListAsyncEvents':
       return listAsyncEvents(gateway, caller, read(action, body))
@@ -128,9 +129,9 @@ export async function scfAction(
   }
 }
 
-function read<Action extends ScfAction>(action: Action, body: unknown): z.output<(typeof schemas)[Action]> {
-  const parsed = schemas[action].safeParse(body)
-  if (parsed.success) return parsed.data as z.output<(typeof schemas)[Action]>
+function read<Action extends ScfAction>(action: Action, body: unknown): z.output<(typeof scfSchemas)[Action]> {
+  const parsed = scfSchemas[action].safeParse(body)
+  if (parsed.success) return parsed.data as z.output<(typeof scfSchemas)[Action]>
   throw invalid(
     parsed.error.issues.map((issue): FieldProblem => {
       const problem = problemOf(issue, body)
@@ -149,7 +150,11 @@ async function event(gateway: Gateway, caller: Caller, requestId: string): Promi
   throw new RefusedRequest('NotFound', 'InvokeRequestId: there is no such event')
 }
 
-async function listAsyncEvents(gateway: Gateway, caller: Caller, wanted: z.output<(typeof schemas)['ListAsyncEvents']>) {
+async function listAsyncEvents(
+  gateway: Gateway,
+  caller: Caller,
+  wanted: z.output<(typeof scfSchemas)['ListAsyncEvents']>,
+): Promise<Answer<'ListAsyncEvents'>> {
   const events: (ReturnType<typeof told> & { startMillis: number; endMillis: number })[] = []
   const isIn = (millis: number, range: { Start: number; End: number } | undefined) =>
     range === undefined || (millis >= range.Start && millis < range.End)
@@ -187,7 +192,11 @@ function told(recording: Recording) {
 
 const retCodes: Record<EventStatus, number> = { RUNNING: 1, FINISHED: 0, ABORTED: -1, FAILED: -1 }
 
-async function requestStatus(gateway: Gateway, caller: Caller, wanted: z.output<(typeof schemas)['GetRequestStatus']>) {
+async function requestStatus(
+  gateway: Gateway,
+  caller: Caller,
+  wanted: z.output<(typeof scfSchemas)['GetRequestStatus']>,
+): Promise<Answer<'GetRequestStatus'>> {
   const recording = await event(gateway, caller, wanted.FunctionRequestId)
   const { startMillis, endMillis } = millisOf(recording)
   const isBefore = wanted.StartTime !== undefined && startMillis < wanted.StartTime

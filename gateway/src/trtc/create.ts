@@ -17,6 +17,7 @@ import {
 } from '../recordings/names.ts'
 import type { SpecInput } from '../recordings/spec.ts'
 import { startRecording } from '../recordings/start.ts'
+import type { Answer } from '../tencent/answers.ts'
 import { TencentError } from '../tencent/codes.ts'
 import { readFields, type Values } from './read.ts'
 import { listFieldOf, type StreamType, subscribeOf } from './subscribe.ts'
@@ -24,7 +25,11 @@ import { listFieldOf, type StreamType, subscribeOf } from './subscribe.ts'
 const storage = 'StorageParams.CloudStorage'
 
 /** Starts a task; of one that is under way for the same application, room and user it gives the TaskId. */
-export async function createCloudRecording(gateway: Gateway, caller: Caller, body: unknown): Promise<{ TaskId: string }> {
+export async function createCloudRecording(
+  gateway: Gateway,
+  caller: Caller,
+  body: unknown,
+): Promise<Answer<'CreateCloudRecording'>> {
   const grant = grantOf(caller, body)
   const values = readFields('CreateCloudRecording', body, (field, value) => mayStand(grant, field, value))
   const { spec, substituted, streamType } = specOf(values, grant)
@@ -153,7 +158,7 @@ async function sameTask(
   { client, now }: Gateway,
   former: Recording,
   { said, expires }: { said: string; expires: string },
-): Promise<{ TaskId: string }> {
+): Promise<Answer<'CreateCloudRecording'>> {
   const TaskId = requestIdOf(former)
   if (former.metadata.annotations?.[fingerprintAnnotation] === said) {
     if (isExpired(former, now())) await annotate(client, former, { [expiresAnnotation]: expires })

@@ -6,16 +6,25 @@ import type { Gateway } from '../http/call.ts'
 import { change, findRecording, isUnderWay, stopRecording } from '../recordings/find.ts'
 import { contractLabel, isExpired, streamTypeAnnotation } from '../recordings/names.ts'
 import { specProblems } from '../recordings/spec.ts'
+import type { Answer } from '../tencent/answers.ts'
 import { readFields, type Values } from './read.ts'
 import { listFieldOf, type StreamType, subscribeOf } from './subscribe.ts'
 
-export async function describeCloudRecording(gateway: Gateway, caller: Caller, body: unknown) {
+export async function describeCloudRecording(
+  gateway: Gateway,
+  caller: Caller,
+  body: unknown,
+): Promise<Answer<'DescribeCloudRecording'>> {
   const { recording, TaskId } = await taskOf(gateway, caller, readFields('DescribeCloudRecording', body))
   return { TaskId, Status: taskStatus(recording), StorageFileList: filesOf(recording) }
 }
 
 /** The lists replace what was before; what is not said is everyone. */
-export async function modifyCloudRecording(gateway: Gateway, caller: Caller, body: unknown) {
+export async function modifyCloudRecording(
+  gateway: Gateway,
+  caller: Caller,
+  body: unknown,
+): Promise<Answer<'ModifyCloudRecording'>> {
   const values = readFields('ModifyCloudRecording', body)
   const { recording, TaskId } = await taskOf(gateway, caller, values)
   // Nobody could see that it changed nothing.
@@ -29,7 +38,11 @@ export async function modifyCloudRecording(gateway: Gateway, caller: Caller, bod
 }
 
 /** Ends the recording; files are stored after that. */
-export async function deleteCloudRecording(gateway: Gateway, caller: Caller, body: unknown) {
+export async function deleteCloudRecording(
+  gateway: Gateway,
+  caller: Caller,
+  body: unknown,
+): Promise<Answer<'DeleteCloudRecording'>> {
   const { recording, TaskId } = await taskOf(gateway, caller, readFields('DeleteCloudRecording', body))
   await stopRecording(gateway.client, recording)
   return { TaskId }
@@ -55,14 +68,16 @@ async function taskOf(gateway: Gateway, caller: Caller, values: Values): Promise
   return { recording, TaskId }
 }
 
+type Described = Answer<'DescribeCloudRecording'>
+
 /** In the room with somebody who publishes; or with nobody, or not yet in it; or on its way out. */
-function taskStatus({ status }: Recording): 'Idle' | 'InProgress' | 'Exited' {
+function taskStatus({ status }: Recording): Described['Status'] {
   const reason = status?.conditions?.find(({ type }) => type === 'Succeeded')?.reason
   if (reason === 'Finishing') return 'Exited'
   return (reason === 'Recording' || reason === 'Paused') && status?.participants !== 0 ? 'InProgress' : 'Idle'
 }
 
-function filesOf({ status }: Recording) {
+function filesOf({ status }: Recording): Described['StorageFileList'] {
   return (status?.files ?? []).map(({ userId, path, audio, video, startTime }) => ({
     UserId: userId,
     FileName: basename(path),
