@@ -1,15 +1,15 @@
 import { emptyMp3Frame, mp3, mp3FrameBytes } from './audio-format.ts'
 
 /** LAME's own delay; a player takes 529 more off for the decoder, together the format's priming. */
-const encoderDelay = 576
+export const lameDelay = 576
 const sideInformationBytes = 32
 
 /**
  * The Info frame in front of MP3 of constant bit rate: number of frames, bytes, seek table, and how much of the first and last
  * frame is no sound (LAME's extension), so that players start and end exactly.
- * `frames` are those of the body, `samples` the length of the sound.
+ * `frames` are those of the body, `samples` the length of the sound, `encoderDelay` those in front of it, of at most 4095.
  */
-export function buildMp3Head(frames: number, samples: number): Buffer {
+export function buildMp3Head(frames: number, samples: number, encoderDelay = lameDelay): Buffer {
   const frame = emptyMp3Frame()
   const info = frame.subarray(4 + sideInformationBytes)
   info.write('Info', 0, 'latin1')

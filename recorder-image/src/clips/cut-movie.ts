@@ -1,0 +1,152 @@
+import { type Mp4Track, movieTimescale } from '../media/mp4-head.ts'
+import { type Bytes, placesIn, rangesOf } from './ranges.ts'
+
+/** What of a movie is presented in a stretch of it, and what has to be decoded before that. */
+export interface CutMovie {
+  /** Their offsets are in the new body. */
+  tracks: Mp4Track[]
+  /** The new body: these bytes of the file, one after the other. */
+  ranges: Bytes[]
+  bodyBytes: number
+}
+
+/** Frames of sound before the first that is heard, from which a decoder gets its state: of AAC one overlaps, Opus needs 80 ms (RFC 7845, 4.6). */
+const leadSeconds = { mp4a: 0.02, Opus: 0.08 }
+
+/**
+ * Cuts the tracks of a movie to what is presented between two times of it, in seconds, without touching a sample. Pictures begin with the key
+ * frame before that, sound with the frames that a decoder needs first; an edit list hides both. Offsets count from the start of the file. Pure.
+ */
+export function cutMovie(tracks: readonly Mp4Track[], fromSeconds: number, toSeconds: number): CutMovie {
+  const cuts = tracks.map((track) => cutTrack(track, fromSeconds, toSeconds)).filter((track) => track !== undefined)
+  const ranges = rangesOf(cuts)
+  const placed = cuts.map((track) => ({ ...track, offsets: placesIn(ranges, track.offsets) }))
+  return { tracks: placed, ranges, bodyBytes: ranges.reduce((sum, { start, end }) => sum + end - start, 0) }
+}
+
+function cutTrack(track: Mp4Track, fromSeconds: number, toSeconds: number): Mp4Track | undefined {
+  const { edit, timescale } = track
+  const beginSeconds = edit.delay / movieTimescale
+  const from = Math.max(fromSeconds, beginSeconds)
+  const to = Math.min(toSeconds, (edit.delay + edit.duration) / movieTimescale)
+  const tick = (seconds: number) => edit.mediaTime + Math.round((seconds - beginSeconds) * timescale)
+  const [fromTick, toTick] = [tick(from), tick(to)]
+  if (toTick <= fromTick) return undefined
+  const cut = track.kind === 'video' ? cutPictures(track, fromTick, toTick) : cutSound(track, fromTick, toTick)
+  if (cut === undefined) return undefined
+  // The first picture may come later than what was asked for.
+  const late = (cut.presentedFrom - fromTick) / timescale
+  const movieTicks = (seconds: number) => Math.round(seconds * movieTimescale)
+  return {
+    ...track,
+    ...cut.samples,
+    edit: {
+      delay: movieTicks(from - fromSeconds + late),
+      mediaTime: cut.mediaTime,
+      duration: movieTicks((toTick - cut.presentedFrom) / timescale),
+    },
+  }
+}
+
+interface Cut {
+  samples: Pick<Mp4Track, 'sizes' | 'offsets' | 'starts' | 'end'> & Partial<Pick<Mp4Track, 'shownAfter' | 'entries' | 'keys'>>
+  /** Where presentation begins: by the ticks of the source, and of the cut. */
+  presentedFrom: number
+  mediaTime: number
+}
+
+/** The picture that is shown when the stretch begins is shown from there on; those it is decoded from pass in a millisecond each. */
+function cutPictures(track: Mp4Track, fromTick: number, toTick: number): Cut | undefined {
+  const { starts, shownAfter, keys } = track
+  const shownAt = (at: number) => starts[at]! + (shownAfter?.[at] ?? 0)
+  let shown = -1
+  let last = -1
+  for (let at = 0; at < starts.length; at++) {
+    const time = shownAt(at)
+    if (time < toTick) last = at
+    // The latest of those before; else the earliest of those behind.
+    const isBefore = time <= fromTick
+    const best = shown === -1 ? undefined : shownAt(shown)
+    if (best === undefined || (isBefore ? best > fromTick || time > best : best > fromTick && time < best)) shown = at
+  }
+  if (shown === -1 || shownAt(shown) >= toTick) return undefined
+  const first = keys?.findLast((key) => key <= shown && shownAt(key) <= shownAt(shown)) ?? (keys === undefined ? shown : 0)
+  const presentedFrom = Math.max(fromTick, shownAt(shown))
+  const times =
+    shownAfter === undefined
+      ? passing(track, first, shown, last, presentedFrom)
+      : reordered(track, first, shown, last, presentedFrom)
+  const { end, ...rest } = times
+  return {
+    samples: {
+      ...samplesOf(track, first, last),
+      ...rest,
+      end: Math.max(end + toTick - presentedFrom, times.starts.at(-1)! + 1),
+    },
+    presentedFrom,
+    mediaTime: end,
+  }
+}
+
+interface Times {
+  starts: Float64Array
+  shownAfter?: Uint32Array
+  /** Where presentation begins. */
+  end: number
+}
+
+function passing({ starts, timescale }: Mp4Track, first: number, shown: number, last: number, presentedFrom: number): Times {
+  const step = Math.max(1, Math.floor(timescale / 1000))
+  const begins = (shown - first) * step
+  return {
+    starts: Float64Array.from({ length: last - first + 1 }, (_, at) =>
+      first + at <= shown ? at * step : begins + starts[first + at]! - presentedFrom,
+    ),
+    end: begins,
+  }
+}
+
+/** Where pictures are not decoded in the order in which they are shown, those that are hidden keep their times. */
+function reordered({ starts, shownAfter }: Mp4Track, first: number, shown: number, last: number, presentedFrom: number): Times {
+  const after = shownAfter!.slice(first, last + 1)
+  after[shown - first] = presentedFrom - starts[shown]!
+  return {
+    starts: starts.slice(first, last + 1).map((start) => start - starts[first]!),
+    shownAfter: after,
+    end: presentedFrom - starts[first]!,
+  }
+}
+
+function cutSound(track: Mp4Track, fromTick: number, toTick: number): Cut | undefined {
+  const { starts, timescale, sampleEntries } = track
+  const entry = sampleEntries[0]?.toString('latin1', 4, 8)
+  const lead = (entry === 'Opus' ? leadSeconds.Opus : leadSeconds.mp4a) * timescale
+  let first = -1
+  let last = -1
+  for (let at = 0; at < starts.length; at++) {
+    if (starts[at]! <= fromTick - lead) first = at
+    if (starts[at]! < toTick) last = at
+  }
+  first = Math.max(0, first)
+  if (last < first) return undefined
+  const presentedFrom = Math.max(fromTick, starts[first]!)
+  const from = starts[first]!
+  return {
+    samples: {
+      ...samplesOf(track, first, last),
+      starts: starts.slice(first, last + 1).map((start) => start - from),
+      end: Math.max(toTick - from, starts[last]! - from + 1),
+    },
+    presentedFrom,
+    mediaTime: presentedFrom - from,
+  }
+}
+
+function samplesOf({ sizes, offsets, entries, keys }: Mp4Track, first: number, last: number) {
+  return {
+    sizes: sizes.slice(first, last + 1),
+    offsets: offsets.slice(first, last + 1),
+    ...(entries === undefined ? {} : { entries: entries.slice(first, last + 1) }),
+    ...(keys === undefined ? {} : { keys: keys.filter((key) => key >= first && key <= last).map((key) => key - first) }),
+  }
+}
