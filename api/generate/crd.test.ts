@@ -108,11 +108,14 @@ describe('the CRD', () => {
 })
 
 test('a required frozen field needs no rule on its parent', () => {
-  const frozen = freeze({
-    type: 'object',
-    required: ['a'],
-    properties: { a: { type: 'string', immutable: true }, b: { type: 'string', immutable: true }, c: { type: 'string' } },
-  })
+  const frozen = freeze(
+    {
+      type: 'object',
+      required: ['a'],
+      properties: { a: { type: 'string', immutable: true }, b: { type: 'string', immutable: true }, c: { type: 'string' } },
+    },
+    'Recording',
+  )
   expect(rulesOf(frozen).map((rule) => rule.fieldPath)).toEqual(['.b'])
   expect(rulesOf(frozen.properties?.c)).toEqual([])
 })

@@ -35,7 +35,7 @@ const printerColumns: PrinterColumn[] = [
 
 export function specSchema(): Schema {
   const spec = schemaOf(recordingSpecSchema)
-  const frozen = freeze(spec)
+  const frozen = freeze(spec, kind)
   return withRules(
     { ...frozen, description: 'What to record, and where to put it. Frozen after creation, but for subscribe and desiredState.' },
     ...specRules,

@@ -5,10 +5,11 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
-import { group, plural, policyPlural } from '../src/index.ts'
+import { clipPlural, group, plural, policyPlural } from '../src/index.ts'
+import { recordingClipCrd } from './clip-crd.ts'
 import { recordingCrd } from './crd.ts'
 import { recordingPolicyCrd } from './policy-crd.ts'
-import { documentationTables, insertTables, policyTables } from './tables.ts'
+import { clipTables, documentationTables, insertTables, policyTables } from './tables.ts'
 import { valuesTable } from './values-table.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -17,6 +18,8 @@ const banner = '# Generated from api/src by `npm run generate`. Do not edit.\n'
 const generated: Record<string, () => Promise<string>> = {
   [`crds/${group}_${plural}.yaml`]: async () => banner + yaml(recordingCrd()),
   [`crds/${group}_${policyPlural}.yaml`]: async () => banner + yaml(recordingPolicyCrd()),
+  [`crds/${group}_${clipPlural}.yaml`]: async () => banner + yaml(recordingClipCrd()),
+  'charts/trtc-recorder/templates/crds/recordingclips.yaml': async () => chartCrd(recordingClipCrd()),
   'charts/trtc-recorder/templates/crds/recordings.yaml': async () => chartCrd(recordingCrd()),
   'charts/trtc-recorder/templates/crds/recordingpolicies.yaml': async () => chartCrd(recordingPolicyCrd()),
   'charts/trtc-recorder/README.md': async () =>
@@ -24,6 +27,7 @@ const generated: Record<string, () => Promise<string>> = {
       values: valuesTable(await current('charts/trtc-recorder/values.yaml')),
     }),
   'docs/auto-record.md': async () => insertTables(await current('docs/auto-record.md'), policyTables()),
+  'docs/clips.md': async () => insertTables(await current('docs/clips.md'), clipTables()),
   'docs/recording.md': async () => insertTables(await current('docs/recording.md'), documentationTables()),
 }
 

@@ -3,13 +3,14 @@ import { soundRule } from '../src/outputs.ts'
 import { opusMessage } from '../src/recording.ts'
 import type { Rule, Schema } from './structural.ts'
 
-const frozenMessage = 'is immutable; create a new Recording instead'
+const frozenMessage = (kind: string) => `is immutable; create a new ${kind} instead`
 
 /**
  * Turns `.meta({ immutable: true })` on the fields of an object into CEL rules. A rule on the field itself guards its value; a field
  * that may be absent also needs one on its parent, for no rule runs on a field that is not there.
  */
-export function freeze(object: Schema): Schema {
+export function freeze(object: Schema, kind: string): Schema {
+  const message = frozenMessage(kind)
   const properties: Record<string, Schema> = {}
   const presence: Rule[] = []
   for (const [name, { immutable, ...field }] of Object.entries(object.properties ?? {})) {
@@ -18,10 +19,10 @@ export function freeze(object: Schema): Schema {
       continue
     }
     const same = typeof immutable === 'string' ? immutable : 'self == oldSelf'
-    properties[name] = withRules(field, { rule: same, message: frozenMessage })
+    properties[name] = withRules(field, { rule: same, message })
     const mayBeAbsent = !object.required?.includes(name) && field.default === undefined
     if (mayBeAbsent) {
-      presence.push({ rule: `has(self.${name}) == has(oldSelf.${name})`, message: frozenMessage, fieldPath: `.${name}` })
+      presence.push({ rule: `has(self.${name}) == has(oldSelf.${name})`, message, fieldPath: `.${name}` })
     }
   }
   return withRules({ ...object, properties }, ...presence)

@@ -1,4 +1,5 @@
 import {
+  clipReasons,
   conditionReasons,
   conditionTypes,
   lossReasons,
@@ -9,6 +10,7 @@ import {
   troubles,
   userAnnotations,
 } from '../src/index.ts'
+import { clipSpecSchema, clipStatusSchema } from './clip-crd.ts'
 import { specSchema, statusSchema } from './crd.ts'
 import { policySpecSchema, policyStatusSchema } from './policy-crd.ts'
 import type { Schema } from './structural.ts'
@@ -50,6 +52,13 @@ export function policyTables(): Record<string, string> {
     policyReasons: wordTable('Reason', policyReasons),
   }
 }
+
+/** The tables of docs/clips.md. */
+export const clipTables = (): Record<string, string> => ({
+  clipSpec: fieldTable(clipSpecSchema(), 'spec'),
+  clipStatus: fieldTable(clipStatusSchema(), 'status'),
+  clipReasons: wordTable('Reason', clipReasons),
+})
 
 function whatIsDone({ next, after, counts }: Trouble): string {
   const { firstSeconds, longestSeconds } = after

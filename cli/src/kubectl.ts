@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
-import type { Recording } from '@trtc-recorder/api'
+import { apiVersion, clipKind, type Recording, type RecordingClip, type RecordingClipSpec } from '@trtc-recorder/api'
 
 /** The cluster as the user's own kubectl reaches it: every kubeconfig, credential plugin and proxy that works there works here. */
 export interface Kubectl {
-  /** What `kubectl ARGS` prints. Rejects with what it says on stderr. */
-  read(args: readonly string[]): Promise<string>
+  /** What `kubectl ARGS` prints, with `input` on its stdin. Rejects with what it says on stderr. */
+  read(args: readonly string[], input?: string): Promise<string>
   /** Lets `kubectl ARGS` print to the terminal. Resolves with its exit code. */
   show(args: readonly string[]): Promise<number>
 }
@@ -24,12 +24,14 @@ export interface EventSummary {
 
 /** `globalFlags`: those that every kubectl command takes, such as `--namespace` and `--context`. */
 export function userKubectl(globalFlags: readonly string[], command = process.env.KUBECTL ?? 'kubectl'): Kubectl {
-  const start = (args: readonly string[], stdout: 'pipe' | 'inherit') =>
-    spawn(command, [...args, ...globalFlags], { stdio: ['ignore', stdout, stdout === 'pipe' ? 'pipe' : 'inherit'] })
+  const start = (args: readonly string[], stdout: 'pipe' | 'inherit', stdin: 'pipe' | 'ignore' = 'ignore') =>
+    spawn(command, [...args, ...globalFlags], { stdio: [stdin, stdout, stdout === 'pipe' ? 'pipe' : 'inherit'] })
   return {
-    read: (args) =>
+    read: (args, input) =>
       new Promise((resolve, reject) => {
-        const child = start(args, 'pipe')
+        const child = start(args, 'pipe', input === undefined ? 'ignore' : 'pipe')
+        // Of a pipe that it closes early its exit says more.
+        child.stdin?.on('error', () => {}).end(input)
         let [out, err] = ['', '']
         child.stdout?.setEncoding('utf8').on('data', (text: string) => {
           out += text
@@ -58,6 +60,27 @@ export const getRecording = async (kubectl: Kubectl, name: string): Promise<Reco
 
 export const patchRecording = (kubectl: Kubectl, name: string, patch: object): Promise<string> =>
   kubectl.read(['patch', resource, name, '--type', 'merge', '--patch', JSON.stringify(patch)])
+
+const clipResource = 'recordingclips.trtc-recorder.dev'
+
+/** Where `kubectl wait` finds it. */
+export const clipTarget = (name: string) => `${clipResource}/${name}`
+
+export const getClip = async (kubectl: Kubectl, name: string): Promise<RecordingClip> =>
+  JSON.parse(await kubectl.read(['get', clipResource, name, '--output', 'json']))
+
+/** Made by the API server, which names what it does not take. */
+export const createClip = async (
+  kubectl: Kubectl,
+  metadata: { name: string } | { generateName: string },
+  spec: Partial<RecordingClipSpec>,
+): Promise<RecordingClip> =>
+  JSON.parse(
+    await kubectl.read(
+      ['create', '--filename', '-', '--output', 'json'],
+      JSON.stringify({ apiVersion, kind: clipKind, metadata, spec }),
+    ),
+  )
 
 /** Oldest first. Kubernetes forgets Events after an hour. */
 export async function eventsOf(kubectl: Kubectl, uid: string): Promise<EventSummary[]> {

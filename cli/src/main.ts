@@ -1,7 +1,7 @@
 /** `kubectl trtc`: what a person does with Recordings beyond get and describe. Runs the user's own kubectl. */
 import { annotationName, type UserAnnotation, userAnnotations } from '@trtc-recorder/api'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { eventsOf, getRecording, patchRecording, userKubectl } from './kubectl.ts'
+import { clipTarget, createClip, eventsOf, getClip, getRecording, patchRecording, userKubectl } from './kubectl.ts'
 import { report } from './report.ts'
 import { files, filesBeyond, followed, story } from './story.ts'
 
@@ -76,6 +76,55 @@ program
     process.stderr.write(`${stored?.message ?? 'It is not known whether every file is stored'}\n`)
     process.exitCode = 1
   })
+
+interface ClipFlags {
+  from: string
+  to: string
+  user: string[]
+  stream?: ('main' | 'aux')[]
+  name?: string
+  wait?: number
+}
+
+program
+  .command('clip <recording>')
+  .description('cuts a stretch of time out of it, into files of its own')
+  .requiredOption('--from <moment>', 'a time (2026-03-01T09:30:00Z), or an offset from the start of the recording (12m30s)')
+  .requiredOption('--to <moment>', 'likewise')
+  .option('--user <user>', 'whose, a user id or a prefix followed by .*$; may be given several times', several, [])
+  .option('--stream <stream>', 'main or aux; both, where it is not given', several)
+  .option('--name <name>', 'of the RecordingClip; otherwise that of the recording and some letters')
+  .option(
+    '--wait <seconds>',
+    'waits until it is over, and tells where its files are; fails unless every file is stored',
+    wholeSeconds,
+  )
+  .action(async (recording: string, { from, to, user, stream, name, wait }: ClipFlags) => {
+    const metadata = name === undefined ? { generateName: `${recording.slice(0, 46)}-` } : { name }
+    const spec = {
+      recordingRef: { name: recording },
+      from,
+      to,
+      users: user,
+      ...(stream === undefined ? {} : { streams: stream }),
+    }
+    const made = await createClip(kubectl(), metadata, spec)
+    process.stdout.write(`${clipTarget(made.metadata.name)} created\n`)
+    if (wait === undefined) return
+    const until = ['--for=jsonpath={.status.completionTime}', `--timeout=${wait}s`]
+    process.exitCode = await kubectl().show(['wait', clipTarget(made.metadata.name), ...until])
+    if (process.exitCode !== 0) return
+    const { status } = await getClip(kubectl(), made.metadata.name)
+    for (const { url, source, message } of status?.files ?? []) process.stdout.write(`${url || `${source}: ${message}`}\n`)
+    const succeeded = status?.conditions?.find(({ type }) => type === 'Succeeded')
+    if (succeeded?.status === 'True') return
+    process.stderr.write(`${succeeded?.message ?? 'It is not known what became of it'}\n`)
+    process.exitCode = 1
+  })
+
+function several(text: string, before: string[] = []): string[] {
+  return [...before, text]
+}
 
 function wholeSeconds(text: string): number {
   const seconds = Number(text)

@@ -73,6 +73,48 @@ test.each([
   expect(said).toEqual(failure)
 })
 
+test('clip makes a RecordingClip, waits for it, and tells where its files are', async () => {
+  const moments = ['--from', '12m30s', '--to', '14m']
+  const created = await trtc('clip', 'math', ...moments, '--user', 'teacher', '--user', 'student_.*$', '--stream', 'main')
+  const [, made] = /^recordingclips\.trtc-recorder\.dev\/(math-\w+) created\n$/.exec(created) ?? []
+  const { spec } = await server.client.get(resources.recordingClips, { namespace, name: made! })
+  expect(spec).toMatchObject({
+    ...{ recordingRef: { name: 'math' }, from: '12m30s', to: '14m' },
+    ...{ users: ['teacher', 'student_.*$'], streams: ['main'] },
+  })
+  await expect(trtc('clip', 'math', '--from', '14m', '--to', '12m')).rejects.toMatchObject({
+    stderr: expect.stringContaining('must be later than from'),
+  })
+
+  const waited = trtc('clip', 'math', ...moments, '--name', 'proof', '--wait', '20')
+  const ref = { namespace, name: 'proof' }
+  await expect
+    .poll(() => server.client.get(resources.recordingClips, ref).catch(() => undefined), { timeout: 20_000 })
+    .toBeDefined()
+  const lastTransitionTime = new Date().toISOString()
+  const condition = {
+    type: 'Succeeded',
+    status: 'True',
+    reason: 'Completed',
+    message: '',
+    lastTransitionTime,
+    observedGeneration: 1,
+  }
+  const file = {
+    ...{
+      userId: 'teacher',
+      stream: 'main',
+      source: 'teacher.mp4',
+      path: 'proof.teacher.mp4',
+      url: 'https://cos.example/proof.mp4',
+    },
+    ...{ status: 1, message: 'ok', bytes: 1, readBytes: 1, durationSeconds: 90, startTime: lastTransitionTime },
+  }
+  const body = { status: { completionTime: lastTransitionTime, conditions: [condition], files: [file] } }
+  await server.client.patch(resources.recordingClips, ref, { type: 'merge', body }, { subresource: 'status' })
+  expect(await waited).toContain('\nhttps://cos.example/proof.mp4\n')
+})
+
 test('a Recording that is not there is said to be not there, and nothing is given up without --yes', async () => {
   await expect(trtc('status', 'history')).rejects.toMatchObject({
     code: 1,

@@ -116,7 +116,7 @@ export async function startApiServer(): Promise<ApiServer> {
 
   try {
     await startServer()
-    for (const plural of ['recordings', 'recordingpolicies']) await installDefinition(client, plural)
+    for (const plural of ['recordings', 'recordingpolicies', 'recordingclips']) await installDefinition(client, plural)
   } catch (error) {
     await stop()
     throw error

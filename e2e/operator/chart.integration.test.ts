@@ -90,7 +90,11 @@ describe('the chart', () => {
 
   test('carries the CRDs as they are in crds/, and keeps them', async () => {
     const crds = ofKind(await render(), 'CustomResourceDefinition')
-    expect(crds.map(({ metadata }) => metadata.name.split('.')[0]).sort()).toEqual(['recordingpolicies', 'recordings'])
+    expect(crds.map(({ metadata }) => metadata.name.split('.')[0]).sort()).toEqual([
+      'recordingclips',
+      'recordingpolicies',
+      'recordings',
+    ])
     for (const { spec, metadata } of crds) {
       const file = `trtc-recorder.dev_${metadata.name.split('.')[0]}.yaml`
       expect(spec).toEqual(parse(await readFile(join(chart, '../../crds', file), 'utf8')).spec)
@@ -259,7 +263,10 @@ describe('the chart', () => {
         [
           {
             apiGroups: ['trtc-recorder.dev'],
-            resources: ['recordings', 'recordings/status', 'recordingpolicies', 'recordingpolicies/status'],
+            resources: [
+              ...['recordings', 'recordings/status', 'recordingpolicies', 'recordingpolicies/status'],
+              ...['recordingclips', 'recordingclips/status'],
+            ],
             verbs: ['get', 'list', 'watch'],
           },
         ],
@@ -269,7 +276,7 @@ describe('the chart', () => {
         [
           {
             apiGroups: ['trtc-recorder.dev'],
-            resources: ['recordings', 'recordingpolicies'],
+            resources: ['recordings', 'recordingpolicies', 'recordingclips'],
             verbs: ['create', 'update', 'patch', 'delete', 'deletecollection'],
           },
         ],

@@ -188,6 +188,7 @@ describe('the API server', () => {
 describe('every example', async () => {
   const kinds: Record<string, Resource> = {
     ...{ Recording: resources.recordings, RecordingPolicy: resources.recordingPolicies, Secret: resources.secrets },
+    RecordingClip: resources.recordingClips,
   }
   const files = (await readdir(examples)).filter((name) => name.endsWith('.yaml') && name !== 'stop.yaml')
   test.each(files)('%s is accepted', async (name) => {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import pino, { type Logger } from 'pino'
 import type { CosCredentials } from '../../recorder-image/src/store/credentials.ts'
 import { createStore, type StoreOptions } from '../../recorder-image/src/store/store.ts'
-import type { Store, UploadSource } from '../../recorder-image/src/store/upload.ts'
+import type { ReadableStore, UploadSource } from '../../recorder-image/src/store/upload.ts'
 import { type CosControl, cosControl, startCos } from '../../sandbox/src/cos/index.ts'
 import { identities } from '../../sandbox/src/identities.ts'
 import '../../sandbox/src/names/this-machine.ts'
@@ -37,7 +37,7 @@ export interface Harness {
   /** Scheme, host and port of the bucket. */
   bucketUrl: string
   logged: LogLine[]
-  store(overrides?: Overrides): Store
+  store(overrides?: Overrides): ReadableStore
   source(name?: string): UploadSource
   /** Adds bytes to a body, as a recorder does; returns how many it has now. */
   grow(source: UploadSource, bytes: number): number

@@ -1,4 +1,16 @@
-import { group, kind, plural, policyKind, policyPlural, type Recording, type RecordingPolicy, version } from '@trtc-recorder/api'
+import {
+  clipKind,
+  clipPlural,
+  group,
+  kind,
+  plural,
+  policyKind,
+  policyPlural,
+  type Recording,
+  type RecordingClip,
+  type RecordingPolicy,
+  version,
+} from '@trtc-recorder/api'
 import type { KubeObject, Lease, PersistentVolumeClaim, Pod, PriorityClass, Resource, ResourceQuota, Secret } from './types.ts'
 
 const define = <T extends KubeObject>(group: string, version: string, plural: string, kind: string): Resource<T> => ({
@@ -13,6 +25,7 @@ const define = <T extends KubeObject>(group: string, version: string, plural: st
 export const resources = {
   recordings: define<Recording>(group, version, plural, kind),
   recordingPolicies: define<RecordingPolicy>(group, version, policyPlural, policyKind),
+  recordingClips: define<RecordingClip>(group, version, clipPlural, clipKind),
   pods: define<Pod>('', 'v1', 'pods', 'Pod'),
   persistentVolumeClaims: define<PersistentVolumeClaim>('', 'v1', 'persistentvolumeclaims', 'PersistentVolumeClaim'),
   resourceQuotas: define<ResourceQuota>('', 'v1', 'resourcequotas', 'ResourceQuota'),

@@ -1,21 +1,25 @@
-import type { Recording } from '@trtc-recorder/api'
+import type { Recording, RecordingClip } from '@trtc-recorder/api'
 import type { KubeClient, KubeObject, PersistentVolumeClaim, Pod, Resource } from '@trtc-recorder/kube'
 import { resources } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
 import { abridgedPod, abridgedRecording, withoutBallast } from './abridged.ts'
+import { clipOf } from './clip/names.ts'
 import { listWatch } from './kube/list-watch.ts'
 import { controllingRecording, labels, managedSelector } from './recording/names.ts'
 import { refusedSince } from './recording/stage.ts'
+import { keyOf } from './runtime/objects.ts'
 import { Reflector } from './runtime/reflector.ts'
 import { type Indexers, Store } from './runtime/store.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
 export type RecordingIndex = 'identity' | 'finishedIn' | 'refusedByQuotaIn'
 
-/** What the operator knows of the cluster. Pods and volumes are found by `recordingUid`. */
+/** What the operator knows of the cluster. Pods and volumes are found by `recordingUid`, Pods that cut by that of their clip. */
 export interface Caches {
   recordings: Store<Recording, RecordingIndex>
   pods: Store<Pod, 'recordingUid'>
+  /** By the key of their Recording. */
+  clips: Store<RecordingClip, 'recording'>
   claims: Store<PersistentVolumeClaim, 'recordingUid'>
   reflectors: readonly CacheReflector[]
   /** Resolves when everything has been read once. */
@@ -56,9 +60,13 @@ export const recordingIndexers: Indexers<Recording, RecordingIndex> = {
     refusedSince(status ?? {}, 'QuotaExceeded') === undefined ? [] : [metadata.namespace],
 }
 
+/** The key of the Recording that a clip is cut from. */
+export const recordingKeyOf = ({ metadata, spec }: RecordingClip) =>
+  keyOf({ namespace: metadata.namespace, name: spec.recordingRef.name })
+
 /** By the owner's UID, and by the label, which a retained volume has alone. */
 function recordingUids(object: KubeObject): string[] {
-  const uids = [controllingRecording(object)?.uid, object.metadata.labels?.[labels.recordingUid]]
+  const uids = [controllingRecording(object)?.uid, clipOf(object)?.uid, object.metadata.labels?.[labels.recordingUid]]
   return [...new Set(uids.filter((uid) => uid !== undefined))]
 }
 
@@ -101,12 +109,20 @@ export function createCaches({ client, namespaces, resyncMillis, log, metrics }:
   return {
     recordings,
     pods,
+    clips: cache(resources.recordingClips, { recording: (clip) => [recordingKeyOf(clip)] }, withoutBallast),
     catchUp,
     claims: cache(resources.persistentVolumeClaims, { recordingUid: recordingUids }, withoutBallast, managedSelector),
     reflectors,
     synced: Promise.all(reflectors.map((reflector) => reflector.synced)),
     answered: Promise.all(reflectors.map((reflector) => reflector.answered)),
-    unread: () => [...new Set(reflectors.flatMap(({ hasSynced, namespace = '' }) => (hasSynced ? [] : namespace)))],
+    // A cluster whose CRDs are older has no clips, and that keeps no Recording from being served.
+    unread: () => [
+      ...new Set(
+        reflectors.flatMap(({ name, hasSynced, namespace = '' }) =>
+          hasSynced || name === resources.recordingClips.plural ? [] : namespace,
+        ),
+      ),
+    ],
     run: (signal) => Promise.all(reflectors.map((reflector) => reflector.run(signal))),
   }
 }

@@ -5,12 +5,13 @@ import { createCaches } from './caches.ts'
 import { callbackController } from './callback/controller.ts'
 import { apiServerAddresses, proxyOfEnvironment } from './callback/environment.ts'
 import { noticeController } from './callback/notices.ts'
+import { clipController } from './clip/controller.ts'
 import { ConfigError, parseConfig, usage } from './config.ts'
 import { createEventRecorder } from './kube/events.ts'
 import { LeaderElection } from './kube/lease.ts'
 import { createPriorityClasses } from './priority-classes.ts'
 import { createQuotas } from './quotas.ts'
-import { recordingController } from './recording/controller.ts'
+import { podConfig, recordingController } from './recording/controller.ts'
 import { retentionController } from './recording/retention.ts'
 import { requested, shutDown } from './runtime/shutdown.ts'
 import { sleep } from './runtime/timers.ts'
@@ -94,6 +95,7 @@ const telling = {
 }
 const controllers = [
   recordingController({ client, caches, events, config, log, metrics, priorityOf, onRoom: quotas.onRoom }),
+  clipController({ client, caches, events, pod: podConfig(config), log, metrics }),
   noticeController(telling),
   callbackController({
     ...telling,

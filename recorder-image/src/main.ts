@@ -6,7 +6,15 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type RecorderJob, type RecorderResult, recorderEnv, recorderOutcomes, recorderPort } from '@trtc-recorder/api'
+import {
+  clipJobEnv,
+  type RecorderJob,
+  type RecorderResult,
+  recorderEnv,
+  recorderOutcomes,
+  recorderPort,
+} from '@trtc-recorder/api'
+import { clip, clipExitCode, clipTerminationMessage } from './clips/clip-mode.ts'
 import { components } from './recorder/components.ts'
 import { RecorderFailure } from './recorder/failure.ts'
 import { jobFromEnvironment, jobFromRecordingFile } from './recorder/job.ts'
@@ -34,7 +42,7 @@ ${Object.entries(recorderOutcomes)
 
 Environment: TRTC_RECORDER_CHROMIUM (path), ${recorderEnv.chromiumArgs} (extra switches), FFMPEG_BIN (path),
 TRTC_RECORDER_UPLOAD_SECONDS (how long storing may take after the stop, 900), TRTC_RECORDER_REPLAY_PAGE (the page that node replay/build.ts makes). Without --recording the job is read from
-${recorderEnv.job}, with ${recorderEnv.secrets} and ${recorderEnv.work} in place of the options.
+${recorderEnv.job}, with ${recorderEnv.secrets} and ${recorderEnv.work} in place of the options. With ${clipJobEnv} it cuts a clip instead.
 `
 
 const { values: options } = parseArgs({
@@ -54,6 +62,14 @@ if (options.help) {
 const byHand = options.recording !== undefined
 const secrets: string[] = []
 const log = createLog(byHand ? 2 : 1, () => secrets)
+if (process.env[clipJobEnv] !== undefined) {
+  // It was asked to end, and has nothing that is worth finishing: another Pod can cut it anew.
+  if (process.env[recorderEnv.askedToStop] !== undefined) process.exit(143)
+  const result = await clip(process.env, (value) => secrets.push(value), log)
+  await tellTermination(clipTerminationMessage(result))
+  log.info({ result }, 'result')
+  process.exit(clipExitCode(result))
+}
 const stopRequested = listenForStop(log, process.env[recorderEnv.askedToStop])
 
 const result = await record()
@@ -114,13 +130,16 @@ function failed(error: unknown, attempt: number): RecorderResult {
   return neverBegun(failure, attempt)
 }
 
-async function say(result: RecorderResult): Promise<void> {
+async function tellTermination(message: string): Promise<void> {
   const path = process.env[recorderEnv.terminationMessage]
-  if (path) {
-    await writeFile(path, terminationMessage(result)).catch((error: Error) => {
-      log.error({ path, error: error.message }, 'Termination message not written')
-    })
-  }
+  if (!path) return
+  await writeFile(path, message).catch((error: Error) => {
+    log.error({ path, error: error.message }, 'Termination message not written')
+  })
+}
+
+async function say(result: RecorderResult): Promise<void> {
+  await tellTermination(terminationMessage(result))
   log.info({ result }, 'result')
   if (byHand) process.stdout.write(`${JSON.stringify(result)}\n`)
 }

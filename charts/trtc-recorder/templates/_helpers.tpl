@@ -191,11 +191,14 @@ secret:
   # delete: those whose ttlSecondsAfterFinished is up, and those that are more than `retention` keeps.
   verbs: [get, list, watch, patch, delete]
 - apiGroups: [trtc-recorder.dev]
-  resources: [recordings/status]
+  resources: [recordingclips]
+  verbs: [get, list, watch, delete]
+- apiGroups: [trtc-recorder.dev]
+  resources: [recordings/status, recordingclips/status]
   verbs: [update, patch]
 # To own what it makes, where the API server checks who may.
 - apiGroups: [trtc-recorder.dev]
-  resources: [recordings/finalizers]
+  resources: [recordings/finalizers, recordingclips/finalizers]
   verbs: [update]
 - apiGroups: [""]
   resources: [pods, persistentvolumeclaims]

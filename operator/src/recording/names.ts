@@ -6,6 +6,7 @@ export const labels = {
   recordingUid: `${group}/recording-uid`,
   attempt: `${group}/attempt`,
   recording: `${group}/recording`,
+  clip: `${group}/clip`,
 } as const
 
 export const managedBy = 'trtc-recorder-operator'

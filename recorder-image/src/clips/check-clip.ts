@@ -5,8 +5,8 @@ import { FinishedFile } from '../media/finished-file.ts'
 import { compareTables } from '../media/mp4-tables.ts'
 import type { CutFile } from './cut-file.ts'
 
-/** What is decoded of a clip, from its beginning on. */
-const decodedSeconds = 20
+/** What is decoded of a clip, from its beginning on: pictures, and frames of sound, of which Opus has 50 a second. */
+const decodedFrames = { pictures: 600, sound: 1000 }
 const timeoutMillis = 30_000
 const readBytes = 256 * 1024
 
@@ -30,16 +30,9 @@ export async function checkClip(name: string, clip: CutFile, bodyPath: string, f
 async function decodeBeginning(name: string, file: FinishedFile, ffmpegPath: string, deadline: number): Promise<string[]> {
   const format = name.endsWith('.mp3') ? 'mp3' : 'mov'
   const input = ['-loglevel', 'error', '-xerror', '-threads', '1', '-f', format, '-i', 'pipe:0']
-  const ffmpeg = new FfmpegProcess(ffmpegPath, [
-    ...input,
-    '-t',
-    String(decodedSeconds),
-    '-fps_mode',
-    'passthrough',
-    '-f',
-    'null',
-    '-',
-  ])
+  const { pictures, sound } = decodedFrames
+  const output = ['-frames:v', String(pictures), '-frames:a', String(sound), '-fps_mode', 'passthrough', '-f', 'null', '-']
+  const ffmpeg = new FfmpegProcess(ffmpegPath, [...input, ...output])
   const timer = setTimeout(() => ffmpeg.child.kill('SIGKILL'), Math.max(0, deadline - performance.now()))
   let isOver = false
   const over = ffmpeg.ended.then(() => {

@@ -198,6 +198,16 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
       await call('AbortMultipartUpload', key, signal, (cos, place) => cos.multipartAbort({ ...place, UploadId }))
     },
 
+    /** Bytes of an object, `end` being the first one behind them; of all of it without a range, which then must be small. */
+    async get(key: string, range: { start: number; end: number } | undefined, signal: AbortSignal): Promise<Buffer> {
+      const Range = range === undefined ? {} : { Range: `bytes=${range.start}-${range.end - 1}` }
+      const { Body } = await call('GetObject', key, signal, (cos, place) => cos.getObject({ ...place, ...Range }))
+      const wanted = range === undefined ? Body.length : range.end - range.start
+      if (Body.length === wanted) return Body
+      const message = `COS gave ${Body.length} of ${wanted} bytes of ${key} in bucket ${Bucket}.`
+      throw new StoreError('unavailable', 'IncompleteBody', message)
+    },
+
     async head(key: string, signal: AbortSignal): Promise<ObjectFacts> {
       const { headers = {} } = await call('HeadObject', key, signal, (cos, place) => cos.headObject(place)).catch((error) =>
         explained(error, key, signal),

@@ -25,7 +25,7 @@ export const isCredentialProblem = (error: unknown): error is StoreError =>
 const advice: Record<string, string> = {
   NoSuchBucket: 'Create the bucket, or correct spec.cos.bucket and spec.cos.region.',
   AccessDenied:
-    'Allow the credentials to write there: InitiateMultipartUpload, UploadPart, ListParts, CompleteMultipartUpload, AbortMultipartUpload, PutObject and HeadObject on this bucket and path, PutObjectTagging where spec.cos.tags is set, and, to find abandoned uploads, ListMultipartUploads.',
+    'Allow the credentials to write there: InitiateMultipartUpload, UploadPart, ListParts, CompleteMultipartUpload, AbortMultipartUpload, PutObject and HeadObject on this bucket and path, GetObject for clips, PutObjectTagging where spec.cos.tags is set, and, to find abandoned uploads, ListMultipartUploads.',
   InvalidAccessKeyId:
     'The secretId is not known, or its token is missing or belongs to another. Correct the credentials Secret; it is read again at once.',
   SignatureDoesNotMatch:

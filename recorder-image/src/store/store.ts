@@ -8,7 +8,7 @@ import { defaultPlan, type PartPlan } from './part-plan.ts'
 import { preflight } from './preflight.ts'
 import { type Backoff, defaultBackoff, Wake } from './retry.ts'
 import { againOnMismatch, createAttempt, type StoreContext, StoreHealth, until, verified } from './store-context.ts'
-import type { Store } from './upload.ts'
+import type { ReadableStore } from './upload.ts'
 
 export interface StoreOptions {
   cos: RecorderJob['spec']['cos']
@@ -23,7 +23,7 @@ export interface StoreOptions {
 }
 
 /** A store in COS. Memory stays within a few read buffers for each request on its way, whatever there is to upload. */
-export function createStore(options: StoreOptions): Store {
+export function createStore(options: StoreOptions): ReadableStore {
   const { cos, log, credentials, concurrency = 4, silenceMillis = 30_000 } = options
   const client = createCosClient({ cos, credentials, silenceMillis })
   const health = new StoreHealth()
@@ -49,6 +49,16 @@ export function createStore(options: StoreOptions): Store {
           const { crc64 } = await ask((signal) => client.put(key, { head: body }, contentType, signal))
           return await ask((signal) => verified(client, key, { bytes: body.length, crc64 }, signal))
         })
+      } finally {
+        end()
+      }
+    },
+
+    async read(key, range, { deadline } = {}) {
+      const stop = new AbortController()
+      const end = until(deadline, stop)
+      try {
+        return await attempt((signal) => client.get(key, range, signal), stop.signal, new Wake(), log)
       } finally {
         end()
       }

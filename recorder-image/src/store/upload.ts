@@ -53,6 +53,12 @@ export interface Store {
   put(key: string, body: Uint8Array, contentType: string, options?: UntilOptions): Promise<StoredObject>
 }
 
+/** One that what is stored can be read from again. */
+export interface ReadableStore extends Store {
+  /** Reads bytes of an object, or all of a small one; `end` is the first byte behind them. Rejects with a StoreError. */
+  read(key: string, range?: { start: number; end: number }, options?: UntilOptions): Promise<Buffer>
+}
+
 export class StoreError extends Error {
   override readonly name = 'StoreError'
   /** `refused`: asking again cannot help. `unavailable`: it may. */

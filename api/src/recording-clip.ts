@@ -1,0 +1,236 @@
+import { z } from 'zod'
+import { cosSchema } from './cos.ts'
+import { streamSchema } from './files.ts'
+import { keyPrefix } from './object-names.ts'
+import { objectName } from './placement.ts'
+import type { apiVersion, ObjectMeta } from './recording.ts'
+import { matching, ruled } from './rules.ts'
+import { userIdPattern } from './user-patterns.ts'
+
+export const clipKind = 'RecordingClip'
+export const clipPlural = 'recordingclips'
+
+const frozen = { immutable: true }
+
+/** What is cut lies on the disk of a node until it is stored. */
+const longestHours = 3
+
+const timePattern = String.raw`\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})`
+const offsetPattern = String.raw`(\d+(\.\d+)?(h|m|s|ms))+`
+const moment = (what: string) =>
+  matching(
+    z.string().min(1).max(40),
+    new RegExp(`^(${timePattern}|${offsetPattern})$`),
+    'must be a time such as 2026-03-01T09:30:00Z, or an offset from the start of the recording such as 90s or 1h2m3.5s',
+  ).describe(what)
+
+const isTime = (moment: string) => moment.includes('T')
+
+const unitMillis = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const
+
+/** Milliseconds since 1970 of a time, or since the start of the recording of an offset; NaN for anything else. */
+function millisOf(moment: string): number {
+  if (isTime(moment)) return Date.parse(moment)
+  let millis = 0
+  for (const [, count, unit] of moment.matchAll(/(\d+(?:\.\d+)?)(ms|h|m|s)/g)) millis += Number(count) * unitMillis[unit as 'h']
+  return millis
+}
+
+/** The wall-clock time that a moment of a clip is. */
+export const clipTime = (moment: string, recordingStart: Date): Date =>
+  new Date(Math.round(isTime(moment) ? millisOf(moment) : recordingStart.getTime() + millisOf(moment)))
+
+const sameKind = "self.from.contains('T') == self.to.contains('T')"
+const span = "(self.from.contains('T') ? timestamp(self.to) - timestamp(self.from) : duration(self.to) - duration(self.from))"
+
+export const recordingClipSpecSchema = [
+  {
+    holds: ({ from, to }: Moments) => isTime(from) === isTime(to),
+    rule: sameKind,
+    message: 'from and to must both be times, or both be offsets from the start of the recording',
+    fieldPath: '.to',
+  },
+  {
+    holds: ({ from, to }: Moments) => isTime(from) !== isTime(to) || millisOf(to) > millisOf(from),
+    rule: `!(${sameKind}) || ${span} > duration('0s')`,
+    message: 'must be later than from',
+    fieldPath: '.to',
+  },
+  {
+    holds: ({ from, to }: Moments) => isTime(from) !== isTime(to) || millisOf(to) - millisOf(from) <= longestHours * unitMillis.h,
+    rule: `!(${sameKind}) || ${span} <= duration('${longestHours}h')`,
+    message: `must be at most ${longestHours} hours after from`,
+    fieldPath: '.to',
+  },
+  {
+    holds: ({ exact }: Moments) => exact !== true,
+    rule: '!has(self.exact) || !self.exact',
+    message:
+      'true is not to be had: the recorder encodes no pictures. A clip begins with the right picture and sound without it, in every player that heeds edit lists',
+    fieldPath: '.exact',
+  },
+].reduce(
+  (schema, { holds, ...rule }) => ruled(schema, holds, rule),
+  z.object({
+    recordingRef: z
+      .object({ name: objectName().describe('Name of a Recording in the namespace of the clip.') })
+      .meta(frozen)
+      .describe('The Recording to cut from. It need not exist yet.'),
+    from: moment(
+      'Where the clip begins: a time such as 2026-03-01T09:30:00Z, or an offset from the start of the recording (its status.startTime) such as 90s or 1h2m3.5s.',
+    ).meta(frozen),
+    to: moment('Where it ends: a time or an offset, as `from`. At most 3 hours later.').meta(frozen),
+    users: z
+      .array(userIdPattern)
+      .max(32)
+      .default([])
+      .meta(frozen)
+      .describe('Whose: each a user id, or a prefix followed by `.*$`. Empty: everybody who was there then.'),
+    streams: z
+      .array(streamSchema)
+      .min(1)
+      .max(2)
+      .default(['main', 'aux'])
+      .meta(frozen)
+      .describe('Which streams: `main` is camera and microphone, `aux` the sub stream (screen).'),
+    exact: z
+      .boolean()
+      .default(false)
+      .meta(frozen)
+      .describe(
+        'Must be false. True would encode the pictures between `from` and the next key frame anew, for players that do not heed edit lists; the recorder has no encoder of pictures.',
+      ),
+    ttlSecondsAfterFinished: z
+      .int()
+      .min(0)
+      .max(31_536_000)
+      .optional()
+      .describe('Deletes the RecordingClip this long after it is over; its files stay in COS. Never, where it is not set.'),
+  }),
+)
+export type RecordingClipSpec = z.infer<typeof recordingClipSpecSchema>
+interface Moments {
+  from: string
+  to: string
+  exact?: boolean
+}
+
+/** One file of a clip. */
+export const clipFileSchema = z.object({
+  userId: z.string().max(64).describe('Whose stream it is.'),
+  stream: streamSchema.describe('`main`: camera and microphone; `aux`: the sub stream (screen).'),
+  source: z.string().max(1024).describe('Key of the file of the recording that it is cut from.'),
+  path: z.string().max(1024).describe('Its object key.'),
+  url: z.string().max(2048).describe('Its address in COS; empty if it is not there.'),
+  status: z.int().min(0).max(1).describe('1: in COS, with the right size and checksum, and it decodes. 0: not.'),
+  message: z.string().max(512).describe('`ok`, or what went wrong.'),
+  bytes: z.int().min(0).describe('Size in bytes.'),
+  readBytes: z.int().min(0).describe('What was read of the file of the recording for it, in bytes.'),
+  durationSeconds: z.number().min(0).describe('Length in seconds.'),
+  startTime: z.iso.datetime().describe('Wall-clock time of its first instant.'),
+})
+export type ClipFile = z.infer<typeof clipFileSchema>
+
+export const maxClipFiles = 256
+
+/** What the Pod that cuts says when it ends: its last log line, and, where it fits, its termination message. */
+export const clipOutcomes = {
+  Completed: { exitCode: 0, meaning: 'Every file of the clip is stored.' },
+  NothingThere: { exitCode: 0, meaning: 'Nobody who is asked for was recorded in that time.' },
+  FilesFailed: { exitCode: 1, meaning: 'At least one file could not be cut or stored; its message says why.' },
+  StorageRefused: { exitCode: 1, meaning: 'COS refused: the recording is not there, or access is denied.' },
+  StorageUnavailable: { exitCode: 1, meaning: 'COS did not answer in time. It is tried again.' },
+} as const
+export type ClipOutcome = keyof typeof clipOutcomes
+
+export const clipResultSchema = z.object({
+  version: z.literal(1),
+  // Any word is taken: operator and recorder may be a release apart.
+  outcome: z.string().min(1).max(64) as unknown as z.ZodType<ClipOutcome, ClipOutcome>,
+  message: z.string().max(1024).describe('For a person: what happened, on what, and what to do.'),
+  files: z.array(clipFileSchema),
+  filesOmitted: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Number of files left out because the message would exceed 4096 bytes; the log has them.'),
+})
+export type ClipResult = z.infer<typeof clipResultSchema>
+
+/** What is to be cut, as the Pod that cuts is told. */
+export const clipJobSchema = z.object({
+  clip: z.object({ namespace: z.string(), name: z.string(), uid: z.string() }),
+  manifests: z.array(z.string().min(1)).min(1).describe('Object keys of the manifests of the recording.'),
+  from: z.iso.datetime(),
+  to: z.iso.datetime(),
+  users: z.array(z.string()),
+  streams: z.array(streamSchema),
+  cos: cosSchema,
+})
+export type ClipJob = z.infer<typeof clipJobSchema>
+
+/** Environment in which a recorder cuts a clip instead of recording: the job, one JSON value. */
+export const clipJobEnv = 'TRTC_RECORDER_CLIP'
+
+/** With the UID of the clip, so that one of the same name later does not overwrite it. `source`: key of the file that it is cut from. */
+export const clipKey = ({ clip: { name, uid }, cos }: Pick<ClipJob, 'clip' | 'cos'>, source: string) =>
+  `${keyPrefix(cos.path)}${name}_${uid}.${source.split('/').at(-1)}`
+
+/** Every reason that the conditions of a clip can have. */
+export const clipReasons = {
+  RecordingNotFound: 'There is no Recording of that name in the namespace. The clip is cut when there is one, and it is over.',
+  RecordingUnderWay: 'The recording still goes on, or its files are not all stored yet. The clip is cut when it is over.',
+  Cutting: 'A Pod cuts the clip.',
+  PodRejected: 'The Pod that cuts was refused by the API server; the message is its answer. It is tried again.',
+  Retrying: 'The last try failed; the message says why. Another one begins shortly.',
+  Completed: 'Every file of the clip is in COS, and decodes.',
+  NothingThere: 'Nobody who is asked for was recorded in that time.',
+  FilesFailed: 'At least one file could not be cut or stored; its message in status.files says why.',
+  StorageRefused: 'COS refused: the recording is not there, or access is denied. The message has its answer.',
+  AttemptsExhausted: 'It failed too often; the message says how the last time.',
+} as const
+export type ClipReason = keyof typeof clipReasons
+
+const word = <T extends string>() => z.string().min(1).max(64) as unknown as z.ZodType<T, T>
+const time = z.iso.datetime()
+
+export const clipConditionSchema = z.object({
+  type: word<'Succeeded' | 'Reconciling' | 'Stalled'>().describe('`Succeeded`, `Reconciling` or `Stalled`.'),
+  status: word<'True' | 'False' | 'Unknown'>().describe('`True`, `False` or `Unknown`.'),
+  reason: word<ClipReason>().describe('One word.'),
+  message: z.string().max(1024).describe('The same for a person.'),
+  observedGeneration: z.int().min(0).describe('Generation of the spec it is about.'),
+  lastTransitionTime: time.describe('When the status last changed.'),
+})
+export type ClipCondition = z.infer<typeof clipConditionSchema>
+
+export const recordingClipStatusSchema = z.object({
+  observedGeneration: z.int().optional().describe('Generation of the spec that was last looked at.'),
+  conditions: z
+    .array(clipConditionSchema)
+    .max(8)
+    .optional()
+    .describe(
+      '`Succeeded`: True when every file is stored, False when something is missing, Unknown before that. `Reconciling`: True while it is worked on or waited for. `Stalled`: True when only a person can help.',
+    ),
+  startTime: time.optional().describe('Wall-clock time where the clip begins.'),
+  endTime: time.optional().describe('Wall-clock time where it ends.'),
+  attempts: z.int().min(0).optional().describe('How many Pods were made to cut it.'),
+  nextAttemptTime: time.optional().describe('When the next one is made, where the last one failed.'),
+  completionTime: time.optional().describe('When it was over.'),
+  fileCount: z.int().min(0).optional().describe('Number of files.'),
+  files: z
+    .array(clipFileSchema)
+    .max(maxClipFiles)
+    .optional()
+    .describe('One for each file of the recording that has something in that time.'),
+})
+export type RecordingClipStatus = z.infer<typeof recordingClipStatusSchema>
+
+export interface RecordingClip {
+  apiVersion: typeof apiVersion
+  kind: typeof clipKind
+  metadata: ObjectMeta
+  spec: RecordingClipSpec
+  status?: RecordingClipStatus
+}

@@ -1,0 +1,33 @@
+/** A clip as small as it can be. */
+export const leastClip = { recordingRef: { name: 'math' }, from: '90s', to: '2m' }
+
+/** What can never work, each over `leastClip`, with the field that the message has to name. */
+export const refusedClips: { what: string; over: object; field: string }[] = [
+  { what: 'no Recording', over: { recordingRef: undefined }, field: 'spec.recordingRef' },
+  { what: 'a Recording that cannot be', over: { recordingRef: { name: 'Math' } }, field: 'spec.recordingRef.name' },
+  { what: 'a number', over: { from: '90' }, field: 'spec.from' },
+  { what: 'a date without a time', over: { to: '2026-03-01' }, field: 'spec.to' },
+  { what: 'a time without a zone', over: { from: '2026-03-01T09:00:00', to: '2026-03-01T09:01:00Z' }, field: 'spec.from' },
+  { what: 'a time and an offset', over: { from: '2026-03-01T09:00:00Z' }, field: 'spec.to' },
+  { what: 'an end before the beginning', over: { to: '1m' }, field: 'spec.to' },
+  { what: 'an end at the beginning', over: { to: '1m30s' }, field: 'spec.to' },
+  {
+    what: 'an end before the beginning, in other time zones',
+    over: { from: '2026-03-01T09:00:00Z', to: '2026-03-01T09:30:00+08:00' },
+    field: 'spec.to',
+  },
+  { what: 'more than three hours', over: { to: '3h1m31s' }, field: 'spec.to' },
+  { what: 'a user pattern of another kind', over: { users: ['student_*'] }, field: 'spec.users[0]' },
+  { what: 'no stream', over: { streams: [] }, field: 'spec.streams' },
+  { what: 'a stream there is not', over: { streams: ['screen'] }, field: 'spec.streams[0]' },
+  { what: 'pictures that are encoded anew', over: { exact: true }, field: 'spec.exact' },
+  { what: 'a time to live below 0', over: { ttlSecondsAfterFinished: -1 }, field: 'spec.ttlSecondsAfterFinished' },
+]
+
+export const acceptedClips: { what: string; over: object }[] = [
+  { what: 'offsets with fractions', over: { from: '0s', to: '1m2.5s' } },
+  { what: 'offsets in milliseconds', over: { from: '0.5h', to: '30m1ms' } },
+  { what: 'times with fractions and a zone', over: { from: '2026-03-01T09:00:00.250Z', to: '2026-03-01T17:00:01+08:00' } },
+  { what: 'three hours', over: { from: '1h', to: '4h' } },
+  { what: 'everything', over: { users: ['alice', 'student_.*$'], streams: ['aux'], exact: false, ttlSecondsAfterFinished: 0 } },
+]

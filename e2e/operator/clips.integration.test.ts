@@ -1,0 +1,163 @@
+import type { ClipResult, Recording, RecordingClip } from '@trtc-recorder/api'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { acceptedClips, leastClip, refusedClips } from '../../api/src/testing/clips.ts'
+import { isNotFound, type New, type Pod, resources } from '../../kube/src/index.ts'
+import { createCaches } from '../../operator/src/caches.ts'
+import { clipController } from '../../operator/src/clip/controller.ts'
+import { podConfig } from '../../operator/src/recording/testing.ts'
+import { createLog } from '../../operator/src/telemetry/log.ts'
+import { createMetrics } from '../../operator/src/telemetry/metrics.ts'
+import { type ApiServer, startApiServer, until } from './api-server.ts'
+import { newRecording } from './recordings.ts'
+
+let api: ApiServer
+beforeAll(async () => {
+  api = await startApiServer()
+})
+afterAll(() => api?.stop())
+const cleanUp: (() => Promise<void>)[] = []
+afterEach(async () => {
+  for (const end of cleanUp.splice(0)) await end()
+})
+
+/** The operator's work on clips, in this process. */
+async function runClips(namespace: string): Promise<void> {
+  const log = createLog('error', { write: (line: string) => process.env.SHOW_LOG && process.stderr.write(line) })
+  const metrics = createMetrics()
+  const caches = createCaches({ client: api.client, namespaces: [namespace], resyncMillis: 600_000, log, metrics })
+  const events = { record() {}, flush: async () => {} }
+  const controller = clipController({ client: api.client, caches, events, pod: podConfig, log, metrics })
+  const stop = new AbortController()
+  const running = caches.run(stop.signal)
+  await caches.synced
+  controller.start()
+  cleanUp.push(async () => {
+    stop.abort()
+    await controller.stop(2000)
+    await running.catch(() => {})
+  })
+}
+
+let count = 0
+const apply = (namespace: string, over: object = {}, name = `clip${++count}`) =>
+  api.client.create(resources.recordingClips, {
+    ...{ apiVersion: 'trtc-recorder.dev/v1alpha1', kind: 'RecordingClip', metadata: { namespace, name } },
+    spec: { ...leastClip, ...over },
+  } as unknown as New<RecordingClip>)
+const refusal = (promise: Promise<unknown>) =>
+  promise.then(
+    () => expect.unreachable('it was accepted'),
+    (error: Error) => error.message,
+  )
+const succeeded = async ({ metadata }: RecordingClip) => {
+  const { status } = await api.client.get(resources.recordingClips, metadata)
+  const condition = status?.conditions?.find(({ type }) => type === 'Succeeded')
+  return condition && `${condition.status} ${condition.reason}`
+}
+const untilSucceededIs = (clip: RecordingClip, wanted: string) =>
+  until(`Succeeded is ${wanted}`, async () => (await succeeded(clip)) === wanted, 20_000)
+
+describe('the API server', () => {
+  let namespace: string
+  beforeAll(async () => {
+    namespace = await api.namespace()
+  })
+
+  test.each(refusedClips)('refuses $what and names the field', async ({ over, field }) => {
+    expect(await refusal(apply(namespace, over))).toContain(`${field}: `)
+  })
+
+  test.each(acceptedClips)('accepts $what', async ({ over }) => {
+    await apply(namespace, over)
+  })
+
+  test('says what would be right, and why what is asked for cannot be had', async () => {
+    expect(await refusal(apply(namespace, { from: 'noon' }))).toContain('an offset from the start of the recording such as 90s')
+    expect(await refusal(apply(namespace, { exact: true }))).toContain('the recorder encodes no pictures')
+    expect(await refusal(apply(namespace, { to: '90m', from: '2026-03-01T09:00:00Z' }))).toContain('must both be times')
+  })
+
+  test('freezes a clip, but for how long it stays', async () => {
+    const { metadata } = await apply(namespace)
+    const patch = (spec: object) => api.client.patch(resources.recordingClips, metadata, { type: 'merge', body: { spec } })
+    expect(await refusal(patch({ to: '3m' }))).toMatch(/spec\.to: .*is immutable; create a new RecordingClip/)
+    expect((await patch({ ttlSecondsAfterFinished: 60 })).spec.ttlSecondsAfterFinished).toBe(60)
+  })
+})
+
+describe('on a real API server, a clip', () => {
+  const pods = async (namespace: string) => (await api.client.list(resources.pods, { namespace })).items
+  const podOf = async (namespace: string): Promise<Pod> => {
+    await until('there is a Pod', async () => (await pods(namespace)).length > 0, 20_000)
+    return (await pods(namespace))[0]!
+  }
+  /** As a kubelet would: the Pod has ended. */
+  async function end(pod: Pod, result: ClipResult | undefined): Promise<void> {
+    const message = result === undefined ? {} : { message: JSON.stringify(result) }
+    const terminated = { exitCode: result === undefined ? 137 : 0, finishedAt: new Date().toISOString(), ...message }
+    const container = { name: 'recorder', image: '', imageID: '', ready: false, restartCount: 0, state: { terminated } }
+    const status = { phase: result === undefined ? 'Failed' : 'Succeeded', containerStatuses: [container] }
+    await api.client.patch(resources.pods, pod.metadata, { type: 'merge', body: { status } }, { subresource: 'status' })
+  }
+  /** A Recording that is over, which nobody works on any more. */
+  async function finish({ metadata }: Recording): Promise<void> {
+    const status = {
+      startTime: '2026-03-01T09:00:00.000Z',
+      completionTime: '2026-03-01T10:00:00.000Z',
+      manifestUrl: 'https://recordings-1250000000.cos.ap-guangzhou.myqcloud.com/lessons/math.manifest.json',
+    }
+    await api.client.patch(resources.recordings, metadata, { type: 'merge', body: { status } }, { subresource: 'status' })
+  }
+  const file = {
+    ...{ userId: 'alice', stream: 'main' as const, source: 'lessons/alice.mp4', path: 'lessons/proof.alice.mp4' },
+    ...{ url: 'https://recordings-1250000000.cos.ap-guangzhou.myqcloud.com/lessons/proof.alice.mp4', status: 1, message: 'ok' },
+    ...{ bytes: 1000, readBytes: 1200, durationSeconds: 30, startTime: '2026-03-01T09:01:30.000Z' },
+  }
+
+  test('waits for its Recording, is cut when that is over, once more where its Pod was lost, and tells what became of it', async () => {
+    const namespace = await api.namespace()
+    await runClips(namespace)
+    const clip = await apply(namespace, { ttlSecondsAfterFinished: 3600 }, 'proof')
+    await untilSucceededIs(clip, 'Unknown RecordingNotFound')
+    const recording = await api.client.create(resources.recordings, newRecording(namespace, 'math'))
+    await untilSucceededIs(clip, 'Unknown RecordingUnderWay')
+    await finish(recording)
+
+    const pod = await podOf(namespace)
+    expect(pod.metadata.name).toBe('proof-c1')
+    expect(pod.metadata.ownerReferences).toMatchObject([{ kind: 'RecordingClip', name: 'proof', controller: true }])
+    expect(pod.spec).toMatchObject({ automountServiceAccountToken: false, securityContext: { runAsNonRoot: true } })
+    const job = pod.spec?.containers[0]?.env?.find(({ name }) => name === 'TRTC_RECORDER_CLIP')?.value
+    expect(JSON.parse(job!)).toMatchObject({
+      ...{ manifests: ['lessons/math.manifest.json'], from: '2026-03-01T09:01:30.000Z', to: '2026-03-01T09:02:00.000Z' },
+      cos: { bucket: 'recordings-1250000000' },
+    })
+
+    await end(pod, undefined)
+    await untilSucceededIs(clip, 'Unknown Retrying')
+    await until(
+      'the next Pod is there',
+      async () => (await pods(namespace)).some(({ metadata }) => metadata.name === 'proof-c2'),
+      30_000,
+    )
+    await end((await podOf(namespace))!, { version: 1, outcome: 'Completed', message: '1 files are stored', files: [file] })
+    await untilSucceededIs(clip, 'True Completed')
+    await until('its Pod is gone', async () => (await pods(namespace)).length === 0)
+    const { status } = await api.client.get(resources.recordingClips, clip.metadata)
+    expect(status).toMatchObject({
+      ...{ observedGeneration: 1, attempts: 2, fileCount: 1, files: [file] },
+      ...{ startTime: '2026-03-01T09:01:30.000Z', endTime: '2026-03-01T09:02:00.000Z' },
+    })
+
+    await api.client.patch(resources.recordingClips, clip.metadata, {
+      type: 'merge',
+      body: { spec: { ttlSecondsAfterFinished: 0 } },
+    })
+    await until('it is gone', async () =>
+      api.client.get(resources.recordingClips, clip.metadata).then(
+        () => false,
+        (error) => isNotFound(error),
+      ),
+    )
+  })
+})

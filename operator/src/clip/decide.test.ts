@@ -1,0 +1,136 @@
+import { apiVersion, type ClipFile, clipKind, type RecordingClip, recordingClipSpecSchema } from '@trtc-recorder/api'
+import { describe, expect, test } from 'vitest'
+import { aRecording, at, start } from '../recording/testing.ts'
+import { decideClip, type ObservedClip } from './decide.ts'
+import { clipJob } from './pod.ts'
+
+const aClip = (over: Partial<RecordingClip> = {}): RecordingClip => ({
+  apiVersion,
+  kind: clipKind,
+  metadata: {
+    ...{ name: 'proof', namespace: 'lessons', uid: 'clip-uid', resourceVersion: '1', generation: 1 },
+    creationTimestamp: start.toISOString(),
+  },
+  spec: recordingClipSpecSchema.parse({ recordingRef: { name: 'math' }, from: '10s', to: '1m10.5s' }),
+  ...over,
+})
+
+const finished = () => ({
+  ...aRecording(),
+  status: {
+    startTime: at(60).toISOString(),
+    completionTime: at(600).toISOString(),
+    manifestUrl: 'https://lessons-1250000000.cos.ap-guangzhou.myqcloud.com/le%20ssons/math_uid.manifest.json',
+    moreManifestUrls: ['https://lessons-1250000000.cos.ap-guangzhou.myqcloud.com/lessons/math_uid_v2.manifest.json'],
+  },
+})
+
+const over = (): ObservedClip['recording'] => ({ is: 'over', recording: finished(), job: clipJob(aClip(), finished()) })
+const underWay = { is: 'underWay' } as const
+const ended = (outcome: string, files: Partial<ClipFile>[] = []): ObservedClip['pod'] =>
+  ({
+    is: 'ended',
+    name: 'proof-c1',
+    attempt: 1,
+    result: { version: 1, outcome, message: 'so it was', files },
+  }) as ObservedClip['pod']
+const lost = (attempt: number) => ({ is: 'lost', name: `proof-c${attempt}`, attempt, message: 'evicted' }) as const
+
+function decide(observed: Partial<ObservedClip>, seconds = 700) {
+  const clip = observed.clip ?? aClip()
+  const { status, action, requeueAfterMillis } = decideClip(
+    { clip, recording: over(), pod: { is: 'none' }, ...observed },
+    at(seconds),
+  )
+  const conditions = status.conditions?.map(({ type, status, reason }) => `${type} ${status} ${reason}`)
+  return { clip: { ...clip, status }, status, action, conditions, requeueAfterMillis }
+}
+
+describe('a clip', () => {
+  test('waits for its Recording to be there, and to be over', () => {
+    expect(decide({ recording: { is: 'missing' } })).toMatchObject({
+      conditions: ['Succeeded Unknown RecordingNotFound', 'Stalled True RecordingNotFound'],
+      action: { do: 'nothing' },
+    })
+    expect(decide({ recording: underWay })).toMatchObject({
+      conditions: ['Succeeded Unknown RecordingUnderWay', 'Reconciling True RecordingUnderWay'],
+      action: { do: 'nothing' },
+    })
+  })
+
+  test('is cut then, at the times that its offsets are, from every manifest there is', () => {
+    const { action, status, conditions } = decide({})
+    expect(conditions).toEqual(['Succeeded Unknown Cutting', 'Reconciling True Cutting'])
+    expect(status).toMatchObject({ startTime: at(70).toISOString(), endTime: at(130.5).toISOString() })
+    expect(action).toMatchObject({
+      do: 'createPod',
+      attempt: 1,
+      job: { manifests: ['le ssons/math_uid.manifest.json', 'lessons/math_uid_v2.manifest.json'], from: at(70).toISOString() },
+    })
+  })
+
+  test('of a Recording that has recorded nothing is over at once', () => {
+    const observed = { recording: { is: 'over', recording: aRecording(), job: undefined } } as const
+    expect(decide(observed)).toMatchObject({
+      conditions: ['Succeeded False NothingThere', 'Stalled True NothingThere'],
+      action: { do: 'nothing' },
+      status: { completionTime: at(700).toISOString() },
+    })
+  })
+
+  test.each([
+    ['Completed', [{ status: 1 as const }], ['Succeeded True Completed'], 1],
+    ['NothingThere', [], ['Succeeded False NothingThere', 'Stalled True NothingThere'], 0],
+    ['FilesFailed', [{ status: 0 as const }], ['Succeeded False FilesFailed', 'Stalled True FilesFailed'], 1],
+    ['StorageRefused', [], ['Succeeded False StorageRefused', 'Stalled True StorageRefused'], 0],
+    ['SomethingLater', [{ status: 1 as const }], ['Succeeded True Completed'], 1],
+    ['SomethingLater', [{ status: 0 as const }], ['Succeeded False FilesFailed', 'Stalled True FilesFailed'], 1],
+  ])('whose Pod says %s of %j is over, and its Pod goes', (outcome, files, conditions, fileCount) => {
+    const plan = decide({ pod: ended(outcome, files) })
+    expect(plan).toMatchObject({ conditions, action: { do: 'deletePod' }, status: { fileCount, attempts: 1 } })
+    expect(plan.status.completionTime).toBe(at(700).toISOString())
+  })
+
+  test.each([
+    ['a Pod without a result', lost(1)],
+    ['COS that did not answer', ended('StorageUnavailable')],
+  ] as const)('is tried again after %s, with growing pauses', (_, pod) => {
+    const failed = decide({ pod })
+    expect(failed).toMatchObject({
+      conditions: ['Succeeded Unknown Retrying', 'Reconciling True Retrying'],
+      action: { do: 'deletePod' },
+      status: { attempts: 1, nextAttemptTime: at(701).toISOString() },
+      requeueAfterMillis: 1000,
+    })
+    // The Pod that is still going changes nothing of that.
+    expect(decide({ clip: failed.clip, pod }, 700.5)).toMatchObject({ status: failed.status, requeueAfterMillis: 500 })
+    expect(decide({ clip: failed.clip }, 700.5)).toMatchObject({ action: { do: 'nothing' }, requeueAfterMillis: 500 })
+    expect(decide({ clip: failed.clip }, 701)).toMatchObject({ action: { do: 'createPod', attempt: 2 } })
+    expect(decide({ pod: lost(4) }).requeueAfterMillis).toBe(60_000)
+  })
+
+  test('is given up after five tries', () => {
+    const conditions = ['Succeeded False AttemptsExhausted', 'Stalled True AttemptsExhausted']
+    expect(decide({ pod: lost(5) })).toMatchObject({ conditions, action: { do: 'deletePod' } })
+    expect(decide({ clip: aClip({ status: { attempts: 5 } }) })).toMatchObject({ conditions, action: { do: 'nothing' } })
+  })
+
+  test('whose Pod the API server refuses says its answer, and is tried again', () => {
+    expect(decide({ refusal: 'exceeded quota' })).toMatchObject({
+      conditions: ['Succeeded Unknown PodRejected', 'Stalled True PodRejected'],
+      requeueAfterMillis: 30_000,
+    })
+  })
+
+  test('that is over stays, or goes when its time is up, after its Pod', () => {
+    const status = { completionTime: at(700).toISOString() }
+    const spec = { ...aClip().spec, ttlSecondsAfterFinished: 60 }
+    expect(decide({ clip: aClip({ status }) }, 9000)).toMatchObject({ action: { do: 'nothing' }, requeueAfterMillis: undefined })
+    expect(decide({ clip: aClip({ status, spec }) }, 730)).toMatchObject({
+      action: { do: 'nothing' },
+      requeueAfterMillis: 30_000,
+    })
+    expect(decide({ clip: aClip({ status, spec }), pod: lost(1) }, 760)).toMatchObject({ action: { do: 'deletePod' } })
+    expect(decide({ clip: aClip({ status, spec }) }, 760)).toMatchObject({ action: { do: 'deleteClip' } })
+  })
+})

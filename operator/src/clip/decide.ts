@@ -1,0 +1,134 @@
+import {
+  type ClipJob,
+  type ClipResult,
+  clipReasons,
+  type Recording,
+  type RecordingClip,
+  type RecordingClipStatus,
+} from '@trtc-recorder/api'
+import { concluded, filesOf, withVerdict } from './status.ts'
+
+/** What there is of a clip. */
+export interface ObservedClip {
+  clip: RecordingClip
+  /** The Recording it is of: none of that name, one that is not over yet, or one that is, with what is to be cut; undefined where it has left nothing. */
+  recording: { is: 'missing' } | { is: 'underWay' } | { is: 'over'; recording: Recording; job: ClipJob | undefined }
+  /** Its Pod. */
+  pod:
+    | { is: 'none' }
+    | { is: 'atWork'; name: string; attempt: number; message: string }
+    | { is: 'ended'; name: string; attempt: number; result: ClipResult }
+    | { is: 'lost'; name: string; attempt: number; message: string }
+  /** The API server would not have the Pod. */
+  refusal?: string
+}
+
+export interface ClipPlan {
+  status: RecordingClipStatus
+  action:
+    | { do: 'nothing' }
+    | { do: 'createPod'; recording: Recording; job: ClipJob; attempt: number }
+    | { do: 'deletePod' }
+    | { do: 'deleteClip' }
+  requeueAfterMillis?: number
+}
+
+/** Before the second, third … of them. */
+const pausesMillis = [1000, 10_000, 30_000, 60_000]
+/** A Pod on a node that is silent changes nothing; it is looked at again. */
+const lookAgainMillis = 30_000
+const refusedPauseMillis = 30_000
+
+/** What is to become of a clip. Pure. */
+export function decideClip(observed: ObservedClip, now: Date): ClipPlan {
+  const { clip, recording, pod, refusal } = observed
+  if (clip.status?.completionTime !== undefined) return afterwards(observed, clip.status, now)
+  if (refusal !== undefined) {
+    const status = withVerdict(clip, {}, { reason: 'PodRejected', message: refusal }, now)
+    return { status, action: { do: 'nothing' }, requeueAfterMillis: refusedPauseMillis }
+  }
+  switch (pod.is) {
+    case 'atWork': {
+      const { attempt: attempts, message } = pod
+      const { nextAttemptTime: _, ...status } = withVerdict(clip, { attempts }, { reason: 'Cutting', message }, now)
+      return { status, action: { do: 'nothing' }, requeueAfterMillis: lookAgainMillis }
+    }
+    case 'ended':
+      return afterResult(clip, pod, now)
+    case 'lost':
+      return again(clip, pod, now)
+    case 'none':
+      return withoutPod(clip, recording, now)
+  }
+}
+
+function afterwards({ clip, pod }: ObservedClip, status: RecordingClipStatus, now: Date): ClipPlan {
+  if (pod.is !== 'none') return { status, action: { do: 'deletePod' } }
+  const { ttlSecondsAfterFinished } = clip.spec
+  if (ttlSecondsAfterFinished === undefined) return { status, action: { do: 'nothing' } }
+  const restMillis = Date.parse(status.completionTime!) + ttlSecondsAfterFinished * 1000 - now.getTime()
+  if (restMillis > 0) return { status, action: { do: 'nothing' }, requeueAfterMillis: restMillis }
+  return { status, action: { do: 'deleteClip' } }
+}
+
+function afterResult(clip: RecordingClip, { name, attempt, result }: ObservedClip['pod'] & { is: 'ended' }, now: Date): ClipPlan {
+  const { outcome, message } = result
+  if (outcome === 'StorageUnavailable') return again(clip, { is: 'lost', name, attempt, message }, now)
+  // A word of a later release: its files say what became of it.
+  const reason = outcome in clipReasons ? outcome : result.files.every(({ status }) => status === 1) ? 'Completed' : 'FilesFailed'
+  const status = concluded(clip, { attempts: attempt, ...filesOf(result) }, { reason, message }, now)
+  return { status, action: { do: 'deletePod' } }
+}
+
+function again(clip: RecordingClip, { attempt, message }: ObservedClip['pod'] & { is: 'lost' }, now: Date): ClipPlan {
+  const pauseMillis = pausesMillis[attempt - 1]
+  if (pauseMillis === undefined) {
+    const status = concluded(clip, { attempts: attempt }, { reason: 'AttemptsExhausted', message }, now)
+    return { status, action: { do: 'deletePod' } }
+  }
+  const { status: before } = clip
+  // Said already; the Pod is on its way out.
+  if (before?.attempts === attempt && before.nextAttemptTime !== undefined) {
+    const requeueAfterMillis = Math.max(0, Date.parse(before.nextAttemptTime) - now.getTime())
+    return { status: before, action: { do: 'deletePod' }, requeueAfterMillis }
+  }
+  const nextAttemptTime = new Date(now.getTime() + pauseMillis).toISOString()
+  const status = withVerdict(clip, { attempts: attempt, nextAttemptTime }, { reason: 'Retrying', message }, now)
+  return { status, action: { do: 'deletePod' }, requeueAfterMillis: pauseMillis }
+}
+
+function withoutPod(clip: RecordingClip, recording: ObservedClip['recording'], now: Date): ClipPlan {
+  const { name } = clip.spec.recordingRef
+  switch (recording.is) {
+    case 'missing': {
+      const message = `There is no Recording ${name} in namespace ${clip.metadata.namespace}`
+      return { status: withVerdict(clip, {}, { reason: 'RecordingNotFound', message }, now), action: { do: 'nothing' } }
+    }
+    case 'underWay': {
+      const message = `Recording ${name} is not over yet`
+      return { status: withVerdict(clip, {}, { reason: 'RecordingUnderWay', message }, now), action: { do: 'nothing' } }
+    }
+    case 'over': {
+      const { job } = recording
+      if (job === undefined) {
+        const message = `Recording ${name} has recorded nothing`
+        return { status: concluded(clip, { fileCount: 0 }, { reason: 'NothingThere', message }, now), action: { do: 'nothing' } }
+      }
+      const { attempts = 0, nextAttemptTime } = clip.status ?? {}
+      const restMillis = nextAttemptTime === undefined ? 0 : Date.parse(nextAttemptTime) - now.getTime()
+      if (restMillis > 0) return { status: clip.status!, action: { do: 'nothing' }, requeueAfterMillis: restMillis }
+      if (attempts > pausesMillis.length) {
+        const message = `${attempts} Pods were made, and none was left to say what became of the clip`
+        return { status: concluded(clip, {}, { reason: 'AttemptsExhausted', message }, now), action: { do: 'nothing' } }
+      }
+      const attempt = attempts + 1
+      const change = { startTime: job.from, endTime: job.to }
+      const status = withVerdict(clip, change, { reason: 'Cutting', message: `Attempt ${attempt} begins` }, now)
+      return {
+        status,
+        action: { do: 'createPod', recording: recording.recording, job, attempt },
+        requeueAfterMillis: lookAgainMillis,
+      }
+    }
+  }
+}

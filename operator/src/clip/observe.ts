@@ -1,0 +1,110 @@
+import { type ClipResult, clipResultSchema, type Recording, type RecordingClip } from '@trtc-recorder/api'
+import { isNotFound, type KubeClient, type Pod, resources } from '@trtc-recorder/kube'
+import type { Caches } from '../caches.ts'
+import { recordingKeyOf } from '../caches.ts'
+import { attemptOf } from '../recording/names.ts'
+import { recorderContainer } from '../recording/pod.ts'
+import { hasEnded } from '../recording/pod-state.ts'
+import { terminated } from '../recording/result.ts'
+import type { ObservedClip } from './decide.ts'
+import { clipJob } from './pod.ts'
+
+/** A Pod that should be gone for so long is on a node that is silent. */
+const silenceMillis = 60_000
+const logLines = 400
+
+interface ObserveDependencies {
+  client: KubeClient
+  caches: Pick<Caches, 'recordings' | 'pods'>
+  now: () => Date
+}
+
+/** Everything that a decision is made from, gathered. Of a Recording that is over the caches have only the half: it is read. */
+export async function observeClip(
+  clip: RecordingClip,
+  dependencies: ObserveDependencies,
+  signal: AbortSignal,
+): Promise<ObservedClip> {
+  const { caches } = dependencies
+  const pods = caches.pods
+    .byIndex('recordingUid', clip.metadata.uid)
+    .toSorted((a, b) => (attemptOf(a) ?? 0) - (attemptOf(b) ?? 0))
+  const pod = pods.at(-1)
+  if (pod !== undefined) return { clip, recording: { is: 'underWay' }, pod: await observePod(pod, dependencies, signal) }
+  const none = { is: 'none' } as const
+  if (clip.status?.completionTime !== undefined) return { clip, recording: { is: 'underWay' }, pod: none }
+  return { clip, recording: await observeRecording(clip, dependencies, signal), pod: none }
+}
+
+async function observeRecording(
+  clip: RecordingClip,
+  { client, caches }: ObserveDependencies,
+  signal: AbortSignal,
+): Promise<ObservedClip['recording']> {
+  const cached = caches.recordings.get(recordingKeyOf(clip))
+  if (cached === undefined) return { is: 'missing' }
+  if (cached.status?.completionTime === undefined) return { is: 'underWay' }
+  const ref = { namespace: clip.metadata.namespace, name: clip.spec.recordingRef.name }
+  const recording: Recording | undefined = await client.get(resources.recordings, ref, { signal }).catch((error) => {
+    if (isNotFound(error)) return undefined
+    throw error
+  })
+  if (recording === undefined) return { is: 'missing' }
+  if (recording.status?.completionTime === undefined) return { is: 'underWay' }
+  return { is: 'over', recording, job: clipJob(clip, recording) }
+}
+
+async function observePod(pod: Pod, { client, now }: ObserveDependencies, signal: AbortSignal): Promise<ObservedClip['pod']> {
+  const { name, deletionTimestamp } = pod.metadata
+  const about = { name, attempt: attemptOf(pod) ?? 1 }
+  if (hasEnded(pod)) {
+    const result = await resultOf(pod, client, signal)
+    return result === undefined ? { is: 'lost', ...about, message: endOf(pod) } : { is: 'ended', ...about, result }
+  }
+  if (deletionTimestamp !== undefined && now().getTime() - Date.parse(deletionTimestamp) > silenceMillis) {
+    return {
+      is: 'lost',
+      ...about,
+      message: `Pod ${name} was deleted, and its node ${pod.spec?.nodeName ?? ''} says nothing of it`,
+    }
+  }
+  return { is: 'atWork', ...about, message: obstacleOf(pod) ?? `Pod ${name} is at work` }
+}
+
+async function resultOf(pod: Pod, client: KubeClient, signal: AbortSignal): Promise<ClipResult | undefined> {
+  const short = parse(terminated(pod)?.message)
+  if (short?.filesOmitted === undefined) return short
+  const { namespace, name } = pod.metadata
+  const path = `/api/v1/namespaces/${namespace}/pods/${name}/log?container=${recorderContainer}&tailLines=${logLines}`
+  // Without its log there is still how it ended.
+  const log = await client.text('GET', path, { signal }).catch(() => '')
+  const line = log.split('\n').findLast((line) => line.includes('"msg":"result"'))
+  return parse(line, 'result') ?? short
+}
+
+function parse(text = '', member?: string): ClipResult | undefined {
+  try {
+    const value = JSON.parse(text) as Record<string, unknown>
+    return clipResultSchema.safeParse(member === undefined ? value : value[member]).data
+  } catch {
+    return undefined
+  }
+}
+
+/** How a Pod ended that has left no result. */
+function endOf(pod: Pod): string {
+  const { name } = pod.metadata
+  const { reason, message } = pod.status ?? {}
+  const container = terminated(pod)
+  const how = [reason ?? container?.reason, message, container === undefined ? undefined : `exit code ${container.exitCode}`]
+  return `Pod ${name} ended without a result: ${how.filter((part) => part).join(', ') || 'nothing is known of why'}`
+}
+
+/** What keeps it from beginning. */
+function obstacleOf({ metadata, status }: Pod): string | undefined {
+  const scheduled = status?.conditions?.find(({ type }) => type === 'PodScheduled')
+  if (scheduled?.status === 'False') return `Pod ${metadata.name} waits for a node: ${scheduled.message ?? ''}`
+  const waiting = status?.containerStatuses?.find(({ name }) => name === recorderContainer)?.state?.waiting
+  const isUsual = waiting?.reason === undefined || waiting.reason === 'ContainerCreating' || waiting.reason === 'PodInitializing'
+  return isUsual ? undefined : `Pod ${metadata.name} does not start: ${waiting.reason}: ${waiting.message ?? ''}`
+}

@@ -1,0 +1,72 @@
+import {
+  type ClipCondition,
+  type ClipReason,
+  type ClipResult,
+  maxClipFiles,
+  type RecordingClip,
+  type RecordingClipStatus,
+} from '@trtc-recorder/api'
+
+const longestMessage = 1024
+
+/** How a clip stands, in one word. */
+export interface Verdict {
+  reason: ClipReason
+  message: string
+}
+
+type Progress = 'Reconciling' | 'Stalled' | 'over'
+
+/** Which of the conditions beside `Succeeded` each reason has, and what `Succeeded` is then. */
+const meaning: Record<ClipReason, { succeeded: ClipCondition['status']; progress: Progress }> = {
+  RecordingNotFound: { succeeded: 'Unknown', progress: 'Stalled' },
+  RecordingUnderWay: { succeeded: 'Unknown', progress: 'Reconciling' },
+  Cutting: { succeeded: 'Unknown', progress: 'Reconciling' },
+  PodRejected: { succeeded: 'Unknown', progress: 'Stalled' },
+  Retrying: { succeeded: 'Unknown', progress: 'Reconciling' },
+  Completed: { succeeded: 'True', progress: 'over' },
+  NothingThere: { succeeded: 'False', progress: 'Stalled' },
+  FilesFailed: { succeeded: 'False', progress: 'Stalled' },
+  StorageRefused: { succeeded: 'False', progress: 'Stalled' },
+  AttemptsExhausted: { succeeded: 'False', progress: 'Stalled' },
+}
+
+/** The status with what is the matter now. `lastTransitionTime` moves only where a condition's status does. */
+export function withVerdict(
+  clip: RecordingClip,
+  change: Partial<RecordingClipStatus>,
+  { reason, message }: Verdict,
+  now: Date,
+): RecordingClipStatus {
+  const { generation } = clip.metadata
+  const former = clip.status?.conditions ?? []
+  const condition = (type: ClipCondition['type'], status: ClipCondition['status']): ClipCondition => {
+    const before = former.find((one) => one.type === type)
+    const lastTransitionTime = before?.status === status ? before.lastTransitionTime : now.toISOString()
+    return { type, status, reason, message: message.slice(0, longestMessage), observedGeneration: generation, lastTransitionTime }
+  }
+  const { succeeded, progress } = meaning[reason]
+  return {
+    ...clip.status,
+    ...change,
+    observedGeneration: generation,
+    conditions: [condition('Succeeded', succeeded), ...(progress === 'over' ? [] : [condition(progress, 'True')])],
+  }
+}
+
+/** The end of a clip. */
+export function concluded(
+  clip: RecordingClip,
+  change: Partial<RecordingClipStatus>,
+  verdict: Verdict,
+  now: Date,
+): RecordingClipStatus {
+  const { nextAttemptTime: _, ...status } = withVerdict(clip, { ...change, completionTime: now.toISOString() }, verdict, now)
+  return status
+}
+
+/** What a result says, with as many files as a status lists. */
+export const filesOf = ({ files, filesOmitted = 0 }: ClipResult): Pick<RecordingClipStatus, 'files' | 'fileCount'> => ({
+  fileCount: files.length + filesOmitted,
+  files: files.slice(0, maxClipFiles),
+})
