@@ -4,7 +4,7 @@ import { buildInitSegment, opusEntry } from '../../media/mp4-head.ts'
 import { opusLookAhead } from '../../media/opus.ts'
 import { isSameConfig, type VideoConfig } from '../../media/video-codec.ts'
 import { videoCodecString, videoSampleEntry } from '../../media/video-sample-entry.ts'
-import { AudioAxis, type AudioPacket } from '../../timeline/audio-axis.ts'
+import type { LivePicture, LiveSound } from '../part.ts'
 import { type PictureSegment, PictureSegments, pictureTimescale, type SegmentLengths } from './picture-segments.ts'
 import type { ListedSegment } from './playlist.ts'
 import { type SoundSegment, SoundSegments, soundTimescale } from './sound-segments.ts'
@@ -21,22 +21,16 @@ export interface RenditionFacts {
   changesBefore: number
 }
 
-/** An object to be stored, in the order in which they are needed. */
-export type HlsObject = { rendition: Rendition; uri: string; data: Buffer } & (
+/** What playlists say of an object, and of when it is. */
+export type NamedObject = { rendition: Rendition; uri: string; fromMicros: number; toMicros: number } & (
   | { is: 'init'; facts: RenditionFacts }
-  | { is: 'segment'; segment: Omit<ListedSegment, 'isMissing'>; frames: number }
+  | { is: 'segment'; segment: Omit<ListedSegment, 'isMissing'>; bytes: number }
 )
 
-export interface PackagedPicture {
-  data: Uint8Array
-  key: boolean
-  config: VideoConfig
-  /** Wall-clock time at which it is shown, in microseconds. */
-  micros: number
-}
+/** An object to be stored, in the order in which they are needed. */
+export type HlsObject = NamedObject & { data: Buffer }
 
 interface Sound {
-  axis: AudioAxis
   segments: SoundSegments
   changesBefore: number
 }
@@ -65,16 +59,24 @@ export class Packager {
   }
 
   /** `isTaken` false: it is no use before the next key frame. */
-  picture({ micros, ...picture }: PackagedPicture): { isTaken: boolean; objects: HlsObject[] } {
-    if (this.#zeroMicros === undefined && !picture.key) return { isTaken: false, objects: [] }
-    const { isTaken, segments } = this.#pictures.push({ ...picture, ticks: this.#ticks(micros) })
+  picture({ data, key, config, ptsMicros }: LivePicture): { isTaken: boolean; objects: HlsObject[] } {
+    if (this.#zeroMicros === undefined && !key) return { isTaken: false, objects: [] }
+    const { isTaken, segments } = this.#pictures.push({ data: Uint8Array.from(data), key, config, ticks: this.#ticks(ptsMicros) })
+    for (const start of this.#pictures.takeChanges()) {
+      this.#changes++
+      this.#sound?.segments.cutAt(Math.round((start * soundTimescale) / pictureTimescale))
+    }
     return { isTaken, objects: this.#ofPictures(segments) }
   }
 
-  packet(packet: AudioPacket): HlsObject[] {
-    this.#sound ??= this.#beginSound(packet.receiveTimeMicros)
-    const { axis, segments } = this.#sound
-    return this.#ofSound(segments.push(axis.push(packet)))
+  /** `isTaken` false: it came too late. */
+  sound(sound: LiveSound): { isTaken: boolean; objects: HlsObject[] } {
+    const at = this.#samples(sound.ptsMicros)
+    this.#sound ??= this.#beginSound(sound.ptsMicros)
+    const { isTaken, segments } = this.#sound.segments.push(
+      sound.is === 'packet' ? { ...sound, data: Uint8Array.from(sound.data), at } : { ...sound, at },
+    )
+    return { isTaken, objects: this.#ofSound(segments) }
   }
 
   sends(kind: Rendition, sends: boolean): void {
@@ -85,27 +87,23 @@ export class Packager {
     return this.#zeroMicros !== undefined && this.#pictures.wantsKey(this.#ticks(nowMicros))
   }
 
-  /** To be called now and then: what time alone ends. */
-  tick(nowMicros: number): HlsObject[] {
+  /** All of before this time has been told. To be called now and then, also while nothing comes: what time alone ends. */
+  reached(nowMicros: number): HlsObject[] {
     if (this.#zeroMicros === undefined) return []
     return [
-      ...this.#ofPictures(this.#pictures.tick(this.#ticks(nowMicros))),
-      ...this.#ofSound(this.#sound?.segments.tick(this.#samples(nowMicros)) ?? []),
+      ...this.#ofPictures(this.#pictures.reached(this.#ticks(nowMicros))),
+      ...this.#ofSound(this.#sound?.segments.reached(this.#samples(nowMicros)) ?? []),
     ]
   }
 
-  /** Nothing more comes. */
-  end(): HlsObject[] {
-    const pictures = this.#ofPictures(this.#pictures.end())
-    if (this.#sound === undefined) return pictures
-    const { axis, segments } = this.#sound
-    return [...pictures, ...this.#ofSound([...segments.push(axis.end()), ...segments.end()])]
+  /** What is open ends, with what came. */
+  cut(): HlsObject[] {
+    return [...this.#ofPictures(this.#pictures.cut()), ...this.#ofSound(this.#sound?.segments.cut() ?? [])]
   }
 
   #beginSound(micros: number): Sound {
-    const start = Math.max(0, this.#samples(micros) - opusLookAhead)
+    const start = this.#samples(micros)
     return {
-      axis: new AudioAxis(),
       segments: new SoundSegments(this.#lengths.targetSeconds, start),
       changesBefore: this.#changes,
     }
@@ -120,17 +118,14 @@ export class Packager {
     return Math.round((this.#since(micros) * pictureTimescale) / 1_000_000)
   }
 
+  /** A decoder gives what is in a packet a little late. */
   #samples(micros: number): number {
-    return Math.round((this.#since(micros) * soundTimescale) / 1_000_000)
+    return Math.round((this.#since(micros) * soundTimescale) / 1_000_000) - opusLookAhead
   }
 
   #ofPictures(segments: readonly PictureSegment[]): HlsObject[] {
     return segments.flatMap((segment) => {
-      const { config, isAnother, start } = segment
-      if (isAnother) {
-        this.#changes++
-        this.#sound?.segments.cutAt(Math.round((start * soundTimescale) / pictureTimescale))
-      }
+      const { config } = segment
       const known = this.#configs.findIndex((one) => isSameConfig(one, config))
       const number = known === -1 ? this.#configs.push(config) - 1 : known
       const map = `video-init-${number}.mp4`
@@ -139,26 +134,29 @@ export class Packager {
       const { width, height } = config
       const facts = { codec: videoCodecString(config, 'apart'), width, height, changesBefore: 0 }
       const sampleEntries = [videoSampleEntry(config, 'apart')]
-      const data = buildInitSegment({ kind: 'video', timescale: pictureTimescale, sampleEntries, width, height })
-      return [{ is: 'init', rendition: 'video', uri: map, data, facts }, made]
+      return [
+        initOf(
+          made,
+          map,
+          facts,
+          buildInitSegment({ ...{ kind: 'video', width, height }, timescale: pictureTimescale, sampleEntries }),
+        ),
+        made,
+      ]
     })
   }
 
   #ofSound(segments: readonly SoundSegment[]): HlsObject[] {
     const map = 'audio-init.mp4'
     const made = segments.map((segment) => this.#segment('audio', segment, map, soundTimescale))
-    if (made.length === 0 || this.#hasSoundInit) return made
+    const [first] = made
+    if (first === undefined || this.#hasSoundInit) return made
     this.#hasSoundInit = true
     const size = { width: 0, height: 0 }
-    const data = buildInitSegment({ kind: 'audio', timescale: soundTimescale, sampleEntries: [opusEntry(channels, 0)], ...size })
+    const facts = { codec: 'opus', ...size, changesBefore: this.#sound?.changesBefore ?? 0 }
+    const sampleEntries = [opusEntry(channels, 0)]
     return [
-      {
-        is: 'init',
-        rendition: 'audio',
-        uri: map,
-        data,
-        facts: { codec: 'opus', ...size, changesBefore: this.#sound?.changesBefore ?? 0 },
-      },
+      initOf(first, map, facts, buildInitSegment({ kind: 'audio', timescale: soundTimescale, sampleEntries, ...size })),
       ...made,
     ]
   }
@@ -166,8 +164,16 @@ export class Packager {
   #segment(rendition: Rendition, { start, end, samples, isAnother }: SoundSegment, map: string, timescale: number): HlsObject {
     const number = ++this.#numbers[rendition]
     const uri = `${rendition}-${String(number).padStart(5, '0')}.m4s`
+    const seconds = (end - start) / timescale
     const startMicros = (this.#zeroMicros ?? 0) + (start * 1_000_000) / timescale
-    const segment = { uri, map, seconds: (end - start) / timescale, startMicros, isAnother }
-    return { is: 'segment', rendition, uri, data: buildFragment({ number, start, samples }), segment, frames: samples.length }
+    const data = buildFragment({ number, start, samples })
+    const times = { fromMicros: startMicros, toMicros: startMicros + seconds * 1_000_000 }
+    const segment = { uri, map, seconds, startMicros, isAnother }
+    return { is: 'segment', rendition, uri, ...times, data, segment, bytes: data.length }
   }
 }
+
+/** What is needed before a segment that is the first of its kind. */
+const initOf = ({ rendition, fromMicros, toMicros }: HlsObject, uri: string, facts: RenditionFacts, data: Buffer): HlsObject => ({
+  ...{ is: 'init', rendition, uri, fromMicros, toMicros, facts, data },
+})

@@ -38,10 +38,10 @@ function cut(
       segments.push(...cut)
       ;(isTaken ? taken : leftOut).push(tenth)
     }
-    segments.push(...pictures.tick(tenth * 9000))
+    segments.push(...pictures.reached(tenth * 9000))
     if (pictures.wantsKey(tenth * 9000)) asked.push(at)
   }
-  segments.push(...pictures.end())
+  segments.push(...pictures.cut())
   return { segments, taken, leftOut, asked, lengths: segments.map(({ start, end }) => seconds(end - start)) }
 }
 
@@ -90,7 +90,7 @@ describe('pictures in segments', () => {
     for (const [at, shown] of [0, 3, 1, 2, 6, 4, 5].entries()) {
       pictures.push({ data: Uint8Array.of(shown), key: at === 0, ticks: shown * 3000, config: small })
     }
-    const [segment] = pictures.end()
+    const [segment] = pictures.cut()
     let decoded = segment!.start
     const shownAt = segment!.samples.map(({ duration, shownAfter }) => {
       decoded += duration

@@ -31,8 +31,6 @@ export interface PictureSegment {
 
 /** A key frame that comes so much early is worth a cut: senders are not exact. */
 const earlyShare = 0.1
-/** Pictures that may still be on their way are waited for. */
-const lagTicks = pictureTimescale / 2
 /** How long the last picture is shown where nothing follows: as long as the one before it, unless that was long. */
 const usualTicks = 3000
 const mostUsualTicks = 9000
@@ -56,6 +54,8 @@ export class PictureSegments {
   #end: number | undefined
   #lastConfig: VideoConfig | undefined
   #sends = true
+  /** Where the pictures became others, and nobody was told yet. */
+  #changes: number[] = []
 
   constructor({ targetSeconds, mostSeconds }: SegmentLengths) {
     this.#target = targetSeconds * pictureTimescale
@@ -73,9 +73,17 @@ export class PictureSegments {
       segments.push(...this.#begin(picture))
     }
     const { config, data, key, ticks } = picture
-    if (key) this.#held = { data, config }
+    if (key) {
+      if (this.#held !== undefined && !isSameConfig(this.#held.config, config)) this.#changes.push(this.#open?.start ?? ticks)
+      this.#held = { data, config }
+    }
     this.#open?.pictures.push({ data, key, ticks: Math.max(ticks, this.#open.start) })
     return { isTaken: true, segments }
+  }
+
+  /** Where the pictures became others since the last time: known before the segment that begins there is whole. */
+  takeChanges(): number[] {
+    return this.#changes.splice(0)
   }
 
   /** Whether the camera is on, by what the room says. */
@@ -89,20 +97,20 @@ export class PictureSegments {
     return this.#open === undefined ? this.#end !== undefined : now - this.#open.start >= this.#target
   }
 
-  /** What time alone ends, or fills. */
-  tick(now: number): PictureSegment[] {
+  /** What time alone ends, or fills. All of before `now` has been pushed. */
+  reached(now: number): PictureSegment[] {
     const segments: PictureSegment[] = []
     const open = this.#open
-    const limit = this.#sends ? this.#most - lagTicks : this.#target
-    if (open !== undefined && now - open.start >= limit + lagTicks) segments.push(this.#close(open, open.start + limit))
-    while (this.#open === undefined && this.#end !== undefined && now - this.#end >= this.#target + lagTicks) {
+    const limit = this.#sends ? this.#most : this.#target
+    if (open !== undefined && now - open.start >= limit) segments.push(this.#close(open, open.start + limit))
+    while (this.#open === undefined && this.#end !== undefined && now - this.#end >= this.#target) {
       segments.push(...this.#fill(this.#end + this.#target))
     }
     return segments
   }
 
   /** What is open ends with its last picture. */
-  end(): PictureSegment[] {
+  cut(): PictureSegment[] {
     const open = this.#open
     if (open === undefined) return []
     return [this.#close(open, open.start)]

@@ -1,5 +1,7 @@
 /** Playlists of HTTP Live Streaming (RFC 8216). Texts only; pure. */
 
+export const contentTypes = { playlist: 'application/vnd.apple.mpegurl', video: 'video/mp4', audio: 'audio/mp4' } as const
+
 /** As a playlist names it. */
 export interface ListedSegment {
   uri: string

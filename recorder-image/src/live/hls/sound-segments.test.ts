@@ -1,13 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { opusSamples } from '../../media/opus.ts'
-import type { FeedItem } from '../../timeline/audio-axis.ts'
-import { type SoundSegment, SoundSegments } from './sound-segments.ts'
+import { type SegmentSound, type SoundSegment, SoundSegments } from './sound-segments.ts'
 
 const rate = 48_000
 /** A packet of 20 ms that says its number; its first byte says its length. */
-const packet = (number: number): FeedItem => ({
-  ...{ type: 'packet', samples: 960 },
+const packet = (number: number, at = number * 960): SegmentSound => ({
+  ...{ is: 'packet', samples: 960, at },
   data: Uint8Array.of(31 << 3, number >> 8, number & 255),
 })
 const isSilence = (data: Uint8Array) => data[1] === 0xff && data[2] === 0xfe
@@ -18,37 +17,39 @@ const secondsOf = (segments: SoundSegment[]) => segments.map(({ start, end }) =>
 describe('sound in segments', () => {
   test('is cut between two packets when the target duration is reached', () => {
     const sound = new SoundSegments(4, 0)
-    const segments = Array.from({ length: 500 }, (_, number) => sound.push([packet(number)])).flat()
-    segments.push(...sound.end())
+    const segments = Array.from({ length: 500 }, (_, number) => sound.push(packet(number)).segments).flat()
+    segments.push(...sound.cut())
     expect(secondsOf(segments)).toEqual([4, 4, 2])
     expect(numbersIn(segments)).toEqual(Array.from({ length: 500 }, (_, number) => number))
   })
 
   test('goes on in silence while a microphone is off, and what comes then is at its time', () => {
     const sound = new SoundSegments(4, 0)
-    const segments = sound.push(Array.from({ length: 50 }, (_, number) => packet(number)))
-    for (let second = 1; second <= 20; second++) segments.push(...sound.tick(second * rate))
+    const segments = Array.from({ length: 50 }, (_, number) => sound.push(packet(number)).segments).flat()
+    for (let second = 1; second <= 20; second++) segments.push(...sound.reached(second * rate))
     expect(secondsOf(segments)).toEqual([4, 4, 4, 4])
-    segments.push(...sound.push([{ type: 'silence', samples: 19 * rate }, packet(50)]), ...sound.end())
-    expect(sound.late).toBe(0)
+    segments.push(
+      ...sound.push({ is: 'missing', samples: 19 * rate, at: rate }).segments,
+      ...sound.push(packet(50, 20 * rate)).segments,
+      ...sound.cut(),
+    )
     const last = segments.at(-1)!
     expect(last.end).toBe(20 * rate + 960)
     expect(numbersIn([last])).toEqual([50])
   })
 
-  test('that comes after silence had to be laid at its time is left out, and counted', () => {
+  test('that comes after silence had to be laid at its time is left out, and told of', () => {
     const sound = new SoundSegments(4, 0)
-    sound.push([packet(0)])
-    sound.tick(10 * rate)
-    sound.push([packet(1)])
-    expect(sound.late).toBe(1)
+    expect(sound.push(packet(0)).isTaken).toBe(true)
+    sound.reached(10 * rate)
+    expect(sound.push(packet(1)).isTaken).toBe(false)
   })
 
   test('is cut where the pictures become others', () => {
     const sound = new SoundSegments(4, 0)
-    const segments = sound.push(Array.from({ length: 50 }, (_, number) => packet(number)))
+    const segments = Array.from({ length: 50 }, (_, number) => sound.push(packet(number)).segments).flat()
     sound.cutAt(1.5 * rate)
-    segments.push(...sound.push(Array.from({ length: 100 }, (_, number) => packet(50 + number))), ...sound.end())
+    segments.push(...Array.from({ length: 100 }, (_, number) => sound.push(packet(50 + number)).segments).flat(), ...sound.cut())
     expect(secondsOf(segments)).toEqual([1.5, 1.5])
     expect(segments.map(({ isAnother }) => isAnother)).toEqual([false, true])
   })
@@ -68,23 +69,20 @@ describe('sound in segments', () => {
         let now = 1000
         for (const one of items) {
           if (one === 'packet') {
-            segments.push(...sound.push([packet(sent++)]))
+            segments.push(...sound.push(packet(sent++, now)).segments)
             now += 960
           } else if ('silence' in one) {
-            segments.push(...sound.push([{ type: 'silence', samples: one.silence }]))
+            segments.push(...sound.push({ is: 'missing', samples: one.silence, at: now }).segments)
             now += one.silence
-          } else if ('skew' in one) {
-            segments.push(...sound.push([{ type: 'skew', samples: one.skew }]))
-            now += one.skew
-          } else {
+          } else if ('skew' in one) now += one.skew
+          else {
             const samples = one.away * rate
-            for (let second = 0; second < one.away; second++) segments.push(...sound.tick(now + second * rate))
-            segments.push(...sound.push([{ type: 'silence', samples }]))
+            for (let second = 0; second < one.away; second++) segments.push(...sound.reached(now + second * rate))
+            segments.push(...sound.push({ is: 'missing', samples, at: now }).segments)
             now += samples
           }
         }
-        segments.push(...sound.end())
-        expect(sound.late).toBe(0)
+        segments.push(...sound.cut())
         expect(numbersIn(segments)).toEqual(Array.from({ length: sent }, (_, number) => number))
         segments.forEach(({ start, end, samples }, at) => {
           expect(start).toBe(at === 0 ? 1000 : segments[at - 1]!.end)

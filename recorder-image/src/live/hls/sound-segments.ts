@@ -1,6 +1,5 @@
 import type { FragmentSample } from '../../media/mp4-fragment.ts'
 import { opusSilence } from '../../media/opus.ts'
-import type { FeedItem } from '../../timeline/audio-axis.ts'
 
 /** Times of sound are in samples at 48 kHz since the playlist's zero. */
 export const soundTimescale = 48_000
@@ -14,19 +13,20 @@ export interface SoundSegment {
   isAnother: boolean
 }
 
-/** Sound that was sent may be on its way for so long; what time nothing came for by then is silent. */
-const lagSamples = 1.5 * soundTimescale
+/** The next stretch of sound: an Opus packet, or time in which nothing came. */
+export type SegmentSound =
+  | { is: 'packet'; data: Uint8Array; samples: number; at: number }
+  | { is: 'missing'; samples: number; at: number }
+
+/** So long nothing is laid where nothing came: mostly something comes. */
+const patienceSamples = soundTimescale
 
 /**
  * Cuts Opus packets into segments between any two of them, without a hole: where nothing comes, as while a microphone is off, silence is laid as time goes
- * on, so that whoever plays it does not wait. Takes the items of an audio axis. Pure.
+ * on, so that whoever plays it does not wait. Pure.
  */
 export class SoundSegments {
-  /** Packets that came after silence had been laid at their time. */
-  late = 0
   readonly #target: number
-  /** Where the next item of the axis lies. */
-  #axis: number
   /** Up to where sound was laid. */
   #laid: number
   #start: number
@@ -37,43 +37,38 @@ export class SoundSegments {
 
   constructor(targetSeconds: number, start: number) {
     this.#target = targetSeconds * soundTimescale
-    this.#axis = start
     this.#laid = start
     this.#start = start
   }
 
-  push(items: readonly FeedItem[]): SoundSegment[] {
-    return items.flatMap((item) => this.#take(item))
+  /** `isTaken` false: it came after silence had been laid in its place. */
+  push(sound: SegmentSound): { isTaken: boolean; segments: SoundSegment[] } {
+    const { at, samples } = sound
+    switch (sound.is) {
+      case 'packet': {
+        // It may be a little early or late: senders' clocks drift.
+        if (this.#laid - at >= samples / 2) return { isTaken: false, segments: [] }
+        const silence = at - this.#laid >= samples ? this.#silence(at) : []
+        return { isTaken: true, segments: [...silence, ...this.#lay(sound.data, Math.max(at, this.#laid), samples)] }
+      }
+      case 'missing':
+        return { isTaken: true, segments: this.#silence(at + samples) }
+    }
   }
 
-  /** The next segment but one of the pictures begins there: a player wants the same of the sound. */
+  /** The pictures become others there: a player wants the sound to begin anew, too. */
   cutAt(at: number): void {
     this.#changes.push(at)
   }
 
-  tick(now: number): SoundSegment[] {
-    return now - this.#laid < 2 * lagSamples ? [] : this.#silence(now - lagSamples)
+  /** All of before `now` has been pushed. */
+  reached(now: number): SoundSegment[] {
+    return now - this.#laid < patienceSamples ? [] : this.#silence(now)
   }
 
   /** What is open ends. */
-  end(): SoundSegment[] {
+  cut(): SoundSegment[] {
     return this.#open.length === 0 ? [] : [this.#close(this.#laid)]
-  }
-
-  #take(item: FeedItem): SoundSegment[] {
-    const from = this.#axis
-    this.#axis += item.samples
-    switch (item.type) {
-      case 'packet':
-        // It may be a little early, where a sender's clock is squeezed.
-        if (this.#laid - from < item.samples / 2) return this.#lay(item.data, Math.max(from, this.#laid), item.samples)
-        this.late++
-        return []
-      case 'silence':
-        return this.#silence(this.#axis)
-      case 'skew':
-        return []
-    }
   }
 
   #silence(until: number): SoundSegment[] {

@@ -1,0 +1,172 @@
+import { execFile } from 'node:child_process'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { findFfmpeg } from '../../media/ffmpeg.ts'
+import { type Clip, makeClip } from '../../media/testing/clip.ts'
+import { newDirectory } from '../../media/testing/new-directory.ts'
+import { epochMicros, send } from '../../media/testing/sender.ts'
+import type { EncodedFrame } from '../../tap/frame.ts'
+import { Publisher } from './publisher.ts'
+import { FramesPackaged } from './testing/package-clip.ts'
+import { playHls } from './testing/play-hls.ts'
+import { mayBecome, type ReadPlaylist, readMediaPlaylist } from './testing/read-playlist.ts'
+
+const run = promisify(execFile)
+const lengths = { targetSeconds: 1, mostSeconds: 2 }
+let clip: Clip
+let small: Clip
+beforeAll(async () => {
+  clip = await makeClip({ seconds: 6, size: '320x180' })
+  small = await makeClip({ seconds: 6, size: '160x96' })
+})
+
+/** What is in a bucket: objects by their names, playlists with everything they ever said. */
+class Bucket {
+  readonly objects = new Map<string, Buffer>()
+  readonly #playlists = new Map<string, ReadPlaylist>()
+  readonly #publisher = new Publisher({
+    ...{ type: 'Event', targetDurationSeconds: lengths.mostSeconds },
+    folder: 'alice',
+    journal: async () => {},
+    putLatest: async () => true,
+    putPlaylist: async (name, text) => {
+      if (name !== 'index.m3u8') this.#check(name, readMediaPlaylist(text))
+      this.objects.set(name, Buffer.from(text))
+      return true
+    },
+  })
+  readonly packaged = new FramesPackaged(lengths, (objects) => {
+    for (const { data, ...object } of objects) {
+      this.objects.set(object.uri, data)
+      this.#publisher.add({ ...object, stored: Promise.resolve(true) })
+    }
+  })
+
+  async end(): Promise<void> {
+    this.packaged.end()
+    await this.#publisher.end()
+  }
+
+  playlist(name: string): ReadPlaylist {
+    return this.#playlists.get(name)!
+  }
+
+  #check(name: string, playlist: ReadPlaylist): void {
+    const before = this.#playlists.get(name)
+    if (before !== undefined) mayBecome(before, playlist)
+    for (const { uri, map } of playlist.segments) expect([uri, map].every((one) => this.objects.has(one))).toBe(true)
+    this.#playlists.set(name, playlist)
+  }
+}
+
+async function bucketOf(frames: readonly EncodedFrame[]): Promise<Bucket> {
+  const bucket = new Bucket()
+  for (const frame of frames) bucket.packaged.push(frame)
+  await bucket.end()
+  return bucket
+}
+
+async function onDisk({ objects }: Bucket): Promise<string> {
+  const directory = await newDirectory()
+  await mkdir(directory, { recursive: true })
+  for (const [name, data] of objects) await writeFile(join(directory, name), data)
+  return directory
+}
+
+/** Pictures and samples as ffmpeg decodes them: their times in seconds. */
+async function decoded(path: string, stream: 'v' | 'a'): Promise<number[]> {
+  const muxer = ['-map', `0:${stream}`, '-fps_mode', 'passthrough', '-copyts', '-f', 'framecrc', '-']
+  const { stdout, stderr } = await run(findFfmpeg(), ['-v', 'warning', '-i', path, ...muxer])
+  expect(stderr).toBe('')
+  const timebase = /#tb 0: (\d+)\/(\d+)/.exec(stdout)!
+  const tick = Number(timebase[1]) / Number(timebase[2])
+  return stdout.split('\n').flatMap((line) => (/^0,/.test(line) ? [Number(line.split(',')[2]) * tick] : []))
+}
+
+describe('HLS of one user', () => {
+  test('has every picture and packet in one segment, and ffmpeg plays it', async () => {
+    const bucket = await bucketOf(send({ clip, from: 0, to: 5, atSeconds: 0 }))
+    const directory = await onDisk(bucket)
+    const pictures = await decoded(join(directory, 'video.m3u8'), 'v')
+    expect(pictures.length).toBe(150)
+    expect(Math.max(...pictures.slice(1).map((time, at) => Math.abs(time - pictures[at]! - 1 / 30)))).toBeLessThan(0.002)
+    const sound = await decoded(join(directory, 'audio.m3u8'), 'a')
+    expect(sound.length).toBe(250)
+    expect(bucket.playlist('video.m3u8')).toMatchObject({ type: 'EVENT', isEnded: true, targetDuration: 2 })
+    expect(bucket.playlist('video.m3u8').segments.map(({ seconds }) => seconds)).toEqual(new Array(5).fill(expect.closeTo(1, 1)))
+    expect(bucket.playlist('video.m3u8').segments[0]!.startMillis).toBe(epochMicros / 1000 + 20)
+    expect(bucket.objects.get('index.m3u8')!.toString()).toMatch(
+      /CODECS="avc1\.[0-9a-f]{6},opus",RESOLUTION=320x180,AUDIO="sound"\nvideo\.m3u8/,
+    )
+  })
+
+  test('begins anew in both renditions where the pictures become others', async () => {
+    const bucket = await bucketOf(send({ clip, from: 0, to: 2.5, atSeconds: 0 }, { clip: small, from: 3, to: 5, atSeconds: 3 }))
+    for (const name of ['video.m3u8', 'audio.m3u8']) {
+      const { segments } = bucket.playlist(name)
+      const other = segments.find(({ discontinuitySequence }) => discontinuitySequence === 1)!
+      expect(Math.abs(other.startMillis - epochMicros / 1000 - 3020)).toBeLessThan(22)
+      expect(segments.at(-1)!.discontinuitySequence).toBe(1)
+    }
+    expect(new Set(bucket.playlist('video.m3u8').segments.map(({ map }) => map)).size).toBe(2)
+    // What players do at a discontinuity: they begin with its own initialisation section.
+    const directory = await newDirectory()
+    const parts = Map.groupBy(bucket.playlist('video.m3u8').segments, ({ discontinuitySequence }) => discontinuitySequence)
+    for (const [number, segments] of parts) {
+      const path = join(directory, `${number}.mp4`)
+      await writeFile(
+        path,
+        Buffer.concat([segments[0]!.map, ...segments.map(({ uri }) => uri)].map((uri) => bucket.objects.get(uri)!)),
+      )
+      expect((await decoded(path, 'v')).length).toBe([75, 60][number])
+    }
+  })
+
+  test('is played by hls.js in Chromium while it goes on, and when it is over, through a change of size', async () => {
+    const bucket = new Bucket()
+    const frames = send(
+      { clip, from: 0, to: 3, atSeconds: 0 },
+      { clip: small, from: 3, to: 5, atSeconds: 3, kinds: ['video'] },
+      { clip, from: 3, to: 5, atSeconds: 3, kinds: ['audio'] },
+    )
+    let at = 0
+    const until = (seconds: number) => {
+      for (; at < frames.length && frames[at]!.receiveTimeMicros <= epochMicros + seconds * 1_000_000; at++)
+        bucket.packaged.push(frames[at]!)
+    }
+    until(2)
+    let timer: NodeJS.Timeout | undefined
+    const goOn = () => {
+      const begun = performance.now()
+      timer = setInterval(() => {
+        const seconds = 2 + (performance.now() - begun) / 1000
+        until(seconds)
+        if (seconds < 5.2) return
+        clearInterval(timer)
+        void bucket.end()
+      }, 100)
+    }
+    try {
+      const { live, after } = await playHls((name) => {
+        if (timer === undefined && name === 'index.m3u8') goOn()
+        return bucket.objects.get(name)
+      })
+      for (const { errors, pictures, isLive } of [live, after]) {
+        expect(errors).toEqual([])
+        const last = pictures.at(-1)!
+        expect(last.time - pictures[0]!.time).toBeGreaterThan(4.5)
+        expect([...new Set(pictures.map(({ width }) => width))]).toEqual([320, 160])
+        expect(isLive).toBe(pictures === live.pictures)
+        // A white picture begins each second of the clip: 20 ms after it was sent.
+        const white = pictures.slice(1).filter(({ brightness }) => brightness > 150)
+        expect(white.length).toBeGreaterThan(0)
+        for (const { dateMillis } of white) expect(Math.abs(((dateMillis - epochMicros / 1000) % 1000) - 20)).toBeLessThan(25)
+      }
+      expect(live.loudMillis.length).toBeGreaterThan(1)
+    } finally {
+      clearInterval(timer)
+    }
+  })
+})

@@ -1,0 +1,127 @@
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { createRequire } from 'node:module'
+import type { AddressInfo } from 'node:net'
+import { findChromium, launchChromium } from '../../../room/chromium.ts'
+
+/** What hls.js in Chromium made of a playlist, from its beginning to its end. */
+export interface HlsPlayback {
+  /** What hls.js could not get over, and what the element says. */
+  errors: string[]
+  /** Whether the playlist went on when it was first seen. */
+  isLive: boolean
+  /** Every picture that was shown: its time, its wall-clock time by the playlist, its mean brightness (0..255), and how many pixels wide it is. */
+  pictures: { time: number; dateMillis: number; brightness: number; width: number }[]
+  /** When, by the wall clock of the playlist, sound began after at least 300 ms of silence. */
+  loudMillis: number[]
+}
+
+const types: Record<string, string> = {
+  m3u8: 'application/vnd.apple.mpegurl',
+  mp4: 'video/mp4',
+  m4s: 'video/mp4',
+  js: 'text/javascript',
+}
+
+/** Plays `index.m3u8` of what `read` gives, which is asked each time: from its beginning while it goes on, then once more, faster, when it is over. */
+export async function playHls(read: (name: string) => Buffer | undefined): Promise<{ live: HlsPlayback; after: HlsPlayback }> {
+  const script = await readFile(createRequire(import.meta.url).resolve('hls.js/dist/hls.min.js'))
+  const played = Promise.withResolvers<{ live: HlsPlayback; after: HlsPlayback }>()
+  const server = createServer((request, response) => {
+    const name = request.url!.slice(1)
+    if (request.method === 'POST') {
+      let text = ''
+      request.on('data', (data) => {
+        text += data
+      })
+      request.on('end', () => {
+        response.end()
+        played.resolve(JSON.parse(text))
+      })
+      return
+    }
+    const body =
+      name === ''
+        ? Buffer.from(`<script src="/hls.js"></script><script>${page}</script>`)
+        : name === 'hls.js'
+          ? script
+          : read(name)
+    if (body === undefined) response.writeHead(404).end()
+    else response.writeHead(200, { 'content-type': types[name.split('.').at(-1)!] ?? 'text/html' }).end(body)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const chromium = await launchChromium(findChromium(process.env), [])
+  try {
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+    await chromium.open(url, { function: 'playBoth', argument: '' })
+    return await Promise.race([
+      played.promise,
+      chromium.gone.then((reason) => {
+        throw new Error(reason)
+      }),
+    ])
+  } finally {
+    await chromium.kill()
+    server.closeAllConnections()
+    server.close()
+  }
+}
+
+const page = `
+async function playBoth() {
+  const live = await play(1)
+  const after = await play(4)
+  await fetch('/', { method: 'POST', body: JSON.stringify({ live, after }) })
+}
+
+async function play(rate) {
+  const video = document.createElement('video')
+  document.body.append(video)
+  const errors = [], pictures = [], loudMillis = []
+  const hls = new Hls({ startPosition: 0 })
+  let isLive
+  hls.on(Hls.Events.LEVEL_LOADED, (_, { details }) => { isLive ??= details.live })
+  hls.on(Hls.Events.ERROR, (_, { fatal, type, details, error }) => { if (fatal) errors.push([type, details, error].join(' ')) })
+  const done = new Promise((resolve) => {
+    video.onended = resolve
+    video.onerror = () => { errors.push(video.error.code + ' ' + video.error.message); resolve() }
+    setTimeout(() => { errors.push('it did not end; it is at ' + video.currentTime); resolve() }, 25000)
+  })
+  const canvas = document.createElement('canvas')
+  canvas.width = canvas.height = 8
+  const context = canvas.getContext('2d', { willReadFrequently: true })
+  const dateAt = (time) => hls.playingDate === null ? 0 : hls.playingDate.getTime() + (time - video.currentTime) * 1000
+  const look = (_, { mediaTime, width }) => {
+    context.drawImage(video, 0, 0, 8, 8)
+    const { data } = context.getImageData(0, 0, 8, 8)
+    let brightness = 0
+    for (let at = 0; at < data.length; at += 4) brightness += (data[at] + data[at + 1] + data[at + 2]) / 3 / 64
+    pictures.push({ time: mediaTime, dateMillis: dateAt(mediaTime), brightness, width })
+    video.requestVideoFrameCallback(look)
+  }
+  video.requestVideoFrameCallback(look)
+  if (rate === 1) {
+    const audio = new AudioContext()
+    const processor = audio.createScriptProcessor(512, 1, 1)
+    audio.createMediaElementSource(video).connect(processor)
+    processor.connect(audio.destination)
+    let lastLoud = -1
+    processor.onaudioprocess = ({ inputBuffer }) => {
+      const now = performance.now() / 1000
+      if (!inputBuffer.getChannelData(0).some((sample) => Math.abs(sample) > 0.15)) return
+      if (now - lastLoud > 0.3) loudMillis.push(dateAt(video.currentTime))
+      lastLoud = now
+    }
+  }
+  hls.loadSource('/index.m3u8')
+  hls.attachMedia(video)
+  video.playbackRate = rate
+  await Promise.race([done, new Promise((resolve) => { video.onloadeddata = resolve })])
+  video.playbackRate = rate
+  video.play().catch((failure) => errors.push(String(failure)))
+  await done
+  hls.destroy()
+  video.remove()
+  return { errors, isLive, pictures, loudMillis }
+}
+`
