@@ -1,4 +1,4 @@
-import { liveSoundRule } from '../src/live.ts'
+import { livePicturesRule, liveSoundRule } from '../src/live.ts'
 import { soundRule } from '../src/outputs.ts'
 import { opusMessage } from '../src/recording.ts'
 import type { Rule, Schema } from './structural.ts'
@@ -59,6 +59,7 @@ export const specRules: Rule[] = [
   },
   soundRule,
   liveSoundRule,
+  livePicturesRule,
 ]
 
 /** Pods are named after their Recording, with the number of the attempt behind it, and 63 characters is the most a label holds. */

@@ -1,26 +1,37 @@
 import { z } from 'zod'
 import { streamSchema } from './files.ts'
 import { audioSlicesSchema } from './live/audio-slices.ts'
+import { hlsSchema } from './live/hls.ts'
+import { stillsSchema } from './live/stills.ts'
 import type { CelRule } from './rules.ts'
 
 export * from './live/audio-slices.ts'
+export * from './live/hls.ts'
+export * from './live/stills.ts'
 
 /** What can be made of a recording while it goes on, each word with what it means. */
 export const liveParts = {
   audioSlices: 'The sound of each user in slices of 5 to 60 s, in COS within 2 s of their end.',
+  stills: 'A JPEG of each user’s pictures every 1 to 60 s.',
+  hls: 'HLS of each user (CMAF, playlists for pictures and sound), which plays while it goes on and after.',
 } as const
 export type LivePartName = keyof typeof liveParts
 
 export const liveSchema = z.object({
   audioSlices: audioSlicesSchema.optional().describe(liveParts.audioSlices),
+  stills: stillsSchema.optional().describe(liveParts.stills),
+  hls: hlsSchema.optional().describe(liveParts.hls),
 })
 export type Live = z.infer<typeof liveSchema>
 
-/** Whether what a part stores is sound. */
+/** Whether what a part stores is sound, and nothing else. */
 export function isOfSound(part: LivePartName): boolean {
   switch (part) {
     case 'audioSlices':
       return true
+    case 'stills':
+    case 'hls':
+      return false
   }
 }
 
@@ -31,6 +42,13 @@ export const liveNeedsSound = ({ audioSlices }: Live) => audioSlices !== undefin
 export const liveSoundRule = {
   rule: "!has(self.mode) || self.mode != '01' || !has(self.live) || !has(self.live.audioSlices)",
   message: 'audioSlices is made of sound, and mode 01 has none',
+  fieldPath: '.live',
+} satisfies CelRule
+
+/** The same of pictures. */
+export const livePicturesRule = {
+  rule: "(has(self.mode) && self.mode != '00') || !has(self.live) || !has(self.live.stills)",
+  message: 'stills is made of pictures, and mode 00 has none',
   fieldPath: '.live',
 } satisfies CelRule
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { address, callbackUrlSchema, hostPort } from './addresses.ts'
 import { cosSchema } from './cos.ts'
-import { type Live, liveNeedsSound, liveSchema, liveSoundRule } from './live.ts'
+import { type Live, liveNeedsSound, livePicturesRule, liveSchema, liveSoundRule } from './live.ts'
 import { needSound, type Outputs, outputsSchema, soundRule } from './outputs.ts'
 import { nodeSelectorSchema, objectName, resourcesSchema, sameResources, secretKeyRef, tolerationsSchema } from './placement.ts'
 import { atLeast } from './quantity.ts'
@@ -294,6 +294,7 @@ export function choiceProblems(
     .map(([one, other]) => ({ path: one, message: `exactly one of ${one} and ${other} must be set` }))
   if (spec.audioCodec === 'Opus' && spec.mode !== '02') problems.push({ path: 'audioCodec', message: opusMessage })
   if (spec.mode === '01' && liveNeedsSound(spec.live)) problems.push({ path: 'live', message: liveSoundRule.message })
+  if (spec.mode === '00' && spec.live.stills !== undefined) problems.push({ path: 'live', message: livePicturesRule.message })
   if (spec.mode === '01' && needSound(spec.outputs)) problems.push({ path: 'outputs', message: soundRule.message })
   return problems
 }

@@ -52,6 +52,9 @@ export interface BegunObject {
 const atOnce = 8
 /** What may wait while COS is away: minutes of many users. Beyond it the oldest is lost. */
 const mostWaitingBytes = 128 * 1024 * 1024
+/** What whoever reads an object may keep of it: one that is overwritten is asked for each time. */
+const changing = 'no-cache'
+const unchanging = 'max-age=31536000, immutable'
 /** Lists are put again no more often. */
 const listMillis = 10_000
 
@@ -100,11 +103,16 @@ export class LiveObjects {
   }
 
   /** `toMicros`: when it ends, at the latest. A recorder that is killed before it is made loses no more than that. */
-  begin(part: LivePartName, source: LiveSource, fromMicros: number, toMicros: number): BegunObject {
-    const medium = isOfSound(part) ? 'audio' : 'video'
+  begin(
+    part: LivePartName,
+    source: LiveSource,
+    fromMicros: number,
+    toMicros: number,
+    medium: Medium = isOfSound(part) ? 'audio' : 'video',
+  ): BegunObject {
     const list = this.#listOf(part, source)
     const begun: ObjectLine = {
-      ...{ id: ++this.#lastId, state: 'begun', fromMicros, toMicros, file: source.file },
+      ...{ id: ++this.#lastId, state: 'begun', fromMicros, toMicros, file: source.file, medium },
       ...{ name: '', bytes: 0, crc32: 0, contentType: '', message: '' },
     }
     list.set(begun)
@@ -133,7 +141,7 @@ export class LiveObjects {
     const send = async () => {
       const newest = this.#replacing.get(key)!
       this.#replacing.delete(key)
-      const isStored = await this.#options.store.put(key, newest.data, newest.contentType).then(
+      const isStored = await this.#options.store.put(key, newest.data, newest.contentType, { cacheControl: changing }).then(
         () => true,
         () => false,
       )
@@ -261,7 +269,9 @@ export class LiveObjects {
       if (data.length !== line.bytes || crc32(data) !== line.crc32)
         throw new StoreError('refused', 'Torn', 'the volume has not got all of it')
       const { part, userId, stream } = list.identity
-      await this.#options.store.put(this.keyOf(part, { userId, stream }, line.name), data, line.contentType)
+      await this.#options.store.put(this.keyOf(part, { userId, stream }, line.name), data, line.contentType, {
+        cacheControl: unchanging,
+      })
       if (!this.#forget(waiting)) return
       list.set({ ...line, state: 'stored', message: 'ok' })
       waiting.done(true)
@@ -369,7 +379,7 @@ export class LiveObjects {
   }
 
   #goOn(list: ObjectList, line: ObjectLine): void {
-    const medium = isOfSound(list.identity.part) ? 'audio' : 'video'
+    const { medium } = line
     switch (line.state) {
       case 'begun':
         this.#lose(list, line, medium, 'the recorder was killed while it was made')

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import type { LiveEntry, LiveIndex, LiveIndexObject, LivePartName, Stream } from '@trtc-recorder/api'
+import type { LiveEntry, LiveIndex, LiveIndexObject, LivePartName, Medium, Stream } from '@trtc-recorder/api'
 import { DurableLines, readLines } from '../disk/durable-lines.ts'
 
 /** As many as one list holds; then the next one begins. */
@@ -15,6 +15,7 @@ export interface ObjectLine {
   toMicros: number
   /** Name of the file of the recording that has the same. */
   file: string
+  medium: Medium
   /** Name within the folder of its part; empty as long as it is begun. */
   name: string
   bytes: number

@@ -72,7 +72,12 @@ export async function prepare(options: RunOptions): Promise<Prepared> {
     ...{ job, ledger, log, directory: volume.liveDirectory },
     store: components.createStore(job.spec.cos, secrets.cos, log),
   })
-  const live = new LiveOutputs({ parts: (room) => liveParts({ job, objects, room }), objects, ledger, log })
+  const live = new LiveOutputs({
+    parts: (room) => liveParts({ job, objects, room, directory: volume.liveDirectory, log }),
+    objects,
+    ledger,
+    log,
+  })
   const keeper = new FileKeeper({
     live,
     job,

@@ -34,6 +34,12 @@ export interface ObjectFacts {
   crc64: string | undefined
 }
 
+/** What is said of one object, beside what is said of all. */
+export interface ObjectAbout {
+  contentType: string
+  cacheControl?: string | undefined
+}
+
 export interface SentContent {
   etag: string
   crc64: bigint
@@ -109,9 +115,10 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
   }
 
   /** A place, with what is said of the object that comes to be there. */
-  const described = <P extends Place>(place: P, contentType: string) => ({
+  const described = <P extends Place>(place: P, { contentType, cacheControl }: ObjectAbout) => ({
     ...place,
     ContentType: contentType,
+    ...(cacheControl === undefined ? {} : { CacheControl: cacheControl }),
     Headers: { ...place.Headers, ...objectHeaders(cos) },
   })
 
@@ -134,15 +141,15 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
       await call('HeadBucket', '', signal, (cos, place) => cos.headBucket(place))
     },
 
-    put: (key: string, content: Content, contentType: string, signal: AbortSignal): Promise<SentContent> =>
+    put: (key: string, content: Content, about: ObjectAbout, signal: AbortSignal): Promise<SentContent> =>
       send('PutObject', key, content, signal, (cos, body) =>
         // SkipTask: the SDK's own queue would keep every file's parameters in memory.
-        cos.putObject({ ...described(body, contentType), SkipTask: true } as COS.PutObjectParams),
+        cos.putObject({ ...described(body, about), SkipTask: true } as COS.PutObjectParams),
       ),
 
     async initiate(key: string, contentType: string, signal: AbortSignal): Promise<string> {
       const answer = await call('InitiateMultipartUpload', key, signal, (cos, place) =>
-        cos.multipartInit(described(place, contentType) as COS.MultipartInitParams),
+        cos.multipartInit(described(place, { contentType }) as COS.MultipartInitParams),
       )
       return answer.UploadId
     },

@@ -167,7 +167,7 @@ export class GrowingUpload implements Upload {
     const { key, contentType } = this.#source
     if (this.#fitsOnePut(bodyBytes)) {
       const content = this.#content(0, bodyBytes, head)
-      const { crc64 } = await this.#try((signal) => client.put(key, content, contentType, signal))
+      const { crc64 } = await this.#try((signal) => client.put(key, content, { contentType }, signal))
       return this.#verify({ bytes: contentBytes(content), crc64 })
     }
     const uploadId = await this.#open()

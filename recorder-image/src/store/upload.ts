@@ -49,8 +49,13 @@ export interface Store {
   preflight(options?: UntilOptions): Promise<void>
   /** Starts or, if the log says so, resumes the upload of a file. */
   open(source: UploadSource): Upload
-  /** Stores a small object such as the manifest, verified like a file. */
-  put(key: string, body: Uint8Array, contentType: string, options?: UntilOptions): Promise<StoredObject>
+  /** Stores a small object such as the manifest, verified like a file. `cacheControl`: how long whoever reads it may keep it. */
+  put(
+    key: string,
+    body: Uint8Array,
+    contentType: string,
+    options?: UntilOptions & { cacheControl?: string },
+  ): Promise<StoredObject>
 }
 
 /** One that what is stored can be read from again. */

@@ -1,9 +1,10 @@
+import { mkdirSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { compactTime, type Hls, isListed, type Medium, type RecorderJob, readFileName } from '@trtc-recorder/api'
 import { DurableLines } from '../../disk/durable-lines.ts'
 import type { BegunObject, LiveObjects } from '../live-objects.ts'
-import type { LiveEvent, LivePart, LiveRoom, LiveSource } from '../part.ts'
+import type { LiveEvent, LivePart, LivePicture, LiveRoom, LiveSound, LiveSource } from '../part.ts'
 import { endLeftPlaylists, journalName, type LeftPlaylistsOptions } from './left-playlists.ts'
 import { type HlsObject, Packager, type Rendition } from './packager.ts'
 import { contentTypes } from './playlist.ts'
@@ -55,30 +56,19 @@ export class HlsPart implements LivePart {
     const packaged = this.#packaged.get(source.id)!
     const { packager } = packaged
     switch (event.type) {
-      case 'picture': {
-        const { codec } = event.picture.config
-        const { ptsMicros } = event.picture
-        if (codec !== 'h264')
-          return this.#leaveOut(packaged, 'video', ptsMicros, `pictures are ${codec}, and HLS has those of H.264 only`)
-        const { isTaken, objects } = packager.picture(event.picture)
-        this.#add(packaged, objects)
-        if (isTaken) this.#taken(packaged, 'video', ptsMicros)
-        else this.#leaveOut(packaged, 'video', ptsMicros, 'no key frame came for so long as a segment may be')
-        return this.#ask(packaged, ptsMicros)
-      }
-      case 'sound': {
-        const { ptsMicros, is } = event.sound
-        const { isTaken, objects } = packager.sound(event.sound)
-        this.#add(packaged, objects)
-        if (!isTaken) this.#leaveOut(packaged, 'audio', ptsMicros, 'it came after silence had been laid in its place')
-        else if (is === 'packet') this.#taken(packaged, 'audio', ptsMicros)
+      case 'picture':
+        this.#picture(packaged, event.picture)
         return
-      }
+      case 'sound':
+        this.#sound(packaged, event.sound)
+        return
       case 'sends':
-        return packager.sends(event.kind, event.sends)
+        packager.sends(event.kind, event.sends)
+        return
       case 'reached':
         this.#add(packaged, packager.reached(event.micros))
-        return this.#ask(packaged, event.micros)
+        this.#ask(packaged, event.micros)
+        return
       case 'paused':
         this.#cut(packaged)
         return
@@ -114,9 +104,30 @@ export class HlsPart implements LivePart {
       // Whoever watches a user need not know when they came.
       putLatest: (text) => (this.#isLatest(source) ? put(multivariantName, text) : Promise.resolve(true)),
     })
+    mkdirSync(directory, { recursive: true })
     void keep({ is: 'source', userId: source.userId, stream: source.stream, folder })
     const packager = new Packager({ targetSeconds: this.#spec.seconds, mostSeconds: options.targetDurationSeconds })
     return { source, packager, publisher, begun: {}, leftOut: {} }
+  }
+
+  #picture(packaged: Packaged, picture: LivePicture): void {
+    const { config, ptsMicros } = picture
+    if (config.codec !== 'h264') {
+      this.#leaveOut(packaged, 'video', ptsMicros, `pictures are ${config.codec}, and HLS has those of H.264 only`)
+      return
+    }
+    const { isTaken, objects } = packaged.packager.picture(picture)
+    this.#add(packaged, objects)
+    if (isTaken) this.#taken(packaged, 'video', ptsMicros)
+    else this.#leaveOut(packaged, 'video', ptsMicros, 'no key frame came for as long as a segment may be')
+    this.#ask(packaged, ptsMicros)
+  }
+
+  #sound(packaged: Packaged, sound: LiveSound): void {
+    const { isTaken, objects } = packaged.packager.sound(sound)
+    this.#add(packaged, objects)
+    if (!isTaken) this.#leaveOut(packaged, 'audio', sound.ptsMicros, 'it came after silence had been laid in its place')
+    else if (sound.is === 'packet') this.#taken(packaged, 'audio', sound.ptsMicros)
   }
 
   #isLatest({ id, userId, stream }: LiveSource): boolean {

@@ -58,7 +58,7 @@ export class StillsPart implements LivePart {
   }
 
   #make(source: LiveSource, { config, data, ptsMicros }: LivePicture): void {
-    const begun = this.#objects.begin(this.name, source, ptsMicros, ptsMicros, 'video')
+    const begun = this.#objects.begin(this.name, source, ptsMicros, ptsMicros)
     const failed = (why: string) => begun.failed(why, ptsMicros)
     const made = async (jpeg: Buffer) => {
       const { naming } = this.#spec

@@ -1,0 +1,205 @@
+import { mkdtemp, readdir } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import type { LiveCounts, Loss } from '@trtc-recorder/api'
+import { describe, expect, test } from 'vitest'
+import { Ledger } from '../../ledger/ledger.ts'
+import { seeded } from '../../media/testing/sender.ts'
+import type { StoredVideoConfig } from '../../media/video-codec.ts'
+import { aJob, noLog } from '../../recorder/testing.ts'
+import { LiveObjects } from '../live-objects.ts'
+import type { LiveEvent, LiveSource } from '../part.ts'
+import { HlsPart } from './hls-part.ts'
+import { mayBecome, type ReadPlaylist, readMediaPlaylist } from './testing/read-playlist.ts'
+
+const epochMicros = Date.UTC(2026, 10, 26, 14) * 1000
+/** A sequence and a picture parameter set of 320x180, baseline. */
+const units = ['6742c00ddb05067e7840000003004000000c83c50ab8', '68ca8f20'].map((hex) => Uint8Array.from(Buffer.from(hex, 'hex')))
+const h264: StoredVideoConfig = { codec: 'h264', width: 320, height: 180, units, number: 0 }
+const vp8: StoredVideoConfig = { codec: 'vp8', width: 320, height: 180, units: [], number: 0 }
+const file = '1400000001_101_YWxpY2U_main_20261126140000000.mp4'
+const folder = 'lessons/maths.YWxpY2U.main.hls'
+
+/** A bucket that holds every playlist to what it may name and become; `delay` says how many turns a request takes. */
+class Bucket {
+  readonly objects = new Map<string, { data: Buffer; cacheControl: string | undefined }>()
+  readonly playlists = new Map<string, ReadPlaylist>()
+  readonly problems: string[] = []
+  /** Names of what it never takes. */
+  refuses: (name: string) => boolean = () => false
+  delay = () => 0
+
+  /** For one recorder: what is on its way when that is killed may arrive, or not. */
+  store(life: { isOver: boolean }, random = () => 0) {
+    return {
+      put: async (key: string, body: Uint8Array, _type: string, options?: { cacheControl?: string }) => {
+        if (life.isOver) await new Promise(() => {})
+        for (let turns = this.delay(); turns > 0; turns--) await setImmediate()
+        if (life.isOver && random() < 0.5) await new Promise(() => {})
+        if (this.refuses(key)) throw new Error('refused')
+        this.#take(key, Buffer.from(body), options?.cacheControl)
+        if (life.isOver) await new Promise(() => {})
+        return { url: '', bytes: body.length, crc64: '0' }
+      },
+    }
+  }
+
+  #take(key: string, data: Buffer, cacheControl: string | undefined): void {
+    this.objects.set(key, { data, cacheControl })
+    if (!/(video|audio)\.m3u8$/.test(key)) return
+    try {
+      const playlist = readMediaPlaylist(data.toString())
+      const before = this.playlists.get(key)
+      if (before !== undefined) mayBecome(before, playlist)
+      for (const { uri, map, isGap } of playlist.segments) {
+        const place = key.slice(0, key.lastIndexOf('/') + 1)
+        if (!isGap && ![uri, map].every((name) => this.objects.has(place + name)))
+          this.problems.push(`${uri} is named and not there`)
+      }
+      this.playlists.set(key, playlist)
+    } catch (error) {
+      this.problems.push((error as Error).message)
+    }
+  }
+}
+
+/** One attempt at a recording with HLS. */
+class Attempt {
+  readonly asked: number[] = []
+  readonly life = { isOver: false }
+  readonly part: HlsPart
+  readonly #objects: LiveObjects
+  readonly #ledger = new Ledger()
+
+  constructor(bucket: Bucket, directory: string, attempt: number, random?: () => number) {
+    const job = aJob({ live: { hls: { seconds: 2 } } }, { attempt })
+    const deps = { job, log: noLog, directory }
+    this.#objects = new LiveObjects({ ...deps, ledger: this.#ledger, store: bucket.store(this.life, random) })
+    this.part = new HlsPart(job.spec.live.hls!, {
+      ...{ ...deps, objects: this.#objects },
+      room: { requestKeyFrame: ({ id }) => this.asked.push(id) },
+    })
+    this.#objects.takeOver()
+  }
+
+  async end(): Promise<{ counts: LiveCounts[]; losses: readonly Loss[] }> {
+    await this.part.end()
+    await this.#objects.finish(new Promise(() => {}))
+    this.#ledger.settle()
+    return { counts: this.#objects.counts, losses: this.#ledger.losses }
+  }
+}
+
+const source: LiveSource = { id: 1, userId: 'alice', stream: 'main', attempt: 1, file }
+
+/** What is told of some seconds of somebody: ten pictures a second, a key frame every other second, and sound. */
+function* told(seconds: number, { from = 0, config = h264, sound = true } = {}): Generator<LiveEvent> {
+  for (let tenth = from * 10; tenth < (from + seconds) * 10; tenth++) {
+    const ptsMicros = epochMicros + tenth * 100_000
+    const picture = { data: Buffer.alloc(50, tenth), parameterSets: Buffer.of(), key: tenth % 20 === 0, config, ptsMicros }
+    yield { type: 'picture', source, picture }
+    for (let packet = 0; sound && packet < 5; packet++) {
+      const data = Uint8Array.of(31 << 3, tenth, packet)
+      yield { type: 'sound', source, sound: { is: 'packet', data, samples: 960, ptsMicros: ptsMicros + packet * 20_000 } }
+    }
+    yield { type: 'reached', source, micros: ptsMicros }
+  }
+}
+
+const newVolume = async () => mkdtemp(join(tmpdir(), 'hls-'))
+const gaps = ({ segments }: ReadPlaylist) => segments.flatMap(({ isGap, sequence }) => (isGap ? [sequence] : []))
+
+describe('HLS of a user', () => {
+  test('is two playlists and one that names them, for the file and for whoever watches the user', async () => {
+    const bucket = new Bucket()
+    const directory = await newVolume()
+    const attempt = new Attempt(bucket, directory, 1)
+    attempt.part.on({ type: 'opened', source })
+    for (const event of told(7)) attempt.part.on(event)
+    attempt.part.on({ type: 'closed', source })
+    const { counts, losses } = await attempt.end()
+    expect(bucket.problems).toEqual([])
+    expect([losses, counts]).toEqual([[], [{ part: 'hls', stored: 10, waiting: 0, lost: 0 }]])
+    for (const name of ['video', 'audio']) {
+      const { isEnded, segments } = bucket.playlists.get(`${folder}/20261126140000000/${name}.m3u8`)!
+      expect(isEnded).toBe(true)
+      expect(segments.map(({ seconds }) => seconds)).toEqual([2, 2, 2, 1].map((length) => expect.closeTo(length, 1)))
+    }
+    const text = bucket.objects.get(`${folder}/20261126140000000/index.m3u8`)!.data.toString()
+    expect(text).toMatch(
+      /URI="audio\.m3u8"\n#EXT-X-STREAM-INF:BANDWIDTH=\d+,CODECS="avc1\.42c00d,opus",RESOLUTION=320x180,AUDIO="sound"\nvideo\.m3u8\n$/,
+    )
+    const latest = bucket.objects.get(`${folder}/index.m3u8`)!
+    expect(latest.data.toString()).toContain('\n20261126140000000/video.m3u8\n')
+    expect(latest.cacheControl).toBe('no-cache')
+    expect(bucket.objects.get(`${folder}/20261126140000000/video-00001.m4s`)!.cacheControl).toContain('immutable')
+    expect((await readdir(directory)).filter((name) => name.includes('.hls.'))).toEqual([])
+  })
+
+  test('has of pictures that HLS does not know their sound, and the ledger says so', async () => {
+    const bucket = new Bucket()
+    const attempt = new Attempt(bucket, await newVolume(), 1)
+    attempt.part.on({ type: 'opened', source })
+    for (const event of told(3, { config: vp8 })) attempt.part.on(event)
+    const { losses } = await attempt.end()
+    expect(losses).toMatchObject([
+      { reason: 'LiveOutputLost', medium: 'video', detail: 'hls: pictures are vp8, and HLS has those of H.264 only' },
+    ])
+    expect(bucket.objects.get(`${folder}/index.m3u8`)!.data.toString()).toMatch(
+      /CODECS="opus"\n20261126140000000\/audio\.m3u8\n$/,
+    )
+  })
+
+  test('names a segment that COS did not take as a gap, and goes on', async () => {
+    const bucket = new Bucket()
+    bucket.refuses = (key) => key.endsWith('video-00002.m4s')
+    const attempt = new Attempt(bucket, await newVolume(), 1)
+    attempt.part.on({ type: 'opened', source })
+    for (const event of told(7)) attempt.part.on(event)
+    const { losses } = await attempt.end()
+    expect(bucket.problems).toEqual([])
+    expect(gaps(bucket.playlists.get(`${folder}/20261126140000000/video.m3u8`)!)).toEqual([1])
+    expect(losses).toMatchObject([{ medium: 'video', from: '2026-11-26T14:00:02.000Z', to: '2026-11-26T14:00:04.000Z' }])
+  })
+
+  test('ends what is open when the recording is paused, stands still, and goes on with silence and the last key frame for the pause', async () => {
+    const bucket = new Bucket()
+    const attempt = new Attempt(bucket, await newVolume(), 1)
+    attempt.part.on({ type: 'opened', source })
+    for (const event of told(3)) attempt.part.on(event)
+    attempt.part.on({ type: 'paused', source })
+    attempt.part.on({ type: 'resumed', source })
+    for (const event of told(3, { from: 10 })) attempt.part.on(event)
+    await attempt.end()
+    expect(bucket.problems).toEqual([])
+    const { segments } = bucket.playlists.get(`${folder}/20261126140000000/video.m3u8`)!
+    expect(segments.map(({ seconds }) => seconds)).toEqual([2, 1, 2, 2, 2, 1, 2, 1].map((length) => expect.closeTo(length, 1)))
+  })
+
+  test('of a recorder that is killed at random names only what is in COS, and is ended by the next attempt', async () => {
+    const random = seeded(9)
+    for (let run = 0; run < 12; run++) {
+      const bucket = new Bucket()
+      bucket.delay = () => Math.floor(random() * 30)
+      const directory = await newVolume()
+      const killed = new Attempt(bucket, directory, 1, random)
+      killed.part.on({ type: 'opened', source })
+      const until = Math.floor(random() * 60)
+      let tenths = 0
+      for (const event of told(12)) {
+        killed.part.on(event)
+        if (event.type !== 'reached') continue
+        if (tenths++ === until) break
+        for (let turns = Math.floor(random() * 40); turns > 0; turns--) await setImmediate()
+      }
+      killed.life.isOver = true
+      for (let turns = 0; turns < 200; turns++) await setImmediate()
+      const { losses } = await new Attempt(bucket, directory, 2).end()
+      expect(bucket.problems, `run ${run}`).toEqual([])
+      for (const { isEnded } of bucket.playlists.values()) expect(isEnded, `run ${run}`).toBe(true)
+      for (const { reason, detail } of losses)
+        expect([reason, detail]).toEqual(['LiveOutputLost', expect.stringMatching(/^hls: /)])
+    }
+  })
+})
