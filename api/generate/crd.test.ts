@@ -54,6 +54,13 @@ describe('the spec', () => {
     expect(unbounded.map(([path]) => path)).toEqual([])
   })
 
+  test('has no pattern that the API server reads otherwise than JavaScript', () => {
+    const patterns = nodes(spec).flatMap(([path, node]) =>
+      [node.pattern ?? '', ...rulesOf(node).map(({ rule }) => rule)].map((text) => [path, text]),
+    )
+    expect(patterns.filter(([, text]) => /\\[sSbB]/.test(text ?? ''))).toEqual([])
+  })
+
   test('has no reference to a Secret that the chart’s policy does not know', async () => {
     const policy = await readFile(new URL('../../charts/trtc-recorder/templates/policy.yaml', import.meta.url), 'utf8')
     const references = nodes(spec, 'spec').filter(([path]) => /(SecretRef|KeyRef)\.name$/.test(path))

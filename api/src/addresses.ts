@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { matching } from './rules.ts'
+import { invisible, matching } from './rules.ts'
 
 /** Addresses that a Recording may name, held to what can be an address at all. Whether somebody is there is another matter. */
 
@@ -13,22 +13,26 @@ const ipv6 = [
   `:(:${group}){1,7}`,
   '::',
 ].join('|')
-const dnsLabel = '[A-Za-z0-9]([-_A-Za-z0-9]*[A-Za-z0-9])?'
-/** The last label begins with a letter: all digits would be taken for an IPv4 address. */
-const hostName = `(${dnsLabel}\\.)*[A-Za-z]([-_A-Za-z0-9]*[A-Za-z0-9])?\\.?`
+export const dnsLabel = '[A-Za-z0-9]([-_A-Za-z0-9]{0,61}[A-Za-z0-9])?'
+/** It begins with a letter: all digits would be taken for an IPv4 address. */
+export const lastDnsLabel = '[A-Za-z]([-_A-Za-z0-9]{0,61}[A-Za-z0-9])?'
+const hostName = `(${dnsLabel}\\.)*${lastDnsLabel}\\.?`
 const host = `(${octet}(\\.${octet}){3}|\\[(${ipv6})\\]|${hostName})`
-const port = ':(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})'
+export const port = ':(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})'
+const rest = `[^${invisible}]*`
+/** Of a name, its last dot and a port. */
+const maxHostPort = 253 + 1 + 6
 const userInfo = "([A-Za-z0-9._~!$&'()*+,;=:-]|%[0-7][0-9A-Fa-f])*@"
 
 export const callbackUrlSchema = matching(
   z.string().max(2048),
-  new RegExp(`^https?://(${userInfo})?${host}(${port})?([/?#]\\S*)?$`),
-  'must be http:// or https://, a host name or IP address, and where it is needed a port from 1 to 65535 and a path',
+  new RegExp(`^https?://(${userInfo})?${host}(${port})?([/?#]${rest})?$`, 'u'),
+  'must be http:// or https://, a host name or IP address, and where it is needed a port from 1 to 65535 and a path without blanks',
 )
 
 export const hostPort = (example: string) =>
   matching(
-    z.string().min(1).max(512),
+    z.string().min(1).max(maxHostPort),
     new RegExp(`^${host}(${port})?$`),
     `must be a host, and where it is needed a port from 1 to 65535, such as ${example}`,
   )
@@ -36,6 +40,6 @@ export const hostPort = (example: string) =>
 export const address = (schemes: string, example: string) =>
   matching(
     z.string().min(1).max(512),
-    new RegExp(`^${schemes}://${host}(${port})?(/\\S*)?$`),
+    new RegExp(`^${schemes}://${host}(${port})?(/${rest})?$`, 'u'),
     `must be an address such as ${example}`,
   )

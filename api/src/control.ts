@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { group, subscribeSchema } from './recording.ts'
+import { admittedSubscribeSchema, group } from './recording.ts'
 
 /**
  * What may change of a recording under way reaches its recorder as one annotation of the Pod, which the kubelet keeps as a file in a
@@ -8,7 +8,7 @@ import { group, subscribeSchema } from './recording.ts'
  */
 export const controlAnnotation = `${group}/control`
 
-const running = { version: z.literal(1), subscribe: subscribeSchema.describe('Whom to record from now on.') }
+const running = { version: z.literal(1), subscribe: admittedSubscribeSchema.describe('Whom to record from now on.') }
 
 export const controlSchema = z.discriminatedUnion('desiredState', [
   z.object({ ...running, desiredState: z.literal('Running') }),

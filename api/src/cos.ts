@@ -1,6 +1,7 @@
 import { z } from 'zod'
+import { dnsLabel, lastDnsLabel, port } from './addresses.ts'
 import { secretName } from './placement.ts'
-import { matching, ruled } from './rules.ts'
+import { characters, matching, ruled } from './rules.ts'
 
 /** COS takes keys of up to 850 bytes; the folder leaves room for the longest file name. */
 const maxPathBytes = 512
@@ -35,7 +36,7 @@ const tagsSchema = ruled(
     .meta({ maxProperties: maxTags }),
   (tags) =>
     Object.keys(tags).length <= maxTags &&
-    Object.keys(tags).every((name) => name.length <= maxTagNameCharacters && tagPattern.test(name)),
+    Object.keys(tags).every((name) => characters(name) <= maxTagNameCharacters && tagPattern.test(name)),
   {
     rule: `self.all(name, size(name) <= ${maxTagNameCharacters} && name.matches(${JSON.stringify(tagPattern.source)}))`,
     message: `must be at most ${maxTags} tags, their names of up to ${maxTagNameCharacters} letters, digits, blanks and + - = . _ : / @`,
@@ -63,6 +64,9 @@ const metadataSchema = ruled(
   },
 )
 
+/** The bucket stands in front of it, so it is never an address. */
+const endpointPattern = new RegExp(`^https?://(${dnsLabel}\\.)*${lastDnsLabel}(${port})?$`)
+
 const encryptionSchema = ruled(
   z.object({
     type: z
@@ -82,14 +86,14 @@ export const cosSchema = ruled(
     region: z
       .string()
       .min(1)
-      .max(64)
+      .max(63)
       .regex(/^[a-z0-9]+(-[a-z0-9]+)*$/)
       .describe('COS region, such as ap-guangzhou.'),
     bucket: z
       .string()
       .min(1)
       .max(63)
-      .regex(/^[a-z0-9-]+-[0-9]+$/)
+      .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?-[0-9]+$/)
       .describe('Bucket with its APPID suffix, such as lessons-1250000000.'),
     path: pathSchema.default('/').describe('Folder in the bucket, such as /lessons. `/` is the root. At most 512 bytes.'),
     credentialsSecretRef: z
@@ -100,7 +104,7 @@ export const cosSchema = ruled(
       ),
     endpoint: matching(
       z.string().max(512),
-      /^https?:\/\/([A-Za-z0-9-]+\.)*[A-Za-z][A-Za-z0-9-]*(:[0-9]{1,5})?$/,
+      endpointPattern,
       'must be scheme, domain and, if need be, port, such as https://cos-internal.ap-guangzhou.tencentcos.cn; the bucket is put in front of the domain, so an IP address cannot work',
     )
       .optional()

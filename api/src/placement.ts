@@ -32,6 +32,10 @@ export const secretKeyRef = (defaultKey: string, what: string) =>
     })
     .describe(`Where ${what} is kept. Secrets are only ever referred to, never written into a Recording.`)
 
+/** What stands before the slash of a label's key has the length of a domain name at most. */
+const prefixFits = (key: string) => key.indexOf('/') <= 253
+const prefixRule = (key: string) => `${key}.indexOf('/') <= 253`
+
 const resourceNames = ['cpu', 'memory', 'ephemeral-storage']
 
 const quantities = () =>
@@ -91,9 +95,9 @@ const labelValue = () =>
 
 export const nodeSelectorSchema = ruled(
   z.record(z.string().max(316), labelValue()).meta({ maxProperties: 16 }),
-  (map) => Object.keys(map).every((key) => key.length <= 316 && qualifiedName.test(key)),
+  (map) => Object.keys(map).every((key) => key.length <= 316 && prefixFits(key) && qualifiedName.test(key)),
   {
-    rule: `self.all(key, size(key) <= 316 && key.matches(${JSON.stringify(qualifiedName.source)}))`,
+    rule: `self.all(key, size(key) <= 316 && ${prefixRule('key')} && key.matches(${JSON.stringify(qualifiedName.source)}))`,
     message: 'must have keys that a label can have, such as pool or example.com/pool',
   },
 )
@@ -120,7 +124,11 @@ const tolerationSchema = [
 ].reduce(
   (schema, { holds, ...rule }) => ruled(schema, holds, rule),
   z.object({
-    key: matching(z.string().max(316), new RegExp(`^((${subdomain}/)?${label})?$`), 'must be a key that a label can have')
+    key: ruled(
+      matching(z.string().max(316), new RegExp(`^((${subdomain}/)?${label})?$`), 'must be a key that a label can have'),
+      prefixFits,
+      { rule: prefixRule('self'), message: 'must have at most 253 characters before its slash' },
+    )
       .optional()
       .describe('Taint key.'),
     operator: z.enum(['Exists', 'Equal']).optional().describe('How key and value are compared.'),

@@ -73,17 +73,22 @@ export const networkProxySchema = z
   })
   .describe('The members of the SDK’s own network proxy, for private networks. Leave it out to reach TRTC directly.')
 
-export const subscribeSchema = z.object({
-  ...userLists('to record'),
-  audio: z
-    .object(userLists('whose sound to record'))
-    .prefault({})
-    .describe('Of those who are recorded, whose sound is. What is left out is not even received.'),
-  video: z
-    .object(userLists('whose picture to record'))
-    .prefault({})
-    .describe('Of those who are recorded, whose picture is, camera and screen. What is left out is not even received.'),
-})
+const subscribeLists = (user?: z.ZodString) =>
+  z.object({
+    ...userLists('to record', user),
+    audio: z
+      .object(userLists('whose sound to record', user))
+      .prefault({})
+      .describe('Of those who are recorded, whose sound is. What is left out is not even received.'),
+    video: z
+      .object(userLists('whose picture to record', user))
+      .prefault({})
+      .describe('Of those who are recorded, whose picture is, camera and screen. What is left out is not even received.'),
+  })
+
+export const subscribeSchema = subscribeLists()
+/** What was admitted is not judged again on its way to the recorder: another release may judge otherwise, and then not even a stop would get there. */
+export const admittedSubscribeSchema = subscribeLists(z.string())
 
 export const limitsSchema = z.object({
   idleTimeoutSeconds: seconds(5).default(300).describe('Stops when no anchor has been in the room for this long.'),

@@ -11,6 +11,15 @@ export interface CelRule {
 }
 
 /**
+ * Blanks, control characters and what else cannot be seen, inside the brackets of a pattern with the flag `u`. `\s` means one thing to JavaScript and
+ * another to the API server, for whom only ASCII has blanks, so that what one admits the other refuses.
+ */
+export const invisible = String.raw`\p{Z}\p{Cc}\p{Cf}`
+
+/** As the API server counts them. */
+export const characters = (text: string) => [...text].length
+
+/**
  * A string that must match. The message says what would be right, for a person: a bare `pattern` would be quoted by the API server
  * instead. The pattern must mean the same in RE2 (no look-around, no back references).
  */

@@ -17,6 +17,9 @@ export interface RefusedSpec {
 
 const { cos } = leastSpec
 const inCos = (over: object) => ({ cos: { ...cos, ...over } })
+/** One character for the API server, two code units for JavaScript. */
+const rare = '\u{20000}'
+const longPrefix = `${'a'.repeat(254)}/b`
 const resources = (requests: object, limits: object = {}) => ({ resources: { requests, limits } })
 const callback = (url: string) => ({ callback: { url } })
 const turnServer = { url: 'turn.example:3478', username: 'u', credentialSecretRef: { name: 'turn' } }
@@ -54,6 +57,18 @@ export const refusedSpecs: RefusedSpec[] = [
     what: 'an endpoint with the bucket in it',
     over: inCos({ endpoint: 'https://lessons-1250000000.cos.example' }),
     field: 'spec.cos.endpoint',
+  },
+  {
+    what: 'an endpoint with a port there is not',
+    over: inCos({ endpoint: 'https://cos.example:99999' }),
+    field: 'spec.cos.endpoint',
+  },
+  { what: 'an endpoint with a dash in front', over: inCos({ endpoint: 'https://-cos.example' }), field: 'spec.cos.endpoint' },
+  { what: 'a bucket with a dash in front', over: inCos({ bucket: '-lessons-1250000000' }), field: 'spec.cos.bucket' },
+  {
+    what: 'a longer name of a tag than COS takes, in characters of which each is two of JavaScript’s',
+    over: inCos({ tags: { [rare.repeat(128)]: 'x' } }),
+    field: 'spec.cos.tags',
   },
   { what: 'a folder above', over: inCos({ path: '/a/../b' }), field: 'spec.cos.path' },
   { what: 'nothing but a folder above', over: inCos({ path: '..' }), field: 'spec.cos.path' },
@@ -107,6 +122,27 @@ export const refusedSpecs: RefusedSpec[] = [
   },
   { what: 'a pattern that TRTC does not know', over: { subscribe: { include: ['a.*b'] } }, field: 'spec.subscribe.include[0]' },
   { what: 'a pattern with a star only', over: { subscribe: { exclude: ['b', 'a*'] } }, field: 'spec.subscribe.exclude[1]' },
+  ...['\u3000', '\u00a0', '\ufeff', '\u200b', '\u2028', '\u000b', '\u0001'].map((blank) => ({
+    what: `a user id with the invisible character ${blank.codePointAt(0)?.toString(16)}`,
+    over: { subscribe: { include: [`a${blank}b`] } },
+    field: 'spec.subscribe.include[0]',
+  })),
+  { what: 'a callback path with a wide blank', over: callback('https://school.example/a\u3000b'), field: 'spec.callback.url' },
+  {
+    what: 'a callback to a longer name than there is',
+    over: callback(`https://${'a'.repeat(64)}.example`),
+    field: 'spec.callback.url',
+  },
+  {
+    what: 'a proxy path with a blank of no width',
+    over: { networkProxy: { websocketProxy: 'wss://proxy.example/a\ufeff' } },
+    field: 'spec.networkProxy.websocketProxy',
+  },
+  {
+    what: 'a proxy of a longer name than there is',
+    over: { networkProxy: { unifiedProxy: `${'a.'.repeat(130)}example` } },
+    field: 'spec.networkProxy.unifiedProxy',
+  },
   { what: 'a callback that is not http', over: callback('ftp://school.example'), field: 'spec.callback.url' },
   { what: 'a callback port there is not', over: callback('http://example.com:99999/x'), field: 'spec.callback.url' },
   { what: 'a callback at port 0', over: callback('http://example.com:0/x'), field: 'spec.callback.url' },
@@ -154,6 +190,16 @@ export const refusedSpecs: RefusedSpec[] = [
   { what: 'memory in which no browser starts', over: resources({}, { memory: '64Mi' }), field: 'spec.resources.limits' },
   { what: 'a resource that is no quantity', over: resources({ cpu: 'two' }), field: 'spec.resources.requests.cpu' },
   { what: 'a node label that cannot be', over: { nodeSelector: { 'a b': 'x' } }, field: 'spec.nodeSelector' },
+  {
+    what: 'a node label with a longer prefix than a domain',
+    over: { nodeSelector: { [longPrefix]: 'x' } },
+    field: 'spec.nodeSelector',
+  },
+  {
+    what: 'a toleration with a longer prefix than a domain',
+    over: { tolerations: [{ key: longPrefix, operator: 'Exists' }] },
+    field: 'spec.tolerations[0].key',
+  },
   { what: 'a node label value that cannot be', over: { nodeSelector: { pool: '-x' } }, field: 'spec.nodeSelector.pool' },
   { what: 'a toleration of Equal without a key', over: { tolerations: [{ value: 'x' }] }, field: 'spec.tolerations[0].operator' },
   {
@@ -185,6 +231,16 @@ export const acceptedSpecs: { what: string; over: object }[] = [
   { what: 'a callback to a Service', over: callback('http://receiver.lessons.svc.cluster.local./hook') },
   { what: 'a callback to a name with digits in front', over: callback('http://10-0-0-5.lessons.pod:80') },
   { what: 'everyone whose id begins with student_', over: { subscribe: { include: ['student_.*$', 'john.doe', '.*$'] } } },
+  {
+    what: 'a callback to a name in other letters, as DNS has it, with such a path',
+    over: callback('https://xn--fiqs8s.example/课程'),
+  },
+  { what: 'user ids in other letters', over: { subscribe: { include: ['学生_.*$', 'élève', rare.repeat(64)] } } },
+  {
+    what: 'as long a name of a tag as COS takes, in rare characters',
+    over: inCos({ tags: { [rare.repeat(127)]: rare.repeat(255) } }),
+  },
+  { what: 'as long a key of a label as there is', over: { nodeSelector: { [`${'a'.repeat(253)}/${'b'.repeat(62)}`]: '' } } },
   ...['', '/', 'lessons', '/lessons/', '/a/b.c/d', '/.hidden/..x/...', '/课程/数学'].map((path) => ({
     what: `the folder ${JSON.stringify(path)}`,
     over: inCos({ path }),

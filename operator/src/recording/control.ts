@@ -1,10 +1,10 @@
 import {
+  admittedSubscribeSchema,
   type Control,
   controlAnnotation,
   controlSchema,
   type RecorderProgress,
   type Recording,
-  subscribeSchema,
 } from '@trtc-recorder/api'
 import type { Pod } from '@trtc-recorder/kube'
 import { controlVolume } from './names.ts'
@@ -18,7 +18,7 @@ export const nudgedAnnotation = `${controlAnnotation}-nudged`
 /** What a recorder should be told now. Pure. */
 export function wantedControl({ spec, metadata, status }: Pick<Recording, 'spec' | 'metadata' | 'status'>): Control {
   const desiredState = status?.stopRequestedTime === undefined ? spec.desiredState : 'Stopped'
-  const subscribe = subscribeSchema.parse(spec.subscribe)
+  const subscribe = admittedSubscribeSchema.parse(spec.subscribe)
   if (desiredState === 'Stopped') return { version: 1, subscribe, desiredState, stopReason: 'StopRequested' }
   if (metadata.deletionTimestamp !== undefined) {
     return { version: 1, subscribe, desiredState: 'Stopped', stopReason: 'Deleted' }

@@ -85,6 +85,20 @@ describe('the recorder Pod', () => {
     expect(job.uploadOnly).toBeUndefined()
   })
 
+  test('hands over also what an API server of another release has admitted, for the recorder to say what is wrong with it', () => {
+    const { spec } = aRecording()
+    const subscribe = { ...spec.subscribe, include: ['a*b'] }
+    const pod = recorderPod(
+      aRecording({ subscribe, nodeSelector: { a: 'b' } }),
+      { attempt: 1, uploadOnly: false, volume: 'math-v1' },
+      podConfig,
+    )
+    const job = JSON.parse(pod.spec?.containers[0]?.env?.find(({ name }) => name === 'TRTC_RECORDER_JOB')?.value ?? '')
+    expect(job.spec).toMatchObject({ subscribe, userId: 'recorder' })
+    expect(job.spec).not.toHaveProperty('nodeSelector')
+    expect(recorderJobSchema.safeParse(job).error?.issues[0]?.path.join('.')).toBe('spec.subscribe.include.0')
+  })
+
   test('mounts each Secret read-only, with the keys it needs, whether it exists or not', () => {
     const secrets = pod.spec?.volumes?.flatMap((volume) => volume.secret ?? [])
     expect(secrets).toMatchObject([

@@ -19,6 +19,13 @@ test('what a recorder should be told is what the spec says', () => {
 })
 
 describe('a recorder in the room', () => {
+  test('hears of a stop also where another release admitted what this one would not', () => {
+    const { spec } = aRecording()
+    const world = inRoom(new World(aRecording({ subscribe: { ...spec.subscribe, include: ['a*b'] } })))
+    world.stop()
+    expect(told(world)).toMatchObject({ desiredState: 'Stopped', subscribe: { include: ['a*b'] } })
+  })
+
   test('knows from its start what the spec says', () => {
     expect(told(inRoom(new World(aRecording({ desiredState: 'Paused' }))))).toMatchObject({ desiredState: 'Paused' })
   })
