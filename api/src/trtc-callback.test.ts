@@ -114,3 +114,26 @@ test('the result is 310, with each file: name, user, stream, what is in it, from
     Status: 0,
   })
 })
+
+test('the mix of everybody is among the files of the result, as nobody’s', () => {
+  const mix = { kind: 'mix', path: 'a/t/all.mix.mp3', url: 'x', status: 1, message: 'ok', bytes: 1 } as const
+  const withMix = (over: object) =>
+    recording({
+      fileCount: 0,
+      outputs: [
+        { ...mix, ...over },
+        { ...mix, kind: 'vcon' },
+      ],
+    })
+  const payload = (over: object) => trtcResultBody(withMix(over), [], new Date()).EventInfo.Payload
+  expect(payload({ startTime: at(1), durationSeconds: 4 })).toEqual({
+    ...{ Status: 0, FileList: ['all.mix.mp3'] },
+    FileMessage: [
+      {
+        ...{ FileName: 'all.mix.mp3', UserId: '', TrackType: 'audio', MediaId: 'mix' },
+        ...{ StartTimeStamp: Date.parse(at(1)), EndTimeStamp: Date.parse(at(1)) + 4000 },
+      },
+    ],
+  })
+  expect(payload({ status: 0 })).toMatchObject({ Status: 1, FileMessage: [{ StartTimeStamp: 0, EndTimeStamp: 0 }] })
+})

@@ -112,21 +112,35 @@ export function dueTrtcNotice({ spec, status }: Pick<Recording, 'spec' | 'status
 export const trtcNoticeBody = (recording: Recording, { type, payload, time }: TrtcNotice, now: Date): TrtcCallbackBody =>
   envelope(recording, type, payload, time ?? now.toISOString(), now)
 
-/** The result: 310, with every file. */
+/** The result: 310, with every file, and with the mix of everybody where there is one. */
 export function trtcResultBody(recording: Recording, files: readonly RecordedFile[], now: Date): TrtcCallbackBody {
+  // The other outputs TRTC has no word for.
+  const mixes = (recording.status?.outputs ?? []).filter(({ kind }) => kind === 'mix')
+  const all = [...files, ...mixes]
   const payload = {
-    Status: files.every(({ status }) => status === 1) && (recording.status?.fileCount ?? files.length) === files.length ? 0 : 1,
-    FileList: files.map(({ path }) => basename(path)),
-    FileMessage: files.map(({ path, userId, stream, audio, video, startTime, durationSeconds }) => ({
-      FileName: basename(path),
-      UserId: userId,
-      TrackType: audio === undefined ? 'video' : video === undefined ? 'audio' : 'audio_video',
-      MediaId: stream,
-      StartTimeStamp: Date.parse(startTime),
-      EndTimeStamp: Date.parse(startTime) + Math.round(durationSeconds * 1000),
-    })),
+    Status: all.every(({ status }) => status === 1) && (recording.status?.fileCount ?? files.length) === files.length ? 0 : 1,
+    FileList: all.map(({ path }) => basename(path)),
+    FileMessage: [
+      ...files.map(({ path, userId, stream, audio, video, ...times }) => ({
+        FileName: basename(path),
+        UserId: userId,
+        TrackType: audio === undefined ? 'video' : video === undefined ? 'audio' : 'audio_video',
+        MediaId: stream,
+        ...stampsOf(times),
+      })),
+      ...mixes.map(({ path, ...times }) => ({
+        ...{ FileName: basename(path), UserId: '', TrackType: 'audio', MediaId: 'mix' },
+        ...stampsOf(times),
+      })),
+    ],
   }
   return envelope(recording, 310, payload, recording.status?.completionTime ?? now.toISOString(), now)
+}
+
+/** 0 of what has no time because it could not be made. */
+function stampsOf({ startTime, durationSeconds = 0 }: { startTime?: string | undefined; durationSeconds?: number | undefined }) {
+  const StartTimeStamp = startTime === undefined ? 0 : Date.parse(startTime)
+  return { StartTimeStamp, EndTimeStamp: StartTimeStamp + Math.round(durationSeconds * 1000) }
 }
 
 function envelope(

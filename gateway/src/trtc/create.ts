@@ -23,6 +23,8 @@ import { readFields, type Values } from './read.ts'
 import { listFieldOf, type StreamType, subscribeOf } from './subscribe.ts'
 
 const storage = 'StorageParams.CloudStorage'
+/** RecordMode: everybody in one file. */
+const mixed = 2
 
 /** Starts a task; of one that is under way for the same application, room and user it gives the TaskId. */
 export async function createCloudRecording(
@@ -31,7 +33,7 @@ export async function createCloudRecording(
   body: unknown,
 ): Promise<Answer<'CreateCloudRecording'>> {
   const grant = grantOf(caller, body)
-  const values = readFields('CreateCloudRecording', body, (field, value) => mayStand(grant, field, value))
+  const values = readFields('CreateCloudRecording', body, mayStand(grant, body))
   const { spec, substituted, streamType } = specOf(values, grant)
   const said = fingerprint(spec)
   const identity = identityOf(spec)
@@ -75,16 +77,26 @@ function grantOf(caller: Caller, body: unknown): Grant {
 
 const has = (grant: Grant, substitute: Substitute) => grant.substitutes.includes(substitute)
 
-/** HLS, or HLS and MP4, where the grant says that MP4 will do. */
-const mayStand = (grant: Grant, field: string, value: unknown) =>
-  field === 'RecordParams.OutputFormat' && (value === 0 || value === 1) && has(grant, 'MP4ForHLS')
+/** HLS, or HLS and MP4, where the grant says that MP4 will do; sound mixed, also as AAC, where it says that MP3 will. */
+function mayStand(grant: Grant, body: unknown) {
+  const { RecordMode } = (body as { RecordParams?: { RecordMode?: unknown } } | null)?.RecordParams ?? {}
+  return (field: string, value: unknown): boolean => {
+    if (field === 'RecordParams.RecordMode') return value === mixed && has(grant, 'MP3ForMix')
+    if (field !== 'RecordParams.OutputFormat') return false
+    return value === 4 ? RecordMode === mixed : (value === 0 || value === 1) && has(grant, 'MP4ForHLS')
+  }
+}
 
 function specOf(values: Values, grant: Grant): { spec: SpecInput; substituted: Substitute[]; streamType: StreamType } {
   const streamType = (values.get('RecordParams.StreamType') as StreamType | undefined) ?? 0
   const format = values.get('RecordParams.OutputFormat') ?? 0
   const isApart = streamType === 0 && (values.get('RecordParams.AvMerge') ?? 0) === 0
+  const isMixed = values.get('RecordParams.RecordMode') === mixed
   const unsupported = (field: string, message: string): FieldProblem => ({ field, kind: 'unsupported', message })
   const problems = [
+    ...(isMixed && streamType !== 1
+      ? [unsupported('RecordParams.RecordMode', '2 is taken with StreamType 1 (sound alone): pictures are not mixed here')]
+      : []),
     ...(format === 0 && !has(grant, 'MP4ForHLS')
       ? [unsupported('RecordParams.OutputFormat', 'without it HLS (0) is meant, and only MP4 (3) is made here')]
       : []),
@@ -108,13 +120,18 @@ function specOf(values: Values, grant: Grant): { spec: SpecInput; substituted: S
     // Where the grant says who is to be told: there, that is set in the console for the whole application.
     callback: { format: 'TRTC' },
     subscribe: subscribeOf(values, 'RecordParams.', streamType),
+    ...(isMixed ? { outputs: { mix: true } } : {}),
     limits: { idleTimeoutSeconds: values.get('RecordParams.MaxIdleTime') ?? 30 },
     cos: { region: values.get(`${storage}.Region`), bucket: values.get(`${storage}.Bucket`) },
   }
   return {
     spec,
     streamType,
-    substituted: [...(format === 3 ? [] : ['MP4ForHLS' as const]), ...(isApart ? ['OneFileForTwo' as const] : [])],
+    substituted: [
+      ...(format === 0 || format === 1 ? ['MP4ForHLS' as const] : []),
+      ...(isApart ? ['OneFileForTwo' as const] : []),
+      ...(isMixed ? ['MP3ForMix' as const] : []),
+    ],
   }
 }
 

@@ -36,7 +36,7 @@ const taskId: TrtcField = {
   ...{ field: 'TaskId', type: 'String', need: 'required', values: '' },
   handling: honoured('The id of the request; the Recording is `request-<TaskId>`.'),
 }
-const noMix = 'there is no mixed file here, and in single-stream recording it has no effect'
+const noMix = 'pictures are not mixed here, how sound is mixed is not chosen, and in single-stream recording it has no effect'
 
 const lists = (prefix: string, needs: 'optional'): TrtcField[] => [
   {
@@ -61,7 +61,11 @@ const record: TrtcField[] = [
   { ...{ field: 'RecordParams', type: 'Object', need: 'required', values: '' }, handling: honoured('See its members.') },
   {
     ...{ field: 'RecordParams.RecordMode', type: 'Integer', need: 'required', values: '1 single stream, 2 mixed' },
-    handling: limited([1], 'Each user into files of their own.', 'there is no mixed file here'),
+    handling: limited(
+      [1],
+      'Each user into files of their own. With `substitutes: [MP3ForMix]` in the key’s grant 2 is taken where StreamType is 1: `spec.outputs.mix`, one MP3 of everybody, made when all is over, beside each user’s own file.',
+      'pictures are not mixed here; a grant with the substitute MP3ForMix takes 2 with StreamType 1 (sound alone)',
+    ),
   },
   {
     ...{ field: 'RecordParams.MaxIdleTime', type: 'Integer', need: 'optional', values: '5–86400 s, **30**', range: [5, 86_400] },
@@ -83,7 +87,7 @@ const record: TrtcField[] = [
     values: '**0** HLS, 1 HLS and MP4, 2 HLS and AAC, 3 MP4, 4 AAC',
     handling: limited(
       [3],
-      'MP4. With `substitutes: [MP4ForHLS]` in the key’s grant, 0, 1 and none are taken as 3.',
+      'MP4. With `substitutes: [MP4ForHLS]` in the key’s grant, 0, 1 and none are taken as 3. Of RecordMode 2, 4 is taken, too.',
       'only MP4 (3) is made here, also where none is said; a grant with the substitute MP4ForHLS takes 0 and 1 as 3',
     ),
   },

@@ -236,6 +236,26 @@ describe('each field of CreateCloudRecording', () => {
     expect(spec()).toMatchObject(expected)
   })
 
+  test.each([
+    ['sound alone', { StreamType: 1 }, 'none'],
+    ['sound alone as AAC', { StreamType: 1, OutputFormat: 4 }, 'none'],
+    ['pictures', { StreamType: 0 }, 'UnsupportedOperation'],
+    ['sound alone as HLS, of which nobody has said that MP4 will do', { StreamType: 1, OutputFormat: 0 }, 'UnsupportedOperation'],
+  ])('mixed, of %s, where the grant says that an MP3 will do: %j is %s', async (_, params, code) => {
+    await start([{ ...school, grants: [{ ...school.grants[0], substitutes: ['MP3ForMix'] }] }])
+    const wanted = { ...task, RecordParams: { ...task.RecordParams, RecordMode: 2, ...params } }
+    expect((await refusal('CreateCloudRecording', wanted)).code).toBe(code)
+    if (code !== 'none') return expect(gateway.cluster.recordings).toEqual([])
+    expect(spec()).toMatchObject({ outputs: { mix: true }, mode: '02', subscribe: { video: { exclude: ['.*$'] } } })
+    expect(gateway.cluster.recordings[0]?.metadata.annotations).toMatchObject({ 'trtc-recorder.dev/substituted': 'MP3ForMix' })
+  })
+
+  test('AAC is not taken of single streams, whatever the grant says', async () => {
+    await start([{ ...school, grants: [{ ...school.grants[0], substitutes: ['MP3ForMix', 'MP4ForHLS'] }] }])
+    const aac = withField(task, 'RecordParams.OutputFormat', 4)
+    expect((await refusal('CreateCloudRecording', aac)).code).toBe('UnsupportedOperation')
+  })
+
   test.each<[code: string, field: string, value: unknown]>([
     ['InvalidParameter.RoomId', 'RoomId', 'math'],
     ['InvalidParameter.RoomId', 'RoomId', '4294967295'],
