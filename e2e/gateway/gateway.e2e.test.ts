@@ -1,27 +1,37 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { CommonClient } from 'tencentcloud-sdk-nodejs-common'
 import { expect } from 'vitest'
 import { stringify } from 'yaml'
 import { identities } from '../../sandbox/src/identities.ts'
 import { userSigFor } from '../../sandbox/src/user-sig.ts'
-import { AppliedRecording } from '../system/applied-recording.ts'
+import { AppliedRecording, fileOf, whose } from '../system/applied-recording.ts'
 import { forwarded } from '../system/forwarded.ts'
-import { kubectl, must } from '../system/kubectl.ts'
+import { apply, getJson, kubectl, must } from '../system/kubectl.ts'
 import { chartValues } from '../system/operator.ts'
 import { recorderUserId, recordFor, type Scene, test } from '../system/scene.ts'
+import { callFromPython, pythonSdk } from './python-sdk.ts'
 
 const chart = new URL('../../charts/trtc-recorder', import.meta.url).pathname
 const token = 'e2e-bearer-token-0001'
+const key = { secretId: 'AKIDe2e', secretKey: 'e2e-secret-key-00001' }
 const release = 'front'
+const policy = { name: 'lessons', recorder: 'policy-recorder' }
 
 /** The chart's gateway, and nothing else of the chart, in the namespace of the test. */
 async function installGateway(scene: Scene): Promise<void> {
   const { namespace, world } = scene
+  const { sdkAppId, callbackKey } = identities.trtc
   const caller = {
     name: 'e2e',
-    credentials: [{ type: 'BearerToken', token }],
+    credentials: [
+      { type: 'BearerToken', token },
+      { type: 'KeyPair', ...key },
+    ],
     grants: [
       {
         namespace,
-        applications: [identities.trtc.sdkAppId],
+        applications: [sdkAppId],
         recording: {
           cos: { endpoint: world.cosEndpoint },
           networkProxy: { unifiedProxy: world.unifiedProxy },
@@ -30,21 +40,106 @@ async function installGateway(scene: Scene): Promise<void> {
       },
     ],
   }
+  const applications = [{ sdkAppId, callbackKeys: [callbackKey], namespaces: [namespace] }]
   await scene.secret('callers', { 'callers.yaml': stringify({ callers: [caller] }) })
-  const values = chartValues(world, { callersSecret: 'callers', namespaces: [namespace], replicas: 1, drainSeconds: 1 })
+  await scene.secret('applications', { 'applications.yaml': stringify({ applications }) })
+  const values = chartValues(world, {
+    ...{ callersSecret: 'callers', namespaces: [namespace], replicas: 1, drainSeconds: 1 },
+    policies: { enabled: true, applicationsSecret: 'applications' },
+  })
   const args = ['template', release, chart, '--namespace', namespace, '--values', '-', '--show-only', 'templates/gateway.yaml']
   const manifests = await must('helm', args, JSON.stringify(values))
   await must('kubectl', ['apply', '--namespace', namespace, '-f', '-'], manifests)
   await kubectl('rollout', 'status', `deployment/${release}-trtc-recorder-gateway`, '--namespace', namespace, '--timeout=120s')
 }
 
-test('a room is recorded by one HTTP request, followed, ended and told of', async ({ scene }) => {
+/** Asks for a Recording of each session of the scene's room in which alice publishes. */
+async function applyPolicy(scene: Scene): Promise<void> {
+  const { namespace, room, world } = scene
+  await scene.secret('trtc-application', { secretKey: identities.trtc.secretKey })
+  await apply({
+    ...{ apiVersion: 'trtc-recorder.dev/v1alpha1', kind: 'RecordingPolicy', metadata: { namespace, name: policy.name } },
+    spec: {
+      ...{ sdkAppId: room.sdkAppId, recorderUserId: policy.recorder },
+      ...{ rooms: { type: 'Number', include: [String(room.roomId)] }, enters: { include: ['alice'] } },
+      template: {
+        ...{ appSecretKeyRef: { name: 'trtc-application' }, mode: '00', cos: scene.cos(policy.name) },
+        networkProxy: { unifiedProxy: world.unifiedProxy },
+        limits: { startTimeoutSeconds: 90 },
+      },
+    },
+  })
+}
+
+/** The Recordings that the policy has made, by the number of their session. */
+async function sessions({ namespace, room, world }: Scene): Promise<AppliedRecording[]> {
+  const of = ['--namespace', namespace, '--selector', `trtc-recorder.dev/policy=${policy.name}`]
+  const { items } = await getJson<{ items: { metadata: { name: string } }[] }>('recordings', ...of)
+  return items.map(({ metadata }) => new AppliedRecording(namespace, metadata.name, room, policy.recorder, world))
+}
+
+const ofApiGateway = {
+  'x-client-proto': 'https',
+  'x-api-requestid': '6bf9e2c1',
+  'x-b3-traceid': '6bf9e2c1',
+  'x-qualifier': '$DEFAULT',
+}
+const requestKey = 'lesson 17'
+
+/** The request of the template's page; gives its id. */
+async function startByCurl(url: string, body: string): Promise<string> {
+  const user = `${key.secretId}:${key.secretKey}`
+  const headers = ['Content-Type: application/json', `Idempotency-Key: ${requestKey}`].flatMap((header) => ['--header', header])
+  const args = ['--silent', '--include', '--request', 'POST', '--user', user, ...headers, '--data', body, url]
+  const [head = '', said] = (await promisify(execFile)('curl', args)).stdout.split('\r\n\r\n')
+  expect(said).toBe('Async run task submitted')
+  return /^x-scf-reqid: (\S+)/im.exec(head)?.[1] ?? ''
+}
+
+/** A task of another room, begun by Tencent's SDK for Node and ended by the one for Python; and what SCF's API says of a request. */
+async function callBySdks(port: number, { room, namespace }: Scene, requestId: string): Promise<void> {
+  const profile = { httpProfile: { endpoint: `127.0.0.1:${port}`, protocol: 'http://' } }
+  const node = (host: string, version: string) =>
+    new CommonClient(host, version, { credential: key, region: 'ap-guangzhou', profile })
+  const event = await node('scf.tencentcloudapi.com', '2018-04-16').request('GetAsyncEventStatus', { InvokeRequestId: requestId })
+  expect(event).toMatchObject({ Result: { Status: 'RUNNING', InvokeRequestId: requestId } })
+
+  const { secretId: AccessKey, secretKey: SecretKey, bucket: Bucket, region: Region } = identities.cos
+  const trtc = node('trtc.tencentcloudapi.com', '2019-07-22')
+  const { TaskId } = (await trtc.request('CreateCloudRecording', {
+    ...{ SdkAppId: room.sdkAppId, RoomId: `${namespace}-tasks`, RoomIdType: 0, UserId: 'robot' },
+    UserSig: userSigFor(identities.trtc, 'robot'),
+    RecordParams: { RecordMode: 1, OutputFormat: 3 },
+    StorageParams: { CloudStorage: { Vendor: 0, Region, Bucket, AccessKey, SecretKey } },
+  })) as { TaskId: string }
+  const of = { SdkAppId: room.sdkAppId, TaskId }
+  const folder = await pythonSdk()
+  const python = (action: string) =>
+    folder === undefined ? trtc.request(action, of) : callFromPython(folder, { port, ...key, action, body: of })
+  expect(await python('DescribeCloudRecording')).toMatchObject({ TaskId, Status: 'Idle', StorageFileList: [] })
+  expect(await python('DeleteCloudRecording')).toMatchObject({ TaskId })
+}
+
+test('a room is recorded by one HTTP request, followed, ended and told of; and by a policy, once a session', async ({
+  scene,
+}) => {
+  await applyPolicy(scene)
   await installGateway(scene)
   const sink = await scene.sink()
-  await scene.publish('alice', { audio: true, video: true })
   const { secretId, secretKey, bucket, region } = identities.cos
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
   await forwarded(scene.namespace, `${release}-trtc-recorder-gateway`, async (url) => {
+    await kubectl(
+      'wait',
+      'recordingpolicy',
+      policy.name,
+      '--for=condition=Ready',
+      '--namespace',
+      scene.namespace,
+      '--timeout=60s',
+    )
+    await scene.world.room.sendCallbacks({ url: `${url}/v1/events`, times: 2 })
+    await scene.publish('alice', { audio: true, video: true })
     const body = JSON.stringify({
       SdkAppId: scene.room.sdkAppId,
       RoomId: scene.room.roomId,
@@ -54,12 +149,18 @@ test('a room is recorded by one HTTP request, followed, ended and told of', asyn
       Callback: `${sink.url}/http`,
       Mode: '02',
     })
-    const answer = await fetch(`${url}/release/single_stream_record`, { method: 'POST', headers, body })
-    expect(await answer.text()).toBe('Async run task submitted')
-    const requestId = answer.headers.get('x-scf-reqid') ?? ''
+    const requestId = await startByCurl(`${url}/release/single_stream_record`, body)
+    // What a caller of API Gateway sends, who did not hear the answer.
+    const again = { ...headers, ...ofApiGateway, 'idempotency-key': requestKey }
+    const answer = await fetch(`${url}/release/TRTC_record`, { method: 'POST', headers: again, body })
+    expect([await answer.text(), answer.headers.get('x-scf-reqid')]).toEqual(['Async run task submitted', requestId])
+    await callBySdks(Number(new URL(url).port), scene, requestId)
     const recording = new AppliedRecording(scene.namespace, `request-${requestId}`, scene.room, recorderUserId, scene.world)
     scene.recordings.push(recording)
-    await recording.inRoom()
+    await expect.poll(() => sessions(scene), { timeout: 60_000 }).toHaveLength(1)
+    const [session] = await sessions(scene)
+    scene.recordings.push(session!)
+    await Promise.all([recording.inRoom(), session!.inRoom()])
     await recordFor(3)
     expect(await (await fetch(`${url}/v1/requests/${requestId}/logs`, { headers })).text()).toMatch(/entered the room.*"msg":/s)
     expect((await fetch(`${url}/v1/requests/${requestId}/terminate`, { method: 'POST', headers })).status).toBe(202)
@@ -69,6 +170,16 @@ test('a room is recorded by one HTTP request, followed, ended and told of', asyn
     expect(told).toMatchObject({ UserId: recorderUserId, Files: [{ UserId: 'alice', Status: 1, Message: 'ok' }] })
     const state = await (await fetch(`${url}/v1/requests/${requestId}`, { headers })).json()
     expect(state).toMatchObject({ state: 'ABORTED', stopReason: 'StopRequested', callback: 'Delivered', result: told })
+
+    // The room's end is the session's, and whoever publishes next begins another.
+    await scene.world.room.dismissRoom({ room: scene.room })
+    const recorded = await session!.settled()
+    expect(recorded.status).toMatchObject({ stopReason: 'RoomDismissed' })
+    expect(whose(recorded)).toEqual(['alice'])
+    expect((await session!.check(recorded, fileOf(recorded, 'alice'))).findings).toEqual([])
+    await scene.publish('alice')
+    await expect.poll(async () => (await sessions(scene)).map(({ name }) => name.at(-1)), { timeout: 60_000 }).toEqual(['1', '2'])
+    await scene.world.room.sendCallbacks({})
   })
   // What the gateway made goes with the Recording.
   await kubectl('delete', 'recordings', '--all', '--namespace', scene.namespace, '--timeout=60s')

@@ -2,6 +2,7 @@ import { createHash, createHmac } from 'node:crypto'
 import { resources } from '@trtc-recorder/kube'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { scfActions, scfSchemas } from './scf/actions.ts'
 import { apiError } from './testing/fake-cluster.ts'
 import { asSchool, asStudio, gatewayFor, school, sdkAppId, secretsIn, studio, templateBody } from './testing/harness.ts'
 import { eventsOf, policyNamed } from './testing/trtc-events.ts'
@@ -118,7 +119,7 @@ function holds({ cluster, lines }: Gateway, body: string): void {
 }
 
 /** Tencent's signature, so that what is behind it is reached. */
-function signed(action: string, body: string, now: Date) {
+function signed(action: string, body: string, now: Date, version = '2019-07-22') {
   const timestamp = String(Math.floor(now.getTime() / 1000))
   const date = now.toISOString().slice(0, 10)
   const sha = (text: string) => createHash('sha256').update(text).digest('hex')
@@ -129,7 +130,7 @@ function signed(action: string, body: string, now: Date) {
   const text = ['TC3-HMAC-SHA256', timestamp, `${date}/trtc/tc3_request`, sha(canonical)].join('\n')
   const signature = hmac(hmac(hmac(hmac('TC3school-secret-key-0001', date), 'trtc'), 'tc3_request'), text).toString('hex')
   return {
-    ...{ 'content-type': 'application/json', 'x-tc-action': action, 'x-tc-version': '2019-07-22', 'x-tc-timestamp': timestamp },
+    ...{ 'content-type': 'application/json', 'x-tc-action': action, 'x-tc-version': version, 'x-tc-timestamp': timestamp },
     authorization: `TC3-HMAC-SHA256 Credential=AKIDschool/${date}/trtc/tc3_request, SignedHeaders=content-type;host, Signature=${signature}`,
   }
 }
@@ -180,6 +181,47 @@ test('requests of TRTC’s API, right and wrong, in a cluster that fails', async
           expect(Response.Error?.Code ?? '').not.toMatch(/^AuthFailure\.Signature/)
           if (broken === undefined) expect(Response.Error?.Code ?? '').not.toMatch(/^InternalError/)
         }
+      },
+    ),
+    runs,
+  )
+})
+
+test('requests of SCF’s API, right and wrong, about one’s own and about others’, in a cluster that fails', async () => {
+  const own = { FunctionName: 'f', InvokeRequestId: 'own', FunctionRequestId: 'own', Offset: 0, StartTime: '2026-03-01 00:00:00' }
+  const invoked = mutated(templateBody).map((inner) => ({
+    ...{ FunctionName: 'f', InvocationType: 'Event', ClientContext: JSON.stringify(inner) ?? '' },
+  }))
+  const body = fc.oneof(
+    ...scfActions.map((action) => {
+      const names = Object.keys(scfSchemas[action].shape)
+      return mutated(Object.fromEntries(Object.entries(own).filter(([name]) => names.includes(name))))
+    }),
+    invoked,
+  )
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.tuple(fc.constantFrom(...scfActions), body, fc.boolean(), fault), { minLength: 1, maxLength: 4 }),
+      async (requests) => {
+        const gateway = gatewayFor(callers)
+        const start = async (headers: Record<string, string>) =>
+          String((await gateway.post(templateBody, headers)).headers['x-scf-reqid'])
+        const [own, others] = [await start(asSchool), await start(asStudio)]
+        for (const [action, given, isOthers, broken] of requests) {
+          if (broken !== undefined) gateway.cluster.fail(broken.verb, broken.plural, broken.error, broken.when)
+          const text = (JSON.stringify(given) ?? '').replaceAll('"own"', `"${isOthers ? others : own}"`)
+          const headers = signed(action, text, gateway.clock.now, '2018-04-16')
+          const answer = await gateway.server.inject({ method: 'POST', url: '/', headers, payload: text })
+          gateway.cluster.faults.length = 0
+          holds(gateway, answer.body)
+          const { Response } = answer.json()
+          expect([answer.statusCode, typeof Response.RequestId]).toEqual([200, 'string'])
+          // What is in it of the others’ can only be the caller’s own words.
+          if (Response.Error === undefined) expect(answer.body).not.toContain(others)
+          if (broken === undefined) expect(Response.Error?.Code ?? '').not.toMatch(/^InternalError/)
+        }
+        const theirs = gateway.cluster.recordings.find(({ metadata }) => metadata.name === `request-${others}`)
+        expect(theirs?.spec.desiredState).toBe('Running')
       },
     ),
     runs,
