@@ -43,3 +43,13 @@ export const address = (schemes: string, example: string) =>
     new RegExp(`^${schemes}://${host}(${port})?(/${rest})?$`, 'u'),
     `must be an address such as ${example}`,
   )
+
+/** What stands in an address for what is known only when somebody publishes. */
+export const pcmPlaceholders = ['userId', 'room', 'stream', 'recording'] as const
+
+/** Placeholders stand behind the host only: whom it goes to must be known before. */
+export const pcmUrlSchema = matching(
+  z.string().min(1).max(2048),
+  new RegExp(`^wss?://${host}(${port})?([/?]([^{}#${invisible}]|\\{(${pcmPlaceholders.join('|')})\\})*)?$`, 'u'),
+  'must be ws:// or wss://, a host name or IP address, and where it is needed a port from 1 to 65535, a path and a query, in which {userId}, {room}, {stream} and {recording} may stand',
+)

@@ -17,6 +17,8 @@ export const recorderEnv = {
   stsUrl: 'TRTC_RECORDER_STS_URL',
   /** Extra Chromium switches, separated by blanks. Set by whoever runs the cluster, never by a Recording. */
   chromiumArgs: 'TRTC_RECORDER_CHROMIUM_ARGS',
+  /** Whom live sound may be sent to, as the operator judges callbacks: one JSON value, `ReceiverPolicy`. */
+  receivers: 'TRTC_RECORDER_RECEIVERS',
   /** Where the result goes as the container's termination message. */
   terminationMessage: 'TRTC_RECORDER_TERMINATION_MESSAGE',
   /** A signal that came before Node could hear it. Set by recorder-image/start.sh only. */

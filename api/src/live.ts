@@ -2,11 +2,13 @@ import { z } from 'zod'
 import { streamSchema } from './files.ts'
 import { audioSlicesSchema } from './live/audio-slices.ts'
 import { hlsSchema } from './live/hls.ts'
+import { pcmSchema } from './live/pcm.ts'
 import { stillsSchema } from './live/stills.ts'
 import type { CelRule } from './rules.ts'
 
 export * from './live/audio-slices.ts'
 export * from './live/hls.ts'
+export * from './live/pcm.ts'
 export * from './live/stills.ts'
 
 /** What can be made of a recording while it goes on, each word with what it means. */
@@ -14,6 +16,7 @@ export const liveParts = {
   audioSlices: 'The sound of each user in slices of 5 to 60 s, in COS within 2 s of their end.',
   stills: 'A JPEG of each user’s pictures every 1 to 60 s.',
   hls: 'HLS of each user (CMAF, playlists for pictures and sound), which plays while it goes on and after.',
+  pcm: 'The sound of each user as PCM, sent to an address over a WebSocket of their own, as LiveKit’s egress does.',
 } as const
 export type LivePartName = keyof typeof liveParts
 
@@ -21,6 +24,7 @@ export const liveSchema = z.object({
   audioSlices: audioSlicesSchema.optional().describe(liveParts.audioSlices),
   stills: stillsSchema.optional().describe(liveParts.stills),
   hls: hlsSchema.optional().describe(liveParts.hls),
+  pcm: pcmSchema.optional().describe(liveParts.pcm),
 })
 export type Live = z.infer<typeof liveSchema>
 
@@ -28,6 +32,7 @@ export type Live = z.infer<typeof liveSchema>
 export function isOfSound(part: LivePartName): boolean {
   switch (part) {
     case 'audioSlices':
+    case 'pcm':
       return true
     case 'stills':
     case 'hls':
@@ -36,12 +41,12 @@ export function isOfSound(part: LivePartName): boolean {
 }
 
 /** Whether one of them is made of sound. */
-export const liveNeedsSound = ({ audioSlices }: Live) => audioSlices !== undefined
+export const liveNeedsSound = ({ audioSlices, pcm }: Live) => audioSlices !== undefined || pcm !== undefined
 
 /** A rule of the spec as a whole; the API server checks it, too. */
 export const liveSoundRule = {
-  rule: "!has(self.mode) || self.mode != '01' || !has(self.live) || !has(self.live.audioSlices)",
-  message: 'audioSlices is made of sound, and mode 01 has none',
+  rule: "!has(self.mode) || self.mode != '01' || !has(self.live) || !(has(self.live.audioSlices) || has(self.live.pcm))",
+  message: 'audioSlices and pcm are made of sound, and mode 01 has none',
   fieldPath: '.live',
 } satisfies CelRule
 

@@ -16,7 +16,7 @@ import { Store } from '../../operator/src/runtime/store.ts'
 import { createLog } from '../../operator/src/telemetry/log.ts'
 
 const config = parseConfig(process.env)
-const pod = podConfig(config)
+const pod = podConfig(config, { allow: [], deny: [], apiServer: [], allowPrivate: true })
 const client = createKubeClient(await clusterAccess(process.env, config.serviceAccountDirectory))
 const store = new Store<Recording>()
 const waiting: Recording[] = []

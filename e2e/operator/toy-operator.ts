@@ -26,6 +26,7 @@ export async function runOperator(
   const quotas = createQuotas({ client, namespaces, resyncMillis: 600_000, log })
   const events: RunningOperator['events'] = []
   const controller = recordingController({
+    receivers: { allow: [], deny: [], apiServer: [], allowPrivate: true },
     client,
     caches,
     events: { record: ({ metadata }, event) => events.push({ name: metadata.name, event }), flush: async () => {} },

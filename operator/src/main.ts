@@ -94,8 +94,12 @@ const telling = {
   ...(proxy === undefined ? {} : { proxy }),
 }
 const controllers = [
-  recordingController({ client, caches, events, config, log, metrics, priorityOf, onRoom: quotas.onRoom }),
-  clipController({ client, caches, events, pod: podConfig(config), log, metrics }),
+  recordingController({
+    ...{ client, caches, events, config, log, metrics, priorityOf },
+    onRoom: quotas.onRoom,
+    receivers: telling.policy,
+  }),
+  clipController({ client, caches, events, pod: podConfig(config, telling.policy), log, metrics }),
   noticeController(telling),
   callbackController({
     ...telling,

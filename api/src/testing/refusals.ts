@@ -31,6 +31,16 @@ export const refusedSpecs: RefusedSpec[] = [
     over: { callback: { url: 'https://school.example', format: 'TRTC', outputs: true } },
     field: 'spec.callback.outputs',
   },
+  {
+    what: 'live sound of a mode without sound',
+    over: { mode: '01', live: { pcm: { url: 'wss://asr.example/' } } },
+    field: 'spec.live',
+  },
+  {
+    what: 'live sound to a host that is not known before',
+    over: { live: { pcm: { url: 'wss://{userId}.example/' } } },
+    field: 'spec.live.pcm.url',
+  },
   { what: 'sound made of a mode without sound', over: { mode: '01', outputs: { speech: true } }, field: 'spec.outputs' },
   {
     what: 'a pair of a mode without sound',
@@ -223,6 +233,10 @@ export const refusedSpecs: RefusedSpec[] = [
 
 /** Unusual, and right. */
 export const acceptedSpecs: { what: string; over: object }[] = [
+  {
+    what: 'live sound to an address of each user',
+    over: { live: { pcm: { url: 'wss://asr.example/{room}?user={userId}&stream={stream}&of={recording}' } } },
+  },
   {
     what: 'a callback with user, port, path and query',
     over: callback('https://us%40er:pa%20ss@school.example:8443/a%20b?c=d#e'),

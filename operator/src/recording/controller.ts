@@ -1,4 +1,5 @@
 import type { Recording } from '@trtc-recorder/api'
+import type { ReceiverPolicy } from '@trtc-recorder/api/receivers'
 import type { KubeClient, KubeObject, Pod } from '@trtc-recorder/kube'
 import { isConflict, isNotFound, resources } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
@@ -31,6 +32,8 @@ export interface RecordingDependencies {
   now?: () => Date
   /** Value of the PriorityClass of a Recording’s recorder. */
   priorityOf?: (recording: Recording) => number
+  /** Whom recorders may send live sound to. */
+  receivers: ReceiverPolicy
   /** How recorders are asked for their progress. */
   get?: Get
 }
@@ -67,7 +70,7 @@ const quotaLagMillis = 200
 export function recordingController(dependencies: RecordingDependencies): Controller {
   const { client, caches, events, config, log, metrics, now = () => new Date() } = dependencies
   const { recordings, pods, claims } = caches
-  const pod = podConfig(config)
+  const pod = podConfig(config, dependencies.receivers)
   const progress = new ProgressPoller({ get: dependencies.get, onNews: (key) => controller.enqueue(key) })
   const departed = new DepartedPods()
   const admission = new Admission({
@@ -159,12 +162,13 @@ export function recordingController(dependencies: RecordingDependencies): Contro
   return controller
 }
 
-export function podConfig(config: RecordingConfig): RecorderPodConfig {
+export function podConfig(config: RecordingConfig, receivers: ReceiverPolicy): RecorderPodConfig {
   return {
     image: config.recorderImage,
     imagePullPolicy: config.recorderImagePullPolicy,
     imagePullSecrets: config.recorderImagePullSecrets,
     chromiumArgs: config.recorderChromiumArgs,
+    receivers,
     resources: config.recorderResources,
     serviceAccountName: config.recorderServiceAccount,
     options: config.recorderPod,

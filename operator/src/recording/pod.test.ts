@@ -1,4 +1,4 @@
-import { controlSchema, recorderJobSchema } from '@trtc-recorder/api'
+import { controlSchema, pcmSchema, recorderJobSchema } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
 import { belongsTo, controllingRecording, recordingOf } from './names.ts'
 import { recorderPod } from './pod.ts'
@@ -162,6 +162,17 @@ describe('the recorder Pod', () => {
     const { resources, ...placement } = wanted
     expect(spec).toMatchObject(placement)
     expect(spec?.containers[0]?.resources).toEqual(resources)
+  })
+
+  test('of a Recording with live sound knows whom it may be sent to, and has what authorizes it', () => {
+    const pcm = pcmSchema.parse({ url: 'wss://asr.example/', authorizationSecretRef: { name: 'asr' } })
+    const { spec } = recorderPod(aRecording({ live: { pcm } }), order, podConfig)
+    expect(JSON.parse(env('TRTC_RECORDER_RECEIVERS', { ...pod, spec: spec! })!)).toEqual(podConfig.receivers)
+    const secrets = spec?.volumes?.flatMap(({ secret }) => secret ?? [])
+    expect(secrets).toContainEqual(
+      expect.objectContaining({ secretName: 'asr', items: [{ key: 'authorization', path: 'authorization' }] }),
+    )
+    expect(env('TRTC_RECORDER_RECEIVERS')).toBeUndefined()
   })
 
   test('else is what the administrator says', () => {

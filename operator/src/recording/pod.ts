@@ -1,4 +1,5 @@
 import { controlAnnotation, jobFor, type Recording, recorderEnv, recorderPort } from '@trtc-recorder/api'
+import type { ReceiverPolicy } from '@trtc-recorder/api/receivers'
 import type { New, Pod } from '@trtc-recorder/kube'
 import { wantedControl } from './control.ts'
 import { commonLabels, controlVolume, labels, ownerReference, podName, volumeNumber } from './names.ts'
@@ -11,6 +12,8 @@ export interface RecorderPodConfig {
   imagePullSecrets: readonly string[]
   /** Extra Chromium switches, separated by blanks. */
   chromiumArgs: string
+  /** Whom recorders may send live sound to. */
+  receivers: ReceiverPolicy
   /** Where a Recording says nothing of `resources`. */
   resources: { requests?: Record<string, string> | undefined; limits?: Record<string, string> | undefined }
   /** Where a Recording names none; in the Recording's namespace. */
@@ -151,6 +154,7 @@ function environment(recording: Recording, order: PodOrder, config: RecorderPodC
     [recorderEnv.secrets]: secretsDirectory,
     [recorderEnv.control]: `${controlDirectory}/${controlFile}`,
     [recorderEnv.terminationMessage]: terminationMessagePath,
+    ...(job.spec.live.pcm === undefined ? {} : { [recorderEnv.receivers]: JSON.stringify(config.receivers) }),
     ...(config.chromiumArgs ? { [recorderEnv.chromiumArgs]: config.chromiumArgs } : {}),
   }
   return Object.entries(values).map(([name, value]) => ({ name, value }))
@@ -163,7 +167,8 @@ function referredSecrets({ spec }: Recording): { name: string; keys: string[] }[
   for (const ref of [spec.userSigSecretRef, spec.appSecretKeyRef]) if (ref !== undefined) refer(ref.name, ref.key)
   const { credentialsSecretRef } = spec.cos
   if (credentialsSecretRef !== undefined) refer(credentialsSecretRef.name, 'secretId', 'secretKey', 'token', 'expiredTime')
-  const turn = spec.networkProxy?.turnServer?.credentialSecretRef
-  if (turn !== undefined) refer(turn.name, turn.key)
+  for (const ref of [spec.networkProxy?.turnServer?.credentialSecretRef, spec.live.pcm?.authorizationSecretRef]) {
+    if (ref !== undefined) refer(ref.name, ref.key)
+  }
   return [...keys].map(([name, set]) => ({ name, keys: [...set] }))
 }

@@ -39,6 +39,7 @@ export const podConfig: RecorderPodConfig = {
   imagePullPolicy: 'IfNotPresent',
   imagePullSecrets: [],
   chromiumArgs: '',
+  receivers: { allow: [], deny: [], apiServer: ['10.96.0.1'], allowPrivate: true },
   resources: { requests: { cpu: '500m' } },
   serviceAccountName: 'default',
   options: podOptionsSchema.parse(restricted),

@@ -5,6 +5,7 @@ import { ReceiveBuffer } from '../ledger/receive-buffer.ts'
 import { LiveObjects } from '../live/live-objects.ts'
 import { LiveOutputs } from '../live/live-outputs.ts'
 import { liveParts } from '../live/parts.ts'
+import { receiverPolicy } from '../live/pcm/receivers.ts'
 import type { Store } from '../store/upload.ts'
 import { Attempt, type AttemptNote, numbered } from './attempt.ts'
 import { Awaited } from './awaited.ts'
@@ -72,12 +73,17 @@ export async function prepare(options: RunOptions): Promise<Prepared> {
     ...{ job, ledger, log, directory: volume.liveDirectory },
     store: components.createStore(job.spec.cos, secrets.cos, log),
   })
-  const live = new LiveOutputs({
-    parts: (room) => liveParts({ job, objects, room, directory: volume.liveDirectory, log }),
+  const { pcmAuthorization } = secrets
+  const making = {
+    job,
     objects,
+    directory: volume.liveDirectory,
+    pcmAuthorization,
+    receivers: receiverPolicy(process.env),
     ledger,
     log,
-  })
+  }
+  const live = new LiveOutputs({ parts: (room) => liveParts({ ...making, room }), objects, ledger, log })
   const keeper = new FileKeeper({
     live,
     job,

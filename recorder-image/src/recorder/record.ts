@@ -16,6 +16,8 @@ export interface Recorded {
 }
 
 const tickMillis = 500
+/** Who listens while it records hears everything within 300 ms of its arrival. */
+const listenedBatchMillis = 150
 
 /**
  * Enters the room and records it until there is a reason to stop. All files are closed then, none is finished yet. Rejects with RoomRefused or
@@ -65,7 +67,11 @@ function roomOptions({ job, turnCredential, chromium, clock }: RecordContext): O
   return {
     chromium,
     clock,
-    enter: { type: 'enter', sdkAppId, userId, ...room, ...(networkProxy === undefined ? {} : { networkProxy }) },
+    enter: {
+      ...{ type: 'enter', sdkAppId, userId, ...room },
+      ...(networkProxy === undefined ? {} : { networkProxy }),
+      ...(job.spec.live.pcm === undefined ? {} : { batchMillis: listenedBatchMillis }),
+    },
     startTimeoutMillis: limits.startTimeoutSeconds * 1000,
   }
 }

@@ -51,6 +51,17 @@ describe('secrets', () => {
     expect([...told].sort()).toEqual(expect.arrayContaining(['eJx', 'id', 'key', 'token']))
   })
 
+  test('what authorizes live sound is read each time it is needed, told of, and keeps nobody out of the room', async () => {
+    await mount(mounted)
+    const pcm = { url: 'wss://asr.example/listen', authorizationSecretRef: { name: 'asr' } }
+    const { pcmAuthorization } = await open({ live: { pcm } })
+    await expect(pcmAuthorization()).rejects.toThrow('Secret asr has no key authorization')
+    await mount({ 'asr/authorization': 'Bearer s3cret\n' })
+    expect(await pcmAuthorization()).toBe('Bearer s3cret')
+    expect(told).toContain('Bearer s3cret')
+    expect(await (await open()).pcmAuthorization()).toBeUndefined()
+  })
+
   test('the key of the UserSig can be named', async () => {
     await mount({ ...mounted, 'trtc/mine': 'eJy' })
     expect(await (await open({ userSigSecretRef: { name: 'trtc', key: 'mine' } })).userSig.next()).toBe('eJy')

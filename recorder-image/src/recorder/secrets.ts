@@ -10,6 +10,8 @@ export interface Secrets {
   cos: CredentialProvider
   /** Password of the TURN user, where the network proxy names a TURN server. */
   turnCredential?: string
+  /** What is sent as the header Authorization with live sound, as it is now; undefined where none is named. */
+  pcmAuthorization(): Promise<string | undefined>
 }
 
 export interface SecretsOptions {
@@ -39,7 +41,23 @@ export async function openSecrets(given: SecretsOptions): Promise<Secrets> {
     spec.cos.credentialsSecretRef === undefined ? undefined : cos.current().catch(() => undefined),
   ])
   if (turnCredential !== undefined) onSecret(turnCredential)
-  return { userSig, cos, ...(turnCredential === undefined ? {} : { turnCredential }) }
+  return {
+    userSig,
+    cos,
+    ...(turnCredential === undefined ? {} : { turnCredential }),
+    pcmAuthorization: pcmAuthorization(options),
+  }
+}
+
+/** Nobody is kept out of the room by it: its sound waits until the Secret is there. */
+function pcmAuthorization({ root, spec, onSecret }: SecretsOptions): Secrets['pcmAuthorization'] {
+  const ref = spec.live.pcm?.authorizationSecretRef
+  return async () => {
+    if (ref === undefined) return undefined
+    const value = await readMountedKey(root, ref.name, ref.key)
+    onSecret(value)
+    return value
+  }
 }
 
 /** The same secret is read again and again, and told of once. */

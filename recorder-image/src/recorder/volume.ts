@@ -35,6 +35,7 @@ export type FileNote = z.infer<typeof fileNoteSchema>
  *     attempts/<n>.ledger.jsonl   what of theirs is not recorded
  *     outputs/<file name>         what is being made of the recording when it is over
  *     live/*.jsonl                what spec.live made, and, in live/waiting, what of it is not in COS yet
+ *     live/pcm/                   live sound that waits for its receiver
  *     reserve, reserve-of-records room for what has still to be written when the volume is full
  */
 export class Volume {

@@ -12,6 +12,8 @@ export type PageCommand =
       strRoomId?: string
       /** As the SDK takes it. Holds the TURN password, if there is one. */
       networkProxy?: object
+      /** So long frames wait for others at most; half a second where it is left out. */
+      batchMillis?: number
     }
   /** Receive one kind of media of one user from now on. Nothing is received that was not asked for. */
   | { type: 'subscribe'; userId: string; stream: Stream; kind: 'audio' | 'video' }

@@ -86,7 +86,12 @@ function obey(command: PageCommand): void {
   }
 }
 
-async function enter({ type: _, networkProxy, ...credentials }: Extract<PageCommand, { type: 'enter' }>): Promise<void> {
+async function enter({
+  type: _,
+  batchMillis: _later,
+  networkProxy,
+  ...credentials
+}: Extract<PageCommand, { type: 'enter' }>): Promise<void> {
   cloud = createCloud()
   listen(cloud)
   // Nothing is received unless Node asks for it, user by user: so an excluded user's media never flows.

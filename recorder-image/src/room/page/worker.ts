@@ -12,9 +12,9 @@ import { standInPicture } from './stand-in.ts'
 
 /**
  * Few large messages cost a fraction of many small ones. With what the recorder waits before it writes, a frame is on the volume 0.75 s after it
- * arrived; a second is what may be lost.
+ * arrived; a second is what may be lost. Where somebody listens meanwhile, `enter` says less.
  */
-const batchMillis = 500
+let batchMillis = 500
 /** How much may wait for Node. Beyond it video waits for the next key frame; audio is given up at twice as much. */
 const maxWaitingBytes = 16 * 1024 * 1024
 
@@ -90,7 +90,10 @@ function connect(url: string): void {
     } else if (command.type === 'requestKeyFrame') {
       for (const tap of videoTaps) if (tap.transformer.options.slot === command.slot) tap.keyFrames.need()
       flush()
-    } else scope.postMessage({ type: 'command', command })
+    } else {
+      if (command.type === 'enter') batchMillis = command.batchMillis ?? batchMillis
+      scope.postMessage({ type: 'command', command })
+    }
   }
 }
 

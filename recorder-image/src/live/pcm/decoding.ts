@@ -1,0 +1,81 @@
+import { Worker } from 'node:worker_threads'
+
+/** How sound is handed on: 16 bit, little endian, channels interleaved. */
+export interface PcmForm {
+  rate: 16_000 | 48_000
+  channels: 1 | 2
+}
+
+export type DecodeOrder =
+  | { type: 'open'; id: number; form: PcmForm }
+  /** Packets of Opus, in order. */
+  | { type: 'decode'; id: number; packets: Uint8Array[] }
+  | { type: 'close'; id: number }
+export type Decoded = { pcm: Uint8Array }
+
+/** Decoders for everybody in one thread, which is there while somebody needs it: no process and no thread a user. */
+export class Decoding {
+  #worker: Worker | undefined
+  #lastId = 0
+  /** In the order in which they were asked for: the thread answers in it. */
+  readonly #awaited: PromiseWithResolvers<Decoded>[] = []
+  readonly #open = new Map<number, PcmForm>()
+
+  open(form: PcmForm): Decoder {
+    const id = ++this.#lastId
+    this.#open.set(id, form)
+    this.#post({ type: 'open', id, form })
+    return {
+      decode: (packets) => this.#decode(id, packets),
+      close: () => {
+        this.#open.delete(id)
+        this.#post({ type: 'close', id })
+        if (this.#open.size === 0) this.#end()
+      },
+    }
+  }
+
+  async #decode(id: number, packets: Uint8Array[]): Promise<Uint8Array> {
+    const awaited = Promise.withResolvers<Decoded>()
+    this.#awaited.push(awaited)
+    this.#post({ type: 'decode', id, packets })
+    return (await awaited.promise).pcm
+  }
+
+  #post(order: DecodeOrder): void {
+    this.#thread().postMessage(order)
+  }
+
+  #thread(): Worker {
+    if (this.#worker !== undefined) return this.#worker
+    const worker = new Worker(new URL('./decode-thread.ts', import.meta.url))
+    worker.unref()
+    worker.on('message', (decoded: Decoded) => this.#awaited.shift()?.resolve(decoded))
+    worker.on('error', (error) => this.#failed(worker, error))
+    worker.on('exit', () => this.#failed(worker, new Error('the thread that decodes sound ended')))
+    this.#worker = worker
+    for (const [id, form] of this.#open) worker.postMessage({ type: 'open', id, form } satisfies DecodeOrder)
+    return worker
+  }
+
+  /** Whoever waits hears of it, and the next packet starts another thread, with all decoders fresh. */
+  #failed(worker: Worker, error: unknown): void {
+    if (this.#worker !== worker) return
+    this.#worker = undefined
+    for (const awaited of this.#awaited.splice(0)) awaited.reject(error)
+  }
+
+  #end(): void {
+    const worker = this.#worker
+    if (worker === undefined) return
+    this.#worker = undefined
+    for (const awaited of this.#awaited.splice(0)) awaited.reject(new Error('its decoder was closed'))
+    void worker.terminate()
+  }
+}
+
+export interface Decoder {
+  /** PCM of all of them. A packet that cannot be decoded gives nothing. Rejects where the thread failed; the next call finds another one. */
+  decode(packets: Uint8Array[]): Promise<Uint8Array>
+  close(): void
+}

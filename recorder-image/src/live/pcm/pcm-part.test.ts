@@ -1,0 +1,118 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pcmSchema } from '@trtc-recorder/api'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { NoticedLoss } from '../../ledger/ledger.ts'
+import { silentOpusPacket } from '../../media/opus.ts'
+import { aJob, noLog } from '../../recorder/testing.ts'
+import type { LiveEvent, LiveSource } from '../part.ts'
+import { PcmPart } from './pcm-part.ts'
+import { Receiver } from './testing/receiver.ts'
+
+const policy = { allow: ['127.0.0.0/8'], deny: [], apiServer: [], allowPrivate: false }
+const alice: LiveSource = { id: 1, userId: 'alice', stream: 'main', attempt: 1, file: 'alice.mp4' }
+
+let directory: string
+let receiver: Receiver
+let losses: NoticedLoss[]
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'pcm-'))
+  receiver = new Receiver()
+  await receiver.open()
+  losses = []
+})
+afterEach(async () => {
+  await receiver.close()
+  await rm(directory, { recursive: true, force: true })
+})
+
+function aPart(pcm: object = {}) {
+  return new PcmPart({
+    job: aJob(),
+    pcm: pcmSchema.parse({ url: `${receiver.address}/{room}?user={userId}&stream={stream}&of={recording}`, ...pcm }),
+    ...{ directory, policy, log: noLog, ledger: { add: (loss) => losses.push(loss) } },
+    authorization: async () => undefined,
+  })
+}
+
+/** From now on, as the wall clock is asked for after a pause. */
+const startMicros = Date.now() * 1000
+type Sourceless<Event> = Event extends unknown ? Omit<Event, 'source'> : never
+const tell = (part: PcmPart, source: LiveSource, ...events: Sourceless<LiveEvent>[]) => {
+  for (const event of events) part.on({ ...event, source } as LiveEvent)
+}
+/** `count` packets of 20 ms from `atMillis` on. */
+const packets = (atMillis: number, count: number): Sourceless<LiveEvent>[] =>
+  Array.from({ length: count }, (_, n) => ({
+    type: 'sound',
+    sound: { is: 'packet', data: silentOpusPacket(960), samples: 960, ptsMicros: startMicros + (atMillis + n * 20) * 1000 },
+  }))
+const bytesPerMilli = 32
+
+describe('sound that is sent while it is recorded', () => {
+  test('goes to an address of its own for each user, with what is theirs in it', async () => {
+    const part = aPart({ users: { exclude: ['b.*$'] } })
+    const eve: LiveSource = { ...alice, id: 2, userId: 'eve & co', stream: 'aux' }
+    expect([alice, eve, { ...alice, userId: 'bob' }].map((source) => part.wants(source))).toEqual([['audio'], ['audio'], []])
+    for (const source of [alice, eve]) tell(part, source, { type: 'opened' }, ...packets(0, 5), { type: 'closed' })
+    await part.end()
+    expect(receiver.connections.map(({ url }) => url).sort()).toEqual([
+      '/101?user=alice&stream=main&of=maths',
+      '/101?user=eve%20%26%20co&stream=aux&of=maths',
+    ])
+    expect(receiver.connections.map(({ pcm }) => pcm.length)).toEqual([100 * bytesPerMilli, 100 * bytesPerMilli])
+    expect(losses).toEqual([])
+  })
+
+  test('goes on while the user is muted, as silence, and says so', async () => {
+    const part = aPart({ form: 'Stereo48k' })
+    const sends = (on: boolean, atMillis: number) =>
+      ({ type: 'sends', kind: 'audio', sends: on, atMicros: startMicros + atMillis * 1000 }) as const
+    tell(part, alice, { type: 'opened' }, ...packets(0, 50), sends(false, 1000))
+    for (let at = 1500; at <= 3000; at += 500) tell(part, alice, { type: 'reached', micros: startMicros + at * 1000 })
+    tell(part, alice, sends(true, 3000), ...packets(3000, 50), { type: 'closed' })
+    await part.end()
+    const { pcm, texts } = receiver.connections[0]!
+    expect(pcm.length).toBe(4000 * 48 * 4)
+    expect(texts).toEqual([
+      { text: '{"muted":true}', at: 1000 * 48 * 4 },
+      { text: '{"muted":false}', at: 3000 * 48 * 4 },
+    ])
+  })
+
+  test('of a pause has nothing, not even silence', async () => {
+    const part = aPart()
+    const now = (Date.now() * 1000 - startMicros) / 1000
+    const paused = now - 3000
+    tell(part, alice, { type: 'opened' }, ...packets(paused - 1000, 50), { type: 'paused' })
+    tell(part, alice, { type: 'reached', micros: startMicros + (paused + 1500) * 1000 }, { type: 'resumed' })
+    const missing = { is: 'missing', samples: 3000 * 48, ptsMicros: startMicros + paused * 1000 } as const
+    tell(part, alice, { type: 'sound', sound: missing }, ...packets(now, 50), { type: 'closed' })
+    await part.end()
+    expect(receiver.connections[0]!.pcm.length).toBe(2000 * bytesPerMilli)
+  })
+
+  test('makes no connection for who sends none', async () => {
+    const part = aPart()
+    tell(part, alice, { type: 'opened' }, { type: 'reached', micros: startMicros + 5_000_000 }, { type: 'closed' })
+    await part.end()
+    expect(receiver.connections).toEqual([])
+  })
+
+  test('that waited when a recorder was killed is told of by the next one, and goes', async () => {
+    await receiver.close()
+    const killed = aPart()
+    tell(killed, alice, { type: 'opened' }, ...packets(0, 600))
+    const folder = join(directory, 'YWxpY2U.main.1')
+    await expect.poll(async () => (await readdir(folder).catch(() => [])).length).toBe(2)
+    aPart()
+    expect(losses).toMatchObject([
+      { userId: 'alice', stream: 'main', medium: 'audio', reason: 'LiveOutputLost', fromMicros: startMicros },
+    ])
+    expect(losses[0]!.toMicros).toBeGreaterThanOrEqual(startMicros + 12_000_000)
+    expect(await readdir(directory)).toEqual([])
+    await receiver.open()
+    await killed.end()
+  })
+})
