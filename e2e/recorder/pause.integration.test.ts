@@ -1,6 +1,10 @@
+import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Control, subscribeSchema } from '@trtc-recorder/api'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { readOgg } from '../../recorder-image/src/live/slices/read-ogg.ts'
+import { readMedia } from '../media/index.ts'
+import { beepMoments, compare, farthest, type Seen } from '../media/moments.ts'
 import type { RecorderProcess } from './recorder-process.ts'
 import { World } from './world.ts'
 
@@ -35,7 +39,7 @@ describe('a recording that is paused', () => {
   test('takes nothing within half a second: no byte of it is on the volume or in COS, and it goes on in the same files', async () => {
     await world.publish('alice', { video: true, audio: true })
     await world.control(running)
-    const recorder = await world.recordFromNow()
+    const recorder = await world.recordFromNow({ spec: { live: { audioSlices: { seconds: 5 } } } })
     await recorder.logged({ msg: 'File opened', userId: 'alice' })
     await sleep(3000)
     await world.control(paused)
@@ -92,5 +96,33 @@ describe('a recording that is paused', () => {
       endSeconds: expect.closeTo(inFile(to), 0),
     })
     expect(file.durationSeconds).toBeGreaterThan((to - from) / 1000 + 5)
+
+    // The slices of it leave out the pause and nothing else, and each plays by itself, at its time.
+    const slices = await world.slices(manifest)
+    const beeps: Seen[] = []
+    for (const { entry, path } of slices) {
+      const [start, end] = [Date.parse(entry.startTime), Date.parse(entry.endTime)]
+      expect(start >= to - 100 || end <= from + 300).toBe(true)
+      const read = readOgg(await readFile(path))
+      expect(read.playedSamples / 48).toBeCloseTo(end - start, -1)
+      expect(read.comments).toEqual(expect.arrayContaining(['TRTC_USER=alice', `TRTC_START_MS=${start}`]))
+      const { sound, decodeErrors } = await readMedia(path)
+      expect(decodeErrors).toEqual([])
+      expect(sound!.durationSeconds).toBeCloseTo((end - start) / 1000, 1)
+      beeps.push(...sound!.beeps.map((at) => ({ wallMillis: start + at * 1000, ptsMillis: 0, number: 0 })))
+    }
+    const sent = await world.sent('alice', 'audio')
+    const ends = slices.map(({ entry }) => Date.parse(entry.endTime))
+    const before = { from: Date.parse(slices[0]!.entry.startTime), to: ends.findLast((end) => end <= from + 300)! }
+    const after = { from: to + 1000, to: ends.at(-1)! }
+    for (const window of [before, after]) {
+      // A beep on a border is heard from there on.
+      const moments = beepMoments(sent, { windowOf: () => window }).filter(({ wallMillis }) => (wallMillis / 1000) % 5 !== 0)
+      const { matched, missing } = compare(moments, beeps)
+      expect(missing).toEqual([])
+      expect(farthest(matched)).toBeLessThan(20)
+    }
+    expect(beeps.filter(({ wallMillis }) => wallMillis > from + 300 && wallMillis < to - 100)).toEqual([])
+    expect((await recorder.ended).result!.live).toEqual([{ part: 'audioSlices', stored: slices.length, waiting: 0, lost: 0 }])
   })
 })

@@ -1,7 +1,15 @@
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { type Control, type Manifest, manifestSchema, type RecordedFile, recorderEnv } from '@trtc-recorder/api'
+import {
+  type Control,
+  type LiveEntry,
+  liveIndexObjectSchema,
+  type Manifest,
+  manifestSchema,
+  type RecordedFile,
+  recorderEnv,
+} from '@trtc-recorder/api'
 import { stringify } from 'yaml'
 import { type CosControl, cosControl, type RunningCos, startCos } from '../../sandbox/src/cos/index.ts'
 import { identities } from '../../sandbox/src/identities.ts'
@@ -260,7 +268,7 @@ export class World {
       .filter(({ startSeconds, endSeconds }) => startSeconds > 0 && endSeconds < file.durationSeconds)
   }
 
-  async #fetched(file: RecordedFile): Promise<string> {
+  async #fetched(file: { path: string }): Promise<string> {
     const path = join(this.#directory, file.path.replaceAll('/', '_'))
     await writeFile(path, await this.cos.fetch(cosIdentity.bucket, file.path))
     return path
@@ -283,6 +291,16 @@ export class World {
   }
 
   media = async (file: RecordedFile) => readMedia(await this.#fetched(file))
+
+  /** The objects that the manifest's lists of slices tell of, each in a file. */
+  async slices({ live }: Manifest): Promise<{ entry: LiveEntry; path: string }[]> {
+    const slices: { entry: LiveEntry; path: string }[] = []
+    for (const { path } of live.filter(({ part }) => part === 'audioSlices')) {
+      const list = liveIndexObjectSchema.parse(JSON.parse(String(await this.cos.fetch(cosIdentity.bucket, path))))
+      for (const entry of list.entries) slices.push({ entry, path: await this.#fetched(entry) })
+    }
+    return slices
+  }
 
   /** Of each picture that a user sent between two times a piece that is in no other of theirs, where there is one. */
   async picturesSent(userId: string, fromMillis: number, toMillis: number): Promise<Buffer[]> {

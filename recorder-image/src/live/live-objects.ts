@@ -27,6 +27,8 @@ export interface LiveObjectsOptions {
   store: Pick<Store, 'put'>
   ledger: Ledger
   log: Logger
+  /** What may wait while COS is away; beyond it the oldest is lost. */
+  mostWaitingBytes?: number
 }
 
 /** What a part stores, when it is made. */
@@ -50,8 +52,8 @@ export interface BegunObject {
 
 /** Objects on their way to COS at once. */
 const atOnce = 8
-/** What may wait while COS is away: minutes of many users. Beyond it the oldest is lost. */
-const mostWaitingBytes = 128 * 1024 * 1024
+/** Minutes of many users. */
+const defaultWaitingBytes = 128 * 1024 * 1024
 /** What whoever reads an object may keep of it: one that is overwritten is asked for each time. */
 const changing = 'no-cache'
 const unchanging = 'max-age=31536000, immutable'
@@ -74,6 +76,8 @@ interface Waiting {
  * lost; what is lost is in the ledger, too.
  */
 export class LiveObjects {
+  /** Nothing new comes for now: there is no reason to wait with the lists. */
+  isQuiet = false
   readonly #options: LiveObjectsOptions
   readonly #lists = new Map<string, ObjectList>()
   /** Lists that are complete, of all attempts: what a manifest says of them. */
@@ -89,6 +93,8 @@ export class LiveObjects {
   #waitingBytes = 0
   #lastId = 0
   #lastListsMillis = performance.now()
+  /** By key, what is on its way of such. */
+  readonly #sending = new Map<string, Promise<void>>()
   #isMade = false
 
   constructor(options: LiveObjectsOptions) {
@@ -147,7 +153,10 @@ export class LiveObjects {
       )
       resolve(isStored)
     }
-    void this.#track(this.#limit(send))
+    // One at a time: an older one must not arrive after a newer one.
+    const sent = this.#track((this.#sending.get(key) ?? Promise.resolve()).then(() => this.#limit(send)))
+    this.#sending.set(key, sent)
+    void sent.then(() => this.#sending.get(key) === sent && this.#sending.delete(key))
     return promise
   }
 
@@ -157,7 +166,7 @@ export class LiveObjects {
 
   /** Puts the lists of what is new. Call it now and then. */
   tick(): void {
-    if (performance.now() - this.#lastListsMillis < listMillis) return
+    if (!this.isQuiet && performance.now() - this.#lastListsMillis < listMillis) return
     this.#lastListsMillis = performance.now()
     for (const list of this.#lists.values()) {
       const isComplete = list.isFull && list.count('begun', 'made') === 0
@@ -238,6 +247,7 @@ export class LiveObjects {
     const waiting: Waiting = { list, line, medium, data, isGivenUp: false, done: resolve }
     this.#waiting.push(waiting)
     this.#waitingBytes += line.bytes
+    const { mostWaitingBytes = defaultWaitingBytes } = this.#options
     while (this.#waitingBytes > mostWaitingBytes && this.#waiting.length > 1) {
       this.#giveUp(this.#waiting.shift()!, 'COS did not take objects for so long that there was no more room for them')
     }
@@ -280,6 +290,8 @@ export class LiveObjects {
       this.#lose(list, line, medium, (error as Error).message)
       waiting.done(false)
     }
+    // Killed in between, the next attempt would not know what became of it.
+    await list.settled()
     await rm(path, { force: true }).catch(() => {})
   }
 

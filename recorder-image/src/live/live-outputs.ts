@@ -85,9 +85,11 @@ export class LiveOutputs {
   /** Nothing is taken any more, and what came before is here. */
   paused(): void {
     for (const id of this.#open.keys()) this.#with(id, (feed) => feed.pause())
+    this.#options.objects.isQuiet = true
   }
 
   resumed(publicationId: number): void {
+    this.#options.objects.isQuiet = false
     this.#with(publicationId, (feed) => feed.resume())
   }
 

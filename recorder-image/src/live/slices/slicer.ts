@@ -1,8 +1,8 @@
-import { opusPreRoll, opusSilence } from '../../media/opus.ts'
+import { opusLookAhead, opusPreRoll, opusSilence } from '../../media/opus.ts'
 import type { LiveSound } from '../part.ts'
 import { type OpusPacket, samplesOf } from './ogg-slice.ts'
 
-/** A stretch of one user's sound. Times in microseconds since 1970. */
+/** A stretch of one user's sound. Times are those of what a decoder gives out, in microseconds since 1970. */
 export interface Slice {
   fromMicros: number
   toMicros: number
@@ -18,6 +18,8 @@ export type SliceStep =
 
 /** A decoder conceals a hole as long as this; what is longer is silence, as in the files. */
 const concealedSamples = 5760
+/** A decoder gives out sound so much after the packet began that holds it. */
+const lateMicros = opusLookAhead / 0.048
 /** The longest packet: as much may lie on both sides of a border. */
 const longestPacketMicros = 120_000
 
@@ -71,8 +73,9 @@ export class Slicer {
     const steps: SliceStep[] = []
     if (this.#open !== undefined && index > this.#open.index) steps.push(...this.end())
     if (this.#open === undefined) {
-      this.#open = { index, fromMicros: ptsMicros, preRoll: this.#recent, packets: [], missing: [], isStereo: false }
-      steps.push({ type: 'begun', fromMicros: ptsMicros, toMicros: this.#endOf(index) })
+      const fromMicros = Math.round(ptsMicros - lateMicros)
+      this.#open = { index, fromMicros, preRoll: this.#recent, packets: [], missing: [], isStereo: false }
+      steps.push({ type: 'begun', fromMicros, toMicros: this.#endOf(index) })
     }
     const packet = { data: data.slice(), samples }
     this.#open.packets.push(...this.#open.missing.splice(0), packet)
