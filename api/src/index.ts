@@ -2,6 +2,7 @@
 export * from './addresses.ts'
 export * from './annotations.ts'
 export * from './callback.ts'
+export * from './callback-events.ts'
 export * from './check.ts'
 export * from './conditions.ts'
 export * from './control.ts'

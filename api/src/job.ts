@@ -53,6 +53,10 @@ export const recorderJobSchema = z.object({
     .describe(
       'Nothing is recorded on the volume any more: finish and upload what earlier attempts left on the volume, without Chromium and without entering the room. Ends Completed when everything is stored, with every file it finished in the result.',
     ),
+  keepsEvents: z
+    .boolean()
+    .optional()
+    .describe('Somebody asks for events (`GET /events`): they are kept on the volume until they have been asked for.'),
   spec: z.object(roomSpecShape).describe('What to record and where to put it.'),
 })
 export type RecorderJob = z.infer<typeof recorderJobSchema>
@@ -72,6 +76,7 @@ export function jobFor(
     volume,
     ...(firstStartedAt === undefined ? {} : { firstStartedAt }),
     ...(uploadOnly ? { uploadOnly } : {}),
+    ...(recording.spec.callback?.events ? { keepsEvents: true } : {}),
     spec: recording.spec,
   }
   const { success, data } = recorderJobSchema.safeParse(job)

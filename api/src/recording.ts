@@ -180,7 +180,7 @@ export const roomSpecShape = {
   networkProxy: networkProxySchema.optional().meta(frozen),
 }
 
-export const callbackSchema = ruled(
+const resultCallbackSchema = ruled(
   z.object({
     url: callbackUrlSchema.describe('http or https address that gets the result by POST.'),
     signingKeySecretRef: secretKeyRef('signingKey', 'the key that signs callbacks').optional(),
@@ -196,6 +196,12 @@ export const callbackSchema = ruled(
       .describe(
         'True: the result also has what was made of spec.outputs, as `Outputs`. `TRTC` has no word for it, and refuses it.',
       ),
+    events: z
+      .boolean()
+      .optional()
+      .describe(
+        'True: what happens while it records is told to url, too: files and slices that are in COS, pauses, its start and stop; every two seconds, those since the last time in one POST. `TRTC` has events of its own, and refuses it.',
+      ),
   }),
   ({ format, outputs }) => format !== 'TRTC' || outputs !== true,
   {
@@ -204,6 +210,12 @@ export const callbackSchema = ruled(
     fieldPath: '.outputs',
   },
 )
+
+export const callbackSchema = ruled(resultCallbackSchema, ({ format, events }) => format !== 'TRTC' || events !== true, {
+  rule: "!has(self.events) || !self.events || !has(self.format) || self.format != 'TRTC'",
+  message: 'format TRTC tells TRTC’s own events; leave format out, or events',
+  fieldPath: '.events',
+})
 
 export const recordingSpecSchema = z.object({
   ...roomSpecShape,

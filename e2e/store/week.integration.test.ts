@@ -41,7 +41,7 @@ async function mount(size: string): Promise<void> {
   ledger = new Ledger()
   opened = []
   keeper = new FileKeeper({
-    ...{ job, volume, ledger, log, store: harness.store(), live: noLiveOutputs({ job, ledger, log }) },
+    ...{ job, volume, ledger, log, store: harness.store(), live: noLiveOutputs({ job, ledger, log }), events: { add: () => {} } },
     openMediaFile(directory, identity) {
       // So long that each batch is synced.
       const file = openMediaFile(directory, identity, { log, ledger, batchMs: 460 })

@@ -4,6 +4,7 @@ import { clusterAccess, createKubeClient } from '@trtc-recorder/kube'
 import { createCaches } from './caches.ts'
 import { callbackController } from './callback/controller.ts'
 import { apiServerAddresses, proxyOfEnvironment } from './callback/environment.ts'
+import { eventsController } from './callback/events-teller.ts'
 import { noticeController } from './callback/notices.ts'
 import { clipController } from './clip/controller.ts'
 import { ConfigError, parseConfig, usage } from './config.ts'
@@ -101,6 +102,7 @@ const controllers = [
   }),
   clipController({ client, caches, events, pod: podConfig(config, telling.policy), log, metrics }),
   noticeController(telling),
+  eventsController({ ...telling, pods: caches.pods }),
   callbackController({
     ...telling,
     timeoutMillis: config.callbackTimeoutSeconds * 1000,

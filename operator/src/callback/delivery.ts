@@ -1,7 +1,14 @@
 import { createHmac } from 'node:crypto'
 import type { LookupAddress } from 'node:dns'
 import type { LookupFunction } from 'node:net'
-import { type CallbackBody, idempotencyHeader, sdkAppIdHeader, signatureHeader, type TrtcCallbackBody } from '@trtc-recorder/api'
+import {
+  type CallbackBody,
+  type EventsBody,
+  idempotencyHeader,
+  sdkAppIdHeader,
+  signatureHeader,
+  type TrtcCallbackBody,
+} from '@trtc-recorder/api'
 import { type ReceiverPolicy, type Resolve, receiverOf } from '@trtc-recorder/api/receivers'
 import { Agent, type Dispatcher, request } from 'undici'
 import { sleep, timeoutSignal } from '../runtime/timers.ts'
@@ -22,7 +29,7 @@ export interface Delivery {
   url: string
   /** The same for each try of one result. */
   id: string
-  body: CallbackBody | TrtcCallbackBody
+  body: CallbackBody | TrtcCallbackBody | EventsBody
   /** Said in a header, as TRTC's own callbacks do. */
   sdkAppId?: number
   signingKey?: Uint8Array

@@ -1,6 +1,6 @@
-import { type RecorderProgress, recorderPort, recorderProgressSchema } from '@trtc-recorder/api'
+import { type RecorderProgress, recorderProgressSchema } from '@trtc-recorder/api'
 import type { Pod } from '@trtc-recorder/kube'
-import { Agent, request } from 'undici'
+import { getFromRecorder, recorderUrl } from '../recorder-http.ts'
 import { isHeeded } from './control.ts'
 
 /** A recorder that is reached, but slow, holds up nobody but one of those who ask. */
@@ -72,7 +72,7 @@ export class ProgressPoller {
   #asking = 0
   #stopped = false
 
-  constructor({ get = getJson, onNews }: ProgressPollerOptions) {
+  constructor({ get = getFromRecorder, onNews }: ProgressPollerOptions) {
     this.#get = get
     this.#onNews = onNews
   }
@@ -148,9 +148,8 @@ export class ProgressPoller {
   async #answer(pod: Pod): Promise<Progress> {
     const ip = pod.status?.podIP
     if (!ip) return { is: 'unknown', why: 'the Pod has no address yet' }
-    const host = ip.includes(':') ? `[${ip}]` : ip
     try {
-      const answer = await this.#get(`http://${host}:${recorderPort}/status`, AbortSignal.timeout(timeoutMillis))
+      const answer = await this.#get(recorderUrl(ip, '/status'), AbortSignal.timeout(timeoutMillis))
       return { is: 'known', said: recorderProgressSchema.parse(answer) }
     } catch (error) {
       // Not the message itself: it differs each time, and a status would be written each time.
@@ -188,14 +187,4 @@ function shape(progress: Progress): string {
   const { state, participants, files, storage, controlProblem, volume, userSigExpiresAt } = progress.said
   const filesNow = files.map((file) => [file.path, file.state])
   return JSON.stringify([state, participants, filesNow, storage, controlProblem, volume?.isLow, userSigExpiresAt])
-}
-
-/** A signal is heeded only by a request that has a connection, so the time for connecting has a bound of its own. */
-const dispatcher = new Agent({ connect: { timeout: timeoutMillis } })
-
-async function getJson(url: string, signal: AbortSignal): Promise<unknown> {
-  const { statusCode, body } = await request(url, { signal, dispatcher })
-  if (statusCode === 200) return body.json()
-  await body.dump()
-  throw new Error(`GET ${url} was answered with ${statusCode}`)
 }

@@ -39,11 +39,14 @@ let root: string
 let directory: string
 let bucket: Bucket
 let ledger: Ledger
+/** Events. */
+let told: string[]
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'live-'))
   directory = join(root, 'live')
   bucket = new Bucket()
   ledger = new Ledger()
+  told = []
 })
 // One that was given up may still be written.
 afterEach(() => rm(root, { recursive: true, maxRetries: 10 }))
@@ -55,6 +58,7 @@ const anAttempt = (
   return new LiveObjects({
     directory,
     ledger,
+    events: { add: (type, object) => void told.push(`${type} ${object!.userId} ${object!.status} ${object!.url}`) },
     ...options,
     job: aJob({}, { attempt }),
     store: options.bucket ?? bucket,
@@ -107,6 +111,10 @@ describe('objects of live outputs', () => {
     expect(objects.counts).toEqual([{ part: 'audioSlices', stored: 1, waiting: 0, lost: 1 }])
     expect(ledger.losses).toMatchObject([
       { userId: 'alice', reason: 'LiveOutputLost', from: '2026-03-01T10:00:00.000Z', to: '2026-03-01T10:00:05.000Z' },
+    ])
+    expect(told).toEqual([
+      'sliceStored alice 0 ',
+      'sliceStored alice 1 http://lessons-1250000000.cos.example:1/lessons/maths.YWxpY2U.main.audioSlices/b.ogg',
     ])
     // It is in the files.
     expect(ledger.totals.stretches).toBe(0)
@@ -203,15 +211,15 @@ test('killed at any moment: what the volume knows of is in COS as it was made, o
         // The machine's disk and COS as they are at this moment.
         cpSync(join(run, 'live'), join(run, 'copy'), { recursive: true })
         for (const [key, body] of before.objects) after.objects.set(key, body)
-        const told = new Ledger()
-        const second_ = anAttempt(2, { directory: join(run, 'copy'), bucket: after, ledger: told })
+        const losses = new Ledger()
+        const second_ = anAttempt(2, { directory: join(run, 'copy'), bucket: after, ledger: losses })
         second_.takeOver()
         const lists = await second_.finish(never)
         for (const { path, message, startTime } of after.entries) {
           if (message === 'ok')
             expect(after.objects.get(path)?.toString()).toBe('x'.repeat(Number(/(\d+)\.ogg$/.exec(path)![1]) + 1))
           else expect(path).toBe('')
-          if (/killed|volume/.test(message)) expect(told.losses.some(({ from }) => from <= startTime)).toBe(true)
+          if (/killed|volume/.test(message)) expect(losses.losses.some(({ from }) => from <= startTime)).toBe(true)
         }
         expect(lists.reduce((sum, { stored, lost }) => sum + stored + lost, 0)).toBe(after.entries.length)
         await first.finish(never)

@@ -11,12 +11,15 @@ import {
   liveKey,
   type Medium,
   type RecorderJob,
+  type RecordingEventType,
 } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import type { Ledger } from '../ledger/ledger.ts'
+import type { EventLog } from '../report/event-log.ts'
 import { createLimiter } from '../store/limiter.ts'
+import { objectUrl } from '../store/object-url.ts'
 import { type Store, StoreError } from '../store/upload.ts'
-import { type ListIdentity, listFileName, type ObjectLine, ObjectList, readListFileName } from './object-list.ts'
+import { type ListIdentity, listFileName, type ObjectLine, ObjectList, readListFileName, timeOf } from './object-list.ts'
 import type { LiveSource } from './part.ts'
 
 export interface LiveObjectsOptions {
@@ -26,6 +29,8 @@ export interface LiveObjectsOptions {
   /** One of its own: what the files upload does not hold up what is live. */
   store: Pick<Store, 'put'>
   ledger: Ledger
+  /** Told of every object that is stored or lost. */
+  events: Pick<EventLog, 'add'>
   log: Logger
   /** What may wait while COS is away; beyond it the oldest is lost. */
   mostWaitingBytes?: number
@@ -284,6 +289,7 @@ export class LiveObjects {
       })
       if (!this.#forget(waiting)) return
       list.set({ ...line, state: 'stored', message: 'ok' })
+      this.#tell(list, line, 'ok')
       waiting.done(true)
     } catch (error) {
       if (!this.#forget(waiting)) return
@@ -319,8 +325,22 @@ export class LiveObjects {
     const { ledger, log } = this.#options
     list.set({ ...line, state: 'lost', message: why.slice(0, 256) })
     log.warn({ part, userId, error: why }, 'A live output is lost')
+    this.#tell(list, line, why)
     const loss = { userId, stream, medium, fromMicros, toMicros, frames: null, bytes: null, file: null }
     ledger.add({ ...loss, reason: 'LiveOutputLost', detail: `${part}: ${why}` })
+  }
+
+  /** `message`: `ok`, or why it is not in COS. */
+  #tell({ identity }: ObjectList, { name, fromMicros, toMicros }: ObjectLine, message: string): void {
+    const { job, events } = this.#options
+    const { part, userId, stream } = identity
+    const type = eventOf(part)
+    if (type === undefined) return
+    const isStored = message === 'ok'
+    const path = isStored ? this.keyOf(part, identity, name) : ''
+    const url = isStored ? objectUrl(job.spec.cos, path) : ''
+    const [startTime, endTime] = [timeOf(fromMicros), timeOf(toMicros)]
+    events.add(type, { userId, stream, path, url, startTime, endTime, status: isStored ? 1 : 0, message })
   }
 
   #track(task: Promise<void>): Promise<void> {
@@ -420,5 +440,18 @@ export class LiveObjects {
   #spoolPath = ({ identity }: ObjectList, { id }: ObjectLine) => join(this.#spool, `${listFileName(identity)}.${id}`)
   get #spool(): string {
     return join(this.#options.directory, 'waiting')
+  }
+}
+
+/** Undefined of a part whose objects nobody is told of. */
+function eventOf(part: LivePartName): RecordingEventType | undefined {
+  switch (part) {
+    case 'audioSlices':
+      return 'sliceStored'
+    case 'stills':
+      return 'stillStored'
+    case 'hls':
+    case 'pcm':
+      return undefined
   }
 }

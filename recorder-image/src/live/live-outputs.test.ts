@@ -40,7 +40,7 @@ function world(...parts: Listener[]) {
   const ledger = new Ledger()
   const job = aJob()
   const store = { put: () => Promise.reject(new Error('nothing is stored')) }
-  const objects = new LiveObjects({ job, store, directory: '/nowhere', ledger, log: noLog })
+  const objects = new LiveObjects({ job, store, directory: '/nowhere', ledger, events: { add: () => {} }, log: noLog })
   let room!: LiveRoom
   const live = new LiveOutputs({
     ...{ objects, ledger, log: noLog },

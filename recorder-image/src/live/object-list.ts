@@ -137,4 +137,4 @@ function entryOf(
   }
 }
 
-const timeOf = (micros: number) => new Date(Math.round(micros / 1000)).toISOString()
+export const timeOf = (micros: number) => new Date(Math.round(micros / 1000)).toISOString()

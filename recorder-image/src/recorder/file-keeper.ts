@@ -6,6 +6,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { LiveOutputs } from '../live/live-outputs.ts'
 import { readHead } from '../media/head-file.ts'
 import type { FinishedMedia, MediaFile, MediaFileIdentity, SalvagedMediaFile } from '../media/media-file.ts'
+import type { EventLog } from '../report/event-log.ts'
 import { type Store, StoreError, type Upload } from '../store/upload.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
 import type { Stretch } from '../timeline/cuts.ts'
@@ -21,6 +22,8 @@ export interface FileKeeperDeps {
   openMediaFile(directory: string, identity: MediaFileIdentity): MediaFile
   /** Gets everything that goes into files, after they did. */
   live: LiveOutputs
+  /** Told of every file that is dealt with. */
+  events: Pick<EventLog, 'add'>
   ledger: Ledger
   log: Logger
 }
@@ -297,6 +300,7 @@ export class FileKeeper {
         await volume.removeUploadLog(name)
       }
       log.info({ ...about, bytes: stored.bytes, url: stored.url, crc64: stored.crc64 }, 'File stored and verified')
+      this.#deps.events.add('fileFinished', file)
       return { file, fate }
     } catch (error) {
       keeping.state = 'failed'
@@ -304,6 +308,7 @@ export class FileKeeper {
       const message = error instanceof Error ? error.message : String(error)
       log.error({ ...about, error: message }, 'File not stored; it stays on the volume')
       const file = { ...describe(keeping, job, ledger), message: limited(message) }
+      this.#deps.events.add('fileFinished', file)
       return { file, fate: refused ? 'refused' : 'incomplete' }
     }
   }

@@ -6,6 +6,7 @@ import { LiveObjects } from '../live/live-objects.ts'
 import { LiveOutputs } from '../live/live-outputs.ts'
 import { liveParts } from '../live/parts.ts'
 import { receiverPolicy } from '../live/pcm/receivers.ts'
+import { EventLog } from '../report/event-log.ts'
 import type { Store } from '../store/upload.ts'
 import { Attempt, type AttemptNote, numbered } from './attempt.ts'
 import { Awaited } from './awaited.ts'
@@ -34,6 +35,7 @@ export interface Prepared {
   store: Store
   keeper: FileKeeper
   live: LiveOutputs
+  events: EventLog
   clock: Clock
   sessions: Sessions
   awaited: Awaited
@@ -69,8 +71,9 @@ export async function prepare(options: RunOptions): Promise<Prepared> {
     (loss) => receiveBuffer.explain(loss),
   )
   const store = components.createStore(job.spec.cos, secrets.cos, log)
+  const events = await EventLog.open(volume.eventsDirectory, { volume: job.volume, isWanted: job.keepsEvents ?? false, log })
   const objects = new LiveObjects({
-    ...{ job, ledger, log, directory: volume.liveDirectory },
+    ...{ job, ledger, events, log, directory: volume.liveDirectory },
     store: components.createStore(job.spec.cos, secrets.cos, log),
   })
   const { pcmAuthorization } = secrets
@@ -86,6 +89,7 @@ export async function prepare(options: RunOptions): Promise<Prepared> {
   const live = new LiveOutputs({ parts: (room) => liveParts({ ...making, room }), objects, ledger, log })
   const keeper = new FileKeeper({
     live,
+    events,
     job,
     volume,
     store,
@@ -109,6 +113,7 @@ export async function prepare(options: RunOptions): Promise<Prepared> {
     store,
     keeper,
     live,
+    events,
     clock: options.clock ?? new Clock(),
     sessions: new Sessions(job.spec),
     awaited: new Awaited(),

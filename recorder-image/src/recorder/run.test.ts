@@ -224,6 +224,67 @@ describe('one attempt', () => {
     expect(Date.parse(pause!.to!)).toBeGreaterThan(Date.parse(pause!.from))
   })
 
+  test('whose events somebody asks for keeps what happens, in order, and ends when they have it', async () => {
+    const { subscribe } = aJob().spec
+    const result = world.start(aJob({}, { keepsEvents: true }))
+    await world.recording()
+    world.room.publishes('alice', 1)
+    for (const [desiredState, state] of [
+      ['Paused', 'paused'],
+      ['Running', 'recording'],
+    ] as const) {
+      await world.control({ version: 1, desiredState, subscribe })
+      await expect.poll(() => world.run!.progress().state).toBe(state)
+    }
+    expect(world.run!.events(0)!.events).toHaveLength(3)
+    world.stop(terminated)
+    await expect.poll(() => world.run!.events(3)!.events).toHaveLength(2)
+    expect(world.run!.events(0)!.events.map(({ id, type, object }) => [id, type, object?.userId])).toEqual([
+      [1, 'recordingStarted', undefined],
+      [2, 'recordingPaused', undefined],
+      [3, 'recordingResumed', undefined],
+      [4, 'recordingStopped', undefined],
+      [5, 'fileFinished', 'alice'],
+    ])
+    expect(world.run!.events(0)!.events.at(-1)!.object).toMatchObject({ status: 1, message: 'ok', url: expect.any(String) })
+    expect(world.run!.events(5)!.events).toEqual([])
+    expect(await result).toMatchObject({ outcome: 'Completed' })
+  })
+
+  test('with slices stores those of each user, lists them in the manifest, and counts them', async () => {
+    const result = world.start(aJob({ live: { audioSlices: { seconds: 5, users: { include: ['alice'] } } } }))
+    await world.recording()
+    const now = Date.now()
+    for (const [slot, userId] of ['alice', 'bob'].entries()) {
+      world.room.say({ type: 'anchorEntered', userId })
+      world.room.say({ type: 'available', userId, stream: 'main', kind: 'audio', available: true })
+      world.room.say({ type: 'bound', slot, ssrc: slot + 1, userId, stream: 'main', kind: 'audio' })
+      for (let n = 0; n < 400; n++) {
+        world.room.frame({
+          ...{
+            ...aFrame(slot, ''),
+            kind: 'audio',
+            ssrc: slot + 1,
+            mimeType: 'audio/opus',
+            data: Uint8Array.of(0xf8, 0xff, 0xfe),
+          },
+          ...{ sequenceNumber: n, rtpTimestamp: n * 960, receiveTimeMicros: (now + n * 20) * 1000 },
+        })
+      }
+    }
+    world.stop(terminated)
+    const { live } = await result
+    const [index] = world.manifest.live
+    expect(world.manifest.live).toMatchObject([{ part: 'audioSlices', userId: 'alice', stream: 'main', lost: 0 }])
+    expect(live).toEqual([{ part: 'audioSlices', stored: index!.stored, waiting: 0, lost: 0 }])
+    const slices = [...world.store.objects.keys()].filter((key) => key.endsWith('.ogg'))
+    expect(slices).toHaveLength(index!.stored)
+    // 8 s have one border or two in them.
+    expect([2, 3]).toContain(slices.length)
+    expect(slices[0]).toMatch(/^lessons\/maths\.YWxpY2U\.main\.audioSlices\/\d{17}\.ogg$/)
+    expect(Date.parse(index!.to) - Date.parse(index!.from)).toBeCloseTo(8000, -1)
+  })
+
   test('started paused it is in the room, and asks for nobody', async () => {
     await world.control({ version: 1, desiredState: 'Paused', subscribe: aJob().spec.subscribe })
     const result = world.start()

@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { noLosses, type RecorderProgress, type RecorderResult, recorderResultSchema } from '@trtc-recorder/api'
+import {
+  noLosses,
+  type RecorderEvents,
+  type RecorderProgress,
+  type RecorderResult,
+  recorderResultSchema,
+} from '@trtc-recorder/api'
 import { DiskWatch } from '../disk/disk-watch.ts'
 import { absenceLosses, type FileEnd, lastInRoom } from './absence.ts'
 import { alreadyOver } from './attempt.ts'
@@ -14,6 +20,8 @@ import { userSigExpiry } from './user-sig-source.ts'
 
 /** What earlier attempts left waits no longer than this for the recorder to get into the room. */
 const leftoversMillis = 10_000
+/** Whoever asks for events has the last ones within this. */
+const toldMillis = 10_000
 /** A stop is mostly over within this. */
 const quickFinishMillis = 3000
 
@@ -56,6 +64,7 @@ export class Run {
     const ending = await this.#record(prepared, leftovers)
     this.#decided.resolve()
     if (this.#state === 'recording' || this.#state === 'paused') this.#leftMillis = performance.now()
+    if (this.#state === 'recording' || this.#state === 'paused') prepared.events.add('recordingStopped')
     this.#state = 'finishing'
     const result = await deliver(prepared, ending, {
       beside: Promise.all([leftovers, this.#absence]),
@@ -63,6 +72,7 @@ export class Run {
       replayPage,
       log,
     })
+    await prepared.events.told(toldMillis)
     this.#state = 'done'
     this.#storage.stop()
     this.#disk.stop()
@@ -87,6 +97,10 @@ export class Run {
       volume: this.#disk?.progress ?? null,
       ...(prepared === undefined ? {} : userSigExpiry(prepared.secrets.userSig)),
     }
+  }
+
+  events(after: number): RecorderEvents | undefined {
+    return this.#prepared?.events.after(after)
   }
 
   async notReady(): Promise<string | undefined> {
@@ -122,6 +136,7 @@ export class Run {
       const onEntered = (at: Date) => {
         this.#decided.resolve()
         this.#state = prepared.sessions.paused ? 'paused' : 'recording'
+        if (attempt.note.state === 'begun') prepared.events.add('recordingStarted')
         if (attempt.note.state === 'begun') this.#absence = this.#noteAbsence(prepared, leftovers, at)
         void attempt.entered(at)
         if (this.#state === 'paused') void attempt.paused(at)
@@ -129,6 +144,7 @@ export class Run {
       const onPause = (paused: boolean, at: Date) => {
         if (attempt.note.state === 'begun') return
         this.#state = paused ? 'paused' : 'recording'
+        prepared.events.add(paused ? 'recordingPaused' : 'recordingResumed')
         void (paused ? attempt.paused(at) : attempt.resumed(at))
       }
       const { userSig, turnCredential } = secrets

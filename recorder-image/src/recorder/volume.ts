@@ -36,6 +36,7 @@ export type FileNote = z.infer<typeof fileNoteSchema>
  *     outputs/<file name>         what is being made of the recording when it is over
  *     live/*.jsonl                what spec.live made, and, in live/waiting, what of it is not in COS yet
  *     live/pcm/                   live sound that waits for its receiver
+ *     events/<n>.jsonl            what happened, where somebody asks for it
  *     reserve, reserve-of-records room for what has still to be written when the volume is full
  */
 export class Volume {
@@ -44,6 +45,8 @@ export class Volume {
   readonly outputsDirectory: string
   /** Made when it is needed. */
   readonly liveDirectory: string
+  /** Made when it is needed. */
+  readonly eventsDirectory: string
   readonly #root: string
   readonly #log: Logger
   readonly #lines = new Map<string, DurableLines>()
@@ -55,6 +58,7 @@ export class Volume {
     this.mediaDirectory = join(root, 'media')
     this.outputsDirectory = join(root, 'outputs')
     this.liveDirectory = join(root, 'live')
+    this.eventsDirectory = join(root, 'events')
   }
 
   /** Rejects with VolumeUnusable when the work directory cannot be written. */
@@ -194,7 +198,7 @@ export class Volume {
       await rm(join(this.#root, folder), { recursive: true, force: true })
       await mkdir(join(this.#root, folder), { recursive: true })
     }
-    await rm(this.liveDirectory, { recursive: true, force: true })
+    for (const folder of [this.liveDirectory, this.eventsDirectory]) await rm(folder, { recursive: true, force: true })
   }
 
   /** Every note of a folder that can be read. One that cannot is as if it had never been written: what it spoke of is done again. */

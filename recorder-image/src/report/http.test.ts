@@ -1,7 +1,9 @@
-import { noLosses, type RecorderProgress } from '@trtc-recorder/api'
+import { noLosses, type RecorderEvents, type RecorderProgress } from '@trtc-recorder/api'
 import { afterEach, expect, test } from 'vitest'
 import { startHttp } from './http.ts'
 
+let kept: RecorderEvents | undefined
+const events = () => kept
 const progress: RecorderProgress = {
   state: 'recording',
   participants: [],
@@ -18,7 +20,7 @@ let server: Awaited<ReturnType<typeof startHttp>>
 afterEach(() => server.close())
 
 async function get(path: string, notReady?: string) {
-  server = await startHttp({ progress: () => progress, notReady: async () => notReady }, 0, '127.0.0.1')
+  server = await startHttp({ events, progress: () => progress, notReady: async () => notReady }, 0, '127.0.0.1')
   const response = await fetch(`http://127.0.0.1:${server.port}${path}`)
   return { status: response.status, body: await response.json() }
 }
@@ -42,21 +44,28 @@ test('/status says what it is doing', async () => {
   expect(await get('/status')).toEqual({ status: 200, body: progress })
 })
 
+test('/events gives those after one, once the volume is open', async () => {
+  expect(await get('/events?after=3')).toMatchObject({ status: 503 })
+  await server.close()
+  kept = { volume: 1, events: [], last: 3 }
+  expect(await get('/events?after=3')).toEqual({ status: 200, body: kept })
+})
+
 test('another address is told which ones there are', async () => {
   expect(await get('/metrics')).toEqual({
     status: 404,
-    body: { error: 'There is no /metrics; there are /healthz, /readyz and /status' },
+    body: { error: 'There is no /metrics; there are /healthz, /readyz, /status and /events' },
   })
 })
 
 test('nothing can be posted', async () => {
-  server = await startHttp({ progress: () => progress, notReady: async () => undefined }, 0, '127.0.0.1')
+  server = await startHttp({ events, progress: () => progress, notReady: async () => undefined }, 0, '127.0.0.1')
   const response = await fetch(`http://127.0.0.1:${server.port}/status`, { method: 'POST' })
   expect(response.status).toBe(405)
 })
 
 test('a source that fails is a 500 with its reason, and the server goes on', async () => {
-  const source = { progress: () => progress, notReady: () => Promise.reject(new Error('the volume is gone')) }
+  const source = { events, progress: () => progress, notReady: () => Promise.reject(new Error('the volume is gone')) }
   server = await startHttp(source, 0, '127.0.0.1')
   const response = await fetch(`http://127.0.0.1:${server.port}/readyz`)
   expect({ status: response.status, body: await response.json() }).toEqual({

@@ -75,7 +75,12 @@ class Attempt {
   constructor(bucket: Bucket, directory: string, attempt: number, random?: () => number) {
     const job = aJob({ live: { hls: { seconds: 2 } } }, { attempt })
     const deps = { job, log: noLog, directory }
-    this.#objects = new LiveObjects({ ...deps, ledger: this.#ledger, store: bucket.store(this.life, random) })
+    this.#objects = new LiveObjects({
+      events: { add: () => {} },
+      ...deps,
+      ledger: this.#ledger,
+      store: bucket.store(this.life, random),
+    })
     this.part = new HlsPart(job.spec.live.hls!, {
       ...{ ...deps, objects: this.#objects },
       room: { requestKeyFrame: ({ id }) => this.asked.push(id) },

@@ -1,0 +1,184 @@
+import { eventsBody, type RecorderEvents, type Recording, recorderEventsSchema, kind as recordingKind } from '@trtc-recorder/api'
+import type { ReceiverPolicy } from '@trtc-recorder/api/receivers'
+import type { KubeClient, Pod } from '@trtc-recorder/kube'
+import { isConflict, isNotFound, resources } from '@trtc-recorder/kube'
+import type { Logger } from 'pino'
+import type { EventRecorder } from '../kube/events.ts'
+import { getFromRecorder, recorderUrl } from '../recorder-http.ts'
+import { backoffMillis } from '../runtime/backoff.ts'
+import { Controller, type ReconcileContext, type ReconcileResult } from '../runtime/controller.ts'
+import { refOf } from '../runtime/objects.ts'
+import type { Store } from '../runtime/store.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import { type Delivery, deliver } from './delivery.ts'
+import { signingKey } from './signing-key.ts'
+
+/** What happens within this time is told at once. */
+const batchMillis = 2_000
+const timeoutMillis = 5_000
+const retries = { initialMillis: 2_000, maxMillis: 60_000, jitter: 0.2 }
+/** In one run; then others have their turn. */
+const mostBatches = 10
+
+export interface EventsDependencies {
+  client: KubeClient
+  recordings: Store<Recording, string>
+  pods: Pick<Store<Pod, 'recordingUid'>, 'byIndex'>
+  events: EventRecorder
+  log: Logger
+  metrics: Pick<Metrics, 'controller' | 'callbackDelivery'>
+  workers: number
+  policy: ReceiverPolicy
+  proxy?: Delivery['proxy']
+  /** Gives the body of a GET. */
+  get?: typeof getFromRecorder
+  send?: typeof deliver
+}
+
+/** Whether there may be something to tell. */
+const concerns = ({ spec, status }: Recording) => spec.callback?.events === true && status?.completionTime === undefined
+
+/**
+ * Tells what happens in recorders, where spec.callback.events asks for it: ask the recorder what came after the last event that was told → deliver, in
+ * one POST → record in `status.notices` → and again. Recorders keep events on their volumes, so a new operator, and a new attempt, go on where
+ * the last one was.
+ *
+ * Guarantees: in order, each at least once; the next batch is not sent before the one before it was answered with 2xx. A receiver that is away is
+ * tried ever less often, once a minute at least, and misses what a recorder does not keep (the last 5000), or what is not told within 10 s of its end.
+ */
+export function eventsController(dependencies: EventsDependencies): Controller {
+  const { recordings, log, metrics, workers } = dependencies
+  const { reconcile, forget } = eventsReconciler(dependencies)
+  const hooks = metrics.controller('events')
+  const controller = Controller.for(recordings, {
+    name: 'events',
+    reconcile,
+    log,
+    workers,
+    reconcileTimeoutMillis: 120_000,
+    isOutdated: isConflict,
+    concerns,
+    queue: { failureMaxMillis: 30_000, observer: hooks.queue },
+    observer: hooks.observer,
+  })
+  hooks.watchQueue(controller.queue)
+  recordings.subscribe((event) => {
+    if (event.type === 'deleted') forget(event.object)
+  })
+  return controller
+}
+
+/** Of which volume the last event was told. */
+const toldKey = (volume: number) => `v${volume}`
+const toldOf = ({ status }: Recording, volume: number) => Number(status?.notices?.[toldKey(volume)] ?? 0)
+
+export function eventsReconciler(
+  dependencies: Omit<EventsDependencies, 'workers' | 'metrics'> & { metrics: Pick<Metrics, 'callbackDelivery'> },
+) {
+  const { client, recordings, pods, events, metrics, policy, proxy, get = getFromRecorder, send = deliver } = dependencies
+  /** By UID: how often the batch that is due has failed, and since when it is not to be tried. */
+  const failed = new Map<string, { tries: number; notBefore: number }>()
+  /** By UID of a Pod: which volume its recorder works on. */
+  const volumes = new Map<string, number>()
+
+  async function reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult | undefined> {
+    const cached = recordings.get(key)
+    if (cached === undefined || !concerns(cached)) return undefined
+    const { uid } = cached.metadata
+    const waits = (failed.get(uid)?.notBefore ?? 0) - performance.now()
+    if (waits > 0) return { requeueAfterMillis: waits, priority: 'low' }
+    for (const pod of pods.byIndex('recordingUid', uid)) {
+      if (!pod.status?.podIP || pod.status.phase !== 'Running') continue
+      const isTold = await tellAll(key, pod, context)
+      if (!isTold) break
+    }
+    return { requeueAfterMillis: Math.max(batchMillis, (failed.get(uid)?.notBefore ?? 0) - performance.now()), priority: 'low' }
+  }
+
+  /** False where the receiver did not take something. */
+  async function tellAll(key: string, pod: Pod, context: ReconcileContext): Promise<boolean> {
+    for (let batch = 0; batch < mostBatches; batch++) {
+      const cached = recordings.get(key)
+      if (cached === undefined || !concerns(cached)) return true
+      const volume = volumes.get(pod.metadata.uid) ?? (await ask(pod, Number.MAX_SAFE_INTEGER, context.signal))?.volume
+      if (volume === undefined) return true
+      volumes.set(pod.metadata.uid, volume)
+      const said = await ask(pod, toldOf(cached, volume), context.signal)
+      if (said === undefined || said.events.length === 0) return true
+      // The API server itself says what was told: it may know of more than the cache does.
+      const live = await read(key, context.signal)
+      if (live === undefined || live.metadata.uid !== cached.metadata.uid) return true
+      recordings.wrote(live)
+      if (toldOf(live, volume) !== toldOf(cached, volume)) continue
+      if (!(await tell(live, said, context))) return false
+      await record(live, toldKey(volume), String(said.events.at(-1)!.id), context.signal)
+    }
+    return true
+  }
+
+  /** Undefined where it does not answer: then it is asked again soon. */
+  async function ask({ status }: Pod, after: number, signal: AbortSignal): Promise<RecorderEvents | undefined> {
+    const both = AbortSignal.any([signal, AbortSignal.timeout(timeoutMillis)])
+    const answer = await get(recorderUrl(status!.podIP!, `/events?after=${after}`), both).catch(() => undefined)
+    return recorderEventsSchema.safeParse(answer).data
+  }
+
+  async function tell(recording: Recording, said: RecorderEvents, context: ReconcileContext): Promise<boolean> {
+    const { uid } = recording.metadata
+    const [first, last] = [said.events[0]!.id, said.events.at(-1)!.id]
+    const result = await attempt(recording, said, `${uid}/events-${said.volume}-${first}-${last}`, context.signal)
+    metrics.callbackDelivery(result.outcome)
+    if (result.outcome === 'delivered') {
+      failed.delete(uid)
+      return true
+    }
+    const tries = (failed.get(uid)?.tries ?? 0) + 1
+    failed.set(uid, { tries, notBefore: performance.now() + backoffMillis(tries, { ...retries, random: Math.random }) })
+    context.log.warn({ events: said.events.length, tries, error: result.message }, 'Events could not be told')
+    if (tries === 1) {
+      const note = `Events ${first} to ${last} could not be told, and are tried again: ${result.message}`
+      events.record(
+        { ...recording, kind: recordingKind },
+        { type: 'Warning', reason: 'CallbackFailed', action: 'DeliverCallback', note },
+      )
+    }
+    return false
+  }
+
+  async function attempt(
+    recording: Recording,
+    said: RecorderEvents,
+    id: string,
+    signal: AbortSignal,
+  ): ReturnType<typeof deliver> {
+    const key = await signingKey(client, recording, signal)
+    if (key.is === 'missing') return { outcome: 'unsigned', message: key.message }
+    return send({
+      ...{ url: recording.spec.callback?.url ?? '', id, body: eventsBody(recording.spec, said), timeoutMillis, signal, policy },
+      ...(key.is === 'found' ? { signingKey: key.key } : {}),
+      ...(proxy === undefined ? {} : { proxy }),
+    })
+  }
+
+  /** Written for this very Recording, beside what others write in its status. */
+  async function record({ metadata }: Recording, name: string, text: string, signal: AbortSignal): Promise<void> {
+    const body = { metadata: { uid: metadata.uid }, status: { notices: { [name]: text } } }
+    const ref = { namespace: metadata.namespace, name: metadata.name }
+    const written = await client
+      .patch(resources.recordings, ref, { type: 'merge', body }, { subresource: 'status', signal })
+      .catch((error) => {
+        if (isNotFound(error)) return undefined
+        throw error
+      })
+    if (written !== undefined) recordings.wrote(written)
+  }
+
+  async function read(key: string, signal: AbortSignal): Promise<Recording | undefined> {
+    return client.get(resources.recordings, refOf(key), { signal }).catch((error) => {
+      if (isNotFound(error)) return undefined
+      throw error
+    })
+  }
+
+  return { reconcile, forget: ({ metadata }: Recording) => void failed.delete(metadata.uid) }
+}
