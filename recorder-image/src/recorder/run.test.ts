@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Control, type Manifest, manifestSchema, type RecorderJob } from '@trtc-recorder/api'
@@ -570,6 +570,9 @@ describe('the next attempt', () => {
     world.room.publishes('alice', 1)
     world.room.publishes('dave', 2)
     world.room.say({ type: 'available', userId: 'dave', stream: 'main', kind: 'video', available: false })
+    // What it had noted by then.
+    const noted = join(world.root, 'work', 'school.maths', 'attempts', '1.events.jsonl')
+    await expect.poll(() => readFile(noted, 'utf8').catch(() => '')).toContain('videoOff')
     const safeUntil = new Date((await world.media.left[0]!.finish()).endTime).toISOString()
     // As far as the second can tell the first is gone: it notes nothing more on the volume.
     const stopFirst = world.stop

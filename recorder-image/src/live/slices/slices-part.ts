@@ -14,10 +14,10 @@ interface Sliced {
 export class SlicesPart implements LivePart {
   readonly name = 'audioSlices'
   readonly #spec: AudioSlices
-  readonly #objects: LiveObjects
+  readonly #objects: Pick<LiveObjects, 'begin'>
   readonly #sliced = new Map<number, Sliced>()
 
-  constructor(spec: AudioSlices, objects: LiveObjects) {
+  constructor(spec: AudioSlices, objects: Pick<LiveObjects, 'begin'>) {
     this.#spec = spec
     this.#objects = objects
   }
