@@ -93,7 +93,7 @@ export const liveEntrySchema = z.object({
 })
 export type LiveEntry = z.infer<typeof liveEntrySchema>
 
-/** `<recording>_<uid>.<user>.<stream>.<part>/index-<attempt>-<n>.json`: put again every few seconds while it grows, up to 2000 entries. */
+/** `<recording>_<uid>.<user>.<stream>.<part>/index-<attempt>-<n>.json`: put again every few seconds while it grows, up to 500 entries. */
 export const liveIndexObjectSchema = z.object({
   version: z.literal(1),
   part: partName(),

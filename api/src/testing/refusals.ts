@@ -32,6 +32,23 @@ export const refusedSpecs: RefusedSpec[] = [
     field: 'spec.callback.outputs',
   },
   {
+    what: 'events beside TRTC’s own',
+    over: { callback: { url: 'https://school.example', format: 'TRTC', events: true } },
+    field: 'spec.callback.events',
+  },
+  {
+    what: 'slices of a mode without sound',
+    over: { mode: '01', live: { audioSlices: {} } },
+    field: 'spec.live',
+  },
+  { what: 'slices of 4 s', over: { live: { audioSlices: { seconds: 4 } } }, field: 'spec.live.audioSlices.seconds' },
+  { what: 'slices of 61 s', over: { live: { audioSlices: { seconds: 61 } } }, field: 'spec.live.audioSlices.seconds' },
+  {
+    what: 'slices of users by a pattern that TRTC does not know',
+    over: { live: { audioSlices: { users: { include: ['a*'] } } } },
+    field: 'spec.live.audioSlices.users.include[0]',
+  },
+  {
     what: 'live sound of a mode without sound',
     over: { mode: '01', live: { pcm: { url: 'wss://asr.example/' } } },
     field: 'spec.live',
@@ -233,6 +250,13 @@ export const refusedSpecs: RefusedSpec[] = [
 
 /** Unusual, and right. */
 export const acceptedSpecs: { what: string; over: object }[] = [
+  {
+    what: 'slices of some, and events of them',
+    over: {
+      live: { audioSlices: { seconds: 60, users: { include: ['customer_.*$'], exclude: ['customer_1'] } } },
+      callback: { url: 'https://school.example', events: true },
+    },
+  },
   {
     what: 'live sound to an address of each user',
     over: { live: { pcm: { url: 'wss://asr.example/{room}?user={userId}&stream={stream}&of={recording}' } } },

@@ -64,7 +64,7 @@ function isFirstWord(
 /** A status without what its Pod tells as well, and without how much there is of what it has. */
 function facts(status: RecordingStatus, isStopTold: boolean) {
   const { conditions: _, observedGeneration: __, attempts = [], stopRequestedTime, ...rest } = status
-  const { participants: ___, recordedBytes: ____, uploadedBytes: _____, fileCount: ______, ...others } = rest
+  const { participants: ___, recordedBytes: ____, uploadedBytes: _____, fileCount: ______, live: _______, ...others } = rest
   return {
     ...others,
     ...(isStopTold ? {} : { stopRequestedTime }),

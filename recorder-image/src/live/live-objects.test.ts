@@ -148,6 +148,19 @@ describe('objects of live outputs', () => {
     expect(objects.counts).toMatchObject([{ lost: 1 }])
   })
 
+  test('are in lists of 500, which the volume knows as notes when they are complete', async () => {
+    const objects = anAttempt()
+    await Promise.all(Array.from({ length: 501 }, (_, n) => make(objects, `${n}.ogg`)))
+    expect((await objects.finish(never)).map(({ path, stored }) => [path.slice(-14), stored])).toEqual([
+      ['index-1-1.json', 500],
+      ['index-1-2.json', 1],
+    ])
+    expect(bucket.entries).toHaveLength(501)
+    const next = anAttempt(2)
+    next.takeOver()
+    expect((await next.finish(never)).map(({ stored }) => stored)).toEqual([500, 1])
+  })
+
   test('that are overwritten are sent once for all that waited', async () => {
     const first = Promise.withResolvers<void>()
     bucket.answers = () => first.promise

@@ -3,7 +3,7 @@ import type { LiveEntry, LiveIndex, LiveIndexObject, LivePartName, Medium, Strea
 import { DurableLines, readLines } from '../disk/durable-lines.ts'
 
 /** As many as one list holds; then the next one begins. */
-export const entriesAList = 2000
+export const entriesAList = 500
 
 /** An object on its way, as its line on the volume has it. A later line of the same id replaces the earlier one. Times in microseconds. */
 export interface ObjectLine {
