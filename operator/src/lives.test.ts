@@ -2,7 +2,8 @@ import type { RecordingStatus } from '@trtc-recorder/api'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { callbackReconciler } from './callback/controller.ts'
 import { isFinished } from './recording/fencing.ts'
-import { type Death, type Fault, Model } from './recording/model.ts'
+import { Model } from './recording/model.ts'
+import type { Death, Fault } from './recording/model-server.ts'
 import { createLog } from './telemetry/log.ts'
 
 /**
@@ -111,7 +112,7 @@ interface Outcome {
 }
 
 /** Played once, with at most one thing that goes wrong. */
-async function play(life: keyof typeof lives, failure?: Model['failure']): Promise<Outcome> {
+async function play(life: keyof typeof lives, failure?: Model['server']['failure']): Promise<Outcome> {
   const sent: Sent[] = []
   const model = new Model({ callback: { url: 'https://example.com/recorded', format: 'Result' } }, (client, recordings, now) => {
     const { reconcile } = callbackReconciler({
@@ -133,9 +134,9 @@ async function play(life: keyof typeof lives, failure?: Model['failure']): Promi
     return reconcile
   })
   model.watchesAreLate = true
-  model.failure = failure
+  model.server.failure = failure
   let last: RecordingStatus | undefined
-  model.onStatus = (status) => {
+  model.server.onStatus = (status) => {
     if (status.completionTime !== undefined) last = status
   }
   try {
@@ -150,10 +151,10 @@ async function play(life: keyof typeof lives, failure?: Model['failure']): Promi
         unsaved: unsaved(model),
       },
       sent,
-      writes: model.writes,
+      writes: model.server.writes,
     }
   } catch (error) {
-    throw new Error(`${(error as Error).message}\n${model.story.join('\n')}`, { cause: error })
+    throw new Error(`${(error as Error).message}\n${model.server.story.join('\n')}`, { cause: error })
   }
 }
 

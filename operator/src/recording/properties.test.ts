@@ -42,13 +42,13 @@ const moves: Record<string, { weight: number; move(model: Model): unknown }> = {
   'COS is back': { weight: 1, move: (model) => Object.assign(model, { cosIsAway: false }) },
   'a Secret is missing': { weight: 1, move: (model) => Object.assign(model, { secretIsMissing: true }) },
   'the Secret is there': { weight: 1, move: (model) => Object.assign(model, { secretIsMissing: false }) },
-  'the quota is used up': { weight: 1, move: (model) => Object.assign(model, { quotaIsUsedUp: true }) },
+  'the quota is used up': { weight: 1, move: (model) => Object.assign(model.server, { quotaIsUsedUp: true }) },
   'the quota has room': { weight: 1, move: (model) => model.quotaHasRoom() },
-  'the next write meets a conflict': { weight: 2, move: (model) => model.faults.push('409') },
-  'the next write is too much': { weight: 1, move: (model) => model.faults.push('429') },
-  'a webhook fails on the next write': { weight: 1, move: (model) => model.faults.push('500') },
-  'the next write is lost': { weight: 2, move: (model) => model.faults.push('lost') },
-  'the answer to the next write is lost': { weight: 3, move: (model) => model.faults.push('lost, but done') },
+  'the next write meets a conflict': { weight: 2, move: (model) => model.server.faults.push('409') },
+  'the next write is too much': { weight: 1, move: (model) => model.server.faults.push('429') },
+  'a webhook fails on the next write': { weight: 1, move: (model) => model.server.faults.push('500') },
+  'the next write is lost': { weight: 2, move: (model) => model.server.faults.push('lost') },
+  'the answer to the next write is lost': { weight: 3, move: (model) => model.server.faults.push('lost, but done') },
   'the operator is killed and another one takes over': { weight: 2, move: (model) => model.restart() },
   'a user stops it': { weight: 1, move: (model) => model.changes({ desiredState: 'Stopped' }) },
   'a user deletes it': { weight: 1, move: (model) => model.deletes() },
@@ -107,7 +107,8 @@ function check(model: Model): void {
 
 /** From anywhere: when all is as it should be again, a Recording that is asked to end does, and says where everything is. */
 async function comesToItsEnd(model: Model): Promise<void> {
-  Object.assign(model, { faults: [], cosIsAway: false, quotaIsUsedUp: false, secretIsMissing: false })
+  Object.assign(model, { cosIsAway: false, secretIsMissing: false })
+  Object.assign(model.server, { faults: [], quotaIsUsedUp: false })
   model.nodeComesBack()
   await model.settle()
   model.changes({ desiredState: 'Stopped' })
@@ -150,17 +151,17 @@ async function play({ from, retention, steps }: Sequence): Promise<void> {
   try {
     await begin(model, from)
     for (const { what, seen } of steps) {
-      model.story.push(what + seen)
+      model.server.story.push(what + seen)
       await moves[what]!.move(model)
       if (seen.startsWith(', and')) model.deliver()
       if (seen.startsWith(', and')) await model.reconcile()
       if (seen.endsWith('twice')) await model.reconcile()
       check(model)
     }
-    model.story.push('and then all is well')
+    model.server.story.push('and then all is well')
     await comesToItsEnd(model)
   } catch (error) {
-    throw new Error(`${(error as Error).message}\n${model.story.join('\n')}`, { cause: error })
+    throw new Error(`${(error as Error).message}\n${model.server.story.join('\n')}`, { cause: error })
   }
 }
 

@@ -1,0 +1,219 @@
+/**
+ * The API server of the model for the property tests: what it keeps, how it answers, and what its watches have not brought yet. What Pods and volumes
+ * are for it does not know.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import type { Recording, RecordingStatus } from '@trtc-recorder/api'
+import type { JsonPatchOperation, KubeClient, KubeObject, Patch } from '@trtc-recorder/kube'
+import { ApiError, ConnectionError } from '@trtc-recorder/kube'
+
+export type Plural = 'recordings' | 'pods' | 'persistentvolumeclaims'
+export type Fault = '409' | '429' | '500' | 'lost' | 'lost, but done'
+/** The operator dies with it. */
+export type Death = 'killed before' | 'killed after'
+
+export const plurals: readonly Plural[] = ['recordings', 'pods', 'persistentvolumeclaims']
+
+interface Change {
+  type: 'ADDED' | 'MODIFIED' | 'DELETED'
+  object: KubeObject
+}
+
+/** Who else has a say in what is written. */
+interface Rules {
+  now(): Date
+  /** Throws where that must not be. */
+  isToBeMade(plural: Plural, object: KubeObject): void
+  /** A Pod stays until its recorder has ended, a volume until its Pod has. */
+  isToBeDeleted(plural: Plural, object: KubeObject): void
+  /** Something has come or gone. */
+  hasChanged(): void
+}
+
+export class ModelServer {
+  /** Writes that come next are answered so. */
+  faults: Fault[] = []
+  /** Counted from 1, over all writes of the operator. */
+  failure: { write: number; how: Fault | Death } | undefined
+  quotaIsUsedUp = false
+  /** Called with each status of the Recording that comes to stand in it. */
+  onStatus: (status: RecordingStatus) => void = () => {}
+  /** All that the operator wrote, or tried to. */
+  readonly writes: string[] = []
+  /** In the order in which things went; said when a property does not hold. */
+  readonly story: string[] = []
+  /** Grows with each change. */
+  version = 1
+  readonly #rules: Rules
+  readonly #objects: Record<Plural, Map<string, KubeObject>> = {
+    recordings: new Map(),
+    pods: new Map(),
+    persistentvolumeclaims: new Map(),
+  }
+  readonly #untold: Record<Plural, Change[]> = { recordings: [], pods: [], persistentvolumeclaims: [] }
+
+  constructor(rules: Rules) {
+    this.#rules = rules
+  }
+
+  list(plural: Plural): KubeObject[] {
+    return [...this.#objects[plural].values()]
+  }
+
+  find(plural: Plural, name: string): KubeObject | undefined {
+    return this.#objects[plural].get(name)
+  }
+
+  /** What no watch has brought yet, the oldest first. */
+  takeWritten(plural: Plural, most = Number.POSITIVE_INFINITY): Change[] {
+    return this.#untold[plural].splice(0, most)
+  }
+
+  readonly client = {
+    get: async ({ plural }: { plural: Plural }, { name }: { name: string }) => this.#get(plural, name),
+    list: async () => ({ metadata: { resourceVersion: '1' }, items: [] }),
+    text: async () => {
+      throw new ApiError('log', 404, { reason: 'NotFound' })
+    },
+    create: async ({ plural }: { plural: Plural }, object: KubeObject) =>
+      this.#write(`create ${plural} ${object.metadata.name}`, () => this.#create(plural, object)),
+    replace: async ({ plural }: { plural: Plural }, object: KubeObject & { status?: unknown }) =>
+      this.#write(`status of ${plural} ${object.metadata.name}`, () => {
+        const known = this.#get(plural, object.metadata.name)
+        if (known.metadata.uid !== object.metadata.uid) throw new ApiError('replace', 409, { reason: 'Conflict' })
+        if (known.metadata.resourceVersion !== object.metadata.resourceVersion)
+          throw new ApiError('replace', 409, { reason: 'Conflict' })
+        return this.put(plural, { ...known, status: JSON.parse(JSON.stringify(object.status)) } as KubeObject)
+      }),
+    patch: async ({ plural }: { plural: Plural }, { name }: { name: string }, patch: Patch) =>
+      this.#write(`patch ${plural} ${name}`, () =>
+        patch.type === 'json'
+          ? this.#patchByOperations(plural, name, patch.operations)
+          : this.#patch(plural, name, patch.body as PatchBody),
+      ),
+    delete: async ({ plural }: { plural: Plural }, { name }: { name: string }, { uid }: { uid?: string }) =>
+      this.#write(`delete ${plural} ${name}`, () => {
+        const known = this.#get(plural, name)
+        if (uid !== undefined && known.metadata.uid !== uid) throw new ApiError('delete', 409, { reason: 'Conflict' })
+        this.#rules.isToBeDeleted(plural, known)
+      }),
+  } as unknown as KubeClient
+
+  #write<T>(what: string, carryOut: () => T): T {
+    this.writes.push(what)
+    const fault = this.failure?.write === this.writes.length ? this.failure.how : this.faults.shift()
+    this.story.push(`  ${what}${fault === undefined ? '' : `: ${fault}`}`)
+    switch (fault) {
+      case '409':
+        throw new ApiError(what, 409, { reason: 'Conflict' })
+      case '429':
+        throw new ApiError(what, 429, { reason: 'TooManyRequests' }, 1000)
+      case '500':
+        throw new ApiError(what, 500, { reason: 'InternalError' })
+      case 'lost':
+        throw new ConnectionError(what)
+      case 'lost, but done':
+        carryOut()
+        throw new ConnectionError(what)
+      case 'killed before':
+        throw new Killed(what)
+      case 'killed after':
+        carryOut()
+        throw new Killed(what)
+      case undefined:
+        return structuredClone(carryOut())
+    }
+  }
+
+  #create(plural: Plural, object: KubeObject): KubeObject {
+    if (plural === 'pods' && this.quotaIsUsedUp) {
+      throw new ApiError('create', 403, { reason: 'Forbidden', message: 'exceeded quota: none' })
+    }
+    if (this.#objects[plural].has(object.metadata.name)) throw new ApiError('create', 409, { reason: 'AlreadyExists' })
+    this.#rules.isToBeMade(plural, object)
+    const made = structuredClone(object)
+    made.metadata = {
+      ...made.metadata,
+      uid: `uid-${++this.version}`,
+      generation: 1,
+      creationTimestamp: this.#rules.now().toISOString(),
+    }
+    if (plural === 'pods') Object.assign(made, { status: { phase: 'Pending' } })
+    const put = this.put(plural, made)
+    this.#rules.hasChanged()
+    return put
+  }
+
+  #patch(plural: Plural, name: string, { metadata }: PatchBody): KubeObject {
+    const known = this.#get(plural, name)
+    const { resourceVersion, uid, finalizers, annotations, ownerReferences } = metadata
+    if (resourceVersion !== undefined && resourceVersion !== known.metadata.resourceVersion) {
+      throw new ApiError('patch', 409, { reason: 'Conflict' })
+    }
+    if (uid !== undefined && uid !== known.metadata.uid) throw new ApiError('patch', 409, { reason: 'Conflict' })
+    if (finalizers !== undefined) return this.writeFinalizers(known as Recording, finalizers)
+    const changed = structuredClone(known)
+    if (annotations !== undefined) {
+      const merged = Object.entries({ ...changed.metadata.annotations, ...annotations }).filter(([, value]) => value !== null)
+      changed.metadata.annotations = Object.fromEntries(merged) as Record<string, string>
+    }
+    if (ownerReferences === null) delete changed.metadata.ownerReferences
+    return this.put(plural, changed)
+  }
+
+  #patchByOperations(plural: Plural, name: string, operations: readonly JsonPatchOperation[]): KubeObject {
+    const changed = this.#get(plural, name)
+    for (const { op, path, value } of operations) {
+      const steps = path.slice(1).split('/')
+      const last = steps.pop()!
+      const parent = steps.reduce<Record<string, unknown> | undefined>((at, step) => at?.[step] as never, changed as never)
+      const isSame = isDeepStrictEqual(parent?.[last], value)
+      if (parent === undefined || (op === 'test' && !isSame)) throw new ApiError('patch', 422, { reason: 'Invalid' })
+      if (op === 'remove') throw new Error('the model removes nothing by a JSON patch')
+      if (op !== 'test') parent[last === '-' ? (parent as unknown as unknown[]).length : last] = structuredClone(value)
+    }
+    return this.put(plural, changed)
+  }
+
+  writeFinalizers(recording: Recording, finalizers: string[]): Recording {
+    const written = { ...recording, metadata: { ...recording.metadata, finalizers } }
+    if (finalizers.length > 0 || recording.metadata.deletionTimestamp === undefined) return this.put('recordings', written)
+    this.remove('recordings', written)
+    this.#rules.hasChanged()
+    return written
+  }
+
+  #get(plural: Plural, name: string): KubeObject {
+    const known = this.#objects[plural].get(name)
+    if (known === undefined) throw new ApiError(`get ${plural} ${name}`, 404, { reason: 'NotFound' })
+    return structuredClone(known)
+  }
+
+  put<T extends KubeObject>(plural: Plural, object: T): T {
+    const isNew = !this.#objects[plural].has(object.metadata.name)
+    const put = { ...object, metadata: { ...object.metadata, resourceVersion: String(++this.version) } }
+    this.#objects[plural].set(object.metadata.name, put)
+    if (plural === 'recordings') this.onStatus((put as unknown as Recording).status ?? {})
+    this.#untold[plural].push({ type: isNew ? 'ADDED' : 'MODIFIED', object: structuredClone(put) })
+    return put
+  }
+
+  remove(plural: Plural, object: KubeObject): void {
+    if (!this.#objects[plural].delete(object.metadata.name)) return
+    const metadata = { ...object.metadata, resourceVersion: String(++this.version) }
+    this.#untold[plural].push({ type: 'DELETED', object: structuredClone({ ...object, metadata }) })
+  }
+}
+
+/** The operator has died. */
+export class Killed extends Error {}
+
+interface PatchBody {
+  metadata: {
+    resourceVersion?: string
+    uid?: string
+    finalizers?: string[]
+    annotations?: Record<string, string | null>
+    ownerReferences?: null
+  }
+}
