@@ -1,6 +1,7 @@
 import type { Recording } from '@trtc-recorder/api'
 import { Refusal } from '../../operator/src/recording/refusal.ts'
-import { aFile, aRecording, aResult, at, interrupted, stoppedBy, World } from '../../operator/src/recording/testing.ts'
+import { aFile, aRecording, aResult, at, interrupted, stoppedBy } from '../../operator/src/recording/testing.ts'
+import { World } from '../../operator/src/recording/testing-world.ts'
 
 export interface State {
   what: string

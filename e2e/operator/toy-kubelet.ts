@@ -2,7 +2,7 @@ import type { Recording, TerminationMessage } from '@trtc-recorder/api'
 import type { KubeClient, KubeObject, New, Pod, Resource } from '../../kube/src/index.ts'
 import { isConflict, isNotFound, resources } from '../../kube/src/index.ts'
 import { toldControl } from '../../operator/src/recording/control.ts'
-import { endPod, enter } from '../../operator/src/recording/testing.ts'
+import { endPod, enter } from '../../operator/src/recording/testing-pods.ts'
 
 /**
  * Does to Pods what scheduler and kubelet would: binds them, says that they are in the room, and that they have ended when they are

@@ -5,7 +5,8 @@ import { abridgedPod, abridgedRecording, withoutBallast } from './abridged.ts'
 import { identityOf } from './caches.ts'
 import { decide } from './recording/decide.ts'
 import { recorderPod } from './recording/pod.ts'
-import { aRecording, podConfig, World } from './recording/testing.ts'
+import { aRecording, podConfig } from './recording/testing.ts'
+import { World } from './recording/testing-world.ts'
 
 const finalizers = ['trtc-recorder.dev/recording']
 const finished = (more: object = {}): Recording => {

@@ -12,7 +12,8 @@ import type { Limits } from './line.ts'
 import type { Plan } from './plan.ts'
 import { recorderPod } from './pod.ts'
 import { Refusal } from './refusal.ts'
-import { aFile, aRecording, aResult, at, podConfig, stoppedBy, World } from './testing.ts'
+import { aFile, aRecording, aResult, at, podConfig, stoppedBy } from './testing.ts'
+import { World } from './testing-world.ts'
 
 const uidLabel = ({ metadata }: Pod) => [metadata.labels?.['trtc-recorder.dev/recording-uid'] ?? '']
 

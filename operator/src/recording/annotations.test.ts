@@ -3,7 +3,8 @@ import { nudgedAnnotation } from './control.ts'
 import { eventsOf } from './events.ts'
 import { isFinished } from './fencing.ts'
 import { Refusal } from './refusal.ts'
-import { aFile, aRecording, aResult, at, interrupted, jobOf, stoppedBy, World } from './testing.ts'
+import { aFile, aRecording, aResult, at, interrupted, stoppedBy } from './testing.ts'
+import { jobOf, World } from './testing-world.ts'
 
 const withCallback = () => aRecording({ callback: { url: 'https://school.example/recorded', format: 'Result' } })
 const inRoom = (world = new World()) => world.settle().scheduled().inRoom()

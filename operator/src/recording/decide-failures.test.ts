@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { decide } from './decide.ts'
-import { aFile, aRecording, aResult, at, interrupted, jobOf, stoppedBy, World } from './testing.ts'
+import { aFile, aRecording, aResult, at, interrupted, stoppedBy } from './testing.ts'
+import { jobOf, World } from './testing-world.ts'
 
 const withCallback = () => aRecording({ callback: { url: 'https://school.example/recorded', format: 'Result' } })
 

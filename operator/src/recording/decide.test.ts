@@ -1,7 +1,9 @@
 import { recordingFinalizer } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
 import { decide } from './decide.ts'
-import { aFile, aProgress, aRecording, aResult, at, endPod, interrupted, jobOf, run, stoppedBy, World } from './testing.ts'
+import { aFile, aProgress, aRecording, aResult, at, interrupted, stoppedBy } from './testing.ts'
+import { endPod, run } from './testing-pods.ts'
+import { jobOf, World } from './testing-world.ts'
 
 const withCallback = () => aRecording({ callback: { url: 'https://school.example/recorded', format: 'Result' } })
 

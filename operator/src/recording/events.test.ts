@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { withCondition } from './conditions.ts'
 import { eventsOf } from './events.ts'
-import { aProgress, aRecording, aResult, at, World } from './testing.ts'
+import { aProgress, aRecording, aResult, at } from './testing.ts'
+import { World } from './testing-world.ts'
 
 const reasons = (before: World['status'] | undefined, after: World['status']) =>
   eventsOf(before, after).map(({ type, reason }) => `${type} ${reason}`)

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { decide } from './decide.ts'
 import { remainingMillis } from './expiry.ts'
-import { aFile, aRecording, stoppedBy, World } from './testing.ts'
+import { aFile, aRecording, stoppedBy } from './testing.ts'
+import { World } from './testing-world.ts'
 
 function over(spec: object): World {
   const world = new World(aRecording(spec)).settle().scheduled().inRoom()

@@ -15,7 +15,8 @@ import type { KubeObject, PersistentVolumeClaim, Pod } from '@trtc-recorder/kube
 import { type MakeColleague, ModelOperator } from './model-operator.ts'
 import { ModelServer, type Plural } from './model-server.ts'
 import { attemptOf } from './names.ts'
-import { aFile, aRecording, endPod, enter, schedule, start } from './testing.ts'
+import { aFile, aRecording, start } from './testing.ts'
+import { endPod, enter, schedule } from './testing-pods.ts'
 
 /** What is on a volume: every file that was recorded on it, and whether it is in COS. */
 type Media = Map<string, 'on the volume' | 'in COS'>

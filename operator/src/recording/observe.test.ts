@@ -9,7 +9,8 @@ import { labels } from './names.ts'
 import { observe } from './observe.ts'
 import { recorderPod } from './pod.ts'
 import { volumeClaim } from './pvc.ts'
-import { aFile, aProgress, aRecording, aResult, at, endPod, enter, podConfig, run } from './testing.ts'
+import { aFile, aProgress, aRecording, aResult, at, podConfig } from './testing.ts'
+import { endPod, enter, run } from './testing-pods.ts'
 
 const uids = (object: { metadata: Recording['metadata'] }) => [object.metadata.labels?.[labels.recordingUid] ?? '']
 

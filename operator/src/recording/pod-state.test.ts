@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { recorderPod } from './pod.ts'
 import { podState } from './pod-state.ts'
 import { latest } from './pod-trouble.ts'
-import { aRecording, aResult, at, endPod, enter, podConfig, run, schedule } from './testing.ts'
+import { aRecording, aResult, at, podConfig } from './testing.ts'
+import { endPod, enter, run, schedule } from './testing-pods.ts'
 
 const aPod = () => {
   const pod = structuredClone(

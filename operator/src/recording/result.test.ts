@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { mergeFiles, withResult } from './files.ts'
 import { recorderPod } from './pod.ts'
 import { resultInLog, terminationResult } from './result.ts'
-import { aFile, aRecording, aResult, at, endPod, podConfig } from './testing.ts'
+import { aFile, aRecording, aResult, at, podConfig } from './testing.ts'
+import { endPod } from './testing-pods.ts'
 
 const aPod = () => {
   const pod = structuredClone(

@@ -5,7 +5,8 @@ import { Store } from '../runtime/store.ts'
 import { decide } from './decide.ts'
 import { Refusal, type RefusalWord } from './refusal.ts'
 import { SecondTries } from './second-tries.ts'
-import { aRecording, World } from './testing.ts'
+import { aRecording } from './testing.ts'
+import { World } from './testing-world.ts'
 
 let version: number
 let worlds: Map<string, World>

@@ -1,7 +1,9 @@
 import { type Control, controlAnnotation, controlSchema, subscribeSchema } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
 import { wantedControl } from './control.ts'
-import { aProgress, aRecording, aResult, run, stoppedBy, World } from './testing.ts'
+import { aProgress, aRecording, aResult, stoppedBy } from './testing.ts'
+import { run } from './testing-pods.ts'
+import { World } from './testing-world.ts'
 
 const inRoom = (world = new World()) => world.settle().scheduled().inRoom()
 const told = (world: World): Control => controlSchema.parse(JSON.parse(world.pod.metadata.annotations![controlAnnotation]!))

@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { mostFailuresInARow } from './attempts.ts'
 import { isFinished } from './fencing.ts'
 import { Refusal } from './refusal.ts'
-import { aFile, aResult, at, endPod, interrupted, schedule, World } from './testing.ts'
+import { aFile, aResult, at, interrupted } from './testing.ts'
+import { endPod, schedule } from './testing-pods.ts'
+import { World } from './testing-world.ts'
 
 /** A recorder on its way into the room. */
 const starting = () => new World().settle().scheduled()

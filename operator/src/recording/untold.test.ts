@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { decide } from './decide.ts'
-import { aRecording, aResult, World } from './testing.ts'
+import { aRecording, aResult } from './testing.ts'
+import { World } from './testing-world.ts'
 import { onlyTells, Untold, untoldMillis } from './untold.ts'
 
 /** Whether what is decided after a move could wait. */

@@ -1,6 +1,7 @@
 import type { Recording } from '@trtc-recorder/api'
 import { expect, test } from 'vitest'
-import { aRecording, World } from './testing.ts'
+import { aRecording } from './testing.ts'
+import { World } from './testing-world.ts'
 import { urgencyOfPod, urgencyOfRecording } from './urgency.ts'
 
 const fresh = aRecording()

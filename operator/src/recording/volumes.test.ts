@@ -5,7 +5,9 @@ import { isFinished } from './fencing.ts'
 import { labels, podName } from './names.ts'
 import { recorderPod } from './pod.ts'
 import { Refusal } from './refusal.ts'
-import { aFile, aRecording, aResult, at, endPod, enter, interrupted, jobOf, podConfig, run, stoppedBy, World } from './testing.ts'
+import { aFile, aRecording, aResult, at, interrupted, podConfig, stoppedBy } from './testing.ts'
+import { endPod, enter, run } from './testing-pods.ts'
+import { jobOf, World } from './testing-world.ts'
 
 const inRoom = () => new World().settle().scheduled().inRoom()
 const uploaded = (...users: string[]) =>

@@ -1,0 +1,83 @@
+/** What kubelets make of Pods, for the tests beside this file. Nothing of the product imports it. */
+import { recorderOutcomes, type TerminationMessage } from '@trtc-recorder/api'
+import type { Pod } from '@trtc-recorder/kube'
+import { recorderContainer } from './pod.ts'
+
+export interface ContainerEnd {
+  exitCode: number
+  reason: string
+  message: string
+  podReason: string
+  disruption: string
+}
+
+export function schedule(pod: Pod): void {
+  pod.spec!.nodeName = 'node-1'
+  pod.status = {
+    ...pod.status,
+    phase: 'Pending',
+    conditions: [{ type: 'PodScheduled', status: 'True', lastTransitionTime: pod.metadata.creationTimestamp }],
+  }
+}
+
+export function run(pod: Pod, now: Date): void {
+  if (!pod.spec?.nodeName) schedule(pod)
+  pod.status = {
+    ...pod.status,
+    phase: 'Running',
+    podIP: '10.91.0.5',
+    containerStatuses: [
+      {
+        name: recorderContainer,
+        image: '',
+        imageID: '',
+        ready: false,
+        restartCount: 0,
+        containerID: 'containerd://1',
+        state: { running: { startedAt: now.toISOString() } },
+      },
+    ],
+  }
+}
+
+export function enter(pod: Pod, now: Date): void {
+  run(pod, now)
+  pod.status!.containerStatuses![0]!.ready = true
+  pod.status!.conditions = [
+    ...(pod.status?.conditions ?? []).filter((condition) => condition.type !== 'Ready'),
+    { type: 'Ready', status: 'True', lastTransitionTime: now.toISOString() },
+  ]
+}
+
+export function endPod(pod: Pod, now: Date, result: TerminationMessage | undefined, end: Partial<ContainerEnd> = {}): void {
+  if (pod.status?.phase !== 'Running') run(pod, now)
+  const exitCode = end.exitCode ?? (result === undefined ? 137 : recorderOutcomes[result.outcome].exitCode)
+  pod.status = {
+    ...pod.status,
+    phase: exitCode === 0 ? 'Succeeded' : 'Failed',
+    ...(end.podReason === undefined ? {} : { reason: end.podReason }),
+    ...(end.message === undefined ? {} : { message: end.message }),
+    conditions: [
+      ...(pod.status?.conditions ?? []).filter((condition) => condition.type !== 'Ready'),
+      ...(end.disruption === undefined ? [] : [{ type: 'DisruptionTarget', status: 'True', reason: end.disruption }]),
+    ],
+    containerStatuses: [
+      {
+        name: recorderContainer,
+        image: '',
+        imageID: '',
+        ready: false,
+        restartCount: 0,
+        containerID: 'containerd://1',
+        state: {
+          terminated: {
+            exitCode,
+            finishedAt: now.toISOString(),
+            ...(end.reason === undefined ? {} : { reason: end.reason }),
+            ...(result === undefined ? {} : { message: JSON.stringify(result) }),
+          },
+        },
+      },
+    ],
+  }
+}
