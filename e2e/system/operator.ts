@@ -26,9 +26,12 @@ export function chartValues({ images, spki }: World, gateway?: object) {
   }
 }
 
+/** Label of namespaces that only tests have. */
+export const ofATest = { 'trtc-recorder.test/is': 'of-a-test' }
+
 /** Makes a namespace in which only Pods of the restricted profile are let in. */
-export async function makeNamespace(name: string): Promise<void> {
-  const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' }
+export async function makeNamespace(name: string, more: Record<string, string> = {}): Promise<void> {
+  const labels = { 'pod-security.kubernetes.io/enforce': 'restricted', ...more }
   await must('kubectl', ['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } }))
 }
 

@@ -14,7 +14,7 @@ import { userSigFor } from '../../sandbox/src/user-sig.ts'
 import { AppliedRecording } from './applied-recording.ts'
 import { diagnosis } from './diagnosis.ts'
 import { apply, kubectl, must } from './kubectl.ts'
-import { makeNamespace } from './operator.ts'
+import { makeNamespace, ofATest } from './operator.ts'
 import { runningWorld, type World } from './world.ts'
 
 /** Names of the Secrets that every namespace of a test has. */
@@ -22,7 +22,7 @@ export const secrets = { userSig: 'recorder-sig', cos: 'recordings-cos', signing
 export const recorderUserId = 'recorder'
 
 /**
- * A test on the sandbox's cluster. Its file has a namespace of its own, in which nothing may be left stuck at the end; it itself has a
+ * A test on the sandbox's cluster. Its file has a namespace of its own, in which nothing may be left stuck at the end (setup.ts looks); it itself has a
  * room of its own, so that tests of a file can run at the same time. What became of its Recordings is printed if it fails.
  */
 export const test = base.extend<{ namespace: string; scene: Scene }>({
@@ -33,7 +33,8 @@ export const test = base.extend<{ namespace: string; scene: Scene }>({
       await use(namespace)
       // Recordings first: what they still have to do needs the Secrets.
       await must('kubectl', ['delete', 'recordings', '--all', '--namespace', namespace, '--timeout', '120s'])
-      await must('kubectl', ['delete', 'namespace', namespace, '--timeout', '60s'])
+      // It takes some seconds, in which the next file can begin. That it has gone is looked at when all have ended.
+      await kubectl('delete', 'namespace', namespace, '--wait=false')
     },
     { scope: 'file' },
   ],
@@ -48,7 +49,7 @@ export const test = base.extend<{ namespace: string; scene: Scene }>({
 /** A namespace with the Secrets that Recordings refer to. */
 export async function newNamespace(): Promise<string> {
   const namespace = `e2e-${randomBytes(3).toString('hex')}`
-  await makeNamespace(namespace)
+  await makeNamespace(namespace, ofATest)
   const { secretId, secretKey } = identities.cos
   await apply(
     aSecret(namespace, secrets.userSig, { userSig: userSigFor(identities.trtc, recorderUserId) }),
