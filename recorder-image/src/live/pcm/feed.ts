@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Decoder, Decoding, PcmForm } from '../../media/opus-decoding.ts'
 import { Backlog, type Dropped } from './backlog.ts'
 import type { Connection } from './connection.ts'
-import type { Decoder, Decoding, PcmForm } from './decoding.ts'
 import type { Sound } from './sound.ts'
 
 export interface FeedOptions {

@@ -5,11 +5,11 @@ import { isListed, type Medium, type Pcm, type PcmFormName, type RecorderJob } f
 import type { ReceiverPolicy } from '@trtc-recorder/api/receivers'
 import type { Logger } from 'pino'
 import type { Ledger } from '../../ledger/ledger.ts'
+import { Decoding, type PcmForm } from '../../media/opus-decoding.ts'
 import type { LiveEvent, LivePart, LiveSound, LiveSource } from '../part.ts'
 import { filledAddress, shownAddress } from './address.ts'
 import { type Dropped, leftSince } from './backlog.ts'
 import { connect } from './connection.ts'
-import { Decoding, type PcmForm } from './decoding.ts'
 import { Feed } from './feed.ts'
 import { SoundClock } from './sound-clock.ts'
 

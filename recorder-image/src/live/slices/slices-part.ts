@@ -1,8 +1,12 @@
 import { type AudioSlices, compactTime, isListed, type Medium } from '@trtc-recorder/api'
+import { Decoding, type PcmForm } from '../../media/opus-decoding.ts'
+import { bytesPerSample, wavHead } from '../../outputs/wav.ts'
 import type { BegunObject, LiveObjects } from '../live-objects.ts'
 import type { LiveEvent, LivePart, LiveSource } from '../part.ts'
-import { oggSlice } from './ogg-slice.ts'
+import { oggSlice, samplesOf } from './ogg-slice.ts'
 import { type Slice, Slicer, type SliceStep } from './slicer.ts'
+
+const wav16k: PcmForm = { rate: 16_000, channels: 1 }
 
 interface Sliced {
   source: LiveSource
@@ -16,6 +20,9 @@ export class SlicesPart implements LivePart {
   readonly #spec: AudioSlices
   readonly #objects: Pick<LiveObjects, 'begin'>
   readonly #sliced = new Map<number, Sliced>()
+  readonly #decoders = new Decoding()
+  /** Slices that are being decoded. */
+  readonly #decoding = new Set<Promise<void>>()
 
   constructor(spec: AudioSlices, objects: Pick<LiveObjects, 'begin'>) {
     this.#spec = spec
@@ -56,6 +63,7 @@ export class SlicesPart implements LivePart {
   async end(): Promise<void> {
     for (const sliced of this.#sliced.values()) this.#take(sliced, sliced.slicer.end())
     this.#sliced.clear()
+    await Promise.all(this.#decoding)
   }
 
   #take(sliced: Sliced, steps: readonly SliceStep[]): void {
@@ -74,8 +82,34 @@ export class SlicesPart implements LivePart {
     const { begun, source } = sliced
     sliced.begun = undefined
     const start = new Date(slice.fromMicros / 1000)
-    const data = oggSlice({ ...slice, serial: serialOf(slice, source), comments: commentsOf(source, start) })
-    void begun!.made({ name: `${compactTime(start)}.ogg`, data, contentType: 'audio/ogg', toMicros: slice.toMicros })
+    const { toMicros } = slice
+    switch (this.#spec.format) {
+      case 'OggOpus': {
+        const data = oggSlice({ ...slice, serial: serialOf(slice, source), comments: commentsOf(source, start) })
+        void begun!.made({ name: `${compactTime(start)}.ogg`, data, contentType: 'audio/ogg', toMicros })
+        return
+      }
+      case 'Wav16k': {
+        const decoding = this.#decoded(slice).then(
+          (data) => void begun!.made({ name: `${compactTime(start)}.wav`, data, contentType: 'audio/wav', toMicros }),
+          (error: Error) => begun!.failed(`it could not be decoded: ${error.message}`, toMicros),
+        )
+        this.#decoding.add(decoding)
+        void decoding.finally(() => this.#decoding.delete(decoding))
+      }
+    }
+  }
+
+  /** The same sound as in Ogg Opus: what a decoder learns from is left out. */
+  async #decoded({ preRoll, packets }: Slice): Promise<Buffer> {
+    const decoder = this.#decoders.open(wav16k)
+    try {
+      const pcm = await decoder.decode([...preRoll, ...packets].map(({ data }) => data))
+      const sound = pcm.subarray((samplesOf(preRoll) / 3) * bytesPerSample)
+      return Buffer.concat([wavHead(wav16k, sound.length), sound])
+    } finally {
+      decoder.close()
+    }
   }
 }
 

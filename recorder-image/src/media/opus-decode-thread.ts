@@ -1,7 +1,7 @@
 /** Decodes Opus for many: a `DecodeOrder` comes in, for each `decode` a `Decoded` goes out, in order. */
 import { parentPort } from 'node:worker_threads'
 import { OpusDecoder } from 'opus-decoder'
-import type { DecodeOrder } from './decoding.ts'
+import type { DecodeOrder } from './opus-decoding.ts'
 
 const decoders = new Map<number, OpusDecoder<16_000 | 48_000>>()
 

@@ -13,9 +13,13 @@ export type DecodeOrder =
   | { type: 'close'; id: number }
 export type Decoded = { pcm: Uint8Array }
 
+/** A thread that nobody has a decoder in ends after so long. */
+const idleMillis = 30_000
+
 /** Decoders for everybody in one thread, which is there while somebody needs it: no process and no thread a user. */
 export class Decoding {
   #worker: Worker | undefined
+  #idle: NodeJS.Timeout | undefined
   #lastId = 0
   /** In the order in which they were asked for: the thread answers in it. */
   readonly #awaited: PromiseWithResolvers<Decoded>[] = []
@@ -30,7 +34,7 @@ export class Decoding {
       close: () => {
         this.#open.delete(id)
         this.#post({ type: 'close', id })
-        if (this.#open.size === 0) this.#end()
+        if (this.#open.size === 0) this.#rest()
       },
     }
   }
@@ -48,7 +52,7 @@ export class Decoding {
 
   #thread(): Worker {
     if (this.#worker !== undefined) return this.#worker
-    const worker = new Worker(new URL('./decode-thread.ts', import.meta.url))
+    const worker = new Worker(new URL('./opus-decode-thread.ts', import.meta.url))
     worker.unref()
     worker.on('message', (decoded: Decoded) => this.#awaited.shift()?.resolve(decoded))
     worker.on('error', (error) => this.#failed(worker, error))
@@ -65,12 +69,15 @@ export class Decoding {
     for (const awaited of this.#awaited.splice(0)) awaited.reject(error)
   }
 
-  #end(): void {
-    const worker = this.#worker
-    if (worker === undefined) return
-    this.#worker = undefined
-    for (const awaited of this.#awaited.splice(0)) awaited.reject(new Error('its decoder was closed'))
-    void worker.terminate()
+  /** Starting a thread takes longer than what it may be asked for next. */
+  #rest(): void {
+    this.#idle ??= setTimeout(() => {
+      this.#idle = undefined
+      if (this.#open.size > 0) return
+      const worker = this.#worker
+      this.#worker = undefined
+      void worker?.terminate()
+    }, idleMillis).unref()
   }
 }
 
