@@ -29,6 +29,17 @@ describe('sent against recorded', () => {
     expect(account({ sent: [span(0, 20)], files: [jittery], losses: [], within }).recorded).toBe(20)
   })
 
+  test('a file that is early by a millisecond has what was sent before each pause', () => {
+    const spans = [span(0, 9), span(20, 29), span(35, 39)]
+    const early = recorded(
+      spans.flatMap(({ first, last }) => range(first, last)),
+      -1,
+    )
+    expect(account({ sent: spans, files: [early], losses: [], within })).toEqual({
+      ...{ sent: 25, recorded: 25, inLedger: 0, unexplained: [] },
+    })
+  })
+
   test('what is missing and not in the ledger is told from when to when', () => {
     const files = [recorded([...range(0, 4), ...range(8, 19)])]
     const { unexplained } = account({ sent: [span(0, 19)], files, losses: [], within })

@@ -36,7 +36,8 @@ export function account({ sent, files, losses, within }: Evidence): Account {
   const nothing: Account = { sent: 0, recorded: 0, inLedger: 0, unexplained: [] }
   if (first === undefined) return nothing
   const { epochMillis, intervalMillis } = first
-  const recorded = new Set(files.flatMap((times) => numbersOf(times, epochMillis, intervalMillis)))
+  const wasSent = (n: number) => sent.some((span) => n >= span.first && n <= span.last)
+  const recorded = new Set(files.flatMap((times) => numbersOf(times, epochMillis, intervalMillis, wasSent)))
   const result = nothing
   for (const { first, last } of sent) {
     for (let n = first; n <= last; n++) {
@@ -51,14 +52,24 @@ export function account({ sent, files, losses, within }: Evidence): Account {
   return result
 }
 
-/** The numbers the sender gave them. A file as a whole is late by the way from there to here. */
-function numbersOf(times: readonly number[], epochMillis: number, intervalMillis: number): number[] {
+/**
+ * The numbers the sender gave them. A file as a whole is late by the way from there to here; or early by a little, since its clock is only known to some
+ * milliseconds. Which of both it is, is told by the pauses: what was not sent is in no file.
+ */
+function numbersOf(
+  times: readonly number[],
+  epochMillis: number,
+  intervalMillis: number,
+  wasSent: (n: number) => boolean,
+): number[] {
   const lateness = times.map((time) => (((time - epochMillis) % intervalMillis) + intervalMillis) % intervalMillis)
   // Lateness goes round in a circle: it is measured from where most are.
   const origin = lateness[lateness.length >> 1] ?? 0
   const turned = lateness.map((late) => ((late - origin + 1.5 * intervalMillis) % intervalMillis) - 0.5 * intervalMillis)
   const late = origin + (turned.length === 0 ? 0 : median(turned))
-  return times.map((time) => Math.round((time - epochMillis - late) / intervalMillis))
+  const ifLate = times.map((time) => Math.round((time - epochMillis - late) / intervalMillis))
+  const ifEarly = ifLate.map((n) => n + 1)
+  return ifEarly.filter(wasSent).length > ifLate.filter(wasSent).length ? ifEarly : ifLate
 }
 
 function extend(stretches: Stretch[], at: number, intervalMillis: number): void {
