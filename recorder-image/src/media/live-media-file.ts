@@ -181,6 +181,7 @@ class LiveMediaFile implements MediaFile {
 
   hole(counted: CountedHole): void {
     this.#video?.hole(counted)
+    this.#flushSoon()
   }
 
   finish(): Promise<FinishedMedia> {

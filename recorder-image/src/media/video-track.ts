@@ -1,7 +1,8 @@
 import type { LossReason } from '@trtc-recorder/api'
 import type { EncodedFrame } from '../tap/frame.ts'
-import { LatePictures, type NumberedPicture } from '../timeline/late-pictures.ts'
+import { LatePictures, type NumberedPicture, type Released } from '../timeline/late-pictures.ts'
 import { type CountedHole, PictureGaps, type PictureLoss } from '../timeline/picture-gaps.ts'
+import { UnprovenPictures } from '../timeline/unproven-pictures.ts'
 import { UnreadableError } from './bit-reader.ts'
 import type { VideoSample } from './media-columns.ts'
 import { pictureReader } from './read-picture.ts'
@@ -25,11 +26,11 @@ const maxConfigs = 64
 
 /** A picture on its way into the file. */
 interface ReadPicture extends NumberedPicture {
+  mayFollowHole: boolean
   frame: EncodedFrame
   parameterSets: Uint8Array
   data: Uint8Array
   config: StoredVideoConfig
-  anotherSize: boolean
 }
 
 /** Pictures of one subscription, from a key frame on. */
@@ -39,6 +40,7 @@ interface Chain {
   changes: { rtp: number; config: StoredVideoConfig }[]
   gaps: PictureGaps
   late: LatePictures<ReadPicture>
+  unproven: UnprovenPictures<ReadPicture>
 }
 
 /** The pictures of one file as they go to the body: each subscription from a key frame on, in order of arrival, all in the codec of the first. */
@@ -84,7 +86,7 @@ export class VideoTrack {
     } catch (error) {
       if (!(error instanceof UnreadableError || error instanceof RangeError)) throw error
       // What refers to it cannot be decoded either.
-      this.#chains.delete(frame.ssrc)
+      if (chain !== undefined) this.#end(frame.ssrc, chain)
       this.#onLost(frame, 'Unreadable', error.message)
       return false
     }
@@ -92,7 +94,7 @@ export class VideoTrack {
 
   /** From now on nothing decodes until the next key frame: frames had to be left out. */
   interrupt(): void {
-    this.#chains.clear()
+    for (const [ssrc, chain] of [...this.#chains]) this.#end(ssrc, chain)
   }
 
   /** Whether the user sends pictures from now on: what is missing while they do not is not lost. */
@@ -103,15 +105,14 @@ export class VideoTrack {
 
   /** What the receiver counted around a hole. */
   hole(counted: CountedHole): void {
-    this.#chains.get(counted.ssrc)?.gaps.counted(counted)
+    const chain = this.#chains.get(counted.ssrc)
+    chain?.gaps.counted(counted)
+    if (chain !== undefined) this.#settle(chain.unproven.counted(counted))
   }
 
   /** Nothing more comes: what is missing is lost. */
   end(): void {
-    for (const chain of this.#chains.values()) {
-      for (const picture of chain.late.end()) this.#lose(chain, picture)
-      for (const loss of chain.gaps.end()) this.#onMissing(loss)
-    }
+    this.interrupt()
   }
 
   take(): VideoFrames | undefined {
@@ -140,7 +141,7 @@ export class VideoTrack {
       this.withoutPicture++
       return true
     }
-    const { changes, firstRtp, late, gaps } = chain ?? this.#begin(frame)
+    const { changes, firstRtp, late, unproven, gaps } = chain ?? this.#begin(frame)
     const ticks = (frame.rtpTimestamp - firstRtp) | 0
     if (!key && ticks < 0 && ticks > -latestTicks) {
       this.#onLost(frame, 'NoKeyFrame', 'came later than the key frame after it')
@@ -154,23 +155,30 @@ export class VideoTrack {
     this.#config = config
     this.#codec = codec
     const { parameterSets, data, number } = picture
+    const { rtpTimestamp, receiveTimeMicros, mayFollowHole = false } = frame
+    for (const loss of gaps.push(frame, { key, anotherSize, mayFollowHole })) this.#onMissing(loss)
     const { taken, lost } = late.push({
-      ...{ frame, parameterSets, data, config, anotherSize, key, number },
-      ...{ rtpTimestamp: frame.rtpTimestamp, receiveTimeMicros: frame.receiveTimeMicros },
+      ...{ frame, parameterSets, data, config, key, number },
+      ...{ rtpTimestamp, receiveTimeMicros, mayFollowHole },
     })
-    for (const one of lost) this.#lose({ gaps }, one)
-    for (const one of taken) this.#store({ gaps }, one)
+    this.#settle({ taken: [], lost })
+    for (const one of taken) this.#settle(number === undefined ? unproven.push(one) : { taken: [one], lost: [] })
     return true
   }
 
-  /** It came, and what it refers to never did. */
-  #lose({ gaps }: Pick<Chain, 'gaps'>, { frame, key, anotherSize }: ReadPicture): void {
-    for (const loss of gaps.push(frame, { key, anotherSize })) this.#onMissing(loss)
-    this.#onLost(frame, 'LostInNetwork', 'the picture it refers to')
+  #end(ssrc: number, { late, unproven, gaps }: Chain): void {
+    this.#settle({ taken: [], lost: [...late.end(), ...unproven.end()] })
+    for (const loss of gaps.end()) this.#onMissing(loss)
+    this.#chains.delete(ssrc)
   }
 
-  #store({ gaps }: Pick<Chain, 'gaps'>, { frame, key, anotherSize, parameterSets, data, config }: ReadPicture): void {
-    for (const loss of gaps.push(frame, { key, anotherSize })) this.#onMissing(loss)
+  #settle({ taken, lost }: Released<ReadPicture>): void {
+    // They came, and what they refer to never did.
+    for (const { frame } of lost) this.#onLost(frame, 'LostInNetwork', 'the picture it refers to')
+    for (const one of taken) this.#store(one)
+  }
+
+  #store({ frame, key, parameterSets, data, config }: ReadPicture): void {
     if (parameterSets.length > 0) this.#pending.chunks.push(parameterSets)
     this.#pending.chunks.push(data)
     this.#pending.samples.push({
@@ -200,7 +208,10 @@ export class VideoTrack {
   }
 
   #begin({ ssrc, rtpTimestamp }: EncodedFrame): Chain {
-    const chain: Chain = { firstRtp: rtpTimestamp, changes: [], gaps: new PictureGaps(), late: new LatePictures() }
+    const chain: Chain = {
+      ...{ firstRtp: rtpTimestamp, changes: [], gaps: new PictureGaps() },
+      ...{ late: new LatePictures(), unproven: new UnprovenPictures() },
+    }
     if (this.#pausedMicros !== undefined) chain.gaps.sends(false, this.#pausedMicros)
     this.#chains.set(ssrc, chain)
     return chain

@@ -112,6 +112,21 @@ describe('media that does not come', () => {
     expect(story.again).toHaveLength(2)
     expect(story.losses).toEqual([])
   })
+
+  test('because all that its user sends stopped at once is left alone for half a minute: their machine stands still', () => {
+    const camera: Wanted = { ...alice, kind: 'video' }
+    const story = new Story().asks(alice).asks(camera).asks(bob)
+    story.for(5, [alice, 1], [camera, 2], [bob, 3]).for(29, [bob, 3])
+    expect(story.again).toEqual([])
+    story.for(2, [bob, 3])
+    expect(story.again).toEqual(['35 alice audio', '35 alice video'])
+  })
+
+  test('while something else of its user goes on is asked for again after 5 s', () => {
+    const camera: Wanted = { ...alice, kind: 'video' }
+    const story = new Story().asks(alice).asks(camera).for(5, [alice, 1], [camera, 2]).for(7, [alice, 1])
+    expect(story.again).toEqual(['10 alice video'])
+  })
 })
 
 describe('whether nothing comes at all', () => {

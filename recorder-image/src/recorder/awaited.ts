@@ -44,6 +44,12 @@ const quietMicros = second / 2
 const quietAtFirstMicros = 2 * second
 /** A stream that came before is asked for again after a longer silence: most often its user has nothing to send. */
 const stalledMicros = 5 * second
+/**
+ * All that a user sends stopped at once: their machine or their line stands still, as a room that forgot a subscription does not. To subscribe anew would
+ * only lose what they send until the next key frame when they go on.
+ */
+const standsStillMicros = 30 * second
+const atOnceMicros = second
 /** Looks are taken twice a second; one that comes so late says that the recorder itself stood still, as in a virtual machine that was paused. */
 const stoodStillMicros = 2 * second
 /** A pause between two subscriptions of one thing that is none. */
@@ -134,7 +140,7 @@ export class Awaited {
     const losses = [...this.#all.values()].flatMap((one) => this.#lossesOf(one, nowMicros, neverArrivedMicros))
     this.#settleAfterReturn(nowMicros)
     const isRebuilding = nowMicros - this.#rebuiltMicros < stalledMicros
-    const again = isRebuilding ? [] : [...this.#all.values()].filter((one) => isOverdue(one, nowMicros, this.#awakeMicros))
+    const again = isRebuilding ? [] : [...this.#all.values()].filter((one) => this.#isOverdue(one, nowMicros))
     for (const one of again) {
       one.asked += 1
       one.askedMicros = nowMicros
@@ -163,6 +169,21 @@ export class Awaited {
   /** Whether people published and nothing of anybody ever arrived. */
   get nothingEverArrived(): boolean {
     return this.#gaveUpHope && !this.#anythingArrived
+  }
+
+  #isOverdue(one: Awaiting, nowMicros: number): boolean {
+    if (one.askedMicros === undefined || one.awayMicros !== undefined) return false
+    const stalled = this.#stoppedWithAllElse(one) ? standsStillMicros : stalledMicros
+    const first = one.arrived ? Math.max(stalled, rhythmsOfSilence * one.rhythmMicros) : firstPatienceMicros
+    const since = Math.max(one.askedMicros, one.lastMicros ?? 0, this.#awakeMicros)
+    return nowMicros - since >= Math.min(longestPatienceMicros, first * 2 ** (one.asked - 1))
+  }
+
+  /** Nothing can be said of a user who sends one thing only. */
+  #stoppedWithAllElse({ userId, stream, kind, lastMicros }: Awaiting): boolean {
+    const others = [...this.#all.values()].filter((one) => one.userId === userId && !(one.stream === stream && one.kind === kind))
+    const stoppedAtOnce = (one: Awaiting) => one.arrived && Math.abs((one.lastMicros ?? 0) - (lastMicros ?? 0)) <= atOnceMicros
+    return others.length > 0 && others.every(stoppedAtOnce)
   }
 
   /** Since it came last, or was asked for; none where it cannot come. */
@@ -202,13 +223,6 @@ export class Awaited {
 /** What never arrived yet goes on not arriving. */
 function markAway(one: Awaiting): void {
   if (one.arrived) one.awayMicros ??= one.lastMicros
-}
-
-function isOverdue(one: Awaiting, nowMicros: number, awakeMicros: number): boolean {
-  if (one.askedMicros === undefined || one.awayMicros !== undefined) return false
-  const first = one.arrived ? Math.max(stalledMicros, rhythmsOfSilence * one.rhythmMicros) : firstPatienceMicros
-  const since = Math.max(one.askedMicros, one.lastMicros ?? 0, awakeMicros)
-  return nowMicros - since >= Math.min(longestPatienceMicros, first * 2 ** (one.asked - 1))
 }
 
 const quietPatienceOf = (one: Awaiting) =>

@@ -11,6 +11,7 @@ import { storyOf } from './story.ts'
 
 /** Nothing is taken any more within half a second of a pause: so much of it for what was on its way. */
 const restMillis = 300
+const mostUnclaimedHoles = 100
 
 /** What happens in the room, carried to files, timeline and ledger. */
 export class LiveRecording implements RoomHandlers {
@@ -20,6 +21,8 @@ export class LiveRecording implements RoomHandlers {
   readonly #input: Pick<StopInput, 'startedAt' | 'idleSince'>
   /** By how much the wall clock had been set when a file was opened: times inside it go on evenly. */
   readonly #steppedOf = new Map<number, number>()
+  /** Counted before anybody knew whose pictures they are, which are held as long. */
+  #unclaimedHoles: Parameters<RoomHandlers['onHole']>[0][] = []
   #room: Room | undefined
   #wasIn = false
   #over = false
@@ -66,6 +69,7 @@ export class LiveRecording implements RoomHandlers {
     if (event.type === 'entered') this.#entered()
     this.#await(event)
     this.#act(sessions.event(event))
+    if (event.type === 'bound') for (const hole of this.#unclaimedHoles.splice(0)) this.onHole(hole)
     if (event.type === 'away') this.#input.idleSince = undefined
     else if (sessions.publishingUsers > 0) this.#input.idleSince = undefined
     else this.#input.idleSince ??= clock.now()
@@ -79,7 +83,8 @@ export class LiveRecording implements RoomHandlers {
   onHole: RoomHandlers['onHole'] = (hole) => {
     const { sessions, keeper } = this.#context
     const publication = sessions.publicationOf(hole)
-    if (publication) keeper.hole(publication, hole)
+    if (publication) return keeper.hole(publication, hole)
+    this.#unclaimedHoles = [...this.#unclaimedHoles.slice(-mostUnclaimedHoles), hole]
   }
 
   onOverflow: RoomHandlers['onOverflow'] = ({ slot, droppedFrames: frames, droppedBytes: bytes }) => {

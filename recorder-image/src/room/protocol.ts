@@ -45,7 +45,7 @@ export type PageReport =
   | { type: 'clock'; pageMicros: number }
   /** Counters of the connection for media that was opened last; -1 where there is none. */
   | { type: 'path'; packets: number; responses: number }
-  /** Of the packets of one stream since the hole before the key frame of this time: how many are missing for good, how often any was asked for again. */
+  /** Of the packets of one stream since the hole before the picture of this time: how many are missing for good, how often any was asked for again. */
   | { type: 'hole'; slot: number; ssrc: number; rtpTimestamp: number; lost: number; asked: number }
   | { type: 'left' }
   /** Node did not keep up: frames were thrown away until the next key frame. */

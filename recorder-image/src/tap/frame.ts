@@ -18,5 +18,7 @@ export interface EncodedFrame {
   /** Of video key frames, in pixels. */
   width?: number
   height?: number
+  /** Pictures may be missing before it; what the receiver counted of them is told a moment later. Never of sound. */
+  mayFollowHole?: boolean
   data: Uint8Array
 }

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { HoleWatch } from './hole-watch.ts'
+import { comesAsComplete, HoleWatch } from './hole-watch.ts'
 
 /** Holes, in pictures, before each of these; a key frame each ten. */
-const holesBefore = (numbers: number[], start = 0) => {
+const holesBefore = (numbers: number[], start = 0, mimeType = 'video/H264') => {
   const watch = new HoleWatch()
-  return numbers.map((n) => watch.before((start + n * 6000) >>> 0, n % 10 === 0) / 6000)
+  return numbers.map((n) => watch.before((start + n * 6000) >>> 0, n % 10 === 0 || comesAsComplete(mimeType)) / 6000)
 }
 const upTo = (n: number) => Array.from({ length: n }, (_, at) => at)
 
@@ -15,6 +15,11 @@ test('a key frame that comes late has one', () => expect(holesBefore([...upTo(34
 
 test('another picture that comes late has none: a sender who pauses goes on with it', () =>
   expect(holesBefore([...upTo(34), 45, 46]).slice(-2)).toEqual([0, 0]))
+
+test.each(['video/VP8', 'video/VP9', 'video/AV1'])(
+  'any picture of %s that comes late has one, and not the one that fills it',
+  (mimeType) => expect(holesBefore([...upTo(34), 35, 34, 36], 0, mimeType).slice(-3)).toEqual([2, 0, 0]),
+)
 
 test('B pictures make none', () => {
   const gop = [0, 3, 1, 2, 6, 4, 5, 9, 7, 8]

@@ -34,6 +34,7 @@ function randomRecord(random: () => number): TapRecord {
     data: Uint8Array.from({ length: upTo(2000) }, () => upTo(255)),
   }
   if (random() < 0.3) Object.assign(frame, { width: upTo(7680), height: upTo(4320) })
+  if (random() < 0.3) Object.assign(frame, { mayFollowHole: true })
   return { type: 'frame', frame }
 }
 

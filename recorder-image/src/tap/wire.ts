@@ -8,7 +8,7 @@ import type { EncodedFrame } from './frame.ts'
  *           · [u16 width · u16 height] · [u16 sequenceNumber] · u32 length · data
  *   report  u8 2 · u32 length · JSON (UTF-8)
  *
- * `flags`: 1 video, 2 key, 4 has width and height, 8 has a sequence number. `mime`: index into `mimeTypes`, 255 when the type is spelled out.
+ * `flags`: 1 video, 2 key, 4 has width and height, 8 has a sequence number, 16 may follow a hole. `mime`: index into `mimeTypes`, 255 when the type is spelled out.
  */
 const frameRecord = 1
 const reportRecord = 2
@@ -16,6 +16,7 @@ const flagVideo = 1
 const flagKey = 2
 const flagSize = 4
 const flagSequence = 8
+const flagHole = 16
 const mimeTypes = ['audio/opus', 'video/H264', 'video/VP8', 'video/H265', 'video/VP9', 'video/AV1']
 const mimeSpelledOut = 255
 
@@ -51,7 +52,8 @@ export class BatchWriter {
       (header.kind === 'video' ? flagVideo : 0) |
         (header.key ? flagKey : 0) |
         (hasSize ? flagSize : 0) |
-        (sequenceNumber === null ? 0 : flagSequence),
+        (sequenceNumber === null ? 0 : flagSequence) |
+        (header.mayFollowHole ? flagHole : 0),
     )
     this.#u16(header.slot)
     this.#u32(header.ssrc)
@@ -170,6 +172,7 @@ export function* readBatch(batch: Uint8Array): Generator<TapRecord> {
         receiveTimeMicros,
         mimeType,
         ...size,
+        ...(flags & flagHole ? { mayFollowHole: true } : {}),
         data,
       },
     }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type CountedHole, PictureGaps } from './picture-gaps.ts'
 
-const about = (n: number) => ({ key: n % 30 === 0, anotherSize: false })
+const about = (n: number) => ({ key: n % 30 === 0, anotherSize: false, mayFollowHole: false })
 
 /** 30 pictures a second with a key frame each second, but for those that are left out. */
 function watch(seconds: number, sent: (n: number) => boolean, gaps = new PictureGaps()) {
@@ -55,7 +55,7 @@ describe('pictures that never came', () => {
       if (n >= 70 && n < 90) continue
       const key = n % 30 === 0
       const arrival = { ssrc: 1, rtpTimestamp: n * 3000, receiveTimeMicros: (n * 1e6) / 30 }
-      losses.push(...gaps.push(arrival, { key, anotherSize: anotherSize && n === 90 }))
+      losses.push(...gaps.push(arrival, { key, anotherSize: anotherSize && n === 90, mayFollowHole: false }))
       if (n === 140) gaps.counted({ ssrc: 1, rtpTimestamp: 90 * 3000, ...counts })
     }
     expect(losses.reduce((sum, { pictures }) => sum + pictures, 0)).toBe(expected)

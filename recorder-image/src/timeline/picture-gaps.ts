@@ -18,7 +18,7 @@ const longStep = 1.6
 /** Pictures are steady when none is shown later after another than so many usual steps; of others nobody can say that one is missing. */
 const steadyStep = 2.5
 
-/** What the receiver counted around the hole before the key frame of this RTP time, in packets. */
+/** What the receiver counted around the hole before the picture of this RTP time, in packets. */
 export interface CountedHole {
   ssrc: number
   rtpTimestamp: number
@@ -29,11 +29,12 @@ export interface CountedHole {
 }
 
 interface Hole {
-  /** RTP time of the key frame after it as it was sent. */
+  /** RTP time of the picture after it as it was sent. */
   rtpTimestamp: number
   counted: CountedHole | undefined
   /** The key frame has another size: an encoder began anew, which takes its time. */
   anotherSize: boolean
+  key: boolean
   fromRtp: number
   toRtp: number
   toMicros: number
@@ -47,7 +48,7 @@ interface Hole {
  * Tells which pictures of one subscription were lost on the way. Pictures carry no numbers, but Chromium hands out what follows a key frame without a
  * hole: when something is lost for good, nothing comes until the next key frame. So a loss is a key frame that comes longer after the picture
  * before it than pictures of a steady camera do, while the user was sending; unless the missing ones come late, or the receiver has counted that
- * nothing was missing: then the sender made none. Pure.
+ * nothing was missing: then the sender made none. Of VP8 and its kin it may be any picture, of which the tap says so. Pure.
  */
 export class PictureGaps {
   /** Unwrapped. */
@@ -59,7 +60,7 @@ export class PictureGaps {
 
   push(
     { rtpTimestamp, receiveTimeMicros }: Arrival,
-    { key, anotherSize }: { key: boolean; anotherSize: boolean },
+    { key, anotherSize, mayFollowHole }: { key: boolean; anotherSize: boolean; mayFollowHole: boolean },
   ): PictureLoss[] {
     const last = this.#lastRtp
     if (last === undefined) {
@@ -73,9 +74,9 @@ export class PictureGaps {
       return this.#over(receiveTimeMicros)
     }
     this.#lastRtp = last + step
-    if (key && this.#isSteady && step > longStep * this.#usualStep) {
+    if ((key || mayFollowHole) && this.#isSteady && step > longStep * this.#usualStep) {
       this.#holes.push({
-        ...{ rtpTimestamp, counted: undefined, anotherSize, fromRtp: last, toRtp: last + step },
+        ...{ rtpTimestamp, counted: undefined, anotherSize, key, fromRtp: last, toRtp: last + step },
         ...{ toMicros: receiveTimeMicros, step: this.#usualStep, filled: 0 },
       })
       // The rhythm before the hole goes on after it.
@@ -143,8 +144,11 @@ export class PictureGaps {
   }
 }
 
-/** On a bad line something is asked for again all the time: then an encoder that began anew is believed as long as nothing stays missing. */
-function wasLost({ counted, anotherSize }: Hole): boolean {
+/**
+ * On a bad line something is asked for again all the time: then an encoder that began anew is believed as long as nothing stays missing. So is one that
+ * leaves something out between others; what follows was taken for the same reason.
+ */
+function wasLost({ counted, anotherSize, key }: Hole): boolean {
   if (counted === undefined) return true
-  return counted.lost > 0 || (counted.asked > 0 && !anotherSize)
+  return counted.lost > 0 || (counted.asked > 0 && !anotherSize && key)
 }

@@ -170,7 +170,7 @@ describe('pictures over a hostile network', { timeout: 60_000 }, () => {
         const losses = inOrder.flatMap(({ sent, arrivalMillis }) =>
           gaps.push(
             { ssrc: 1, rtpTimestamp: sent.rtpTimestamp, receiveTimeMicros: arrivalMillis * 1000 },
-            { key: sent.key, anotherSize: false },
+            { key: sent.key, anotherSize: false, mayFollowHole: false },
           ),
         )
         losses.push(...gaps.end())

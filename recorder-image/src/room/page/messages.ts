@@ -6,12 +6,16 @@ export interface TapOptions {
   kind: 'audio' | 'video'
 }
 
-export type ToWorker = { type: 'connect'; url: string } | { type: 'report'; report: PageReport }
+export type ToWorker =
+  | { type: 'connect'; url: string }
+  | { type: 'report'; report: PageReport }
+  /** Pictures before this one are lost for good: without a key frame after it nothing decodes. */
+  | { type: 'lost'; slot: number; ssrc: number; rtpTimestamp: number }
 
 export type ToPage =
   | { type: 'connected' }
   | { type: 'command'; command: PageCommand }
   /** Frames with an SSRC never seen in this slot: whose are they? */
   | { type: 'newSubscription'; slot: number; kind: 'audio' | 'video'; ssrc: number }
-  /** Pictures may be missing before a key frame, for so long by the sender's clock. */
+  /** Pictures may be missing before this one, for so long by the sender's clock. */
   | { type: 'hole'; slot: number; ssrc: number; rtpTimestamp: number; millis: number }

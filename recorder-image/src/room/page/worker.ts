@@ -3,7 +3,7 @@
  * Runs in a dedicated worker, so the page's main thread never sees media.
  */
 import { DecoderDelay } from '../../tap/decoder-delay.ts'
-import { HoleWatch } from '../../tap/hole-watch.ts'
+import { comesAsComplete, HoleWatch } from '../../tap/hole-watch.ts'
 import { KeyFrameRequests } from '../../tap/key-frame-requests.ts'
 import { BatchWriter } from '../../tap/wire.ts'
 import type { PageCommand, PageReport } from '../protocol.ts'
@@ -51,21 +51,32 @@ const scope = globalThis as unknown as {
 const batch = new BatchWriter()
 /** What flows of one camera or screen. */
 interface VideoTap {
+  ssrc: number
   transformer: Transformer
   writer: WritableStreamDefaultWriter<Frame>
   keyFrames: KeyFrameRequests
   delay: DecoderDelay<Frame>
   holes: HoleWatch
+  /** RTP time of the latest key frame. */
+  keyRtp: number
 }
 const videoTaps = new Set<VideoTap>()
 let socket: WebSocket | undefined
 let timer: ReturnType<typeof setTimeout> | undefined
 
 scope.onmessage = ({ data }) => {
-  if (data.type === 'connect') connect(data.url)
-  else {
-    report(data.report)
-    flush()
+  switch (data.type) {
+    case 'connect':
+      return connect(data.url)
+    case 'report':
+      report(data.report)
+      return flush()
+    case 'lost':
+      for (const { transformer, ssrc, keyRtp, keyFrames } of videoTaps) {
+        const isMeant = transformer.options.slot === data.slot && ssrc === data.ssrc
+        if (isMeant && ((keyRtp - data.rtpTimestamp) | 0) < 0) keyFrames.need()
+      }
+      return flush()
   }
 }
 
@@ -105,7 +116,7 @@ async function tap(transformer: Transformer): Promise<void> {
     kind === 'video'
       ? {
           ...{ transformer, writer, keyFrames: new KeyFrameRequests(), delay: new DecoderDelay<Frame>() },
-          holes: new HoleWatch(),
+          ...{ holes: new HoleWatch(), ssrc: 0, keyRtp: 0 },
         }
       : undefined
   if (video) videoTaps.add(video)
@@ -118,23 +129,33 @@ async function tap(transformer: Transformer): Promise<void> {
       const metadata = frame.getMetadata()
       if (metadata.synchronizationSource !== undefined && metadata.synchronizationSource !== ssrc) {
         ssrc = metadata.synchronizationSource
-        if (video) video.holes = new HoleWatch()
+        if (video) Object.assign(video, { holes: new HoleWatch(), ssrc })
         scope.postMessage({ type: 'newSubscription', slot, kind, ssrc })
       }
       const droppedBefore = dropped.frames
-      take(frame, metadata, transformer.options, ssrc ?? 0, dropped)
+      const hole = video === undefined || frame.data.byteLength === 0 ? 0 : holeBefore(video, frame, metadata)
+      take(frame, metadata, transformer.options, { ssrc: ssrc ?? 0, mayFollowHole: hole > 0 }, dropped)
       // Audio goes no further; nobody listens.
       if (video === undefined) continue
       video.keyFrames.frameArrived(performance.now(), frame.type === 'key')
       if (dropped.frames > droppedBefore) video.keyFrames.need()
-      const rtpTimestamp = (metadata.rtpTimestamp ?? frame.timestamp) >>> 0
-      const hole = video.holes.before(rtpTimestamp, frame.type === 'key')
-      if (hole > 0) scope.postMessage({ type: 'hole', slot, ssrc: ssrc ?? 0, rtpTimestamp, millis: hole / 90 })
+      if (hole > 0)
+        scope.postMessage({ type: 'hole', slot, ssrc: ssrc ?? 0, rtpTimestamp: rtpOf(frame, metadata), millis: hole / 90 })
       passOn(video, frame, ssrc ?? 0, metadata.mimeType)
     }
   } finally {
     if (video) videoTaps.delete(video)
   }
+}
+
+const rtpOf = (frame: Frame, { rtpTimestamp }: Metadata) => (rtpTimestamp ?? frame.timestamp) >>> 0
+
+/** In ticks; 0 where there is none. */
+function holeBefore(video: VideoTap, frame: Frame, metadata: Metadata): number {
+  const rtpTimestamp = rtpOf(frame, metadata)
+  const key = frame.type === 'key'
+  if (key) video.keyRtp = rtpTimestamp
+  return video.holes.before(rtpTimestamp, key || comesAsComplete(metadata.mimeType ?? ''))
 }
 
 function passOn({ writer, delay }: VideoTap, frame: Frame, ssrc: number, mimeType: string | undefined): void {
@@ -147,7 +168,7 @@ function take(
   frame: Frame,
   metadata: Metadata,
   options: TapOptions,
-  ssrc: number,
+  { ssrc, mayFollowHole }: { ssrc: number; mayFollowHole: boolean },
   dropped: { frames: number; bytes: number },
 ): void {
   const { slot, kind } = options
@@ -173,11 +194,12 @@ function take(
       kind,
       ssrc,
       key,
-      rtpTimestamp: (metadata.rtpTimestamp ?? frame.timestamp) >>> 0,
+      rtpTimestamp: rtpOf(frame, metadata),
       sequenceNumber: metadata.sequenceNumber ?? null,
       receiveTimeMicros: Math.round((performance.timeOrigin + (metadata.receiveTime ?? performance.now())) * 1000),
       mimeType: metadata.mimeType ?? (kind === 'audio' ? 'audio/opus' : 'video/H264'),
       ...(hasSize ? { width: metadata.width!, height: metadata.height! } : {}),
+      ...(mayFollowHole ? { mayFollowHole } : {}),
     },
     frame.data,
   )
