@@ -1,4 +1,6 @@
 import { readdirSync } from 'node:fs'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { bucket, type Harness, key, MiB, startHarness } from './harness.ts'
 
@@ -10,8 +12,12 @@ beforeEach(async () => {
 })
 afterEach(() => harness.close())
 
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+
 /** What the bodies of this test take is in files; what is counted is what the upload keeps. */
 function memoryBytes(): number {
+  collectGarbage()
   const { heapUsed, external } = process.memoryUsage()
   return heapUsed + external
 }
@@ -226,6 +232,41 @@ describe('COS in trouble', () => {
     expect(failed().filter(({ level }) => level >= 40)).toHaveLength(1)
     expect(failed()[0]).toMatchObject({ file: key, code: expect.stringMatching(/ECONN/) })
     expect(harness.logged.map(({ msg }) => msg)).toContain('Reached COS again')
+  })
+
+  test('a long outage of several files: neither memory nor open files grow with what waits or with how long it takes', async () => {
+    const openFiles = () => readdirSync('/proc/self/fd').length
+    const store = harness.store()
+    const growing = ['a.mp4', 'b.mp4', 'c.mp4', 'd.mp4', 'e.mp4'].map((name) => {
+      const source = harness.source(name)
+      return { name, source, upload: store.open(source), bodyBytes: 0 }
+    })
+    const grow = () => {
+      for (const one of growing) {
+        one.bodyBytes = harness.grow(one.source, MiB)
+        one.upload.grew(one.bodyBytes)
+      }
+    }
+    const failures = () => harness.logged.filter(({ msg }) => msg === 'Failed to reach COS').length
+    const waits = async () => {
+      grow()
+      const soFar = failures()
+      await expect.poll(failures, { interval: 5 }).toBeGreaterThan(soFar + 3)
+      return { files: openFiles(), bytes: memoryBytes() }
+    }
+    grow()
+    await harness.control.outage(true)
+    const before = await waits()
+    for (let hour = 1; hour < 6; hour++) {
+      const { files, bytes } = await waits()
+      expect(files - before.files).toBeLessThan(20)
+      expect(bytes - before.bytes).toBeLessThan(12 * MiB)
+    }
+    await harness.control.outage(false)
+    for (const { name, source, upload, bodyBytes } of growing) {
+      await upload.finish(head, bodyBytes)
+      expect((await harness.stored(name)).equals(harness.file(source, head))).toBe(true)
+    }
   })
 
   test('COS slower than the recording: what waits is on the volume, not in memory, and few requests are on their way', async () => {
