@@ -59,7 +59,11 @@ test('what happens in a recorder is told once, in order and signed, over a recei
   let recording: Recording = aRecording({
     callback: { url, format: 'Result', events: true, signingKeySecretRef: { name: 'callback', key: 'signingKey' } },
   })
-  const pod = { metadata: { name: 'a', uid: 'p' }, status: { phase: 'Running', podIP: '10.0.0.7' } } as unknown as Pod
+  recording = { ...recording, status: { attempts: [{ number: 1, pod: 'a' }] } }
+  const pod = {
+    metadata: { name: 'a', namespace: 'lessons', uid: 'p' },
+    status: { phase: 'Running', podIP: '10.0.0.7' },
+  } as unknown as Pod
   let recorder = await aRecorder()
   const anOperator = () =>
     eventsReconciler({

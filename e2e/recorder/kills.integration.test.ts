@@ -6,7 +6,7 @@ import { compare, type Moment, pictureMoments, seenPictures, wallMillisIn } from
 import { processTree, type RunningProcess } from './processes.ts'
 import { seededRandom } from './random.ts'
 import type { RecorderProcess } from './recorder-process.ts'
-import { World } from './world.ts'
+import { type ReadSlice, World } from './world.ts'
 
 /**
  * What is killed at random moments: recorder, page, Chromium. Of any stream at most the last second is lost of what had come until then, and the ledger
@@ -25,6 +25,11 @@ interface Kill {
   millis: number
 }
 
+/** Slices of what is recorded are held to the same: right, or named. */
+const slicing = { spec: { live: { audioSlices: { seconds: 5 } } } }
+/** A recorder that is killed in the first second of a file has not made anything of it yet. */
+const mostUnslicedMillis = 1500
+
 let world: World
 beforeAll(async () => {
   world = await World.start()
@@ -39,7 +44,7 @@ test(`${count} kills at random, seed ${seed}: at most the last second is lost, a
   for (const userId of users) await world.publish(userId, { audio: true, video: true }, clip)
   const kills: Kill[] = []
   const arrivals: Arrival[] = []
-  let recorder = await world.record()
+  let recorder = await world.record(slicing)
   // Each of the three before any comes again.
   let order: readonly Target[] = targets
   for (let n = 0; n <= count; n++) {
@@ -54,18 +59,20 @@ test(`${count} kills at random, seed ${seed}: at most the last second is lost, a
     if (target !== 'recorder') continue
     await recorder.ended
     arrivals.push(...arrivalsOf(recorder))
-    recorder = await world.record()
+    recorder = await world.record(slicing)
   }
   const stopMillis = Date.now()
   recorder.kill('SIGTERM')
   const { result } = await recorder.ended
   arrivals.push(...arrivalsOf(recorder))
   expect(result).toMatchObject({ outcome: 'Completed' })
-  const { files, losses } = await world.manifest()
+  const manifest = await world.manifest()
+  const { files, losses } = manifest
   const findings: string[] = files.flatMap(({ path, status, message }) => (status === 1 ? [] : [`${path}: ${message}`]))
   for (const userId of users) {
     const own = <T extends { userId: string | null }>(all: readonly T[]) => all.filter((one) => one.userId === userId)
     const about = { files: own(files), losses: own(losses), arrivals: own(arrivals), kills, stopMillis }
+    findings.push(...judgeSlices(about.files, about.losses, await world.slices(manifest, userId)))
     findings.push(...(await judge(userId, about)).map((finding) => `${userId}: ${finding}`))
   }
   expect(findings).toEqual([])
@@ -127,6 +134,32 @@ async function judge(userId: string, { files, losses, arrivals, kills, stopMilli
     findings.push(
       `${untold.length} pictures are missing without a word, the first of ${new Date(untold[0]!.wallMillis).toISOString()}`,
     )
+  }
+  return findings
+}
+
+/** Each slice is whole; what is in none of them is named as lost, or too short to have been begun. */
+function judgeSlices(files: readonly ManifestFile[], losses: readonly Loss[], slices: readonly ReadSlice[]): string[] {
+  const findings: string[] = []
+  for (const { entry, read } of slices) {
+    const millis = Date.parse(entry.endTime) - Date.parse(entry.startTime)
+    if (Math.abs(read.playedSamples / 48 - millis) > 2)
+      findings.push(`${entry.path} plays ${read.playedSamples / 48} ms of ${millis}`)
+  }
+  const lost = losses.filter(({ reason }) => reason === 'LiveOutputLost').map(({ from, to }) => [from, to] as const)
+  const told = [...slices.map(({ entry }) => [entry.startTime, entry.endTime] as const), ...lost]
+    .map(([from, to]) => ({ from: Date.parse(from), to: Date.parse(to) }))
+    .sort((a, b) => a.from - b.from)
+  for (const file of files) {
+    let at = Date.parse(file.startTime)
+    for (const { from, to } of told) {
+      if (to <= at || from > Date.parse(file.endTime)) continue
+      if (from - at > mostUnslicedMillis)
+        findings.push(`${from - at} ms of ${file.path} are in no slice, at ${new Date(at).toISOString()}`)
+      at = Math.max(at, to)
+    }
+    const rest = Date.parse(file.endTime) - at
+    if (rest > mostUnslicedMillis) findings.push(`the last ${rest} ms of ${file.path} are in no slice`)
   }
   return findings
 }

@@ -11,6 +11,7 @@ import {
   recorderEnv,
 } from '@trtc-recorder/api'
 import { stringify } from 'yaml'
+import { type ReadOgg, readOgg } from '../../recorder-image/src/live/slices/read-ogg.ts'
 import { type CosControl, cosControl, type RunningCos, startCos } from '../../sandbox/src/cos/index.ts'
 import { identities } from '../../sandbox/src/identities.ts'
 import { defaultClip } from '../../sandbox/src/room/clip.ts'
@@ -52,6 +53,13 @@ export interface RecordOptions {
   /** In place of this world's own work directory. */
   work?: string
   environment?: NodeJS.ProcessEnv
+}
+
+/** `read`: what an Ogg Opus slice holds. */
+export interface ReadSlice {
+  entry: LiveEntry
+  path: string
+  read: ReadOgg
 }
 
 /** TRTC and COS in this process, and recorders as processes of their own. */
@@ -292,12 +300,17 @@ export class World {
 
   media = async (file: RecordedFile) => readMedia(await this.#fetched(file))
 
-  /** The objects that the manifest's lists of slices tell of, each in a file. */
-  async slices({ live }: Manifest): Promise<{ entry: LiveEntry; path: string }[]> {
-    const slices: { entry: LiveEntry; path: string }[] = []
-    for (const { path } of live.filter(({ part }) => part === 'audioSlices')) {
+  /** Slices that the lists of a manifest say are in COS, each in a file and read to the letter. */
+  async slices({ live }: Manifest, userId?: string): Promise<ReadSlice[]> {
+    const slices: ReadSlice[] = []
+    const lists = live.filter((list) => list.part === 'audioSlices' && (userId === undefined || list.userId === userId))
+    for (const { path } of lists) {
       const list = liveIndexObjectSchema.parse(JSON.parse(String(await this.cos.fetch(cosIdentity.bucket, path))))
-      for (const entry of list.entries) slices.push({ entry, path: await this.#fetched(entry) })
+      for (const entry of list.entries) {
+        if (entry.path === '') continue
+        const path = await this.#fetched(entry)
+        slices.push({ entry, path, read: readOgg(await readFile(path)) })
+      }
     }
     return slices
   }

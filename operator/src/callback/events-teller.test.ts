@@ -8,7 +8,15 @@ import { eventsReconciler } from './events-teller.ts'
 
 const callback = { url: 'https://school.example/events', format: 'Result' as const, events: true }
 const context = { log: createLog('error'), signal: new AbortController().signal } as never
-const pod = { metadata: { name: 'a', uid: 'p' }, status: { phase: 'Running', podIP: '10.0.0.7' } } as unknown as Pod
+const pod = {
+  metadata: { name: 'a', namespace: 'lessons', uid: 'p' },
+  status: { phase: 'Running', podIP: '10.0.0.7' },
+} as unknown as Pod
+
+const inRoom = {
+  startTime: '2026-03-01T10:01:00.000Z',
+  attempts: [{ number: 1, pod: 'a', podUid: 'p', startTime: '2026-03-01T10:01:00.000Z' }],
+}
 
 let recording: Recording
 let happened: RecordingEvent[]
@@ -54,7 +62,7 @@ const happens = (type: RecordingEvent['type'], object?: RecordingEvent['object']
 const ids = () => sent.map(({ body }) => (body as { Events: { EventId: string }[] }).Events.map(({ EventId }) => EventId))
 
 beforeEach(() => {
-  recording = { ...aRecording({ callback }), status: { startTime: '2026-03-01T10:01:00.000Z' } }
+  recording = { ...aRecording({ callback }), status: inRoom }
   happened = []
   isAway = false
   asked = []
@@ -115,6 +123,20 @@ describe('events', () => {
     happens('recordingPaused')
     await reconciler().reconcile('school/maths', context)
     expect(ids()).toEqual([['2-1'], ['2-1', '2-2']])
+  })
+
+  test('of a Pod that is none of the Recording’s are nobody’s, whatever its labels say', async () => {
+    happens('recordingStarted')
+    for (const attempt of [
+      { ...inRoom.attempts[0]!, pod: 'b' },
+      { ...inRoom.attempts[0]!, podUid: 'q' },
+    ]) {
+      recording = { ...recording, status: { ...inRoom, attempts: [attempt] } }
+      await reconciler().reconcile('school/maths', context)
+    }
+    recording = { ...recording, metadata: { ...recording.metadata, namespace: 'elsewhere' }, status: inRoom }
+    await reconciler().reconcile('school/maths', context)
+    expect(asked).toEqual([])
   })
 
   test('of a recorder that does not answer are asked for again', async () => {

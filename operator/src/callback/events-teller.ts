@@ -68,6 +68,13 @@ export function eventsController(dependencies: EventsDependencies): Controller {
   return controller
 }
 
+/** One that the status knows, and not one that somebody has given the same labels: what it says is signed. */
+const isOf = ({ metadata, status }: Recording, pod: Pod) =>
+  pod.metadata.namespace === metadata.namespace &&
+  (status?.attempts ?? []).some(
+    ({ pod: name, podUid }) => name === pod.metadata.name && (podUid === undefined || podUid === pod.metadata.uid),
+  )
+
 /** Of which volume the last event was told. */
 const toldKey = (volume: number) => `v${volume}`
 const toldOf = ({ status }: Recording, volume: number) => Number(status?.notices?.[toldKey(volume)] ?? 0)
@@ -88,7 +95,7 @@ export function eventsReconciler(
     const waits = (failed.get(uid)?.notBefore ?? 0) - performance.now()
     if (waits > 0) return { requeueAfterMillis: waits, priority: 'low' }
     for (const pod of pods.byIndex('recordingUid', uid)) {
-      if (!pod.status?.podIP || pod.status.phase !== 'Running') continue
+      if (!pod.status?.podIP || pod.status.phase !== 'Running' || !isOf(cached, pod)) continue
       const isTold = await tellAll(key, pod, context)
       if (!isTold) break
     }
