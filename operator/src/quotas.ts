@@ -14,6 +14,9 @@ export interface QuotaOptions {
   log: Logger
 }
 
+/** Who may not read them is not told so every minute. */
+const backoff = { initialMillis: 800, maxMillis: 300_000, factor: 2, jitter: 1, resetAfterMillis: 120_000 }
+
 /**
  * The ResourceQuotas of the cluster, followed for one thing: that one has room which it had not before, whoever made it. Nothing rests on them: where
  * they may not be read, what a quota refused is tried again by the clock alone.
@@ -27,7 +30,7 @@ export function createQuotas({ client, namespaces, resyncMillis, log }: QuotaOpt
     ({ metadata: { name, namespace, uid, resourceVersion, generation, creationTimestamp }, status }) as ResourceQuota
   const reflectors = scopes.map((scope) => {
     const source = listWatch(client, resources.resourceQuotas, scope)
-    return new Reflector({ name: 'resourcequotas', source, store, ...scope, log, trim, resyncMillis })
+    return new Reflector({ name: 'resourcequotas', source, store, ...scope, log, trim, resyncMillis, backoff })
   })
   return {
     /** Calls with a namespace whenever a quota of it has room. */
