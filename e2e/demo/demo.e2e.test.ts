@@ -77,6 +77,7 @@ describe('make demo, when all is built', () => {
     expect(recordings.map(({ mode, stopReason }) => `${mode} ${stopReason}`)).toEqual([
       '02 RemovedByApi',
       '00 RoomDismissed',
+      '00 RoomDismissed',
       '01 StopRequested',
     ])
     const files = recordings.flatMap((recording) => recording.files)
@@ -115,7 +116,12 @@ describe('make demo, when all is built', () => {
     for (const { name } of recordings) manifests[name] = manifestSchema.parse(await read(`demo/${name}.manifest.json`))
     expect(await checkPage(join(folder, 'index.html'), manifests)).toEqual([])
     const [replay] = manifests.lesson!.outputs
-    expect(await readFile(join(folder, 'index.html'), 'utf8')).toContain(`href="${replay!.path}"`)
+    const page = await readFile(join(folder, 'index.html'), 'utf8')
+    expect(page).toContain(`href="${replay!.path}"`)
+    for (const label of ['Clip alice-begins', 'Clip bob-is-back', 'Still of bob', 'Slice of carol', 'pair', 'speech']) {
+      const [, href] = page.match(new RegExp(`<a href="([^"]+)">${label}`)) ?? []
+      expect(existsSync(join(folder, href ?? label)), label).toBe(true)
+    }
     expect(await playTogether(join(folder, replay!.path))).toEqual(expect.arrayContaining(['alice', 'carol']))
   })
 })

@@ -1,6 +1,6 @@
 /**
- * `make demo`: a Kubernetes of its own, the operator installed by Helm, a live room, three Recordings of it, one of them started
- * by HTTP as the template is, and their files fetched back from COS into demo-output/. Exit code 0 only if every file holds what it must. The cluster stays up.
+ * `make demo`: a Kubernetes of its own, the operator installed by Helm, a live room, four Recordings of it, one of them started
+ * by HTTP as the template is, two clips, and all of it fetched back from COS into demo-output/. Exit code 0 only if every file holds what it must. The cluster stays up.
  */
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -30,7 +30,9 @@ async function demo(): Promise<boolean> {
   await step('Installing the operator and its gateway with Helm', () => install(world))
   await step('Preparing namespace demo and its Secrets', () => prepare(world))
 
-  say('A lesson in room 43474, recorded three times over: two Recordings are applied, one is started by HTTP')
+  say(
+    'A lesson in room 43474, recorded four times over, as lesson, call and moderated room: three Recordings are applied, one is started by HTTP',
+  )
   const moments = await play(world, onScreen)
   const finished = await settle(onScreen)
 

@@ -20,7 +20,9 @@ export async function install(world: World): Promise<void> {
 
 /** The Secrets that examples/demo refers to, and nothing of an earlier demo, in the namespace and in COS. */
 export async function prepare(world: World): Promise<void> {
-  const { code, stderr } = await run('kubectl', ['delete', 'recordings', '--all', '-n', namespace, '--timeout', '60s'])
+  const { code, stderr } = await run('kubectl', [
+    ...['delete', 'recordings,recordingclips', '--all', '-n', namespace, '--timeout', '60s'],
+  ])
   if (code !== 0)
     throw new Error(`The Recordings of an earlier demo could not be deleted: ${stderr.trim()}. Try: make sandbox-down`)
   await apply(...secrets())

@@ -25,8 +25,9 @@ export interface DemoRecording {
 export const recordings: readonly DemoRecording[] = [
   { name: 'lesson', mode: '02', recorder: 'recorder-full', stopReason: 'RemovedByApi', how: 'RemoveUser' },
   { name: nameByHttp, mode: '00', recorder: 'recorder-audio', stopReason: 'RoomDismissed', how: 'DismissRoom' },
+  { name: 'call-centre', mode: '00', recorder: 'recorder-call', stopReason: 'RoomDismissed', how: 'DismissRoom' },
   {
-    name: 'lesson-video',
+    name: 'moderated-room',
     mode: '01',
     recorder: 'recorder-video',
     stopReason: 'StopRequested',
@@ -34,9 +35,12 @@ export const recordings: readonly DemoRecording[] = [
   },
 ]
 
-/** Each way of stopping meets only its own Recording, as long as the room is dissolved last. */
-const endings = (['StopRequested', 'RemovedByApi', 'RoomDismissed'] as const).map(
-  (reason) => recordings.find(({ stopReason }) => stopReason === reason)!,
+/** Of examples/demo/clips.yaml. */
+export const clips = ['alice-begins', 'bob-is-back'] as const
+
+/** Each way of stopping meets only its own Recordings, as long as the room is dissolved last. */
+const endings = (['StopRequested', 'RemovedByApi', 'RoomDismissed'] as const).map((reason) =>
+  recordings.filter(({ stopReason }) => stopReason === reason),
 )
 
 /** Who is in the room, what they send, and how many files of them a Recording must have. */
@@ -58,7 +62,7 @@ export interface Moments {
   stopped: Record<string, number>
 }
 
-/** Plays the lesson: three recorders in one room, people who come and go, and three ways to end a recording. */
+/** Plays the lesson: four recorders in one room, people who come and go, and three ways to end a recording. */
 export async function play(world: World, report: Report): Promise<Moments> {
   const enter = (userId: Actor) =>
     world.room.publish({ room, userId, video: cast[userId].video, audio: cast[userId].audio, clip })
@@ -81,12 +85,13 @@ export async function play(world: World, report: Report): Promise<Moments> {
   await tell(report, 'bob comes back', () => enter('bob'), 7)
 
   const stopped: Record<string, number> = {}
-  for (const recording of endings) {
+  for (const together of endings) {
+    const [recording] = together as [DemoRecording]
     await tell(
       report,
-      `${recording.name} is ended: ${recording.how}`,
+      `${together.map(({ name }) => name).join(' and ')} ${together.length === 1 ? 'is' : 'are'} ended: ${recording.how}`,
       async () => {
-        stopped[recording.name] = Date.now()
+        for (const { name } of together) stopped[name] = Date.now()
         await stop(world, recording)
       },
       3,
@@ -104,6 +109,9 @@ export async function settle(report: Report): Promise<Recording[]> {
       finished.push(await waitForCondition(namespace, name, 'CallbackDelivered', 'True', { timeoutSeconds: 60 }))
     }
   })
+  await tell(report, 'Waiting until two clips of the lesson are cut', () =>
+    kubectl('wait', 'recordingclip', ...clips, '-n', namespace, '--for', 'condition=Succeeded', '--timeout', '60s'),
+  )
   return finished
 }
 

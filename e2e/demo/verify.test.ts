@@ -39,7 +39,8 @@ function finished(
   const manifest = recordingManifestSchema.parse(
     parse(readFileSync(new URL(`../../examples/demo/${name}.yaml`, import.meta.url), 'utf8')),
   )
-  return { ...manifest, status: { stopReason, files, outputs: [replay] } } as unknown as Recording
+  const live = Object.keys(manifest.spec.live ?? {}).map((part) => ({ part, stored: 3, waiting: 0, lost: 0 }))
+  return { ...manifest, status: { stopReason, files, outputs: [replay], live } } as unknown as Recording
 }
 
 function told(recording: Recording, more: Partial<ReceivedCallback> = {}): ReceivedCallback {
@@ -54,8 +55,8 @@ const whole = () => [file('alice'), file('bob'), file('bob', { path: 'demo/bob2.
 describe('a Recording of the demo', () => {
   it('is as it must be', () => expect(check(finished('lesson', whole()))).toEqual([]))
   it('has nothing of carol where only pictures are recorded', () => {
-    expect(check(finished('lesson-video', whole().slice(0, 3)))).toEqual([])
-    expect(check(finished('lesson-video', whole()))).toEqual(['lesson-video: carol has 1 files, not 0'])
+    expect(check(finished('moderated-room', whole().slice(0, 3)))).toEqual([])
+    expect(check(finished('moderated-room', whole()))).toEqual(['moderated-room: carol has 1 files, not 0'])
   })
   it.each([
     ['bob has one file', whole().slice(1).slice(1).concat(file('alice')), 'bob has 1 files, not 2'],
@@ -68,12 +69,18 @@ describe('a Recording of the demo', () => {
   it('is found out when it stopped for another reason', () => {
     expect(check(finished('lesson', whole(), 'Idle'))).toEqual(['lesson: it stopped because of Idle, not RemovedByApi'])
   })
-  it('is found out when its replay page is not stored', () => {
+  it('is found out when something made of it while it goes on is lost, waits, or is not there', () => {
+    const recording = finished('moderated-room', whole().slice(0, 3))
+    const [stills] = recording.status!.live!
+    recording.status!.live = [{ ...stills!, lost: 1 }]
+    expect(check(recording)).toEqual(['moderated-room: of its stills 1 are lost and 0 wait', 'moderated-room: there are no hls'])
+  })
+  it('is found out when its replay is not stored', () => {
     const recording = finished('lesson', whole())
     recording.status!.outputs = [{ ...replay, status: 0, message: 'cos: 403' }]
-    expect(check(recording)).toEqual(['lesson: its replay page is not stored: cos: 403'])
+    expect(check(recording)).toEqual(['lesson: its replay is not stored: cos: 403'])
     recording.status!.outputs = []
-    expect(check(recording)).toEqual(['lesson: its replay page is not stored: nobody made it'])
+    expect(check(recording)).toEqual(['lesson: its replay is not stored: nobody made it'])
   })
   it('is found out when its callback came twice, never, unsigned, or with other files', () => {
     const recording = finished('lesson', whole())

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { RecordedFile, Recording } from '@trtc-recorder/api'
+import type { RecordedFile, Recording, RecordingClip } from '@trtc-recorder/api'
 import { callbackBody } from '@trtc-recorder/api'
 import { identities } from '../../sandbox/src/identities.ts'
 import type { SentSpan } from '../../sandbox/src/room/index.ts'
@@ -59,7 +59,33 @@ export async function verify(
       verdict.files[name].push({ file, codecs: media.streams.map((stream) => stream.codec).join(' + '), measures })
     }
   }
+  for (const clip of collected.clips) {
+    verdict.findings.push(...checkClip(clip))
+    for (const { path, durationSeconds } of clip.status?.files ?? []) {
+      const { streams, frames } = await readMedia(join(folder, path))
+      const isMoving = streams.some(({ kind }) => kind === 'video')
+      if (isMoving && frames.length < durationSeconds * 10)
+        verdict.findings.push(`${clip.metadata.name}: ${path} has only ${frames.length} pictures`)
+    }
+  }
   return verdict
+}
+
+function checkClip({ metadata: { name }, status }: RecordingClip): string[] {
+  const files = status?.files ?? []
+  if (files.length === 0) return [`${name}: there is no file of it`]
+  return files.filter((file) => file.status !== 1).map(({ path, message }) => `${name}: ${path}: ${message}`)
+}
+
+/** What is made while it records. */
+function checkLive({ metadata: { name }, spec, status }: Recording): string[] {
+  return Object.keys(spec.live ?? {}).flatMap((part) => {
+    const counts = status?.live?.find((one) => one.part === part)
+    if (counts === undefined || counts.stored === 0) return [`${name}: there are no ${part}`]
+    return counts.lost === 0 && counts.waiting === 0
+      ? []
+      : [`${name}: of its ${part} ${counts.lost} are lost and ${counts.waiting} wait`]
+  })
 }
 
 /** What can be said of a Recording without opening its files. */
@@ -79,9 +105,14 @@ export function checkRecording({ metadata, spec, status }: Recording, { callback
     if (!(file.userId in cast)) findings.push(`${name}: there is a file of ${file.userId}, who was not in the room`)
     if (file.status !== 1) findings.push(`${name}: ${file.path} has status ${file.status}: ${file.message}`)
   }
-  const replay = status?.outputs?.find(({ kind }) => kind === 'replay')
-  if (spec.outputs.replay && replay?.status !== 1)
-    findings.push(`${name}: its replay page is not stored: ${replay?.message ?? 'nobody made it'}`)
+  const asked = Object.entries(spec.outputs).flatMap(([kind, wanted]) => (wanted === false || wanted === undefined ? [] : [kind]))
+  for (const kind of asked) {
+    const made = status?.outputs?.filter((output) => output.kind === kind) ?? []
+    if (made.length === 0) findings.push(`${name}: its ${kind} is not stored: nobody made it`)
+    for (const { message, ...output } of made)
+      if (output.status !== 1) findings.push(`${name}: its ${kind} is not stored: ${message}`)
+  }
+  findings.push(...checkLive({ metadata, spec, status } as Recording))
   const arrived = callbacks[name] ?? []
   if (arrived.length !== 1) findings.push(`${name}: ${arrived.length} callbacks arrived, not 1`)
   for (const callback of arrived) {
