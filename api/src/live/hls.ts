@@ -3,10 +3,7 @@ import { streamSchema } from '../files.ts'
 import { userLists } from '../user-patterns.ts'
 
 export const hlsSchema = z.object({
-  users: z
-    .object(userLists('whom HLS is made of'))
-    .prefault({})
-    .describe('Whom. Everybody who is recorded, where it is left out.'),
+  users: z.object(userLists('to make HLS of')).prefault({}).describe('Whom. Everybody who is recorded, where it is left out.'),
   streams: z
     .array(streamSchema)
     .min(1)

@@ -4,7 +4,7 @@ import { userLists } from '../user-patterns.ts'
 
 export const stillsSchema = z.object({
   users: z
-    .object(userLists('of whose pictures stills are made'))
+    .object(userLists('to make stills of'))
     .prefault({})
     .describe('Whose. Everybody who is recorded, where it is left out.'),
   streams: z
