@@ -127,6 +127,10 @@ test('what a Recording may ask for is limited at admission, and the field is nam
       { callback: { url: 'https://a.example', signingKeySecretRef: { name: 'database' } } },
       'spec.callback.signingKeySecretRef.name: ',
     ],
+    [
+      { live: { pcm: { url: 'wss://asr.example/', authorizationSecretRef: { name: 'database' } } } },
+      'spec.live.pcm.authorizationSecretRef.name: ',
+    ],
   ] as [object, string][]) {
     expect(await create(spec)).toContain(field)
   }

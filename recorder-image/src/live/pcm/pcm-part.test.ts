@@ -100,6 +100,20 @@ describe('sound that is sent while it is recorded', () => {
     expect(receiver.connections).toEqual([])
   })
 
+  test('that its receiver did not take in time is told of, with when it was, and is no loss of the file', async () => {
+    await receiver.close()
+    const part = aPart({ backlogSeconds: 5 })
+    tell(part, alice, { type: 'opened' }, ...packets(0, 900))
+    expect(losses[0]).toMatchObject({
+      ...{ userId: 'alice', stream: 'main', medium: 'audio', reason: 'LiveOutputLost', file: null, frames: 250 },
+      ...{ fromMicros: startMicros, toMicros: startMicros + 5_000_000, detail: 'pcm: its receiver did not take it in time' },
+    })
+    await receiver.open()
+    await part.end()
+    const heard = receiver.connections[0]!.pcm.length / bytesPerMilli
+    expect(heard + losses.reduce((sum, { frames }) => sum + frames! * 20, 0)).toBe(18_000)
+  })
+
   test('that waited when a recorder was killed is told of by the next one, and goes', async () => {
     await receiver.close()
     const killed = aPart()

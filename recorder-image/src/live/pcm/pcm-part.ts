@@ -159,8 +159,9 @@ export class PcmPart implements LivePart {
     this.#ending.add(ended)
   }
 
-  #lose({ userId, stream, file }: LiveSource, { fromMicros, toMicros, packets, bytes, why }: Dropped): void {
-    const of = { userId, stream, medium: 'audio' as const, reason: 'LiveOutputLost' as const, file }
+  /** The file has it: it is no loss of the file's. */
+  #lose({ userId, stream }: LiveSource, { fromMicros, toMicros, packets, bytes, why }: Dropped): void {
+    const of = { userId, stream, medium: 'audio' as const, reason: 'LiveOutputLost' as const, file: null }
     this.#options.ledger.add({ ...of, fromMicros, toMicros, frames: packets, bytes, detail: `${this.name}: ${whys[why]}` })
   }
 
