@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import type { EventsBody } from '@trtc-recorder/api'
 import { Ajv } from 'ajv'
 import { describe, expect } from 'vitest'
 import { identities } from '../../sandbox/src/identities.ts'
@@ -48,17 +49,34 @@ describe.concurrent('the callback', () => {
     expect(await sink.requests()).toHaveLength(1)
   })
 
-  test('names a string room, and has no RoomId then', async ({ namespace }) => {
+  test('names a string room, and has no RoomId then; events are told before it, in order', async ({ namespace }) => {
     const scene = new Scene(namespace, { sdkAppId: identities.trtc.sdkAppId, strRoomId: `biology ${namespace}` })
     try {
       const sink = await scene.sink()
       await scene.publish('alice')
-      const recording = await scene.recordFromNow('string-room', { callback: { url: `${sink.url}/string-room` } })
+      const recording = await scene.recordFromNow('string-room', {
+        live: { audioSlices: { seconds: 5 } },
+        callback: { url: `${sink.url}/string-room`, events: true },
+      })
       await recordFor(2)
       await scene.removeRecorder()
       await recording.settled()
-      const [callback, ...more] = await sink.waitFor('/string-room')
-      expect(JSON.parse(callback!.body)).toMatchObject({
+      const { status } = await recording.is('CallbackDelivered', 'True', 'Delivered')
+      const told = (await sink.requests()).map(({ headers, body }) => ({ headers, body: JSON.parse(body) as object }))
+      const events = told.flatMap(({ body }) => ('Events' in body ? (body as EventsBody).Events : []))
+      expect(events.map(({ EventId }) => EventId)).toEqual(events.map((_, at) => `1-${at + 1}`))
+      expect(events.map(({ EventType }) => EventType).filter((type) => type !== 'sliceStored')).toEqual([
+        'recordingStarted',
+        'recordingStopped',
+        'fileFinished',
+      ])
+      expect(status!.live).toEqual([{ part: 'audioSlices', stored: expect.any(Number), waiting: 0, lost: 0 }])
+      expect(events.filter(({ EventType, Status }) => EventType === 'sliceStored' && Status === 1)).toHaveLength(
+        status!.live![0]!.stored,
+      )
+      expect(status!.live![0]!.stored).toBeGreaterThan(0)
+      const [callback, ...more] = told.filter(({ body }) => 'Files' in body)
+      expect(callback!.body).toMatchObject({
         RoomId: '',
         StrRoomId: `biology ${namespace}`,
         Files: [{ UserId: 'alice' }],
