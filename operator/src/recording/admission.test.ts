@@ -194,6 +194,40 @@ describe('an identity', () => {
     expect(second.pods).toHaveLength(1)
   })
 
+  test('is let go of after a minute by one that no node has room for, to whoever waits for it, and had again later', () => {
+    const school = new School()
+    const first = school.opens('first', { roomId: 7, namespace: 'other' })
+    const second = school.opens('second', { roomId: 7 })
+    school.looksAt(first, second)
+    expect(second.is('Succeeded')).toBe('Unknown IdentityInUse')
+    for (const seconds of [30, 61]) {
+      expect(second.pods).toEqual([])
+      first.now = at(seconds)
+      school.looksAt(first)
+      school.tell(first)
+      school.looksAtThoseWoken()
+    }
+    expect(first.pods).toEqual([])
+    expect(second.pods).toHaveLength(1)
+    expect(first.status.attempts).toMatchObject([{ reason: 'IdentityInUse' }])
+    first.now = at(400)
+    school.looksAt(first)
+    expect(first.is('Succeeded')).toBe('Unknown IdentityInUse')
+    second.scheduled().inRoom().ends(stoppedBy('RoomDismissed'))
+    school.tell(second)
+    school.looksAtThoseWoken()
+    expect(first.pods).toHaveLength(1)
+  })
+
+  test('is nobody else’s as long as there is nobody else, or its recorder was in the room before', () => {
+    const alone = new World().settle()
+    expect(alone.after(3600).pods).toHaveLength(1)
+    const before = new World().settle().scheduled().inRoom().ends(undefined, { reason: 'OOMKilled' })
+    before.isWanted = true
+    before.after(60)
+    expect(before.after(3600).pods).toHaveLength(1)
+  })
+
   test('stays that of one that was in the room and goes on', () => {
     const school = new School()
     const first = school.opens('first', { roomId: 7 })

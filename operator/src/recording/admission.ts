@@ -61,8 +61,14 @@ export class Admission {
     return this.#line?.waiting ?? 0
   }
 
-  ask(recording: Recording): Pick<Observed, 'identityHeldBy' | 'place'> {
-    return { identityHeldBy: this.#identityHeldBy(recording), place: this.#placeFor(recording) }
+  ask(recording: Recording): Pick<Observed, 'identityHeldBy' | 'identityIsWanted' | 'place'> {
+    return {
+      identityHeldBy: this.#identityHeldBy(recording),
+      identityIsWanted: this.#rivalsOf(recording).some(
+        (rival) => rival.metadata.uid !== recording.metadata.uid && waitsForIt(rival),
+      ),
+      place: this.#placeFor(recording),
+    }
   }
 
   /** What came of it, before anything of it is done. */
@@ -186,6 +192,12 @@ const isNew = ({ status }: Recording) =>
   status?.attempts === undefined && findCondition(status?.conditions, 'Succeeded') === undefined
 
 const isQueued = (status: RecordingStatus | undefined) => findCondition(status?.conditions, 'Succeeded')?.reason === 'Queued'
+
+/** It could begin if nobody else had its identity. */
+const waitsForIt = (recording: Recording) =>
+  mayWant(recording) &&
+  !mayBeInRoom(recording) &&
+  findCondition(recording.status?.conditions, 'Succeeded')?.reason === 'IdentityInUse'
 
 /** Not asked to end, and not over. */
 const mayWant = ({ spec, status, metadata }: Recording) =>

@@ -56,7 +56,10 @@ function recordEnd(draft: Draft, attempt: Attempt, pod: Pod | undefined, end: Po
   const ran = end.ran || attempt.startTime !== undefined
   const asked = (status.stopReason as typeof draft.asked) ?? draft.asked
   const role = leftBehind ? 'leftBehind' : attempt.uploadOnly ? 'uploads' : 'records'
-  const judgement = judge({ ...end, ran }, { asked, entered: draft.entered, role, isOvertaken: isOvertaken(draft, attempt) })
+  const judgement = judge(
+    { ...end, ran },
+    { asked, entered: draft.entered, role, isOvertaken: isOvertaken(draft, attempt), isWanted: draft.observed.identityIsWanted },
+  )
 
   if (pod !== undefined) attempt.podUid = pod.metadata.uid
   attempt.state = 'Ended'

@@ -15,7 +15,7 @@ const ended = (over: Partial<PodEnd> = {}): PodEnd => ({
   ...over,
 })
 
-const inTheRoom: Circumstances = { asked: undefined, entered: true, role: 'records', isOvertaken: false }
+const inTheRoom: Circumstances = { asked: undefined, entered: true, role: 'records', isOvertaken: false, isWanted: false }
 
 const said = (outcome: RecorderOutcome, stopReason: StopReason, over: Partial<PodEnd> = {}) =>
   ended({ exitCode: recorderOutcomes[outcome].exitCode, result: aResult({ outcome, stopReason }), ...over })
@@ -38,6 +38,15 @@ describe('a recorder that left no result', () => {
     expect(judgement.reason).toBe(reason)
     expect(judgement.stopReason).toBeUndefined()
     expect(judgement.message.length).toBeGreaterThan(10)
+  })
+
+  test('and never ran has made way, where somebody waits for its identity and it was in no room before', () => {
+    const unscheduled = ended({ ran: false, exitCode: undefined, cause: 'PodDeleted' })
+    const wanted = { ...inTheRoom, entered: false, isWanted: true }
+    expect(judge(unscheduled, wanted)).toMatchObject({ reason: 'IdentityInUse' })
+    expect(judge(unscheduled, { ...wanted, asked: 'StopRequested' }).stopReason).toBe('StopRequested')
+    expect(judge(unscheduled, { ...wanted, entered: true }).reason).toBe('NotStarted')
+    expect(judge(ended(), wanted).reason).toBe('Crashed')
   })
 
   test('is over when it was to be over', () => {

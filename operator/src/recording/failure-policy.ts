@@ -36,12 +36,15 @@ export interface Circumstances {
   role: 'records' | 'leftBehind' | 'uploads'
   /** One that was left behind may have come back into the room, and have sent this one out. */
   isOvertaken: boolean
+  /** Another Recording waits for its identity. */
+  isWanted: boolean
 }
 
 /** Says how an attempt ended, and whether the recording did. */
-export function judge(end: PodEnd, { asked, entered, role, isOvertaken }: Circumstances): Judgement {
+export function judge(end: PodEnd, { asked, entered, role, isOvertaken, isWanted }: Circumstances): Judgement {
   const { result } = end
   const over = (stopReason: StopReason | undefined) => (stopReason === undefined || role !== 'records' ? {} : { stopReason })
+  if (!end.ran && isWanted && !entered && role === 'records') return { reason: 'IdentityInUse', message: gaveWay, ...over(asked) }
   if (result === undefined) return { ...withoutResult(end), ...over(asked) }
 
   const stopReason = result.stopReason
@@ -68,6 +71,8 @@ export function judge(end: PodEnd, { asked, entered, role, isOvertaken }: Circum
   }
   return said
 }
+
+const gaveWay = 'No node had room for its recorder, and it made way for another Recording with the same room and userId.'
 
 const overtaken =
   'The recorder that was left behind on a silent node came back into the room, and TRTC sent this one out; what it had is stored.'

@@ -13,6 +13,9 @@ import { nowHolds } from './volumes.ts'
 /** How long before its end a UserSig is warned of. */
 const warnBeforeMillis = 3600_000
 
+/** As long as nobody is asked to make way. */
+const giveWayMillis = 60_000
+
 /** A Pod that has not ended: tells where it is, and sends it away when it is time. */
 export function followPod(draft: Draft, attempt: Attempt, observed: ObservedPod): void {
   const { pod, state } = observed
@@ -29,6 +32,7 @@ export function followPod(draft: Draft, attempt: Attempt, observed: ObservedPod)
   else {
     tell(draft, attempt, state)
     if (state.kind === 'blocked' && !isWorthWaiting(draft, pod, state)) draft.act({ do: 'deletePod', pod })
+    if (state.kind === 'unscheduled' && isToGiveWay(draft, state.since)) draft.act({ do: 'deletePod', pod })
   }
 }
 
@@ -181,6 +185,10 @@ function finishing(draft: Draft, message: string): void {
   // Who waits for a Recording to be current (kstatus) does not want one whose files are still on their way.
   draft.set('Reconciling', { status: 'True', reason: 'Finishing', message })
 }
+
+/** Who has not been in the room and has had no node for a minute, lets somebody in who needs the same identity. */
+const isToGiveWay = ({ observed, entered, now }: Draft, since: string) =>
+  observed.identityIsWanted && !entered && now.getTime() - Date.parse(since) >= giveWayMillis
 
 /** An image may become available; what else is wrong with a container rarely passes, and never does where the chart has been mended since. */
 export function isWorthWaiting(draft: Draft, pod: ObservedPod['pod'], state: Extract<PodState, { kind: 'blocked' }>): boolean {

@@ -17,6 +17,8 @@ export interface Observed {
   claims: readonly PersistentVolumeClaim[]
   /** Who holds the identity instead, as a reader in this namespace may be told: `Recording math`, `A Recording of another namespace`. */
   identityHeldBy: string | undefined
+  /** Another Recording waits for the identity that this one holds. */
+  identityIsWanted: boolean
   /** Whether one more may record, where that is limited. */
   place: Place
   /** What is known of how the recorder in the room is doing. */

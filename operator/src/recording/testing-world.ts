@@ -44,6 +44,8 @@ export class World {
   /** The Recording is gone. */
   gone = false
   heldBy: string | undefined
+  /** Somebody else waits for its identity. */
+  isWanted = false
   place: Place = { is: 'free' }
   progress: RecorderProgress | undefined
   /** What Events say of a container that cannot be made. */
@@ -91,6 +93,7 @@ export class World {
         ),
       claims: this.claims,
       identityHeldBy: this.heldBy,
+      identityIsWanted: this.isWanted,
       place: this.place,
       progress: this.progress === undefined ? { is: 'not asked' } : { is: 'known', said: this.progress },
       image: podConfig.image,
