@@ -27,7 +27,8 @@ export class PictureFeed {
   }
 
   push(frame: EncodedFrame): LivePicture[] {
-    this.#track.push(frame)
+    // Whether something was lost before it is known too late for what is live: a part goes on with what there is.
+    this.#track.push({ ...frame, mayFollowHole: false })
     const taken = this.#track.take()
     if (taken === undefined) return []
     for (const config of taken.configs) this.#configs.set(config.number, config)

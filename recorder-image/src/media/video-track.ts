@@ -163,7 +163,7 @@ export class VideoTrack {
     })
     this.#settle({ taken: [], lost })
     for (const one of taken) this.#settle(number === undefined ? unproven.push(one) : { taken: [one], lost: [] })
-    return true
+    return !unproven.isBroken
   }
 
   #end(ssrc: number, { late, unproven, gaps }: Chain): void {

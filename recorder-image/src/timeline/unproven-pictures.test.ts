@@ -37,6 +37,10 @@ class Receiver {
     return this.#settle(this.#pictures.counted({ ssrc: 1, rtpTimestamp: rtpOf(number), lost, asked: lost }))
   }
 
+  get isBroken(): boolean {
+    return this.#pictures.isBroken
+  }
+
   end(): this {
     return this.#settle({ taken: [], lost: this.#pictures.end() })
   }
@@ -81,6 +85,13 @@ describe('pictures after a step that is longer than usual', () => {
     const { taken, lost } = settled().arrive(26, 27).counted(26, 1).arrive(28, 29, 30, 31).end()
     expect(taken).toEqual([...range(0, 24), 30, 31])
     expect(lost).toEqual([26, 27, 28, 29])
+  })
+
+  it('need a key frame where something was lost, and only then', () => {
+    const receiver = settled().arrive(26, 27)
+    expect(receiver.isBroken).toBe(false)
+    expect(receiver.counted(26, 1).isBroken).toBe(true)
+    expect(receiver.arrive(28, 30).isBroken).toBe(false)
   })
 
   it('are lost where nobody tells what was counted, after a while or at the end', () => {

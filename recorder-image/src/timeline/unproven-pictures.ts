@@ -49,6 +49,12 @@ export class UnprovenPictures<T extends UnprovenPicture> {
   /** In ticks, from one picture to the next. */
   #usualStep = 3000
 
+  /** Nothing decodes until the next key frame. */
+  get isBroken(): boolean {
+    const latest = this.#groups.at(-1)
+    return latest !== undefined && latest.brokenRtp < Number.POSITIVE_INFINITY
+  }
+
   push(picture: T): Released<T> {
     const rtp = this.#unwrapped(picture)
     const lost = this.#expired(picture.receiveTimeMicros)

@@ -6,11 +6,7 @@ export interface TapOptions {
   kind: 'audio' | 'video'
 }
 
-export type ToWorker =
-  | { type: 'connect'; url: string }
-  | { type: 'report'; report: PageReport }
-  /** Pictures before this one are lost for good: without a key frame after it nothing decodes. */
-  | { type: 'lost'; slot: number; ssrc: number; rtpTimestamp: number }
+export type ToWorker = { type: 'connect'; url: string } | { type: 'report'; report: PageReport }
 
 export type ToPage =
   | { type: 'connected' }

@@ -45,10 +45,9 @@ worker.onmessage = ({ data }: MessageEvent<ToPage>) => {
   } else if (data.type === 'command') obey(data.command)
   else if (data.type === 'hole') {
     const { slot, ssrc, rtpTimestamp, millis } = data
-    repairs.since(ssrc, millis + onItsWayMillis).then((counts) => {
-      report({ type: 'hole', slot, ssrc, rtpTimestamp, ...counts })
-      if (counts.lost > 0) send({ type: 'lost', slot, ssrc, rtpTimestamp })
-    }, warn)
+    repairs
+      .since(ssrc, millis + onItsWayMillis)
+      .then((counts) => report({ type: 'hole', slot, ssrc, rtpTimestamp, ...counts }), warn)
   } else binder.bind(data)
 }
 window.addEventListener('error', (event) => report({ type: 'warning', message: `Page: ${event.message}` }))

@@ -51,32 +51,21 @@ const scope = globalThis as unknown as {
 const batch = new BatchWriter()
 /** What flows of one camera or screen. */
 interface VideoTap {
-  ssrc: number
   transformer: Transformer
   writer: WritableStreamDefaultWriter<Frame>
   keyFrames: KeyFrameRequests
   delay: DecoderDelay<Frame>
   holes: HoleWatch
-  /** RTP time of the latest key frame. */
-  keyRtp: number
 }
 const videoTaps = new Set<VideoTap>()
 let socket: WebSocket | undefined
 let timer: ReturnType<typeof setTimeout> | undefined
 
 scope.onmessage = ({ data }) => {
-  switch (data.type) {
-    case 'connect':
-      return connect(data.url)
-    case 'report':
-      report(data.report)
-      return flush()
-    case 'lost':
-      for (const { transformer, ssrc, keyRtp, keyFrames } of videoTaps) {
-        const isMeant = transformer.options.slot === data.slot && ssrc === data.ssrc
-        if (isMeant && ((keyRtp - data.rtpTimestamp) | 0) < 0) keyFrames.need()
-      }
-      return flush()
+  if (data.type === 'connect') connect(data.url)
+  else {
+    report(data.report)
+    flush()
   }
 }
 
@@ -116,7 +105,7 @@ async function tap(transformer: Transformer): Promise<void> {
     kind === 'video'
       ? {
           ...{ transformer, writer, keyFrames: new KeyFrameRequests(), delay: new DecoderDelay<Frame>() },
-          ...{ holes: new HoleWatch(), ssrc: 0, keyRtp: 0 },
+          holes: new HoleWatch(),
         }
       : undefined
   if (video) videoTaps.add(video)
@@ -129,7 +118,7 @@ async function tap(transformer: Transformer): Promise<void> {
       const metadata = frame.getMetadata()
       if (metadata.synchronizationSource !== undefined && metadata.synchronizationSource !== ssrc) {
         ssrc = metadata.synchronizationSource
-        if (video) Object.assign(video, { holes: new HoleWatch(), ssrc })
+        if (video) video.holes = new HoleWatch()
         scope.postMessage({ type: 'newSubscription', slot, kind, ssrc })
       }
       const droppedBefore = dropped.frames
@@ -151,11 +140,8 @@ async function tap(transformer: Transformer): Promise<void> {
 const rtpOf = (frame: Frame, { rtpTimestamp }: Metadata) => (rtpTimestamp ?? frame.timestamp) >>> 0
 
 /** In ticks; 0 where there is none. */
-function holeBefore(video: VideoTap, frame: Frame, metadata: Metadata): number {
-  const rtpTimestamp = rtpOf(frame, metadata)
-  const key = frame.type === 'key'
-  if (key) video.keyRtp = rtpTimestamp
-  return video.holes.before(rtpTimestamp, key || comesAsComplete(metadata.mimeType ?? ''))
+function holeBefore({ holes }: VideoTap, frame: Frame, metadata: Metadata): number {
+  return holes.before(rtpOf(frame, metadata), frame.type === 'key' || comesAsComplete(metadata.mimeType ?? ''))
 }
 
 function passOn({ writer, delay }: VideoTap, frame: Frame, ssrc: number, mimeType: string | undefined): void {
