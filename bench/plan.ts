@@ -1,4 +1,4 @@
-import type { Mode } from '@trtc-recorder/api'
+import type { LivePartName, Mode } from '@trtc-recorder/api'
 
 /** `vp8`: `video/webm;codecs=vp8,opus`; `none`: without a mimeType, which copies H.264. */
 export type MediaRecorderType = 'vp8' | 'none'
@@ -8,11 +8,14 @@ export type Picture = '1280x720' | '640x360'
 export type Step =
   | { part: 'recorder'; mode: Mode; anchors: number; picture: Picture }
   | { part: 'mediaRecorder'; type: MediaRecorderType; anchors: number; picture: Picture }
+  /** Beside a recording of mode 02: one part of spec.live, or all of them. */
+  | { part: 'live'; live: LivePartName | 'all'; anchors: number; picture: Picture }
   | { part: 'start' }
   | { part: 'stop'; recorded: number }
 
 const modes = ['02', '01', '00'] as const
 const types = ['vp8', 'none'] as const
+const liveParts = ['audioSlices', 'stills', 'hls', 'pcm', 'all'] as const
 
 /** In the order they are taken: what is compared stands side by side, on the same publishers. */
 export const plan: readonly Step[] = [
@@ -20,6 +23,7 @@ export const plan: readonly Step[] = [
   ...[1, 5, 10].flatMap((anchors): Step[] => [
     ...modes.map((mode) => ({ part: 'recorder' as const, mode, anchors, picture: '1280x720' as const })),
     ...types.map((type) => ({ part: 'mediaRecorder' as const, type, anchors, picture: '1280x720' as const })),
+    ...(anchors === 5 ? liveParts.map((live) => ({ part: 'live' as const, live, anchors, picture: '1280x720' as const })) : []),
   ]),
   ...modes.map((mode) => ({ part: 'recorder' as const, mode, anchors: 25, picture: '640x360' as const })),
   ...[60, 600, 3600].map((recorded) => ({ part: 'stop' as const, recorded })),
@@ -32,6 +36,8 @@ export function nameOf(step: Step): string {
       return `mode ${step.mode}, ${step.anchors} × ${step.picture}`
     case 'mediaRecorder':
       return `MediaRecorder ${step.type}, ${step.anchors} × ${step.picture}`
+    case 'live':
+      return `mode 02 with ${step.live}, ${step.anchors} × ${step.picture}`
     case 'start':
       return 'start'
     case 'stop':
@@ -49,7 +55,7 @@ export function chosen(filters: readonly string[]): readonly Step[] {
   })
 }
 
-const names = ['part', 'mode', 'type', 'anchors', 'picture', 'recorded']
+const names = ['part', 'mode', 'type', 'live', 'anchors', 'picture', 'recorded']
 
 /** `mode=02,anchors=5`: all of it must hold. */
 function parseFilter(text: string): [name: string, value: string][] {

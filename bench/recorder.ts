@@ -14,6 +14,8 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { recorderEnv } from '@trtc-recorder/api'
+import { Receiver } from '../recorder-image/src/live/pcm/testing/receiver.ts'
 import { recorderFfmpeg } from './ffmpeg.ts'
 import { beepFidelity, type Fidelity, pictureFidelity, pictureTimes } from './fidelity.ts'
 import { chosen, nameOf, plan, type Step } from './plan.ts'
@@ -43,6 +45,13 @@ const output =
   (steps.length === plan.length || options.append ? resultsFile : join(import.meta.dirname, '../.sandbox/bench-recorder.json'))
 /** Until what is at its start is over: profiles are written, code is compiled, first key frames are asked for. */
 const settleSeconds = Math.min(8, seconds)
+
+/** What a part asks for, at the pace that is usual downstream. */
+const asked = {
+  audioSlices: { seconds: 15 },
+  stills: { seconds: 5 },
+  hls: { seconds: 4 },
+} as const
 
 /** Of measuring a row: what else goes on beside it falls into one. */
 const windows = 3
@@ -80,6 +89,8 @@ async function take(step: Step): Promise<void> {
       return recorder(step)
     case 'mediaRecorder':
       return mediaRecorder(step)
+    case 'live':
+      return liveParts(step)
     case 'start': {
       results.startMs = await startUp(world, rounds)
       const { entered, firstByte } = results.startMs
@@ -118,6 +129,31 @@ async function recorder(row: Extract<Step, { part: 'recorder' }>): Promise<void>
     nameOf(row),
     `${line(cost)}; ${fidelity.framesLost} lost (${lossesInLedger} losses in the ledger), pts off by ${fidelity.worstPtsErrorMs} ms at most`,
   )
+}
+
+async function liveParts({ live, anchors, picture }: Extract<Step, { part: 'live' }>): Promise<void> {
+  await world.publish(anchors, picture)
+  const receiver = new Receiver()
+  await receiver.open()
+  try {
+    const parts = { ...asked, pcm: { url: `${receiver.address}/{userId}` } }
+    // The receiver is on this machine, which an operator forbids.
+    const allowed = { allow: ['127.0.0.0/8'], deny: [], apiServer: [], allowPrivate: true }
+    const recorder = await world.startRecorder({
+      ...{ mode: '02', picture, live: live === 'all' ? parts : { [live]: parts[live] } },
+      environment: { [recorderEnv.receivers]: JSON.stringify(allowed) },
+    })
+    await recorder.recording(anchors)
+    const cost = await measure(recorder.pid, anchors)
+    const { result } = await recorder.stop()
+    const lost = result.losses.stretches
+    await world.forget(result)
+    world.clear()
+    put(results.live, { live, anchors, picture, ...cost, lost }, ['live', 'anchors'])
+    say(nameOf({ part: 'live', live, anchors, picture }), `${line(cost)}; ${lost} losses in the ledger`)
+  } finally {
+    await receiver.close()
+  }
 }
 
 async function mediaRecorder(row: Extract<Step, { part: 'mediaRecorder' }>): Promise<void> {

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import type { Mode } from '@trtc-recorder/api'
 import { isOperatorReportFresh, writeOperatorReport } from './operator/report.ts'
 import { readOperatorResults } from './operator/results.ts'
-import { type RecorderRun, type Results, readResults } from './results.ts'
+import { type LiveRun, type RecorderRun, type Results, readResults } from './results.ts'
 
 const file = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 const docs = file('docs/performance.md')
@@ -29,7 +29,7 @@ const ffmpegNames = { image: 'that of the image', machine: 'the machine’s own'
 const typeNames = { vp8: '`video/webm;codecs=vp8,opus`', none: 'no type, which copies H.264' }
 
 export function report(results: Results): string {
-  const { runs, mediaRecorder, stopToStoredMs, startMs, cores, measuredSeconds } = results
+  const { runs, mediaRecorder, live, stopToStoredMs, startMs, cores, measuredSeconds } = results
   const vp8 = (anchors: number) => mediaRecorder.find((run) => run.type === 'vp8' && run.anchors === anchors)
   return `# What a recording costs
 
@@ -100,6 +100,23 @@ Chromium's part is the floor: it receives, repairs and decrypts every packet, an
 16x16 in place of every frame. At one anchor most of it is being woken, whatever for. ffmpeg's part is the encoder itself, which costs what the
 sound is worth: a steady tone with beeps, as here, is twice as dear as speech ([ADR 20](adr/0020-sound-encoder.md)).
 
+## What is made while it records
+
+${table(
+  ['spec.live, beside mode 02', 'anchors', 'core per anchor', 'beyond recording', 'PSS', 'losses'],
+  live.map((run) => [
+    run.live,
+    String(run.anchors),
+    run.coresPerAnchor.toFixed(3),
+    beyond(results, run),
+    `${run.pssMB} MB`,
+    String(run.lost),
+  ]),
+)}
+
+Slices of 15 s, a still every 5 s, HLS segments of 4 s, PCM of 16 kHz to a receiver on this machine. All of them together are to take at most 0.02 core an
+anchor beyond recording.
+
 ## Start
 
 From the start of the process, median of ${startMs?.rounds ?? 0} (worst): in the room after **${startMs?.entered ?? '–'} ms** (${startMs?.enteredMax ?? '–'}), the first byte of an anchor's media on the
@@ -145,6 +162,11 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 
 const ratio = (theirs: number | undefined, ours: number) => (theirs === undefined ? '' : (theirs / ours).toFixed(1))
+
+function beyond({ runs }: Results, { anchors, coresPerAnchor }: LiveRun): string {
+  const alone = runs.find((run) => run.mode === '02' && run.anchors === anchors)
+  return alone === undefined ? '' : (coresPerAnchor - alone.coresPerAnchor).toFixed(3)
+}
 
 function failures({ failed }: Results): string {
   if (failed.length === 0) return ''

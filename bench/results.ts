@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Mode } from '@trtc-recorder/api'
+import type { LivePartName, Mode } from '@trtc-recorder/api'
 import type { MediaRecorderType, Step } from './plan.ts'
 
 export const resultsFile = fileURLToPath(new URL('./results/recorder.json', import.meta.url))
@@ -17,6 +17,7 @@ export interface Results {
   ffmpeg: 'image' | 'machine' | 'given'
   runs: RecorderRun[]
   mediaRecorder: MediaRecorderRun[]
+  live: LiveRun[]
   stopToStoredMs: StopToStored[]
   startMs: StartUp | null
   /** Steps that could not be taken, and why. */
@@ -50,6 +51,13 @@ export interface MediaRecorderRun extends Cost {
   framesPerSecond: number
 }
 
+/** A recording of mode 02 with a part of spec.live, or all of them. */
+export interface LiveRun extends Cost {
+  live: LivePartName | 'all'
+  /** Objects that could not be made or stored, and of PCM stretches that were dropped. */
+  lost: number
+}
+
 export interface StopToStored {
   recordedSeconds: number
   rounds: number
@@ -74,6 +82,7 @@ export const noResults = (cores: number, measuredSeconds: number, ffmpeg: Result
   ffmpeg,
   runs: [],
   mediaRecorder: [],
+  live: [],
   stopToStoredMs: [],
   startMs: null,
   failed: [],
@@ -96,12 +105,14 @@ export function put<Row extends object>(rows: Row[], row: Row, key: readonly (ke
 /** Whether every step of the plan has its row. */
 export const isComplete = (results: Results, plan: readonly Step[]): boolean => plan.every((step) => isTaken(results, step))
 
-function isTaken({ runs, mediaRecorder, startMs, stopToStoredMs }: Results, step: Step): boolean {
+function isTaken({ runs, mediaRecorder, live, startMs, stopToStoredMs }: Results, step: Step): boolean {
   switch (step.part) {
     case 'recorder':
       return runs.some(({ mode, anchors }) => mode === step.mode && anchors === step.anchors)
     case 'mediaRecorder':
       return mediaRecorder.some(({ type, anchors }) => type === step.type && anchors === step.anchors)
+    case 'live':
+      return live.some((run) => run.live === step.live && run.anchors === step.anchors)
     case 'start':
       return startMs !== null
     case 'stop':

@@ -47,6 +47,8 @@ interface Ready {
 export interface RecorderOptions {
   mode: Mode
   picture: Picture
+  /** spec.live. */
+  live?: object
   environment?: NodeJS.ProcessEnv
 }
 
@@ -146,7 +148,7 @@ export class World {
   }
 
   /** Starts a recorder; resolves at once. */
-  async startRecorder({ mode, picture, environment = {} }: RecorderOptions): Promise<RunningRecorder> {
+  async startRecorder({ mode, picture, live, environment = {} }: RecorderOptions): Promise<RunningRecorder> {
     const name = `bench-${++this.#recordings}`
     const userId = `recorder${this.#recordings}`
     const work = join(this.directory, 'work', name)
@@ -162,6 +164,7 @@ export class World {
           ...roomOf(picture),
           userId,
           mode,
+          ...(live === undefined ? {} : { live }),
           userSigSecretRef: { name: 'sig' },
           cos: { region: cos.region, bucket: cos.bucket, endpoint: this.#cos.endpoint, credentialsSecretRef: { name: 'cos' } },
           networkProxy: { unifiedProxy: this.#room.unifiedProxy },
