@@ -2,7 +2,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { liveIndexObjectSchema } from '@trtc-recorder/api'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { readMediaPlaylist } from '../../recorder-image/src/live/hls/testing/read-playlist.ts'
 import { identities } from '../../sandbox/src/identities.ts'
 import { markOf, readMedia } from '../media/index.ts'
@@ -16,17 +16,21 @@ beforeAll(async () => {
   world = await World.start()
 })
 afterAll(() => world.close())
+beforeEach(() => world.reset())
+
+const spec = { live: { stills: { seconds: 2 }, hls: { seconds: 2 } } }
+const text = async (key: string) => String(await world.cos.fetch(bucket, key))
+/** Folder of what the user's latest file became. */
+const latest = async () => `${folder('hls')}/${/^(\d+)\/video\.m3u8$/m.exec(await text(`${folder('hls')}/index.m3u8`))![1]}`
+const playlist = async (at: string, name: string) => readMediaPlaylist(await text(`${at}/${name}.m3u8`))
+const segmentsSoFar = async () => (await playlist(await latest(), 'video').catch(() => undefined))?.segments.length
 
 test('stills and HLS of a user are in COS while the recorder is in the room, show what was sent at their times, and are whole when it is over', async () => {
   await world.publish('alice', { audio: true, video: true })
-  const recorder = await world.recordFromNow({ spec: { live: { stills: { seconds: 2 }, hls: { seconds: 2 } } } })
-  const text = async (key: string) => String(await world.cos.fetch(bucket, key))
-  const source = async () => /^(\d+)\/video\.m3u8$/m.exec(await text(`${folder('hls')}/index.m3u8`))![1]!
-  const playlist = async (name: string) => readMediaPlaylist(await text(`${folder('hls')}/${await source()}/${name}.m3u8`))
-  await expect
-    .poll(async () => (await playlist('video').catch(() => undefined))?.segments.length, { timeout: 30_000 })
-    .toBeGreaterThan(2)
-  expect(await playlist('video')).toMatchObject({ isEnded: false, type: 'EVENT' })
+  const recorder = await world.recordFromNow({ spec })
+  await expect.poll(() => segmentsSoFar().catch(() => 0), { timeout: 30_000 }).toBeGreaterThan(2)
+  const at = await latest()
+  expect(await playlist(at, 'video')).toMatchObject({ isEnded: false, type: 'EVENT' })
   await world.dismissRoom()
   const { result } = await recorder.ended
   expect(result?.live.map(({ part, waiting, lost }) => [part, waiting, lost]).sort()).toEqual([
@@ -65,9 +69,8 @@ test('stills and HLS of a user are in COS while the recorder is in the room, sho
     expect(distance(frames[0]!.frameNumber!, Date.parse(startTime))).toBeLessThan(2)
   }
 
-  const at = `${folder('hls')}/${await source()}`
   for (const name of ['video', 'audio']) {
-    const { isEnded, segments } = await playlist(name)
+    const { isEnded, segments } = await playlist(at, name)
     expect(isEnded).toBe(true)
     expect(segments.some(({ isGap }) => isGap)).toBe(false)
     const media = await fetched(`${name}.mp4`, `${at}/${segments[0]!.map}`, ...segments.map(({ uri }) => `${at}/${uri}`))
@@ -81,5 +84,31 @@ test('stills and HLS of a user are in COS while the recorder is in the room, sho
     const zero = segments[0]!.startMillis - media.frames[0]!.ptsSeconds * 1000
     for (const { frameNumber, ptsSeconds } of media.frames)
       expect(distance(frameNumber!, zero + ptsSeconds * 1000)).toBeLessThan(2)
+  }
+})
+
+test('a recorder that is killed leaves playlists that name what is in COS; the next one ends them, and names what was being made as lost', async () => {
+  await world.publish('alice', { audio: true, video: true })
+  const killed = await world.recordFromNow({ spec })
+  await expect.poll(() => segmentsSoFar().catch(() => 0), { timeout: 30_000 }).toBeGreaterThan(1)
+  const at = await latest()
+  killed.kill('SIGKILL')
+  await killed.ended
+  expect((await playlist(at, 'video')).isEnded).toBe(false)
+  const next = await world.recordFromNow({ spec })
+  await next.logged({ msg: 'File opened', userId: 'alice' })
+  await world.dismissRoom()
+  await next.ended
+  const { losses } = await world.manifest()
+  for (const name of ['video', 'audio']) {
+    const { isEnded, segments } = await playlist(at, name)
+    expect(isEnded).toBe(true)
+    for (const { uri, map } of segments)
+      for (const one of [uri, map]) expect((await world.cos.fetch(bucket, `${at}/${one}`)).length).toBeGreaterThan(0)
+    const lost = losses.filter((loss) => loss.medium === name && loss.detail === 'hls: the recorder was killed while it was made')
+    expect(lost.length).toBeGreaterThan(0)
+    const { startMillis, seconds } = segments.at(-1)!
+    // A segment that the killed one had made, and not named yet, is in COS, too.
+    for (const { from } of lost) expect(Date.parse(from)).toBeGreaterThan(startMillis + seconds * 1000 - 2)
   }
 })

@@ -93,7 +93,8 @@ describe('HLS of one user', () => {
     expect(pictures.length).toBe(150)
     expect(Math.max(...pictures.slice(1).map((time, at) => Math.abs(time - pictures[at]! - 1 / 30)))).toBeLessThan(0.002)
     const sound = await decoded(join(directory, 'audio.m3u8'), 'a')
-    expect(sound.length).toBe(250)
+    // A packet of silence in front, without which a decoder takes the first one for far too loud.
+    expect(sound.length).toBe(251)
     expect(bucket.playlist('video.m3u8')).toMatchObject({ type: 'EVENT', isEnded: true, targetDuration: 2 })
     expect(bucket.playlist('video.m3u8').segments.map(({ seconds }) => seconds)).toEqual(new Array(5).fill(expect.closeTo(1, 1)))
     expect(bucket.playlist('video.m3u8').segments[0]!.startMillis).toBe(epochMicros / 1000 + 20)

@@ -1,7 +1,7 @@
 import { channels } from '../../media/audio-format.ts'
 import { buildFragment } from '../../media/mp4-fragment.ts'
 import { buildInitSegment, opusEntry } from '../../media/mp4-head.ts'
-import { opusLookAhead } from '../../media/opus.ts'
+import { opusLead, opusLookAhead } from '../../media/opus.ts'
 import { isSameConfig, type VideoConfig } from '../../media/video-codec.ts'
 import { videoCodecString, videoSampleEntry } from '../../media/video-sample-entry.ts'
 import type { LivePicture, LiveSound } from '../part.ts'
@@ -102,11 +102,11 @@ export class Packager {
   }
 
   #beginSound(micros: number): Sound {
-    const start = this.#samples(micros)
-    return {
-      segments: new SoundSegments(this.#lengths.targetSeconds, start),
-      changesBefore: this.#changes,
-    }
+    const start = this.#samples(micros) - opusLead
+    const segments = new SoundSegments(this.#lengths.targetSeconds, start)
+    // Less than a segment: nothing is cut.
+    segments.push({ is: 'missing', at: start, samples: opusLead })
+    return { segments, changesBefore: this.#changes }
   }
 
   #since(micros: number): number {
