@@ -51,6 +51,21 @@ describe('sound on the clock', () => {
     expect(said(sounds)).toEqual([spoken, spoken, ['muted', true], half, half, half, ['muted', false], spoken])
   })
 
+  test('lies where it belongs after silence, to 2.5 ms', () => {
+    const clock = new SoundClock(start, 60)
+    const sounds = [
+      ...clock.reached(millis(500)),
+      ...clock.packet(packet, 960, millis(536)),
+      ...clock.packet(packet, 960, millis(576)),
+    ]
+    expect(said(sounds)).toEqual([
+      ['silence', 500],
+      ['silence', 35],
+      ['packet', 20],
+      ['packet', 20],
+    ])
+  })
+
   test('of a pause is nothing, not even silence', () => {
     const clock = new SoundClock(start, 60)
     const before = clock.packet(packet, 960, millis(0))

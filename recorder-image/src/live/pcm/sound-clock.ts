@@ -19,6 +19,8 @@ export class SoundClock {
   /** Wall clock of the end of all that was told. */
   #endMicros: number
   #muted = false
+  /** Silence was told last. */
+  #isSilent = false
   /** Not told yet, in order. */
   #mutes: { muted: boolean; atMicros: number }[] = []
   readonly #silenceSeconds: number
@@ -29,7 +31,10 @@ export class SoundClock {
   }
 
   packet(data: Uint8Array, samples: number, atMicros: number): Sound[] {
-    const before = [...this.#mutesUntil(atMicros), ...this.#silenceUntil(atMicros)]
+    const mutes = this.#mutesUntil(atMicros)
+    // Behind silence it lies where it belongs; between sound, a little silence would be heard.
+    const before = [...mutes, ...this.#silenceUntil(atMicros, this.#isSilent || mutes.length > 0 ? grid : gapSamples)]
+    this.#isSilent = false
     const packet: Sound = { type: 'packet', data, samples, atMicros: this.#endMicros }
     this.#endMicros += samples / 0.048
     return [...before, packet]
@@ -67,10 +72,11 @@ export class SoundClock {
     this.#endMicros = Math.max(this.#endMicros, micros)
   }
 
-  #silenceUntil(micros: number): Sound[] {
+  #silenceUntil(micros: number, leastSamples = gapSamples): Sound[] {
     this.skipTo(micros - this.#silenceSeconds * 1_000_000)
     let left = samplesIn(micros - this.#endMicros)
-    if (left < gapSamples) return []
+    if (left < leastSamples) return []
+    this.#isSilent = true
     const pieces: Sound[] = []
     for (; left > 0; left -= pieceSamples) pieces.push(this.#told('silence', Math.min(left, pieceSamples)))
     return pieces
