@@ -4,12 +4,13 @@ import { type CountedHole, PictureGaps } from './picture-gaps.ts'
 const about = (n: number) => ({ key: n % 30 === 0, anotherSize: false, mayFollowHole: false })
 
 /** 30 pictures a second with a key frame each second, but for those that are left out. */
-function watch(seconds: number, sent: (n: number) => boolean, gaps = new PictureGaps()) {
+function watch(seconds: number, sent: (n: number) => boolean, gaps = new PictureGaps(), counted?: CountedHole) {
   const losses = []
   for (let n = 0; n < seconds * 30; n++) {
     if (!sent(n)) continue
     losses.push(...gaps.push({ ssrc: 1, rtpTimestamp: (n * 3000) % 2 ** 32, receiveTimeMicros: (n * 1e6) / 30 }, about(n)))
   }
+  if (counted !== undefined) gaps.counted(counted)
   return [...losses, ...gaps.end()]
 }
 
@@ -23,6 +24,19 @@ describe('pictures that never came', () => {
     gaps.sends(false, 2_400_000)
     gaps.sends(true, 2_900_000)
     expect(watch(10, (n) => n < 70 || n >= 90, gaps)).toEqual([])
+  })
+
+  it('are those that were lost before the user muted the camera', () => {
+    const muted = (lost: number, mutedAt: number) => {
+      const gaps = new PictureGaps()
+      gaps.sends(false, mutedAt)
+      gaps.sends(true, 2_900_000)
+      const losses = watch(3.1, (n) => n < 70 || n >= 90, gaps, { ssrc: 1, rtpTimestamp: 90 * 3000, lost, asked: 9 })
+      return losses.map(({ pictures }) => pictures)
+    }
+    expect(muted(0, 2_450_000)).toEqual([])
+    expect(muted(3, 2_450_000)).toEqual([4])
+    expect(muted(3, 2_310_000)).toEqual([1])
   })
 
   it('are none where pictures come late', () => {

@@ -135,12 +135,21 @@ export class PictureGaps {
   #over(nowMicros: number): PictureLoss[] {
     const over = this.#holes.filter(({ toMicros, counted }) => nowMicros - toMicros >= (counted ? repairMicros : countMicros))
     if (over.length > 0) this.#holes = this.#holes.filter((hole) => !over.includes(hole))
-    return over.filter(wasLost).flatMap(({ fromRtp, toRtp, toMicros, step, filled }) => {
+    return over.filter(wasLost).flatMap((hole) => this.#lossOf(hole))
+  }
+
+  #lossOf({ fromRtp, toRtp, toMicros, step, filled, counted }: Hole): PictureLoss[] {
+    const fromMicros = Math.round(toMicros - (toRtp - fromRtp) / 0.09)
+    const pause = this.#pausedMicros.find(({ from, to }) => from < toMicros && to > fromMicros)
+    if (pause === undefined) {
       const pictures = Math.round((toRtp - fromRtp) / step) - 1 - filled
-      const fromMicros = Math.round(toMicros - (toRtp - fromRtp) / 0.09)
-      const wasPaused = this.#pausedMicros.some(({ from, to }) => from < toMicros && to > fromMicros)
-      return pictures > 0 && !wasPaused ? [{ fromMicros, toMicros, pictures }] : []
-    })
+      return pictures > 0 ? [{ fromMicros, toMicros, pictures }] : []
+    }
+    // While the user was muted nothing was sent; what stayed missing was sent before. At least the last picture, of which nothing told before the next.
+    if (counted === undefined || counted.lost <= 0) return []
+    const until = Math.max(fromMicros, pause.from)
+    const pictures = Math.max(1, Math.floor(((until - fromMicros) * 0.09) / step)) - filled
+    return pictures > 0 ? [{ fromMicros, toMicros: until, pictures }] : []
   }
 }
 
