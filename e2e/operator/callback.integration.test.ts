@@ -399,7 +399,7 @@ it('an operator that may not read the Secret says that', async () => {
     kind: 'Role',
     metadata,
     rules: [
-      { apiGroups: ['trtc-recorder.dev'], resources: ['recordings'], verbs: ['get', 'list', 'watch'] },
+      { apiGroups: ['trtc-recorder.dev'], resources: ['recordings', 'recordingclips'], verbs: ['get', 'list', 'watch'] },
       { apiGroups: ['trtc-recorder.dev'], resources: ['recordings/status'], verbs: ['patch'] },
       { apiGroups: [''], resources: ['pods', 'persistentvolumeclaims'], verbs: ['list', 'watch'] },
       { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create'] },
