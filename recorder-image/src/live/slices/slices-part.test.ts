@@ -61,7 +61,7 @@ describe('slices', () => {
     for (let millis = 2000; millis < 31_000; millis += 500) at(millis)
     says(31_000, 33_500)
     feed.close()
-    expect(made.map(({ name }) => name)).toEqual(['20260301095959993.ogg', '20260301100030993.ogg'])
+    expect(made.map(({ name }) => name)).toEqual(['20260301095959994.ogg', '20260301100030994.ogg'])
     expect(made.map(secondsOf)).toEqual([2, 2.5])
   })
 
@@ -89,8 +89,8 @@ describe('slices', () => {
     says(0, 1000)
     feed.close()
     expect(readOgg(Buffer.from(made[0]!.data)).comments).toEqual([
-      ...['TITLE=alice', 'DATE=2026-03-01T09:59:59.993Z', 'TRTC_USER=alice'],
-      ...[`TRTC_START_MS=${zeroMillis - 7}`, 'TRTC_FILE=alice.mp4'],
+      ...['TITLE=alice', 'DATE=2026-03-01T09:59:59.994Z', 'TRTC_USER=alice'],
+      ...[`TRTC_START_MS=${zeroMillis - 6}`, 'TRTC_FILE=alice.mp4'],
     ])
   })
 

@@ -81,7 +81,7 @@ export class SlicesPart implements LivePart {
   #store(sliced: Sliced, slice: Slice): void {
     const { begun, source } = sliced
     sliced.begun = undefined
-    const start = new Date(slice.fromMicros / 1000)
+    const start = new Date(Math.round(slice.fromMicros / 1000))
     const { toMicros } = slice
     switch (this.#spec.format) {
       case 'OggOpus': {
