@@ -60,19 +60,21 @@ export class StillsPart implements LivePart {
   #make(source: LiveSource, { config, data, ptsMicros }: LivePicture): void {
     const begun = this.#objects.begin(this.name, source, ptsMicros, ptsMicros)
     const failed = (why: string) => begun.failed(why, ptsMicros)
+    // Those behind it do not wait for COS.
     const made = async (jpeg: Buffer) => {
       const { naming } = this.#spec
       switch (naming) {
         case 'Timestamp': {
           const name = `${compactTime(new Date(ptsMicros / 1000))}.jpeg`
-          // Those behind it need not wait for COS.
           void begun.made({ name, data: jpeg, contentType, toMicros: ptsMicros })
           return
         }
         case 'Latest': {
           const key = this.#objects.keyOf(this.name, source, latestStill)
-          if (await this.#objects.replace(key, jpeg, contentType)) begun.nothing()
-          else failed('it could not be stored')
+          void this.#objects.replace(key, jpeg, contentType).then((isStored) => {
+            if (isStored) begun.nothing()
+            else failed('it could not be stored')
+          })
         }
       }
     }
