@@ -167,7 +167,8 @@ export class VideoTrack {
   }
 
   #end(ssrc: number, { late, unproven, gaps }: Chain): void {
-    this.#settle({ taken: [], lost: [...late.end(), ...unproven.end()] })
+    const rest = late.end()
+    this.#settle({ taken: rest.taken, lost: [...rest.lost, ...unproven.end()] })
     for (const loss of gaps.end()) this.#onMissing(loss)
     this.#chains.delete(ssrc)
   }

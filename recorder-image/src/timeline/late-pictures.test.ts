@@ -19,7 +19,9 @@ function take(names: number[], more: Partial<Record<number, Partial<Named>>> = {
     taken.push(...released.taken.map(({ name }) => name))
     lost.push(...released.lost.map(({ name }) => name))
   })
-  return { taken: taken.map(Number), lost: [...lost, ...late.end().map(({ name }) => name)].map(Number) }
+  const end = late.end()
+  const numbers = (some: readonly string[], more: readonly Named[]) => [...some, ...more.map(({ name }) => name)].map(Number)
+  return { taken: numbers(taken, end.taken), lost: numbers(lost, end.lost) }
 }
 const upTo = (n: number) => Array.from({ length: n + 1 }, (_, at) => at)
 
@@ -43,6 +45,19 @@ describe('pictures that a key frame has overtaken', () => {
     const numbers = { 23: p(1), 21: b(2), 22: b(2), 26: p(2), 24: b(3), 25: b(3) }
     const arrived = [...upTo(20), 23, 30, 24, 22, 21, 26, 25]
     expect(take(arrived, numbers).taken).toEqual([...upTo(20), 23, 30, 22, 21, 26, 24, 25])
+  })
+
+  it('are waited for where nobody refers to them, and what comes after them is taken without them when they are over', () => {
+    const b = (value: number) => ({ number: { value, modulus: 16, isReference: false } })
+    const p = (value: number) => ({ number: { value, modulus: 16, isReference: true } })
+    const numbers = { 63: p(1), 61: b(2), 62: b(2), 66: p(2), 64: b(3), 65: b(3), 69: p(3), 67: b(4), 68: b(4) }
+    // Sent as 63 61 62 66 64 65 69 67 68, then the next key frame.
+    const arrived = [...upTo(60), 63, 61, 70, 66, 69, 64, 68]
+    expect(take([...arrived, 62, 65, 67], numbers)).toEqual({
+      taken: [...upTo(60), 63, 61, 70, 62, 66, 64, 65, 69, 68, 67],
+      lost: [],
+    })
+    expect(take(arrived, numbers)).toEqual({ taken: [...upTo(60), 63, 61, 70, 66, 64, 69, 68], lost: [] })
   })
 
   it('are taken as they come where the codec gives no numbers', () => {

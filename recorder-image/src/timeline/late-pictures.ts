@@ -1,3 +1,5 @@
+import { median } from './clock.ts'
+
 /** Where a picture stands in the order of decoding (H.264, 7.4.3: frame_num): one on from the last one that others refer to. */
 export interface DecodingNumber {
   value: number
@@ -26,6 +28,7 @@ export interface Released<T> {
 const repairMicros = 2_000_000
 /** Key frames whose late pictures are still expected. */
 const rememberedKeys = 4
+const rememberedPictures = 24
 
 interface Group<T> {
   /** Unwrapped. */
@@ -34,6 +37,9 @@ interface Group<T> {
   last: number | undefined
   /** Of the picture that is shown last. */
   latestRtp: number
+  /** Of the latest that others refer to, and how many that nobody refers to have come since it. */
+  referenceRtp: number
+  unreferenced: number
   waiting: Waiting<T>[]
 }
 
@@ -56,79 +62,103 @@ export class LatePictures<T extends NumberedPicture> {
   readonly #groups: Group<T>[] = []
   /** Unwrapped. */
   #latestRtp: number | undefined
-  /** In ticks, from one picture to the next. */
-  #usualStep = 3000
+  /** RTP times of the latest pictures, unwrapped. */
+  readonly #shown: number[] = []
+  /** Whether there are pictures that nobody refers to. */
+  #hasUnreferenced = false
 
   push(picture: T): Released<T> {
     const { key, number, receiveTimeMicros } = picture
     const rtp = this.#unwrapped(picture)
-    const lost = this.#expired(receiveTimeMicros)
+    const { taken, lost } = this.#expired(receiveTimeMicros)
     if (key) {
       this.#begin(rtp, number)
-      return { taken: [picture], lost }
+      return { taken: [...taken, picture], lost }
     }
     const group = this.#groups.findLast(({ keyRtp }) => keyRtp <= rtp)
-    if (group === undefined || number === undefined) return { taken: [picture], lost }
+    if (group === undefined || number === undefined) return { taken: [...taken, picture], lost }
+    if (!number.isReference) this.#hasUnreferenced = true
     if (group === this.#groups.at(-1)) {
       add(group, { picture, number, rtp })
-      return { taken: [picture], lost }
+      return { taken: [...taken, picture], lost }
     }
-    if (isPast(number, group.last)) return { taken: [], lost: [...lost, picture] }
+    if (isPast(number, group.last)) return { taken, lost: [...lost, picture] }
     group.waiting.push({ picture, number, rtp })
-    return { taken: drain(group, mostSteps * this.#usualStep), lost }
+    return { taken: [...taken, ...this.#drain(group, 'waits')], lost }
   }
 
   /** Nothing more comes. */
-  end(): T[] {
+  end(): Released<T> {
     return this.#expired(Number.POSITIVE_INFINITY)
+  }
+
+  /** What follows what is there, one after the other. What has waited long enough does not wait for what nobody refers to. */
+  #drain(group: Group<T>, before: 'waits' | 'is over'): T[] {
+    const taken: T[] = []
+    const mayBeTaken = (one: Waiting<T>) =>
+      one.rtp - group.latestRtp <= mostSteps * this.#usualStep &&
+      follows(one.number, group.last) &&
+      (before === 'is over' || !this.#lacks(group, one))
+    for (;;) {
+      // Of those of one number the ones that nobody refers to come first.
+      const [next] = group.waiting
+        .filter(mayBeTaken)
+        .toSorted((a, b) => Number(a.number.isReference) - Number(b.number.isReference) || a.rtp - b.rtp)
+      if (next === undefined) return taken
+      group.waiting.splice(group.waiting.indexOf(next), 1)
+      add(group, next)
+      taken.push(next.picture)
+    }
+  }
+
+  /** Whether pictures that are sent before it, shown before it, and referred to by nobody have not come yet. */
+  #lacks(group: Group<T>, { number, rtp }: Waiting<T>): boolean {
+    if (!this.#hasUnreferenced || !number.isReference) return false
+    const shownBetween = Math.round((rtp - group.referenceRtp) / this.#usualStep) - 1
+    return shownBetween > group.unreferenced
   }
 
   #unwrapped({ rtpTimestamp }: T): number {
     const latest = this.#latestRtp ?? rtpTimestamp
     const rtp = latest + ((rtpTimestamp - latest) | 0)
     this.#latestRtp = Math.max(latest, rtp)
-    // B pictures do not move it on; a pause is no step.
-    const step = Math.min(this.#latestRtp - latest, mostSteps * this.#usualStep)
-    this.#usualStep += (step - this.#usualStep) / 16
+    this.#shown.push(rtp)
+    if (this.#shown.length > rememberedPictures) this.#shown.shift()
     return rtp
   }
 
+  /** In ticks, from one picture to the one shown next. */
+  get #usualStep(): number {
+    const times = this.#shown.toSorted((a, b) => a - b)
+    return median(times.slice(1).map((time, at) => time - times[at]!))
+  }
+
   #begin(keyRtp: number, number: DecodingNumber | undefined): void {
-    this.#groups.push({ keyRtp, last: number?.value, latestRtp: keyRtp, waiting: [] })
+    this.#groups.push({ keyRtp, last: number?.value, latestRtp: keyRtp, referenceRtp: keyRtp, unreferenced: 0, waiting: [] })
     this.#groups.sort((a, b) => a.keyRtp - b.keyRtp)
     // What waits for the oldest has waited longest; it expires with the next one.
     if (this.#groups.length > rememberedKeys && this.#groups[0]!.waiting.length === 0) this.#groups.shift()
   }
 
-  #expired(nowMicros: number): T[] {
-    const expired: T[] = []
+  #expired(nowMicros: number): Released<T> {
+    const released: Released<T> = { taken: [], lost: [] }
     for (const group of this.#groups) {
-      if (group.waiting.length === 0) continue
       const isOver = ({ picture }: Waiting<T>) => nowMicros - picture.receiveTimeMicros >= repairMicros
-      expired.push(...group.waiting.filter(isOver).map(({ picture }) => picture))
+      if (!group.waiting.some(isOver)) continue
+      released.taken.push(...this.#drain(group, 'is over'))
+      released.lost.push(...group.waiting.filter(isOver).map(({ picture }) => picture))
       group.waiting = group.waiting.filter((one) => !isOver(one))
     }
-    return expired
-  }
-}
-
-/** What follows what is there, one after the other. */
-function drain<T>(group: Group<T>, mostTicks: number): T[] {
-  const taken: T[] = []
-  for (;;) {
-    // Of those of one number the ones that nobody refers to come first.
-    const [next] = group.waiting
-      .filter((one) => one.rtp - group.latestRtp <= mostTicks && follows(one.number, group.last))
-      .toSorted((a, b) => Number(a.number.isReference) - Number(b.number.isReference) || a.rtp - b.rtp)
-    if (next === undefined) return taken
-    group.waiting.splice(group.waiting.indexOf(next), 1)
-    add(group, next)
-    taken.push(next.picture)
+    return released
   }
 }
 
 function add<T>(group: Group<T>, { number, rtp }: Waiting<T>): void {
-  if (number.isReference) group.last = number.value
+  if (number.isReference) {
+    group.last = number.value
+    group.referenceRtp = Math.max(group.referenceRtp, rtp)
+    group.unreferenced = 0
+  } else group.unreferenced++
   group.latestRtp = Math.max(group.latestRtp, rtp)
 }
 

@@ -100,7 +100,9 @@ function take(handedOut: readonly Arrived<Picture>[]) {
     kept.push(...released.taken.map((one) => one.arrived))
     lost.push(...released.lost.map((one) => one.arrived))
   }
-  lost.push(...late.end().map((one) => one.arrived))
+  const end = late.end()
+  kept.push(...end.taken.map((one) => one.arrived))
+  lost.push(...end.lost.map((one) => one.arrived))
   return { kept, lost }
 }
 
