@@ -51,10 +51,15 @@ export async function connect(address: string, { policy, authorization, resolve,
       })
       const abort = () => socket.terminate()
       signal.addEventListener('abort', abort, { once: true })
-      socket.once('close', () => signal.removeEventListener('abort', abort))
+      const forget = () => signal.removeEventListener('abort', abort)
+      socket.once('close', forget)
       const isOpen = opened(socket)
       if (signal.aborted) abort()
-      await isOpen
+      // One that was answered otherwise never closes.
+      await isOpen.catch((error) => {
+        forget()
+        throw error
+      })
       return new OpenConnection(socket)
     }
   }
