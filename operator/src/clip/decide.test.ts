@@ -109,6 +109,11 @@ describe('a clip', () => {
     expect(decide({ pod: lost(4) }).requeueAfterMillis).toBe(60_000)
   })
 
+  test('whose Pod does not go, on a node that is silent, is looked at now and then, not without a pause', () => {
+    const { clip } = decide({ pod: lost(1) })
+    expect(decide({ clip, pod: lost(1) }, 900)).toMatchObject({ action: { do: 'deletePod' }, requeueAfterMillis: 30_000 })
+  })
+
   test('is given up after five tries', () => {
     const conditions = ['Succeeded False AttemptsExhausted', 'Stalled True AttemptsExhausted']
     expect(decide({ pod: lost(5) })).toMatchObject({ conditions, action: { do: 'deletePod' } })

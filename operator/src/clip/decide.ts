@@ -89,7 +89,8 @@ function again(clip: RecordingClip, { attempt, message }: ObservedClip['pod'] & 
   const { status: before } = clip
   // Said already; the Pod is on its way out.
   if (before?.attempts === attempt && before.nextAttemptTime !== undefined) {
-    const requeueAfterMillis = Math.max(0, Date.parse(before.nextAttemptTime) - now.getTime())
+    const restMillis = Date.parse(before.nextAttemptTime) - now.getTime()
+    const requeueAfterMillis = restMillis > 0 ? restMillis : lookAgainMillis
     return { status: before, action: { do: 'deletePod' }, requeueAfterMillis }
   }
   const nextAttemptTime = new Date(now.getTime() + pauseMillis).toISOString()
