@@ -3,6 +3,7 @@ import type { Decoder, Decoding, PcmForm } from '../../media/opus-decoding.ts'
 import { Backlog, type Dropped } from './backlog.ts'
 import type { Connection } from './connection.ts'
 import type { Sound } from './sound.ts'
+import { unlessOver } from './unless-over.ts'
 
 export interface FeedOptions {
   form: PcmForm
@@ -97,19 +98,16 @@ export class Feed {
 
   /** Until all is handed on and no more comes. Rejects when the connection is over before. */
   async #feed(connection: Connection): Promise<void> {
-    const lost = connection.closed.then((why) => {
-      throw new Error(why)
-    })
-    lost.catch(() => {})
+    const awaited = unlessOver(connection.closed)
     const decoder = this.#options.decoding.open(this.#options.form)
     this.#toldMuted = false
     if (this.#muted) await this.#sendMuted(connection)
     try {
       while (!(this.#isLast && this.#backlog.isEmpty)) {
-        await Promise.race([this.#backlog.arrival(), lost])
+        await awaited(this.#backlog.arrival())
         const sounds = await this.#backlog.take(turnSamples)
         try {
-          await Promise.race([connection.send(await this.#messagesOf(sounds, decoder)), lost])
+          await awaited(connection.send(await this.#messagesOf(sounds, decoder)))
         } catch (error) {
           this.#backlog.putBack(sounds)
           throw error
