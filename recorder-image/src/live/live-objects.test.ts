@@ -148,6 +148,17 @@ describe('objects of live outputs', () => {
     expect(objects.counts).toMatchObject([{ lost: 1 }])
   })
 
+  test('that are given up while they are written leave nothing on the volume', async () => {
+    const objects = anAttempt(1, { mostWaitingBytes: 120 })
+    const data = Buffer.alloc(100)
+    for (const name of ['a', 'b']) {
+      void objects.begin('audioSlices', sourceOf('alice'), zero, zero + second).made({ ...aSlice(name), data })
+    }
+    await objects.finish(never)
+    expect(objects.counts).toMatchObject([{ stored: 1, lost: 1 }])
+    expect(await readdir(join(directory, 'waiting'))).toEqual([])
+  })
+
   test('are in lists of 500, which the volume knows as notes when they are complete', async () => {
     const objects = anAttempt()
     await Promise.all(Array.from({ length: 501 }, (_, n) => make(objects, `${n}.ogg`)))

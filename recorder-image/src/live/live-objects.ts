@@ -269,7 +269,8 @@ export class LiveObjects {
         () => false,
       )
       if (kept) waiting.data = undefined
-      if (waiting.isGivenUp) return
+      // What was given up while it was written has come to lie there after all.
+      if (waiting.isGivenUp) return rm(this.#spoolPath(list, line), { force: true })
       list.set(line)
     }
     await this.#limit(() => this.#send(waiting))
