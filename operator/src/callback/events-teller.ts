@@ -85,8 +85,8 @@ export function eventsReconciler(
   const { client, recordings, pods, events, metrics, policy, proxy, get = getFromRecorder, send = deliver } = dependencies
   /** By UID: how often the batch that is due has failed, and since when it is not to be tried. */
   const failed = new Map<string, { tries: number; notBefore: number }>()
-  /** By UID of a Pod: which volume its recorder works on. */
-  const volumes = new Map<string, number>()
+  /** By UID: which volume the recorder of that Pod works on. */
+  const volumes = new Map<string, { podUid: string; volume: number }>()
 
   async function reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult | undefined> {
     const cached = recordings.get(key)
@@ -107,9 +107,8 @@ export function eventsReconciler(
     for (let batch = 0; batch < mostBatches; batch++) {
       const cached = recordings.get(key)
       if (cached === undefined || !concerns(cached)) return true
-      const volume = volumes.get(pod.metadata.uid) ?? (await ask(pod, Number.MAX_SAFE_INTEGER, context.signal))?.volume
+      const volume = await volumeOf(cached, pod, context.signal)
       if (volume === undefined) return true
-      volumes.set(pod.metadata.uid, volume)
       const said = await ask(pod, toldOf(cached, volume), context.signal)
       if (said === undefined || said.events.length === 0) return true
       // The API server itself says what was told: it may know of more than the cache does.
@@ -121,6 +120,14 @@ export function eventsReconciler(
       await record(live, toldKey(volume), String(said.events.at(-1)!.id), context.signal)
     }
     return true
+  }
+
+  async function volumeOf({ metadata: { uid } }: Recording, pod: Pod, signal: AbortSignal): Promise<number | undefined> {
+    const known = volumes.get(uid)
+    if (known?.podUid === pod.metadata.uid) return known.volume
+    const volume = (await ask(pod, Number.MAX_SAFE_INTEGER, signal))?.volume
+    if (volume !== undefined) volumes.set(uid, { podUid: pod.metadata.uid, volume })
+    return volume
   }
 
   /** Undefined where it does not answer: then it is asked again soon. */
@@ -187,5 +194,10 @@ export function eventsReconciler(
     })
   }
 
-  return { reconcile, forget: ({ metadata }: Recording) => void failed.delete(metadata.uid) }
+  return { reconcile, forget }
+
+  function forget({ metadata: { uid } }: Recording): void {
+    failed.delete(uid)
+    volumes.delete(uid)
+  }
 }

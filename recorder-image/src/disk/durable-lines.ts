@@ -15,6 +15,11 @@ export class DurableLines {
     this.#path = path
   }
 
+  /** Keys of what is not on disk yet. */
+  get waiting(): readonly (string | number)[] {
+    return [...this.#unwritten.keys()]
+  }
+
   add(lines: Iterable<[key: string | number, line: object]>): void {
     for (const [key, line] of lines) {
       this.#unwritten.delete(key)

@@ -396,6 +396,18 @@ export class LiveObjects {
         this.#options.log.error({ file: name, error: error.message }, 'A list of live outputs cannot be read')
       })
     }
+    await this.#removeLeftovers()
+  }
+
+  /** What an earlier attempt was killed over when it had been stored, or was half written: no list waits for it. */
+  async #removeLeftovers(): Promise<void> {
+    const wanted = new Set(this.#waiting.map(({ list, line }) => this.#spoolPath(list, line)))
+    for (const name of await readdir(this.#spool).catch(() => [])) {
+      const attempt = readListFileName(name.replace(/\.\d+(\.tmp)?$/, ''))?.attempt
+      const path = join(this.#spool, name)
+      if (attempt === this.#options.job.attempt || wanted.has(path)) continue
+      await rm(path, { force: true }).catch(() => {})
+    }
   }
 
   async #takeOverList(name: string, names: readonly string[]): Promise<void> {

@@ -18,12 +18,14 @@ test('events are counted on over attempts, and given to whoever asks for those a
   const first = await anAttempt()
   first.add('recordingStarted')
   first.add('recordingPaused')
+  await first.settled()
   expect(types(first, 0)).toEqual(['1 recordingStarted', '2 recordingPaused'])
   expect(types(first, 1)).toEqual(['2 recordingPaused'])
   expect(types(first, 0)).toHaveLength(2)
   await first.told(1)
   const second = await anAttempt()
   second.add('recordingResumed')
+  await second.settled()
   expect(types(second, 1)).toEqual(['2 recordingPaused', '3 recordingResumed'])
   expect(second.after(3)).toEqual({ volume: 2, events: [], last: 3 })
   await second.told(1)
@@ -32,6 +34,7 @@ test('events are counted on over attempts, and given to whoever asks for those a
 test('one answer has 200, and 5000 are kept', async () => {
   const log = await anAttempt()
   for (let n = 0; n < 5600; n++) log.add('sliceStored')
+  await log.settled()
   expect(log.after(5300).events).toHaveLength(200)
   expect(log.after(0).events[0]!.id).toBe(601)
   await log.told(1)
@@ -59,6 +62,23 @@ test('the end waits for whoever asks until they have all, and for nobody where n
   expect(isTold).toBe(false)
   log.after(2)
   await told
+})
+
+test('nobody is given what a kill could give to something else: it is on the volume first', async () => {
+  const log = await anAttempt()
+  for (let n = 0; n < 600; n++) log.add('sliceStored')
+  expect(log.after(0).events).toEqual([])
+  await log.settled()
+  expect(log.after(0).events).toHaveLength(200)
+  log.add('recordingStopped')
+  expect(
+    log
+      .after(500)
+      .events.map(({ id }) => id)
+      .at(-1),
+  ).toBe(600)
+  await log.settled()
+  expect(log.after(599).events.map(({ id }) => id)).toEqual([600, 601])
 })
 
 test('that nobody wants are not kept', async () => {

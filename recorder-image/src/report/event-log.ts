@@ -14,7 +14,7 @@ const askedMillis = 15_000
 
 /**
  * What happens, for whoever asks for it: kept on the volume, numbered from 1 on over all attempts on it, the last 5000. Asking changes nothing, so
- * it can be asked for again. Of a recording whose events nobody wants it keeps none.
+ * it can be asked for again; what is not on the volume yet is not given to anybody, since a kill would give its number to something else. Of a recording whose events nobody wants it keeps none.
  */
 export class EventLog {
   readonly #directory: string
@@ -23,7 +23,8 @@ export class EventLog {
   readonly #isWanted: boolean
   #events: RecordingEvent[] = []
   #last = 0
-  #file: { number: number; lines: DurableLines } | undefined
+  /** The one that is written to, and those before it that are not written to the end. */
+  #files: { number: number; lines: DurableLines }[] = []
   /** Somebody has all up to here, and when it was asked for last. */
   #asked = { id: 0, millis: Number.NEGATIVE_INFINITY }
   #onAsked = () => {}
@@ -64,8 +65,9 @@ export class EventLog {
       this.#asked = { id: Math.max(this.#asked.id, id), millis: performance.now() }
       this.#onAsked()
     }
+    const written = Math.min(...this.#files.flatMap(({ lines }) => lines.waiting.map(Number)), this.#last + 1)
     const first = this.#events.findIndex((event) => event.id > id)
-    const events = first === -1 ? [] : this.#events.slice(first, first + mostEventsAtOnce)
+    const events = first === -1 ? [] : this.#events.slice(first, first + mostEventsAtOnce).filter((event) => event.id < written)
     return { volume: this.#volume, events, last: this.#last }
   }
 
@@ -83,21 +85,27 @@ export class EventLog {
     const timer = setTimeout(resolve, mostMillis)
     await promise
     clearTimeout(timer)
-    await this.#file?.lines.settled()
+    await this.settled()
     const untold = this.#last - this.#asked.id
     if (untold > 0) this.#log.warn({ events: untold }, 'Nobody has asked for the last events; they stay on the volume')
   }
 
+  /** Resolves when what happened is on the volume, or could not be written. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#files.map(({ lines }) => lines.settled()))
+  }
+
   #linesOf(id: number): DurableLines {
     const number = Math.floor((id - 1) / eventsAFile)
-    if (this.#file?.number === number) return this.#file.lines
+    const current = this.#files.at(-1)
+    if (current?.number === number) return current.lines
     try {
       mkdirSync(this.#directory, { recursive: true })
     } catch (error) {
       this.#log.warn({ error: (error as Error).message }, 'Events cannot be kept on the volume')
     }
     const lines = new DurableLines(join(this.#directory, `${number}.jsonl`))
-    this.#file = { number, lines }
+    this.#files = [...this.#files.filter(({ lines }) => lines.waiting.length > 0), { number, lines }]
     void rm(join(this.#directory, `${number - keptFiles}.jsonl`), { force: true }).catch(() => {})
     return lines
   }

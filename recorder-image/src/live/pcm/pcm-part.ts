@@ -172,7 +172,12 @@ export class PcmPart implements LivePart {
       const [user = '', stream] = folder.split('.')
       const names = namesIn(join(directory, folder))
       const fromMicros = leftSince(names)
-      rmSync(join(directory, folder), { recursive: true, force: true })
+      try {
+        rmSync(join(directory, folder), { recursive: true, force: true })
+      } catch (error) {
+        // Told of again by the next attempt.
+        this.#options.log.warn({ error: (error as Error).message }, 'Live sound that was left on the volume cannot be removed')
+      }
       if (fromMicros === undefined) continue
       const toMicros = fromMicros + names.length * unwrittenMicros + unwrittenMicros
       ledger.add({
