@@ -23,7 +23,9 @@ describe('the bundled recorder', () => {
 
   test('has a file for each thread it starts, and for the page', () => {
     const started = scripts().flatMap((name) =>
-      [...readFileSync(join(directory, name), 'utf8').matchAll(/new Worker\(new URL\("\.\/([^"]+)"/g)].map(([, file]) => file!),
+      [...readFileSync(join(directory, name), 'utf8').matchAll(/new Worker\d*\(new URL\("\.\/([^"]+)"/g)].map(
+        ([, file]) => file!,
+      ),
     )
     expect(started.length).toBeGreaterThan(0)
     for (const file of [...started, 'index.html', 'page.js', 'worker.js'])

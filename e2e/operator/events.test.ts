@@ -86,14 +86,17 @@ test('what happens in a recorder is told once, in order and signed, over a recei
   const context = { log: createLog('error'), signal: new AbortController().signal } as never
 
   recorder.log.add('recordingStarted')
+  await recorder.log.settled()
   await anOperator().reconcile('school/maths', context)
   recorder.log.add('recordingPaused')
+  await recorder.log.settled()
   isAway = true
   await anOperator().reconcile('school/maths', context)
   await recorder.log.told(1)
   await recorder.end()
   recorder = await aRecorder()
   recorder.log.add('recordingResumed')
+  await recorder.log.settled()
   isAway = false
   await anOperator().reconcile('school/maths', context)
   await anOperator().reconcile('school/maths', context)
