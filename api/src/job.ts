@@ -81,7 +81,13 @@ export function jobFor(
   }
   const { success, data } = recorderJobSchema.safeParse(job)
   if (success) return data
-  // An API server with the CRD of another release admitted it. The recorder says what is wrong with it, where everybody sees it.
-  const isOfTheRoom = ([name]: [string, unknown]) => Object.hasOwn(roomSpecShape, name)
-  return { ...job, spec: Object.fromEntries(Object.entries(job.spec).filter(isOfTheRoom)) as RecorderJob['spec'] }
+  // An API server with the CRD of another release admitted it. The recorder says what is wrong with it, where everybody sees it; each of its
+  // fields that can be read is, so that what that release did not know has its default.
+  const stored: Record<string, unknown> = job.spec
+  const fields = Object.entries(roomSpecShape).flatMap(([name, schema]) => {
+    const read = schema.safeParse(stored[name])
+    const value = read.success ? read.data : stored[name]
+    return value === undefined ? [] : [[name, value]]
+  })
+  return { ...job, spec: Object.fromEntries(fields) as RecorderJob['spec'] }
 }

@@ -32,16 +32,13 @@ export const soundFormats = {
 } as const
 export type SoundFormat = keyof typeof soundFormats
 
-export const audio16kSchema = z.object({
-  format: z
-    .enum(Object.keys(soundFormats) as [SoundFormat, ...SoundFormat[]])
-    .default('Wav')
-    .describe(`Wav: ${soundFormats.Wav} Flac: ${soundFormats.Flac}`),
-})
-
 export const outputsSchema = z.object({
   replay: z.boolean().default(false).describe(outputKinds.replay),
-  audio16k: audio16kSchema.optional().describe(`${outputKinds.audio16k} \`{}\` asks for WAV.`),
+  audio16k: z.boolean().default(false).describe(outputKinds.audio16k),
+  audio16kFormat: z
+    .enum(Object.keys(soundFormats) as [SoundFormat, ...SoundFormat[]])
+    .default('Wav')
+    .describe(`What audio16k is written as. Wav: ${soundFormats.Wav} Flac: ${soundFormats.Flac}`),
   pair: pairSchema.optional().describe(outputKinds.pair),
   speech: z.boolean().default(false).describe(outputKinds.speech),
   vcon: z.boolean().default(false).describe(outputKinds.vcon),
@@ -53,12 +50,11 @@ export type Outputs = z.infer<typeof outputsSchema>
 export const needFiles = (outputs: Outputs) => outputs.vcon || needSound(outputs)
 
 /** Whether one of them is made of sound. */
-export const needSound = ({ audio16k, pair, speech, mix }: Outputs) =>
-  audio16k !== undefined || speech || mix || pair !== undefined
+export const needSound = ({ audio16k, pair, speech, mix }: Outputs) => audio16k || speech || mix || pair !== undefined
 
 /** A rule of the spec as a whole; the API server checks it, too. */
 export const soundRule = {
-  rule: "!has(self.mode) || self.mode != '01' || !has(self.outputs) || !(has(self.outputs.pair) || has(self.outputs.audio16k) || (has(self.outputs.speech) && self.outputs.speech) || (has(self.outputs.mix) && self.outputs.mix))",
+  rule: "!has(self.mode) || self.mode != '01' || !has(self.outputs) || !(has(self.outputs.pair) || (has(self.outputs.audio16k) && self.outputs.audio16k) || (has(self.outputs.speech) && self.outputs.speech) || (has(self.outputs.mix) && self.outputs.mix))",
   message: 'audio16k, pair, speech and mix are made of sound, and mode 01 has none',
   fieldPath: '.outputs',
 } satisfies CelRule

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { RecordedFile, Recording, RecordingClip } from '@trtc-recorder/api'
-import { callbackBody } from '@trtc-recorder/api'
+import { callbackBody, type OutputKind, outputKinds } from '@trtc-recorder/api'
 import { identities } from '../../sandbox/src/identities.ts'
 import type { SentSpan } from '../../sandbox/src/room/index.ts'
 import { checkFile, expectationOfSent, expectedStreams, type Measures, readMedia } from '../media/index.ts'
@@ -105,7 +105,7 @@ export function checkRecording({ metadata, spec, status }: Recording, { callback
     if (!(file.userId in cast)) findings.push(`${name}: there is a file of ${file.userId}, who was not in the room`)
     if (file.status !== 1) findings.push(`${name}: ${file.path} has status ${file.status}: ${file.message}`)
   }
-  const asked = Object.entries(spec.outputs).flatMap(([kind, wanted]) => (wanted === false || wanted === undefined ? [] : [kind]))
+  const asked = (Object.keys(outputKinds) as OutputKind[]).filter((kind) => spec.outputs[kind])
   for (const kind of asked) {
     const made = status?.outputs?.filter((output) => output.kind === kind) ?? []
     if (made.length === 0) findings.push(`${name}: its ${kind} is not stored: nobody made it`)

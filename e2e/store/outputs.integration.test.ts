@@ -23,7 +23,7 @@ afterEach(() => harness.close())
 
 const world = () =>
   recorded(
-    aJob({ outputs: { audio16k: {} } }),
+    aJob({ outputs: { audio16k: true } }),
     [{ userId: 'alice', mode: '00', frames: send({ clip, from: 0, to: 2, atSeconds: 3 }) }],
     seconds,
   )

@@ -1,4 +1,4 @@
-import { controlSchema, pcmSchema, recorderJobSchema } from '@trtc-recorder/api'
+import { controlSchema, pcmSchema, type Recording, recorderJobSchema } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
 import { belongsTo, controllingRecording, recordingOf } from './names.ts'
 import { recorderPod } from './pod.ts'
@@ -97,6 +97,17 @@ describe('the recorder Pod', () => {
     expect(job.spec).toMatchObject({ subscribe, userId: 'recorder' })
     expect(job.spec).not.toHaveProperty('nodeSelector')
     expect(recorderJobSchema.safeParse(job).error?.issues[0]?.path.join('.')).toBe('spec.subscribe.include.0')
+  })
+
+  test('carries out what an earlier release stored: what that did not know has its default, beside what cannot be read, too', () => {
+    const { live: _, ...spec } = aRecording().spec
+    const outputs = { replay: true, audio16k: true, speech: false, vcon: false, mix: false }
+    for (const subscribe of [spec.subscribe, { ...spec.subscribe, include: ['a*b'] }]) {
+      const stored = { ...aRecording(), spec: { ...spec, subscribe, outputs } } as unknown as Recording
+      const pod = recorderPod(stored, { attempt: 1, uploadOnly: false, volume: 'math-v1' }, podConfig)
+      const job = JSON.parse(pod.spec?.containers[0]?.env?.find(({ name }) => name === 'TRTC_RECORDER_JOB')?.value ?? '')
+      expect(job.spec).toMatchObject({ live: {}, outputs: { replay: true, audio16k: true, audio16kFormat: 'Wav' } })
+    }
   })
 
   test('mounts each Secret read-only, with the keys it needs, whether it exists or not', () => {

@@ -1,4 +1,4 @@
-import { controlAnnotation, jobFor, type Recording, recorderEnv, recorderPort } from '@trtc-recorder/api'
+import { controlAnnotation, jobFor, type RecorderJob, type Recording, recorderEnv, recorderPort } from '@trtc-recorder/api'
 import type { ReceiverPolicy } from '@trtc-recorder/api/receivers'
 import type { New, Pod } from '@trtc-recorder/kube'
 import { wantedControl } from './control.ts'
@@ -46,7 +46,14 @@ export interface PodOrder {
  */
 export function recorderPod(recording: Recording, order: PodOrder, config: RecorderPodConfig): New<Pod> {
   const { metadata, spec } = recording
-  const secrets = referredSecrets(recording)
+  const job = jobFor(
+    { ...recording, metadata: { ...recording.metadata } },
+    order.attempt,
+    order.firstStartedAt,
+    order.uploadOnly,
+    volumeNumber(order.volume),
+  )
+  const secrets = referredSecrets(job)
   const pod = {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -73,7 +80,7 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
           name: recorderContainer,
           image: config.image,
           imagePullPolicy: config.imagePullPolicy,
-          env: environment(recording, order, config),
+          env: environment(job, config),
           ports: [{ name: 'http', containerPort: recorderPort, protocol: 'TCP' }],
           readinessProbe: {
             httpGet: { path: '/readyz', port: 'http' },
@@ -140,14 +147,7 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
 /** What is deleted in the foreground takes all it owns with it at once, so what is made from then on to save its files is nobody's. */
 const isOwned = ({ metadata }: Recording) => metadata.deletionTimestamp === undefined
 
-function environment(recording: Recording, order: PodOrder, config: RecorderPodConfig) {
-  const job = jobFor(
-    { ...recording, metadata: { ...recording.metadata } },
-    order.attempt,
-    order.firstStartedAt,
-    order.uploadOnly,
-    volumeNumber(order.volume),
-  )
+function environment(job: RecorderJob, config: RecorderPodConfig) {
   const values: Record<string, string> = {
     [recorderEnv.job]: JSON.stringify(job),
     [recorderEnv.work]: workDirectory,
@@ -161,7 +161,7 @@ function environment(recording: Recording, order: PodOrder, config: RecorderPodC
 }
 
 /** Each Secret the recorder needs, with the keys it needs of it and no other. The callback's signing key is not the recorder's. */
-function referredSecrets({ spec }: Recording): { name: string; keys: string[] }[] {
+function referredSecrets({ spec }: RecorderJob): { name: string; keys: string[] }[] {
   const keys = new Map<string, Set<string>>()
   const refer = (name: string, ...names: string[]) => keys.set(name, new Set([...(keys.get(name) ?? []), ...names]))
   for (const ref of [spec.userSigSecretRef, spec.appSecretKeyRef]) if (ref !== undefined) refer(ref.name, ref.key)

@@ -46,7 +46,7 @@ function wanted(
   users: readonly string[],
   { job, mediaDirectory, directory, replayPage, isOver, deadline }: OutputOptions,
 ): Output[] {
-  const { replay, vcon, audio16k } = job.spec.outputs
+  const { replay, vcon, audio16k, audio16kFormat } = job.spec.outputs
   const options = { job, directory, ffmpegPath: findFfmpeg(), deadline }
   const page = replay ? [replayOutput(job, replayPage)] : []
   if (!isOver) return page
@@ -56,7 +56,7 @@ function wanted(
     ...speechOutputs(options),
     ...(vcon ? [vconOutput(job, mediaDirectory)] : []),
     ...mixOutput(options),
-    ...(audio16k === undefined ? [] : users.map((userId) => audio16kOutput(userId, audio16k.format, options))),
+    ...(audio16k ? users.map((userId) => audio16kOutput(userId, audio16kFormat, options)) : []),
   ]
 }
 

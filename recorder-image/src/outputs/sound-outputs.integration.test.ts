@@ -40,7 +40,7 @@ function expectBeeps(beeps: number[], expected: number[], within = 0.001): void 
 
 describe('what is made of sound', () => {
   test('everybody has a WAV of 16 kHz, all as long as the recording, and a millisecond apart at most', async () => {
-    const { make, store, manifest } = await world({ audio16k: {} })
+    const { make, store, manifest } = await world({ audio16k: true })
     const outputs = await make()
     expect(outputs).toMatchObject(
       ['alice', 'bob', 'carol'].map((userId) => ({
@@ -69,13 +69,13 @@ describe('what is made of sound', () => {
   })
 
   test('as FLAC it has the same samples, and says how many and what MD5 they have', async () => {
-    const flac = await world({ audio16k: { format: 'Flac' } })
+    const flac = await world({ audio16k: true, audio16kFormat: 'Flac' })
     const [alice] = await flac.make()
     expect(alice).toMatchObject({
       ...{ kind: 'audio16k', userId: 'alice', status: 1, durationSeconds: 10, startTime: flac.manifest.startTime },
       path: 'lessons/maths.YWxpY2U.16k.flac',
     })
-    const inWav = await recorded(aJob({ outputs: { audio16k: {} } }), flac.parts, 10)
+    const inWav = await recorded(aJob({ outputs: { audio16k: true } }), flac.parts, 10)
     await inWav.make()
     const pcm = inWav.store.bodies.get('lessons/maths.YWxpY2U.16k.wav')!.subarray(44)
     const path = join(flac.directory, 'alice.flac')
@@ -156,7 +156,7 @@ describe('what is made of sound', () => {
   })
 
   test('of which a file is missing, says so, and what the others are made of is there', async () => {
-    const { make, directory } = await world({ audio16k: {}, pair: { left: ['nobody'], right: ['bob'] } })
+    const { make, directory } = await world({ audio16k: true, pair: { left: ['nobody'], right: ['bob'] } })
     await rm(join(directory, 'bob.mp3.body'))
     expect(await make()).toMatchObject([
       { kind: 'pair', status: 0, url: '', message: expect.stringContaining('spec.outputs.pair.left') },
@@ -179,7 +179,7 @@ describe('what is made of sound', () => {
   })
 
   test('is not made while a recording goes on in another attempt', async () => {
-    const { make } = await world({ audio16k: {} })
+    const { make } = await world({ audio16k: true })
     expect(await make(false)).toEqual([])
   })
 })
