@@ -1,11 +1,11 @@
 import { type CallbackStatus, callbackBody, type Recording, kind as recordingKind, trtcResultBody } from '@trtc-recorder/api'
 import type { ReceiverPolicy } from '@trtc-recorder/api/receivers'
 import type { KubeClient } from '@trtc-recorder/kube'
-import { isConflict, isNotFound, resources } from '@trtc-recorder/kube'
+import { isNotFound, resources } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
 import { allFiles } from '../file-list.ts'
 import type { EventRecorder } from '../kube/events.ts'
-import { Controller, type ReconcileContext, type ReconcileResult } from '../runtime/controller.ts'
+import type { Controller, ReconcileContext, ReconcileResult } from '../runtime/controller.ts'
 import { refOf } from '../runtime/objects.ts'
 import type { Store } from '../runtime/store.ts'
 import type { CallbackOutcome, Metrics } from '../telemetry/metrics.ts'
@@ -13,6 +13,7 @@ import { type Delivery, type DeliveryResult, deliver } from './delivery.ts'
 import { afterTry, type CallbackLimits, due, sentence } from './policy.ts'
 import { record } from './record.ts'
 import { signingKey } from './signing-key.ts'
+import { tellingController } from './telling-controller.ts'
 
 export interface CallbackDependencies {
   client: KubeClient
@@ -49,27 +50,16 @@ interface Tried {
  * Assumptions: one operator works at a time (the lease).
  */
 export function callbackController(dependencies: CallbackDependencies): Controller {
-  const { recordings, log, metrics, timeoutMillis } = dependencies
-  const { reconcile, forget } = callbackReconciler(dependencies)
-  const hooks = metrics.controller('callback')
-  const controller = Controller.for(recordings, {
-    name: 'callback',
-    reconcile,
-    log,
-    workers: dependencies.workers,
-    // Longer than a delivery and the requests around it.
-    reconcileTimeoutMillis: timeoutMillis + 60_000,
-    isOutdated: isConflict,
-    concerns: (recording) => recording.status?.callback?.state === 'Pending',
-    queue: { failureMaxMillis: 30_000, observer: hooks.queue },
-    observer: hooks.observer,
-  })
-  hooks.watchQueue(controller.queue)
-
-  recordings.subscribe((event) => {
-    if (event.type === 'deleted') forget(event.object)
-  })
-  return controller
+  return tellingController(
+    {
+      name: 'callback',
+      workers: dependencies.workers,
+      reconcileTimeoutMillis: dependencies.timeoutMillis + 60_000,
+      concerns: (recording) => recording.status?.callback?.state === 'Pending',
+      ...callbackReconciler(dependencies),
+    },
+    dependencies,
+  )
 }
 
 export type CallbackReconcilerDependencies = Omit<CallbackDependencies, 'metrics' | 'workers'> & {

@@ -1,17 +1,18 @@
 import { eventsBody, type RecorderEvents, type Recording, recorderEventsSchema, kind as recordingKind } from '@trtc-recorder/api'
 import type { ReceiverPolicy } from '@trtc-recorder/api/receivers'
 import type { KubeClient, Pod } from '@trtc-recorder/kube'
-import { isConflict, isNotFound, resources } from '@trtc-recorder/kube'
+import { isNotFound, resources } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
 import type { EventRecorder } from '../kube/events.ts'
 import { getFromRecorder, recorderUrl } from '../recorder-http.ts'
 import { backoffMillis } from '../runtime/backoff.ts'
-import { Controller, type ReconcileContext, type ReconcileResult } from '../runtime/controller.ts'
+import type { Controller, ReconcileContext, ReconcileResult } from '../runtime/controller.ts'
 import { refOf } from '../runtime/objects.ts'
 import type { Store } from '../runtime/store.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { type Delivery, deliver } from './delivery.ts'
 import { signingKey } from './signing-key.ts'
+import { tellingController } from './telling-controller.ts'
 
 /** What happens within this time is told at once. */
 const batchMillis = 2_000
@@ -47,25 +48,16 @@ const concerns = ({ spec, status }: Recording) => spec.callback?.events === true
  * tried ever less often, once a minute at least, and misses what a recorder does not keep (the last 5000), or what is not told within 10 s of its end.
  */
 export function eventsController(dependencies: EventsDependencies): Controller {
-  const { recordings, log, metrics, workers } = dependencies
-  const { reconcile, forget } = eventsReconciler(dependencies)
-  const hooks = metrics.controller('events')
-  const controller = Controller.for(recordings, {
-    name: 'events',
-    reconcile,
-    log,
-    workers,
-    reconcileTimeoutMillis: 120_000,
-    isOutdated: isConflict,
-    concerns,
-    queue: { failureMaxMillis: 30_000, observer: hooks.queue },
-    observer: hooks.observer,
-  })
-  hooks.watchQueue(controller.queue)
-  recordings.subscribe((event) => {
-    if (event.type === 'deleted') forget(event.object)
-  })
-  return controller
+  return tellingController(
+    {
+      name: 'events',
+      workers: dependencies.workers,
+      reconcileTimeoutMillis: 120_000,
+      concerns,
+      ...eventsReconciler(dependencies),
+    },
+    dependencies,
+  )
 }
 
 /** One that the status knows, and not one that somebody has given the same labels: what it says is signed. */

@@ -1,15 +1,16 @@
 import { dueTrtcNotice, type Recording, kind as recordingKind, type TrtcNotice, trtcNoticeBody } from '@trtc-recorder/api'
 import type { ReceiverPolicy } from '@trtc-recorder/api/receivers'
 import type { KubeClient } from '@trtc-recorder/kube'
-import { isConflict, isNotFound, resources } from '@trtc-recorder/kube'
+import { isNotFound, resources } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
 import type { EventRecorder } from '../kube/events.ts'
-import { Controller, type ReconcileContext, type ReconcileResult } from '../runtime/controller.ts'
+import type { Controller, ReconcileContext, ReconcileResult } from '../runtime/controller.ts'
 import { refOf } from '../runtime/objects.ts'
 import type { Store } from '../runtime/store.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { type Delivery, deliver } from './delivery.ts'
 import { signingKey } from './signing-key.ts'
+import { tellingController } from './telling-controller.ts'
 
 /** As TRTC does it: once more at once, then every ten seconds until a minute has passed. */
 const patience = { againMillis: 10_000, givesUpMillis: 60_000, timeoutMillis: 5000 }
@@ -32,25 +33,16 @@ export interface NoticeDependencies {
  * it was tried is only remembered, so that a new operator tries for another minute. The result (310) is the callback controller's.
  */
 export function noticeController(dependencies: NoticeDependencies): Controller {
-  const { recordings, log, metrics, workers } = dependencies
-  const { reconcile, forget } = noticeReconciler(dependencies)
-  const hooks = metrics.controller('notices')
-  const controller = Controller.for(recordings, {
-    name: 'notices',
-    reconcile,
-    log,
-    workers,
-    reconcileTimeoutMillis: 60_000,
-    isOutdated: isConflict,
-    concerns: (recording) => dueTrtcNotice(recording) !== undefined,
-    queue: { failureMaxMillis: 30_000, observer: hooks.queue },
-    observer: hooks.observer,
-  })
-  hooks.watchQueue(controller.queue)
-  recordings.subscribe((event) => {
-    if (event.type === 'deleted') forget(event.object)
-  })
-  return controller
+  return tellingController(
+    {
+      name: 'notices',
+      workers: dependencies.workers,
+      reconcileTimeoutMillis: 60_000,
+      concerns: (recording) => dueTrtcNotice(recording) !== undefined,
+      ...noticeReconciler(dependencies),
+    },
+    dependencies,
+  )
 }
 
 interface Tries {

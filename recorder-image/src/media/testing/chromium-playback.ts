@@ -1,8 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { findChromium, launchChromium } from '../../room/chromium.ts'
+import { runPage } from '../../room/testing/run-page.ts'
 
 /** What Chromium's `<video>` makes of a file, played from its beginning to its end. Times in seconds. */
 export interface ChromiumPlayback {
@@ -18,45 +16,19 @@ export interface ChromiumPlayback {
 /** `rate`: how much faster than real time; sound is only listened to at 1. `from`: where to begin, by a seek. */
 export async function playInChromium(path: string, { rate = 1, from = 0 } = {}): Promise<ChromiumPlayback> {
   const { size } = await stat(path)
-  const played = Promise.withResolvers<ChromiumPlayback>()
-  const server = createServer((request, response) => {
-    if (request.method === 'GET' && request.url === '/') {
-      response.setHeader('content-type', 'text/html').end(`<script>${page}</script>`)
-    } else if (request.method === 'POST') {
-      let text = ''
-      request.on('data', (data) => {
-        text += data
-      })
-      request.on('end', () => {
-        response.end()
-        played.resolve(JSON.parse(text))
-      })
-    } else {
-      const [, start = '0', end = ''] = /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? '') ?? []
+  return runPage({
+    html: `<script>${page}</script>`,
+    call: { function: 'play', argument: JSON.stringify({ rate, from }) },
+    serve: ({ headers }, response) => {
+      const [, start = '0', end = ''] = /bytes=(\d+)-(\d*)/.exec(headers.range ?? '') ?? []
       const last = end === '' ? size - 1 : Number(end)
       response.writeHead(206, {
         ...{ 'content-type': path.endsWith('.mp3') ? 'audio/mpeg' : 'video/mp4', 'accept-ranges': 'bytes' },
         ...{ 'content-range': `bytes ${start}-${last}/${size}`, 'content-length': last - Number(start) + 1 },
       })
       createReadStream(path, { start: Number(start), end: last }).pipe(response)
-    }
+    },
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const chromium = await launchChromium(findChromium(process.env), [])
-  try {
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
-    await chromium.open(url, { function: 'play', argument: JSON.stringify({ rate, from }) })
-    return await Promise.race([
-      played.promise,
-      chromium.gone.then((reason) => {
-        throw new Error(reason)
-      }),
-    ])
-  } finally {
-    await chromium.kill()
-    server.closeAllConnections()
-    server.close()
-  }
 }
 
 const page = `

@@ -1,8 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
-import type { AddressInfo } from 'node:net'
-import { findChromium, launchChromium } from '../../../room/chromium.ts'
+import { runPage } from '../../../room/testing/run-page.ts'
 
 /** What hls.js in Chromium made of a playlist, from its beginning to its end. */
 export interface HlsPlayback {
@@ -26,45 +24,16 @@ const types: Record<string, string> = {
 /** Plays `index.m3u8` of what `read` gives, which is asked each time: from its beginning while it goes on, then once more, faster, when it is over. */
 export async function playHls(read: (name: string) => Buffer | undefined): Promise<{ live: HlsPlayback; after: HlsPlayback }> {
   const script = await readFile(createRequire(import.meta.url).resolve('hls.js/dist/hls.min.js'))
-  const played = Promise.withResolvers<{ live: HlsPlayback; after: HlsPlayback }>()
-  const server = createServer((request, response) => {
-    const name = request.url!.slice(1)
-    if (request.method === 'POST') {
-      let text = ''
-      request.on('data', (data) => {
-        text += data
-      })
-      request.on('end', () => {
-        response.end()
-        played.resolve(JSON.parse(text))
-      })
-      return
-    }
-    const body =
-      name === ''
-        ? Buffer.from(`<script src="/hls.js"></script><script>${page}</script>`)
-        : name === 'hls.js'
-          ? script
-          : read(name)
-    if (body === undefined) response.writeHead(404).end()
-    else response.writeHead(200, { 'content-type': types[name.split('.').at(-1)!] ?? 'text/html' }).end(body)
+  return runPage({
+    html: `<script src="/hls.js"></script><script>${page}</script>`,
+    call: { function: 'playBoth', argument: '' },
+    serve: ({ url }, response) => {
+      const name = url!.slice(1)
+      const body = name === 'hls.js' ? script : read(name)
+      if (body === undefined) response.writeHead(404).end()
+      else response.writeHead(200, { 'content-type': types[name.split('.').at(-1)!] ?? 'text/plain' }).end(body)
+    },
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const chromium = await launchChromium(findChromium(process.env), [])
-  try {
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
-    await chromium.open(url, { function: 'playBoth', argument: '' })
-    return await Promise.race([
-      played.promise,
-      chromium.gone.then((reason) => {
-        throw new Error(reason)
-      }),
-    ])
-  } finally {
-    await chromium.kill()
-    server.closeAllConnections()
-    server.close()
-  }
 }
 
 const page = `
