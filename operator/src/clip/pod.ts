@@ -8,13 +8,18 @@ import {
   recorderEnv,
 } from '@trtc-recorder/api'
 import type { New, Pod } from '@trtc-recorder/kube'
-import { type RecorderPodConfig, recorderContainer } from '../recording/pod.ts'
+import {
+  cosKeys,
+  placement,
+  type RecorderPodConfig,
+  recorderContainer,
+  secretsDirectory,
+  terminationMessagePath,
+  workDirectory,
+} from '../recording/pod.ts'
 import { withOptions } from '../recording/pod-options.ts'
 import { clipLabels, clipOwnerReference, clipPodName } from './names.ts'
 
-const secretsDirectory = '/var/run/trtc-recorder/secrets'
-const workDirectory = '/work'
-const terminationMessagePath = '/dev/termination-log'
 /** More than the recorder waits for COS. A Pod that takes longer is ended, and another one made. */
 const activeSeconds = 3600
 /** Three hours of 5 Mbit/s. */
@@ -100,15 +105,12 @@ export function clipPod(
                   secretName,
                   optional: true,
                   defaultMode: 0o440,
-                  items: ['secretId', 'secretKey', 'token', 'expiredTime'].map((key) => ({ key, path: key })),
+                  items: cosKeys.map((key) => ({ key, path: key })),
                 },
               },
             ]),
       ],
-      ...(spec.nodeSelector === undefined ? {} : { nodeSelector: spec.nodeSelector }),
-      ...(spec.tolerations === undefined ? {} : { tolerations: spec.tolerations }),
-      ...(spec.priorityClassName === undefined ? {} : { priorityClassName: spec.priorityClassName }),
-      ...(config.imagePullSecrets.length === 0 ? {} : { imagePullSecrets: config.imagePullSecrets.map((name) => ({ name })) }),
+      ...placement(recording, config),
     },
   } as New<Pod>
   return withOptions(pod, config.options)

@@ -22,11 +22,13 @@ export interface RecorderPodConfig {
 }
 
 export const recorderContainer = 'recorder'
-const secretsDirectory = '/var/run/trtc-recorder/secrets'
+export const secretsDirectory = '/var/run/trtc-recorder/secrets'
 const controlDirectory = '/var/run/trtc-recorder/control'
 const controlFile = 'control.json'
-const workDirectory = '/work'
-const terminationMessagePath = '/dev/termination-log'
+export const workDirectory = '/work'
+export const terminationMessagePath = '/dev/termination-log'
+/** What is read of the Secret with the keys for COS. */
+export const cosKeys = ['secretId', 'secretKey', 'token', 'expiredTime'] as const
 /** How long a recorder may take to finish and upload after SIGTERM. */
 const gracePeriodSeconds = 1800
 /** Most that may lie in /tmp: Chromium's profile and shared memory. It counts as memory of the Pod. */
@@ -135,14 +137,19 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
           },
         })),
       ],
-      ...(spec.nodeSelector === undefined ? {} : { nodeSelector: spec.nodeSelector }),
-      ...(spec.tolerations === undefined ? {} : { tolerations: spec.tolerations }),
-      ...(spec.priorityClassName === undefined ? {} : { priorityClassName: spec.priorityClassName }),
-      ...(config.imagePullSecrets.length === 0 ? {} : { imagePullSecrets: config.imagePullSecrets.map((name) => ({ name })) }),
+      ...placement(recording, config),
     },
   } as New<Pod>
   return withOptions(pod, config.options)
 }
+
+/** Where Pods of a Recording may run, and what they may pull. */
+export const placement = ({ spec }: Recording, config: RecorderPodConfig) => ({
+  ...(spec.nodeSelector === undefined ? {} : { nodeSelector: spec.nodeSelector }),
+  ...(spec.tolerations === undefined ? {} : { tolerations: spec.tolerations }),
+  ...(spec.priorityClassName === undefined ? {} : { priorityClassName: spec.priorityClassName }),
+  ...(config.imagePullSecrets.length === 0 ? {} : { imagePullSecrets: config.imagePullSecrets.map((name) => ({ name })) }),
+})
 
 /** What is deleted in the foreground takes all it owns with it at once, so what is made from then on to save its files is nobody's. */
 const isOwned = ({ metadata }: Recording) => metadata.deletionTimestamp === undefined
@@ -166,7 +173,7 @@ function referredSecrets({ spec }: RecorderJob): { name: string; keys: string[] 
   const refer = (name: string, ...names: string[]) => keys.set(name, new Set([...(keys.get(name) ?? []), ...names]))
   for (const ref of [spec.userSigSecretRef, spec.appSecretKeyRef]) if (ref !== undefined) refer(ref.name, ref.key)
   const { credentialsSecretRef } = spec.cos
-  if (credentialsSecretRef !== undefined) refer(credentialsSecretRef.name, 'secretId', 'secretKey', 'token', 'expiredTime')
+  if (credentialsSecretRef !== undefined) refer(credentialsSecretRef.name, ...cosKeys)
   for (const ref of [spec.networkProxy?.turnServer?.credentialSecretRef, spec.live.pcm?.authorizationSecretRef]) {
     if (ref !== undefined) refer(ref.name, ref.key)
   }
