@@ -33,7 +33,7 @@ describe('moments', () => {
     const sound = span(2, 63, { track: 'audio', intervalMillis: 50, clipFrames: 0 })
     const moments = beepMoments([{ ...sound, first: 1, last: 60 }], { windowOf: always })
     expect(moments.map(({ wallMillis, verdict }) => [wallMillis, verdict])).toEqual([
-      [10_000, 'optional'],
+      [10_050, 'optional'],
       [11_000, 'required'],
       [12_000, 'required'],
       [13_000, 'optional'],

@@ -46,7 +46,7 @@ export function pictureMoments(spans: readonly SentSpan[], { windowOf, edgeFrame
   })
 }
 
-/** One each full second: required if all of it was sent, optional if some of it was. */
+/** One each full second, from when it was sent: required if all of it was, optional if some of it was. */
 export function beepMoments(spans: readonly SentSpan[], { windowOf }: Pick<Terms, 'windowOf'>): Moment[] {
   const beepMillis = pattern.beepSeconds * 1000
   return spans.flatMap((span, at) => {
@@ -57,7 +57,7 @@ export function beepMoments(spans: readonly SentSpan[], { windowOf }: Pick<Terms
       if (wallMillis + beepMillis <= from) continue
       const isWhole = wallMillis >= from && wallMillis + beepMillis <= to
       const isRequired = isWhole && wallMillis >= window.from && wallMillis + beepMillis <= window.to
-      moments.push({ verdict: isRequired ? 'required' : 'optional', wallMillis, number: 0, span: at })
+      moments.push({ verdict: isRequired ? 'required' : 'optional', wallMillis: Math.max(wallMillis, from), number: 0, span: at })
     }
     return moments
   })

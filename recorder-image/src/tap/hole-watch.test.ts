@@ -21,6 +21,12 @@ test.each(['video/VP8', 'video/VP9', 'video/AV1'])(
   (mimeType) => expect(holesBefore([...upTo(34), 35, 34, 36], 0, mimeType).slice(-3)).toEqual([2, 0, 0]),
 )
 
+test.each([5, 15, 30, 60])('none where a camera of %i pictures a second begins', (framesPerSecond) => {
+  const watch = new HoleWatch()
+  const holes = upTo(20).map((n) => watch.before((n * 90_000) / framesPerSecond, true))
+  expect(holes).toEqual(holes.map(() => 0))
+})
+
 test('B pictures make none', () => {
   const gop = [0, 3, 1, 2, 6, 4, 5, 9, 7, 8]
   const numbers = upTo(60).map((n) => n - (n % 10) + gop[n % 10]!)

@@ -1,9 +1,9 @@
+import { UsualStep } from './usual-step.ts'
+
 /** A step longer than this many usual ones is one. Whoever judges what it means looks closer; asking once too often costs nothing. */
 const longStep = 1.5
 /** What is longer than so many usual ones says nothing of what is usual. */
 const mostSteps = 4
-/** Ticks at 90 kHz; where a stream begins with it, it is soon what is usual there. */
-const thirtyASecond = 3000
 
 /**
  * Whether pictures of this codec, such as `video/VP8`, are handed out as each is complete, though some before them never come. Of H.264 and H.265 Chromium holds
@@ -14,7 +14,7 @@ export const comesAsComplete = (mimeType: string) => /^video\/(vp8|vp9|av1)$/i.t
 /** Tells that pictures may be missing before one: by the sender's clock it comes later than pictures do. */
 export class HoleWatch {
   #latest: number | undefined
-  #usual = thirtyASecond
+  readonly #usual = new UsualStep()
 
   /** How long the hole before this picture is, in ticks; 0 where there is none, or where none can be: if it does not come after what may be lost. */
   before(rtpTimestamp: number, mayComeAfterLost: boolean): number {
@@ -24,9 +24,9 @@ export class HoleWatch {
     if (latest === undefined) return 0
     // What is late fills a hole, and is no step.
     if (mayComeAfterLost && step <= 0) return 0
-    const isHole = mayComeAfterLost && step > longStep * this.#usual
+    const isHole = mayComeAfterLost && step > longStep * this.#usual.ticks
     // Of B pictures each goes on by one on average. Where many are lost a hole is still no step that is usual.
-    this.#usual += (Math.min(Math.max(0, step), (isHole ? longStep : mostSteps) * this.#usual) - this.#usual) / 8
+    this.#usual.add(Math.max(0, step), isHole ? longStep : mostSteps)
     return isHole ? step : 0
   }
 }

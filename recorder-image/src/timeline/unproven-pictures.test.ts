@@ -55,11 +55,8 @@ class Receiver {
 const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, at) => first + at)
 /** It knows by now how often pictures come. */
 function settled(): Receiver {
-  const receiver = new Receiver()
-  for (const number of range(0, 24)) {
-    receiver.arrive(number)
-    if (receiver.asked.at(-1) === number) receiver.counted(number, 0)
-  }
+  const receiver = new Receiver().arrive(...range(0, 24))
+  expect(receiver.asked).toEqual([])
   expect(receiver.taken).toEqual(range(0, 24))
   return receiver
 }

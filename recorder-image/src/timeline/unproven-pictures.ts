@@ -1,3 +1,4 @@
+import { UsualStep } from '../tap/usual-step.ts'
 import type { Released } from './late-pictures.ts'
 import type { CountedHole } from './picture-gaps.ts'
 
@@ -46,8 +47,7 @@ interface Group<T> {
 export class UnprovenPictures<T extends UnprovenPicture> {
   readonly #groups: Group<T>[] = []
   #latestRtp: number | undefined
-  /** In ticks, from one picture to the next. */
-  #usualStep = 3000
+  readonly #usual = new UsualStep()
 
   /** Nothing decodes until the next key frame. */
   get isBroken(): boolean {
@@ -92,7 +92,7 @@ export class UnprovenPictures<T extends UnprovenPicture> {
     const rtp = latest + ((rtpTimestamp - (latest >>> 0)) | 0)
     this.#latestRtp = Math.max(latest, rtp)
     const step = this.#latestRtp - latest
-    if (step > 0) this.#usualStep += (Math.min(step, longStep * this.#usualStep) - this.#usualStep) / 8
+    if (step > 0) this.#usual.add(step, longStep)
     return rtp
   }
 
@@ -126,7 +126,7 @@ export class UnprovenPictures<T extends UnprovenPicture> {
         { ...hole, toRtp: rtp },
         { ...hole, fromRtp: rtp },
       ]
-      return sides.filter((side) => side.toRtp - side.fromRtp > longStep * this.#usualStep)
+      return sides.filter((side) => side.toRtp - side.fromRtp > longStep * this.#usual.ticks)
     })
   }
 
