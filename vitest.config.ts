@@ -5,7 +5,11 @@ import { defineConfig } from 'vitest/config'
  * `make soak-…` do. Each such test says its seed.
  */
 const seed = process.env.SEED === 'random' ? Date.now() % 1_000_000 : Number(process.env.SEED ?? 39040)
-const env = { SEED: String(seed) }
+const shared = {
+  env: { SEED: String(seed) },
+  // The first line of a failure says what was found: of a run elsewhere there may be no more.
+  chaiConfig: { truncateThreshold: 500 },
+}
 
 /**
  * unit: no browser, no network beyond loopback, under 20 s in all. integration: real Chromium, ffmpeg, etcd and API server.
@@ -17,7 +21,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          env,
+          ...shared,
           setupFiles: ['scripts/same-random.ts'],
           include: ['{api,kube,operator,gateway,recorder-image,sandbox,e2e,bench,cli,replay,scripts}/**/*.test.ts'],
           exclude: ['**/node_modules/**', '**/*.integration.test.ts', '**/*.e2e.test.ts'],
@@ -31,7 +35,7 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
-          env,
+          ...shared,
           setupFiles: ['scripts/same-random.ts'],
           include: ['**/*.integration.test.ts'],
           exclude: ['**/node_modules/**'],
@@ -48,7 +52,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
-          env,
+          ...shared,
           include: ['e2e/**/*.e2e.test.ts'],
           exclude: ['**/node_modules/**'],
           globalSetup: ['e2e/system/setup.ts'],
