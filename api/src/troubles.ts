@@ -389,7 +389,8 @@ export const troubles = {
     volume: 'same',
     condition: 'IdentityInUse',
     meaning: 'Another Recording is in this room with the same userId; the message names it, unless it is in another namespace.',
-    remedy: 'End the other one, or use another userId.',
+    remedy:
+      'End the other one, or use another userId. One that has not been in the room makes way when it has had no node or no image for a minute, or no container for five.',
   },
   Queued: {
     seen: 'room',

@@ -13,6 +13,7 @@ import type { Plan } from './plan.ts'
 import { recorderPod } from './pod.ts'
 import { Refusal } from './refusal.ts'
 import { aFile, aRecording, aResult, at, podConfig, stoppedBy } from './testing.ts'
+import { holdUp } from './testing-pods.ts'
 import { World } from './testing-world.ts'
 
 const uidLabel = ({ metadata }: Pod) => [metadata.labels?.['trtc-recorder.dev/recording-uid'] ?? '']
@@ -217,6 +218,41 @@ describe('an identity', () => {
     school.tell(second)
     school.looksAtThoseWoken()
     expect(first.pods).toHaveLength(1)
+  })
+
+  test.each([
+    ['cannot be pulled', 'ImagePullBackOff', 60],
+    ['cannot be made, for which Kubernetes has longer', 'ContainerCreating', 300],
+  ])('is let go of by one whose container %s, to whoever comes to wait for it', (_, reason, patienceSeconds) => {
+    const school = new School()
+    const first = school.opens('first', { roomId: 7 })
+    school.looksAt(first)
+    first.now = at(1)
+    first.trouble = 'FailedMount: no such volume'
+    first.podBecomes((pod) => holdUp(pod, first.now, reason))
+    first.after(40)
+    school.tell(first)
+    school.woken.clear()
+    const second = school.opens('second', { roomId: 7 })
+    school.looksAt(second)
+    expect(second.is('Succeeded')).toBe('Unknown IdentityInUse')
+    // It is told that somebody waits, and comes back when its time is up.
+    expect([...school.woken]).toEqual([first])
+    first.isWanted = true
+    expect(first.nextLookSeconds).toBeLessThanOrEqual(patienceSeconds - 40)
+    first.after(patienceSeconds - 41)
+    school.tell(first)
+    expect(first.pod.metadata.deletionTimestamp).toBeUndefined()
+    first.after(1)
+    expect(first.pod.metadata.deletionTimestamp).toBeDefined()
+    first.podGoes()
+    school.tell(first)
+    school.looksAtThoseWoken()
+    expect(second.pods).toHaveLength(1)
+    expect(first.status.attempts).toMatchObject([
+      { reason: 'IdentityInUse', message: expect.stringContaining('Node node-1 could not start its recorder') },
+    ])
+    expect(first.is('Succeeded')).toBe('Unknown IdentityInUse')
   })
 
   test('is nobody else’s as long as there is nobody else, or its recorder was in the room before', () => {

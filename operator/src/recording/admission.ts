@@ -118,6 +118,8 @@ export class Admission {
       this.#claims.release(identityOf(object), object)
       this.#wakeRivals(object)
     }
+    const beginsToWait = waitsForIt(object) && !(event.type === 'updated' && waitsForIt(event.previous))
+    if (beginsToWait) this.#wakeHolders(object)
     this.#place(object)
   }
 
@@ -179,6 +181,13 @@ export class Admission {
   }
 
   #rivalsOf = (recording: Recording) => this.#caches.recordings.byIndex('identity', identityOf(recording))
+
+  /** Those that have not been in the room may have to make way by and by. */
+  #wakeHolders(recording: Recording): void {
+    for (const rival of this.#rivalsOf(recording)) {
+      if (mayBeInRoom(rival) && rival.status?.startTime === undefined) this.#wake(keyOf(rival.metadata))
+    }
+  }
 
   #wakeRivals(recording: Recording): void {
     for (const rival of this.#rivalsOf(recording)) {

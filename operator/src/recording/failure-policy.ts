@@ -44,7 +44,9 @@ export interface Circumstances {
 export function judge(end: PodEnd, { asked, entered, role, isOvertaken, isWanted }: Circumstances): Judgement {
   const { result } = end
   const over = (stopReason: StopReason | undefined) => (stopReason === undefined || role !== 'records' ? {} : { stopReason })
-  if (!end.ran && isWanted && !entered && role === 'records') return { reason: 'IdentityInUse', message: gaveWay, ...over(asked) }
+  if (!end.ran && isWanted && !entered && role === 'records') {
+    return { reason: 'IdentityInUse', message: gaveWay(end), ...over(asked) }
+  }
   if (result === undefined) return { ...withoutResult(end), ...over(asked) }
 
   const stopReason = result.stopReason
@@ -72,7 +74,10 @@ export function judge(end: PodEnd, { asked, entered, role, isOvertaken, isWanted
   return said
 }
 
-const gaveWay = 'No node had room for its recorder, and it made way for another Recording with the same room and userId.'
+function gaveWay({ node }: PodEnd): string {
+  const what = node === undefined ? 'No node had room for its recorder' : `Node ${node} could not start its recorder`
+  return `${what}, and it made way for another Recording with the same room and userId.`
+}
 
 const overtaken =
   'The recorder that was left behind on a silent node came back into the room, and TRTC sent this one out; what it had is stored.'

@@ -13,8 +13,8 @@ import { nowHolds } from './volumes.ts'
 /** How long before its end a UserSig is warned of. */
 const warnBeforeMillis = 3600_000
 
-/** As long as nobody is asked to make way. */
-const giveWayMillis = 60_000
+/** As long as nobody is asked to make way. Making a container may take its time, with a large image for one. */
+const giveWayMillis = { unscheduled: 60_000, ImagePullFailed: 60_000, ContainerNotStarted: 60_000, ContainerNotMade: 300_000 }
 
 /** A Pod that has not ended: tells where it is, and sends it away when it is time. */
 export function followPod(draft: Draft, attempt: Attempt, observed: ObservedPod): void {
@@ -32,7 +32,7 @@ export function followPod(draft: Draft, attempt: Attempt, observed: ObservedPod)
   else {
     tell(draft, attempt, state)
     if (state.kind === 'blocked' && !isWorthWaiting(draft, pod, state)) draft.act({ do: 'deletePod', pod })
-    if (state.kind === 'unscheduled' && isToGiveWay(draft, state.since)) draft.act({ do: 'deletePod', pod })
+    else if (state.kind === 'blocked' || state.kind === 'unscheduled') makeWay(draft, attempt, pod, state)
   }
 }
 
@@ -186,9 +186,19 @@ function finishing(draft: Draft, message: string): void {
   draft.set('Reconciling', { status: 'True', reason: 'Finishing', message })
 }
 
-/** Who has not been in the room and has had no node for a minute, lets somebody in who needs the same identity. */
-const isToGiveWay = ({ observed, entered, now }: Draft, since: string) =>
-  observed.identityIsWanted && !entered && now.getTime() - Date.parse(since) >= giveWayMillis
+/** Who has not been in the room, and for a minute has had no node or no image, lets somebody in who needs the same identity. */
+function makeWay(
+  draft: Draft,
+  attempt: Attempt,
+  pod: ObservedPod['pod'],
+  state: Extract<PodState, { kind: 'blocked' | 'unscheduled' }>,
+): void {
+  if (!draft.observed.identityIsWanted || draft.entered || attempt.uploadOnly) return
+  const patience = giveWayMillis[state.kind === 'blocked' ? state.word : state.kind]
+  const rest = Date.parse(state.since) + patience - draft.now.getTime()
+  if (rest > 0) draft.lookAgainIn(rest)
+  else draft.act({ do: 'deletePod', pod })
+}
 
 /** An image may become available; what else is wrong with a container rarely passes, and never does where the chart has been mended since. */
 export function isWorthWaiting(draft: Draft, pod: ObservedPod['pod'], state: Extract<PodState, { kind: 'blocked' }>): boolean {

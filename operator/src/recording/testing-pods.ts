@@ -20,6 +20,15 @@ export function schedule(pod: Pod): void {
   }
 }
 
+/** It has a node, and its container waits for this reason. */
+export function holdUp(pod: Pod, now: Date, reason: string): void {
+  schedule(pod)
+  const state = { waiting: { reason, message: 'because' } }
+  const scheduled = { type: 'PodScheduled', status: 'True', lastTransitionTime: now.toISOString() }
+  const container = { name: recorderContainer, image: '', imageID: '', ready: false, restartCount: 0, state }
+  pod.status = { phase: 'Pending', conditions: [scheduled], containerStatuses: [container] }
+}
+
 export function run(pod: Pod, now: Date): void {
   if (!pod.spec?.nodeName) schedule(pod)
   pod.status = {

@@ -187,6 +187,14 @@ export class World {
   ends = (result?: TerminationMessage, end: Partial<ContainerEnd> = {}) =>
     this.podBecomes((pod) => endPod(pod, this.now, result, end))
 
+  /** A kubelet that never had a container running has nothing to wait for. */
+  podGoes(): this {
+    const { pod } = this
+    this.pods = this.pods.filter((one) => one !== pod)
+    this.departed = [...this.departed, pod]
+    return this.settle()
+  }
+
   stop(): this {
     return this.changes({ desiredState: 'Stopped' })
   }

@@ -4,7 +4,7 @@ import { mostFailuresInARow } from './attempts.ts'
 import { isFinished } from './fencing.ts'
 import { Refusal } from './refusal.ts'
 import { aFile, aResult, at, interrupted } from './testing.ts'
-import { endPod, schedule } from './testing-pods.ts'
+import { endPod, holdUp } from './testing-pods.ts'
 import { World } from './testing-world.ts'
 
 /** A recorder on its way into the room. */
@@ -18,14 +18,7 @@ const conditionsOfNode = (world: World) => [
   { type: 'ContainersReady', status: 'True' },
 ]
 
-const waitingFor = (reason: string) => (world: World) =>
-  world.podBecomes((pod) => {
-    schedule(pod)
-    const state = { waiting: { reason, message: 'because' } }
-    const scheduled = { type: 'PodScheduled', status: 'True', lastTransitionTime: world.now.toISOString() }
-    const container = { name: 'recorder', image: '', imageID: '', ready: false, restartCount: 0, state }
-    pod.status = { phase: 'Pending', conditions: [scheduled], containerStatuses: [container] }
-  })
+const waitingFor = (reason: string) => (world: World) => world.podBecomes((pod) => holdUp(pod, world.now, reason))
 
 const unschedulable = (message: string) => (world: World) =>
   world.podBecomes((pod) => {
