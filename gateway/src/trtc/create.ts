@@ -77,13 +77,20 @@ function grantOf(caller: Caller, body: unknown): Grant {
 
 const has = (grant: Grant, substitute: Substitute) => grant.substitutes.includes(substitute)
 
-/** HLS, or HLS and MP4, where the grant says that MP4 will do; sound mixed, also as AAC, where it says that MP3 will. */
+/** What is made where HLS, or HLS and MP4, is meant; undefined where the grant lets nothing stand for it. Of a mix there is none. */
+function insteadOfHls(grant: Grant, isMixed: boolean): 'MP4ForHLS' | 'CMAFForTS' | undefined {
+  if (has(grant, 'MP4ForHLS')) return 'MP4ForHLS'
+  return has(grant, 'CMAFForTS') && !isMixed ? 'CMAFForTS' : undefined
+}
+
+/** HLS where the grant says what will do; sound mixed, also as AAC, where it says that MP3 will. */
 function mayStand(grant: Grant, body: unknown) {
   const { RecordMode } = (body as { RecordParams?: { RecordMode?: unknown } } | null)?.RecordParams ?? {}
+  const isMixed = RecordMode === mixed
   return (field: string, value: unknown): boolean => {
     if (field === 'RecordParams.RecordMode') return value === mixed && has(grant, 'MP3ForMix')
     if (field !== 'RecordParams.OutputFormat') return false
-    return value === 4 ? RecordMode === mixed : (value === 0 || value === 1) && has(grant, 'MP4ForHLS')
+    return value === 4 ? isMixed : (value === 0 || value === 1) && insteadOfHls(grant, isMixed) !== undefined
   }
 }
 
@@ -92,13 +99,21 @@ function specOf(values: Values, grant: Grant): { spec: SpecInput; substituted: S
   const format = values.get('RecordParams.OutputFormat') ?? 0
   const isApart = streamType === 0 && (values.get('RecordParams.AvMerge') ?? 0) === 0
   const isMixed = values.get('RecordParams.RecordMode') === mixed
+  const hls = format === 0 || format === 1 ? insteadOfHls(grant, isMixed) : undefined
   const unsupported = (field: string, message: string): FieldProblem => ({ field, kind: 'unsupported', message })
   const problems = [
     ...(isMixed && streamType !== 1
       ? [unsupported('RecordParams.RecordMode', '2 is taken with StreamType 1 (sound alone): pictures are not mixed here')]
       : []),
-    ...(format === 0 && !has(grant, 'MP4ForHLS')
-      ? [unsupported('RecordParams.OutputFormat', 'without it HLS (0) is meant, and only MP4 (3) is made here')]
+    ...(format === 0 && hls === undefined
+      ? [
+          unsupported(
+            'RecordParams.OutputFormat',
+            isMixed
+              ? 'without it HLS (0) is meant, and of a mix none is made here: give 3 or 4'
+              : 'without it HLS (0) is meant, and the key’s grant has neither CMAFForTS nor MP4ForHLS among its substitutes: give 3 (MP4)',
+          ),
+        ]
       : []),
     ...(isApart && !has(grant, 'OneFileForTwo')
       ? [
@@ -121,6 +136,7 @@ function specOf(values: Values, grant: Grant): { spec: SpecInput; substituted: S
     callback: { format: 'TRTC' },
     subscribe: subscribeOf(values, 'RecordParams.', streamType),
     ...(isMixed ? { outputs: { mix: true } } : {}),
+    ...(hls === 'CMAFForTS' ? { live: { hls: {} } } : {}),
     limits: { idleTimeoutSeconds: values.get('RecordParams.MaxIdleTime') ?? 30 },
     cos: { region: values.get(`${storage}.Region`), bucket: values.get(`${storage}.Bucket`) },
   }
@@ -128,7 +144,7 @@ function specOf(values: Values, grant: Grant): { spec: SpecInput; substituted: S
     spec,
     streamType,
     substituted: [
-      ...(format === 0 || format === 1 ? ['MP4ForHLS' as const] : []),
+      ...(hls === undefined ? [] : [hls]),
       ...(isApart ? ['OneFileForTwo' as const] : []),
       ...(isMixed ? ['MP3ForMix' as const] : []),
     ],

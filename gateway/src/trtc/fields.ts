@@ -87,8 +87,8 @@ const record: TrtcField[] = [
     values: '**0** HLS, 1 HLS and MP4, 2 HLS and AAC, 3 MP4, 4 AAC',
     handling: limited(
       [3],
-      'MP4. With `substitutes: [MP4ForHLS]` in the key’s grant, 0, 1 and none are taken as 3. Of RecordMode 2, 4 is taken, too.',
-      'only MP4 (3) is made here, also where none is said; a grant with the substitute MP4ForHLS takes 0 and 1 as 3',
+      'MP4. 0, 1 and none: `spec.live.hls` beside it, HLS of each user as fragmented MP4 (CMAF) with Opus, unless the key’s grant has `substitutes` without `CMAFForTS`: then they are refused. With `MP4ForHLS` among them they are taken as 3. Of RecordMode 2, 4 is taken with `MP3ForMix`, and HLS only with `MP4ForHLS`.',
+      'AAC by itself (2, 4) is not made here, and HLS (0, 1, and where none is said) only as a grant’s substitutes CMAFForTS or MP4ForHLS say',
     ),
   },
   {

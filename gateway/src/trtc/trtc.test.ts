@@ -183,7 +183,7 @@ const taken: Record<string, Row> = {
 /** For each field that is limited, a value that is documented and not taken. */
 const otherwise: Record<string, number> = {
   'RecordParams.RecordMode': 2,
-  'RecordParams.OutputFormat': 1,
+  'RecordParams.OutputFormat': 2,
   'RecordParams.MaxMediaFileDuration': 60,
   'RecordParams.MediaId': 1,
   'RecordParams.FillType': 1,
@@ -226,9 +226,7 @@ describe('each field of CreateCloudRecording', () => {
       [['RecordParams.StreamType', 1]],
       { mode: '02', subscribe: { video: { exclude: ['.*$'] } } },
     ],
-    ['none but HLS where the grant says that MP4 will do', [['RecordParams.OutputFormat', undefined]], { mode: '02' }],
   ] as const)('%s', async (_, fields, expected) => {
-    await start([{ ...school, grants: [{ ...school.grants[0], substitutes: ['MP4ForHLS', 'OneFileForTwo'] }] }])
     await call(
       'CreateCloudRecording',
       fields.reduce<object>((body, [field, value]) => withField(body, field, value), task),
@@ -236,13 +234,52 @@ describe('each field of CreateCloudRecording', () => {
     expect(spec()).toMatchObject(expected)
   })
 
+  const refusedHls = /RecordParams.OutputFormat: .*(CMAFForTS or MP4ForHLS|neither CMAFForTS nor MP4ForHLS)/
+  test.each([
+    ['made, as CMAF, unless a grant says otherwise', undefined, 'CMAFForTS'],
+    ['made, as CMAF, where the grant says so', ['CMAFForTS'], 'CMAFForTS'],
+    ['MP4 alone where the grant says that this will do', ['CMAFForTS', 'MP4ForHLS'], 'MP4ForHLS'],
+    ['refused by name where the grant says neither', ['OneFileForTwo'], refusedHls],
+  ] as const)('HLS (0, 1, or none said) is %s', async (_, substitutes, expected) => {
+    await start([{ ...school, grants: [{ ...school.grants[0], ...(substitutes === undefined ? {} : { substitutes }) }] }])
+    for (const [index, format] of [0, 1, undefined].entries()) {
+      const wanted = withField({ ...task, UserId: `robot${index}` }, 'RecordParams.OutputFormat', format)
+      const { code, message } = await refusal('CreateCloudRecording', wanted)
+      if (expected instanceof RegExp) {
+        expect([code, message]).toEqual(['UnsupportedOperation', expect.stringMatching(expected)])
+        continue
+      }
+      expect([code, message]).toEqual(['none', ''])
+      const made = gateway.cluster.recordings.find(({ spec }) => spec.userId === `robot${index}`)
+      expect(made?.metadata.annotations).toMatchObject({ 'trtc-recorder.dev/substituted': expected })
+      expect(made?.spec.live?.hls?.playlist).toBe(expected === 'CMAFForTS' ? 'Event' : undefined)
+    }
+    expect(gateway.cluster.recordings).toHaveLength(expected instanceof RegExp ? 0 : 3)
+  })
+
+  test('HLS of sound alone, and of pictures alone, is made as well; how it is cut the grant may say', async () => {
+    const hls = { seconds: 6, playlist: 'Live' }
+    await start([{ ...school, grants: [{ ...school.grants[0], recording: { live: { hls } } }] }])
+    for (const StreamType of [1, 2]) {
+      await call('CreateCloudRecording', {
+        ...withField(task, 'RecordParams', { RecordMode: 1, StreamType }),
+        UserId: `of-${StreamType}`,
+      })
+    }
+    expect(gateway.cluster.recordings.map(({ spec }) => [spec.mode, spec.live?.hls])).toEqual([
+      ['02', expect.objectContaining(hls)],
+      ['01', expect.objectContaining(hls)],
+    ])
+  })
+
   test.each([
     ['sound alone', { StreamType: 1 }, 'none'],
     ['sound alone as AAC', { StreamType: 1, OutputFormat: 4 }, 'none'],
     ['pictures', { StreamType: 0 }, 'UnsupportedOperation'],
     ['sound alone as HLS, of which nobody has said that MP4 will do', { StreamType: 1, OutputFormat: 0 }, 'UnsupportedOperation'],
+    ['sound alone as HLS, which is the default', { StreamType: 1, OutputFormat: undefined }, 'UnsupportedOperation'],
   ])('mixed, of %s, where the grant says that an MP3 will do: %j is %s', async (_, params, code) => {
-    await start([{ ...school, grants: [{ ...school.grants[0], substitutes: ['MP3ForMix'] }] }])
+    await start([{ ...school, grants: [{ ...school.grants[0], substitutes: ['MP3ForMix', 'CMAFForTS'] }] }])
     const wanted = { ...task, RecordParams: { ...task.RecordParams, RecordMode: 2, ...params } }
     expect((await refusal('CreateCloudRecording', wanted)).code).toBe(code)
     if (code !== 'none') return expect(gateway.cluster.recordings).toEqual([])
@@ -267,7 +304,9 @@ describe('each field of CreateCloudRecording', () => {
     ['InvalidParameter.OutOfRange', 'StorageParams.CloudStorage.FileNamePrefix', ['a/b']],
     ['InvalidParameter.OutOfRange', 'RecordParams.SubscribeStreamUserIds.SubscribeAudioUserIds', ['a.*b']],
     ['UnknownParameter', 'RecordParams.Bogus', 1],
-    ['UnsupportedOperation', 'RecordParams.OutputFormat', undefined],
+    ['UnsupportedOperation', 'RecordParams.OutputFormat', 4],
+    ['UnsupportedOperation', 'RecordParams.OutputFormat', 9],
+    ['UnsupportedOperation', 'RecordParams.OutputFormat', -1],
   ])('%s for %s %j', async (code, field, value) => {
     const refused = await refusal('CreateCloudRecording', withField(task, field, value))
     expect(refused.code).toBe(code)
