@@ -133,6 +133,13 @@ describe('a small object', () => {
     await harness.store().put('k', Buffer.from('x'), 'text/plain')
     expect(await harness.control.requests({ operation: 'PutObject' })).toHaveLength(2)
   })
+
+  test('that is one of many is stored by one request, as COS answers with its checksum', async () => {
+    const { crc64 } = await harness.store().put('k', Buffer.from('123456789'), 'text/plain', { isOneOfMany: true })
+    // The check value of CRC-64/XZ.
+    expect(crc64).toBe(String(0x995dc9bbdf1939fan))
+    expect((await harness.control.requests()).map(({ operation }) => operation)).toEqual(['PutObject'])
+  })
 })
 
 describe('COS in trouble', () => {

@@ -57,6 +57,8 @@ export interface BegunObject {
 
 /** Objects on their way to COS at once. */
 const atOnce = 8
+/** While COS takes what it is sent, that is less; what is more is read from the volume again. */
+const mostInMemoryBytes = 16 * 1024 * 1024
 /** Minutes of many users. */
 const defaultWaitingBytes = 128 * 1024 * 1024
 /** What whoever reads an object may keep of it: one that is overwritten is asked for each time. */
@@ -69,7 +71,7 @@ interface Waiting {
   list: ObjectList
   line: ObjectLine
   medium: Medium
-  /** Undefined where the volume has it. */
+  /** Undefined where only the volume has it. */
   data: Uint8Array | undefined
   isGivenUp: boolean
   done(isStored: boolean): void
@@ -152,10 +154,12 @@ export class LiveObjects {
     const send = async () => {
       const newest = this.#replacing.get(key)!
       this.#replacing.delete(key)
-      const isStored = await this.#options.store.put(key, newest.data, newest.contentType, { cacheControl: changing }).then(
-        () => true,
-        () => false,
-      )
+      const isStored = await this.#options.store
+        .put(key, newest.data, newest.contentType, { cacheControl: changing, isOneOfMany: true })
+        .then(
+          () => true,
+          () => false,
+        )
       resolve(isStored)
     }
     // One at a time: an older one must not arrive after a newer one.
@@ -268,7 +272,7 @@ export class LiveObjects {
         () => true,
         () => false,
       )
-      if (kept) waiting.data = undefined
+      if (kept && this.#waitingBytes > mostInMemoryBytes) waiting.data = undefined
       // What was given up while it was written has come to lie there after all.
       if (waiting.isGivenUp) return rm(this.#spoolPath(list, line), { force: true })
       list.set(line)
@@ -287,6 +291,7 @@ export class LiveObjects {
       const { part, userId, stream } = list.identity
       await this.#options.store.put(this.keyOf(part, { userId, stream }, line.name), data, line.contentType, {
         cacheControl: unchanging,
+        isOneOfMany: true,
       })
       if (!this.#forget(waiting)) return
       list.set({ ...line, state: 'stored', message: 'ok' })

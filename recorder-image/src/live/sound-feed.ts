@@ -15,7 +15,6 @@ export class SoundFeed {
   readonly #axis = new AudioAxis()
   /** Axis position of what comes next, and where one position of the piece that goes on lies on the wall clock. */
   #position = 0
-  #spans = 0
   #anchor = { piece: undefined as Piece | undefined, position: 0, micros: 0 }
   /** The latest packet, by its clock: its end, and its subscription. */
   #latest: { ssrc: number; rtpEnd: number } | undefined
@@ -50,18 +49,19 @@ export class SoundFeed {
   }
 
   #placed(items: FeedItem[]): LiveSound[] {
-    const begun = this.#axis.spans.slice(this.#spans)
-    this.#spans += begun.length
+    if (items.length === 0) return []
+    const { spans } = this.#axis
     const sounds: LiveSound[] = []
     for (const item of items) {
       // Another piece lies by a clock of its own: how the two differ is known no better than that.
-      const span = begun.find(({ axisStart }) => axisStart === this.#position)
+      const span = spans.find(({ axisStart }) => axisStart === this.#position)
       if (span !== undefined && span.piece !== this.#anchor.piece) this.#anchor = anchorOf(span)
       const ptsMicros = Math.round(this.#anchor.micros + (this.#position - this.#anchor.position) / 0.048)
       if (item.type === 'packet') sounds.push({ is: 'packet', data: item.data, samples: item.samples, ptsMicros })
       if (item.type === 'silence') sounds.push({ is: 'missing', samples: item.samples, ptsMicros })
       this.#position += item.samples
     }
+    this.#axis.forgetLaid()
     return sounds
   }
 }

@@ -39,14 +39,17 @@ export function createStore(options: StoreOptions): ReadableStore {
 
     open: (source) => new GrowingUpload(context, source),
 
-    async put(key, body, contentType, { deadline, cacheControl } = {}) {
+    async put(key, body, contentType, { deadline, cacheControl, isOneOfMany = false } = {}) {
       const stop = new AbortController()
       const end = until(deadline, stop)
       const wake = new Wake()
       const ask = <T>(request: (signal: AbortSignal) => Promise<T>) => attempt(request, stop.signal, wake, log)
       try {
         return await againOnMismatch(async () => {
-          const { crc64 } = await ask((signal) => client.put(key, { head: body }, { contentType, cacheControl }, signal))
+          const { crc64, confirmed } = await ask((signal) =>
+            client.put(key, { head: body }, { contentType, cacheControl }, signal),
+          )
+          if (isOneOfMany && confirmed) return { url: client.url(key), bytes: body.length, crc64: String(crc64) }
           return await ask((signal) => verified(client, key, { bytes: body.length, crc64 }, signal))
         })
       } finally {

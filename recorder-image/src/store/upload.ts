@@ -42,6 +42,13 @@ export interface UntilOptions {
   deadline?: Date
 }
 
+export interface PutOptions extends UntilOptions {
+  /** How long whoever reads it may keep it. */
+  cacheControl?: string
+  /** Of one among many: the checksum that COS answers with is enough, and it is asked for it only where the answer has none. False by default. */
+  isOneOfMany?: boolean
+}
+
 export interface Store {
   /** What has kept COS from taking things for some seconds; undefined while it takes them, as far as anybody has asked. */
   readonly trouble: StoreError | undefined
@@ -49,13 +56,8 @@ export interface Store {
   preflight(options?: UntilOptions): Promise<void>
   /** Starts or, if the log says so, resumes the upload of a file. */
   open(source: UploadSource): Upload
-  /** Stores a small object such as the manifest, verified like a file. `cacheControl`: how long whoever reads it may keep it. */
-  put(
-    key: string,
-    body: Uint8Array,
-    contentType: string,
-    options?: UntilOptions & { cacheControl?: string },
-  ): Promise<StoredObject>
+  /** Stores a small object such as the manifest, verified like a file. */
+  put(key: string, body: Uint8Array, contentType: string, options?: PutOptions): Promise<StoredObject>
 }
 
 /** One that what is stored can be read from again. */

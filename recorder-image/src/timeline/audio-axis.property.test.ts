@@ -125,6 +125,23 @@ const noStall = { fromMillis: 0, forMillis: 0, delayMillis: 0 }
 const noLoss = { lost: fc.constant(0) }
 
 describe('sound over a hostile network', { timeout: 60_000 }, () => {
+  it('lies where it would if the axis had not forgotten where it laid what came before (40 cases)', () => {
+    fc.assert(
+      fc.property(microphone({ ppm: fc.integer({ min: -300, max: 300 }) }), network(), (mic: Microphone, net: Network) => {
+        const arrived = deliver(speak(mic), net)
+        const axis = new AudioAxis()
+        const items: FeedItem[] = []
+        for (const one of arrived) {
+          items.push(...axis.push(packetOf(one)))
+          axis.forgetLaid()
+          expect(axis.spans.length).toBeLessThanOrEqual(1)
+        }
+        expect([...items, ...axis.end()]).toEqual(lay(arrived).items)
+      }),
+      { numRuns: 40 },
+    )
+  })
+
   it('lies in its order and at its place within 1 ms, whatever is lost, late, swapped or doubled, and just what is lost is told (500 cases)', () => {
     fc.assert(
       fc.property(microphone(), network(), (mic: Microphone, net: Network) => {

@@ -112,6 +112,7 @@ export class AudioAxis implements LaidSound {
   /** Where position 0 lies on the wall clock, in microseconds. */
   #originMicros = 0
   #piece: Piece | undefined
+  #first: { piece: Piece; rtpStart: number } | undefined
   /** Axis position minus RTP time in the current piece. Drift moves it: by `#drift` so far, as known after so many windows. */
   #offset = 0
   #drift = { samples: 0, windows: 0, startDelayMicros: 0 }
@@ -148,6 +149,13 @@ export class AudioAxis implements LaidSound {
   /** What is known to be lost since the last time; at the end all there is. */
   takeLosses(atTheEnd = false): AudioLoss[] {
     return this.#losses.take(this.#arrivalMicros, atTheEnd)
+  }
+
+  /** Forgets where sound came to lie, but for the last of it. */
+  forgetLaid(): void {
+    if (this.spans.length > 1) this.spans.splice(0, this.spans.length - 1)
+    this.gaps.length = 0
+    this.cuts.length = 0
   }
 
   #switchLane(): FeedItem[] {
@@ -199,9 +207,10 @@ export class AudioAxis implements LaidSound {
   #begin(piece: Piece, rtp: number): void {
     const startMicros = wallOf(piece, rtp)
     // Of the first piece more is known when the second begins than at its first packet.
-    const [first] = this.spans
+    const first = this.#first
     if (first === undefined) this.#originMicros = startMicros
     else if (first.piece === this.#piece) this.#originMicros = wallOf(first.piece, first.rtpStart)
+    this.#first ??= { piece, rtpStart: rtp }
     this.#piece = piece
     this.#offset = Math.round((startMicros - this.#originMicros) * 0.048) - this.#cutSamples - rtp
     this.#drift = { samples: 0, windows: 0, startDelayMicros: 0 }

@@ -20,6 +20,8 @@ export interface HlsPartOptions extends LeftPlaylistsOptions {
 /** One source, as it is packaged. */
 interface Packaged {
   source: LiveSource
+  /** Of its objects, within that of the part. */
+  folder: string
   packager: Packager
   publisher: Publisher
   /** What is being made; a recorder that is killed meanwhile has lost no more. */
@@ -107,7 +109,7 @@ export class HlsPart implements LivePart {
     mkdirSync(directory, { recursive: true })
     void keep({ is: 'source', userId: source.userId, stream: source.stream, folder })
     const packager = new Packager({ targetSeconds: this.#spec.seconds, mostSeconds: options.targetDurationSeconds })
-    return { source, packager, publisher, begun: {}, leftOut: {} }
+    return { source, folder, packager, publisher, begun: {}, leftOut: {} }
   }
 
   #picture(packaged: Packaged, picture: LivePicture): void {
@@ -147,8 +149,7 @@ export class HlsPart implements LivePart {
   }
 
   #add(packaged: Packaged, made: readonly HlsObject[]): void {
-    const { publisher, source } = packaged
-    const folder = this.#folderOf(source)
+    const { publisher, source, folder } = packaged
     for (const { data, ...object } of made) {
       const { rendition, uri, fromMicros, toMicros } = object
       const about = { name: `${folder}/${uri}`, data, contentType: contentTypes[rendition] }

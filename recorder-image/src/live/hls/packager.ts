@@ -61,7 +61,7 @@ export class Packager {
   /** `isTaken` false: it is no use before the next key frame. */
   picture({ data, key, config, ptsMicros }: LivePicture): { isTaken: boolean; objects: HlsObject[] } {
     if (this.#zeroMicros === undefined && !key) return { isTaken: false, objects: [] }
-    const { isTaken, segments } = this.#pictures.push({ data: Uint8Array.from(data), key, config, ticks: this.#ticks(ptsMicros) })
+    const { isTaken, segments } = this.#pictures.push({ data: new Uint8Array(data), key, config, ticks: this.#ticks(ptsMicros) })
     for (const start of this.#pictures.takeChanges()) {
       this.#changes++
       this.#sound?.segments.cutAt(Math.round((start * soundTimescale) / pictureTimescale))
@@ -74,7 +74,7 @@ export class Packager {
     const at = this.#samples(sound.ptsMicros)
     this.#sound ??= this.#beginSound(sound.ptsMicros)
     const { isTaken, segments } = this.#sound.segments.push(
-      sound.is === 'packet' ? { ...sound, data: Uint8Array.from(sound.data), at } : { ...sound, at },
+      sound.is === 'packet' ? { ...sound, data: new Uint8Array(sound.data), at } : { ...sound, at },
     )
     return { isTaken, objects: this.#ofSound(segments) }
   }

@@ -114,7 +114,7 @@ export class PcmPart implements LivePart {
       speaker.voice ??= this.#voice(speaker, ptsMicros)
       const { clock, feed } = speaker.voice
       // It stays, and what came is a view.
-      feed.add(clock.packet(Uint8Array.from(sound.data), samples, ptsMicros))
+      feed.add(clock.packet(new Uint8Array(sound.data), samples, ptsMicros))
     } else if (speaker.voice !== undefined) {
       speaker.voice.feed.add(speaker.voice.clock.missing(samples, ptsMicros))
     }

@@ -78,6 +78,6 @@ export class StillsPart implements LivePart {
         }
       }
     }
-    this.#queue.add({ sourceId: source.id, config, sample: Uint8Array.from(data), made, failed })
+    this.#queue.add({ sourceId: source.id, config, sample: new Uint8Array(data), made, failed })
   }
 }
