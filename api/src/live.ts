@@ -60,12 +60,17 @@ export const livePicturesRule = {
 // Any word is taken: the CRD and the recorder may be a release apart.
 const partName = () => z.string().min(1).max(32) as unknown as z.ZodType<LivePartName, LivePartName>
 
-/** How many objects of one part there are. */
+/** How much of one part there is. */
 export const liveCountsSchema = z.object({
   part: partName().describe('Which part of spec.live.'),
-  stored: z.int().min(0).describe('Objects that are in COS, whole.'),
-  waiting: z.int().min(0).describe('Objects that are made and not in COS yet.'),
-  lost: z.int().min(0).describe('Objects that could not be made or stored; the manifest and its losses name the times.'),
+  stored: z.int().min(0).describe('Objects that are in COS, whole. Of pcm: seconds of sound that receivers were sent.'),
+  waiting: z.int().min(0).describe('Objects that are made and not in COS yet. Of pcm: seconds that wait for a receiver.'),
+  lost: z
+    .int()
+    .min(0)
+    .describe(
+      'Objects that could not be made or stored. Of pcm: seconds that no receiver got. The manifest and its losses name the times.',
+    ),
 })
 export type LiveCounts = z.infer<typeof liveCountsSchema>
 

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { fileCheckSchema } from './check.ts'
 import { recordedFileSchema } from './files.ts'
 import { lossSchema } from './ledger.ts'
-import { liveIndexSchema } from './live.ts'
+import { liveIndexSchema, sentSoundSchema } from './live.ts'
 import { stopReasonSchema } from './outcome.ts'
 import { recordedOutputSchema } from './outputs.ts'
 
@@ -82,6 +82,10 @@ export const manifestSchema = z.object({
     .array(liveIndexSchema)
     .default([])
     .describe('Where the lists are of what was made while it recorded (spec.live), of all attempts on this volume.'),
+  liveSound: z
+    .array(sentSoundSchema)
+    .default([])
+    .describe('What became of each user’s live sound (spec.live.pcm), by stream and attempt, of those that used this volume.'),
   events: z.array(timelineEventSchema),
   pauses: z
     .array(

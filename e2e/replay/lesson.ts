@@ -63,6 +63,7 @@ export async function makeLesson(folder: string, seconds = 3600): Promise<Lesson
     losses: [],
     outputs: [],
     live: [],
+    liveSound: [],
   }
   const speech = Array.from({ length: 60 }, (_, at) => {
     const userId = ['alice', 'bob', 'carol'][at % 3]!

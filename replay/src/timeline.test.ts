@@ -22,6 +22,7 @@ function manifest(mode: Manifest['mode'], events: string, more: Partial<Manifest
     losses: [],
     outputs: [],
     live: [],
+    liveSound: [],
     pauses: [],
     events: events
       .trim()
@@ -117,6 +118,7 @@ describe('the lanes of a manifest', () => {
         losses: [],
         outputs: [],
         live: [],
+        liveSound: [],
         pauses: [],
       }),
     ).toEqual([])

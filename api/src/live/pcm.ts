@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { pcmUrlSchema } from '../addresses.ts'
+import { streamSchema } from '../files.ts'
 import { secretKeyRef } from '../placement.ts'
 import { userLists } from '../user-patterns.ts'
 
@@ -40,3 +41,20 @@ export const pcmSchema = z.object({
   ).optional(),
 })
 export type Pcm = z.infer<typeof pcmSchema>
+
+/** What became of the live sound of one user's stream in one attempt. */
+export const sentSoundSchema = z.object({
+  userId: z.string().describe('Whose.'),
+  stream: streamSchema,
+  attempt: z.int().min(1).describe('Which attempt sent it. One that was killed may have sent up to 10 s more.'),
+  from: z.iso.datetime().describe('When the first of it was spoken.'),
+  to: z.iso.datetime().describe('When the last of it was that was sent, or lost.'),
+  seconds: z.number().min(0).describe('Seconds of sound that the network took, silence among them.'),
+  bytes: z.int().min(0).describe('Bytes of PCM in it.'),
+  connections: z
+    .int()
+    .min(0)
+    .describe('How often its receiver was reached: once for each file, and again after each loss of it.'),
+  lostSeconds: z.number().min(0).describe('Seconds that no receiver got; the losses name the times.'),
+})
+export type SentSound = z.infer<typeof sentSoundSchema>

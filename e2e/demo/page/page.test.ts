@@ -31,6 +31,7 @@ const input = {
       losses: [],
       outputs: [],
       live: [],
+      liveSound: [],
       pauses: [],
       events: [{ time: '2026-01-01T10:00:01.000Z', userId: evil, stream: 'main' as const, event: 'enter' as const }],
     },

@@ -105,6 +105,7 @@ async function record(
     losses: [],
     outputs: [],
     live: [],
+    liveSound: [],
   }
 }
 

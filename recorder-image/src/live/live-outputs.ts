@@ -1,4 +1,4 @@
-import type { LiveCounts, LiveIndex, Medium } from '@trtc-recorder/api'
+import type { LiveCounts, LiveIndex, Medium, SentSound } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
@@ -13,6 +13,13 @@ export interface LiveOutputsOptions {
   objects: LiveObjects
   ledger: Ledger
   log: Logger
+}
+
+/** What has become of everything. */
+export interface LiveResult {
+  counts: LiveCounts[]
+  indexes: LiveIndex[]
+  sounds: SentSound[]
 }
 
 /** A part that wants something of a source. */
@@ -116,11 +123,11 @@ export class LiveOutputs {
   }
 
   get counts(): LiveCounts[] {
-    return this.#options.objects.counts
+    return [...this.#options.objects.counts, ...this.#sent.flatMap(({ counts = [] }) => counts)]
   }
 
   /** All sources are closed. Resolves when everything is stored or known not to be, at `deadline` at the latest. Never rejects. */
-  async finish(deadline: Promise<void>): Promise<{ counts: LiveCounts[]; indexes: LiveIndex[] }> {
+  async finish(deadline: Promise<void>): Promise<LiveResult> {
     for (const id of [...this.#open.keys()]) this.closed(id)
     await Promise.all(
       this.#parts.map((part) =>
@@ -130,7 +137,11 @@ export class LiveOutputs {
       ),
     )
     const indexes = await this.#options.objects.finish(deadline)
-    return { counts: this.counts, indexes }
+    return { counts: this.counts, indexes, sounds: this.#sent.flatMap(({ sounds }) => sounds) }
+  }
+
+  get #sent() {
+    return this.#parts.flatMap((part) => part.sent?.() ?? [])
   }
 
   /** What a feed throws is a defect of the feed; then nobody gets anything more of that source. */

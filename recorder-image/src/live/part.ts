@@ -1,4 +1,4 @@
-import type { LivePartName, Medium, Stream } from '@trtc-recorder/api'
+import type { LiveCounts, LivePartName, Medium, SentSound, Stream } from '@trtc-recorder/api'
 import type { StoredVideoConfig } from '../media/video-codec.ts'
 
 /** Where media comes from: one file of the recording. A user who comes back, or whose file is split, is another source. */
@@ -57,6 +57,8 @@ export interface LivePart {
   on(event: LiveEvent): void
   /** All sources are closed. Resolves when what was begun is made, and handed on; need not wait for COS. */
   end(): Promise<void>
+  /** Of a part that sends what it makes, and stores nothing. */
+  sent?(): { counts: LiveCounts | undefined; sounds: SentSound[] }
 }
 
 /** What parts may ask for. */

@@ -1,6 +1,4 @@
 import {
-  type LiveCounts,
-  type LiveIndex,
   type Manifest,
   type ManifestFile,
   manifestKey,
@@ -12,6 +10,7 @@ import {
   type StopReason,
 } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
+import type { LiveResult } from '../live/live-outputs.ts'
 import { mediaPaths, removeMedia } from '../media/media-paths.ts'
 import { storeOutputs } from '../outputs/outputs.ts'
 import { buildManifest } from '../report/manifest.ts'
@@ -58,7 +57,7 @@ export async function deliver(prepared: Prepared, ending: Ending, options: Deliv
   ])
   const storedAt = kept.length > 0 && kept.every(isInCos) ? new Date().toISOString() : undefined
   const isOver = ending.how === 'over' || (ending.how === 'stopped' && (isByHand(job) || !goesOn(stopReason)))
-  const manifest = await storeManifest(prepared, stopReason, { kept, indexes: live.indexes }, { ...options, isOver, makeUntil })
+  const manifest = await storeManifest(prepared, stopReason, { kept, live }, { ...options, isOver, makeUntil })
   if (isOver && kept.every(isInCos)) await discardStored(prepared.volume, options.log)
 
   const stop = ending.how === 'failed' ? undefined : ending.stop
@@ -115,7 +114,7 @@ function failureOf(ending: Ending): RecorderFailure | undefined {
 /** Everything of the recording that goes to COS by itself. */
 interface Delivered {
   kept: KeptFile[]
-  live: { counts: LiveCounts[]; indexes: LiveIndex[] }
+  live: LiveResult
 }
 
 async function storeFiles({ keeper, live }: Prepared, { beside, uploadSeconds }: DeliverOptions): Promise<Delivered> {
@@ -137,7 +136,7 @@ type StoredManifest =
 async function storeManifest(
   { job, attempt, earlier, volume, store, ledger }: Prepared,
   stopReason: StopReason,
-  { kept, indexes }: { kept: readonly KeptFile[]; indexes: LiveIndex[] },
+  { kept, live }: Delivered,
   { uploadSeconds, replayPage, log, isOver, makeUntil }: DeliverOptions & { isOver: boolean; makeUntil: Date },
 ): Promise<StoredManifest> {
   const entered = enteredAt(attempt.note)
@@ -159,7 +158,8 @@ async function storeManifest(
       kept: kept.map(({ file }) => file),
       events: await volume.events(),
       losses: ledger.losses,
-      live: indexes,
+      live: live.indexes,
+      liveSound: live.sounds,
       pauses: [...earlier, attempt.note].flatMap(({ pauses }) => pauses),
     })
     const { mediaDirectory, outputsDirectory: directory } = volume

@@ -5,6 +5,7 @@ import {
   type ManifestFile,
   manifestSchema,
   type RecorderJob,
+  type SentSound,
   type StopReason,
   type TimelineEvent,
 } from '@trtc-recorder/api'
@@ -25,6 +26,8 @@ export interface ManifestInput {
   losses: Loss[]
   /** Lists of what was made while it recorded, of every attempt. */
   live: LiveIndex[]
+  /** What became of live sound, of every attempt. */
+  liveSound: SentSound[]
   /** In every attempt. */
   pauses: Manifest['pauses']
 }
@@ -40,6 +43,7 @@ export function buildManifest({
   events,
   losses,
   live,
+  liveSound,
   pauses,
 }: ManifestInput): Manifest {
   const { sdkAppId, roomId, strRoomId, mode } = job.spec
@@ -61,5 +65,6 @@ export function buildManifest({
     losses,
     outputs: [],
     live,
+    liveSound,
   } satisfies Manifest)
 }

@@ -63,6 +63,8 @@ const aFeed = (options: { keepSeconds?: number; path?: string; allow?: string[];
       }),
     onDrop: (one) => dropped.push(one),
     onTrouble: (problem) => troubles.push(problem),
+    onConnected: () => {},
+    onSent: () => {},
   })
 const never = new Promise(() => {})
 const heard = async (connections = 1): Promise<Heard> => {

@@ -15,6 +15,9 @@ export interface FeedOptions {
   /** What comes of it is over when `signal` aborts. */
   connect(signal: AbortSignal): Promise<Connection>
   onDrop(dropped: Dropped): void
+  /** Told of each connection, and of what the network has taken: samples at 48 kHz, up to a time of the wall clock. */
+  onConnected(): void
+  onSent(sent: { samples: number; bytes: number; toMicros: number }): void
   /** Told when the receiver cannot be reached, or is lost, and of the first connection after that. */
   onTrouble(problem: string | undefined): void
 }
@@ -76,6 +79,7 @@ export class Feed {
       try {
         connection = await this.#options.connect(signal)
         openedMillis = performance.now()
+        this.#options.onConnected()
         this.#tell(undefined)
         await this.#feed(connection)
       } catch (error) {
@@ -107,7 +111,9 @@ export class Feed {
         await awaited(this.#backlog.arrival())
         const sounds = await this.#backlog.take(turnSamples)
         try {
-          await awaited(connection.send(await this.#messagesOf(sounds, decoder)))
+          const messages = await this.#messagesOf(sounds, decoder)
+          await awaited(connection.send(messages))
+          this.#tellSent(sounds, messages)
         } catch (error) {
           this.#backlog.putBack(sounds)
           throw error
@@ -117,6 +123,15 @@ export class Feed {
     } finally {
       decoder.close()
     }
+  }
+
+  #tellSent(sounds: readonly Sound[], messages: readonly (Uint8Array | string)[]): void {
+    let samples = 0
+    for (const sound of sounds) samples += sound.samples
+    let bytes = 0
+    for (const message of messages) if (typeof message !== 'string') bytes += message.length
+    const last = sounds.at(-1)
+    if (last !== undefined) this.#options.onSent({ samples, bytes, toMicros: last.atMicros + last.samples / 0.048 })
   }
 
   async #sendMuted(connection: Connection): Promise<void> {

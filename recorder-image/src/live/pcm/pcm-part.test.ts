@@ -27,9 +27,9 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-function aPart(pcm: object = {}) {
+function aPart(pcm: object = {}, attempt = 1) {
   return new PcmPart({
-    job: aJob(),
+    job: aJob({}, { attempt }),
     pcm: pcmSchema.parse({ url: `${receiver.address}/{room}?user={userId}&stream={stream}&of={recording}`, ...pcm }),
     ...{ directory, policy, log: noLog, ledger: { add: (loss) => losses.push(loss) } },
     authorization: async () => undefined,
@@ -49,6 +49,7 @@ const packets = (atMillis: number, count: number): Sourceless<LiveEvent>[] =>
     sound: { is: 'packet', data: silentOpusPacket(960), samples: 960, ptsMicros: startMicros + (atMillis + n * 20) * 1000 },
   }))
 const bytesPerMilli = 32
+const isoAt = (millis: number) => new Date(startMicros / 1000 + millis).toISOString()
 
 describe('sound that is sent while it is recorded', () => {
   test('goes to an address of its own for each user, with what is theirs in it', async () => {
@@ -63,6 +64,14 @@ describe('sound that is sent while it is recorded', () => {
     ])
     expect(receiver.connections.map(({ pcm }) => pcm.length)).toEqual([100 * bytesPerMilli, 100 * bytesPerMilli])
     expect(losses).toEqual([])
+    const sent = { stream: 'main', attempt: 1, seconds: 0.1, bytes: 100 * bytesPerMilli, connections: 1, lostSeconds: 0 }
+    expect(part.sent()).toMatchObject({
+      counts: { part: 'pcm', stored: 0, waiting: 0, lost: 0 },
+      sounds: [
+        { ...sent, userId: 'alice', from: isoAt(0), to: isoAt(100) },
+        { ...sent, userId: 'eve & co', stream: 'aux' },
+      ],
+    })
   })
 
   test('goes on while the user is muted, as silence, and says so', async () => {
@@ -112,6 +121,9 @@ describe('sound that is sent while it is recorded', () => {
     await part.end()
     const heard = receiver.connections[0]!.pcm.length / bytesPerMilli
     expect(heard + losses.reduce((sum, { frames }) => sum + frames! * 20, 0)).toBe(18_000)
+    const { counts, sounds } = part.sent()
+    expect(counts).toEqual({ part: 'pcm', stored: Math.floor(heard / 1000), waiting: 0, lost: 18 - Math.floor(heard / 1000) })
+    expect(sounds).toMatchObject([{ seconds: heard / 1000, lostSeconds: 18 - heard / 1000, connections: 1 }])
   })
 
   test('that waited when a recorder was killed is told of by the next one, and goes', async () => {
@@ -128,5 +140,23 @@ describe('sound that is sent while it is recorded', () => {
     expect(await readdir(directory)).toEqual([])
     await receiver.open()
     await killed.end()
+  })
+
+  test('is counted over all attempts, and what waits meanwhile', async () => {
+    const first = aPart()
+    tell(first, alice, { type: 'opened' }, ...packets(0, 100), { type: 'closed' })
+    await first.end()
+    await receiver.close()
+    const second = aPart({}, 2)
+    tell(second, alice, { type: 'opened' }, ...packets(2000, 150))
+    expect(second.sent().counts).toEqual({ part: 'pcm', stored: 2, waiting: 3, lost: 0 })
+    await receiver.open()
+    tell(second, alice, { type: 'closed' })
+    await second.end()
+    expect(second.sent().counts).toEqual({ part: 'pcm', stored: 5, waiting: 0, lost: 0 })
+    expect(second.sent().sounds.map(({ attempt, seconds }) => [attempt, seconds])).toEqual([
+      [1, 2],
+      [2, 3],
+    ])
   })
 })

@@ -1,7 +1,15 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isListed, type Medium, type Pcm, type PcmFormName, type RecorderJob } from '@trtc-recorder/api'
+import {
+  isListed,
+  type LiveCounts,
+  type Medium,
+  type Pcm,
+  type PcmFormName,
+  type RecorderJob,
+  type SentSound,
+} from '@trtc-recorder/api'
 import type { ReceiverPolicy } from '@trtc-recorder/api/receivers'
 import type { Logger } from 'pino'
 import type { Ledger } from '../../ledger/ledger.ts'
@@ -11,10 +19,11 @@ import { filledAddress, shownAddress } from './address.ts'
 import { type Dropped, leftSince } from './backlog.ts'
 import { connect } from './connection.ts'
 import { Feed } from './feed.ts'
+import { isOfSentSounds, SentSounds, type SoundTally } from './sent-sounds.ts'
 import { SoundClock } from './sound-clock.ts'
 
 export interface PcmPartOptions {
-  job: Pick<RecorderJob, 'recording' | 'spec'>
+  job: Pick<RecorderJob, 'recording' | 'spec' | 'attempt'>
   pcm: Pcm
   /** Folder of its own on the volume; made when it is needed. */
   directory: string
@@ -56,9 +65,12 @@ export class PcmPart implements LivePart {
   readonly #decoding = new Decoding()
   readonly #over = Promise.withResolvers<void>()
   readonly #ending = new Set<Promise<void>>()
+  readonly #feeds = new Set<Feed>()
+  readonly #sent: SentSounds
 
   constructor(options: PcmPartOptions) {
     this.#options = options
+    this.#sent = new SentSounds(options.directory, options.job.attempt)
     this.#tellOfLeftovers()
   }
 
@@ -85,6 +97,7 @@ export class PcmPart implements LivePart {
         speaker.voice?.clock.muted(speaker.muted, event.atMicros)
         return
       case 'reached':
+        this.#sent.keepNowAndThen()
         if (!speaker.paused) speaker.voice?.feed.add(speaker.voice.clock.reached(event.micros))
         return
       case 'paused':
@@ -106,6 +119,12 @@ export class PcmPart implements LivePart {
     const timer = setTimeout(() => this.#over.resolve(), endMillis)
     await Promise.all(this.#ending)
     clearTimeout(timer)
+    this.#sent.keep()
+  }
+
+  sent(): { counts: LiveCounts | undefined; sounds: SentSound[] } {
+    const waiting = [...this.#feeds].reduce((sum, { waitingSeconds }) => sum + waitingSeconds, 0)
+    return { counts: this.#sent.counts(waiting), sounds: this.#sent.all }
   }
 
   #sound(speaker: Speaker, sound: LiveSound): void {
@@ -127,6 +146,7 @@ export class PcmPart implements LivePart {
     const room = roomId === undefined ? strRoomId : String(roomId)
     const address = filledAddress(pcm.url, { userId, room, stream, recording: job.recording.name })
     const receiver = shownAddress(address)
+    const tally = this.#sent.tallyOf(source, startMicros)
     const feed = new Feed({
       form: forms[pcm.form],
       directory: join(this.#options.directory, `${Buffer.from(userId).toString('base64url')}.${stream}.${source.id}`),
@@ -136,13 +156,22 @@ export class PcmPart implements LivePart {
         const header = await authorization()
         return connect(address, { policy, signal, ...(header === undefined ? {} : { authorization: header }) })
       },
-      onDrop: (dropped) => this.#lose(source, dropped),
+      onDrop: (dropped) => this.#lose(source, tally, dropped),
+      onConnected() {
+        tally.connections++
+      },
+      onSent({ samples, bytes, toMicros }) {
+        tally.sentSamples += samples
+        tally.sentBytes += bytes
+        tally.toMicros = Math.max(tally.toMicros, toMicros)
+      },
       onTrouble(problem) {
         if (problem === undefined) log.info({ userId, stream, receiver }, 'The receiver of live sound is there again')
         else
           log.warn({ userId, stream, receiver, error: problem }, 'The receiver of live sound cannot be reached; its sound waits')
       },
     })
+    this.#feeds.add(feed)
     const clock = new SoundClock(startMicros, pcm.backlogSeconds)
     clock.muted(muted, startMicros)
     return { clock, feed }
@@ -154,13 +183,16 @@ export class PcmPart implements LivePart {
     const late = sleep(this.#options.pcm.backlogSeconds * 1000, undefined, { signal: stop.signal, ref: false }).catch(() => {})
     const ended = feed.end(Promise.race([late, this.#over.promise])).finally(() => {
       stop.abort()
+      this.#feeds.delete(feed)
       this.#ending.delete(ended)
     })
     this.#ending.add(ended)
   }
 
   /** The file has it: it is no loss of the file's. */
-  #lose({ userId, stream }: LiveSource, { fromMicros, toMicros, packets, bytes, why }: Dropped): void {
+  #lose({ userId, stream }: LiveSource, tally: SoundTally, { fromMicros, toMicros, packets, bytes, why }: Dropped): void {
+    tally.lostMicros += toMicros - fromMicros
+    tally.toMicros = Math.max(tally.toMicros, toMicros)
     const of = { userId, stream, medium: 'audio' as const, reason: 'LiveOutputLost' as const, file: null }
     this.#options.ledger.add({ ...of, fromMicros, toMicros, frames: packets, bytes, detail: `${this.name}: ${whys[why]}` })
   }
@@ -169,6 +201,7 @@ export class PcmPart implements LivePart {
   #tellOfLeftovers(): void {
     const { directory, ledger } = this.#options
     for (const folder of namesIn(directory)) {
+      if (isOfSentSounds(folder)) continue
       const [user = '', stream] = folder.split('.')
       const names = namesIn(join(directory, folder))
       const fromMicros = leftSince(names)
@@ -180,8 +213,12 @@ export class PcmPart implements LivePart {
       }
       if (fromMicros === undefined) continue
       const toMicros = fromMicros + names.length * unwrittenMicros + unwrittenMicros
+      const of = { userId: Buffer.from(user, 'base64url').toString(), stream: stream === 'aux' ? 'aux' : 'main' } as const
+      const tally = this.#sent.tallyOf(of, fromMicros)
+      tally.lostMicros += toMicros - fromMicros
+      tally.toMicros = Math.max(tally.toMicros, toMicros)
       ledger.add({
-        ...{ userId: Buffer.from(user, 'base64url').toString(), stream: stream === 'aux' ? 'aux' : 'main', medium: 'audio' },
+        ...{ ...of, medium: 'audio' },
         ...{ fromMicros, toMicros, frames: null, bytes: null, reason: 'LiveOutputLost', file: null },
         detail: `${this.name}: it waited for its receiver when the recorder ended`,
       })
