@@ -2,12 +2,9 @@ import { FfmpegProcess } from '../../media/ffmpeg.ts'
 import { rawVideo } from '../../media/raw-video.ts'
 import type { VideoConfig } from '../../media/video-codec.ts'
 
-/**
- * What makes a JPEG of the first picture that is read. One thread, as pictures are small, and `mjpeg` as a form has no container around them. A process of
- * its own for each: of 1280x720 it takes 20 ms of CPU and 14 MB for as long, where one that lived on would take 5 ms, and would have to be
- * told of each change of codec and size.
- */
-export const stillArguments = ['-frames:v', '1', '-c:v', 'mjpeg', '-threads', '1', '-q:v', '4', '-f', 'mjpeg', 'pipe:1'] as const
+/** What makes JPEGs of what is read. One thread, as pictures are small, and `mjpeg` as a form has no container around them. */
+export const toJpegs = ['-c:v', 'mjpeg', '-threads', '1', '-q:v', '4', '-f', 'mjpeg'] as const
+export const stillArguments = ['-frames:v', '1', ...toJpegs, 'pipe:1'] as const
 
 /** No picture takes so long, unless the machine stands still. */
 const mostMillis = 10_000
@@ -18,7 +15,7 @@ export interface StillSource {
   sample: Uint8Array
 }
 
-/** Makes a JPEG of a key frame. Rejects with what a person should read where it is none that can be decoded. */
+/** Makes a JPEG of a key frame, by a process of its own. Rejects with what a person should read where it is none that can be decoded. */
 export async function decodeStill({ config, sample }: StillSource, ffmpegPath: string): Promise<Buffer> {
   const { format, head, picture } = rawVideo(config)
   const input = ['-threads', '1', '-f', format, '-i', 'pipe:0']

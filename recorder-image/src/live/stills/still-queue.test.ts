@@ -9,10 +9,13 @@ const config: VideoConfig = { codec: 'vp8', width: 16, height: 16, units: [] }
 function queue() {
   const told: string[] = []
   const decoding: { number: number; done: (jpeg: Buffer) => void; fail: (error: Error) => void }[] = []
-  const stills = new StillQueue('', ({ sample }) => {
-    const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
-    decoding.push({ number: sample[0]!, done: resolve, fail: reject })
-    return promise
+  const stills = new StillQueue('', {
+    decode({ sample }) {
+      const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
+      decoding.push({ number: sample[0]!, done: resolve, fail: reject })
+      return promise
+    },
+    end: () => {},
   })
   const add = (sourceId: number, number: number) =>
     stills.add({

@@ -1,4 +1,5 @@
-import { decodeStill, type StillSource } from './decode-still.ts'
+import type { StillSource } from './decode-still.ts'
+import { StillDecoder } from './still-decoder.ts'
 
 /** A still that is to be made. */
 export interface WantedStill extends StillSource {
@@ -13,13 +14,13 @@ export interface WantedStill extends StillSource {
  * Makes stills one at a time, so that they take a part of one core at most, whoever sends what. Where that is too slow, the latest of each source is made.
  */
 export class StillQueue {
-  readonly #decode: (still: StillSource) => Promise<Buffer>
+  readonly #decoder: Pick<StillDecoder, 'decode' | 'end'>
   /** By their source, the one that waits longest first. */
   readonly #waiting = new Map<number, WantedStill>()
   #working: Promise<void> | undefined
 
-  constructor(ffmpegPath: string, decode = (still: StillSource) => decodeStill(still, ffmpegPath)) {
-    this.#decode = decode
+  constructor(ffmpegPath: string, decoder: Pick<StillDecoder, 'decode' | 'end'> = new StillDecoder(ffmpegPath)) {
+    this.#decoder = decoder
   }
 
   /** Never throws, never waits. */
@@ -36,11 +37,17 @@ export class StillQueue {
     while (this.#working !== undefined) await this.#working
   }
 
+  /** No more comes. Resolves when nothing waits. */
+  async end(): Promise<void> {
+    await this.drained()
+    this.#decoder.end()
+  }
+
   async #work(): Promise<void> {
     for (let [still] = this.#waiting.values(); still !== undefined; [still] = this.#waiting.values()) {
       this.#waiting.delete(still.sourceId)
       const { made, failed } = still
-      await this.#decode(still).then(made, (error: Error) => failed(error.message.slice(0, 160)))
+      await this.#decoder.decode(still).then(made, (error: Error) => failed(error.message.slice(0, 160)))
     }
     this.#working = undefined
   }

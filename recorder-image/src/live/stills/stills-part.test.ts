@@ -36,9 +36,12 @@ async function stills(spec: object = {}, holds: (key: string) => boolean = () =>
     events: { add: () => {} },
   })
   const asked: number[] = []
-  const queue = new StillQueue('', async ({ sample }) => {
-    if (sample[0] === 66) throw new Error('no picture')
-    return Buffer.from(sample)
+  const queue = new StillQueue('', {
+    end: () => {},
+    decode: async ({ sample }) => {
+      if (sample[0] === 66) throw new Error('no picture')
+      return Buffer.from(sample)
+    },
   })
   const part = new StillsPart(job.spec.live.stills!, objects, { requestKeyFrame: ({ id }) => asked.push(id) }, queue)
   for (const source of [alice, bob]) part.on({ type: 'opened', source })

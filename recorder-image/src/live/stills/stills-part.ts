@@ -54,7 +54,7 @@ export class StillsPart implements LivePart {
   }
 
   end(): Promise<void> {
-    return this.#queue.drained()
+    return this.#queue.end()
   }
 
   #make(source: LiveSource, { config, data, ptsMicros }: LivePicture): void {
