@@ -11,6 +11,8 @@ export const outputKinds = {
   speech: 'Who spoke when, as WebVTT and as RTTM, by the loudness of each user’s own sound.',
   vcon: 'The conversation as a vCon of the IETF: parties, times, addresses and hashes of the files.',
   mix: 'One MP3 file with the sound of everybody over the whole recording.',
+  paella:
+    'A folder that Paella Player 7 opens as it is: data.json, the pictures of each stream without sound over the whole recording, and the sound of everybody.',
 } as const
 export type OutputKind = keyof typeof outputKinds
 
@@ -43,11 +45,12 @@ export const outputsSchema = z.object({
   speech: z.boolean().default(false).describe(outputKinds.speech),
   vcon: z.boolean().default(false).describe(outputKinds.vcon),
   mix: z.boolean().default(false).describe(outputKinds.mix),
+  paella: z.boolean().default(false).describe(outputKinds.paella),
 })
 export type Outputs = z.infer<typeof outputsSchema>
 
 /** Whether one of them is made of the files themselves, which the volume has to keep until then. */
-export const needFiles = (outputs: Outputs) => outputs.vcon || needSound(outputs)
+export const needFiles = (outputs: Outputs) => outputs.vcon || outputs.paella || needSound(outputs)
 
 /** Whether one of them is made of sound. */
 export const needSound = ({ audio16k, pair, speech, mix }: Outputs) => audio16k || speech || mix || pair !== undefined
@@ -69,8 +72,8 @@ export const recordedOutputSchema = z.object({
   status: z.int().min(0).max(1).describe('1: it is in COS, whole. 0: it is not, and the message says why.'),
   message: z.string().max(512).describe('`ok`, or what went wrong.'),
   bytes: z.int().min(0).describe('Size of the object.'),
-  startTime: z.iso.datetime().optional().describe('Wall-clock time of its first instant, where it is sound.'),
-  durationSeconds: z.number().min(0).optional().describe('Its length in seconds, where it is sound.'),
+  startTime: z.iso.datetime().optional().describe('Wall-clock time of its first instant, where it is sound or pictures.'),
+  durationSeconds: z.number().min(0).optional().describe('Its length in seconds, where it is sound or pictures.'),
 })
 export type RecordedOutput = z.infer<typeof recordedOutputSchema>
 

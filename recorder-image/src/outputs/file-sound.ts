@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ManifestFile } from '@trtc-recorder/api'
 import { FfmpegProcess } from '../media/ffmpeg.ts'
-import { contentOf } from './file-content.ts'
+import { bytesOf, contentOf } from './file-content.ts'
 import { type Piece, type PlacedSound, piecesOf, placed } from './placement.ts'
 import { bytesPerSample } from './wav.ts'
 
@@ -26,7 +26,7 @@ async function* decoded(
   rate: number,
   { mediaDirectory, ffmpegPath, deadline }: SoundOptions,
 ): AsyncGenerator<Int16Array> {
-  const content = await contentOf(file, mediaDirectory)
+  const content = bytesOf(await contentOf(file, mediaDirectory))
   const format = file.path.endsWith('.mp3') ? 'mp3' : 'mov'
   const output = ['-map', '0:a:0', '-ac', '1', '-ar', String(rate), '-f', 's16le', 'pipe:1']
   const ffmpeg = new FfmpegProcess(ffmpegPath, ['-loglevel', 'error', '-threads', '1', '-f', format, '-i', 'pipe:0', ...output])

@@ -10,6 +10,8 @@ export type Made =
 export interface Material {
   manifest: Manifest
   speakers: Speakers
+  /** What was made and stored before, or could not be. */
+  before: readonly RecordedOutput[]
 }
 
 /** What one output is and how it is made. */

@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import { findFfmpeg } from '../media/ffmpeg.ts'
 import type { Store, StoredObject } from '../store/upload.ts'
 import type { Made, Material, Output } from './output.ts'
+import { paellaOutputs } from './paella-outputs.ts'
 import { replayOutput } from './replay.ts'
 import { audio16kOutput, mixOutput, pairOutput, speechOutputs } from './sound-outputs.ts'
 import { Speakers } from './speakers.ts'
@@ -37,12 +38,15 @@ export async function storeOutputs(manifest: Manifest, options: OutputOptions): 
   const { mediaDirectory, deadline } = options
   const speakers = new Speakers(manifest, { mediaDirectory, deadline, ffmpegPath: findFfmpeg() })
   const outputs: RecordedOutput[] = []
-  for (const output of wanted(speakers.users, options)) outputs.push(await storeOutput(output, { manifest, speakers }, options))
+  for (const output of wanted(manifest, speakers.users, options)) {
+    outputs.push(await storeOutput(output, { manifest, speakers, before: outputs }, options))
+  }
   return outputs
 }
 
 /** Those of the whole room first: a status lists so many and no more. */
 function wanted(
+  manifest: Manifest,
   users: readonly string[],
   { job, mediaDirectory, directory, replayPage, isOver, deadline }: OutputOptions,
 ): Output[] {
@@ -56,6 +60,7 @@ function wanted(
     ...speechOutputs(options),
     ...(vcon ? [vconOutput(job, mediaDirectory)] : []),
     ...mixOutput(options),
+    ...paellaOutputs(manifest, users.length > 0, { ...options, mediaDirectory }),
     ...(audio16k ? users.map((userId) => audio16kOutput(userId, audio16kFormat, options)) : []),
   ]
 }

@@ -87,14 +87,18 @@ const mixFormat: PcmFormat = { channels: 1, rate: 48_000 }
 /** Everybody in one MP3. */
 export function mixOutput(options: SoundOutputOptions): Output[] {
   const { job } = options
-  if (!job.spec.outputs.mix) return []
-  const path = outputKey(job, 'mix.mp3')
-  return [
-    {
-      ...{ kind: 'mix', path, contentType: 'audio/mpeg' },
-      make: ({ speakers }) => makeEncoded(speakers, speakers.users, mixFormat, { ...options, path, encode: encodeMp3 }),
+  return job.spec.outputs.mix ? [soundOfAll('mix', outputKey(job, 'mix.mp3'), options)] : []
+}
+
+/** The MP3 with everybody in it, for whatever it is. */
+export function soundOfAll(kind: Output['kind'], path: string, options: SoundOutputOptions): Output {
+  return {
+    ...{ kind, path, contentType: 'audio/mpeg' },
+    async make({ speakers }) {
+      if (speakers.users.length === 0) throw new Error('nobody was heard in this recording')
+      return makeEncoded(speakers, speakers.users, mixFormat, { ...options, path, encode: encodeMp3 })
     },
-  ]
+  }
 }
 
 /** Of one channel, by way of PCM on the volume. */

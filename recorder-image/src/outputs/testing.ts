@@ -1,6 +1,14 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type AudioCodec, type Manifest, type Mode, manifestSchema, type RecorderJob } from '@trtc-recorder/api'
+import {
+  type AudioCodec,
+  type Manifest,
+  type ManifestFile,
+  type Mode,
+  manifestSchema,
+  type RecorderJob,
+  type Stream,
+} from '@trtc-recorder/api'
 import { Ledger } from '../ledger/ledger.ts'
 import { openMediaFile } from '../media/live-media-file.ts'
 import { newDirectory } from '../media/testing/new-directory.ts'
@@ -32,6 +40,8 @@ class MemoryStore extends FakeStore {
 /** Who sent what, and into what it was recorded. */
 export interface Part {
   userId: string
+  /** `main`, if nothing else is said. */
+  stream?: Stream
   mode: Mode
   frames: readonly EncodedFrame[]
   audioCodec?: AudioCodec
@@ -41,12 +51,13 @@ export interface Part {
 export async function recorded(job: RecorderJob, parts: readonly Part[], seconds: number) {
   const directory = await newDirectory()
   const memory = new MemoryStore()
-  const files = []
-  for (const { userId, mode, frames, audioCodec = 'AAC' } of parts) {
+  const files: ManifestFile[] = []
+  for (const { userId, stream = 'main', mode, frames, audioCodec = 'AAC' } of parts) {
+    const nth = files.filter((file) => file.userId === userId).length
     const origin = {
-      name: `${userId}.${mode === '00' ? 'mp3' : 'mp4'}`,
+      name: `${userId}${nth === 0 ? '' : `-${nth + 1}`}.${mode === '00' ? 'mp3' : 'mp4'}`,
       userId,
-      stream: 'main' as const,
+      stream,
       attempt: 1,
       part: 1,
       openedMicros: epochMicros,

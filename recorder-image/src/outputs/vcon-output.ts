@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { outputKey, type RecorderJob } from '@trtc-recorder/api'
-import { contentOf } from './file-content.ts'
+import { bytesOf, contentOf } from './file-content.ts'
 import type { Output } from './output.ts'
 import { type HashedFile, vconOf } from './vcon.ts'
 
@@ -14,7 +14,7 @@ export function vconOutput(job: RecorderJob, mediaDirectory: string): Output {
       for (const file of manifest.files) {
         if (file.status === 0) throw new Error(`${file.path} is not whole in COS, and a vCon says the hash of what is there`)
         const hash = createHash('sha512')
-        for await (const chunk of await contentOf(file, mediaDirectory)) hash.update(chunk)
+        for await (const chunk of bytesOf(await contentOf(file, mediaDirectory))) hash.update(chunk)
         files.push({ file, contentHash: `sha512-${hash.digest('base64url')}` })
       }
       const vcon = vconOf(manifest, files, { startTime, seconds, createdAt: new Date().toISOString() })

@@ -1,0 +1,95 @@
+import { join } from 'node:path'
+import { type Manifest, type ManifestFile, outputKey, type RecorderJob, type Stream, userOutputKey } from '@trtc-recorder/api'
+import type { Output } from './output.ts'
+import { paellaManifest, paellaPreview } from './paella.ts'
+import { type SoundOutputOptions, soundOfAll } from './sound-outputs.ts'
+import { streamPictures } from './stream-pictures.ts'
+
+/** Beside `data.json`. */
+const previewName = 'preview.svg'
+
+/**
+ * What Paella Player opens: a folder, as its repositories have one for each video, with the pictures of each stream, the sound of everybody, and `data.json` at last, which
+ * names what of it is in COS. The player knows no beginnings and hears one stream alone, so all are as long as the recording, and the sound is a mix.
+ */
+export function paellaOutputs(
+  manifest: Manifest,
+  isHeard: boolean,
+  options: SoundOutputOptions & { mediaDirectory: string },
+): Output[] {
+  const { job, directory, mediaDirectory } = options
+  if (!job.spec.outputs.paella) return []
+  const kind = 'paella' as const
+  const previewPath = keyOf(job, previewName)
+  const streams = streamsOf(manifest).map((one) => ({ ...one, path: keyOf(job, nameOf(job, one)) }))
+  const pictures = streams.map(
+    ({ userId, path, files }): Output => ({
+      ...{ kind, userId, path, contentType: 'video/mp4' },
+      make: ({ speakers: { startTime, seconds } }) =>
+        streamPictures(files, { mediaDirectory, joinedPath: join(directory, path.split('/').at(-1)!), startTime, seconds }),
+    }),
+  )
+  // A mix that is made anyhow is the same.
+  const soundPath = job.spec.outputs.mix ? outputKey(job, 'mix.mp3') : keyOf(job, 'sound.mp3')
+  const sound = isHeard && !job.spec.outputs.mix ? [soundOfAll(kind, soundPath, options)] : []
+  const preview: Output = {
+    ...{ kind, path: previewPath, contentType: 'image/svg+xml' },
+    make: async () => ({ is: 'inMemory', data: Buffer.from(paellaPreview(job.recording.name)) }),
+  }
+  const data: Output = {
+    ...{ kind, path: keyOf(job, 'data.json'), contentType: 'application/json' },
+    async make({ before, speakers: { seconds } }) {
+      const isStored = (path: string) => before.some((output) => output.path === path && output.status === 1)
+      const src = (path: string) => fromFolder(job, path)
+      const data = paellaManifest({
+        title: job.recording.name,
+        seconds,
+        preview: src(previewPath),
+        pictures: streams
+          .filter(({ path }) => isStored(path))
+          .map(({ path, stream, files }) => ({ stream, src: src(path), ...sizeOf(files) })),
+        sound: isStored(soundPath) ? src(soundPath) : undefined,
+      })
+      if (data.streams.length === 0) throw new Error('nothing that it could show or let hear was stored')
+      return { is: 'inMemory', data: Buffer.from(`${JSON.stringify(data, undefined, 2)}\n`) }
+    },
+  }
+  return [...pictures, ...sound, preview, data]
+}
+
+interface PictureStream {
+  userId: string
+  stream: Stream
+  /** In the order of their beginning. */
+  files: ManifestFile[]
+}
+
+/** Of those who had pictures, in the order of their appearance. */
+function streamsOf({ files }: Manifest): PictureStream[] {
+  const streams: PictureStream[] = []
+  for (const file of files.toSorted((a, b) => Date.parse(a.startTime) - Date.parse(b.startTime))) {
+    if (file.video === undefined || file.durationSeconds === 0) continue
+    const { userId, stream } = file
+    const known = streams.find((one) => one.userId === userId && one.stream === stream)
+    if (known === undefined) streams.push({ userId, stream, files: [file] })
+    else known.files.push(file)
+  }
+  return streams
+}
+
+/** Of the largest picture. */
+function sizeOf(files: readonly ManifestFile[]): { width: number; height: number } {
+  const [largest] = files.flatMap(({ video }) => video ?? []).sort((a, b) => b.width * b.height - a.width * a.height)
+  return { width: largest!.width, height: largest!.height }
+}
+
+const folderOf = (job: RecorderJob) => outputKey(job, 'paella')
+
+const keyOf = (job: RecorderJob, name: string) => `${folderOf(job)}/${name}`
+
+/** As in the names of files: `<user>.main.mp4`. */
+const nameOf = (job: RecorderJob, { userId, stream }: PictureStream) =>
+  userOutputKey(job, userId, `${stream}.mp4`).slice(outputKey(job, '').length)
+
+const fromFolder = (job: RecorderJob, path: string) =>
+  path.startsWith(`${folderOf(job)}/`) ? path.slice(folderOf(job).length + 1) : `../${path.split('/').at(-1)}`

@@ -1,0 +1,82 @@
+import { createWriteStream } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { pipeline } from 'node:stream/promises'
+import type { ManifestFile } from '@trtc-recorder/api'
+import { readMediaIndex } from '../media/media-index.ts'
+import { buildMp4Head, type Mp4Track } from '../media/mp4-head.ts'
+import { readMp4Tracks } from '../media/mp4-read.ts'
+import { videoSampleEntry } from '../media/video-sample-entry.ts'
+import { bodyOf, contentOf, type FileContent } from './file-content.ts'
+import { heldPictures } from './held-pictures.ts'
+import type { Made } from './output.ts'
+
+export interface StreamPicturesOptions {
+  mediaDirectory: string
+  /** Where the pictures of several files are put one behind the other. */
+  joinedPath: string
+  startTime: string
+  seconds: number
+}
+
+/**
+ * An MP4 with the pictures of one stream over the whole recording, and no sound. Nothing is encoded: it is a new index before the body of the file, or before those of
+ * all files of the stream. Rejects with what a person should read where it cannot be made.
+ */
+export async function streamPictures(
+  files: readonly ManifestFile[],
+  { mediaDirectory, joinedPath, startTime, seconds }: StreamPicturesOptions,
+): Promise<Made> {
+  const contents: FileContent[] = []
+  for (const file of files) contents.push(await contentOf(file, mediaDirectory))
+  const tracks = contents.map(pictureTrack)
+  const isOneEntry =
+    new Set(tracks.flatMap(({ sampleEntries }) => sampleEntries.map((entry) => entry.toString('latin1')))).size === 1
+  let bodyBytes = 0
+  const parts: { file: ManifestFile; track: Mp4Track }[] = []
+  for (const [at, content] of contents.entries()) {
+    const track = isOneEntry ? tracks[at]! : await withSetsInBand(tracks[at]!, content)
+    const begin = bodyBytes
+    parts.push({ file: files[at]!, track: { ...track, offsets: track.offsets.map((offset) => offset + begin) } })
+    bodyBytes += content.bodyBytes
+  }
+  const zeroMillis = Date.parse(startTime)
+  const track = heldPictures(parts, { zeroMillis, seconds })
+  if (track === undefined) throw new Error('there is no picture in it')
+  const head = buildMp4Head({ creationTime: new Date(zeroMillis), bodyBytes, tracks: [track] })
+  const durationSeconds = track.end / track.timescale
+  const bodyPath = contents.length === 1 ? contents[0]!.paths.body : await joined(contents, joinedPath)
+  return { is: 'onVolume', head, bodyPath, bodyBytes, startTime, durationSeconds }
+}
+
+/** Its offsets count in the body. */
+function pictureTrack({ head }: FileContent): Mp4Track {
+  const track = readMp4Tracks(head).find(({ kind }) => kind === 'video')
+  if (track === undefined) throw new Error('there is no picture in it')
+  return { ...track, offsets: track.offsets.map((offset) => offset - head.length) }
+}
+
+/** Where there are several configurations, players find the parameter sets in the samples, in front of which they lie in the body. */
+async function withSetsInBand(track: Mp4Track, { paths }: FileContent): Promise<Mp4Track> {
+  const index = await readMediaIndex(paths.index)
+  const { offsets, bytes, setBytes, configs } = index.video
+  let sample = 0
+  const samples = track.offsets.map((offset) => {
+    while (sample < offsets.length && offsets.at(sample) !== offset && offsets.at(sample) + setBytes.at(sample) !== offset)
+      sample++
+    if (sample === offsets.length) throw new Error('its index on the volume is not that of the file')
+    return sample
+  })
+  return {
+    ...track,
+    sampleEntries: index.configs.map((config) => videoSampleEntry(config, 'in band')),
+    sizes: Uint32Array.from(samples, (at) => bytes.at(at)),
+    offsets: samples.map((at) => offsets.at(at)),
+    entries: Uint8Array.from(samples, (at) => configs.at(at)),
+  }
+}
+
+async function joined(contents: readonly FileContent[], path: string): Promise<string> {
+  await rm(path, { force: true })
+  for (const content of contents) await pipeline(bodyOf(content), createWriteStream(path, { flags: 'a' }))
+  return path
+}
