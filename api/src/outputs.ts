@@ -16,12 +16,12 @@ export const outputKinds = {
 } as const
 export type OutputKind = keyof typeof outputKinds
 
-const side = (which: string) =>
-  z.array(userIdPattern).min(1).max(32).describe(`Users on the ${which} channel, mixed if there are several.`)
+const side = (which: string, more = '') =>
+  z.array(userIdPattern).min(1).max(32).describe(`Users on the ${which} channel, mixed if there are several.${more}`)
 
 export const pairSchema = z.object({
   left: side('left'),
-  right: side('right'),
+  right: side('right', ' Whoever is meant by both sides is on the left one only.'),
   sampleRate: z
     .union([z.literal(8000), z.literal(16_000)])
     .default(8000)

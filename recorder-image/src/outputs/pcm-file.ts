@@ -32,14 +32,14 @@ export class PcmFile {
     const end = Math.min(this.#samples, at + samples.length)
     if (end <= from || samples.every((sample) => sample === 0)) return
     const frameBytes = this.#channels * bytesPerSample
-    const mixed = Buffer.alloc((end - from) * frameBytes)
-    await this.#file.read(mixed, 0, mixed.length, from * frameBytes)
-    for (let n = from; n < end; n++) {
-      const place = (n - from) * frameBytes + channel * bytesPerSample
-      const sum = mixed.readInt16LE(place) + samples[n - at]!
-      mixed.writeInt16LE(Math.max(-32_768, Math.min(32_767, sum)), place)
+    const mixed = new Int16Array((end - from) * this.#channels)
+    const bytes = new Uint8Array(mixed.buffer)
+    await this.#file.read(bytes, 0, bytes.length, from * frameBytes)
+    // Little endian, as every machine that this runs on is.
+    for (let n = from, place = channel; n < end; n++, place += this.#channels) {
+      mixed[place] = Math.max(-32_768, Math.min(32_767, mixed[place]! + samples[n - at]!))
     }
-    await this.#file.write(mixed, 0, mixed.length, from * frameBytes)
+    await this.#file.write(bytes, 0, bytes.length, from * frameBytes)
   }
 
   async close(): Promise<void> {

@@ -55,7 +55,8 @@ export async function* placed(pieces: readonly Piece[], decoded: AsyncIterable<I
         const samples = new Int16Array(Math.min(blockSamples, end - from - done))
         const start = fromInFile + Math.floor(done * pace)
         const sound = await window.read(start, fromInFile + Math.ceil((done + samples.length) * pace))
-        for (let n = 0; n < samples.length; n++) samples[n] = sound[fromInFile + Math.floor((done + n) * pace) - start] ?? 0
+        if (pace === 1) samples.set(sound)
+        else for (let n = 0; n < samples.length; n++) samples[n] = sound[fromInFile + Math.floor((done + n) * pace) - start] ?? 0
         yield { at: from + done, samples }
       }
     }

@@ -49,9 +49,7 @@ export function pairOutput({ job, directory }: SoundOutputOptions): Output[] {
     {
       ...{ kind: 'pair', path, contentType: wav },
       async make({ speakers }) {
-        const sides = [pair.left, pair.right].map((patterns) =>
-          speakers.users.filter((userId) => patterns.some((pattern) => matchesPattern(pattern, userId))),
-        )
+        const sides = sidesOf(pair, speakers.users)
         for (const [n, name] of ['left', 'right'].entries()) {
           if (sides[n]!.length === 0) throw new Error(`nobody whose sound was recorded is meant by spec.outputs.pair.${name}`)
         }
@@ -60,6 +58,15 @@ export function pairOutput({ job, directory }: SoundOutputOptions): Output[] {
     },
   ]
 }
+
+/** Nobody is on both sides: the left one comes first. Pure. */
+export function sidesOf({ left, right }: Pair, users: readonly string[]): [left: string[], right: string[]] {
+  const meant = (patterns: readonly string[]) => (userId: string) => patterns.some((pattern) => matchesPattern(pattern, userId))
+  const onLeft = users.filter(meant(left))
+  return [onLeft, users.filter((userId) => !onLeft.includes(userId)).filter(meant(right))]
+}
+
+type Pair = Pick<NonNullable<RecorderJob['spec']['outputs']['pair']>, 'left' | 'right'>
 
 /** Who spoke when, in two forms. */
 export function speechOutputs({ job }: SoundOutputOptions): Output[] {

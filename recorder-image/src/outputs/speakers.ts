@@ -21,7 +21,7 @@ export class Speakers {
     this.zeroMillis = from
     this.seconds = (to - from) / 1000
     this.users = [...new Set(files.map(({ userId }) => userId))].sort()
-    this.#files = files
+    this.#files = files.sort((a, b) => Date.parse(a.startTime) - Date.parse(b.startTime))
     this.#options = options
   }
 
@@ -34,10 +34,19 @@ export class Speakers {
     return Math.round(this.seconds * rate)
   }
 
-  /** Of one user, file after file. Throws where the volume has not got all of it. */
+  /**
+   * Of one user, file after file. What two files of one stream have at once, as those of two attempts may, is heard once. Throws where the volume has not got all of it.
+   */
   async *sound(userId: string, rate: number): AsyncGenerator<PlacedSound> {
+    const heard = { main: 0, aux: 0 }
     for (const file of this.#files) {
-      if (file.userId === userId) yield* soundOf(file, rate, { ...this.#options, zeroMillis: this.zeroMillis })
+      if (file.userId !== userId) continue
+      const from = heard[file.stream]
+      for await (const sound of soundOf(file, rate, { ...this.#options, zeroMillis: this.zeroMillis })) {
+        const piece = behind(sound, from)
+        heard[file.stream] = Math.max(heard[file.stream], piece.at + piece.samples.length)
+        if (piece.samples.length > 0) yield piece
+      }
     }
   }
 
@@ -59,6 +68,12 @@ export class Speakers {
     }
     return speech.sort((a, b) => a.start - b.start || a.userId.localeCompare(b.userId))
   }
+}
+
+/** What of it lies behind a sample of the recording. */
+export function behind({ at, samples }: PlacedSound, from: number): PlacedSound {
+  const passed = Math.min(samples.length, Math.max(0, from - at))
+  return { at: at + passed, samples: samples.subarray(passed) }
 }
 
 /** From entering the room, or the first file, to the end of all. In milliseconds since 1970. */

@@ -8,7 +8,9 @@ function timestamp(millis: number): string {
   return `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}.${two(millis % 1000, 3)}`
 }
 
-const escaped = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+/** A line break would end what it stands in. */
+const escaped = (text: string) =>
+  text.replace(/\s+/g, ' ').replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 
 /** WebVTT (W3C): a cue for each time somebody speaks, with their voice and no words. Times from the recording's zero on. Pure. */
 export function webVtt(speech: readonly Speech[], zeroMillis: number): string {
