@@ -15,6 +15,12 @@ describe('the choice of what is measured', () => {
     expect(parts).toEqual(['start', 'mediaRecorder', 'stop'])
   })
 
+  test('has what is made when all is over where that is asked for, and not else', () => {
+    expect(chosen(['output=mix'])).toEqual([{ part: 'outputs', output: 'mix' }])
+    expect(chosen(['part=outputs']).length).toBeGreaterThan(1)
+    expect(chosen([]).some(({ part }) => part === 'outputs')).toBe(false)
+  })
+
   test('says what a filter that cannot be read should look like', () => {
     expect(() => chosen(['mode'])).toThrow('"mode" must be NAME=VALUE with one of part, mode')
     expect(() => chosen(['colour=red'])).toThrow('for example mode=02,anchors=5')

@@ -1,4 +1,5 @@
 import type { LivePartName, Mode } from '@trtc-recorder/api'
+import { type MeasuredOutput, measuredOutputs } from './outputs/plan.ts'
 
 /** `vp8`: `video/webm;codecs=vp8,opus`; `none`: without a mimeType, which copies H.264. */
 export type MediaRecorderType = 'vp8' | 'none'
@@ -12,6 +13,8 @@ export type Step =
   | { part: 'live'; live: LivePartName | 'all'; anchors: number; picture: Picture }
   | { part: 'start' }
   | { part: 'stop'; recorded: number }
+  /** Of a recording of two that is over; not measured unless asked for. */
+  | { part: 'outputs'; output: MeasuredOutput }
 
 const modes = ['02', '01', '00'] as const
 const types = ['vp8', 'none'] as const
@@ -29,6 +32,12 @@ export const plan: readonly Step[] = [
   ...[60, 600, 3600].map((recorded) => ({ part: 'stop' as const, recorded })),
 ]
 
+/** Measured only where a filter names them: what they cost does not depend on the rest. */
+export const onRequest: readonly Step[] = (Object.keys(measuredOutputs) as MeasuredOutput[]).map((output) => ({
+  part: 'outputs',
+  output,
+}))
+
 /** For a person, and for what failed. */
 export function nameOf(step: Step): string {
   switch (step.part) {
@@ -42,20 +51,22 @@ export function nameOf(step: Step): string {
       return 'start'
     case 'stop':
       return `stop after ${step.recorded} s`
+    case 'outputs':
+      return `output ${step.output}`
   }
 }
 
-/** The steps that one of the filters lets through; all without filters. */
+/** The steps that one of the filters lets through; without filters all of the plan. */
 export function chosen(filters: readonly string[]): readonly Step[] {
   if (filters.length === 0) return plan
   const wanted = filters.map(parseFilter)
-  return plan.filter((step) => {
+  return [...plan, ...onRequest].filter((step) => {
     const values: Record<string, unknown> = step
     return wanted.some((filter) => filter.every(([name, value]) => String(values[name]) === value))
   })
 }
 
-const names = ['part', 'mode', 'type', 'live', 'anchors', 'picture', 'recorded']
+const names = ['part', 'mode', 'type', 'live', 'anchors', 'picture', 'recorded', 'output']
 
 /** `mode=02,anchors=5`: all of it must hold. */
 function parseFilter(text: string): [name: string, value: string][] {

@@ -4,6 +4,7 @@
  *
  *     node bench/recorder.ts [--only mode=02,anchors=5]... [--seconds 20] [--rounds 10] [--output FILE] [--append] [--ffmpeg FILE]
  *
+ * What is made of a recording that is over is measured only where it is named: `--only part=outputs --append`.
  * `--seconds`: of measuring a row, in three windows, of which the median counts.
  * `--append`: what the file has of other steps stays, so that a whole run can be made in parts.
  * `--ffmpeg`: another one for the recorders than that of the image, which is made where root and buildah are at hand, and else the machine's.
@@ -18,6 +19,7 @@ import { recorderEnv } from '@trtc-recorder/api'
 import { Receiver } from '../recorder-image/src/live/pcm/testing/receiver.ts'
 import { recorderFfmpeg } from './ffmpeg.ts'
 import { beepFidelity, type Fidelity, pictureFidelity, pictureTimes } from './fidelity.ts'
+import { finishedRecording, measureOutput } from './outputs/measure.ts'
 import { chosen, nameOf, plan, type Step } from './plan.ts'
 import { pssMegabytes, type Rate, rate, usage } from './process-tree.ts'
 import { ratios, writeReport } from './report.ts'
@@ -53,8 +55,13 @@ const asked = {
   hls: { seconds: 4 },
 } as const
 
+/** Long enough that what a process costs that begins is little of it. */
+const outputSeconds = 1800
+
 /** Of measuring a row: what else goes on beside it falls into one. */
 const windows = 3
+
+let finished: ReturnType<typeof finishedRecording> | undefined
 
 const ffmpeg = await recorderFfmpeg(options.ffmpeg)
 const started = performance.now()
@@ -91,6 +98,15 @@ async function take(step: Step): Promise<void> {
       return mediaRecorder(step)
     case 'live':
       return liveParts(step)
+    case 'outputs': {
+      finished ??= finishedRecording(join(world.directory, 'finished'), outputSeconds)
+      const { here, byHand } = await measureOutput(step.output, await finished, ffmpeg.path)
+      put(results.outputs, { output: step.output, here, byHand }, ['output'])
+      return say(
+        nameOf(step),
+        `${here.cpuSecondsPerHour} s of CPU an hour, ${here.peakMB} MB; by hand ${byHand.cpuSecondsPerHour} s, ${byHand.peakMB} MB: ${(here.cpuSecondsPerHour / byHand.cpuSecondsPerHour).toFixed(2)} times`,
+      )
+    }
     case 'start': {
       results.startMs = await startUp(world, rounds)
       const { entered, firstByte } = results.startMs

@@ -43,6 +43,14 @@ describe('the page on what a recording costs', () => {
     expect(report(results)).toContain('| 02 | 25 × 640x360 | 0.020 |  |  | 3 | 0.1 ms | 500 MB | 900 |')
   })
 
+  test('sets what is made when all is over beside the same by hand, where it was measured', () => {
+    expect(report(results)).not.toContain('What is made when it is over')
+    const mix = { here: { cpuSecondsPerHour: 30, peakMB: 90 }, byHand: { cpuSecondsPerHour: 20, peakMB: 40 } }
+    expect(report({ ...results, outputs: [{ output: 'mix', ...mix }] })).toContain(
+      '| `mix`, MP3 | 30.0 | 90 MB | 20.0 | 40 MB | 1.50 |',
+    )
+  })
+
   test('says how much longer a stop takes after an hour than after a minute', () => {
     expect(report(results)).toContain('An hour takes 1.25 times as long as a minute.')
   })

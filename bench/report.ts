@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import type { Mode } from '@trtc-recorder/api'
 import { isOperatorReportFresh, writeOperatorReport } from './operator/report.ts'
 import { readOperatorResults } from './operator/results.ts'
-import { type LiveRun, type RecorderRun, type Results, readResults } from './results.ts'
+import { type LiveRun, type OutputRun, type RecorderRun, type Results, readResults } from './results.ts'
 
 const file = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 const docs = file('docs/performance.md')
@@ -117,7 +117,7 @@ ${table(
 Slices of 15 s, a still every 5 s, HLS segments of 4 s, PCM of 16 kHz to a receiver on this machine. All of them together are to take at most 0.02 core an
 anchor beyond recording.
 
-## Start
+${overOutputs(results)}## Start
 
 From the start of the process, median of ${startMs?.rounds ?? 0} (worst): in the room after **${startMs?.entered ?? '–'} ms** (${startMs?.enteredMax ?? '–'}), the first byte of an anchor's media on the
 volume after **${startMs?.firstByte ?? '–'} ms** (${startMs?.firstByteMax ?? '–'}).
@@ -168,6 +168,38 @@ function beyond({ runs }: Results, { anchors, coresPerAnchor }: LiveRun): string
   return alone === undefined ? '' : (coresPerAnchor - alone.coresPerAnchor).toFixed(3)
 }
 
+const outputNames: Record<OutputRun['output'], string> = {
+  audio16kWav: '`audio16k`, WAV',
+  audio16kFlac: '`audio16k`, FLAC',
+  pair: '`pair`',
+  speech: '`speech`',
+  mix: '`mix`, MP3',
+  vcon: '`vcon`',
+  paella: '`paella`',
+}
+
+function overOutputs({ outputs }: Results): string {
+  if (outputs.length === 0) return ''
+  return `## What is made when it is over
+
+${table(
+  ['spec.outputs', 'CPU seconds an hour', 'most memory', 'by hand', 'memory by hand', 'ratio'],
+  outputs.map(({ output, here, byHand }) => [
+    outputNames[output],
+    here.cpuSecondsPerHour.toFixed(1),
+    `${here.peakMB} MB`,
+    byHand.cpuSecondsPerHour.toFixed(1),
+    `${byHand.peakMB} MB`,
+    (here.cpuSecondsPerHour / byHand.cpuSecondsPerHour).toFixed(2),
+  ]),
+)}
+
+Of two users in mode 02, half an hour, reckoned up to an hour of the recording; all processes, without sending. By hand: the same conversions of the two files by the machine’s
+ffmpeg (of \`vcon\`, sha512sum), which knows nothing of what begins when.
+
+`
+}
+
 function failures({ failed }: Results): string {
   if (failed.length === 0) return ''
   return ` Not measured, because it failed: ${failed.map(({ step }) => step).join('; ')}.`
@@ -182,7 +214,7 @@ function growth({ stopToStoredMs }: Results): string {
 }
 
 /** What is to be compared, one a line: with the MediaRecorder of the same run, and a stop after an hour with one after a minute. */
-export function ratios({ runs, mediaRecorder, stopToStoredMs }: Results): string[] {
+export function ratios({ runs, mediaRecorder, stopToStoredMs, outputs }: Results): string[] {
   const times = runs.flatMap((run) => {
     const theirs = mediaRecorder.find(({ type, anchors }) => type === 'vp8' && anchors === run.anchors)
     if (theirs === undefined) return []
@@ -194,6 +226,10 @@ export function ratios({ runs, mediaRecorder, stopToStoredMs }: Results): string
   const [minute, hour] = [stored(60), stored(3600)]
   if (minute !== undefined && hour !== undefined)
     times.push(`stop after an hour to one after a minute: ${(hour / minute).toFixed(2)}`)
+  for (const { output, here, byHand } of outputs)
+    times.push(
+      `output ${output}: ${(here.cpuSecondsPerHour / byHand.cpuSecondsPerHour).toFixed(2)} times the CPU of the same by hand`,
+    )
   return times
 }
 

@@ -3,6 +3,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { LivePartName, Mode } from '@trtc-recorder/api'
+import type { Costs } from './outputs/measure.ts'
+import type { MeasuredOutput } from './outputs/plan.ts'
 import type { MediaRecorderType, Step } from './plan.ts'
 
 export const resultsFile = fileURLToPath(new URL('./results/recorder.json', import.meta.url))
@@ -20,6 +22,7 @@ export interface Results {
   live: LiveRun[]
   stopToStoredMs: StopToStored[]
   startMs: StartUp | null
+  outputs: OutputRun[]
   /** Steps that could not be taken, and why. */
   failed: { step: string; why: string }[]
 }
@@ -74,6 +77,13 @@ export interface StartUp {
   firstByteMax: number
 }
 
+/** Of two users, an hour long. */
+export interface OutputRun {
+  output: MeasuredOutput
+  here: Costs
+  byHand: Costs
+}
+
 export const noResults = (cores: number, measuredSeconds: number, ffmpeg: Results['ffmpeg']): Results => ({
   measuredAt: new Date().toISOString(),
   complete: false,
@@ -85,10 +95,11 @@ export const noResults = (cores: number, measuredSeconds: number, ffmpeg: Result
   live: [],
   stopToStoredMs: [],
   startMs: null,
+  outputs: [],
   failed: [],
 })
 
-export const readResults = (path: string = resultsFile): Results => JSON.parse(readFileSync(path, 'utf8'))
+export const readResults = (path: string = resultsFile): Results => ({ outputs: [], ...JSON.parse(readFileSync(path, 'utf8')) })
 
 export function writeResults(path: string, results: Results): void {
   mkdirSync(dirname(path), { recursive: true })
@@ -105,7 +116,7 @@ export function put<Row extends object>(rows: Row[], row: Row, key: readonly (ke
 /** Whether every step of the plan has its row. */
 export const isComplete = (results: Results, plan: readonly Step[]): boolean => plan.every((step) => isTaken(results, step))
 
-function isTaken({ runs, mediaRecorder, live, startMs, stopToStoredMs }: Results, step: Step): boolean {
+function isTaken({ runs, mediaRecorder, live, startMs, stopToStoredMs, outputs }: Results, step: Step): boolean {
   switch (step.part) {
     case 'recorder':
       return runs.some(({ mode, anchors }) => mode === step.mode && anchors === step.anchors)
@@ -117,5 +128,7 @@ function isTaken({ runs, mediaRecorder, live, startMs, stopToStoredMs }: Results
       return startMs !== null
     case 'stop':
       return stopToStoredMs.some(({ recordedSeconds }) => recordedSeconds === step.recorded)
+    case 'outputs':
+      return outputs.some(({ output }) => output === step.output)
   }
 }
