@@ -1,5 +1,5 @@
 import { livePicturesRule, liveSoundRule } from '../src/live.ts'
-import { soundRule } from '../src/outputs.ts'
+import { picturesRule, soundRule } from '../src/outputs.ts'
 import { opusMessage } from '../src/recording.ts'
 import type { Rule, Schema } from './structural.ts'
 
@@ -58,6 +58,7 @@ export const specRules: Rule[] = [
     fieldPath: '.audioCodec',
   },
   soundRule,
+  picturesRule,
   liveSoundRule,
   livePicturesRule,
 ]

@@ -10,7 +10,7 @@ export const outputKinds = {
   pair: 'One stereo WAV file of two sides, such as agent and customer, over the whole recording.',
   speech: 'Who spoke when, as WebVTT and as RTTM, by the loudness of each user’s own sound.',
   vcon: 'The conversation as a vCon of the IETF: parties, times, addresses and hashes of the files.',
-  mix: 'One MP3 file with the sound of everybody over the whole recording.',
+  mix: 'One file with everybody over the whole recording: MP3, or MP4 with the pictures side by side.',
   paella:
     'A folder that Paella Player 7 opens as it is: data.json, the pictures of each stream without sound over the whole recording, and the sound of everybody.',
 } as const
@@ -34,6 +34,12 @@ export const soundFormats = {
 } as const
 export type SoundFormat = keyof typeof soundFormats
 
+export const mixFormats = {
+  Mp3: 'sound alone, 96 kbit/s.',
+  Mp4: 'sound, and 1280x720 at 15 pictures a second: up to 16 cameras as a grid, a shared screen large beside them. Of all outputs this one alone encodes pictures.',
+} as const
+export type MixFormat = keyof typeof mixFormats
+
 export const outputsSchema = z.object({
   replay: z.boolean().default(false).describe(outputKinds.replay),
   audio16k: z.boolean().default(false).describe(outputKinds.audio16k),
@@ -45,6 +51,10 @@ export const outputsSchema = z.object({
   speech: z.boolean().default(false).describe(outputKinds.speech),
   vcon: z.boolean().default(false).describe(outputKinds.vcon),
   mix: z.boolean().default(false).describe(outputKinds.mix),
+  mixFormat: z
+    .enum(Object.keys(mixFormats) as [MixFormat, ...MixFormat[]])
+    .default('Mp3')
+    .describe(`What mix is written as. Mp3: ${mixFormats.Mp3} Mp4: ${mixFormats.Mp4}`),
   paella: z.boolean().default(false).describe(outputKinds.paella),
 })
 export type Outputs = z.infer<typeof outputsSchema>
@@ -59,6 +69,16 @@ export const needSound = ({ audio16k, pair, speech, mix }: Outputs) => audio16k 
 export const soundRule = {
   rule: "!has(self.mode) || self.mode != '01' || !has(self.outputs) || !(has(self.outputs.pair) || (has(self.outputs.audio16k) && self.outputs.audio16k) || (has(self.outputs.speech) && self.outputs.speech) || (has(self.outputs.mix) && self.outputs.mix))",
   message: 'audio16k, pair, speech and mix are made of sound, and mode 01 has none',
+  fieldPath: '.outputs',
+} satisfies CelRule
+
+/** Whether one of them is made of pictures, without which it is none. */
+export const needPictures = ({ mixFormat }: Outputs) => mixFormat === 'Mp4'
+
+/** A rule of the spec as a whole; the API server checks it, too. */
+export const picturesRule = {
+  rule: "!has(self.outputs) || !has(self.outputs.mixFormat) || self.outputs.mixFormat != 'Mp4' || (has(self.mode) && self.mode != '00')",
+  message: 'mixFormat Mp4 is made of pictures, and mode 00 has none',
   fieldPath: '.outputs',
 } satisfies CelRule
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { needSound, soundRule } from './outputs.ts'
+import { needPictures, needSound, picturesRule, soundRule } from './outputs.ts'
 import { secretKeyRef } from './placement.ts'
 import { type apiVersion, type ObjectMeta, opusMessage, recordingSpecSchema } from './recording.ts'
 import { matching, ruled } from './rules.ts'
@@ -56,29 +56,33 @@ const { sdkAppId, roomId: _, strRoomId: __, userId, userSigSecretRef: ___, desir
 /** What a Recording's spec has, without what comes from event and policy. */
 const templateSchema = ruled(
   ruled(
-    z.object({
-      ...of,
-      appSecretKeyRef: secretKeyRef('secretKey', 'the secret key of the TRTC application').describe(
-        'Where the secret key of the TRTC application is kept. The recorder signs its UserSig with it, for each room.',
-      ),
-      ttlSecondsAfterFinished: z
-        .int()
-        .min(leastTtlSeconds)
-        .max(31_536_000)
-        .optional()
-        .describe(
-          'Deletes each Recording this long after it is over and told of. At least ten minutes: until then late events of its room may come, and the Recording is what says that it was recorded.',
+    ruled(
+      z.object({
+        ...of,
+        appSecretKeyRef: secretKeyRef('secretKey', 'the secret key of the TRTC application').describe(
+          'Where the secret key of the TRTC application is kept. The recorder signs its UserSig with it, for each room.',
         ),
-    }),
-    ({ audioCodec, mode }) => audioCodec !== 'Opus' || mode === '02',
-    {
-      rule: "!has(self.audioCodec) || self.audioCodec == 'AAC' || (has(self.mode) && self.mode == '02')",
-      message: opusMessage,
-      fieldPath: '.audioCodec',
-    },
+        ttlSecondsAfterFinished: z
+          .int()
+          .min(leastTtlSeconds)
+          .max(31_536_000)
+          .optional()
+          .describe(
+            'Deletes each Recording this long after it is over and told of. At least ten minutes: until then late events of its room may come, and the Recording is what says that it was recorded.',
+          ),
+      }),
+      ({ audioCodec, mode }) => audioCodec !== 'Opus' || mode === '02',
+      {
+        rule: "!has(self.audioCodec) || self.audioCodec == 'AAC' || (has(self.mode) && self.mode == '02')",
+        message: opusMessage,
+        fieldPath: '.audioCodec',
+      },
+    ),
+    ({ mode, outputs }) => mode !== '01' || !needSound(outputs),
+    soundRule,
   ),
-  ({ mode, outputs }) => mode !== '01' || !needSound(outputs),
-  soundRule,
+  ({ mode, outputs }) => mode !== '00' || !needPictures(outputs),
+  picturesRule,
 )
 
 export const recordingPolicySpecSchema = ruled(

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { address, callbackUrlSchema, hostPort } from './addresses.ts'
 import { cosSchema } from './cos.ts'
 import { type Live, liveNeedsSound, livePicturesRule, liveSchema, liveSoundRule } from './live.ts'
-import { needSound, type Outputs, outputsSchema, soundRule } from './outputs.ts'
+import { needPictures, needSound, type Outputs, outputsSchema, picturesRule, soundRule } from './outputs.ts'
 import { nodeSelectorSchema, objectName, resourcesSchema, sameResources, secretKeyRef, tolerationsSchema } from './placement.ts'
 import { atLeast } from './quantity.ts'
 import { ruled } from './rules.ts'
@@ -313,6 +313,7 @@ export function choiceProblems(
   if (spec.mode === '01' && liveNeedsSound(spec.live)) problems.push({ path: 'live', message: liveSoundRule.message })
   if (spec.mode === '00' && spec.live.stills !== undefined) problems.push({ path: 'live', message: livePicturesRule.message })
   if (spec.mode === '01' && needSound(spec.outputs)) problems.push({ path: 'outputs', message: soundRule.message })
+  if (spec.mode === '00' && needPictures(spec.outputs)) problems.push({ path: 'outputs', message: picturesRule.message })
   return problems
 }
 /** Said by the API server, too. */

@@ -129,7 +129,7 @@ export function trtcResultBody(recording: Recording, files: readonly RecordedFil
         ...stampsOf(times),
       })),
       ...mixes.map(({ path, ...times }) => ({
-        ...{ FileName: basename(path), UserId: '', TrackType: 'audio', MediaId: 'mix' },
+        ...{ FileName: basename(path), UserId: '', TrackType: path.endsWith('.mp4') ? 'audio_video' : 'audio', MediaId: 'mix' },
         ...stampsOf(times),
       })),
     ],

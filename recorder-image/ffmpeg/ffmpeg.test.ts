@@ -5,6 +5,8 @@ import { aac, mp3 } from '../src/media/audio-format.ts'
 import { rawVideo } from '../src/media/raw-video.ts'
 import type { VideoConfig } from '../src/media/video-codec.ts'
 import { flacArguments, mp3Arguments } from '../src/outputs/encode-pcm.ts'
+import { mixGraph } from '../src/outputs/mix-layout.ts'
+import { mixArguments } from '../src/outputs/mix-picture.ts'
 
 const script = readFileSync(new URL('./build.sh', import.meta.url), 'utf8')
 const listed = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(script)![1]!.split(',')
@@ -49,5 +51,17 @@ describe('the ffmpeg of the image', () => {
       expect(listed('encoders')).toContain(after('-c:a', arguments_))
       expect(listed('muxers')).toContain(after('-f', arguments_))
     }
+  })
+
+  test('mixes pictures, from files whose head is apart, into an MP4', () => {
+    const seen = (stream: 'main' | 'aux') => [{ userId: 'alice', stream, spans: [{ from: 0, to: 1 }] }]
+    const graph = mixGraph({ cameras: seen('main'), screens: seen('aux') }, 1)
+    const used = graph.split(';').flatMap((chain) => chain.replace(/\[[^\]]*\]/g, '').match(/(?<=^|,)[a-z]+(?==|,|$)/g) ?? [])
+    expect(listed('filters')).toEqual(expect.arrayContaining([...new Set(used)].filter((name) => name !== '')))
+    expect(used).toEqual(expect.arrayContaining(['color', 'overlay', 'scale', 'split']))
+    const arguments_ = mixArguments('libopenh264')
+    expect(listed('encoders')).toEqual(expect.arrayContaining([after('-c:v', arguments_), after('-c:a', arguments_)]))
+    expect(listed('muxers')).toContain(after('-f', arguments_))
+    expect(listed('protocols')).toEqual(expect.arrayContaining(['file', 'concat']))
   })
 })

@@ -60,6 +60,11 @@ export const refusedSpecs: RefusedSpec[] = [
   },
   { what: 'sound made of a mode without sound', over: { mode: '01', outputs: { speech: true } }, field: 'spec.outputs' },
   {
+    what: 'pictures mixed of a mode without pictures',
+    over: { mode: '00', outputs: { mix: true, mixFormat: 'Mp4' } },
+    field: 'spec.outputs',
+  },
+  {
     what: 'a pair of a mode without sound',
     over: { mode: '01', outputs: { pair: { left: ['a'], right: ['b'] } } },
     field: 'spec.outputs',

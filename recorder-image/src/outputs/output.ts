@@ -2,9 +2,16 @@ import type { Manifest, RecordedOutput } from '@trtc-recorder/api'
 import type { Speakers } from './speakers.ts'
 
 /** What was made: held in memory, or, where it is long, on the volume behind a head. */
-export type Made =
-  | { is: 'inMemory'; data: Uint8Array }
-  | { is: 'onVolume'; head: Uint8Array; bodyPath: string; bodyBytes: number; startTime: string; durationSeconds: number }
+export type Made = { is: 'inMemory'; data: Uint8Array } | OnVolume
+
+export interface OnVolume {
+  is: 'onVolume'
+  head: Uint8Array
+  bodyPath: string
+  bodyBytes: number
+  startTime: string
+  durationSeconds: number
+}
 
 /** What an output is made of. */
 export interface Material {

@@ -51,7 +51,7 @@ function wanted(
   { job, mediaDirectory, directory, replayPage, isOver, deadline }: OutputOptions,
 ): Output[] {
   const { replay, vcon, audio16k, audio16kFormat } = job.spec.outputs
-  const options = { job, directory, ffmpegPath: findFfmpeg(), deadline }
+  const options = { job, mediaDirectory, directory, ffmpegPath: findFfmpeg(), deadline }
   const page = replay ? [replayOutput(job, replayPage)] : []
   if (!isOver) return page
   return [
@@ -60,7 +60,7 @@ function wanted(
     ...speechOutputs(options),
     ...(vcon ? [vconOutput(job, mediaDirectory)] : []),
     ...mixOutput(options),
-    ...paellaOutputs(manifest, users.length > 0, { ...options, mediaDirectory }),
+    ...paellaOutputs(manifest, users.length > 0, options),
     ...(audio16k ? users.map((userId) => audio16kOutput(userId, audio16kFormat, options)) : []),
   ]
 }

@@ -3,7 +3,7 @@ import { type Manifest, type ManifestFile, outputKey, type RecorderJob, type Str
 import type { Output } from './output.ts'
 import { paellaManifest, paellaPreview } from './paella.ts'
 import { type SoundOutputOptions, soundOfAll } from './sound-outputs.ts'
-import { streamPictures } from './stream-pictures.ts'
+import { filesOf, streamPictures } from './stream-pictures.ts'
 
 /** Beside `data.json`. */
 const previewName = 'preview.svg'
@@ -12,11 +12,7 @@ const previewName = 'preview.svg'
  * What Paella Player opens: a folder, as its repositories have one for each video, with the pictures of each stream, the sound of everybody, and `data.json` at last, which
  * names what of it is in COS. The player knows no beginnings and hears one stream alone, so all are as long as the recording, and the sound is a mix.
  */
-export function paellaOutputs(
-  manifest: Manifest,
-  isHeard: boolean,
-  options: SoundOutputOptions & { mediaDirectory: string },
-): Output[] {
+export function paellaOutputs(manifest: Manifest, isHeard: boolean, options: SoundOutputOptions): Output[] {
   const { job, directory, mediaDirectory } = options
   if (!job.spec.outputs.paella) return []
   const kind = 'paella' as const
@@ -30,8 +26,10 @@ export function paellaOutputs(
     }),
   )
   // A mix that is made anyhow is the same.
-  const soundPath = job.spec.outputs.mix ? outputKey(job, 'mix.mp3') : keyOf(job, 'sound.mp3')
-  const sound = isHeard && !job.spec.outputs.mix ? [soundOfAll(kind, soundPath, options)] : []
+  const { mix, mixFormat } = job.spec.outputs
+  const isMixed = mix && mixFormat === 'Mp3'
+  const soundPath = isMixed ? outputKey(job, 'mix.mp3') : keyOf(job, 'sound.mp3')
+  const sound = isHeard && !isMixed ? [soundOfAll(kind, soundPath, options)] : []
   const preview: Output = {
     ...{ kind, path: previewPath, contentType: 'image/svg+xml' },
     make: async () => ({ is: 'inMemory', data: Buffer.from(paellaPreview(job.recording.name)) }),
@@ -60,21 +58,17 @@ export function paellaOutputs(
 interface PictureStream {
   userId: string
   stream: Stream
-  /** In the order of their beginning. */
   files: ManifestFile[]
 }
 
 /** Of those who had pictures, in the order of their appearance. */
-function streamsOf({ files }: Manifest): PictureStream[] {
-  const streams: PictureStream[] = []
-  for (const file of files.toSorted((a, b) => Date.parse(a.startTime) - Date.parse(b.startTime))) {
-    if (file.video === undefined || file.durationSeconds === 0) continue
-    const { userId, stream } = file
-    const known = streams.find((one) => one.userId === userId && one.stream === stream)
-    if (known === undefined) streams.push({ userId, stream, files: [file] })
-    else known.files.push(file)
-  }
-  return streams
+function streamsOf(manifest: Manifest): PictureStream[] {
+  const streams = new Map(
+    manifest.files
+      .toSorted((a, b) => Date.parse(a.startTime) - Date.parse(b.startTime))
+      .map(({ userId, stream }) => [`${stream} ${userId}`, { userId, stream }]),
+  )
+  return [...streams.values()].map((one) => ({ ...one, files: filesOf(manifest, one) })).filter(({ files }) => files.length > 0)
 }
 
 /** Of the largest picture. */

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { matchesPattern, outputKey, type RecorderJob, type SoundFormat, userOutputKey } from '@trtc-recorder/api'
 import { encodeFlac, encodeMp3 } from './encode-pcm.ts'
+import { encodeMix } from './mix-picture.ts'
 import type { Made, Output } from './output.ts'
 import { PcmFile } from './pcm-file.ts'
 import type { Speakers } from './speakers.ts'
@@ -10,6 +11,8 @@ import { type PcmFormat, wavHead } from './wav.ts'
 
 export interface SoundOutputOptions {
   job: RecorderJob
+  /** Where the media of the files lies. */
+  mediaDirectory: string
   /** Folder on the volume where what is long is made. */
   directory: string
   ffmpegPath: string
@@ -89,12 +92,45 @@ export function speechOutputs({ job }: SoundOutputOptions): Output[] {
   ]
 }
 
-const mixFormat: PcmFormat = { channels: 1, rate: 48_000 }
+const everybody: PcmFormat = { channels: 1, rate: 48_000 }
 
-/** Everybody in one MP3. */
+/** Everybody in one file. */
 export function mixOutput(options: SoundOutputOptions): Output[] {
   const { job } = options
-  return job.spec.outputs.mix ? [soundOfAll('mix', outputKey(job, 'mix.mp3'), options)] : []
+  const { mix, mixFormat } = job.spec.outputs
+  if (!mix) return []
+  switch (mixFormat) {
+    case 'Mp3':
+      return [soundOfAll('mix', outputKey(job, 'mix.mp3'), options)]
+    case 'Mp4':
+      return [picturesOfAll(outputKey(job, 'mix.mp4'), options)]
+  }
+}
+
+function picturesOfAll(path: string, options: SoundOutputOptions): Output {
+  const { directory } = options
+  return {
+    ...{ kind: 'mix', path, contentType: 'video/mp4' },
+    async make({ manifest, speakers }) {
+      const pcm = bodyOf(directory, `${path}.pcm`)
+      const bodyPath = bodyOf(directory, path)
+      try {
+        const isHeard = speakers.users.length > 0
+        if (isHeard) await writePcm(speakers, [speakers.users], everybody, pcm)
+        const sound = isHeard ? { path: pcm, format: everybody } : undefined
+        const bodyBytes = await encodeMix(bodyPath, {
+          ...options,
+          manifest,
+          startTime: speakers.startTime,
+          seconds: speakers.seconds,
+          sound,
+        })
+        return { is: 'onVolume', head: new Uint8Array(), bodyPath, bodyBytes, ...timesOf(speakers) }
+      } finally {
+        await rm(pcm, { force: true })
+      }
+    },
+  }
 }
 
 /** The MP3 with everybody in it, for whatever it is. */
@@ -103,7 +139,7 @@ export function soundOfAll(kind: Output['kind'], path: string, options: SoundOut
     ...{ kind, path, contentType: 'audio/mpeg' },
     async make({ speakers }) {
       if (speakers.users.length === 0) throw new Error('nobody was heard in this recording')
-      return makeEncoded(speakers, speakers.users, mixFormat, { ...options, path, encode: encodeMp3 })
+      return makeEncoded(speakers, speakers.users, everybody, { ...options, path, encode: encodeMp3 })
     },
   }
 }

@@ -1,14 +1,14 @@
 import { createWriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
-import type { ManifestFile } from '@trtc-recorder/api'
+import type { Manifest, ManifestFile, Stream } from '@trtc-recorder/api'
 import { readMediaIndex } from '../media/media-index.ts'
 import { buildMp4Head, type Mp4Track } from '../media/mp4-head.ts'
 import { readMp4Tracks } from '../media/mp4-read.ts'
 import { videoSampleEntry } from '../media/video-sample-entry.ts'
 import { bodyOf, contentOf, type FileContent } from './file-content.ts'
 import { heldPictures } from './held-pictures.ts'
-import type { Made } from './output.ts'
+import type { OnVolume } from './output.ts'
 
 export interface StreamPicturesOptions {
   mediaDirectory: string
@@ -18,6 +18,12 @@ export interface StreamPicturesOptions {
   seconds: number
 }
 
+/** Those of a stream that have pictures, in the order of their beginning. */
+export const filesOf = ({ files }: Manifest, { userId, stream }: { userId: string; stream: Stream }): ManifestFile[] =>
+  files
+    .filter((file) => file.userId === userId && file.stream === stream && file.video !== undefined && file.durationSeconds > 0)
+    .sort((a, b) => Date.parse(a.startTime) - Date.parse(b.startTime))
+
 /**
  * An MP4 with the pictures of one stream over the whole recording, and no sound. Nothing is encoded: it is a new index before the body of the file, or before those of
  * all files of the stream. Rejects with what a person should read where it cannot be made.
@@ -25,7 +31,7 @@ export interface StreamPicturesOptions {
 export async function streamPictures(
   files: readonly ManifestFile[],
   { mediaDirectory, joinedPath, startTime, seconds }: StreamPicturesOptions,
-): Promise<Made> {
+): Promise<OnVolume> {
   const contents: FileContent[] = []
   for (const file of files) contents.push(await contentOf(file, mediaDirectory))
   const tracks = contents.map(pictureTrack)
