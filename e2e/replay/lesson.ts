@@ -71,6 +71,9 @@ export async function makeLesson(folder: string, seconds = 3600): Promise<Lesson
   })
   const replay: Replay = { version: 1, manifest, folder: prefix, speech }
   await writeFile(join(folder, prefix, 'replay.html'), embedRecording(await buildTemplate(), replay))
+  const { name, uid } = manifest.recording
+  const cue = '00:56:40.000 --> 00:59:00.000\n<v bob>That is all for today.\n'
+  await writeFile(join(folder, prefix, `${name}_${uid}.transcript.vtt`), `WEBVTT\n\n${cue}`)
   return { folder: join(folder, prefix), replay }
 }
 

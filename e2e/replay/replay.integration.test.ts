@@ -226,6 +226,9 @@ describe('the replay page, from a bucket that asks for signatures', () => {
       .poll(async () => (await places(page)).filter(({ seconds }) => seconds > 3400).length, { timeout: 20_000 })
       .toBe(3)
     expect(asked).toContain('/carol.mp4')
+    // What lies beside the files is shown, too.
+    expect(await text(page, '.caption')).toBe('bob: That is all for today.')
+    expect(await page.$eval('.transcript .bar', (bar) => bar.getAttribute('title'))).toBe('bob: That is all for today.')
     expect(findings).toEqual([])
     await page.close()
   })

@@ -6,8 +6,9 @@ import { Playback } from './playback.ts'
 import { type Person, type Recording, recordingOf } from './recording.ts'
 import { type Choice, largeOf } from './stage.ts'
 import type { TimeSpan } from './timeline.ts'
+import { type Cue, readTranscript, saidAt, transcriptPath, transcriptZero } from './transcript.ts'
 import { ControlsView, rates } from './view/controls-view.ts'
-import { element } from './view/dom.ts'
+import { element, say } from './view/dom.ts'
 import { dayTime, LanesView } from './view/lanes-view.ts'
 import { StageView } from './view/stage-view.ts'
 import { type Language, wordsIn } from './words.ts'
@@ -21,7 +22,19 @@ export function openReplay(root: HTMLElement, replay: Replay, resolve: Resolve, 
     root.replaceChildren(element('p', { class: 'empty' }, wordsIn(language).nothing))
     return
   }
-  new App(root, recording, resolve, language)
+  const app = new App(root, recording, resolve, language)
+  // A page from a disk may read no other file.
+  if (location.protocol !== 'file:') void loadTranscript(replay, resolve).then((cues) => app.show(cues))
+}
+
+/** Empty where there is none: most recordings have none, and that is no trouble of anybody's. */
+async function loadTranscript({ manifest, folder }: Replay, resolve: Resolve): Promise<Cue[]> {
+  try {
+    const response = await fetch(await resolve(transcriptPath(manifest, folder)))
+    return response.ok ? readTranscript(await response.text(), transcriptZero(manifest)) : []
+  } catch {
+    return []
+  }
 }
 
 class App {
@@ -35,6 +48,8 @@ class App {
   #isWallTime = false
   #clip: Partial<TimeSpan> = {}
   #notice = ''
+  #transcript: readonly Cue[] = []
+  readonly #caption = element('p', { class: 'caption' })
   #stage!: StageView
   #controls!: ControlsView
   #lanes!: LanesView
@@ -55,6 +70,14 @@ class App {
       requestAnimationFrame(frame)
     }
     requestAnimationFrame(frame)
+  }
+
+  /** What was said, where somebody wrote it down. */
+  show(transcript: readonly Cue[]): void {
+    if (transcript.length === 0) return
+    this.#transcript = transcript
+    this.#draw()
+    this.#playback.tick()
   }
 
   get #words() {
@@ -84,11 +107,14 @@ class App {
       },
       this.#recording.speech !== null,
     )
-    this.#lanes = new LanesView(this.#recording, playersOf, words, { seek: (position) => this.#playback.seek(position), large })
+    this.#lanes = new LanesView(this.#recording, this.#transcript, playersOf, words, {
+      seek: (position) => this.#playback.seek(position),
+      large,
+    })
     this.#lanes.drawAxis(this.#isWallTime)
     this.#root.replaceChildren(
       element('h1', {}, this.#recording.name),
-      ...[this.#stage.root, this.#controls.root, this.#lanes.root],
+      ...[this.#stage.root, this.#caption, this.#controls.root, this.#lanes.root],
       element('p', { class: 'keys' }, words.keys),
     )
   }
@@ -111,6 +137,8 @@ class App {
       time: position,
     })
     this.#stage.update(position, this.#large)
+    say(this.#caption, saidAt(this.#transcript, position))
+    this.#caption.hidden = this.#transcript.length === 0
     const timeText = (at: number) => (this.#isWallTime ? dayTime(at) : clockText((at - span.start) / 1000))
     this.#lanes.update(position, this.#clip, timeText)
     const broken = people.find(({ id }) => this.#players.get(id)!.some(({ state }) => state.is === 'broken'))

@@ -2,6 +2,7 @@ import type { FilePlayer } from '../file-player.ts'
 import { clockText } from '../link.ts'
 import type { Person, Recording } from '../recording.ts'
 import { type TimeSpan, ticksOf } from '../timeline.ts'
+import type { Cue } from '../transcript.ts'
 import type { Words } from '../words.ts'
 import { element, say } from './dom.ts'
 import { nameOf } from './stage-view.ts'
@@ -21,6 +22,7 @@ export class LanesView {
 
   constructor(
     recording: Recording,
+    transcript: readonly Cue[],
     playersOf: (person: Person) => readonly FilePlayer[],
     words: Words,
     asked: { seek(position: number): void; large(id: string): void },
@@ -33,7 +35,8 @@ export class LanesView {
       oninput: () => asked.seek(start + Number(this.#slider.value) * 1000),
     })
     const rows = recording.people.map((person) => this.#row(person, recording.pauses, playersOf(person), words, asked))
-    const body = element('div', { class: 'rows' }, ...rows, this.#clip, this.#head)
+    const said = transcript.length === 0 ? [] : [this.#transcriptRow(transcript, words)]
+    const body = element('div', { class: 'rows' }, ...rows, ...said, this.#clip, this.#head)
     body.addEventListener('pointerdown', (event) => this.#drag(body, event, asked))
     this.root = element(
       'section',
@@ -115,6 +118,19 @@ export class LanesView {
     )
   }
 
+  /** Each cue by itself, with its words for whoever points at it. */
+  #transcriptRow(transcript: readonly Cue[], words: Words): HTMLElement {
+    const bars = transcript.map(({ start, end, who, text }) =>
+      this.#bar('speech', { start, end }, who === '' ? text : `${who}: ${text}`),
+    )
+    return element(
+      'div',
+      { class: 'row transcript' },
+      element('span', { class: 'who' }, words.transcript),
+      element('div', { class: 'track' }, ...bars),
+    )
+  }
+
   #bars(kind: string, spans: readonly TimeSpan[], label: string): HTMLElement[] {
     const merged: TimeSpan[] = []
     for (const { start, end } of spans) {
@@ -122,12 +138,14 @@ export class LanesView {
       if (last !== undefined && this.#part(start) - this.#part(last.end) < indistinct) last.end = Math.max(last.end, end)
       else merged.push({ start, end })
     }
-    return merged.map((span) => {
-      const bar = element('i', { class: `bar ${kind}`, title: label })
-      bar.style.left = `${this.#part(span.start) * 100}%`
-      bar.style.width = `${(this.#part(span.end) - this.#part(span.start)) * 100}%`
-      return bar
-    })
+    return merged.map((span) => this.#bar(kind, span, label))
+  }
+
+  #bar(kind: string, { start, end }: TimeSpan, label: string): HTMLElement {
+    const bar = element('i', { class: `bar ${kind}`, title: label })
+    bar.style.left = `${this.#part(start) * 100}%`
+    bar.style.width = `${(this.#part(end) - this.#part(start)) * 100}%`
+    return bar
   }
 
   #drag(body: HTMLElement, event: PointerEvent, asked: { seek(position: number): void }): void {
