@@ -174,6 +174,7 @@ const outputNames: Record<OutputRun['output'], string> = {
   pair: '`pair`',
   speech: '`speech`',
   mix: '`mix`, MP3',
+  mixMp4: '`mix`, MP4',
   vcon: '`vcon`',
   paella: '`paella`',
 }
@@ -195,7 +196,7 @@ ${table(
 )}
 
 Of two users in mode 02, half an hour, reckoned up to an hour of the recording; all processes, without sending. By hand: the same conversions of the two files by the machine’s
-ffmpeg (of \`vcon\`, sha512sum), which knows nothing of what begins when.
+ffmpeg, with two pictures by libx264 (of \`vcon\`, sha512sum), which knows nothing of what begins when.
 
 `
 }

@@ -27,6 +27,11 @@ export const measuredOutputs = {
     byHand: (files: readonly string[]) =>
       `ffmpeg -v error -y ${files.map((file) => `-i ${file}`).join(' ')} -filter_complex amix=inputs=${files.length}:normalize=0 -vn -ac 1 -b:a 96k ${files[0]}.mp3`,
   },
+  mixMp4: {
+    spec: { mix: true, mixFormat: 'Mp4' },
+    byHand: ([left, right]: readonly string[]) =>
+      `ffmpeg -v error -y -threads 1 -i ${left} -threads 1 -i ${right} -filter_complex '[0:v]fps=15,scale=640:360[l];[1:v]fps=15,scale=640:360[r];[l][r]xstack=inputs=2:layout=0_0|w0_0[v];[0:a][1:a]amix=inputs=2:normalize=0[a]' -map '[v]' -map '[a]' -c:v libx264 -preset veryfast -threads 1 -b:v 1500k -ac 1 -c:a aac -b:a 96k -movflags +faststart ${left}.mix.mp4`,
+  },
   vcon: {
     spec: { vcon: true },
     byHand: (files: readonly string[]) => `sha512sum ${files.join(' ')} > /dev/null`,

@@ -243,10 +243,10 @@ describe('the folder for Paella Player', () => {
       await page.evaluate('player.play()')
       const media = () =>
         page.evaluate(() =>
-          [...document.querySelectorAll<HTMLMediaElement>('#player video, #player audio')].map(
-            ({ src, duration, currentTime, error, readyState }) => ({
+          [...document.querySelectorAll<HTMLMediaElement>('#player video')].map(
+            ({ currentSrc, duration, currentTime, error, readyState }) => ({
               ...{
-                name: src.split('/').at(-1),
+                name: currentSrc.split('/').at(-1),
                 seconds: Math.round(duration),
                 at: currentTime,
                 isPlaying: readyState > 2 && error === null,

@@ -68,7 +68,9 @@ describe('who is in a mixed picture', () => {
 describe('a mixed picture', () => {
   const camera = (userId: string): Seen => ({ userId, stream: 'main', spans: [{ from: 0, to: 9 }] })
   const placesIn = (graph: string) =>
-    [...graph.matchAll(/overlay=x=(\d+)\+\((\d+)-w\)\/2:y=(\d+)\+\((\d+)-h\)/g)].map((found) => found.slice(1).map(Number))
+    [...graph.matchAll(/overlay=x='if\([^:]*,(\d+)\+\((\d+)-w\)\/2,W\)':y=(\d+)\+\((\d+)-h\)/g)].map((found) =>
+      found.slice(1).map(Number),
+    )
 
   test.each([1, 2, 4, 5, 16])('of %i has each in a place of their own, inside of it', (count) => {
     const graph = mixGraph({ cameras: Array.from({ length: count }, (_, n) => camera(`u${n}`)), screens: [] }, 9)
@@ -88,8 +90,8 @@ describe('a mixed picture', () => {
       [1024, 256, 0, 144],
       [0, 1024, 0, 720],
     ])
-    expect(graph).toContain("enable='(between(t,0.000,9.000))*not(between(t,3.000,5.000))'")
-    expect(graph).toContain("enable='(between(t,0.000,9.000))*(between(t,3.000,5.000))'")
+    expect(graph).toContain("x='if((between(t,0.000,9.000))*not(between(t,3.000,5.000)),")
+    expect(graph).toContain("x='if((between(t,0.000,9.000))*(between(t,3.000,5.000)),")
     expect(graph).toContain('[1:v]scale=1024:720')
   })
 

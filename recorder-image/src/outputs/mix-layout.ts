@@ -102,10 +102,11 @@ export function mixGraph({ cameras, screens }: { cameras: readonly Seen[]; scree
   const shared = joined(screens.flatMap(({ spans }) => spans))
   const chains = [`color=c=black:s=${width}x${height}:r=${picturesPerSecond}:d=${seconds},format=yuv420p[base0]`]
   let base = 0
+  // Beside the picture where it is not shown: `enable` is looked at for pictures to come, too, and lets one through too early.
   const overlay = (input: string, cell: Cell, shown: string) => {
     chains.push(`[${input}]${fitted(cell)}[fitted${base}]`)
     chains.push(
-      `[base${base}][fitted${base}]overlay=x=${cell.x}+(${cell.width}-w)/2:y=${cell.y}+(${cell.height}-h)/2:enable='${shown}'[base${base + 1}]`,
+      `[base${base}][fitted${base}]overlay=x='if(${shown},${cell.x}+(${cell.width}-w)/2,W)':y=${cell.y}+(${cell.height}-h)/2[base${base + 1}]`,
     )
     base++
   }

@@ -71,7 +71,10 @@ describe('a mix with pictures', () => {
     await writeFile(file, store.bodies.get(path)!)
     const [left, right, large, beside] = ['200:100:220:310', '200:100:860:310', '200:100:412:310', '60:30:1122:57']
     // What is sent a second after the recording began; the first picture of a clip is white.
-    expectMoments(await flashesAt(file, left!), [1.02, 2.02, 5.02])
+    expectMoments(
+      (await flashesAt(file, left!)).filter((at) => at < 7),
+      [1.02, 2.02, 5.02],
+    )
     expectMoments(
       (await flashesAt(file, right!)).filter((at) => at < 7),
       [2.52, 3.52, 4.52],

@@ -81,8 +81,8 @@ describe('what Paella Player opens', () => {
         picture('presenter', 'YWxpY2U.main.mp4', 320, 192),
         picture('presenter-2', 'Ym9i.main.mp4', 160, 96),
         {
-          ...{ content: 'sound', canvas: ['audio'], role: 'mainAudio' },
-          sources: { audio: [{ src: 'sound.mp3', mimetype: 'audio/mpeg' }] },
+          ...{ content: 'sound', canvas: ['video'], role: 'mainAudio' },
+          sources: { html: [{ src: 'sound.mp3', mimetype: 'audio/mpeg' }] },
         },
       ],
     })

@@ -16,13 +16,13 @@ describe('data.json of Paella Player', () => {
       ['presenter', 'video'],
       ['presentation', 'video'],
       ['presenter-2', 'video'],
-      ['sound', 'audio'],
+      ['sound', 'video'],
     ])
     expect(streams.filter((stream) => 'role' in stream)).toEqual([
       {
         content: 'sound',
-        sources: { audio: [{ src: '../math.mix.mp3', mimetype: 'audio/mpeg' }] },
-        canvas: ['audio'],
+        sources: { html: [{ src: '../math.mix.mp3', mimetype: 'audio/mpeg' }] },
+        canvas: ['video'],
         role: 'mainAudio',
       },
     ])

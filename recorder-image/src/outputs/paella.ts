@@ -33,8 +33,9 @@ export function paellaManifest({ title, seconds, preview, pictures, sound }: Pae
   const heard = {
     // Without pictures it is what a layout shows.
     content: shown.length === 0 ? 'presenter' : 'sound',
-    sources: { audio: [{ src: sound, mimetype: 'audio/mpeg' }] },
-    canvas: ['audio'],
+    // As `audio` it would want a preview with an address that holds wherever the player's page is.
+    sources: { html: [{ src: sound, mimetype: 'audio/mpeg' }] },
+    canvas: ['video'],
     ...mainAudio,
   }
   return {
