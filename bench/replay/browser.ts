@@ -22,8 +22,11 @@ const slots = { audio: 0, video: 1 } as const
 const framesPerSecond = 30
 const packetsPerSecond = 50
 const batchMillis = 500
-/** How much faster than a clock the beginning goes. */
-const speed = 100
+/**
+ * How much faster than a clock the beginning goes: slower than sound is encoded, two at once on two processors. An encoder that is ten minutes behind
+ * counts as dead, and what it left would be encoded after the stop, as no recording at the pace of a clock has it.
+ */
+const speed = 40
 /** What may wait for the recorder: it reads when it has dealt with what it has. */
 const mostWaitingBytes = 4 * 1024 * 1024
 
