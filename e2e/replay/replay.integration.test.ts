@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url'
 import puppeteer, { type Browser, type Page } from 'puppeteer-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Lesson, makeLesson } from './lesson.ts'
+import { paellaServer } from './paella.ts'
 
 let folder: string
 let lesson: Lesson
@@ -230,5 +231,42 @@ describe('the replay page, from a bucket that asks for signatures', () => {
     expect(await page.$eval('.transcript .bar', (bar) => bar.getAttribute('title'))).toBe('bob: That is all for today.')
     expect(findings).toEqual([])
     await page.close()
+  })
+})
+
+describe('the folder for Paella Player', () => {
+  it('opens in it as it is, and everything plays on one clock', async () => {
+    const { server, id } = await paellaServer()
+    try {
+      const { page, findings } = await open(`http://127.0.0.1:${(server.address() as AddressInfo).port}/?id=${id}`)
+      await page.evaluate('opened')
+      await page.evaluate('player.play()')
+      const media = () =>
+        page.evaluate(() =>
+          [...document.querySelectorAll<HTMLMediaElement>('#player video')].map(
+            ({ currentSrc, duration, currentTime, error, readyState }) => ({
+              ...{
+                name: currentSrc.split('/').at(-1),
+                seconds: Math.round(duration),
+                at: currentTime,
+                isReady: readyState > 2 && error === null,
+              },
+            }),
+          ),
+        )
+      await expect.poll(async () => (await media()).filter(({ at, isReady }) => isReady && at > 0.5).length).toBe(3)
+      await page.evaluate('player.pause()')
+      // To where the screen has just come: whoever was there before shows the same moment.
+      await page.evaluate('player.videoContainer.setCurrentTime(5)')
+      await expect.poll(async () => (await media()).filter(({ at, isReady }) => isReady && Math.abs(at - 5) < 0.1).length).toBe(3)
+      expect((await media()).map(({ name, seconds }) => `${name} ${seconds}`).sort()).toEqual([
+        ...['YWxpY2U.aux.mp4 9', 'YWxpY2U.main.mp4 9', 'sound.mp3 9'],
+      ])
+      expect(findings).toEqual([])
+      await page.close()
+    } finally {
+      server.closeAllConnections()
+      server.close()
+    }
   })
 })

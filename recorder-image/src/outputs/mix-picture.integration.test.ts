@@ -1,0 +1,110 @@
+import { execFile } from 'node:child_process'
+import { readdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { findFfmpeg } from '../media/ffmpeg.ts'
+import { type Clip, makeClip } from '../media/testing/clip.ts'
+import { send } from '../media/testing/sender.ts'
+import { aJob } from '../recorder/testing.ts'
+import { recorded } from './testing.ts'
+
+const run = promisify(execFile)
+const ffprobe = findFfmpeg().replace(/ffmpeg$/, 'ffprobe')
+const path = 'lessons/maths.mix.mp4'
+
+let small: Clip
+let large: Clip
+beforeAll(async () => {
+  ;[small, large] = await Promise.all([makeClip({ seconds: 3, fps: 10 }), makeClip({ seconds: 3, fps: 10, size: '320x192' })])
+})
+
+const video = ['video'] as ['video']
+
+/** Alice is there twice, the second time with a larger picture; Bob comes later; Bob shares a screen at last. Each flashes at the seconds of their clip. */
+const world = () =>
+  recorded(
+    aJob({ outputs: { mix: true, mixFormat: 'Mp4' } }),
+    [
+      { userId: 'alice', mode: '02', frames: send({ clip: small, from: 0, to: 2, atSeconds: 0 }) },
+      { userId: 'alice', mode: '02', frames: send({ clip: large, from: 0, to: 1, atSeconds: 4 }) },
+      { userId: 'bob', mode: '02', frames: send({ clip: small, from: 0, to: 3, atSeconds: 1.5 }) },
+      { userId: 'bob', stream: 'aux', mode: '02', frames: send({ clip: large, from: 0, to: 2, atSeconds: 6, kinds: video }) },
+    ],
+    10,
+  )
+
+/** When a part of the picture becomes bright, in seconds. */
+async function flashesAt(file: string, crop: string): Promise<number[]> {
+  const lavfi = `movie=${file},crop=${crop},signalstats`
+  const shown = [
+    '-f',
+    'lavfi',
+    '-i',
+    lavfi,
+    '-show_entries',
+    'frame=pts_time:frame_tags=lavfi.signalstats.YAVG',
+    '-of',
+    'csv=p=0',
+  ]
+  const { stdout } = await run(ffprobe, ['-v', 'error', ...shown])
+  const frames = stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.split(',').map(Number))
+  return frames.flatMap(([at, light], n) => (light! > 180 && !((frames[n - 1]?.[1] ?? 0) > 180) ? [at!] : []))
+}
+
+function expectMoments(found: number[], expected: number[]): void {
+  expect(found, `${found} against ${expected}`).toHaveLength(expected.length)
+  // A picture of the mix is 67 ms, one of the clip 100 ms.
+  found.forEach((at, n) => {
+    expect(Math.abs(at - expected[n]!), `${found} against ${expected}`).toBeLessThan(0.12)
+  })
+}
+
+describe('a mix with pictures', () => {
+  test('has each in a place of their own while they are there, a shared screen large, and the sound of all', async () => {
+    const { make, store, directory } = await world()
+    expect(await make()).toMatchObject([{ kind: 'mix', status: 1, message: 'ok', path, durationSeconds: 10 }])
+    const file = join(directory, 'mix.mp4')
+    await writeFile(file, store.bodies.get(path)!)
+    const [left, right, large, beside] = ['200:100:220:310', '200:100:860:310', '200:100:412:310', '60:30:1122:57']
+    // What is sent a second after the recording began; the first picture of a clip is white.
+    expectMoments(
+      (await flashesAt(file, left!)).filter((at) => at < 7),
+      [1.02, 2.02, 5.02],
+    )
+    expectMoments(
+      (await flashesAt(file, right!)).filter((at) => at < 7),
+      [2.52, 3.52, 4.52],
+    )
+    expectMoments(
+      (await flashesAt(file, large!)).filter((at) => at > 6.9),
+      [7.02, 8.02],
+    )
+    expect(await flashesAt(file, beside!)).toEqual([])
+    const probe = ['-v', 'error', '-show_streams', '-show_format', '-of', 'json', file]
+    const { streams, format } = JSON.parse((await run(ffprobe, probe)).stdout)
+    expect(streams).toMatchObject([
+      { codec_name: 'h264', width: 1280, height: 720, r_frame_rate: '15/1' },
+      { codec_name: 'aac', sample_rate: '48000' },
+    ])
+    expect(Number(format.duration)).toBeCloseTo(10, 1)
+    expect(await readdir(join(directory, 'outputs'))).toEqual([])
+  })
+
+  test('says why it is missing where a file is, and leaves nothing of it', async () => {
+    const { make, directory } = await world()
+    await rm(join(directory, 'bob-2.mp4.body'))
+    expect(await make()).toMatchObject([
+      { kind: 'mix', status: 0, url: '', message: 'lessons/bob-2.mp4 is not on the volume any more' },
+    ])
+    expect(await readdir(join(directory, 'outputs'))).toEqual([])
+  })
+
+  test('is none of a recording to which nobody came', async () => {
+    const { make } = await recorded(aJob({ outputs: { mix: true, mixFormat: 'Mp4' } }), [], 5)
+    expect(await make()).toMatchObject([{ kind: 'mix', status: 0, message: 'nobody was seen or heard in this recording' }])
+  })
+})
