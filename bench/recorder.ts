@@ -56,7 +56,7 @@ const asked = {
 } as const
 
 /** Long enough that what a process costs that begins is little of it. */
-const outputSeconds = 1800
+const outputSeconds = 600
 
 /** Of measuring a row: what else goes on beside it falls into one. */
 const windows = 3
