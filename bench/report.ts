@@ -195,7 +195,7 @@ ${table(
   ]),
 )}
 
-Of two users in mode 02, ten minutes, reckoned up to an hour of the recording; all processes, without sending. By hand: the same conversions of the two files by the machine’s
+Of two users in mode 02, ten minutes, reckoned up to an hour of the recording; all processes, without sending, and with what a process of Node costs that begins (4 s of these). By hand: the same conversions of the two files by the machine’s
 ffmpeg, with two pictures by libx264 (of \`vcon\`, sha512sum), which knows nothing of what begins when.
 
 `
