@@ -53,8 +53,11 @@ export class DurableLines {
 }
 
 /** The lines of such a file, but for those that were torn. */
-export async function readLines<T>(path: string): Promise<T[]> {
-  return (await readFile(path, 'utf8')).split('\n').flatMap((line) => {
+export const readLines = async <T>(path: string): Promise<T[]> => linesOf<T>(await readFile(path, 'utf8'))
+
+/** The same of a text. */
+export function linesOf<T>(text: string): T[] {
+  return text.split('\n').flatMap((line) => {
     try {
       return [JSON.parse(line) as T]
     } catch {

@@ -17,6 +17,7 @@ const epochMicros = Date.UTC(2026, 10, 26, 14) * 1000
 /** A sequence and a picture parameter set of 320x180, baseline. */
 const units = ['6742c00ddb05067e7840000003004000000c83c50ab8', '68ca8f20'].map((hex) => Uint8Array.from(Buffer.from(hex, 'hex')))
 const h264: StoredVideoConfig = { codec: 'h264', width: 320, height: 180, units, number: 0 }
+const larger: StoredVideoConfig = { ...h264, width: 640, height: 360, number: 1 }
 const vp8: StoredVideoConfig = { codec: 'vp8', width: 320, height: 180, units: [], number: 0 }
 const file = '1400000001_101_YWxpY2U_main_20261126140000000.mp4'
 const folder = 'lessons/maths.YWxpY2U.main.hls'
@@ -97,18 +98,29 @@ class Attempt {
 }
 
 const source: LiveSource = { id: 1, userId: 'alice', stream: 'main', attempt: 1, file }
+/** The same user in the next attempt. */
+const later: LiveSource = { ...source, attempt: 2, file: file.replace('20261126140000000', '20261126140020000') }
 
 /** What is told of some seconds of somebody: ten pictures a second, a key frame every other second, and sound. */
-function* told(seconds: number, { from = 0, config = h264, sound = true } = {}): Generator<LiveEvent> {
+function* told(seconds: number, { from = 0, config = h264, sound = true, of = source } = {}): Generator<LiveEvent> {
   for (let tenth = from * 10; tenth < (from + seconds) * 10; tenth++) {
     const ptsMicros = epochMicros + tenth * 100_000
     const picture = { data: Buffer.alloc(50, tenth), parameterSets: Buffer.of(), key: tenth % 20 === 0, config, ptsMicros }
-    yield { type: 'picture', source, picture }
+    yield { type: 'picture', source: of, picture }
     for (let packet = 0; sound && packet < 5; packet++) {
       const data = Uint8Array.of(31 << 3, tenth, packet)
-      yield { type: 'sound', source, sound: { is: 'packet', data, samples: 960, ptsMicros: ptsMicros + packet * 20_000 } }
+      yield { type: 'sound', source: of, sound: { is: 'packet', data, samples: 960, ptsMicros: ptsMicros + packet * 20_000 } }
     }
-    yield { type: 'reached', source, micros: ptsMicros }
+    yield { type: 'reached', source: of, micros: ptsMicros }
+  }
+}
+
+/** What is played beside each other is of the same count of discontinuities, as players go by it. */
+function expectInStep(video: ReadPlaylist, audio: ReadPlaylist): void {
+  for (const { startMillis, seconds, discontinuitySequence } of video.segments) {
+    const middle = startMillis + seconds * 500
+    const beside = audio.segments.find((one) => one.startMillis <= middle && middle < one.startMillis + one.seconds * 1000)
+    if (beside !== undefined) expect(beside.discontinuitySequence).toBe(discontinuitySequence)
   }
 }
 
@@ -205,6 +217,74 @@ describe('HLS of a user', () => {
       for (const { isEnded } of bucket.playlists.values()) expect(isEnded, `run ${run}`).toBe(true)
       for (const { reason, detail } of losses)
         expect([reason, detail]).toEqual(['LiveOutputLost', expect.stringMatching(/^hls: /)])
+    }
+  })
+
+  test('of a recorder that was killed goes on in the next attempt as the same playlists, from an EXT-X-DISCONTINUITY on', async () => {
+    const bucket = new Bucket()
+    const directory = await newVolume()
+    const killed = new Attempt(bucket, directory, 1)
+    killed.part.on({ type: 'opened', source })
+    for (const event of told(5)) killed.part.on(event)
+    const playlists = () => ['video', 'audio'].map((name) => bucket.playlists.get(`${folder}/20261126140000000/${name}.m3u8`))
+    await expect.poll(() => playlists().map((one) => one?.segments.length)).toEqual([2, 2])
+    killed.life.isOver = true
+    const next = new Attempt(bucket, directory, 2)
+    next.part.on({ type: 'opened', source: later })
+    for (const event of told(5, { from: 20, of: later })) next.part.on(event)
+    next.part.on({ type: 'closed', source: later })
+    await next.end()
+    expect(bucket.problems).toEqual([])
+    expect(bucket.playlists.size).toBe(2)
+    for (const playlist of playlists()) {
+      const { isEnded, segments } = playlist!
+      expect(isEnded).toBe(true)
+      expect(segments.map(({ discontinuitySequence }) => discontinuitySequence)).toEqual([0, 0, 1, 1, 1])
+      const seconds = segments.map(({ startMillis }) => startMillis / 1000 - epochMicros / 1_000_000)
+      expect(seconds).toEqual([0, 2, 20, 22, 24].map((second) => expect.closeTo(second, 1)))
+    }
+    expect(bucket.objects.get(`${folder}/index.m3u8`)!.data.toString()).toContain('\n20261126140000000/video.m3u8\n')
+    expect((await readdir(directory)).filter((name) => name.includes('.hls.'))).toEqual([])
+  })
+
+  test('of a recorder that is killed at random goes on where the next attempt finds the user, with the two in step', async () => {
+    const random = seeded(11)
+    for (let run = 0; run < 12; run++) {
+      const bucket = new Bucket()
+      bucket.delay = () => Math.floor(random() * 30)
+      const directory = await newVolume()
+      const killed = new Attempt(bucket, directory, 1, random)
+      killed.part.on({ type: 'opened', source })
+      const until = Math.floor(random() * 120)
+      const hasSound = random() < 0.7
+      let tenths = 0
+      for (const event of [...told(6, { sound: hasSound }), ...told(6, { from: 6, config: larger, sound: hasSound })]) {
+        killed.part.on(event)
+        if (event.type !== 'reached') continue
+        if (tenths++ === until) break
+        for (let turns = Math.floor(random() * 40); turns > 0; turns--) await setImmediate()
+      }
+      killed.life.isOver = true
+      for (let turns = 0; turns < 200; turns++) await setImmediate()
+      const before = [...bucket.playlists.values()]
+      const next = new Attempt(bucket, directory, 2)
+      next.part.on({ type: 'opened', source: later })
+      for (const event of told(5, { from: 20, of: later, sound: !hasSound || random() < 0.7 })) next.part.on(event)
+      for (const event of told(5, { from: 25, of: later, config: larger })) next.part.on(event)
+      next.part.on({ type: 'closed', source: later })
+      const { losses } = await next.end()
+      expect(bucket.problems, `run ${run}`).toEqual([])
+      for (const { isEnded } of bucket.playlists.values()) expect(isEnded, `run ${run}`).toBe(true)
+      for (const { reason, detail } of losses)
+        expect([reason, detail]).toEqual(['LiveOutputLost', expect.stringMatching(/^hls: /)])
+      const latest = bucket.objects.get(`${folder}/index.m3u8`)!.data.toString()
+      const [, at] = /^(\d+)\/video\.m3u8$/m.exec(latest)!
+      const [video, audio] = ['video', 'audio'].map((name) => bucket.playlists.get(`${folder}/${at}/${name}.m3u8`)!)
+      expect(video!.segments.at(-1)!.startMillis, `run ${run}`).toBeGreaterThan(epochMicros / 1000 + 27_000)
+      expectInStep(video!, audio!)
+      if (before.length === 0) continue
+      expect(at).toBe('20261126140000000')
+      expect(bucket.playlists.size, `run ${run}`).toBe(2)
     }
   })
 })

@@ -5,10 +5,16 @@ import { compactTime, type Hls, isListed, type Medium, type RecorderJob, readFil
 import { DurableLines } from '../../disk/durable-lines.ts'
 import type { BegunObject, LiveObjects } from '../live-objects.ts'
 import type { LiveEvent, LivePart, LivePicture, LiveRoom, LiveSound, LiveSource } from '../part.ts'
-import { endLeftPlaylists, journalName, type LeftPlaylistsOptions } from './left-playlists.ts'
-import { type HlsObject, Packager, type Rendition } from './packager.ts'
+import {
+  endLeftPlaylists,
+  journalName,
+  type LeftPlaylists,
+  type LeftPlaylistsOptions,
+  readLeftPlaylists,
+} from './left-playlists.ts'
+import { type Continued, type HlsObject, Packager, type Rendition } from './packager.ts'
 import { contentTypes } from './playlist.ts'
-import { multivariantName, type PublishedLine, playlistOptions } from './published.ts'
+import { multivariantName, Published, type PublishedLine, playlistOptions } from './published.ts'
 import { Publisher } from './publisher.ts'
 
 export interface HlsPartOptions extends LeftPlaylistsOptions {
@@ -17,11 +23,15 @@ export interface HlsPartOptions extends LeftPlaylistsOptions {
   room: LiveRoom
 }
 
+/** So long somebody has to come back after an attempt was killed; then their playlists are ended. */
+const comeBackMillis = 60_000
+
 /** One source, as it is packaged. */
 interface Packaged {
   source: LiveSource
   /** Of its objects, within that of the part. */
   folder: string
+  journalPath: string
   packager: Packager
   publisher: Publisher
   /** What is being made; a recorder that is killed meanwhile has lost no more. */
@@ -37,12 +47,19 @@ export class HlsPart implements LivePart {
   readonly #options: HlsPartOptions
   readonly #packaged = new Map<number, Packaged>()
   readonly #ending = new Set<Promise<void>>()
-  readonly #left: Promise<void>
+  /** What an attempt that was killed left of each user and stream, until they come back or it is ended. */
+  readonly #left = new Map<string, LeftPlaylists>()
+  readonly #comeBack: NodeJS.Timeout
 
   constructor(spec: Hls, options: HlsPartOptions) {
     this.#spec = spec
     this.#options = options
-    this.#left = endLeftPlaylists(spec, options)
+    for (const left of readLeftPlaylists(options)) {
+      const before = this.#left.get(ofWhom(left))
+      if (before !== undefined) this.#endLeft(before)
+      this.#left.set(ofWhom(left), left)
+    }
+    this.#comeBack = setTimeout(() => this.#endAllLeft(), comeBackMillis).unref()
   }
 
   wants({ userId, stream }: Pick<LiveSource, 'userId' | 'stream'>): readonly Medium[] {
@@ -83,14 +100,46 @@ export class HlsPart implements LivePart {
 
   async end(): Promise<void> {
     for (const packaged of [...this.#packaged.values()]) this.#close(packaged)
-    await Promise.all([this.#left, ...this.#ending])
+    this.#endAllLeft()
+    await Promise.all(this.#ending)
+  }
+
+  #endAllLeft(): void {
+    clearTimeout(this.#comeBack)
+    for (const left of this.#left.values()) this.#endLeft(left)
+    this.#left.clear()
+  }
+
+  #endLeft(left: LeftPlaylists): void {
+    this.#ended(endLeftPlaylists(left, this.#spec, this.#options))
+  }
+
+  #ended(what: Promise<void>): void {
+    const ending = what.finally(() => this.#ending.delete(ending))
+    this.#ending.add(ending)
+  }
+
+  /** What is left of the user's stream, if it can be gone on with. */
+  #takeLeft(source: LiveSource): (LeftPlaylists & Pick<Continued, 'changes'>) | undefined {
+    const left = this.#left.get(ofWhom(source))
+    if (left === undefined) return undefined
+    this.#left.delete(ofWhom(source))
+    const hasSegments = (rendition: Rendition) => left.lines.some((line) => line.is === 'segment' && line.rendition === rendition)
+    // What has no segment begins as if there had been nothing.
+    const lines = left.lines.filter((line) => line.is !== 'init' || hasSegments(line.rendition))
+    const published = new Published(playlistOptions(this.#spec), lines)
+    if (!published.isEnded && lines.some(({ is }) => is === 'segment')) return { ...left, lines, changes: published.changes }
+    this.#endLeft(left)
+    return undefined
   }
 
   #open(source: LiveSource): Packaged {
     const { objects, directory } = this.#options
     const options = playlistOptions(this.#spec)
-    const folder = this.#folderOf(source)
-    const journal = new DurableLines(join(directory, journalName(source.file)))
+    const left = this.#takeLeft(source)
+    const folder = left?.folder ?? this.#folderOf(source)
+    const journalPath = left?.journalPath ?? join(directory, journalName(source.file))
+    const journal = new DurableLines(journalPath)
     let lines = 0
     const keep = async (line: PublishedLine) => {
       journal.add([[lines++, line]])
@@ -98,18 +147,20 @@ export class HlsPart implements LivePart {
     }
     const put = (name: string, text: string) =>
       objects.replace(objects.keyOf(this.name, source, name), Buffer.from(text), contentTypes.playlist)
-    const publisher = new Publisher({
+    const deps = {
       ...options,
       journal: keep,
       folder,
-      putPlaylist: (name, text) => put(`${folder}/${name}`, text),
+      putPlaylist: (name: string, text: string) => put(`${folder}/${name}`, text),
       // Whoever watches a user need not know when they came.
-      putLatest: (text) => (this.#isLatest(source) ? put(multivariantName, text) : Promise.resolve(true)),
-    })
+      putLatest: (text: string) => (this.#isLatest(source) ? put(multivariantName, text) : Promise.resolve(true)),
+    }
+    const publisher = new Publisher(deps, left?.lines)
     mkdirSync(directory, { recursive: true })
-    void keep({ is: 'source', userId: source.userId, stream: source.stream, folder })
-    const packager = new Packager({ targetSeconds: this.#spec.seconds, mostSeconds: options.targetDurationSeconds })
-    return { source, folder, packager, publisher, begun: {}, leftOut: {} }
+    if (left === undefined) void keep({ is: 'source', userId: source.userId, stream: source.stream, folder })
+    const lengths = { targetSeconds: this.#spec.seconds, mostSeconds: options.targetDurationSeconds }
+    const packager = new Packager(lengths, left && { mark: `${source.attempt}-`, changes: left.changes })
+    return { source, folder, journalPath, packager, publisher, begun: {}, leftOut: {} }
   }
 
   #picture(packaged: Packaged, picture: LivePicture): void {
@@ -188,14 +239,14 @@ export class HlsPart implements LivePart {
 
   #close(packaged: Packaged): void {
     this.#cut(packaged)
-    const { source, publisher } = packaged
-    const ending = this.#end(source, publisher).finally(() => this.#ending.delete(ending))
-    this.#ending.add(ending)
-    this.#packaged.delete(source.id)
+    this.#ended(this.#end(packaged))
+    this.#packaged.delete(packaged.source.id)
   }
 
-  async #end({ file }: LiveSource, publisher: Publisher): Promise<void> {
+  async #end({ publisher, journalPath }: Packaged): Promise<void> {
     // What is not in COS by now a later attempt ends.
-    if (await publisher.end()) await rm(join(this.#options.directory, journalName(file)), { force: true }).catch(() => {})
+    if (await publisher.end()) await rm(journalPath, { force: true }).catch(() => {})
   }
 }
+
+const ofWhom = ({ userId, stream }: Pick<LiveSource, 'userId' | 'stream'>) => `${stream} ${userId}`

@@ -1,8 +1,9 @@
-import { readdir, rm } from 'node:fs/promises'
+import { readdirSync, readFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Hls } from '@trtc-recorder/api'
+import type { Hls, Stream } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
-import { readLines } from '../../disk/durable-lines.ts'
+import { linesOf } from '../../disk/durable-lines.ts'
 import type { LiveObjects } from '../live-objects.ts'
 import { contentTypes } from './playlist.ts'
 import { Published, type PublishedLine, playlistOptions } from './published.ts'
@@ -11,6 +12,16 @@ const ending = '.hls.jsonl'
 /** Of the source that has this file. */
 export const journalName = (file: string) => `${file}${ending}`
 
+/** Playlists of an attempt that was killed: they are not ended. */
+export interface LeftPlaylists {
+  userId: string
+  stream: Stream
+  folder: string
+  /** Where their journal is on the volume, and what it has. */
+  journalPath: string
+  lines: readonly PublishedLine[]
+}
+
 export interface LeftPlaylistsOptions {
   objects: Pick<LiveObjects, 'replace' | 'keyOf'>
   /** Folder on the volume with the journals. */
@@ -18,42 +29,65 @@ export interface LeftPlaylistsOptions {
   log: Logger
 }
 
-/**
- * Ends the playlists of attempts that were killed: a player waits for more otherwise. They name what had got to COS by then; what was being made is named as
- * lost with the objects. Never rejects.
- */
-export async function endLeftPlaylists(spec: Hls, { objects, directory, log }: LeftPlaylistsOptions): Promise<void> {
-  const names = await readdir(directory).catch(() => [])
-  await Promise.all(
-    names
-      .filter((name) => name.endsWith(ending))
-      .map(async (name) => {
-        const path = join(directory, name)
-        try {
-          if (await endPlaylists(await readLines<PublishedLine>(path), spec, objects)) await rm(path)
-        } catch (error) {
-          log.warn({ file: name, error: (error as Error).message }, 'Playlists of an earlier attempt could not be ended')
-        }
-      }),
-  )
+/** What attempts that were killed left, the earliest first. Never throws. */
+export function readLeftPlaylists({ directory, log }: Omit<LeftPlaylistsOptions, 'objects'>): LeftPlaylists[] {
+  return namesIn(directory).flatMap((name) => {
+    const journalPath = join(directory, name)
+    try {
+      const lines = linesOf<PublishedLine | SegmentOfBefore>(readFileSync(journalPath, 'utf8')).map(asNow)
+      const source = lines.find((line) => line.is === 'source')
+      // Nobody is told whose it is, so nobody plays it.
+      if (source === undefined) return []
+      const { userId, stream, folder } = source
+      return [{ userId, stream, folder, journalPath, lines }]
+    } catch (error) {
+      log.warn({ file: name, error: (error as Error).message }, 'Playlists of an earlier attempt could not be read')
+      return []
+    }
+  })
+}
+
+/** Ends playlists that nobody goes on with: a player waits for more otherwise. They name what had got to COS; what was being made is named as lost with the objects. Never rejects. */
+export async function endLeftPlaylists(left: LeftPlaylists, spec: Hls, { objects, log }: LeftPlaylistsOptions): Promise<void> {
+  try {
+    if (await isEnded(left, spec, objects)) await rm(left.journalPath)
+  } catch (error) {
+    const about = { folder: left.folder, error: (error as Error).message }
+    log.warn(about, 'Playlists of an earlier attempt could not be ended')
+  }
 }
 
 /** Whether nothing is left to do. */
-async function endPlaylists(
-  lines: readonly PublishedLine[],
-  spec: Hls,
-  objects: LeftPlaylistsOptions['objects'],
-): Promise<boolean> {
-  const source = lines.find((line) => line.is === 'source')
-  const published = new Published(playlistOptions(spec), lines)
-  if (source === undefined || published.isEnded) return true
+async function isEnded(left: LeftPlaylists, spec: Hls, objects: LeftPlaylistsOptions['objects']): Promise<boolean> {
+  const published = new Published(playlistOptions(spec), left.lines)
+  if (published.isEnded) return true
   published.add({ is: 'ended' })
   const stored = await Promise.all(
     published
       .playlists()
       .map(([name, text]) =>
-        objects.replace(objects.keyOf('hls', source, `${source.folder}/${name}`), Buffer.from(text), contentTypes.playlist),
+        objects.replace(objects.keyOf('hls', left, `${left.folder}/${name}`), Buffer.from(text), contentTypes.playlist),
       ),
   )
   return stored.every(Boolean)
+}
+
+type Segment = Extract<PublishedLine, { is: 'segment' }>
+/** As the release before wrote it. */
+type SegmentOfBefore = Omit<Segment, 'segment'> & { segment: Omit<Segment['segment'], 'changes'> & { isAnother: boolean } }
+
+function asNow(line: PublishedLine | SegmentOfBefore): PublishedLine {
+  if (line.is !== 'segment' || 'changes' in line.segment) return line as PublishedLine
+  const { isAnother, ...segment } = line.segment
+  return { ...line, segment: { ...segment, changes: isAnother ? 1 : 0 } }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+      .filter((name) => name.endsWith(ending))
+      .sort()
+  } catch {
+    return []
+  }
 }

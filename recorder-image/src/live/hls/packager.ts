@@ -30,6 +30,14 @@ export type NamedObject = { rendition: Rendition; uri: string; fromMicros: numbe
 /** An object to be stored, in the order in which they are needed. */
 export type HlsObject = NamedObject & { data: Buffer }
 
+/** What an earlier attempt published, that this goes on with. */
+export interface Continued {
+  /** What names of objects have in them, so that they are none of that attempt's. */
+  mark: string
+  /** How often each rendition became another so far; those that had nothing are not there. */
+  changes: Partial<Record<Rendition, number>>
+}
+
 interface Sound {
   segments: SoundSegments
   changesBefore: number
@@ -44,17 +52,26 @@ const leadMicros = 2_000_000
  */
 export class Packager {
   readonly #lengths: SegmentLengths
+  readonly #mark: string
+  /** How often a rendition becomes another before its first segment, where it goes on. */
+  readonly #continued: Continued['changes']
   readonly #pictures: PictureSegments
   #sound: Sound | undefined
-  /** How often the pictures became others. */
-  #changes = 0
+  /** How often the pictures became others, and before the first of them. */
+  #changes: number
+  readonly #changesBefore: number
   #zeroMicros: number | undefined
   readonly #configs: VideoConfig[] = []
   #numbers = { video: 0, audio: 0 }
   #hasSoundInit = false
 
-  constructor(lengths: SegmentLengths) {
+  constructor(lengths: SegmentLengths, continued: Continued = { mark: '', changes: {} }) {
     this.#lengths = lengths
+    this.#mark = continued.mark
+    this.#continued = { ...continued.changes }
+    const before = Object.values(continued.changes)
+    this.#changesBefore = before.length === 0 ? 0 : Math.max(...before) + 1
+    this.#changes = this.#changesBefore
     this.#pictures = new PictureSegments(lengths)
   }
 
@@ -128,11 +145,11 @@ export class Packager {
       const { config } = segment
       const known = this.#configs.findIndex((one) => isSameConfig(one, config))
       const number = known === -1 ? this.#configs.push(config) - 1 : known
-      const map = `video-init-${number}.mp4`
+      const map = `video-init-${this.#mark}${number}.mp4`
       const made = this.#segment('video', segment, map, pictureTimescale)
       if (known !== -1) return [made]
       const { width, height } = config
-      const facts = { codec: videoCodecString(config, 'apart'), width, height, changesBefore: 0 }
+      const facts = { codec: videoCodecString(config, 'apart'), width, height, changesBefore: this.#changesBefore }
       const sampleEntries = [videoSampleEntry(config, 'apart')]
       return [
         initOf(
@@ -147,7 +164,7 @@ export class Packager {
   }
 
   #ofSound(segments: readonly SoundSegment[]): HlsObject[] {
-    const map = 'audio-init.mp4'
+    const map = this.#mark === '' ? 'audio-init.mp4' : `audio-init-${this.#mark}0.mp4`
     const made = segments.map((segment) => this.#segment('audio', segment, map, soundTimescale))
     const [first] = made
     if (first === undefined || this.#hasSoundInit) return made
@@ -163,13 +180,22 @@ export class Packager {
 
   #segment(rendition: Rendition, { start, end, samples, isAnother }: SoundSegment, map: string, timescale: number): HlsObject {
     const number = ++this.#numbers[rendition]
-    const uri = `${rendition}-${String(number).padStart(5, '0')}.m4s`
+    const uri = `${rendition}-${this.#mark}${String(number).padStart(5, '0')}.m4s`
     const seconds = (end - start) / timescale
     const startMicros = (this.#zeroMicros ?? 0) + (start * 1_000_000) / timescale
     const data = buildFragment({ number, start, samples })
     const times = { fromMicros: startMicros, toMicros: startMicros + seconds * 1_000_000 }
-    const segment = { uri, map, seconds, startMicros, isAnother }
+    const changes = (isAnother ? 1 : 0) + this.#takeCatchUp(rendition)
+    const segment = { uri, map, seconds, startMicros, changes }
     return { is: 'segment', rendition, uri, ...times, data, segment, bytes: data.length }
+  }
+
+  /** Both renditions become others together: what has to go on is behind by so many. Counts as told. */
+  #takeCatchUp(rendition: Rendition): number {
+    const before = this.#continued[rendition]
+    if (before === undefined) return 0
+    delete this.#continued[rendition]
+    return (rendition === 'video' ? this.#changesBefore : (this.#sound?.changesBefore ?? this.#changes)) - before
   }
 }
 

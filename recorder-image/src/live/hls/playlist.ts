@@ -10,8 +10,8 @@ export interface ListedSegment {
   seconds: number
   /** Wall-clock time of its first instant, in microseconds. */
   startMicros: number
-  /** Its pictures, or those beside it, are of another configuration than before. */
-  isAnother: boolean
+  /** How often what comes became another before it, since the segment before: the pictures, or those beside it, are of another configuration, or another attempt made it. */
+  changes: number
   /** It is not there, and never will be. */
   isMissing: boolean
 }
@@ -35,7 +35,7 @@ const windowDurations = 6
 export function mediaPlaylist({ type, targetDurationSeconds, segments, changesBefore, isEnded }: MediaPlaylist): string {
   const first = type === 'Event' ? 0 : windowStart(segments, targetDurationSeconds)
   const listed = segments.slice(first)
-  const gone = changesBefore + segments.slice(0, first).filter(({ isAnother }) => isAnother).length
+  const gone = changesBefore + changesIn(segments.slice(0, first))
   const [start] = segments
   let map: string | undefined
   return lines(
@@ -52,7 +52,7 @@ export function mediaPlaylist({ type, targetDurationSeconds, segments, changesBe
       const isOtherMap = segment.map !== map
       map = segment.map
       return [
-        ...(segment.isAnother ? ['#EXT-X-DISCONTINUITY'] : []),
+        ...Array.from({ length: segment.changes }, () => '#EXT-X-DISCONTINUITY'),
         ...(isOtherMap ? [`#EXT-X-MAP:URI="${segment.map}"`] : []),
         `#EXT-X-PROGRAM-DATE-TIME:${new Date(segment.startMicros / 1000).toISOString()}`,
         ...(segment.isMissing ? ['#EXT-X-GAP'] : []),
@@ -63,6 +63,8 @@ export function mediaPlaylist({ type, targetDurationSeconds, segments, changesBe
     ...(isEnded ? ['#EXT-X-ENDLIST'] : []),
   )
 }
+
+export const changesIn = (segments: readonly ListedSegment[]) => segments.reduce((sum, { changes }) => sum + changes, 0)
 
 function windowStart(segments: readonly ListedSegment[], targetDurationSeconds: number): number {
   let seconds = 0

@@ -1,6 +1,6 @@
 import type { Hls, Stream } from '@trtc-recorder/api'
 import type { Rendition, RenditionFacts } from './packager.ts'
-import { type ListedSegment, mediaPlaylist, multivariantPlaylist } from './playlist.ts'
+import { changesIn, type ListedSegment, mediaPlaylist, multivariantPlaylist } from './playlist.ts'
 
 /** A line of the journal of one source: whose it is, what is in COS, or never will be, and may be named in playlists. */
 export type PublishedLine =
@@ -73,6 +73,13 @@ export class Published {
       const last = segments.at(-1)
       return last === undefined ? [] : [[rendition, last.startMicros + last.seconds * 1_000_000]]
     })
+  }
+
+  /** How often each rendition became another so far; those that have nothing are not there. */
+  get changes(): Partial<Record<Rendition, number>> {
+    return Object.fromEntries(
+      this.#all.map(([rendition, { facts, segments }]) => [rendition, facts.changesBefore + changesIn(segments)]),
+    )
   }
 
   /** Names and texts, in the order in which they are to be stored; none where there is nothing to play. */

@@ -30,9 +30,10 @@ export class Publisher {
   readonly #waiting: SentObject[] = []
   #working: Promise<void> | undefined
 
-  constructor(deps: PublisherDeps) {
+  /** `lines`: what is published, where it goes on. */
+  constructor(deps: PublisherDeps, lines: readonly PublishedLine[] = []) {
     this.#deps = deps
-    this.#published = new Published(deps)
+    this.#published = new Published(deps, lines)
   }
 
   /** Never throws, never waits. */
