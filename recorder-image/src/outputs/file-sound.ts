@@ -26,16 +26,22 @@ async function* decoded(
   rate: number,
   { mediaDirectory, ffmpegPath, deadline }: SoundOptions,
 ): AsyncGenerator<Int16Array> {
-  const content = bytesOf(await contentOf(file, mediaDirectory))
-  const format = file.path.endsWith('.mp3') ? 'mp3' : 'mov'
+  const content = await contentOf(file, mediaDirectory)
+  // Of an MP4 only what its index says is sound is read; an MP3 ends where it is given nothing more.
+  const isMp3 = file.path.endsWith('.mp3')
+  const input = isMp3
+    ? ['-f', 'mp3', '-i', 'pipe:0']
+    : ['-nostdin', '-f', 'mov', '-i', `concat:${content.paths.head}|${content.paths.body}`]
   const output = ['-map', '0:a:0', '-ac', '1', '-ar', String(rate), '-f', 's16le', 'pipe:1']
-  const ffmpeg = new FfmpegProcess(ffmpegPath, ['-loglevel', 'error', '-threads', '1', '-f', format, '-i', 'pipe:0', ...output])
+  const ffmpeg = new FfmpegProcess(ffmpegPath, ['-loglevel', 'error', '-threads', '1', ...input, '-vn', ...output])
   const timer = setTimeout(() => ffmpeg.child.kill('SIGKILL'), Math.max(0, deadline.getTime() - Date.now()))
   // What is wrong with the pipe is told by the exit, and what is wrong with the volume is told here.
   let unreadable: Error | undefined
-  const fed = pipeline(Readable.from(content), ffmpeg.child.stdin!).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_PREMATURE_CLOSE') unreadable = error
-  })
+  const fed = pipeline(Readable.from(isMp3 ? bytesOf(content) : []), ffmpeg.child.stdin!).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_PREMATURE_CLOSE') unreadable = error
+    },
+  )
   try {
     let odd = Buffer.alloc(0)
     for await (const chunk of ffmpeg.child.stdout! as AsyncIterable<Buffer>) {
