@@ -227,7 +227,7 @@ describe('the replay page, from a bucket that asks for signatures', () => {
       .toBe(3)
     expect(asked).toContain('/carol.mp4')
     // What lies beside the files is shown, too.
-    expect(await text(page, '.caption')).toBe('bob: That is all for today.')
+    await expect.poll(() => text(page, '.caption')).toBe('bob: That is all for today.')
     expect(await page.$eval('.transcript .bar', (bar) => bar.getAttribute('title'))).toBe('bob: That is all for today.')
     expect(findings).toEqual([])
     await page.close()
