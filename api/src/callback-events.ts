@@ -11,8 +11,13 @@ export const recordingEventTypes = {
   fileFinished: 'A file is in COS, or will not be by this attempt: Status says which.',
   sliceStored: 'A slice of spec.live.audioSlices is in COS, or is lost.',
   stillStored: 'A picture of spec.live.stills is in COS, or is lost.',
+  playlistStored: 'HLS of a file (spec.live.hls) can be played: its playlist is in COS for the first time.',
 } as const
 export type RecordingEventType = keyof typeof recordingEventTypes
+
+/** Whether a receiver wants events that only a recorder knows of: all of them, or TRTC’s of HLS. */
+export const wantsEvents = ({ callback, live }: Partial<Pick<RecordingSpec, 'callback' | 'live'>>) =>
+  callback?.events === true || (callback?.format === 'TRTC' && live?.hls !== undefined)
 
 /** An event as a recorder keeps it. */
 export const recordingEventSchema = z.object({

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { wantsEvents } from './callback-events.ts'
 import { type RecordingManifest, roomSpecShape } from './recording.ts'
 
 /** Environment of the recorder process. */
@@ -76,7 +77,7 @@ export function jobFor(
     volume,
     ...(firstStartedAt === undefined ? {} : { firstStartedAt }),
     ...(uploadOnly ? { uploadOnly } : {}),
-    ...(recording.spec.callback?.events ? { keepsEvents: true } : {}),
+    ...(wantsEvents(recording.spec) ? { keepsEvents: true } : {}),
     spec: recording.spec,
   }
   const { success, data } = recorderJobSchema.safeParse(job)

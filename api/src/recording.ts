@@ -188,7 +188,7 @@ const resultCallbackSchema = ruled(
       .enum(['Result', 'TRTC'])
       .default('Result')
       .describe(
-        '`Result`: the result, once, as the serverless template has it. `TRTC`: as TRTC’s own recording service tells it, event group 3 with header SdkAppId: 301, 302, 303, 305, 306 and 308 while it goes on, each tried for a minute, and 310 with the files at the end, tried as long as a result is.',
+        '`Result`: the result, once, as the serverless template has it. `TRTC`: as TRTC’s own recording service tells it, event group 3 with header SdkAppId: 301, 302, 303, 305, 306 and 308 while it goes on, each tried for a minute; 304 and 307 of HLS (live.hls), tried as events are; and 310 with the files at the end, tried as long as a result is.',
       ),
     outputs: z
       .boolean()

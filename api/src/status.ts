@@ -159,7 +159,7 @@ export const recordingStatusSchema = z.object({
     .record(z.string().max(8), z.string().max(64))
     .optional()
     .describe(
-      'With callback.format TRTC: of each type of event the last one that was told, or, with GivenUp behind it, could not be. With callback.events: of each volume (`v1`) the last event that was told.',
+      'With callback.format TRTC: of each type of event the last one that was told, or, with GivenUp behind it, could not be. With callback.events, and of TRTC’s of HLS (304, 307): of each volume (`v1`) the last event that was told.',
     ),
 })
 export type RecordingStatus = z.infer<typeof recordingStatusSchema>

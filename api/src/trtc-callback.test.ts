@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Recording } from './recording.ts'
-import { trtcNoticeBody, trtcNotices, trtcResultBody } from './trtc-callback.ts'
+import { trtcEventBodies, trtcEventTypes, trtcNoticeBody, trtcNotices, trtcResultBody } from './trtc-callback.ts'
 
 const at = (minute: number) => `2026-03-01T10:${String(minute).padStart(2, '0')}:00.000Z`
 const condition = (type: string, status: string, reason: string, minute = 0) => ({
@@ -113,6 +113,51 @@ test('the result is 310, with each file: name, user, stream, what is in it, from
   expect(trtcResultBody(recording({ fileCount: 1 }), files.slice(0, 1), new Date()).EventInfo.Payload).toMatchObject({
     Status: 0,
   })
+})
+
+describe('HLS that can be played', () => {
+  const object = {
+    ...{ userId: 'alice', stream: 'main' as const, path: 'a/t/request-t_uid.YWxpY2U..main.hls/20260301100100000/index.m3u8' },
+    ...{ url: 'https://x', startTime: at(1), endTime: at(2), status: 1, message: 'ok' },
+  }
+  const bodies = (over: object, type: 'playlistStored' | 'fileFinished' = 'playlistStored') =>
+    trtcEventBodies(
+      recording({}, { mode: '02', cos: { path: '/a/t' }, subscribe: {}, ...over }),
+      { id: 4, type, time: at(2), object },
+      new Date(at(3)),
+    )
+
+  test('is 304, the playlist, and 307, whose it is and when it begins', () => {
+    const name = 'request-t_uid.YWxpY2U..main.hls/20260301100100000/index.m3u8'
+    expect(bodies({}).map(({ EventType, EventInfo }) => [EventType, EventInfo.EventMsTs, EventInfo.Payload])).toEqual([
+      [304, Date.parse(at(2)), { FileList: name }],
+      [
+        ...[307, Date.parse(at(2))],
+        { FileName: name, UserId: 'alice', TrackType: 'audio_video', BeginTimeStamp: Date.parse(at(1)) },
+      ],
+    ])
+    expect(bodies({ cos: { path: '/' } })[0]?.EventInfo.Payload).toEqual({ FileList: object.path })
+  })
+
+  test.each([
+    ['audio', { subscribe: { video: { include: [], exclude: ['.*$'] } } }],
+    ['audio', { mode: '00' }],
+    ['video', { mode: '01' }],
+    ['audio_video', { subscribe: { video: { include: [], exclude: ['bob'] } } }],
+  ])('is of %s where %j', (TrackType, over) => {
+    expect(bodies(over)[1]?.EventInfo.Payload).toMatchObject({ TrackType })
+  })
+
+  test('is all that events of recorders are told of', () => {
+    expect(bodies({}, 'fileFinished')).toEqual([])
+  })
+})
+
+test('every event from 301 to 312 is sent, or said why it never is', () => {
+  const types = Object.keys(trtcEventTypes).map(Number)
+  expect(types).toEqual(Array.from({ length: 12 }, (_, index) => 301 + index))
+  for (const event of Object.values(trtcEventTypes)) expect(event.is === 'sent' ? event.when : event.why).toMatch(/\w+ \w+/)
+  expect(types.filter((type) => trtcEventTypes[type as keyof typeof trtcEventTypes].is === 'never')).toEqual([309, 311, 312])
 })
 
 test('the mix of everybody is among the files of the result, as nobody’s', () => {

@@ -1,12 +1,12 @@
 import { basename } from 'node:path/posix'
+import type { RecordingEvent } from './callback-events.ts'
 import type { RecordedFile } from './files.ts'
+import { keyPrefix } from './object-names.ts'
 import type { StopReason } from './outcome.ts'
 import { group, type Recording } from './recording.ts'
+import { everybody } from './user-patterns.ts'
 
-/**
- * Callbacks as TRTC’s own recording service sends them (trtc.io/document/54914, event group 3), for receivers that were made for it. What has no
- * counterpart here is never sent: 304 and 307 (HLS), 309 (mixed files), 311 and 312 (VOD).
- */
+/** Callbacks as TRTC’s own recording service sends them (trtc.io/document/54914, event group 3), for receivers that were made for it. */
 
 /** Header with the application, beside `Sign`. */
 export const sdkAppIdHeader = 'SdkAppId'
@@ -16,17 +16,31 @@ export const taskIdAnnotation = `${group}/task-id`
 
 const recordingGroup = 3
 
+const sent = (name: string, when: string) => ({ is: 'sent', name, when }) as const
+const never = (name: string, why: string) => ({ is: 'never', name, why }) as const
+
+/** Every type of the group: when it is sent, or why it cannot be. The table in docs/migrating.md comes from here. */
 export const trtcEventTypes = {
-  301: 'RECORDER_START: the recorder is in the room (Status 0), or it is over and never was (1).',
-  302: 'RECORDER_STOP: the recorder has left the room; LeaveCode says why.',
-  303: 'UPLOAD_START: something is in COS.',
-  305: 'UPLOAD_STOP: everything is in COS (0), something is not (1), what was left is by now (2).',
-  306: 'FAILOVER: another attempt is in the room.',
-  308: 'UPLOAD_ERROR: COS refused, or did not answer.',
-  310: 'MP4_STOP: the files. Sent as the result, when all is over.',
+  301: sent('RECORDER_START', 'the recorder is in the room (Status 0), or it is over and never was (1)'),
+  302: sent(
+    'RECORDER_STOP',
+    'it has left: LeaveCode 0 asked to stop, 1 removed, 2 room dismissed, 99 nobody published, 100 whatever else, 101 the same user entered',
+  ),
+  303: sent('UPLOAD_START', 'something is in COS'),
+  304: sent('FILE_INFO', 'HLS of a file can be played; FileList is its playlist, below the folder of the task'),
+  305: sent('UPLOAD_STOP', 'everything is in COS (Status 0), something is not (1), what was left is by now (2)'),
+  306: sent('FAILOVER', 'another attempt is in the room'),
+  307: sent('FILE_SLICE', 'with each 304: whose playlist that is (FileName), and when it begins'),
+  308: sent('UPLOAD_ERROR', 'COS refused, or does not answer'),
+  309: never('DOWNLOAD_IMAGE_ERROR', 'no picture of a background or watermark is ever fetched, for MixLayoutParams is refused'),
+  310: sent('MP4_STOP', 'the files, when all is over'),
+  311: never('VOD_COMMIT', 'nothing is put into VOD, for CloudVod is refused'),
+  312: never('VOD_STOP', 'nothing is put into VOD, for CloudVod is refused'),
 } as const
-export type TrtcEventType = keyof typeof trtcEventTypes
-export type TrtcNoticeType = Exclude<TrtcEventType, 310>
+type TrtcEvents = typeof trtcEventTypes
+export type TrtcEventType = { [Type in keyof TrtcEvents]: TrtcEvents[Type]['is'] extends 'sent' ? Type : never }[keyof TrtcEvents]
+/** Those that follow from a status. */
+export type TrtcNoticeType = Exclude<TrtcEventType, 304 | 307 | 310>
 
 export interface TrtcCallbackBody {
   EventGroupId: typeof recordingGroup
@@ -111,6 +125,21 @@ export function dueTrtcNotice({ spec, status }: Pick<Recording, 'spec' | 'status
 
 export const trtcNoticeBody = (recording: Recording, { type, payload, time }: TrtcNotice, now: Date): TrtcCallbackBody =>
   envelope(recording, type, payload, time ?? now.toISOString(), now)
+
+/** What is told of an event of a recorder: 304 and 307 of HLS that can be played, and nothing of any other. */
+export function trtcEventBodies(recording: Recording, { type, time, object }: RecordingEvent, now: Date): TrtcCallbackBody[] {
+  if (type !== 'playlistStored' || object === undefined) return []
+  const { mode, subscribe, cos } = recording.spec
+  const name = object.path.slice(keyPrefix(cos.path).length)
+  const isSoundAlone = mode === '00' || subscribe.video?.exclude.includes(everybody)
+  const slice = {
+    FileName: name,
+    UserId: object.userId,
+    TrackType: isSoundAlone ? 'audio' : mode === '01' ? 'video' : 'audio_video',
+    BeginTimeStamp: Date.parse(object.startTime),
+  }
+  return [envelope(recording, 304, { FileList: name }, time, now), envelope(recording, 307, slice, time, now)]
+}
 
 /** The result: 310, with every file, and with the mix of everybody where there is one. */
 export function trtcResultBody(recording: Recording, files: readonly RecordedFile[], now: Date): TrtcCallbackBody {

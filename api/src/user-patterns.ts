@@ -7,6 +7,9 @@ export const userIdPattern = matching(
   'must be a user id without blanks, or a prefix followed by .*$ and nothing else: TRTC knows no other pattern',
 ).describe('A user id, or a prefix followed by TRTC’s wildcard `.*$`: `student_.*$` is everyone whose id begins with student_.')
 
+/** The pattern that means everyone. */
+export const everybody = '.*$'
+
 /** Whether a user is meant by a pattern. */
 export const matchesPattern = (pattern: string, userId: string) =>
   pattern.endsWith('.*$') ? userId.startsWith(pattern.slice(0, -3)) : userId === pattern

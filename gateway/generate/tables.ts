@@ -1,3 +1,4 @@
+import { trtcEventTypes } from '@trtc-recorder/api'
 import { code, table } from '../../api/generate/tables.ts'
 import { type Refusal, refusals } from '../src/errors.ts'
 import { eventOutcomes } from '../src/events/sessions.ts'
@@ -11,6 +12,13 @@ export const migratingTables = (): Record<string, string> => ({
     templateFields.map(({ field, type, need, here }) => [code(field), type, need, here]),
   ),
   ...Object.fromEntries(actions.map((action) => [action, actionTable(action)])),
+  trtcEvents: table(
+    ['Event', 'Here'],
+    Object.entries(trtcEventTypes).map(([type, event]) => [
+      `${type} ${event.name}`,
+      event.is === 'sent' ? event.when : `**never**: ${event.why}`,
+    ]),
+  ),
 })
 
 export const gatewayTables = (): Record<string, string> => ({

@@ -1,3 +1,4 @@
+import { everybody } from '@trtc-recorder/api'
 import { type FieldProblem, invalid } from '../errors.ts'
 import type { Values } from './read.ts'
 
@@ -12,7 +13,6 @@ export interface Subscribe {
 /** 0 audio and video, 1 audio, 2 video. */
 export type StreamType = 0 | 1 | 2
 
-const everybody = '.*$'
 const most = 32
 
 /** TRTC’s lists replace what was before, and what is not said is everyone; so all of `subscribe` is said. */

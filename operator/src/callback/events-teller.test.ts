@@ -1,4 +1,4 @@
-import type { Recording, RecordingEvent } from '@trtc-recorder/api'
+import { hlsSchema, type Recording, type RecordingEvent } from '@trtc-recorder/api'
 import type { KubeClient, Pod } from '@trtc-recorder/kube'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { aRecording } from '../recording/testing.ts'
@@ -101,6 +101,32 @@ describe('events', () => {
         },
       ],
     })
+  })
+
+  test('of HLS are TRTC’s own where that is the format, each in a POST of its own; of others nothing is told', async () => {
+    const hls = hlsSchema.parse({})
+    recording = { ...aRecording({ callback: { ...callback, format: 'TRTC', events: false }, live: { hls } }), status: inRoom }
+    const { reconcile } = reconciler()
+    const times = { startTime: '2026-03-01T10:01:45.000Z', endTime: '2026-03-01T10:02:00.000Z' }
+    const object = { userId: 'alice', stream: 'main' as const, path: 'a/x.hls/1/index.m3u8', url: 'https://cos/x' }
+    happens('recordingStarted')
+    happens('playlistStored', { ...object, ...times, status: 1, message: 'ok' })
+    answers = [
+      { outcome: 'delivered', statusCode: 200 },
+      { outcome: 'refused', statusCode: 503, message: 'answered 503' },
+    ]
+    await reconcile('school/maths', context)
+    expect(recording.status?.notices).toBeUndefined()
+    // Another operator tells what was not taken, with what was told before it, under the same keys.
+    await reconciler().reconcile('school/maths', context)
+    const { uid } = recording.metadata
+    expect(sent.map(({ id, sdkAppId, body }) => [id, sdkAppId, 'EventType' in body && body.EventType])).toEqual([
+      [`${uid}/304-2-2`, 1400000001, 304],
+      [`${uid}/307-2-2`, 1400000001, 307],
+      [`${uid}/304-2-2`, 1400000001, 304],
+      [`${uid}/307-2-2`, 1400000001, 307],
+    ])
+    expect(recording.status?.notices).toEqual({ v2: '2' })
   })
 
   test('that are many are told in several, one after the other', async () => {

@@ -1,4 +1,14 @@
-import { eventsBody, type RecorderEvents, type Recording, recorderEventsSchema, kind as recordingKind } from '@trtc-recorder/api'
+import {
+  type EventsBody,
+  eventsBody,
+  type RecorderEvents,
+  type Recording,
+  recorderEventsSchema,
+  kind as recordingKind,
+  type TrtcCallbackBody,
+  trtcEventBodies,
+  wantsEvents,
+} from '@trtc-recorder/api'
 import type { ReceiverPolicy } from '@trtc-recorder/api/receivers'
 import type { KubeClient, Pod } from '@trtc-recorder/kube'
 import { isNotFound, resources } from '@trtc-recorder/kube'
@@ -10,7 +20,7 @@ import type { Controller, ReconcileContext, ReconcileResult } from '../runtime/c
 import { refOf } from '../runtime/objects.ts'
 import type { Store } from '../runtime/store.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { type Delivery, deliver } from './delivery.ts'
+import { type Delivery, type DeliveryResult, deliver } from './delivery.ts'
 import { signingKey } from './signing-key.ts'
 import { tellingController } from './telling-controller.ts'
 
@@ -33,15 +43,16 @@ export interface EventsDependencies {
   proxy?: Delivery['proxy']
   /** Gives the body of a GET. */
   get?: typeof getFromRecorder
+  now?: () => Date
   send?: typeof deliver
 }
 
 /** Whether there may be something to tell. */
-const concerns = ({ spec, status }: Recording) => spec.callback?.events === true && status?.completionTime === undefined
+const concerns = ({ spec, status }: Recording) => wantsEvents(spec) && status?.completionTime === undefined
 
 /**
- * Tells what happens in recorders, where spec.callback.events asks for it: ask the recorder what came after the last event that was told → deliver, in
- * one POST → record in `status.notices` → and again. Recorders keep events on their volumes, so a new operator, and a new attempt, go on where
+ * Tells what happens in recorders, where spec.callback asks for it: ask the recorder what came after the last event that was told → deliver, in one POST
+ * (of TRTC's events, each in its own) → record in `status.notices` → and again. Recorders keep events on their volumes, so a new operator, and a new attempt, go on where
  * the last one was.
  *
  * Guarantees: in order, each at least once; the next batch is not sent before the one before it was answered with 2xx. A receiver that is away is
@@ -75,6 +86,7 @@ export function eventsReconciler(
   dependencies: Omit<EventsDependencies, 'workers' | 'metrics'> & { metrics: Pick<Metrics, 'callbackDelivery'> },
 ) {
   const { client, recordings, pods, events, metrics, policy, proxy, get = getFromRecorder, send = deliver } = dependencies
+  const { now = () => new Date() } = dependencies
   /** By UID: how often the batch that is due has failed, and since when it is not to be tried. */
   const failed = new Map<string, { tries: number; notBefore: number }>()
   /** By UID: which volume the recorder of that Pod works on. */
@@ -132,9 +144,13 @@ export function eventsReconciler(
   async function tell(recording: Recording, said: RecorderEvents, context: ReconcileContext): Promise<boolean> {
     const { uid } = recording.metadata
     const [first, last] = [said.events[0]!.id, said.events.at(-1)!.id]
-    const result = await attempt(recording, said, `${uid}/events-${said.volume}-${first}-${last}`, context.signal)
-    metrics.callbackDelivery(result.outcome)
-    if (result.outcome === 'delivered') {
+    let result: DeliveryResult | undefined
+    for (const [id, body] of bodiesOf(recording, said)) {
+      result = await attempt(recording, body, `${uid}/${id}`, context.signal)
+      metrics.callbackDelivery(result.outcome)
+      if (result.outcome !== 'delivered') break
+    }
+    if (result === undefined || result.outcome === 'delivered') {
       failed.delete(uid)
       return true
     }
@@ -151,16 +167,31 @@ export function eventsReconciler(
     return false
   }
 
+  /** What is POSTed, each with its key. TRTC's events are none but those of its own that have a counterpart. */
+  function bodiesOf(recording: Recording, said: RecorderEvents): [id: string, body: EventsBody | TrtcCallbackBody][] {
+    const { volume, events } = said
+    if (recording.spec.callback?.format !== 'TRTC') {
+      return [[`events-${volume}-${events[0]!.id}-${events.at(-1)!.id}`, eventsBody(recording.spec, said)]]
+    }
+    return events.flatMap((event) =>
+      trtcEventBodies(recording, event, now()).map((body): [string, TrtcCallbackBody] => [
+        `${body.EventType}-${volume}-${event.id}`,
+        body,
+      ]),
+    )
+  }
+
   async function attempt(
     recording: Recording,
-    said: RecorderEvents,
+    body: EventsBody | TrtcCallbackBody,
     id: string,
     signal: AbortSignal,
   ): ReturnType<typeof deliver> {
     const key = await signingKey(client, recording, signal)
     if (key.is === 'missing') return { outcome: 'unsigned', message: key.message }
     return send({
-      ...{ url: recording.spec.callback?.url ?? '', id, body: eventsBody(recording.spec, said), timeoutMillis, signal, policy },
+      ...{ url: recording.spec.callback?.url ?? '', id, body, timeoutMillis, signal, policy },
+      ...('EventType' in body ? { sdkAppId: recording.spec.sdkAppId } : {}),
       ...(key.is === 'found' ? { signingKey: key.key } : {}),
       ...(proxy === undefined ? {} : { proxy }),
     })

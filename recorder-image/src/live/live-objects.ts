@@ -169,6 +169,14 @@ export class LiveObjects {
     return promise
   }
 
+  /** Tells of something that is replaced as it grows, and is in COS for the first time. */
+  isThere(part: LivePartName, { userId, stream }: LiveSource, name: string, { from, to }: { from: Date; to: Date }): void {
+    const path = this.keyOf(part, { userId, stream }, name)
+    const url = objectUrl(this.#options.job.spec.cos, path)
+    const times = { startTime: from.toISOString(), endTime: to.toISOString() }
+    this.#options.events.add('playlistStored', { userId, stream, path, url, ...times, status: 1, message: 'ok' })
+  }
+
   keyOf(part: LivePartName, { userId, stream }: Pick<LiveSource, 'userId' | 'stream'>, name: string): string {
     return liveKey(this.#options.job, { userId, stream, part }, name)
   }

@@ -68,6 +68,7 @@ class Bucket {
 /** One attempt at a recording with HLS. */
 class Attempt {
   readonly asked: number[] = []
+  readonly told: unknown[] = []
   readonly life = { isOver: false }
   readonly part: HlsPart
   readonly #objects: LiveObjects
@@ -77,7 +78,7 @@ class Attempt {
     const job = aJob({ live: { hls: { seconds: 2 } } }, { attempt })
     const deps = { job, log: noLog, directory }
     this.#objects = new LiveObjects({
-      events: { add: () => {} },
+      events: { add: (type, object) => this.told.push([type, object?.path, object?.startTime, object?.endTime]) },
       ...deps,
       ledger: this.#ledger,
       store: bucket.store(this.life, random),
@@ -150,6 +151,13 @@ describe('HLS of a user', () => {
     const latest = bucket.objects.get(`${folder}/index.m3u8`)!
     expect(latest.data.toString()).toContain('\n20261126140000000/video.m3u8\n')
     expect(latest.cacheControl).toBe('no-cache')
+    // Once, when there is something to play.
+    expect(attempt.told).toEqual([
+      [
+        ...['playlistStored', `${folder}/20261126140000000/index.m3u8`],
+        ...[expect.stringMatching(/^2026-11-26T1(3:59:59\.9|4:00:00\.0)/), expect.stringMatching(/^2026-11-26T14:00:0[2-7]/)],
+      ],
+    ])
     expect(bucket.objects.get(`${folder}/20261126140000000/video-00001.m4s`)!.cacheControl).toContain('immutable')
     expect((await readdir(directory)).filter((name) => name.includes('.hls.'))).toEqual([])
   })

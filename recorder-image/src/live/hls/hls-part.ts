@@ -151,6 +151,7 @@ export class HlsPart implements LivePart {
       ...options,
       journal: keep,
       folder,
+      onPlayable: (from: Date, to: Date) => objects.isThere(this.name, source, `${folder}/${multivariantName}`, { from, to }),
       putPlaylist: (name: string, text: string) => put(`${folder}/${name}`, text),
       // Whoever watches a user need not know when they came.
       putLatest: (text: string) => (this.#isLatest(source) ? put(multivariantName, text) : Promise.resolve(true)),

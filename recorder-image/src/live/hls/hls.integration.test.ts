@@ -30,6 +30,7 @@ class Bucket {
     ...{ type: 'Event', targetDurationSeconds: lengths.mostSeconds },
     folder: 'alice',
     journal: async () => {},
+    onPlayable: () => {},
     putLatest: async () => true,
     putPlaylist: async (name, text) => {
       if (name !== 'index.m3u8') this.#check(name, readMediaPlaylist(text))

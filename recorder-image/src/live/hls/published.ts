@@ -82,6 +82,14 @@ export class Published {
     )
   }
 
+  /** From the first segment of either rendition to the end of the last. Only where there is one. */
+  get span(): { from: Date; to: Date } {
+    const segments = this.#all.flatMap((listed) => listed[1].segments)
+    const from = Math.min(...segments.map(({ startMicros }) => startMicros))
+    const to = Math.max(...this.ends.map(([, micros]) => micros))
+    return { from: new Date(from / 1000), to: new Date(to / 1000) }
+  }
+
   /** Names and texts, in the order in which they are to be stored; none where there is nothing to play. */
   playlists(): [name: string, text: string][] {
     const media = this.#all

@@ -13,6 +13,8 @@ export interface PublisherDeps extends PlaylistOptions {
   /** The same of a playlist for whoever wants the user's latest source; it names those in `folder`. */
   putLatest(text: string): Promise<boolean>
   folder: string
+  /** The source can be played: told once, with what there is of it by then. */
+  onPlayable(from: Date, to: Date): void
   /** Keeps what a later attempt needs to end the playlists. Never rejects. */
   journal(line: PublishedLine): Promise<unknown>
 }
@@ -29,6 +31,7 @@ export class Publisher {
   readonly #lostMaps = new Set<string>()
   readonly #waiting: SentObject[] = []
   #working: Promise<void> | undefined
+  #isPlayable = false
 
   /** `lines`: what is published, where it goes on. */
   constructor(deps: PublisherDeps, lines: readonly PublishedLine[] = []) {
@@ -84,6 +87,7 @@ export class Publisher {
     for (const [name, text] of this.#published.playlists()) {
       if (this.#texts.get(name) === text) continue
       const isStored = await this.#deps.putPlaylist(name, text)
+      if (isStored && name === multivariantName) this.#tellPlayable()
       const isLatest =
         name !== multivariantName ||
         (isStored && (await this.#deps.putLatest(this.#published.multivariant(`${this.#deps.folder}/`))))
@@ -91,5 +95,12 @@ export class Publisher {
       else areStored = false
     }
     return areStored
+  }
+
+  #tellPlayable(): void {
+    if (this.#isPlayable) return
+    this.#isPlayable = true
+    const { from, to } = this.#published.span
+    this.#deps.onPlayable(from, to)
   }
 }
