@@ -85,6 +85,25 @@ describe('the chart', () => {
     ])
   })
 
+  test('gives the gateway the rights that docs/gateway.md gives a reason for, in its namespaces, and no more', async () => {
+    const document = await readFile(join(chart, '../../docs/gateway.md'), 'utf8')
+    const documented = [...document.matchAll(/^\| ([a-z/]+) \| ([a-z, ]+) \| \S/gm)].flatMap(([, resource, verbs = '']) =>
+      verbs.split(', ').map((verb) => `${resource} ${verb}`),
+    )
+    const manifests = await render(
+      ...['gateway.enabled=true', 'gateway.namespaces={lessons}', 'gateway.callersSecret=callers'],
+      ...['gateway.policies.enabled=true', 'gateway.policies.applicationsSecret=applications'],
+    )
+    const isGateways = ({ metadata }: Manifest) => metadata.name.endsWith('-gateway')
+    const roles = ofKind(manifests, 'Role').filter(isGateways)
+    expect(roles.map(({ metadata }) => metadata.namespace)).toEqual(['lessons'])
+    expect(ofKind(manifests, 'ClusterRole').filter(isGateways)).toEqual([])
+    const given = rulesOf(roles).flatMap(({ resources, verbs }) =>
+      resources.flatMap((resource) => verbs.map((verb) => `${resource} ${verb}`)),
+    )
+    expect(given.sort()).toEqual(documented.sort())
+  })
+
   test('gives the operator settings that it knows', async () => {
     const set = [
       'recorder.chromiumArgs=--a --b',
