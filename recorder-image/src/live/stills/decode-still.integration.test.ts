@@ -57,7 +57,7 @@ describe('a still', () => {
       await decoder.decode(torn).catch(() => {})
     }
     decoder.end()
-    const lasting = new LastingDecoder(findFfmpeg())
+    const lasting = new LastingDecoder(findFfmpeg(), 60_000)
     expect((await lasting.decode(alone(first)!)).equals(alike[0]!)).toBe(true)
     expect((await lasting.decode(alone(second)!)).equals(alike[1]!)).toBe(true)
     await expect(lasting.decode(alone(torn)!)).rejects.toThrow()

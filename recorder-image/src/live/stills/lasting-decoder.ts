@@ -3,7 +3,7 @@ import { FfmpegProcess } from '../../media/ffmpeg.ts'
 import { type StillSource, toJpegs } from './decode-still.ts'
 
 /** Such pictures take some milliseconds, unless the machine stands still. */
-const mostMillis = 3000
+const usualMostMillis = 3000
 /** H.264, 7.4.1: slices of an IDR picture, supplemental information, a delimiter, the end of a sequence. */
 const idrSlice = 5
 const supplement = 6
@@ -49,11 +49,13 @@ function unitsOf(sample: Uint8Array): Uint8Array[] | undefined {
 /** Makes JPEGs of pictures of one configuration, one after the other, in one process. */
 export class LastingDecoder {
   readonly #process: FfmpegProcess
+  readonly #mostMillis: number
   #chunks: Buffer[] = []
   #awaited: PromiseWithResolvers<Buffer> | undefined
   #problem: string | undefined
 
-  constructor(ffmpegPath: string) {
+  constructor(ffmpegPath: string, mostMillis = usualMostMillis) {
+    this.#mostMillis = mostMillis
     const atOnce = ['-threads', '1', '-flags', 'low_delay', '-probesize', '32', '-analyzeduration', '0']
     const input = [...atOnce, '-f', 'h264', '-i', 'pipe:0', '-fps_mode', 'passthrough']
     this.#process = new FfmpegProcess(ffmpegPath, ['-loglevel', 'error', ...input, ...toJpegs, '-flush_packets', '1', 'pipe:1'])
@@ -69,7 +71,8 @@ export class LastingDecoder {
     if (this.#problem !== undefined) throw new Error(this.#problem)
     const awaited = Promise.withResolvers<Buffer>()
     this.#awaited = awaited
-    const timer = setTimeout(() => this.#fail(`no picture came out of the decoder for ${mostMillis / 1000} s`), mostMillis)
+    const late = () => this.#fail(`no picture came out of the decoder for ${this.#mostMillis / 1000} s`)
+    const timer = setTimeout(late, this.#mostMillis)
     this.#process.child.stdin?.write(picture)
     try {
       return await awaited.promise
