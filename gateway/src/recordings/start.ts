@@ -50,9 +50,17 @@ export async function startRecording(client: KubeClient, start: Start): Promise<
   const problems = specProblems(wanted.spec)
   if (problems.length > 0) throw invalid(inCallersWords(problems, start))
   const started = (await foundInsteadOfQuota(client, start)) ?? (await createOnce(client, start, wanted))
+  if (goesWithoutTrace(started.recording)) {
+    const why = 'An earlier try with this Idempotency-Key is being taken back. Nothing was started; try again'
+    throw new RefusedRequest('Unavailable', why, { retryAfterSeconds: 1 })
+  }
   await giveSecret(client, start, started)
   return started
 }
+
+/** It is deleted, and was never in its room: nobody may be told that it records. */
+const goesWithoutTrace = ({ metadata, status }: Recording) =>
+  metadata.deletionTimestamp !== undefined && status?.startTime === undefined
 
 /** Who has all that they may have can still ask again for what they have. */
 async function foundInsteadOfQuota(client: KubeClient, start: Start): Promise<Started | undefined> {

@@ -1,3 +1,4 @@
+import type { Recording } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
 import { apiError } from '../testing/fake-cluster.ts'
 import { asSchool, asStudio, gatewayFor, school, sdkAppId, secretsIn, templateBody } from '../testing/harness.ts'
@@ -254,6 +255,22 @@ describe('when the cluster fails in the middle', () => {
     expect(cluster.recordings).toHaveLength(1)
     expect(cluster.secrets).toHaveLength(1)
     expect(cluster.orphans).toEqual([])
+  })
+
+  test('what was left half done and is on its way out is started by a later try, and not said to record until then', async () => {
+    const { post, cluster } = gatewayFor()
+    const once = { ...asSchool, 'idempotency-key': 'lesson-17' }
+    cluster.fail('create', 'secrets', apiError(500, 'InternalError'))
+    cluster.fail('delete', 'recordings')
+    await post(templateBody, once)
+    const [{ metadata }] = cluster.recordings as [Recording]
+    metadata.deletionTimestamp = new Date().toISOString()
+    const answer = await post(templateBody, once)
+    expect([answer.statusCode, answer.headers['retry-after']]).toEqual([503, '1'])
+    expect(cluster.secrets).toEqual([])
+    cluster.remove('recordings', metadata.namespace, metadata.name!)
+    expect((await post(templateBody, once)).statusCode).toBe(200)
+    expect(cluster.secrets).toHaveLength(1)
   })
 
   test('a quota that is used up is said as such', async () => {
