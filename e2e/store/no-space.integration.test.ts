@@ -19,6 +19,8 @@ const log = pino({ level: process.env.LOG ?? 'silent' })
 /** Media comes in pieces, each of which is written before the next one comes. */
 const pieces = 3
 const pieceSeconds = 0.5
+/** Between two writes of what came. */
+const batchMillis = 10
 /** Recordings at a time: most of each is waiting. */
 const atOnce = 6
 
@@ -73,7 +75,7 @@ class Scene {
       components: {
         ...{ leftMediaFiles, salvageMediaFile, createStore: () => harness.store() },
         openRoom: (options, handlers) => room.open(options, handlers),
-        openMediaFile: (directory, identity, deps) => openMediaFile(directory, identity, { ...deps, batchMs: 10 }),
+        openMediaFile: (directory, identity, deps) => openMediaFile(directory, identity, { ...deps, batchMs: batchMillis }),
       },
     })
     return { run, result: run.result() }
@@ -105,9 +107,15 @@ class Scene {
         this.fed[frame.kind === 'video' ? 'pictures' : 'packets']++
         this.lastMicros = Math.max(this.lastMicros, frame.receiveTimeMicros)
       }
-      const { length } = this.volume.writes
-      const isWritten = () => room.flushed || this.volume.writes.slice(length).some((path) => path.endsWith('.index'))
-      await expect.poll(isWritten, { interval: 2 }).toBe(true)
+      const { volume } = this
+      const { length } = volume.writes
+      let before = -1
+      const isWritten = () => {
+        const isQuiet = volume.writes.length === volume.over && volume.over === before
+        before = volume.over
+        return room.flushed || (isQuiet && volume.writes.slice(length).some((path) => path.endsWith('.index')))
+      }
+      await expect.poll(isWritten, { interval: 2 * batchMillis }).toBe(true)
     }
     beforeStop()
     stop.resolve({ reason: 'Terminated', message: 'The recorder was asked to stop' })
@@ -221,7 +229,7 @@ describe('a volume that has no room for the n-th write', () => {
 
   test('once, while what a kill left is made into a file: nothing is lost', async () => {
     const killed = new Scene()
-    const left = join(root, 'left')
+    const left = mkdtempSync(join(root, 'left-'))
     await killed.record(() => cpSync(killed.work, left, { recursive: true }))
     killed.volume.close()
     const rows = await forEachWrite(

@@ -18,8 +18,10 @@ const volumes = new Set<ScarceVolume>()
  */
 export class ScarceVolume {
   shortage: Shortage | undefined
-  /** Every write so far, by the path of its file. */
+  /** Every write that was begun so far, by the path of its file. */
   readonly writes: string[] = []
+  /** How many of them are over, well or not. */
+  over = 0
   /** What is open now, and the path of each. */
   readonly handles = new Map<FileHandle, string>()
   readonly root: string
@@ -47,6 +49,14 @@ export class ScarceVolume {
 
 const volumeOf = (path: unknown) => [...volumes].find(({ root }) => String(path).startsWith(root))
 const fails = (path: unknown) => volumeOf(path)?.fails(String(path)) === true
+async function counted<T>(path: unknown, write: () => Promise<T>): Promise<T> {
+  const volume = volumeOf(path)
+  try {
+    return await write()
+  } finally {
+    if (volume !== undefined) volume.over++
+  }
+}
 const noSpace = (path: unknown) => Object.assign(new Error(`ENOSPC: no space left on device, write ${path}`), { code: 'ENOSPC' })
 const half = (data: unknown) => Buffer.from(data as Uint8Array).subarray(0, Buffer.from(data as Uint8Array).length >> 1)
 
@@ -55,19 +65,20 @@ function install(): void {
     async open(...parameters: Parameters<typeof fs.open>) {
       const [path, flags] = parameters
       const makes = volumeOf(path) !== undefined && flags !== 'r' && (await fs.stat(path).catch(() => undefined)) === undefined
-      if (makes && fails(path)) throw noSpace(path)
+      if (makes && (await counted(path, async () => fails(path)))) throw noSpace(path)
       const handle = await original.open(...parameters)
       const volume = volumeOf(path)
       if (volume === undefined) return handle
       volume.handles.set(handle, String(path))
       return scarce(handle, String(path), () => volume.handles.delete(handle))
     },
-    async writeFile(...parameters: Parameters<typeof fs.writeFile>) {
-      const [path, data] = parameters
-      if (!fails(path)) return original.writeFile(...parameters)
-      await original.writeFile(path, half(data))
-      throw noSpace(path)
-    },
+    writeFile: (...parameters: Parameters<typeof fs.writeFile>) =>
+      counted(parameters[0], async () => {
+        const [path, data] = parameters
+        if (!fails(path)) return original.writeFile(...parameters)
+        await original.writeFile(path, half(data))
+        throw noSpace(path)
+      }),
   })
   syncBuiltinESMExports()
 }
@@ -81,12 +92,13 @@ function scarce(handle: FileHandle, path: string, onClose: () => void): FileHand
   const { appendFile, close, writeFile, write, writev } = handle
   /** A write was cut short; the one that goes on with it fails. */
   let isShort = false
-  const whole = async (how: 'appendFile' | 'writeFile', data: unknown, options: unknown) => {
-    const really = (how === 'appendFile' ? appendFile : writeFile).bind(handle)
-    if (!fails(path)) return really(data as string, options as undefined)
-    await really(half(data))
-    throw noSpace(path)
-  }
+  const whole = (how: 'appendFile' | 'writeFile', data: unknown, options: unknown) =>
+    counted(path, async () => {
+      const really = (how === 'appendFile' ? appendFile : writeFile).bind(handle)
+      if (!fails(path)) return really(data as string, options as undefined)
+      await really(half(data))
+      throw noSpace(path)
+    })
   return Object.assign(handle, {
     close: () => {
       onClose()
@@ -95,18 +107,22 @@ function scarce(handle: FileHandle, path: string, onClose: () => void): FileHand
     appendFile: (data: unknown, options: unknown) => whole('appendFile', data, options),
     writeFile: (data: unknown, options: unknown) => whole('writeFile', data, options),
     async write(data: Uint8Array, offset: number, length: number, position: number) {
-      if (isShort || fails(path)) {
+      if (isShort) {
         isShort = false
         throw noSpace(path)
       }
-      return Reflect.apply(write, handle, [data, offset, length, position])
+      return counted(path, async () => {
+        if (fails(path)) throw noSpace(path)
+        return Reflect.apply(write, handle, [data, offset, length, position])
+      })
     },
-    async writev(buffers: Uint8Array[], position: number) {
-      if (!fails(path)) return writev.call(handle, buffers, position)
-      const front = half(Buffer.concat(buffers))
-      if (front.length === 0) throw noSpace(path)
-      isShort = true
-      return writev.call(handle, [front], position)
-    },
+    writev: (buffers: Uint8Array[], position: number) =>
+      counted(path, async () => {
+        if (!fails(path)) return writev.call(handle, buffers, position)
+        const front = half(Buffer.concat(buffers))
+        if (front.length === 0) throw noSpace(path)
+        isShort = true
+        return writev.call(handle, [front], position)
+      }),
   }) as FileHandle
 }
