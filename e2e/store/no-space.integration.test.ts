@@ -235,7 +235,7 @@ describe('a volume that has no room for the n-th write', () => {
     const rows = await forEachWrite(
       { files: /./, lasts: 'once' },
       ({ first, manifest }, about) => {
-        expect(['Completed', 'UploadIncomplete'], about).toContain(first.outcome)
+        expect(['Completed', 'UploadIncomplete'], `${about}: ${first.message}`).toContain(first.outcome)
         expect(
           manifest.files.map(({ status, message }) => [status, message]),
           about,
