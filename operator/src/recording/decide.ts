@@ -1,4 +1,5 @@
 import { type CallbackStatus, dueTrtcNotice, type Recording, type RecordingVolume, recordingFinalizer } from '@trtc-recorder/api'
+import type { PersistentVolumeClaim } from '@trtc-recorder/kube'
 import { heedAnnotations, unheeded } from './annotations.ts'
 import { nextNumber } from './attempts.ts'
 import { conclude } from './conclusion.ts'
@@ -180,7 +181,8 @@ function tidyUpWhenFinished(draft: Draft): 'enough' | undefined {
   for (const claim of doomed) {
     if (claim.metadata.deletionTimestamp === undefined) draft.act({ do: 'deleteVolume', claim })
   }
-  const isTidy = observed.pods.every((one) => one.isGone || isOutOfReach(draft, one)) && doomed.length === 0
+  const isWaitedFor = doomed.some((claim) => isToBeSeenOff(draft, claim))
+  const isTidy = observed.pods.every((one) => one.isGone || isOutOfReach(draft, one)) && !isWaitedFor
   const isTold = status.callback?.state !== 'Pending'
   if (isTold) delete status.moreFiles
   // What cannot be told is given up within a minute each.
@@ -188,6 +190,16 @@ function tidyUpWhenFinished(draft: Draft): 'enough' | undefined {
   if (isTidy && isAllTold && isHeld(draft)) draft.act({ do: 'letGo' })
   return 'enough'
 }
+
+/** A volume that was deleted mostly goes at once. What keeps one longer, such as another Pod that has it mounted, is none of ours, and keeps up nobody. */
+function isToBeSeenOff(draft: Draft, { metadata: { deletionTimestamp } }: PersistentVolumeClaim): boolean {
+  if (deletionTimestamp === undefined) return true
+  const rest = Date.parse(deletionTimestamp) + seeingOffMillis - draft.now.getTime()
+  if (rest > 0) draft.lookAgainIn(rest)
+  return rest > 0
+}
+
+const seeingOffMillis = 60_000
 
 /** Asked to end on a node that is silent: it goes when the node is back, or was deleted, and nobody waits for that. */
 const isOutOfReach = (draft: Draft, observed: ObservedPod) =>

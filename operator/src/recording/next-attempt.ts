@@ -75,9 +75,11 @@ export function beginTheNextAttempt(draft: Draft): undefined {
     draft.waitingForSomebody('VolumeUnreachable', message)
     return
   }
-  if (isBeingDeleted(draft, volume.name)) {
-    draft.waiting('Pending', `PersistentVolumeClaim ${volume.name} is being deleted; a new one is made when it is gone`)
-    draft.lookAgainIn(30_000)
+  const deletedSince = beingDeletedSince(draft, volume.name)
+  if (deletedSince !== undefined) {
+    const then = uploadOnly ? 'and no Pod can use it any more. When it is gone, status.volumes says what it held' : whenItIsGone
+    draft.waiting('Pending', `PersistentVolumeClaim ${volume.name} is being deleted, ${then}`)
+    draft.lookAgainIn(nextLookMillis(goingVolume, Date.parse(deletedSince), draft.now.getTime()))
     return
   }
   const attempt = planAttempt(draft, volume.name, uploadOnly)
@@ -89,11 +91,14 @@ export function beginTheNextAttempt(draft: Draft): undefined {
   makeRecorder(draft, attempt)
 }
 
+const whenItIsGone = 'and a new one is made when it is gone'
+/** Its end is heard of; this is for what is missed. */
+const goingVolume = { firstSeconds: 30, longestSeconds: 600 }
+
 /** Somebody deletes a volume that no Pod uses at the moment. A new one is made when it is gone, or, if it held something, beside it. */
-export function isBeingDeleted(draft: Draft, name: string): boolean {
+export function beingDeletedSince(draft: Draft, name: string): string | undefined {
   const volume = draft.volumes.find((candidate) => candidate.name === name)
-  const claim = volume === undefined ? undefined : claimOf(draft.observed.claims, volume)
-  return claim?.metadata.deletionTimestamp !== undefined
+  return volume && claimOf(draft.observed.claims, volume)?.metadata.deletionTimestamp
 }
 
 export function planAttempt({ status, attempts, recording }: Draft, volume: string, uploadOnly: boolean): Attempt {

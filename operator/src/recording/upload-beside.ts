@@ -2,7 +2,7 @@ import type { Attempt } from '@trtc-recorder/api'
 import { delayMillis } from './attempts.ts'
 import type { Draft } from './draft.ts'
 import { isWorthWaiting, noteWhereItIs } from './live-pod.ts'
-import { isBeingDeleted, makeRecorder, planAttempt, wasJustRefused } from './next-attempt.ts'
+import { beingDeletedSince, makeRecorder, planAttempt, wasJustRefused } from './next-attempt.ts'
 import { volumeToUploadBeside } from './volumes.ts'
 
 /**
@@ -25,7 +25,7 @@ export function uploadBeside(draft: Draft): void {
 function begin(draft: Draft): Attempt | undefined {
   if (draft.stage.is !== 'recording' || draft.asked !== undefined) return undefined
   const volume = volumeToUploadBeside(draft)
-  if (volume === undefined || isBeingDeleted(draft, volume.name)) return undefined
+  if (volume === undefined || beingDeletedSince(draft, volume.name) !== undefined) return undefined
   const before = draft.attempts.filter((attempt) => attempt.volume === volume.name && attempt.uploadOnly)
   const last = before.at(-1)?.endTime
   const waitMillis = last === undefined ? 0 : Date.parse(last) + delayMillis(before) - draft.now.getTime()
