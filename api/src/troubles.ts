@@ -325,7 +325,8 @@ export const troubles = {
     volume: 'same',
     condition: 'PodRejected',
     meaning: 'The API server or an admission webhook refused the Pod or the volume; the message is its answer.',
-    remedy: 'Mend what the answer names; it is asked for again by and by.',
+    remedy:
+      'Mend what the answer names, such as a LimitRange or a policy. It is asked for again by and by, and at once with the annotation force-new-attempt.',
   },
   VolumeNotOwned: {
     seen: 'refusal',
