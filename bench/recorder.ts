@@ -66,6 +66,7 @@ let finished: ReturnType<typeof finishedRecording> | undefined
 const ffmpeg = await recorderFfmpeg(options.ffmpeg)
 const started = performance.now()
 const results = options.append ? readResults(output) : noResults(availableParallelism(), seconds, ffmpeg.from)
+if (options.append) results.madeInRuns++
 const world = await World.start(ffmpeg.path)
 try {
   for (const step of steps) {

@@ -37,6 +37,13 @@ const results: Results = {
   startMs: { rounds: 10, entered: 1200, firstByte: 1500, enteredMax: 1400, firstByteMax: 1900 },
 }
 
+test('rows of several runs are said to be that', () => {
+  expect(report(results)).toContain('in one run on the same publishers')
+  const appended = report({ ...results, madeInRuns: 3 })
+  expect(appended).toContain('The rows come from 3 runs')
+  expect(appended).not.toContain('in one run')
+})
+
 describe('the page on what a recording costs', () => {
   test('sets each row beside the aim and the MediaRecorder of the same run', () => {
     expect(report(results)).toContain('| 02 | 5 | 0.040 | 0.045 | 9.0 | 0 | 0.1 ms | 300 MB | 900 |')

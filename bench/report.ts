@@ -36,9 +36,9 @@ export function report(results: Results): string {
 <!-- Written by bench/report.ts from bench/results/recorder.json. Do not edit: run \`make bench-recorder\`. -->
 
 Measured by \`make bench-recorder\` on ${results.measuredAt.slice(0, 10)}, ${cores} shared cores${results.complete ? `, ${measuredSeconds} s a row` : ''}: this recorder, bundled as in its image (a
-real process tree: Node, Chromium headless shell, one ffmpeg a file, ${ffmpegNames[results.ffmpeg]}) beside the page's MediaRecorder, ${results.complete ? 'in one run on the same publishers' : 'on publishers of the same kind'}. 1280x720, 30 fps,
+real process tree: Node, Chromium headless shell, one ffmpeg a file, ${ffmpegNames[results.ffmpeg]}) beside the page's MediaRecorder, ${results.madeInRuns === 1 ? 'in one run on the same publishers' : 'on publishers of the same kind'}. 1280x720, 30 fps,
 1.2 Mbit/s H.264, Opus 64 kbit/s; with 25 anchors 640x360 at 0.5 Mbit/s. The room, COS and the measuring itself ran on the same cores and are
-not counted. The raw result: [bench/results/recorder.json](../bench/results/recorder.json).${results.complete ? '' : ' Not all of the plan has been measured, and the rows come from several runs, of 8 to 12 s and under different load: a ratio between two of them is rough.'}${failures(results)}
+not counted. The raw result: [bench/results/recorder.json](../bench/results/recorder.json).${results.complete ? '' : ' Not all of the plan has been measured.'}${ofSeveralRuns(results)}${failures(results)}
 
 ## This recorder
 
@@ -199,6 +199,12 @@ Of two users in mode 02, ten minutes, reckoned up to an hour of the recording; a
 ffmpeg, with two pictures by libx264 (of \`vcon\`, sha512sum), which knows nothing of what begins when.
 
 `
+}
+
+function ofSeveralRuns({ madeInRuns }: Results): string {
+  return madeInRuns === 1
+    ? ''
+    : ` The rows come from ${madeInRuns} runs, and a ratio between two of them is rougher than one within a run.`
 }
 
 function failures({ failed }: Results): string {

@@ -1,4 +1,4 @@
-/** bench/results/recorder.json: what `make bench-recorder` measured in one run. Docs are written from it. */
+/** bench/results/recorder.json: what `make bench-recorder` measured. Docs are written from it. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +13,8 @@ export interface Results {
   measuredAt: string
   /** Whether every step of the plan was taken; else docs are not written from it. */
   complete: boolean
+  /** How many runs its rows come from: one, and one more for each `--append`. */
+  madeInRuns: number
   cores: number
   measuredSeconds: number
   /** Which ffmpeg the recorders used: that of the image, the one that the machine has, or one that was given. */
@@ -87,6 +89,7 @@ export interface OutputRun {
 export const noResults = (cores: number, measuredSeconds: number, ffmpeg: Results['ffmpeg']): Results => ({
   measuredAt: new Date().toISOString(),
   complete: false,
+  madeInRuns: 1,
   cores,
   measuredSeconds,
   ffmpeg,
@@ -99,7 +102,7 @@ export const noResults = (cores: number, measuredSeconds: number, ffmpeg: Result
   failed: [],
 })
 
-export const readResults = (path: string = resultsFile): Results => ({ outputs: [], ...JSON.parse(readFileSync(path, 'utf8')) })
+export const readResults = (path: string = resultsFile): Results => JSON.parse(readFileSync(path, 'utf8'))
 
 export function writeResults(path: string, results: Results): void {
   mkdirSync(dirname(path), { recursive: true })
