@@ -132,7 +132,7 @@ describe('on a real API server, a Recording', () => {
     await nothingIsLeft(namespace)
   })
 
-  test('that is deleted at once leaves nothing', async () => {
+  test('that is deleted at once leaves nothing', { repeats: 9 }, async () => {
     const { namespace } = await aNamespace()
     await anOperator(namespace)
     await apply(namespace)

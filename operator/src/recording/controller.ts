@@ -11,14 +11,15 @@ import { keyOf, namespaceOfKey } from '../runtime/objects.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { Admission } from './admission.ts'
 import { DepartedPods } from './departed.ts'
-import { removeOrphan, writer } from './execute.ts'
-import { recordingOf } from './names.ts'
+import { removeEmptyVolume, removeOrphan, writer } from './execute.ts'
+import { belongsTo, recordingOf } from './names.ts'
 import type { RecorderPodConfig } from './pod.ts'
 import { type Get, ProgressPoller } from './progress.ts'
 import { reconcileRecording } from './reconcile.ts'
 import { SecondTries } from './second-tries.ts'
 import { Untold } from './untold.ts'
 import { urgencyOfPod, urgencyOfRecording } from './urgency.ts'
+import { isBound } from './volumes.ts'
 
 export interface RecordingDependencies {
   client: KubeClient
@@ -98,7 +99,10 @@ export function recordingController(dependencies: RecordingDependencies): Contro
     return reconcileRecording(recording, acting, context)
   }
 
-  /** Somebody took the finalizer off a Recording by force, or the Recording went while the operator was down. */
+  /**
+   * Somebody took the finalizer off a Recording by force, or deleted it in the very moment in which the operator held it (the API server may have looked at
+   * its finalizers before), or it went while the operator was down. A volume that is not bound holds nothing, and goes too.
+   */
   async function releaseOrphan(key: string, signal: AbortSignal): Promise<undefined> {
     const orphan = caches.pods.get(key)
     const owner = orphan === undefined ? undefined : recordingOf(orphan)
@@ -110,6 +114,8 @@ export function recordingController(dependencies: RecordingDependencies): Contro
     })
     if (live?.metadata.uid === owner.uid) return
     await removeOrphan(client, orphan, signal)
+    const empty = claims.byIndex('recordingUid', owner.uid).filter((claim) => belongsTo(claim, owner.uid) && !isBound(claim))
+    for (const claim of empty) await removeEmptyVolume(client, claim, signal)
   }
 
   const hasOwner = (owned: Pod) => {

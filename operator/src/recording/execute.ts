@@ -106,6 +106,17 @@ export async function removeOrphan(client: KubeClient, pod: Pod, signal: AbortSi
   await releasePod(client, pod, signal)
 }
 
+/** Nobody is left who would. */
+export async function removeEmptyVolume(
+  client: KubeClient,
+  { metadata }: PersistentVolumeClaim,
+  signal: AbortSignal,
+): Promise<void> {
+  const { namespace, name, uid, deletionTimestamp } = metadata
+  if (deletionTimestamp !== undefined) return
+  await client.delete(resources.persistentVolumeClaims, { namespace, name }, { uid, signal }).catch(unlessGone)
+}
+
 /** Takes the result's finalizer off a Pod, so that it can go. */
 export async function releasePod(client: KubeClient, pod: Pod, signal: AbortSignal): Promise<void> {
   const index = pod.metadata.finalizers?.indexOf(podFinalizer) ?? -1
