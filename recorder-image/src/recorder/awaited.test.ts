@@ -122,6 +122,21 @@ describe('media that does not come', () => {
     expect(story.again).toEqual(['35 alice audio', '35 alice video'])
   })
 
+  test('because a machine stood still is not asked for when the first of it comes again, but 5 s later', () => {
+    const camera: Wanted = { ...alice, kind: 'video' }
+    const story = new Story().asks(alice).asks(camera).for(5, [alice, 1], [camera, 2]).for(10).for(4.5, [alice, 1])
+    expect(story.again).toEqual([])
+    story.for(2.5, [alice, 1])
+    expect(story.again).toEqual(['20 alice video'])
+  })
+
+  test('while something else of its user comes now and then is asked for all the same', () => {
+    const camera: Wanted = { ...alice, kind: 'video' }
+    const story = new Story().asks(alice).asks(camera).for(5, [alice, 1], [camera, 2])
+    for (let pause = 0; pause < 5; pause++) story.for(1.5).for(0.1, [alice, 1])
+    expect(story.again.filter((asked) => asked.endsWith('alice video'))).toHaveLength(1)
+  })
+
   test('while something else of its user goes on is asked for again after 5 s', () => {
     const camera: Wanted = { ...alice, kind: 'video' }
     const story = new Story().asks(alice).asks(camera).for(5, [alice, 1], [camera, 2]).for(7, [alice, 1])

@@ -27,6 +27,8 @@ interface Awaiting extends Wanted {
   rhythmMicros: number
   /** Since when the recorder was away, until something comes again. */
   awayMicros: number | undefined
+  /** When its user was back from a time in which all that they send stood still, by the first of it that came again. */
+  userBackMicros: number
 }
 
 const second = 1_000_000
@@ -79,7 +81,7 @@ export class Awaited {
     if (known?.askedMicros !== undefined) return
     const { userId, stream, kind } = wanted
     const arrival = { arrived: false, lastMicros: undefined, ssrc: undefined, rhythmMicros: 20_000, awayMicros: undefined }
-    const before = known ?? { userId, stream, kind, sinceMicros: nowMicros, ...arrival }
+    const before = known ?? { userId, stream, kind, sinceMicros: nowMicros, userBackMicros: nowMicros, ...arrival }
     this.#all.set(keyOf(wanted), { ...before, askedMicros: nowMicros, firstAskedMicros: nowMicros, asked: 1 })
     if (!this.#anythingArrived) this.#nothingMicros ??= nowMicros
   }
@@ -102,6 +104,7 @@ export class Awaited {
     const one = this.#all.get(keyOf(wanted))
     if (one === undefined) return []
     const losses = this.#missedBefore(one, ssrc, atMicros)
+    this.#endStandstill(one, atMicros)
     if (one.lastMicros !== undefined && one.ssrc === ssrc) {
       one.rhythmMicros += (Math.max(0, atMicros - one.lastMicros) - one.rhythmMicros) / 8
     }
@@ -175,15 +178,24 @@ export class Awaited {
     if (one.askedMicros === undefined || one.awayMicros !== undefined) return false
     const stalled = this.#stoppedWithAllElse(one) ? standsStillMicros : stalledMicros
     const first = one.arrived ? Math.max(stalled, rhythmsOfSilence * one.rhythmMicros) : firstPatienceMicros
-    const since = Math.max(one.askedMicros, one.lastMicros ?? 0, this.#awakeMicros)
+    const since = Math.max(one.askedMicros, one.lastMicros ?? 0, one.userBackMicros, this.#awakeMicros)
     return nowMicros - since >= Math.min(longestPatienceMicros, first * 2 ** (one.asked - 1))
   }
 
   /** Nothing can be said of a user who sends one thing only. */
-  #stoppedWithAllElse({ userId, stream, kind, lastMicros }: Awaiting): boolean {
-    const others = [...this.#all.values()].filter((one) => one.userId === userId && !(one.stream === stream && one.kind === kind))
-    const stoppedAtOnce = (one: Awaiting) => one.arrived && Math.abs((one.lastMicros ?? 0) - (lastMicros ?? 0)) <= atOnceMicros
-    return others.length > 0 && others.every(stoppedAtOnce)
+  #stoppedWithAllElse(one: Awaiting): boolean {
+    const others = this.#othersOf(one)
+    return others.length > 0 && others.every((other) => stoppedAtOnce(one, other))
+  }
+
+  /** The first thing of a user that comes again: what stood still with it comes a moment later, and is not overdue until then. */
+  #endStandstill(one: Awaiting, atMicros: number): void {
+    if (one.lastMicros === undefined || atMicros - one.lastMicros <= atOnceMicros) return
+    for (const other of this.#othersOf(one)) if (stoppedAtOnce(one, other)) other.userBackMicros = atMicros
+  }
+
+  #othersOf({ userId, stream, kind }: Awaiting): Awaiting[] {
+    return [...this.#all.values()].filter((one) => one.userId === userId && !(one.stream === stream && one.kind === kind))
   }
 
   /** Since it came last, or was asked for; none where it cannot come. */
@@ -224,6 +236,9 @@ export class Awaited {
 function markAway(one: Awaiting): void {
   if (one.arrived) one.awayMicros ??= one.lastMicros
 }
+
+const stoppedAtOnce = (one: Awaiting, other: Awaiting) =>
+  other.arrived && Math.abs((other.lastMicros ?? 0) - (one.lastMicros ?? 0)) <= atOnceMicros
 
 const quietPatienceOf = (one: Awaiting) =>
   one.arrived ? Math.max(quietMicros, rhythmsOfSilence * one.rhythmMicros) : quietAtFirstMicros
