@@ -2,8 +2,8 @@
  * `node scripts/test.ts unit integration e2e`: runs those vitest projects one after the other and ends with one line that sums them up,
  * `N passed, N failed`, after the name and first line of each failure. Exit code 0 only if nothing failed. A sandbox that the tests have started is ended.
  *
- * What plays in real time, in a browser or on the cluster, is tried once more where it failed, and named with what it failed of: it passed, and is to be
- * looked into. `vitest run` and the soaks try nothing twice.
+ * Of what plays in real time, in a browser or on the cluster, a file in which a test failed is run once more as a whole, with what its tests share. What
+ * passed only then is named with what it had failed of, and is to be looked into. `vitest run` and the soaks try nothing twice.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -12,7 +12,6 @@ import { join, relative, resolve } from 'node:path'
 
 interface VitestReport {
   numPassedTests: number
-  numFailedTests: number
   testResults: {
     name: string
     status: string
@@ -40,6 +39,8 @@ const failures: string[] = []
 /** Passed, but not at once. */
 const unsteady: string[] = []
 const inRealTime = ['integration', 'e2e']
+/** More than these fail of one cause, which does not pass. */
+const mostFilesAgain = 6
 for (const project of projects) {
   if (interrupted) break
   const started = performance.now()
@@ -56,30 +57,67 @@ for (const line of [...unsteady, ...failures]) console.log(line)
 console.log(`${passed} passed, ${failed} failed`)
 process.exitCode = failed > 0 ? 1 : 0
 
-/** A file that could not be loaded and a vitest that crashed count as one failure each: they have no failed test to show. */
+interface Failure {
+  /** Of a file as a whole it is the file's name: it could not be loaded, or what its tests share failed. */
+  test: string
+  message: string
+}
+
+/** A vitest that crashed counts as one failure: it has no failed test to show. */
 async function runProject(project: string): Promise<{ passed: number; failed: number }> {
-  const report = join(reports, `${project}.json`)
+  const first = await runFiles(project, [])
+  const again = inRealTime.includes(project) ? [...new Set(first.failures.keys())] : []
+  if (again.length === 0 || again.length > mostFilesAgain || interrupted) return tell(first)
+  console.log(`\n=== ${project} tests once more, of the files in which one failed: ${again.join(', ')}`)
+  const second = await runFiles(project, again)
+  for (const [file, failed] of first.failures) {
+    const stillFailed = new Set(second.failures.get(file)?.map(({ test }) => test))
+    for (const { test, message } of failed)
+      if (!stillFailed.has(test)) unsteady.push(`passed at the second try: ${file}: ${test}: ${message}`)
+  }
+  const passedBefore = first.passed - again.reduce((sum, file) => sum + (first.passedOf.get(file) ?? 0), 0)
+  return tell({ ...second, passed: passedBefore + second.passed })
+}
+
+interface Outcome {
+  passed: number
+  passedOf: Map<string, number>
+  /** By file, those in which anything failed. */
+  failures: Map<string, Failure[]>
+  /** vitest ended otherwise than its report says. */
+  crashed: boolean
+}
+
+function tell({ passed, failures: byFile, crashed }: Outcome): { passed: number; failed: number } {
+  const all = [...byFile].flatMap(([file, failed]) => failed.map(({ test, message }) => `failed: ${file}: ${test}: ${message}`))
+  failures.push(...all)
+  return { passed, failed: all.length === 0 && crashed ? 1 : all.length }
+}
+
+/** Runs these files of a project; all of them if none is named. */
+async function runFiles(project: string, files: readonly string[]): Promise<Outcome> {
+  const report = join(reports, `${project}-${files.length}.json`)
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
-  const options = ['--project', project, '--passWithNoTests', ...(inRealTime.includes(project) ? ['--retry=1'] : [])]
-  const code = await run(join(root, 'node_modules/.bin/vitest'), ['run', ...options, ...reporters])
+  const vitest = join(root, 'node_modules/.bin/vitest')
+  const code = await run(vitest, ['run', '--project', project, '--passWithNoTests', ...reporters, ...files])
+  const outcome: Outcome = { passed: 0, passedOf: new Map(), failures: new Map(), crashed: code !== 0 }
   let result: VitestReport
   try {
     result = JSON.parse(readFileSync(report, 'utf8')) as VitestReport
   } catch {
-    return { passed: 0, failed: code === 0 ? 0 : 1 }
+    return outcome
   }
-  const unloaded = result.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length
-  for (const { name, message, assertionResults } of result.testResults) {
+  outcome.passed = result.numPassedTests
+  for (const { name, status, message, assertionResults } of result.testResults) {
     const file = relative(root, name)
-    if (message !== '') failures.push(`failed: ${file}: ${firstLine(message)}`)
-    for (const test of assertionResults) {
-      const line = `${file}: ${test.fullName}: ${firstLine(test.failureMessages[0] ?? '')}`
-      if (test.status === 'failed') failures.push(`failed: ${line}`)
-      else if (test.failureMessages.length > 0) unsteady.push(`passed at the second try: ${line}`)
-    }
+    const failed = assertionResults
+      .filter((test) => test.status === 'failed')
+      .map((test) => ({ test: test.fullName, message: firstLine(test.failureMessages[0] ?? '') }))
+    if (status === 'failed' && failed.length === 0) failed.push({ test: 'the file', message: firstLine(message) })
+    if (failed.length > 0) outcome.failures.set(file, failed)
+    outcome.passedOf.set(file, assertionResults.filter((test) => test.status === 'passed').length)
   }
-  const counted = result.numFailedTests + unloaded
-  return { passed: result.numPassedTests, failed: counted === 0 && code !== 0 ? 1 : counted }
+  return outcome
 }
 
 function firstLine(text: string): string {
