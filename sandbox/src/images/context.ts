@@ -2,6 +2,8 @@ import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFil
 import { join } from 'node:path'
 import { copyModules } from '../../../scripts/production-modules.ts'
 import { contentHash, projectDirectory, stateDirectory } from '../cluster/paths.ts'
+import { withLock } from '../lock.ts'
+import { buildah } from './buildah.ts'
 
 /** The project's images, named after their workspaces' roles. */
 export const imageSources = { recorder: 'recorder-image', operator: 'operator', gateway: 'gateway' } as const
@@ -38,7 +40,7 @@ export function sourceTag(image: ImageName, base: string): string {
  * A build context with the sources of one image and the part of node_modules that it needs: what a Dockerfile copies from a checkout, without
  * sending half a gigabyte of tools through it. Kept between builds; node_modules is copied again only when package-lock.json has changed.
  */
-export function stageContext(image: ImageName): string {
+function stageContext(image: ImageName): string {
   const context = join(stateDirectory, 'images', image)
   const marker = join(context, '.modules-of')
   const lock = contentHash(
@@ -58,4 +60,14 @@ export function stageContext(image: ImageName): string {
   return context
 }
 
-export const dockerfile = (image: ImageName) => join(projectDirectory, imageSources[image], 'Dockerfile')
+/** Builds an image, or a stage of it. One build at a time works in a context: a second `make` waits instead of clearing it under the first. */
+export async function buildStaged(
+  image: ImageName,
+  base: string,
+  args: readonly string[],
+  onLine: (line: string) => void,
+): Promise<void> {
+  const how = ['bud', '--layers', '--isolation', 'chroot', '--network', 'host', '--build-arg', `BASE_IMAGE=${base}`]
+  const file = ['--file', join(projectDirectory, imageSources[image], 'Dockerfile')]
+  await withLock(`image-${image}`, () => buildah([...how, ...file, ...args, stageContext(image)], onLine))
+}

@@ -3,8 +3,7 @@ import { join } from 'node:path'
 import { cacheDirectory, contentHash, projectDirectory } from '../cluster/paths.ts'
 import { onScreen, type Report } from '../progress.ts'
 import { ensureBase } from './base.ts'
-import { buildah } from './buildah.ts'
-import { dockerfile, stageContext } from './context.ts'
+import { buildStaged } from './context.ts'
 
 const sources = ['recorder-image/Dockerfile', 'recorder-image/ffmpeg/build.sh']
 
@@ -22,9 +21,7 @@ export async function ensureFfmpeg(report: Report = onScreen): Promise<string> {
   const partial = `${directory}.${process.pid}`
   mkdirSync(partial, { recursive: true })
   try {
-    const args = ['bud', '--layers', '--isolation', 'chroot', '--network', 'host', '--build-arg', `BASE_IMAGE=${base}`]
-    const stage = ['--target', 'ffmpeg-files', '--file', dockerfile('recorder'), '--output', partial]
-    await buildah([...args, ...stage, stageContext('recorder')], (line) => step.update(line))
+    await buildStaged('recorder', base, ['--target', 'ffmpeg-files', '--output', partial], (line) => step.update(line))
     renameSync(partial, directory)
     step.done()
   } catch (error) {

@@ -1,8 +1,7 @@
 import { clusterStatus } from '../cluster/index.ts'
 import { onScreen, type Report } from '../progress.ts'
 import { ensureBase, hasImage } from './base.ts'
-import { buildah } from './buildah.ts'
-import { dockerfile, type ImageName, imageSources, sourceTag, stageContext } from './context.ts'
+import { buildStaged, type ImageName, imageSources, sourceTag } from './context.ts'
 import { importImage, isImported, removeOthers } from './import.ts'
 
 export { ensureFfmpeg } from './ffmpeg.ts'
@@ -29,8 +28,7 @@ export async function images(report: Report = onScreen): Promise<Images> {
 async function build(image: ImageName, reference: string, base: string, report: Report): Promise<void> {
   const step = report(`Building the ${image} image`)
   try {
-    const args = ['bud', '--layers', '--isolation', 'chroot', '--network', 'host', '--build-arg', `BASE_IMAGE=${base}`]
-    await buildah([...args, '--file', dockerfile(image), '--tag', reference, stageContext(image)], (line) => step.update(line))
+    await buildStaged(image, base, ['--tag', reference], (line) => step.update(line))
     step.done(reference)
   } catch (error) {
     step.failed('buildah failed')
