@@ -1,4 +1,4 @@
-type Numbers = Uint8Array | Uint32Array | Float64Array
+import type { Numbers } from '../timeline/numbers.ts'
 
 /** Numbers of one kind, appended one by one and kept tight: a day of pictures is 2.6 million. */
 export class Column<T extends Numbers> {

@@ -34,9 +34,9 @@ export const fullBox = (type: string, version: number, flags: number, ...content
 
 /** Numbers of 32 bits. */
 export function table(values: ArrayLike<number>): Buffer {
-  const buffer = Buffer.allocUnsafe(values.length * 4)
-  for (let at = 0; at < values.length; at++) buffer.writeUInt32BE(values[at]!, at * 4)
-  return buffer
+  const view = new DataView(new ArrayBuffer(values.length * 4))
+  for (let at = 0; at < values.length; at++) view.setUint32(at * 4, values[at]!)
+  return Buffer.from(view.buffer)
 }
 
 /** Numbers of 64 bits. */

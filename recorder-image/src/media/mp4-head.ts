@@ -43,7 +43,7 @@ export interface Mp4Movie {
 }
 
 export function buildMp4Head(movie: Mp4Movie): Buffer {
-  const chunked = movie.tracks.map((track) => ({ track, chunks: chunksOf(track) }))
+  const chunked = movie.tracks.map(withTables)
   const large = movie.bodyBytes > 0xffff_0000
   const mdat = large
     ? Buffer.concat([u32(1), Buffer.from('mdat'), u64(movie.bodyBytes + 16)])
@@ -60,7 +60,7 @@ export function buildInitSegment(track: Pick<Mp4Track, 'kind' | 'timescale' | 's
   const empty: Mp4Track = { ...track, ...nothing, edit: { delay: 0, mediaTime: 0, duration: 0 } }
   const mvex = box('mvex', fullBox('trex', 0, 0, u32(fragmentTrackId, 1, 0, 0, 0)))
   const movie = { creationTime: new Date(0), bodyBytes: 0, tracks: [empty] }
-  return Buffer.concat([fragmentsFtyp, moov(movie, [{ track: empty, chunks: [] }], 0, false, mvex)])
+  return Buffer.concat([fragmentsFtyp, moov(movie, [withTables(empty)], 0, false, mvex)])
 }
 
 export const fragmentTrackId = 1
@@ -70,6 +70,13 @@ interface Chunk {
   samples: number
   /** Sample entry, from 0. */
   entry: number
+}
+
+/** A track and what of its sample table does not change with where the body lies. */
+interface TabledTrack {
+  track: Mp4Track
+  chunks: Chunk[]
+  tables: Buffer[]
 }
 
 /** Samples that lie one after the other and have one description, of at most a second. */
@@ -101,9 +108,7 @@ const fragmentsFtyp = box('ftyp', Buffer.from('iso6'), u32(0), Buffer.from('iso6
 const unityMatrix = u32(0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 const seconds1904To1970 = 2_082_844_800
 
-type ChunkedTrack = { track: Mp4Track; chunks: Chunk[] }
-
-function moov(movie: Mp4Movie, tracks: readonly ChunkedTrack[], bodyStart: number, co64: boolean, ...more: Buffer[]): Buffer {
+function moov(movie: Mp4Movie, tracks: readonly TabledTrack[], bodyStart: number, co64: boolean, ...more: Buffer[]): Buffer {
   const created = Math.floor(movie.creationTime.getTime() / 1000) + seconds1904To1970
   const duration = Math.max(0, ...tracks.map(({ track }) => track.edit.delay + track.edit.duration))
   const { version, field } = timed(created, duration)
@@ -115,7 +120,7 @@ function moov(movie: Mp4Movie, tracks: readonly ChunkedTrack[], bodyStart: numbe
   return box('moov', mvhd, ...tracks.map((track, index) => trak(track, index + 1, created, bodyStart, co64)), ...more)
 }
 
-function trak({ track, chunks }: ChunkedTrack, id: number, created: number, bodyStart: number, co64: boolean): Buffer {
+function trak({ track, chunks, tables }: TabledTrack, id: number, created: number, bodyStart: number, co64: boolean): Buffer {
   const duration = track.edit.delay + track.edit.duration
   const { version, field } = timed(created, duration)
   const isAudio = track.kind === 'audio'
@@ -133,7 +138,7 @@ function trak({ track, chunks }: ChunkedTrack, id: number, created: number, body
   const hdlr = fullBox('hdlr', 0, 0, u32(0), Buffer.from(handler), Buffer.alloc(12), Buffer.from(`${track.kind}\0`))
   const mediaHeader = isAudio ? fullBox('smhd', 0, 0, u16(0, 0)) : fullBox('vmhd', 0, 1, u16(0, 0, 0, 0))
   const dinf = box('dinf', fullBox('dref', 0, 0, u32(1), fullBox('url ', 0, 1)))
-  const minf = box('minf', mediaHeader, dinf, sampleTable(track, chunks, bodyStart, co64))
+  const minf = box('minf', mediaHeader, dinf, box('stbl', ...tables, chunkOffsets(chunks, bodyStart, co64)))
   return box('trak', tkhd, box('edts', editList(track)), box('mdia', mdhd, hdlr, minf))
 }
 
@@ -146,31 +151,35 @@ function editList({ edit }: Mp4Track): Buffer {
   return fullBox('elst', version, 0, u32(entries.length), ...entries)
 }
 
-function sampleTable(track: Mp4Track, chunks: readonly Chunk[], bodyStart: number, co64: boolean): Buffer {
+function withTables(track: Mp4Track): TabledTrack {
   const { sizes, starts, end, keys } = track
+  const chunks = chunksOf(track)
   const stsd = fullBox('stsd', 0, 0, u32(track.sampleEntries.length), ...track.sampleEntries)
-
-  const durations = Uint32Array.from(sizes, (_, at) => (at + 1 < sizes.length ? starts[at + 1]! : end) - starts[at]!)
-  const stts = runLengths('stts', durations)
-  const ctts = track.shownAfter === undefined ? [] : [runLengths('ctts', track.shownAfter)]
+  const stts = runLengths('stts', sizes.length, (at) => (at + 1 < sizes.length ? starts[at + 1]! : end) - starts[at]!)
+  const { shownAfter } = track
+  const ctts = shownAfter === undefined ? [] : [runLengths('ctts', shownAfter.length, (at) => shownAfter[at]!)]
   const runs: number[] = []
   chunks.forEach(({ samples, entry }, index) => {
     if (runs[runs.length - 2] !== samples || runs[runs.length - 1] !== entry + 1) runs.push(index + 1, samples, entry + 1)
   })
   const stsc = fullBox('stsc', 0, 0, u32(runs.length / 3), table(runs))
   const stsz = fullBox('stsz', 0, 0, u32(0, sizes.length), table(sizes))
+  const stss = keys === undefined ? [] : [fullBox('stss', 0, 0, u32(keys.length), table(keys.map((key) => key + 1)))]
+  return { track, chunks, tables: [stsd, stts, ...ctts, ...stss, stsc, stsz] }
+}
+
+function chunkOffsets(chunks: readonly Chunk[], bodyStart: number, co64: boolean): Buffer {
   const offsets = chunks.map(({ offset }) => bodyStart + offset)
-  const stco = co64
+  return co64
     ? fullBox('co64', 0, 0, u32(offsets.length), table64(offsets))
     : fullBox('stco', 0, 0, u32(offsets.length), table(offsets))
-  const stss = keys === undefined ? [] : [fullBox('stss', 0, 0, u32(keys.length), table(keys.map((key) => key + 1)))]
-  return box('stbl', stsd, stts, ...ctts, ...stss, stsc, stsz, stco)
 }
 
 /** A table of how many samples in turn have which number. */
-function runLengths(type: string, numbers: Uint32Array): Buffer {
+function runLengths(type: string, count: number, numberAt: (at: number) => number): Buffer {
   const runs: number[] = []
-  for (const number of numbers) {
+  for (let at = 0; at < count; at++) {
+    const number = numberAt(at)
     if (runs[runs.length - 1] === number) runs[runs.length - 2]!++
     else runs.push(1, number)
   }

@@ -1,4 +1,5 @@
 /** Reads the head of an MP4 back, box by box and by none of the code that wrote it. */
+import { filled } from '../timeline/numbers.ts'
 import type { Mp4Track } from './mp4-head.ts'
 
 /** The tracks of a head such as `buildMp4Head` makes. Their offsets count from the start of the file. Throws for one that lacks a box. */
@@ -26,10 +27,10 @@ function readTrack(trak: Box): Mp4Track {
     width: Math.floor(tkhd.u32(sizeAt) / 0x10000),
     height: Math.floor(tkhd.u32(sizeAt + 4) / 0x10000),
     sizes,
-    offsets: Float64Array.from(offsets),
-    starts: Float64Array.from(startsOf(table)),
-    ...(shownAfter.length === 0 ? {} : { shownAfter: Uint32Array.from(shownAfter) }),
-    entries: Uint8Array.from(entries),
+    offsets,
+    starts: startsOf(table),
+    ...(shownAfter.length === 0 ? {} : { shownAfter }),
+    entries,
     end: isLong ? mdhd.u64(24) : mdhd.u32(16),
     ...(stss === undefined ? {} : { keys: Uint32Array.from({ length: stss.u32(4) }, (_, at) => stss.u32(8 + at * 4) - 1) }),
     edit: readEdit(trak.child('edts').child('elst')),
@@ -63,44 +64,56 @@ export function sizesOf(table: Box): Uint32Array {
   return sizes
 }
 
-export function startsOf(table: Box): number[] {
+export function startsOf(table: Box): Float64Array {
+  const durations = runsOf(table.child('stts'))
   let time = 0
-  return runsOf(table.child('stts')).map((duration) => {
-    time += duration
-    return time - duration
+  return filled(new Float64Array(durations.length), (at) => {
+    time += durations[at]!
+    return time - durations[at]!
   })
 }
 
 /** Empty where there is no such table: then each sample is shown when it is decoded. */
-export function shownAfterOf(table: Box): number[] {
+export function shownAfterOf(table: Box): Uint32Array {
   const [ctts] = table.children('ctts')
-  return ctts === undefined ? [] : runsOf(ctts)
+  return ctts === undefined ? new Uint32Array() : runsOf(ctts)
 }
 
-function runsOf(box: Box): number[] {
-  const numbers: number[] = []
-  for (let run = 0; run < box.u32(4); run++) {
-    for (let left = box.u32(8 + run * 8); left > 0; left--) numbers.push(box.u32(12 + run * 8))
+function runsOf(box: Box): Uint32Array {
+  const runs = box.u32(4)
+  let count = 0
+  for (let run = 0; run < runs; run++) count += box.u32(8 + run * 8)
+  const numbers = new Uint32Array(count)
+  for (let run = 0, at = 0; run < runs; run++) {
+    const end = at + box.u32(8 + run * 8)
+    numbers.fill(box.u32(12 + run * 8), at, end)
+    at = end
   }
   return numbers
 }
 
 /** Where each sample is, and which sample entry describes it. */
-export function placesOf(table: Box, sizes: Uint32Array): { offsets: number[]; entries: number[] } {
+export function placesOf(table: Box, sizes: Uint32Array): { offsets: Float64Array; entries: Uint8Array } {
   const stsc = table.child('stsc')
   const [co64] = table.children('co64')
   const chunks = co64 ?? table.child('stco')
-  const offsets: number[] = []
-  const entries: number[] = []
-  for (let chunk = 0, run = 0; chunk < chunks.u32(4); chunk++) {
+  const count = chunks.u32(4)
+  const offsets = new Float64Array(sizes.length)
+  const entries = new Uint8Array(sizes.length)
+  let sample = 0
+  for (let chunk = 0, run = 0; chunk < count; chunk++) {
     while (run + 1 < stsc.u32(4) && stsc.u32(8 + (run + 1) * 12) <= chunk + 1) run++
+    const end = sample + stsc.u32(12 + run * 12)
+    const entry = stsc.u32(16 + run * 12) - 1
     let at = co64 === undefined ? chunks.u32(8 + chunk * 4) : chunks.u64(8 + chunk * 8)
-    for (let left = stsc.u32(12 + run * 12); left > 0; left--) {
-      offsets.push(at)
-      entries.push(stsc.u32(16 + run * 12) - 1)
-      at += sizes[offsets.length - 1] ?? 0
+    for (; sample < end; sample++) {
+      if (sample === sizes.length) throw new Error('the chunks have more samples than there are sizes')
+      offsets[sample] = at
+      entries[sample] = entry
+      at += sizes[sample]!
     }
   }
+  if (sample < sizes.length) throw new Error(`the chunks have ${sample} samples, and there are ${sizes.length} sizes`)
   return { offsets, entries }
 }
 

@@ -40,6 +40,15 @@ describe('sample tables', () => {
     expect(compareTables(changed(box, at), bodyBytes, [track()])).toContain(problem)
   })
 
+  it.each([
+    ['more', 1],
+    ['fewer', -1],
+  ])('whose chunks have %s samples than there are sizes cannot be read', (_, by) => {
+    const copy = head()
+    copy[copy.indexOf('stsc') + 19]! += by
+    expect(() => compareTables(copy, bodyBytes, [track()])).toThrow(/the chunks have .*samples/)
+  })
+
   it('that lead beyond the end are found', () => {
     expect(compareTables(head(), bodyBytes - 1, [track()])).toEqual(['the audio samples go beyond the end of the file'])
   })

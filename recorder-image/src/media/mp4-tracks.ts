@@ -1,5 +1,7 @@
+import { filled } from '../timeline/numbers.ts'
 import type { AudioPresentation, Presentation, VideoPresentation } from '../timeline/presentation.ts'
 import { aacConfig, channels, mp3BitRate, type SoundKind, sampleRate } from './audio-format.ts'
+import type { VideoColumns } from './media-columns.ts'
 import type { MediaIndex } from './media-index.ts'
 import { type Mp4Track, movieTimescale, mp4a, opusEntry } from './mp4-head.ts'
 import { axisOfFrame, framesKept } from './sound-frames.ts'
@@ -41,21 +43,25 @@ function videoTrack(presentation: Presentation, index: MediaIndex): Mp4Track | u
     width: facts.width,
     height: facts.height,
     sizes: samples.map((sample) => bytes.at(sample) - skipped(sample)),
-    offsets: Float64Array.from(samples, (sample) => offsets.at(sample) + skipped(sample)),
+    offsets: filled(new Float64Array(samples.length), (at) => offsets.at(samples[at]!) + skipped(samples[at]!)),
     starts,
     ...(shownAfter === undefined ? {} : { shownAfter }),
-    entries: Uint8Array.from(samples, (sample) => configs.at(sample)),
+    entries: filled(new Uint8Array(samples.length), (at) => configs.at(samples[at]!)),
     end,
-    keys: samples
-      .map((sample, at) => (keys.at(sample) === 1 ? at + 1 : 0))
-      .filter((number) => number > 0)
-      .map((number) => number - 1),
+    keys: Uint32Array.from(keysAmong(samples, keys)),
     edit: {
       delay: isHeld ? 0 : movieTicks(video.startMicros - presentation.startMicros),
       mediaTime: shift,
       duration: Math.round((end * movieTimescale) / timescale),
     },
   }
+}
+
+/** Places of the key frames. */
+function keysAmong(samples: Uint32Array, keys: VideoColumns['keys']): number[] {
+  const places: number[] = []
+  for (let at = 0; at < samples.length; at++) if (keys.at(samples[at]!) === 1) places.push(at)
+  return places
 }
 
 type PictureTimes = Pick<VideoPresentation, 'samples' | 'ticks' | 'decodeTicks' | 'lastTicks'>
@@ -84,11 +90,13 @@ function inTimescale({ ticks, decodeTicks, lastTicks }: PictureTimes) {
   const divisor = [1, 10, 90].find((divisor) => longest / divisor < maxStep) ?? 90
   const starts = new Float64Array(ticks.length)
   for (let at = 1; at < ticks.length; at++) starts[at] = Math.max(Math.round(decodeTicks[at]! / divisor), starts[at - 1]! + 1)
-  const shownAfter = Uint32Array.from(ticks, (tick, at) => Math.max(0, Math.round((tick + shift) / divisor) - starts[at]!))
   return {
     timescale: 90_000 / divisor,
     starts,
-    shownAfter: shift === 0 ? undefined : shownAfter,
+    shownAfter:
+      shift === 0
+        ? undefined
+        : filled(new Uint32Array(ticks.length), (at) => Math.max(0, Math.round((ticks[at]! + shift) / divisor) - starts[at]!)),
     shift: Math.round(shift / divisor),
     end: Math.max(Math.round((decodeTicks.at(-1)! + lastTicks) / divisor), starts.at(-1)! + 1),
   }
@@ -126,7 +134,7 @@ function audioTrack(presentation: Presentation, index: MediaIndex, sound: SoundK
     ),
     offsets: concat(
       lead.offsets,
-      Float64Array.from(frames, (frame) => offsets.at(frame)),
+      filled(new Float64Array(frames.length), (at) => offsets.at(frames[at]!)),
     ),
     starts,
     end,

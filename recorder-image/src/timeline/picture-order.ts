@@ -1,3 +1,4 @@
+import { filled } from './numbers.ts'
 import { type Arrival, type Piece, type PieceRules, PieceSplitter, type Placed } from './pieces.ts'
 
 /** Pictures in order of arrival: a column for each thing known of them. */
@@ -76,8 +77,8 @@ export function orderPictures({ ssrcs, rtpTimestamps, receiveTimesMicros, keys, 
   })
   return {
     samples,
-    rtp: Float64Array.from(samples, (sample) => rtp[sample]!),
-    pieceOf: Uint32Array.from(samples, (sample) => pieceOf[sample]!),
+    rtp: filled(new Float64Array(count), (at) => rtp[samples[at]!]!),
+    pieceOf: filled(new Uint32Array(count), (at) => pieceOf[samples[at]!]!),
     pieces,
     shownAs: shown,
   }
@@ -98,7 +99,7 @@ function keyTimes(rtp: Float64Array, pieceOf: Uint32Array, keys: Uint8Array, pie
 
 /** 0 to count - 1 in an order in which they nearly are. */
 function sorted(count: number, compare: (a: number, b: number) => number): Uint32Array {
-  const numbers = Uint32Array.from({ length: count }, (_, at) => at)
+  const numbers = filled(new Uint32Array(count), (at) => at)
   for (let at = 1; at < count; at++) if (compare(at - 1, at) > 0) return Uint32Array.from(Array.from(numbers).sort(compare))
   return numbers
 }
