@@ -34,9 +34,8 @@ export const fullBox = (type: string, version: number, flags: number, ...content
 
 /** Numbers of 32 bits. */
 export function table(values: ArrayLike<number>): Buffer {
-  const view = new DataView(new ArrayBuffer(values.length * 4))
-  for (let at = 0; at < values.length; at++) view.setUint32(at * 4, values[at]!)
-  return Buffer.from(view.buffer)
+  // Node's machines are all little endian.
+  return Buffer.from(new Uint32Array(values).buffer).swap32()
 }
 
 /** Numbers of 64 bits. */

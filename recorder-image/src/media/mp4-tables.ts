@@ -1,3 +1,4 @@
+import type { Numbers } from '../timeline/numbers.ts'
 import type { Mp4Track } from './mp4-head.ts'
 import { Box, placesOf, shownAfterOf, sizesOf, startsOf } from './mp4-read.ts'
 
@@ -18,19 +19,23 @@ export function compareTables(head: Uint8Array, bodyBytes: number, tracks: reado
     const found = [sizes, startsOf(table), offsets, shownAfterOf(table), entries] as const
     const places = track.offsets.map((offset) => head.length + offset)
     const described = track.entries ?? new Uint8Array(sizes.length)
-    const expected = [track.sizes, track.starts, places, track.shownAfter ?? [], described] as const
+    const expected = [track.sizes, track.starts, places, track.shownAfter ?? new Uint32Array(), described] as const
     for (const [at, what] of (['sizes', 'times', 'places', 'display times', 'descriptions'] as const).entries()) {
       const wrong = firstDifference(found[at]!, expected[at]!)
       if (wrong !== undefined) problems.push(`the ${what} of the ${track.kind} samples are wrong from sample ${wrong} on`)
     }
-    const end = found[2].reduce((last, offset, sample) => Math.max(last, offset + found[0][sample]!), 0)
+    let end = 0
+    for (let sample = 0; sample < sizes.length; sample++) end = Math.max(end, offsets[sample]! + sizes[sample]!)
     if (end > head.length + bodyBytes) problems.push(`the ${track.kind} samples go beyond the end of the file`)
   })
   return problems
 }
 
-function firstDifference(found: ArrayLike<number>, expected: ArrayLike<number>): number | undefined {
+function firstDifference(found: Numbers, expected: Numbers): number | undefined {
+  if (Buffer.compare(bytesOf(found), bytesOf(expected)) === 0) return undefined
   if (found.length !== expected.length) return Math.min(found.length, expected.length)
   for (let at = 0; at < found.length; at++) if (found[at] !== expected[at]) return at
   return undefined
 }
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Numbers) => new Uint8Array(buffer, byteOffset, byteLength)

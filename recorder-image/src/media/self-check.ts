@@ -57,12 +57,15 @@ export async function checkMedia(media: CheckedMedia): Promise<FileCheck> {
       found.decodedSoundSeconds = seconds(sound, mp3.samplesPerFrame)
       return result([...problems, ...sound.problems], sound.unchecked)
     }
-    const problems = compareTables(media.head, media.bodyBytes, media.tracks)
-    // Decoding is another process: the two go on at once.
-    const [demuxed, pictures, sound] = await Promise.all([
-      demux(file, media.tracks, options),
+    const problems: string[] = []
+    // Decoding is other processes: they begin first, and the tables are read while they run.
+    const [pictures, sound, demuxed] = await Promise.all([
       video === undefined ? undefined : decodePictures(file, video, media.configs, options),
       audio === undefined ? undefined : decodeSound(file, audio, media.sound, options),
+      demux(file, media.tracks, options).then((demuxed) => {
+        problems.push(...compareTables(media.head, media.bodyBytes, media.tracks))
+        return demuxed
+      }),
     ])
     found.groupsOfPictures = demuxed.groups
     found.decodedPictures = pictures?.frames ?? 0
