@@ -180,6 +180,8 @@ export const clipKey = ({ clip: { name, uid }, cos }: Pick<ClipJob, 'clip' | 'co
 export const clipReasons = {
   RecordingNotFound: 'There is no Recording of that name in the namespace. The clip is cut when there is one, and it is over.',
   RecordingUnderWay: 'The recording still goes on, or its files are not all stored yet. The clip is cut when it is over.',
+  RecordingUnusable:
+    'What the Recording says of its start, its manifests or its bucket cannot be understood; the message says what. Such a status is of another release, or was written by hand.',
   Cutting: 'A Pod cuts the clip.',
   PodRejected: 'The Pod that cuts was refused by the API server; the message is its answer. It is tried again.',
   Retrying: 'The last try failed; the message says why. Another one begins shortly.',

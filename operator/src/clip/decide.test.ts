@@ -1,8 +1,17 @@
-import { apiVersion, type ClipFile, clipKind, type RecordingClip, recordingClipSpecSchema } from '@trtc-recorder/api'
+import {
+  apiVersion,
+  type ClipFile,
+  clipKind,
+  type Recording,
+  type RecordingClip,
+  recordingClipSpecSchema,
+  recordingClipStatusSchema,
+} from '@trtc-recorder/api'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { aRecording, at, start } from '../recording/testing.ts'
 import { decideClip, type ObservedClip } from './decide.ts'
-import { clipJob } from './pod.ts'
+import { clipWork } from './pod.ts'
 
 const aClip = (over: Partial<RecordingClip> = {}): RecordingClip => ({
   apiVersion,
@@ -25,7 +34,7 @@ const finished = () => ({
   },
 })
 
-const over = (): ObservedClip['recording'] => ({ is: 'over', recording: finished(), job: clipJob(aClip(), finished()) })
+const over = (): ObservedClip['recording'] => ({ is: 'over', recording: finished(), work: clipWork(aClip(), finished()) })
 const underWay = { is: 'underWay' } as const
 const ended = (outcome: string, files: Partial<ClipFile>[] = []): ObservedClip['pod'] =>
   ({
@@ -70,7 +79,7 @@ describe('a clip', () => {
   })
 
   test('of a Recording that has recorded nothing is over at once', () => {
-    const observed = { recording: { is: 'over', recording: aRecording(), job: undefined } } as const
+    const observed = { recording: { is: 'over', recording: aRecording(), work: { is: 'nothing' } } } as const
     expect(decide(observed)).toMatchObject({
       conditions: ['Succeeded False NothingThere', 'Stalled True NothingThere'],
       action: { do: 'nothing' },
@@ -107,6 +116,47 @@ describe('a clip', () => {
     expect(decide({ clip: failed.clip }, 700.5)).toMatchObject({ action: { do: 'nothing' }, requeueAfterMillis: 500 })
     expect(decide({ clip: failed.clip }, 701)).toMatchObject({ action: { do: 'createPod', attempt: 2 } })
     expect(decide({ pod: lost(4) }).requeueAfterMillis).toBe(60_000)
+  })
+
+  test.each<[string, object, string]>([
+    ['a start that is no time', { startTime: 'yesterday' }, 'status.startTime "yesterday"'],
+    ['an address that is none', { manifestUrl: 'lessons/math.json' }, 'manifest address "lessons/math.json"'],
+    ['an address that cannot be decoded', { moreManifestUrls: ['https://b.example/a%zz.json'] }, '"https://b.example/a%zz.json"'],
+    ['the address of no object', { manifestUrl: 'https://b.example/' }, '"https://b.example/"'],
+  ])('of a Recording whose status has %s is over, and says so', (_, status, says) => {
+    const recording = { ...finished(), status: { ...finished().status, ...status } }
+    const {
+      conditions,
+      status: after,
+      action,
+    } = decide({ recording: { is: 'over', recording, work: clipWork(aClip(), recording) } })
+    expect(conditions).toEqual(['Succeeded False RecordingUnusable', 'Stalled True RecordingUnusable'])
+    expect(after.conditions![0]!.message).toContain(says)
+    expect(after.completionTime).toBe(at(700).toISOString())
+    expect(action).toEqual({ do: 'nothing' })
+  })
+
+  test('makes something of whatever stands in a Recording that is over', () => {
+    const anything = fc.oneof(fc.string(), fc.webUrl(), fc.date({ noInvalidDate: true }).map(String), fc.anything())
+    const status = fc.record(
+      { startTime: anything, manifestUrl: anything, moreManifestUrls: fc.array(anything) },
+      { requiredKeys: [] },
+    )
+    const cos = fc.oneof(fc.constant(finished().spec.cos), fc.anything())
+    fc.assert(
+      fc.property(status, cos, fc.string(), (status, cos, from) => {
+        const recording = {
+          ...finished(),
+          spec: { ...finished().spec, cos },
+          status: { ...finished().status, ...status },
+        } as Recording
+        const clip = aClip({ spec: { ...aClip().spec, from } })
+        const work = clipWork(clip, recording)
+        const plan = decide({ clip, recording: { is: 'over', recording, work } })
+        expect(plan.action.do === 'createPod' || plan.status.completionTime !== undefined).toBe(true)
+        expect(recordingClipStatusSchema.safeParse(plan.status).error).toBeUndefined()
+      }),
+    )
   })
 
   test('whose Pod does not go, on a node that is silent, is looked at now and then, not without a pause', () => {

@@ -6,13 +6,14 @@ import {
   type RecordingClip,
   type RecordingClipStatus,
 } from '@trtc-recorder/api'
+import type { ClipWork } from './pod.ts'
 import { concluded, filesOf, withVerdict } from './status.ts'
 
 /** What there is of a clip. */
 export interface ObservedClip {
   clip: RecordingClip
-  /** The Recording it is of: none of that name, one that is not over yet, or one that is, with what is to be cut; undefined where it has left nothing. */
-  recording: { is: 'missing' } | { is: 'underWay' } | { is: 'over'; recording: Recording; job: ClipJob | undefined }
+  /** The Recording it is of: none of that name, one that is not over yet, or one that is, with what is to be cut. */
+  recording: { is: 'missing' } | { is: 'underWay' } | { is: 'over'; recording: Recording; work: ClipWork }
   /** Its Pod. */
   pod:
     | { is: 'none' }
@@ -110,11 +111,16 @@ function withoutPod(clip: RecordingClip, recording: ObservedClip['recording'], n
       return { status: withVerdict(clip, {}, { reason: 'RecordingUnderWay', message }, now), action: { do: 'nothing' } }
     }
     case 'over': {
-      const { job } = recording
-      if (job === undefined) {
+      const { work } = recording
+      if (work.is === 'nothing') {
         const message = `Recording ${name} has recorded nothing`
         return { status: concluded(clip, { fileCount: 0 }, { reason: 'NothingThere', message }, now), action: { do: 'nothing' } }
       }
+      if (work.is === 'unusable') {
+        const { message } = work
+        return { status: concluded(clip, {}, { reason: 'RecordingUnusable', message }, now), action: { do: 'nothing' } }
+      }
+      const { job } = work
       const { attempts = 0, nextAttemptTime } = clip.status ?? {}
       const restMillis = nextAttemptTime === undefined ? 0 : Date.parse(nextAttemptTime) - now.getTime()
       if (restMillis > 0) return { status: clip.status!, action: { do: 'nothing' }, requeueAfterMillis: restMillis }

@@ -7,7 +7,7 @@ import { recorderContainer } from '../recording/pod.ts'
 import { hasEnded } from '../recording/pod-state.ts'
 import { terminated } from '../recording/result.ts'
 import type { ObservedClip } from './decide.ts'
-import { clipJob } from './pod.ts'
+import { clipWork } from './pod.ts'
 
 /** A Pod that should be gone for so long is on a node that is silent. */
 const silenceMillis = 60_000
@@ -51,7 +51,7 @@ async function observeRecording(
   })
   if (recording === undefined) return { is: 'missing' }
   if (recording.status?.completionTime === undefined) return { is: 'underWay' }
-  return { is: 'over', recording, job: clipJob(clip, recording) }
+  return { is: 'over', recording, work: clipWork(clip, recording) }
 }
 
 async function observePod(pod: Pod, { client, now }: ObserveDependencies, signal: AbortSignal): Promise<ObservedClip['pod']> {

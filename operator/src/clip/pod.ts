@@ -27,21 +27,45 @@ const workSize = '8Gi'
 /** Measured: 0.43 GiB for a file of twelve hours, whose head is 58 MB. Without a browser it needs little else. */
 const resources = { requests: { cpu: '100m', memory: '256Mi' }, limits: { memory: '1Gi' } }
 
-/** Undefined where the recording has left nothing to cut from. */
-export function clipJob({ metadata, spec }: RecordingClip, { spec: { cos }, status }: Recording): ClipJob | undefined {
-  const manifests = [status?.manifestUrl, ...(status?.moreManifestUrls ?? [])].filter((url) => url !== undefined)
-  if (manifests.length === 0 || status?.startTime === undefined) return undefined
-  const { name, namespace, uid } = metadata
+/** What a Recording that is over gives to cut: a job, nothing, or what cannot be understood. A status may be of another release, or written by hand. */
+export type ClipWork = { is: 'job'; job: ClipJob } | { is: 'nothing' } | { is: 'unusable'; message: string }
+
+/** Never throws. */
+export function clipWork({ metadata, spec }: RecordingClip, { spec: { cos }, status }: Recording): ClipWork {
+  const urls = [status?.manifestUrl, ...(status?.moreManifestUrls ?? [])].filter((url) => url !== undefined)
+  if (urls.length === 0 || status?.startTime === undefined) return { is: 'nothing' }
   const start = new Date(status.startTime)
-  return clipJobSchema.parse({
+  const unusable = (what: string, must: string): ClipWork => ({ is: 'unusable', message: `${what} of the Recording ${must}` })
+  if (Number.isNaN(start.getTime())) return unusable(`status.startTime ${JSON.stringify(status.startTime)}`, 'is not a time')
+  const [from, to] = [clipTime(spec.from, start), clipTime(spec.to, start)]
+  if (Number.isNaN(from.getTime()) || Number.isNaN(to.getTime()))
+    return { is: 'unusable', message: `spec.from ${spec.from} or spec.to ${spec.to} is no time that there is` }
+  const manifests = urls.map(objectKeyOf)
+  const unread = urls.find((_, at) => manifests[at] === undefined)
+  if (unread !== undefined)
+    return unusable(`The manifest address ${JSON.stringify(unread)} in the status`, 'is not an object in COS')
+  const { name, namespace, uid } = metadata
+  const { users, streams } = spec
+  const times = { from: from.toISOString(), to: to.toISOString() }
+  const { data: job, error } = clipJobSchema.safeParse({
     clip: { name, namespace, uid },
-    manifests: manifests.map((url) => decodeURIComponent(new URL(url).pathname.slice(1))),
-    from: clipTime(spec.from, start).toISOString(),
-    to: clipTime(spec.to, start).toISOString(),
-    users: spec.users,
-    streams: spec.streams,
+    manifests,
+    ...times,
+    users,
+    streams,
     cos,
   })
+  if (job !== undefined) return { is: 'job', job }
+  const [issue] = error.issues
+  return unusable(`${issue?.path.join('.')}`, `cannot be used by this release: ${issue?.message}`)
+}
+
+function objectKeyOf(url: string): string | undefined {
+  try {
+    return decodeURIComponent(new URL(url).pathname.slice(1)) || undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** The Pod that cuts: a recorder without a volume and without a room. Restricted, no token; keys and placement are the Recording's. */

@@ -21,6 +21,7 @@ type Progress = 'Reconciling' | 'Stalled' | 'over'
 const meaning: Record<ClipReason, { succeeded: ClipCondition['status']; progress: Progress }> = {
   RecordingNotFound: { succeeded: 'Unknown', progress: 'Stalled' },
   RecordingUnderWay: { succeeded: 'Unknown', progress: 'Reconciling' },
+  RecordingUnusable: { succeeded: 'False', progress: 'Stalled' },
   Cutting: { succeeded: 'Unknown', progress: 'Reconciling' },
   PodRejected: { succeeded: 'Unknown', progress: 'Stalled' },
   Retrying: { succeeded: 'Unknown', progress: 'Reconciling' },
