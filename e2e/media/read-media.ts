@@ -25,7 +25,7 @@ export interface MediaStream {
   kind: 'video' | 'audio' | 'other'
   codec: string
   profile: string
-  /** Of the container, so that it can be compared with what could be decoded. */
+  /** Of the container, less what an edit list hides, so that it can be compared with what could be decoded. */
   packets: number
   width?: number
   height?: number
@@ -62,7 +62,10 @@ const lines = 3 + brightnessLines
 export async function readMedia(path: string): Promise<Media> {
   const { size } = await stat(path)
   const probe = await probeMedia(path)
-  const streams = (probe.streams ?? []).map(describeStream)
+  const packets = (index: number) =>
+    // Those that an edit list hides are decoded for the sake of others, and not shown.
+    (probe.packets ?? []).filter(({ stream_index, flags }) => stream_index === index && !flags.includes('D')).length
+  const streams = (probe.streams ?? []).map((stream) => describeStream(stream, packets(stream.index)))
   const video = streams.some((stream) => stream.kind === 'video')
   const audio = streams.some((stream) => stream.kind === 'audio')
   const decoded = await decode(path, video, audio, probe.format?.format_name === 'mp3')
@@ -83,7 +86,7 @@ interface ProbedStream {
   codec_type?: string
   codec_name?: string
   profile?: string
-  nb_read_packets?: string
+  index: number
   width?: number
   height?: number
   sample_rate?: string
@@ -91,22 +94,23 @@ interface ProbedStream {
 }
 
 async function probeMedia(path: string) {
-  const args = ['-v', 'error', '-count_packets', '-show_streams', '-show_format', '-of', 'json', path]
+  const args = ['-v', 'error', '-show_entries', 'format:stream:packet=stream_index,flags', '-of', 'json', path]
   const { outputs, errors } = await run('ffprobe', args, 1)
   const answer = JSON.parse(outputs[0]!.toString('utf8') || '{}') as {
     streams?: ProbedStream[]
+    packets?: { stream_index: number; flags: string }[]
     format?: { format_name?: string; duration?: string }
   }
   return { ...answer, errors }
 }
 
-function describeStream(stream: ProbedStream): MediaStream {
+function describeStream(stream: ProbedStream, packets: number): MediaStream {
   const kind = stream.codec_type === 'video' || stream.codec_type === 'audio' ? stream.codec_type : 'other'
   return {
     kind,
     codec: stream.codec_name ?? 'unknown',
     profile: stream.profile ?? '',
-    packets: Number(stream.nb_read_packets ?? 0),
+    packets,
     ...(stream.width === undefined ? {} : { width: stream.width }),
     ...(stream.height === undefined ? {} : { height: stream.height }),
     ...(stream.sample_rate === undefined ? {} : { sampleRate: Number(stream.sample_rate) }),

@@ -1,10 +1,17 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Manifest, manifestSchema, type RecordedFile, type Recording } from '@trtc-recorder/api'
+import {
+  type Manifest,
+  manifestSchema,
+  type RecordedFile,
+  type Recording,
+  type RecordingClip,
+  type RecordingClipSpec,
+} from '@trtc-recorder/api'
 import type { RoomName } from '../../sandbox/src/room/index.ts'
 import { checkFile, type Expectation, expectationOfSent, type Finding, type Measures, readMedia } from '../media/index.ts'
-import { getJson, kubectl, recordingsPath, waitFor, waitForCondition } from './kubectl.ts'
+import { apply, clipsPath, getJson, kubectl, recordingsPath, waitFor, waitForCondition } from './kubectl.ts'
 import type { World } from './world.ts'
 
 export interface Pod {
@@ -98,10 +105,19 @@ export class AppliedRecording {
     )
   }
 
+  /** Cuts a clip of it, waits until that is over, and gives it. */
+  async clip(name: string, spec: Omit<Partial<RecordingClipSpec>, 'recordingRef'>): Promise<RecordingClip> {
+    const kinds = { apiVersion: 'trtc-recorder.dev/v1alpha1', kind: 'RecordingClip' }
+    const metadata = { namespace: this.namespace, name }
+    await apply({ ...kinds, metadata, spec: { recordingRef: { name: this.name }, ...spec } })
+    const isOver = (clip: RecordingClip | undefined) => clip?.status?.completionTime !== undefined
+    return (await waitFor<RecordingClip>(clipsPath(this.namespace), name, 'over', isOver))!
+  }
+
   /** Fetches a file back from COS and compares it, picture by picture, with what its user sent. */
   async check(
     { spec }: Recording,
-    file: RecordedFile,
+    file: Pick<RecordedFile, 'userId' | 'stream' | 'path' | 'startTime' | 'durationSeconds'>,
     expected: Partial<Expectation> = {},
   ): Promise<{ findings: Finding[]; measures: Measures }> {
     const directory = await mkdtemp(join(tmpdir(), 'trtc-recorder-e2e-'))

@@ -134,6 +134,30 @@ describe('mode 02', () => {
     expect(events).toEqual(expect.arrayContaining(['audioOff', 'videoOff', 'leave', 'enter']))
   })
 
+  test('a clip of it has the very pictures and the sound of its time, and is cut without reading the rest', async ({
+    lesson: { recordings },
+  }) => {
+    const { applied, finished } = recordings['02']
+    const whole = fileOf(finished, 'alice')
+    const second = (seconds: number) => new Date(Date.parse(whole.startTime) + seconds * 1000).toISOString()
+    const { status } = await applied.clip('proof', { from: second(8.4), to: second(11.4), users: ['alice', 'carol'] })
+    expect(status).toMatchObject({ attempts: 1, fileCount: 2, startTime: second(8.4), endTime: second(11.4) })
+    expect(status!.conditions!.map(({ type, status, reason }) => `${type} ${status} ${reason}`)).toEqual([
+      'Succeeded True Completed',
+    ])
+    for (const file of status!.files!) {
+      expect([file.status, file.message, file.startTime]).toEqual([1, 'ok', second(8.4)])
+      expect(file.durationSeconds).toBeCloseTo(3, 1)
+      const published = { published: { video: file.userId === 'alice', audio: true } }
+      const { findings, measures } = await applied.check(finished, file, published)
+      expect(findings).toEqual([])
+      if (file.userId === 'alice') expect(measures.completeness).toBeGreaterThanOrEqual(0.99)
+    }
+    const { bytes, readBytes } = status!.files!.find(({ userId }) => userId === 'alice')!
+    expect(readBytes).toBeLessThan(whole.bytes / 2)
+    expect(readBytes).toBeLessThan(bytes * 1.3)
+  })
+
   test('a user with a microphone only has a file with sound only', async ({ lesson: { recordings } }) => {
     const { applied, finished } = recordings['02']
     const { findings } = await applied.check(finished, fileOf(finished, 'carol'), { published: { video: false, audio: true } })
@@ -168,7 +192,7 @@ test('an excluded user has no file and was never subscribed to', async ({ lesson
     expect(whose(finished)).not.toContain('dave')
     const { files, events } = await applied.manifest(finished)
     expect([...files, ...events].filter(({ userId }) => userId === 'dave')).toEqual([])
-    const stored = (await applied.objects(finished)).filter(({ key }) => !key.endsWith('.manifest.json'))
+    const stored = (await applied.objects(finished)).filter(({ key }) => !/\.manifest\.json$|\/proof_/.test(key))
     expect(stored.map(({ key }) => key).toSorted()).toEqual(files.map(({ path }) => path).toSorted())
   }
 })

@@ -50,6 +50,7 @@ export async function getJson<T>(...args: string[]): Promise<T> {
 
 /** A kind of objects in a namespace, by its path in the API. */
 export const recordingsPath = (namespace: string) => `/apis/trtc-recorder.dev/v1alpha1/namespaces/${namespace}/recordings`
+export const clipsPath = (namespace: string) => `/apis/trtc-recorder.dev/v1alpha1/namespaces/${namespace}/recordingclips`
 export const podsPath = (namespace: string) => `/api/v1/namespaces/${namespace}/pods`
 
 interface Seen {
