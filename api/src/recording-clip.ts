@@ -1,10 +1,13 @@
 import { z } from 'zod'
+import { callbackUrlSchema } from './addresses.ts'
+import { callbackBodySchema } from './callback.ts'
 import { cosSchema } from './cos.ts'
 import { streamSchema } from './files.ts'
 import { keyPrefix } from './object-names.ts'
-import { objectName } from './placement.ts'
+import { objectName, secretKeyRef } from './placement.ts'
 import type { apiVersion, ObjectMeta } from './recording.ts'
 import { matching, ruled } from './rules.ts'
+import { callbackStatusSchema } from './status.ts'
 import { userIdPattern } from './user-patterns.ts'
 
 export const clipKind = 'RecordingClip'
@@ -100,12 +103,22 @@ export const recordingClipSpecSchema = [
       .describe(
         'Must be false. True would encode the pictures between `from` and the next key frame anew, for players that do not heed edit lists; the recorder has no encoder of pictures.',
       ),
+    callback: z
+      .object({
+        url: callbackUrlSchema.describe('http or https address that gets the result by POST.'),
+        signingKeySecretRef: secretKeyRef('signingKey', 'the key that signs callbacks').optional(),
+      })
+      .optional()
+      .meta(frozen)
+      .describe('Who is told what became of it, with the headers, the signature and the patience of a Recording’s callback.'),
     ttlSecondsAfterFinished: z
       .int()
       .min(0)
       .max(31_536_000)
       .optional()
-      .describe('Deletes the RecordingClip this long after it is over; its files stay in COS. Never, where it is not set.'),
+      .describe(
+        'Deletes the RecordingClip this long after it is over and its callback was delivered or given up; its files stay in COS. Never, where it is not set.',
+      ),
   }),
 )
 export type RecordingClipSpec = z.infer<typeof recordingClipSpecSchema>
@@ -184,12 +197,16 @@ export const clipReasons = {
     'What the Recording says of its start, its manifests or its bucket cannot be understood; the message says what. Such a status is of another release, or was written by hand.',
   Cutting: 'A Pod cuts the clip.',
   PodRejected: 'The Pod that cuts was refused by the API server; the message is its answer. It is tried again.',
-  Retrying: 'The last try failed; the message says why. Another one begins shortly.',
+  Retrying: 'The last try, or the last delivery of the callback, failed; the message says why. Another one begins shortly.',
   Completed: 'Every file of the clip is in COS, and decodes.',
   NothingThere: 'Nobody who is asked for was recorded in that time.',
   FilesFailed: 'At least one file could not be cut or stored; its message in status.files says why.',
   StorageRefused: 'COS refused: the recording is not there, or access is denied. The message has its answer.',
   AttemptsExhausted: 'It failed too often; the message says how the last time.',
+  // CallbackDelivered
+  Waiting: 'The clip is not over yet, or its callback is about to be sent.',
+  Delivered: 'The receiver answered with 2xx.',
+  GivenUp: 'The receiver did not answer with 2xx for a day; the message says what it answered the last time.',
 } as const
 export type ClipReason = keyof typeof clipReasons
 
@@ -197,7 +214,9 @@ const word = <T extends string>() => z.string().min(1).max(64) as unknown as z.Z
 const time = z.iso.datetime()
 
 export const clipConditionSchema = z.object({
-  type: word<'Succeeded' | 'Reconciling' | 'Stalled'>().describe('`Succeeded`, `Reconciling` or `Stalled`.'),
+  type: word<'Succeeded' | 'CallbackDelivered' | 'Reconciling' | 'Stalled'>().describe(
+    '`Succeeded`, `CallbackDelivered`, `Reconciling` or `Stalled`.',
+  ),
   status: word<'True' | 'False' | 'Unknown'>().describe('`True`, `False` or `Unknown`.'),
   reason: word<ClipReason>().describe('One word.'),
   message: z.string().max(1024).describe('The same for a person.'),
@@ -213,7 +232,7 @@ export const recordingClipStatusSchema = z.object({
     .max(8)
     .optional()
     .describe(
-      '`Succeeded`: True when every file is stored, False when something is missing, Unknown before that. `Reconciling`: True while it is worked on or waited for. `Stalled`: True when only a person can help.',
+      '`Succeeded`: True when every file is stored, False when something is missing, Unknown before that. `CallbackDelivered`: True when the callback was answered with 2xx, False while it is tried again or was given up, Unknown before; absent without spec.callback. `Reconciling`: True while it is worked on or waited for. `Stalled`: True when only a person can help.',
     ),
   startTime: time.optional().describe('Wall-clock time where the clip begins.'),
   endTime: time.optional().describe('Wall-clock time where it ends.'),
@@ -226,6 +245,7 @@ export const recordingClipStatusSchema = z.object({
     .max(maxClipFiles)
     .optional()
     .describe('One for each file of the recording that has something in that time.'),
+  callback: callbackStatusSchema.optional().describe('Delivery of the callback.'),
 })
 export type RecordingClipStatus = z.infer<typeof recordingClipStatusSchema>
 
@@ -235,4 +255,33 @@ export interface RecordingClip {
   metadata: ObjectMeta
   spec: RecordingClipSpec
   status?: RecordingClipStatus
+}
+
+/** The body of the callback of a clip. Files are told as those of a Recording are. */
+export const clipCallbackBodySchema = z.object({
+  ClipName: z.string().describe('Name of the RecordingClip.'),
+  RecordingName: z.string().describe('Name of the Recording that it is cut from.'),
+  StartTime: z.string().describe('Wall-clock time where it begins; empty where that never came to be known.'),
+  EndTime: z.string().describe('Wall-clock time where it ends; empty likewise.'),
+  Result: z.string().describe('Reason of the condition Succeeded: `Completed` where all of it is there.'),
+  Message: z.string().describe('The same for a person.'),
+  Files: callbackBodySchema.shape.Files,
+})
+export type ClipCallbackBody = z.infer<typeof clipCallbackBodySchema>
+
+export function clipCallbackBody({ metadata, spec, status = {} }: RecordingClip): ClipCallbackBody {
+  const succeeded = status.conditions?.find(({ type }) => type === 'Succeeded')
+  const { files = [], fileCount = files.length } = status
+  const others = fileCount - files.length
+  return {
+    ClipName: metadata.name,
+    RecordingName: spec.recordingRef.name,
+    StartTime: status.startTime ?? '',
+    EndTime: status.endTime ?? '',
+    Result: succeeded?.reason ?? '',
+    Message: [succeeded?.message, others > 0 ? `${others} more files are not listed` : ''].filter(Boolean).join('. '),
+    Files: files.map(({ userId, url, status, message }) => ({
+      ...{ UserId: userId, RecordFile: url, Status: status === 1 ? (1 as const) : (0 as const), Message: message },
+    })),
+  }
 }

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Secret } from '../../kube/src/index.ts'
 import { ApiError, ConnectionError, createKubeClient, type KubeClient, resources } from '../../kube/src/index.ts'
 import { createCaches } from '../../operator/src/caches.ts'
-import { type CallbackDependencies, callbackController } from '../../operator/src/callback/controller.ts'
+import { type CallbackDependencies, callbackController, toldRecordings } from '../../operator/src/callback/controller.ts'
 import { noticeController } from '../../operator/src/callback/notices.ts'
 import { createEventRecorder } from '../../operator/src/kube/events.ts'
 import { createLog } from '../../operator/src/telemetry/log.ts'
@@ -45,9 +45,8 @@ async function startOperator(client: KubeClient = api.client, more: Partial<Call
     reportingController: 'trtc-recorder.dev/operator',
     reportingInstance: 'test',
   })
-  const controller = callbackController({
+  const controller = callbackController(toldRecordings(caches.recordings), {
     client,
-    recordings: caches.recordings,
     events,
     log,
     metrics,

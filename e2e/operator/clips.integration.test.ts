@@ -1,14 +1,17 @@
+import { createHmac } from 'node:crypto'
 import type { ClipResult, Recording, RecordingClip } from '@trtc-recorder/api'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { acceptedClips, leastClip, refusedClips } from '../../api/src/testing/clips.ts'
-import { isNotFound, type New, type Pod, resources } from '../../kube/src/index.ts'
+import { isNotFound, type New, type Pod, resources, type Secret } from '../../kube/src/index.ts'
 import { createCaches } from '../../operator/src/caches.ts'
+import { callbackController, toldClips } from '../../operator/src/callback/controller.ts'
 import { clipController } from '../../operator/src/clip/controller.ts'
 import { podConfig } from '../../operator/src/recording/testing.ts'
 import { createLog } from '../../operator/src/telemetry/log.ts'
 import { createMetrics } from '../../operator/src/telemetry/metrics.ts'
 import { type ApiServer, startApiServer, until } from './api-server.ts'
 import { newRecording } from './recordings.ts'
+import { ok, startSink, unavailable } from './scripted-sink.ts'
 
 let api: ApiServer
 beforeAll(async () => {
@@ -27,13 +30,19 @@ async function runClips(namespace: string): Promise<void> {
   const caches = createCaches({ client: api.client, namespaces: [namespace], resyncMillis: 600_000, log, metrics })
   const events = { record() {}, flush: async () => {} }
   const controller = clipController({ client: api.client, caches, events, pod: podConfig, log, metrics })
+  const callbacks = callbackController(toldClips(caches.clips), {
+    ...{ client: api.client, events, log, metrics, workers: 2, timeoutMillis: 1000 },
+    policy: { allow: ['127.0.0.0/8'], deny: [], apiServer: [], allowPrivate: true },
+    limits: { giveUpMillis: 86_400_000, giveUpDeletedMillis: 600_000 },
+  })
   const stop = new AbortController()
   const running = caches.run(stop.signal)
   await caches.synced
   controller.start()
+  callbacks.start()
   cleanUp.push(async () => {
     stop.abort()
-    await controller.stop(2000)
+    await Promise.all([controller.stop(2000), callbacks.stop(2000)])
     await running.catch(() => {})
   })
 }
@@ -159,5 +168,42 @@ describe('on a real API server, a clip', () => {
         (error) => isNotFound(error),
       ),
     )
+  })
+
+  test('is told of to its receiver, signed, as often as it takes; then its time to live begins', async () => {
+    const namespace = await api.namespace()
+    const sink = await startSink()
+    cleanUp.push(() => sink.stop())
+    sink.answer = (response) => {
+      sink.answer = ok
+      unavailable(response)
+    }
+    await api.client.create(resources.secrets, {
+      ...{ apiVersion: 'v1', kind: 'Secret', metadata: { namespace, name: 'signing' } },
+      data: { signingKey: Buffer.from('the key').toString('base64') },
+    } as unknown as New<Secret>)
+    await runClips(namespace)
+    const callback = { url: sink.url, signingKeySecretRef: { name: 'signing' } }
+    const clip = await apply(namespace, { callback, ttlSecondsAfterFinished: 3600 }, 'proof')
+    await finish(await api.client.create(resources.recordings, newRecording(namespace, 'math')))
+    const result = { version: 1, outcome: 'Completed', message: '1 files are stored', files: [file] } as const
+    await end(await podOf(namespace), { ...result, files: [...result.files] })
+    const conditionOf = async () =>
+      (await api.client.get(resources.recordingClips, clip.metadata)).status?.conditions?.find(
+        ({ type }) => type === 'CallbackDelivered',
+      )
+    await until('it is delivered', async () => (await conditionOf())?.status === 'True', 20_000)
+    expect(await conditionOf()).toMatchObject({ reason: 'Delivered', message: 'Delivery 2 was answered with 200.' })
+    expect(sink.received).toHaveLength(2)
+    for (const { body, headers } of sink.received) {
+      expect(JSON.parse(body)).toEqual({
+        ...{ ClipName: 'proof', RecordingName: 'math', Result: 'Completed', Message: '1 files are stored' },
+        ...{ StartTime: '2026-03-01T09:01:30.000Z', EndTime: '2026-03-01T09:02:00.000Z' },
+        Files: [{ UserId: 'alice', RecordFile: file.url, Status: 1, Message: 'ok' }],
+      })
+      expect(headers['idempotency-key']).toBe(`${clip.metadata.uid}/clip`)
+      expect(headers.sign).toBe(createHmac('sha256', 'the key').update(body).digest('base64'))
+    }
+    expect(await succeeded(clip)).toBe('True Completed')
   })
 })

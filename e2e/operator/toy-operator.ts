@@ -1,6 +1,6 @@
 import { ApiError, ConnectionError, type KubeClient } from '../../kube/src/index.ts'
 import { createCaches } from '../../operator/src/caches.ts'
-import { callbackController } from '../../operator/src/callback/controller.ts'
+import { callbackController, toldRecordings } from '../../operator/src/callback/controller.ts'
 import type { EventNote } from '../../operator/src/kube/events.ts'
 import { createQuotas } from '../../operator/src/quotas.ts'
 import { type RecordingConfig, recordingController } from '../../operator/src/recording/controller.ts'
@@ -46,9 +46,8 @@ export async function runOperator(
     onRoom: quotas.onRoom,
     get: () => Promise.reject(new Error('Pods have no network here')),
   })
-  const callbacks = callbackController({
+  const callbacks = callbackController(toldRecordings(caches.recordings), {
     client,
-    recordings: caches.recordings,
     events: { record() {}, flush: async () => {} },
     log,
     metrics,

@@ -140,13 +140,13 @@ describe('mode 02', () => {
     const { applied, finished } = recordings['02']
     const whole = fileOf(finished, 'alice')
     const second = (seconds: number) => new Date(Date.parse(whole.startTime) + seconds * 1000).toISOString()
-    const { status } = await applied.clip('proof', { from: second(8.4), to: second(11.4), users: ['alice', 'carol'] })
-    expect(status).toMatchObject({ attempts: 1, fileCount: 2, startTime: second(8.4), endTime: second(11.4) })
+    const { status } = await applied.clip('proof', { from: second(8.41), to: second(11.41), users: ['alice', 'carol'] })
+    expect(status).toMatchObject({ attempts: 1, fileCount: 2, startTime: second(8.41), endTime: second(11.41) })
     expect(status!.conditions!.map(({ type, status, reason }) => `${type} ${status} ${reason}`)).toEqual([
       'Succeeded True Completed',
     ])
     for (const file of status!.files!) {
-      expect([file.status, file.message, file.startTime]).toEqual([1, 'ok', second(8.4)])
+      expect([file.status, file.message, file.startTime]).toEqual([1, 'ok', second(8.41)])
       expect(file.durationSeconds).toBeCloseTo(3, 1)
       const published = { published: { video: file.userId === 'alice', audio: true } }
       const { findings, measures } = await applied.check(finished, file, published)

@@ -1,6 +1,6 @@
 import type { RecordingStatus } from '@trtc-recorder/api'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { callbackReconciler } from './callback/controller.ts'
+import { callbackReconciler, toldRecordings } from './callback/controller.ts'
 import { isFinished } from './recording/fencing.ts'
 import { Model } from './recording/model.ts'
 import type { Death, Fault } from './recording/model-server.ts'
@@ -115,9 +115,8 @@ interface Outcome {
 async function play(life: keyof typeof lives, failure?: Model['server']['failure']): Promise<Outcome> {
   const sent: Sent[] = []
   const model = new Model({ callback: { url: 'https://example.com/recorded', format: 'Result' } }, (client, recordings, now) => {
-    const { reconcile } = callbackReconciler({
+    const { reconcile } = callbackReconciler(toldRecordings(recordings), {
       client,
-      recordings,
       now,
       events: { record() {}, flush: async () => {} },
       log: createLog('error'),
@@ -126,7 +125,7 @@ async function play(life: keyof typeof lives, failure?: Model['server']['failure
       limits: { giveUpMillis: 86_400_000, giveUpDeletedMillis: 86_400_000 },
       policy: { allow: [], deny: [], apiServer: [], allowPrivate: false },
       send: async ({ id, body }) => {
-        if (!('Files' in body)) throw new Error('the result has another form')
+        if (!('Files' in body) || 'ClipName' in body) throw new Error('the result has another form')
         sent.push({ id, files: body.Files.map(({ RecordFile, Status }) => `${RecordFile} ${Status}`) })
         return { outcome: 'delivered', statusCode: 200 }
       },

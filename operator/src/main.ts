@@ -2,7 +2,7 @@ import { group, type Recording } from '@trtc-recorder/api'
 import { clusterAccess, createKubeClient } from '@trtc-recorder/kube'
 
 import { createCaches } from './caches.ts'
-import { callbackController } from './callback/controller.ts'
+import { callbackController, toldClips, toldRecordings } from './callback/controller.ts'
 import { apiServerAddresses, proxyOfEnvironment } from './callback/environment.ts'
 import { eventsController } from './callback/events-teller.ts'
 import { noticeController } from './callback/notices.ts'
@@ -94,6 +94,14 @@ const telling = {
   },
   ...(proxy === undefined ? {} : { proxy }),
 }
+const resultTelling = {
+  ...telling,
+  timeoutMillis: config.callbackTimeoutSeconds * 1000,
+  limits: {
+    giveUpMillis: config.callbackGiveUpSeconds * 1000,
+    giveUpDeletedMillis: config.callbackGiveUpDeletedSeconds * 1000,
+  },
+}
 const controllers = [
   recordingController({
     ...{ client, caches, events, config, log, metrics, priorityOf },
@@ -103,14 +111,8 @@ const controllers = [
   clipController({ client, caches, events, pod: podConfig(config, telling.policy), log, metrics }),
   noticeController(telling),
   eventsController({ ...telling, pods: caches.pods }),
-  callbackController({
-    ...telling,
-    timeoutMillis: config.callbackTimeoutSeconds * 1000,
-    limits: {
-      giveUpMillis: config.callbackGiveUpSeconds * 1000,
-      giveUpDeletedMillis: config.callbackGiveUpDeletedSeconds * 1000,
-    },
-  }),
+  callbackController(toldRecordings(caches.recordings), resultTelling),
+  callbackController(toldClips(caches.clips), resultTelling),
 ]
 if (config.finishedPerNamespace !== undefined) {
   controllers.push(

@@ -21,10 +21,25 @@ export const refusedClips: { what: string; over: object; field: string }[] = [
   { what: 'no stream', over: { streams: [] }, field: 'spec.streams' },
   { what: 'a stream there is not', over: { streams: ['screen'] }, field: 'spec.streams[0]' },
   { what: 'pictures that are encoded anew', over: { exact: true }, field: 'spec.exact' },
+  { what: 'a callback without an address', over: { callback: {} }, field: 'spec.callback.url' },
+  {
+    what: 'a callback to what cannot be called',
+    over: { callback: { url: 'http://example.com:99999/x' } },
+    field: 'spec.callback.url',
+  },
+  {
+    what: 'a signing key without a name',
+    over: { callback: { url: 'https://example.com/clips', signingKeySecretRef: {} } },
+    field: 'spec.callback.signingKeySecretRef.name',
+  },
   { what: 'a time to live below 0', over: { ttlSecondsAfterFinished: -1 }, field: 'spec.ttlSecondsAfterFinished' },
 ]
 
 export const acceptedClips: { what: string; over: object }[] = [
+  {
+    what: 'a signed callback',
+    over: { callback: { url: 'https://example.com/clips?t=1', signingKeySecretRef: { name: 'signing' } } },
+  },
   { what: 'offsets with fractions', over: { from: '0s', to: '1m2.5s' } },
   { what: 'offsets in milliseconds', over: { from: '0.5h', to: '30m1ms' } },
   { what: 'times with fractions and a zone', over: { from: '2026-03-01T09:00:00.250Z', to: '2026-03-01T17:00:01+08:00' } },

@@ -1,4 +1,13 @@
-import { type CallbackStatus, callbackBody, type Recording, kind as recordingKind, trtcResultBody } from '@trtc-recorder/api'
+import {
+  type CallbackStatus,
+  callbackBody,
+  clipCallbackBody,
+  clipKind,
+  type Recording,
+  type RecordingClip,
+  kind as recordingKind,
+  trtcResultBody,
+} from '@trtc-recorder/api'
 import type { ReceiverPolicy } from '@trtc-recorder/api/receivers'
 import type { KubeClient } from '@trtc-recorder/kube'
 import { isNotFound, resources } from '@trtc-recorder/kube'
@@ -14,10 +23,10 @@ import { afterTry, type CallbackLimits, due, sentence } from './policy.ts'
 import { record } from './record.ts'
 import { signingKey } from './signing-key.ts'
 import { tellingController } from './telling-controller.ts'
+import type { Told, ToldKind } from './told.ts'
 
 export interface CallbackDependencies {
   client: KubeClient
-  recordings: Store<Recording, string>
   events: EventRecorder
   log: Logger
   metrics: Pick<Metrics, 'controller' | 'callbackDelivery'>
@@ -41,7 +50,7 @@ interface Tried {
 /**
  * Delivers results: due → deliver → record.
  *
- * Flow: the recording controller writes `status.callback` with state Pending when the results are final. From then on this controller
+ * Flow: the controller of a Recording, or of a clip, writes `status.callback` with state Pending when its result is final. From then on this controller
  * alone changes it, until it is Delivered or GivenUp. What is due, and when, follows from the status alone, so a new operator goes on where the last one was.
  *
  * Guarantees: at least once within the time for it; the same Idempotency-Key each time; never again after an answer with 2xx, unless the
@@ -49,16 +58,16 @@ interface Tried {
  *
  * Assumptions: one operator works at a time (the lease).
  */
-export function callbackController(dependencies: CallbackDependencies): Controller {
+export function callbackController<T extends Told>(told: ToldKind<T>, dependencies: CallbackDependencies): Controller {
   return tellingController(
     {
-      name: 'callback',
+      name: told.name,
       workers: dependencies.workers,
       reconcileTimeoutMillis: dependencies.timeoutMillis + 60_000,
-      concerns: (recording) => recording.status?.callback?.state === 'Pending',
-      ...callbackReconciler(dependencies),
+      concerns: ({ status }) => status?.callback?.state === 'Pending',
+      ...callbackReconciler(told, dependencies),
     },
-    dependencies,
+    { ...dependencies, store: told.store },
   )
 }
 
@@ -66,15 +75,18 @@ export type CallbackReconcilerDependencies = Omit<CallbackDependencies, 'metrics
   metrics: Pick<Metrics, 'callbackDelivery'>
 }
 
-/** What the controller does for one Recording. `forget`: it is gone. */
-export function callbackReconciler(dependencies: CallbackReconcilerDependencies) {
-  const { client, recordings, events, metrics, limits, timeoutMillis, policy, proxy } = dependencies
+/** What the controller does for one of them. `forget`: it is gone. */
+export function callbackReconciler<T extends Told>(
+  { kind, resource, store, resultOf }: ToldKind<T>,
+  dependencies: CallbackReconcilerDependencies,
+) {
+  const { client, events, metrics, limits, timeoutMillis, policy, proxy } = dependencies
   const { now = () => new Date(), send = deliver } = dependencies
-  /** By UID of the Recording. */
+  /** By UID. */
   const unrecorded = new Map<string, Tried>()
 
   async function reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult | undefined> {
-    const cached = recordings.get(key)
+    const cached = store.get(key)
     if (cached === undefined) return undefined
 
     // 1. A try was made and could not be recorded: record it, whatever else is due.
@@ -87,7 +99,7 @@ export function callbackReconciler(dependencies: CallbackReconcilerDependencies)
     if (soon.is === 'later') return { requeueAfterMillis: soon.inMillis }
     const live = await read(key, context.signal)
     if (live === undefined) return undefined
-    recordings.wrote(live)
+    store.wrote(live)
     const current = due(live, now(), limits)
     if (current.is !== 'now') return current.is === 'later' ? { requeueAfterMillis: current.inMillis } : undefined
 
@@ -102,13 +114,13 @@ export function callbackReconciler(dependencies: CallbackReconcilerDependencies)
     return recordTry(live, tried, context)
   }
 
-  async function attempt(recording: Recording, callback: CallbackStatus, signal: AbortSignal): Promise<DeliveryResult> {
-    const key = await signingKey(client, recording, signal)
+  async function attempt(told: T, callback: CallbackStatus, signal: AbortSignal): Promise<DeliveryResult> {
+    const key = await signingKey(client, told, signal)
     if (key.is === 'missing') return { outcome: 'unsigned', message: key.message }
     return send({
-      url: recording.spec.callback?.url ?? '',
+      url: told.spec.callback?.url ?? '',
       id: callback.id,
-      ...resultOf(recording),
+      ...resultOf(told),
       ...(key.is === 'found' ? { signingKey: key.key } : {}),
       timeoutMillis,
       signal,
@@ -117,33 +129,20 @@ export function callbackReconciler(dependencies: CallbackReconcilerDependencies)
     })
   }
 
-  function resultOf(recording: Recording): Pick<Delivery, 'body' | 'sdkAppId'> {
-    const { spec, status = {} } = recording
-    const files = allFiles(status)
-    switch (spec.callback?.format) {
-      case 'TRTC':
-        return { body: trtcResultBody(recording, files, now()), sdkAppId: spec.sdkAppId }
-      case 'Result':
-      // One that was made before there was a choice.
-      case undefined:
-        return { body: callbackBody(spec, files, status) }
-    }
-  }
-
-  async function recordTry(before: Recording, tried: Tried, context: ReconcileContext): Promise<ReconcileResult | undefined> {
-    const recorded = await record(client, before, tried.status, tried.at, context.signal)
+  async function recordTry(before: T, tried: Tried, context: ReconcileContext): Promise<ReconcileResult | undefined> {
+    const recorded = await record(client, resource, before, tried.status, tried.at, context.signal)
     unrecorded.delete(before.metadata.uid)
     if (recorded.is === 'obsolete') return undefined
-    recordings.wrote(recorded.recording)
+    store.wrote(recorded.told)
     report(before, tried.status, context.log)
-    const next = due(recorded.recording, now(), limits)
+    const next = due(recorded.told, now(), limits)
     return next.is === 'never' ? undefined : { requeueAfterMillis: next.is === 'later' ? next.inMillis : 0 }
   }
 
   /** An Event for each change of the story, not for each try; a log line for each try. */
-  function report(before: Recording, { state, ...callback }: CallbackStatus, log: Logger): void {
+  function report(before: T, { state, ...callback }: CallbackStatus, log: Logger): void {
     const line = { attempts: callback.attempts, statusCode: callback.lastStatusCode, error: callback.lastError }
-    const regarding = { ...before, kind: recordingKind }
+    const regarding = { ...before, kind }
     const note = sentence({ state, ...callback })
     switch (state) {
       case 'Delivered':
@@ -163,14 +162,42 @@ export function callbackReconciler(dependencies: CallbackReconcilerDependencies)
     }
   }
 
-  async function read(key: string, signal: AbortSignal): Promise<Recording | undefined> {
+  async function read(key: string, signal: AbortSignal): Promise<T | undefined> {
     try {
-      return await client.get(resources.recordings, refOf(key), { signal })
+      return await client.get(resource, refOf(key), { signal })
     } catch (error) {
       if (isNotFound(error)) return undefined
       throw error
     }
   }
 
-  return { reconcile, forget: ({ metadata }: Recording) => void unrecorded.delete(metadata.uid) }
+  return { reconcile, forget: ({ metadata }: T) => void unrecorded.delete(metadata.uid) }
 }
+
+/** Recordings, with the result in the words that each asks for. */
+export const toldRecordings = (store: Store<Recording, string>, now = () => new Date()): ToldKind<Recording> => ({
+  name: 'callback',
+  kind: recordingKind,
+  resource: resources.recordings,
+  store,
+  resultOf(recording) {
+    const { spec, status = {} } = recording
+    const files = allFiles(status)
+    switch (spec.callback?.format) {
+      case 'TRTC':
+        return { body: trtcResultBody(recording, files, now()), sdkAppId: spec.sdkAppId }
+      case 'Result':
+      // One that was made before there was a choice.
+      case undefined:
+        return { body: callbackBody(spec, files, status) }
+    }
+  },
+})
+
+export const toldClips = (store: Store<RecordingClip, string>): ToldKind<RecordingClip> => ({
+  name: 'clip-callback',
+  kind: clipKind,
+  resource: resources.recordingClips,
+  store,
+  resultOf: (clip) => ({ body: clipCallbackBody(clip) }),
+})

@@ -3,6 +3,7 @@ import type { LookupAddress } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import {
   type CallbackBody,
+  type ClipCallbackBody,
   type EventsBody,
   idempotencyHeader,
   sdkAppIdHeader,
@@ -29,7 +30,7 @@ export interface Delivery {
   url: string
   /** The same for each try of one result. */
   id: string
-  body: CallbackBody | TrtcCallbackBody | EventsBody
+  body: CallbackBody | ClipCallbackBody | TrtcCallbackBody | EventsBody
   /** Said in a header, as TRTC's own callbacks do. */
   sdkAppId?: number
   signingKey?: Uint8Array

@@ -67,7 +67,7 @@ export function eventsController(dependencies: EventsDependencies): Controller {
       concerns,
       ...eventsReconciler(dependencies),
     },
-    dependencies,
+    { ...dependencies, store: dependencies.recordings },
   )
 }
 

@@ -41,7 +41,7 @@ export function noticeController(dependencies: NoticeDependencies): Controller {
       concerns: (recording) => dueTrtcNotice(recording) !== undefined,
       ...noticeReconciler(dependencies),
     },
-    dependencies,
+    { ...dependencies, store: dependencies.recordings },
   )
 }
 

@@ -1,6 +1,7 @@
-import type { CallbackStatus, Condition, Recording } from '@trtc-recorder/api'
+import type { CallbackStatus, Condition } from '@trtc-recorder/api'
 import { backoffMillis } from '../runtime/backoff.ts'
 import type { DeliveryResult } from './delivery.ts'
+import type { Told } from './told.ts'
 
 /** When to try, when to try again, when to stop trying. Pure: what was and what time it is come in. */
 
@@ -14,11 +15,11 @@ export type Due =
   /** Nothing to deliver, or no longer. */
   { is: 'never' } | { is: 'later'; inMillis: number } | { is: 'now'; callback: CallbackStatus }
 
-export function due(recording: Recording, now: Date, limits: CallbackLimits): Due {
-  const callback = recording.status?.callback
-  if (recording.spec.callback === undefined || callback?.state !== 'Pending') return { is: 'never' }
+export function due(told: Told, now: Date, limits: CallbackLimits): Due {
+  const callback = told.status?.callback
+  if (told.spec.callback === undefined || callback?.state !== 'Pending') return { is: 'never' }
   const next = callback.nextAttemptTime ?? callback.dueSince
-  const inMillis = Math.min(Date.parse(next), givesUpAt(recording, callback, limits)) - now.getTime()
+  const inMillis = Math.min(Date.parse(next), givesUpAt(told, callback, limits)) - now.getTime()
   return inMillis > 0 ? { is: 'later', inMillis } : { is: 'now', callback }
 }
 
@@ -29,7 +30,7 @@ const retries = { initialMillis: 1000, maxMillis: 600_000, jitter: 0.2 }
 
 /** What stands in the status after a try. The back-off follows from `attempts`, so it goes on where it was after a restart. */
 export function afterTry(
-  recording: Recording,
+  told: Told,
   before: CallbackStatus,
   result: DeliveryResult,
   now: Date,
@@ -47,30 +48,30 @@ export function afterTry(
     ...('statusCode' in result ? { lastStatusCode: result.statusCode } : {}),
   }
   if (result.outcome === 'delivered') return { ...tried, state: 'Delivered', deliveredTime: time }
-  const end = givesUpAt(recording, before, limits)
+  const end = givesUpAt(told, before, limits)
   const lastError = result.message.slice(0, longestError)
   if (now.getTime() >= end) return { ...tried, state: 'GivenUp', lastError }
   const next = Math.min(end, now.getTime() + backoffMillis(attempts, { ...retries, random }))
   return { ...tried, state: 'Pending', lastError, nextAttemptTime: new Date(next).toISOString() }
 }
 
-function givesUpAt(recording: Recording, callback: CallbackStatus, limits: CallbackLimits): number {
+function givesUpAt(told: Told, callback: CallbackStatus, limits: CallbackLimits): number {
   const since = Date.parse(callback.dueSince)
   const end = since + limits.giveUpMillis
-  const deleted = recording.metadata.deletionTimestamp
+  const deleted = told.metadata.deletionTimestamp
   return deleted === undefined ? end : Math.min(end, Math.max(since, Date.parse(deleted)) + limits.giveUpDeletedMillis)
 }
 
 /** The condition `CallbackDelivered` that goes with a status. */
-export function conditionOf(recording: Recording, callback: CallbackStatus, now: Date): Condition {
-  const before = recording.status?.conditions?.find((condition) => condition.type === 'CallbackDelivered')
+export function conditionOf(told: Told, callback: CallbackStatus, now: Date): Condition {
+  const before = told.status?.conditions?.find((condition) => condition.type === 'CallbackDelivered')
   const status = callback.state === 'Delivered' ? 'True' : 'False'
   return {
     type: 'CallbackDelivered',
     status,
     reason: ({ Delivered: 'Delivered', Pending: 'Retrying', GivenUp: 'GivenUp' } as const)[callback.state],
     message: sentence(callback),
-    observedGeneration: recording.metadata.generation,
+    observedGeneration: told.metadata.generation,
     lastTransitionTime: before?.status === status ? before.lastTransitionTime : now.toISOString(),
   }
 }

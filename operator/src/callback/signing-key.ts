@@ -1,6 +1,7 @@
-import { type Recording, secretValue } from '@trtc-recorder/api'
+import { secretValue } from '@trtc-recorder/api'
 import type { KubeClient } from '@trtc-recorder/kube'
 import { isForbidden, isNotFound, resources } from '@trtc-recorder/kube'
+import type { Told } from './told.ts'
 
 export type SigningKey =
   | { is: 'notWanted' }
@@ -9,10 +10,10 @@ export type SigningKey =
   | { is: 'missing'; message: string }
 
 /** Reads the one Secret that the operator ever reads. Its value goes into the signature and nowhere else. */
-export async function signingKey(client: KubeClient, recording: Recording, signal: AbortSignal): Promise<SigningKey> {
-  const ref = recording.spec.callback?.signingKeySecretRef
+export async function signingKey(client: KubeClient, told: Told, signal: AbortSignal): Promise<SigningKey> {
+  const ref = told.spec.callback?.signingKeySecretRef
   if (ref === undefined) return { is: 'notWanted' }
-  const { namespace } = recording.metadata
+  const { namespace } = told.metadata
   const secret = `Secret ${namespace}/${ref.name}`
   try {
     const { data } = await client.get(resources.secrets, { namespace, name: ref.name }, { signal })

@@ -170,6 +170,25 @@ describe('a clip', () => {
     expect(decide({ clip: aClip({ status: { attempts: 5 } }) })).toMatchObject({ conditions, action: { do: 'nothing' } })
   })
 
+  test('that has a callback is told of when it is over, and stays until that has arrived or was given up', () => {
+    const spec = { ...aClip().spec, callback: { url: 'https://example.com/clips' }, ttlSecondsAfterFinished: 0 }
+    const cutting = decide({ clip: aClip({ spec }) })
+    expect(cutting.conditions).toEqual([
+      'Succeeded Unknown Cutting',
+      'CallbackDelivered Unknown Waiting',
+      'Reconciling True Cutting',
+    ])
+    expect(cutting.status.callback).toBeUndefined()
+    const over = decide({ clip: cutting.clip, pod: ended('Completed', [{ status: 1 }]) }).clip
+    const pending = { id: 'clip-uid/clip', state: 'Pending', attempts: 0, dueSince: at(700).toISOString() } as const
+    expect(over.status.callback).toEqual(pending)
+    expect(decide({ clip: over }, 9000)).toMatchObject({ action: { do: 'nothing' }, requeueAfterMillis: undefined })
+    for (const state of ['Delivered', 'GivenUp'] as const) {
+      const told = { ...over, status: { ...over.status, callback: { ...pending, state } } }
+      expect(decide({ clip: told }, 9000).action).toEqual({ do: 'deleteClip' })
+    }
+  })
+
   test('whose Pod the API server refuses says its answer, and is tried again', () => {
     expect(decide({ refusal: 'exceeded quota' })).toMatchObject({
       conditions: ['Succeeded Unknown PodRejected', 'Stalled True PodRejected'],

@@ -1,7 +1,7 @@
 import {
   type ClipJob,
   type ClipResult,
-  clipReasons,
+  clipOutcomes,
   type Recording,
   type RecordingClip,
   type RecordingClipStatus,
@@ -66,7 +66,8 @@ export function decideClip(observed: ObservedClip, now: Date): ClipPlan {
 function afterwards({ clip, pod }: ObservedClip, status: RecordingClipStatus, now: Date): ClipPlan {
   if (pod.is !== 'none') return { status, action: { do: 'deletePod' } }
   const { ttlSecondsAfterFinished } = clip.spec
-  if (ttlSecondsAfterFinished === undefined) return { status, action: { do: 'nothing' } }
+  const isToBeTold = status.callback?.state === 'Pending'
+  if (ttlSecondsAfterFinished === undefined || isToBeTold) return { status, action: { do: 'nothing' } }
   const restMillis = Date.parse(status.completionTime!) + ttlSecondsAfterFinished * 1000 - now.getTime()
   if (restMillis > 0) return { status, action: { do: 'nothing' }, requeueAfterMillis: restMillis }
   return { status, action: { do: 'deleteClip' } }
@@ -76,7 +77,8 @@ function afterResult(clip: RecordingClip, { name, attempt, result }: ObservedCli
   const { outcome, message } = result
   if (outcome === 'StorageUnavailable') return again(clip, { is: 'lost', name, attempt, message }, now)
   // A word of a later release: its files say what became of it.
-  const reason = outcome in clipReasons ? outcome : result.files.every(({ status }) => status === 1) ? 'Completed' : 'FilesFailed'
+  const reason =
+    outcome in clipOutcomes ? outcome : result.files.every(({ status }) => status === 1) ? 'Completed' : 'FilesFailed'
   const status = concluded(clip, { attempts: attempt, ...filesOf(result) }, { reason, message }, now)
   return { status, action: { do: 'deletePod' } }
 }

@@ -1,4 +1,5 @@
 import {
+  type CallbackStatus,
   type ClipCondition,
   type ClipReason,
   type ClipResult,
@@ -11,14 +12,15 @@ const longestMessage = 1024
 
 /** How a clip stands, in one word. */
 export interface Verdict {
-  reason: ClipReason
+  reason: VerdictReason
   message: string
 }
 
 type Progress = 'Reconciling' | 'Stalled' | 'over'
+type VerdictReason = Exclude<ClipReason, 'Waiting' | 'Delivered' | 'GivenUp'>
 
 /** Which of the conditions beside `Succeeded` each reason has, and what `Succeeded` is then. */
-const meaning: Record<ClipReason, { succeeded: ClipCondition['status']; progress: Progress }> = {
+const meaning: Record<VerdictReason, { succeeded: ClipCondition['status']; progress: Progress }> = {
   RecordingNotFound: { succeeded: 'Unknown', progress: 'Stalled' },
   RecordingUnderWay: { succeeded: 'Unknown', progress: 'Reconciling' },
   RecordingUnusable: { succeeded: 'False', progress: 'Stalled' },
@@ -36,33 +38,46 @@ const meaning: Record<ClipReason, { succeeded: ClipCondition['status']; progress
 export function withVerdict(
   clip: RecordingClip,
   change: Partial<RecordingClipStatus>,
-  { reason, message }: Verdict,
+  verdict: Verdict,
   now: Date,
 ): RecordingClipStatus {
   const { generation } = clip.metadata
   const former = clip.status?.conditions ?? []
-  const condition = (type: ClipCondition['type'], status: ClipCondition['status']): ClipCondition => {
+  const condition = (
+    type: ClipCondition['type'],
+    status: ClipCondition['status'],
+    { reason, message }: Pick<ClipCondition, 'reason' | 'message'>,
+  ): ClipCondition => {
     const before = former.find((one) => one.type === type)
     const lastTransitionTime = before?.status === status ? before.lastTransitionTime : now.toISOString()
     return { type, status, reason, message: message.slice(0, longestMessage), observedGeneration: generation, lastTransitionTime }
   }
-  const { succeeded, progress } = meaning[reason]
+  const { succeeded, progress } = meaning[verdict.reason]
   return {
     ...clip.status,
     ...change,
     observedGeneration: generation,
-    conditions: [condition('Succeeded', succeeded), ...(progress === 'over' ? [] : [condition(progress, 'True')])],
+    conditions: [
+      condition('Succeeded', succeeded, verdict),
+      ...(clip.spec.callback === undefined ? [] : [condition('CallbackDelivered', 'Unknown', untold)]),
+      ...(progress === 'over' ? [] : [condition(progress, 'True', verdict)]),
+    ],
   }
 }
 
-/** The end of a clip. */
+const untold = { reason: 'Waiting', message: 'The result is not there yet, or about to be sent' } as const
+
+/** The end of a clip, and the beginning of its callback, which then is the callback controller's. */
 export function concluded(
   clip: RecordingClip,
   change: Partial<RecordingClipStatus>,
   verdict: Verdict,
   now: Date,
 ): RecordingClipStatus {
-  const { nextAttemptTime: _, ...status } = withVerdict(clip, { ...change, completionTime: now.toISOString() }, verdict, now)
+  const completionTime = now.toISOString()
+  const callback: CallbackStatus = { id: `${clip.metadata.uid}/clip`, state: 'Pending', attempts: 0, dueSince: completionTime }
+  const over = { ...change, completionTime, ...(clip.spec.callback === undefined ? {} : { callback }) }
+  const { nextAttemptTime: _, ...status } = withVerdict(clip, over, verdict, now)
   return status
 }
 
