@@ -82,6 +82,15 @@ export const picturesRule = {
   fieldPath: '.outputs',
 } satisfies CelRule
 
+/** What of spec.outputs is being made. */
+export const makingOutputSchema = z.object({
+  kind: (z.string().min(1).max(32) as unknown as z.ZodType<OutputKind, OutputKind>).describe('Which of spec.outputs it is.'),
+  number: z.int().min(1).describe('The how many-th of all that are made of the recording.'),
+  of: z.int().min(1).describe('How many are made of it.'),
+  doneShare: z.number().min(0).max(1).nullable().describe('How much of this one is done; null where that is not known.'),
+})
+export type MakingOutput = z.infer<typeof makingOutputSchema>
+
 /** What became of one of them. */
 export const recordedOutputSchema = z.object({
   // Any word is taken: the CRD and the recorder may be a release apart.

@@ -3,7 +3,7 @@ import { recordedFileSchema } from './files.ts'
 import { lossSchema, lossTotalsSchema, noLosses } from './ledger.ts'
 import { liveCountsSchema } from './live.ts'
 import { recorderOutcomeSchema, stopReasonSchema } from './outcome.ts'
-import { recordedOutputSchema } from './outputs.ts'
+import { makingOutputSchema, recordedOutputSchema } from './outputs.ts'
 
 /** What a recorder process says when it ends: its last log line, stdout of the CLI, and, where it fits, its termination message. */
 export const recorderResultSchema = z.object({
@@ -84,6 +84,10 @@ export const recorderProgressSchema = z.object({
     ])
     .default({ state: 'untried' })
     .describe('Whether COS takes what is recorded. While it does not, the recording goes on, on the volume.'),
+  making: makingOutputSchema
+    .nullable()
+    .default(null)
+    .describe('What of spec.outputs is being made of the recording, which is over; null when nothing is.'),
   controlProblem: z
     .string()
     .max(512)

@@ -135,6 +135,11 @@ describe('a Recording from the beginning to the end', () => {
     const world = new World().settle().scheduled().inRoom()
     world.progress = aProgress({ state: 'finishing' })
     expect(world.settle().is('Succeeded')).toBe('Unknown Finishing')
+    world.progress = aProgress({ state: 'finishing', making: { kind: 'mix', number: 3, of: 4, doneShare: 0.429 } })
+    world.settle()
+    expect(world.recording!.status!.conditions!.find(({ type }) => type === 'Succeeded')!.message).toMatch(
+      /are being finished and uploaded\. Its outputs are made: mix \(3 of 4\), 42 % of it done$/,
+    )
     // Nobody asks it again for a while, and it is no longer ready.
     world.progress = undefined
     world.podBecomes((pod) => run(pod, world.now))

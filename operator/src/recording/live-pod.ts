@@ -1,4 +1,4 @@
-import { type Attempt, type ConditionReason, stopReasons, troubles } from '@trtc-recorder/api'
+import { type Attempt, type ConditionReason, type MakingOutput, stopReasons, troubles } from '@trtc-recorder/api'
 import { nextLookMillis } from './attempts.ts'
 import { findCondition, hasBeenInTheRoom, type NewCondition } from './conditions.ts'
 import type { Draft } from './draft.ts'
@@ -179,11 +179,20 @@ function noteStorage(draft: Draft, otherwise: NewCondition): void {
 const isPaused = ({ status, recording }: Draft) =>
   recording.spec.desiredState === 'Paused' && findCondition(status.conditions, 'Succeeded')?.reason === 'Paused'
 
-function finishing(draft: Draft, message: string): void {
+function finishing(draft: Draft, what: string): void {
+  const message = what + sentenceOf(saidOf(draft)?.making ?? null)
   draft.set('Succeeded', { status: 'Unknown', reason: 'Finishing', message })
   noteStorage(draft, { status: 'Unknown', reason: 'Finishing', message })
   // Who waits for a Recording to be current (kstatus) does not want one whose files are still on their way.
   draft.set('Reconciling', { status: 'True', reason: 'Finishing', message })
+}
+
+/** A mix of hours takes its time, and whoever waits should see that it goes on. */
+function sentenceOf(making: MakingOutput | null): string {
+  if (making === null) return ''
+  const { kind, number, of, doneShare } = making
+  const done = doneShare === null ? '' : `, ${Math.floor(doneShare * 100)} % of it done`
+  return `. Its outputs are made: ${kind} (${number} of ${of})${done}`
 }
 
 /** Who has not been in the room, and for a minute has had no node or no image, lets somebody in who needs the same identity. */

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import type { MakingOutput } from '@trtc-recorder/api'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { findFfmpeg } from '../media/ffmpeg.ts'
 import { type Clip, makeClip } from '../media/testing/clip.ts'
@@ -66,7 +67,13 @@ function expectMoments(found: number[], expected: number[]): void {
 describe('a mix with pictures', () => {
   test('has each in a place of their own while they are there, a shared screen large, and the sound of all', async () => {
     const { make, store, directory } = await world()
-    expect(await make()).toMatchObject([{ kind: 'mix', status: 1, message: 'ok', path, durationSeconds: 10 }])
+    const told: (MakingOutput | null)[] = []
+    expect(await make(true, undefined, (making) => told.push(making))).toMatchObject([
+      { kind: 'mix', status: 1, message: 'ok', path, durationSeconds: 10 },
+    ])
+    expect(told[0]).toEqual({ kind: 'mix', number: 1, of: 1, doneShare: null })
+    expect(told.at(-2)!.doneShare).toBeGreaterThan(0.9)
+    expect(told.at(-1)).toBeNull()
     const file = join(directory, 'mix.mp4')
     await writeFile(file, store.bodies.get(path)!)
     const [left, right, large, beside] = ['200:100:220:310', '200:100:860:310', '200:100:412:310', '60:30:1122:57']

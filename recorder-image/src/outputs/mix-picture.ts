@@ -21,6 +21,8 @@ export interface MixPictureOptions extends EncodeOptions {
   seconds: number
   /** The sound of everybody, as PCM; undefined where nobody was heard. */
   sound: { path: string; format: PcmFormat } | undefined
+  /** Told how much of it is done. */
+  onDone: (share: number) => void
 }
 
 /** The one that the image has is free of GPL; whoever records by hand may have another. */
@@ -47,7 +49,7 @@ export const mixArguments = (encoder: keyof typeof encoders): string[] => [
  * the lowest priority. Resolves with its size. Rejects with what a person should read where it cannot be made.
  */
 export async function encodeMix(path: string, options: MixPictureOptions): Promise<number> {
-  const { manifest, startTime, directory, ffmpegPath, deadline, sound, seconds } = options
+  const { manifest, startTime, directory, ffmpegPath, sound, seconds } = options
   const seen = seenIn(manifest, Date.parse(startTime))
   const streams = [...seen.cameras, ...seen.screens]
   if (streams.length === 0 && sound === undefined) throw new Error('nobody was seen or heard in this recording')
@@ -67,7 +69,7 @@ export async function encodeMix(path: string, options: MixPictureOptions): Promi
     const graph = ['-filter_complex_threads', '1', '-filter_complex', mixGraph(seen, seconds)]
     const maps = ['-map', '[mixed]', ...(pcm === undefined ? [] : ['-map', `${streams.length}:a`])]
     const output = [...mixArguments(await encoderOf(ffmpegPath)), '-t', String(seconds), path]
-    await encode([...inputs, ...graph, ...maps, ...output], ffmpegPath, deadline)
+    await encode([...inputs, ...graph, ...maps, ...output], options)
     return (await stat(path)).size
   } finally {
     for (const one of made) await rm(one, { force: true })
@@ -88,8 +90,12 @@ async function encoderOf(ffmpegPath: string): Promise<keyof typeof encoders> {
   throw new Error('the ffmpeg that is here has no encoder of H.264')
 }
 
-async function encode(arguments_: readonly string[], ffmpegPath: string, deadline: Date): Promise<void> {
-  const ffmpeg = new FfmpegProcess(ffmpegPath, ['-loglevel', 'error', '-nostdin', '-y', ...arguments_])
+async function encode(
+  arguments_: readonly string[],
+  { ffmpegPath, deadline, seconds, onDone }: Pick<MixPictureOptions, 'ffmpegPath' | 'deadline' | 'seconds' | 'onDone'>,
+): Promise<void> {
+  const how = ['-loglevel', 'error', '-nostdin', '-y', '-progress', 'pipe:1', '-stats_period', '5']
+  const ffmpeg = new FfmpegProcess(ffmpegPath, [...how, ...arguments_])
   const { pid } = ffmpeg.child
   try {
     if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_LOW)
@@ -98,7 +104,10 @@ async function encode(arguments_: readonly string[], ffmpegPath: string, deadlin
   }
   const timer = setTimeout(() => ffmpeg.child.kill('SIGKILL'), Math.max(0, deadline.getTime() - Date.now()))
   try {
-    ffmpeg.child.stdout?.resume()
+    ffmpeg.child.stdout?.setEncoding('latin1').on('data', (text: string) => {
+      const micros = /.*\bout_time_us=(\d+)/s.exec(text)?.[1]
+      if (micros !== undefined) onDone(Math.min(1, Number(micros) / 1_000_000 / seconds))
+    })
     const problem = await ffmpeg.ended
     if (Date.now() >= deadline.getTime()) throw new Error('there was no time left to mix the pictures')
     if (problem !== undefined) throw new Error(`the pictures cannot be mixed: ${problem}`)

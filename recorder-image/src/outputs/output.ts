@@ -19,6 +19,8 @@ export interface Material {
   speakers: Speakers
   /** What was made and stored before, or could not be. */
   before: readonly RecordedOutput[]
+  /** To be told, now and then, how much of it is done, from 0 to 1. */
+  onDone: (share: number) => void
 }
 
 /** What one output is and how it is made. */

@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Manifest, needFiles, type RecordedOutput, type RecorderJob } from '@trtc-recorder/api'
+import { type MakingOutput, type Manifest, needFiles, type RecordedOutput, type RecorderJob } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import { findFfmpeg } from '../media/ffmpeg.ts'
 import type { Store, StoredObject } from '../store/upload.ts'
@@ -25,6 +25,8 @@ export interface OutputOptions {
   /** Until when what is long may be made. */
   deadline: Date
   log: Logger
+  /** Told what is being made, and how far it is. */
+  onMaking?: (making: MakingOutput | null) => void
 }
 
 /** So long what is made may at least take to be stored. */
@@ -38,9 +40,14 @@ export async function storeOutputs(manifest: Manifest, options: OutputOptions): 
   const { mediaDirectory, deadline } = options
   const speakers = new Speakers(manifest, { mediaDirectory, deadline, ffmpegPath: findFfmpeg() })
   const outputs: RecordedOutput[] = []
-  for (const output of wanted(manifest, speakers.users, options)) {
-    outputs.push(await storeOutput(output, { manifest, speakers, before: outputs }, options))
+  const all = wanted(manifest, speakers.users, options)
+  for (const [at, output] of all.entries()) {
+    const onDone = (doneShare: number | null) =>
+      options.onMaking?.({ kind: output.kind, number: at + 1, of: all.length, doneShare })
+    onDone(null)
+    outputs.push(await storeOutput(output, { manifest, speakers, before: outputs, onDone }, options))
   }
+  options.onMaking?.(null)
   return outputs
 }
 

@@ -111,7 +111,7 @@ function picturesOfAll(path: string, options: SoundOutputOptions): Output {
   const { directory } = options
   return {
     ...{ kind: 'mix', path, contentType: 'video/mp4' },
-    async make({ manifest, speakers }) {
+    async make({ manifest, speakers, onDone }) {
       const pcm = bodyOf(directory, `${path}.pcm`)
       const bodyPath = bodyOf(directory, path)
       try {
@@ -124,6 +124,7 @@ function picturesOfAll(path: string, options: SoundOutputOptions): Output {
           startTime: speakers.startTime,
           seconds: speakers.seconds,
           sound,
+          onDone,
         })
         return { is: 'onVolume', head: new Uint8Array(), bodyPath, bodyBytes, ...timesOf(speakers) }
       } finally {

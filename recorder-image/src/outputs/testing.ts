@@ -18,7 +18,7 @@ import { describe } from '../recorder/kept-file.ts'
 import { FakeStore } from '../recorder/testing.ts'
 import type { Store, StoredObject, Upload, UploadSource } from '../store/upload.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
-import { storeOutputs } from './outputs.ts'
+import { type OutputOptions, storeOutputs } from './outputs.ts'
 
 /** Keeps what is uploaded as it is. */
 class MemoryStore extends FakeStore {
@@ -82,7 +82,7 @@ export async function recorded(job: RecorderJob, parts: readonly Part[], seconds
     store: memory,
     outputsDirectory: join(directory, 'outputs'),
     /** `store`: where to, if not into memory. */
-    make: (isOver = true, store: Store = memory) =>
+    make: (isOver = true, store: Store = memory, onMaking?: OutputOptions['onMaking']) =>
       storeOutputs(manifest, {
         ...{
           job,
@@ -94,6 +94,7 @@ export async function recorded(job: RecorderJob, parts: readonly Part[], seconds
           log: silentLog,
         },
         deadline: new Date(Date.now() + 60_000),
+        ...(onMaking === undefined ? {} : { onMaking }),
       }),
     leftBehind: () => stat(join(directory, 'outputs')).catch(() => undefined),
   }

@@ -1,4 +1,5 @@
 import {
+  type MakingOutput,
   type Manifest,
   type ManifestFile,
   manifestKey,
@@ -43,13 +44,14 @@ export interface DeliverOptions {
   /** File with the replay page as replay/ builds it. */
   replayPage: string
   log: Logger
+  /** Told what of spec.outputs is being made. */
+  onMaking: (making: MakingOutput | null) => void
 }
 
 /** After the stop: finishes and stores every file, then the manifest, and says what became of it all. Never rejects. */
 export async function deliver(prepared: Prepared, ending: Ending, options: DeliverOptions): Promise<RecorderResult> {
   const { job, attempt, ledger } = prepared
   const stopReason = stopReasonOf(prepared, ending)
-  const makeUntil = new Date(Date.now() + Math.max(60, options.uploadSeconds) * 1000)
   await attempt.stopped(stopReason, ending.how === 'stopped' ? ending.stoppedAt : new Date())
   const [{ kept, live }] = await Promise.all([
     storeFiles(prepared, options),
@@ -57,7 +59,7 @@ export async function deliver(prepared: Prepared, ending: Ending, options: Deliv
   ])
   const storedAt = kept.length > 0 && kept.every(isInCos) ? new Date().toISOString() : undefined
   const isOver = ending.how === 'over' || (ending.how === 'stopped' && (isByHand(job) || !goesOn(stopReason)))
-  const manifest = await storeManifest(prepared, stopReason, { kept, live }, { ...options, isOver, makeUntil })
+  const manifest = await storeManifest(prepared, stopReason, { kept, live }, { ...options, isOver })
   if (isOver && kept.every(isInCos)) await discardStored(prepared.volume, options.log)
 
   const stop = ending.how === 'failed' ? undefined : ending.stop
@@ -137,7 +139,7 @@ async function storeManifest(
   { job, attempt, earlier, volume, store, ledger }: Prepared,
   stopReason: StopReason,
   { kept, live }: Delivered,
-  { uploadSeconds, replayPage, log, isOver, makeUntil }: DeliverOptions & { isOver: boolean; makeUntil: Date },
+  { uploadSeconds, replayPage, log, onMaking, isOver }: DeliverOptions & { isOver: boolean },
 ): Promise<StoredManifest> {
   const entered = enteredAt(attempt.note)
   // Above all, the manifest that is in COS is never replaced by one of a volume that knows nothing.
@@ -170,8 +172,9 @@ async function storeManifest(
       directory,
       replayPage,
       isOver,
-      deadline: makeUntil,
+      deadline: new Date(Date.now() + makingMillis(manifest, uploadSeconds)),
       log,
+      onMaking,
     })
     const deadline = new Date(Date.now() + Math.min(60, uploadSeconds) * 1000)
     const body = Buffer.from(`${JSON.stringify({ ...manifest, outputs }, undefined, 2)}\n`)
@@ -184,6 +187,13 @@ async function storeManifest(
     return { is: 'missing', failure: new RecorderFailure(refused ? 'UploadRefused' : 'UploadIncomplete', message), outputs }
   }
 }
+
+/**
+ * How long what is made of a recording may take: a while, and as long as its files play one after the other. A mix of everybody's pictures, the dearest, takes a tenth
+ * of that on an idle core; a machine that does not keep up with even that is not waited for.
+ */
+export const makingMillis = ({ files }: Pick<Manifest, 'files'>, uploadSeconds: number): number =>
+  (Math.max(60, uploadSeconds) + files.reduce((sum, { durationSeconds }) => sum + durationSeconds, 0)) * 1000
 
 /** Nobody numbers attempts there: what is not made by this one never is. */
 const isByHand = ({ recording }: RecorderJob) => recording.uid === ''

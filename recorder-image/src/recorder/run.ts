@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  type MakingOutput,
   noLosses,
   type RecorderEvents,
   type RecorderProgress,
@@ -34,6 +35,7 @@ export class Run {
   #disk: DiskWatch | undefined
   /** When it left a room that it had been in. */
   #leftMillis = Number.NEGATIVE_INFINITY
+  #making: MakingOutput | null = null
   #absence: Promise<void> = Promise.resolve()
   /** Settles when the recorder is in the room, or will not be. */
   readonly #decided = Promise.withResolvers<void>()
@@ -71,6 +73,9 @@ export class Run {
       uploadSeconds,
       replayPage,
       log,
+      onMaking: (making) => {
+        this.#making = making
+      },
     })
     await prepared.events.told(toldMillis)
     this.#state = 'done'
@@ -93,6 +98,7 @@ export class Run {
       live: prepared?.live.counts ?? [],
       losses: { ...(prepared?.ledger.totals ?? noLosses), latest },
       storage: this.#storage?.state ?? { state: 'untried' },
+      making: this.#making,
       controlProblem: prepared?.control.problem ?? null,
       volume: this.#disk?.progress ?? null,
       ...(prepared === undefined ? {} : userSigExpiry(prepared.secrets.userSig)),

@@ -13,6 +13,7 @@ const progress: RecorderProgress = {
   live: [],
   losses: { ...noLosses, latest: [] },
   storage: { state: 'proven' },
+  making: null,
   controlProblem: null,
   volume: null,
 }
