@@ -67,7 +67,7 @@ const recordingDefaults = z
   })
 
 /** What may be made instead of what a request of TRTC’s API means. */
-export const substituteSchema = z.enum(['CMAFForTS', 'MP4ForHLS', 'OneFileForTwo', 'MP3ForMix'])
+export const substituteSchema = z.enum(['CMAFForTS', 'MP4ForHLS', 'OneFileForTwo', 'MP3ForMix', 'MP4ForMix'])
 export type Substitute = z.infer<typeof substituteSchema>
 
 export const grantSchema = z.strictObject({
@@ -82,7 +82,7 @@ export const grantSchema = z.strictObject({
     .array(substituteSchema)
     .default(['OneFileForTwo', 'CMAFForTS'])
     .describe(
-      'Of TRTC’s API: `CMAFForTS` takes OutputFormat 0 and 1 (HLS, the default there) and makes HLS of fragmented MP4 (CMAF), beside MP4; `MP4ForHLS` takes them as 3 (MP4), and no HLS is made; `OneFileForTwo` takes AvMerge 0 (audio and video apart, the default there) as 1; `MP3ForMix` takes RecordMode 2 (mixed) of sound alone, and makes one MP3 of everybody beside each user’s own file.',
+      'Of TRTC’s API: `CMAFForTS` takes OutputFormat 0 and 1 (HLS, the default there) and makes HLS of fragmented MP4 (CMAF), beside MP4; `MP4ForHLS` takes them as 3 (MP4), and no HLS is made; `OneFileForTwo` takes AvMerge 0 (audio and video apart, the default there) as 1; `MP3ForMix` takes RecordMode 2 (mixed) of sound alone, and makes one MP3 of everybody beside each user’s own file; `MP4ForMix` takes it of pictures and sound, and makes one MP4 of everybody, of 1280x720, beside them.',
     ),
   recording: recordingDefaults.describe(
     'What every Recording of this grant has beside what the request says: a part of a Recording’s spec, such as resources, networkProxy, cos.endpoint, callback.signingKeySecretRef or, for requests without COS keys, cos.credentialsSecretRef. The request wins.',

@@ -83,14 +83,21 @@ function insteadOfHls(grant: Grant, isMixed: boolean): 'MP4ForHLS' | 'CMAFForTS'
   return has(grant, 'CMAFForTS') && !isMixed ? 'CMAFForTS' : undefined
 }
 
-/** HLS where the grant says what will do; sound mixed, also as AAC, where it says that MP3 will. */
+/** What is made where everybody in one file is meant; undefined where the grant lets nothing stand for it. A mix has sound, so of pictures alone there is none. */
+function insteadOfMix(grant: Grant, streamType: StreamType): 'MP3ForMix' | 'MP4ForMix' | undefined {
+  const substitute = ({ 0: 'MP4ForMix', 1: 'MP3ForMix', 2: undefined } as const)[streamType]
+  return substitute !== undefined && has(grant, substitute) ? substitute : undefined
+}
+
+/** HLS where the grant says what will do; a mix where it does, of sound also as AAC. What goes with what is judged when all is known. */
 function mayStand(grant: Grant, body: unknown) {
-  const { RecordMode } = (body as { RecordParams?: { RecordMode?: unknown } } | null)?.RecordParams ?? {}
+  const { RecordMode, StreamType } =
+    (body as { RecordParams?: { RecordMode?: unknown; StreamType?: unknown } } | null)?.RecordParams ?? {}
   const isMixed = RecordMode === mixed
   return (field: string, value: unknown): boolean => {
-    if (field === 'RecordParams.RecordMode') return value === mixed && has(grant, 'MP3ForMix')
+    if (field === 'RecordParams.RecordMode') return value === mixed && (has(grant, 'MP3ForMix') || has(grant, 'MP4ForMix'))
     if (field !== 'RecordParams.OutputFormat') return false
-    return value === 4 ? isMixed : (value === 0 || value === 1) && insteadOfHls(grant, isMixed) !== undefined
+    return value === 4 ? isMixed && StreamType === 1 : (value === 0 || value === 1) && insteadOfHls(grant, isMixed) !== undefined
   }
 }
 
@@ -99,12 +106,11 @@ function specOf(values: Values, grant: Grant): { spec: SpecInput; substituted: S
   const format = values.get('RecordParams.OutputFormat') ?? 0
   const isApart = streamType === 0 && (values.get('RecordParams.AvMerge') ?? 0) === 0
   const isMixed = values.get('RecordParams.RecordMode') === mixed
+  const mix = isMixed ? insteadOfMix(grant, streamType) : undefined
   const hls = format === 0 || format === 1 ? insteadOfHls(grant, isMixed) : undefined
   const unsupported = (field: string, message: string): FieldProblem => ({ field, kind: 'unsupported', message })
   const problems = [
-    ...(isMixed && streamType !== 1
-      ? [unsupported('RecordParams.RecordMode', '2 is taken with StreamType 1 (sound alone): pictures are not mixed here')]
-      : []),
+    ...(isMixed && mix === undefined ? [unsupported('RecordParams.RecordMode', noMixOf[streamType])] : []),
     ...(format === 0 && hls === undefined
       ? [
           unsupported(
@@ -135,7 +141,7 @@ function specOf(values: Values, grant: Grant): { spec: SpecInput; substituted: S
     // Where the grant says who is to be told: there, that is set in the console for the whole application.
     callback: { format: 'TRTC' },
     subscribe: subscribeOf(values, 'RecordParams.', streamType),
-    ...(isMixed ? { outputs: { mix: true } } : {}),
+    ...(mix === undefined ? {} : { outputs: { mix: true, mixFormat: mix === 'MP4ForMix' ? 'Mp4' : 'Mp3' } }),
     ...(hls === 'CMAFForTS' ? { live: { hls: {} } } : {}),
     limits: { idleTimeoutSeconds: values.get('RecordParams.MaxIdleTime') ?? 30 },
     cos: { region: values.get(`${storage}.Region`), bucket: values.get(`${storage}.Bucket`) },
@@ -146,9 +152,15 @@ function specOf(values: Values, grant: Grant): { spec: SpecInput; substituted: S
     substituted: [
       ...(hls === undefined ? [] : [hls]),
       ...(isApart ? ['OneFileForTwo' as const] : []),
-      ...(isMixed ? ['MP3ForMix' as const] : []),
+      ...(mix === undefined ? [] : [mix]),
     ],
   }
+}
+
+const noMixOf: Record<StreamType, string> = {
+  0: '2 with StreamType 0 is taken where the key’s grant has MP4ForMix among its substitutes, which it has not',
+  1: '2 with StreamType 1 is taken where the key’s grant has MP3ForMix among its substitutes, which it has not',
+  2: '2 is taken with StreamType 0 (audio and video) or 1 (audio): a mix here has sound',
 }
 
 function roomOf(values: Values): SpecInput {

@@ -36,7 +36,10 @@ const taskId: TrtcField = {
   ...{ field: 'TaskId', type: 'String', need: 'required', values: '' },
   handling: honoured('The id of the request; the Recording is `request-<TaskId>`.'),
 }
-const noMix = 'pictures are not mixed here, how sound is mixed is not chosen, and in single-stream recording it has no effect'
+const noTranscode =
+  'what a mix is encoded as is not chosen (MP3 of 96 kbit/s, or MP4 of 1280x720 with 15 pictures a second and AAC), and in single-stream recording it has no effect'
+const noLayout =
+  'how a mix is laid out is not chosen (a grid of up to 16, a shared screen large with the cameras beside it), and in single-stream recording it has no effect'
 
 const lists = (prefix: string, needs: 'optional'): TrtcField[] => [
   {
@@ -63,8 +66,8 @@ const record: TrtcField[] = [
     ...{ field: 'RecordParams.RecordMode', type: 'Integer', need: 'required', values: '1 single stream, 2 mixed' },
     handling: limited(
       [1],
-      'Each user into files of their own. With `substitutes: [MP3ForMix]` in the key’s grant 2 is taken where StreamType is 1: `spec.outputs.mix`, one MP3 of everybody, made when all is over, beside each user’s own file.',
-      'pictures are not mixed here; a grant with the substitute MP3ForMix takes 2 with StreamType 1 (sound alone)',
+      'Each user into files of their own. 2: `spec.outputs.mix`, made when all is over, beside each user’s own file: with `MP4ForMix` among the `substitutes` of the key’s grant one MP4 of everybody where StreamType is 0, with `MP3ForMix` one MP3 where it is 1.',
+      'a mix (2) is made only as a grant’s substitutes MP4ForMix (StreamType 0) and MP3ForMix (StreamType 1) say',
     ),
   },
   {
@@ -87,7 +90,7 @@ const record: TrtcField[] = [
     values: '**0** HLS, 1 HLS and MP4, 2 HLS and AAC, 3 MP4, 4 AAC',
     handling: limited(
       [3],
-      'MP4. 0, 1 and none: `spec.live.hls` beside it, HLS of each user as fragmented MP4 (CMAF) with Opus, unless the key’s grant has `substitutes` without `CMAFForTS`: then they are refused. With `MP4ForHLS` among them they are taken as 3. Of RecordMode 2, 4 is taken with `MP3ForMix`, and HLS only with `MP4ForHLS`.',
+      'MP4. 0, 1 and none: `spec.live.hls` beside it, HLS of each user as fragmented MP4 (CMAF) with Opus, unless the key’s grant has `substitutes` without `CMAFForTS`: then they are refused. With `MP4ForHLS` among them they are taken as 3. Of RecordMode 2, 4 is taken with `MP3ForMix` where StreamType is 1, and HLS only with `MP4ForHLS`.',
       'AAC by itself (2, 4) is not made here, and HLS (0, 1, and where none is said) only as a grant’s substitutes CMAFForTS or MP4ForHLS say',
     ),
   },
@@ -200,8 +203,8 @@ export const trtcFields: Record<Action, readonly TrtcField[]> = {
     },
     ...record,
     ...storage,
-    { ...{ field: 'MixTranscodeParams', type: 'Any', need: 'optional', values: '' }, handling: refused(noMix) },
-    { ...{ field: 'MixLayoutParams', type: 'Any', need: 'optional', values: '' }, handling: refused(noMix) },
+    { ...{ field: 'MixTranscodeParams', type: 'Any', need: 'optional', values: '' }, handling: refused(noTranscode) },
+    { ...{ field: 'MixLayoutParams', type: 'Any', need: 'optional', values: '' }, handling: refused(noLayout) },
     {
       ...{ field: 'ResourceExpiredHour', type: 'Integer', need: 'optional', values: '6–720, **72**', range: [6, 720] },
       handling: honoured('How long after its start the task can be described, modified and deleted. The recording goes on.'),
@@ -222,7 +225,7 @@ export const trtcFields: Record<Action, readonly TrtcField[]> = {
   ModifyCloudRecording: [
     sdkAppId,
     taskId,
-    { ...{ field: 'MixLayoutParams', type: 'Any', need: 'optional', values: '' }, handling: refused(noMix) },
+    { ...{ field: 'MixLayoutParams', type: 'Any', need: 'optional', values: '' }, handling: refused(noLayout) },
     ...lists('', 'optional'),
   ],
   DeleteCloudRecording: [sdkAppId, taskId],

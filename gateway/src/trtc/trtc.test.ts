@@ -283,8 +283,33 @@ describe('each field of CreateCloudRecording', () => {
     const wanted = { ...task, RecordParams: { ...task.RecordParams, RecordMode: 2, ...params } }
     expect((await refusal('CreateCloudRecording', wanted)).code).toBe(code)
     if (code !== 'none') return expect(gateway.cluster.recordings).toEqual([])
-    expect(spec()).toMatchObject({ outputs: { mix: true }, mode: '02', subscribe: { video: { exclude: ['.*$'] } } })
+    expect(spec()).toMatchObject({
+      outputs: { mix: true, mixFormat: 'Mp3' },
+      mode: '02',
+      subscribe: { video: { exclude: ['.*$'] } },
+    })
     expect(gateway.cluster.recordings[0]?.metadata.annotations).toMatchObject({ 'trtc-recorder.dev/substituted': 'MP3ForMix' })
+  })
+
+  test.each([
+    ['pictures and sound, as MP4', { StreamType: 0, OutputFormat: 3 }, 'none'],
+    ['pictures and sound, which is the default', { OutputFormat: 3 }, 'none'],
+    ['pictures and sound, as HLS', { StreamType: 0, OutputFormat: 0 }, 'UnsupportedOperation'],
+    ['pictures and sound, as AAC', { StreamType: 0, OutputFormat: 4 }, 'UnsupportedOperation'],
+    ['pictures alone', { StreamType: 2, OutputFormat: 3 }, 'UnsupportedOperation'],
+    ['sound alone', { StreamType: 1, OutputFormat: 3 }, 'UnsupportedOperation'],
+  ])('mixed, of %s, where the grant says that an MP4 will do: %j is %s', async (_, params, code) => {
+    await start([{ ...school, grants: [{ ...school.grants[0], substitutes: ['MP4ForMix', 'OneFileForTwo'] }] }])
+    const wanted = { ...task, RecordParams: { RecordMode: 2, ...params } }
+    const refused = await refusal('CreateCloudRecording', wanted)
+    expect(refused.code).toBe(code)
+    if (code !== 'none') {
+      expect(refused.message).toMatch(/RecordParams\.(RecordMode|OutputFormat): /)
+      return expect(gateway.cluster.recordings).toEqual([])
+    }
+    expect(spec()).toMatchObject({ outputs: { mix: true, mixFormat: 'Mp4' }, mode: '02' })
+    const { annotations } = gateway.cluster.recordings[0]!.metadata
+    expect(annotations!['trtc-recorder.dev/substituted']).toMatch(/MP4ForMix$/)
   })
 
   test('AAC is not taken of single streams, whatever the grant says', async () => {
