@@ -65,8 +65,8 @@ soak-recorder: deps-try ## an hour of five anchors with mutes, loss, size change
 soak-plans: deps-try ## ten plans of five users who do at random what users and their networks do, never seen before; PLANS=… for more
 	@for plan in $$(seq $(or $(PLANS),10)); do SEED=random vitest run --project integration e2e/recorder/random-plan.integration.test.ts || exit 1; done
 
-soak-kills: deps-try ## twenty random kills of recorder, page and browser, never seen before; KILLS=… for more
-	@SEED=$${SEED:-random} KILLS=$(or $(KILLS),20) vitest run --project integration e2e/recorder/kills.integration.test.ts
+soak-kills: deps-try ## twenty random kills of recorder, page and browser, and twenty more, of receiver and COS too, over all that is made of a recording; KILLS=… for more
+	@SEED=$${SEED:-random} KILLS=$(or $(KILLS),20) vitest run --project integration e2e/recorder/kills.integration.test.ts e2e/recorder/kills-of-outputs.integration.test.ts
 
 plugin: deps ## bundles the kubectl plugin into cli/dist
 	@node cli/build.ts
