@@ -25,7 +25,7 @@ import type { FinishedMedia, MediaFile, MediaFileDeps, MediaFileIdentity } from 
 import { type MediaPaths, mediaPaths, removeMedia } from './media-paths.ts'
 import { OpusTrack, type OpusTrackOptions } from './opus-track.ts'
 import { SoundReader } from './sound-reader.ts'
-import type { SoundTrack } from './sound-track.ts'
+import { finishInto, type SoundTrack } from './sound-track.ts'
 import { belongsInFile, canBeginFile } from './split.ts'
 import { VideoTrack } from './video-track.ts'
 
@@ -199,7 +199,7 @@ class LiveMediaFile implements MediaFile {
     clearTimeout(this.#timer)
     this.#timer = undefined
     await this.#flushed
-    await this.#audio?.finish()
+    if (this.#audio !== undefined) await finishInto(this.#audio, () => this.#flush())
     this.#video?.end()
     await this.#flush()
     if (this.#audio?.problem !== undefined) this.#report(this.#audio.problem)

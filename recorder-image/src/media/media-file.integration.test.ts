@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -394,6 +394,32 @@ exec ffmpeg "$@"
     expect(finished.problem).toBeUndefined()
     expect(playback.complaints).toBe('')
     expectTimes(playback.beeps, [0, 1, 2, 3, 4, 5, 6, 7], 0.001)
+  })
+
+  it('writes what is encoded only at the end while it is encoded, instead of holding it', async () => {
+    const directory = await newDirectory()
+    const ffmpegPath = join(directory, 'ffmpeg')
+    // The first two runs as encoder end at once, so that all waits for the end.
+    const script = `#!/bin/sh
+case "$*" in *adts*) for n in 1 2; do if [ ! -e ${directory}/died-$n ]; then touch ${directory}/died-$n; exit 3; fi; done;; esac
+exec ffmpeg "$@"
+`
+    await writeFile(ffmpegPath, script, { mode: 0o755 })
+    const file = openFile('02', directory, { ffmpegPath })
+    const rounds = Array.from({ length: 40 }, (_, n) => ({
+      ...{ clip, from: 0, to: 12, atSeconds: n * 12, kinds: ['audio' as const] },
+      rtpStart: { audio: 1000 + n * 12 * 48_000, video: 0 },
+    }))
+    for (const frame of send(...rounds)) file.write(frame)
+    await expect.poll(() => stat(join(directory, 'died-2')).catch(() => undefined)).toBeDefined()
+    const finishing = file.finish()
+    const sizes: number[] = []
+    const look = setInterval(async () => sizes.push((await stat(file.bodyPath)).size), 50)
+    const { problem, durationSeconds, bodyBytes } = await finishing
+    clearInterval(look)
+    expect(problem).toBeUndefined()
+    expect(durationSeconds).toBeCloseTo(480, 0)
+    expect(sizes.filter((size) => size > bodyBytes / 10 && size < (bodyBytes * 9) / 10).length).toBeGreaterThan(0)
   })
 
   it('keeps the pictures and says why there is no sound when ffmpeg cannot be run', async () => {

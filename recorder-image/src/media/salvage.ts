@@ -17,7 +17,7 @@ import { type MediaIndex, readMediaIndex } from './media-index.ts'
 import { indexExtension, type MediaPaths, mediaPaths, removeMedia } from './media-paths.ts'
 import { OpusTrack } from './opus-track.ts'
 import { readJournal, sizeOf } from './sound-journal.ts'
-import type { SoundTrack } from './sound-track.ts'
+import { finishInto, type SoundTrack } from './sound-track.ts'
 
 /** Batches that are compared with the body, from the last back: what a lost machine may have kept in the wrong order. */
 const checkedBatches = 64
@@ -117,7 +117,7 @@ class LeftMediaFile implements SalvagedMediaFile {
     const log = this.#deps.log.child({ file: this.identity.name, userId: this.identity.userId })
     const problems = [...this.#problems]
     const audio = await this.#sound(ffmpegPath, log)
-    for (const { chunks, record } of audio?.take() ?? []) await this.#writer.writeBatch(chunks, record)
+    if (audio !== undefined) await this.#write(audio)
     if (audio?.problem !== undefined) problems.push(audio.problem)
     else if (audio !== undefined && !this.#encoded) this.#writer.note(encodedRecord())
     await this.#writer.flush()
@@ -152,8 +152,12 @@ class LeftMediaFile implements SalvagedMediaFile {
     const cutsOf = liveCuts(this.identity, this.#pauses)
     const track = new AudioTrack({ ...options, ffmpegPath, format, log, cutsOf, onAudio: () => {} }, { frames: this.#frames })
     if (this.#encoded) await track.readJournal()
-    else await track.finish()
+    else await finishInto(track, () => this.#write(track))
     return track
+  }
+
+  async #write(track: SoundTrack): Promise<void> {
+    for (const { chunks, record } of track.take()) await this.#writer.writeBatch(chunks, record)
   }
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { EncodedFrame } from '../tap/frame.ts'
 import type { AudioAxis } from '../timeline/audio-axis.ts'
 
@@ -27,4 +28,17 @@ export interface SoundTrack {
   release(end: number): Promise<number>
   /** Nothing more comes. Afterwards `take` gives the rest. */
   finish(): Promise<void>
+}
+
+const writeOutMs = 500
+
+/** Finishes a track, and writes out what comes of it meanwhile: where hours are encoded only now, they are not held in memory. */
+export async function finishInto(track: SoundTrack, writeOut: () => Promise<void>): Promise<void> {
+  const over = new AbortController()
+  const finished = track.finish().finally(() => over.abort())
+  while (!over.signal.aborted) {
+    await Promise.race([finished, sleep(writeOutMs, undefined, { ref: false })])
+    if (!over.signal.aborted) await writeOut()
+  }
+  await finished
 }
