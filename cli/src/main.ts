@@ -83,6 +83,8 @@ interface ClipFlags {
   user: string[]
   stream?: ('main' | 'aux')[]
   name?: string
+  callback?: string
+  signingKey?: string
   wait?: number
 }
 
@@ -94,12 +96,16 @@ program
   .option('--user <user>', 'whose, a user id or a prefix followed by .*$; may be given several times', several, [])
   .option('--stream <stream>', 'main or aux; both, where it is not given', several)
   .option('--name <name>', 'of the RecordingClip; otherwise that of the recording and some letters')
+  .option('--callback <url>', 'who is told what became of it')
+  .option('--signing-key <secret>', 'the Secret whose signingKey signs what is told')
   .option(
     '--wait <seconds>',
     'waits until it is over, and tells where its files are; fails unless every file is stored',
     wholeSeconds,
   )
-  .action(async (recording: string, { from, to, user, stream, name, wait }: ClipFlags) => {
+  .action(async (recording: string, { from, to, user, stream, name, callback, signingKey, wait }: ClipFlags) => {
+    if (signingKey !== undefined && callback === undefined)
+      program.error('error: --signing-key signs what --callback is told: give an address, too')
     const metadata = name === undefined ? { generateName: `${recording.slice(0, 46)}-` } : { name }
     const spec = {
       recordingRef: { name: recording },
@@ -107,6 +113,7 @@ program
       to,
       users: user,
       ...(stream === undefined ? {} : { streams: stream }),
+      ...(callback === undefined ? {} : { callback: { url: callback, ...signedWith(signingKey) } }),
     }
     const made = await createClip(kubectl(), metadata, spec)
     process.stdout.write(`${clipTarget(made.metadata.name)} created\n`)
@@ -121,6 +128,9 @@ program
     process.stderr.write(`${succeeded?.message ?? 'It is not known what became of it'}\n`)
     process.exitCode = 1
   })
+
+const signedWith = (secret: string | undefined) =>
+  secret === undefined ? {} : { signingKeySecretRef: { name: secret, key: 'signingKey' } }
 
 function several(text: string, before: string[] = []): string[] {
   return [...before, text]

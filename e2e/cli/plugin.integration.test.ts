@@ -82,6 +82,15 @@ test('clip makes a RecordingClip, waits for it, and tells where its files are', 
     ...{ recordingRef: { name: 'math' }, from: '12m30s', to: '14m' },
     ...{ users: ['teacher', 'student_.*$'], streams: ['main'] },
   })
+  await trtc('clip', 'math', ...moments, '--name', 'told', '--callback', 'https://example.com/clips', '--signing-key', 'signing')
+  const { spec: told } = await server.client.get(resources.recordingClips, { namespace, name: 'told' })
+  expect(told.callback).toEqual({
+    url: 'https://example.com/clips',
+    signingKeySecretRef: { name: 'signing', key: 'signingKey' },
+  })
+  await expect(trtc('clip', 'math', ...moments, '--signing-key', 'signing')).rejects.toMatchObject({
+    stderr: expect.stringContaining('give an address, too'),
+  })
   await expect(trtc('clip', 'math', '--from', '14m', '--to', '12m')).rejects.toMatchObject({
     stderr: expect.stringContaining('must be later than from'),
   })

@@ -122,6 +122,11 @@ describe('a clip', () => {
     ['a start that is no time', { startTime: 'yesterday' }, 'status.startTime "yesterday"'],
     ['an address that is none', { manifestUrl: 'lessons/math.json' }, 'manifest address "lessons/math.json"'],
     ['an address that cannot be decoded', { moreManifestUrls: ['https://b.example/a%zz.json'] }, '"https://b.example/a%zz.json"'],
+    [
+      'a beginning after which there is no time',
+      { startTime: '+275760-09-13T00:00:00.000Z' },
+      'spec.from is no time, nor an offset',
+    ],
     ['the address of no object', { manifestUrl: 'https://b.example/' }, '"https://b.example/"'],
   ])('of a Recording whose status has %s is over, and says so', (_, status, says) => {
     const recording = { ...finished(), status: { ...finished().status, ...status } }
@@ -139,7 +144,7 @@ describe('a clip', () => {
   test('makes something of whatever stands in a Recording that is over', () => {
     const anything = fc.oneof(fc.string(), fc.webUrl(), fc.date({ noInvalidDate: true }).map(String), fc.anything())
     const status = fc.record(
-      { startTime: anything, manifestUrl: anything, moreManifestUrls: fc.array(anything) },
+      { startTime: anything, manifestUrl: anything, moreManifestUrls: fc.oneof(fc.array(anything), anything) },
       { requiredKeys: [] },
     )
     const cos = fc.oneof(fc.constant(finished().spec.cos), fc.anything())

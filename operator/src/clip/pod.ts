@@ -32,14 +32,19 @@ export type ClipWork = { is: 'job'; job: ClipJob } | { is: 'nothing' } | { is: '
 
 /** Never throws. */
 export function clipWork({ metadata, spec }: RecordingClip, { spec: { cos }, status }: Recording): ClipWork {
-  const urls = [status?.manifestUrl, ...(status?.moreManifestUrls ?? [])].filter((url) => url !== undefined)
+  const urls = [status?.manifestUrl, status?.moreManifestUrls ?? []].flat().filter((url) => url !== undefined)
   if (urls.length === 0 || status?.startTime === undefined) return { is: 'nothing' }
   const start = new Date(status.startTime)
   const unusable = (what: string, must: string): ClipWork => ({ is: 'unusable', message: `${what} of the Recording ${must}` })
   if (Number.isNaN(start.getTime())) return unusable(`status.startTime ${JSON.stringify(status.startTime)}`, 'is not a time')
   const [from, to] = [clipTime(spec.from, start), clipTime(spec.to, start)]
-  if (Number.isNaN(from.getTime()) || Number.isNaN(to.getTime()))
-    return { is: 'unusable', message: `spec.from ${spec.from} or spec.to ${spec.to} is no time that there is` }
+  for (const [field, time] of Object.entries({ from, to })) {
+    if (!Number.isNaN(time.getTime())) continue
+    return {
+      is: 'unusable',
+      message: `spec.${field} is no time, nor an offset such as 90s, that can be counted from ${status.startTime}`,
+    }
+  }
   const manifests = urls.map(objectKeyOf)
   const unread = urls.find((_, at) => manifests[at] === undefined)
   if (unread !== undefined)
