@@ -42,6 +42,13 @@ describe('requests', () => {
     expect(asked).toEqual(['GET 200', 'PATCH 200', 'DELETE 200'])
   })
 
+  it('to delete are answered with what is going, or that it is gone', async () => {
+    const going = { metadata: { ...ref, uid: 'u', deletionTimestamp: '2026-03-01T10:00:00Z' } }
+    api.answer(json(going), json({ kind: 'Status', metadata: {}, status: 'Success', details: { uid: 'u' } }))
+    expect(await client.delete(resources.pods, ref)).toEqual(going)
+    expect(await client.delete(resources.pods, ref)).toBeUndefined()
+  })
+
   it('reuse connections', async () => {
     api.fallback = json({ metadata: {} })
     const ports = new Set<number | undefined>()

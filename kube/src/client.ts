@@ -80,8 +80,11 @@ export interface KubeClient {
     patch: Patch,
     options?: CallOptions & { subresource?: string },
   ): Promise<T>
-  /** Accepted is not gone: finalizers and the grace period keep the object. 404 if there is none. */
-  delete(resource: Resource, ref: ObjectRef, options?: DeleteOptions): Promise<void>
+  /**
+   * Accepted is not gone: finalizers and the grace period keep the object. Gives it as it is from now on, or as it was when it went; undefined where the
+   * API server says only that it is gone. 404 if there is none.
+   */
+  delete<T extends KubeObject>(resource: Resource<T>, ref: ObjectRef, options?: DeleteOptions): Promise<T | undefined>
   /** Ends when the server ends it; throws like the rest. An ERROR event is thrown as the ApiError it is. */
   watch<T extends KubeObject>(resource: Resource<T>, options: WatchOptions): AsyncGenerator<WatchEvent<T>, void, void>
   /** Any path, for what has no method here, such as `/readyz` or a Pod's log. Gives the body as text. */
@@ -186,8 +189,9 @@ export function createKubeClient(access: ClusterAccess | KubeConfig, options: Ku
         ...(patch.type === 'apply' ? { query: { fieldManager: patch.fieldManager, force: patch.force } } : {}),
       }),
 
-    delete: async (resource, ref, { uid, resourceVersion, gracePeriodSeconds, propagationPolicy, ...call } = {}) => {
-      await json({
+    delete: async <T extends KubeObject>(resource: Resource<T>, ref: ObjectRef, options: DeleteOptions = {}) => {
+      const { uid, resourceVersion, gracePeriodSeconds, propagationPolicy, ...call } = options
+      const answer = await json<T>({
         ...call,
         method: 'DELETE',
         what: what('delete', resource, ref),
@@ -200,6 +204,7 @@ export function createKubeClient(access: ClusterAccess | KubeConfig, options: Ku
           ...(uid === undefined && resourceVersion === undefined ? {} : { preconditions: { uid, resourceVersion } }),
         },
       })
+      return answer.metadata?.uid === undefined ? undefined : answer
     },
 
     async *watch<T extends KubeObject>(resource: Resource<T>, options: WatchOptions) {

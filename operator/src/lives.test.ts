@@ -172,6 +172,20 @@ function endOf(status: RecordingStatus | undefined) {
   }
 }
 
+test.each(['stopped', 'deleted'] as const)('a Recording that is %s has nothing deleted twice', async (how) => {
+  const model = new Model()
+  await enters(model)
+  if (how === 'deleted') model.deletes()
+  else model.changes({ desiredState: 'Stopped' })
+  await model.settle()
+  model.ends('Terminated')
+  model.deliver()
+  // No watch says from here on what has become of it all.
+  for (let round = 0; round < 6; round += 1) await model.reconcile()
+  const deleted = model.server.writes.filter((write) => write.startsWith('delete '))
+  expect(deleted).toEqual(['delete pods math-a1', 'delete persistentvolumeclaims math-v1'])
+})
+
 describe.each(Object.keys(lives))('a Recording that is %s', (life) => {
   let calm: Outcome
   beforeAll(async () => {

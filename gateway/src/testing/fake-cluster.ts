@@ -112,6 +112,7 @@ export class FakeCluster {
         const object = this.#get(plural, namespace, name)
         if (uid !== undefined && uid !== object.metadata.uid) throw apiError(409, 'Conflict', 'another uid')
         this.remove(plural, namespace, name)
+        return undefined
       }),
 
     watch: () => {

@@ -109,7 +109,8 @@ export function clipController(dependencies: ClipDependencies): Controller {
         for (const { metadata } of caches.pods.byIndex('recordingUid', uid)) {
           if (metadata.deletionTimestamp !== undefined) continue
           const ref = { namespace, name: metadata.name }
-          await client.delete(resources.pods, ref, { uid: metadata.uid, signal }).catch(unlessGone)
+          const going = await client.delete(resources.pods, ref, { uid: metadata.uid, signal }).catch(unlessGone)
+          if (going !== undefined) caches.pods.wrote(going)
         }
         return
       case 'deleteClip':

@@ -113,9 +113,9 @@ export function recordingController(dependencies: RecordingDependencies): Contro
       throw error
     })
     if (live?.metadata.uid === owner.uid) return
-    await removeOrphan(client, orphan, signal)
+    await removeOrphan(dependencies, orphan, signal)
     const empty = claims.byIndex('recordingUid', owner.uid).filter((claim) => belongsTo(claim, owner.uid) && !isBound(claim))
-    for (const claim of empty) await removeEmptyVolume(client, claim, signal)
+    for (const claim of empty) await removeEmptyVolume(dependencies, claim, signal)
   }
 
   const hasOwner = (owned: Pod) => {

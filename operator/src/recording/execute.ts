@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { kind, podFinalizer, type Recording, type RecordingStatus, recordingFinalizer } from '@trtc-recorder/api'
-import type { KubeClient, KubeObject, New, PersistentVolumeClaim, Pod, Resource } from '@trtc-recorder/kube'
+import type { DeleteOptions, KubeClient, KubeObject, New, PersistentVolumeClaim, Pod, Resource } from '@trtc-recorder/kube'
 import { isAlreadyExists, isConflict, isInvalid, isNotFound, isServerError, resources } from '@trtc-recorder/kube'
 import type { Caches } from '../caches.ts'
 
@@ -99,22 +99,38 @@ const isFirstRecorder = ({ status }: Recording, { actions }: Plan) =>
   actions.every((action) => action.do === 'createPod' || action.do === 'ensureVolume')
 
 /** Nobody is left who could read its result; its recorder is asked to finish, in case it still runs. */
-export async function removeOrphan(client: KubeClient, pod: Pod, signal: AbortSignal): Promise<void> {
-  if (pod.metadata.deletionTimestamp === undefined) {
-    await client.delete(resources.pods, refOf(pod), { uid: pod.metadata.uid, signal }).catch(unlessGone)
-  }
+export async function removeOrphan({ client, caches }: Remover, pod: Pod, signal: AbortSignal): Promise<void> {
+  if (pod.metadata.deletionTimestamp === undefined) await remove(client, resources.pods, pod, caches.pods, { signal })
   await releasePod(client, pod, signal)
 }
 
 /** Nobody is left who would. */
 export async function removeEmptyVolume(
-  client: KubeClient,
-  { metadata }: PersistentVolumeClaim,
+  { client, caches }: Remover,
+  claim: PersistentVolumeClaim,
   signal: AbortSignal,
 ): Promise<void> {
-  const { namespace, name, uid, deletionTimestamp } = metadata
-  if (deletionTimestamp !== undefined) return
-  await client.delete(resources.persistentVolumeClaims, { namespace, name }, { uid, signal }).catch(unlessGone)
+  if (claim.metadata.deletionTimestamp !== undefined) return
+  await remove(client, resources.persistentVolumeClaims, claim, caches.claims, { signal })
+}
+
+type Remover = Pick<ExecuteDependencies, 'client' | 'caches'>
+
+/** The answer goes into the cache at once: what is known to be going is not deleted again. Everybody hears of it, as if a watch had brought it. */
+async function remove<T extends KubeObject>(
+  client: KubeClient,
+  resource: Resource<T>,
+  object: T,
+  cache: { wrote(object: T): void },
+  options: Pick<DeleteOptions, 'gracePeriodSeconds' | 'signal'>,
+): Promise<void> {
+  try {
+    const going = await client.delete(resource, refOf(object), { uid: object.metadata.uid, ...options })
+    if (going !== undefined) cache.wrote(going)
+  } catch (error) {
+    // Gone, or replaced by another object of the same name.
+    if (!isNotFound(error) && !isConflict(error)) throw error
+  }
 }
 
 /** Takes the result's finalizer off a Pod, so that it can go. */
@@ -202,13 +218,13 @@ class Hands {
         await this.#annotatePod(action.pod, { [nudgedAnnotation]: action.at.toISOString() })
         return
       case 'deletePod':
-        await this.#remove(resources.pods, action.pod, action.gracePeriodSeconds)
+        await this.#remove(resources.pods, action.pod, this.#caches.pods, action.gracePeriodSeconds)
         return
       case 'releasePod':
         await releasePod(this.#client, action.pod, this.#signal)
         return
       case 'deleteVolume':
-        await this.#remove(resources.persistentVolumeClaims, action.claim)
+        await this.#remove(resources.persistentVolumeClaims, action.claim, this.#caches.claims)
         return
       case 'takeOverVolume':
         await this.#takeOverVolume(action.name, recording)
@@ -217,7 +233,7 @@ class Hands {
         await this.#disownVolume(action.claim)
         return
       case 'deleteRecording':
-        await this.#remove(resources.recordings, recording)
+        await this.#remove(resources.recordings, recording, this.#caches.recordings)
         return
       case 'letGo':
         await this.#writeFinalizers(recording, recording.metadata.finalizers?.filter((name) => name !== recordingFinalizer) ?? [])
@@ -254,14 +270,14 @@ class Hands {
     return live !== undefined && belongsTo(live, metadata.uid)
   }
 
-  async #remove(resource: Resource, object: KubeObject, gracePeriodSeconds?: number): Promise<void> {
+  async #remove<T extends KubeObject>(
+    resource: Resource<T>,
+    object: T,
+    cache: { wrote(object: T): void },
+    gracePeriodSeconds?: number,
+  ): Promise<void> {
     const grace = gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }
-    try {
-      await this.#client.delete(resource, refOf(object), { uid: object.metadata.uid, ...grace, signal: this.#signal })
-    } catch (error) {
-      // Gone, or replaced by another object of the same name.
-      if (!isNotFound(error) && !isConflict(error)) throw error
-    }
+    await remove(this.#client, resource, object, cache, { ...grace, signal: this.#signal })
   }
 
   async #annotatePod(pod: Pod, annotations: Record<string, string | null>): Promise<void> {

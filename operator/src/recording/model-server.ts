@@ -96,6 +96,9 @@ export class ModelServer {
         const known = this.#get(plural, name)
         if (uid !== undefined && known.metadata.uid !== uid) throw new ApiError('delete', 409, { reason: 'Conflict' })
         this.#rules.isToBeDeleted(plural, known)
+        const { metadata } = known
+        const gone = { ...metadata, resourceVersion: String(this.version), deletionTimestamp: this.#rules.now().toISOString() }
+        return this.find(plural, name) ?? { ...known, metadata: gone }
       }),
   } as unknown as KubeClient
 
