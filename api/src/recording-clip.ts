@@ -196,7 +196,8 @@ export const clipReasons = {
   RecordingUnusable:
     'What the Recording says of its start, its manifests or its bucket cannot be understood; the message says what. Such a status is of another release, or was written by hand.',
   Cutting: 'A Pod cuts the clip.',
-  PodRejected: 'The Pod that cuts was refused by the API server; the message is its answer. It is tried again.',
+  PodRejected:
+    'The Pod that cuts was refused by the API server; the message is its answer. It is asked for again at status.nextAttemptTime.',
   Retrying: 'The last try, or the last delivery of the callback, failed; the message says why. Another one begins shortly.',
   Completed: 'Every file of the clip is in COS, and decodes.',
   NothingThere: 'Nobody who is asked for was recorded in that time.',
@@ -237,7 +238,7 @@ export const recordingClipStatusSchema = z.object({
   startTime: time.optional().describe('Wall-clock time where the clip begins.'),
   endTime: time.optional().describe('Wall-clock time where it ends.'),
   attempts: z.int().min(0).optional().describe('How many Pods were made to cut it.'),
-  nextAttemptTime: time.optional().describe('When the next one is made, where the last one failed.'),
+  nextAttemptTime: time.optional().describe('When the next one is made, where the last one failed or was refused.'),
   completionTime: time.optional().describe('When it was over.'),
   fileCount: z.int().min(0).optional().describe('Number of files.'),
   files: z

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import type { ClipResult, Recording, RecordingClip } from '@trtc-recorder/api'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { acceptedClips, leastClip, refusedClips } from '../../api/src/testing/clips.ts'
-import { isNotFound, type New, type Pod, resources, type Secret } from '../../kube/src/index.ts'
+import { isNotFound, type New, type Pod, type ResourceQuota, resources, type Secret } from '../../kube/src/index.ts'
 import { createCaches } from '../../operator/src/caches.ts'
 import { callbackController, toldClips } from '../../operator/src/callback/controller.ts'
 import { clipController } from '../../operator/src/clip/controller.ts'
@@ -168,6 +168,29 @@ describe('on a real API server, a clip', () => {
         (error) => isNotFound(error),
       ),
     )
+  })
+
+  test('whose Pod a quota does not allow says so and when it asks again, and is cut when there is room', async () => {
+    const namespace = await api.namespace()
+    const quota = {
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: { namespace, name: 'none' },
+      spec: { hard: { pods: '0' } },
+    }
+    const made = await api.client.create(resources.resourceQuotas, quota as unknown as New<ResourceQuota>)
+    const status = { hard: { pods: '0' }, used: { pods: '0' } }
+    await api.client.replace(resources.resourceQuotas, { ...made, status }, { subresource: 'status' })
+    await runClips(namespace)
+    const clip = await apply(namespace, {}, 'proof')
+    await finish(await api.client.create(resources.recordings, newRecording(namespace, 'math')))
+    await untilSucceededIs(clip, 'Unknown PodRejected')
+    const refused = (await api.client.get(resources.recordingClips, clip.metadata)).status
+    expect(refused?.conditions?.[0]?.message).toContain('exceeded quota: none')
+    expect(Date.parse(refused?.nextAttemptTime ?? '')).toBeGreaterThan(Date.parse(clip.metadata.creationTimestamp))
+    await api.client.delete(resources.resourceQuotas, made.metadata)
+    expect((await podOf(namespace)).metadata.name).toBe('proof-c1')
+    await untilSucceededIs(clip, 'Unknown Cutting')
   })
 
   test('is told of to its receiver, signed, as often as it takes; then its time to live begins', async () => {

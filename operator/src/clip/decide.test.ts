@@ -194,11 +194,28 @@ describe('a clip', () => {
     }
   })
 
-  test('whose Pod the API server refuses says its answer, and is tried again', () => {
-    expect(decide({ refusal: 'exceeded quota' })).toMatchObject({
-      conditions: ['Succeeded Unknown PodRejected', 'Stalled True PodRejected'],
-      requeueAfterMillis: 30_000,
-    })
+  test('whose Pod the API server refuses says its answer and when it asks again, which it does less and less often', () => {
+    const waiting = decide({ recording: underWay }, 10).clip
+    let [clip, seconds] = [waiting, 700]
+    const pauses: number[] = []
+    for (let time = 0; time < 10; time += 1) {
+      expect(decide({ clip }, seconds).action).toMatchObject({ do: 'createPod', attempt: 1 })
+      const refused = decide({ clip, refusal: `exceeded quota, ${time}` }, seconds)
+      expect(refused.conditions).toEqual(['Succeeded Unknown PodRejected', 'Stalled True PodRejected'])
+      expect(refused.status.conditions?.[0]?.message).toBe(`exceeded quota, ${time}`)
+      const pause = refused.requeueAfterMillis! / 1000
+      expect(refused.status.nextAttemptTime).toBe(at(seconds + pause).toISOString())
+      // Whoever wakes it before that, its own status for one.
+      const early = { status: refused.status, action: { do: 'nothing' }, requeueAfterMillis: 1000 }
+      expect(decide({ clip: refused.clip }, seconds + pause - 1)).toMatchObject(early)
+      ;[clip, seconds] = [refused.clip, seconds + pause]
+      pauses.push(pause)
+    }
+    expect(pauses).toEqual([5, 5, 10, 20, 40, 80, 160, 300, 300, 300])
+    const atWork = { is: 'atWork', name: 'proof-c1', attempt: 1, message: 'is at work' } as const
+    const taken = decide({ clip, pod: atWork }, seconds)
+    expect(taken.conditions).toEqual(['Succeeded Unknown Cutting', 'Reconciling True Cutting'])
+    expect(taken.status).not.toHaveProperty('nextAttemptTime')
   })
 
   test('that is over stays, or goes when its time is up, after its Pod', () => {

@@ -1,11 +1,14 @@
 import {
+  type ClipCondition,
   type ClipJob,
   type ClipResult,
   clipOutcomes,
   type Recording,
   type RecordingClip,
   type RecordingClipStatus,
+  troubles,
 } from '@trtc-recorder/api'
+import { nextLookMillis } from '../recording/attempts.ts'
 import type { ClipWork } from './pod.ts'
 import { concluded, filesOf, withVerdict } from './status.ts'
 
@@ -38,16 +41,12 @@ export interface ClipPlan {
 const pausesMillis = [1000, 10_000, 30_000, 60_000]
 /** A Pod on a node that is silent changes nothing; it is looked at again. */
 const lookAgainMillis = 30_000
-const refusedPauseMillis = 30_000
 
 /** What is to become of a clip. Pure. */
 export function decideClip(observed: ObservedClip, now: Date): ClipPlan {
   const { clip, recording, pod, refusal } = observed
   if (clip.status?.completionTime !== undefined) return afterwards(observed, clip.status, now)
-  if (refusal !== undefined) {
-    const status = withVerdict(clip, {}, { reason: 'PodRejected', message: refusal }, now)
-    return { status, action: { do: 'nothing' }, requeueAfterMillis: refusedPauseMillis }
-  }
+  if (refusal !== undefined) return afterRefusal(clip, refusal, now)
   switch (pod.is) {
     case 'atWork': {
       const { attempt: attempts, message } = pod
@@ -61,6 +60,17 @@ export function decideClip(observed: ObservedClip, now: Date): ClipPlan {
     case 'none':
       return withoutPod(clip, recording, now)
   }
+}
+
+/** The pause is as long as it has been refused, within the bounds of a Recording's: a quota may have room soon, a policy is mended by a person. */
+function afterRefusal(clip: RecordingClip, message: string, now: Date): ClipPlan {
+  const isRefused = ({ type, reason }: ClipCondition) => type === 'Stalled' && reason === 'PodRejected'
+  const since = clip.status?.conditions?.find(isRefused)?.lastTransitionTime
+  const sinceMillis = since === undefined ? now.getTime() : Date.parse(since)
+  const requeueAfterMillis = nextLookMillis(troubles.PodRejected.after, sinceMillis, now.getTime())
+  const nextAttemptTime = new Date(now.getTime() + requeueAfterMillis).toISOString()
+  const status = withVerdict(clip, { nextAttemptTime }, { reason: 'PodRejected', message }, now)
+  return { status, action: { do: 'nothing' }, requeueAfterMillis }
 }
 
 function afterwards({ clip, pod }: ObservedClip, status: RecordingClipStatus, now: Date): ClipPlan {
