@@ -10,7 +10,7 @@ export async function playTogether(path: string, fromSecond = 5): Promise<string
   try {
     const page = await browser.newPage()
     await page.goto(`${pathToFileURL(path).href}#t=${fromSecond}`)
-    await page.click('[aria-label="Play"]')
+    await page.locator('[aria-label="Play"]').click()
     const playing = await page.waitForFunction(
       () => {
         const tiles = [...document.querySelectorAll<HTMLElement>('.tile')]

@@ -72,12 +72,11 @@ class App {
     requestAnimationFrame(frame)
   }
 
-  /** What was said, where somebody wrote it down. */
+  /** What was said, where somebody wrote it down. It comes late: what the reader holds or has the focus on stays where it is. */
   show(transcript: readonly Cue[]): void {
     if (transcript.length === 0) return
     this.#transcript = transcript
-    this.#draw()
-    this.#playback.tick()
+    this.#lanes.addTranscript(transcript)
   }
 
   get #words() {
@@ -107,10 +106,11 @@ class App {
       },
       this.#recording.speech !== null,
     )
-    this.#lanes = new LanesView(this.#recording, this.#transcript, playersOf, words, {
+    this.#lanes = new LanesView(this.#recording, playersOf, words, {
       seek: (position) => this.#playback.seek(position),
       large,
     })
+    if (this.#transcript.length > 0) this.#lanes.addTranscript(this.#transcript)
     this.#lanes.drawAxis(this.#isWallTime)
     this.#root.replaceChildren(
       element('h1', {}, this.#recording.name),
@@ -172,6 +172,8 @@ class App {
     document.documentElement.lang = this.#language === 'zh' ? 'zh-Hans' : 'en'
     this.#draw()
     this.#playback.tick()
+    // Whoever goes by keys goes on from where they were.
+    this.#controls.focusLanguage()
   }
 
   async #copyLink(): Promise<void> {

@@ -3,7 +3,7 @@ import { Axis } from './axis.ts'
 import type { Clock } from './clock.ts'
 import { correctionFor } from './pacing.ts'
 
-/** Turns the key of a file into an address that can be played. Asked again once if that address does not work any more. */
+/** Turns the key of a file into an address that can be played. Asked again when an address does not work any more. */
 export type Resolve = (path: string) => string | Promise<string>
 
 export type FileState =
@@ -22,6 +22,8 @@ const behindMillis = 60_000
 const stillSeconds = 0.02
 /** Nearer to its end than this there is nothing more to wait for. */
 const endSeconds = 0.1
+/** An address has worked when it played so far from where the last one failed. */
+const worksSeconds = 2
 const longestSeekSeconds = 0.6
 
 /** One file of a recording and the element that plays it, kept on the clock of all. */
@@ -31,7 +33,8 @@ export class FilePlayer {
   readonly element: HTMLMediaElement
   readonly #resolve: Resolve
   #state: FileState
-  #isResolvedAgain = false
+  /** Second of the file at which its address last failed, until the next one has played beyond. */
+  #failedAt: number | undefined
   #seekBegan: number | undefined
   #seekSeconds = 0.05
   #wantedSince: number | undefined
@@ -98,6 +101,7 @@ export class FilePlayer {
       return
     }
     if (element.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) return
+    if (this.#failedAt !== undefined && Math.abs(element.currentTime - this.#failedAt) > worksSeconds) this.#failedAt = undefined
     const correction = correctionFor({
       targetSeconds: target,
       driftSeconds: element.currentTime - target,
@@ -151,11 +155,11 @@ export class FilePlayer {
     this.#state = { is: 'unloaded' }
   }
 
-  /** An address that was signed runs out: it is asked for once more. */
+  /** An address that was signed runs out, in an hour several times: another is asked for. Where that fails as well, the file is at fault. */
   #failed(): void {
     if (this.#state.is === 'unloaded') return
-    if (!this.#isResolvedAgain) {
-      this.#isResolvedAgain = true
+    if (this.#failedAt === undefined) {
+      this.#failedAt = this.element.currentTime
       void this.#load()
       return
     }

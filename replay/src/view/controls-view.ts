@@ -33,6 +33,7 @@ export class ControlsView {
   readonly #time: HTMLButtonElement
   readonly #rate: HTMLSelectElement
   readonly #follow: HTMLButtonElement
+  readonly #language: HTMLButtonElement
   readonly #notice = element('p', { class: 'notice', role: 'status' })
 
   constructor(words: Words, asked: Asked, canFollow: boolean) {
@@ -55,6 +56,7 @@ export class ControlsView {
       },
       words.follow,
     )
+    this.#language = element('button', { type: 'button', class: 'language', onclick: asked.toggleLanguage }, words.language)
     const skip = (seconds: number, name: 'back' | 'forward') =>
       element(
         'button',
@@ -70,9 +72,13 @@ export class ControlsView {
         { type: 'button', 'aria-label': words.copyLink, title: words.copyLink, onclick: asked.copyLink },
         icon('link'),
       ),
-      element('button', { type: 'button', class: 'language', onclick: asked.toggleLanguage }, words.language),
+      this.#language,
       this.#notice,
     )
+  }
+
+  focusLanguage(): void {
+    this.#language.focus()
   }
 
   update({ isPlaying, isHeld, rate, follows, isWallTime, time, whole, notice }: ControlsState): void {

@@ -18,16 +18,17 @@ export class LanesView {
   readonly #axis = element('div', { class: 'track axis', 'aria-hidden': 'true' })
   readonly #slider: HTMLInputElement
   readonly #span: TimeSpan
+  readonly #words: Words
   readonly #troubles: { note: HTMLElement; players: readonly FilePlayer[] }[] = []
 
   constructor(
     recording: Recording,
-    transcript: readonly Cue[],
     playersOf: (person: Person) => readonly FilePlayer[],
     words: Words,
     asked: { seek(position: number): void; large(id: string): void },
   ) {
     this.#span = recording.span
+    this.#words = words
     const { start, end } = recording.span
     this.#slider = element('input', {
       ...{ type: 'range', class: 'slider', min: '0', max: String((end - start) / 1000), step: '0.1', value: '0' },
@@ -35,8 +36,7 @@ export class LanesView {
       oninput: () => asked.seek(start + Number(this.#slider.value) * 1000),
     })
     const rows = recording.people.map((person) => this.#row(person, recording.pauses, playersOf(person), words, asked))
-    const said = transcript.length === 0 ? [] : [this.#transcriptRow(transcript, words)]
-    const body = element('div', { class: 'rows' }, ...rows, ...said, this.#clip, this.#head)
+    const body = element('div', { class: 'rows' }, ...rows, this.#clip, this.#head)
     body.addEventListener('pointerdown', (event) => this.#drag(body, event, asked))
     this.root = element(
       'section',
@@ -118,16 +118,18 @@ export class LanesView {
     )
   }
 
-  /** Each cue by itself, with its words for whoever points at it. */
-  #transcriptRow(transcript: readonly Cue[], words: Words): HTMLElement {
+  /** Below all the others: each cue by itself, with its words for whoever points at it. */
+  addTranscript(transcript: readonly Cue[]): void {
     const bars = transcript.map(({ start, end, who, text }) =>
       this.#bar('speech', { start, end }, who === '' ? text : `${who}: ${text}`),
     )
-    return element(
-      'div',
-      { class: 'row transcript' },
-      element('span', { class: 'who' }, words.transcript),
-      element('div', { class: 'track' }, ...bars),
+    this.#clip.before(
+      element(
+        'div',
+        { class: 'row transcript' },
+        element('span', { class: 'who' }, this.#words.transcript),
+        element('div', { class: 'track' }, ...bars),
+      ),
     )
   }
 
