@@ -8,7 +8,15 @@ import { promisify } from 'node:util'
 import { CommonClient } from 'tencentcloud-sdk-nodejs-common'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
-import { createKubeClient, isForbidden, type KubeObject, type New, type Resource, resources } from '../../kube/src/index.ts'
+import {
+  createKubeClient,
+  isForbidden,
+  type KubeClient,
+  type KubeObject,
+  type New,
+  type Resource,
+  resources,
+} from '../../kube/src/index.ts'
 import { ensureBinaries } from '../../sandbox/src/cluster/binaries.ts'
 import { type ApiServer, gatewayUser, startApiServer, until } from '../operator/api-server.ts'
 import { applyGatewayRights } from './chart-rights.ts'
@@ -233,6 +241,106 @@ describe('a gateway with the rights of the chart', () => {
     const made = { apiVersion: 'v1', kind: 'Secret', metadata: { namespace: elsewhere, name: 'x' } }
     expect(await refused(client.create(resources.secrets, made as never))).toBe(true)
     await client.close()
+  })
+
+  describe('of the Recordings and Secrets that it has rights on', () => {
+    const client = () => createKubeClient(api.userConfig(gatewayUser))
+    const started = async (room: number) => {
+      const name = `request-${(await post(templateBody({ RoomId: room }))).headers.get('x-scf-reqid')}`
+      return { namespace, name }
+    }
+    /** What the API server says, or `done`. */
+    const said = async (call: (client: KubeClient) => Promise<unknown>): Promise<string> => {
+      const own = client()
+      try {
+        return await call(own).then(
+          () => 'done',
+          (error: Error) => error.message,
+        )
+      } finally {
+        await own.close()
+      }
+    }
+    const merge = (at: { namespace: string; name: string }, body: object) => (own: KubeClient) =>
+      own.patch(resources.recordings, at, { type: 'merge', body })
+    const label = { 'app.kubernetes.io/managed-by': 'trtc-recorder-gateway' }
+
+    test('it touches and makes none but its own', async () => {
+      const { spec } = await api.client.get(resources.recordings, await started(501))
+      const theirs = { namespace, name: 'theirs' }
+      const named = { userSigSecretRef: { name: 'theirs' }, cos: { ...spec.cos, credentialsSecretRef: undefined } }
+      const manifest = (metadata: object) => ({
+        ...{ apiVersion: 'trtc-recorder.dev/v1alpha1', kind: 'Recording', metadata: { namespace, ...metadata } },
+        spec: { ...spec, ...named },
+      })
+      const namespaces: Resource = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false }
+      const annotations = { 'trtc-recorder.dev/allowed-secrets': 'theirs' }
+      await api.client.patch(namespaces, { name: namespace }, { type: 'merge', body: { metadata: { annotations } } })
+      await until('the namespace lists it', () =>
+        api.client.create(resources.recordings, manifest(theirs) as never).then(
+          () => true,
+          () => false,
+        ),
+      )
+      const own = 'Recordings of its own only'
+      expect(await said(merge(theirs, { spec: { desiredState: 'Stopped' } }))).toContain(own)
+      expect(await said(merge(theirs, { metadata: { labels: label } }))).toContain(own)
+      expect(await said((gateway) => gateway.delete(resources.recordings, theirs))).toContain(own)
+      expect(await said((gateway) => gateway.create(resources.recordings, manifest({ name: 'more' }) as never))).toContain(own)
+      const owned = { name: 'more', labels: label, finalizers: ['example.com/stays'] }
+      expect(await said((gateway) => gateway.create(resources.recordings, manifest(owned) as never))).toContain('no finalizer')
+    })
+
+    test('it changes what its callers may have changed, and nothing else', async () => {
+      const at = await started(502)
+      expect(await said(merge(at, { spec: { subscribe: { include: ['alice'] } } }))).toBe('done')
+      expect(await said(merge(at, { metadata: { annotations: { 'trtc-recorder.dev/task-expires': 'x' } } }))).toBe('done')
+      for (const [body, words] of [
+        [{ spec: { desiredState: 'Paused' } }, 'neither pause nor resume'],
+        [{ spec: { ttlSecondsAfterFinished: 1 } }, 'ttlSecondsAfterFinished'],
+        [{ metadata: { labels: { 'trtc-recorder.dev/caller': 'studio' } } }, 'no label'],
+        [{ metadata: { finalizers: null } }, ''],
+        [{ metadata: { finalizers: ['example.com/stays'] } }, 'no finalizer'],
+        [{ metadata: { annotations: { 'trtc-recorder.dev/request-fingerprint': 'x' } } }, 'no other annotation'],
+        [{ metadata: { annotations: { 'trtc-recorder.dev/request-fingerprint': null } } }, 'no other annotation'],
+        [{ metadata: { annotations: { 'example.com/new': 'x' } } }, 'no other annotation'],
+        [{ metadata: { ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', name: 'x', uid: 'x' }] } }, 'no owner'],
+      ] as [object, string][])
+        expect([body, await said(merge(at, body))]).toEqual([body, expect.stringContaining(words)])
+      expect(await said(merge(at, { spec: { desiredState: 'Stopped' } }))).toBe('done')
+      expect(await said(merge(at, { spec: { desiredState: 'Running' } }))).not.toBe('done')
+    })
+
+    test('it deletes what never was in its room, and ends what was', async () => {
+      const [never, was] = [await started(503), await started(504)]
+      const status = { startTime: '2026-03-01T10:00:00Z' }
+      await api.client.patch(resources.recordings, was, { type: 'merge', body: { status } }, { subresource: 'status' })
+      expect(await said((gateway) => gateway.delete(resources.recordings, was))).toContain('it may only end')
+      expect(await said(merge(was, { spec: { desiredState: 'Stopped' } }))).toBe('done')
+      expect(await said((gateway) => gateway.delete(resources.recordings, never))).toBe('done')
+    })
+
+    test('it makes Secrets that a Recording owns, with what a request brings', async () => {
+      const { name } = await started(505)
+      const { metadata } = await api.client.get(resources.recordings, { namespace, name })
+      await api.client.delete(resources.secrets, { namespace, name })
+      const owner = { apiVersion: 'trtc-recorder.dev/v1alpha1', kind: 'Recording', name, uid: metadata.uid }
+      const create = (over: object, more: object = {}) =>
+        said((gateway) =>
+          gateway.create(resources.secrets, {
+            ...{ apiVersion: 'v1', kind: 'Secret', data: { userSig: 'eA==' }, ...more },
+            metadata: { namespace, name, ownerReferences: [owner], ...over },
+          } as never),
+        )
+      expect(await create({ ownerReferences: [] })).toContain('ownerReferences')
+      expect(await create({ ownerReferences: [{ ...owner, kind: 'RecordingClip' }] })).toContain('ownerReferences')
+      expect(await create({ name: 'another' })).toContain('ownerReferences')
+      const annotations = { 'kubernetes.io/service-account.name': 'default' }
+      expect(await create({ annotations }, { type: 'kubernetes.io/service-account-token' })).toContain('Opaque')
+      expect(await create({}, { data: { 'tls.key': 'eA==' } })).toContain('data: ')
+      expect(await create({}, { data: undefined, stringData: { password: 'x' } })).toContain('data: ')
+      expect(await create({})).toBe('done')
+    })
   })
 
   test('where Secrets have to be listed, may name those that it makes; nobody else may name them', async () => {

@@ -104,6 +104,18 @@ describe('the chart', () => {
     expect(given.sort()).toEqual(documented.sort())
   })
 
+  test('holds the gateway to its work by a policy, unless whoever installs it has no right on the cluster', async () => {
+    const gateway = ['gateway.enabled=true', 'gateway.callersSecret=callers', 'watchNamespaces={lessons}', 'crds.enabled=false']
+    const ofCluster = (manifests: Manifest[]) =>
+      manifests.flatMap(({ kind, metadata }) => (/^(Cluster|Validating)/.test(kind) ? `${kind} ${metadata.name}` : []))
+    expect(ofCluster(await render(...gateway))).toEqual(
+      ['Policy', 'PolicyBinding'].flatMap((kind) =>
+        ['recordings', 'secrets'].map((of) => `ValidatingAdmission${kind} demo-trtc-recorder-gateway-${of}`),
+      ),
+    )
+    expect(ofCluster(await render(...gateway, 'gateway.rightsPolicy=false'))).toEqual([])
+  })
+
   test('gives the operator settings that it knows', async () => {
     const set = [
       'recorder.chromiumArgs=--a --b',

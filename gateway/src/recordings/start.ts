@@ -153,7 +153,7 @@ async function giveSecret(client: KubeClient, start: Start, { is, recording }: S
     await createSecret(client, start, recording)
   } catch (error) {
     if (isAlreadyExists(error)) return
-    if (is === 'made') await takeBack(client, recording)
+    if (is === 'made' && !(await takeBack(client, recording))) return
     throw refusedByCluster(withoutWords(error), start)
   }
 }
@@ -190,9 +190,20 @@ function secretFor({ secrets, caller, contract }: Start, { metadata: { name, nam
   } as New<Secret>
 }
 
-/** What cannot record is not left behind. If that fails too, it stays and says that its Secret is missing. */
-async function takeBack(client: KubeClient, { metadata: { name, namespace, uid } }: Recording): Promise<void> {
-  await client.delete(resources.recordings, { name, namespace }, { uid }).catch(() => {})
+/**
+ * What cannot record is not left behind; true where the request did not become a recording. One that is in its room has its Secret, whatever the API
+ * server answered: it stays, and was started. If the deletion fails, it stays too, and says that its Secret is missing.
+ */
+async function takeBack(client: KubeClient, { metadata: { name, namespace, uid } }: Recording): Promise<boolean> {
+  const isInRoom = async () => {
+    const found = await client.get(resources.recordings, { namespace, name }).catch(() => undefined)
+    return found?.metadata.uid === uid && found?.status?.startTime !== undefined
+  }
+  if (await isInRoom()) return false
+  return client.delete(resources.recordings, { name, namespace }, { uid }).then(
+    () => true,
+    async () => !(await isInRoom()),
+  )
 }
 
 /** What the API server's answer is to the caller. Its words may name what is not the caller's, so only those about the spec are passed on. */

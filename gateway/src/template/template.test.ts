@@ -235,6 +235,21 @@ describe('when the cluster fails in the middle', () => {
     expect([...cluster.recordings, ...cluster.secrets]).toEqual([])
   })
 
+  test.each([
+    ['before it is to be taken back', 'get', false],
+    ['while it is', 'delete', true],
+  ] as const)('a Recording that is in its room %s got its Secret, and was started', async (_, verb, isRefused) => {
+    const { post, cluster } = gatewayFor()
+    cluster.fail('create', 'secrets', apiError(504, 'Timeout'), 'after')
+    if (isRefused) cluster.fail('delete', 'recordings', apiError(403, 'Forbidden'))
+    cluster.before(verb, 'recordings', () => {
+      for (const { metadata } of cluster.recordings) cluster.setStatus(metadata.name, { startTime: '2026-03-01T10:00:01Z' })
+    })
+    const answer = await post(templateBody)
+    expect([answer.statusCode, answer.headers['x-scf-reqid']]).toEqual([200, expect.any(String)])
+    expect([cluster.recordings.length, cluster.secrets.length]).toEqual([1, 1])
+  })
+
   test('a creation whose answer was lost is found again, and is one', async () => {
     const { post, cluster } = gatewayFor()
     cluster.fail('create', 'recordings', undefined, 'after')

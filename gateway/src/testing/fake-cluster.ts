@@ -20,6 +20,7 @@ export class FakeCluster {
   tokens = new Map<string, string>()
   now: () => Date = () => new Date()
   #count = 0
+  readonly #hooks: { verb: Verb; plural: string; run: () => void }[] = []
 
   get recordings(): Recording[] {
     return this.#of('recordings') as Recording[]
@@ -49,9 +50,16 @@ export class FakeCluster {
     this.faults.push({ verb, plural, error, when })
   }
 
+  /** Does something, once, as the next such call arrives. */
+  before(verb: Verb, plural: string, run: () => void): void {
+    this.#hooks.push({ verb, plural, run })
+  }
+
   async #call<T>(verb: Verb, plural: string, name: string, run: () => T): Promise<T> {
     this.calls.push(`${verb} ${plural} ${name}`)
     await Promise.resolve()
+    const at = this.#hooks.findIndex((hook) => hook.verb === verb && hook.plural === plural)
+    if (at >= 0) this.#hooks.splice(at, 1)[0]!.run()
     const index = this.faults.findIndex((fault) => fault.verb === verb && fault.plural === plural)
     const [fault] = index < 0 ? [] : this.faults.splice(index, 1)
     if (fault?.when === 'before') throw fault.error
