@@ -27,6 +27,9 @@ export interface ApiServer {
   userConfig(name: string): KubeConfig
   /** File with the same, for processes. */
   userConfigPath(name: string): Promise<string>
+  /** Takes the CRD away, as `kubectl delete crd` would; with it go its objects, once nobody holds them any more. */
+  removeDefinition(plural: string): Promise<void>
+  installDefinition(plural: string): Promise<void>
   /** A new namespace. */
   namespace(): Promise<string>
   /** Ends the API server; etcd stays. */
@@ -141,6 +144,12 @@ export async function startApiServer(): Promise<ApiServer> {
       await writeFile(path, configFor(`https://127.0.0.1:${port}`, name, userTokens[name] ?? '').exportConfig())
       return path
     },
+    async removeDefinition(plural) {
+      const ref = { name: `${plural}.trtc-recorder.dev` }
+      await client.delete(definitions, ref)
+      await until('the CRD is gone', async () => client.get(definitions, ref).then(() => false, isNotFound))
+    },
+    installDefinition: (plural) => installDefinition(client, plural),
     async namespace() {
       const name = `test-${randomUUID().slice(0, 8)}`
       await client.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })

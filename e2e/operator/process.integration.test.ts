@@ -3,10 +3,12 @@ import { createServer } from 'node:http'
 import { type AddressInfo, createServer as createSocketServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { Recording } from '@trtc-recorder/api'
-import { afterAll, test as base, beforeAll, describe, expect } from 'vitest'
+import { afterAll, test as base, beforeAll, describe, expect, onTestFinished } from 'vitest'
 import { type Lease, resources } from '../../kube/src/index.ts'
+import { aResult } from '../../operator/src/recording/testing.ts'
 import { type ApiServer, startApiServer, until } from './api-server.ts'
 import { finishedRecording, newRecording } from './recordings.ts'
+import { ToyKubelet } from './toy-kubelet.ts'
 
 let api: ApiServer
 beforeAll(async () => {
@@ -277,6 +279,39 @@ describe('an operator whose API server is away', () => {
     await api.startServer()
     const recording = await finish('math')
     await expect.poll(() => received, { timeout: 60_000 }).toEqual([`${recording.metadata.uid}/result`])
+  })
+
+  test('says that the CRD was taken away, lets go of what goes with it, and goes on when it is back', async ({
+    world: { namespace, received, startOperator, finish },
+  }) => {
+    const kubelet = new ToyKubelet(api.client, namespace, () => aResult({ stopReason: 'Terminated' }))
+    onTestFinished(() => kubelet.stop())
+    const operator = await startOperator('one', { TRTC_RECORDER_LEADER_ELECTION: 'false' })
+    await expect.poll(() => operator.probe('/readyz'), { timeout: 20_000 }).toBe('200 ok\n')
+    const podsOf = async () => (await api.client.list(resources.pods, { namespace })).items.map(({ metadata }) => metadata.name)
+    await api.client.create(resources.recordings, newRecording(namespace, 'physics'))
+    await expect.poll(podsOf, { timeout: 20_000 }).toEqual(['physics-a1'])
+
+    // Nobody is left who would let go of those of the other tests.
+    for (const { metadata } of (await api.client.list(resources.recordings)).items) {
+      if (metadata.namespace === namespace) continue
+      await api.client.patch(resources.recordings, metadata, { type: 'merge', body: { metadata: { finalizers: null } } })
+    }
+    await api.removeDefinition('recordings')
+    await expect.poll(podsOf, { timeout: 20_000 }).toEqual([])
+    const complaints = () => operator.lines.filter(({ msg }) => String(msg).startsWith('API server does not serve recordings: '))
+    await expect.poll(complaints, { timeout: 20_000 }).toMatchObject([{ level: 'error', reflector: 'recordings' }])
+    expect(await operator.probe('/healthz')).toBe('200 ok\n')
+    expect(await operator.probe('/readyz')).toBe('200 ok\n')
+
+    await api.installDefinition('recordings')
+    const recording = await finish('math')
+    await expect.poll(() => received, { timeout: 60_000 }).toEqual([`${recording.metadata.uid}/result`])
+    await says(operator, 'API server serves recordings again')
+    expect(complaints()).toHaveLength(1)
+    await api.client.create(resources.recordings, newRecording(namespace, 'physics'))
+    await expect.poll(podsOf, { timeout: 20_000 }).toEqual(['physics-a1'])
+    expect(operator.stderr()).toBe('')
   })
 
   test('stops on SIGTERM also while it cannot reach an API server', async ({ world: { namespace, startOperator } }) => {

@@ -142,7 +142,8 @@ describe('Reflector', () => {
 
   it('takes a watch that brings nothing for half-open, and watches on', async () => {
     api.answer(page([pod('a', '1')], '10'), watch([bookmark('15')], 'silence'), watch([added(pod('b', '16'))]))
-    const { holds, restarts } = start({ silenceMillis: 60 })
+    // Longer than a busy machine takes to bring the bookmark.
+    const { holds, restarts } = start({ silenceMillis: 500 })
     await holds('a@1', 'b@16')
     expect(restarts[0]).toBe('silent')
     expect(api.requests[2]?.query.get('resourceVersion')).toBe('15')
@@ -190,6 +191,28 @@ describe('Reflector', () => {
     const { lines } = start({ backoff: { initialMillis: 10, maxMillis: 80 } })
     await api.request(5)
     expect(lines.flatMap((line) => line.waitMillis ?? []).slice(0, 3)).toEqual([10, 20, 40])
+  })
+
+  it('says once that the server does not know the kind, once that it does again, and keeps what it knew until then', async () => {
+    const missing = failure(404, 'NotFound')
+    api.answer(page([pod('a', '1')], '10'), ...[missing, missing, missing], failure(410, 'Expired'), page([pod('b', '21')], '22'))
+    api.fallback = watch([])
+    const { holds, lines, names, restarts } = start()
+    await api.request(4)
+    expect(names()).toEqual(['a@1'])
+    await holds('b@21')
+    await expect.poll(() => lines.at(-1)?.msg).toBe('API server serves pods again')
+    expect(lines.filter(({ msg }) => /does not serve pods/.test(String(msg)))).toMatchObject([
+      { level: 'error', cause: 'missing' },
+    ])
+    expect(restarts.slice(0, 4)).toEqual(['missing', 'missing', 'missing', 'expired'])
+  })
+
+  it('has an answer where there never was such a kind', async () => {
+    api.fallback = failure(404, 'NotFound')
+    const { reflector } = start()
+    await reflector.answered
+    expect(reflector.hasSynced).toBe(false)
   })
 
   it('stops at once when it is told to, in every state', async () => {

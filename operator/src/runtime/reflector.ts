@@ -15,7 +15,7 @@ export interface ListWatch<T> {
     signal: AbortSignal
   }): AsyncIterable<{ type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'; object: T }>
   /** What an error of these two was. A `retryAfterMillis` on it is heeded. */
-  causeOf(error: unknown): 'expired' | 'refused' | 'failed' | 'cut'
+  causeOf(error: unknown): 'expired' | 'refused' | 'missing' | 'failed' | 'cut'
 }
 
 export interface List<T> {
@@ -24,10 +24,10 @@ export interface List<T> {
 }
 
 /**
- * Why a watch was not simply continued: `expired` 410, `refused` 429, `failed` any other answer, `cut` connection lost or garbled,
- * `silent` nothing heard for too long, `resync` the periodic list.
+ * Why a watch was not simply continued: `expired` 410, `refused` 429, `missing` the server does not know the kind (any more), `failed` any other
+ * answer, `cut` connection lost or garbled, `silent` nothing heard for too long, `resync` the periodic list.
  */
-export type RestartCause = 'expired' | 'refused' | 'failed' | 'cut' | 'silent' | 'resync'
+export type RestartCause = 'expired' | 'refused' | 'missing' | 'failed' | 'cut' | 'silent' | 'resync'
 
 export interface ReflectorObserver {
   listed?(seconds: number, items: number): void
@@ -69,7 +69,8 @@ type State = { at: 'list'; rewindFrom?: string } | { at: 'watch'; resourceVersio
  *
  * Guarantees: it goes on until its signal is aborted, whatever the server answers; it never asks again without a wait after a failure,
  * and waits longer while failures go on, at random, and at least as long as a Retry-After; it never lists again where watching on will
- * do; `synced` resolves after the first whole list has been stored, `answered` then or when the server has said that there is none to be had.
+ * do; a kind that the server does not know (any more) is said once, once more when it is there again, and what was known of it stays until
+ * then, for a server that has just begun knows few kinds; `synced` resolves after the first whole list has been stored, `answered` then or when the server has said that there is none to be had.
  *
  * Assumptions: the server sends bookmarks, so that a quiet watch is heard of and its version stays young.
  *
@@ -84,6 +85,7 @@ export class Reflector<T extends StoredObject> {
   readonly #synced = Promise.withResolvers<void>()
   readonly #answered = Promise.withResolvers<void>()
   #hasSynced = false
+  #isMissing = false
   #lastActivity = performance.now()
 
   constructor(options: ReflectorOptions<T>) {
@@ -155,6 +157,7 @@ export class Reflector<T extends StoredObject> {
     if (rewound)
       this.#log.warn({ resourceVersion, rewindFrom }, 'API server went back in its history; the list replaced the cache')
     store.replace(items, { resourceVersion, rewound, ...(namespace === undefined ? {} : { namespace }) })
+    this.#isServedAgain()
     this.#options.observer?.listed?.((performance.now() - started) / 1000, items.length)
     if (!this.#hasSynced) {
       this.#hasSynced = true
@@ -189,6 +192,7 @@ export class Reflector<T extends StoredObject> {
         silence = setTimeout(end, silenceMillis, 'silent')
         this.#lastActivity = performance.now()
         if (event.type === 'ERROR') continue
+        this.#isServedAgain()
         if (event.type !== 'BOOKMARK') store.apply({ type: event.type, object: trim(event.object) })
         state.resourceVersion = event.object.metadata.resourceVersion
         observer?.event?.(event.type)
@@ -210,15 +214,29 @@ export class Reflector<T extends StoredObject> {
 
   async #recover(during: State['at'], error: unknown, signal: AbortSignal): Promise<void> {
     const cause = this.#causeOf(error)
-    if (cause === 'failed') this.#answered.resolve()
+    if (cause === 'failed' || cause === 'missing') this.#answered.resolve()
     if (during === 'watch') this.#options.observer?.restarted?.(cause)
     const retryAfter = Math.min(retryAfterMillis(error), longestRetryAfterMillis)
     const waitMillis = Math.round(Math.max(this.#backoff.next(), retryAfter))
     const line = { err: error, cause, waitMillis }
     // Old versions and lost connections are the everyday life of a watch.
-    if (cause === 'expired' || cause === 'cut') this.#log.info(line, `Reflector lost its ${during} and goes on after a wait`)
+    if (cause === 'missing') this.#sayMissing(line)
+    else if (cause === 'expired' || cause === 'cut') this.#log.info(line, `Reflector lost its ${during} and goes on after a wait`)
     else this.#log.warn(line, `Reflector could not ${during} and tries again after a wait`)
     await sleep(waitMillis, signal)
+  }
+
+  /** It may be so for long: a cluster whose CRDs are older, or from which somebody has taken one away. */
+  #sayMissing(line: object): void {
+    const said = `API server does not serve ${this.name}: its CRD is not installed, or was removed; apply it (crds/, or the chart with crds.enabled)`
+    if (this.#isMissing) this.#log.debug(line, said)
+    else this.#log.error(line, said)
+    this.#isMissing = true
+  }
+
+  #isServedAgain(): void {
+    if (this.#isMissing) this.#log.info(`API server serves ${this.name} again`)
+    this.#isMissing = false
   }
 
   #causeOf(error: unknown): RestartCause {
