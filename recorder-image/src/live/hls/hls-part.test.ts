@@ -2,16 +2,12 @@ import { mkdtemp, readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import type { LiveCounts, Loss } from '@trtc-recorder/api'
-import { describe, expect, test } from 'vitest'
-import { Ledger } from '../../ledger/ledger.ts'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { seeded } from '../../media/testing/sender.ts'
 import type { StoredVideoConfig } from '../../media/video-codec.ts'
-import { aJob, noLog } from '../../recorder/testing.ts'
-import { LiveObjects } from '../live-objects.ts'
 import type { LiveEvent, LiveSource } from '../part.ts'
-import { HlsPart } from './hls-part.ts'
-import { mayBecome, type ReadPlaylist, readMediaPlaylist } from './testing/read-playlist.ts'
+import { Attempt, Bucket } from './testing/attempt.ts'
+import type { ReadPlaylist } from './testing/read-playlist.ts'
 
 const epochMicros = Date.UTC(2026, 10, 26, 14) * 1000
 /** A sequence and a picture parameter set of 320x180, baseline. */
@@ -21,82 +17,6 @@ const larger: StoredVideoConfig = { ...h264, width: 640, height: 360, number: 1 
 const vp8: StoredVideoConfig = { codec: 'vp8', width: 320, height: 180, units: [], number: 0 }
 const file = '1400000001_101_YWxpY2U_main_20261126140000000.mp4'
 const folder = 'lessons/maths.YWxpY2U.main.hls'
-
-/** A bucket that holds every playlist to what it may name and become; `delay` says how many turns a request takes. */
-class Bucket {
-  readonly objects = new Map<string, { data: Buffer; cacheControl: string | undefined }>()
-  readonly playlists = new Map<string, ReadPlaylist>()
-  readonly problems: string[] = []
-  /** Names of what it never takes. */
-  refuses: (name: string) => boolean = () => false
-  delay = () => 0
-
-  /** For one recorder: what is on its way when that is killed may arrive, or not. */
-  store(life: { isOver: boolean }, random = () => 0) {
-    return {
-      put: async (key: string, body: Uint8Array, _type: string, options?: { cacheControl?: string }) => {
-        if (life.isOver) await new Promise(() => {})
-        for (let turns = this.delay(); turns > 0; turns--) await setImmediate()
-        if (life.isOver && random() < 0.5) await new Promise(() => {})
-        if (this.refuses(key)) throw new Error('refused')
-        this.#take(key, Buffer.from(body), options?.cacheControl)
-        if (life.isOver) await new Promise(() => {})
-        return { url: '', bytes: body.length, crc64: '0' }
-      },
-    }
-  }
-
-  #take(key: string, data: Buffer, cacheControl: string | undefined): void {
-    this.objects.set(key, { data, cacheControl })
-    if (!/(video|audio)\.m3u8$/.test(key)) return
-    try {
-      const playlist = readMediaPlaylist(data.toString())
-      const before = this.playlists.get(key)
-      if (before !== undefined) mayBecome(before, playlist)
-      for (const { uri, map, isGap } of playlist.segments) {
-        const place = key.slice(0, key.lastIndexOf('/') + 1)
-        if (!isGap && ![uri, map].every((name) => this.objects.has(place + name)))
-          this.problems.push(`${uri} is named and not there`)
-      }
-      this.playlists.set(key, playlist)
-    } catch (error) {
-      this.problems.push((error as Error).message)
-    }
-  }
-}
-
-/** One attempt at a recording with HLS. */
-class Attempt {
-  readonly asked: number[] = []
-  readonly told: unknown[] = []
-  readonly life = { isOver: false }
-  readonly part: HlsPart
-  readonly #objects: LiveObjects
-  readonly #ledger = new Ledger()
-
-  constructor(bucket: Bucket, directory: string, attempt: number, random?: () => number) {
-    const job = aJob({ live: { hls: { seconds: 2 } } }, { attempt })
-    const deps = { job, log: noLog, directory }
-    this.#objects = new LiveObjects({
-      events: { add: (type, object) => this.told.push([type, object?.path, object?.startTime, object?.endTime]) },
-      ...deps,
-      ledger: this.#ledger,
-      store: bucket.store(this.life, random),
-    })
-    this.part = new HlsPart(job.spec.live.hls!, {
-      ...{ ...deps, objects: this.#objects },
-      room: { requestKeyFrame: ({ id }) => this.asked.push(id) },
-    })
-    this.#objects.takeOver()
-  }
-
-  async end(): Promise<{ counts: LiveCounts[]; losses: readonly Loss[] }> {
-    await this.part.end()
-    await this.#objects.finish(new Promise(() => {}))
-    this.#ledger.settle()
-    return { counts: this.#objects.counts, losses: this.#ledger.losses }
-  }
-}
 
 const source: LiveSource = { id: 1, userId: 'alice', stream: 'main', attempt: 1, file }
 /** The same user in the next attempt. */
@@ -294,5 +214,35 @@ describe('HLS of a user', () => {
       expect(at).toBe('20261126140000000')
       expect(bucket.playlists.size, `run ${run}`).toBe(2)
     }
+  })
+
+  describe('of a recorder that was killed', () => {
+    afterEach(() => vi.useRealTimers())
+
+    test('waits a minute for the user to come back, and is then ended: whoever comes later has playlists of their own', async () => {
+      const bucket = new Bucket()
+      const directory = await newVolume()
+      const killed = new Attempt(bucket, directory, 1)
+      killed.part.on({ type: 'opened', source })
+      for (const event of told(5)) killed.part.on(event)
+      const left = () => bucket.playlists.get(`${folder}/20261126140000000/video.m3u8`)
+      await expect.poll(() => left()?.segments.length).toBe(2)
+      killed.life.isOver = true
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+      const next = new Attempt(bucket, directory, 2)
+      await vi.advanceTimersByTimeAsync(59_999)
+      for (let turns = 0; turns < 200; turns++) await setImmediate()
+      expect(left()!.isEnded).toBe(false)
+      await vi.advanceTimersByTimeAsync(1)
+      vi.useRealTimers()
+      await expect.poll(() => left()!.isEnded).toBe(true)
+      next.part.on({ type: 'opened', source: later })
+      for (const event of told(5, { from: 90, of: later })) next.part.on(event)
+      await next.end()
+      expect(bucket.problems).toEqual([])
+      expect(left()!.segments.map(({ sequence }) => sequence)).toEqual([0, 1])
+      expect(bucket.playlists.get(`${folder}/20261126140020000/video.m3u8`)!.isEnded).toBe(true)
+      expect(bucket.objects.get(`${folder}/index.m3u8`)!.data.toString()).toContain('\n20261126140020000/video.m3u8\n')
+    })
   })
 })

@@ -4,11 +4,16 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { findFfmpeg } from '../../media/ffmpeg.ts'
+import { opusSamples } from '../../media/opus.ts'
+import { pictureReader } from '../../media/read-picture.ts'
 import { type Clip, makeClip } from '../../media/testing/clip.ts'
 import { newDirectory } from '../../media/testing/new-directory.ts'
 import { epochMicros, send } from '../../media/testing/sender.ts'
+import type { StoredVideoConfig } from '../../media/video-codec.ts'
 import type { EncodedFrame } from '../../tap/frame.ts'
+import type { LiveEvent, LiveSource } from '../part.ts'
 import { Publisher } from './publisher.ts'
+import { Attempt, Bucket as StrictBucket } from './testing/attempt.ts'
 import { FramesPackaged } from './testing/package-clip.ts'
 import { playHls } from './testing/play-hls.ts'
 import { mayBecome, type ReadPlaylist, readMediaPlaylist } from './testing/read-playlist.ts'
@@ -74,6 +79,22 @@ async function onDisk({ objects }: Bucket): Promise<string> {
   await mkdir(directory, { recursive: true })
   for (const [name, data] of objects) await writeFile(join(directory, name), data)
   return directory
+}
+
+/** What the parts of a recorder are told of these frames. */
+function* toldOf(source: LiveSource, frames: readonly EncodedFrame[]): Generator<LiveEvent> {
+  let config: StoredVideoConfig | undefined
+  for (const { kind, mimeType, data, receiveTimeMicros: ptsMicros } of frames) {
+    if (kind === 'audio') {
+      yield { type: 'sound', source, sound: { is: 'packet', data, samples: opusSamples(data), ptsMicros } }
+    } else {
+      const read = pictureReader(mimeType)!.read(data, config)
+      if (read.config !== undefined) config = { ...read.config, number: 0 }
+      const { key, parameterSets } = read
+      yield { type: 'picture', source, picture: { data: read.data, parameterSets, key, config: config!, ptsMicros } }
+    }
+    yield { type: 'reached', source, micros: ptsMicros }
+  }
 }
 
 /** Pictures and samples as ffmpeg decodes them: their times in seconds. */
@@ -166,6 +187,70 @@ describe('HLS of one user', () => {
         for (const { dateMillis } of white) expect(Math.abs(((dateMillis - epochMicros / 1000) % 1000) - 20)).toBeLessThan(25)
       }
       expect(live.loudMillis.length).toBeGreaterThan(0)
+    } finally {
+      clearInterval(timer)
+    }
+  })
+
+  test('is played by hls.js in Chromium on across a kill of the recorder, and when it is over', async () => {
+    const file = (name: string) => `1400000001_101_YWxpY2U_main_${name}.mp4`
+    const first: LiveSource = { id: 1, userId: 'alice', stream: 'main', attempt: 1, file: file('20261122120000000') }
+    const second: LiveSource = { ...first, attempt: 2, file: file('20261122120010000') }
+    const bucket = new StrictBucket()
+    const directory = await newDirectory()
+    await mkdir(directory, { recursive: true })
+    const read = (name: string) => bucket.objects.get(`lessons/maths.YWxpY2U.main.hls/${name}`)?.data
+    const killed = new Attempt(bucket, directory, 1)
+    killed.part.on({ type: 'opened', source: first })
+    for (const event of toldOf(first, send({ clip, from: 0, to: 5, atSeconds: 0 }))) killed.part.on(event)
+    await expect.poll(() => [...bucket.playlists.values()].map(({ segments }) => segments.length)).toEqual([2, 2])
+    killed.life.isOver = true
+    // The next recorder sees alice ten seconds later, with a camera of another size, and is there in the middle of a second.
+    const frames = send(
+      { clip: small, from: 0, to: 5, atSeconds: 14.5, kinds: ['video'] },
+      { clip, from: 0, to: 5, atSeconds: 14.5, kinds: ['audio'] },
+    )
+    const next = new Attempt(bucket, directory, 2)
+    let timer: NodeJS.Timeout | undefined
+    const goOn = () => {
+      next.part.on({ type: 'opened', source: second })
+      const events = [...toldOf(second, frames)]
+      const begun = performance.now()
+      let at = 0
+      timer = setInterval(() => {
+        const until = epochMicros + 14_500_000 + (performance.now() - begun) * 1000
+        for (let event = events[at]; event !== undefined && timeOf(event) <= until; event = events[++at]) next.part.on(event)
+        if (at < events.length) return
+        clearInterval(timer)
+        void next.end()
+      }, 100)
+    }
+    const timeOf = (event: LiveEvent) => (event.type === 'reached' ? event.micros : 0)
+    try {
+      const { live, after } = await playHls((name) => {
+        if (timer === undefined && name === 'index.m3u8') goOn()
+        return read(name)
+      })
+      expect(bucket.problems).toEqual([])
+      for (const { errors, pictures, isLive } of [live, after]) {
+        expect(errors).toEqual([])
+        expect(isLive).toBe(pictures === live.pictures)
+        // Four seconds of the killed recorder and five of the next, one behind the other.
+        expect(pictures.at(-1)!.time - pictures[0]!.time).toBeGreaterThan(8.5)
+        expect([...new Set(pictures.map(({ width }) => width))]).toEqual([320, 160])
+        // By their wall clock they are what they are: more than ten seconds apart. hls.js looks a few times a second which segment it is in, and this plays at up to four times the pace.
+        const change = pictures.find(({ width }) => width === 160)!.time
+        const seconds = (size: number) =>
+          pictures
+            .filter(({ time, width, dateMillis }) => width === size && dateMillis > 0 && Math.abs(time - change) > 1)
+            .map(({ dateMillis }) => dateMillis - epochMicros / 1000)
+        expect(Math.max(...seconds(320))).toBeLessThan(4100)
+        expect(Math.min(...seconds(160))).toBeGreaterThan(14_400)
+        expect(Math.max(...seconds(160))).toBeGreaterThan(19_200)
+      }
+      const loud = live.loudMillis.map((millis) => millis - epochMicros / 1000)
+      expect(loud.some((millis) => millis < 4100)).toBe(true)
+      expect(loud.some((millis) => millis > 14_400)).toBe(true)
     } finally {
       clearInterval(timer)
     }
