@@ -1,14 +1,18 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Recording, RecordingPolicy } from '@trtc-recorder/api'
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { KubeObject, New, Resource } from '../../kube/src/index.ts'
-import { createKubeClient, isForbidden, isNotFound, isTooManyRequests, resources } from '../../kube/src/index.ts'
+import { createKubeClient, isAlreadyExists, isForbidden, isNotFound, isTooManyRequests, resources } from '../../kube/src/index.ts'
 import { findCondition } from '../../operator/src/recording/conditions.ts'
+import { podConfig } from '../../operator/src/recording/controller.ts'
+import { recorderPod } from '../../operator/src/recording/pod.ts'
+import { volumeClaim } from '../../operator/src/recording/pvc.ts'
 import { aRecording, aResult } from '../../operator/src/recording/testing.ts'
 import { type ApiServer, startApiServer, until } from './api-server.ts'
 import { chart, everythingOn, Helm, ofKind, rulesOf, settingsOf, templateOf } from './chart.ts'
-import { type Schema, samplesIn, withSamples } from './chart-samples.ts'
+import { type Schema, samplesIn, withAnySamples, withSamples } from './chart-samples.ts'
 import { newRecording } from './recordings.ts'
 import { ToyKubelet } from './toy-kubelet.ts'
 import { runOperator } from './toy-operator.ts'
@@ -33,11 +37,17 @@ describe('the chart', () => {
     const schema = JSON.parse(await readFile(join(chart, 'values.schema.json'), 'utf8')) as Schema
     const rounds = Math.max(...samplesIn(schema, schema).map((samples) => samples.length))
     expect(rounds).toBeGreaterThan(3)
-    for (let round = 0; round < rounds; round += 1) {
+    const random = fc.sample(fc.infiniteStream(fc.nat(9999)), { seed, numRuns: 1 })[0]!
+    const pick = (from: readonly unknown[]) => from[random.next().value % from.length]
+    const tries = [
+      ...Array.from({ length: rounds }, (_, round) => withSamples(schema, schema, round)),
+      ...Array.from({ length: 12 }, () => withAnySamples(schema, schema, pick)),
+    ]
+    for (const [round, any] of tries.entries()) {
+      const values = possible(any as Values)
       const namespace = await api.namespace()
-      const values = withSamples(schema, schema, round) as Record<string, object>
       const manifests = await renderValues({ ...values, checkNamespaces: false, ...everythingOn(values) }, namespace)
-      settingsOf(templateOf(manifests).spec)
+      const config = settingsOf(templateOf(manifests).spec)
       expect(JSON.stringify(manifests).match(/[^,{]{0,60}[0-9]e[+][0-9]+/g)).toBeNull()
       // Whoever gives two accounts one name has one account.
       for (const manifest of new Map(manifests.map((one) => [`${one.kind} ${one.metadata.name}`, one])).values()) {
@@ -48,9 +58,53 @@ describe('the chart', () => {
           () => 'taken',
           (error: Error) => error.message,
         )
-        expect(said, `${manifest.kind} of round ${round}`).toBe('taken')
+        expect(said, `${manifest.kind} of round ${round}, seed ${seed}, ${JSON.stringify(values)}`).toBe('taken')
       }
+      // What it tells the operator of recorders makes Pods and volumes that are taken as well.
+      const recording = aRecording()
+      Object.assign(recording.metadata, { namespace })
+      const order = { attempt: 1, uploadOnly: false, volume: 'math-v1' }
+      const pod = recorderPod(recording, order, podConfig(config, { allow: [], deny: [], apiServer: [], allowPrivate: true }))
+      const claim = volumeClaim(recording, 'math-v1', config.recorderPod)
+      const { priorityClassName, runtimeClassName } = pod.spec ?? {}
+      await makeClass('scheduling.k8s.io', 'PriorityClass', 'priorityclasses', priorityClassName, { value: 7 })
+      await makeClass('node.k8s.io', 'RuntimeClass', 'runtimeclasses', runtimeClassName, { handler: 'runc' })
+      const where = `a recorder of round ${round}, seed ${seed}, ${JSON.stringify(values.recorder)}`
+      await expect(api.client.create(resources.pods, pod), where).resolves.toBeDefined()
+      await expect(api.client.create(resources.persistentVolumeClaims, claim), where).resolves.toBeDefined()
     }
+  })
+
+  test.each([
+    [
+      'a request above its limit',
+      { resources: { requests: { cpu: '600m' }, limits: { cpu: 0.5 } } },
+      'resources: requests.cpu is 600m',
+    ],
+    [
+      'a request of recorders above its limit',
+      { recorder: { resources: { requests: { memory: '3Gi' }, limits: { memory: '2G' } } } },
+      'recorder.resources: requests.memory is 3Gi, which is more than limits.memory, 2G',
+    ],
+    ['no name servers', { recorder: { dnsPolicy: 'None' } }, 'needs recorder.dnsConfig.nameservers'],
+  ])('that has %s is refused before anything is made, with the value named', async (_, values, says) => {
+    await expect(renderValues(values)).rejects.toThrow(says)
+  })
+
+  test.each<[string, object]>([
+    ['podDisruptionBudget.maxUnavailable', { podDisruptionBudget: { maxUnavailable: 'true' } }],
+    ['metrics.podMonitor.interval', { metrics: { podMonitor: { interval: 'often' } } }],
+    ['a quantity', { resources: { limits: { memory: '2 GB' } } }],
+    ['a resource', { recorder: { resources: { limits: { memmory: '2Gi' } } } }],
+    ['a label of the chart’s own', { podLabels: { 'app.kubernetes.io/name': 'x' } }],
+    ['a network without its prefix', { networkPolicy: { exceptCidrs: ['10.0.0.1'] } }],
+    ['every address', { networkPolicy: { exceptCidrs: ['0.0.0.0/0'] } }],
+    ['a name', { recorder: { priorityClassName: 'High Priority' } }],
+    ['a quotation mark in what becomes an expression', { policy: { priorityClassNames: ["a' || true || '"] } }],
+    ['a key that is two things in YAML', { caBundle: { key: 'a: b' } }],
+    ['a proxy without its scheme', { proxy: { httpsProxy: 'proxy:3128' } }],
+  ])('refuses %s that cannot be', async (_, values) => {
+    await expect(renderValues(values)).rejects.toThrow(/values don't meet the specifications of the schema/)
   })
 
   test('makes an operator Pod that the restricted profile admits', async () => {
@@ -63,6 +117,33 @@ describe('the chart', () => {
     await api.client.create(resources.pods, pod as never)
   })
 })
+
+const seed = process.env.SEED === 'random' ? Math.trunc(Math.random() * 2 ** 31) : Number(process.env.SEED ?? 1)
+
+async function makeClass(group: string, kind: string, plural: string, name: string | undefined, more: object): Promise<void> {
+  if (name === undefined) return
+  const made = { apiVersion: `${group}/v1`, kind, metadata: { name }, ...more } as unknown as New<KubeObject>
+  await api.client.create({ group, version: 'v1', plural, kind, namespaced: false }, made).catch((error) => {
+    if (!isAlreadyExists(error)) throw error
+  })
+}
+
+type Values = Record<string, Record<string, unknown>>
+/** What a schema cannot say of two values, and the chart says itself. */
+function possible(values: Values): Record<string, object> {
+  const one = (resources: unknown) => ({ ...(resources as object), requests: null })
+  const { gateway, recorder } = values
+  return {
+    ...values,
+    resources: one(values.resources),
+    gateway: { ...gateway, resources: one(gateway?.resources) },
+    recorder: {
+      ...recorder,
+      resources: one(recorder?.resources),
+      ...(String(recorder?.dnsPolicy) === 'None' ? { dnsConfig: { nameservers: ['10.0.0.10'] } } : {}),
+    },
+  }
+}
 
 /** What of a chart is made in one namespace. */
 const applied: Record<string, Resource> = Object.fromEntries(

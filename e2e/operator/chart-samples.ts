@@ -7,11 +7,14 @@ export interface Schema {
   enum?: unknown[]
   pattern?: string
   minLength?: number
+  maxLength?: number
   minimum?: number
   maximum?: number
   items?: Schema
   oneOf?: Schema[]
   properties?: Record<string, Schema>
+  propertyNames?: Schema & { not?: Schema }
+  additionalProperties?: Schema | boolean
   definitions?: Record<string, Schema>
 }
 
@@ -20,7 +23,7 @@ const resolved = (node: Schema, root: Schema): Schema =>
 
 /** Some of each kind of value that a leaf of the schema admits: the ends of its range, each word, text that looks like a number. */
 function samplesOf(node: Schema, root: Schema): unknown[] {
-  const { type = [], enum: words, pattern, minLength, minimum, maximum, items, oneOf } = node
+  const { type = [], enum: words, pattern, minLength, maxLength, minimum, maximum, items, oneOf } = node
   if (words !== undefined) return words
   if (oneOf !== undefined) return oneOf.flatMap((one) => samplesOf(resolved(one, root), root))
   const of: Record<string, () => unknown[]> = {
@@ -32,12 +35,12 @@ function samplesOf(node: Schema, root: Schema): unknown[] {
     string: () =>
       pattern === undefined
         ? [...(minLength === undefined ? [''] : []), 'text', '0123', 'true', '1e3']
-        : ['a', '0123', '10.0.0.0/8', 'fd00::/8', '64Mi', '1.5G', ''].filter((text) => new RegExp(pattern).test(text)),
+        : oddTexts.filter((text) => new RegExp(pattern).test(text) && text.length <= (maxLength ?? text.length)),
     // What is in a list of parts of a Pod is Kubernetes' to say, not the schema's.
     array: () => [[], ...(items?.type === 'object' ? [] : samplesOf(resolved(items ?? {}, root), root).map((item) => [item]))],
     object: () =>
       node.properties === undefined
-        ? [{}]
+        ? mapsOf(node, root)
         : [
             Object.fromEntries(
               Object.entries(node.properties).map(([name, inner]) => [name, samplesOf(resolved(inner, root), root)[0]]),
@@ -45,6 +48,121 @@ function samplesOf(node: Schema, root: Schema): unknown[] {
           ],
   }
   return [type].flat().flatMap((name) => of[name]!())
+}
+
+/** What people write, and what looks like something else in YAML, in a template or in a message. Only what a pattern admits is taken. */
+const oddTexts = [
+  ...[
+    'a',
+    '0123',
+    '10.0.0.0/8',
+    'fd00::/8',
+    '64Mi',
+    '1.5G',
+    '',
+    '1e3',
+    'true',
+    'null',
+    '~',
+    'no',
+    '0x1F',
+    '-1',
+    '1',
+    '07',
+    '50%',
+    '150%',
+  ],
+  ...[
+    '100%',
+    '0',
+    '0%',
+    '30s',
+    '1h30m',
+    '500ms',
+    '1d',
+    's',
+    'a b',
+    ' a',
+    'a ',
+    "it's",
+    'say "so"',
+    'a: b',
+    'a #b',
+    '{{ .x }}',
+    '${x}',
+    'a,b',
+  ],
+  ...[
+    '*',
+    '*.example',
+    'a.example',
+    'UPPER',
+    'a_b',
+    'a..b',
+    '.a',
+    'a.',
+    '-a',
+    'a-',
+    'a/b',
+    'example.com/key',
+    'a\nb',
+    'ü',
+    'x'.repeat(63),
+  ],
+  ...[
+    'x'.repeat(64),
+    `${'x'.repeat(49)}--y`,
+    '10.0.0.1',
+    '010.0.0.0/8',
+    '0.0.0.0/0',
+    '1.2.3.4/32',
+    '1.2.3.4/33',
+    '::/0',
+    '::',
+    '1:2:3',
+    ':::/8',
+  ],
+  ...[
+    '::1/128',
+    '2001:db8::/32',
+    '::ffff:1.2.3.4/128',
+    'http://proxy:3128',
+    'proxy:3128',
+    'https://cos.example:8443',
+    'localhost:5000/x',
+  ],
+  ...[
+    '500m',
+    '0.5',
+    '.5',
+    '5.',
+    '2Gi',
+    '2gi',
+    '1e3Mi',
+    '1Ei',
+    `sha256:${'a'.repeat(64)}`,
+    'sha256:a',
+    'kubernetes.io/hostname',
+    'app.kubernetes.io/name',
+  ],
+]
+
+/** Maps with no key, one, and all that are admitted. */
+function mapsOf({ propertyNames, additionalProperties }: Schema, root: Schema): unknown[] {
+  // What is in a part of a Pod is Kubernetes' to say, not the schema's.
+  if (typeof additionalProperties !== 'object') return [{}]
+  const { enum: words, pattern = '', not } = propertyNames ?? {}
+  const keys = words ?? oddTexts.filter((text) => new RegExp(pattern).test(text) && !not?.enum?.includes(text))
+  const samples = samplesOf(resolved(additionalProperties, root), root)
+  const valued = (each: unknown[]) => Object.fromEntries(each.map((key, index) => [key, samples[index % samples.length]]))
+  return [{}, ...keys.map((key, index) => ({ [key as string]: samples[index % samples.length] })), valued(keys)]
+}
+
+/** Values with any sample of each leaf, as `pick` picks them. */
+export function withAnySamples(node: Schema, root: Schema, pick: (from: readonly unknown[]) => unknown): unknown {
+  const { properties } = resolved(node, root)
+  if (properties === undefined) return pick(samplesOf(resolved(node, root), root))
+  return Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, withAnySamples(property, root, pick)]))
 }
 
 /** The samples of each leaf. */

@@ -4,7 +4,7 @@
 {{- end }}
 
 {{- define "trtc-recorder.name" -}}
-{{- include "trtc-recorder.text" (default .Chart.Name .Values.nameOverride) | trunc 63 | trimSuffix "-" }}
+{{- include "trtc-recorder.text" (default .Chart.Name .Values.nameOverride) | trunc 63 | trimAll "-" }}
 {{- end }}
 
 {{/* Services may not begin with a digit. */}}
@@ -15,11 +15,11 @@
 
 {{- define "trtc-recorder.chosenName" -}}
 {{- if .Values.fullnameOverride }}
-{{- include "trtc-recorder.text" .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
+{{- include "trtc-recorder.text" .Values.fullnameOverride | trunc 50 | trimAll "-" }}
 {{- else if contains (include "trtc-recorder.name" .) .Release.Name }}
-{{- .Release.Name | trunc 50 | trimSuffix "-" }}
+{{- .Release.Name | trunc 50 | trimAll "-" }}
 {{- else }}
-{{- printf "%s-%s" .Release.Name (include "trtc-recorder.name" .) | trunc 50 | trimSuffix "-" }}
+{{- printf "%s-%s" .Release.Name (include "trtc-recorder.name" .) | trunc 50 | trimAll "-" }}
 {{- end }}
 {{- end }}
 
@@ -62,6 +62,19 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- with .Values.commonLabels }}
 {{ toYaml . }}
 {{- end }}
+{{- end }}
+
+{{/* A quantity as a number. */}}
+{{- define "trtc-recorder.quantity" -}}
+{{- $text := include "trtc-recorder.text" . }}
+{{- $unit := regexFind "[A-Za-z]*$" $text }}
+{{- $factors := dict "" 1.0 "m" 0.001 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "E" 1e18 "Ki" 1024.0 "Mi" 1048576.0 "Gi" 1073741824.0 "Ti" 1099511627776.0 "Pi" 1125899906842624.0 "Ei" 1152921504606846976.0 }}
+{{- mulf (float64 (trimSuffix $unit $text)) (get $factors $unit) }}
+{{- end }}
+
+{{/* Labels of (list "name of a template" . more): a label that both have is written once, and the more particular one counts. */}}
+{{- define "trtc-recorder.labelsWith" -}}
+{{- merge dict (default dict (index . 2)) (include (index . 0) (index . 1) | fromYaml) | toYaml }}
 {{- end }}
 
 {{/* Quoted: a name or namespace may be all digits. */}}
