@@ -45,6 +45,15 @@ test('with fileNaming TRTC it is named as TRTC’s own service names it', () => 
   expect(fileName(room.spec, '???', 'main', start)).toBe('1400000001_fj8+__UserId_s_Pz8-__UserId_e_main_20261122150001234.mp3')
 })
 
+test('with fileNaming TRTC a file of a later attempt is told apart by its time: there is no ha<n>_ before it', () => {
+  const names = [1, 2, 3].map((attempt) => {
+    const { spec } = jobFor(recording({ mode: '02', fileNaming: 'TRTC' }), attempt)
+    return fileName(spec, '1686119', 'main', new Date(Date.UTC(2026, 10, 22, 15, attempt)))
+  })
+  expect(new Set(names).size).toBe(names.length)
+  for (const name of names) expect(name).toMatch(/^1400000001_43474__UserId_s_MTY4NjExOQ\.\.__UserId_e_main_\d{17}\.mp4$/)
+})
+
 test.each([
   ['/', ''],
   ['', ''],

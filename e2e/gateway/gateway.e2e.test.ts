@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { createHmac } from 'node:crypto'
 import { promisify } from 'node:util'
 import { CommonClient } from 'tencentcloud-sdk-nodejs-common'
 import { expect } from 'vitest'
@@ -9,7 +10,7 @@ import { AppliedRecording, fileOf, whose } from '../system/applied-recording.ts'
 import { forwarded } from '../system/forwarded.ts'
 import { apply, getJson, kubectl, must } from '../system/kubectl.ts'
 import { chartValues } from '../system/operator.ts'
-import { recorderUserId, recordFor, type Scene, test } from '../system/scene.ts'
+import { recorderUserId, recordFor, type Scene, secrets, test } from '../system/scene.ts'
 import { callFromPython, pythonSdk } from './python-sdk.ts'
 
 const chart = new URL('../../charts/trtc-recorder', import.meta.url).pathname
@@ -18,8 +19,8 @@ const key = { secretId: 'AKIDe2e', secretKey: 'e2e-secret-key-00001' }
 const release = 'front'
 const policy = { name: 'lessons', recorder: 'policy-recorder' }
 
-/** The chart's gateway, and nothing else of the chart, in the namespace of the test. */
-async function installGateway(scene: Scene): Promise<void> {
+/** The chart's gateway, and nothing else of the chart, in the namespace of the test. `tasksUrl`: who is told of tasks of TRTC's API. */
+async function installGateway(scene: Scene, tasksUrl: string): Promise<void> {
   const { namespace, world } = scene
   const { sdkAppId, callbackKey } = identities.trtc
   const caller = {
@@ -36,6 +37,7 @@ async function installGateway(scene: Scene): Promise<void> {
           cos: { endpoint: world.cosEndpoint },
           networkProxy: { unifiedProxy: world.unifiedProxy },
           limits: { startTimeoutSeconds: 90 },
+          callback: { url: tasksUrl, signingKeySecretRef: { name: secrets.signing } },
         },
       },
     ],
@@ -47,7 +49,8 @@ async function installGateway(scene: Scene): Promise<void> {
     ...{ callersSecret: 'callers', namespaces: [namespace], replicas: 1, drainSeconds: 1 },
     policies: { enabled: true, applicationsSecret: 'applications' },
   })
-  const args = ['template', release, chart, '--namespace', namespace, '--values', '-', '--show-only', 'templates/gateway.yaml']
+  const templates = ['gateway', 'gateway-rights'].flatMap((name) => ['--show-only', `templates/${name}.yaml`])
+  const args = ['template', release, chart, '--namespace', namespace, '--values', '-', ...templates]
   const manifests = await must('helm', args, JSON.stringify(values))
   await must('kubectl', ['apply', '--namespace', namespace, '-f', '-'], manifests)
   await kubectl('rollout', 'status', `deployment/${release}-trtc-recorder-gateway`, '--namespace', namespace, '--timeout=120s')
@@ -120,12 +123,56 @@ async function callBySdks(port: number, { room, namespace }: Scene, requestId: s
   expect(await python('DeleteCloudRecording')).toMatchObject({ TaskId })
 }
 
+/** A task whose HLS is played while it records, and whose events are told as TRTC's own service tells them. */
+async function isToldOf(port: number, scene: Scene, sink: Awaited<ReturnType<Scene['sink']>>): Promise<void> {
+  const { room } = scene
+  const { secretId: AccessKey, secretKey: SecretKey, bucket: Bucket, region: Region } = identities.cos
+  const profile = { httpProfile: { endpoint: `127.0.0.1:${port}`, protocol: 'http://' } }
+  const trtc = new CommonClient('trtc.tencentcloudapi.com', '2019-07-22', { credential: key, region: 'ap-guangzhou', profile })
+  const { TaskId } = (await trtc.request('CreateCloudRecording', {
+    ...{ SdkAppId: room.sdkAppId, RoomId: String(room.roomId), UserId: 'robot', UserSig: userSigFor(identities.trtc, 'robot') },
+    RecordParams: { RecordMode: 1 },
+    StorageParams: { CloudStorage: { Vendor: 0, Region, Bucket, AccessKey, SecretKey, FileNamePrefix: ['tasks'] } },
+  })) as { TaskId: string }
+  const task = new AppliedRecording(scene.namespace, `request-${TaskId}`, room, 'robot', scene.world)
+  scene.recordings.push(task)
+  const told = async () =>
+    (await sink.requests('/tasks'))
+      .map(({ headers, body: bytes }) => ({ headers, bytes, body: JSON.parse(bytes) }))
+      .filter(({ body }) => body.EventInfo.TaskId === TaskId)
+  const types = async () => (await told()).map(({ body }) => body.EventType)
+  await expect.poll(types, { timeout: 120_000 }).toContain(307)
+  expect(await trtc.request('DescribeCloudRecording', { SdkAppId: room.sdkAppId, TaskId })).toMatchObject({
+    Status: 'InProgress',
+  })
+  await trtc.request('DeleteCloudRecording', { SdkAppId: room.sdkAppId, TaskId })
+  await task.settled()
+  await expect.poll(types, { timeout: 60_000 }).toEqual(expect.arrayContaining([301, 302, 303, 304, 305, 307, 310]))
+
+  const all = await told()
+  expect(new Set(all.map(({ body }) => body.EventType))).toEqual(new Set([301, 302, 303, 304, 305, 307, 310]))
+  const of = { EventGroupId: 3, EventInfo: { RoomId: room.roomId, UserId: 'robot', TaskId } }
+  for (const callback of all) {
+    const sign = createHmac('sha256', identities.callback.signingKey).update(callback.bytes).digest('base64')
+    expect(callback).toMatchObject({ headers: { sign, sdkappid: String(room.sdkAppId) }, body: of })
+  }
+  const payload = (type: number) => all.find(({ body }) => body.EventType === type)?.body.EventInfo.Payload
+  const playlist = payload(304).FileList
+  const stored = (await scene.world.cos.objects(Bucket, `tasks/${TaskId}/`)).map(({ key }) => key)
+  expect(stored).toContain(`tasks/${TaskId}/${playlist}`)
+  expect(payload(307)).toMatchObject({ FileName: playlist, UserId: 'alice', TrackType: 'audio_video' })
+  const [file] = payload(310).FileMessage
+  expect(Math.abs(payload(307).BeginTimeStamp - file.StartTimeStamp)).toBeLessThan(1000)
+  expect(file.FileName).toMatch(new RegExp(`^${room.sdkAppId}_${room.roomId}__UserId_s_YWxpY2U\\.__UserId_e_main_\\d{17}\\.mp4$`))
+  expect([payload(301), payload(302), payload(305)]).toEqual([{ Status: 0 }, { LeaveCode: 0 }, { Status: 0 }])
+}
+
 test('a room is recorded by one HTTP request, followed, ended and told of; and by a policy, once a session', async ({
   scene,
 }) => {
   await applyPolicy(scene)
-  await installGateway(scene)
   const sink = await scene.sink()
+  await installGateway(scene, `${sink.url}/tasks`)
   const { secretId, secretKey, bucket, region } = identities.cos
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
   await forwarded(scene.namespace, `${release}-trtc-recorder-gateway`, async (url) => {
@@ -170,6 +217,8 @@ test('a room is recorded by one HTTP request, followed, ended and told of; and b
     expect(told).toMatchObject({ UserId: recorderUserId, Files: [{ UserId: 'alice', Status: 1, Message: 'ok' }] })
     const state = await (await fetch(`${url}/v1/requests/${requestId}`, { headers })).json()
     expect(state).toMatchObject({ state: 'ABORTED', stopReason: 'StopRequested', callback: 'Delivered', result: told })
+
+    await isToldOf(Number(new URL(url).port), scene, sink)
 
     // The room's end is the session's, and whoever publishes next begins another.
     await scene.world.room.dismissRoom({ room: scene.room })
