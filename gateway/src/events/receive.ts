@@ -13,7 +13,6 @@ export const heard = { code: 0 }
 /** A callback of TRTC: signed, or refused before a byte of it is read. */
 export async function receiveEvent(gateway: Gateway, events: Events, request: FastifyRequest, reply: FastifyReply) {
   const { audit } = request
-  audit.action = 'Event'
   const application = signedBy(events, request)
   audit.application = application.sdkAppId
   withinRate(gateway, application)
@@ -27,17 +26,26 @@ export async function receiveEvent(gateway: Gateway, events: Events, request: Fa
   return reply.type('application/json').send(heard)
 }
 
-function signedBy(events: Events, request: FastifyRequest): Application {
+/** The application that the head says it is of. */
+export function heardApplication(events: Events, request: FastifyRequest): Application {
+  request.audit.action = 'Event'
   const application = events.applications().get(header(request, sdkAppIdHeader.toLowerCase()) ?? '')
-  const sign = header(request, signatureHeader.toLowerCase()) ?? ''
-  if (application === undefined || !isSigned(application, bodyOf(request), sign)) {
-    throw new RefusedRequest(
-      'Unauthenticated',
-      `${sdkAppIdHeader}, ${signatureHeader}: the callback is not signed with a key that the gateway has of this application`,
-    )
-  }
+  if (application === undefined) throw notSigned()
   return application
 }
+
+function signedBy(events: Events, request: FastifyRequest): Application {
+  const application = heardApplication(events, request)
+  const sign = header(request, signatureHeader.toLowerCase()) ?? ''
+  if (!isSigned(application, bodyOf(request), sign)) throw notSigned()
+  return application
+}
+
+const notSigned = () =>
+  new RefusedRequest(
+    'Unauthenticated',
+    `${sdkAppIdHeader}, ${signatureHeader}: the callback is not signed with a key that the gateway has of this application`,
+  )
 
 function withinRate({ rates }: Gateway, { sdkAppId, limits }: Application): void {
   const retryAfterSeconds = rates.take({ name: `application ${sdkAppId}`, limits })

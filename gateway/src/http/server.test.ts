@@ -28,8 +28,9 @@ const said = async (from: Socket) => {
   from.setEncoding('latin1').on('data', (more: string) => {
     text += more
   })
+  // What is written after the other side has closed is answered with a reset, which is no matter here.
   from.on('error', () => {})
-  await once(from, 'close')
+  await new Promise((resolve) => from.once('close', resolve))
   return text
 }
 const head = (what: string) => `${what} HTTP/1.1\r\nhost: gateway.test\r\nauthorization: ${asSchool.authorization}\r\n`
@@ -63,3 +64,50 @@ test('an answer that nobody reads is not kept', async () => {
   await once(answer, 'close')
   expect(answer.writableFinished).toBe(false)
 })
+
+test.each([
+  ['nobody', ''],
+  ['a token that is not known', 'authorization: Bearer nobody\r\n'],
+  ['a key that is not known', 'authorization: Basic bm9ib2R5Om5vYm9keQ==\r\n'],
+  ['a signature of nobody', 'x-tc-action: CreateCloudRecording\r\nx-tc-version: 2019-07-22\r\n'],
+])('of %s no body is waited for', async (_, credentials) => {
+  const slow = await connected(await listening({}))
+  slow.write(`POST /f HTTP/1.1\r\nhost: gateway.test\r\n${credentials}content-length: 100000\r\n\r\n`)
+  const [answer] = await once(slow, 'data')
+  expect(String(answer)).toMatch(/^HTTP\/1\.1 401 |"AuthFailure\.InvalidAuthorization"/)
+})
+
+test('of events of an application that is not heard no body is waited for', async () => {
+  const slow = await connected(await listening({}))
+  slow.write('POST /v1/events HTTP/1.1\r\nhost: gateway.test\r\nsdkappid: 7\r\ncontent-length: 100000\r\n\r\n')
+  const [answer] = await once(slow, 'data')
+  expect(String(answer)).toMatch(/^HTTP\/1\.1 401 /)
+})
+
+test.each([
+  ['says how long it is', 'content-length: 1000'],
+  ['does not say how long it is', 'transfer-encoding: chunked'],
+])(
+  'what is held of bodies has a limit: one more that %s is told to come again, until another has been given up',
+  async (_, length) => {
+    const limited = await listening({ bodyBytes: 1000, bodyBytesAtOnce: 1500 })
+    const first = await connected(limited)
+    const arrived = once(limited.server.server, 'request')
+    first.write(`${head('POST /f')}content-length: 1000\r\n\r\n{`)
+    await arrived
+    const ask = async () => {
+      const next = connect((limited.server.server.address() as { port: number }).port, '127.0.0.1')
+      next.write(`${head('POST /f')}connection: close\r\n${length}\r\n\r\n`)
+      const [answer] = await once(next, 'data')
+      next.destroy()
+      return String(answer)
+    }
+    const refused = await ask()
+    expect(refused).toMatch(/^HTTP\/1\.1 503 /)
+    expect(refused).toMatch(/retry-after: 1/i)
+    // Without a body there is nothing to hold.
+    expect((await limited.get('/v1/requests')).statusCode).toBe(200)
+    first.destroy()
+    await expect.poll(async () => (await limited.post('{}')).statusCode).toBe(400)
+  },
+)

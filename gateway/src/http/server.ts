@@ -3,12 +3,12 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { authenticate } from '../callers/authenticate.ts'
 import type { Caller } from '../callers/caller.ts'
 import { invalid, RefusedRequest, refusals } from '../errors.ts'
-import { receiveEvent } from '../events/receive.ts'
+import { heardApplication, receiveEvent } from '../events/receive.ts'
 import { openApi } from '../openapi.ts'
 import { isRequestId, newRequestId } from '../recordings/names.ts'
 import { listStates, logOf, stateOf, terminate } from '../rest/requests.ts'
 import { startTemplate, submitted } from '../rest/start.ts'
-import { answerAction, isOldCall, refuseOldCall, sendResponse } from '../tencent/actions.ts'
+import { answerAction, isForm, isKeyKnown, isOldCall, refuseOldCall, sendResponse } from '../tencent/actions.ts'
 import { asTencentError, trtcCodes } from '../tencent/codes.ts'
 import { bodyOf, type Gateway, header, within } from './call.ts'
 import { readJson } from './json.ts'
@@ -24,6 +24,8 @@ export interface ServerLimits {
   keepAliveMillis: number
   /** In which nothing moves on a connection although something should, such as an answer that nobody reads. */
   stillMillis: number
+  /** Of all bodies that are being read: each is held in memory until it is whole. */
+  bodyBytesAtOnce: number
 }
 
 export const serverLimits: ServerLimits = {
@@ -33,6 +35,7 @@ export const serverLimits: ServerLimits = {
   keepAliveMillis: 65_000,
   // The API server is given up after 30.
   stillMillis: 60_000,
+  bodyBytesAtOnce: 32 * 1024 * 1024,
 }
 
 /** Where TRTC’s callbacks come. */
@@ -62,12 +65,36 @@ export function createServer(
     request.audit = {}
     if (isStopping()) reply.header('connection', 'close')
   })
+  server.addHook('onRequest', async (request, reply) => refuseUnread(gateway, request, reply))
+  limitBodies(server, limits)
   server.addHook('onResponse', async (request, reply) => audit(gateway, request, reply))
   server.setErrorHandler((error, request, reply) => refuse(gateway, error, request, reply))
   server.setNotFoundHandler((request, reply) => refuse(gateway, noSuchPath(), request, reply))
   addRequests(server, gateway)
   addTemplate(server, gateway)
   return server
+}
+
+/** A request is let in while there is memory for its body; one that does not say how long it is may be as long as any. */
+function limitBodies(server: FastifyInstance, { bodyBytes, bodyBytesAtOnce }: ServerLimits): void {
+  let held = 0
+  server.addHook('onRequest', async (request, reply) => {
+    const announced =
+      header(request, 'transfer-encoding') === undefined ? Number(header(request, 'content-length') ?? 0) : bodyBytes
+    const bytes = Math.min(announced, bodyBytes)
+    if (held + bytes > bodyBytesAtOnce) {
+      throw new RefusedRequest('Unavailable', 'Too much is being sent at once. Try again', { retryAfterSeconds: 1 })
+    }
+    held += bytes
+    let isHeld = true
+    const release = () => {
+      if (isHeld) held -= bytes
+      isHeld = false
+    }
+    // It is whole, was given up, or was answered: what comes then is not kept.
+    request.raw.once('end', release).once('close', release)
+    reply.raw.once('finish', release).once('close', release)
+  })
 }
 
 /** The template's path is whatever the caller's URL has: `/`, `/release/<function>` … Tencent's SDKs name an action in a header. */
@@ -77,8 +104,6 @@ function addTemplate(server: FastifyInstance, gateway: Gateway): void {
   server.post(anyPath, async (request, reply) => {
     if (header(request, 'x-tc-action') !== undefined) return answerAction(gateway, request, reply)
     if (isOldCall(request)) return refuseOldCall(request, reply)
-    // However its slashes and letters are written, it is no path of the template.
-    if (/^\/v1(\/|%2f)/i.test(request.url)) throw noSuchPath()
     return start(gateway, request, reply)
   })
   server.get('/', async (request, reply) => {
@@ -87,6 +112,29 @@ function addTemplate(server: FastifyInstance, gateway: Gateway): void {
     return refuseOldCall(request, reply)
   })
 }
+
+/** Of whom the head says already that they may not call, no body is read: it would be held in memory until it is whole. */
+async function refuseUnread(gateway: Gateway, request: FastifyRequest, reply: FastifyReply) {
+  const { url } = request.routeOptions
+  if (request.method !== 'POST' || url === undefined) return
+  if (gateway.events !== undefined && url === eventsPath) {
+    heardApplication(gateway.events, request)
+    return
+  }
+  if (url === anyPath && header(request, 'x-tc-action') !== undefined)
+    return isKeyKnown(gateway, request) ? undefined : answerAction(gateway, request, reply)
+  // However its slashes and letters are written, it is no path of the template.
+  if (url === anyPath && /^\/v1(\/|%2f)/i.test(request.url)) throw noSuchPath()
+  if (url === anyPath && isSmallForm(request)) return
+  const found = await authenticate(header(request, 'authorization'), gateway.callers(), gateway.review && notYet)
+  if (found.is === 'refused') throw new RefusedRequest('Unauthenticated', found.message)
+}
+
+/** A token is judged when all is there. */
+const notYet = () => Promise.reject(new Error('not asked yet'))
+
+/** Signature version 1 stands in the body. */
+const isSmallForm = (request: FastifyRequest) => isForm(request) && Number(header(request, 'content-length')) <= 16_384
 
 async function start(gateway: Gateway, request: FastifyRequest, reply: FastifyReply) {
   request.audit.action = 'Start'

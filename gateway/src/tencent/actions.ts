@@ -90,8 +90,8 @@ function knownAction(action: string, version: string): Known {
   }
 }
 
-/** Whose key signed the request. */
-function signer(gateway: Gateway, request: FastifyRequest): Caller {
+/** The key that is said to have signed, by the request's head alone. */
+function claimedKey(gateway: Gateway, request: FastifyRequest) {
   const authorization = readAuthorization(header(request, 'authorization'))
   if (authorization === undefined) {
     throw new TencentError(
@@ -108,6 +108,22 @@ function signer(gateway: Gateway, request: FastifyRequest): Caller {
       'AuthFailure.SecretIdNotFound',
       'The SecretId is not known here. It is the gateway’s, not Tencent Cloud’s',
     )
+  return { authorization, pair }
+}
+
+/** Whether a body is worth reading: the head names a key that there is. */
+export function isKeyKnown(gateway: Gateway, request: FastifyRequest): boolean {
+  try {
+    claimedKey(gateway, request)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Whose key signed the request. */
+function signer(gateway: Gateway, request: FastifyRequest): Caller {
+  const { authorization, pair } = claimedKey(gateway, request)
   const [path = '/', query = ''] = request.url.split(/\?(.*)/s)
   const signed = { method: request.method, path, query, header: (name: string) => header(request, name), body: bodyOf(request) }
   const verdict = verify(signed, authorization, pair.secretKey, gateway.now())
@@ -124,8 +140,10 @@ export function refuseOldCall(request: FastifyRequest, reply: FastifyReply) {
   return sendResponse(request, reply, { Error: { Code: 'AuthFailure.InvalidAuthorization', Message } })
 }
 
+export const isForm = (request: FastifyRequest): boolean =>
+  header(request, 'content-type')?.startsWith('application/x-www-form-urlencoded') === true
+
 /** Signature version 1 has its parameters in a form, SignatureMethod among them. */
 export function isOldCall(request: FastifyRequest): boolean {
-  const isForm = header(request, 'content-type')?.startsWith('application/x-www-form-urlencoded') === true
-  return isForm && /(^|&)Action=/.test(bodyOf(request).toString('latin1', 0, 4096))
+  return isForm(request) && /(^|&)Action=/.test(bodyOf(request).toString('latin1', 0, 4096))
 }
