@@ -35,16 +35,15 @@ export async function createCloudRecording(
   const grant = grantOf(caller, body)
   const values = readFields('CreateCloudRecording', body, mayStand(grant, body))
   const { spec, substituted, streamType } = specOf(values, grant)
-  const said = fingerprint(spec)
+  const prefixes = (values.get(`${storage}.FileNamePrefix`) as string[] | undefined) ?? []
+  const said = fingerprint({ ...spec, prefixes })
   const identity = identityOf(spec)
   const former = await newestOf(gateway, caller, identity)
   const hours = (values.get('ResourceExpiredHour') as number | undefined) ?? 72
-  const expires = new Date(gateway.now().getTime() + hours * 3_600_000).toISOString()
   // Who ended a task and starts anew means a new one; that waits until the former has left the room.
-  if (former !== undefined && isUnderWay(former)) return sameTask(gateway, former, { said, expires })
+  if (former !== undefined && isUnderWay(former)) return sameTask(gateway, former, { said, hours })
   // Replicas that are asked at the same moment see the same newest task, choose the same id, and one of them makes it.
   const TaskId = requestIdFrom('TRTC', caller.name, identity, former?.metadata.uid ?? '')
-  const prefixes = (values.get(`${storage}.FileNamePrefix`) as string[] | undefined) ?? []
   await startRecording(gateway.client, {
     ...{ requestId: TaskId, contract: 'TRTC', caller, grant, fingerprint: said },
     spec: { ...spec, cos: { ...(spec.cos as object), path: `/${[...prefixes, TaskId].join('/')}` } },
@@ -54,7 +53,7 @@ export async function createCloudRecording(
     },
     labels: { [identityLabel]: identity },
     annotations: {
-      [expiresAnnotation]: expires,
+      [expiresAnnotation]: expiry(gateway.now().getTime(), hours),
       [streamTypeAnnotation]: String(streamType),
       [taskIdAnnotation]: TaskId,
       ...(substituted.length === 0 ? {} : { [substitutedAnnotation]: substituted.join(',') }),
@@ -198,15 +197,26 @@ function isNewer(one: Recording, other: Recording): boolean {
   return made! > otherMade! || (made === otherMade && one.metadata.uid > other.metadata.uid)
 }
 
-/** The task that there is. One that has expired would be an answer that nobody can do anything with, so it is known anew. */
+const expiry = (fromMillis: number, hours: number) => new Date(fromMillis + hours * 3_600_000).toISOString()
+/** By how much the clocks of gateway and API server may differ. */
+const clockMillis = 60_000
+
+/**
+ * The task that there is, known for as long as the longest that was said. One that has expired would be an answer that nobody can do anything with, so
+ * it is known anew, from now on.
+ */
 async function sameTask(
   { client, now }: Gateway,
   former: Recording,
-  { said, expires }: { said: string; expires: string },
+  { said, hours }: { said: string; hours: number },
 ): Promise<Answer<'CreateCloudRecording'>> {
   const TaskId = requestIdOf(former)
-  if (former.metadata.annotations?.[fingerprintAnnotation] === said) {
-    if (isExpired(former, now())) await annotate(client, former, { [expiresAnnotation]: expires })
+  const { annotations = {}, creationTimestamp } = former.metadata
+  if (annotations[fingerprintAnnotation] === said) {
+    const isOver = isExpired(former, now())
+    const expires = expiry(isOver ? now().getTime() : Date.parse(creationTimestamp), hours)
+    const isLonger = isOver || Date.parse(expires) > Date.parse(annotations[expiresAnnotation] ?? '') + clockMillis
+    if (isLonger) await annotate(client, former, { [expiresAnnotation]: expires })
     return { TaskId }
   }
   throw new TencentError(

@@ -207,7 +207,9 @@ export const trtcFields: Record<Action, readonly TrtcField[]> = {
     { ...{ field: 'MixLayoutParams', type: 'Any', need: 'optional', values: '' }, handling: refused(noLayout) },
     {
       ...{ field: 'ResourceExpiredHour', type: 'Integer', need: 'optional', values: '6–720, **72**', range: [6, 720] },
-      handling: honoured('How long after its start the task can be described, modified and deleted. The recording goes on.'),
+      handling: honoured(
+        'How long after its start the task can be described, modified and deleted. The recording goes on. Of several calls for one task the longest counts.',
+      ),
     },
     {
       ...{ field: 'PrivateMapKey', type: 'Any', need: 'optional', values: '' },

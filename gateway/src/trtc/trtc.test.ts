@@ -220,6 +220,46 @@ describe('each field of CreateCloudRecording', () => {
     }
   })
 
+  /** Those of the first call stay. */
+  const ofTheFirst = ['UserSig', 'StorageParams.CloudStorage.AccessKey', 'StorageParams.CloudStorage.SecretKey']
+  test.each(Object.entries(taken))(
+    'asked again with another %s, a task is not taken for what it is not',
+    async (field, { value, spec: wanted }) => {
+      const { TaskId } = await call('CreateCloudRecording', task)
+      const same = (() => {
+        try {
+          expect(spec()).toMatchObject(wanted ?? {})
+          return true
+        } catch {
+          return false
+        }
+      })()
+      const isAnother = ['RoomId', 'RoomIdType', 'UserId'].includes(field)
+      const isKept = ofTheFirst.includes(field) || field === 'ResourceExpiredHour' || same
+      const { code } = await refusal('CreateCloudRecording', withField(task, field, value))
+      expect(code).toBe(isAnother || isKept ? 'none' : 'FailedOperation.TaskExist')
+      expect(gateway.cluster.recordings.map(({ metadata }) => metadata.name === `request-${TaskId}`)).toEqual(
+        isAnother ? [true, false] : [true],
+      )
+    },
+  )
+
+  test('asked again with a longer ResourceExpiredHour, a task is known for longer; with a shorter one for no less', async () => {
+    const hours = () => {
+      const { annotations, creationTimestamp } = gateway.cluster.recordings[0]!.metadata
+      return Math.round((Date.parse(annotations!['trtc-recorder.dev/task-expires']!) - Date.parse(creationTimestamp)) / 3_600_000)
+    }
+    for (const [said, known] of [
+      [undefined, 72],
+      [720, 720],
+      [6, 720],
+    ]) {
+      await call('CreateCloudRecording', { ...task, ...(said === undefined ? {} : { ResourceExpiredHour: said }) })
+      expect(hours()).toBe(known)
+    }
+    expect(gateway.cluster.calls.filter((name) => name.startsWith('patch'))).toHaveLength(1)
+  })
+
   test.each([
     [
       'StreamType 1: sound alone, as MP4',
