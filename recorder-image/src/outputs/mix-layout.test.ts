@@ -95,6 +95,17 @@ describe('a mixed picture', () => {
     expect(graph).toContain('[1:v]scale=1024:720')
   })
 
+  test('shows of screens that are shared at once the one that came last, and then the other again', () => {
+    const screen = (userId: string, ...spans: [number, number][]): Seen => ({
+      ...{ userId, stream: 'aux', spans: spans.map(([from, to]) => ({ from, to })) },
+    })
+    const graph = mixGraph({ cameras: [], screens: [screen('u0', [1, 8]), screen('u1', [3, 5], [7, 9])] }, 9)
+    expect([...graph.matchAll(/overlay=x='if\(([^+]*(?:\+between[^+]*)*),0\+/g)].map(([, shown]) => shown)).toEqual([
+      'between(t,1.000,3.000)+between(t,5.000,7.000)',
+      'between(t,3.000,5.000)+between(t,7.000,9.000)',
+    ])
+  })
+
   test('of nobody is blank', () => {
     expect(mixGraph({ cameras: [], screens: [] }, 9)).toBe(
       'color=c=black:s=1280x720:r=15:d=9,format=yuv420p[base0];[base0]null[mixed]',

@@ -121,11 +121,22 @@ export function mixGraph({ cameras, screens }: { cameras: readonly Seen[]; scree
     }
   })
   const large = { x: 0, y: 0, width: cameras.length === 0 ? width : width - columnWidth, height }
-  screens.forEach(({ spans }, at) => {
-    overlay(`${cameras.length + at}:v`, large, within(spans))
+  screens.forEach((_, at) => {
+    overlay(`${cameras.length + at}:v`, large, within(onTop(screens, at)))
   })
   chains.push(`[base${base}]null[mixed]`)
   return chains.join(';')
+}
+
+/** Of screens that are shared at once the one that came last is shown, and when that ends the one before again. */
+function onTop(screens: readonly Seen[], at: number): Seconds[] {
+  const shown = screens[at]!.spans.flatMap((span) => {
+    const later = screens.flatMap(({ spans }, other) =>
+      other === at ? [] : spans.filter(({ from }) => from > span.from || (from === span.from && other > at)),
+    )
+    return without([span], later)
+  })
+  return joined(shown)
 }
 
 const within = (spans: readonly Seconds[]) =>

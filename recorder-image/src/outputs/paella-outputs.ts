@@ -85,5 +85,8 @@ const keyOf = (job: RecorderJob, name: string) => `${folderOf(job)}/${name}`
 const nameOf = (job: RecorderJob, { userId, stream }: PictureStream) =>
   userOutputKey(job, userId, `${stream}.mp4`).slice(outputKey(job, '').length)
 
-const fromFolder = (job: RecorderJob, path: string) =>
-  path.startsWith(`${folderOf(job)}/`) ? path.slice(folderOf(job).length + 1) : `../${path.split('/').at(-1)}`
+/** As an address: where files are named as TRTC does, a user may be written with a `+`, which COS takes for a blank. */
+const fromFolder = (job: RecorderJob, path: string) => {
+  const name = encodeURIComponent(path.split('/').at(-1)!)
+  return path.startsWith(`${folderOf(job)}/`) ? name : `../${name}`
+}

@@ -120,6 +120,16 @@ describe('what Paella Player opens', () => {
     expect(streams).toMatchObject([{ content: 'presenter', role: 'mainAudio', sources: { mp4: [{ src: 'Ym9i.main.mp4' }] } }])
   })
 
+  test('names what lies beside it as an address, also of a user whose name in files has a + in it', async () => {
+    const frames = send({ clip: small, from: 0, to: 1, atSeconds: 0, kinds: ['video'] })
+    const job = aJob({ outputs: { paella: true }, fileNaming: 'TRTC' })
+    const { make, store } = await recorded(job, [{ userId: '>>>', mode: '02', frames }], 3)
+    const [pictures] = await make()
+    expect(pictures).toMatchObject({ status: 1, path: `${folder}/Pj4+.main.mp4` })
+    const { streams } = JSON.parse(store.objects.get(`${folder}/data.json`)!)
+    expect(streams).toMatchObject([{ sources: { mp4: [{ src: 'Pj4%2B.main.mp4' }] } }])
+  })
+
   test('is nothing where nobody came', async () => {
     const { make } = await recorded(aJob({ outputs: { paella: true } }), [], 5)
     expect(await make()).toMatchObject([
