@@ -258,13 +258,13 @@ export function oddRequests({ token, key, body, task }: Who, now: Date): OddRequ
       what: 'in chunks that are none',
       bytes: http({ headers: { ...known, 'content-length': '', 'transfer-encoding': 'chunked' }, body: 'zz\r\n{}\r\n0\r\n\r\n' }),
       status: 400,
-      says: '',
+      says: 'InvalidRequest',
     },
     {
       what: 'in chunks and with a length',
       bytes: start(whole, { headers: { 'transfer-encoding': 'chunked' } }),
       status: 400,
-      says: '',
+      says: 'InvalidRequest',
     },
     {
       what: 'a path with a slash in it',
@@ -276,7 +276,7 @@ export function oddRequests({ token, key, body, task }: Who, now: Date): OddRequ
       what: 'a path that is no text',
       bytes: http({ method: 'GET', path: '/v1/requests/%ff', headers: known }),
       status: 400,
-      says: '',
+      says: 'InvalidRequest',
     },
     {
       what: 'a path upwards',

@@ -111,3 +111,37 @@ test.each([
     await expect.poll(async () => (await limited.post('{}')).statusCode).toBe(400)
   },
 )
+
+test.each([
+  ['no HTTP', 'GARBAGE\r\n\r\n', 400, 'InvalidRequest'],
+  ['a head without an end', `GET / HTTP/1.1\r\nx: ${'a'.repeat(20_000)}\r\n\r\n`, 431, 'HeadTooLarge'],
+  ['chunks that are none', 'POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n', 400, 'InvalidRequest'],
+  ['a head that is late', 'GET / HTTP/1.1\r\n', 408, 'TooSlow'],
+  [
+    'a parameter that is too long',
+    `GET /v1/requests/${'a'.repeat(300)} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`,
+    400,
+    'InvalidRequest',
+  ],
+  [
+    'a path that is no text, of an action',
+    'POST /%ff HTTP/1.1\r\nhost: x\r\nx-tc-action: a\r\ncontent-length: 0\r\nconnection: close\r\n\r\n',
+    ...([400, 'InvalidRequest'] as const),
+  ],
+  ['a path that is no text', 'GET /v1/requests/%ff HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', 400, 'InvalidRequest'],
+])('%s is refused in the words of every refusal, and logged', async (_, bytes, status, code) => {
+  const careless = await listening({ headersMillis: 100, requestMillis: 200 })
+  const socket = await connected(careless)
+  socket.write(bytes)
+  const [head = '', body = ''] = (await said(socket)).split('\r\n\r\n')
+  expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} .*content-type: application/json`, 'is'))
+  expect(JSON.parse(body)).toEqual({
+    code,
+    message: expect.any(String),
+    fields: expect.any(Array),
+    requestId: expect.any(String),
+  })
+  await expect
+    .poll(() => careless.lines.map((line) => JSON.parse(line)))
+    .toContainEqual(expect.objectContaining({ code, status, requestId: JSON.parse(body).requestId, msg: 'Request answered' }))
+})

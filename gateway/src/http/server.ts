@@ -1,3 +1,5 @@
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import { idempotencyHeader } from '@trtc-recorder/api'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { authenticate } from '../callers/authenticate.ts'
@@ -56,6 +58,13 @@ export function createServer(
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 256 },
     return503OnClosing: false,
     exposeHeadRoutes: false,
+    frameworkErrors: (error, request, reply) => {
+      request.audit = {}
+      // No hook is called for what has no route.
+      reply.raw.once('finish', () => audit(gateway, request, reply))
+      refuse(gateway, error, request, reply)
+    },
+    clientErrorHandler: (error, socket) => refuseUnparsed(gateway, error, socket),
   })
   // Whoever signs, signs bytes; and what is wrong with JSON is told in our words.
   server.removeAllContentTypeParsers()
@@ -228,24 +237,58 @@ function refuse(gateway: Gateway, error: unknown, request: FastifyRequest, reply
     request.audit.code = code
     return sendResponse(request, reply, { Error: { Code: code, Message: message } })
   }
-  const { refusal, message, problems, retryAfterSeconds } = refused
+  const { refusal, retryAfterSeconds } = refused
   request.audit.code = refusal
   const { status } = refusals[refusal]
   if (status >= 500) gateway.log.error({ requestId: request.id, err: refused.cause ?? error }, 'Request failed')
   if (status === 401) reply.header('www-authenticate', 'Bearer, Basic realm="trtc-recorder"')
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds))
-  return reply
-    .code(status)
-    .type('application/json')
-    .send({ code: refusal, message, fields: problems.map(({ field, message }) => ({ field, message })), requestId: request.id })
+  return reply.code(status).type('application/json').send(refusalBody(refused, request.id))
 }
+
+/** What could not be read as a request has no hooks and no reply; it is answered and logged all the same. */
+function refuseUnparsed({ log, metrics }: Gateway, { code }: { code?: string }, socket: Socket): void {
+  // Nobody is there any more.
+  if (code === 'ECONNRESET' || socket.destroyed || !socket.writable) return
+  const { refusal, message, problems } = unparsed(code)
+  const [{ status }, requestId] = [refusals[refusal], newRequestId()]
+  const body = Buffer.from(JSON.stringify(refusalBody({ refusal, message, problems }, requestId)))
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    ...['content-type: application/json', `content-length: ${body.length}`, 'connection: close'],
+  ]
+  socket.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]), () => socket.destroy())
+  metrics.answered({ action: 'None', code: refusal, seconds: 0 })
+  log.info({ requestId, code: refusal, status, from: socket.remoteAddress }, 'Request answered')
+}
+
+function unparsed(code: string | undefined): RefusedRequest {
+  switch (code) {
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new RefusedRequest('TooSlow', 'The request was not there in time')
+    case 'HPE_HEADER_OVERFLOW':
+      return new RefusedRequest('HeadTooLarge', 'The head of the request is larger than 16 KB')
+    default:
+      return notHttp()
+  }
+}
+
+const notHttp = () => invalid([{ field: 'request', kind: 'type', message: 'could not be read as HTTP' }])
+
+const refusalBody = (
+  { refusal, message, problems }: Pick<RefusedRequest, 'refusal' | 'message' | 'problems'>,
+  requestId: string,
+) => ({
+  ...{ code: refusal, message },
+  ...{ fields: problems.map(({ field, message }) => ({ field, message })), requestId },
+})
 
 export function asRefused(error: unknown): RefusedRequest {
   if (error instanceof RefusedRequest) return error
   const { code, statusCode } = error as { code?: string; statusCode?: number }
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new RefusedRequest('TooLarge', 'The body is larger than 128 KB')
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
-    return invalid([{ field: 'request', kind: 'type', message: 'could not be read as HTTP' }])
+    return notHttp()
   }
   return new RefusedRequest('InternalError', 'The gateway failed. Its log has the request id', { cause: error })
 }

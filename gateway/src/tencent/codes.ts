@@ -67,6 +67,9 @@ export function asTencentError(error: unknown, codes: ServiceCodes): TencentErro
       return new TencentError(codes.alreadyOver, error.message)
     case 'IdempotencyKeyReused':
       return new TencentError('FailedOperation.TaskExist', error.message)
+    case 'TooSlow':
+      return new TencentError('InvalidRequest', error.message)
+    case 'HeadTooLarge':
     case 'TooLarge':
       return new TencentError('RequestSizeLimitExceeded', error.message)
     case 'TooManyRequests':
