@@ -45,6 +45,7 @@ beforeAll(async () => {
     // Of no length.
     { ...file(names[3]!, 5, 5) },
     ...names.slice(4).map(missing),
+    { ...file(names[0]!, 0, 20), stream: 'aux' as const },
   ]
   const replay: Replay = {
     ...lesson.replay,
@@ -81,7 +82,9 @@ const isPlaying = (page: Page) =>
 describe('the replay page of a room that is not as most are', () => {
   it('has every name as it is, whatever it looks like', async () => {
     const page = await open(`#t=1&u=${encodeURIComponent('王老师')}`)
-    expect(await page.$$eval('.tile footer b', (all) => all.map((one) => one.textContent))).toEqual(names)
+    expect(await page.$$eval('.tile footer b', (all) => all.map((one) => one.textContent))).toEqual(
+      names.flatMap((name) => (name === '王老师' ? [name, '王老师, screen'] : [name])),
+    )
     expect(await page.$eval('.tile.large', (tile) => tile.getAttribute('aria-label'))).toBe('王老师')
     expect(await page.title()).toBe('math')
     expect(await page.$$('main img, main b b, main script')).toEqual([])
@@ -94,6 +97,24 @@ describe('the replay page of a room that is not as most are', () => {
     const second = () => page.$eval('.slider', (slider) => Number((slider as HTMLInputElement).value))
     await expect.poll(second).toBeGreaterThan(6)
     await page.close()
+  })
+
+  it('has links to a screen as to a camera, and shows what it may not copy', async () => {
+    const page = await browser.newPage()
+    // As of a page that came without TLS.
+    await page.evaluateOnNewDocument(() => Object.defineProperty(navigator, 'clipboard', { value: undefined }))
+    await page.goto(`${address}#t=2`)
+    await page.locator('[data-lane="王老师/aux"] .show').click()
+    await page.locator('[aria-label="Copy link to this moment"]').click()
+    const link = `${address}#t=2&u=${encodeURIComponent('王老师')}&s=aux`
+    const notice = () => page.$eval('.notice', ({ textContent }) => textContent)
+    await expect.poll(notice).toBe(link)
+    for (const key of ['i', 'ArrowRight', 'o'] as const) await page.keyboard.press(key)
+    await expect.poll(notice).toBe(`${iso(2)}/${iso(7)}`)
+    await page.close()
+    const there = await open(link.slice(address.length))
+    await expect.poll(() => there.$eval('.tile.large', (tile) => tile.getAttribute('aria-label'))).toBe('王老师, screen')
+    await there.close()
   })
 
   it('fits on a phone, with everything large enough to be hit, in English and Chinese', async () => {

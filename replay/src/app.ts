@@ -178,16 +178,19 @@ class App {
 
   async #copyLink(): Promise<void> {
     const seconds = (this.#playback.position - this.#recording.span.start) / 1000
-    const userId = this.#choice.by === 'user' ? this.#recording.people.find(({ id }) => id === this.#large)?.userId : undefined
-    history.replaceState(null, '', hashOf({ seconds, userId }))
+    const person = this.#choice.by === 'user' ? this.#recording.people.find(({ id }) => id === this.#large) : undefined
+    history.replaceState(null, '', hashOf({ seconds, userId: person?.userId, isScreen: person?.isScreen ?? false }))
     await this.#copy(location.href)
   }
 
   async #copy(text: string): Promise<void> {
-    await navigator.clipboard?.writeText(text).then(
-      () => this.#say(this.#words.clipCopied),
-      () => this.#say(text),
-    )
+    try {
+      await navigator.clipboard.writeText(text)
+      this.#say(this.#words.clipCopied)
+    } catch {
+      // Nor is there one where the page came without TLS.
+      this.#say(text)
+    }
   }
 
   #say(text: string): void {
@@ -198,8 +201,9 @@ class App {
   }
 
   #goToHash(): void {
-    const { seconds, userId } = placeOf(location.hash)
-    const person = this.#recording.people.find((one) => one.userId === userId && !one.isScreen)
+    const { seconds, userId, isScreen } = placeOf(location.hash)
+    const theirs = this.#recording.people.filter((one) => one.userId === userId)
+    const person = theirs.find((one) => one.isScreen === isScreen) ?? theirs[0]
     if (person !== undefined) this.#choice = { by: 'user', lane: person.id }
     if (seconds !== undefined) this.#playback.seek(this.#recording.span.start + seconds * 1000)
   }

@@ -10,11 +10,14 @@ it.each([
   ['#t=-1&u=', { seconds: undefined, userId: undefined }],
   ['#t=1e9', { seconds: undefined, userId: undefined }],
   ['', { seconds: undefined, userId: undefined }],
-])('%s is a place', (hash, place) => expect(placeOf(hash)).toEqual(place))
+  ['#u=alice&s=aux', { seconds: undefined, userId: 'alice', isScreen: true }],
+])('%s is a place', (hash, place) => expect(placeOf(hash)).toEqual({ isScreen: false, ...place }))
 
 it('a place becomes a link that leads back', () => {
-  const place = { seconds: 83.5, userId: '李 & 王' }
-  expect(placeOf(hashOf(place))).toEqual(place)
+  for (const isScreen of [false, true]) {
+    const place = { seconds: 83.5, userId: '李 & 王', isScreen }
+    expect(placeOf(hashOf(place))).toEqual(place)
+  }
 })
 
 it.each([

@@ -1,20 +1,22 @@
-/** A place in a recording: `#t=83.5&u=alice` is a second of the recording and whom to show. */
+/** A place in a recording: `#t=83.5&u=alice` is a second of the recording and whom to show; with `&s=aux` their screen. */
 export interface Place {
   seconds: number | undefined
   userId: string | undefined
+  isScreen: boolean
 }
 
 export function placeOf(hash: string): Place {
   const values = new URLSearchParams(hash.replace(/^#/, ''))
   const seconds = secondsOf(values.get('t') ?? '')
   const userId = values.get('u')
-  return { seconds, userId: userId === null || userId === '' ? undefined : userId }
+  return { seconds, userId: userId === null || userId === '' ? undefined : userId, isScreen: values.get('s') === 'aux' }
 }
 
-export function hashOf({ seconds, userId }: Place): string {
+export function hashOf({ seconds, userId, isScreen }: Place): string {
   const values = new URLSearchParams()
   if (seconds !== undefined) values.set('t', String(Math.round(seconds * 10) / 10))
   if (userId !== undefined) values.set('u', userId)
+  if (isScreen) values.set('s', 'aux')
   return `#${values}`
 }
 
