@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { parseConfig as gatewayConfig } from '../../gateway/src/config.ts'
 import { parseConfig } from '../../operator/src/config.ts'
 import {
   chart,
@@ -114,6 +115,23 @@ describe('the chart', () => {
       ),
     )
     expect(ofCluster(await render(...gateway, 'gateway.rightsPolicy=false'))).toEqual([])
+  })
+
+  test('gives the gateway settings that it knows, and believes proxies only where it is told to', async () => {
+    const gateway = ['gateway.enabled=true', 'gateway.callersSecret=callers', 'gateway.namespaces={lessons}']
+    const config = async (...more: string[]) => {
+      const env = gatewayOf(await render(...gateway, ...more)).spec.containers[0]!.env
+      return gatewayConfig(Object.fromEntries(env.map(({ name, value }) => [name, value])))
+    }
+    expect(await config()).toMatchObject({
+      callersFile: '/etc/trtc-recorder/callers/callers.yaml',
+      keepHours: 72,
+      trustedProxies: [],
+    })
+    expect(await config('gateway.trustedProxies={10.244.0.0/16,fd00::/8}')).toMatchObject({
+      trustedProxies: ['10.244.0.0/16', 'fd00::/8'],
+    })
+    await expect(render(...gateway, 'gateway.trustedProxies={nginx}')).rejects.toThrow(/schema/)
   })
 
   test('gives the operator settings that it knows', async () => {

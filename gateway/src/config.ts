@@ -19,6 +19,10 @@ const settings = {
     schema: z.coerce.number().min(1).max(3600).default(30),
     help: 'How often policies are looked at without an event.',
   },
+  trustedProxies: {
+    schema: list.pipe(z.array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], 'must be addresses and CIDRs'))).default([]),
+    help: 'Addresses and CIDRs of proxies whose X-Forwarded-For is believed in the audit log, separated by commas. None: nobody’s.',
+  },
   keepHours: { schema: z.coerce.number().min(0.01).max(8760).default(72), help: 'How long a request is told of after its end.' },
   tokenReview: { schema: flag.default(false), help: 'Whether tokens of Kubernetes are taken, judged by TokenReview.' },
   tokenAudiences: { schema: list.default([]), help: 'Audiences of those tokens, separated by commas. None: the API server’s.' },

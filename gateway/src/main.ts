@@ -59,7 +59,7 @@ const server = createServer(
     now: () => new Date(),
     keepSeconds: Math.round(config.keepHours * 3600),
   },
-  { isStopping: () => isStopping },
+  { trustedProxies: config.trustedProxies, isStopping: () => isStopping },
 )
 const health = createHealthServer({ isStopping: () => isStopping, registry: metrics.registry })
 for (const [listener, port] of [

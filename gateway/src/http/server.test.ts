@@ -145,3 +145,14 @@ test.each([
     .poll(() => careless.lines.map((line) => JSON.parse(line)))
     .toContainEqual(expect.objectContaining({ code, status, requestId: JSON.parse(body).requestId, msg: 'Request answered' }))
 })
+
+test.each([
+  ['of the proxies that are said to be ours', ['127.0.0.0/8'], '203.0.113.7'],
+  ['of none, where none is', [], '127.0.0.1'],
+  ['of no other', ['10.0.0.1'], '127.0.0.1'],
+])('the audit log has the caller’s address %s', async (_, proxies, from) => {
+  const behind = gatewayFor(undefined, {}, undefined, serverLimits, proxies)
+  // What the caller itself wrote before it is worth nothing.
+  await behind.get('/v1/requests', { ...asSchool, 'x-forwarded-for': '198.51.100.9, 203.0.113.7' })
+  expect(JSON.parse(behind.lines.at(-1)!)).toMatchObject({ msg: 'Request answered', from })
+})

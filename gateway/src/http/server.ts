@@ -43,13 +43,18 @@ export const serverLimits: ServerLimits = {
 /** Where TRTC’s callbacks come. */
 export const eventsPath = '/v1/events'
 
-/** The gateway's one port. `isStopping`: answers ask to close the connection, so that clients go to another replica. */
+/** The gateway's one port. `trustedProxies`: whose X-Forwarded-For is believed. `isStopping`: answers ask to close the connection, so that clients go to another replica. */
 export function createServer(
   gateway: Gateway,
-  { limits = serverLimits, isStopping = () => false }: { limits?: ServerLimits; isStopping?: () => boolean } = {},
+  {
+    limits = serverLimits,
+    trustedProxies = [],
+    isStopping = () => false,
+  }: { limits?: ServerLimits; trustedProxies?: readonly string[]; isStopping?: () => boolean } = {},
 ): FastifyInstance {
   const server = Fastify({
     bodyLimit: limits.bodyBytes,
+    trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     requestTimeout: limits.requestMillis,
     connectionTimeout: limits.stillMillis,
     keepAliveTimeout: limits.keepAliveMillis,

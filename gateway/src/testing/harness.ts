@@ -67,6 +67,7 @@ export function gatewayFor(
   over: Partial<Gateway> = {},
   cluster = new FakeCluster(),
   limits = serverLimits,
+  trustedProxies: string[] = [],
 ) {
   const lines: string[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) })
@@ -89,7 +90,7 @@ export function gatewayFor(
       keepSeconds: 72 * 3600,
       ...over,
     },
-    { limits },
+    { limits, trustedProxies },
   )
   const post = (payload: unknown, headers: Record<string, string> = asSchool, url = '/') =>
     server.inject({
