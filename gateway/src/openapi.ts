@@ -295,11 +295,12 @@ function actionSchema(action: (typeof actions)[number]): Json {
       additionalProperties: false,
       required: own.filter(({ need }) => need === 'required').map(({ field }) => field.slice(prefix.length)),
       properties: Object.fromEntries(
-        own.map(({ field, type, values, range, handling }) => [
+        own.map(({ field, type, values, range, longest, handling }) => [
           field.slice(prefix.length),
           {
             ...(type === 'Object' || type === 'Any' ? below(field) : types[type]),
             ...(values === '' ? {} : { description: values }),
+            ...(longest === undefined ? {} : { maxLength: longest }),
             ...(range === undefined ? {} : { minimum: range[0], maximum: range[1] }),
             ...(handling.is === 'limited' ? { description: `${values}. ${handling.how}` } : {}),
           },

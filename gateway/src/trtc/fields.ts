@@ -21,6 +21,8 @@ export interface TrtcField {
   /** As Tencent documents them. */
   values: string
   range?: readonly [least: number, most: number]
+  /** Of a text that goes into a Secret, and so is checked nowhere else. */
+  longest?: number
   handling: Handling
 }
 
@@ -158,11 +160,23 @@ const storage: TrtcField[] = [
     handling: honoured('`spec.cos.bucket`.'),
   },
   {
-    ...{ field: 'StorageParams.CloudStorage.AccessKey', type: 'String', need: 'required', values: 'SecretId of COS' },
+    ...{
+      field: 'StorageParams.CloudStorage.AccessKey',
+      type: 'String',
+      need: 'required',
+      values: 'SecretId of COS',
+      longest: 512,
+    },
     handling: honoured('Into a Secret that belongs to the Recording (`secretId`).'),
   },
   {
-    ...{ field: 'StorageParams.CloudStorage.SecretKey', type: 'String', need: 'required', values: 'SecretKey of COS' },
+    ...{
+      field: 'StorageParams.CloudStorage.SecretKey',
+      type: 'String',
+      need: 'required',
+      values: 'SecretKey of COS',
+      longest: 512,
+    },
     handling: honoured('Into the same Secret (`secretKey`).'),
   },
   {
@@ -198,7 +212,7 @@ export const trtcFields: Record<Action, readonly TrtcField[]> = {
       ),
     },
     {
-      ...{ field: 'UserSig', type: 'String', need: 'required', values: '' },
+      ...{ field: 'UserSig', type: 'String', need: 'required', values: '', longest: 8192 },
       handling: honoured('Into a Secret that belongs to the Recording (`userSig`).'),
     },
     ...record,

@@ -40,7 +40,7 @@ function collect(fields: readonly TrtcField[], object: object, prefix: string, v
   })
 }
 
-function problemsOf({ field, type, need, range, values: documented }: TrtcField, values: Values): FieldProblem[] {
+function problemsOf({ field, type, need, range, longest, values: documented }: TrtcField, values: Values): FieldProblem[] {
   const value = values.get(field)
   const parent = field.slice(0, Math.max(0, field.lastIndexOf('.')))
   if (value === undefined) {
@@ -50,6 +50,8 @@ function problemsOf({ field, type, need, range, values: documented }: TrtcField,
   }
   if (!isOfType(value, type)) return [{ field, kind: 'type', message: `must be of type ${type}` }]
   if (type === 'String' && value === '' && need === 'required') return [{ field, kind: 'missing', message: 'must not be empty' }]
+  if (longest !== undefined && String(value).length > longest)
+    return [{ field, kind: 'range', message: `must have at most ${longest} characters` }]
   const isInside = range === undefined || (Number(value) >= range[0] && Number(value) <= range[1])
   const said = documented.replaceAll('**', '')
   return isInside

@@ -213,6 +213,10 @@ describe('each field of CreateCloudRecording', () => {
       expect(code).toMatch(/^MissingParameter/)
       expect(message).toContain(`${field}: `)
     }
+    if (row.longest !== undefined) {
+      const refused = await refusal('CreateCloudRecording', withField(task, field, 'x'.repeat(row.longest + 1)))
+      expect(refused).toMatchObject({ code: 'InvalidParameter.OutOfRange', message: expect.stringContaining(`${field}: `) })
+    }
     if (row.range !== undefined) {
       const { code, message } = await refusal('CreateCloudRecording', withField(task, field, row.range[1] + 1))
       expect(code).toMatch(/^InvalidParameter\.(OutOfRange|SdkAppId)$|^AuthFailure\.UnauthorizedOperation$/)
@@ -243,6 +247,14 @@ describe('each field of CreateCloudRecording', () => {
       )
     },
   )
+
+  test('every text that goes into a Secret has a length that it may have', () => {
+    const ofSecrets = trtcFields.CreateCloudRecording.filter(
+      ({ handling }) => handling.is === 'honoured' && /Secret/.test(handling.how),
+    )
+    expect(ofSecrets.map(({ field }) => field)).toHaveLength(3)
+    for (const { longest } of ofSecrets) expect(longest).toBeGreaterThan(0)
+  })
 
   test('asked again with a longer ResourceExpiredHour, a task is known for longer; with a shorter one for no less', async () => {
     const hours = () => {
