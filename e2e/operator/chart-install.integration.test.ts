@@ -103,6 +103,9 @@ describe('the chart', () => {
     ['a quotation mark in what becomes an expression', { policy: { priorityClassNames: ["a' || true || '"] } }],
     ['a key that is two things in YAML', { caBundle: { key: 'a: b' } }],
     ['a proxy without its scheme', { proxy: { httpsProxy: 'proxy:3128' } }],
+    ['a proxy that is no address', { proxy: { httpProxy: 'http://]proxy' } }],
+    ['a size in parts of a byte', { recorder: { storageSize: 67108864.1 } }],
+    ['a key that is no name of a file', { gateway: { callersKey: '..data' } }],
   ])('refuses %s that cannot be', async (_, values) => {
     await expect(renderValues(values)).rejects.toThrow(/values don't meet the specifications of the schema/)
   })

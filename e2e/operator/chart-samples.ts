@@ -13,12 +13,13 @@ export interface Schema {
   items?: Schema
   oneOf?: Schema[]
   properties?: Record<string, Schema>
+  required?: string[]
   propertyNames?: Schema & { not?: Schema }
   additionalProperties?: Schema | boolean
   definitions?: Record<string, Schema>
 }
 
-const resolved = (node: Schema, root: Schema): Schema =>
+export const resolved = (node: Schema, root: Schema): Schema =>
   node.$ref === undefined ? node : root.definitions![node.$ref.split('/').at(-1)!]!
 
 /** Some of each kind of value that a leaf of the schema admits: the ends of its range, each word, text that looks like a number. */

@@ -22,7 +22,7 @@ export interface Manifest extends KubeObject {
   spec?: {
     template: {
       metadata: object
-      spec: { containers: { env: { name: string; value?: string }[] }[]; volumes?: { name: string }[] }
+      spec: { containers: { name?: string; env: { name: string; value?: string }[] }[]; volumes?: { name: string }[] }
     }
   }
 }

@@ -1,0 +1,196 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parseAllDocuments } from 'yaml'
+import type { KubeObject, New, Resource } from '../../kube/src/index.ts'
+import type { Config } from '../../operator/src/config.ts'
+import { podConfig } from '../../operator/src/recording/controller.ts'
+import { recorderPod } from '../../operator/src/recording/pod.ts'
+import { volumeClaim } from '../../operator/src/recording/pvc.ts'
+import { aRecording } from '../../operator/src/recording/testing.ts'
+import { type ApiServer, startApiServer } from './api-server.ts'
+import { chart, Helm, type Manifest, ofKind, settingsOf } from './chart.ts'
+import { resolved, type Schema } from './chart-samples.ts'
+
+/** `RUNS=500 SEED=7 vitest run --project integration e2e/operator/chart-fuzz.integration.test.ts` looks for longer. */
+const runs = Number(process.env.RUNS ?? 25)
+const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 1e6))
+
+let api: ApiServer
+let helm: Helm
+beforeAll(async () => {
+  api = await startApiServer()
+  helm = await Helm.open()
+})
+afterAll(async () => {
+  await api?.stop()
+  await helm?.close()
+})
+
+/** Text that YAML, Go's templates or a shell would read as something else. */
+const tricky = ['', '0123', 'true', 'null', '~', '1e3', ': ', '- a', '#', '{{ x }}', "it's", '"', 'a\nb', '\\', '%', '@', 'é']
+
+/** Everything that a part of the schema admits, but for what stands in parts of a Pod that only Kubernetes knows (`tolerations`, `affinity` …). */
+function admittedBy(node: Schema, root: Schema, inList = false): fc.Arbitrary<unknown> {
+  const {
+    type = [],
+    enum: words,
+    oneOf,
+    properties,
+    additionalProperties,
+    propertyNames,
+    required,
+    ...limits
+  } = resolved(node, root)
+  if (words !== undefined) return fc.constantFrom(...words)
+  if (oneOf !== undefined) return fc.oneof(...oneOf.map((one) => admittedBy(one, root, inList)))
+  const { pattern, minLength = 0, maxLength = Number.POSITIVE_INFINITY, minimum = -1e12, maximum = 1e12, items } = limits
+  const of: Record<string, () => fc.Arbitrary<unknown>> = {
+    boolean: () => fc.boolean(),
+    null: () => fc.constant(null),
+    number: () => fc.oneof(fc.double({ min: minimum, max: maximum, noNaN: true }), of.integer!()),
+    integer() {
+      const [min, max] = [Math.ceil(minimum), Math.floor(maximum)]
+      return fc.oneof(fc.constantFrom(min, max), fc.integer({ min, max: Math.min(max, Math.max(min, 1e6)) }))
+    },
+    string: () =>
+      fc
+        .oneof(
+          pattern === undefined ? fc.string({ unit: 'grapheme' }) : fc.stringMatching(new RegExp(pattern), { size: 'small' }),
+          fc.constantFrom(...tricky),
+        )
+        .filter((text) => (pattern === undefined || new RegExp(pattern).test(text)) && text.length >= minLength)
+        .filter((text) => text.length <= maxLength),
+    array: () =>
+      items === undefined || items.type === 'object'
+        ? fc.constant([])
+        : fc.uniqueArray(admittedBy(items, root, true), { maxLength: 3, selector: (item) => JSON.stringify(item) }),
+    object: () => {
+      if (properties !== undefined) {
+        const parts = Object.entries(properties).map(([name, part]) => [name, admittedBy(part, root)])
+        // Elsewhere the chart has a value for what is not given; its optional parts are to be seen often.
+        const given = inList ? (required ?? []) : Object.keys(properties).filter((name) => name === 'enabled')
+        return fc.record(Object.fromEntries(parts), { requiredKeys: given as never[] })
+      }
+      if (typeof additionalProperties !== 'object') return fc.constant({})
+      const { pattern = '^[a-z]{1,9}$', not } = propertyNames ?? {}
+      const names = fc
+        .oneof(
+          fc.stringMatching(new RegExp(pattern), { size: 'small' }),
+          fc.constantFrom('cpu', 'memory', 'team', '1', 'true', 'app.kubernetes.io/name'),
+        )
+        .filter((name) => new RegExp(pattern).test(name) && !not?.enum?.includes(name))
+        .filter((name) => (name.split('/').at(-2) ?? '').length <= 253)
+      return fc.dictionary(names, admittedBy(additionalProperties, root), { maxKeys: 3 })
+    },
+  }
+  return fc.oneof(...[type].flat().map((name) => of[name]!()))
+}
+
+type Values = Record<string, Record<string, unknown>>
+
+/** What the chart refuses with a sentence of its own (templates/checks.yaml), or what no schema can say: how limits and requests go together. */
+function possible(values: Values): Values {
+  const { gateway, caBundle, recorder, crds } = values
+  const native = (quantities: object | null | undefined) =>
+    quantities && Object.fromEntries(Object.entries(quantities).filter(([name]) => /^(cpu|memory|ephemeral-storage)$/.test(name)))
+  const withoutLimits = (part: Record<string, unknown>) => {
+    const { requests } = (part.resources ?? {}) as { requests?: object }
+    return { ...part, ...(part.resources ? { resources: { requests: native(requests) ?? null, limits: null } } : {}) }
+  }
+  const isHeard = (gateway?.policies as { enabled?: boolean } | undefined)?.enabled
+  return {
+    ...withoutLimits(values),
+    ...(caBundle && { caBundle: { ...caBundle, ...(caBundle.configMapName ? { secretName: '' } : {}) } }),
+    ...(recorder && {
+      recorder: {
+        ...withoutLimits(recorder),
+        ...(recorder.dnsPolicy === 'None' ? { dnsConfig: { nameservers: ['10.0.0.10'] } } : {}),
+      },
+    }),
+    ...(gateway && {
+      gateway: {
+        ...withoutLimits(gateway),
+        ...(gateway.callersSecret ? {} : { callersSecret: 'callers' }),
+        ...(isHeard ? { policies: { ...(gateway.policies as object), applicationsSecret: 'applications' } } : {}),
+        namespaces: (gateway.namespaces as string[] | undefined)?.length ? gateway.namespaces : ['lessons'],
+      },
+    }),
+    crds: { ...crds, enabled: false },
+    checkNamespaces: false as never,
+  }
+}
+
+const kinds = Object.fromEntries(
+  [
+    ['', 'v1', 'ConfigMap', 'configmaps'],
+    ['', 'v1', 'Service', 'services'],
+    ['', 'v1', 'ServiceAccount', 'serviceaccounts'],
+    ['', 'v1', 'Pod', 'pods'],
+    ['', 'v1', 'PersistentVolumeClaim', 'persistentvolumeclaims'],
+    ['apps', 'v1', 'Deployment', 'deployments'],
+    ['policy', 'v1', 'PodDisruptionBudget', 'poddisruptionbudgets'],
+    ['networking.k8s.io', 'v1', 'NetworkPolicy', 'networkpolicies'],
+    ['networking.k8s.io', 'v1', 'Ingress', 'ingresses'],
+    ...['Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding'].map((kind) => [
+      ...['rbac.authorization.k8s.io', 'v1', kind, `${kind.toLowerCase()}s`],
+    ]),
+    ['admissionregistration.k8s.io', 'v1', 'ValidatingAdmissionPolicy', 'validatingadmissionpolicies'],
+    ['admissionregistration.k8s.io', 'v1', 'ValidatingAdmissionPolicyBinding', 'validatingadmissionpolicybindings'],
+  ].map(([group, version, kind, plural]) => [
+    kind,
+    { group, version, kind, plural: `${plural}?dryRun=All&fieldValidation=Strict`, namespaced: !/^(Cluster|Valid)/.test(kind!) },
+  ]),
+) as Record<string, Resource>
+/** Their definitions are not on this API server. */
+const unknownKinds = ['PodMonitor', 'PrometheusRule']
+
+test(`every value that the chart's schema admits renders, and is taken by the API server (SEED=${seed})`, async () => {
+  const namespace = await api.namespace()
+  const schema = JSON.parse(await readFile(join(chart, 'values.schema.json'), 'utf8')) as Schema
+  const values = admittedBy(schema, schema).map((values) => possible(values as Values))
+  await fc.assert(
+    fc.asyncProperty(values, async (values) => {
+      const file = await helm.valuesFile(values)
+      const text = await helm.run('template', 'demo', chart, '--namespace', namespace, '--values', file)
+      const documents = parseAllDocuments(text)
+      expect(documents.flatMap(({ errors }) => errors.map(({ message }) => message))).toEqual([])
+      const manifests = documents.flatMap((document) => (document.toJS() as Manifest | null) ?? [])
+      const settings = settingsOf(ofKind(manifests, 'Deployment').find(isOperator)!.spec!.template.spec)
+      manifests.push(...recorderOf(settings, namespace))
+      const taken = await Promise.all(
+        manifests.map(async (manifest) => {
+          const resource = kinds[manifest.kind]
+          if (resource === undefined) return unknownKinds.includes(manifest.kind) ? undefined : `unknown kind ${manifest.kind}`
+          // Namespaces of `watchNamespaces` are not there.
+          const metadata = { ...manifest.metadata, ...(resource.namespaced ? { namespace } : {}) }
+          return api.client.create(resource, { ...manifest, metadata } as New<KubeObject>).then(
+            () => undefined,
+            (error: Error) => `${manifest.kind}: ${error.message}`,
+          )
+        }),
+      )
+      expect(taken.filter((said) => said !== undefined)).toEqual([])
+    }),
+    {
+      numRuns: runs,
+      seed,
+      interruptAfterTimeLimit: 400_000,
+      markInterruptAsFailure: false,
+      endOnFailure: process.env.SHRINK === undefined,
+    },
+  )
+})
+
+/** What the operator makes of its settings for a Recording. The classes that they name are somebody else's to make. */
+function recorderOf(settings: Config, namespace: string): Manifest[] {
+  const recording = aRecording({}, { namespace })
+  const config = podConfig(settings, { allow: [], deny: [], apiServer: [], allowPrivate: true })
+  const order = { attempt: 1, firstStartedAt: undefined, uploadOnly: false, volume: 'math-v1' }
+  const pod = recorderPod(recording, order, config)
+  const { priorityClassName: _, runtimeClassName: __, ...spec } = pod.spec!
+  return [{ ...pod, spec }, volumeClaim(recording, 'math-v1', config.options)] as unknown as Manifest[]
+}
+
+const isOperator = ({ spec }: Manifest) => spec!.template.spec.containers.some(({ name }) => name === 'operator')
