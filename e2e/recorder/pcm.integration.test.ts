@@ -34,7 +34,7 @@ test('a receiver by LiveKit’s convention hears what the file has, when it is s
   await world.mute('alice', 'audio', false)
   await expect.poll(() => receiver.connections[0]!.texts.at(-1)!.text).toBe('{"muted":false}')
   const heardAt = heardSeconds()
-  await expect.poll(heardSeconds).toBeGreaterThan(heardAt + 2)
+  await expect.poll(heardSeconds).toBeGreaterThan(heardAt + 6)
   recorder.kill('SIGTERM')
   const { result } = await recorder.ended
   expect(result).toMatchObject({ outcome: 'Completed', files: [{ userId: 'alice', status: 1 }] })
@@ -63,6 +63,18 @@ test('a receiver by LiveKit’s convention hears what the file has, when it is s
   // Never before it was said, by the clock of the file.
   const blockOf = (beep: number) => blocks.findLast(({ at }) => at <= beep * rate * 2)!
   for (const beep of beeps) expect(blockOf(beep).atMillis - Date.parse(file.startTime) - beep * 1000).toBeGreaterThan(-100)
+  // And soon: what arrived while the user spoke, from the second on in which the page and the receiver find each other.
+  const spoken = blocks.filter(({ at }) => at > 2 * rate * 2 && (at < muted! * 2 || at > (unmuted! + 1.5 * rate) * 2))
+  const lateMillis = spoken
+    .map(({ at, atMillis }) => atMillis - Date.parse(file.startTime) - (at / 2 / rate) * 1000)
+    .sort((a, b) => a - b)
+  expect(lateMillis.length).toBeGreaterThan(20)
+  const of = (part: number) => Math.round(lateMillis[Math.floor(lateMillis.length * part)]!)
+  console.log(
+    `PCM was with its receiver ${of(0.5)} ms after it had arrived, 95 % of it within ${of(0.95)} ms (${lateMillis.length} messages)`,
+  )
+  // 300 ms is what is meant; a machine that is busy with other tests now and then takes longer over a message.
+  expect(of(0.95)).toBeLessThanOrEqual(600)
 
   const silent = samplesOf(pcm).subarray(muted! + rate / 10, unmuted! - rate / 10)
   expect(silent.length).toBeGreaterThan(rate)
