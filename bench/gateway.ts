@@ -7,10 +7,12 @@ import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, request } from 'undici'
+import { applyGatewayRights } from '../e2e/gateway/chart-rights.ts'
 import { startGateway } from '../e2e/gateway/gateway-process.ts'
-import { type ApiServer, startApiServer } from '../e2e/operator/api-server.ts'
+import { type ApiServer, gatewayUser, startApiServer } from '../e2e/operator/api-server.ts'
 import { newRecording } from '../e2e/operator/recordings.ts'
 import { createKubeClient, type KubeClient, resources } from '../kube/src/index.ts'
+import { ensureBinaries } from '../sandbox/src/cluster/binaries.ts'
 import { usage } from './process-tree.ts'
 import { quantiles } from './statistics.ts'
 
@@ -78,7 +80,10 @@ async function atRate(start: (index: number) => Promise<boolean>, cpu: CpuMillis
   return { accepted: millis.length, failed, ...quantiles(millis), cpuMillisEach }
 }
 
+/** With the account, the rights and the admission policy of the chart. */
 async function throughGateway(api: ApiServer, namespace: string): Promise<Measured> {
+  const { helm } = await ensureBinaries(['helm'])
+  await applyGatewayRights(api, helm, { gateway: { namespaces: [namespace] } })
   const home = mkdtempSync(join(tmpdir(), 'trtc-recorder-bench-'))
   const caller = {
     name: 'bench',
@@ -89,7 +94,7 @@ async function throughGateway(api: ApiServer, namespace: string): Promise<Measur
   const callersFile = join(home, 'callers.yaml')
   writeFileSync(callersFile, JSON.stringify({ callers: [caller] }))
   const gateway = await startGateway({
-    KUBECONFIG: api.kubeconfigPath,
+    KUBECONFIG: await api.userConfigPath(gatewayUser),
     TRTC_RECORDER_GATEWAY_CALLERS_FILE: callersFile,
     TRTC_RECORDER_GATEWAY_DRAIN_SECONDS: '0',
   })
