@@ -45,6 +45,9 @@ describe('the chart', () => {
       expect(spec).toEqual(parse(await readFile(join(chart, '../../crds', file), 'utf8')).spec)
       expect(metadata.annotations).toEqual({ 'helm.sh/resource-policy': 'keep' })
     }
+    const { annotations } = parse(await readFile(join(chart, 'Chart.yaml'), 'utf8'))
+    const listed = parse(annotations['artifacthub.io/crds']) as { name: string; kind: string }[]
+    expect(listed.map(({ name }) => name).sort()).toEqual(crds.map(({ metadata }) => metadata.name).sort())
     const [unkept] = ofKind(await render('crds.keep=false'), 'CustomResourceDefinition')
     expect(unkept?.metadata.annotations).toBeUndefined()
     expect(ofKind(await render('crds.enabled=false'), 'CustomResourceDefinition')).toEqual([])
