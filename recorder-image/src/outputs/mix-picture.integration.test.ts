@@ -101,6 +101,21 @@ describe('a mix with pictures', () => {
     expect(await readdir(join(directory, 'outputs'))).toEqual([])
   })
 
+  test('has sixteen in sixteen places, each from when they came', async () => {
+    const parts = Array.from({ length: 16 }, (_, n) => ({
+      ...{ userId: `user${n}`, mode: '02' as const },
+      frames: send({ clip: small, from: 0, to: 1, atSeconds: n / 8, kinds: video }),
+    }))
+    const { make, store, directory } = await recorded(aJob({ outputs: { mix: true, mixFormat: 'Mp4' } }), parts, 4)
+    expect(await make()).toMatchObject([{ kind: 'mix', status: 1 }])
+    const file = join(directory, 'sixteen.mp4')
+    await writeFile(file, store.bodies.get(path)!)
+    for (let n = 0; n < 16; n++) {
+      const [x, y] = [(n % 4) * 320, Math.floor(n / 4) * 180]
+      expectMoments(await flashesAt(file, `100:60:${x + 110}:${y + 60}`), [1.02 + n / 8])
+    }
+  })
+
   test('says why it is missing where a file is, and leaves nothing of it', async () => {
     const { make, directory } = await world()
     await rm(join(directory, 'bob-2.mp4.body'))
