@@ -12,6 +12,8 @@ export const recorderEnv = {
   secrets: 'TRTC_RECORDER_SECRETS',
   /** File that says what has changed since; see `controlSchema`. May be missing. */
   control: 'TRTC_RECORDER_CONTROL',
+  /** File that says which clips are wanted now; see `clipRequestsSchema`. May be missing. */
+  clips: 'TRTC_RECORDER_CLIPS',
   /** Another address of the metadata service, which has the role of a node. */
   metadataUrl: 'TRTC_RECORDER_METADATA_URL',
   /** Another address of STS than https://sts.tencentcloudapi.com, such as https://sts.internal.tencentcloudapi.com. */

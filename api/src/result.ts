@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { clipAnswerSchema } from './clip-requests.ts'
 import { recordedFileSchema } from './files.ts'
 import { lossSchema, lossTotalsSchema, noLosses } from './ledger.ts'
 import { liveCountsSchema } from './live.ts'
@@ -88,6 +89,7 @@ export const recorderProgressSchema = z.object({
     .nullable()
     .default(null)
     .describe('What of spec.outputs is being made of the recording, which is over; null when nothing is.'),
+  clips: z.array(clipAnswerSchema).default([]).describe('What has become of each clip that it is asked for.'),
   controlProblem: z
     .string()
     .max(512)
