@@ -1,4 +1,4 @@
-import { controlSchema, pcmSchema, type Recording, recorderJobSchema } from '@trtc-recorder/api'
+import { clipRequestsSchema, controlSchema, pcmSchema, type Recording, recorderJobSchema } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
 import { belongsTo, controllingRecording, recordingOf } from './names.ts'
 import { recorderPod } from './pod.ts'
@@ -37,17 +37,24 @@ describe('the recorder Pod', () => {
     expect(pod.spec).toMatchObject({ automountServiceAccountToken: false, enableServiceLinks: false })
   })
 
-  test('sees what has changed since, as a file', () => {
-    const path = env('TRTC_RECORDER_CONTROL')!
+  test.each([
+    ['what has changed since', 'TRTC_RECORDER_CONTROL', 'trtc-recorder.dev/control'],
+    ['which clips are wanted', 'TRTC_RECORDER_CLIPS', 'trtc-recorder.dev/clips'],
+  ])('sees %s, as a file', (_, variable, annotation) => {
+    const path = env(variable)!
     const mount = container.volumeMounts?.find(({ mountPath }) => path.startsWith(`${mountPath}/`))
     const volume = pod.spec?.volumes?.find(({ name }) => name === mount?.name)
-    expect(volume?.downwardAPI?.items).toEqual([
-      {
-        path: path.slice(mount!.mountPath.length + 1),
-        fieldRef: { fieldPath: "metadata.annotations['trtc-recorder.dev/control']" },
-      },
-    ])
-    expect(controlSchema.parse(JSON.parse(pod.metadata.annotations!['trtc-recorder.dev/control']!)).desiredState).toBe('Running')
+    expect(volume?.downwardAPI?.items).toContainEqual({
+      path: path.slice(mount!.mountPath.length + 1),
+      fieldRef: { fieldPath: `metadata.annotations['${annotation}']` },
+    })
+    expect(pod.metadata.annotations).toHaveProperty([annotation])
+  })
+
+  test('is told at first what its Recording says, and to cut nothing', () => {
+    const { annotations } = pod.metadata
+    expect(controlSchema.parse(JSON.parse(annotations!['trtc-recorder.dev/control']!)).desiredState).toBe('Running')
+    expect(clipRequestsSchema.parse(JSON.parse(annotations!['trtc-recorder.dev/clips']!)).clips).toEqual([])
   })
 
   test('never starts again by itself, and keeps no drain waiting', () => {

@@ -1,4 +1,13 @@
-import { controlAnnotation, jobFor, type RecorderJob, type Recording, recorderEnv, recorderPort } from '@trtc-recorder/api'
+import {
+  type ClipRequests,
+  clipsAnnotation,
+  controlAnnotation,
+  jobFor,
+  type RecorderJob,
+  type Recording,
+  recorderEnv,
+  recorderPort,
+} from '@trtc-recorder/api'
 import type { ReceiverPolicy } from '@trtc-recorder/api/receivers'
 import type { New, Pod } from '@trtc-recorder/kube'
 import { wantedControl } from './control.ts'
@@ -25,6 +34,7 @@ export const recorderContainer = 'recorder'
 export const secretsDirectory = '/var/run/trtc-recorder/secrets'
 const controlDirectory = '/var/run/trtc-recorder/control'
 const controlFile = 'control.json'
+const clipsFile = 'clips.json'
 export const workDirectory = '/work'
 export const terminationMessagePath = '/dev/termination-log'
 /** What is read of the Secret with the keys for COS. */
@@ -68,6 +78,7 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
         'karpenter.sh/do-not-disrupt': 'true',
         'kubectl.kubernetes.io/default-container': recorderContainer,
         [controlAnnotation]: JSON.stringify(wantedControl(recording)),
+        [clipsAnnotation]: JSON.stringify({ version: 1, clips: [] } satisfies ClipRequests),
       },
       ...(isOwned(recording) ? { ownerReferences: [ownerReference(recording)] } : {}),
     },
@@ -122,7 +133,7 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
           name: controlVolume,
           downwardAPI: {
             defaultMode: 0o444,
-            items: [{ path: controlFile, fieldRef: { fieldPath: `metadata.annotations['${controlAnnotation}']` } }],
+            items: [annotationAs(controlFile, controlAnnotation), annotationAs(clipsFile, clipsAnnotation)],
           },
         },
         { name: 'tmp', emptyDir: { medium: 'Memory', sizeLimit: tmpSize } },
@@ -151,6 +162,11 @@ export const placement = ({ spec }: Recording, config: RecorderPodConfig) => ({
   ...(config.imagePullSecrets.length === 0 ? {} : { imagePullSecrets: config.imagePullSecrets.map((name) => ({ name })) }),
 })
 
+const annotationAs = (path: string, annotation: string) => ({
+  path,
+  fieldRef: { fieldPath: `metadata.annotations['${annotation}']` },
+})
+
 /** What is deleted in the foreground takes all it owns with it at once, so what is made from then on to save its files is nobody's. */
 const isOwned = ({ metadata }: Recording) => metadata.deletionTimestamp === undefined
 
@@ -160,6 +176,7 @@ function environment(job: RecorderJob, config: RecorderPodConfig) {
     [recorderEnv.work]: workDirectory,
     [recorderEnv.secrets]: secretsDirectory,
     [recorderEnv.control]: `${controlDirectory}/${controlFile}`,
+    [recorderEnv.clips]: `${controlDirectory}/${clipsFile}`,
     [recorderEnv.terminationMessage]: terminationMessagePath,
     ...(job.spec.live.pcm === undefined ? {} : { [recorderEnv.receivers]: JSON.stringify(config.receivers) }),
     ...(config.chromiumArgs ? { [recorderEnv.chromiumArgs]: config.chromiumArgs } : {}),
