@@ -146,7 +146,7 @@ export type ClipFile = z.infer<typeof clipFileSchema>
 
 export const maxClipFiles = 256
 
-/** What the Pod that cuts says when it ends: its last log line, and, where it fits, its termination message. */
+/** What the Pod that cuts says when it ends: its last log line, and, where it fits, its termination message. A recorder that was asked says the same. */
 export const clipOutcomes = {
   Completed: { exitCode: 0, meaning: 'Every file of the clip is stored.' },
   NothingThere: { exitCode: 0, meaning: 'Nobody who is asked for was recorded in that time.' },
@@ -191,11 +191,12 @@ export const clipKey = ({ clip: { name, uid }, cos }: Pick<ClipJob, 'clip' | 'co
 
 /** Every reason that the conditions of a clip can have. */
 export const clipReasons = {
-  RecordingNotFound: 'There is no Recording of that name in the namespace. The clip is cut when there is one, and it is over.',
-  RecordingUnderWay: 'The recording still goes on, or its files are not all stored yet. The clip is cut when it is over.',
+  RecordingNotFound: 'There is no Recording of that name in the namespace. The clip waits for one.',
+  RecordingUnderWay:
+    'The recording still goes on, or its files are not all stored yet, and the clip cannot be cut now; the message says why. It is cut as soon as it can be, at the latest when the recording is over.',
   RecordingUnusable:
     'What the Recording says of its start, its manifests or its bucket cannot be understood; the message says what. Such a status is of another release, or was written by hand.',
-  Cutting: 'A Pod cuts the clip.',
+  Cutting: 'The recorder is asked for the clip, or, when the recording is over, a Pod cuts it.',
   PodRejected:
     'The Pod that cuts was refused by the API server; the message is its answer. It is asked for again at status.nextAttemptTime.',
   Retrying: 'The last try, or the last delivery of the callback, failed; the message says why. Another one begins shortly.',
@@ -237,7 +238,7 @@ export const recordingClipStatusSchema = z.object({
     ),
   startTime: time.optional().describe('Wall-clock time where the clip begins.'),
   endTime: time.optional().describe('Wall-clock time where it ends.'),
-  attempts: z.int().min(0).optional().describe('How many Pods were made to cut it.'),
+  attempts: z.int().min(0).optional().describe('How many Pods were made to cut it; 0 where the recorder did.'),
   nextAttemptTime: time.optional().describe('When the next one is made, where the last one failed or was refused.'),
   completionTime: time.optional().describe('When it was over.'),
   fileCount: z.int().min(0).optional().describe('Number of files.'),

@@ -1,12 +1,22 @@
 import { createHmac } from 'node:crypto'
-import type { ClipResult, Recording, RecordingClip } from '@trtc-recorder/api'
+import {
+  type ClipAnswer,
+  type ClipRequest,
+  type ClipResult,
+  clipsAnnotation,
+  type Recording,
+  type RecordingClip,
+} from '@trtc-recorder/api'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { acceptedClips, leastClip, refusedClips } from '../../api/src/testing/clips.ts'
 import { isNotFound, type New, type Pod, type ResourceQuota, resources, type Secret } from '../../kube/src/index.ts'
 import { createCaches } from '../../operator/src/caches.ts'
 import { callbackController, toldClips } from '../../operator/src/callback/controller.ts'
 import { clipController } from '../../operator/src/clip/controller.ts'
-import { podConfig } from '../../operator/src/recording/testing.ts'
+import { recorderPod } from '../../operator/src/recording/pod.ts'
+import type { Get } from '../../operator/src/recording/progress.ts'
+import { aProgress, podConfig } from '../../operator/src/recording/testing.ts'
+import { enter } from '../../operator/src/recording/testing-pods.ts'
 import { createLog } from '../../operator/src/telemetry/log.ts'
 import { createMetrics } from '../../operator/src/telemetry/metrics.ts'
 import { type ApiServer, startApiServer, until } from './api-server.ts'
@@ -24,12 +34,15 @@ afterEach(async () => {
 })
 
 /** The operator's work on clips, in this process. */
-async function runClips(namespace: string): Promise<void> {
+async function runClips(namespace: string, get?: Get): Promise<void> {
   const log = createLog('error', { write: (line: string) => process.env.SHOW_LOG && process.stderr.write(line) })
   const metrics = createMetrics()
   const caches = createCaches({ client: api.client, namespaces: [namespace], resyncMillis: 600_000, log, metrics })
   const events = { record() {}, flush: async () => {} }
-  const controller = clipController({ client: api.client, caches, events, pod: podConfig, log, metrics })
+  const controller = clipController({
+    ...{ client: api.client, caches, events, pod: podConfig, log, metrics },
+    ...(get === undefined ? {} : { get }),
+  })
   const callbacks = callbackController(toldClips(caches.clips), {
     ...{ client: api.client, events, log, metrics, workers: 2, timeoutMillis: 1000 },
     policy: { allow: ['127.0.0.0/8'], deny: [], apiServer: [], allowPrivate: true },
@@ -228,5 +241,159 @@ describe('on a real API server, a clip', () => {
       expect(headers.sign).toBe(createHmac('sha256', 'the key').update(body).digest('base64'))
     }
     expect(await succeeded(clip)).toBe('True Completed')
+  })
+
+  describe('of a Recording that goes on', () => {
+    /** The recorder of a Recording that has been in the room for five minutes. It answers as soon as `answers` has something. */
+    async function startRecorder(namespace: string, without?: { annotation: string }) {
+      const recording = await api.client.create(resources.recordings, newRecording(namespace, 'math'))
+      const startTime = new Date(Date.now() - 300_000).toISOString()
+      const order = { attempt: 1, volume: 'math-v1', uploadOnly: false }
+      const wanted = recorderPod(recording, order, podConfig)
+      wanted.spec!.nodeName = 'node-1'
+      if (without !== undefined) delete (wanted.metadata.annotations as Record<string, string>)[without.annotation]
+      const made = await api.client.create(resources.pods, wanted)
+      const asked = async (): Promise<ClipRequest[]> => {
+        const { metadata } = await api.client.get(resources.pods, made.metadata)
+        return JSON.parse(metadata.annotations?.[clipsAnnotation] ?? '{"clips":[]}').clips
+      }
+      return {
+        recording,
+        pod: made,
+        startTime,
+        asked,
+        untilAsked: (...names: string[]) =>
+          until(
+            `it is asked for ${names}`,
+            async () => (await asked()).map(({ clip }) => clip.name).join() === names.join(),
+            20_000,
+          ),
+        /** As the operator's other half would, and a kubelet. */
+        async enterRoom() {
+          const attempts = [{ number: 1, pod: 'math-a1', podUid: made.metadata.uid, volume: 'math-v1', startTime }]
+          const status = { startTime, attempts }
+          await api.client.patch(
+            resources.recordings,
+            recording.metadata,
+            { type: 'merge', body: { status } },
+            { subresource: 'status' },
+          )
+          const inRoom = structuredClone(made)
+          enter(inRoom, new Date())
+          const phase = { ...inRoom.status, podIP: '127.0.0.1' }
+          await api.client.patch(
+            resources.pods,
+            made.metadata,
+            { type: 'merge', body: { status: phase } },
+            { subresource: 'status' },
+          )
+        },
+      }
+    }
+    const played = () => {
+      const answers = new Map<string, ClipAnswer>()
+      const asked: string[] = []
+      const get: Get = async (url) => {
+        asked.push(url)
+        return aProgress({ clips: [...answers.values()] })
+      }
+      const say = (answer: ClipAnswer) => answers.set(answer.uid, answer)
+      return { get, asked, say }
+    }
+    const stored = (uid: string): ClipAnswer => ({
+      ...{ is: 'over', uid },
+      result: { version: 1, outcome: 'Completed', message: '1 files are stored', files: [file] },
+    })
+
+    test('is asked of its recorder when that is in the room, and is over when it says so; nothing else of its Pod changes', async () => {
+      const namespace = await api.namespace()
+      const { get, asked, say } = played()
+      const recorder = await startRecorder(namespace)
+      await runClips(namespace, get)
+      const clip = await apply(namespace, { from: '90s', to: '2m' }, 'proof')
+      await untilSucceededIs(clip, 'Unknown RecordingUnderWay')
+      expect(await recorder.asked()).toEqual([])
+      await recorder.enterRoom()
+      await recorder.untilAsked('proof')
+      const at = (seconds: number) => new Date(Date.parse(recorder.startTime) + seconds * 1000).toISOString()
+      const { name, uid } = clip.metadata
+      expect(await recorder.asked()).toEqual([
+        { clip: { namespace, name, uid }, from: at(90), to: at(120), users: [], streams: ['main', 'aux'] },
+      ])
+      await untilSucceededIs(clip, 'Unknown Cutting')
+      say({ is: 'waiting', uid, message: 'its last picture is awaited' })
+      const conditionOf = async () => (await api.client.get(resources.recordingClips, clip.metadata)).status?.conditions?.[0]
+      await until(
+        'it says what it waits for',
+        async () => (await conditionOf())?.message.includes('last picture') === true,
+        20_000,
+      )
+      expect(new Set(asked)).toEqual(new Set(['http://127.0.0.1:8080/status']))
+
+      say(stored(uid))
+      const said = performance.now()
+      await untilSucceededIs(clip, 'True Completed')
+      // It is looked at a few times a second, and its end should be known in three.
+      expect(performance.now() - said).toBeLessThan(2000)
+      const { status } = await api.client.get(resources.recordingClips, clip.metadata)
+      expect(status).toMatchObject({ attempts: 0, fileCount: 1, files: [file], startTime: at(90), endTime: at(120) })
+      await recorder.untilAsked()
+      expect((await pods(namespace)).map(({ metadata }) => metadata.name)).toEqual(['math-a1'])
+      const { metadata } = await api.client.get(resources.pods, recorder.pod.metadata)
+      const { [clipsAnnotation]: _, ...others } = metadata.annotations!
+      const { [clipsAnnotation]: __, ...before } = recorder.pod.metadata.annotations!
+      expect(others).toEqual(before)
+      expect(metadata.labels).toEqual(recorder.pod.metadata.labels)
+    })
+
+    test('is asked for beside others, and no more once it is deleted', async () => {
+      const namespace = await api.namespace()
+      const { get } = played()
+      const recorder = await startRecorder(namespace)
+      await recorder.enterRoom()
+      await runClips(namespace, get)
+      const first = await apply(namespace, {}, 'a-first')
+      await recorder.untilAsked('a-first')
+      await apply(namespace, {}, 'b-second')
+      await apply(namespace, { from: '10m', to: '11m' }, 'c-later')
+      await recorder.untilAsked('a-first', 'b-second')
+      await api.client.delete(resources.recordingClips, first.metadata, {})
+      await recorder.untilAsked('b-second')
+    })
+
+    test('that the recorder cannot cut is cut by a Pod when the Recording is over', async () => {
+      const namespace = await api.namespace()
+      const { get, say } = played()
+      const recorder = await startRecorder(namespace)
+      await recorder.enterRoom()
+      await runClips(namespace, get)
+      const clip = await apply(namespace, {}, 'proof')
+      await recorder.untilAsked('proof')
+      say({ is: 'later', uid: clip.metadata.uid, message: 'the volume is full' })
+      await untilSucceededIs(clip, 'Unknown RecordingUnderWay')
+      const { status } = await api.client.get(resources.recordingClips, clip.metadata)
+      expect(status?.conditions?.[0]?.message).toContain('the volume is full')
+      await finish(recorder.recording)
+      await until(
+        'there is a Pod that cuts',
+        async () => (await pods(namespace)).some(({ metadata }) => metadata.name === 'proof-c1'),
+        20_000,
+      )
+    })
+
+    test('is never asked of a recorder that an earlier release made', async () => {
+      const namespace = await api.namespace()
+      const { get, asked } = played()
+      const recorder = await startRecorder(namespace, { annotation: clipsAnnotation })
+      await recorder.enterRoom()
+      await runClips(namespace, get)
+      const clip = await apply(namespace, {}, 'proof')
+      await untilSucceededIs(clip, 'Unknown RecordingUnderWay')
+      const { status } = await api.client.get(resources.recordingClips, clip.metadata)
+      expect(status?.conditions?.[0]?.message).toContain('earlier release')
+      const { metadata } = await api.client.get(resources.pods, recorder.pod.metadata)
+      expect(metadata.annotations).not.toHaveProperty([clipsAnnotation])
+      expect(asked).toEqual([])
+    })
   })
 })

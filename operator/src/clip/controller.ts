@@ -1,11 +1,14 @@
 import { isDeepStrictEqual } from 'node:util'
-import { clipKind, type RecordingClip, type RecordingClipStatus } from '@trtc-recorder/api'
+import { clipKind, clipsAnnotation, type RecordingClip, type RecordingClipStatus } from '@trtc-recorder/api'
 import type { KubeClient } from '@trtc-recorder/kube'
 import { isAlreadyExists, isConflict, isNotFound, type Pod, resources } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
-import type { Caches } from '../caches.ts'
+import { type Caches, recordingKeyOf } from '../caches.ts'
 import type { EventRecorder } from '../kube/events.ts'
+import { recordingOf } from '../recording/names.ts'
 import type { RecorderPodConfig } from '../recording/pod.ts'
+import { hasEnded } from '../recording/pod-state.ts'
+import type { Get } from '../recording/progress.ts'
 import { refusalOf } from '../recording/refusal.ts'
 import { Controller, type ReconcileContext, type ReconcileResult } from '../runtime/controller.ts'
 import { keyOf } from '../runtime/objects.ts'
@@ -14,6 +17,8 @@ import { type ClipPlan, decideClip } from './decide.ts'
 import { clipOf } from './names.ts'
 import { observeClip } from './observe.ts'
 import { clipPod } from './pod.ts'
+import { RecorderAnswers } from './recorder-answers.ts'
+import { toldRequests, volumeOfPod, wantedRequests } from './requests.ts'
 
 export interface ClipDependencies {
   client: KubeClient
@@ -23,30 +28,39 @@ export interface ClipDependencies {
   log: Logger
   metrics: Pick<Metrics, 'controller'>
   now?: () => Date
+  /** How recorders are asked what has become of clips. */
+  get?: Get
 }
 
 /** Clips worked on at the same time. The cutting is done by their Pods. */
 const workers = 8
 const writer = 'clip'
 
+/** A recorder's Pod, whose clips are to be brought up to date, as a key of the queue. */
+const recorderPrefix = 'recorder:'
+
 /**
- * Turns RecordingClips into Pods that cut, and what those say into status: observe → decide → execute.
+ * Turns RecordingClips into what recorders are asked for while they record, or else into Pods that cut, and what those say into status:
+ * observe → decide → execute.
  *
- * Flow: a change of a clip or its Pod, a Recording that appears or is over, and timers bring a clip's key.
+ * Flow: a change of a clip, its Pod or its recorder's, a Recording that appears, enters its room or is over, and timers bring a clip's key. What a recorder is
+ * asked for is all in one annotation of its Pod, which has a key of its own: it is written by one at a time, from all clips there are.
  *
  * Guarantees: one Pod at a time for a clip, as far as can be known; its name follows from the status, so that making it again after a crash does no harm;
- * a Pod is deleted when its result stands in the status. Two that cut the same write the same.
+ * a Pod is deleted when its result stands in the status. Two that cut the same write the same. Of a recorder's Pod nothing but that annotation is touched.
  *
  * Assumptions: one operator works at a time (the lease).
  */
 export function clipController(dependencies: ClipDependencies): Controller {
   const { client, caches, events, pod, log, metrics, now = () => new Date() } = dependencies
+  const answers = new RecorderAnswers(dependencies.get)
 
   async function reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult | undefined> {
+    if (key.startsWith(recorderPrefix)) return askRecorder(key.slice(recorderPrefix.length), context.signal)
     const clip = caches.clips.get(key)
     // Its Pod goes with it, by its owner reference.
     if (clip === undefined || clip.metadata.deletionTimestamp !== undefined) return undefined
-    const observed = await observeClip(clip, { client, caches, now }, context.signal)
+    const observed = await observeClip(clip, { client, caches, answers, now }, context.signal)
     let plan = decideClip(observed, now())
     if (plan.action.do === 'createPod') {
       // Its name says which attempt it is, so that it may come before the status.
@@ -56,6 +70,26 @@ export function clipController(dependencies: ClipDependencies): Controller {
     await writeStatus(clip, plan.status, context)
     await act(clip, plan.action, context.signal)
     return plan.requeueAfterMillis === undefined ? undefined : { requeueAfterMillis: plan.requeueAfterMillis }
+  }
+
+  /** Tells a recorder which clips are wanted of it now, and no others. */
+  async function askRecorder(key: string, signal: AbortSignal): Promise<undefined> {
+    const pod = caches.pods.get(key)
+    const told = pod === undefined ? undefined : toldRequests(pod)
+    const recordingKey = pod === undefined ? undefined : recordingKeyOfPod(pod)
+    if (pod === undefined || told === undefined || recordingKey === undefined || hasEnded(pod)) return
+    const recording = caches.recordings.get(recordingKey)
+    if (recording === undefined || recording.metadata.uid !== recordingOf(pod)?.uid) return
+    const clips = caches.clips.byIndex('recording', recordingKey)
+    const wanted = wantedRequests(clips, recording, volumeOfPod(pod), now())
+    if (isDeepStrictEqual(told, wanted)) return
+    const { namespace, name, uid } = pod.metadata
+    // The UID makes it fail for a Pod that is not the same any more.
+    const body = { metadata: { uid, annotations: { [clipsAnnotation]: JSON.stringify(wanted) } } }
+    const annotated = await client
+      .patch(resources.pods, { namespace, name }, { type: 'merge', body }, { signal })
+      .catch(unlessGone)
+    if (annotated !== undefined) caches.pods.wrote(annotated, writer)
   }
 
   /** What the API server says if it will not have the Pod. */
@@ -105,6 +139,9 @@ export function clipController(dependencies: ClipDependencies): Controller {
       case 'nothing':
       case 'createPod':
         return
+      case 'askRecorder':
+        controller.enqueue(recorderPrefix + keyOf({ namespace, name: action.pod }))
+        return
       case 'deletePod':
         for (const { metadata } of caches.pods.byIndex('recordingUid', uid)) {
           if (metadata.deletionTimestamp !== undefined) continue
@@ -117,6 +154,12 @@ export function clipController(dependencies: ClipDependencies): Controller {
         await client.delete(resources.recordingClips, { namespace, name }, { uid, signal }).catch(unlessGone)
     }
   }
+
+  const waiting = (recordingKey: string) =>
+    caches.clips
+      .byIndex('recording', recordingKey)
+      .filter(({ status }) => status?.completionTime === undefined)
+      .map(({ metadata }) => keyOf(metadata))
 
   const hooks = metrics.controller(writer)
   const controller = Controller.for(caches.clips, {
@@ -132,16 +175,38 @@ export function clipController(dependencies: ClipDependencies): Controller {
       const owner = clipOf(owned)
       return owner === undefined ? undefined : keyOf({ namespace: owned.metadata.namespace, name: owner.name })
     }, caches.pods)
-    .watches(caches.recordings, ({ type, object }) => {
-      // While it goes on nothing about its clips changes.
-      if (type === 'updated' && object.status?.completionTime === undefined) return []
-      return caches.clips
-        .byIndex('recording', keyOf(object.metadata))
-        .filter(({ status }) => status?.completionTime === undefined)
-        .map(({ metadata }) => keyOf(metadata))
+    .watches(caches.recordings, (event) => {
+      const { object } = event
+      const isOver = object.status?.completionTime !== undefined
+      const hasBegun = event.type === 'updated' && event.previous.status?.startTime !== object.status?.startTime
+      return event.type === 'updated' && !isOver && !hasBegun ? [] : waiting(keyOf(object.metadata))
+    })
+    .watches(caches.pods, ({ type, object }) => {
+      const key = recordingKeyOfPod(object)
+      if (key === undefined) return []
+      if (type === 'deleted') answers.forgetPod(object.metadata.uid)
+      const isAsked = type !== 'deleted' && (toldRequests(object)?.clips.length ?? 0) > 0
+      return [...waiting(key), ...(isAsked ? [recorderPrefix + keyOf(object.metadata)] : [])]
+    })
+    .watches(caches.clips, ({ type, object }) => {
+      const { uid, deletionTimestamp } = object.metadata
+      const isWanted = type !== 'deleted' && deletionTimestamp === undefined && object.status?.completionTime === undefined
+      if (isWanted) return []
+      answers.forgetClip(uid)
+      const recording = caches.recordings.get(recordingKeyOf(object))
+      if (recording === undefined) return []
+      return caches.pods
+        .byIndex('recordingUid', recording.metadata.uid)
+        .filter((pod) => toldRequests(pod)?.clips.some(({ clip }) => clip.uid === uid))
+        .map(({ metadata }) => recorderPrefix + keyOf(metadata))
     })
   hooks.watchQueue(controller.queue)
   return controller
+}
+
+function recordingKeyOfPod(pod: Pod): string | undefined {
+  const name = recordingOf(pod)?.name
+  return name === undefined ? undefined : keyOf({ namespace: pod.metadata.namespace, name })
 }
 
 function unlessGone(error: unknown): undefined {

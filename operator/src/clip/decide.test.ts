@@ -4,14 +4,16 @@ import {
   clipKind,
   type Recording,
   type RecordingClip,
+  type RecordingStatus,
   recordingClipSpecSchema,
   recordingClipStatusSchema,
 } from '@trtc-recorder/api'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { aRecording, at, start } from '../recording/testing.ts'
-import { decideClip, type ObservedClip } from './decide.ts'
+import { decideClip, type ObservedClip, type ObservedRecorder } from './decide.ts'
 import { clipWork } from './pod.ts'
+import type { Heard } from './recorder-answers.ts'
 
 const aClip = (over: Partial<RecordingClip> = {}): RecordingClip => ({
   apiVersion,
@@ -35,7 +37,23 @@ const finished = () => ({
 })
 
 const over = (): ObservedClip['recording'] => ({ is: 'over', recording: finished(), work: clipWork(aClip(), finished()) })
-const underWay = { is: 'underWay' } as const
+/** The Recording goes on: it began at 60, so that the clip is from 70 to 130.5. */
+const began = { startTime: at(60).toISOString() }
+const volumes = { name: 'math-v1', state: 'Empty' } as const
+const attempt = { number: 1, pod: 'math-a1', volume: 'math-v1', startTime: at(60).toISOString() }
+const underWay = (recorder: ObservedRecorder, status: RecordingStatus = {}): ObservedClip['recording'] => ({
+  is: 'underWay',
+  recording: { status: { ...began, attempts: [attempt], volumes: [volumes], ...status } },
+  recorder,
+})
+const recorder = { pod: 'math-a1', volume: 'math-v1' }
+const notAsked = (since = 100): ObservedRecorder => ({ is: 'notAsked', ...recorder, since: at(since) })
+const asked = (answer: Heard, { since = 100, heard }: { since?: number; heard?: number } = {}): ObservedRecorder => ({
+  ...{ is: 'asked', ...recorder, since: at(since), heard: heard === undefined ? undefined : at(heard), answer },
+})
+const silent = { is: 'silent', why: 'it cannot be reached' } as const
+const says = (outcome: string, files: Partial<ClipFile>[] = []) =>
+  ({ is: 'over', uid: 'clip-uid', result: { version: 1, outcome, message: 'so it was', files } }) as Heard
 const ended = (outcome: string, files: Partial<ClipFile>[] = []): ObservedClip['pod'] =>
   ({
     is: 'ended',
@@ -56,18 +74,18 @@ function decide(observed: Partial<ObservedClip>, seconds = 700) {
 }
 
 describe('a clip', () => {
-  test('waits for its Recording to be there, and to be over', () => {
+  test('waits for its Recording to be there, and for a recorder', () => {
     expect(decide({ recording: { is: 'missing' } })).toMatchObject({
       conditions: ['Succeeded Unknown RecordingNotFound', 'Stalled True RecordingNotFound'],
       action: { do: 'nothing' },
     })
-    expect(decide({ recording: underWay })).toMatchObject({
+    expect(decide({ recording: underWay({ is: 'none', why: 'no recorder is in the room' }) })).toMatchObject({
       conditions: ['Succeeded Unknown RecordingUnderWay', 'Reconciling True RecordingUnderWay'],
       action: { do: 'nothing' },
     })
   })
 
-  test('is cut then, at the times that its offsets are, from every manifest there is', () => {
+  test('is cut when that is over, at the times that its offsets are, from every manifest there is', () => {
     const { action, status, conditions } = decide({})
     expect(conditions).toEqual(['Succeeded Unknown Cutting', 'Reconciling True Cutting'])
     expect(status).toMatchObject({ startTime: at(70).toISOString(), endTime: at(130.5).toISOString() })
@@ -195,7 +213,7 @@ describe('a clip', () => {
   })
 
   test('whose Pod the API server refuses says its answer and when it asks again, which it does less and less often', () => {
-    const waiting = decide({ recording: underWay }, 10).clip
+    const waiting = decide({ recording: underWay({ is: 'none', why: 'no recorder is in the room' }) }, 10).clip
     let [clip, seconds] = [waiting, 700]
     const pauses: number[] = []
     for (let time = 0; time < 10; time += 1) {
@@ -228,5 +246,165 @@ describe('a clip', () => {
     })
     expect(decide({ clip: aClip({ status, spec }), pod: lost(1) }, 760)).toMatchObject({ action: { do: 'deletePod' } })
     expect(decide({ clip: aClip({ status, spec }) }, 760)).toMatchObject({ action: { do: 'deleteClip' } })
+  })
+})
+
+describe('a clip of a Recording that goes on', () => {
+  const messageOf = ({ status }: ReturnType<typeof decide>) => status.conditions![0]!.message
+  const waits = ['Succeeded Unknown RecordingUnderWay', 'Reconciling True RecordingUnderWay']
+  const isCut = ['Succeeded Unknown Cutting', 'Reconciling True Cutting']
+
+  test('waits for a recorder in the room, by which its offsets are counted', () => {
+    const plan = decide({ recording: { is: 'underWay', recording: {}, recorder: { is: 'none', why: 'nobody is there' } } })
+    expect(plan).toMatchObject({ conditions: waits, action: { do: 'nothing' }, requeueAfterMillis: undefined })
+    expect(messageOf(plan)).toContain('no recorder has been in the room yet')
+  })
+
+  test('whose end is more than a minute ahead waits until then, and says when that is', () => {
+    const plan = decide({ recording: underWay(notAsked()) }, 70)
+    expect(plan).toMatchObject({ conditions: waits, action: { do: 'nothing' }, requeueAfterMillis: 500 })
+    expect(messageOf(plan)).toContain(at(130.5).toISOString())
+  })
+
+  test('has the recorder asked a minute before its end, or at once', () => {
+    for (const seconds of [70.5, 100, 160]) {
+      const plan = decide({ recording: underWay(notAsked()) }, seconds)
+      expect(plan).toMatchObject({
+        ...{ conditions: isCut, action: { do: 'askRecorder', pod: 'math-a1' } },
+        status: { startTime: at(70).toISOString(), endTime: at(130.5).toISOString() },
+      })
+      expect(messageOf(plan)).toContain('Pod math-a1')
+    }
+  })
+
+  test.each<[string, ObservedRecorder, string]>([
+    ['is not in the room', { is: 'none', why: 'the recorder of Pod math-a1 is not in the room' }, 'is not in the room'],
+    ['cannot be asked', { is: 'none', why: 'Pod math-a1 was made by an earlier release' }, 'earlier release'],
+    ['is asked for others', { is: 'busy', ...recorder }, 'Pod math-a1 is asked for 16 others'],
+  ])('waits while its recorder %s', (_, recorder, says) => {
+    const plan = decide({ recording: underWay(recorder) }, 140)
+    expect(plan).toMatchObject({ conditions: waits, action: { do: 'nothing' } })
+    expect(messageOf(plan)).toContain(says)
+    expect(messageOf(plan)).toContain('when the recording is over')
+  })
+
+  test('that was asked for is looked at when its end has come, soon, and then less and less often', () => {
+    const after = (seconds: number, answer: Heard = { is: 'waiting', uid: 'clip-uid', message: 'a key frame is awaited' }) =>
+      decide({ recording: underWay(asked(answer, { since: 100 })) }, seconds)
+    expect(after(120, silent)).toMatchObject({ conditions: isCut, action: { do: 'nothing' }, requeueAfterMillis: 10_500 })
+    expect(messageOf(after(131))).toBe('Pod math-a1: a key frame is awaited')
+    const pauses = [130.5, 140.5, 150.5, 330.5, 9000].map((seconds) => after(seconds).requeueAfterMillis)
+    expect(pauses).toEqual([300, 300, 2000, 20_000, 30_000])
+    // What was asked for long after its end is looked at as soon.
+    expect(decide({ recording: underWay(asked(silent, { since: 900 })) }, 901).requeueAfterMillis).toBe(300)
+  })
+
+  test.each([
+    ['Completed', [{ status: 1 as const }], ['Succeeded True Completed'], 1],
+    ['NothingThere', [], ['Succeeded False NothingThere', 'Stalled True NothingThere'], 0],
+    ['FilesFailed', [{ status: 0 as const }], ['Succeeded False FilesFailed', 'Stalled True FilesFailed'], 1],
+    ['StorageRefused', [], ['Succeeded False StorageRefused', 'Stalled True StorageRefused'], 0],
+    ['SomethingLater', [{ status: 1 as const }], ['Succeeded True Completed'], 1],
+    ['toString', [{ status: 0 as const }], ['Succeeded False FilesFailed', 'Stalled True FilesFailed'], 1],
+  ])('of which the recorder says %s of %j is over', (outcome, files, conditions, fileCount) => {
+    const plan = decide({ recording: underWay(asked(says(outcome, files))) }, 132)
+    expect(plan).toMatchObject({ conditions, action: { do: 'nothing' }, requeueAfterMillis: undefined })
+    expect(plan.status).toMatchObject({
+      ...{ attempts: 0, fileCount, completionTime: at(132).toISOString() },
+      ...{ startTime: at(70).toISOString(), endTime: at(130.5).toISOString() },
+    })
+  })
+
+  test.each<[string, Heard, string]>([
+    ['COS does not answer', says('StorageUnavailable'), 'so it was'],
+    ['the recorder says so', { is: 'later', uid: 'clip-uid', message: 'the volume is full' }, 'the volume is full'],
+  ])('waits for the end where %s, and is looked at now and then', (_, answer, cause) => {
+    const after = (seconds: number) => decide({ recording: underWay(asked(answer)) }, seconds)
+    expect(after(132)).toMatchObject({ conditions: waits, action: { do: 'nothing' }, requeueAfterMillis: 60_000 })
+    expect(messageOf(after(132))).toContain(`Pod math-a1 has not cut it: ${cause}`)
+    expect([330.5, 90_000].map((seconds) => after(seconds).requeueAfterMillis)).toEqual([100_000, 600_000])
+    const over = decide({ clip: after(132).clip }, 700)
+    expect(over).toMatchObject({ conditions: isCut, action: { do: 'createPod', attempt: 1 } })
+  })
+
+  test('of which nothing is heard for a minute waits for the end, and is cut if something is heard after all', () => {
+    const after = (seconds: number, answer: Heard, heard?: number) =>
+      decide({ recording: underWay(asked(answer, heard === undefined ? {} : { heard })) }, seconds)
+    expect(after(190.5, silent).conditions).toEqual(isCut)
+    const silence = after(190.6, silent)
+    expect(silence.conditions).toEqual(waits)
+    expect(messageOf(silence)).toContain('it cannot be reached')
+    expect(after(191, silent, 180).conditions).toEqual(isCut)
+    const heard = decide({ clip: silence.clip, recording: underWay(asked(says('Completed', [{ status: 1 }]))) }, 300)
+    expect(heard.conditions).toEqual(['Succeeded True Completed'])
+  })
+
+  test('that the recorder could not be told of for a minute waits for the end, and goes on trying', () => {
+    const plan = decide({ recording: underWay(notAsked(100)) }, 161)
+    expect(plan).toMatchObject({ conditions: waits, action: { do: 'askRecorder', pod: 'math-a1' }, requeueAfterMillis: 60_000 })
+    expect(messageOf(plan)).toContain('could not be told of')
+  })
+
+  test.each<[string, RecordingStatus, boolean]>([
+    ['another volume had the room then', { attempts: [{ ...attempt, volume: 'math-v0', endTime: at(90).toISOString() }] }, true],
+    ['a recorder on another volume was left behind', { attempts: [{ ...attempt, volume: 'math-v0' }] }, true],
+    [
+      'the attempts of then are not listed any more',
+      { attempts: [{ ...attempt, number: 4, startTime: at(100).toISOString() }] },
+      true,
+    ],
+    [
+      'it is not known when the first listed attempt began',
+      { attempts: [{ number: 4, pod: 'math-a4', volume: 'math-v1' }] },
+      true,
+    ],
+    ['another volume was left before', { attempts: [{ ...attempt, volume: 'math-v0', endTime: at(69).toISOString() }] }, false],
+    ['an attempt on another volume only uploaded', { attempts: [{ ...attempt, volume: 'math-v0', uploadOnly: true }] }, false],
+    ['an attempt on another volume never entered', { attempts: [{ number: 1, pod: 'math-a1', volume: 'math-v0' }] }, false],
+    ['all attempts of then were on its volume', { attempts: [{ ...attempt, number: 4 }] }, false],
+  ])('of a recorder without the whole of its time waits for the end: %s', (_, status, isElsewhere) => {
+    const plan = decide({ recording: underWay(notAsked(), status) }, 120)
+    expect(plan.conditions).toEqual(isElsewhere ? waits : isCut)
+    expect(plan.action.do).toBe(isElsewhere ? 'nothing' : 'askRecorder')
+    if (isElsewhere) expect(messageOf(plan)).toContain('which the recorder of Pod math-a1 does not have')
+  })
+
+  test('is not taken for empty on the word of a recorder that has not the whole recording', () => {
+    const status = { volumes: [{ name: 'math-v0', state: 'Holding' as const }, volumes] }
+    const plan = decide({ recording: underWay(asked(says('NothingThere')), status) }, 132)
+    expect(plan).toMatchObject({ conditions: waits, requeueAfterMillis: 60_000 })
+    const stored = decide({ recording: underWay(asked(says('Completed', [{ status: 1 }])), status) }, 132)
+    expect(stored.conditions).toEqual(['Succeeded True Completed'])
+  })
+
+  test('makes something of whatever stands in the Recording and in the answer', () => {
+    const anything = fc.oneof(fc.string(), fc.date({ noInvalidDate: true }).map(String), fc.anything())
+    const attempts = fc.array(fc.record({ number: fc.nat(), volume: anything, startTime: anything, endTime: anything }))
+    const status = fc.record({ startTime: fc.oneof(fc.constant(began.startTime), anything), attempts }, { requiredKeys: [] })
+    const message = fc.string()
+    const answer = fc.oneof(
+      fc.constant(silent),
+      fc.record({ is: fc.constantFrom('waiting' as const, 'later' as const), uid: fc.string(), message }),
+      fc
+        .tuple(fc.string({ minLength: 1 }), fc.array(fc.constant({ status: 1 as const })))
+        .map(([word, files]) => says(word, files)),
+    )
+    const recorders = fc.oneof(
+      ...[
+        answer.map((answer) => asked(answer)),
+        fc.constant(notAsked()),
+        fc.constant<ObservedRecorder>({ is: 'busy', ...recorder }),
+      ],
+    )
+    const moment = fc.oneof(fc.constantFrom('10s', '1m10s'), fc.string())
+    fc.assert(
+      fc.property(status, recorders, moment, moment, fc.nat(1e6), (status, recorder, from, to, seconds) => {
+        const clip = aClip({ spec: { ...aClip().spec, from, to } })
+        const recording = { is: 'underWay', recording: { status: status as RecordingStatus }, recorder } as const
+        const plan = decide({ clip, recording }, seconds)
+        expect(plan.requeueAfterMillis ?? 1).toBeGreaterThan(0)
+        expect(recordingClipStatusSchema.omit({ files: true }).safeParse(plan.status).error).toBeUndefined()
+      }),
+    )
   })
 })

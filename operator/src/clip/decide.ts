@@ -1,8 +1,11 @@
 import {
   type ClipCondition,
   type ClipJob,
+  type ClipOutcome,
+  type ClipRequest,
   type ClipResult,
   clipOutcomes,
+  mostClipRequests,
   type Recording,
   type RecordingClip,
   type RecordingClipStatus,
@@ -10,13 +13,18 @@ import {
 } from '@trtc-recorder/api'
 import { nextLookMillis } from '../recording/attempts.ts'
 import type { ClipWork } from './pod.ts'
+import type { Heard } from './recorder-answers.ts'
+import { callOf, hasOtherVolumes, volumeElsewhere } from './requests.ts'
 import { concluded, filesOf, withVerdict } from './status.ts'
 
 /** What there is of a clip. */
 export interface ObservedClip {
   clip: RecordingClip
-  /** The Recording it is of: none of that name, one that is not over yet, or one that is, with what is to be cut. */
-  recording: { is: 'missing' } | { is: 'underWay' } | { is: 'over'; recording: Recording; work: ClipWork }
+  recording: /** Nobody has looked: its Pod, or its end, says what there is to say. */
+    | { is: 'unseen' }
+    | { is: 'missing' }
+    | { is: 'underWay'; recording: Pick<Recording, 'status'>; recorder: ObservedRecorder }
+    | { is: 'over'; recording: Recording; work: ClipWork }
   /** Its Pod. */
   pod:
     | { is: 'none' }
@@ -27,10 +35,22 @@ export interface ObservedClip {
   refusal?: string
 }
 
+/** The recorder of a Recording that is under way, as a clip sees it. `pod`: its name; `volume`: what it records on. */
+export type ObservedRecorder =
+  | { is: 'none'; why: string }
+  /** It is asked for as many others as it may be. */
+  | { is: 'busy'; pod: string; volume: string }
+  /** It can be asked `since` then. */
+  | { is: 'notAsked'; pod: string; volume: string; since: Date }
+  /** It is asked `since` then; `heard`: when it last said something of the clip. */
+  | { is: 'asked'; pod: string; volume: string; since: Date; heard: Date | undefined; answer: Heard }
+
 export interface ClipPlan {
   status: RecordingClipStatus
   action:
     | { do: 'nothing' }
+    /** What is asked of the recorder is brought up to date. */
+    | { do: 'askRecorder'; pod: string }
     | { do: 'createPod'; recording: Recording; job: ClipJob; attempt: number }
     | { do: 'deletePod' }
     | { do: 'deleteClip' }
@@ -41,6 +61,14 @@ export interface ClipPlan {
 const pausesMillis = [1000, 10_000, 30_000, 60_000]
 /** A Pod on a node that is silent changes nothing; it is looked at again. */
 const lookAgainMillis = 30_000
+/** A recorder that is asked answers within a second or two, or needs longer. */
+const soonMillis = 300
+const soonForMillis = 10_000
+/** A recorder that says nothing of a clip for so long is not waited for. */
+const silenceMillis = 60_000
+/** Of a clip that waits for the end of the recording, more may be known by and by. */
+const putOffMillis = 60_000
+const longestPutOffMillis = 600_000
 
 /** What is to become of a clip. Pure. */
 export function decideClip(observed: ObservedClip, now: Date): ClipPlan {
@@ -86,11 +114,15 @@ function afterwards({ clip, pod }: ObservedClip, status: RecordingClipStatus, no
 function afterResult(clip: RecordingClip, { name, attempt, result }: ObservedClip['pod'] & { is: 'ended' }, now: Date): ClipPlan {
   const { outcome, message } = result
   if (outcome === 'StorageUnavailable') return again(clip, { is: 'lost', name, attempt, message }, now)
-  // A word of a later release: its files say what became of it.
-  const reason =
-    outcome in clipOutcomes ? outcome : result.files.every(({ status }) => status === 1) ? 'Completed' : 'FilesFailed'
+  const reason = reasonOf(outcome, result)
   const status = concluded(clip, { attempts: attempt, ...filesOf(result) }, { reason, message }, now)
   return { status, action: { do: 'deletePod' } }
+}
+
+/** Of a word of a later release the files say what became of it. */
+function reasonOf(outcome: Exclude<ClipOutcome, 'StorageUnavailable'>, { files }: ClipResult) {
+  if (Object.hasOwn(clipOutcomes, outcome)) return outcome
+  return files.every(({ status }) => status === 1) ? 'Completed' : 'FilesFailed'
 }
 
 function again(clip: RecordingClip, { attempt, message }: ObservedClip['pod'] & { is: 'lost' }, now: Date): ClipPlan {
@@ -118,10 +150,10 @@ function withoutPod(clip: RecordingClip, recording: ObservedClip['recording'], n
       const message = `There is no Recording ${name} in namespace ${clip.metadata.namespace}`
       return { status: withVerdict(clip, {}, { reason: 'RecordingNotFound', message }, now), action: { do: 'nothing' } }
     }
-    case 'underWay': {
-      const message = `Recording ${name} is not over yet`
-      return { status: withVerdict(clip, {}, { reason: 'RecordingUnderWay', message }, now), action: { do: 'nothing' } }
-    }
+    case 'unseen':
+      return { status: clip.status ?? {}, action: { do: 'nothing' } }
+    case 'underWay':
+      return whileItGoesOn(clip, recording, now)
     case 'over': {
       const { work } = recording
       if (work.is === 'nothing') {
@@ -150,4 +182,101 @@ function withoutPod(clip: RecordingClip, recording: ObservedClip['recording'], n
       }
     }
   }
+}
+
+/** The recorder is asked for the clip. Whatever comes of that, there is the end of the recording, after which a Pod cuts. */
+function whileItGoesOn(
+  clip: RecordingClip,
+  { recording, recorder }: ObservedClip['recording'] & { is: 'underWay' },
+  now: Date,
+): ClipPlan {
+  const call = callOf(clip, recording, now)
+  if (call.is === 'notYet') {
+    const plan = waits(clip, {}, call.why, now)
+    return call.at === undefined ? plan : { ...plan, requeueAfterMillis: call.at.getTime() - now.getTime() }
+  }
+  const { request } = call
+  if (recorder.is === 'none') return waits(clip, {}, recorder.why, now)
+  const elsewhere = volumeElsewhere(recording, recorder.volume, request)
+  if (elsewhere !== undefined) {
+    const why = `some of its time may have been recorded on volume ${elsewhere}, which the recorder of Pod ${recorder.pod} does not have`
+    return { ...waits(clip, {}, why, now), requeueAfterMillis: putOffMillis }
+  }
+  switch (recorder.is) {
+    case 'busy': {
+      const why = `Pod ${recorder.pod} is asked for ${mostClipRequests} others before it`
+      return { ...waits(clip, {}, why, now), requeueAfterMillis: lookAgainMillis }
+    }
+    case 'notAsked': {
+      const action = { do: 'askRecorder', pod: recorder.pod } as const
+      if (now.getTime() - recorder.since.getTime() > silenceMillis) {
+        return { ...putOff(clip, request, recorder, 'it could not be told of the clip', now), action }
+      }
+      return { ...isBeingCut(clip, request, `The recorder of Pod ${recorder.pod} is asked for it`, now), action }
+    }
+    case 'asked':
+      return afterAnswer(clip, recording, request, recorder, now)
+  }
+}
+
+function afterAnswer(
+  clip: RecordingClip,
+  recording: Pick<Recording, 'status'>,
+  request: ClipRequest,
+  recorder: ObservedRecorder & { is: 'asked' },
+  now: Date,
+): ClipPlan {
+  const { pod, answer } = recorder
+  const restMillis = Date.parse(request.to) - now.getTime()
+  const dueMillis = Math.max(recorder.since.getTime(), Date.parse(request.to))
+  const requeueAfterMillis = restMillis > 0 ? restMillis : pauseMillis(now.getTime() - dueMillis)
+  switch (answer.is) {
+    case 'waiting':
+      return { ...isBeingCut(clip, request, `Pod ${pod}: ${answer.message}`, now), requeueAfterMillis }
+    case 'silent': {
+      const lastMillis = Math.max(dueMillis, recorder.heard?.getTime() ?? 0)
+      if (now.getTime() - lastMillis > silenceMillis) return putOff(clip, request, recorder, answer.why, now)
+      return { ...isBeingCut(clip, request, `The recorder of Pod ${pod} is asked for it`, now), requeueAfterMillis }
+    }
+    case 'later':
+      return putOff(clip, request, recorder, answer.message, now)
+    case 'over': {
+      const { result } = answer
+      const { outcome, message } = result
+      const isOnAnother = outcome === 'NothingThere' && hasOtherVolumes(recording, recorder.volume)
+      if (outcome === 'StorageUnavailable' || isOnAnother) return putOff(clip, request, recorder, message, now)
+      const change = { ...timesOf(request), attempts: 0, ...filesOf(result) }
+      const status = concluded(clip, change, { reason: reasonOf(outcome, result), message }, now)
+      return { status, action: { do: 'nothing' } }
+    }
+  }
+}
+
+const pauseMillis = (elapsedMillis: number) =>
+  elapsedMillis <= soonForMillis ? soonMillis : Math.min(lookAgainMillis, Math.ceil(elapsedMillis / 10))
+
+const timesOf = ({ from, to }: ClipRequest) => ({ startTime: from, endTime: to })
+
+function isBeingCut(clip: RecordingClip, request: ClipRequest, message: string, now: Date): ClipPlan {
+  const status = withVerdict(clip, timesOf(request), { reason: 'Cutting', message }, now)
+  return { status, action: { do: 'nothing' }, requeueAfterMillis: lookAgainMillis }
+}
+
+/** The recorder could not cut it; it may yet say otherwise, and else it is cut when the recording is over. */
+function putOff(
+  clip: RecordingClip,
+  request: ClipRequest,
+  { pod, since }: { pod: string; since: Date },
+  why: string,
+  now: Date,
+): ClipPlan {
+  const elapsedMillis = now.getTime() - Math.max(since.getTime(), Date.parse(request.to))
+  const plan = waits(clip, timesOf(request), `Pod ${pod} has not cut it: ${why}`, now)
+  return { ...plan, requeueAfterMillis: Math.min(longestPutOffMillis, Math.max(putOffMillis, Math.ceil(elapsedMillis / 2))) }
+}
+
+function waits(clip: RecordingClip, change: Partial<RecordingClipStatus>, why: string, now: Date): ClipPlan {
+  const { name } = clip.spec.recordingRef
+  const message = `Recording ${name} is not over yet, and ${why}. The clip is cut when it can be, at the latest when the recording is over`
+  return { status: withVerdict(clip, change, { reason: 'RecordingUnderWay', message }, now), action: { do: 'nothing' } }
 }

@@ -2,12 +2,14 @@ import { type ClipResult, clipResultSchema, type Recording, type RecordingClip }
 import { isNotFound, type KubeClient, type Pod, resources } from '@trtc-recorder/kube'
 import type { Caches } from '../caches.ts'
 import { recordingKeyOf } from '../caches.ts'
-import { attemptOf } from '../recording/names.ts'
+import { attemptOf, belongsTo } from '../recording/names.ts'
 import { recorderContainer } from '../recording/pod.ts'
-import { hasEnded } from '../recording/pod-state.ts'
+import { hasEnded, hasRecorderRunning, podState } from '../recording/pod-state.ts'
 import { terminated } from '../recording/result.ts'
-import type { ObservedClip } from './decide.ts'
+import type { ObservedClip, ObservedRecorder } from './decide.ts'
 import { clipWork } from './pod.ts'
+import type { RecorderAnswers } from './recorder-answers.ts'
+import { toldRequests, volumeOfPod, wantedRequests } from './requests.ts'
 
 /** A Pod that should be gone for so long is on a node that is silent. */
 const silenceMillis = 60_000
@@ -15,7 +17,8 @@ const logLines = 400
 
 interface ObserveDependencies {
   client: KubeClient
-  caches: Pick<Caches, 'recordings' | 'pods'>
+  caches: Pick<Caches, 'recordings' | 'pods' | 'clips'>
+  answers: RecorderAnswers
   now: () => Date
 }
 
@@ -30,28 +33,73 @@ export async function observeClip(
     .byIndex('recordingUid', clip.metadata.uid)
     .toSorted((a, b) => (attemptOf(a) ?? 0) - (attemptOf(b) ?? 0))
   const pod = pods.at(-1)
-  if (pod !== undefined) return { clip, recording: { is: 'underWay' }, pod: await observePod(pod, dependencies, signal) }
+  if (pod !== undefined) return { clip, recording: { is: 'unseen' }, pod: await observePod(pod, dependencies, signal) }
   const none = { is: 'none' } as const
-  if (clip.status?.completionTime !== undefined) return { clip, recording: { is: 'underWay' }, pod: none }
+  if (clip.status?.completionTime !== undefined) return { clip, recording: { is: 'unseen' }, pod: none }
   return { clip, recording: await observeRecording(clip, dependencies, signal), pod: none }
 }
 
 async function observeRecording(
   clip: RecordingClip,
-  { client, caches }: ObserveDependencies,
+  dependencies: ObserveDependencies,
   signal: AbortSignal,
 ): Promise<ObservedClip['recording']> {
+  const { client, caches } = dependencies
   const cached = caches.recordings.get(recordingKeyOf(clip))
   if (cached === undefined) return { is: 'missing' }
-  if (cached.status?.completionTime === undefined) return { is: 'underWay' }
+  const underWay = async (recording: Recording) =>
+    ({ is: 'underWay', recording, recorder: await observeRecorder(clip, recording, dependencies) }) as const
+  if (cached.status?.completionTime === undefined) return underWay(cached)
   const ref = { namespace: clip.metadata.namespace, name: clip.spec.recordingRef.name }
   const recording: Recording | undefined = await client.get(resources.recordings, ref, { signal }).catch((error) => {
     if (isNotFound(error)) return undefined
     throw error
   })
   if (recording === undefined) return { is: 'missing' }
-  if (recording.status?.completionTime === undefined) return { is: 'underWay' }
+  if (recording.status?.completionTime === undefined) return underWay(recording)
   return { is: 'over', recording, work: clipWork(clip, recording) }
+}
+
+/** The recorder of a Recording that goes on, and what it says of the clip if it was asked for it and the clip's end has come. */
+async function observeRecorder(
+  clip: RecordingClip,
+  recording: Recording,
+  { caches, answers, now }: ObserveDependencies,
+): Promise<ObservedRecorder> {
+  const pod = recorderPodOf(recording, caches.pods)
+  if (pod === undefined) return { is: 'none', why: 'no recorder is in the room' }
+  const { name } = pod.metadata
+  const told = toldRequests(pod)
+  if (told === undefined) return { is: 'none', why: `Pod ${name} was made by an earlier release, and cannot be asked` }
+  const { uid } = clip.metadata
+  const volume = volumeOfPod(pod)
+  const state = podState(pod, { kind: 'none' }, now())
+  const request = told.clips.find((one) => one.clip.uid === uid)
+  if (request !== undefined && state.kind !== 'silent' && hasRecorderRunning(pod)) {
+    const asked = { is: 'asked', pod: name, volume } as const
+    const isDue = now().getTime() >= Date.parse(request.to)
+    const answer = isDue ? await answers.of(pod, uid, now()) : ({ is: 'silent', why: 'its end has not come' } as const)
+    return { ...asked, answer, ...answers.times(pod, uid, now()) }
+  }
+  if (state.kind === 'silent') return { is: 'none', why: state.message }
+  if (state.kind !== 'inRoom') return { is: 'none', why: `the recorder of Pod ${name} is not in the room` }
+  const ofRecording = caches.clips.byIndex('recording', recordingKeyOf(clip))
+  const isWanted = wantedRequests(ofRecording, recording, volume, now()).clips.some((one) => one.clip.uid === uid)
+  if (!isWanted) return { is: 'busy', pod: name, volume }
+  return { is: 'notAsked', pod: name, volume, since: answers.times(pod, uid, now()).since }
+}
+
+/** The newest Pod of a Recording that was made to record; Pods that only upload enter no room. */
+export function recorderPodOf(
+  { metadata, status }: Pick<Recording, 'metadata' | 'status'>,
+  pods: Caches['pods'],
+): Pod | undefined {
+  const uploadOnly = new Set(status?.attempts?.filter((attempt) => attempt.uploadOnly === true).map(({ number }) => number))
+  return pods
+    .byIndex('recordingUid', metadata.uid)
+    .filter((pod) => belongsTo(pod, metadata.uid) && !hasEnded(pod) && !uploadOnly.has(attemptOf(pod) ?? 0))
+    .toSorted((a, b) => (attemptOf(a) ?? 0) - (attemptOf(b) ?? 0))
+    .at(-1)
 }
 
 async function observePod(pod: Pod, { client, now }: ObserveDependencies, signal: AbortSignal): Promise<ObservedClip['pod']> {

@@ -34,28 +34,19 @@ export type ClipWork = { is: 'job'; job: ClipJob } | { is: 'nothing' } | { is: '
 export function clipWork({ metadata, spec }: RecordingClip, { spec: { cos }, status }: Recording): ClipWork {
   const urls = [status?.manifestUrl, status?.moreManifestUrls ?? []].flat().filter((url) => url !== undefined)
   if (urls.length === 0 || status?.startTime === undefined) return { is: 'nothing' }
-  const start = new Date(status.startTime)
   const unusable = (what: string, must: string): ClipWork => ({ is: 'unusable', message: `${what} of the Recording ${must}` })
-  if (Number.isNaN(start.getTime())) return unusable(`status.startTime ${JSON.stringify(status.startTime)}`, 'is not a time')
-  const [from, to] = [clipTime(spec.from, start), clipTime(spec.to, start)]
-  for (const [field, time] of Object.entries({ from, to })) {
-    if (!Number.isNaN(time.getTime())) continue
-    return {
-      is: 'unusable',
-      message: `spec.${field} is no time, nor an offset such as 90s, that can be counted from ${status.startTime}`,
-    }
-  }
+  const times = clipTimes(spec, status.startTime)
+  if (times.is === 'unusable') return times
   const manifests = urls.map(objectKeyOf)
   const unread = urls.find((_, at) => manifests[at] === undefined)
   if (unread !== undefined)
     return unusable(`The manifest address ${JSON.stringify(unread)} in the status`, 'is not an object in COS')
   const { name, namespace, uid } = metadata
   const { users, streams } = spec
-  const times = { from: from.toISOString(), to: to.toISOString() }
   const { data: job, error } = clipJobSchema.safeParse({
     clip: { name, namespace, uid },
     manifests,
-    ...times,
+    ...{ from: times.from.toISOString(), to: times.to.toISOString() },
     users,
     streams,
     cos,
@@ -63,6 +54,25 @@ export function clipWork({ metadata, spec }: RecordingClip, { spec: { cos }, sta
   if (job !== undefined) return { is: 'job', job }
   const [issue] = error.issues
   return unusable(`${issue?.path.join('.')}`, `cannot be used by this release: ${issue?.message}`)
+}
+
+export type ClipTimes = { is: 'times'; from: Date; to: Date } | { is: 'unusable'; message: string }
+
+/** When a clip of a recording that began then begins and ends. Never throws. */
+export function clipTimes(spec: Pick<RecordingClip['spec'], 'from' | 'to'>, startTime: string): ClipTimes {
+  const start = new Date(startTime)
+  if (Number.isNaN(start.getTime())) {
+    return { is: 'unusable', message: `status.startTime ${JSON.stringify(startTime)} of the Recording is not a time` }
+  }
+  const [from, to] = [clipTime(spec.from, start), clipTime(spec.to, start)]
+  for (const [field, time] of Object.entries({ from, to })) {
+    if (!Number.isNaN(time.getTime())) continue
+    return {
+      is: 'unusable',
+      message: `spec.${field} is no time, nor an offset such as 90s, that can be counted from ${startTime}`,
+    }
+  }
+  return { is: 'times', from, to }
 }
 
 function objectKeyOf(url: string): string | undefined {

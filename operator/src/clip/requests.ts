@@ -1,0 +1,121 @@
+import {
+  type ClipRequest,
+  type ClipRequests,
+  clipRequestSchema,
+  clipRequestsSchema,
+  clipsAnnotation,
+  mostClipRequests,
+  type Recording,
+  type RecordingClip,
+} from '@trtc-recorder/api'
+import type { Pod } from '@trtc-recorder/kube'
+import { clipTimes } from './pod.ts'
+
+/** What is asked of a recorder while it records. Pure: two that ask at the same time ask for the same. */
+
+/** So long before its end a clip is asked for, that the recorder knows of it in time. */
+const aheadMillis = 60_000
+/** The operator sees that a recorder is in the room up to some seconds later than the recorder. */
+const lateMillis = 10_000
+
+/** Whether a clip can be asked for now, as far as its times and its Recording tell. */
+export type Call =
+  | { is: 'now'; request: ClipRequest }
+  /** `at`: when it can, where that is known. */
+  | { is: 'notYet'; why: string; at: Date | undefined }
+
+export function callOf({ metadata, spec }: RecordingClip, { status }: Pick<Recording, 'status'>, now: Date): Call {
+  if (status?.startTime === undefined) return { is: 'notYet', why: 'no recorder has been in the room yet', at: undefined }
+  const times = clipTimes(spec, status.startTime)
+  if (times.is === 'unusable') return { is: 'notYet', why: times.message, at: undefined }
+  const { to } = times
+  if (to.getTime() - now.getTime() > aheadMillis) {
+    return { is: 'notYet', why: `the clip ends at ${to.toISOString()}`, at: new Date(to.getTime() - aheadMillis) }
+  }
+  const { name, namespace, uid } = metadata
+  const { data: request, error } = clipRequestSchema.safeParse({
+    clip: { name, namespace, uid },
+    ...{ from: times.from.toISOString(), to: to.toISOString(), users: spec.users, streams: spec.streams },
+  })
+  if (request !== undefined) return { is: 'now', request }
+  const [issue] = error.issues
+  return { is: 'notYet', why: `${issue?.path.join('.')} of the clip cannot be used by this release`, at: undefined }
+}
+
+/** Another volume than that of the recorder, that may have some of what is asked for. */
+export function volumeElsewhere(
+  { status }: Pick<Recording, 'status'>,
+  volume: string,
+  { from, to }: Pick<ClipRequest, 'from' | 'to'>,
+): string | undefined {
+  const [first, last] = [Date.parse(from), Date.parse(to)]
+  const attempts = status?.attempts ?? []
+  const [oldest] = attempts
+  // Of attempts that the status does not list any more nobody knows on which volume they recorded.
+  if (oldest !== undefined && oldest.number > 1 && !(Date.parse(oldest.startTime ?? '') - lateMillis <= first)) {
+    return `of an attempt before the ${oldest.number}th`
+  }
+  return attempts.find((attempt) => {
+    if (attempt.uploadOnly === true || attempt.volume === undefined || attempt.volume === volume) return false
+    const { startTime, endTime } = attempt
+    if (startTime === undefined) return false
+    const began = Date.parse(startTime) - lateMillis
+    const ended = endTime === undefined ? Number.POSITIVE_INFINITY : Date.parse(endTime)
+    return !(last < began || first > ended)
+  })?.volume
+}
+
+/** Whether a recording has, or had, something on other volumes than this one. */
+export const hasOtherVolumes = ({ status }: Pick<Recording, 'status'>, volume: string) =>
+  [...(status?.volumes ?? []).map(({ name }) => name), ...(status?.attempts ?? []).map((attempt) => attempt.volume)].some(
+    (name) => name !== undefined && name !== volume,
+  )
+
+/** All that the recorder on this volume should be asked for now, the oldest first. Those that it has put off make way for others. */
+export function wantedRequests(
+  clips: readonly RecordingClip[],
+  recording: Pick<Recording, 'status'>,
+  volume: string,
+  now: Date,
+): ClipRequests {
+  const wanted = clips
+    .filter(({ metadata, status }) => metadata.deletionTimestamp === undefined && status?.completionTime === undefined)
+    .flatMap((clip) => {
+      const call = callOf(clip, recording, now)
+      const isHere = call.is === 'now' && volumeElsewhere(recording, volume, call.request) === undefined
+      return isHere ? [{ clip, request: call.request }] : []
+    })
+  const age = ({ metadata }: RecordingClip) => `${metadata.creationTimestamp} ${metadata.uid}`
+  const byAge = wanted.toSorted((a, b) => (age(a.clip) < age(b.clip) ? -1 : 1))
+  const [putOff, others] = [byAge.filter(({ clip }) => isPutOff(clip)), byAge.filter(({ clip }) => !isPutOff(clip))]
+  const chosen = new Set([...others, ...putOff].slice(0, mostClipRequests))
+  return { version: 1, clips: byAge.filter((one) => chosen.has(one)).map(({ request }) => request) }
+}
+
+/** It was asked for before, and now waits. */
+const isPutOff = ({ status }: RecordingClip) =>
+  status?.startTime !== undefined && status.conditions?.some(({ reason }) => reason === 'RecordingUnderWay') === true
+
+/** Pods are told little, and asked often what it was. */
+const told = new WeakMap<Pod, ClipRequests | undefined>()
+
+/** What a recorder is asked for; undefined of a Pod that cannot be asked, as one that an older operator made. */
+export function toldRequests(pod: Pod): ClipRequests | undefined {
+  if (!told.has(pod)) told.set(pod, readRequests(pod.metadata.annotations?.[clipsAnnotation]))
+  return told.get(pod)
+}
+
+function readRequests(text: string | undefined): ClipRequests | undefined {
+  if (text === undefined) return undefined
+  // What somebody else has written there is nothing that a recorder could read; it is written over.
+  const nothing: ClipRequests = { version: 1, clips: [] }
+  try {
+    return clipRequestsSchema.safeParse(JSON.parse(text)).data ?? nothing
+  } catch {
+    return nothing
+  }
+}
+
+/** Name of the PersistentVolumeClaim that a recorder Pod works on. */
+export const volumeOfPod = ({ spec }: Pod) =>
+  spec?.volumes?.find(({ persistentVolumeClaim }) => persistentVolumeClaim !== undefined)?.persistentVolumeClaim?.claimName ?? ''
