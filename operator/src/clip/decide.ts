@@ -205,7 +205,7 @@ function whileItGoesOn(
   switch (recorder.is) {
     case 'busy': {
       const why = `Pod ${recorder.pod} is asked for ${mostClipRequests} others before it`
-      return { ...waits(clip, {}, why, now), requeueAfterMillis: lookAgainMillis }
+      return { ...waits(clip, {}, why, now), requeueAfterMillis: putOffMillis }
     }
     case 'notAsked': {
       const action = { do: 'askRecorder', pod: recorder.pod } as const

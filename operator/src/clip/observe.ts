@@ -79,7 +79,8 @@ async function observeRecorder(
     const asked = { is: 'asked', pod: name, volume } as const
     const isDue = now().getTime() >= Date.parse(request.to)
     const answer = isDue ? await answers.of(pod, uid, now()) : ({ is: 'silent', why: 'its end has not come' } as const)
-    return { ...asked, answer, ...answers.times(pod, uid, now()) }
+    const { since, heard } = answers.times(pod, uid, now())
+    return { ...asked, answer, since, heard }
   }
   if (state.kind === 'silent') return { is: 'none', why: state.message }
   if (state.kind !== 'inRoom') return { is: 'none', why: `the recorder of Pod ${name} is not in the room` }

@@ -24,22 +24,29 @@ export type Call =
   /** `at`: when it can, where that is known. */
   | { is: 'notYet'; why: string; at: Date | undefined }
 
-export function callOf({ metadata, spec }: RecordingClip, { status }: Pick<Recording, 'status'>, now: Date): Call {
-  if (status?.startTime === undefined) return { is: 'notYet', why: 'no recorder has been in the room yet', at: undefined }
-  const times = clipTimes(spec, status.startTime)
-  if (times.is === 'unusable') return { is: 'notYet', why: times.message, at: undefined }
-  const { to } = times
-  if (to.getTime() - now.getTime() > aheadMillis) {
-    return { is: 'notYet', why: `the clip ends at ${to.toISOString()}`, at: new Date(to.getTime() - aheadMillis) }
-  }
+export function callOf(clip: RecordingClip, recording: Pick<Recording, 'status'>, now: Date): Call {
+  const due = dueTimes(clip, recording, now)
+  if (due.is === 'notYet') return due
+  const { metadata, spec } = clip
   const { name, namespace, uid } = metadata
   const { data: request, error } = clipRequestSchema.safeParse({
     clip: { name, namespace, uid },
-    ...{ from: times.from.toISOString(), to: to.toISOString(), users: spec.users, streams: spec.streams },
+    ...{ from: due.from.toISOString(), to: due.to.toISOString(), users: spec.users, streams: spec.streams },
   })
   if (request !== undefined) return { is: 'now', request }
   const [issue] = error.issues
   return { is: 'notYet', why: `${issue?.path.join('.')} of the clip cannot be used by this release`, at: undefined }
+}
+
+type DueTimes = { is: 'due'; from: Date; to: Date } | (Call & { is: 'notYet' })
+
+function dueTimes({ spec }: RecordingClip, { status }: Pick<Recording, 'status'>, now: Date): DueTimes {
+  if (status?.startTime === undefined) return { is: 'notYet', why: 'no recorder has been in the room yet', at: undefined }
+  const times = clipTimes(spec, status.startTime)
+  if (times.is === 'unusable') return { is: 'notYet', why: times.message, at: undefined }
+  const { from, to } = times
+  if (to.getTime() - now.getTime() <= aheadMillis) return { is: 'due', from, to }
+  return { is: 'notYet', why: `the clip ends at ${to.toISOString()}`, at: new Date(to.getTime() - aheadMillis) }
 }
 
 /** Another volume than that of the recorder, that may have some of what is asked for. */
@@ -78,18 +85,18 @@ export function wantedRequests(
   volume: string,
   now: Date,
 ): ClipRequests {
-  const wanted = clips
-    .filter(({ metadata, status }) => metadata.deletionTimestamp === undefined && status?.completionTime === undefined)
-    .flatMap((clip) => {
-      const call = callOf(clip, recording, now)
-      const isHere = call.is === 'now' && volumeElsewhere(recording, volume, call.request) === undefined
-      return isHere ? [{ clip, request: call.request }] : []
-    })
   const age = ({ metadata }: RecordingClip) => `${metadata.creationTimestamp} ${metadata.uid}`
-  const byAge = wanted.toSorted((a, b) => (age(a.clip) < age(b.clip) ? -1 : 1))
-  const [putOff, others] = [byAge.filter(({ clip }) => isPutOff(clip)), byAge.filter(({ clip }) => !isPutOff(clip))]
-  const chosen = new Set([...others, ...putOff].slice(0, mostClipRequests))
-  return { version: 1, clips: byAge.filter((one) => chosen.has(one)).map(({ request }) => request) }
+  const due = clips
+    .filter(({ metadata, status }) => metadata.deletionTimestamp === undefined && status?.completionTime === undefined)
+    .filter((clip) => dueTimes(clip, recording, now).is === 'due')
+    .toSorted((a, b) => (age(a) < age(b) ? -1 : 1))
+  const chosen = new Map<RecordingClip, ClipRequest>()
+  for (const clip of [...due.filter((clip) => !isPutOff(clip)), ...due.filter(isPutOff)]) {
+    if (chosen.size === mostClipRequests) break
+    const call = callOf(clip, recording, now)
+    if (call.is === 'now' && volumeElsewhere(recording, volume, call.request) === undefined) chosen.set(clip, call.request)
+  }
+  return { version: 1, clips: due.flatMap((clip) => chosen.get(clip) ?? []) }
 }
 
 /** It was asked for before, and now waits. */
