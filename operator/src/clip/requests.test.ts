@@ -89,7 +89,8 @@ describe('a recorder Pod', () => {
   }
 
   test('is asked for nothing when it is made, and is known by its volume in a cache as well', () => {
-    const cached = abridgedPod(made)
+    const theirs = { name: 'cache', persistentVolumeClaim: { claimName: 'cache' } }
+    const cached = abridgedPod({ ...made, spec: { ...made.spec!, volumes: [theirs, ...made.spec!.volumes!] } })
     expect(toldRequests(cached)).toEqual({ version: 1, clips: [] })
     expect(volumeOfPod(cached)).toBe('math-v1')
   })

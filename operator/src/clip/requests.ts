@@ -9,6 +9,7 @@ import {
   type RecordingClip,
 } from '@trtc-recorder/api'
 import type { Pod } from '@trtc-recorder/kube'
+import { workVolume } from '../recording/pod.ts'
 import { clipTimes } from './pod.ts'
 
 /** What is asked of a recorder while it records. Pure: two that ask at the same time ask for the same. */
@@ -123,6 +124,6 @@ function readRequests(text: string | undefined): ClipRequests | undefined {
   }
 }
 
-/** Name of the PersistentVolumeClaim that a recorder Pod works on. */
+/** Name of the PersistentVolumeClaim that a recorder Pod works on. Others may have put volumes of their own into it. */
 export const volumeOfPod = ({ spec }: Pod) =>
-  spec?.volumes?.find(({ persistentVolumeClaim }) => persistentVolumeClaim !== undefined)?.persistentVolumeClaim?.claimName ?? ''
+  spec?.volumes?.find(({ name }) => name === workVolume)?.persistentVolumeClaim?.claimName ?? ''

@@ -36,6 +36,8 @@ const controlDirectory = '/var/run/trtc-recorder/control'
 const controlFile = 'control.json'
 const clipsFile = 'clips.json'
 export const workDirectory = '/work'
+/** Volume of a recorder Pod that has what it records. */
+export const workVolume = 'work'
 export const terminationMessagePath = '/dev/termination-log'
 /** What is read of the Secret with the keys for COS. */
 export const cosKeys = ['secretId', 'secretKey', 'token', 'expiredTime'] as const
@@ -116,7 +118,7 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
           terminationMessagePath,
           terminationMessagePolicy: 'File',
           volumeMounts: [
-            { name: 'work', mountPath: workDirectory },
+            { name: workVolume, mountPath: workDirectory },
             { name: 'tmp', mountPath: '/tmp' },
             { name: controlVolume, mountPath: controlDirectory, readOnly: true },
             ...secrets.map((secret, index) => ({
@@ -128,7 +130,7 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
         },
       ],
       volumes: [
-        { name: 'work', persistentVolumeClaim: { claimName: order.volume } },
+        { name: workVolume, persistentVolumeClaim: { claimName: order.volume } },
         {
           name: controlVolume,
           downwardAPI: {
