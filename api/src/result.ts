@@ -89,7 +89,8 @@ export const recorderProgressSchema = z.object({
     .nullable()
     .default(null)
     .describe('What of spec.outputs is being made of the recording, which is over; null when nothing is.'),
-  clips: z.array(clipAnswerSchema).default([]).describe('What has become of each clip that it is asked for.'),
+  // An answer of a later release must not make all the rest unreadable.
+  clips: z.array(clipAnswerSchema).catch([]).describe('What has become of each clip that it is asked for.'),
   controlProblem: z
     .string()
     .max(512)

@@ -2,14 +2,23 @@ import type { Expectation, Finding } from './expectation.ts'
 import type { Media } from './read-media.ts'
 
 /** The streams that a mode must give for what a user published. */
-export function expectedStreams({ mode, stream = 'main', published = { video: true, audio: stream === 'main' } }: Expectation) {
+export function expectedStreams({
+  mode,
+  stream = 'main',
+  published = { video: true, audio: stream === 'main' },
+  audioCodec = 'AAC',
+}: Expectation) {
   switch (mode) {
     case '00':
       return { container: 'mp3', video: undefined, audio: published.audio ? 'mp3' : undefined }
     case '01':
       return { container: 'mp4', video: published.video ? 'h264' : undefined, audio: undefined }
     case '02':
-      return { container: 'mp4', video: published.video ? 'h264' : undefined, audio: published.audio ? 'aac' : undefined }
+      return {
+        container: 'mp4',
+        video: published.video ? 'h264' : undefined,
+        audio: published.audio ? audioCodec.toLowerCase() : undefined,
+      }
   }
 }
 

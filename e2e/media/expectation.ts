@@ -1,4 +1,4 @@
-import type { Mode, Stream } from '@trtc-recorder/api'
+import type { AudioCodec, Mode, Stream } from '@trtc-recorder/api'
 import type { Span } from './hear.ts'
 
 /** What must be in a file, said by whoever made the anchor publish. */
@@ -10,6 +10,8 @@ export interface Expectation {
   mode: Mode
   /** What the user published. Both where not set; a mode leaves out what it does not record. */
   published?: { video: boolean; audio: boolean }
+  /** Of mode 02; AAC where not set. */
+  audioCodec?: AudioCodec
   /** Pictures a second of the anchor's clip. */
   framesPerSecond: number
   /** The number in the picture starts again at 0 after this many frames. */

@@ -2,6 +2,8 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:f
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import {
+  type ClipRequest,
+  type ClipRequests,
   type Control,
   type LiveEntry,
   liveIndexObjectSchema,
@@ -213,6 +215,7 @@ export class World {
     const recorder = new RecorderProcess(['--recording', recording, '--secrets', secrets, '--work', work], {
       [recorderEnv.metadataUrl]: this.#running.cos.rolesUrl,
       [recorderEnv.control]: this.#controlPath,
+      [recorderEnv.clips]: this.#clipsPath,
       TRTC_RECORDER_CHROMIUM_ARGS: `--ignore-certificate-errors-spki-list=${this.#running.room.spki}`,
       ...environment,
     })
@@ -249,8 +252,8 @@ export class World {
 
   /** Fetches a recorded file back from COS and compares it with what its user sent. */
   async findings(
-    file: RecordedFile,
-    expected: Pick<Expectation, 'mode' | 'stream' | 'published' | 'videoGaps'>,
+    file: Pick<RecordedFile, 'userId' | 'stream' | 'path' | 'startTime'>,
+    expected: Pick<Expectation, 'mode' | 'stream' | 'published' | 'audioCodec' | 'videoGaps'>,
     { fps, loopSeconds }: { fps: number; loopSeconds: number } = clip,
   ): Promise<Finding[]> {
     const path = await this.#fetched(file)
@@ -282,7 +285,7 @@ export class World {
     return path
   }
 
-  async #sent({ userId, stream }: RecordedFile): Promise<SentFrame[]> {
+  async #sent({ userId, stream }: Pick<RecordedFile, 'userId' | 'stream'>): Promise<SentFrame[]> {
     const track = stream === 'aux' ? 'aux' : 'video'
     return (await this.#control.sent({ room: this.#room, userId, track })).flatMap(framesOf)
   }
@@ -291,11 +294,19 @@ export class World {
     return join(this.#directory, 'control', 'control.json')
   }
 
+  get #clipsPath(): string {
+    return join(this.#directory, 'control', 'clips.json')
+  }
+
   /** What the operator would tell recorders now. */
-  async control(control: Control): Promise<void> {
-    await mkdir(dirname(this.#controlPath), { recursive: true })
-    await writeFile(`${this.#controlPath}.new`, JSON.stringify(control))
-    await rename(`${this.#controlPath}.new`, this.#controlPath)
+  control = (control: Control) => this.#tell(this.#controlPath, control)
+  /** Clips that the operator would ask for now. */
+  askForClips = (clips: ClipRequest[]) => this.#tell(this.#clipsPath, { version: 1, clips } satisfies ClipRequests)
+
+  async #tell(path: string, what: object): Promise<void> {
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(`${path}.new`, JSON.stringify(what))
+    await rename(`${path}.new`, path)
   }
 
   media = async (file: RecordedFile) => readMedia(await this.#fetched(file))

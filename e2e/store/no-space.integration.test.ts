@@ -67,7 +67,15 @@ class Scene {
     }
     const run = new Run({
       job: aJob({ cos, audioCodec: 'Opus' }, { attempt: number, ...(number > 1 ? { uploadOnly: true } : {}) }),
-      ...{ byHand: false, uploadSeconds: 20, workDirectory: this.work, controlPath: undefined, log, stopRequested },
+      ...{
+        byHand: false,
+        uploadSeconds: 20,
+        workDirectory: this.work,
+        controlPath: undefined,
+        clipsPath: undefined,
+        log,
+        stopRequested,
+      },
       secretsDirectory: join(root, 'secrets'),
       replayPage: '',
       chromium: { path: '', args: [] },

@@ -94,6 +94,7 @@ async function record(): Promise<RecorderResult> {
       byHand,
       workDirectory,
       controlPath: process.env[recorderEnv.control],
+      clipsPath: process.env[recorderEnv.clips],
       secretsDirectory,
       chromium: { path: findChromium(process.env), args: extraSwitches(process.env[recorderEnv.chromiumArgs]) },
       replayPage: process.env.TRTC_RECORDER_REPLAY_PAGE ?? join(import.meta.dirname, 'replay.html'),

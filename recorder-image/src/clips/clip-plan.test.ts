@@ -1,4 +1,4 @@
-import type { ClipJob, Manifest, ManifestFile } from '@trtc-recorder/api'
+import type { ClipJob, ManifestFile } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
 import { cuttingsOf, mediaSecondsAt } from './clip-plan.ts'
 
@@ -15,7 +15,7 @@ function aFile(userId: string, from: number, to: number, over: { stream?: 'main'
 }
 
 const cuttings = (files: ManifestFile[], job: Partial<ClipJob>) =>
-  cuttingsOf([{ files } as unknown as Manifest], {
+  cuttingsOf(files, {
     from: at(0),
     to: at(100),
     users: [],

@@ -1,8 +1,14 @@
-import { type ClipJob, isListed, type Manifest, type ManifestFile } from '@trtc-recorder/api'
+import { type ClipJob, isListed, type ManifestFile } from '@trtc-recorder/api'
+
+/** What has to be known of a file to cut from it. */
+export type SourceFile = Pick<
+  ManifestFile,
+  'userId' | 'stream' | 'path' | 'status' | 'message' | 'bytes' | 'startTime' | 'endTime' | 'durationSeconds' | 'times'
+>
 
 /** A file of the recording, and what of it is in the clip. */
-export interface Cutting {
-  file: ManifestFile
+export interface Cutting<File extends SourceFile = SourceFile> {
+  file: File
   /** Times in the file, in seconds. */
   fromSeconds: number
   toSeconds: number
@@ -11,10 +17,12 @@ export interface Cutting {
 }
 
 /** What is to be cut: each file of who is asked for that has something between the two times, in the order of their beginning. Pure. */
-export function cuttingsOf(manifests: readonly Manifest[], { from, to, users, streams }: ClipJob): Cutting[] {
+export function cuttingsOf<File extends SourceFile>(
+  files: readonly File[],
+  { from, to, users, streams }: Pick<ClipJob, 'from' | 'to' | 'users' | 'streams'>,
+): Cutting<File>[] {
   const [fromMillis, toMillis] = [Date.parse(from), Date.parse(to)]
-  return manifests
-    .flatMap(({ files }) => files)
+  return files
     .filter(({ userId, stream }) => streams.includes(stream) && isListed({ include: users, exclude: [] }, userId))
     .flatMap((file) => {
       const begin = Math.max(fromMillis, Date.parse(file.startTime))
@@ -26,7 +34,7 @@ export function cuttingsOf(manifests: readonly Manifest[], { from, to, users, st
 }
 
 /** Where a wall-clock time lies in a file. One that was taken out of it lies where that was. */
-export function mediaSecondsAt({ startTime, durationSeconds, times }: ManifestFile, millis: number): number {
+export function mediaSecondsAt({ startTime, durationSeconds, times }: SourceFile, millis: number): number {
   let before = { mediaSeconds: 0, millis: Date.parse(startTime) }
   for (const point of times) {
     const after = { mediaSeconds: point.mediaSeconds, millis: Date.parse(point.time) }

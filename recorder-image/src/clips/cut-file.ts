@@ -13,6 +13,14 @@ export interface RangeReader {
   read(start: number, end: number): Promise<Buffer>
 }
 
+/** What is to be read was given back to the volume; COS has it, in a file that is not whole there yet. */
+export class GivenBackError extends Error {
+  override readonly name = 'GivenBackError'
+  constructor(path: string) {
+    super(`a part of ${path} was given back to the volume; COS has it, and hands it out when the recording is over`)
+  }
+}
+
 /** A clip on disk: final file = head + body. */
 export interface CutFile {
   head: Buffer

@@ -9,6 +9,7 @@ import {
   clipJobSchema,
   clipKey,
   type Manifest,
+  type ManifestFile,
   manifestSchema,
 } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
@@ -16,7 +17,7 @@ import { findFfmpeg } from '../media/ffmpeg.ts'
 import { type ReadableStore, StoreError } from '../store/upload.ts'
 import { checkClip } from './check-clip.ts'
 import { type Cutting, cuttingsOf } from './clip-plan.ts'
-import { type CutFile, cutFile, type RangeReader } from './cut-file.ts'
+import { type CutFile, cutFile, GivenBackError, type RangeReader } from './cut-file.ts'
 
 export interface ClipOptions {
   store: ReadableStore
@@ -40,11 +41,10 @@ export async function runClip(job: ClipJob, options: ClipOptions): Promise<ClipR
   const files: ClipFile[] = []
   try {
     await mkdir(options.workDirectory, { recursive: true })
-    const manifests = []
-    for (const key of job.manifests) manifests.push(await readManifest(key, options))
-    const cuttings = cuttingsOf(manifests, job)
-    for (const cutting of cuttings) {
-      const file = await cutOne(cutting, job, options)
+    const recorded: ManifestFile[] = []
+    for (const key of job.manifests) recorded.push(...(await readManifest(key, options)).files)
+    for (const cutting of cuttingsOf(recorded, job)) {
+      const file = await cutOne(cutting, objectReader(cutting.file, options), job, options)
       if (file !== undefined) files.push(clipFileSchema.parse(file))
     }
     return resultOf(job, files)
@@ -56,7 +56,7 @@ export async function runClip(job: ClipJob, options: ClipOptions): Promise<ClipR
   }
 }
 
-function resultOf({ from, to }: ClipJob, files: ClipFile[]): ClipResult {
+export function resultOf({ from, to }: Pick<ClipJob, 'from' | 'to'>, files: ClipFile[]): ClipResult {
   const failed = files.find(({ status }) => status === 0)
   if (failed !== undefined) return { version: 1, outcome: 'FilesFailed', message: `${failed.source}: ${failed.message}`, files }
   if (files.length > 0) return { version: 1, outcome: 'Completed', message: `${files.length} files are stored`, files }
@@ -74,7 +74,12 @@ async function readManifest(key: string, { store, deadline }: ClipOptions): Prom
 }
 
 /** Undefined where the file has nothing in that time after all. Rejects where COS refuses, or does not answer: that is no matter of one file. */
-async function cutOne(cutting: Cutting, job: ClipJob, options: ClipOptions): Promise<ClipFile | undefined> {
+export async function cutOne(
+  cutting: Cutting,
+  reader: ClipReader,
+  job: Pick<ClipJob, 'clip' | 'cos'>,
+  options: ClipOptions,
+): Promise<ClipFile | undefined> {
   const { file, startTime } = cutting
   const { log } = options
   const about = { userId: file.userId, stream: file.stream, source: file.path, path: clipKey(job, file.path) }
@@ -84,7 +89,6 @@ async function cutOne(cutting: Cutting, job: ClipJob, options: ClipOptions): Pro
     return { ...about, ...nothing, message: message.slice(0, 512) }
   }
   if (file.status === 0) return failed(`the file of the recording is not whole in COS: ${file.message}`)
-  const reader = objectReader(file, options)
   const bodyPath = join(options.workDirectory, 'clip.body')
   try {
     const cut = await cutFile(reader, file.path, { ...cutting, bodyPath })
@@ -97,7 +101,7 @@ async function cutOne(cutting: Cutting, job: ClipJob, options: ClipOptions): Pro
     const stored = { url, status: 1, message: 'ok', bytes, readBytes: reader.readBytes, durationSeconds }
     return { ...about, ...stored, startTime: startTime.toISOString() }
   } catch (error) {
-    if (error instanceof StoreError && error.code !== 'NoSuchKey') throw error
+    if (error instanceof GivenBackError || (error instanceof StoreError && error.code !== 'NoSuchKey')) throw error
     return failed((error as Error).message)
   } finally {
     await rm(bodyPath, { force: true })
@@ -119,10 +123,13 @@ async function store(
   }
 }
 
-function objectReader(
+/** Counts what it has read. */
+export type ClipReader = RangeReader & { readBytes: number }
+
+export function objectReader(
   { path, bytes }: Pick<Cutting['file'], 'path' | 'bytes'>,
-  { store, deadline }: ClipOptions,
-): RangeReader & { readBytes: number } {
+  { store, deadline }: Pick<ClipOptions, 'store' | 'deadline'>,
+): ClipReader {
   return {
     bytes,
     readBytes: 0,

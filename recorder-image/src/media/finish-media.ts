@@ -5,13 +5,14 @@ import { rounded } from './check-shares.ts'
 import { fileTime } from './file-time.ts'
 import { writeHead } from './head-file.ts'
 import { eventsOf } from './media-events.ts'
-import type { FinishedMedia, MediaFileIdentity } from './media-file.ts'
+import type { FinishedMedia, MediaFileIdentity, MediaSnapshot } from './media-file.ts'
 import { type MediaIndex, readMediaIndex } from './media-index.ts'
 import type { MediaPaths } from './media-paths.ts'
 import { buildMp3Head } from './mp3-head.ts'
-import { buildMp4Head, type Mp4Track } from './mp4-head.ts'
+import { buildMp4Head } from './mp4-head.ts'
 import { mp4Tracks, videoFacts } from './mp4-tracks.ts'
 import { checkMedia } from './self-check.ts'
+import { axisOfFrame } from './sound-frames.ts'
 
 /** What there is of a file when nothing more comes. Plain data: it goes to another thread. */
 export interface UnfinishedMedia {
@@ -42,7 +43,24 @@ export function unfinishedMedia(media: UnfinishedMedia, error: Error): FinishedM
   return emptyMedia({ ...media, problems: [...media.problems, problem] }, 0)
 }
 
-async function finishFrom(media: UnfinishedMedia, index: MediaIndex): Promise<FinishedMedia> {
+/** A file that goes on, as it is on the volume by now. Undefined where nothing has come yet. Rejects where the index cannot be read. */
+export async function snapshotMedia(media: UnfinishedMedia): Promise<MediaSnapshot | undefined> {
+  const index = await readMediaIndex(media.paths.index)
+  const made = headOf(media, index)
+  if (made === undefined) return undefined
+  const { head, startTime, endMicros, durationSeconds, times, presentation } = made
+  const { video, audio } = presentation
+  const pictures = video && video.startMicros + (video.decodeTicks.at(-1) ?? 0) / 0.09
+  const frames = index.audio.sizes.length
+  // What is on the volume may be more than was laid when this was asked for, or less.
+  const encoded = audio && audio.place(axisOfFrame(index.audio, soundKind(media.identity), frames))
+  const heard = audio && audio.startMicros + Math.min(audio.samples, encoded ?? 0) / 0.048
+  const reachesMicros = Math.min(pictures ?? Number.POSITIVE_INFINITY, heard ?? Number.POSITIVE_INFINITY)
+  return { head, bodyBytes: index.bodyBytes, startTime, endTime: wallTime(endMicros), durationSeconds, times, reachesMicros }
+}
+
+/** The head that goes with what an index says; undefined where nothing has come. */
+function headOf(media: UnfinishedMedia, index: MediaIndex) {
   const { identity } = media
   const { ssrcs, rtpTimestamps, receiveTimesMicros, keys } = index.video
   const presentation = present(
@@ -55,23 +73,26 @@ async function finishFrom(media: UnfinishedMedia, index: MediaIndex): Promise<Fi
     },
     media.sound,
   )
-  const { bodyBytes } = index
-  if (presentation === undefined) return emptyMedia(media, bodyBytes)
-
-  const { startMicros } = presentation
-  const sound = soundKind(identity)
+  if (presentation === undefined) return undefined
   const { inFile, mediaSeconds, endMicros, times } = fileTime(identity, presentation, index, media.sound)
-  const startTime = wallTime(startMicros)
+  const startTime = wallTime(presentation.startMicros)
   const durationSeconds = Math.round(mediaSeconds * 1000) / 1000
-
-  let tracks: Mp4Track[] = []
-  let head: Uint8Array
+  const about = { presentation, startTime, endMicros, durationSeconds, times }
   if (identity.mode === '00') {
-    head = buildMp3Head(index.audio.sizes.length, presentation.audio?.axisSamples ?? 0)
-  } else {
-    tracks = mp4Tracks(inFile, index, sound)
-    head = buildMp4Head({ creationTime: startTime, bodyBytes, tracks })
+    const head = buildMp3Head(index.audio.sizes.length, presentation.audio?.axisSamples ?? 0)
+    return { ...about, head, tracks: [] }
   }
+  const tracks = mp4Tracks(inFile, index, soundKind(identity))
+  return { ...about, head: buildMp4Head({ creationTime: startTime, bodyBytes: index.bodyBytes, tracks }), tracks }
+}
+
+async function finishFrom(media: UnfinishedMedia, index: MediaIndex): Promise<FinishedMedia> {
+  const { identity } = media
+  const { bodyBytes } = index
+  const made = headOf(media, index)
+  if (made === undefined) return emptyMedia(media, bodyBytes)
+  const { presentation, startTime, endMicros, durationSeconds, times, head, tracks } = made
+  const sound = soundKind(identity)
   const video = presentation.video && videoFacts(index)
   const check = await checkMedia({
     ...{ mode: identity.mode, head, bodyPath: media.paths.body, bodyBytes, tracks, configs: index.configs, durationSeconds },

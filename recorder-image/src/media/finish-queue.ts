@@ -2,7 +2,8 @@ import { stat } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import { createLimiter } from '../store/limiter.ts'
 import { type UnfinishedMedia, unfinishedMedia } from './finish-media.ts'
-import type { FinishedMedia } from './media-file.ts'
+import type { MediaTask } from './finish-worker.ts'
+import type { FinishedMedia, MediaSnapshot } from './media-file.ts'
 
 /** Files that are finished at once: what one needs in memory grows with its length, and there may be fifty. */
 const atOnce = 2
@@ -18,6 +19,7 @@ const idleMs = 10_000
 export class FinishQueue {
   readonly #limit = createLimiter(atOnce)
   readonly #limitLong = createLimiter(1)
+  readonly #limitSnapshots = createLimiter(1)
   readonly #idle: FinishThread[] = []
 
   /** Starts a thread for a file that will soon come: loading its code takes longer than finishing a short file. */
@@ -37,15 +39,21 @@ export class FinishQueue {
     })
   }
 
-  async #inThread(media: UnfinishedMedia): Promise<FinishedMedia> {
+  /** A file that goes on, as it is by now. One at a time, beside those that are finished. Undefined where nothing has come; rejects where it cannot be read. */
+  async snapshot(media: UnfinishedMedia): Promise<MediaSnapshot | undefined> {
+    return await this.#limitSnapshots(() => this.#run<MediaSnapshot | undefined>('snapshot', media))
+  }
+
+  #inThread(media: UnfinishedMedia): Promise<FinishedMedia> {
+    return this.#run<FinishedMedia>('finish', media).catch((error: Error) => unfinishedMedia(media, error))
+  }
+
+  async #run<T>(task: MediaTask, media: UnfinishedMedia): Promise<T> {
     const thread = this.#wake() ?? new FinishThread()
-    try {
-      const finished = await thread.finish(media)
-      this.#rest(thread)
-      return finished
-    } catch (error) {
-      return unfinishedMedia(media, error as Error)
-    }
+    const { made, problem } = await thread.run<T>(task, media)
+    this.#rest(thread)
+    if (problem !== undefined) throw new Error(problem)
+    return made as T
   }
 
   #wake(): FinishThread | undefined {
@@ -63,27 +71,33 @@ export class FinishQueue {
   }
 }
 
+/** What a thread makes of a task, or why it could not. */
+interface Made<T> {
+  made?: T
+  problem?: string
+}
+
 class FinishThread {
   idle: NodeJS.Timeout | undefined
   readonly #worker = new Worker(new URL('./finish-worker.ts', import.meta.url), { stdin: false })
   /** Why it can do nothing any more. */
   #failure: Error | undefined
-  #waiting: PromiseWithResolvers<FinishedMedia> | undefined
+  #waiting: PromiseWithResolvers<Made<unknown>> | undefined
 
   constructor() {
     this.#worker.unref()
-    this.#worker.on('message', (finished: FinishedMedia) => this.#waiting?.resolve(finished))
+    this.#worker.on('message', (made: Made<unknown>) => this.#waiting?.resolve(made))
     this.#worker.on('error', (error: Error) => this.#fail(error))
     this.#worker.on('exit', (code) => this.#fail(new Error(`the thread that finishes files ended with code ${code}`)))
   }
 
-  async finish(media: UnfinishedMedia): Promise<FinishedMedia> {
+  async run<T>(task: MediaTask, media: UnfinishedMedia): Promise<Made<T>> {
     if (this.#failure !== undefined) throw this.#failure
     this.#waiting = Promise.withResolvers()
     this.#worker.ref()
     try {
-      this.#worker.postMessage(media)
-      return await this.#waiting.promise
+      this.#worker.postMessage({ task, media })
+      return (await this.#waiting.promise) as Made<T>
     } finally {
       this.#waiting = undefined
       this.#worker.unref()

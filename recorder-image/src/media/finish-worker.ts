@@ -1,7 +1,19 @@
-/** A thread that finishes one file after the other: an `UnfinishedMedia` comes in, a `FinishedMedia` goes out. */
+/** A thread that works on one file after the other: a task comes in, what it comes to goes out. */
 import { parentPort } from 'node:worker_threads'
-import { finishMedia, type UnfinishedMedia } from './finish-media.ts'
+import { finishMedia, snapshotMedia, type UnfinishedMedia } from './finish-media.ts'
 
-parentPort!.on('message', async (media: UnfinishedMedia) => {
-  parentPort!.postMessage(await finishMedia(media))
+export type MediaTask = 'finish' | 'snapshot'
+
+parentPort!.on('message', async ({ task, media }: { task: MediaTask; media: UnfinishedMedia }) => {
+  switch (task) {
+    case 'finish':
+      return parentPort!.postMessage({ made: await finishMedia(media) })
+    case 'snapshot':
+      return parentPort!.postMessage(
+        await snapshotMedia(media).then(
+          (made) => ({ made }),
+          (error: Error) => ({ problem: error.message }),
+        ),
+      )
+  }
 })

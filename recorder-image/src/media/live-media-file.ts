@@ -21,7 +21,7 @@ import {
   videoConfigRecord,
 } from './index-records.ts'
 import { liveCuts } from './live-cuts.ts'
-import type { FinishedMedia, MediaFile, MediaFileDeps, MediaFileIdentity } from './media-file.ts'
+import type { FinishedMedia, MediaFile, MediaFileDeps, MediaFileIdentity, MediaSnapshot } from './media-file.ts'
 import { type MediaPaths, mediaPaths, removeMedia } from './media-paths.ts'
 import { OpusTrack, type OpusTrackOptions } from './opus-track.ts'
 import { SoundReader } from './sound-reader.ts'
@@ -184,6 +184,11 @@ class LiveMediaFile implements MediaFile {
     this.#flushSoon()
   }
 
+  async snapshot(): Promise<MediaSnapshot | undefined> {
+    if (this.#finished !== undefined || this.#writer.error !== undefined) return undefined
+    return await finishQueue.snapshot(this.#unfinished())
+  }
+
   finish(): Promise<FinishedMedia> {
     this.#finished ??= this.#finish()
     return this.#finished
@@ -214,13 +219,18 @@ class LiveMediaFile implements MediaFile {
 
   /** What finishing needs; nothing of it is kept here. */
   #letGo(): UnfinishedMedia {
+    const unfinished = this.#unfinished()
+    this.#audio = undefined
+    this.#video = undefined
+    return unfinished
+  }
+
+  #unfinished(): UnfinishedMedia {
     const { spans, gaps, cuts } = this.#audio?.axis ?? noSound
     const undecodable = this.#video?.undecodable ?? 0
     // What was on its way to a disk that failed was not counted.
     const counted = { received: this.#pictures - (this.#video?.withoutPicture ?? 0), lost: this.#lostPictures }
     const pictures = this.#writer.error === undefined ? counted : undefined
-    this.#audio = undefined
-    this.#video = undefined
     return {
       paths: this.#paths,
       identity: this.identity,

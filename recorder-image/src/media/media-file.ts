@@ -74,6 +74,11 @@ export interface MediaFile {
   endSoon(): void
   /** What the receiver counted around a hole in the pictures: whether something was lost, or not sent. */
   hole(counted: CountedHole): void
+  /**
+   * What there is of it by now on the volume, as a file that is whole up to there; it goes on meanwhile. Undefined where nothing has come, or it is being
+   * finished; rejects where it cannot be read.
+   */
+  snapshot(): Promise<MediaSnapshot | undefined>
   /** Stops taking frames, drains the encoder, makes and checks the head. Never throws for bad media: it says so in `problem`. */
   finish(): Promise<FinishedMedia>
   /** Deletes what is on disk. For when the file is stored; only after `finish`. */
@@ -81,7 +86,17 @@ export interface MediaFile {
 }
 
 /** A file that an earlier attempt left: as it is, with nothing more to write. */
-export type SalvagedMediaFile = Omit<MediaFile, 'write' | 'takes' | 'sends' | 'paused' | 'release' | 'endSoon' | 'hole'>
+export type SalvagedMediaFile = Omit<
+  MediaFile,
+  'write' | 'takes' | 'sends' | 'paused' | 'release' | 'endSoon' | 'hole' | 'snapshot'
+>
+
+/** A file that goes on, as it is on the volume by now: whole up to there. */
+export interface MediaSnapshot extends Pick<FinishedMedia, 'bodyBytes' | 'startTime' | 'endTime' | 'durationSeconds' | 'times'> {
+  head: Uint8Array
+  /** Wall time, in microseconds since 1970, up to which there is of each medium that has begun. */
+  reachesMicros: number
+}
 
 /** The front of a finished file: beside its body on the volume, or in memory where the volume could not take it. */
 export type FinishedHead =

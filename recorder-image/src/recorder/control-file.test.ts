@@ -1,14 +1,14 @@
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Control, subscribeSchema } from '@trtc-recorder/api'
+import { type Control, controlSchema, subscribeSchema } from '@trtc-recorder/api'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { ControlFile } from './control-file.ts'
 import { noLog } from './testing.ts'
 
 const subscribe = subscribeSchema.parse({})
 let folder: string
-let file: ControlFile
+let file: ControlFile<Control>
 let version = 0
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'control-'))
@@ -36,7 +36,7 @@ describe('the control file', () => {
     await kubeletWrites({ version: 1, desiredState: 'Running', subscribe })
     // Nobody looks each second: what is heeded was told by the kernel.
     vi.useFakeTimers({ toFake: ['setInterval'] })
-    file = await ControlFile.open(join(folder, 'control.json'), noLog)
+    file = await ControlFile.open(join(folder, 'control.json'), controlSchema, noLog)
   })
   afterEach(() => vi.useRealTimers())
 
@@ -67,7 +67,7 @@ test('where the kernel tells nothing, it is looked at each second', async () => 
   vi.useFakeTimers({ toFake: ['setInterval'] })
   try {
     // A folder that is not there cannot be watched.
-    file = await ControlFile.open(join(folder, 'later', 'control.json'), noLog)
+    file = await ControlFile.open(join(folder, 'later', 'control.json'), controlSchema, noLog)
     await mkdir(join(folder, 'later'))
     await writeFile(join(folder, 'later', 'control.json'), JSON.stringify({ version: 1, desiredState: 'Paused', subscribe }))
     const change = changed()
@@ -79,9 +79,9 @@ test('where the kernel tells nothing, it is looked at each second', async () => 
 })
 
 test('without a control file nothing changes', async () => {
-  file = await ControlFile.open(undefined, noLog)
+  file = await ControlFile.open(undefined, controlSchema, noLog)
   expect(file.current).toBeUndefined()
   file.close()
-  file = await ControlFile.open(join(folder, 'none', 'control.json'), noLog)
+  file = await ControlFile.open(join(folder, 'none', 'control.json'), controlSchema, noLog)
   expect(file.current).toBeUndefined()
 })

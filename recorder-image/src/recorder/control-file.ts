@@ -1,36 +1,38 @@
 import { watch } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { type Control, controlSchema } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
+import type { z } from 'zod'
 
 /** Beside being told of changes by the kernel: not every file system tells. */
 const lookEveryMillis = 1000
 
 /**
- * Follows the file that says what has changed since the job was given; see `controlSchema`. The kubelet puts a new one in its place by
+ * Follows a file that says what has changed since the job was given, of one form. The kubelet puts a new one in its place by
  * exchanging a symbolic link in its folder, so it is the folder that is watched.
  */
-export class ControlFile {
+export class ControlFile<T> {
   /** The latest that could be read; undefined before the first, as by hand. */
-  current: Control | undefined
+  current: T | undefined
   /** Why the file as it is now is not heeded; null when it is. */
   problem: string | null = null
-  readonly #listeners: ((control: Control) => void)[] = []
+  readonly #listeners: ((control: T) => void)[] = []
   readonly #path: string
+  readonly #schema: z.ZodType<T>
   readonly #log: Logger
   #text: string | undefined
   #reading: Promise<void> = Promise.resolve()
   #close = () => {}
 
-  private constructor(path: string, log: Logger) {
+  private constructor(path: string, schema: z.ZodType<T>, log: Logger) {
     this.#path = path
+    this.#schema = schema
     this.#log = log
   }
 
   /** Reads the file, if it is there, and follows it from then on. */
-  static async open(path: string | undefined, log: Logger): Promise<ControlFile> {
-    const file = new ControlFile(path ?? '', log)
+  static async open<T>(path: string | undefined, schema: z.ZodType<T>, log: Logger): Promise<ControlFile<T>> {
+    const file = new ControlFile(path ?? '', schema, log)
     if (path === undefined) return file
     await file.#look()
     const timer = setInterval(() => void file.#look(), lookEveryMillis)
@@ -55,7 +57,7 @@ export class ControlFile {
   }
 
   /** Called with each new control, not with the one that is there already. */
-  onChange(listener: (control: Control) => void): void {
+  onChange(listener: (control: T) => void): void {
     this.#listeners.push(listener)
   }
 
@@ -74,7 +76,7 @@ export class ControlFile {
     // While the kubelet exchanges it there may be none for a moment.
     if (text === undefined || text === '' || text === this.#text) return
     this.#text = text
-    const parsed = controlSchema.safeParse(parseJson(text))
+    const parsed = this.#schema.safeParse(parseJson(text))
     if (!parsed.success) {
       const [issue] = parsed.error.issues
       this.problem = `${this.#path}: ${issue?.path.join('.') || 'the whole'}: ${issue?.message}`.slice(0, 512)

@@ -120,6 +120,21 @@ export class FileKeeper {
     this.#files.push(keeping)
   }
 
+  /** Files that go on. */
+  get growing(): { origin: FileOrigin; media: MediaFile }[] {
+    return [...this.#live.values()].map(({ keeping, media }) => ({ origin: keeping.origin, media }))
+  }
+
+  /** Files that are not in COS as they should be. */
+  get failed(): FileOrigin[] {
+    return this.#files.filter(({ state }) => state === 'failed').map(({ origin }) => origin)
+  }
+
+  /** Resolves when every file that is closed by now is dealt with. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#files.filter(({ state }) => state === 'finishing').map(({ dealtWith }) => dealtWith))
+  }
+
   get progress(): Pick<RecorderProgress, 'recordedBytes' | 'uploadedBytes' | 'files'> {
     const prefix = keyPrefix(this.#deps.job.spec.cos.path)
     const files = this.#files.map(({ origin, content, state }) => ({

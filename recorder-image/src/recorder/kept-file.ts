@@ -11,6 +11,7 @@ import { type Ledger, secondsOf, totalsOf } from '../ledger/ledger.ts'
 import type { FinishedMedia, SalvagedMediaFile } from '../media/media-file.ts'
 import { objectUrl } from '../store/object-url.ts'
 import type { Upload } from '../store/upload.ts'
+import { timesTold } from '../timeline/time-table.ts'
 import type { Fate } from './outcome.ts'
 
 /** What became of a file, with what the manifest says of it. */
@@ -64,10 +65,7 @@ export function describe({ origin, content, finished }: Keeping, { spec }: Recor
     lostSeconds: secondsOf(losses),
     clockSource: 'arrival',
     clockErrorMs: finished?.clockErrorMs ?? null,
-    times: (finished?.times ?? []).map(({ mediaSeconds, wallMicros }) => ({
-      mediaSeconds: Math.round(mediaSeconds * 1000) / 1000,
-      time: new Date(Math.round(wallMicros / 1000)).toISOString(),
-    })),
+    times: timesTold(finished?.times ?? []),
     check: finished?.check ?? null,
     crc64: '',
     ...(finished?.video ? { video: finished.video } : {}),

@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import type { Clock } from '../clock/clock.ts'
 import type { MediaFile, MediaFileDeps, MediaFileIdentity, SalvagedMediaFile } from '../media/media-file.ts'
 import type { RoomOptions } from '../room/room.ts'
-import type { Store } from '../store/upload.ts'
+import type { ReadableStore } from '../store/upload.ts'
 import type { RecordContext } from './record-context.ts'
 import type { Secrets } from './secrets.ts'
 import type { Stop } from './stop-policy.ts'
@@ -16,7 +16,7 @@ export interface Components {
   leftMediaFiles(directory: string): Promise<string[]>
   /** Undefined of a file that held nothing yet; rejects for one that cannot be read. */
   salvageMediaFile(directory: string, name: string, deps: MediaFileDeps): Promise<SalvagedMediaFile | undefined>
-  createStore(cos: RecorderJob['spec']['cos'], credentials: Secrets['cos'], log: Logger): Store
+  createStore(cos: RecorderJob['spec']['cos'], credentials: Secrets['cos'], log: Logger): ReadableStore
 }
 
 export interface RunOptions {
@@ -26,6 +26,8 @@ export interface RunOptions {
   workDirectory: string
   /** File that says what has changed since the job was given; see `controlSchema`. */
   controlPath: string | undefined
+  /** File that says which clips are wanted now; see `clipRequestsSchema`. */
+  clipsPath: string | undefined
   secretsDirectory: string
   chromium: RoomOptions['chromium']
   /** File with the replay page as replay/ builds it. */

@@ -1,4 +1,4 @@
-import type { Control, RecorderJob } from '@trtc-recorder/api'
+import { type ClipRequests, type Control, clipRequestsSchema, controlSchema, type RecorderJob } from '@trtc-recorder/api'
 import { Clock } from '../clock/clock.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { ReceiveBuffer } from '../ledger/receive-buffer.ts'
@@ -39,7 +39,9 @@ export interface Prepared {
   clock: Clock
   sessions: Sessions
   awaited: Awaited
-  control: ControlFile
+  control: ControlFile<Control>
+  /** Clips that are wanted while it records. */
+  clipRequests: ControlFile<ClipRequests>
   /** Resolves when the recorder is asked to stop, by a signal or by its control file, or has to because the volume is full; rejects on a defect. */
   stopRequested: Promise<Stop>
 }
@@ -99,7 +101,8 @@ export async function prepare(options: RunOptions): Promise<Prepared> {
   })
   const dealtWith = new Set((await volume.files()).map(({ file }) => file.path.split('/').at(-1)))
   const left = await components.leftMediaFiles(volume.mediaDirectory)
-  const control = await ControlFile.open(options.controlPath, log)
+  const control = await ControlFile.open(options.controlPath, controlSchema, log)
+  const clipRequests = await ControlFile.open(options.clipsPath, clipRequestsSchema, log)
   return {
     job,
     secrets,
@@ -118,11 +121,12 @@ export async function prepare(options: RunOptions): Promise<Prepared> {
     sessions: new Sessions(job.spec),
     awaited: new Awaited(),
     control,
+    clipRequests,
     stopRequested: Promise.race([options.stopRequested, toldToStop(control), full.promise]),
   }
 }
 
-function toldToStop(control: ControlFile): Promise<Stop> {
+function toldToStop(control: ControlFile<Control>): Promise<Stop> {
   return new Promise((resolve) => {
     const heed = (told: Control) => {
       if (told.desiredState !== 'Stopped') return

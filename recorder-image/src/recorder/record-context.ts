@@ -1,4 +1,4 @@
-import type { RecorderJob } from '@trtc-recorder/api'
+import type { Control, RecorderJob } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import type { Clock } from '../clock/clock.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -32,7 +32,7 @@ export interface RecordContext {
   /** Told of everything that does not get into a file. */
   ledger: Ledger
   receiveBuffer: ReceiveBuffer
-  control: ControlFile
+  control: ControlFile<Control>
   /** Told when nothing of anybody is taken any more, and when it is again. */
   onPause(paused: boolean, at: Date): void
   /** Told when the recorder is in the room for the first time. */

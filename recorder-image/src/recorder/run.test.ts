@@ -37,6 +37,7 @@ class World {
       ...options,
       workDirectory: join(this.root, 'work'),
       controlPath: join(this.root, 'control.json'),
+      clipsPath: join(this.root, 'clips.json'),
       secretsDirectory: join(this.root, 'secrets'),
       chromium: { path: '', args: [] },
       replayPage: join(this.root, 'replay.html'),

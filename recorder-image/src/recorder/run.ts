@@ -7,6 +7,7 @@ import {
   type RecorderResult,
   recorderResultSchema,
 } from '@trtc-recorder/api'
+import { LiveClips } from '../clips/live-clips.ts'
 import { DiskWatch } from '../disk/disk-watch.ts'
 import { absenceLosses, type FileEnd, lastInRoom } from './absence.ts'
 import { alreadyOver } from './attempt.ts'
@@ -36,6 +37,7 @@ export class Run {
   /** When it left a room that it had been in. */
   #leftMillis = Number.NEGATIVE_INFINITY
   #making: MakingOutput | null = null
+  #clips: LiveClips | undefined
   #absence: Promise<void> = Promise.resolve()
   /** Settles when the recorder is in the room, or will not be. */
   readonly #decided = Promise.withResolvers<void>()
@@ -63,7 +65,9 @@ export class Run {
       ...{ directory: volume.mediaDirectory, log, releasableBytes: () => keeper.releasableBytes },
       onReleaseDue: (givesBack) => void keeper.release(givesBack),
     })
+    const clips = this.#cutClips(prepared)
     const ending = await this.#record(prepared, leftovers)
+    clips.end()
     this.#decided.resolve()
     if (this.#state === 'recording' || this.#state === 'paused') this.#leftMillis = performance.now()
     if (this.#state === 'recording' || this.#state === 'paused') prepared.events.add('recordingStopped')
@@ -82,6 +86,7 @@ export class Run {
     this.#storage.stop()
     this.#disk.stop()
     prepared.control.close()
+    prepared.clipRequests.close()
     prepared.secrets.userSig.close()
     if (result.files.every(({ status }) => status === 1)) prepared.volume.giveBackReserves()
     return result
@@ -99,6 +104,7 @@ export class Run {
       losses: { ...(prepared?.ledger.totals ?? noLosses), latest },
       storage: this.#storage?.state ?? { state: 'untried' },
       making: this.#making,
+      clips: this.#clips?.answers ?? [],
       controlProblem: prepared?.control.problem ?? null,
       volume: this.#disk?.progress ?? null,
       ...(prepared === undefined ? {} : userSigExpiry(prepared.secrets.userSig)),
@@ -117,6 +123,15 @@ export class Run {
       () => undefined,
       (error: Error) => `the work directory cannot be written: ${error.message}`,
     )
+  }
+
+  #cutClips({ job, keeper, volume, secrets, clipRequests }: Prepared): LiveClips {
+    const { components, log } = this.#options
+    const clips = new LiveClips({ job, keeper, volume, log, store: components.createStore(job.spec.cos, secrets.cos, log) })
+    this.#clips = clips
+    clipRequests.onChange((requests) => clips.heed(requests))
+    if (clipRequests.current) clips.heed(clipRequests.current)
+    return clips
   }
 
   #takeOverLeftovers(prepared: Prepared): Promise<FileEnd[]> {

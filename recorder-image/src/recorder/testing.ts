@@ -6,7 +6,7 @@ import type { MediaFile, MediaFileDeps, MediaFileIdentity, SalvagedMediaFile } f
 import type { RoomEvent } from '../room/events.ts'
 import type { Room, RoomHandlers, RoomOptions } from '../room/room.ts'
 import type { RoomEnd } from '../room/supervision.ts'
-import { type Store, type StoredObject, StoreError, type Upload, type UploadSource } from '../store/upload.ts'
+import { type ReadableStore, type StoredObject, StoreError, type Upload, type UploadSource } from '../store/upload.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
 
 /** A job for tests; what a test is about goes into `spec`. */
@@ -150,6 +150,7 @@ export class FakeMedia {
       release: async () => 0,
       endSoon: () => {},
       hole: () => {},
+      snapshot: async () => undefined,
       finish: async () => ({
         head: { kind: 'inMemory' as const, data: Buffer.from(`${body}|`), bytes: body.length + 1 },
         bodyBytes: body.length,
@@ -173,7 +174,7 @@ export class FakeMedia {
 }
 
 /** A bucket in memory. */
-export class FakeStore implements Store {
+export class FakeStore implements ReadableStore {
   readonly objects = new Map<string, string>()
   preflightError: StoreError | undefined
   trouble: StoreError | undefined
@@ -182,6 +183,10 @@ export class FakeStore implements Store {
 
   async preflight(): Promise<void> {
     if (this.preflightError) throw this.preflightError
+  }
+
+  async read(key: string): Promise<Buffer> {
+    return Buffer.from(this.objects.get(key) ?? '')
   }
 
   open({ key }: UploadSource): Upload {

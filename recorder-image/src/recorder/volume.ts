@@ -37,6 +37,7 @@ export type FileNote = z.infer<typeof fileNoteSchema>
  *     live/*.jsonl                what spec.live made, and, in live/waiting, what of it is not in COS yet
  *     live/pcm/                   live sound that waits for its receiver
  *     events/<n>.jsonl            what happened, where somebody asks for it
+ *     clips/                      a clip that is being cut while it records
  *     reserve, reserve-of-records room for what has still to be written when the volume is full
  */
 export class Volume {
@@ -47,6 +48,8 @@ export class Volume {
   readonly liveDirectory: string
   /** Made when it is needed. */
   readonly eventsDirectory: string
+  /** Made when it is needed: clips that are being cut while it records. */
+  readonly clipsDirectory: string
   readonly #root: string
   readonly #log: Logger
   readonly #lines = new Map<string, DurableLines>()
@@ -59,6 +62,7 @@ export class Volume {
     this.outputsDirectory = join(root, 'outputs')
     this.liveDirectory = join(root, 'live')
     this.eventsDirectory = join(root, 'events')
+    this.clipsDirectory = join(root, 'clips')
   }
 
   /** Rejects with VolumeUnusable when the work directory cannot be written. */

@@ -14,6 +14,7 @@ const progress: RecorderProgress = {
   losses: { ...noLosses, latest: [] },
   storage: { state: 'proven' },
   making: null,
+  clips: [],
   controlProblem: null,
   volume: null,
 }

@@ -4,6 +4,13 @@ export interface TimePoint {
   wallMicros: number
 }
 
+/** As a manifest tells it. */
+export const timesTold = (points: readonly TimePoint[]): { mediaSeconds: number; time: string }[] =>
+  points.map(({ mediaSeconds, wallMicros }) => ({
+    mediaSeconds: Math.round(mediaSeconds * 1000) / 1000,
+    time: new Date(Math.round(wallMicros / 1000)).toISOString(),
+  }))
+
 const toleranceMicros = 1_000
 
 /**
