@@ -143,7 +143,13 @@ export class LiveClips {
       if (snapshot === undefined) return []
       const { head, bodyBytes, durationSeconds, startTime, endTime, times } = snapshot
       const about = { userId: origin.userId, stream: origin.stream, path: keyPrefix(job.spec.cos.path) + origin.name }
-      const whole = { status: 1 as const, message: 'ok', bytes: head.length + bodyBytes, durationSeconds, times: timesTold(times) }
+      const whole = {
+        status: 1 as const,
+        message: 'ok',
+        bytes: head.length + bodyBytes,
+        durationSeconds,
+        times: timesTold(times),
+      }
       const span = { startTime: startTime.toISOString(), endTime: endTime.toISOString() }
       return [{ ...about, ...whole, ...span, goesOn: true, snapshot, bodyPath: media.bodyPath }]
     })

@@ -1,5 +1,5 @@
 import type { AudioCodec, Mode } from '@trtc-recorder/api'
-import { opusLookAhead, silentOpusPacket } from './opus.ts'
+import { opusLead, opusLookAhead, silentOpusPacket } from './opus.ts'
 
 /** The two things sound is turned into, and what is particular about each. 48 kHz, stereo. */
 export interface AudioFormat {
@@ -83,16 +83,21 @@ export interface SoundKind {
   primingSamples: number
   /** A frame of silence, and how long it is, to fill in front of the sound. */
   silence: { frame: Uint8Array; samples: number }
+  /** So many of them stand in front of all, unheard: what a decoder begins with that knows of nothing before (`opusLead`). */
+  leadFrames: number
 }
 
 const encoded = (format: AudioFormat): SoundKind => ({
   ...{ codec: format.codec, format, primingSamples: format.primingSamples },
   silence: { frame: format.silentFrame, samples: format.samplesPerFrame },
+  // Its encoder has heard what was before.
+  leadFrames: 0,
 })
 
 const opus: SoundKind = {
   ...{ codec: 'opus', format: undefined, primingSamples: opusLookAhead },
-  silence: { frame: silentOpusPacket(960), samples: 960 },
+  silence: { frame: silentOpusPacket(opusLead), samples: opusLead },
+  leadFrames: 1,
 }
 
 /** Mode 01 has no sound. */

@@ -263,7 +263,9 @@ class LiveMediaFile implements MediaFile {
       await this.#writer.writeBatch(video.chunks, (offset) => videoBatchRecord(offset, video.chunks, video.samples))
       if (this.#writer.error !== undefined) this.#unwritten.push(() => this.#loseBatch(video.samples))
     }
-    for (const { chunks, record } of this.#audio?.take() ?? []) await this.#writer.writeBatch(chunks, record)
+    const sound = this.#audio?.take() ?? []
+    if (sound.length > 0) await this.#writeLead()
+    for (const { chunks, record } of sound) await this.#writer.writeBatch(chunks, record)
     await this.#writer.flush()
     await this.#makeRoom()
     if (this.#writer.error === undefined) this.#soundWritten = this.#audio?.reached ?? 0
@@ -322,11 +324,21 @@ class LiveMediaFile implements MediaFile {
   async #writeSilence(): Promise<void> {
     const untilMicros = Math.min(this.#lastPictureMicros, this.#firstSoundMicros)
     if (this.#firstPictureMicros === undefined || untilMicros <= this.#firstPictureMicros) return
-    const { frame, samples } = soundKind(this.identity).silence
+    const { silence, leadFrames } = soundKind(this.identity)
     const seconds = (untilMicros - this.#firstPictureMicros) / 1_000_000 + silenceAheadSeconds
-    const frames = Math.ceil((seconds * sampleRate) / samples) - this.#silentFrames
+    await this.#silentUpTo(leadFrames + Math.ceil((seconds * sampleRate) / silence.samples))
+  }
+
+  /** What a decoder begins with, before there is any sound. */
+  async #writeLead(): Promise<void> {
+    await this.#silentUpTo(soundKind(this.identity).leadFrames)
+  }
+
+  async #silentUpTo(count: number): Promise<void> {
+    const { frame } = soundKind(this.identity).silence
+    const frames = count - this.#silentFrames
     if (frames <= 0) return
-    this.#silentFrames += frames
+    this.#silentFrames = count
     const chunks = new Array<Uint8Array>(frames).fill(frame)
     await this.#writer.writeBatch([Buffer.concat(chunks)], (offset) => silenceRecord(offset, frame, frames))
   }

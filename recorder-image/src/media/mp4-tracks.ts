@@ -106,13 +106,16 @@ function audioTrack(presentation: Presentation, index: MediaIndex, sound: SoundK
   const { audio } = presentation
   const count = index.audio.sizes.length
   if (audio === undefined || count === 0) return undefined
-  const { primingSamples, silence } = sound
+  const { silence, leadFrames } = sound
   const delaySamples = Math.max(0, Math.round((audio.startMicros - presentation.startMicros) * 0.048))
-  const lead = leadingSilence(index, Math.floor(delaySamples / silence.samples))
-  const leadSamples = lead.sizes.length * silence.samples
+  const lead = leadingSilence(index, leadFrames + Math.floor(delaySamples / silence.samples))
+  // Of a file that an earlier release began there may be none.
+  const unheard = Math.min(leadFrames, lead.sizes.length) * silence.samples
+  const leadSamples = lead.sizes.length * silence.samples - unheard
+  const mediaTime = sound.primingSamples + unheard
   const frames = framesKept(audio, index.audio, sound)
   const starts = new Float64Array(lead.sizes.length + frames.length)
-  const startOf = (frame: number) => leadSamples + startOfFrame(audio, index, sound, frame)
+  const startOf = (frame: number) => unheard + leadSamples + startOfFrame(audio, index, sound, frame)
   for (let at = 1; at < lead.sizes.length; at++) starts[at] = at * silence.samples
   frames.forEach((frame, number) => {
     const at = lead.sizes.length + number
@@ -124,7 +127,7 @@ function audioTrack(presentation: Presentation, index: MediaIndex, sound: SoundK
     kind: 'audio',
     timescale: sampleRate,
     sampleEntries: [
-      sound.format === undefined ? opusEntry(channels, primingSamples) : mp4a(channels, sampleRate, aacConfig, mp3BitRate),
+      sound.format === undefined ? opusEntry(channels, mediaTime) : mp4a(channels, sampleRate, aacConfig, mp3BitRate),
     ],
     width: 0,
     height: 0,
@@ -141,8 +144,8 @@ function audioTrack(presentation: Presentation, index: MediaIndex, sound: SoundK
     edit: {
       // Less than a frame, unless there is no silence to fill it with.
       delay: delaySamples - leadSamples,
-      mediaTime: primingSamples,
-      duration: Math.min(leadSamples + audio.samples, end - primingSamples),
+      mediaTime,
+      duration: Math.min(leadSamples + audio.samples, end - mediaTime),
     },
   }
 }

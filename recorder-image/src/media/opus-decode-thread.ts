@@ -1,6 +1,7 @@
 /** Decodes Opus for many: a `DecodeOrder` comes in, for each `decode` a `Decoded` goes out, in order. */
 import { parentPort } from 'node:worker_threads'
 import { OpusDecoder } from 'opus-decoder'
+import { opusLead, silentOpusPacket } from './opus.ts'
 import type { DecodeOrder } from './opus-decoding.ts'
 
 const decoders = new Map<number, OpusDecoder<16_000 | 48_000>>()
@@ -19,6 +20,8 @@ async function carryOut(order: DecodeOrder): Promise<void> {
       // libopus itself decodes at the rate that is asked for, and mixes to one channel.
       const decoder = new OpusDecoder({ sampleRate: order.form.rate, channels: order.form.channels })
       await decoder.ready
+      // It may begin in the middle of a stream.
+      decoder.decodeFrames([silentOpusPacket(opusLead)])
       decoders.set(order.id, decoder)
       return
     }
