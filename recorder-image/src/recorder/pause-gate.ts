@@ -6,13 +6,22 @@ import type { Stretch } from '../timeline/cuts.ts'
  */
 export type Judgement = 'take' | 'isRest' | 'tooLate' | 'paused'
 
+/** Nobody pauses so often while the page holds something. */
+const rememberedPauses = 100
+
+const isWithin = ({ fromMicros, toMicros }: Stretch, micros: number) => micros >= fromMicros && micros < toMicros
+
 /** Lets nothing pass of what arrived during a pause, whenever it gets here. Pure; times in microseconds since 1970. */
 export class PauseGate {
   /** The last pause. */
   #pause: Stretch = { fromMicros: Number.NEGATIVE_INFINITY, toMicros: Number.NEGATIVE_INFINITY }
+  /** Those before it: what came during one may get here during the next. */
+  readonly #earlier: Stretch[] = []
   #awaitsRest = false
 
   pause(nowMicros: number): void {
+    this.#earlier.push(this.#pause)
+    if (this.#earlier.length > rememberedPauses) this.#earlier.shift()
     this.#pause = { fromMicros: nowMicros, toMicros: Number.POSITIVE_INFINITY }
     this.#awaitsRest = true
   }
@@ -32,7 +41,7 @@ export class PauseGate {
   judge(arrivedMicros: number): Judgement {
     const { fromMicros, toMicros } = this.#pause
     if (arrivedMicros >= toMicros) return 'take'
-    if (arrivedMicros >= fromMicros) return 'paused'
+    if (arrivedMicros >= fromMicros || this.#earlier.some((pause) => isWithin(pause, arrivedMicros))) return 'paused'
     return this.#awaitsRest ? 'isRest' : 'tooLate'
   }
 }
