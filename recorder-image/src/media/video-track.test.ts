@@ -61,3 +61,32 @@ describe('pictures in VP8 after one that never came', () => {
     expect(end().lost).toEqual(['8 LostInNetwork: the picture it refers to'])
   })
 })
+
+describe('a subscription that goes on for longer than 32 bits of RTP time last', () => {
+  const hours = (count: number) => count * 3600
+  const second = (s: number, more: Partial<EncodedFrame> = {}) =>
+    picture(1, { rtpTimestamp: (s * 90_000) >>> 0, receiveTimeMicros: s * 1_000_000, ...more })
+  const keyOf = (width: number) => Uint8Array.of(0x10, 2, 0, 0x9d, 1, 0x2a, width, 0, 16, 0, 0, 0)
+
+  test('loses nothing where its clock comes round', () => {
+    const { track, push, end } = trackWith()
+    push(second(0, { key: true, data: key }))
+    for (let s = 1; s < hours(14); s++) track.push(second(s))
+    expect(end().lost).toEqual([])
+  })
+
+  test('is decoded by its last size to the end, without a key frame in all that time', () => {
+    const { track } = trackWith()
+    track.push(second(0, { key: true, data: keyOf(16) }))
+    track.push(second(10, { key: true, data: keyOf(32) }))
+    for (let s = 11; s < hours(14); s++) track.push(second(s))
+    expect(
+      new Set(
+        track
+          .take()!
+          .samples.slice(1)
+          .map(({ config }) => config),
+      ),
+    ).toEqual(new Set([1]))
+  })
+})

@@ -35,7 +35,9 @@ interface ReadPicture extends NumberedPicture {
 
 /** Pictures of one subscription, from a key frame on. */
 interface Chain {
+  /** Unwrapped, as are those of `changes`: a subscription may go on for longer than 32 bits last, which is 13 hours. */
   firstRtp: number
+  latestRtp: number
   /** What pictures from an RTP time on need to be decoded; the latest last. */
   changes: { rtp: number; config: StoredVideoConfig }[]
   gaps: PictureGaps
@@ -141,14 +143,16 @@ export class VideoTrack {
       this.withoutPicture++
       return true
     }
-    const { changes, firstRtp, late, unproven, gaps } = chain ?? this.#begin(frame)
-    const ticks = (frame.rtpTimestamp - firstRtp) | 0
-    if (!key && ticks < 0 && ticks > -latestTicks) {
+    const begun = chain ?? this.#begin(frame)
+    const { changes, firstRtp, late, unproven, gaps } = begun
+    const rtp = unwrapped(begun, frame.rtpTimestamp)
+    if (!key && rtp < firstRtp && rtp > firstRtp - latestTicks) {
       this.#onLost(frame, 'NoKeyFrame', 'came later than the key frame after it')
       return true
     }
+    begun.latestRtp = Math.max(begun.latestRtp, rtp)
     if (config !== before || changes.length === 0) {
-      changes.push({ rtp: frame.rtpTimestamp, config })
+      changes.push({ rtp, config })
       if (changes.length > rememberedChanges) changes.shift()
     }
     const anotherSize = before !== undefined && (config.width !== before.width || config.height !== before.height)
@@ -210,7 +214,7 @@ export class VideoTrack {
 
   #begin({ ssrc, rtpTimestamp }: EncodedFrame): Chain {
     const chain: Chain = {
-      ...{ firstRtp: rtpTimestamp, changes: [], gaps: new PictureGaps() },
+      ...{ firstRtp: rtpTimestamp, latestRtp: rtpTimestamp, changes: [], gaps: new PictureGaps() },
       ...{ late: new LatePictures(), unproven: new UnprovenPictures() },
     }
     if (this.#pausedMicros !== undefined) chain.gaps.sends(false, this.#pausedMicros)
@@ -220,5 +224,9 @@ export class VideoTrack {
 }
 
 /** A picture that comes late is decoded by what held before the key frame that overtook it. */
-const configAt = ({ changes }: Chain, rtpTimestamp: number) =>
-  (changes.findLast(({ rtp }) => ((rtpTimestamp - rtp) | 0) >= 0) ?? changes[0])?.config
+function configAt(chain: Chain, rtpTimestamp: number): StoredVideoConfig | undefined {
+  const at = unwrapped(chain, rtpTimestamp)
+  return (chain.changes.findLast(({ rtp }) => rtp <= at) ?? chain.changes[0])?.config
+}
+
+const unwrapped = ({ latestRtp }: Chain, rtpTimestamp: number) => latestRtp + ((rtpTimestamp - latestRtp) | 0)
