@@ -131,3 +131,18 @@ describe('the axis of sound', () => {
     expect(whole.slice(0, part.length)).toEqual(part)
   })
 })
+
+it.each([-999, -700, -50, -1])('numbers that begin anew %i from where they would go on lose nothing', (back) => {
+  const axis = new AudioAxis()
+  const packet = (n: number, number: number) => ({
+    ...{ ssrc: 1, sequenceNumber: number & 0xffff, rtpTimestamp: n * 960, receiveTimeMicros: n * 20_000 },
+    ...{ samples: 960, data: Uint8Array.of(0xfc, 0xff, 0xfe) },
+  })
+  const items = [
+    ...Array.from({ length: 1000 }, (_, n) => packet(n, 5000 + n)),
+    ...Array.from({ length: 2000 }, (_, n) => packet(1000 + n, 6000 + n + back)),
+  ].flatMap((one) => axis.push(one))
+  const laid = [...items, ...axis.end()].filter(({ type }) => type === 'packet')
+  expect(laid).toHaveLength(3000)
+  expect(axis.samples).toBe(3000 * 960)
+})

@@ -81,8 +81,11 @@ export class PacketOrder<T extends NumberedPacket> {
 
   #isAnew(ahead: number, packet: T): boolean {
     if (ahead < -restartBehind) return true
-    if (ahead < restartAhead || this.#last === undefined) return false
-    return ((packet.rtpTimestamp - this.#last.rtpTimestamp) | 0) < ahead * leastTicks
+    if (this.#next === undefined || this.#last === undefined) return false
+    const ticks = (packet.rtpTimestamp - this.#last.rtpTimestamp) | 0
+    // What comes again, or late, was sent before the last one; what was sent after it has a number that only looks as if.
+    if (ahead < 0) return ticks > 0
+    return ahead >= restartAhead && ticks < ahead * leastTicks
   }
 
   #wait(number: number, packet: T): void {
