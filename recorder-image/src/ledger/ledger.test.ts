@@ -85,3 +85,12 @@ test('whatever is added, the lines written amount to the losses told, and those 
     }),
   )
 })
+
+test('nor does a sender of whom each picture is wrong in a way of its own', () => {
+  const ledger = new Ledger()
+  for (let n = 0; n < 20_000; n++) {
+    ledger.add(loss({ fromMicros: n * second, toMicros: n * second, reason: 'Unreadable', detail: `a number is ${n}` }))
+  }
+  expect(ledger.losses.length).toBeLessThanOrEqual(500)
+  expect(ledger.totals.frames).toBe(20_000)
+})

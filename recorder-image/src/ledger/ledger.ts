@@ -50,10 +50,11 @@ export class Ledger {
 
   add(noticed: NoticedLoss): void {
     const loss = this.#explained(noticed)
-    const kind = JSON.stringify([loss.userId, loss.stream, loss.medium, loss.reason, loss.file, loss.detail])
+    // Not by its detail, of which a sender may make as many as it likes.
+    const kind = JSON.stringify([loss.userId, loss.stream, loss.medium, loss.reason, loss.file])
     const ids = this.#ofKind.get(kind) ?? []
-    const id =
-      ids.find((at) => isOneStretch(this.#stretches[at]!, loss)) ?? (ids.length >= stretchesOfAKind ? ids.at(-1) : undefined)
+    const isSame = (at: number) => this.#stretches[at]!.detail === loss.detail && isOneStretch(this.#stretches[at]!, loss)
+    const id = ids.find(isSame) ?? (ids.length >= stretchesOfAKind ? ids.at(-1) : undefined)
     if (id === undefined) {
       this.#ofKind.set(kind, [...ids, this.#stretches.length])
       this.#unwritten.add(this.#stretches.length)
