@@ -20,6 +20,9 @@ interface SoundPacket {
 
 /** So long a packet that was given up may still come and change why it is missing. */
 const lateMicros = 5_000_000
+/** Where a stretch lies is known so well while its clock is. */
+const placedWithinMicros = 500_000
+const mostLate = 1000
 
 /** Packets that are missing before a place of the RTP clock. */
 type Pending = AudioLoss & { packets: number; ssrc: number; toRtp: number; noticedMicros: number }
@@ -34,7 +37,8 @@ export class AudioLosses {
   missing(stretch: Stretch, packets: number, next: { ssrc: number; rtp: number }, noticedMicros: number): void {
     const loss = { reason: 'LostInNetwork', ...stretch, packets, bytes: null } as const
     this.#pending.push({ ...loss, ssrc: next.ssrc, toRtp: next.rtp, noticedMicros })
-    for (const packet of this.#late.splice(0)) this.cameLate(packet)
+    const isRecent = ({ receiveTimeMicros }: SoundPacket) => noticedMicros - receiveTimeMicros <= lateMicros
+    for (const packet of this.#late.splice(0).filter(isRecent)) this.cameLate(packet)
   }
 
   /** Packets are numbered from somewhere else on: how many are missing nobody knows. */
@@ -51,10 +55,13 @@ export class AudioLosses {
 
   cameLate(packet: SoundPacket): void {
     const before = ({ toRtp }: Pending) => ((toRtp - packet.rtpTimestamp) | 0) / 0.048
-    const loss = this.#pending.find((one) => one.packets > 0 && one.ssrc === packet.ssrc && before(one) > 0)
+    // One that lies before the stretch was told of as lost before.
+    const isOf = (one: Pending) => before(one) > 0 && before(one) <= one.toMicros - one.fromMicros + placedWithinMicros
+    const loss = this.#pending.find((one) => one.packets > 0 && one.ssrc === packet.ssrc && isOf(one))
     if (loss === undefined) {
       // What comes after the loss is held back.
       this.#late.push(packet)
+      if (this.#late.length > mostLate) this.#late.shift()
       return
     }
     loss.packets--
