@@ -52,6 +52,20 @@ describe('an encoder says once why it failed', () => {
     const { encoder, failures } = await encoderWith('exec sleep 60', { endTimeoutMs: 50 })
     encoder.feed(packet)
     await encoder.end()
-    expect(failures).toEqual(['ffmpeg did not finish within 0.05 s'])
+    expect(failures).toEqual(['ffmpeg did not finish, and gave nothing for 0.05 s'])
+  })
+
+  it('but not when it is only slow', async () => {
+    // An ADTS frame of two bytes each 0.1 s.
+    const frame = String.raw`\377\361\114\200\001\077\374\000\000`
+    const { encoder, failures } = await encoderWith(
+      `for n in 1 2 3 4 5 6; do printf '${frame}'; sleep 0.1; done; cat >/dev/null`,
+      {
+        endTimeoutMs: 400,
+      },
+    )
+    encoder.feed(packet)
+    await encoder.end()
+    expect(failures).toEqual([])
   })
 })

@@ -13,7 +13,7 @@ export interface AudioEncoderOptions {
   /** Frames before this one exist already. Frame n of the format covers the axis from n · samplesPerFrame − primingSamples on. */
   firstFrame: number
   onAudio: (audio: EncodedAudio) => void
-  /** How long ffmpeg may take to give the last frames; 30 s. */
+  /** How long ffmpeg may give nothing while it is to give the last frames; 30 s. */
   endTimeoutMs?: number
   /** It ended, or misbehaved, before it was told to. Called once; nothing comes after it. */
   onFailure: (reason: string) => void
@@ -72,6 +72,8 @@ export class AudioEncoder {
   }
 
   feed(item: FeedItem): void {
+    // Nobody takes it any more.
+    if (this.#failed) return
     if (item.type === 'skew') {
       this.#skew(item.samples)
       return
@@ -125,9 +127,14 @@ export class AudioEncoder {
     this.flush()
     this.#process.child.stdin?.end()
     const { endTimeoutMs = defaultEndTimeoutMs } = this.#options
-    const timer = setTimeout(() => this.#fail(`ffmpeg did not finish within ${endTimeoutMs / 1000} s`), endTimeoutMs)
+    // A slow machine is not a dead encoder.
+    let out = this.#out
+    const timer = setInterval(() => {
+      if (this.#out === out) this.#fail(`ffmpeg did not finish, and gave nothing for ${endTimeoutMs / 1000} s`)
+      out = this.#out
+    }, endTimeoutMs)
     const problem = await this.#process.ended
-    clearTimeout(timer)
+    clearInterval(timer)
     if (problem !== undefined) this.#fail(problem)
   }
 
