@@ -65,3 +65,15 @@ describe('where a sender’s clock lies on ours', () => {
     expect(windows(100, 0, () => 0).windows).toHaveLength(100)
   })
 })
+
+it('is not worked out each second where hours say the same', () => {
+  const clock = new ClockWindows()
+  const add = (at: number) => clock.add(at * 1_000_000, at * 1_000_000 + 40_000 + (at % 7) * 1000)
+  for (let at = 0; at < 7200; at++) add(at)
+  const lines = new Set()
+  for (let at = 7200; at < 7680; at++) {
+    add(at)
+    lines.add(clock.line())
+  }
+  expect(lines.size).toBeLessThanOrEqual(480 / 24 + 1)
+})

@@ -85,7 +85,9 @@ export class ClockWindows {
 
   /** Where the clock lies by all that is known, through the windows that are over. Looks back two hours. */
   line(): ClockLine {
-    const count = Math.max(1, this.windows.length - 1)
+    const over = Math.max(1, this.windows.length - 1)
+    // Each point stands for so many of them: between two points nothing new is known.
+    const count = over - (over % Math.ceil(Math.min(over, lineMicros / windowMicros) / maxPoints))
     if (this.#line?.windows !== count || count === 1) {
       const from = this.windows[count - 1]!.rtpMicros - lineMicros
       const first = this.windows[0]!.rtpMicros >= from ? 0 : this.windows.findIndex(({ rtpMicros }) => rtpMicros >= from)
