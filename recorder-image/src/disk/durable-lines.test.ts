@@ -24,6 +24,15 @@ describe('lines on the volume', () => {
     expect(await readLines(path)).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }])
   })
 
+  test('are written unasked, also after nothing was added', async () => {
+    const lines = new DurableLines(path)
+    lines.add([])
+    // What `add` began is over when a promise of the same turn is.
+    await Promise.resolve()
+    lines.add([[1, { n: 1 }]])
+    await expect.poll(() => readLines(path).catch(() => [])).toEqual([{ n: 1 }])
+  })
+
   test('what could not be written is written later, with its latest value', async () => {
     await mkdir(path)
     const lines = new DurableLines(path)

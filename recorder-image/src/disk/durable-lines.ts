@@ -25,7 +25,7 @@ export class DurableLines {
       this.#unwritten.delete(key)
       this.#unwritten.set(key, line)
     }
-    this.#writing ??= this.#write()
+    if (this.#unwritten.size > 0) this.#writing ??= this.#write()
   }
 
   /** Resolves when what was added is on disk and would survive the machine, or could not be written; see `error`. */
