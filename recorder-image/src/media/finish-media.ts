@@ -53,7 +53,7 @@ export async function snapshotMedia(media: UnfinishedMedia): Promise<MediaSnapsh
   const pictures = video && video.startMicros + (video.decodeTicks.at(-1) ?? 0) / 0.09
   const frames = index.audio.sizes.length
   // What is on the volume may be more than was laid when this was asked for, or less.
-  const encoded = audio && audio.place(axisOfFrame(index.audio, soundKind(media.identity), frames))
+  const encoded = audio?.place(axisOfFrame(index.audio, soundKind(media.identity), frames))
   const heard = audio && audio.startMicros + Math.min(audio.samples, encoded ?? 0) / 0.048
   const reachesMicros = Math.min(pictures ?? Number.POSITIVE_INFINITY, heard ?? Number.POSITIVE_INFINITY)
   return { head, bodyBytes: index.bodyBytes, startTime, endTime: wallTime(endMicros), durationSeconds, times, reachesMicros }
