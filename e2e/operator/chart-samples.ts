@@ -90,6 +90,7 @@ const oddTexts = [
     'a: b',
     'a #b',
     '{{ .x }}',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: what somebody may write who thinks of a shell
     '${x}',
     'a,b',
   ],
