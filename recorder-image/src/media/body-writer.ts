@@ -38,8 +38,10 @@ export class BodyWriter {
   #syncedBytes: number
   /** Batches that came after the volume was found full. */
   readonly #held: { chunks: readonly Uint8Array[]; record: (offset: number) => Uint8Array }[] = []
-  /** Of batches that are not in the body yet. */
-  readonly #records: Uint8Array[] = []
+  /** Of batches that are not in the body yet, each with where the body ends with it. */
+  readonly #records: { record: Uint8Array; bodyEnd: number }[] = []
+  /** Of batches in the body whose records may not be in the index yet: where each ends with it. */
+  readonly #covering: { indexEnd: number; bodyEnd: number }[] = []
   /** Only a crash needs it. */
   #goesWithoutJournal = false
 
@@ -67,13 +69,14 @@ export class BodyWriter {
     if (this.error !== undefined) return
     const offset = this.#body.length
     for (const chunk of chunks) this.#body.append(chunk)
-    this.#records.push(record(offset))
+    this.#records.push({ record: record(offset), bodyEnd: this.#body.length })
     await this.#cover()
   }
 
   /** Writes what a full volume did not take. Where only the journal has no room, the rest goes on without it. */
   async retry(): Promise<void> {
     await Promise.all([this.journal.retry(), this.#body.retry(), this.#index.retry()])
+    this.#advance()
     this.#goesWithoutJournal = isVolumeFull(this.journal.error)
     await this.#cover()
     for (const { chunks, record } of this.#held.splice(0)) await this.writeBatch(chunks, record)
@@ -82,13 +85,23 @@ export class BodyWriter {
   async #cover(): Promise<void> {
     await this.#body.flush()
     if (this.error !== undefined) return
-    for (const record of this.#records.splice(0)) this.#index.append(record)
-    await this.#index.flush()
-    if (this.error === undefined) this.covered = this.#body.written
+    for (const { record, bodyEnd } of this.#records.splice(0)) {
+      this.#index.append(record)
+      this.#covering.push({ indexEnd: this.#index.length, bodyEnd })
+    }
+    await this.flush()
   }
 
   async flush(): Promise<void> {
     await this.#index.flush()
+    this.#advance()
+  }
+
+  /** What the index came to say is covered, also where a full volume took a part of it only: whoever reads the index believes it. */
+  #advance(): void {
+    while (this.#covering.length > 0 && this.#covering[0]!.indexEnd <= this.#index.written) {
+      this.covered = this.#covering.shift()!.bodyEnd
+    }
   }
 
   get #writtenBytes(): number {
