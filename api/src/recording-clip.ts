@@ -69,7 +69,7 @@ export const recordingClipSpecSchema = [
     holds: ({ exact }: Moments) => exact !== true,
     rule: '!has(self.exact) || !self.exact',
     message:
-      'true is not to be had: the recorder encodes no pictures. A clip begins with the right picture and sound without it, in every player that heeds edit lists',
+      'true is not to be had yet: clips are cut without encoding pictures anew. A clip begins with the right picture and sound without it, in every player that heeds edit lists',
     fieldPath: '.exact',
   },
 ].reduce(
@@ -101,7 +101,7 @@ export const recordingClipSpecSchema = [
       .default(false)
       .meta(frozen)
       .describe(
-        'Must be false. True would encode the pictures between `from` and the next key frame anew, for players that do not heed edit lists; the recorder has no encoder of pictures.',
+        'Must be false. True would encode the pictures between `from` and the next key frame anew, for players that do not heed edit lists; clips are cut without encoding anything anew.',
       ),
     callback: z
       .object({
