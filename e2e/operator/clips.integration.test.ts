@@ -266,7 +266,11 @@ describe('on a real API server, a clip', () => {
         untilAsked: (...names: string[]) =>
           until(
             `it is asked for ${names}`,
-            async () => (await asked()).map(({ clip }) => clip.name).toSorted().join() === names.toSorted().join(),
+            async () =>
+              (await asked())
+                .map(({ clip }) => clip.name)
+                .toSorted()
+                .join() === names.toSorted().join(),
             20_000,
           ),
         /** As the operator's other half would, and a kubelet. */
