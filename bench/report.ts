@@ -35,7 +35,7 @@ export function report(results: Results): string {
 
 <!-- Written by bench/report.ts from bench/results/recorder.json. Do not edit: run \`make bench-recorder\`. -->
 
-Measured by \`make bench-recorder\` on ${results.measuredAt.slice(0, 10)}, ${cores} shared cores${results.complete ? `, ${measuredSeconds} s a row` : ''}: this recorder, bundled as in its image (a
+Measured by \`make bench-recorder\` ${results.madeInRuns > 1 ? 'from' : 'on'} ${results.measuredAt.slice(0, 10)}${results.madeInRuns > 1 ? ' on' : ''}, ${cores} shared cores${results.complete ? `, ${measuredSeconds} s a row` : ''}: this recorder, bundled as in its image (a
 real process tree: Node, Chromium headless shell, one ffmpeg a file, ${ffmpegNames[results.ffmpeg]}) beside the page's MediaRecorder, ${results.madeInRuns === 1 ? 'in one run on the same publishers' : 'on publishers of the same kind'}. 1280x720, 30 fps,
 1.2 Mbit/s H.264, Opus 64 kbit/s; with 25 anchors 640x360 at 0.5 Mbit/s. The room, COS and the measuring itself ran on the same cores and are
 not counted. The raw result: [bench/results/recorder.json](../bench/results/recorder.json).${results.complete ? '' : ' Not all of the plan has been measured.'}${ofSeveralRuns(results)}${failures(results)}
