@@ -1,6 +1,10 @@
 import type { Recording, RecordingStatus } from '@trtc-recorder/api'
-import { describe, expect, test } from 'vitest'
-import { surplusOf } from './retention.ts'
+import type { KubeClient } from '@trtc-recorder/kube'
+import type { Logger } from 'pino'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { type RecordingIndex, recordingIndexers } from '../caches.ts'
+import { Store } from '../runtime/store.ts'
+import { retentionController, surplusOf } from './retention.ts'
 import { aRecording, at } from './testing.ts'
 
 const over = (name: string, seconds: number, status: Partial<RecordingStatus> = {}, metadata: object = {}): Recording => ({
@@ -39,4 +43,27 @@ describe('of more finished Recordings than are kept', () => {
   test('one whose volume is kept on purpose goes, and its volume stays', () => {
     expect(names(surplusOf([over('a', 1, { volumes: [{ name: 'v', state: 'Empty' }] })], 0))).toEqual(['a'])
   })
+})
+
+test('is deleted once, however late the cache hears of it, and makes room for no other', async () => {
+  const recordings = new Store<Recording, RecordingIndex>({ indexers: recordingIndexers })
+  const list = ['a', 'b', 'c'].map((name, at) => over(name, at))
+  recordings.replace(list, { resourceVersion: '9' })
+  const log = { info() {}, warn() {}, child: () => log } as unknown as Logger
+  const deleted: string[] = []
+  let runs = 0
+  const controller = retentionController({
+    client: { delete: async (_: unknown, { name }: { name: string }) => void deleted.push(name) } as unknown as KubeClient,
+    recordings,
+    most: 1,
+    log,
+    metrics: { controller: () => ({ queue: {}, observer: { reconciled: () => (runs += 1) }, watchQueue() {} }) } as never,
+  })
+  onTestFinished(() => controller.stop(1000).then(() => {}))
+  controller.start()
+  await expect.poll(() => runs).toBe(1)
+  expect(deleted).toEqual(['a', 'b'])
+  controller.enqueue('lessons/*')
+  await expect.poll(() => runs).toBe(2)
+  expect(deleted).toEqual(['a', 'b'])
 })

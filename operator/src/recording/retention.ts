@@ -42,9 +42,14 @@ const mayGo = (recording: Recording) =>
   recording.status?.callback?.state !== 'Pending' &&
   !recording.status?.volumes?.some(({ state }) => state !== 'Empty' && state !== 'Planned')
 
-/** Deletes what is too many in a namespace whenever another one has come to its end. What has changed meanwhile is looked at again. */
+/**
+ * Deletes what is too many in a namespace whenever another one has come to its end, each once however late the cache hears of it. What has changed
+ * meanwhile is looked at again.
+ */
 export function retentionController({ client, recordings, most, log, metrics }: RetentionOptions): Controller {
   const hooks = metrics.controller('retention')
+  /** UIDs of those that were deleted here and that no watch has taken out of the cache yet. */
+  const going = new Set<string>()
   const controller = new Controller({
     name: 'retention',
     log,
@@ -54,11 +59,13 @@ export function retentionController({ client, recordings, most, log, metrics }: 
     observer: hooks.observer,
     async reconcile(key, { signal, log }) {
       const namespace = key.slice(0, -keyFor('').length)
-      const surplus = surplusOf(recordings.byIndex('finishedIn', namespace), most)
+      const finished = recordings.byIndex('finishedIn', namespace).filter(({ metadata }) => !going.has(metadata.uid))
+      const surplus = surplusOf(finished, most)
       for (const { metadata } of surplus.slice(0, mostAtOnce)) {
         const { name, uid, resourceVersion } = metadata
         try {
           await client.delete(resources.recordings, { namespace, name }, { uid, resourceVersion, signal })
+          going.add(uid)
           log.info({ recording: name, most }, 'Recording was deleted, for more are finished than are kept')
         } catch (error) {
           if (!isNotFound(error) && !isConflict(error)) throw error
@@ -66,7 +73,10 @@ export function retentionController({ client, recordings, most, log, metrics }: 
       }
       return surplus.length > mostAtOnce ? { requeueAfterMillis: 0 } : undefined
     },
-  }).watches(recordings, ({ type, object }) => (type !== 'deleted' && isLetGo(object) ? [keyFor(object.metadata.namespace)] : []))
+  }).watches(recordings, ({ type, object }) => {
+    if (type === 'deleted') going.delete(object.metadata.uid)
+    return type !== 'deleted' && isLetGo(object) ? [keyFor(object.metadata.namespace)] : []
+  })
   hooks.watchQueue(controller.queue)
   return controller
 }
