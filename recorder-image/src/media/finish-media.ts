@@ -28,10 +28,13 @@ export interface UnfinishedMedia {
   ffmpegPath: string
 }
 
-/** Makes the head of a file from what is on disk, and checks that the two together are a whole file. Never rejects. */
-export async function finishMedia(media: UnfinishedMedia): Promise<FinishedMedia> {
+/**
+ * Makes the head of a file from what is on disk, tells `onMade` of it, and checks that the two together are a whole file. What `onMade` is told is what
+ * holds where the check never ends. Never rejects.
+ */
+export async function finishMedia(media: UnfinishedMedia, onMade: (made: FinishedMedia) => void): Promise<FinishedMedia> {
   try {
-    return await finishFrom(media, await readMediaIndex(media.paths.index))
+    return await finishFrom(media, await readMediaIndex(media.paths.index), onMade)
   } catch (error) {
     return unfinishedMedia(media, error as Error)
   }
@@ -86,7 +89,11 @@ function headOf(media: UnfinishedMedia, index: MediaIndex) {
   return { ...about, head: buildMp4Head({ creationTime: startTime, bodyBytes: index.bodyBytes, tracks }), tracks }
 }
 
-async function finishFrom(media: UnfinishedMedia, index: MediaIndex): Promise<FinishedMedia> {
+async function finishFrom(
+  media: UnfinishedMedia,
+  index: MediaIndex,
+  onMade: (made: FinishedMedia) => void,
+): Promise<FinishedMedia> {
   const { identity } = media
   const { bodyBytes } = index
   const made = headOf(media, index)
@@ -94,15 +101,14 @@ async function finishFrom(media: UnfinishedMedia, index: MediaIndex): Promise<Fi
   const { presentation, startTime, endMicros, durationSeconds, times, head, tracks } = made
   const sound = soundKind(identity)
   const video = presentation.video && videoFacts(index)
-  const check = await checkMedia({
+  const checking = checkMedia({
     ...{ mode: identity.mode, head, bodyPath: media.paths.body, bodyBytes, tracks, configs: index.configs, durationSeconds },
     sound,
     filledShare: filledShare(media.sound, presentation),
     ffmpegPath: media.ffmpegPath,
   })
   const problems = [...media.problems, ...missing(media, presentation), ...unaccounted(media, index)]
-  if (check.result === 'Failed') problems.push(check.detail)
-  return {
+  const unchecked: FinishedMedia = {
     head: await writeHead(media.paths.head, head),
     bodyBytes,
     startTime,
@@ -113,10 +119,17 @@ async function finishFrom(media: UnfinishedMedia, index: MediaIndex): Promise<Fi
     events: eventsOf(identity, presentation, index),
     ...(video !== undefined ? { video } : {}),
     ...(presentation.audio !== undefined ? { audio: { codec: sound.codec, sampleRate, channels } } : {}),
-    check,
-    ...(problems.length > 0 ? { problem: problems.join('; ') } : {}),
+    ...withCheck(null, problems),
   }
+  onMade(unchecked)
+  const check = await checking
+  return { ...unchecked, ...withCheck(check, check.result === 'Failed' ? [...problems, check.detail] : problems) }
 }
+
+const withCheck = (check: FinishedMedia['check'], problems: string[]) => ({
+  check,
+  ...(problems.length > 0 ? { problem: problems.join('; ') } : {}),
+})
 
 /** What the mode promises and is not there at all. */
 function missing({ identity, undecodable }: UnfinishedMedia, presentation: Presentation): string[] {

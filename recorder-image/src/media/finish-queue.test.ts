@@ -1,10 +1,12 @@
 import { writeFile } from 'node:fs/promises'
+import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { noSound } from '../timeline/audio-axis.ts'
 import type { UnfinishedMedia } from './finish-media.ts'
 import { FinishQueue } from './finish-queue.ts'
 import { readHead } from './head-file.ts'
 import { identityRecord } from './index-records.ts'
+import type { WholeMedia } from './media-file.ts'
 import { mediaPaths } from './media-paths.ts'
 import { newDirectory } from './testing/new-directory.ts'
 
@@ -68,5 +70,24 @@ describe('finishing', () => {
     expect(first.problem).toMatch(/could not be made into a file/)
     expect(Buffer.from(await readHead(first.head)).toString('latin1', 4, 8)).toBe('ftyp')
     expect(second.problem).toBe('no media came from whole')
+  })
+
+  it('keeps what was made of a file whose check never ends, and says that it was not checked', async () => {
+    const broken = `
+      const { parentPort } = require('node:worker_threads')
+      parentPort.on('message', () => {
+        parentPort.postMessage({ unchecked: { head: { kind: 'inMemory', data: Buffer.from('head'), bytes: 4 }, bodyBytes: 7, durationSeconds: 2 } })
+        setImmediate(() => process.exit(3))
+      })`
+    const queue = new FinishQueue(() => new Worker(broken, { eval: true }))
+    const wholes: WholeMedia[] = []
+    const finished = await queue.finish(
+      () => emptyFile('alice'),
+      (whole) => wholes.push(whole),
+    )
+    expect(wholes).toMatchObject([{ bodyBytes: 7 }])
+    expect(finished).toMatchObject({ bodyBytes: 7, durationSeconds: 2 })
+    expect(Buffer.from(await readHead(finished.head)).toString()).toBe('head')
+    expect(finished.problem).toMatch(/^it could not be checked: .*ended with code 3$/)
   })
 })

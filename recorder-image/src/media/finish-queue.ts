@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { createLimiter } from '../store/limiter.ts'
 import { type UnfinishedMedia, unfinishedMedia } from './finish-media.ts'
 import type { MediaTask } from './finish-worker.ts'
-import type { FinishedMedia, MediaSnapshot } from './media-file.ts'
+import type { FinishedMedia, MediaSnapshot, WholeMedia } from './media-file.ts'
 
 /** Files that are finished at once: what one needs in memory grows with its length, and there may be fifty. */
 const atOnce = 2
@@ -21,36 +21,54 @@ export class FinishQueue {
   readonly #limitLong = createLimiter(1)
   readonly #limitSnapshots = createLimiter(1)
   readonly #idle: FinishThread[] = []
+  readonly #startWorker: () => Worker
+
+  constructor(startWorker = () => new Worker(new URL('./finish-worker.ts', import.meta.url), { stdin: false })) {
+    this.#startWorker = startWorker
+  }
 
   /** Starts a thread for a file that will soon come: loading its code takes longer than finishing a short file. */
   warm(): void {
-    if (this.#idle.length === 0) this.#rest(new FinishThread())
+    if (this.#idle.length === 0) this.#rest(new FinishThread(this.#startWorker()))
   }
 
-  /** `before` is what must be done first, such as encoding what is left; it counts as a part of finishing. Never rejects. */
-  async finish(before: () => Promise<UnfinishedMedia>): Promise<FinishedMedia> {
+  /**
+   * `before` is what must be done first, such as encoding what is left; it counts as a part of finishing. `onWhole` is told when only the check is left to do.
+   * Never rejects.
+   */
+  async finish(before: () => Promise<UnfinishedMedia>, onWhole: (whole: WholeMedia) => void = () => {}): Promise<FinishedMedia> {
     return await this.#limit(async () => {
       const media = await before()
       const size = await stat(media.paths.index).then(
         ({ size }) => size,
         () => 0,
       )
-      return size > longIndexBytes ? await this.#limitLong(() => this.#inThread(media)) : await this.#inThread(media)
+      const finish = () => this.#inThread(media, onWhole)
+      return size > longIndexBytes ? await this.#limitLong(finish) : await finish()
     })
   }
 
   /** A file that goes on, as it is by now. One at a time, beside those that are finished. Undefined where nothing has come; rejects where it cannot be read. */
   async snapshot(media: UnfinishedMedia): Promise<MediaSnapshot | undefined> {
-    return await this.#limitSnapshots(() => this.#run<MediaSnapshot | undefined>('snapshot', media))
+    return await this.#limitSnapshots(() => this.#run<MediaSnapshot | undefined>('snapshot', media, () => {}))
   }
 
-  #inThread(media: UnfinishedMedia): Promise<FinishedMedia> {
-    return this.#run<FinishedMedia>('finish', media).catch((error: Error) => unfinishedMedia(media, error))
+  async #inThread(media: UnfinishedMedia, onWhole: (whole: WholeMedia) => void): Promise<FinishedMedia> {
+    let made: FinishedMedia | undefined
+    const onUnchecked = (unchecked: FinishedMedia) => {
+      made = unchecked
+      onWhole(unchecked)
+    }
+    return this.#run<FinishedMedia>('finish', media, onUnchecked).catch((error: Error) => {
+      if (made === undefined) return unfinishedMedia(media, error)
+      const problem = [made.problem, `it could not be checked: ${error.message}`].filter((one) => one !== undefined).join('; ')
+      return { ...made, problem }
+    })
   }
 
-  async #run<T>(task: MediaTask, media: UnfinishedMedia): Promise<T> {
-    const thread = this.#wake() ?? new FinishThread()
-    const { made, problem } = await thread.run<T>(task, media)
+  async #run<T>(task: MediaTask, media: UnfinishedMedia, onUnchecked: (unchecked: FinishedMedia) => void): Promise<T> {
+    const thread = this.#wake() ?? new FinishThread(this.#startWorker())
+    const { made, problem } = await thread.run<T>(task, media, onUnchecked)
     this.#rest(thread)
     if (problem !== undefined) throw new Error(problem)
     return made as T
@@ -77,22 +95,31 @@ interface Made<T> {
   problem?: string
 }
 
+/** What a thread says: on the way, that all is made and is being checked, and at the end what it made. */
+type Said<T> = { unchecked: FinishedMedia } | Made<T>
+
 class FinishThread {
   idle: NodeJS.Timeout | undefined
-  readonly #worker = new Worker(new URL('./finish-worker.ts', import.meta.url), { stdin: false })
+  readonly #worker: Worker
   /** Why it can do nothing any more. */
   #failure: Error | undefined
   #waiting: PromiseWithResolvers<Made<unknown>> | undefined
+  #onUnchecked: (unchecked: FinishedMedia) => void = () => {}
 
-  constructor() {
+  constructor(worker: Worker) {
+    this.#worker = worker
     this.#worker.unref()
-    this.#worker.on('message', (made: Made<unknown>) => this.#waiting?.resolve(made))
+    this.#worker.on('message', (said: Said<unknown>) => {
+      if ('unchecked' in said) this.#onUnchecked(said.unchecked)
+      else this.#waiting?.resolve(said)
+    })
     this.#worker.on('error', (error: Error) => this.#fail(error))
     this.#worker.on('exit', (code) => this.#fail(new Error(`the thread that finishes files ended with code ${code}`)))
   }
 
-  async run<T>(task: MediaTask, media: UnfinishedMedia): Promise<Made<T>> {
+  async run<T>(task: MediaTask, media: UnfinishedMedia, onUnchecked: (unchecked: FinishedMedia) => void): Promise<Made<T>> {
     if (this.#failure !== undefined) throw this.#failure
+    this.#onUnchecked = onUnchecked
     this.#waiting = Promise.withResolvers()
     this.#worker.ref()
     try {

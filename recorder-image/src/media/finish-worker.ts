@@ -7,7 +7,7 @@ export type MediaTask = 'finish' | 'snapshot'
 parentPort!.on('message', async ({ task, media }: { task: MediaTask; media: UnfinishedMedia }) => {
   switch (task) {
     case 'finish':
-      return parentPort!.postMessage({ made: await finishMedia(media) })
+      return parentPort!.postMessage({ made: await finishMedia(media, (unchecked) => parentPort!.postMessage({ unchecked })) })
     case 'snapshot':
       return parentPort!.postMessage(
         await snapshotMedia(media).then(

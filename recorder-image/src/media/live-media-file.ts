@@ -21,7 +21,7 @@ import {
   videoConfigRecord,
 } from './index-records.ts'
 import { liveCuts } from './live-cuts.ts'
-import type { FinishedMedia, MediaFile, MediaFileDeps, MediaFileIdentity, MediaSnapshot } from './media-file.ts'
+import type { FinishedMedia, MediaFile, MediaFileDeps, MediaFileIdentity, MediaSnapshot, WholeMedia } from './media-file.ts'
 import { type MediaPaths, mediaPaths, removeMedia } from './media-paths.ts'
 import { OpusTrack, type OpusTrackOptions } from './opus-track.ts'
 import { SoundReader } from './sound-reader.ts'
@@ -46,6 +46,7 @@ class LiveMediaFile implements MediaFile {
   readonly bodyPath: string
   recordedBytes = 0
   onGrowth: (bodyBytes: number) => void = () => {}
+  onWhole: (whole: WholeMedia) => void = () => {}
   readonly #paths: MediaPaths
   readonly #deps: Required<MediaFileDeps>
   readonly #writer: BodyWriter
@@ -214,7 +215,10 @@ class LiveMediaFile implements MediaFile {
     if (await this.#writer.sync()) this.onGrowth(this.bodyBytes)
     this.#tellUnwritten()
     await this.#writer.close()
-    return await finishQueue.finish(async () => this.#letGo())
+    return await finishQueue.finish(
+      async () => this.#letGo(),
+      (whole) => this.onWhole(whole),
+    )
   }
 
   /** What finishing needs; nothing of it is kept here. */

@@ -54,6 +54,8 @@ export interface MediaFile {
   readonly problem: string | undefined
   /** Called whenever bodyBytes grew. */
   onGrowth: (bodyBytes: number) => void
+  /** Called by `finish` when head and body are what they will be, and are being checked; not at all where nothing could be made of what came. */
+  onWhole: (whole: WholeMedia) => void
   /** Whether the file has room for it; if not it is to be finished, and the next one begins with this frame. */
   takes(frame: EncodedFrame): boolean
   /**
@@ -103,10 +105,13 @@ export type FinishedHead =
   | { kind: 'onVolume'; path: string; bytes: number }
   | { kind: 'inMemory'; data: Uint8Array; bytes: number }
 
-export interface FinishedMedia {
-  /** Final file = head + body. */
+/** Final file = head + body. */
+export interface WholeMedia {
   head: FinishedHead
   bodyBytes: number
+}
+
+export interface FinishedMedia extends WholeMedia {
   startTime: Date
   endTime: Date
   durationSeconds: number

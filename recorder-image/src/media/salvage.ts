@@ -12,7 +12,7 @@ import type { UnfinishedMedia } from './finish-media.ts'
 import { finishQueue } from './finish-queue.ts'
 import { type BodyBatch, encodedRecord } from './index-records.ts'
 import { liveCuts } from './live-cuts.ts'
-import type { FinishedMedia, MediaFileDeps, MediaFileIdentity, SalvagedMediaFile } from './media-file.ts'
+import type { FinishedMedia, MediaFileDeps, MediaFileIdentity, SalvagedMediaFile, WholeMedia } from './media-file.ts'
 import { type MediaIndex, readMediaIndex } from './media-index.ts'
 import { indexExtension, type MediaPaths, mediaPaths, removeMedia } from './media-paths.ts'
 import { OpusTrack } from './opus-track.ts'
@@ -52,6 +52,7 @@ class LeftMediaFile implements SalvagedMediaFile {
   readonly identity: MediaFileIdentity
   readonly bodyPath: string
   onGrowth: (bodyBytes: number) => void = () => {}
+  onWhole: (whole: WholeMedia) => void = () => {}
   readonly #paths: MediaPaths
   readonly #problems: readonly string[]
   readonly #pauses: readonly Stretch[]
@@ -100,13 +101,16 @@ class LeftMediaFile implements SalvagedMediaFile {
   }
 
   async #finish(): Promise<FinishedMedia> {
-    const finished = await finishQueue.finish(async () => {
-      try {
-        return await this.#completeSound()
-      } finally {
-        await this.#writer.close()
-      }
-    })
+    const finished = await finishQueue.finish(
+      async () => {
+        try {
+          return await this.#completeSound()
+        } finally {
+          await this.#writer.close()
+        }
+      },
+      (whole) => this.onWhole(whole),
+    )
     this.#problem = finished.problem
     return finished
   }

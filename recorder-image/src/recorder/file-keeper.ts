@@ -5,9 +5,9 @@ import { type Hole, punchHole } from '../disk/holes.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { LiveOutputs } from '../live/live-outputs.ts'
 import { readHead } from '../media/head-file.ts'
-import type { FinishedMedia, MediaFile, MediaFileIdentity, SalvagedMediaFile } from '../media/media-file.ts'
+import type { FinishedMedia, MediaFile, MediaFileIdentity, SalvagedMediaFile, WholeMedia } from '../media/media-file.ts'
 import type { EventLog } from '../report/event-log.ts'
-import { type Store, StoreError, type Upload } from '../store/upload.ts'
+import { type Store, type StoredObject, StoreError, type Upload } from '../store/upload.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
 import type { Stretch } from '../timeline/cuts.ts'
 import type { CountedHole } from '../timeline/picture-gaps.ts'
@@ -295,12 +295,20 @@ export class FileKeeper {
     const { media, upload } = keeping.content!
     const about = { file: name, userId, stream }
     try {
+      // What is sent does not hang on what the check finds, so sending does not wait for it.
+      let storing: Promise<StoredObject> | undefined
+      const store = async ({ head, bodyBytes }: WholeMedia) => upload.finish(await readHead(head), bodyBytes)
+      media.onWhole = (whole) => {
+        storing = store(whole)
+        // It is waited for below.
+        storing.catch(() => {})
+      }
       const finished = await media.finish()
       keeping.finished = finished
       onFinished(finished)
       const { durationSeconds, problem } = finished
       log.info({ ...about, durationSeconds, ...(problem === undefined ? {} : { problem }) }, 'File finished')
-      const stored = await upload.finish(await readHead(finished.head), finished.bodyBytes)
+      const stored = await (storing ?? store(finished))
       const fate = problem === undefined ? 'stored' : 'broken'
       ledger.settle()
       const status = fate === 'stored' ? (1 as const) : (0 as const)

@@ -298,6 +298,19 @@ describe('one attempt', () => {
     expect(world.manifest.pauses).toHaveLength(1)
   })
 
+  test('sends a file while it is checked, and calls it stored only when it has passed', async () => {
+    const check = Promise.withResolvers<void>()
+    world.media.checked = check.promise
+    const result = world.start()
+    await world.recording()
+    world.room.publishes('alice', 1)
+    world.stop(terminated)
+    await expect.poll(() => [...world.store.objects.keys()].filter((key) => key.endsWith('.mp4'))).toHaveLength(1)
+    expect(world.run!.progress().files).toMatchObject([{ state: 'finishing' }])
+    check.resolve()
+    expect(await result).toMatchObject({ outcome: 'Completed', files: [{ userId: 'alice', status: 1 }] })
+  })
+
   test('says everywhere what is missing of a file that is whole otherwise', async () => {
     const result = world.start()
     await world.recording()

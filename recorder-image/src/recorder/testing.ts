@@ -114,6 +114,8 @@ export const aFrame = (slot: number, text: string): EncodedFrame => ({
 export class FakeMedia {
   readonly left: SalvagedMediaFile[] = []
   problem: string | undefined
+  /** Until when the check of a file takes. */
+  checked: Promise<void> = Promise.resolve()
   ledger: Ledger | undefined
 
   seconds = 1
@@ -139,6 +141,7 @@ export class FakeMedia {
       },
       problem: undefined,
       onGrowth: () => {},
+      onWhole: () => {},
       takes: (frame) => !Buffer.from(frame.data).toString().startsWith('next file'),
       write(frame) {
         body += Buffer.from(frame.data).toString()
@@ -151,19 +154,26 @@ export class FakeMedia {
       endSoon: () => {},
       hole: () => {},
       snapshot: async () => undefined,
-      finish: async () => ({
-        head: { kind: 'inMemory' as const, data: Buffer.from(`${body}|`), bytes: body.length + 1 },
-        bodyBytes: body.length,
-        startTime: new Date(identity.openedMicros / 1000),
-        endTime: new Date(identity.openedMicros / 1000 + 1000 * this.seconds),
-        durationSeconds: this.seconds,
-        clockErrorMs: 0,
-        times: [],
-        video: { codec: 'avc1.42e01f', width: 640, height: 360 },
-        events: [],
-        check: null,
-        ...(this.problem === undefined ? {} : { problem: this.problem }),
-      }),
+      finish: async () => {
+        const whole = {
+          head: { kind: 'inMemory' as const, data: Buffer.from(`${body}|`), bytes: body.length + 1 },
+          bodyBytes: body.length,
+        }
+        media.onWhole(whole)
+        await this.checked
+        return {
+          ...whole,
+          startTime: new Date(identity.openedMicros / 1000),
+          endTime: new Date(identity.openedMicros / 1000 + 1000 * this.seconds),
+          durationSeconds: this.seconds,
+          clockErrorMs: 0,
+          times: [],
+          video: { codec: 'avc1.42e01f', width: 640, height: 360 },
+          events: [],
+          check: null,
+          ...(this.problem === undefined ? {} : { problem: this.problem }),
+        }
+      },
       discard: async () => {
         this.left.splice(this.left.indexOf(media), 1)
       },
