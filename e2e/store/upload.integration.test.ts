@@ -363,6 +363,26 @@ describe('COS in trouble', () => {
     await expectStored(await upload.finish(head, bodyBytes), source)
   })
 
+  test.each([
+    ['behind', -3600_000],
+    ['ahead', 3600_000],
+  ])(
+    'our clock that is set while several files are on their way, so that COS’s is an hour %s, refuses none of them',
+    async (_what, offset) => {
+      const store = harness.store()
+      const several = ['a.mp4', 'b.mp4', 'c.mp4', 'd.mp4', 'e.mp4', 'f.mp4'].map((name) => harness.source(name))
+      // All of them are signed by the clock as it was.
+      await harness.control.fault({ kind: 'slow', delayMillis: 50 })
+      await store.put('before', Buffer.from('x'), 'text/plain')
+      await harness.control.clockOffset(offset)
+      await Promise.all([
+        ...several.map((source) => store.open(source).finish(head, harness.grow(source, 1000))),
+        ...several.map(({ key }) => store.put(`${key}.json`, Buffer.from('{}'), 'application/json', { isOneOfMany: true })),
+      ])
+      expect(await harness.control.objects(bucket)).toHaveLength(1 + 2 * several.length)
+    },
+  )
+
   test('denied in mid-upload: recording goes on; refused at the stop; stored when a later process may', async () => {
     const { source, upload } = await record()
     await expect.poll(() => upload.uploadedBytes).toBe(2 * MiB)

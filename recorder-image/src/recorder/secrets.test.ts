@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import pino from 'pino'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { sdkProxy } from './record.ts'
 import { openSecrets } from './secrets.ts'
 import { aJob } from './testing.ts'
@@ -145,6 +145,27 @@ describe('the UserSig', () => {
     await new Promise((resolve) => setTimeout(resolve, 50))
     expect(logged.filter(({ msg }) => msg.startsWith('The UserSig runs out'))).toHaveLength(warnings)
     userSig.close()
+  })
+
+  test.each([
+    ['before it is warned of', 86_400, 0],
+    ['after it was warned of', 1800, 1],
+  ])('of a Secret that is renewed %s says within a minute when the fresh one runs out', async (_, expireSeconds, warnings) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'], now: now * 1000 })
+    try {
+      await mount({ ...mounted, 'trtc/userSig': aUserSig(expireSeconds) })
+      const { userSig } = await open()
+      const warned = () => logged.filter(({ msg }) => msg.startsWith('The UserSig runs out'))
+      await vi.waitFor(() => expect(warned()).toHaveLength(warnings))
+      await mount({ 'trtc/userSig': aUserSig(172_800) })
+      const read = vi.waitFor(() => expect(userSig.expiresAt).toEqual(new Date((now + 172_800) * 1000)))
+      await vi.advanceTimersByTimeAsync(60_000)
+      await read
+      expect(warned()).toHaveLength(warnings)
+      userSig.close()
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   test('is signed here with the application’s key, for a week from each time on', async () => {

@@ -7,7 +7,7 @@ import { readUserSig, signUserSig } from './user-sig.ts'
 export interface UserSigSource {
   /** A UserSig that is good now; asked for each time the room is entered. Rejects with SecretNotFound. */
   next(): Promise<string>
-  /** When the one that was read last from its Secret runs out. Undefined where the recorder signs its own. */
+  /** When the one that was in its Secret within the last minute runs out. Undefined where the recorder signs its own. */
   readonly expiresAt: Date | undefined
   /** Ends its warnings. */
   close(): void
@@ -31,8 +31,8 @@ const validSeconds = 7 * 24 * 3600
 const backdatedSeconds = 60
 /** How long before its end a fixed one is warned of. */
 const warnBeforeMillis = 3600_000
-/** What a timer can wait for. */
-const longestWaitMillis = 2 ** 31 - 1
+/** How often a fixed one is read again: Kubernetes itself takes about as long to bring a changed Secret into a Pod. */
+const lookMillis = 60_000
 
 export function userSigSource(options: UserSigOptions): UserSigSource {
   const { appSecretKeyRef, userSigSecretRef } = options.spec
@@ -61,8 +61,8 @@ function signed({ root, spec, onSecret }: UserSigOptions, { name, key }: SecretK
 function fixed({ root, log, onSecret }: UserSigOptions, { name, key }: SecretKeyRef): UserSigSource {
   let expiresAt: Date | undefined
   let timer: NodeJS.Timeout | undefined
-
   let last: string | undefined
+  let warnedOf: number | undefined
 
   /** One that was there once is good for as long as it holds, whatever becomes of its Secret. */
   async function read(): Promise<string> {
@@ -76,19 +76,23 @@ function fixed({ root, log, onSecret }: UserSigOptions, { name, key }: SecretKey
     return userSig
   }
 
+  /** Whoever puts a fresh one into the Secret sees so soon afterwards what holds now. */
   function watch(): void {
     clearTimeout(timer)
-    if (expiresAt === undefined) return
-    const wait = expiresAt.getTime() - warnBeforeMillis - Date.now()
-    timer = setTimeout(() => void look(), Math.min(Math.max(0, wait), longestWaitMillis)).unref()
+    timer = setTimeout(() => void look(), lookMillis).unref()
   }
 
   async function look(): Promise<void> {
-    const before = expiresAt
     await read().catch(() => undefined)
-    const isNear = expiresAt !== undefined && expiresAt.getTime() - warnBeforeMillis <= Date.now()
-    if (isNear) log.warn({ secret: name, expiresAt }, expiryWarning)
-    if (!isNear || expiresAt?.getTime() !== before?.getTime()) watch()
+    warn()
+    watch()
+  }
+
+  function warn(): void {
+    if (expiresAt === undefined || expiresAt.getTime() - warnBeforeMillis > Date.now()) return
+    if (warnedOf === expiresAt.getTime()) return
+    warnedOf = expiresAt.getTime()
+    log.warn({ secret: name, expiresAt }, expiryWarning)
   }
 
   return {
@@ -97,6 +101,7 @@ function fixed({ root, log, onSecret }: UserSigOptions, { name, key }: SecretKey
     },
     async next() {
       const userSig = await read()
+      warn()
       watch()
       return userSig
     },

@@ -67,6 +67,7 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
     const context = { operation, bucket: Bucket, key }
     const keys = await currentKeys(credentials)
     current = keys
+    const signedBy = clockOffsetMillis
     try {
       return await sdk.call(signal, (cos, Headers) => send(cos, { Bucket, Region, Key: key, Headers }))
     } catch (error) {
@@ -78,15 +79,18 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
       const detail = withoutSecrets(error.message, keys)
       const told = storeErrorOf({ ...context, status, code, detail, requestId })
       if (isCredentialProblem(told)) credentials.refused(keys)
-      const worthAnotherTry = isClockProblem(error) && followClock(error)
+      const worthAnotherTry = isClockProblem(error) && followClock(error, signedBy)
       throw worthAnotherTry ? new StoreError('unavailable', told.code, told.message) : told
     }
   }
 
-  /** Takes over COS's clock. False if ours agreed with it already, so that asking again cannot help. */
-  function followClock({ serverDate = '' }: RequestFailure): boolean {
+  /**
+   * Takes over COS's clock. False if the one that the request was signed by agreed with it already, so that asking again cannot help. Of several
+   * that are on their way when a clock is set, all fail; the first of them sets ours.
+   */
+  function followClock({ serverDate = '' }: RequestFailure, signedBy: number): boolean {
     const offset = Date.parse(serverDate) - Date.now()
-    if (Number.isNaN(offset) || Math.abs(offset - clockOffsetMillis) < clockToleranceMillis) return false
+    if (Number.isNaN(offset) || Math.abs(offset - signedBy) < clockToleranceMillis) return false
     clockOffsetMillis = offset
     return true
   }
