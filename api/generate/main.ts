@@ -9,7 +9,7 @@ import { clipPlural, group, plural, policyPlural } from '../src/index.ts'
 import { recordingClipCrd } from './clip-crd.ts'
 import { recordingCrd } from './crd.ts'
 import { recordingPolicyCrd } from './policy-crd.ts'
-import { clipTables, documentationTables, insertTables, policyTables } from './tables.ts'
+import { clipTables, documentationTables, insertTables, operationsParagraphs, policyTables } from './tables.ts'
 import { valuesTable } from './values-table.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -28,6 +28,7 @@ const generated: Record<string, () => Promise<string>> = {
     }),
   'docs/auto-record.md': async () => insertTables(await current('docs/auto-record.md'), policyTables()),
   'docs/clips.md': async () => insertTables(await current('docs/clips.md'), clipTables()),
+  'docs/operations.md': async () => insertTables(await current('docs/operations.md'), operationsParagraphs()),
   'docs/recording.md': async () => insertTables(await current('docs/recording.md'), documentationTables()),
 }
 

@@ -1,9 +1,12 @@
 import {
+  type ConditionReason,
   clipReasons,
   conditionReasons,
+  conditionRemedies,
   conditionTypes,
   lossReasons,
   policyReasons,
+  reasonRemedies,
   recorderOutcomes,
   stopReasons,
   type Trouble,
@@ -59,6 +62,30 @@ export const clipTables = (): Record<string, string> => ({
   clipStatus: fieldTable(clipStatusSchema(), 'status'),
   clipReasons: wordTable('Reason', clipReasons),
 })
+
+/** The paragraphs of docs/operations.md: each condition and each reason with what is done about it, and what the reader can do. */
+export const operationsParagraphs = (): Record<string, string> => ({
+  conditionParagraphs: paragraphs(
+    Object.entries(conditionTypes).map(([type, meaning]) => [
+      type,
+      `${meaning} ${conditionRemedies[type as keyof typeof conditionTypes]}`,
+    ]),
+  ),
+  reasonParagraphs: paragraphs(
+    Object.entries(conditionReasons).map(([reason, meaning]) => [reason, paragraphOf(reason as ConditionReason, meaning)]),
+  ),
+})
+
+/** What is done meanwhile stands in the table of troubles; several troubles may stand under one reason. */
+function paragraphOf(reason: ConditionReason, meaning: string): string {
+  const rows = Object.entries(troubles).filter(([, trouble]) => trouble.condition === reason)
+  const done = [...Map.groupBy(rows, ([, trouble]) => whatIsDone(trouble))].map(([what, those]) =>
+    rows.length === 1 && those[0]![0] === reason ? what : `${those.map(([word]) => code(word)).join(', ')}: ${what}`,
+  )
+  return [meaning, ...done, `**What you can do:** ${reasonRemedies[reason]}`].join(' ')
+}
+
+const paragraphs = (each: [string, string][]) => each.map(([heading, text]) => `### ${heading}\n\n${text}`).join('\n\n')
 
 function whatIsDone({ next, after, counts }: Trouble): string {
   const { firstSeconds, longestSeconds } = after

@@ -70,6 +70,16 @@ test('a refused upload names what is missing, why, and the way out', () => {
   expect(text).toContain('kubectl trtc retry-upload -n school math')
 })
 
+test.each([
+  ['RecorderFailed', 'The message names the field. Make a new Recording without it'],
+  ['AttemptsExhausted', 'Mend what the last attempt failed of'],
+  ['FromALaterRelease', 'see the condition’s message.'],
+])('of %s it says what can be done, not what it means', (reason, says) =>
+  expect(story(recording({ conditions: [condition('Stalled', 'True', reason, 'why')] }), [], now)).toContain(
+    `${reason}: ${says}`,
+  ),
+)
+
 test('a callback that was given up can be delivered again', () =>
   expect(
     story(recording({ conditions: [condition('CallbackDelivered', 'False', 'GivenUp', '401 for a day')] }), [], now),

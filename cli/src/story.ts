@@ -1,4 +1,4 @@
-import { type Attempt, type ConditionReason, conditionReasons, type Recording, troubles } from '@trtc-recorder/api'
+import { type Attempt, type ConditionReason, type Recording, reasonRemedies } from '@trtc-recorder/api'
 import type { EventSummary } from './kubectl.ts'
 import { bytes, duration, table, time } from './text.ts'
 
@@ -76,7 +76,7 @@ export function filesBeyond({ status }: Recording): string[] {
 export const followed = (attempts: readonly Attempt[]): Attempt | undefined =>
   attempts.findLast(({ state, endTime }) => endTime === undefined && state !== 'LeftBehind')
 
-/** The reason that stands in the way, with what it means. */
+/** The reason that stands in the way, with what can be done about it. */
 function next({ status, metadata, spec }: Recording): string[] {
   const conditions = status?.conditions ?? []
   const of = (type: string) => conditions.find((condition) => condition.type === type)
@@ -100,10 +100,9 @@ function next({ status, metadata, spec }: Recording): string[] {
   return lines
 }
 
+/** A reason of another release has only its message. */
 const whatHelps = (reason: string): string =>
-  Object.hasOwn(troubles, reason)
-    ? troubles[reason as keyof typeof troubles].remedy
-    : (conditionReasons[reason as ConditionReason] ?? 'see the condition’s message.')
+  Object.hasOwn(reasonRemedies, reason) ? reasonRemedies[reason as ConditionReason] : 'see the condition’s message.'
 
 const section = (title: string, lines: readonly string[]) =>
   lines.length === 0 ? [] : [title, ...lines.map((line) => `  ${line}`)]
