@@ -175,6 +175,20 @@ describe.concurrent('the operator process', () => {
       .toEqual(['physics-a1'])
   })
 
+  test('counts the recorders that it cannot ask how they are doing', async ({
+    world: { namespace, startOperator },
+    expect,
+    onTestFinished,
+  }) => {
+    const kubelet = new ToyKubelet(api.client, namespace, () => aResult({ stopReason: 'Terminated' }))
+    onTestFinished(() => kubelet.stop())
+    const operator = await startOperator('one')
+    await api.client.create(resources.recordings, newRecording(namespace, 'physics'))
+    await expect
+      .poll(() => operator.probe('/metrics', 'metrics'), { timeout: 20_000 })
+      .toContain('\ntrtc_recorder_progress_unknown 1\n')
+  })
+
   test('keeps as many finished Recordings as it is to, once they are told, and lets as many in as it may', async ({
     world: { namespace, received, startOperator, finish },
     expect,

@@ -27,7 +27,7 @@ export interface RecordingDependencies {
   events: EventRecorder
   config: RecordingConfig
   log: Logger
-  metrics: Pick<Metrics, 'controller'>
+  metrics: Pick<Metrics, 'controller' | 'progressUnknown'>
   /** Calls with a namespace whenever a quota of it has room. */
   onRoom?: (hear: (namespace: string) => void) => void
   now?: () => Date
@@ -165,6 +165,7 @@ export function recordingController(dependencies: RecordingDependencies): Contro
       return isOrphan ? [orphanOf(object)] : []
     })
   hooks.watchQueue(controller.queue)
+  metrics.progressUnknown(() => progress.unknown())
   return controller
 }
 

@@ -151,6 +151,24 @@ describe('a recorder in the room', () => {
 })
 
 describe('recorders that cannot be reached', () => {
+  test('are counted until they answer, those on their way into the room are not', async () => {
+    let answer: () => unknown = unreachable
+    const { poller } = aPoller(() => answer())
+    poller.follow('a/b', aPod('dead'), 'inRoom')
+    poller.follow('a/c', aPod('starting'), 'arriving', { isArriving: true })
+    expect(poller.unknown(), 'nobody has been asked yet').toBe(0)
+    await seconds(1)
+    expect(poller.unknown()).toBe(1)
+    poller.follow('a/c', aPod('starting'), 'inRoom')
+    await seconds(1)
+    expect(poller.unknown()).toBe(2)
+    poller.forget('starting')
+    expect(poller.unknown()).toBe(1)
+    answer = () => aProgress()
+    await seconds(60)
+    expect(poller.unknown()).toBe(0)
+  })
+
   test('are said to be that, once, and cost less and less', async () => {
     const { poller, asked, news } = aPoller(unreachable)
     poller.follow('a/b', aPod(), 'inRoom')

@@ -99,6 +99,11 @@ export class ProgressPoller {
     return known.progress
   }
 
+  /** Recorders in the room that were asked and did not answer, or not in words that are known. One on its way there need not answer yet. */
+  unknown(): number {
+    return [...this.#followed.values()].filter(({ progress, isArriving }) => progress.is === 'unknown' && !isArriving).length
+  }
+
   forget(podUid: string): void {
     clearTimeout(this.#followed.get(podUid)?.timer)
     this.#followed.delete(podUid)

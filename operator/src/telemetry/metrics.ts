@@ -18,6 +18,8 @@ export interface Metrics {
   readonly changes: RecordingCounters
   /** How many namespaces could not be read yet, asked at each scrape. */
   unread(count: () => number): void
+  /** Recorders in the room of which it is not known how they are doing, asked at each scrape. */
+  progressUnknown(count: () => number): void
   callbackDelivery(outcome: CallbackOutcome): void
   /** An Event that nobody will see. */
   eventLost(): void
@@ -183,6 +185,11 @@ export function createMetrics(): Metrics {
     unread(count) {
       const unread = gauge('trtc_recorder_namespaces_unread', 'Namespaces that could not be read yet, and so are not served.', [])
       onScrape(unread, () => unread.set(count()))
+    },
+
+    progressUnknown(count) {
+      const unknown = gauge('trtc_recorder_progress_unknown', 'Recorders in the room that do not say how they are doing.', [])
+      onScrape(unknown, () => unknown.set(count()))
     },
 
     callbackDelivery: (outcome) => deliveries.inc({ outcome }),

@@ -31,6 +31,7 @@ describe('metrics', () => {
     metrics.reflector('pods').restarted?.('expired')
     metrics.callbackDelivery('delivered')
     metrics.unread(() => 0)
+    metrics.progressUnknown(() => 3)
     metrics.changes.started(1.2)
     metrics.changes.attemptEnded('OOMKilled')
     metrics.changes.finished('succeeded', 1000, 0.4)
@@ -57,6 +58,7 @@ describe('metrics', () => {
       'trtc_recorder_callback_deliveries_total{outcome="delivered"} 1',
       'trtc_recorder_recordings{state="pending"} 2',
       'trtc_recorder_namespaces_unread 0',
+      'trtc_recorder_progress_unknown 3',
       'trtc_recorder_apply_to_recording_seconds_sum 1.2',
       'trtc_recorder_stop_to_stored_seconds_sum 0.4',
       'trtc_recorder_attempts_total{reason="OOMKilled"} 1',
@@ -129,11 +131,25 @@ describe('countStates', () => {
   })
 })
 
+describe('docs/operations.md', () => {
+  it('names every metric of ours, and none that there is not', async () => {
+    const metrics = createMetrics()
+    metrics.recordings(() => ({ pending: 1 }))
+    metrics.unread(() => 0)
+    metrics.progressUnknown(() => 0)
+    const ours = (await metrics.registry.getMetricsAsJSON()).map(({ name }) => name).filter((name) => /^trtc_/.test(name))
+    const docs = await readFile(new URL('../../../docs/operations.md', import.meta.url), 'utf8')
+    const named = docs.match(/^\| `trtc_recorder_\w+/gm)?.map((row) => row.slice('| `'.length))
+    expect(named?.toSorted()).toEqual(ours.toSorted())
+  })
+})
+
 describe('alerts and dashboard', () => {
   it('ask for metrics that there are', async () => {
     const metrics = createMetrics()
     metrics.recordings(() => ({ pending: 1 }))
     metrics.unread(() => 0)
+    metrics.progressUnknown(() => 0)
     const known = new Set((await metrics.registry.getMetricsAsJSON()).map(({ name }) => name))
     const files = new URL('../../../charts/trtc-recorder/files/', import.meta.url)
     const text = (
