@@ -40,6 +40,13 @@ test('the page sets a run beside the floor, where that was measured', () => {
   expect(page).toContain('of that 1.2 times at 1000')
 })
 
+test('the page works out what 60,000 finished Recordings take from what some were seen to take', () => {
+  expect(operatorReport(results)).not.toContain('A finished Recording in the cache')
+  const page = operatorReport({ ...results, finished: { n: 2000, kilobytesEach: 0.84, wholeKilobytesEach: 5 } })
+  expect(page).toContain('| A finished Recording in the cache | 0.8 KB instead of 5.0 KB: ')
+  expect(page).toContain('so 60,000 take 50 MB (measured with 2000) |\n| A Pod in the cache')
+})
+
 test('the page says what has not been measured', () => {
   const page = operatorReport({ ...results, failed: ['10000 at once: Gave up waiting until all record'] })
   expect(page).toContain('Not measured: 10000 at once: Gave up waiting until all record.')

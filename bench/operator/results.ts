@@ -25,6 +25,8 @@ export interface OperatorResults {
   /** From the death of the leader to the next Pod. */
   takeOverSeconds: number | null
   churn: Churn | null
+  /** Not in results of before it was measured. */
+  finished?: Finished
   /** What could not be measured, and why. */
   failed: string[]
 }
@@ -77,6 +79,13 @@ export interface Churn {
   lives: number
   /** Resident memory of the operator: the median of the second fifth of that time, and of the last. */
   memoryMB: { early: number; late: number }
+}
+
+/** What the caches hold of a Recording that is over: only what is needed of it, beside all of it. */
+export interface Finished {
+  n: number
+  kilobytesEach: number
+  wholeKilobytesEach: number
 }
 
 export const noOperatorResults = (cores: number, workers: number): OperatorResults => ({
