@@ -24,6 +24,8 @@ export interface AudioTrackOptions {
   onLoss: (loss: AudioLoss) => void
   /** What is not laid at all of time in which nothing came. */
   cutsOf: CutsOf
+  /** How long sound waits in the journal after an encoder that failed twice within this time. */
+  restMs: number
 }
 
 /** Frames that go to the body together. */
@@ -32,15 +34,16 @@ interface AudioFrames {
   sizes: number[]
 }
 
-/** A second failure within this time is not an accident; then the sound waits in the journal for `finish`. */
-const restartAfterMs = 60_000
+/** A second failure within this time is not an accident; then the sound waits in the journal for so long, and ever longer if it fails again. */
+export const defaultRestMs = 60_000
+const mostRestMs = 15 * 60_000
 /** Sound is encoded a second at a time: woken for every 200 ms, the encoder takes more CPU for the same work. */
 const encoderWakeSamples = 48_000
 const framesPerSilenceBatch = 2048
 
 /**
- * The sound of one file: journalled as it arrives, laid on the axis, encoded while it runs. A dead encoder is replaced, and the next
- * one goes on at the very frame, from the journal; what could not be encoded in time is encoded at the end.
+ * The sound of one file: journalled as it arrives, laid on the axis, encoded while it runs. A dead encoder is replaced, at once or, if that does not
+ * help, after a rest, and the next one goes on at the very frame, from the journal; what could not be encoded in time is encoded at the end.
  */
 export class AudioTrack implements SoundTrack {
   axis: AudioAxis
@@ -59,6 +62,8 @@ export class AudioTrack implements SoundTrack {
   #backlog: { packet: AudioPacket; journalBytes: number }[] | undefined
   #restart: Promise<void> | undefined
   #restartedAt = Number.NEGATIVE_INFINITY
+  #restMs: number
+  #resting: NodeJS.Timeout | undefined
   #failure: string | undefined
   #pending: EncodedAudio[] = []
   #finishing = false
@@ -74,6 +79,7 @@ export class AudioTrack implements SoundTrack {
     this.#nextFrame = salvaged?.frames ?? 0
     this.#takenFrames = this.#nextFrame
     this.#release = new JournalRelease(options.journal)
+    this.#restMs = options.restMs
     this.#behind = salvaged !== undefined
     if (!this.#behind) this.#encoder = this.#newEncoder()
   }
@@ -152,6 +158,7 @@ export class AudioTrack implements SoundTrack {
   /** Encodes all there is. Afterwards `take` gives the rest, no frame more than the sound needs. */
   async finish(): Promise<void> {
     this.#finishing = true
+    clearTimeout(this.#resting)
     await this.#restart
     if (!this.#behind) {
       for (const item of this.axis.end()) this.#encoder?.feed(item)
@@ -212,11 +219,22 @@ export class AudioTrack implements SoundTrack {
     this.#encoder = undefined
     this.#failure = reason
     this.#behind = true
-    const again = !this.#finishing && performance.now() - this.#restartedAt > restartAfterMs
-    this.#options.log.warn({ reason, frame: this.#nextFrame, again }, 'Audio encoder failed')
-    if (!again) return
+    if (this.#finishing) {
+      this.#options.log.warn({ reason, frame: this.#nextFrame }, 'Audio encoder failed')
+      return
+    }
+    const worked = performance.now() - this.#restartedAt > this.#options.restMs
+    const restMs = worked ? 0 : this.#restMs
+    this.#restMs = worked ? this.#options.restMs : Math.min(this.#restMs * 2, mostRestMs)
+    this.#options.log.warn({ reason, frame: this.#nextFrame, restSeconds: restMs / 1000 }, 'Audio encoder failed')
+    if (worked) this.#beginAgain()
+    else this.#resting = setTimeout(() => this.#beginAgain(), restMs).unref()
+  }
+
+  #beginAgain(): void {
     this.#restartedAt = performance.now()
-    this.#restart = this.#catchUp(false)
+    // One catching up may still be reading the journal for the encoder that has failed.
+    this.#restart = (this.#restart ?? Promise.resolve()).then(() => this.#catchUp(false))
   }
 
   /** A new encoder gets all there was from the journal, then what came meanwhile. */

@@ -6,7 +6,7 @@ import { noSound } from '../timeline/audio-axis.ts'
 import type { Stretch } from '../timeline/cuts.ts'
 import type { CountedHole } from '../timeline/picture-gaps.ts'
 import { sampleRate, soundKind } from './audio-format.ts'
-import { AudioTrack } from './audio-track.ts'
+import { AudioTrack, defaultRestMs } from './audio-track.ts'
 import { BodyWriter } from './body-writer.ts'
 import { findFfmpeg } from './ffmpeg.ts'
 import type { UnfinishedMedia } from './finish-media.ts'
@@ -89,6 +89,7 @@ class LiveMediaFile implements MediaFile {
       ledger: deps.ledger,
       batchMs: deps.batchMs ?? defaultBatchMs,
       onVolumeFull: deps.onVolumeFull ?? (() => {}),
+      encoderRestMs: deps.encoderRestMs ?? defaultRestMs,
     }
     this.#writer = new BodyWriter(this.#paths)
     this.#writer.note(identityRecord(identity))
@@ -110,6 +111,7 @@ class LiveMediaFile implements MediaFile {
           : new AudioTrack({
               ...{ ffmpegPath, format, journal, log, onAudio: () => this.#flushSoon(), onLoss },
               cutsOf: liveCuts(identity, this.#pauses),
+              restMs: this.#deps.encoderRestMs,
             })
     }
     this.#flushSoon()

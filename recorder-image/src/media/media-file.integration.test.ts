@@ -411,6 +411,35 @@ exec ffmpeg "$@"
     expectTimes(playback.beeps, [0, 1, 2, 3, 4, 5, 6, 7], 0.001)
   })
 
+  it('tries an encoder again that failed twice, ever later, and is not behind when it is over', async () => {
+    const directory = await newDirectory()
+    const ffmpegPath = join(directory, 'ffmpeg')
+    // Fails four times, and notes when it was tried.
+    const script = `#!/bin/sh
+case "$*" in *adts*) date +%s%N >> ${directory}/tries; [ $(wc -l < ${directory}/tries) -le 4 ] && exit 3;; esac
+exec ffmpeg "$@"
+`
+    await writeFile(ffmpegPath, script, { mode: 0o755 })
+    const file = openFile('02', directory, { ffmpegPath, encoderRestMs: 400 })
+    for (const frame of send({ clip, from: 0, to: 8, atSeconds: 0 })) file.write(frame)
+    const tries = async () =>
+      (await readFile(join(directory, 'tries'), 'utf8'))
+        .trim()
+        .split('\n')
+        .map((nanos) => Number(nanos) / 1e6)
+    await expect.poll(async () => (await tries()).length, { timeout: 10_000 }).toBe(5)
+    // Sound that was behind comes, and the file grows by it.
+    const before = file.bodyBytes
+    await expect.poll(() => file.bodyBytes, { timeout: 10_000 }).toBeGreaterThan(before)
+    const { finished, playback } = await finishAndPlay(file)
+    expect(finished.problem).toBeUndefined()
+    expectTimes(playback.beeps, [0, 1, 2, 3, 4, 5, 6, 7], 0.001)
+    const [, second, third, fourth, fifth] = await tries()
+    expect(third! - second!).toBeGreaterThan(390)
+    expect(fourth! - third!).toBeGreaterThan(790)
+    expect(fifth! - fourth!).toBeGreaterThan(1590)
+  })
+
   it('writes what is encoded only at the end while it is encoded, instead of holding it', async () => {
     const directory = await newDirectory()
     const ffmpegPath = join(directory, 'ffmpeg')

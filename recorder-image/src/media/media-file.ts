@@ -35,6 +35,8 @@ export interface MediaFileDeps {
   ffmpegPath?: string
   /** How long frames are gathered before they are written; 250 ms. */
   batchMs?: number
+  /** How long sound waits in the journal after an encoder that failed twice within this time, the first time; a minute. */
+  encoderRestMs?: number
 }
 
 /**

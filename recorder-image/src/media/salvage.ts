@@ -5,7 +5,7 @@ import { isVolumeFull } from '../disk/volume-full.ts'
 import { noSound } from '../timeline/audio-axis.ts'
 import type { Stretch } from '../timeline/cuts.ts'
 import { soundKind } from './audio-format.ts'
-import { AudioTrack } from './audio-track.ts'
+import { AudioTrack, defaultRestMs } from './audio-track.ts'
 import { BodyWriter, type KeptBytes } from './body-writer.ts'
 import { findFfmpeg } from './ffmpeg.ts'
 import type { UnfinishedMedia } from './finish-media.ts'
@@ -154,7 +154,10 @@ class LeftMediaFile implements SalvagedMediaFile {
       return track
     }
     const cutsOf = liveCuts(this.identity, this.#pauses)
-    const track = new AudioTrack({ ...options, ffmpegPath, format, log, cutsOf, onAudio: () => {} }, { frames: this.#frames })
+    const track = new AudioTrack(
+      { ...options, ffmpegPath, format, log, cutsOf, onAudio: () => {}, restMs: defaultRestMs },
+      { frames: this.#frames },
+    )
     if (this.#encoded) await track.readJournal()
     else await finishInto(track, () => this.#write(track))
     return track
