@@ -46,7 +46,7 @@ export const manifestFileSchema = recordedFileSchema.extend({
     .nullable()
     .default(null)
     .describe(
-      'How far the fastest packet of a second usually was from where it was placed, in milliseconds: by so much a time may be off, and by what the network takes at least. Null where nothing came.',
+      'How far the fastest packet of a second was from where it was placed, in nineteen of twenty seconds, in milliseconds: by so much a time may be off, and by what the network takes at least. Null where nothing came.',
     ),
   times: z
     .array(

@@ -1,0 +1,146 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { AudioAxis } from './audio-axis.ts'
+import { present } from './presentation.ts'
+import { type Arrived, deliver, type Network, network, type Sent } from './testing/hostile-network.ts'
+
+/** A user whose clock runs at its own pace, and what happens to it. */
+interface User {
+  seconds: number
+  ppm: number
+  /** An hour is added to the sender's clock in the middle: a laptop slept. */
+  jumps: boolean
+  net: Network
+}
+
+const start = 1_795_000_000_000_000
+/** What the network takes at least; of that nobody can know. */
+const onTheWayMillis = 20
+
+const user: fc.Arbitrary<User> = fc.record({
+  seconds: fc.integer({ min: 30, max: 120 }),
+  ppm: fc.integer({ min: -300, max: 300 }),
+  jumps: fc.boolean(),
+  net: network({
+    // Behind the wrap of 32 bits, and a whole machine that stands still.
+    freeze: fc.record({ fromMillis: fc.nat(20_000), forMillis: fc.constantFrom(0, 0, 10_000) }),
+  }),
+})
+
+function sent({ seconds, ppm, jumps }: User, perSecond: number, clockRate: number): Sent[] {
+  const count = seconds * perSecond
+  const step = clockRate / perSecond
+  return Array.from({ length: count }, (_, number) => {
+    const jumped = jumps && number >= count / 2 ? 3600 * clockRate : 0
+    const trueMillis = (number / perSecond) * 1000 * (1 + ppm / 1e6)
+    return { number, trueMillis, rtpTimestamp: (2 ** 32 - 20 * clockRate + jumped + number * step) % 2 ** 32 }
+  })
+}
+
+/** The page gives pictures in their order. */
+function inOrder(arrived: readonly Arrived<Sent>[]): Arrived<Sent>[] {
+  const byNumber = new Map(arrived.toReversed().map((one) => [one.sent.number, one]))
+  let latest = 0
+  return [...byNumber.values()]
+    .sort((a, b) => a.sent.number - b.sent.number)
+    .map(({ sent, arrivalMillis }) => {
+      latest = Math.max(latest, arrivalMillis)
+      return { sent, arrivalMillis: latest }
+    })
+}
+
+/** A file: what it says of its clock, and when by the truth, and by the file, things were. Milliseconds. */
+interface Placed {
+  errorMillis: number
+  moments: { trueMillis: number; placedMillis: number }[]
+}
+
+const nothing = new AudioAxis()
+const micros = (millis: number) => start + Math.round(millis * 1000)
+
+function pictures(of: User): Placed {
+  const arrived = inOrder(deliver(sent(of, 30, 90_000), of.net))
+  const { video, clockErrorMicros } = present(
+    {
+      ssrcs: Uint32Array.from(arrived, () => 1),
+      rtpTimestamps: Uint32Array.from(arrived, ({ sent }) => sent.rtpTimestamp),
+      receiveTimesMicros: Float64Array.from(arrived, ({ arrivalMillis }) => micros(arrivalMillis)),
+      keys: Uint8Array.from(arrived, ({ sent }) => (sent.number % 60 === 0 ? 1 : 0)),
+      mayReorder: true,
+    },
+    nothing,
+  )!
+  const moments = Array.from(video!.samples, (sample, at) => ({
+    trueMillis: arrived[sample]!.sent.trueMillis,
+    placedMillis: (video!.startMicros - start) / 1000 + video!.ticks[at]! / 90,
+  }))
+  return { errorMillis: clockErrorMicros / 1000, moments }
+}
+
+function sound(of: User): Placed {
+  const axis = new AudioAxis()
+  const laid: { axisStart: number; number: number }[] = []
+  let at = 0
+  const lay = (items: ReturnType<AudioAxis['push']>) => {
+    for (const item of items) {
+      if (item.type === 'packet') laid.push({ axisStart: at, number: Buffer.from(item.data).readUInt32LE(0) })
+      at += item.samples
+    }
+  }
+  for (const { sent: packet, arrivalMillis } of deliver(sent(of, 50, 48_000), of.net)) {
+    const data = Buffer.alloc(4)
+    data.writeUInt32LE(packet.number)
+    const numbers = { sequenceNumber: (65_500 + packet.number) & 0xffff, rtpTimestamp: packet.rtpTimestamp }
+    lay(axis.push({ ssrc: 1, ...numbers, receiveTimeMicros: micros(arrivalMillis), data, samples: 960 }))
+  }
+  lay(axis.end())
+  const none = { ssrcs: new Uint32Array(), rtpTimestamps: new Uint32Array(), keys: new Uint8Array(), mayReorder: true }
+  const { audio, clockErrorMicros } = present({ ...none, receiveTimesMicros: new Float64Array() }, axis)!
+  const moments = laid.map(({ axisStart, number }) => ({
+    trueMillis: (number / 50) * 1000 * (1 + of.ppm / 1e6),
+    placedMillis: (audio!.startMicros - start) / 1000 + audio!.place(axisStart) / 48,
+  }))
+  return { errorMillis: clockErrorMicros / 1000, moments }
+}
+
+/** Of all moments the one that is farthest from its place. */
+const worst = ({ moments }: Placed) =>
+  moments.reduce((most, { trueMillis, placedMillis }) => Math.max(most, Math.abs(placedMillis - trueMillis - onTheWayMillis)), 0)
+
+describe('what a file says of its clock', { timeout: 60_000 }, () => {
+  it.each([
+    ['pictures', pictures],
+    ['sound', sound],
+  ] as const)('holds for each of its %s: no time is off by more than clockErrorMs (60 cases)', (_, record) => {
+    fc.assert(
+      fc.property(user, (one) => {
+        const file = record(one)
+        expect(worst(file) - file.errorMillis).toBeLessThan(1.5)
+      }),
+      { numRuns: 60, endOnFailure: true },
+    )
+  })
+
+  it('is small enough that files of one room agree within 20 ms (15 cases)', () => {
+    // Behind a queue that is there for as long as a clock a file says itself that it knows less.
+    const calm = user.map((one) => {
+      const { net } = one
+      return { ...one, net: { ...net, jitterMillis: Math.min(net.jitterMillis, 60), queue: { ...net.queue, forMillis: 0 } } }
+    })
+    fc.assert(
+      fc.property(calm, calm, (one, other) => {
+        for (const [a, b] of [
+          [pictures(one), pictures(other)],
+          [pictures(one), sound(other)],
+          [sound(one), sound(other)],
+        ] as const) {
+          const off = ({ moments }: Placed) => moments.map(({ trueMillis, placedMillis }) => placedMillis - trueMillis)
+          const [offs, others] = [off(a), off(b)]
+          const apart = Math.max(Math.max(...offs) - Math.min(...others), Math.max(...others) - Math.min(...offs))
+          expect(apart).toBeLessThan(20)
+        }
+      }),
+      { numRuns: 15, endOnFailure: true },
+    )
+  })
+})
