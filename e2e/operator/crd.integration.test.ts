@@ -7,6 +7,7 @@ import { acceptedSpecs, leastSpec, refusedSpecs } from '../../api/src/testing/re
 import type { KubeObject, New, Resource } from '../../kube/src/index.ts'
 import { resources } from '../../kube/src/index.ts'
 import { type ApiServer, startApiServer } from './api-server.ts'
+import { documentedObjects } from './documented.ts'
 
 const examples = new URL('../../examples/', import.meta.url)
 
@@ -185,16 +186,17 @@ describe('the API server', () => {
   })
 })
 
+const kindsOfObjects: Record<string, Resource> = {
+  ...{ Recording: resources.recordings, RecordingPolicy: resources.recordingPolicies, Secret: resources.secrets },
+  RecordingClip: resources.recordingClips,
+}
+
 describe('every example', async () => {
-  const kinds: Record<string, Resource> = {
-    ...{ Recording: resources.recordings, RecordingPolicy: resources.recordingPolicies, Secret: resources.secrets },
-    RecordingClip: resources.recordingClips,
-  }
   const files = (await readdir(examples)).filter((name) => name.endsWith('.yaml') && name !== 'stop.yaml')
   test.each(files)('%s is accepted', async (name) => {
     for (const document of parseAllDocuments(await readFile(new URL(name, examples), 'utf8'))) {
       const object = document.toJS() as KubeObject
-      const resource = kinds[object.kind ?? '']!
+      const resource = kindsOfObjects[object.kind ?? '']!
       await api.client.create(resource, { ...object, metadata: { ...object.metadata, namespace } } as New<KubeObject>)
     }
   })
@@ -204,6 +206,17 @@ describe('every example', async () => {
     const ref = { namespace, name: 'math-2026-03-01' }
     const stopped = await api.client.patch(resources.recordings, ref, { type: 'merge', body: document?.toJS() })
     expect(stopped.spec.desiredState).toBe('Stopped')
+  })
+})
+
+describe('every spec in the documentation', async () => {
+  const strict = ({ plural, ...resource }: Resource) => ({ ...resource, plural: `${plural}?dryRun=All&fieldValidation=Strict` })
+  test.each(await documentedObjects())('in $page, line $line, is accepted, and knows no other fields', async ({ object }) => {
+    const resource = strict(kindsOfObjects[object.kind!]!)
+    await api.client.create(resource, {
+      ...object,
+      metadata: { ...object.metadata, namespace, name: `docs-${++count}` },
+    } as New<KubeObject>)
   })
 })
 

@@ -1,10 +1,31 @@
 import { describe, expect, test } from 'vitest'
+import { aJob } from '../recorder/testing.ts'
 import { sidesOf } from './sound-outputs.ts'
 import { behind } from './speakers.ts'
 import { rttm, webVtt } from './speech.ts'
+import { recorded } from './testing.ts'
 import { LevelMeter, levelsPerSecond, speechIn } from './voices.ts'
 
+const all = {
+  ...{ audio16k: true, pair: { left: ['agent_.*$'], right: ['.*$'] }, speech: true, vcon: true, mix: true, paella: true },
+}
+
 describe('recordings that are not as most are', () => {
+  test('in which nobody was seen or heard have each output that was asked for: as it is, or with why it is not', async () => {
+    const { make } = await recorded(aJob({ outputs: all }), [], 5)
+    const made = (await make()).map(({ kind, path, status, message }) => [kind, path.split('/').at(-1), status, message])
+    expect(made).toEqual([
+      ['pair', 'maths.pair.wav', 0, 'nobody whose sound was recorded is meant by spec.outputs.pair.left'],
+      ['speech', 'maths.speech.vtt', 1, 'ok'],
+      ['speech', 'maths.speech.rttm', 1, 'ok'],
+      ['vcon', 'maths.vcon', 0, 'there is no file, and so nothing to say of a conversation'],
+      ['mix', 'maths.mix.mp3', 0, 'nobody was heard in this recording'],
+      ['paella', 'preview.svg', 1, 'ok'],
+      ['paella', 'data.json', 0, 'nothing that it could show or let hear was stored'],
+      ['audio16k', 'maths.16k.wav', 0, 'nobody was heard in this recording'],
+    ])
+  })
+
   test('of a user who was recorded twice at once have what was said then once', () => {
     const second = { at: 100, samples: Int16Array.of(1, 2, 3, 4) }
     expect(behind(second, 0)).toEqual(second)

@@ -7,7 +7,7 @@ import type { Store, StoredObject } from '../store/upload.ts'
 import type { Made, Material, Output } from './output.ts'
 import { paellaOutputs } from './paella-outputs.ts'
 import { replayOutput } from './replay.ts'
-import { audio16kOutput, mixOutput, pairOutput, speechOutputs } from './sound-outputs.ts'
+import { audio16kOutputs, mixOutput, pairOutput, speechOutputs } from './sound-outputs.ts'
 import { Speakers } from './speakers.ts'
 import { vconOutput } from './vcon-output.ts'
 
@@ -68,7 +68,7 @@ function wanted(
     ...(vcon ? [vconOutput(job, mediaDirectory)] : []),
     ...mixOutput(options),
     ...paellaOutputs(manifest, users.length > 0, options),
-    ...(audio16k ? users.map((userId) => audio16kOutput(userId, audio16kFormat, options)) : []),
+    ...(audio16k ? audio16kOutputs(users, audio16kFormat, options) : []),
   ]
 }
 

@@ -23,8 +23,16 @@ const wav = 'audio/wav'
 
 const oneVoice: PcmFormat = { channels: 1, rate: 16_000 }
 
-/** The sound of one user. */
-export function audio16kOutput(userId: string, format: SoundFormat, options: SoundOutputOptions): Output {
+/** The sound of each user who was heard. Of nobody, what says so. */
+export function audio16kOutputs(users: readonly string[], format: SoundFormat, options: SoundOutputOptions): Output[] {
+  if (users.length > 0) return users.map((userId) => audio16kOutput(userId, format, options))
+  const path = outputKey(options.job, `16k.${format === 'Wav' ? 'wav' : 'flac'}`)
+  return [{ ...{ kind: 'audio16k', path, contentType: wav }, make: () => Promise.reject(new Error(nobodyHeard)) }]
+}
+
+const nobodyHeard = 'nobody was heard in this recording'
+
+function audio16kOutput(userId: string, format: SoundFormat, options: SoundOutputOptions): Output {
   switch (format) {
     case 'Wav': {
       const path = userOutputKey(options.job, userId, '16k.wav')
@@ -139,7 +147,7 @@ export function soundOfAll(kind: Output['kind'], path: string, options: SoundOut
   return {
     ...{ kind, path, contentType: 'audio/mpeg' },
     async make({ speakers }) {
-      if (speakers.users.length === 0) throw new Error('nobody was heard in this recording')
+      if (speakers.users.length === 0) throw new Error(nobodyHeard)
       return makeEncoded(speakers, speakers.users, everybody, { ...options, path, encode: encodeMp3 })
     },
   }
