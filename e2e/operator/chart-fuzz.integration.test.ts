@@ -10,12 +10,13 @@ import { recorderPod } from '../../operator/src/recording/pod.ts'
 import { volumeClaim } from '../../operator/src/recording/pvc.ts'
 import { aRecording } from '../../operator/src/recording/testing.ts'
 import { type ApiServer, startApiServer } from './api-server.ts'
-import { chart, Helm, type Manifest, ofKind, settingsOf } from './chart.ts'
-import { resolved, type Schema } from './chart-samples.ts'
+import { chart, everythingOn, Helm, type Manifest, ofKind, settingsOf } from './chart.ts'
+import { everySample, oddTexts, resolved, type Schema } from './chart-samples.ts'
 
-/** `RUNS=500 SEED=7 vitest run --project integration e2e/operator/chart-fuzz.integration.test.ts` looks for longer. */
-const runs = Number(process.env.RUNS ?? 25)
-const seed = Number(process.env.SEED)
+/** `RUNS=500 SEED=random vitest run --project integration e2e/operator/chart-fuzz.integration.test.ts` looks for longer, and elsewhere. */
+const { RUNS = '25', SEED = '1' } = process.env
+const runs = Number(RUNS)
+const seed = SEED === 'random' ? Math.floor(Math.random() * 2 ** 31) : Number(SEED)
 
 let api: ApiServer
 let helm: Helm
@@ -28,61 +29,56 @@ afterAll(async () => {
   await helm?.close()
 })
 
-/** Text that YAML, Go's templates or a shell would read as something else. */
-const tricky = ['', '0123', 'true', 'null', '~', '1e3', ': ', '- a', '#', '{{ x }}', "it's", '"', 'a\nb', '\\', '%', '@', 'é']
-
-/** Everything that a part of the schema admits, but for what stands in parts of a Pod that only Kubernetes knows (`tolerations`, `affinity` …). */
-function admittedBy(node: Schema, root: Schema, inList = false): fc.Arbitrary<unknown> {
-  const {
-    type = [],
-    enum: words,
-    oneOf,
-    properties,
-    additionalProperties,
-    propertyNames,
-    required,
-    ...limits
-  } = resolved(node, root)
+/** Anything that a part of the schema admits. `isBare`: of what the chart has no values for, so that all that is required has to be given. */
+function admittedBy(given: Schema, root: Schema, isBare = false): fc.Arbitrary<unknown> {
+  const node = resolved(given, root)
+  const { type = [], enum: words, oneOf, properties, additionalProperties, propertyNames, required = [], ...limits } = node
+  const isBareInside = isBare || given.$ref !== undefined
   if (words !== undefined) return fc.constantFrom(...words)
-  if (oneOf !== undefined) return fc.oneof(...oneOf.map((one) => admittedBy(one, root, inList)))
-  const { pattern, minLength = 0, maxLength = Number.POSITIVE_INFINITY, minimum = -1e12, maximum = 1e12, items } = limits
+  if (oneOf !== undefined) return fc.oneof(...oneOf.map((one) => admittedBy(one, root, isBareInside)))
+  const { pattern, minLength = 0, maxLength = Number.POSITIVE_INFINITY, minimum = -1e12, maximum = 1e12 } = limits
+  const { items, minItems = 0, maxItems = 3, minProperties = 0 } = limits
   const of: Record<string, () => fc.Arbitrary<unknown>> = {
     boolean: () => fc.boolean(),
     null: () => fc.constant(null),
     number: () => fc.oneof(fc.double({ min: minimum, max: maximum, noNaN: true }), of.integer!()),
     integer() {
       const [min, max] = [Math.ceil(minimum), Math.floor(maximum)]
-      return fc.oneof(fc.constantFrom(min, max), fc.integer({ min, max: Math.min(max, Math.max(min, 1e6)) }))
+      return fc.oneof(fc.constantFrom(min, max), fc.integer({ min, max: Math.min(max, Math.max(min, 1e9)) }))
     },
-    string: () =>
-      fc
-        .oneof(
-          pattern === undefined ? fc.string({ unit: 'grapheme' }) : fc.stringMatching(new RegExp(pattern), { size: 'small' }),
-          fc.constantFrom(...tricky),
-        )
-        .filter((text) => (pattern === undefined || new RegExp(pattern).test(text)) && text.length >= minLength)
-        .filter((text) => text.length <= maxLength),
+    string() {
+      const admitted = (text: string) =>
+        (pattern === undefined || new RegExp(pattern).test(text)) && text.length >= minLength && text.length <= maxLength
+      const any =
+        pattern === undefined ? fc.string({ unit: 'grapheme' }) : fc.stringMatching(new RegExp(pattern), { size: 'small' })
+      const odd = oddTexts.filter(admitted)
+      return fc.oneof(any.filter(admitted), ...(odd.length > 0 ? [fc.constantFrom(...odd)] : []))
+    },
     array: () =>
-      items === undefined || items.type === 'object'
-        ? fc.constant([])
-        : fc.uniqueArray(admittedBy(items, root, true), { maxLength: 3, selector: (item) => JSON.stringify(item) }),
+      fc.uniqueArray(admittedBy(items ?? {}, root, true), {
+        ...{ minLength: minItems, maxLength: Math.min(3, maxItems), selector: (item) => JSON.stringify(item) },
+      }),
     object: () => {
       if (properties !== undefined) {
-        const parts = Object.entries(properties).map(([name, part]) => [name, admittedBy(part, root)])
+        const parts = Object.entries(properties).map(([name, part]) => [name, admittedBy(part, root, isBareInside)])
         // Elsewhere the chart has a value for what is not given; its optional parts are to be seen often.
-        const given = inList ? (required ?? []) : Object.keys(properties).filter((name) => name === 'enabled')
-        return fc.record(Object.fromEntries(parts), { requiredKeys: given as never[] })
+        const always = isBareInside ? required : Object.keys(properties).filter((name) => name === 'enabled')
+        return fc
+          .record(Object.fromEntries(parts), { requiredKeys: always as never[] })
+          .filter((made) => Object.keys(made).length >= minProperties)
       }
-      if (typeof additionalProperties !== 'object') return fc.constant({})
-      const { pattern = '^[a-z]{1,9}$', not } = propertyNames ?? {}
-      const names = fc
-        .oneof(
-          fc.stringMatching(new RegExp(pattern), { size: 'small' }),
-          fc.constantFrom('cpu', 'memory', 'team', '1', 'true', 'app.kubernetes.io/name'),
-        )
-        .filter((name) => new RegExp(pattern).test(name) && !not?.enum?.includes(name))
-        .filter((name) => (name.split('/').at(-2) ?? '').length <= 253)
-      return fc.dictionary(names, admittedBy(additionalProperties, root), { maxKeys: 3 })
+      if (typeof additionalProperties !== 'object') throw new Error('the schema admits an object of which it knows nothing')
+      const { pattern = '^[a-z]{1,9}$', enum: names, not } = propertyNames ?? {}
+      const name = names
+        ? fc.constantFrom(...(names as string[]))
+        : fc
+            .oneof(
+              fc.stringMatching(new RegExp(pattern), { size: 'small' }),
+              fc.constantFrom('cpu', 'memory', 'team', '1', 'true', 'app.kubernetes.io/name'),
+            )
+            .filter((name) => new RegExp(pattern).test(name) && !not?.enum?.includes(name))
+            .filter((name) => (name.split('/').at(-2) ?? '').length <= 253)
+      return fc.dictionary(name, admittedBy(additionalProperties, root, true), { maxKeys: 3 })
     },
   }
   return fc.oneof(...[type].flat().map((name) => of[name]!()))
@@ -92,7 +88,7 @@ type Values = Record<string, Record<string, unknown>>
 
 /** What the chart refuses with a sentence of its own (templates/checks.yaml), or what no schema can say: how limits and requests go together. */
 function possible(values: Values): Values {
-  const { gateway, caBundle, recorder, crds } = values
+  const { gateway, caBundle, recorder, crds, metrics } = values
   const native = (quantities: object | null | undefined) =>
     quantities && Object.fromEntries(Object.entries(quantities).filter(([name]) => /^(cpu|memory|ephemeral-storage)$/.test(name)))
   const withoutLimits = (part: Record<string, unknown>) => {
@@ -100,15 +96,24 @@ function possible(values: Values): Values {
     return { ...part, ...(part.resources ? { resources: { requests: native(requests) ?? null, limits: null } } : {}) }
   }
   const isHeard = (gateway?.policies as { enabled?: boolean } | undefined)?.enabled
+  const isFound = (metrics?.serviceMonitor as { enabled?: boolean } | undefined)?.enabled
   return {
-    ...withoutLimits(values),
+    ...withoutLimits(withoutDoubles(values)),
     ...(caBundle && { caBundle: { ...caBundle, ...(caBundle.configMapName ? { secretName: '' } : {}) } }),
     ...(recorder && {
       recorder: {
-        ...withoutLimits(recorder),
+        ...withoutLimits(withoutDoubles(recorder)),
         ...(recorder.dnsPolicy === 'None' ? { dnsConfig: { nameservers: ['10.0.0.10'] } } : {}),
       },
     }),
+    ...(metrics &&
+      isFound && {
+        metrics: {
+          ...metrics,
+          service: { ...(metrics.service as object), enabled: true },
+          podMonitor: { ...(metrics.podMonitor as object), enabled: false },
+        },
+      }),
     ...(gateway && {
       gateway: {
         ...withoutLimits(gateway),
@@ -119,8 +124,42 @@ function possible(values: Values): Values {
     }),
     crds: { ...crds, enabled: false },
     checkNamespaces: false as never,
+  } as Values
+}
+
+interface PodParts {
+  extraVolumes?: { name: string; projected?: { sources: { serviceAccountToken?: { path: string } }[] } }[] | null
+  extraVolumeMounts?: { name: string; mountPath: string }[] | null
+  topologySpreadConstraints?: { topologyKey: string; whenUnsatisfiable: string }[] | null
+}
+
+/** Each volume and each path once, mounted where there is such a volume, as templates/checks.yaml wants it. */
+function withoutDoubles<T extends object>(part: T): T {
+  const { extraVolumes, extraVolumeMounts, topologySpreadConstraints } = part as PodParts
+  const oneOf = <U>(all: U[], key: (one: U) => string) => [...new Map(all.map((one) => [key(one), one])).values()]
+  const isTaken = (name: string) => /^(ca-bundle|work|tmp|control|cos|secret-[0-9]+)$/.test(name)
+  const volumes = oneOf(extraVolumes ?? [], ({ name }) => name)
+    .filter(({ name }) => !isTaken(name))
+    .map((volume) =>
+      volume.projected === undefined
+        ? volume
+        : { ...volume, projected: { ...volume.projected, sources: oneOf(volume.projected.sources, kindAndPath) } },
+    )
+  const mounts = oneOf(extraVolumeMounts ?? [], ({ mountPath }) => mountPath)
+    .filter(({ mountPath }) => !/^\/(work|tmp|etc\/trtc-recorder\/ca|var\/run\/trtc-recorder\/.*)$/.test(mountPath))
+    .flatMap((mount, index) => (volumes.length === 0 ? [] : { ...mount, name: volumes[index % volumes.length]!.name }))
+  return {
+    ...part,
+    ...(extraVolumes && { extraVolumes: volumes }),
+    ...(extraVolumeMounts && { extraVolumeMounts: mounts }),
+    ...(topologySpreadConstraints && {
+      topologySpreadConstraints: oneOf(topologySpreadConstraints, (one) => `${one.topologyKey} ${one.whenUnsatisfiable}`),
+    }),
   }
 }
+
+const kindAndPath = ({ serviceAccountToken, ...other }: { serviceAccountToken?: { path: string } }) =>
+  serviceAccountToken?.path ?? JSON.stringify(other)
 
 const kinds = Object.fromEntries(
   [
@@ -144,16 +183,24 @@ const kinds = Object.fromEntries(
   ]),
 ) as Record<string, Resource>
 /** Their definitions are not on this API server. */
-const unknownKinds = ['PodMonitor', 'PrometheusRule']
+const unknownKinds = ['PodMonitor', 'ServiceMonitor', 'PrometheusRule']
 
 test(`every value that the chart's schema admits renders, and is taken by the API server (SEED=${seed})`, async () => {
   const namespace = await api.namespace()
   const schema = JSON.parse(await readFile(join(chart, 'values.schema.json'), 'utf8')) as Schema
-  const values = admittedBy(schema, schema).map((values) => possible(values as Values))
+  const values = fc
+    .tuple(admittedBy(schema, schema), fc.boolean())
+    .map(([any, isAllOn]) => possible({ ...(any as Values), ...(isAllOn ? (everythingOn(any as object) as Values) : {}) }))
+  const examples = everySample(schema).map((any): [Values] => [
+    possible({ ...(any as Values), ...everythingOn(any as object) } as Values),
+  ])
+  expect(examples.length).toBeGreaterThan(20)
   await fc.assert(
     fc.asyncProperty(values, async (values) => {
       const file = await helm.valuesFile(values)
       const text = await helm.run('template', 'demo', chart, '--namespace', namespace, '--values', file)
+      // A number that Helm wrote as a float.
+      expect(text.match(/[^,{]{0,60}\b[0-9]e[+][0-9]+/g)).toBeNull()
       const documents = parseAllDocuments(text)
       expect(documents.flatMap(({ errors }) => errors.map(({ message }) => message))).toEqual([])
       const manifests = documents.flatMap((document) => (document.toJS() as Manifest | null) ?? [])
@@ -174,7 +221,8 @@ test(`every value that the chart's schema admits renders, and is taken by the AP
       expect(taken.filter((said) => said !== undefined)).toEqual([])
     }),
     {
-      numRuns: runs,
+      numRuns: examples.length + runs,
+      examples,
       seed,
       interruptAfterTimeLimit: 400_000,
       markInterruptAsFailure: false,

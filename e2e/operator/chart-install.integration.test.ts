@@ -1,18 +1,11 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Recording, RecordingPolicy } from '@trtc-recorder/api'
-import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { KubeObject, New, Resource } from '../../kube/src/index.ts'
-import { createKubeClient, isAlreadyExists, isForbidden, isNotFound, isTooManyRequests, resources } from '../../kube/src/index.ts'
+import { createKubeClient, isForbidden, isNotFound, isTooManyRequests, resources } from '../../kube/src/index.ts'
 import { findCondition } from '../../operator/src/recording/conditions.ts'
-import { podConfig } from '../../operator/src/recording/controller.ts'
-import { recorderPod } from '../../operator/src/recording/pod.ts'
-import { volumeClaim } from '../../operator/src/recording/pvc.ts'
 import { aRecording, aResult } from '../../operator/src/recording/testing.ts'
 import { type ApiServer, startApiServer, until } from './api-server.ts'
-import { chart, everythingOn, Helm, ofKind, rulesOf, settingsOf, templateOf } from './chart.ts'
-import { type Schema, samplesIn, withAnySamples, withSamples } from './chart-samples.ts'
+import { chart, Helm, ofKind, rulesOf, templateOf } from './chart.ts'
 import { newRecording } from './recordings.ts'
 import { ToyKubelet } from './toy-kubelet.ts'
 import { runOperator } from './toy-operator.ts'
@@ -32,49 +25,12 @@ const helm = (...args: string[]) => helmIn.run(...args)
 const render = (...set: string[]) => helmIn.render(...set)
 const renderValues = (values: object, namespace?: string) => helmIn.renderValues(values, namespace)
 
-describe('the chart', () => {
-  test('renders to what the API server takes, whatever of each kind its schema admits', async () => {
-    const schema = JSON.parse(await readFile(join(chart, 'values.schema.json'), 'utf8')) as Schema
-    const rounds = Math.max(...samplesIn(schema, schema).map((samples) => samples.length))
-    expect(rounds).toBeGreaterThan(3)
-    const random = fc.sample(fc.infiniteStream(fc.nat(9999)), { seed, numRuns: 1 })[0]!
-    const pick = (from: readonly unknown[]) => from[random.next().value % from.length]
-    const tries = [
-      ...Array.from({ length: rounds }, (_, round) => withSamples(schema, schema, round)),
-      ...Array.from({ length: 12 }, () => withAnySamples(schema, schema, pick)),
-    ]
-    for (const [round, any] of tries.entries()) {
-      const values = possible(any as Values)
-      const namespace = await api.namespace()
-      const manifests = await renderValues({ ...values, checkNamespaces: false, ...everythingOn(values) }, namespace)
-      const config = settingsOf(templateOf(manifests).spec)
-      expect(JSON.stringify(manifests).match(/[^,{]{0,60}[0-9]e[+][0-9]+/g)).toBeNull()
-      // Whoever gives two accounts one name has one account.
-      for (const manifest of new Map(manifests.map((one) => [`${one.kind} ${one.metadata.name}`, one])).values()) {
-        const resource = applied[manifest.kind]
-        if (resource === undefined || manifest.metadata.namespace !== namespace) continue
-        const made = api.client.create(resource, manifest as New<KubeObject>)
-        const said = await made.then(
-          () => 'taken',
-          (error: Error) => error.message,
-        )
-        expect(said, `${manifest.kind} of round ${round}, seed ${seed}, ${JSON.stringify(values)}`).toBe('taken')
-      }
-      // What it tells the operator of recorders makes Pods and volumes that are taken as well.
-      const recording = aRecording()
-      Object.assign(recording.metadata, { namespace })
-      const order = { attempt: 1, uploadOnly: false, volume: 'math-v1' }
-      const pod = recorderPod(recording, order, podConfig(config, { allow: [], deny: [], apiServer: [], allowPrivate: true }))
-      const claim = volumeClaim(recording, 'math-v1', config.recorderPod)
-      const { priorityClassName, runtimeClassName } = pod.spec ?? {}
-      await makeClass('scheduling.k8s.io', 'PriorityClass', 'priorityclasses', priorityClassName, { value: 7 })
-      await makeClass('node.k8s.io', 'RuntimeClass', 'runtimeclasses', runtimeClassName, { handler: 'runc' })
-      const where = `a recorder of round ${round}, seed ${seed}, ${JSON.stringify(values.recorder)}`
-      await expect(api.client.create(resources.pods, pod), where).resolves.toBeDefined()
-      await expect(api.client.create(resources.persistentVolumeClaims, claim), where).resolves.toBeDefined()
-    }
-  })
+const data = { name: 'data', emptyDir: {} }
+const atData = { name: 'data', mountPath: '/data' }
+const token = { serviceAccountToken: { path: 'token' } }
+const spread = { topologyKey: 'zone', whenUnsatisfiable: 'ScheduleAnyway' }
 
+describe('the chart', () => {
   test.each([
     [
       'a request above its limit',
@@ -85,6 +41,52 @@ describe('the chart', () => {
       'a request of recorders above its limit',
       { recorder: { resources: { requests: { memory: '3Gi' }, limits: { memory: '2G' } } } },
       'recorder.resources: requests.memory is 3Gi, which is more than limits.memory, 2G',
+    ],
+    [
+      'what Prometheus would count twice',
+      { metrics: { podMonitor: { enabled: true }, serviceMonitor: { enabled: true } } },
+      'metrics.podMonitor and metrics.serviceMonitor are both enabled',
+    ],
+    [
+      'a ServiceMonitor of no Service',
+      { metrics: { service: { enabled: false }, serviceMonitor: { enabled: true } } },
+      'metrics.serviceMonitor needs metrics.service.enabled',
+    ],
+    ['two volumes of one name', { extraVolumes: [data, data] }, 'extraVolumes has two of the name data'],
+    [
+      'a volume that recorders have anyway',
+      { recorder: { extraVolumes: [{ name: 'work', emptyDir: {} }] } },
+      'recorder.extraVolumes: work is the name of a volume that the Pod has anyway',
+    ],
+    [
+      'a mount of nothing',
+      { extraVolumeMounts: [{ name: 'data', mountPath: '/data' }] },
+      'there is no volume data in extraVolumes',
+    ],
+    [
+      'two mounts at one path',
+      { recorder: { extraVolumes: [data], extraVolumeMounts: [atData, atData] } },
+      'recorder.extraVolumeMounts has two of the path /data',
+    ],
+    [
+      'a mount over the recorder’s own files',
+      { recorder: { extraVolumes: [data], extraVolumeMounts: [{ name: 'data', mountPath: '/work' }] } },
+      "recorder.extraVolumeMounts: /work is a path of the Pod's own",
+    ],
+    [
+      'two tokens of one path',
+      { extraVolumes: [{ name: 'tokens', projected: { sources: [token, token] } }] },
+      'extraVolumes has two tokens of the path token in one volume',
+    ],
+    [
+      'one spread told twice',
+      {
+        topologySpreadConstraints: [
+          { ...spread, maxSkew: 1 },
+          { ...spread, maxSkew: 2 },
+        ],
+      },
+      'topologySpreadConstraints has two of zone, ScheduleAnyway',
     ],
     ['no name servers', { recorder: { dnsPolicy: 'None' } }, 'needs recorder.dnsConfig.nameservers'],
   ])('that has %s is refused before anything is made, with the value named', async (_, values, says) => {
@@ -105,6 +107,25 @@ describe('the chart', () => {
     ['a proxy without its scheme', { proxy: { httpsProxy: 'proxy:3128' } }],
     ['a proxy that is no address', { proxy: { httpProxy: 'http://]proxy' } }],
     ['a size in parts of a byte', { recorder: { storageSize: 67108864.1 } }],
+    ['a toleration that says Exists of a value', { tolerations: [{ key: 'a', operator: 'Exists', value: 'b' }] }],
+    ['a toleration with seconds for what evicts nobody', { recorder: { tolerations: [{ key: 'a', tolerationSeconds: 3 }] } }],
+    ['a word there is not in an affinity', { affinity: { nodeAffinities: {} } }],
+    [
+      'an affinity of nothing',
+      { gateway: { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: {} } } } },
+    ],
+    ['a user that is a word', { podSecurityContext: { runAsUser: 'root' } }],
+    ['a capability that no operator needs', { securityContext: { capabilities: { add: ['SYS_ADMIN'] } } }],
+    ['a field of a Pod in a container', { recorder: { securityContext: { fsGroup: 1 } } }],
+    ['a variable with a number', { extraEnv: [{ name: 'A', value: 1 }] }],
+    ['a variable with a value from two places', { recorder: { extraEnv: [{ name: 'A', value: '1', valueFrom: {} }] } }],
+    ['a volume of no kind', { extraVolumes: [{ name: 'a' }] }],
+    ['a mount that is no path', { extraVolumeMounts: [{ name: 'a', mountPath: 'data' }] }],
+    ['an alias of no address', { hostAliases: [{ ip: 'localhost', hostnames: ['a'] }] }],
+    ['four name servers', { dnsConfig: { nameservers: ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4'] } }],
+    ['a peer that is two', { networkPolicy: { metricsFrom: [{ podSelector: {}, ipBlock: { cidr: '10.0.0.0/8' } }] } }],
+    ['a selector of no words', { policy: { namespaceSelector: { matchExpressions: [{ key: 'a', operator: 'Is' }] } } }],
+    ['a spread of nothing', { topologySpreadConstraints: [{ maxSkew: 1 }] }],
     ['a key that is no name of a file', { gateway: { callersKey: '..data' } }],
   ])('refuses %s that cannot be', async (_, values) => {
     await expect(renderValues(values)).rejects.toThrow(/values don't meet the specifications of the schema/)
@@ -120,51 +141,6 @@ describe('the chart', () => {
     await api.client.create(resources.pods, pod as never)
   })
 })
-
-const seed = Number(process.env.SEED)
-
-async function makeClass(group: string, kind: string, plural: string, name: string | undefined, more: object): Promise<void> {
-  if (name === undefined) return
-  const made = { apiVersion: `${group}/v1`, kind, metadata: { name }, ...more } as unknown as New<KubeObject>
-  await api.client.create({ group, version: 'v1', plural, kind, namespaced: false }, made).catch((error) => {
-    if (!isAlreadyExists(error)) throw error
-  })
-}
-
-type Values = Record<string, Record<string, unknown>>
-/** What a schema cannot say of two values, and the chart says itself. */
-function possible(values: Values): Record<string, object> {
-  const one = (resources: unknown) => ({ ...(resources as object), requests: null })
-  const { gateway, recorder } = values
-  return {
-    ...values,
-    resources: one(values.resources),
-    gateway: { ...gateway, resources: one(gateway?.resources) },
-    recorder: {
-      ...recorder,
-      resources: one(recorder?.resources),
-      ...(String(recorder?.dnsPolicy) === 'None' ? { dnsConfig: { nameservers: ['10.0.0.10'] } } : {}),
-    },
-  }
-}
-
-/** What of a chart is made in one namespace. */
-const applied: Record<string, Resource> = Object.fromEntries(
-  [
-    ['', 'v1', 'ConfigMap', 'configmaps'],
-    ['', 'v1', 'Service', 'services'],
-    ['', 'v1', 'ServiceAccount', 'serviceaccounts'],
-    ['apps', 'v1', 'Deployment', 'deployments'],
-    ['policy', 'v1', 'PodDisruptionBudget', 'poddisruptionbudgets'],
-    ['networking.k8s.io', 'v1', 'NetworkPolicy', 'networkpolicies'],
-    ['networking.k8s.io', 'v1', 'Ingress', 'ingresses'],
-    ['rbac.authorization.k8s.io', 'v1', 'Role', 'roles'],
-    ['rbac.authorization.k8s.io', 'v1', 'RoleBinding', 'rolebindings'],
-  ].map(([group, version, kind, plural]) => [
-    kind,
-    { group: group!, version: version!, kind: kind!, plural: plural!, namespaced: true },
-  ]),
-)
 
 test('what a Recording may ask for is limited at admission, and the field is named', async () => {
   const namespace = await api.namespace()

@@ -10,6 +10,9 @@ export interface Schema {
   maxLength?: number
   minimum?: number
   maximum?: number
+  minItems?: number
+  maxItems?: number
+  minProperties?: number
   items?: Schema
   oneOf?: Schema[]
   properties?: Record<string, Schema>
@@ -19,14 +22,25 @@ export interface Schema {
   definitions?: Record<string, Schema>
 }
 
+/** Parts of Pods and policies, which only make sense as a whole. */
+const wholes = new Set(
+  ['tolerations', 'affinity', 'topologySpread', 'podSecurityContext', 'securityContext', 'env', 'volumes', 'volumeMounts'].concat(
+    [...['hostAliases', 'dnsConfig', 'peers', 'selector']],
+  ),
+)
+
 export const resolved = (node: Schema, root: Schema): Schema =>
   node.$ref === undefined ? node : root.definitions![node.$ref.split('/').at(-1)!]!
 
+const isWhole = ({ $ref = '' }: Schema) => wholes.has($ref.split('/').at(-1)!)
+
 /** Some of each kind of value that a leaf of the schema admits: the ends of its range, each word, text that looks like a number. */
-function samplesOf(node: Schema, root: Schema): unknown[] {
+function samplesOf(given: Schema, root: Schema): unknown[] {
+  const node = resolved(given, root)
+  if (isWhole(given)) return [[node.type].flat().includes('array') ? [] : {}, null]
   const { type = [], enum: words, pattern, minLength, maxLength, minimum, maximum, items, oneOf } = node
   if (words !== undefined) return words
-  if (oneOf !== undefined) return oneOf.flatMap((one) => samplesOf(resolved(one, root), root))
+  if (oneOf !== undefined) return oneOf.flatMap((one) => samplesOf(one, root))
   const of: Record<string, () => unknown[]> = {
     boolean: () => [true, false],
     null: () => [null],
@@ -37,22 +51,17 @@ function samplesOf(node: Schema, root: Schema): unknown[] {
       pattern === undefined
         ? [...(minLength === undefined ? [''] : []), 'text', '0123', 'true', '1e3']
         : oddTexts.filter((text) => new RegExp(pattern).test(text) && text.length <= (maxLength ?? text.length)),
-    // What is in a list of parts of a Pod is Kubernetes' to say, not the schema's.
-    array: () => [[], ...(items?.type === 'object' ? [] : samplesOf(resolved(items ?? {}, root), root).map((item) => [item]))],
+    array: () => [[], ...samplesOf(items ?? {}, root).map((item) => [item])],
     object: () =>
       node.properties === undefined
         ? mapsOf(node, root)
-        : [
-            Object.fromEntries(
-              Object.entries(node.properties).map(([name, inner]) => [name, samplesOf(resolved(inner, root), root)[0]]),
-            ),
-          ],
+        : [Object.fromEntries(Object.entries(node.properties).map(([name, inner]) => [name, samplesOf(inner, root)[0]]))],
   }
   return [type].flat().flatMap((name) => of[name]!())
 }
 
 /** What people write, and what looks like something else in YAML, in a template or in a message. Only what a pattern admits is taken. */
-const oddTexts = [
+export const oddTexts = [
   ...[
     'a',
     '0123',
@@ -151,35 +160,33 @@ const oddTexts = [
 
 /** Maps with no key, one, and all that are admitted. */
 function mapsOf({ propertyNames, additionalProperties }: Schema, root: Schema): unknown[] {
-  // What is in a part of a Pod is Kubernetes' to say, not the schema's.
   if (typeof additionalProperties !== 'object') return [{}]
   const { enum: words, pattern = '', not } = propertyNames ?? {}
   const keys = words ?? oddTexts.filter((text) => new RegExp(pattern).test(text) && !not?.enum?.includes(text))
-  const samples = samplesOf(resolved(additionalProperties, root), root)
+  const samples = samplesOf(additionalProperties, root)
   const valued = (each: unknown[]) => Object.fromEntries(each.map((key, index) => [key, samples[index % samples.length]]))
   return [{}, ...keys.map((key, index) => ({ [key as string]: samples[index % samples.length] })), valued(keys)]
 }
 
-/** Values with any sample of each leaf, as `pick` picks them. */
-export function withAnySamples(node: Schema, root: Schema, pick: (from: readonly unknown[]) => unknown): unknown {
-  const { properties } = resolved(node, root)
-  if (properties === undefined) return pick(samplesOf(resolved(node, root), root))
-  return Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, withAnySamples(property, root, pick)]))
-}
-
 /** The samples of each leaf. */
-export function samplesIn(node: Schema, root: Schema): unknown[][] {
+function samplesIn(node: Schema, root: Schema): unknown[][] {
   const { properties } = resolved(node, root)
-  if (properties === undefined) return [samplesOf(resolved(node, root), root)]
+  if (properties === undefined || isWhole(node)) return [samplesOf(node, root)]
   return Object.values(properties).flatMap((property) => samplesIn(property, root))
 }
 
 /** Values with the same sample of every leaf. */
-export function withSamples(node: Schema, root: Schema, round: number): unknown {
+function withSamples(node: Schema, root: Schema, round: number): unknown {
   const { properties } = resolved(node, root)
-  if (properties === undefined) {
-    const samples = samplesOf(resolved(node, root), root)
+  if (properties === undefined || isWhole(node)) {
+    const samples = samplesOf(node, root)
     return samples[round % samples.length]
   }
   return Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, withSamples(property, root, round)]))
+}
+
+/** As few values as have every sample of every leaf among them. */
+export function everySample(schema: Schema): unknown[] {
+  const rounds = Math.max(...samplesIn(schema, schema).map((samples) => samples.length))
+  return Array.from({ length: rounds }, (_, round) => withSamples(schema, schema, round))
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { parseConfig as gatewayConfig } from '../../gateway/src/config.ts'
+import type { KubeObject } from '../../kube/src/index.ts'
 import { parseConfig } from '../../operator/src/config.ts'
 import {
   chart,
@@ -357,6 +358,13 @@ describe('the chart', () => {
     const [dashboard] = ofKind(manifests, 'ConfigMap') as unknown as { data: Record<string, string> }[]
     expect(JSON.parse(dashboard!.data['trtc-recorder.json'] ?? '')).toMatchObject({ title: 'trtc-recorder' })
     expect(ofKind(manifests, 'PodMonitor')).toHaveLength(1)
+    expect(ofKind(manifests, 'ServiceMonitor')).toHaveLength(0)
+    const [monitor] = ofKind(await render('metrics.serviceMonitor.enabled=true'), 'ServiceMonitor') as unknown as {
+      spec: { selector: { matchLabels: object }; endpoints: { port: string }[] }
+    }[]
+    const [service] = ofKind(manifests, 'Service') as unknown as (KubeObject & { spec: { ports: { name: string }[] } })[]
+    expect(service!.metadata.labels).toMatchObject(monitor!.spec.selector.matchLabels)
+    expect(service!.spec.ports.map(({ name }) => name)).toContain(monitor!.spec.endpoints[0]!.port)
   })
 
   test('has a README with every value in it', async () => {
