@@ -45,6 +45,8 @@ export default defineConfig({
           expect: { poll: { timeout: 10_000 } },
           hookTimeout: 180_000,
           fileParallelism: false,
+          // With --fileParallelism, for which scripts/test.ts names files that it does no harm.
+          maxWorkers: 3,
           // Of a file whose tests are concurrent, and wait more than they compute.
           maxConcurrency: 3,
         },

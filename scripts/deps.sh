@@ -10,7 +10,7 @@ has() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/
 packages=(
   containerd:containerd ctr:containerd runc:runc iptables:iptables ip:iproute2 conntrack:conntrack buildah:buildah
   mmdebstrap:mmdebstrap chromium-headless-shell:chromium-headless-shell ffmpeg:ffmpeg openssl:openssl certutil:libnss3-tools gpg:gpg nsenter:util-linux
-  unshare:util-linux mount:mount git:git
+  unshare:util-linux chrt:util-linux mount:mount git:git
 )
 missing=()
 for pair in "${packages[@]}"; do has "${pair%%:*}" || missing+=("${pair#*:}"); done

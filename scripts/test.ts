@@ -2,13 +2,17 @@
  * `node scripts/test.ts unit integration e2e`: runs those vitest projects one after the other and ends with one line that sums them up,
  * `N passed, N failed`, after the name and first line of each failure. Exit code 0 only if nothing failed. A sandbox that the tests have started is ended.
  *
+ * What the later tests need and a new machine does not have, Kubernetes and the images, is built meanwhile with the time that the tests before leave
+ * (SCHED_IDLE). lanes.ts has which these are, and which run some files at a time.
+ *
  * Of what plays in real time, in a browser or on the cluster, a file in which a test failed is run once more as a whole, with what its tests share. What
  * passed only then is named with what it had failed of, and is to be looked into. `vitest run` and the soaks try nothing twice.
  */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
+import { integrationLanes, type Lane } from './lanes.ts'
 
 interface VitestReport {
   numPassedTests: number
@@ -25,14 +29,17 @@ const reports = mkdtempSync(join(tmpdir(), 'trtc-recorder-test-'))
 process.once('exit', () => rmSync(reports, { recursive: true, force: true }))
 // The terminal gives Ctrl-C to the running command as well; what it was starting is ended by it, and this ends after it.
 let interrupted = false
+let builder: ChildProcess | undefined
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
     interrupted = true
+    builder?.kill(signal)
   })
 }
 
 const projects = process.argv.slice(2)
 const wasUp = projects.includes('e2e') && (await sandboxRuns())
+let runs = 0
 let passed = 0
 let failed = 0
 const failures: string[] = []
@@ -41,6 +48,7 @@ const unsteady: string[] = []
 const inRealTime = ['integration', 'e2e']
 /** More than these fail of one cause, which does not pass. */
 const mostFilesAgain = 6
+const building = projects.some((project) => inRealTime.includes(project)) ? build() : undefined
 for (const project of projects) {
   if (interrupted) break
   const started = performance.now()
@@ -65,11 +73,16 @@ interface Failure {
 
 /** A vitest that crashed counts as one failure: it has no failed test to show. */
 async function runProject(project: string): Promise<{ passed: number; failed: number }> {
-  const first = await runFiles(project, [])
+  const first: Outcome = { passed: 0, passedOf: new Map(), failures: new Map(), crashed: false }
+  for (const lane of lanesOf(project)) {
+    if (interrupted) break
+    if (lane.needsBuild) await building
+    add(await runFiles(project, lane), first)
+  }
   const again = inRealTime.includes(project) ? [...new Set(first.failures.keys())] : []
   if (again.length === 0 || again.length > mostFilesAgain || interrupted) return tell(first)
   console.log(`\n=== ${project} tests once more, of the files in which one failed: ${again.join(', ')}`)
-  const second = await runFiles(project, again)
+  const second = await runFiles(project, { files: again, sideBySide: false, needsBuild: true })
   for (const [file, failed] of first.failures) {
     const stillFailed = new Set(second.failures.get(file)?.map(({ test }) => test))
     for (const { test, message } of failed)
@@ -94,12 +107,30 @@ function tell({ passed, failures: byFile, crashed }: Outcome): { passed: number;
   return { passed, failed: all.length === 0 && crashed ? 1 : all.length }
 }
 
-/** Runs these files of a project; all of them if none is named. */
-async function runFiles(project: string, files: readonly string[]): Promise<Outcome> {
-  const report = join(reports, `${project}-${files.length}.json`)
+function lanesOf(project: string): Lane[] {
+  if (project === 'integration') return integrationLanes()
+  return [{ files: [], sideBySide: false, needsBuild: inRealTime.includes(project) }]
+}
+
+/** Builds Kubernetes and the images where they are not yet. What could not be built, the tests that need it try once more, and say why not. */
+function build(): Promise<number> {
+  builder = start('chrt', ['--idle', '0', process.execPath, 'sandbox/src/main.ts', 'build'])
+  return ended(builder)
+}
+
+function add(some: Outcome, all: Outcome): void {
+  all.passed += some.passed
+  for (const [file, count] of some.passedOf) all.passedOf.set(file, count)
+  for (const [file, failed] of some.failures) all.failures.set(file, failed)
+  all.crashed ||= some.crashed
+}
+
+async function runFiles(project: string, { files, sideBySide, needsBuild }: Lane): Promise<Outcome> {
+  const report = join(reports, `${project}-${++runs}.json`)
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
   const vitest = join(root, 'node_modules/.bin/vitest')
-  const code = await run(vitest, ['run', '--project', project, '--passWithNoTests', ...reporters, ...files])
+  const flags = ['--project', project, '--passWithNoTests', ...(sideBySide ? ['--fileParallelism'] : [])]
+  const code = await ended(start(vitest, ['run', ...flags, ...reporters, ...files], needsBuild ? {} : { BUILT_MEANWHILE: 'yes' }))
   const outcome: Outcome = { passed: 0, passedOf: new Map(), failures: new Map(), crashed: code !== 0 }
   let result: VitestReport
   try {
@@ -125,7 +156,14 @@ function firstLine(text: string): string {
 }
 
 function run(command: string, args: readonly string[]): Promise<number> {
-  const child = spawn(command, args, { cwd: root, stdio: 'inherit', env: { SEQUENCES: '10000', ...process.env } })
+  return ended(start(command, args))
+}
+
+function start(command: string, args: readonly string[], more: NodeJS.ProcessEnv = {}): ChildProcess {
+  return spawn(command, args, { cwd: root, stdio: 'inherit', env: { SEQUENCES: '10000', ...process.env, ...more } })
+}
+
+function ended(child: ChildProcess): Promise<number> {
   return new Promise((resolve, reject) => child.once('error', reject).once('close', (code) => resolve(code ?? 1)))
 }
 

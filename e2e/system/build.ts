@@ -3,5 +3,7 @@ import { onScreen } from '../../sandbox/src/progress.ts'
 
 /** Once for all integration tests: etcd, Kubernetes, Helm and kstatus are there. Built the first time, which takes minutes and no test's own time. */
 export default async function setup(): Promise<void> {
+  // scripts/test.ts has them built beside tests that need none of them.
+  if (process.env.BUILT_MEANWHILE) return
   await ensureBinaries([...clusterBinaries, 'kstatus'], onScreen)
 }

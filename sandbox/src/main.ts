@@ -5,7 +5,7 @@ import { type Binary, ensureBinaries } from './cluster/binaries.ts'
 import { kubeconfigFile } from './cluster/index.ts'
 import { images } from './images/index.ts'
 import { onScreen, unseen } from './progress.ts'
-import { down, type Part, parts, startPart, status, stopPart, up } from './sandbox.ts'
+import { build, down, type Part, parts, startPart, status, stopPart, up } from './sandbox.ts'
 import { sandboxFile, sandboxState } from './services.ts'
 
 const program = new Command('npm run -s sandbox --')
@@ -53,6 +53,11 @@ program
     const states = [all.cluster, ...Object.values(all.services)]
     if (states.some(({ state }) => state !== 'up')) process.exitCode = 1
   })
+
+program
+  .command('build')
+  .description('builds Kubernetes and the images where they are not yet, and starts nothing')
+  .action(() => build())
 
 program
   .command('images')

@@ -17,6 +17,12 @@ export interface UpOptions {
   starting?: (part: Part) => void
 }
 
+/** Builds what is not built yet of all that the sandbox and its tests run. */
+export async function build(report: Report = onScreen): Promise<void> {
+  // Compiling Kubernetes and unpacking Debian wait for different things most of the time.
+  await Promise.all([ensureBinaries([...clusterBinaries, 'kstatus'], report), images(report)])
+}
+
 /** Starts everything: what is built already or runs already is left alone. Returns the images for the chart's values. */
 export async function up({ report = onScreen, starting = () => {} }: UpOptions = {}): Promise<Images> {
   mkdirSync(join(stateDirectory, 'run'), { recursive: true })
