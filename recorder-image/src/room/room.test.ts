@@ -48,11 +48,11 @@ beforeEach(() => {
 })
 afterEach(() => room.close())
 
-function open(more: Partial<RoomHandlers> = {}): void {
+function open(more: Partial<RoomHandlers> = {}, clock = new Clock()): void {
   room = openRoom(
     {
       chromium: { path: '', args: [] },
-      clock: new Clock(),
+      clock,
       enter: { type: 'enter', sdkAppId: 1, userId: 'recorder', roomId: 1 },
       userSig: async () => `sig ${++sigs}`,
       startTimeoutMillis: 60_000,
@@ -129,4 +129,15 @@ test('closing leaves the room first', async () => {
   await room.close()
   expect(pages.last).toMatchObject({ discarded: true, left: true })
   expect(await room.over).toEqual({ type: 'left' })
+})
+
+test('a key frame is asked for once a second at most of each sender, however often it is wanted', async () => {
+  const clock = new Clock()
+  let now = 10_000
+  vi.spyOn(clock, 'now').mockImplementation(() => now)
+  open({}, clock)
+  await pages.enters()
+  const asked = () => pages.last.commands.flatMap((command) => (command.type === 'requestKeyFrame' ? [command.slot] : []))
+  for (; now < 12_000; now += 100) for (const slot of [3, 4]) room.requestKeyFrame(slot)
+  expect(asked()).toEqual([3, 4, 3, 4])
 })

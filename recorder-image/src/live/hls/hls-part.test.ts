@@ -49,6 +49,29 @@ const newVolume = async () => mkdtemp(join(tmpdir(), 'hls-'))
 const gaps = ({ segments }: ReadPlaylist) => segments.flatMap(({ isGap, sequence }) => (isGap ? [sequence] : []))
 
 describe('HLS of a user', () => {
+  test('is made of whom and what is meant', async () => {
+    const { part } = new Attempt(new Bucket(), await newVolume(), 1, undefined, {
+      ...{ users: { include: ['host_.*$'], exclude: ['host_2'] }, streams: ['main'] },
+    })
+    expect(part.wants({ userId: 'host_1', stream: 'main' })).toEqual(['audio', 'video'])
+    for (const userId of ['host_2', 'guest']) expect(part.wants({ userId, stream: 'main' })).toEqual([])
+    expect(part.wants({ userId: 'host_1', stream: 'aux' })).toEqual([])
+    await part.end()
+  })
+
+  test('asks for a key frame where none came for as long as a segment is meant to be, and not before', async () => {
+    const attempt = new Attempt(new Bucket(), await newVolume(), 1)
+    attempt.part.on({ type: 'opened', source })
+    for (const event of told(2)) attempt.part.on(event)
+    expect(attempt.asked).toEqual([])
+    for (const event of told(2, { from: 2 })) {
+      attempt.part.on(event.type === 'picture' ? { ...event, picture: { ...event.picture, key: false } } : event)
+    }
+    expect(new Set(attempt.asked)).toEqual(new Set([source.id]))
+    attempt.part.on({ type: 'closed', source })
+    await attempt.end()
+  })
+
   test('is two playlists and one that names them, for the file and for whoever watches the user', async () => {
     const bucket = new Bucket()
     const directory = await newVolume()

@@ -58,8 +58,8 @@ export class Attempt {
   readonly #objects: LiveObjects
   readonly #ledger = new Ledger()
 
-  constructor(bucket: Bucket, directory: string, attempt: number, random?: () => number) {
-    const job = aJob({ live: { hls: { seconds: 2 } } }, { attempt })
+  constructor(bucket: Bucket, directory: string, attempt: number, random?: () => number, hls: object = {}) {
+    const job = aJob({ live: { hls: { seconds: 2, ...hls } } }, { attempt })
     const deps = { job, log: noLog, directory }
     this.#objects = new LiveObjects({
       events: { add: (type, object) => this.told.push([type, object?.path, object?.startTime, object?.endTime]) },
