@@ -91,6 +91,9 @@ export const makingOutputSchema = z.object({
 })
 export type MakingOutput = z.infer<typeof makingOutputSchema>
 
+/** So many files are named as missing in one output. */
+export const maxNamedMissing = 32
+
 /** What became of one of them. */
 export const recordedOutputSchema = z.object({
   // Any word is taken: the CRD and the recorder may be a release apart.
@@ -98,8 +101,19 @@ export const recordedOutputSchema = z.object({
   userId: z.string().max(64).optional().describe('Whose it is, where each user has one.'),
   path: z.string().max(1024).describe('Its object key.'),
   url: z.string().max(2048).describe('Its address in COS; empty if it is not there.'),
-  status: z.int().min(0).max(1).describe('1: it is in COS, whole. 0: it is not, and the message says why.'),
-  message: z.string().max(512).describe('`ok`, or what went wrong.'),
+  status: z
+    .int()
+    .min(0)
+    .max(1)
+    .describe(
+      '1: it is in COS, made of all files or, where `missing` names some, of the others. 0: it is not, and the message says why.',
+    ),
+  message: z.string().max(512).describe('`ok`, or what went wrong, or what is missing in it and why.'),
+  missing: z
+    .array(z.string().max(1024))
+    .max(maxNamedMissing)
+    .optional()
+    .describe('Files of which it lacks all or some, by their object keys, up to 32; the message says why.'),
   bytes: z.int().min(0).describe('Size of the object.'),
   startTime: z.iso.datetime().optional().describe('Wall-clock time of its first instant, where it is sound or pictures.'),
   durationSeconds: z.number().min(0).optional().describe('Its length in seconds, where it is sound or pictures.'),

@@ -17,6 +17,7 @@ export async function contentOf(file: ManifestFile, mediaDirectory: string): Pro
   const head = await readFile(paths.head).catch(() => undefined)
   const there = await stat(paths.body).catch(() => undefined)
   if (head === undefined || there === undefined) throw new Error(`${file.path} is not on the volume any more`)
+  if (there.size < file.bytes - head.length) throw new Error(`the volume has not got all of ${file.path}`)
   if (holesOf(paths.body).length > 0) throw new Error(`parts of ${file.path} were given back to the volume while it was recorded`)
   return { head, bodyBytes: file.bytes - head.length, paths }
 }

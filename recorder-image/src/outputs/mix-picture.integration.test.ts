@@ -116,12 +116,31 @@ describe('a mix with pictures', () => {
     }
   })
 
-  test('says why it is missing where a file is, and leaves nothing of it', async () => {
-    const { make, directory } = await world()
+  test('without a file has everybody else, and says what is missing', async () => {
+    const { make, store, directory } = await world()
     await rm(join(directory, 'bob-2.mp4.body'))
-    expect(await make()).toMatchObject([
-      { kind: 'mix', status: 0, url: '', message: 'lessons/bob-2.mp4 is not on the volume any more' },
-    ])
+    await writeFile(join(directory, 'alice-2.mp4.head'), 'nothing that an index could be')
+    const [mix] = await make()
+    expect(mix).toMatchObject({
+      kind: 'mix',
+      status: 1,
+      missing: ['lessons/alice-2.mp4', 'lessons/bob-2.mp4'],
+      durationSeconds: 10,
+    })
+    expect(mix!.message).toContain('lessons/bob-2.mp4 is not on the volume any more')
+    const file = join(directory, 'less.mp4')
+    await writeFile(file, store.bodies.get(path)!)
+    expectMoments(await flashesAt(file, '200:100:860:310'), [2.52, 3.52, 4.52])
+    // Alice is there once, and no screen takes the cameras' place.
+    expectMoments(await flashesAt(file, '200:100:220:310'), [1.02, 2.02])
+    expect(await readdir(join(directory, 'outputs'))).toEqual([])
+  })
+
+  test('of which no file is left says why, and leaves nothing of it', async () => {
+    const { make, manifest, directory } = await world()
+    for (const { path } of manifest.files) await rm(join(directory, `${path.split('/').at(-1)}.body`))
+    const [mix] = await make()
+    expect(mix).toMatchObject({ kind: 'mix', status: 0, url: '', message: expect.stringContaining('nothing is left of 4 files') })
     expect(await readdir(join(directory, 'outputs'))).toEqual([])
   })
 

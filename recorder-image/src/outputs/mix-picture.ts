@@ -6,8 +6,9 @@ import { promisify } from 'node:util'
 import type { Manifest } from '@trtc-recorder/api'
 import { FfmpegProcess } from '../media/ffmpeg.ts'
 import type { EncodeOptions } from './encode-pcm.ts'
+import { type Missing, nothingLeft } from './missing.ts'
 import { mixGraph, mixPicture, type Seen, seenIn } from './mix-layout.ts'
-import { filesOf, streamPictures } from './stream-pictures.ts'
+import { filesOf, readablePictures, streamPictures } from './stream-pictures.ts'
 import type { PcmFormat } from './wav.ts'
 
 const run = promisify(execFile)
@@ -46,12 +47,15 @@ export const mixArguments = (encoder: keyof typeof encoders): string[] => [
 
 /**
  * One MP4 with everybody in one picture. Each stream is read by one decoder of one thread, 17 and the screens at most, so memory does not grow with the recording; with
- * the lowest priority. Resolves with its size. Rejects with what a person should read where it cannot be made.
+ * the lowest priority. Resolves with its size, and the files whose pictures are not in it. Rejects with what a person should read where it cannot be made.
  */
-export async function encodeMix(path: string, options: MixPictureOptions): Promise<number> {
-  const { manifest, startTime, directory, ffmpegPath, sound, seconds } = options
+export async function encodeMix(path: string, options: MixPictureOptions): Promise<{ bytes: number; missing: Missing[] }> {
+  const { startTime, directory, ffmpegPath, sound, seconds } = options
+  const { files, missing } = await readablePictures(options.manifest, options.mediaDirectory)
+  const manifest = { ...options.manifest, files }
   const seen = seenIn(manifest, Date.parse(startTime))
   const streams = [...seen.cameras, ...seen.screens]
+  if (streams.length === 0 && sound === undefined && missing.length > 0) throw nothingLeft(missing)
   if (streams.length === 0 && sound === undefined) throw new Error('nobody was seen or heard in this recording')
   const made: string[] = []
   try {
@@ -60,7 +64,16 @@ export async function encodeMix(path: string, options: MixPictureOptions): Promi
       const name = join(directory, `mix-${at}`)
       made.push(`${name}.head`, `${name}.body`)
       // A picture that changes its size is scaled anew; the graph of all is not begun anew for it.
-      inputs.push('-reinit_filter', '0', '-threads', '1', '-f', 'mov', '-i', await inputOf(stream, name, options))
+      inputs.push(
+        '-reinit_filter',
+        '0',
+        '-threads',
+        '1',
+        '-f',
+        'mov',
+        '-i',
+        await inputOf(stream, name, { ...options, manifest }),
+      )
     }
     const { path: pcm, format } = sound ?? {}
     if (pcm !== undefined && format !== undefined) {
@@ -70,7 +83,7 @@ export async function encodeMix(path: string, options: MixPictureOptions): Promi
     const maps = ['-map', '[mixed]', ...(pcm === undefined ? [] : ['-map', `${streams.length}:a`])]
     const output = [...mixArguments(await encoderOf(ffmpegPath)), '-t', String(seconds), path]
     await encode([...inputs, ...graph, ...maps, ...output], options)
-    return (await stat(path)).size
+    return { bytes: (await stat(path)).size, missing }
   } finally {
     for (const one of made) await rm(one, { force: true })
   }

@@ -1,10 +1,21 @@
 import type { Manifest, RecordedOutput } from '@trtc-recorder/api'
+import type { Missing } from './missing.ts'
 import type { Speakers } from './speakers.ts'
 
 /** What was made: held in memory, or, where it is long, on the volume behind a head. */
-export type Made = { is: 'inMemory'; data: Uint8Array } | OnVolume
+export type Made = InMemory | OnVolume
 
-export interface OnVolume {
+interface InMemory extends Incomplete {
+  is: 'inMemory'
+  data: Uint8Array
+}
+
+interface Incomplete {
+  /** What of the recording is not in it. */
+  missing?: readonly Missing[]
+}
+
+export interface OnVolume extends Incomplete {
   is: 'onVolume'
   head: Uint8Array
   bodyPath: string

@@ -4,6 +4,7 @@ import { type MakingOutput, type Manifest, needFiles, type RecordedOutput, type 
 import type { Logger } from 'pino'
 import { findFfmpeg } from '../media/ffmpeg.ts'
 import type { Store, StoredObject } from '../store/upload.ts'
+import { completeness } from './missing.ts'
 import type { Made, Material, Output } from './output.ts'
 import { paellaOutputs } from './paella-outputs.ts'
 import { replayOutput } from './replay.ts'
@@ -79,7 +80,9 @@ async function storeOutput(output: Output, material: Material, options: OutputOp
     if (needFiles(options.job.spec.outputs)) await mkdir(options.directory, { recursive: true })
     const made = await make(material)
     const { url, bytes } = await stored(made, output, options)
-    return { ...about, url, status: 1, message: 'ok', bytes, ...timesOf(made) }
+    const { message, missing } = completeness(made.missing)
+    if (missing !== undefined) options.log.warn({ output: kind, file: path, missing }, 'Output is incomplete')
+    return { ...about, url, status: 1, message, ...(missing === undefined ? {} : { missing }), bytes, ...timesOf(made) }
   } catch (error) {
     const message = (error as Error).message.slice(0, 512)
     options.log.error({ output: kind, file: path, error: message }, 'Output not stored')

@@ -1,5 +1,14 @@
 import { join } from 'node:path'
-import { type Manifest, type ManifestFile, outputKey, type RecorderJob, type Stream, userOutputKey } from '@trtc-recorder/api'
+import {
+  type Manifest,
+  type ManifestFile,
+  outputKey,
+  type RecordedOutput,
+  type RecorderJob,
+  type Stream,
+  userOutputKey,
+} from '@trtc-recorder/api'
+import type { Missing } from './missing.ts'
 import type { Output } from './output.ts'
 import { paellaManifest, paellaPreview } from './paella.ts'
 import { type SoundOutputOptions, soundOfAll } from './sound-outputs.ts'
@@ -49,7 +58,14 @@ export function paellaOutputs(manifest: Manifest, isHeard: boolean, options: Sou
         sound: isStored(soundPath) ? src(soundPath) : undefined,
       })
       if (data.streams.length === 0) throw new Error('nothing that it could show or let hear was stored')
-      return { is: 'inMemory', data: Buffer.from(`${JSON.stringify(data, undefined, 2)}\n`) }
+      const unshown = streams.flatMap(({ path, files }) => missingIn(before, path, files))
+      const unheard = missingIn(
+        before,
+        soundPath,
+        manifest.files.filter(({ audio }) => audio !== undefined),
+      )
+      const missing = [...unshown, ...unheard]
+      return { is: 'inMemory', data: Buffer.from(`${JSON.stringify(data, undefined, 2)}\n`), missing }
     },
   }
   return [...pictures, ...sound, preview, data]
@@ -69,6 +85,14 @@ function streamsOf(manifest: Manifest): PictureStream[] {
       .map(({ userId, stream }) => [`${stream} ${userId}`, { userId, stream }]),
   )
   return [...streams.values()].map((one) => ({ ...one, files: filesOf(manifest, one) })).filter(({ files }) => files.length > 0)
+}
+
+/** What of its files an output that was made before lacks: all of them, where it was not stored. */
+function missingIn(before: readonly RecordedOutput[], path: string, files: readonly ManifestFile[]): Missing[] {
+  const output = before.find((one) => one.path === path)
+  if (output === undefined) return []
+  const { status, missing = [], message } = output
+  return files.filter((file) => status === 0 || missing.includes(file.path)).map((file) => ({ file, why: message }))
 }
 
 /** Of the largest picture. */

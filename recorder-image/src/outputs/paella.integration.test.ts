@@ -101,23 +101,30 @@ describe('what Paella Player opens', () => {
     expect(await readdir(join(directory, 'outputs'))).toEqual([])
   })
 
-  test('shares the mix that is made anyhow, and leaves out whose file is gone, and says so', async () => {
+  test('shares the mix that is made anyhow, shows and lets hear what there is, and says what is missing', async () => {
     const { make, store, directory } = await world({ paella: true, mix: true })
     await rm(join(directory, 'alice-2.mp4.body'))
-    expect(await make()).toMatchObject([
-      { kind: 'mix', status: 0, message: 'lessons/alice-2.mp4 is not on the volume any more' },
-      {
-        path: `${folder}/YWxpY2U.main.mp4`,
-        userId: 'alice',
-        status: 0,
-        message: 'lessons/alice-2.mp4 is not on the volume any more',
-      },
-      { path: `${folder}/Ym9i.main.mp4`, status: 1 },
-      { path: `${folder}/preview.svg`, status: 1 },
-      { path: `${folder}/data.json`, status: 1 },
+    await rm(join(directory, 'bob.mp4.body'))
+    const why = (name: string) => `lessons/${name} is not on the volume any more`
+    const outputs = await make()
+    expect(outputs).toMatchObject([
+      { kind: 'mix', status: 1, missing: ['lessons/alice-2.mp4', 'lessons/bob.mp4'] },
+      { path: `${folder}/YWxpY2U.main.mp4`, userId: 'alice', status: 1, missing: ['lessons/alice-2.mp4'] },
+      { path: `${folder}/Ym9i.main.mp4`, userId: 'bob', status: 0, message: why('bob.mp4') },
+      { path: `${folder}/preview.svg`, status: 1, message: 'ok' },
+      { path: `${folder}/data.json`, status: 1, missing: ['lessons/alice-2.mp4', 'lessons/bob.mp4'] },
     ])
+    expect(outputs[1]!.message).toContain(why('alice-2.mp4'))
+    expect(outputs.at(-1)!.message).toContain(why('bob.mp4'))
     const { streams } = JSON.parse(store.objects.get(`${folder}/data.json`)!)
-    expect(streams).toMatchObject([{ content: 'presenter', role: 'mainAudio', sources: { mp4: [{ src: 'Ym9i.main.mp4' }] } }])
+    expect(streams).toMatchObject([
+      { content: 'presenter', sources: { mp4: [{ src: 'YWxpY2U.main.mp4' }] } },
+      { content: 'sound', role: 'mainAudio', sources: { html: [{ src: '../maths.mix.mp3' }] } },
+    ])
+    await writeFile(join(directory, 'alice.mp4'), store.bodies.get(`${folder}/YWxpY2U.main.mp4`)!)
+    const { flashes, seconds } = await flashesIn(join(directory, 'alice.mp4'))
+    expect(flashes.filter((at) => at > 3)).toEqual([])
+    expect(seconds).toBeCloseTo(11, 2)
   })
 
   test('names what lies beside it as an address, also of a user whose name in files has a + in it', async () => {

@@ -15,8 +15,13 @@ export function replayOutput(job: RecorderJob, replayPage: string): Output {
         )
       })
       // The page is worth having without.
-      const speech = job.spec.outputs.speech ? await speakers.speech().catch(() => null) : null
-      const page = embedRecording(template, { version: 1, manifest, folder: keyPrefix(job.spec.cos.path), speech })
+      const heard = job.spec.outputs.speech ? await speakers.speech().catch(() => null) : null
+      const page = embedRecording(template, {
+        version: 1,
+        manifest,
+        folder: keyPrefix(job.spec.cos.path),
+        speech: heard?.speech ?? null,
+      })
       return { is: 'inMemory', data: Buffer.from(page) }
     },
   }

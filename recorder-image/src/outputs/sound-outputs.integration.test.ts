@@ -155,16 +155,88 @@ describe('what is made of sound', () => {
     expect(await readdir(join(directory, 'outputs'))).toEqual([])
   })
 
-  test('of which a file is missing, says so, and what the others are made of is there', async () => {
-    const { make, directory } = await world({ audio16k: true, pair: { left: ['nobody'], right: ['bob'] } })
+  test('of which a file is missing, is made of the others, silent in its place, and says so', async () => {
+    const pair = { left: ['bob', 'carol'], right: ['alice'] }
+    const { make, store, directory } = await world({ audio16k: true, pair, speech: true, mix: true, vcon: true })
     await rm(join(directory, 'bob.mp3.body'))
+    const why = 'lessons/bob.mp3 is not on the volume any more'
+    const without = { status: 1, missing: ['lessons/bob.mp3'], message: `made of what there is, without all of 1 file: ${why}` }
+    const outputs = await make()
+    expect(outputs).toMatchObject([
+      { kind: 'pair', ...without, durationSeconds: 10 },
+      { kind: 'speech', path: 'lessons/maths.speech.vtt', ...without },
+      { kind: 'speech', path: 'lessons/maths.speech.rttm', ...without },
+      { kind: 'vcon', ...without },
+      { kind: 'mix', ...without, durationSeconds: 10 },
+      { userId: 'alice', status: 1, message: 'ok' },
+      { userId: 'bob', status: 0, url: '', message: why },
+      { userId: 'carol', status: 1, message: 'ok' },
+    ])
+    expect(outputs.filter(({ message }) => message === 'ok' || message === why).every((one) => !('missing' in one))).toBe(true)
+    const [left, right] = [0, 1].map((side) => beepsIn(samplesOf(store.bodies.get('lessons/maths.pair.wav')!, side, 2), 8000))
+    expect(right).toHaveLength(4)
+    expectBeeps(
+      left!,
+      [5.5, 6.5].map((at) => right![0]! + at),
+      0.0011,
+    )
+    const vtt = store.objects.get('lessons/maths.speech.vtt')!
+    expect(vtt.match(/^NOTE missing: bob from 2.*$/m)![0]).toContain(why)
+    expect(vtt.match(/<v (alice|bob|carol)>/g)).toHaveLength(6)
+    const { dialog } = JSON.parse(store.objects.get('lessons/maths.vcon')!)
+    expect(dialog.map((one: object) => 'content_hash' in one)).toEqual([false, true, false, true])
+    expect(await readdir(join(directory, 'outputs'))).toEqual([])
+  })
+
+  test('of one user has what their other file has', async () => {
+    const { make, store, directory } = await recorded(
+      aJob({ outputs: { audio16k: true } }),
+      [
+        { userId: 'alice', mode: '00', frames: send(sent(0, 2, 0)) },
+        { userId: 'alice', mode: '00', frames: send(sent(0, 2, 5)) },
+      ],
+      10,
+    )
+    await writeFile(join(directory, 'alice.mp3.body'), 'cut short')
+    const [alice] = await make()
+    expect(alice).toMatchObject({
+      ...{ status: 1, missing: ['lessons/alice.mp3'], message: expect.stringContaining('the volume has not got all of') },
+    })
+    expect(beepsIn(samplesOf(store.bodies.get(alice!.path)!), 16_000).every((beep) => beep > 5.9)).toBe(true)
+  })
+
+  test('of which nothing is left, or which nobody is meant by, says why it is not there', async () => {
+    const { make, manifest, directory } = await world({
+      pair: { left: ['nobody'], right: ['bob'] },
+      speech: true,
+      mix: true,
+      vcon: true,
+    })
+    for (const { path } of manifest.files) await rm(join(directory, `${path.split('/').at(-1)}.body`))
+    const why = 'nothing is left of 3 files: lessons/alice.mp4 is not on the volume any more'
     expect(await make()).toMatchObject([
       { kind: 'pair', status: 0, url: '', message: expect.stringContaining('spec.outputs.pair.left') },
-      { userId: 'alice', status: 1 },
-      { userId: 'bob', status: 0, url: '', message: 'lessons/bob.mp3 is not on the volume any more' },
-      { userId: 'carol', status: 1 },
+      ...['speech', 'speech', 'vcon', 'mix'].map((kind) => ({ kind, status: 0, url: '', message: why })),
     ])
     expect(await readdir(join(directory, 'outputs'))).toEqual([])
+  })
+
+  test('a file that COS did not take is in all that is made of sound, and has no content in the vCon', async () => {
+    const { make, store, manifest } = await world({ speech: true, vcon: true })
+    Object.assign(manifest.files[1]!, { status: 0, url: '', message: 'COS is away' })
+    expect(await make()).toMatchObject([
+      { kind: 'speech', status: 1, message: 'ok' },
+      { kind: 'speech', status: 1, message: 'ok' },
+      {
+        kind: 'vcon',
+        status: 1,
+        missing: ['lessons/bob.mp3'],
+        message: expect.stringContaining('not whole in COS: COS is away'),
+      },
+    ])
+    const { dialog } = JSON.parse(store.objects.get('lessons/maths.vcon')!)
+    expect(dialog[2]).toMatchObject({ type: 'recording', filename: 'bob.mp3' })
+    expect(dialog[2]).not.toHaveProperty('url')
   })
 
   test('a vCon has the hash of each file as it is in COS', async () => {

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { matchesPattern, outputKey, type RecorderJob, type SoundFormat, userOutputKey } from '@trtc-recorder/api'
 import { encodeFlac, encodeMp3 } from './encode-pcm.ts'
+import { type Missing, nothingLeft } from './missing.ts'
 import { encodeMix } from './mix-picture.ts'
 import type { Made, Output } from './output.ts'
 import { PcmFile } from './pcm-file.ts'
@@ -87,15 +88,22 @@ export function speechOutputs({ job }: SoundOutputOptions): Output[] {
     .split('/')
     .at(-1)!
     .replace(/\.speech\.rttm$/, '')
-  const text = (data: string): Made => ({ is: 'inMemory', data: Buffer.from(data) })
+  const text = (data: string, missing: readonly Missing[]): Made => ({ is: 'inMemory', data: Buffer.from(data), missing })
   return [
     {
       ...{ kind: 'speech', path: outputKey(job, 'speech.vtt'), contentType: 'text/vtt; charset=utf-8' },
-      make: async ({ speakers }) => text(webVtt(await speakers.speech(), speakers.zeroMillis)),
+      async make({ speakers }) {
+        const { speech, missing } = await speakers.speech()
+        return text(webVtt(speech, speakers.zeroMillis, missing), missing)
+      },
     },
     {
       ...{ kind: 'speech', path: rttmPath, contentType: 'text/plain; charset=utf-8' },
-      make: async ({ speakers }) => text(rttm(await speakers.speech(), speakers.zeroMillis, file)),
+      // Its readers know no line for what is missing: they would take it for somebody who speaks.
+      async make({ speakers }) {
+        const { speech, missing } = await speakers.speech()
+        return text(rttm(speech, speakers.zeroMillis, file), missing)
+      },
     },
   ]
 }
@@ -123,10 +131,9 @@ function picturesOfAll(path: string, options: SoundOutputOptions): Output {
       const pcm = bodyOf(directory, `${path}.pcm`)
       const bodyPath = bodyOf(directory, path)
       try {
-        const isHeard = speakers.users.length > 0
-        if (isHeard) await writePcm(speakers, [speakers.users], everybody, pcm)
+        const { isHeard, missing: unheard } = await writePcm(speakers, [speakers.users], everybody, pcm)
         const sound = isHeard ? { path: pcm, format: everybody } : undefined
-        const bodyBytes = await encodeMix(bodyPath, {
+        const { bytes: bodyBytes, missing: unseen } = await encodeMix(bodyPath, {
           ...options,
           manifest,
           startTime: speakers.startTime,
@@ -134,7 +141,8 @@ function picturesOfAll(path: string, options: SoundOutputOptions): Output {
           sound,
           onDone,
         })
-        return { is: 'onVolume', head: new Uint8Array(), bodyPath, bodyBytes, ...timesOf(speakers) }
+        const missing = [...unheard, ...unseen]
+        return { is: 'onVolume', head: new Uint8Array(), bodyPath, bodyBytes, missing, ...timesOf(speakers) }
       } finally {
         await rm(pcm, { force: true })
       }
@@ -162,10 +170,11 @@ async function makeEncoded(
 ): Promise<Made> {
   const pcm = bodyOf(directory, `${path}.pcm`)
   try {
-    await writePcm(speakers, [users], format, pcm)
+    const { isHeard, missing } = await writePcm(speakers, [users], format, pcm)
+    if (!isHeard && missing.length > 0) throw nothingLeft(missing)
     const bodyPath = bodyOf(directory, path)
     const bodyBytes = await encode(pcm, bodyPath, format, { ffmpegPath, deadline })
-    return { is: 'onVolume', head: new Uint8Array(), bodyPath, bodyBytes, ...timesOf(speakers) }
+    return { is: 'onVolume', head: new Uint8Array(), bodyPath, bodyBytes, missing, ...timesOf(speakers) }
   } finally {
     await rm(pcm, { force: true })
   }
@@ -177,25 +186,38 @@ async function makeWav(
   format: PcmFormat,
   bodyPath: string,
 ): Promise<Made> {
-  const bodyBytes = await writePcm(speakers, sides, format, bodyPath)
-  return { is: 'onVolume', head: wavHead(format, bodyBytes), bodyPath, bodyBytes, ...timesOf(speakers) }
+  const { bytes: bodyBytes, isHeard, missing } = await writePcm(speakers, sides, format, bodyPath)
+  if (!isHeard && missing.length > 0) throw nothingLeft(missing)
+  return { is: 'onVolume', head: wavHead(format, bodyBytes), bodyPath, bodyBytes, missing, ...timesOf(speakers) }
 }
 
-/** A channel for each of the sides, user after user: one is decoded at a time. */
+interface WrittenPcm {
+  bytes: number
+  /** There was something of somebody. */
+  isHeard: boolean
+  missing: Missing[]
+}
+
+/** A channel for each of the sides, user after user: one is decoded at a time. What of them is missing is silent. */
 async function writePcm(
   speakers: Speakers,
   sides: readonly (readonly string[])[],
   format: PcmFormat,
   path: string,
-): Promise<number> {
+): Promise<WrittenPcm> {
+  const missing: Missing[] = []
+  let isHeard = false
   const pcm = await PcmFile.create(path, format, speakers.samples(format.rate))
   try {
     for (const [channel, users] of sides.entries()) {
       for (const userId of users) {
-        for await (const sound of speakers.sound(userId, format.rate)) await pcm.add(channel, sound)
+        for await (const sound of speakers.sound(userId, format.rate, missing)) {
+          isHeard = true
+          await pcm.add(channel, sound)
+        }
       }
     }
-    return pcm.bytes
+    return { bytes: pcm.bytes, isHeard, missing }
   } finally {
     await pcm.close()
   }

@@ -1,9 +1,16 @@
 import type { Manifest, ManifestFile, Speech } from '@trtc-recorder/api'
 import { type SoundOptions, soundOf } from './file-sound.ts'
+import { type Missing, nothingLeft } from './missing.ts'
 import type { PlacedSound } from './placement.ts'
 import { LevelMeter, speechIn } from './voices.ts'
 
 const speechRate = 16_000
+
+/** Who spoke when, and which files could not be listened to to their end. */
+export interface Heard {
+  speech: Speech[]
+  missing: Missing[]
+}
 
 /** Everybody's sound on the one clock of a recording. */
 export class Speakers {
@@ -13,7 +20,7 @@ export class Speakers {
   readonly users: readonly string[]
   readonly #files: readonly ManifestFile[]
   readonly #options: Omit<SoundOptions, 'zeroMillis'>
-  #speech: Promise<Speech[]> | undefined
+  #speech: Promise<Heard> | undefined
 
   constructor(manifest: Manifest, options: Omit<SoundOptions, 'zeroMillis'>) {
     const files = manifest.files.filter(({ audio, durationSeconds }) => audio !== undefined && durationSeconds > 0)
@@ -35,38 +42,50 @@ export class Speakers {
   }
 
   /**
-   * Of one user, file after file. What two files of one stream have at once, as those of two attempts may, is heard once. Throws where the volume has not got all of it.
+   * Of one user, file after file. What two files of one stream have at once, as those of two attempts may, is heard once. A file that is not there, or that cannot
+   * be decoded to its end, is put into `missing`, and the others are heard. Throws when there is no time left.
    */
-  async *sound(userId: string, rate: number): AsyncGenerator<PlacedSound> {
+  async *sound(userId: string, rate: number, missing: Missing[]): AsyncGenerator<PlacedSound> {
     const heard = { main: 0, aux: 0 }
     for (const file of this.#files) {
       if (file.userId !== userId) continue
       const from = heard[file.stream]
-      for await (const sound of soundOf(file, rate, { ...this.#options, zeroMillis: this.zeroMillis })) {
-        const piece = behind(sound, from)
-        heard[file.stream] = Math.max(heard[file.stream], piece.at + piece.samples.length)
-        if (piece.samples.length > 0) yield piece
+      try {
+        for await (const sound of soundOf(file, rate, { ...this.#options, zeroMillis: this.zeroMillis })) {
+          const piece = behind(sound, from)
+          heard[file.stream] = Math.max(heard[file.stream], piece.at + piece.samples.length)
+          if (piece.samples.length > 0) yield piece
+        }
+      } catch (error) {
+        if (Date.now() >= this.#options.deadline.getTime()) throw error
+        missing.push({ file, why: (error as Error).message })
       }
     }
   }
 
-  /** Who spoke when, in the order of their beginning. Listened to once, however often it is asked for. */
-  speech(): Promise<Speech[]> {
+  /** Who spoke when, in the order of their beginning. Listened to once, however often it is asked for. Rejects where nobody could be listened to. */
+  speech(): Promise<Heard> {
     this.#speech ??= this.#listen()
     return this.#speech
   }
 
-  async #listen(): Promise<Speech[]> {
+  async #listen(): Promise<Heard> {
     const speech: Speech[] = []
+    const missing: Missing[] = []
+    let isHeard = false
     for (const userId of this.users) {
       const meter = new LevelMeter(this.seconds, speechRate)
-      for await (const sound of this.sound(userId, speechRate)) meter.add(sound)
+      for await (const sound of this.sound(userId, speechRate, missing)) {
+        isHeard = true
+        meter.add(sound)
+      }
       meter.end()
       for (const { from, to } of speechIn(meter.levels)) {
         speech.push({ userId, start: this.zeroMillis + from * 1000, end: this.zeroMillis + to * 1000 })
       }
     }
-    return speech.sort((a, b) => a.start - b.start || a.userId.localeCompare(b.userId))
+    if (!isHeard && missing.length > 0) throw nothingLeft(missing)
+    return { speech: speech.sort((a, b) => a.start - b.start || a.userId.localeCompare(b.userId)), missing }
   }
 }
 

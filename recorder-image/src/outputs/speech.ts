@@ -1,4 +1,5 @@
 import type { Speech } from '@trtc-recorder/api'
+import type { Missing } from './missing.ts'
 
 const two = (value: number, digits = 2) => String(value).padStart(digits, '0')
 
@@ -12,13 +13,18 @@ function timestamp(millis: number): string {
 const escaped = (text: string) =>
   text.replace(/\s+/g, ' ').replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 
-/** WebVTT (W3C): a cue for each time somebody speaks, with their voice and no words. Times from the recording's zero on. Pure. */
-export function webVtt(speech: readonly Speech[], zeroMillis: number): string {
+/** WebVTT (W3C): a cue for each time somebody speaks, with their voice and no words, and a note of each file that nobody could listen to. Times from the recording's zero on. Pure. */
+export function webVtt(speech: readonly Speech[], zeroMillis: number, missing: readonly Missing[] = []): string {
+  const notes = missing.map(
+    ({ file: { userId, startTime, endTime }, why }) =>
+      // A note ends at an empty line, and has no arrow in it.
+      `NOTE missing: ${escaped(userId)} from ${startTime} to ${endTime}: ${escaped(why)}\n`,
+  )
   const cues = speech.map(({ userId, start, end }) => {
     const times = `${timestamp(Math.round(start - zeroMillis))} --> ${timestamp(Math.round(end - zeroMillis))}`
     return `${times}\n<v ${escaped(userId)}>…\n`
   })
-  return ['WEBVTT\n', `NOTE 00:00:00.000 is ${new Date(zeroMillis).toISOString()}\n`, ...cues].join('\n')
+  return ['WEBVTT\n', `NOTE 00:00:00.000 is ${new Date(zeroMillis).toISOString()}\n`, ...notes, ...cues].join('\n')
 }
 
 /** RTTM (NIST Rich Transcription): ten fields with blanks between. Users are base64url, as names have no blanks there. Pure. */

@@ -7,16 +7,22 @@ import { vconOf } from './vcon.ts'
 /** What draft-ietf-vcon-vcon-core (0.4.0) asks of the members that are used here; strict, as it knows no others without an extension. */
 const index = z.int().min(0)
 const date = z.iso.datetime()
+/** SHOULD be there, both of them; a file that is lost has none. */
+const content = {
+  mediatype: z.enum(['audio/x-wav', 'audio/x-mp3', 'audio/x-mp4', 'audio/ogg', 'video/x-mp4', 'video/ogg']),
+  url: z.url({ protocol: /^https$/ }),
+  content_hash: z.string().regex(/^sha512-[A-Za-z0-9_-]{86}$/),
+}
 const party = z.strictObject({ name: z.string(), validation: z.string() })
 const history = z.strictObject({ party: index, time: date, event: z.enum(['join', 'drop', 'hold', 'unhold', 'mute', 'unmute']) })
 const dialog = z.discriminatedUnion('type', [
   z.strictObject({
     ...{ type: z.literal('recording'), start: date, duration: z.number().min(0) },
     parties: z.union([index, z.array(z.union([index, z.array(index)]))]),
-    ...{ originator: index, filename: z.string(), recording_set: index, party_history: z.array(history) },
-    mediatype: z.enum(['audio/x-wav', 'audio/x-mp3', 'audio/x-mp4', 'audio/ogg', 'video/x-mp4', 'video/ogg']),
-    url: z.url({ protocol: /^https$/ }),
-    content_hash: z.string().regex(/^sha512-[A-Za-z0-9_-]{86}$/),
+    // Only where the first of the parties is not who began.
+    originator: index.optional(),
+    ...{ filename: z.string(), recording_set: index, party_history: z.array(history) },
+    ...z.object(content).partial().shape,
   }),
   z.strictObject({
     ...{ type: z.literal('recording-set'), start: date, duration: z.number().min(0) },
@@ -57,7 +63,7 @@ const manifest = manifestSchema.parse({
   ...{ pauses: [], losses: [] },
 })
 const hash = `sha512-${createHash('sha512').update('media').digest('base64url')}`
-const times = { startTime: at(0), seconds: 60, createdAt: at(61) }
+const times = { key: 'calls/call-4711.vcon', startTime: at(0), seconds: 60, createdAt: at(61) }
 const vcon = vconOf(
   manifest,
   manifest.files.map((file) => ({ file, contentHash: hash })),
@@ -86,7 +92,41 @@ test('each file is a dialog with its own times, its user on each of its channels
   })
 })
 
-test('the UUID is of version 8 and the same each time', () => {
-  expect(vconOf(manifest, [], times).uuid).toBe(vcon.uuid)
+test('who began is said where the first party of a dialog is somebody else, and nowhere else', () => {
+  expect(vcon.dialog.map((dialog) => 'originator' in dialog && dialog.originator)).toEqual([false, 0, false])
+})
+
+test('a file that is lost has a dialog of its own, without content, in the set with the others', () => {
+  const [bob, agent] = manifest.files
+  const files = [
+    { file: bob!, contentHash: undefined },
+    { file: agent!, contentHash: hash },
+  ]
+  const { dialog } = vconSchema.parse(JSON.parse(JSON.stringify(vconOf(manifest, files, times))))
+  expect(dialog[0]).toMatchObject({ parties: [0, 1], recordings: [1, 2] })
+  const lost = dialog[1]!
+  expect(lost).toMatchObject({ type: 'recording', start: at(5), duration: 35, parties: [1, 1], filename: 'bob.mp3' })
+  for (const member of Object.keys(content)) {
+    expect(lost).not.toHaveProperty(member)
+    expect(dialog[2]).toHaveProperty(member)
+  }
+})
+
+test('the medium is that of the file: an MP4 without pictures is sound', () => {
+  const [{ audio, ...file }] = manifest.files as [(typeof manifest.files)[0]]
+  const video = { codec: 'h264', width: 640, height: 360 }
+  const of = (more: object) => {
+    const one = { file: { ...file, ...more } as typeof file, contentHash: hash }
+    const recording = vconOf(manifest, [one], times).dialog[1]!
+    return 'mediatype' in recording && recording.mediatype
+  }
+  expect(of({ audio })).toBe('audio/x-mp3')
+  expect(of({ path: 'calls/bob.mp4', audio })).toBe('audio/x-mp4')
+  expect(of({ path: 'calls/bob.mp4', audio, video })).toBe('video/x-mp4')
+})
+
+test('the UUID is of version 8 and the same each time, and another of each recording and each of its volumes', () => {
+  expect(vconOf(manifest, [], { ...times, createdAt: at(90) }).uuid).toBe(vcon.uuid)
   expect(vconOf({ ...manifest, recording: { ...manifest.recording, uid: 'another' } }, [], times).uuid).not.toBe(vcon.uuid)
+  expect(vconOf(manifest, [], { ...times, key: 'calls/call-4711_v2.vcon' }).uuid).not.toBe(vcon.uuid)
 })

@@ -1,17 +1,22 @@
 import { createHash } from 'node:crypto'
 import type { Manifest, ManifestFile, TimelineEvent } from '@trtc-recorder/api'
 
-/** A file with `sha512-<base64url>` of all its bytes. */
-export interface HashedFile {
+/** A file with `sha512-<base64url>` of all its bytes; undefined where that is not known, as of a file that is not in COS. */
+export interface ReferencedFile {
   file: ManifestFile
-  contentHash: string
+  contentHash: string | undefined
 }
 
 /**
  * A vCon (draft-ietf-vcon-vcon-core, 0.4.0) of a recording: a party for each user, a dialog for each file, which lies in COS, and one of type recording-set that
- * holds them together, as the draft has it where each party is recorded apart. Pure.
+ * holds them together, as the draft has it where each party is recorded apart. The dialog of a file that nobody can be pointed to has no content: type `incomplete` is
+ * the draft's word for conversations that never began. Pure.
  */
-export function vconOf(manifest: Manifest, files: readonly HashedFile[], { startTime, seconds, createdAt }: VconTimes) {
+export function vconOf(
+  manifest: Manifest,
+  files: readonly ReferencedFile[],
+  { key, startTime, seconds, createdAt }: VconIdentity,
+) {
   const users = inOrderOfAppearance(manifest)
   const set = 0
   const recordings = files.map(({ file, contentHash }) => ({
@@ -19,18 +24,16 @@ export function vconOf(manifest: Manifest, files: readonly HashedFile[], { start
     start: file.startTime,
     duration: file.durationSeconds,
     parties: partiesOf(file, users.indexOf(file.userId)),
-    // Else whoever is in a file would be taken for who began.
-    originator: 0,
-    mediatype: mediaTypeOf(file),
+    // Else whoever is in a file would be taken for who began. It is left out where that is so.
+    ...(users.indexOf(file.userId) === 0 ? {} : { originator: 0 }),
     filename: file.path.split('/').at(-1)!,
-    url: file.url,
-    content_hash: contentHash,
+    ...(contentHash === undefined ? {} : { mediatype: mediaTypeOf(file), url: file.url, content_hash: contentHash }),
     recording_set: set,
     party_history: historyOf(manifest.events, file, users.indexOf(file.userId)),
   }))
   return {
     vcon: '0.4.0',
-    uuid: vconUuid(manifest.recording.uid || `${manifest.recording.namespace}/${manifest.recording.name}/${startTime}`),
+    uuid: vconUuid(manifest.recording.uid ? `${manifest.recording.uid} ${key}` : `${key} ${startTime}`),
     created_at: createdAt,
     subject: manifest.recording.name,
     // A user id that TRTC let in, and no more is known of who that is.
@@ -50,7 +53,9 @@ export function vconOf(manifest: Manifest, files: readonly HashedFile[], { start
   }
 }
 
-export interface VconTimes {
+export interface VconIdentity {
+  /** Its object key: where a recording has several volumes each has a vCon. */
+  key: string
   /** Of the whole recording. */
   startTime: string
   seconds: number
@@ -72,7 +77,8 @@ function partiesOf({ audio }: ManifestFile, party: number): number | number[] {
 }
 
 /** In the draft's own words. */
-const mediaTypeOf = ({ path }: ManifestFile) => (path.endsWith('.mp3') ? 'audio/x-mp3' : 'video/x-mp4')
+const mediaTypeOf = ({ path, video }: ManifestFile) =>
+  path.endsWith('.mp3') ? 'audio/x-mp3' : video === undefined ? 'audio/x-mp4' : 'video/x-mp4'
 
 const partyEvents: Partial<Record<TimelineEvent['event'], 'join' | 'drop' | 'mute' | 'unmute'>> = {
   enter: 'join',
@@ -89,7 +95,10 @@ function historyOf(events: readonly TimelineEvent[], { userId, startTime, endTim
   })
 }
 
-/** UUID of version 8 (RFC 9562), the same for one recording each time. */
+/**
+ * UUID of version 8 (RFC 9562), the same for one recording each time. The draft would rather have a time and the hash of a domain, of which twelve bits at most tell those
+ * of one millisecond apart: a UID of Kubernetes is unique already, and a vCon that is made again stays the same one.
+ */
 function vconUuid(of: string): string {
   const bytes = createHash('sha256').update(of).digest().subarray(0, 16)
   bytes[6] = (bytes[6]! & 0x0f) | 0x80
