@@ -37,8 +37,15 @@ test('stills and HLS of a user are in COS while the recorder is in the room, sho
     ['hls', 0, 0],
     ['stills', 0, 0],
   ])
-  const { live, losses } = await world.manifest()
+  const manifest = await world.manifest()
+  const { live, losses } = manifest
   expect(losses).toEqual([])
+  for (const part of ['stills', 'hls'] as const) {
+    const late = await world.lateMillis(manifest, part)
+    expect(late.length).toBeGreaterThan(1)
+    console.log(`The last of ${late.length} (${part}) was in COS ${Math.max(...late)} ms after its end`)
+    expect(Math.max(...late)).toBeLessThanOrEqual(2000)
+  }
 
   const sent = (await world.sent('alice', 'video')).map((span) => ({
     ...span,

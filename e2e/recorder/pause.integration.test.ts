@@ -120,6 +120,9 @@ describe('a recording that is paused', () => {
       expect(farthest(matched)).toBeLessThan(20)
     }
     expect(beeps.filter(({ wallMillis }) => wallMillis > from + 300 && wallMillis < to - 100)).toEqual([])
+    const late = await world.lateMillis(manifest, 'audioSlices')
+    expect(late).toHaveLength(slices.length)
+    expect(Math.max(...late)).toBeLessThanOrEqual(2000)
     expect((await recorder.ended).result!.live).toEqual([{ part: 'audioSlices', stored: slices.length, waiting: 0, lost: 0 }])
   })
 })

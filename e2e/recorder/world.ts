@@ -6,6 +6,7 @@ import {
   type ClipRequests,
   type Control,
   type LiveEntry,
+  type LivePartName,
   liveIndexObjectSchema,
   type Manifest,
   manifestSchema,
@@ -324,6 +325,20 @@ export class World {
       }
     }
     return slices
+  }
+
+  /** How long after its end each object of a part of `spec.live` was in COS, in milliseconds, as the manifest's lists and COS itself say. */
+  async lateMillis({ live }: Manifest, part: LivePartName): Promise<number[]> {
+    const requests = await this.cos.requests({ operation: 'PutObject', status: 200 })
+    const millis: number[] = []
+    for (const { path } of live.filter((list) => list.part === part)) {
+      const list = liveIndexObjectSchema.parse(JSON.parse(String(await this.cos.fetch(cosIdentity.bucket, path))))
+      for (const { path, endTime } of list.entries) {
+        const put = requests.find(({ key }) => key === path)
+        if (put !== undefined) millis.push(Date.parse(put.time) - Date.parse(endTime))
+      }
+    }
+    return millis
   }
 
   /** Of each picture that a user sent between two times a piece that is in no other of theirs, where there is one. */

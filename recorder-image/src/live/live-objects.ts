@@ -18,6 +18,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { EventLog } from '../report/event-log.ts'
 import { createLimiter } from '../store/limiter.ts'
 import { objectUrl } from '../store/object-url.ts'
+import type { StoreTraffic } from '../store/store.ts'
 import { type Store, StoreError } from '../store/upload.ts'
 import { type ListIdentity, listFileName, type ObjectLine, ObjectList, readListFileName, timeOf } from './object-list.ts'
 import type { LiveSource } from './part.ts'
@@ -55,8 +56,10 @@ export interface BegunObject {
   nothing(): void
 }
 
-/** Objects on their way to COS at once. */
-const atOnce = 8
+/** Objects on their way to COS at once: the slices of everybody end at the same moment, and 50 of them take a second where COS takes 0.3 s for each. */
+const atOnce = 16
+/** For the store: whoever asks for what is live will not wait half a minute for COS that has come back. */
+export const liveTraffic: StoreTraffic = { concurrency: atOnce, backoff: { baseMillis: 500, maxMillis: 4000 } }
 /** While COS takes what it is sent, that is less; what is more is read from the volume again. */
 const mostInMemoryBytes = 16 * 1024 * 1024
 /** Minutes of many users. */

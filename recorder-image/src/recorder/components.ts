@@ -10,5 +10,5 @@ export const components: Components = {
   openMediaFile,
   leftMediaFiles,
   salvageMediaFile,
-  createStore: (cos, credentials, log) => createStore({ cos, credentials, log }),
+  createStore: (cos, credentials, log, traffic) => createStore({ cos, credentials, log, ...traffic }),
 }

@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { Clock } from '../clock/clock.ts'
 import type { MediaFile, MediaFileDeps, MediaFileIdentity, SalvagedMediaFile } from '../media/media-file.ts'
 import type { RoomOptions } from '../room/room.ts'
+import type { StoreTraffic } from '../store/store.ts'
 import type { ReadableStore } from '../store/upload.ts'
 import type { RecordContext } from './record-context.ts'
 import type { Secrets } from './secrets.ts'
@@ -16,7 +17,7 @@ export interface Components {
   leftMediaFiles(directory: string): Promise<string[]>
   /** Undefined of a file that held nothing yet; rejects for one that cannot be read. */
   salvageMediaFile(directory: string, name: string, deps: MediaFileDeps): Promise<SalvagedMediaFile | undefined>
-  createStore(cos: RecorderJob['spec']['cos'], credentials: Secrets['cos'], log: Logger): ReadableStore
+  createStore(cos: RecorderJob['spec']['cos'], credentials: Secrets['cos'], log: Logger, traffic?: StoreTraffic): ReadableStore
 }
 
 export interface RunOptions {

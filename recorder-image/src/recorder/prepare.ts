@@ -2,7 +2,7 @@ import { type ClipRequests, type Control, clipRequestsSchema, controlSchema, typ
 import { Clock } from '../clock/clock.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { ReceiveBuffer } from '../ledger/receive-buffer.ts'
-import { LiveObjects } from '../live/live-objects.ts'
+import { LiveObjects, liveTraffic } from '../live/live-objects.ts'
 import { LiveOutputs } from '../live/live-outputs.ts'
 import { liveParts } from '../live/parts.ts'
 import { receiverPolicy } from '../live/pcm/receivers.ts'
@@ -76,7 +76,7 @@ export async function prepare(options: RunOptions): Promise<Prepared> {
   const events = await EventLog.open(volume.eventsDirectory, { volume: job.volume, isWanted: job.keepsEvents ?? false, log })
   const objects = new LiveObjects({
     ...{ job, ledger, events, log, directory: volume.liveDirectory },
-    store: components.createStore(job.spec.cos, secrets.cos, log),
+    store: components.createStore(job.spec.cos, secrets.cos, log, liveTraffic),
   })
   const { pcmAuthorization } = secrets
   const making = {

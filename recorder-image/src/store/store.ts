@@ -10,15 +10,19 @@ import { type Backoff, defaultBackoff, Wake } from './retry.ts'
 import { againOnMismatch, createAttempt, type StoreContext, StoreHealth, until, verified } from './store-context.ts'
 import type { ReadableStore } from './upload.ts'
 
-export interface StoreOptions {
+/** How a store goes about it. */
+export interface StoreTraffic {
+  /** Requests on their way at once, over all files. */
+  concurrency?: number
+  backoff?: Backoff
+}
+
+export interface StoreOptions extends StoreTraffic {
   cos: RecorderJob['spec']['cos']
   credentials: CredentialProvider
   log: Logger
-  /** Requests on their way at once, over all files. */
-  concurrency?: number
   /** A request fails when its connection has been silent for so long. */
   silenceMillis?: number
-  backoff?: Backoff
   plan?: PartPlan
 }
 
