@@ -34,7 +34,7 @@ test('a receiver by LiveKit’s convention hears what the file has, when it is s
   await world.mute('alice', 'audio', false)
   await expect.poll(() => receiver.connections[0]!.texts.at(-1)!.text).toBe('{"muted":false}')
   const heardAt = heardSeconds()
-  await expect.poll(heardSeconds).toBeGreaterThan(heardAt + 6)
+  await expect.poll(heardSeconds, { timeout: 30_000 }).toBeGreaterThan(heardAt + 14)
   recorder.kill('SIGTERM')
   const { result } = await recorder.ended
   expect(result).toMatchObject({ outcome: 'Completed', files: [{ userId: 'alice', status: 1 }] })
@@ -73,8 +73,8 @@ test('a receiver by LiveKit’s convention hears what the file has, when it is s
   console.log(
     `PCM was with its receiver ${of(0.5)} ms after it had arrived, 95 % of it within ${of(0.95)} ms (${lateMillis.length} messages)`,
   )
-  // 300 ms is what is meant; a machine that is busy with other tests now and then takes longer over a message.
-  expect(of(0.95)).toBeLessThanOrEqual(600)
+  // 300 ms is what is meant; a machine that is asked for ten times what it has now and then stands still for longer.
+  expect(of(0.95)).toBeLessThanOrEqual(400)
 
   const silent = samplesOf(pcm).subarray(muted! + rate / 10, unmuted! - rate / 10)
   expect(silent.length).toBeGreaterThan(rate)
