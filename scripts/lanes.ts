@@ -20,8 +20,8 @@ const computing = [
   'recorder-image/src/media/{dtx,media-file,opus-decoding,released,salvage,self-check}',
   'recorder-image/src/outputs',
 ]
-/** They play in real time, and held beside what seven others ran on the same two cores (a load of 8 to 13); a build at the lowest priority is less. */
-const unhurried = ['e2e/recorder/{line,recording}', 'sandbox/src/room']
+/** They play in real time, and held beside what seven others ran on the same two cores (a load of 8 to 23); a build at the lowest priority is less. */
+const unhurried = ['e2e/recorder/{line,pause,pcm,recording}', 'e2e/replay/replay', 'sandbox/src/room']
 /** They talk to an API server that each has for itself, and wait for its answers most of the time. */
 const onAnApiServer = ['e2e/cli', 'e2e/gateway', 'e2e/gitops', 'e2e/operator']
 
