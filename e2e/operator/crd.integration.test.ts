@@ -6,8 +6,10 @@ import { acceptedPolicies, leastPolicy, refusedPolicies } from '../../api/src/te
 import { acceptedSpecs, leastSpec, refusedSpecs } from '../../api/src/testing/refusals.ts'
 import type { KubeObject, New, Resource } from '../../kube/src/index.ts'
 import { resources } from '../../kube/src/index.ts'
+import { writeWithinLimits } from '../../operator/src/recording/within-limits.ts'
 import { type ApiServer, startApiServer } from './api-server.ts'
 import { documentedObjects } from './documented.ts'
+import { aFile } from './recordings.ts'
 
 const examples = new URL('../../examples/', import.meta.url)
 
@@ -170,6 +172,23 @@ describe('the API server', () => {
       subresource: 'status',
     })
     expect(written.status).toMatchObject(status)
+  })
+
+  test('that is larger than etcd takes is shortened, so that it says how the recording stands all the same', async () => {
+    const created = await create()
+    const long = (length: number) => 'x'.repeat(length)
+    const output = { kind: 'speech' as const, path: long(1024), url: long(2048), message: long(512), bytes: 0 }
+    const status = {
+      conditions: [condition('Succeeded', 'True', 'Completed')],
+      files: Array.from({ length: 500 }, (_, index) => ({ ...aFile, path: `${index}`, url: long(300) })),
+      fileCount: 9000,
+      moreFiles: long(655_360),
+      outputs: Array.from({ length: 256 }, (_, index) => ({ ...output, status: index === 7 ? 0 : 1 })),
+    }
+    const { written, isShortened } = await writeWithinLimits(api.client, created, status as never, AbortSignal.any([]))
+    expect(isShortened).toBe(true)
+    expect(written.status).toMatchObject({ fileCount: 9000, conditions: status.conditions })
+    expect(written.status?.files?.length).toBe(500)
   })
 
   test('takes words of another release, for they must not make a status write fail', async () => {

@@ -15,6 +15,7 @@ import { type RecorderPodConfig, recorderPod } from './pod.ts'
 import { volumeClaim } from './pvc.ts'
 import { Refusal, type RefusalWord, refusalOf } from './refusal.ts'
 import { type Untold, untoldMillis } from './untold.ts'
+import { writeWithinLimits } from './within-limits.ts'
 
 /** Whose writes these are, for the caches. */
 export const writer = 'recording'
@@ -41,10 +42,11 @@ export async function execute(
   observed: Observed,
   plan: Plan,
   dependencies: ExecuteDependencies,
-  { log, signal }: ReconcileContext,
+  context: ReconcileContext,
 ): Promise<ReconcileResult | undefined> {
+  const { log } = context
   const before = observed.recording
-  const hands = new Hands(dependencies, signal)
+  const hands = new Hands(dependencies, context)
   const held = plan.addFinalizer ? await hands.hold(before) : before
 
   const isFirst = held !== before && isFirstRecorder(before, plan)
@@ -160,8 +162,10 @@ class Hands {
   readonly #caches: ExecuteDependencies['caches']
   readonly #pod: RecorderPodConfig
   readonly #signal: AbortSignal
+  readonly #log: ReconcileContext['log']
 
-  constructor({ client, caches, pod }: ExecuteDependencies, signal: AbortSignal) {
+  constructor({ client, caches, pod }: ExecuteDependencies, { log, signal }: ReconcileContext) {
+    this.#log = log
     this.#client = client
     this.#caches = caches
     this.#pod = pod
@@ -181,11 +185,8 @@ class Hands {
 
   async writeStatus(recording: Recording, status: RecordingStatus): Promise<Recording> {
     if (isDeepStrictEqual(recording.status ?? {}, status)) return recording
-    const written = await this.#client.replace(
-      resources.recordings,
-      { ...recording, status },
-      { subresource: 'status', signal: this.#signal },
-    )
+    const { written, isShortened } = await writeWithinLimits(this.#client, recording, status, this.#signal)
+    if (isShortened) this.#log.warn({ recording: recording.metadata.name }, 'Status was too large and was shortened')
     this.#caches.recordings.wrote(written, writer)
     return written
   }

@@ -17,6 +17,9 @@ type FileFields = Pick<
 
 /** As many as the schema takes beside the first; as there are volumes. */
 const mostManifests = 15
+/** As the schema has them, whatever a recorder of another release says. */
+const longestUrl = 2048
+const mostLive = 8
 
 /** What a status says of files once a recorder has said its result. */
 export function withResult(status: RecordingStatus, result: ReadResult): FileFields {
@@ -27,7 +30,7 @@ export function withResult(status: RecordingStatus, result: ReadResult): FileFie
     recordedBytes: sum(files, () => true),
     uploadedBytes: sum(files, (file) => file.status === 1),
     ...withOutputs(status, result),
-    ...(result.live.length === 0 ? {} : { live: result.live }),
+    ...(result.live.length === 0 ? {} : { live: result.live.slice(0, mostLive) }),
     ...manifestsOf(status, result.manifestUrl),
   }
 }
@@ -43,7 +46,7 @@ function manifestsOf(
   { manifestUrl, moreManifestUrls = [] }: RecordingStatus,
   said: string | undefined,
 ): Pick<RecordingStatus, 'manifestUrl' | 'moreManifestUrls'> {
-  if (said === undefined || said === manifestUrl || moreManifestUrls.includes(said)) return {}
+  if (said === undefined || said.length > longestUrl || said === manifestUrl || moreManifestUrls.includes(said)) return {}
   return manifestUrl === undefined
     ? { manifestUrl: said }
     : { moreManifestUrls: [...moreManifestUrls, said].slice(0, mostManifests) }
@@ -70,7 +73,7 @@ export function withProgress(
     ...(progress.volume?.minutesLeft == null ? {} : { minutesLeft: progress.volume.minutesLeft }),
     ...(progress.userSigExpiresAt === undefined ? {} : { userSigExpireTime: progress.userSigExpiresAt }),
     fileCount: earlier.length + progress.files.length,
-    ...(progress.live.length === 0 ? {} : { live: progress.live }),
+    ...(progress.live.length === 0 ? {} : { live: progress.live.slice(0, mostLive) }),
     recordedBytes: sum(earlier, () => true) + progress.recordedBytes,
     uploadedBytes: sum(earlier, (file) => file.status === 1) + progress.uploadedBytes,
   }
