@@ -142,6 +142,9 @@ describe('the replay page of a room that is not as most are', () => {
       expect(found).toEqual([])
       await page.locator('.language').click()
     }
+    // Names are not cut for a slider that nobody sees.
+    const roomFor = await page.$eval('[data-lane="pupil-2/main"] footer b', (name) => name.clientWidth)
+    expect(roomFor).toBeGreaterThan(30)
     // A finger shows somebody large, and plays.
     await page.locator('[data-lane="pupil-2/main"] .show').click()
     await expect.poll(() => page.$eval('.tile.large', (tile) => tile.getAttribute('aria-label'))).toBe('pupil-2')

@@ -155,6 +155,33 @@ describe('the replay page, from disk', () => {
     await page.close()
   })
 
+  it('says when it was, who was there and what the colours mean, and fills the screen', async () => {
+    const { page } = await open(fromDisk('#t=100'))
+    await page.emulateTimezone('Europe/Berlin')
+    await page.reload()
+    expect(await text(page, '.when')).toBe('1 January 2026, 09:00:00–10:00:00 · 5 people')
+    expect(await page.$$eval('.legend li', (all) => all.map((one) => one.textContent))).toEqual([
+      ...['there', 'microphone', 'camera', 'screen', 'speaks', 'paused', 'was not recorded'],
+    ])
+    await click(page, 'Play')
+    await expect.poll(() => text(page, '[data-lane="dave/main"] .state')).toBe('cannot be played')
+    // Each trouble has words, also where the browser has none.
+    await expect
+      .poll(() => page.$$eval('.trouble:not(:empty)', (all) => all.map((one) => (one.textContent ?? '').length > 4)))
+      .toEqual([true, true])
+    await click(page, 'Full screen')
+    const covers = () =>
+      page.evaluate(() => {
+        const { width, height } = document.querySelector('.tile.large')!.getBoundingClientRect()
+        return document.fullscreenElement?.className === 'stage' && width > innerWidth / 2 && height > innerHeight * 0.9
+      })
+    await expect.poll(covers).toBe(true)
+    await page.evaluate(() => document.exitFullscreen())
+    await page.locator('.language').click()
+    expect(await text(page, '.when')).toBe('2026年1月1日, 09:00:00–10:00:00 · 5 人')
+    await page.close()
+  })
+
   it('has names for everything and enough contrast, in English and Chinese, light and dark', async () => {
     const { page } = await open(fromDisk('#t=100'))
     await page.addScriptTag({ path: new URL(import.meta.resolve('axe-core/axe.min.js')).pathname })

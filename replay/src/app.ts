@@ -102,6 +102,7 @@ class App {
         toggleFollow: () => this.#toggleFollow(),
         toggleTime: () => this.#toggleTime(),
         copyLink: () => void this.#copyLink(),
+        fullScreen: () => this.#stage.toggleFullScreen(),
         toggleLanguage: () => this.#toggleLanguage(),
       },
       this.#recording.speech !== null,
@@ -113,10 +114,18 @@ class App {
     if (this.#transcript.length > 0) this.#lanes.addTranscript(this.#transcript)
     this.#lanes.drawAxis(this.#isWallTime)
     this.#root.replaceChildren(
-      element('h1', {}, this.#recording.name),
+      element('header', {}, element('h1', {}, this.#recording.name), element('p', { class: 'when' }, this.#when())),
       ...[this.#stage.root, this.#caption, this.#controls.root, this.#lanes.root],
       element('p', { class: 'keys' }, words.keys),
     )
+  }
+
+  /** When it was, in the reader's time, and how many were there. */
+  #when(): string {
+    const { span, people } = this.#recording
+    const day = new Date(span.start).toLocaleDateString(this.#language === 'zh' ? 'zh-CN' : 'en-GB', { dateStyle: 'long' })
+    const users = new Set(people.map(({ userId }) => userId))
+    return `${day}, ${dayTime(span.start)}–${dayTime(span.end)} · ${this.#words.people(users.size)}`
   }
 
   #update(): void {

@@ -21,6 +21,7 @@ export interface Asked {
   toggleFollow(): void
   toggleTime(): void
   copyLink(): void
+  fullScreen(): void
   toggleLanguage(): void
 }
 
@@ -72,6 +73,13 @@ export class ControlsView {
         { type: 'button', 'aria-label': words.copyLink, title: words.copyLink, onclick: asked.copyLink },
         icon('link'),
       ),
+      // Phones of some makers have it for a video alone.
+      document.fullscreenEnabled &&
+        element(
+          'button',
+          { type: 'button', 'aria-label': words.fullScreen, title: words.fullScreen, onclick: asked.fullScreen },
+          icon('large'),
+        ),
       this.#language,
       this.#notice,
     )

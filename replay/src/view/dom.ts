@@ -26,11 +26,13 @@ export function say(where: HTMLElement, text: string): void {
 /** Lines of icons, 24 by 24. */
 const shapes = {
   play: 'M8 5v14l11-7z',
-  pause: 'M7 5h4v14H7zM13 5h4v14h-4z',
+  // With their strokes two bars that are apart.
+  pause: 'M7.5 6H9v12H7.5zM15 6h1.5v12H15z',
   back: 'M11 7 5 12l6 5zM19 7l-6 5 6 5z',
   forward: 'M13 7l6 5-6 5zM5 7l6 5-6 5z',
   loud: 'M4 9v6h4l5 4V5L8 9zM16 8.5a5 5 0 0 1 0 7M18.5 6a8.5 8.5 0 0 1 0 12',
   silent: 'M4 9v6h4l5 4V5L8 9zM16 9.5l5 5M21 9.5l-5 5',
+  large: 'M9 4H4v5M15 4h5v5M9 20H4v-5M15 20h5v-5',
   link: 'M10 14a4 4 0 0 0 6 .5l3-3a4 4 0 0 0-6-6l-1 1M14 10a4 4 0 0 0-6-.5l-3 3a4 4 0 0 0 6 6l1-1',
 } as const
 export type Icon = keyof typeof shapes

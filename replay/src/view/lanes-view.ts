@@ -44,6 +44,7 @@ export class LanesView {
       element('div', { class: 'row over' }, element('span', { class: 'who' }), element('div', { class: 'track' }, this.#slider)),
       element('div', { class: 'row over' }, element('span', { class: 'who' }), this.#axis),
       body,
+      this.#legend(recording),
     )
   }
 
@@ -62,7 +63,7 @@ export class LanesView {
       this.#clip.style.setProperty('--to', String(this.#part(Math.max(from, to))))
     }
     for (const { note, players } of this.#troubles)
-      say(note, players.map(({ state }) => troubleOf(state)).find((text) => text !== '') ?? '')
+      say(note, players.map(({ state }) => troubleOf(state, this.#words)).find((text) => text !== '') ?? '')
   }
 
   /** Marks of the axis, as the reader wants times told. */
@@ -133,6 +134,27 @@ export class LanesView {
     )
   }
 
+  /** What the colours mean, of those that there are. */
+  #legend({ people, pauses }: Recording): HTMLElement {
+    const words = this.#words
+    const lanes = people.map(({ lane }) => lane)
+    const kinds = [
+      ['there', words.present, true],
+      ['microphone', words.microphone, lanes.some(({ audio }) => audio?.some(({ state }) => state === 'on'))],
+      ['camera', words.camera, people.some(({ lane, isScreen }) => !isScreen && lane.video?.some(({ state }) => state === 'on'))],
+      ['screening', words.screen, people.some(({ isScreen }) => isScreen)],
+      ['speech', words.speaking, people.some(({ speech }) => speech.length > 0)],
+      ['paused', words.paused, pauses.length > 0],
+      ['missing', words.missing, lanes.some(({ files }) => files.some(({ status }) => status === 0))],
+    ] as const
+    const shown = kinds.filter(([, , isThere]) => isThere === true)
+    return element(
+      'ul',
+      { class: 'legend', 'aria-label': words.legend },
+      ...shown.map(([kind, what]) => element('li', {}, element('i', { class: `bar ${kind}`, 'aria-hidden': 'true' }), what)),
+    )
+  }
+
   #bars(kind: string, spans: readonly TimeSpan[], label: string): HTMLElement[] {
     const merged: TimeSpan[] = []
     for (const { start, end } of spans) {
@@ -171,7 +193,9 @@ export class LanesView {
   }
 }
 
-const troubleOf = (state: FilePlayer['state']) => (state.is === 'broken' || state.is === 'missing' ? `⚠ ${state.why}` : '')
+/** Some browsers do not say what they do not like. */
+const troubleOf = (state: FilePlayer['state'], words: Words) =>
+  state.is === 'broken' || state.is === 'missing' ? `⚠ ${state.why || words[state.is]}` : ''
 
 export const dayTime = (position: number) =>
   new Date(position).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })

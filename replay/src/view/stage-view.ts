@@ -48,6 +48,12 @@ export class StageView {
     for (const { person, root } of this.#tiles) root.classList.toggle('large', person.id === large)
   }
 
+  /** As large as the screen, and back. */
+  toggleFullScreen(): void {
+    if (document.fullscreenElement === null) void this.root.requestFullscreen()
+    else void document.exitFullscreen()
+  }
+
   /** Whose picture can be seen now. */
   isShown(id: string, position: number): boolean {
     const tile = this.#tileOf(id)
