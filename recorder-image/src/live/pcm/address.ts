@@ -14,8 +14,8 @@ export function filledAddress(template: string, values: Record<Placeholder, stri
   })
 }
 
-/** Of an address what may be read by anybody: its query and its user may hold secrets. */
+/** Of an address what may be read by anybody: its path and its query may hold secrets. */
 export function shownAddress(address: string): string {
-  const { protocol, host, pathname } = new URL(address)
-  return `${protocol}//${host}${pathname}`
+  const { protocol, host } = new URL(address)
+  return `${protocol}//${host}`
 }

@@ -31,7 +31,7 @@ export interface Connection {
 
 /**
  * Connects to an address after judging every address its name has, and to no other than those. Rejects with words that hold no secret: neither the
- * query of the address nor a header.
+ * path and query of the address nor a header.
  */
 export async function connect(address: string, { policy, authorization, resolve, signal }: ConnectOptions): Promise<Connection> {
   const { hostname } = new URL(address)
