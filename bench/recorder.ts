@@ -15,10 +15,11 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { recorderEnv } from '@trtc-recorder/api'
+import { type LivePartName, recorderEnv } from '@trtc-recorder/api'
 import { Receiver } from '../recorder-image/src/live/pcm/testing/receiver.ts'
 import { recorderFfmpeg } from './ffmpeg.ts'
 import { beepFidelity, type Fidelity, pictureFidelity, pictureTimes } from './fidelity.ts'
+import { notMade } from './made.ts'
 import { finishedRecording, measureOutput } from './outputs/measure.ts'
 import { chosen, nameOf, plan, type Step } from './plan.ts'
 import { pssMegabytes, type Rate, rate, usage } from './process-tree.ts'
@@ -166,6 +167,8 @@ async function liveParts({ live, anchors, picture }: Extract<Step, { part: 'live
     const lost = result.losses.stretches
     await world.forget(result)
     world.clear()
+    const missing = notMade(live === 'all' ? (Object.keys(parts) as LivePartName[]) : [live], result.live, anchors)
+    if (missing.length > 0) throw new Error(`nothing was made of ${missing.join(' and ')}, so its cost is not known`)
     put(results.live, { live, anchors, picture, ...cost, lost }, ['live', 'anchors'])
     say(nameOf({ part: 'live', live, anchors, picture }), `${line(cost)}; ${lost} losses in the ledger`)
   } finally {
