@@ -1,5 +1,6 @@
 import {
   type ConditionReason,
+  clipExactness,
   clipReasons,
   conditionReasons,
   conditionRemedies,
@@ -60,6 +61,7 @@ export function policyTables(): Record<string, string> {
 export const clipTables = (): Record<string, string> => ({
   clipSpec: fieldTable(clipSpecSchema(), 'spec'),
   clipStatus: fieldTable(clipStatusSchema(), 'status'),
+  clipExactness: wordTable('`exactness`', clipExactness),
   clipReasons: wordTable('Reason', clipReasons),
 })
 

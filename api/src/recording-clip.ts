@@ -65,13 +65,6 @@ export const recordingClipSpecSchema = [
     message: `must be at most ${longestHours} hours after from`,
     fieldPath: '.to',
   },
-  {
-    holds: ({ exact }: Moments) => exact !== true,
-    rule: '!has(self.exact) || !self.exact',
-    message:
-      'true is not to be had yet: clips are cut without encoding pictures anew. A clip begins with the right picture and sound without it, in every player that heeds edit lists',
-    fieldPath: '.exact',
-  },
 ].reduce(
   (schema, { holds, ...rule }) => ruled(schema, holds, rule),
   z.object({
@@ -101,7 +94,7 @@ export const recordingClipSpecSchema = [
       .default(false)
       .meta(frozen)
       .describe(
-        'Must be false. True would encode the pictures between `from` and the next key frame anew, for players that do not heed edit lists; clips are cut without encoding anything anew.',
+        'For players that do not heed edit lists: the pictures from `from` to the next key frame are encoded anew, so that none before them is in the file, and sound begins within a frame of it. Of H.264 only; status.files[].exactness says of each file whether it is so.',
       ),
     callback: z
       .object({
@@ -125,8 +118,19 @@ export type RecordingClipSpec = z.infer<typeof recordingClipSpecSchema>
 interface Moments {
   from: string
   to: string
-  exact?: boolean
 }
+
+/** What became of `exact` in a file. */
+export const clipExactness = {
+  Exact:
+    'No picture before the first is in it: a player that heeds no edit list shows the same, and its sound begins within a frame of that.',
+  CodecNotEncoded:
+    'Its pictures are VP8, VP9, AV1 or H.265, of which none are encoded anew. Those before the first are in the file, hidden by an edit list, as without `exact`; so it is with all that follow.',
+  TookTooLong: 'To encode the pictures up to the next key frame would have taken more than a quarter of an hour.',
+  EncodingFailed: 'The pictures up to the next key frame could not all be decoded, or not be encoded.',
+  NoEncoder: 'The ffmpeg of the recorder has no encoder of H.264; that of the image has.',
+} as const
+export type ClipExactness = keyof typeof clipExactness
 
 /** One file of a clip. */
 export const clipFileSchema = z.object({
@@ -136,7 +140,15 @@ export const clipFileSchema = z.object({
   path: z.string().max(1024).describe('Its object key.'),
   url: z.string().max(2048).describe('Its address in COS; empty if it is not there.'),
   status: z.int().min(0).max(1).describe('1: in COS, with the right size and checksum, and it decodes. 0: not.'),
-  message: z.string().max(512).describe('`ok`, or what went wrong.'),
+  message: z.string().max(512).describe('`ok`, or what went wrong, or why it is not exact.'),
+  exactness: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('Where `spec.exact` is true and it is in COS: `Exact`, or else in one word why not.') as unknown as z.ZodOptional<
+    z.ZodType<ClipExactness, ClipExactness>
+  >,
   bytes: z.int().min(0).describe('Size in bytes.'),
   readBytes: z.int().min(0).describe('What was read of the file of the recording for it, in bytes.'),
   durationSeconds: z.number().min(0).describe('Length in seconds.'),
@@ -149,6 +161,7 @@ export const maxClipFiles = 256
 /** What the Pod that cuts says when it ends: its last log line, and, where it fits, its termination message. A recorder that was asked says the same. */
 export const clipOutcomes = {
   Completed: { exitCode: 0, meaning: 'Every file of the clip is stored.' },
+  NotExact: { exitCode: 0, meaning: 'Every file of the clip is stored, and at least one is not exact, as was asked for.' },
   NothingThere: { exitCode: 0, meaning: 'Nobody who is asked for was recorded in that time.' },
   FilesFailed: { exitCode: 1, meaning: 'At least one file could not be cut or stored; its message says why.' },
   StorageRefused: { exitCode: 1, meaning: 'COS refused: the recording is not there, or access is denied.' },
@@ -178,6 +191,8 @@ export const clipJobSchema = z.object({
   to: z.iso.datetime(),
   users: z.array(z.string()),
   streams: z.array(streamSchema),
+  // An operator of an earlier release asks for none.
+  exact: z.boolean().default(false),
   cos: cosSchema,
 })
 export type ClipJob = z.infer<typeof clipJobSchema>
@@ -201,6 +216,8 @@ export const clipReasons = {
     'The Pod that cuts was refused by the API server; the message is its answer. It is asked for again at status.nextAttemptTime.',
   Retrying: 'The last try, or the last delivery of the callback, failed; the message says why. Another one begins shortly.',
   Completed: 'Every file of the clip is in COS, and decodes.',
+  NotExact:
+    'Every file of the clip is in COS, and decodes; but of at least one the pictures before the first are only hidden, though `exact` was asked for. status.files[].exactness says of which, and why.',
   NothingThere: 'Nobody who is asked for was recorded in that time.',
   FilesFailed: 'At least one file could not be cut or stored; its message in status.files says why.',
   StorageRefused: 'COS refused: the recording is not there, or access is denied. The message has its answer.',

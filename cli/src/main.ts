@@ -82,6 +82,7 @@ interface ClipFlags {
   to: string
   user: string[]
   stream?: ('main' | 'aux')[]
+  exact?: true
   name?: string
   callback?: string
   signingKey?: string
@@ -95,6 +96,10 @@ program
   .requiredOption('--to <moment>', 'likewise')
   .option('--user <user>', 'whose, a user id or a prefix followed by .*$; may be given several times', several, [])
   .option('--stream <stream>', 'main or aux; both, where it is not given', several)
+  .option(
+    '--exact',
+    'with nothing in its files from before --from that a player would have to hide: a few pictures are encoded anew',
+  )
   .option('--name <name>', 'of the RecordingClip; otherwise that of the recording and some letters')
   .option('--callback <url>', 'who is told what became of it')
   .option('--signing-key <secret>', 'the Secret whose signingKey signs what is told')
@@ -103,7 +108,7 @@ program
     'waits until it is over, and tells where its files are; fails unless every file is stored',
     wholeSeconds,
   )
-  .action(async (recording: string, { from, to, user, stream, name, callback, signingKey, wait }: ClipFlags) => {
+  .action(async (recording: string, { from, to, user, stream, exact, name, callback, signingKey, wait }: ClipFlags) => {
     if (signingKey !== undefined && callback === undefined)
       program.error('error: --signing-key signs what --callback is told: give an address, too')
     const metadata = name === undefined ? { generateName: `${recording.slice(0, 46)}-` } : { name }
@@ -113,6 +118,7 @@ program
       to,
       users: user,
       ...(stream === undefined ? {} : { streams: stream }),
+      ...(exact === undefined ? {} : { exact }),
       ...(callback === undefined ? {} : { callback: { url: callback, ...signedWith(signingKey) } }),
     }
     const made = await createClip(kubectl(), metadata, spec)
@@ -124,6 +130,7 @@ program
     const { status } = await getClip(kubectl(), made.metadata.name)
     for (const { url, source, message } of status?.files ?? []) process.stdout.write(`${url || `${source}: ${message}`}\n`)
     const succeeded = status?.conditions?.find(({ type }) => type === 'Succeeded')
+    if (succeeded?.reason === 'NotExact') process.stderr.write(`${succeeded.message}\n`)
     if (succeeded?.status === 'True') return
     process.stderr.write(`${succeeded?.message ?? 'It is not known what became of it'}\n`)
     process.exitCode = 1

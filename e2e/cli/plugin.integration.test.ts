@@ -88,6 +88,9 @@ test('clip makes a RecordingClip, waits for it, and tells where its files are', 
     url: 'https://example.com/clips',
     signingKeySecretRef: { name: 'signing', key: 'signingKey' },
   })
+  await trtc('clip', 'math', ...moments, '--name', 'exact', '--exact')
+  expect((await server.client.get(resources.recordingClips, { namespace, name: 'exact' })).spec.exact).toBe(true)
+  expect([spec.exact, told.exact]).toEqual([false, false])
   await expect(trtc('clip', 'math', ...moments, '--signing-key', 'signing')).rejects.toMatchObject({
     stderr: expect.stringContaining('give an address, too'),
   })

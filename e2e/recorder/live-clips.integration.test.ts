@@ -15,12 +15,13 @@ beforeEach(() => world.reset())
 const { bucket } = identities.cos
 const second = 1000
 
-const request = (name: string, fromMillis: number, toMillis: number, users: string[] = []): ClipRequest => ({
+const request = (name: string, fromMillis: number, toMillis: number, users: string[] = [], exact = false): ClipRequest => ({
   clip: { namespace: 'default', name, uid: `${name}-uid` },
   from: new Date(fromMillis).toISOString(),
   to: new Date(toMillis).toISOString(),
   users,
   streams: ['main', 'aux'],
+  exact,
 })
 const answerOf = async (recorder: RecorderProcess, { clip }: ClipRequest): Promise<ClipAnswer | undefined> =>
   (await recorder.status()).clips.find(({ uid }) => uid === clip.uid)
@@ -84,6 +85,26 @@ test.each<AudioCodec>(['AAC', 'Opus'])(
     for (const file of result!.files) expect(await world.findings(file, expected(file.userId))).toEqual([])
   },
 )
+
+test('an exact clip of a recording that goes on has the very pictures, and leaves the recording what it is', async () => {
+  const recorder = await lesson('AAC')
+  const to = await nextPicture(Date.now() - second)
+  // In the middle of a group of pictures.
+  const proof = request('proof', to - 2.63 * second, to, [], true)
+  await world.askForClips([proof])
+  const answer = await answered(recorder, proof)
+  console.log(`an exact clip was in COS ${(Date.now() - to - second).toFixed(0)} ms after it was asked for`)
+  expect(answer).toMatchObject({ is: 'over', result: { outcome: 'Completed', message: '2 files are stored' } })
+  const { files } = (answer as ClipAnswer & { is: 'over' }).result
+  for (const file of files) {
+    expect(file).toMatchObject({ status: 1, message: 'ok', exactness: 'Exact' })
+    const published = { video: file.userId === 'alice', audio: true }
+    expect(await world.findings(file, { mode: '02', stream: 'main', audioCodec: 'AAC', published })).toEqual([])
+  }
+  await world.dismissRoom()
+  const { result } = await recorder.ended
+  expect(result?.files.map(({ status, message }) => `${status} ${message}`)).toEqual(['1 ok', '1 ok'])
+})
 
 test('clips are cut one after the other, of what was then, also by who has left since; of nobody there is none; a COS that refuses costs the clip only', async () => {
   const recorder = await lesson('AAC')

@@ -58,10 +58,12 @@ const job = (over: Partial<ClipJob> = {}): ClipJob =>
     cos: { region, bucket, path: '/lessons' },
     ...over,
   })
-const run = (over: Partial<ClipJob> = {}) =>
+const enough = { until: new Date(Date.now() + 600_000), whenLate: 'hide', onDone() {} } as const
+const run = (over: Partial<ClipJob> = {}, encoding: Parameters<typeof runClip>[1]['encoding'] = enough) =>
   runClip(job(over), {
     ...{ store: harness.store(), workDirectory: join(directory, 'work'), log: silentLog },
     deadline: new Date(Date.now() + 20_000),
+    encoding,
   })
 
 test('a clip is read from COS by ranges, the head and what it needs and nothing else, and stored beside its source', async () => {
@@ -98,6 +100,26 @@ test('a clip is read from COS by ranges, the head and what it needs and nothing 
   ])
   expect(requests.length).toBeLessThan(6)
   expect(await readdir(join(directory, 'work'))).toEqual([])
+})
+
+test('an exact clip is stored and said to be, and one that cannot be is counted as what it is', async () => {
+  const exactly = { exact: true, clip: { namespace: 'school', name: 'exactly', uid: 'b4f2' } }
+  const { outcome, files } = await run(exactly)
+  expect([outcome, files.map(({ message, exactness }) => `${message} ${exactness}`)]).toEqual(['Completed', ['ok Exact']])
+  const clipPath = join(directory, 'exactly.mp4')
+  await writeFile(clipPath, await harness.stored('lessons/exactly_b4f2.alice.mp4'))
+  const { flashes, pictures, complaints } = await play(clipPath, ['-ignore_editlist', '1'])
+  expect([complaints, pictures.length]).toEqual(['', 91])
+  for (const [n, second] of [0.5, 1.5, 2.5].entries()) expect(flashes[n]).toBeCloseTo(second, 1)
+  expect(files[0]!.readBytes).toBeLessThan(source.bytes / 2)
+  expect(await readdir(join(directory, 'work'))).toEqual([])
+
+  const late = { until: new Date(0), whenLate: 'hide', onDone() {} } as const
+  expect(await run(exactly, late)).toMatchObject({
+    outcome: 'NotExact',
+    message: expect.stringMatching(/^1 of 1 files, which are stored, is not exact: lessons\/alice\.mp4: TookTooLong: /),
+    files: [{ status: 1, exactness: 'TookTooLong', message: expect.stringContaining('no time left to encode') }],
+  })
 })
 
 test('what cannot be cut is named, each for itself, and what can is stored', async () => {

@@ -156,6 +156,13 @@ describe('mode 02', () => {
     const { bytes, readBytes } = status!.files!.find(({ userId }) => userId === 'alice')!
     expect(readBytes).toBeLessThan(whole.bytes / 2)
     expect(readBytes).toBeLessThan(bytes * 1.3)
+
+    const moments = { from: second(8.41), to: second(11.41) }
+    const { status: exact } = await applied.clip('exactly', { ...moments, users: ['alice'], exact: true })
+    expect(exact!.files).toMatchObject([{ userId: 'alice', status: 1, message: 'ok', exactness: 'Exact' }])
+    const { findings, measures } = await applied.check(finished, exact!.files![0]!, { published: { video: true, audio: true } })
+    expect(findings).toEqual([])
+    expect(measures.completeness).toBeGreaterThanOrEqual(0.99)
   })
 
   test('a user with a microphone only has a file with sound only', async ({ lesson: { recordings } }) => {

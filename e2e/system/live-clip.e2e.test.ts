@@ -16,6 +16,8 @@ test('a clip of a Recording that goes on is there seconds after its end, made by
   const tookMillis = Date.parse(status!.completionTime!) - to
   console.log(`the status of the clip was final ${tookMillis} ms after its end`)
   expect(tookMillis).toBeLessThan(15_000)
+  const { status: exact } = await recording.clip('exactly', { from: time(to - 2710), to: time(to), exact: true })
+  expect(exact).toMatchObject({ attempts: 0, files: [{ userId: 'alice', status: 1, message: 'ok', exactness: 'Exact' }] })
   await recording.is('Succeeded', 'Unknown', 'Recording')
   await recording.stop()
   const finished = await recording.settled()

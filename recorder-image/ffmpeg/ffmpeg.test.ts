@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { leadArguments } from '../src/clips/encode-lead.ts'
 import { stillArguments } from '../src/live/stills/decode-still.ts'
 import { aac, mp3 } from '../src/media/audio-format.ts'
 import { rawVideo } from '../src/media/raw-video.ts'
@@ -63,5 +64,16 @@ describe('the ffmpeg of the image', () => {
     expect(listed('encoders')).toEqual(expect.arrayContaining([after('-c:v', arguments_), after('-c:a', arguments_)]))
     expect(listed('muxers')).toContain(after('-f', arguments_))
     expect(listed('protocols')).toEqual(expect.arrayContaining(['file', 'concat']))
+  })
+
+  test('encodes the beginning of an exact clip anew, from a file whose head is apart', () => {
+    const arguments_ = leadArguments('libopenh264', 'concat:head|body', { from: 3, end: 5 }, 'clip.mp4')
+    expect(listed('encoders')).toContain(after('-c:v', arguments_))
+    expect(listed('muxers')).toContain('mp4')
+    expect(listed('demuxers')).toContain(after('-f', arguments_))
+    expect(listed('protocols')).toEqual(expect.arrayContaining(['file', 'concat']))
+    // `trim` is a part of the program itself.
+    expect(after('-vf', arguments_)).toBe('trim=start_pts=3:end_pts=5')
+    expect(listed('filters')).toEqual(expect.arrayContaining(['scale', 'format']))
   })
 })

@@ -20,7 +20,7 @@ export const refusedClips: { what: string; over: object; field: string }[] = [
   { what: 'a user pattern of another kind', over: { users: ['student_*'] }, field: 'spec.users[0]' },
   { what: 'no stream', over: { streams: [] }, field: 'spec.streams' },
   { what: 'a stream there is not', over: { streams: ['screen'] }, field: 'spec.streams[0]' },
-  { what: 'pictures that are encoded anew', over: { exact: true }, field: 'spec.exact' },
+  { what: 'a word for exact', over: { exact: 'yes' }, field: 'spec.exact' },
   { what: 'a callback without an address', over: { callback: {} }, field: 'spec.callback.url' },
   {
     what: 'a callback to what cannot be called',
@@ -43,6 +43,7 @@ export const acceptedClips: { what: string; over: object }[] = [
   { what: 'offsets with fractions', over: { from: '0s', to: '1m2.5s' } },
   { what: 'offsets in milliseconds', over: { from: '0.5h', to: '30m1ms' } },
   { what: 'times with fractions and a zone', over: { from: '2026-03-01T09:00:00.250Z', to: '2026-03-01T17:00:01+08:00' } },
+  { what: 'that nothing be hidden', over: { exact: true } },
   { what: 'three hours', over: { from: '1h', to: '4h' } },
   { what: 'everything', over: { users: ['alice', 'student_.*$'], streams: ['aux'], exact: false, ttlSecondsAfterFinished: 0 } },
 ]

@@ -26,7 +26,7 @@ export interface ClipDependencies {
   events: EventRecorder
   pod: RecorderPodConfig
   log: Logger
-  metrics: Pick<Metrics, 'controller'>
+  metrics: Pick<Metrics, 'controller' | 'clipFinished'>
   now?: () => Date
   /** How recorders are asked what has become of clips. */
   get?: Get
@@ -127,6 +127,7 @@ export function clipController(dependencies: ClipDependencies): Controller {
     const [succeeded] = status.conditions ?? []
     const before = clip.status?.conditions?.find(({ type }) => type === 'Succeeded')
     if (succeeded === undefined || before?.reason === succeeded.reason) return
+    if (status.completionTime !== undefined) metrics.clipFinished(succeeded.reason)
     const { reason, message: note } = succeeded
     const isTrouble = status.conditions?.some(({ type }) => type === 'Stalled') ?? false
     log.info({ clip: clip.metadata.name, reason, note }, 'Clip changed')

@@ -315,6 +315,29 @@ describe('a clip of a Recording that goes on', () => {
     })
   })
 
+  test.each([
+    ['of an earlier release', undefined, waits, 'which encodes nothing anew'],
+    ['that says that it is not', 'CodecNotEncoded' as const, ['Succeeded True NotExact'], 'so it was'],
+    ['that says that it is', 'Exact' as const, ['Succeeded True Completed'], 'so it was'],
+  ])('that is to be exact is over with a recorder %s, or waits for another', (_, exactness, conditions, message) => {
+    const clip = aClip()
+    clip.spec.exact = true
+    const files = [{ status: 1, ...(exactness === undefined ? {} : { exactness }) }]
+    const outcome = exactness === 'CodecNotEncoded' ? 'NotExact' : 'Completed'
+    const plan = decide({ clip, recording: underWay(asked(says(outcome, files))) }, 132)
+    expect(plan.conditions).toEqual(conditions)
+    expect(messageOf(plan)).toContain(message)
+  })
+
+  test('that is to be exact and was cut by a Pod of an earlier release is not exact, and says so', () => {
+    const clip = aClip()
+    clip.spec.exact = true
+    const plan = decide({ clip, pod: ended('Completed', [{ status: 1 }]) })
+    expect(plan.conditions).toEqual(['Succeeded True NotExact'])
+    expect(messageOf(plan)).toContain('of an earlier release')
+    expect(decide({ clip, pod: ended('NothingThere') }).conditions?.[0]).toBe('Succeeded False NothingThere')
+  })
+
   test.each<[string, Heard, string]>([
     ['COS does not answer', says('StorageUnavailable'), 'so it was'],
     ['the recorder says so', { is: 'later', uid: 'clip-uid', message: 'the volume is full' }, 'the volume is full'],

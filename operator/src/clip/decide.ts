@@ -114,8 +114,8 @@ function afterwards({ clip, pod }: ObservedClip, status: RecordingClipStatus, no
 function afterResult(clip: RecordingClip, { name, attempt, result }: ObservedClip['pod'] & { is: 'ended' }, now: Date): ClipPlan {
   const { outcome, message } = result
   if (outcome === 'StorageUnavailable') return again(clip, { is: 'lost', name, attempt, message }, now)
-  const reason = reasonOf(outcome, result)
-  const status = concluded(clip, { attempts: attempt, ...filesOf(result) }, { reason, message }, now)
+  const verdict = isUnheeded(clip, result) ? unheeded : { reason: reasonOf(outcome, result), message }
+  const status = concluded(clip, { attempts: attempt, ...filesOf(result) }, verdict, now)
   return { status, action: { do: 'deletePod' } }
 }
 
@@ -124,6 +124,18 @@ function reasonOf(outcome: Exclude<ClipOutcome, 'StorageUnavailable'>, { files }
   if (Object.hasOwn(clipOutcomes, outcome)) return outcome
   return files.every(({ status }) => status === 1) ? 'Completed' : 'FilesFailed'
 }
+
+/** Whether `exact` was asked of a recorder that knows nothing of it. */
+const isUnheeded = ({ spec }: RecordingClip, { files }: ClipResult) =>
+  spec.exact &&
+  files.some(({ status, exactness }) => status === 1 && exactness === undefined) &&
+  !files.some(({ status }) => status === 0)
+
+const whyUnheeded = 'its image is of an earlier release, which encodes nothing anew'
+const unheeded = {
+  reason: 'NotExact',
+  message: `The files are stored, and not exact: the recorder cut them, and ${whyUnheeded}`,
+} as const
 
 function again(clip: RecordingClip, { attempt, message }: ObservedClip['pod'] & { is: 'lost' }, now: Date): ClipPlan {
   const pauseMillis = pausesMillis[attempt - 1]
@@ -245,6 +257,7 @@ function afterAnswer(
       const { outcome, message } = result
       const isOnAnother = outcome === 'NothingThere' && hasOtherVolumes(recording, recorder.volume)
       if (outcome === 'StorageUnavailable' || isOnAnother) return putOff(clip, request, recorder, message, now)
+      if (isUnheeded(clip, result)) return putOff(clip, request, recorder, whyUnheeded, now)
       const change = { ...timesOf(request), attempts: 0, ...filesOf(result) }
       const status = concluded(clip, change, { reason: reasonOf(outcome, result), message }, now)
       return { status, action: { do: 'nothing' } }

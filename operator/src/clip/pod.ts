@@ -42,13 +42,12 @@ export function clipWork({ metadata, spec }: RecordingClip, { spec: { cos }, sta
   if (unread !== undefined)
     return unusable(`The manifest address ${JSON.stringify(unread)} in the status`, 'is not an object in COS')
   const { name, namespace, uid } = metadata
-  const { users, streams } = spec
+  const { users, streams, exact } = spec
   const { data: job, error } = clipJobSchema.safeParse({
     clip: { name, namespace, uid },
     manifests,
     ...{ from: times.from.toISOString(), to: times.to.toISOString() },
-    users,
-    streams,
+    ...{ users, streams, exact },
     cos,
   })
   if (job !== undefined) return { is: 'job', job }

@@ -44,7 +44,7 @@ describe('a recorder is asked for', () => {
       clips: [
         {
           clip: { namespace: 'lessons', name: 'a', uid: 'a' },
-          ...{ from: at(10).toISOString(), to: at(60).toISOString(), users: ['teacher'], streams: ['main', 'aux'] },
+          ...{ from: at(10).toISOString(), to: at(60).toISOString(), users: ['teacher'], streams: ['main', 'aux'], exact: false },
         },
       ],
     })

@@ -32,7 +32,8 @@ export function callOf(clip: RecordingClip, recording: Pick<Recording, 'status'>
   const { name, namespace, uid } = metadata
   const { data: request, error } = clipRequestSchema.safeParse({
     clip: { name, namespace, uid },
-    ...{ from: due.from.toISOString(), to: due.to.toISOString(), users: spec.users, streams: spec.streams },
+    ...{ from: due.from.toISOString(), to: due.to.toISOString() },
+    ...{ users: spec.users, streams: spec.streams, exact: spec.exact },
   })
   if (request !== undefined) return { is: 'now', request }
   const [issue] = error.issues

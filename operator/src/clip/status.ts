@@ -28,6 +28,7 @@ const meaning: Record<VerdictReason, { succeeded: ClipCondition['status']; progr
   PodRejected: { succeeded: 'Unknown', progress: 'Stalled' },
   Retrying: { succeeded: 'Unknown', progress: 'Reconciling' },
   Completed: { succeeded: 'True', progress: 'over' },
+  NotExact: { succeeded: 'True', progress: 'over' },
   NothingThere: { succeeded: 'False', progress: 'Stalled' },
   FilesFailed: { succeeded: 'False', progress: 'Stalled' },
   StorageRefused: { succeeded: 'False', progress: 'Stalled' },

@@ -1,3 +1,4 @@
+import type { ClipReason } from '@trtc-recorder/api'
 import type { RequestObserver } from '@trtc-recorder/kube'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { ControllerObserver } from '../runtime/controller.ts'
@@ -21,6 +22,7 @@ export interface Metrics {
   /** Recorders in the room of which it is not known how they are doing, asked at each scrape. */
   progressUnknown(count: () => number): void
   callbackDelivery(outcome: CallbackOutcome): void
+  clipFinished(reason: ClipReason): void
   /** An Event that nobody will see. */
   eventLost(): void
 }
@@ -109,7 +111,9 @@ export function createMetrics(): Metrics {
   const finished = counter('trtc_recorder_recordings_finished_total', 'Recordings that are over: succeeded, failed.', ['result'])
   const storedBytes = counter('trtc_recorder_stored_bytes_total', 'Bytes of finished recordings that are verified in COS.', [])
   const lostEvents = counter('trtc_recorder_events_lost_total', 'Events that were dropped, or could not be written.', [])
+  const clips = counter('trtc_recorder_clips_finished_total', 'Clips that are over, by the reason of Succeeded.', ['reason'])
   for (const result of ['succeeded', 'failed']) finished.inc({ result }, 0)
+  for (const reason of ['Completed', 'NotExact', 'FilesFailed']) clips.inc({ reason }, 0)
 
   return {
     registry,
@@ -193,6 +197,8 @@ export function createMetrics(): Metrics {
     },
 
     callbackDelivery: (outcome) => deliveries.inc({ outcome }),
+
+    clipFinished: (reason) => clips.inc({ reason }),
 
     eventLost: () => lostEvents.inc(),
   }

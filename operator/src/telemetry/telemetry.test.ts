@@ -30,6 +30,7 @@ describe('metrics', () => {
     metrics.leading('lease', true)
     metrics.reflector('pods').restarted?.('expired')
     metrics.callbackDelivery('delivered')
+    metrics.clipFinished('NotExact')
     metrics.unread(() => 0)
     metrics.progressUnknown(() => 3)
     metrics.changes.started(1.2)
@@ -56,6 +57,7 @@ describe('metrics', () => {
       'leader_election_master_status{name="lease"} 1',
       'trtc_recorder_watch_restarts_total{resource="pods",cause="expired"} 1',
       'trtc_recorder_callback_deliveries_total{outcome="delivered"} 1',
+      'trtc_recorder_clips_finished_total{reason="NotExact"} 1',
       'trtc_recorder_recordings{state="pending"} 2',
       'trtc_recorder_namespaces_unread 0',
       'trtc_recorder_progress_unknown 3',

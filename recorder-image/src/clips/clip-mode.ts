@@ -6,6 +6,8 @@ import { clipJobFrom, runClip } from './run-clip.ts'
 
 /** How long a clip may take. What COS did not take by then is tried by another Pod. */
 const patienceMillis = 30 * 60_000
+/** What of that pictures may be encoded for: the rest is for storing. */
+const encodeMillis = patienceMillis / 2
 
 /** A recorder that cuts a clip instead of recording. Never rejects. */
 export async function clip(environment: NodeJS.ProcessEnv, onSecret: (value: string) => void, log: Logger): Promise<ClipResult> {
@@ -15,7 +17,9 @@ export async function clip(environment: NodeJS.ProcessEnv, onSecret: (value: str
     const credentials = cosKeys({ root, cos: job.cos, environment, onSecret, log })
     const store = createStore({ cos: job.cos, credentials, log })
     const workDirectory = environment[recorderEnv.work] ?? '/work'
-    return await runClip(job, { store, workDirectory, deadline: new Date(Date.now() + patienceMillis), log })
+    const now = Date.now()
+    const encoding = { until: new Date(now + encodeMillis), whenLate: 'hide', onDone() {} } as const
+    return await runClip(job, { store, workDirectory, deadline: new Date(now + patienceMillis), encoding, log })
   } catch (error) {
     return { version: 1, outcome: 'FilesFailed', message: String((error as Error).message).slice(0, 1024), files: [] }
   }

@@ -9,7 +9,8 @@ import { makeClip } from '../media/testing/clip.ts'
 import { record } from '../media/testing/recording.ts'
 import { send } from '../media/testing/sender.ts'
 import { checkClip } from './check-clip.ts'
-import { type CutFile, cutFile, type RangeReader } from './cut-file.ts'
+import { type CutFile, cutFile } from './cut-file.ts'
+import type { RangeReader } from './read-head.ts'
 
 const run = promisify(execFile)
 const maxBuffer = 256 * 1024 * 1024

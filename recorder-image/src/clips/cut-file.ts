@@ -1,17 +1,14 @@
 import { open } from 'node:fs/promises'
+import type { ClipExactness } from '@trtc-recorder/api'
 import { mp3, mp3FrameBytes, sampleRate } from '../media/audio-format.ts'
 import { buildMp3Head, lameDelay } from '../media/mp3-head.ts'
 import { buildMp4Head, type Mp4Track } from '../media/mp4-head.ts'
 import { readMp4Tracks } from '../media/mp4-read.ts'
+import { cutExactly } from './cut-exactly.ts'
 import { cutMovie } from './cut-movie.ts'
+import { type EncodeLeadOptions, NotEncodedError } from './encode-lead.ts'
 import { type Bytes, fetchesOf } from './ranges.ts'
-
-/** A finished file, wherever it is. */
-export interface RangeReader {
-  readonly bytes: number
-  /** These bytes, all of them, or it rejects. */
-  read(start: number, end: number): Promise<Buffer>
-}
+import { type RangeReader, readMp4Head } from './read-head.ts'
 
 /** What is to be read was given back to the volume; COS has it, in a file that is not whole there yet. */
 export class GivenBackError extends Error {
@@ -28,6 +25,16 @@ export interface CutFile {
   durationSeconds: number
   /** Of an MP4; an MP3 has none. */
   tracks: Mp4Track[]
+  /** Where that was asked for. */
+  exactness?: Exactness
+}
+
+/** Whether no picture is hidden; or why some are, as a word and for a person. */
+export type Exactness = { is: 'Exact' } | { is: Exclude<ClipExactness, 'Exact'>; why: string }
+
+export interface ExactOptions extends EncodeLeadOptions {
+  /** Where there is too little time, pictures are hidden after all, or it is rejected with a NotEncodedError. */
+  whenLate: 'hide' | 'reject'
 }
 
 export interface CutOptions {
@@ -38,6 +45,8 @@ export interface CutOptions {
   startTime: Date
   /** Where the body is written. */
   bodyPath: string
+  /** That no picture be hidden. */
+  exact?: ExactOptions
 }
 
 /** Cuts a file of this recorder. Reads its head and what is needed of its body. Undefined where it has nothing in that time. */
@@ -45,35 +54,42 @@ export async function cutFile(file: RangeReader, name: string, options: CutOptio
   return name.endsWith('.mp3') ? cutMp3(file, options) : cutMp4(file, options)
 }
 
-async function cutMp4(file: RangeReader, { fromSeconds, toSeconds, startTime, bodyPath }: CutOptions) {
-  const { tracks, ranges, bodyBytes } = cutMovie(readMp4Tracks(await readMp4Head(file)), fromSeconds, toSeconds)
-  if (tracks.length === 0) return undefined
-  await writeBody(file, ranges, bodyPath)
+async function cutMp4(file: RangeReader, options: CutOptions): Promise<CutFile | undefined> {
+  const { fromSeconds, toSeconds, bodyPath, exact } = options
+  const whole = readMp4Tracks(await readMp4Head(file))
+  let exactness: Exactness | undefined
+  if (exact !== undefined) {
+    try {
+      const cut = await cutExactly(file, whole, { fromSeconds, toSeconds, bodyPath }, exact)
+      return cut && headed(cut, options, { is: 'Exact' })
+    } catch (error) {
+      const isHidden = error instanceof NotEncodedError && (error.why !== 'TookTooLong' || exact.whenLate === 'hide')
+      if (!isHidden) throw error
+      exactness = { is: error.why, why: error.message }
+    }
+  }
+  const cut = cutMovie(whole, fromSeconds, toSeconds)
+  if (cut.tracks.length === 0) return undefined
+  await writeBody(file, cut.ranges, bodyPath)
+  return headed(cut, options, exactness)
+}
+
+function headed(
+  { tracks, bodyBytes }: { tracks: Mp4Track[]; bodyBytes: number },
+  { startTime }: CutOptions,
+  exactness: Exactness | undefined,
+): CutFile {
   const head = buildMp4Head({ creationTime: startTime, bodyBytes, tracks })
-  return { head, bodyBytes, durationSeconds: Math.max(...tracks.map(presentedSeconds)), tracks }
+  const durationSeconds = Math.max(...tracks.map(presentedSeconds))
+  return { head, bodyBytes, durationSeconds, tracks, ...(exactness === undefined ? {} : { exactness }) }
 }
 
 const presentedSeconds = ({ edit }: Mp4Track) => (edit.delay + edit.duration) / 48_000
 
-/** Enough for ftyp and the header of moov. */
-const frontBytes = 64
-const largestHeadBytes = 256 * 1024 * 1024
-
-/** ftyp and moov, which are in front of all that this recorder makes. */
-async function readMp4Head(file: RangeReader): Promise<Buffer> {
-  const front = await file.read(0, Math.min(frontBytes, file.bytes))
-  const moovAt = front.readUInt32BE(0)
-  const isOurs = front.toString('latin1', 4, 8) === 'ftyp' && front.toString('latin1', moovAt + 4, moovAt + 8) === 'moov'
-  if (!isOurs) throw new Error('it is no MP4 with its index in front, as the recorder makes them')
-  const headBytes = moovAt + front.readUInt32BE(moovAt)
-  if (headBytes > Math.min(file.bytes, largestHeadBytes)) throw new Error(`its index of ${headBytes} bytes cannot be right`)
-  return Buffer.concat([front, await file.read(front.length, headBytes)])
-}
-
 /** Frames before the first that is heard: a frame overlaps with the next one. There is no bit reservoir. */
 const mp3LeadFrames = 1
 
-async function cutMp3(file: RangeReader, { fromSeconds, toSeconds, bodyPath }: CutOptions): Promise<CutFile | undefined> {
+async function cutMp3(file: RangeReader, { fromSeconds, toSeconds, bodyPath, exact }: CutOptions): Promise<CutFile | undefined> {
   const info = await file.read(0, Math.min(mp3FrameBytes, file.bytes))
   if (info.toString('latin1', 36, 40) !== 'Info')
     throw new Error('it is no MP3 with an Info frame in front, as the recorder makes them')
@@ -92,6 +108,7 @@ async function cutMp3(file: RangeReader, { fromSeconds, toSeconds, bodyPath }: C
     bodyBytes: range.end - range.start,
     durationSeconds: (to - from) / sampleRate,
     tracks: [],
+    ...(exact === undefined ? {} : { exactness: { is: 'Exact' } }),
   }
 }
 

@@ -24,16 +24,48 @@ export function cutMovie(tracks: readonly Mp4Track[], fromSeconds: number, toSec
   return { tracks: placed, ranges, bodyBytes: ranges.reduce((sum, { start, end }) => sum + end - start, 0) }
 }
 
-function cutTrack(track: Mp4Track, fromSeconds: number, toSeconds: number): Mp4Track | undefined {
-  const { edit, timescale } = track
+/** A stretch of the presentation of a track, in its ticks. */
+export interface TickStretch {
+  /** Where the stretch begins and ends, within what the track has. */
+  fromTick: number
+  toTick: number
+  /** Where it was asked to begin: before the first tick, where the track begins later. */
+  askedTick: number
+  /** How much later than that the track begins. */
+  lateSeconds: number
+}
+
+/** Undefined where the track has nothing then. */
+export function tickStretch({ edit, timescale }: Mp4Track, fromSeconds: number, toSeconds: number): TickStretch | undefined {
   const beginSeconds = edit.delay / movieTimescale
   const from = Math.max(fromSeconds, beginSeconds)
   const to = Math.min(toSeconds, (edit.delay + edit.duration) / movieTimescale)
   const tick = (seconds: number) => edit.mediaTime + Math.round((seconds - beginSeconds) * timescale)
   const [fromTick, toTick] = [tick(from), tick(to)]
-  if (toTick <= fromTick) return undefined
-  const cut = track.kind === 'video' ? cutPictures(track, fromTick, toTick) : cutSound(track, fromTick, toTick)
-  if (cut === undefined) return undefined
+  return toTick <= fromTick ? undefined : { fromTick, toTick, askedTick: tick(fromSeconds), lateSeconds: from - fromSeconds }
+}
+
+function cutTrack(track: Mp4Track, fromSeconds: number, toSeconds: number): Mp4Track | undefined {
+  if (track.kind === 'audio') return cutSoundTrack(track, fromSeconds, toSeconds)
+  const stretch = tickStretch(track, fromSeconds, toSeconds)
+  const cut = stretch && cutPictures(track, stretch.fromTick, stretch.toTick)
+  return stretch && cut && withCut(track, cut, stretch)
+}
+
+/** `lead`: with the frames that a decoder needs to give the first one as it was; without, no sound is in front of that. Offsets are those of the track. */
+export function cutSoundTrack(
+  track: Mp4Track,
+  fromSeconds: number,
+  toSeconds: number,
+  { lead = true }: { lead?: boolean } = {},
+): Mp4Track | undefined {
+  const stretch = tickStretch(track, fromSeconds, toSeconds)
+  const cut = stretch && cutSound(track, stretch.fromTick, stretch.toTick, lead)
+  return stretch && cut && withCut(track, cut, stretch)
+}
+
+function withCut(track: Mp4Track, cut: Cut, { fromTick, toTick, lateSeconds }: TickStretch): Mp4Track {
+  const { timescale } = track
   // The first picture may come later than what was asked for.
   const late = (cut.presentedFrom - fromTick) / timescale
   const movieTicks = (seconds: number) => Math.round(seconds * movieTimescale)
@@ -41,7 +73,7 @@ function cutTrack(track: Mp4Track, fromSeconds: number, toSeconds: number): Mp4T
     ...track,
     ...cut.samples,
     edit: {
-      delay: movieTicks(from - fromSeconds + late),
+      delay: movieTicks(lateSeconds + late),
       mediaTime: cut.mediaTime,
       duration: movieTicks((toTick - cut.presentedFrom) / timescale),
     },
@@ -55,25 +87,44 @@ interface Cut {
   mediaTime: number
 }
 
-/** The picture that is shown when the stretch begins is shown from there on; those it is decoded from pass in a millisecond each. */
-function cutPictures(track: Mp4Track, fromTick: number, toTick: number): Cut | undefined {
-  const { starts, shownAfter, keys } = track
-  const shownAt = (at: number) => starts[at]! + (shownAfter?.[at] ?? 0)
+/** Pictures of a stretch, by their numbers in the order of decoding. */
+export interface StretchPictures {
+  /** The key frame that decoding begins with, the picture that is shown when the stretch begins, and the last that is decoded. */
+  first: number
+  shown: number
+  last: number
+}
+
+/** When a picture is shown, in ticks of its track. */
+export const shownAt = ({ starts, shownAfter }: Pick<Mp4Track, 'starts' | 'shownAfter'>, at: number) =>
+  starts[at]! + (shownAfter?.[at] ?? 0)
+
+/** Undefined where no picture is shown then. */
+export function picturesIn(track: Mp4Track, fromTick: number, toTick: number): StretchPictures | undefined {
+  const { starts, keys } = track
   let shown = -1
   let last = -1
   for (let at = 0; at < starts.length; at++) {
-    const time = shownAt(at)
+    const time = shownAt(track, at)
     if (time < toTick) last = at
     // The latest of those before; else the earliest of those behind.
     const isBefore = time <= fromTick
-    const best = shown === -1 ? undefined : shownAt(shown)
+    const best = shown === -1 ? undefined : shownAt(track, shown)
     if (best === undefined || (isBefore ? best > fromTick || time > best : best > fromTick && time < best)) shown = at
   }
-  if (shown === -1 || shownAt(shown) >= toTick) return undefined
-  const first = keys?.findLast((key) => key <= shown && shownAt(key) <= shownAt(shown)) ?? (keys === undefined ? shown : 0)
-  const presentedFrom = Math.max(fromTick, shownAt(shown))
+  if (shown === -1 || shownAt(track, shown) >= toTick) return undefined
+  const isBefore = (key: number) => key <= shown && shownAt(track, key) <= shownAt(track, shown)
+  return { first: keys?.findLast(isBefore) ?? (keys === undefined ? shown : 0), shown, last }
+}
+
+/** The picture that is shown when the stretch begins is shown from there on; those it is decoded from pass in a millisecond each. */
+function cutPictures(track: Mp4Track, fromTick: number, toTick: number): Cut | undefined {
+  const pictures = picturesIn(track, fromTick, toTick)
+  if (pictures === undefined) return undefined
+  const { first, shown, last } = pictures
+  const presentedFrom = Math.max(fromTick, shownAt(track, shown))
   const times =
-    shownAfter === undefined
+    track.shownAfter === undefined
       ? passing(track, first, shown, last, presentedFrom)
       : reordered(track, first, shown, last, presentedFrom)
   const { end, ...rest } = times
@@ -117,10 +168,10 @@ function reordered({ starts, shownAfter }: Mp4Track, first: number, shown: numbe
   }
 }
 
-function cutSound(track: Mp4Track, fromTick: number, toTick: number): Cut | undefined {
+function cutSound(track: Mp4Track, fromTick: number, toTick: number, withLead: boolean): Cut | undefined {
   const { starts, timescale, sampleEntries } = track
   const entry = sampleEntries[0]?.toString('latin1', 4, 8)
-  const lead = (entry === 'Opus' ? leadSeconds.Opus : leadSeconds.mp4a) * timescale
+  const lead = withLead ? (entry === 'Opus' ? leadSeconds.Opus : leadSeconds.mp4a) * timescale : 0
   let first = -1
   let last = -1
   for (let at = 0; at < starts.length; at++) {
@@ -142,7 +193,7 @@ function cutSound(track: Mp4Track, fromTick: number, toTick: number): Cut | unde
   }
 }
 
-function samplesOf({ sizes, offsets, entries, keys }: Mp4Track, first: number, last: number) {
+export function samplesOf({ sizes, offsets, entries, keys }: Mp4Track, first: number, last: number) {
   return {
     sizes: sizes.slice(first, last + 1),
     offsets: offsets.slice(first, last + 1),

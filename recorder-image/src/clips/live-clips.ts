@@ -29,6 +29,8 @@ const lookAgainMillis = 150
 /** What is being finished is in COS a moment later, if it takes it. */
 const settleMillis = 10_000
 const storeMillis = 60_000
+/** So long pictures of a clip may be encoded while others wait. A Pod has more time, when the recording is over. */
+const encodeMillis = 60_000
 /** The volume is for the recording: a clip leaves it so much, and twice what it takes itself. */
 const leftFreeBytes = 256 * 1024 * 1024
 
@@ -88,7 +90,7 @@ export class LiveClips {
       await waitUntil(Date.parse(request.to), signal)
       await this.#limit(async () => {
         if (signal.aborted || !this.#wanted.has(uid)) return
-        const result = await this.#cut(request)
+        const result = await this.#cut(request, (message) => answer({ is: 'waiting', uid, message }))
         // What COS has in the end may be whole.
         if (result.outcome === 'FilesFailed') throw new Error(result.message)
         this.#options.log.info({ clip: request.clip.name, outcome: result.outcome }, 'Clip cut while the recording goes on')
@@ -102,17 +104,32 @@ export class LiveClips {
     }
   }
 
-  async #cut(request: ClipRequest) {
+  async #cut(request: ClipRequest, onWaiting: (message: string) => void) {
     const { job, volume, store, log } = this.#options
+    const encodeUntil = new Date(Date.now() + encodeMillis)
     const files: ClipFile[] = []
     const workDirectory = volume.clipsDirectory
     await mkdir(workDirectory, { recursive: true })
     for (const { file, ...cutting } of cuttingsOf(await this.#sources(request), request)) {
-      const options = { store, workDirectory, deadline: new Date(Date.now() + storeMillis), log }
-      await this.#findRoom(file, cutting.toSeconds - cutting.fromSeconds)
+      const encoding = {
+        until: encodeUntil,
+        signal: this.#over.signal,
+        findRoom: (bytes: number) => this.#findRoom(bytes),
+        whenLate: 'reject' as const,
+        // Tenths: each is a change of the status.
+        onDone: (share: number) => onWaiting(`encodes pictures of ${file.userId} anew: ${Math.floor(share * 10) * 10} %`),
+      }
+      const options = { store, workDirectory, deadline: new Date(Date.now() + storeMillis + encodeMillis), encoding, log }
+      const share = (cutting.toSeconds - cutting.fromSeconds) / Math.max(1, file.durationSeconds)
+      await this.#findRoom(file.bytes * Math.min(1, share) * 2)
       const { reader, close } = await this.#open(file, options)
       try {
-        const cut = await cutOne({ file, ...cutting }, reader, { clip: request.clip, cos: job.spec.cos }, options)
+        const cut = await cutOne(
+          { file, ...cutting },
+          reader,
+          { clip: request.clip, cos: job.spec.cos, exact: request.exact },
+          options,
+        )
         if (cut !== undefined) files.push(cut)
       } finally {
         await close()
@@ -158,9 +175,8 @@ export class LiveClips {
     return [...stored, ...open]
   }
 
-  async #findRoom({ bytes, durationSeconds }: Source, seconds: number): Promise<void> {
+  async #findRoom(needed: number): Promise<void> {
     const { bavail, bsize } = await statfs(this.#options.volume.clipsDirectory)
-    const needed = bytes * Math.min(1, seconds / Math.max(1, durationSeconds)) * 2
     if (bavail * bsize < needed + leftFreeBytes) throw new Error('there is no room on the volume to cut it beside the recording')
   }
 

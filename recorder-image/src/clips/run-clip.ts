@@ -17,7 +17,9 @@ import { findFfmpeg } from '../media/ffmpeg.ts'
 import { type ReadableStore, StoreError } from '../store/upload.ts'
 import { checkClip } from './check-clip.ts'
 import { type Cutting, cuttingsOf } from './clip-plan.ts'
-import { type CutFile, cutFile, GivenBackError, type RangeReader } from './cut-file.ts'
+import { type CutFile, cutFile, type ExactOptions, GivenBackError } from './cut-file.ts'
+import { NotEncodedError } from './encode-lead.ts'
+import type { RangeReader } from './read-head.ts'
 
 export interface ClipOptions {
   store: ReadableStore
@@ -25,6 +27,8 @@ export interface ClipOptions {
   workDirectory: string
   /** Until when COS is waited for. */
   deadline: Date
+  /** How pictures are encoded anew, where that is asked for. */
+  encoding: Omit<ExactOptions, 'ffmpegPath'>
   log: Logger
 }
 
@@ -59,6 +63,13 @@ export async function runClip(job: ClipJob, options: ClipOptions): Promise<ClipR
 export function resultOf({ from, to }: Pick<ClipJob, 'from' | 'to'>, files: ClipFile[]): ClipResult {
   const failed = files.find(({ status }) => status === 0)
   if (failed !== undefined) return { version: 1, outcome: 'FilesFailed', message: `${failed.source}: ${failed.message}`, files }
+  const hidden = files.filter(({ exactness = 'Exact' }) => exactness !== 'Exact')
+  const [first] = hidden
+  if (first !== undefined) {
+    const count = `${hidden.length} of ${files.length} files, which are stored, ${hidden.length === 1 ? 'is' : 'are'} not exact`
+    const message = `${count}: ${first.source}: ${first.exactness}: ${first.message}`.slice(0, 1024)
+    return { version: 1, outcome: 'NotExact', message, files }
+  }
   if (files.length > 0) return { version: 1, outcome: 'Completed', message: `${files.length} files are stored`, files }
   const message = `Nobody who is asked for was recorded between ${from} and ${to}`
   return { version: 1, outcome: 'NothingThere', message, files }
@@ -73,11 +84,11 @@ async function readManifest(key: string, { store, deadline }: ClipOptions): Prom
   }
 }
 
-/** Undefined where the file has nothing in that time after all. Rejects where COS refuses, or does not answer: that is no matter of one file. */
+/** Undefined where the file has nothing in that time after all. Rejects where COS refuses, or does not answer, or there was too little time: that is no matter of one file. */
 export async function cutOne(
   cutting: Cutting,
   reader: ClipReader,
-  job: Pick<ClipJob, 'clip' | 'cos'>,
+  job: Pick<ClipJob, 'clip' | 'cos' | 'exact'>,
   options: ClipOptions,
 ): Promise<ClipFile | undefined> {
   const { file, startTime } = cutting
@@ -91,17 +102,24 @@ export async function cutOne(
   if (file.status === 0) return failed(`the file of the recording is not whole in COS: ${file.message}`)
   const bodyPath = join(options.workDirectory, 'clip.body')
   try {
-    const cut = await cutFile(reader, file.path, { ...cutting, bodyPath })
+    const ffmpegPath = findFfmpeg()
+    const exact = job.exact ? { ffmpegPath, ...options.encoding } : undefined
+    const cut = await cutFile(reader, file.path, { ...cutting, bodyPath, ...(exact === undefined ? {} : { exact }) })
     if (cut === undefined) return undefined
-    const problems = await checkClip(file.path, cut, bodyPath, findFfmpeg())
+    const problems = await checkClip(file.path, cut, bodyPath, ffmpegPath)
     if (problems.length > 0) return failed(problems.join('; '))
     const { url, bytes } = await store(about.path, cut, bodyPath, options)
-    log.info({ source: file.path, file: about.path, bytes, readBytes: reader.readBytes }, 'File of the clip stored')
+    const { readBytes } = reader
+    const { exactness } = cut
+    log.info({ source: file.path, file: about.path, bytes, readBytes, exactness }, 'File of the clip stored')
     const durationSeconds = Math.round(cut.durationSeconds * 1000) / 1000
-    const stored = { url, status: 1, message: 'ok', bytes, readBytes: reader.readBytes, durationSeconds }
-    return { ...about, ...stored, startTime: startTime.toISOString() }
+    const message = exactness === undefined || exactness.is === 'Exact' ? 'ok' : exactness.why.slice(0, 512)
+    const stored = { url, status: 1, message, bytes, readBytes, durationSeconds }
+    const told = exactness === undefined ? {} : { exactness: exactness.is }
+    return { ...about, ...stored, ...told, startTime: startTime.toISOString() }
   } catch (error) {
-    if (error instanceof GivenBackError || (error instanceof StoreError && error.code !== 'NoSuchKey')) throw error
+    if (error instanceof GivenBackError || error instanceof NotEncodedError) throw error
+    if (error instanceof StoreError && error.code !== 'NoSuchKey') throw error
     return failed((error as Error).message)
   } finally {
     await rm(bodyPath, { force: true })

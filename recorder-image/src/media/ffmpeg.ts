@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { constants, setPriority } from 'node:os'
 import { dirname, join } from 'node:path'
 
 /** Where ffmpeg is: FFMPEG_BIN, else the one that the package ffmpeg-static fetched, else the one in PATH. Its code is not imported: GPL. */
@@ -48,5 +49,43 @@ export class FfmpegProcess {
   /** The last of what it wrote to stderr, on one line. */
   get stderr(): string {
     return this.#stderr.trim().replace(/\s*\n\s*/g, '; ')
+  }
+}
+
+/** How work ended that makes way for everything else. */
+export type AsideEnd = { is: 'done' } | { is: 'late' } | { is: 'failed'; why: string }
+
+/** Runs an ffmpeg with the lowest priority, until `deadline` or `signal` at most. `onProgress` is told what it says of its progress, every few seconds. */
+export async function runAside(
+  ffmpegPath: string,
+  arguments_: readonly string[],
+  { deadline, signal, onProgress }: { deadline: Date; signal?: AbortSignal | undefined; onProgress: (text: string) => void },
+): Promise<AsideEnd> {
+  const leftMillis = deadline.getTime() - Date.now()
+  if (leftMillis <= 0 || signal?.aborted) return { is: 'late' }
+  const how = ['-loglevel', 'error', '-nostdin', '-y', '-progress', 'pipe:1', '-stats_period', '2']
+  const ffmpeg = new FfmpegProcess(ffmpegPath, [...how, ...arguments_])
+  const { pid } = ffmpeg.child
+  try {
+    if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_LOW)
+  } catch {
+    // It has ended: how is told below.
+  }
+  let isLate = false
+  const stop = () => {
+    isLate = true
+    ffmpeg.child.kill('SIGKILL')
+  }
+  const timer = setTimeout(stop, leftMillis)
+  signal?.addEventListener('abort', stop)
+  try {
+    ffmpeg.child.stdout?.setEncoding('latin1').on('data', onProgress)
+    const why = await ffmpeg.ended
+    if (isLate) return { is: 'late' }
+    return why === undefined ? { is: 'done' } : { is: 'failed', why }
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', stop)
+    ffmpeg.child.kill('SIGKILL')
   }
 }

@@ -124,6 +124,23 @@ export function avcDecoderConfiguration({ units }: VideoConfig): Buffer {
   return Buffer.concat(fields)
 }
 
+/** The parameter sets of such a record. Throws where it ends early. */
+export function readAvcDecoderConfiguration(record: Buffer): Buffer[] {
+  const units: Buffer[] = []
+  let at = 5
+  const take = (count: number) => {
+    for (let left = count; left > 0; left--) {
+      const bytes = record.readUInt16BE(at)
+      if (bytes === 0 || at + 2 + bytes > record.length) throw new UnreadableError('a parameter set is not whole')
+      units.push(record.subarray(at + 2, at + 2 + bytes))
+      at += 2 + bytes
+    }
+  }
+  take(record.readUInt8(at++) & 0x1f)
+  take(record.readUInt8(at++))
+  return units
+}
+
 /** Size of the picture in pixels, cropping applied. */
 export function pictureSize(sps: Uint8Array): { width: number; height: number } {
   const { width, height } = parseSps(sps)

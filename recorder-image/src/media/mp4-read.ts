@@ -60,6 +60,8 @@ function readEdit(elst: Box): Mp4Track['edit'] {
 export function sizesOf(table: Box): Uint32Array {
   const stsz = table.child('stsz')
   const sizes = new Uint32Array(stsz.u32(8))
+  // All have this one, where others write it.
+  if (stsz.u32(4) > 0) return sizes.fill(stsz.u32(4))
   for (let sample = 0; sample < sizes.length; sample++) sizes[sample] = stsz.u32(12 + sample * 4)
   return sizes
 }

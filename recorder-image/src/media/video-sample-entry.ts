@@ -1,9 +1,10 @@
 /** How MP4 describes pictures: a sample entry for each configuration, and the codec strings that go with it. */
 import { av1Codec, av1Configuration } from './av1.ts'
-import { avcCodec, avcDecoderConfiguration } from './h264.ts'
+import { avcCodec, avcDecoderConfiguration, pictureSize, readAvcDecoderConfiguration } from './h264.ts'
 import { hevcCodec, hevcDecoderConfiguration } from './h265.ts'
 import { box, fullBox, u16, u32 } from './mp4-box.ts'
-import type { VideoConfig } from './video-codec.ts'
+import { Box } from './mp4-read.ts'
+import type { VideoCodec, VideoConfig } from './video-codec.ts'
 
 /** Where the parameter sets are: in the sample entry alone, or in the samples too. */
 export type ParameterSets = 'apart' | 'in band'
@@ -24,6 +25,22 @@ export function videoSampleEntry(config: VideoConfig, sets: ParameterSets): Buff
     ...[Buffer.alloc(6), u16(1), Buffer.alloc(16), u16(width, height), u32(0x480000, 0x480000, 0), u16(1), Buffer.alloc(32)],
     ...[u16(24, 0xffff), configurationBox(config, sets)],
   )
+}
+
+/** The codec that a sample entry is of; undefined for one that this recorder makes none of. */
+export function codecOfEntry(entry: Buffer): VideoCodec | undefined {
+  const type = entry.toString('latin1', 4, 8)
+  return (Object.keys(entryTypes) as VideoCodec[]).find((codec) => Object.values(entryTypes[codec]).some((name) => name === type))
+}
+
+/** Of a VisualSampleEntry, in front of the boxes in it. */
+const entryFieldsBytes = 86
+
+/** What an entry of H.264 says. Throws for one that cannot be read. */
+export function readAvcEntry(entry: Buffer): VideoConfig {
+  const avcC = new Box(entry, entryFieldsBytes, entry.length).child('avcC')
+  const units = readAvcDecoderConfiguration(avcC.slice(0))
+  return { codec: 'h264', ...pictureSize(units[0]!), units }
 }
 
 /** Codec string of RFC 6381. */

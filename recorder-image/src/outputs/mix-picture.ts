@@ -1,17 +1,13 @@
-import { execFile } from 'node:child_process'
 import { rm, stat, writeFile } from 'node:fs/promises'
-import { constants, setPriority } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import type { Manifest } from '@trtc-recorder/api'
-import { FfmpegProcess } from '../media/ffmpeg.ts'
+import { runAside } from '../media/ffmpeg.ts'
+import { findH264Encoder, type H264Encoder } from '../media/h264-encoder.ts'
 import type { EncodeOptions } from './encode-pcm.ts'
 import { type Missing, nothingLeft } from './missing.ts'
 import { mixGraph, mixPicture, type Seen, seenIn } from './mix-layout.ts'
 import { filesOf, readablePictures, streamPictures } from './stream-pictures.ts'
 import type { PcmFormat } from './wav.ts'
-
-const run = promisify(execFile)
 
 export interface MixPictureOptions extends EncodeOptions {
   mediaDirectory: string
@@ -26,11 +22,13 @@ export interface MixPictureOptions extends EncodeOptions {
   onDone: (share: number) => void
 }
 
-/** The one that the image has is free of GPL; whoever records by hand may have another. */
-const encoders = { libopenh264: ['-c:v', 'libopenh264'], libx264: ['-c:v', 'libx264', '-preset', 'veryfast'] } as const
+const encoders = {
+  libopenh264: ['-c:v', 'libopenh264'],
+  libx264: ['-c:v', 'libx264', '-preset', 'veryfast'],
+} as const satisfies Record<H264Encoder, string[]>
 
 /** What follows the inputs. */
-export const mixArguments = (encoder: keyof typeof encoders): string[] => [
+export const mixArguments = (encoder: H264Encoder): string[] => [
   ...[
     ...encoders[encoder],
     '-b:v',
@@ -97,35 +95,23 @@ async function inputOf(stream: Seen, name: string, { manifest, mediaDirectory, s
   return `concat:${name}.head|${pictures.bodyPath}`
 }
 
-async function encoderOf(ffmpegPath: string): Promise<keyof typeof encoders> {
-  const { stdout } = await run(ffmpegPath, ['-hide_banner', '-encoders'])
-  for (const name of ['libopenh264', 'libx264'] as const) if (new RegExp(`\\b${name}\\b`).test(stdout)) return name
-  throw new Error('the ffmpeg that is here has no encoder of H.264')
+async function encoderOf(ffmpegPath: string): Promise<H264Encoder> {
+  const encoder = await findH264Encoder(ffmpegPath)
+  if (encoder === undefined) throw new Error('the ffmpeg that is here has no encoder of H.264')
+  return encoder
 }
 
 async function encode(
   arguments_: readonly string[],
   { ffmpegPath, deadline, seconds, onDone }: Pick<MixPictureOptions, 'ffmpegPath' | 'deadline' | 'seconds' | 'onDone'>,
 ): Promise<void> {
-  const how = ['-loglevel', 'error', '-nostdin', '-y', '-progress', 'pipe:1', '-stats_period', '5']
-  const ffmpeg = new FfmpegProcess(ffmpegPath, [...how, ...arguments_])
-  const { pid } = ffmpeg.child
-  try {
-    if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_LOW)
-  } catch {
-    // It has ended: how is told below.
-  }
-  const timer = setTimeout(() => ffmpeg.child.kill('SIGKILL'), Math.max(0, deadline.getTime() - Date.now()))
-  try {
-    ffmpeg.child.stdout?.setEncoding('latin1').on('data', (text: string) => {
+  const end = await runAside(ffmpegPath, arguments_, {
+    deadline,
+    onProgress(text) {
       const micros = /.*\bout_time_us=(\d+)/s.exec(text)?.[1]
       if (micros !== undefined) onDone(Math.min(1, Number(micros) / 1_000_000 / seconds))
-    })
-    const problem = await ffmpeg.ended
-    if (Date.now() >= deadline.getTime()) throw new Error('there was no time left to mix the pictures')
-    if (problem !== undefined) throw new Error(`the pictures cannot be mixed: ${problem}`)
-  } finally {
-    clearTimeout(timer)
-    ffmpeg.child.kill('SIGKILL')
-  }
+    },
+  })
+  if (end.is === 'late') throw new Error('there was no time left to mix the pictures')
+  if (end.is === 'failed') throw new Error(`the pictures cannot be mixed: ${end.why}`)
 }

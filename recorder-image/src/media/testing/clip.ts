@@ -21,13 +21,14 @@ export interface Clip {
   packets: { data: Uint8Array; samples: number }[]
 }
 
-/** `toneHertz`: a quiet tone under the beeps, instead of silence. */
+/** `toneHertz`: a quiet tone under the beeps, instead of silence. `numbered`: each picture says which it is. */
 export async function makeClip(options: {
   seconds: number
   fps?: number
   size?: string
   channels?: 1 | 2
   toneHertz?: number
+  numbered?: boolean
   codec?: VideoCodec
   /** Options of the video encoder, after the usual ones. */
   encoder?: string[]
@@ -35,17 +36,18 @@ export async function makeClip(options: {
   soundEncoder?: string[]
 }): Promise<Clip> {
   const { seconds, fps = 30, size = '160x96', channels = 2, toneHertz = 0, codec = 'h264' } = options
-  const { encoder = [], soundEncoder = [] } = options
+  const { encoder = [], soundEncoder = [], numbered = false } = options
   const directory = await mkdtemp(join(tmpdir(), 'clip-'))
   try {
     const pictures = join(directory, `clip.${codec === 'h264' || codec === 'h265' ? codec : 'ivf'}`)
     const ogg = join(directory, 'clip.ogg')
     const flash = `testsrc=size=${size}:rate=${fps}:duration=${seconds},eq=brightness=-0.4,drawbox=c=white:t=fill:enable='eq(mod(n,${fps}),0)'`
+    const pattern = numbered ? `${flash},${numberBars}` : flash
     const sound = `0.1*sin(2*PI*${toneHertz}*t)+0.5*sin(2*PI*2000*t)*lt(mod(t\\,1)\\,0.1)`
     const beep = new Array(channels).fill(sound).join('|')
     const source = `aevalsrc=${beep}:s=48000:d=${seconds}`
     await run(findFfmpeg(), [
-      ...['-v', 'error', '-f', 'lavfi', '-i', flash, '-f', 'lavfi', '-i', source],
+      ...['-v', 'error', '-f', 'lavfi', '-i', pattern, '-f', 'lavfi', '-i', source],
       ...['-map', '0:v', '-pix_fmt', 'yuv420p', '-g', `${fps}`, ...encoders[codec], ...encoder, pictures],
       ...['-map', '1:a', '-c:a', 'libopus', '-b:a', '64k', '-frame_duration', '20', ...soundEncoder, ogg],
     ])
@@ -56,6 +58,15 @@ export async function makeClip(options: {
     await rm(directory, { recursive: true })
   }
 }
+
+/** The number of a picture in a line of eight cells at the bottom, the lowest bit first: it can be read whatever was encoded anew. */
+const numberBars = [
+  'drawbox=x=0:y=ih*7/8:w=iw:h=ih/8:c=black:t=fill',
+  ...Array.from(
+    { length: 8 },
+    (_, bit) => `drawbox=x=iw*${bit}/8:y=ih*7/8:w=iw/8:h=ih/8:c=white:t=fill:enable='mod(floor(n/${2 ** bit}),2)'`,
+  ),
+].join(',')
 
 const encoders: Record<VideoCodec, string[]> = {
   h264: [

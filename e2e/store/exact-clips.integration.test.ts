@@ -1,0 +1,254 @@
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { checkClip } from '../../recorder-image/src/clips/check-clip.ts'
+import { cutFile, type ExactOptions } from '../../recorder-image/src/clips/cut-file.ts'
+import { findFfmpeg } from '../../recorder-image/src/media/ffmpeg.ts'
+import { playInChromium } from '../../recorder-image/src/media/testing/chromium-playback.ts'
+import { makeClip } from '../../recorder-image/src/media/testing/clip.ts'
+import { play } from '../../recorder-image/src/media/testing/playback.ts'
+import { finishAndPlay, openFile, type Recording } from '../../recorder-image/src/media/testing/recording.ts'
+import { send } from '../../recorder-image/src/media/testing/sender.ts'
+import type { EncodedFrame } from '../../recorder-image/src/tap/frame.ts'
+import { ensureFfmpeg } from '../../sandbox/src/images/index.ts'
+import { type Shown, shownIn } from '../media/numbered-pictures.ts'
+
+const fps = 30
+/** A file that was recorded, and what a player shows of it. */
+interface Source {
+  path: string
+  data: Buffer
+  shown: Shown['pictures']
+}
+/** A key frame every three seconds; two sizes; with Opus. */
+let seldom: Source
+let sizes: Source
+let opus: Source
+let reordered: Source
+/** What users have, with OpenH264, and what is here, with x264. */
+const ffmpegs = { image: '', machine: findFfmpeg() }
+let directory: string
+
+beforeAll(async () => {
+  ffmpegs.image = await ensureFfmpeg()
+  directory = await mkdtemp(join(tmpdir(), 'exact-'))
+  const usual = { toneHertz: 440, numbered: true, fps }
+  const clip = await makeClip({ ...usual, seconds: 7, encoder: ['-g', '90'] })
+  const large = await makeClip({ ...usual, seconds: 4, size: '320x192', encoder: ['-g', '90'] })
+  seldom = await recorded(send({ clip, from: 0, to: 7, atSeconds: 0 }))
+  opus = await recorded(send({ clip, from: 0, to: 7, atSeconds: 0 }), { audioCodec: 'Opus' })
+  sizes = await recorded(send({ clip, from: 0, to: 2, atSeconds: 0 }, { clip: large, from: 0, to: 4, atSeconds: 2 }))
+  const between = ['-profile:v', 'main', '-bf', '2', '-x264-params', 'aud=1:keyint_min=1:scenecut=0:b-adapt=0:b-pyramid=none']
+  const mixed = send({ clip: await makeClip({ ...usual, seconds: 4, encoder: between }), from: 0, to: 4, atSeconds: 0 })
+  // I0 P3 B1 B2 P6 B4 B5 …, each second anew, sent when the last of those was captured.
+  for (const [n, frame] of mixed.filter(({ kind }) => kind === 'video').entries()) {
+    const at = n % fps
+    const shownAs = at === 0 ? 0 : at % 3 === 1 ? Math.min(at + 2, fps - 1) : at - 1
+    frame.rtpTimestamp = 2000 + (n - at + shownAs) * 3000
+    frame.receiveTimeMicros += 66_667
+  }
+  reordered = await recorded(mixed)
+}, 1_800_000)
+afterAll(() => rm(directory, { recursive: true, force: true }))
+
+async function recorded(frames: readonly EncodedFrame[], how: Recording = {}): Promise<Source> {
+  const file = openFile('02', await mkdtemp(join(directory, 'source-')), how)
+  for (const frame of frames) file.write(frame)
+  const { path } = await finishAndPlay(file)
+  return { path, data: await readFile(path), shown: (await shownIn(path)).pictures }
+}
+
+let count = 0
+async function cut({ data }: Pick<Source, 'data'>, from: number, to: number, how: Partial<ExactOptions> = {}) {
+  const path = join(directory, `${count++}.mp4`)
+  const reader = {
+    bytes: data.length,
+    readBytes: 0,
+    async read(start: number, end: number) {
+      this.readBytes += end - start
+      return data.subarray(start, end)
+    },
+  }
+  const usual = { ffmpegPath: ffmpegs.image, until: new Date(Date.now() + 60_000), whenLate: 'hide', onDone() {} } as const
+  const bodyPath = `${path}.body`
+  const where = { fromSeconds: from, toSeconds: to, startTime: new Date(0), bodyPath }
+  const file = await cutFile(reader, 'x.mp4', { ...where, exact: { ...usual, ...how } })
+  if (file === undefined) throw new Error(`there is nothing from ${from} to ${to}`)
+  await writeFile(path, Buffer.concat([file.head, await readFile(bodyPath)]))
+  const problems = await checkClip('x.mp4', file, bodyPath, ffmpegs.image)
+  return { file, path, readBytes: reader.readBytes, problems, entries: file.tracks[0]!.sampleEntries.map(typeOf) }
+}
+const typeOf = (entry: Buffer) => entry.toString('latin1', 4, 8)
+const ignoringEdits = ['-ignore_editlist', '1']
+
+/** A player that heeds edit lists, and one that does not, show the pictures of that time, each at its time, and no other. */
+async function expectExact(source: Source, from: number, to: number, ffmpegPath = ffmpegs.image) {
+  const made = await cut(source, from, to, { ffmpegPath })
+  const where = `${from} to ${to}`
+  expect([made.file.exactness, made.problems], where).toEqual([{ is: 'Exact' }, []])
+  const wanted = source.shown
+    .filter(({ seconds }, at) => seconds < to - 1e-4 && (source.shown[at + 1]?.seconds ?? 99) > from + 1e-4)
+    .map(({ number, seconds }) => ({ number, seconds: expect.closeTo(Math.max(0, seconds - from), 3) }))
+  for (const input of [[], ignoringEdits]) {
+    const { pictures, complaints } = await shownIn(made.path, input)
+    expect([complaints, pictures], `${where} ${input}`).toEqual(['', wanted])
+  }
+  return made
+}
+
+describe.each(['image', 'machine'] as const)('with the ffmpeg of the %s, an exact clip that', (name) => {
+  test.each([
+    ['begins in the middle of a group', 1.51, 4.3, ['avc3', 'avc3']],
+    ['ends before the next key frame', 3.4, 3.9, ['avc1']],
+    ['is one picture', 3.4, 3.41, ['avc1']],
+    ['begins with the last picture of a group', 2.98, 6.5, ['avc3', 'avc3']],
+    ['begins behind the last key frame', 6.2, 6.8, ['avc1']],
+    ['ends behind the end', 6.2, 20, ['avc1']],
+  ])('%s has its pictures and no other, whether a player heeds edit lists or not', async (_, from, to, entries) => {
+    const made = await expectExact(seldom, from, to, ffmpegs[name])
+    expect(made.entries).toEqual(entries)
+  })
+})
+
+test('at a key frame nothing is encoded, and the pictures are those that were sent', async () => {
+  for (const from of [0, 3]) {
+    const { entries, file } = await expectExact(seldom, from, from + 1.2, '/no/ffmpeg')
+    expect([file.exactness, entries, file.tracks[0]!.edit.mediaTime]).toEqual([{ is: 'Exact' }, ['avc1'], 0])
+  }
+})
+
+test('any stretch of time', async () => {
+  const moment = fc.integer({ min: 0, max: 6990 })
+  const seed = Number(process.env.SEED)
+  await fc.assert(
+    fc.asyncProperty(moment, fc.integer({ min: 20, max: 5000 }), async (from, length) => {
+      await expectExact(seldom, from / 1000, (from + length) / 1000)
+    }),
+    { numRuns: 8, seed, endOnFailure: true },
+  )
+})
+
+test('a change of size at the seam, and behind it', async () => {
+  for (const [from, to, kinds] of [
+    [1.2, 5.5, ['avc3', 'avc3']],
+    [1.2, 1.9, ['avc1']],
+    [2.5, 5.5, ['avc3', 'avc3']],
+  ] as const) {
+    const { entries } = await expectExact(sizes, from, to)
+    expect(entries, `${from} to ${to}`).toEqual(kinds)
+  }
+})
+
+test('pictures that are not decoded in the order in which they are shown', async () => {
+  for (const [from, to] of [
+    [0.37, 3],
+    [1.34, 1.9],
+    [1, 2],
+  ] as const) {
+    await expectExact(reordered, from, to)
+  }
+})
+
+test.each(['AAC', 'Opus'] as const)(
+  '%s begins within a frame where edit lists are not heeded, and with the very sample where they are',
+  async (codec) => {
+    for (const from of [1.503, 1.51, 1.519, 3]) {
+      const { path } = await cut(codec === 'AAC' ? seldom : opus, from, 5.7)
+      const [heeding, ignoring] = [await play(path), await play(path, ignoringEdits)]
+      expect(heeding.complaints + ignoring.complaints).toBe('')
+      // A beep and a flash at each full second.
+      const wanted = [2, 3, 4, 5].map((second) => second - from).filter((second) => second > 0.05)
+      const beeps = ({ beeps }: Pick<typeof heeding, 'beeps'>) => beeps.filter((second) => second > 0.05)
+      const frame = codec === 'AAC' ? 1024 / 48_000 : 0.02
+      for (const [at, second] of wanted.entries()) {
+        expect(Math.abs(beeps(heeding)[at]! - second), `${from}`).toBeLessThan(0.003)
+        expect(beeps(ignoring)[at]! - second, `${from}`).toBeGreaterThan(-0.003)
+        expect(beeps(ignoring)[at]! - second, `${from}`).toBeLessThan(frame + 0.003)
+      }
+    }
+  },
+)
+
+test('of the file no more is read than without, but for what a key frame begins with', async () => {
+  const exactly = await cut(seldom, 4.4, 6.9)
+  const reader = { bytes: seldom.data.length, readBytes: 0, read: async (a: number, b: number) => seldom.data.subarray(a, b) }
+  const bodyPath = join(directory, 'usual.body')
+  const usual = (await cutFile(reader, 'x.mp4', { fromSeconds: 4.4, toSeconds: 6.9, startTime: new Date(0), bodyPath }))!
+  const headBytes = seldom.data.indexOf('mdat') + 4
+  expect(exactly.readBytes).toBeLessThan(headBytes + usual.bodyBytes * 1.1 + 2 * 4096)
+  // Nothing from before is in it.
+  expect(exactly.file.tracks[0]!.sizes).toHaveLength(75)
+})
+
+test('Chromium plays it from its beginning, through the seam, and from behind it', async () => {
+  const { path } = await cut(seldom, 1.51, 5)
+  for (const from of [0, 2.6]) {
+    const { error, pictures } = await playInChromium(path, { from })
+    expect(error).toBe('')
+    // A flash is all white but for its number, and is where it belongs; a busy machine may draw the picture behind it.
+    const flashes = pictures.slice(1).filter(({ brightness }) => brightness > 150)
+    for (const { time } of flashes) expect(Math.min(...[0.49, 1.49, 2.49].map((one) => Math.abs(one - time)))).toBeLessThan(0.035)
+    expect(pictures.at(-1)!.time).toBeGreaterThan(3.2)
+    if (from === 0) expect(pictures[0]!.time).toBe(0)
+  }
+})
+
+test.each([
+  ['vp8', 'VP8'],
+  ['h265', 'H.265'],
+] as const)(
+  'pictures in %s are hidden by an edit list after all, and it is said why, unless there are none to hide',
+  async (codec, name) => {
+    const clip = await makeClip({ seconds: 3, numbered: true, codec })
+    const source = await recorded(send({ clip, from: 0, to: 3, atSeconds: 0 }))
+    const { file, path, problems } = await cut(source, 1.51, 2.5)
+    expect([file.exactness, problems]).toEqual([
+      { is: 'CodecNotEncoded', why: `its pictures are ${name}, which are not encoded anew` },
+      [],
+    ])
+    expect((await shownIn(path)).pictures[0]).toEqual({ number: 45, seconds: 0 })
+    expect((await cut(source, 1, 2)).file.exactness).toEqual({ is: 'Exact' })
+  },
+)
+
+/** A program that says which encoders it has, and does what else it is told. */
+async function ffmpegThat(says: string, does: string): Promise<string> {
+  const path = join(directory, `ffmpeg-${count++}`)
+  await writeFile(path, `#!/bin/sh\ncase "$*" in *-encoders*) echo ' V..... ${says}' ;; *) ${does} ;; esac\n`)
+  await chmod(path, 0o755)
+  return path
+}
+
+test('what cannot be encoded is hidden by an edit list after all, and it is said why', async () => {
+  const { image } = ffmpegs
+  for (const [how, is, why] of [
+    [{ ffmpegPath: await ffmpegThat('mpeg4', 'exit 1') }, 'NoEncoder', /has no encoder of H\.264/],
+    [{ ffmpegPath: await ffmpegThat('libopenh264', 'echo no memory >&2; exit 1') }, 'EncodingFailed', /no memory/],
+    [
+      { ffmpegPath: await ffmpegThat('libopenh264', `exec ${image} $(echo "$@" | sed s/start_pts=/start_pts=1/)`) },
+      'EncodingFailed',
+      /./,
+    ],
+    [{ ffmpegPath: '/no/ffmpeg' }, 'EncodingFailed', /ffmpeg cannot be run/],
+    [
+      { ffmpegPath: await ffmpegThat('libopenh264', 'exec sleep 100'), until: new Date(Date.now() + 300) },
+      'TookTooLong',
+      /no time left to encode/,
+    ],
+    [{ until: new Date(0) }, 'TookTooLong', /no time left to encode/],
+  ] as const) {
+    const { file, path, problems } = await cut(seldom, 1.51, 4, how)
+    expect(file.exactness).toEqual({ is, why: expect.stringMatching(why) })
+    expect(problems).toEqual([])
+    expect((await shownIn(path)).pictures[0]).toEqual({ number: 45, seconds: 0 })
+  }
+})
+
+test('where it is wanted later rather than so, it is not cut when there is too little time', async () => {
+  await expect(cut(seldom, 1.51, 4, { until: new Date(0), whenLate: 'reject' })).rejects.toThrow(/no time left to encode/)
+  const over = AbortSignal.timeout(200)
+  const ffmpegPath = await ffmpegThat('libopenh264', 'exec sleep 100')
+  await expect(cut(seldom, 1.51, 4, { ffmpegPath, signal: over, whenLate: 'reject' })).rejects.toThrow(/no time left/)
+})
