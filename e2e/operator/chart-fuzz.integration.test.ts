@@ -229,7 +229,7 @@ test(`every value that the chart's schema admits renders, and is taken by the AP
       endOnFailure: process.env.SHRINK === undefined,
     },
   )
-})
+}, 500_000)
 
 /** What the operator makes of its settings for a Recording. The classes that they name are somebody else's to make. */
 function recorderOf(settings: Config, namespace: string): Manifest[] {

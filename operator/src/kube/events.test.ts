@@ -51,6 +51,7 @@ describe('EventRecorder', () => {
   it('writes about several objects at once, and about each in order', async () => {
     const release = Promise.withResolvers<void>()
     const asked: string[] = []
+    const uids = [...'abcdefghi']
     let [most, now] = [0, 0]
     const slow = {
       create: async (_: unknown, { reason }: { reason: string }) => {
@@ -61,17 +62,16 @@ describe('EventRecorder', () => {
       },
     } as unknown as KubeClient
     const log = createLog('error', { write() {} })
-    const made = createEventRecorder({ client: slow, log, reportingController: 'c', reportingInstance: 'i', atOnce: 3 })
+    const made = createEventRecorder({ client: slow, log, reportingController: 'c', reportingInstance: 'i' })
     for (const round of [1, 2]) {
-      for (const uid of ['a', 'b', 'c', 'd'])
-        made.record({ ...regarding, metadata: { ...metadata, uid } }, event(`${uid}${round}`))
+      for (const uid of uids) made.record({ ...regarding, metadata: { ...metadata, uid } }, event(`${uid}${round}`))
     }
-    expect(asked).toEqual(['a1', 'b1', 'c1'])
+    expect(asked, 'one more than are sent at once').toEqual(uids.slice(0, -1).map((uid) => `${uid}1`))
     release.resolve()
     await made.flush()
-    expect(most).toBe(3)
-    expect(asked).toHaveLength(8)
-    for (const uid of ['a', 'b', 'c', 'd']) expect(asked.indexOf(`${uid}1`)).toBeLessThan(asked.indexOf(`${uid}2`))
+    expect(most).toBe(8)
+    expect(asked).toHaveLength(18)
+    for (const uid of uids) expect(asked.indexOf(`${uid}1`)).toBeLessThan(asked.indexOf(`${uid}2`))
   })
 
   it('goes on after one that cannot be written, and says so once', async () => {
