@@ -1,4 +1,4 @@
-import type { LaidSound } from '../timeline/audio-axis.ts'
+import type { LaidSound, PacketCount } from '../timeline/audio-axis.ts'
 import { type Presentation, present } from '../timeline/presentation.ts'
 import { channels, sampleRate, soundKind } from './audio-format.ts'
 import { rounded } from './check-shares.ts'
@@ -23,6 +23,8 @@ export interface UnfinishedMedia {
   problems: readonly string[]
   /** Pictures that came, and how many of them the ledger was told are not in the file; undefined where nobody counted. */
   pictures: { received: number; lost: number } | undefined
+  /** What became of the packets of the sound; undefined where it is not all in the file, which is a problem of its own. */
+  packets: PacketCount | undefined
   /** Pictures that came without a key frame before them. */
   undecodable: number
   ffmpegPath: string
@@ -140,11 +142,29 @@ function missing({ identity, undecodable }: UnfinishedMedia, presentation: Prese
   return problems
 }
 
-/** Every picture that came is in the file or in the ledger. Not known of a file that an earlier attempt left. */
-function unaccounted({ pictures }: UnfinishedMedia, index: MediaIndex): string[] {
+/**
+ * All that came is in the file or in the ledger, and all of the sound that was laid is in the file. Of pictures it is not known of a file that an
+ * earlier attempt left; of sound it is, from its journal.
+ */
+export function unaccounted(media: UnfinishedMedia, index: MediaIndex): string[] {
+  return [...unaccountedPictures(media, index), ...unaccountedSound(media, index)]
+}
+
+function unaccountedPictures({ pictures }: UnfinishedMedia, index: MediaIndex): string[] {
   if (pictures === undefined) return []
   const missing = pictures.received - pictures.lost - index.video.bytes.length
   return missing === 0 ? [] : [`${missing} pictures that came are neither in the file nor in the ledger`]
+}
+
+function unaccountedSound({ packets, sound, identity }: UnfinishedMedia, { audio }: MediaIndex): string[] {
+  if (packets === undefined) return []
+  const missing = packets.arrived - packets.laid - packets.repeated - packets.lost
+  const laid = sound.spans.at(-1)?.axisEnd ?? 0
+  const left = laid - axisOfFrame(audio, soundKind(identity), audio.sizes.length)
+  return [
+    ...(missing === 0 ? [] : [`${missing} sound packets that came are neither in the file nor in the ledger`]),
+    ...(laid === 0 || left <= 0 ? [] : [`${(left / sampleRate).toFixed(3)} s of sound that was laid are not in the file`]),
+  ]
 }
 
 /** Share of the sound that was filled because nothing came. */

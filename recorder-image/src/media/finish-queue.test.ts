@@ -32,6 +32,7 @@ async function emptyFile(name: string): Promise<UnfinishedMedia> {
     sound: noSound,
     problems: [],
     pictures: undefined,
+    packets: undefined,
     undecodable: 0,
     ffmpegPath: 'ffmpeg',
   }

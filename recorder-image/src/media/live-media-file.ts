@@ -236,13 +236,15 @@ class LiveMediaFile implements MediaFile {
     const undecodable = this.#video?.undecodable ?? 0
     // What was on its way to a disk that failed was not counted.
     const counted = { received: this.#pictures - (this.#video?.withoutPicture ?? 0), lost: this.#lostPictures }
-    const pictures = this.#writer.error === undefined ? counted : undefined
+    const isWritten = this.#writer.error === undefined
+    const isEncoded = isWritten && this.#audio?.problem === undefined
     return {
       paths: this.#paths,
       identity: this.identity,
       sound: { spans, gaps, cuts },
       problems: [...this.#problems],
-      pictures,
+      pictures: isWritten ? counted : undefined,
+      packets: isEncoded ? this.#audio?.axis.packets : undefined,
       undecodable,
       ffmpegPath: this.#deps.ffmpegPath,
     }

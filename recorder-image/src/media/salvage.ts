@@ -138,6 +138,7 @@ class LeftMediaFile implements SalvagedMediaFile {
       sound: { spans, gaps, cuts },
       problems,
       pictures: undefined,
+      packets: problems.length === 0 ? audio?.axis.packets : undefined,
       undecodable: 0,
       ffmpegPath,
     }

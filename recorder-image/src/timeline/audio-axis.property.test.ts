@@ -99,6 +99,8 @@ function expectWhole(sent: readonly SentPacket[], arrived: readonly Arrived<Sent
   expect(laid.numbers).toEqual(came.filter((number) => laidNumbers.has(number)))
   expect(laid.numbers.length + late).toBe(came.length)
   const [first, last] = [laid.numbers[0] ?? 0, laid.numbers.at(-1) ?? -1]
+  const { packets } = laid.axis
+  expect(packets).toEqual({ arrived: arrived.length, laid: laid.numbers.length, lost: late, repeated: arrived.length - came.length })
   const neverCame = sent.slice(first, last + 1).filter(({ number }) => !came.includes(number)).length
   expect(packetsLost(laid.losses, 'LostInNetwork')).toBe(neverCame)
 }

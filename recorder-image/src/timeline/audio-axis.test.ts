@@ -58,6 +58,13 @@ describe('the axis of sound', () => {
     expect(axis.takeLosses(true)).toEqual([])
   })
 
+  it('tells of a packet that was sent before the first one that was laid and came too late, once', () => {
+    const early = packet(-0.02, { delay: 3 })
+    const { axis } = lay([...every20ms(0, 2), early, ...every20ms(2, 4), early])
+    expect(axis.takeLosses(true)).toMatchObject([{ reason: 'RepairedTooLate', packets: 1 }])
+    expect(axis.packets).toEqual({ arrived: 202, laid: 200, lost: 1, repeated: 1 })
+  })
+
   it('puts another subscription where it belongs by arrival', () => {
     const { items } = lay([...every20ms(0, 1), ...every20ms(3.1, 4, { ssrc: 2, rtp: 99_999 })])
     expect(positions(items)[50]).toBeCloseTo(3.1, 2)

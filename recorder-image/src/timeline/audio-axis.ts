@@ -50,6 +50,15 @@ export interface LaidSound {
   gaps: readonly AudioGap[]
   cuts: readonly AudioCut[]
 }
+
+/** What became of the packets: each that came is laid, came again, or was told as a loss. */
+export interface PacketCount {
+  arrived: number
+  laid: number
+  repeated: number
+  lost: number
+}
+
 export const noSound: LaidSound = { spans: [], gaps: [], cuts: [] }
 
 /** What is to be taken out of a stretch in which no sound came. The same stretch has to give the same, however often it is asked. */
@@ -104,6 +113,9 @@ export class AudioAxis implements LaidSound {
   readonly cuts: AudioCut[] = []
   /** Length so far, in samples. */
   samples = 0
+  readonly #packets = { arrived: 0, laid: 0, lost: 0 }
+  /** Of subscriptions that are over. */
+  #repeated = 0
   #lane: Lane | undefined
   /** The subscription after it, until nothing more is expected of that one. */
   #nextPackets: AudioPacket[] = []
@@ -124,17 +136,26 @@ export class AudioAxis implements LaidSound {
     this.#cutsOf = cutsOf
   }
 
+  get packets(): PacketCount {
+    return { ...this.#packets, repeated: this.#repeated + (this.#lane?.order.repeated ?? 0) }
+  }
+
   push(packet: AudioPacket): FeedItem[] {
+    this.#packets.arrived++
+    return this.#push(packet)
+  }
+
+  #push(packet: AudioPacket): FeedItem[] {
     this.#arrivalMicros = Math.max(this.#arrivalMicros, packet.receiveTimeMicros)
     const next = this.#nextPackets[0]
     if (next !== undefined && packet.receiveTimeMicros - next.receiveTimeMicros >= switchMicros) {
-      return [...this.#switchLane(), ...this.push(packet)]
+      return [...this.#switchLane(), ...this.#push(packet)]
     }
     this.#lane ??= newLane(packet.ssrc, false)
     if (packet.ssrc === this.#lane.ssrc) return this.#take(this.#lane, this.#lane.order.push(packet))
     if (packet.ssrc !== next?.ssrc) {
       if (this.#isStraggler(packet)) return []
-      if (next !== undefined) return [...this.#switchLane(), ...this.push(packet)]
+      if (next !== undefined) return [...this.#switchLane(), ...this.#push(packet)]
     }
     this.#nextPackets.push(packet)
     return []
@@ -164,7 +185,10 @@ export class AudioAxis implements LaidSound {
     this.#nextPackets = []
     const [first] = packets
     if (first === undefined) return items
-    if (this.#lane !== undefined) this.#left.set(this.#lane.ssrc, this.#arrivalMicros)
+    if (this.#lane !== undefined) {
+      this.#left.set(this.#lane.ssrc, this.#arrivalMicros)
+      this.#repeated += this.#lane.order.repeated
+    }
     this.#left.delete(first.ssrc)
     const lane = newLane(first.ssrc, true)
     this.#lane = lane
@@ -178,7 +202,9 @@ export class AudioAxis implements LaidSound {
   #take({ splitter }: Lane, ordered: Ordered<AudioPacket>[]): FeedItem[] {
     return ordered.flatMap((next) => {
       if (next.type === 'late') {
-        this.#losses.cameLate(next.packet)
+        this.#packets.lost++
+        if (next.isEarliest) this.#losses.straggler(next.packet)
+        else this.#losses.cameLate(next.packet)
         return []
       }
       return splitter.push({ ...next.packet, lost: next.lost }).flatMap((placed) => this.#lay(placed))
@@ -193,6 +219,7 @@ export class AudioAxis implements LaidSound {
     const items = this.#moveTo(rtp + this.#offset)
     const placedAt = this.samples
     this.samples += packet.samples
+    this.#packets.laid++
     items.push({ type: 'packet', data: packet.data, samples: packet.samples })
     if (before?.piece === piece && placedAt - rtp === before.axisStart - before.rtpStart) {
       before.axisEnd = this.samples
@@ -283,6 +310,7 @@ export class AudioAxis implements LaidSound {
   #isStraggler(packet: AudioPacket): boolean {
     const leftMicros = this.#left.get(packet.ssrc)
     if (leftMicros === undefined || packet.receiveTimeMicros - leftMicros > stragglerMicros) return false
+    this.#packets.lost++
     this.#losses.straggler(packet)
     return true
   }

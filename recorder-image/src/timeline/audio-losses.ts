@@ -47,7 +47,7 @@ export class AudioLosses {
       this.#known.push({ reason: 'LostInNetwork', ...stretch, packets: null, bytes: null })
   }
 
-  /** Of a subscription that is over. */
+  /** Of a subscription that is over, or of before the first packet that was taken. */
   straggler({ receiveTimeMicros, data }: SoundPacket): void {
     const at = { fromMicros: receiveTimeMicros, toMicros: receiveTimeMicros }
     this.#known.push({ reason: 'RepairedTooLate', ...at, packets: 1, bytes: data.length })

@@ -9,8 +9,8 @@ export interface NumberedPacket {
 export type Ordered<T> =
   /** The next packet in order. `lost`: how many are missing before it; null where that cannot be known: the first one, and where numbering starts anew. */
   | { type: 'next'; packet: T; lost: number | null }
-  /** A packet whose place was given up before it came. */
-  | { type: 'late'; packet: T }
+  /** A packet whose place was given up before it came, or (`isEarliest`) that was sent before the first one that was taken. */
+  | { type: 'late'; packet: T; isEarliest: boolean }
 
 /**
  * How long a missing packet is waited for while others arrive: ten retransmissions at a round trip of 100 ms. Time in which nothing arrives
@@ -33,8 +33,13 @@ const leastTicks = 120
  * the same order of arrival give the same.
  */
 export class PacketOrder<T extends NumberedPacket> {
+  /** Packets that came again. */
+  repeated = 0
   /** Numbers from here on are counted on, without wrapping. */
   #next: number | undefined
+  /** Below it nothing was waited for. */
+  #lowest = Number.POSITIVE_INFINITY
+  readonly #earliest = new Set<number>()
   #lost: number | null = null
   readonly #waiting = new Map<number, { packet: T; sinceMicros: number }>()
   readonly #givenUp = new Set<number>()
@@ -56,9 +61,7 @@ export class PacketOrder<T extends NumberedPacket> {
       return [...before, ...this.#drain(this.#clockMicros)]
     }
     const number = reference + ahead
-    if (this.#next !== undefined && number < this.#next) {
-      return this.#givenUp.delete(number) ? [{ type: 'late', packet }] : []
-    }
+    if (this.#next !== undefined && number < this.#next) return this.#lateOrAgain(number, packet)
     this.#wait(number, packet)
     return this.#drain(this.#clockMicros)
   }
@@ -67,14 +70,29 @@ export class PacketOrder<T extends NumberedPacket> {
   end(): Ordered<T>[] {
     const ordered = this.#drain(Number.POSITIVE_INFINITY)
     this.#next = undefined
+    this.#lowest = Number.POSITIVE_INFINITY
+    this.#earliest.clear()
     this.#givenUp.clear()
     return ordered
+  }
+
+  #lateOrAgain(number: number, packet: T): Ordered<T>[] {
+    if (this.#givenUp.delete(number)) return [{ type: 'late', packet, isEarliest: false }]
+    if (number < this.#lowest && !this.#earliest.has(number)) {
+      this.#earliest.add(number)
+      return [{ type: 'late', packet, isEarliest: true }]
+    }
+    this.repeated++
+    return []
   }
 
   /** Without numbers the clock alone tells the order: what does not go on is left out. */
   #pushUnnumbered(packet: T): Ordered<T>[] {
     const ticks = this.#last === undefined ? 1 : (packet.rtpTimestamp - this.#last.rtpTimestamp) | 0
-    if (ticks <= 0 && ticks > -restartBehind * 960) return []
+    if (ticks <= 0 && ticks > -restartBehind * 960) {
+      this.repeated++
+      return []
+    }
     this.#last = packet
     return [{ type: 'next', packet, lost: null }]
   }
@@ -89,7 +107,8 @@ export class PacketOrder<T extends NumberedPacket> {
   }
 
   #wait(number: number, packet: T): void {
-    if (!this.#waiting.has(number)) this.#waiting.set(number, { packet, sinceMicros: this.#clockMicros })
+    if (this.#waiting.has(number)) this.repeated++
+    else this.#waiting.set(number, { packet, sinceMicros: this.#clockMicros })
   }
 
   #drain(nowMicros: number): Ordered<T>[] {
@@ -119,6 +138,7 @@ export class PacketOrder<T extends NumberedPacket> {
         this.#givenUp.delete(old)
       }
     }
+    this.#lowest = Math.min(this.#lowest, number)
     this.#next = number
   }
 
