@@ -263,6 +263,8 @@ class LiveMediaFile implements MediaFile {
 
   async #flush(): Promise<void> {
     const waiting = this.#waitingBytes
+    // Whose it is before anything of it: nobody could salvage the rest.
+    await this.#writer.flush()
     await this.#audio?.flush()
     const video = this.#video?.take()
     if (video !== undefined) {

@@ -85,6 +85,8 @@ function lay(arrived: readonly Arrived<SentPacket>[]): Laid {
     at += item.samples
   }
   expect(at).toBe(axis.samples)
+  const { arrived: came, laid, repeated, lost } = axis.packets
+  expect(came).toBe(laid + repeated + lost)
   return { axis, items, losses, numbers, positions }
 }
 
@@ -100,7 +102,12 @@ function expectWhole(sent: readonly SentPacket[], arrived: readonly Arrived<Sent
   expect(laid.numbers.length + late).toBe(came.length)
   const [first, last] = [laid.numbers[0] ?? 0, laid.numbers.at(-1) ?? -1]
   const { packets } = laid.axis
-  expect(packets).toEqual({ arrived: arrived.length, laid: laid.numbers.length, lost: late, repeated: arrived.length - came.length })
+  expect(packets).toEqual({
+    arrived: arrived.length,
+    laid: laid.numbers.length,
+    lost: late,
+    repeated: arrived.length - came.length,
+  })
   const neverCame = sent.slice(first, last + 1).filter(({ number }) => !came.includes(number)).length
   expect(packetsLost(laid.losses, 'LostInNetwork')).toBe(neverCame)
 }
