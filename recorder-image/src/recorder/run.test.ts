@@ -237,7 +237,8 @@ describe('one attempt', () => {
       await world.control({ version: 1, desiredState, subscribe })
       await expect.poll(() => world.run!.progress().state).toBe(state)
     }
-    expect(world.run!.events(0)!.events).toHaveLength(3)
+    // The state is said a moment before the event is.
+    await expect.poll(() => world.run!.events(0)!.events).toHaveLength(3)
     world.stop(terminated)
     await expect.poll(() => world.run!.events(3)!.events).toHaveLength(2)
     expect(world.run!.events(0)!.events.map(({ id, type, object }) => [id, type, object?.userId])).toEqual([
