@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Control, subscribeSchema } from '@trtc-recorder/api'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { type Control, liveIndexObjectSchema, recorderEnv, subscribeSchema } from '@trtc-recorder/api'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { Receiver } from '../../recorder-image/src/live/pcm/testing/receiver.ts'
+import { identities } from '../../sandbox/src/identities.ts'
 import { readMedia } from '../media/index.ts'
 import { beepMoments, compare, farthest, type Seen } from '../media/moments.ts'
 import type { RecorderProcess } from './recorder-process.ts'
@@ -120,9 +122,72 @@ describe('a recording that is paused', () => {
       expect(farthest(matched)).toBeLessThan(20)
     }
     expect(beeps.filter(({ wallMillis }) => wallMillis > from + 300 && wallMillis < to - 100)).toEqual([])
-    const late = await world.lateMillis(manifest, 'audioSlices')
-    expect(late).toHaveLength(slices.length)
-    expect(Math.max(...late)).toBeLessThanOrEqual(2000)
     expect((await recorder.ended).result!.live).toEqual([{ part: 'audioSlices', stored: slices.length, waiting: 0, lost: 0 }])
+  })
+
+  test('leaves nothing of it in what is made of it either: stills, HLS, PCM, sound of 16 kHz, speech', async () => {
+    const receiver = new Receiver()
+    await receiver.open()
+    onTestFinished(() => receiver.close())
+    const receivers = { allow: ['127.0.0.0/8'], deny: [], apiServer: [], allowPrivate: true }
+    await world.publish('alice', { video: true, audio: true })
+    await world.control(running)
+    const live = { stills: { seconds: 1 }, hls: { seconds: 2 }, pcm: { url: `${receiver.address}/listen` } }
+    const recorder = await world.recordFromNow({
+      spec: { live, outputs: { audio16k: true, speech: true } },
+      environment: { [recorderEnv.receivers]: JSON.stringify(receivers) },
+    })
+    const heardSeconds = () => receiver.connections.reduce((sum, { pcm }) => sum + pcm.length / 2 / 16_000, 0)
+    await expect.poll(heardSeconds, { timeout: 30_000 }).toBeGreaterThan(3)
+    await world.control(paused)
+    await becomes(recorder, 'paused')
+    while (Object.keys(await world.received()).length > 0) await sleep(20)
+    await sleep(1500)
+    const heardBefore = heardSeconds()
+    await sleep(3000)
+    expect(heardSeconds()).toBe(heardBefore)
+    const keptWhilePaused = await world.kept()
+    await world.control(running)
+    await becomes(recorder, 'recording')
+    await expect.poll(heardSeconds, { timeout: 30_000 }).toBeGreaterThan(heardBefore + 3)
+    const keptAfter = await world.kept()
+    recorder.kill('SIGTERM')
+    const { result } = await recorder.ended
+    expect(result).toMatchObject({ outcome: 'Completed', files: [{ userId: 'alice', status: 1 }] })
+    const manifest = await world.manifest()
+    const [from, to] = [Date.parse(manifest.pauses[0]!.from), Date.parse(manifest.pauses[0]!.to!)]
+    const pausedSeconds = (to - from) / 1000
+
+    const secret = await world.picturesSent('alice', from, to)
+    expect(secret.length).toBeGreaterThan(30)
+    for (const kept of [keptWhilePaused, keptAfter, await world.kept()]) expect(howMany(secret, kept)).toBe('none')
+    expect(howMany(await world.picturesSent('alice', from - 2000, from - 1000), keptAfter)).toBe('all')
+
+    const object = async (path: string) => world.cos.fetch(identities.cos.bucket, path)
+    const stills = manifest.live.find(({ part }) => part === 'stills')!
+    const { entries } = liveIndexObjectSchema.parse(JSON.parse(String(await object(stills.path))))
+    expect(entries.length).toBeGreaterThan(3)
+    const isOfPause = ({ startTime }: { startTime: string }) =>
+      Date.parse(startTime) > from + 300 && Date.parse(startTime) < to - 100
+    expect(entries.filter(isOfPause)).toEqual([])
+
+    const { durationSeconds } = result!.files[0]!
+    expect(heardSeconds()).toBeLessThan(durationSeconds - pausedSeconds + 0.6)
+
+    // Its tone sounds all the time but in the pause.
+    const wav = await object(manifest.outputs.find(({ kind }) => kind === 'audio16k')!.path)
+    let [silence, longest] = [0, { samples: 0, end: 0 }]
+    for (let at = 44; at + 1 < wav.length; at += 2) {
+      silence = wav.readInt16LE(at) === 0 ? silence + 1 : 0
+      if (silence > longest.samples) longest = { samples: silence, end: (at - 44) / 2 }
+    }
+    expect(longest.samples / 16_000).toBeGreaterThan(pausedSeconds - 0.6)
+    const middle = (longest.end - longest.samples / 2) / 16_000
+    const rttm = String(await object(manifest.outputs.find(({ path }) => path.endsWith('.rttm'))!.path))
+    const spoken = rttm.split('\n').flatMap((line) => {
+      const [type, , , start, seconds] = line.split(' ')
+      return type === 'SPEAKER' ? [{ start: Number(start), end: Number(start) + Number(seconds) }] : []
+    })
+    expect(spoken.filter(({ start, end }) => start < middle + 1 && end > middle - 1)).toEqual([])
   })
 })
