@@ -142,6 +142,9 @@ describe('the replay page of a room that is not as most are', () => {
       expect(found).toEqual([])
       await page.locator('.language').click()
     }
+    // However many tiles there are, what plays them is on the screen.
+    const play = await page.$eval('.play', (button) => button.getBoundingClientRect().bottom)
+    expect(play).toBeLessThanOrEqual(640)
     // Names are not cut for a slider that nobody sees.
     const roomFor = await page.$eval('[data-lane="pupil-2/main"] footer b', (name) => name.clientWidth)
     expect(roomFor).toBeGreaterThan(30)
