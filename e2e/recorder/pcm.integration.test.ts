@@ -45,6 +45,7 @@ test('a receiver by LiveKit’s convention hears what the file has, when it is s
   expect(headers['content-type']).toBe('audio/x-raw')
   await expect.poll(() => receiver.connections[0]!.closed).toBe(1000)
   expect(recorder.output).not.toContain('s3cret')
+  expect(JSON.stringify([result, await world.manifest()])).not.toContain('s3cret')
 
   const file = result!.files[0]!
   const { sound } = await world.media(file)
