@@ -219,13 +219,12 @@ describe('HLS of one user', () => {
       let at = 0
       timer = setInterval(() => {
         const until = epochMicros + 14_500_000 + (performance.now() - begun) * 1000
-        for (let event = events[at]; event !== undefined && timeOf(event) <= until; event = events[++at]) next.part.on(event)
+        for (let event = events[at]; event !== undefined && timeOf(event, 0) <= until; event = events[++at]) next.part.on(event)
         if (at < events.length) return
         clearInterval(timer)
         void next.end()
       }, 100)
     }
-    const timeOf = (event: LiveEvent) => (event.type === 'reached' ? event.micros : 0)
     try {
       const { live, after } = await playHls((name) => {
         if (timer === undefined && name === 'index.m3u8') goOn()
@@ -255,4 +254,113 @@ describe('HLS of one user', () => {
       clearInterval(timer)
     }
   })
+
+  test('is played by hls.js in Chromium while its window slides: over a mute, a change of size and a kill of the recorder, and what is left when it is over', async () => {
+    const file = (name: string) => `1400000001_101_YWxpY2U_main_${name}.mp4`
+    const first: LiveSource = { id: 1, userId: 'alice', stream: 'main', attempt: 1, file: file('20261122120000000') }
+    const second: LiveSource = { ...first, attempt: 2, file: file('20261122120018000') }
+    const bucket = new StrictBucket()
+    const directory = await newDirectory()
+    await mkdir(directory, { recursive: true })
+    const folder = 'lessons/maths.YWxpY2U.main.hls'
+    // Segments of a second, and a window of twelve: all of it goes by twice.
+    const sliding = { playlist: 'Live', seconds: 1 } as const
+    const before = send(
+      { clip, from: 0, to: 6, atSeconds: 0 },
+      { clip: small, from: 0, to: 6, atSeconds: 6, kinds: ['video'] },
+      // Muted for four seconds.
+      { clip, from: 4, to: 6, atSeconds: 10, kinds: ['audio'] },
+      { clip: small, from: 0, to: 3, atSeconds: 12 },
+    )
+    const after = send(
+      { clip: small, from: 0, to: 6, atSeconds: 18 },
+      { clip: small, from: 0, to: 6, atSeconds: 24 },
+      { clip: small, from: 0, to: 6, atSeconds: 30 },
+    )
+    const attempts = [
+      { source: first, frames: before, attempt: new Attempt(bucket, directory, 1, undefined, sliding) },
+      { source: second, frames: after, attempt: undefined as Attempt | undefined },
+    ]
+    const lists = () => [...bucket.playlists].filter(([key]) => key.endsWith('/video.m3u8')).map(([, playlist]) => playlist)
+    const events = attempts.flatMap(({ source, frames }, at) => [...toldOf(source, frames)].map((event) => ({ at, event })))
+    attempts[0]!.attempt!.part.on({ type: 'opened', source: first })
+    let next = 0
+    let nowMicros = epochMicros
+    const goOnUntil = (micros: number) => {
+      for (let one = events[next]; one !== undefined && timeOf(one.event, nowMicros) <= micros; one = events[++next]) {
+        const { at, event } = one
+        nowMicros = timeOf(event, nowMicros)
+        if (at === 1 && attempts[1]!.attempt === undefined) {
+          attempts[0]!.attempt!.life.isOver = true
+          attempts[1]!.attempt = new Attempt(bucket, directory, 2, undefined, sliding)
+          attempts[1]!.attempt.part.on({ type: 'opened', source: second })
+        }
+        attempts[at]!.attempt!.part.on(event)
+      }
+    }
+    const seen: ReadPlaylist[] = []
+    let timer: NodeJS.Timeout | undefined
+    // From when on the browser asks: it takes its time to start.
+    let begunMillis: number
+    goOnUntil(epochMicros + 4_000_000)
+    await expect.poll(() => lists()[0]?.segments.length).toBeGreaterThan(2)
+    const goOn = () => {
+      goOnUntil(epochMicros + (performance.now() - begunMillis) * 1000)
+      if (next < events.length) return
+      clearInterval(timer)
+      void attempts[1]!.attempt!.end()
+    }
+    try {
+      const { live, after } = await playHls(
+        (name) => {
+          if (timer === undefined) {
+            begunMillis = performance.now() - 4000
+            timer = setInterval(goOn, 100)
+          }
+          const found = bucket.objects.get(`${folder}/${name}`)?.data
+          if (found !== undefined && name.endsWith('/video.m3u8')) seen.push(readMediaPlaylist(found.toString()))
+          return found
+        },
+        { fromLiveEdge: true, seconds: 60 },
+      )
+      expect(bucket.problems).toEqual([])
+      expect([live.errors, after.errors]).toEqual([[], []])
+      expect([live.isLive, after.isLive]).toEqual([true, false])
+      // More than two windows went by, without a stretch that was not shown but that of the kill.
+      const dates = live.pictures
+        .filter(({ dateMillis }) => dateMillis > 0)
+        .map(({ dateMillis }) => dateMillis - epochMicros / 1000)
+      expect(dates.at(-1)! - dates[0]!).toBeGreaterThan(26_000)
+      expect([...new Set(live.pictures.map(({ width }) => width))]).toEqual([320, 160])
+      expect(live.loudMillis.some((millis) => millis - epochMicros / 1000 > 30_000)).toBe(true)
+      // What hls.js was given: a window that slides, of which nothing is named that is not there, and what has left it is there still.
+      const firsts = seen.map(({ segments }) => segments[0]!)
+      expect(firsts.at(-1)!.startMillis - epochMicros / 1000).toBeGreaterThan(15_000)
+      expect(firsts.at(-1)!.sequence).toBeGreaterThan(firsts[0]!.sequence)
+      expect(firsts.every(({ sequence }, at) => at === 0 || sequence >= firsts[at - 1]!.sequence)).toBe(true)
+      for (const { segments, targetDuration } of seen)
+        expect(segments.reduce((sum, { seconds }) => sum + seconds, 0)).toBeLessThanOrEqual(7 * targetDuration)
+      for (const { uri } of seen.flatMap(({ segments }) => segments))
+        expect([...bucket.objects.keys()].some((key) => key.endsWith(`/${uri}`))).toBe(true)
+      // The change of size and the kill have left it, and are counted: sound and pictures alike.
+      const [pictures, sound] = ['video', 'audio'].map((name) => {
+        const [, playlist] = [...bucket.playlists].find(([key]) => key.endsWith(`/${name}.m3u8`))!
+        return playlist
+      })
+      for (const playlist of [pictures!, sound!]) {
+        expect(playlist).toMatchObject({ type: undefined, isEnded: true })
+        expect(playlist.segments[0]).toMatchObject({ discontinuitySequence: 2 })
+        expect(playlist.segments.at(-1)).toMatchObject({ discontinuitySequence: 2 })
+      }
+      // When it is over it has what the window had: the last of it.
+      expect(after.pictures.at(-1)!.time - after.pictures[0]!.time).toBeGreaterThan(10)
+      expect(after.pictures.at(-1)!.time - after.pictures[0]!.time).toBeLessThan(14)
+      expect([...new Set(after.pictures.map(({ width }) => width))]).toEqual([160])
+    } finally {
+      clearInterval(timer)
+    }
+  })
 })
+
+/** When an event is told; what has no time comes right behind the one before it. */
+const timeOf = (event: LiveEvent, before: number) => (event.type === 'reached' ? event.micros : before)

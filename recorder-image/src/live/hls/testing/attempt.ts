@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import type { LiveCounts, Loss } from '@trtc-recorder/api'
+import type { Hls, LiveCounts, Loss } from '@trtc-recorder/api'
 import { Ledger } from '../../../ledger/ledger.ts'
 import { aJob, noLog } from '../../../recorder/testing.ts'
 import { LiveObjects } from '../../live-objects.ts'
@@ -58,8 +58,9 @@ export class Attempt {
   readonly #objects: LiveObjects
   readonly #ledger = new Ledger()
 
-  constructor(bucket: Bucket, directory: string, attempt: number, random?: () => number, hls: object = {}) {
-    const job = aJob({ live: { hls: { seconds: 2, ...hls } } }, { attempt })
+  /** `hls`: also what a Recording may not ask for, so that a test does not take as long. */
+  constructor(bucket: Bucket, directory: string, attempt: number, random?: () => number, hls: Partial<Hls> = {}) {
+    const job = aJob({ live: { hls: { seconds: 2 } } }, { attempt })
     const deps = { job, log: noLog, directory }
     this.#objects = new LiveObjects({
       events: { add: (type, object) => this.told.push([type, object?.path, object?.startTime, object?.endTime]) },
@@ -67,10 +68,13 @@ export class Attempt {
       ledger: this.#ledger,
       store: bucket.store(this.life, random),
     })
-    this.part = new HlsPart(job.spec.live.hls!, {
-      ...{ ...deps, objects: this.#objects },
-      room: { requestKeyFrame: ({ id }) => this.asked.push(id) },
-    })
+    this.part = new HlsPart(
+      { ...job.spec.live.hls!, ...hls },
+      {
+        ...{ ...deps, objects: this.#objects },
+        room: { requestKeyFrame: ({ id }) => this.asked.push(id) },
+      },
+    )
     this.#objects.takeOver()
   }
 

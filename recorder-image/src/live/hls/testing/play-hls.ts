@@ -21,12 +21,22 @@ const types: Record<string, string> = {
   js: 'text/javascript',
 }
 
+export interface PlayHlsOptions {
+  /** Begins where hls.js begins by itself: near the end of what goes on. Else with the first segment. */
+  fromLiveEdge?: boolean
+  /** So long it may take. */
+  seconds?: number
+}
+
 /** Plays `index.m3u8` of what `read` gives, which is asked each time: from its beginning while it goes on, then once more, faster, when it is over. */
-export async function playHls(read: (name: string) => Buffer | undefined): Promise<{ live: HlsPlayback; after: HlsPlayback }> {
+export async function playHls(
+  read: (name: string) => Buffer | undefined,
+  { fromLiveEdge = false, seconds = 25 }: PlayHlsOptions = {},
+): Promise<{ live: HlsPlayback; after: HlsPlayback }> {
   const script = await readFile(createRequire(import.meta.url).resolve('hls.js/dist/hls.min.js'))
   return runPage({
     html: `<script src="/hls.js"></script><script>${page}</script>`,
-    call: { function: 'playBoth', argument: '' },
+    call: { function: 'playBoth', argument: JSON.stringify({ fromLiveEdge, seconds }) },
     serve: ({ url }, response) => {
       const name = url!.slice(1)
       const body = name === 'hls.js' ? script : read(name)
@@ -37,24 +47,25 @@ export async function playHls(read: (name: string) => Buffer | undefined): Promi
 }
 
 const page = `
-async function playBoth() {
-  const live = await play(1)
-  const after = await play(4)
+async function playBoth(options) {
+  const { fromLiveEdge, seconds } = JSON.parse(options)
+  const live = await play(1, fromLiveEdge ? -1 : 0, seconds)
+  const after = await play(4, 0, seconds)
   await fetch('/', { method: 'POST', body: JSON.stringify({ live, after }) })
 }
 
-async function play(rate) {
+async function play(rate, startPosition, seconds) {
   const video = document.createElement('video')
   document.body.append(video)
   const errors = [], pictures = [], loudMillis = []
-  const hls = new Hls({ startPosition: 0 })
+  const hls = new Hls({ startPosition })
   let isLive
   hls.on(Hls.Events.LEVEL_LOADED, (_, { details }) => { isLive ??= details.live })
   hls.on(Hls.Events.ERROR, (_, { fatal, type, details, error }) => { if (fatal) errors.push([type, details, error].join(' ')) })
   const done = new Promise((resolve) => {
     video.onended = resolve
     video.onerror = () => { errors.push(video.error.code + ' ' + video.error.message); resolve() }
-    setTimeout(() => { errors.push('it did not end; it is at ' + video.currentTime); resolve() }, 25000)
+    setTimeout(() => { errors.push('it did not end; it is at ' + video.currentTime); resolve() }, seconds * 1000)
   })
   const canvas = document.createElement('canvas')
   canvas.width = canvas.height = 8
