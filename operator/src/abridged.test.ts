@@ -34,8 +34,17 @@ describe('a finished Recording in a cache', () => {
     expect(short.status?.conditions).toMatchObject([{ type: 'Succeeded', status: 'True', reason: 'Completed' }])
   })
 
+  test('is as small when the gateway has made it', () => {
+    const annotations = { 'trtc-recorder.dev/request-fingerprint': 'x'.repeat(64), 'trtc-recorder.dev/task-expires': 'tomorrow' }
+    expect(JSON.stringify(abridgedRecording(finished({ annotations }))).length).toBeLessThan(800)
+  })
+
   test('is whole as long as it is held, or a user wants something of it', () => {
-    for (const more of [{ finalizers }, { annotations: { 'trtc-recorder.dev/redeliver-callback': 'now' } }]) {
+    for (const more of [
+      { finalizers },
+      { annotations: { 'trtc-recorder.dev/redeliver-callback': 'now' } },
+      { annotations: { 'trtc-recorder.dev/keep': '' } },
+    ]) {
       expect(abridgedRecording(finished(more))).toEqual(finished(more))
     }
     const untold = finished({})

@@ -1,4 +1,12 @@
-import { dueTrtcNotice, group, type Recording, recordingFinalizer } from '@trtc-recorder/api'
+import {
+  annotationName,
+  dueTrtcNotice,
+  keepAnnotation,
+  type Recording,
+  recordingFinalizer,
+  type UserAnnotation,
+  userAnnotations,
+} from '@trtc-recorder/api'
 import type { KubeObject, Pod } from '@trtc-recorder/kube'
 
 /**
@@ -30,14 +38,17 @@ export function abridgedPod(pod: Pod): Pod {
   } as Pod
 }
 
+/** By which a user wants something of a finished Recording; those of the gateway stand on each that it makes, and are not read here. */
+const wants = [keepAnnotation, ...(Object.keys(userAnnotations) as UserAnnotation[]).map(annotationName)]
+
 /**
- * A Recording that is over and let go of is only counted, and asked who it was. One that a user wants something of (an annotation of
- * ours) is kept whole.
+ * A Recording that is over and let go of is only counted, and asked who it was. One that a user wants something of (an annotation) is
+ * kept whole.
  */
 export function abridgedRecording(recording: Recording): Recording {
   const whole = withoutBallast(recording)
   const { metadata, spec, status } = whole
-  const isWanted = Object.keys(metadata.annotations ?? {}).some((name) => name.startsWith(`${group}/`))
+  const isWanted = wants.some((name) => metadata.annotations?.[name] !== undefined)
   const isHeld = metadata.finalizers?.includes(recordingFinalizer) ?? false
   // Its time is read from the whole of it, and soon it is gone.
   const isTemporary = spec.ttlSecondsAfterFinished !== undefined
