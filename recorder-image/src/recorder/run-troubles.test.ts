@@ -1,0 +1,107 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { StoreError } from '../store/upload.ts'
+import { terminated, World } from './testing-world.ts'
+
+let world: World
+beforeEach(async () => {
+  world = await World.make()
+})
+afterEach(() => world.remove())
+
+describe('COS that does not take the recording', () => {
+  const noBucket = new StoreError('refused', 'NoSuchBucket', 'Bucket lessons-1250000000 does not exist')
+
+  test('does not keep the recorder out of the room: it is said at once, and the outcome says it in the end', async () => {
+    world.store.preflightError = noBucket
+    world.store.uploadError = noBucket
+    const result = world.start()
+    await world.recording()
+    world.room.publishes('alice', 1)
+    await expect.poll(() => world.run!.progress().storage).toEqual({ state: 'refused', message: noBucket.message })
+    expect(await world.run!.notReady()).toBeUndefined()
+    world.stop(terminated)
+    expect(await result).toMatchObject({
+      outcome: 'UploadRefused',
+      startedAt: expect.any(String),
+      files: [{ status: 0, message: noBucket.message }],
+    })
+    expect(world.media.left).toHaveLength(1)
+  })
+
+  test('is said as well when it takes no more in the middle of a recording', async () => {
+    const result = world.start()
+    await world.recording()
+    await expect.poll(() => world.run!.progress().storage).toEqual({ state: 'proven' })
+    world.store.trouble = new StoreError('unavailable', 'ECONNREFUSED', 'COS did not answer')
+    expect(world.run!.progress().storage).toEqual({ state: 'unavailable', message: 'COS did not answer' })
+    world.store.trouble = new StoreError('unavailable', 'SignatureDoesNotMatch', 'The key is wrong')
+    expect(world.run!.progress().storage).toMatchObject({ state: 'refused' })
+    world.store.trouble = undefined
+    expect(world.run!.progress().storage).toEqual({ state: 'proven' })
+    world.stop(terminated)
+    await result
+  })
+
+  test('and that does not even answer is not waited for', async () => {
+    Object.assign(world.store, { preflight: () => new Promise(() => {}) })
+    const result = world.start()
+    await world.recording()
+    world.stop(terminated)
+    expect(await result).toMatchObject({ outcome: 'Completed' })
+  })
+})
+
+describe('an attempt that cannot begin', () => {
+  test('without its Secret names it, and does not enter', async () => {
+    await rm(join(world.root, 'secrets', 'trtc', 'userSig'))
+    const result = await world.start()
+    expect(result).toMatchObject({ outcome: 'SecretNotFound', stopReason: 'NeverStarted', files: [] })
+    expect(result.message).toContain('Secret trtc has no key userSig')
+    expect(result.startedAt).toBeUndefined()
+  })
+
+  test('with a UserSig that TRTC refuses says the code and what it means', async () => {
+    world.room.onOpen = (room) => room.ends({ type: 'refused', trtcCode: 70013 })
+    const result = await world.start()
+    expect(result).toMatchObject({ outcome: 'RoomRefused', trtcCode: 70013, stopReason: 'NeverStarted' })
+    expect(result.message).toContain('made for another user')
+    expect(world.room.closed).toBe(true)
+  })
+
+  test('because TRTC did not answer in time says what went wrong', async () => {
+    world.room.onOpen = (room) => room.ends({ type: 'startTimeout', trtcCode: undefined, message: 'schedule failed' })
+    const result = await world.start()
+    expect(result).toMatchObject({ outcome: 'StartTimeout', message: 'Could not enter room 101 within 60 s: schedule failed' })
+  })
+
+  test('because of a defect of the recorder itself has an outcome of its own, and what was recorded is stored', async () => {
+    const result = world.start()
+    await world.recording()
+    world.room.publishes('alice', 1)
+    world.room.ends({ type: 'defect', error: new TypeError('undefined is not a function') })
+    expect(await result).toMatchObject({
+      outcome: 'InternalError',
+      message: 'undefined is not a function',
+      files: [{ userId: 'alice', status: 1 }],
+    })
+  })
+
+  test('with users of whom nothing arrived is no success, and the ledger has them', async () => {
+    const result = world.start()
+    await world.recording()
+    world.room.say({ type: 'available', userId: 'alice', stream: 'main', kind: 'audio', available: true })
+    world.passSeconds(30)
+    world.stop(terminated)
+    expect(await result).toMatchObject({ outcome: 'MediaUnreachable', stopReason: 'Terminated', files: [] })
+    expect(world.manifest.losses).toMatchObject([{ userId: 'alice', medium: 'audio', reason: 'NeverArrived' }])
+  })
+
+  test('asked to stop while entering, it ends without a file', async () => {
+    world.room.onOpen = () => {}
+    const result = world.start()
+    world.stop(terminated)
+    expect(await result).toMatchObject({ outcome: 'Completed', stopReason: 'Terminated', files: [] })
+  })
+})
