@@ -87,9 +87,9 @@ export class LiveRecording implements RoomHandlers {
     this.#unclaimedHoles = [...this.#unclaimedHoles.slice(-mostUnclaimedHoles), hole]
   }
 
-  onOverflow: RoomHandlers['onOverflow'] = ({ slot, droppedFrames: frames, droppedBytes: bytes }) => {
+  onOverflow: RoomHandlers['onOverflow'] = ({ slot, ssrc, droppedFrames: frames, droppedBytes: bytes }) => {
     const { sessions, clock } = this.#context
-    this.#lose([sessions.overflow(slot, { frames, bytes, atMicros: clock.micros() })])
+    this.#lose([sessions.overflow({ slot, ssrc }, { frames, bytes, atMicros: clock.micros() })])
   }
 
   onWarning(message: string, details: object): void {

@@ -270,17 +270,18 @@ describe('when the recorder was away', () => {
   })
 })
 
-test('frames that the page threw away were of whoever sends in that slot', () => {
-  const room = new Room().enters('alice').bound('alice', 3, 100).frame(3, 100, 'a1')
+test('frames that the page threw away were of whoever had their subscription, else of whoever sends in that slot', () => {
+  const room = new Room().enters('alice').bound('alice', 3, 100).frame(3, 100, 'a1').enters('bob').bound('bob', 3, 200)
   const lost = { frames: 7, bytes: 700, atMicros: 5 }
-  expect(room.sessions.overflow(3, lost)).toMatchObject({
+  expect(room.sessions.overflow({ slot: 3, ssrc: 201 }, lost)).toMatchObject({ userId: 'bob' })
+  expect(room.sessions.overflow({ slot: 3, ssrc: 100 }, lost)).toMatchObject({
     userId: 'alice',
     stream: 'main',
     medium: 'video',
     reason: 'Overflow',
     frames: 7,
   })
-  expect(room.sessions.overflow(9, lost)).toMatchObject({ userId: null, stream: null, frames: 7 })
+  expect(room.sessions.overflow({ slot: 9, ssrc: 1 }, lost)).toMatchObject({ userId: null, stream: null, frames: 7 })
 })
 
 describe('whom to receive', () => {

@@ -187,8 +187,12 @@ export class Sessions {
   }
 
   /** Frames that the page threw away: whose they were, as far as can be told. */
-  overflow(slot: number, { frames, bytes, atMicros }: { frames: number; bytes: number; atMicros: number }): NoticedLoss {
-    const { userId = null, stream = null, kind: medium = 'video' } = this.#bindings.latestIn(slot) ?? {}
+  overflow(
+    from: { slot: number; ssrc: number },
+    { frames, bytes, atMicros }: { frames: number; bytes: number; atMicros: number },
+  ): NoticedLoss {
+    const binding = this.#bindings.get(from) ?? this.#bindings.latestIn(from.slot)
+    const { userId = null, stream = null, kind: medium = 'video' } = binding ?? {}
     const times = { fromMicros: atMicros, toMicros: atMicros }
     return { userId, stream, medium, ...times, frames, bytes, reason: 'Overflow', file: null, detail: '' }
   }

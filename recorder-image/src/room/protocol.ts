@@ -48,7 +48,7 @@ export type PageReport =
   /** Of the packets of one stream since the hole before the picture of this time: how many are missing for good, how often any was asked for again. */
   | { type: 'hole'; slot: number; ssrc: number; rtpTimestamp: number; lost: number; asked: number }
   | { type: 'left' }
-  /** Node did not keep up: frames were thrown away until the next key frame. */
-  | { type: 'overflow'; slot: number; droppedFrames: number; droppedBytes: number }
+  /** Node did not keep up: frames were thrown away until the next key frame. Said within the time of a batch, whatever comes after them. */
+  | { type: 'overflow'; slot: number; ssrc: number; droppedFrames: number; droppedBytes: number }
   /** Something the SDK reported that does not end the recording, or an error of the page's own. */
   | { type: 'warning'; message: string; code?: number }

@@ -3,6 +3,7 @@
  * Runs in a dedicated worker, so the page's main thread never sees media.
  */
 import { DecoderDelay } from '../../tap/decoder-delay.ts'
+import { Drops } from '../../tap/drops.ts'
 import { comesAsComplete, HoleWatch } from '../../tap/hole-watch.ts'
 import { KeyFrameRequests } from '../../tap/key-frame-requests.ts'
 import { BatchWriter } from '../../tap/wire.ts'
@@ -58,6 +59,8 @@ interface VideoTap {
   holes: HoleWatch
 }
 const videoTaps = new Set<VideoTap>()
+/** What was thrown away in each slot. */
+const dropsOf = new Map<number, Drops>()
 let socket: WebSocket | undefined
 let timer: ReturnType<typeof setTimeout> | undefined
 
@@ -85,6 +88,7 @@ function connect(url: string): void {
       report({ type: 'clock', pageMicros: Math.round((performance.timeOrigin + performance.now()) * 1000) })
       flush()
     } else if (command.type === 'flush') {
+      tellDrops()
       report({ type: 'flushed', id: command.id })
       flush()
     } else if (command.type === 'requestKeyFrame') {
@@ -110,7 +114,8 @@ async function tap(transformer: Transformer): Promise<void> {
       : undefined
   if (video) videoTaps.add(video)
   let ssrc: number | undefined
-  const dropped = { frames: 0, bytes: 0 }
+  const drops = dropsOf.get(slot) ?? new Drops()
+  dropsOf.set(slot, drops)
   try {
     for (;;) {
       const { value: frame, done } = await reader.read()
@@ -121,13 +126,12 @@ async function tap(transformer: Transformer): Promise<void> {
         if (video) video.holes = new HoleWatch()
         scope.postMessage({ type: 'newSubscription', slot, kind, ssrc })
       }
-      const droppedBefore = dropped.frames
       const hole = video === undefined || frame.data.byteLength === 0 ? 0 : holeBefore(video, frame, metadata)
-      take(frame, metadata, transformer.options, { ssrc: ssrc ?? 0, mayFollowHole: hole > 0 }, dropped)
+      const isTaken = take(frame, metadata, transformer.options, { ssrc: ssrc ?? 0, mayFollowHole: hole > 0 }, drops)
       // Audio goes no further; nobody listens.
       if (video === undefined) continue
       video.keyFrames.frameArrived(performance.now(), frame.type === 'key')
-      if (dropped.frames > droppedBefore) video.keyFrames.need()
+      if (!isTaken) video.keyFrames.need()
       if (hole > 0)
         scope.postMessage({ type: 'hole', slot, ssrc: ssrc ?? 0, rtpTimestamp: rtpOf(frame, metadata), millis: hole / 90 })
       passOn(video, frame, ssrc ?? 0, metadata.mimeType)
@@ -155,24 +159,17 @@ function take(
   metadata: Metadata,
   options: TapOptions,
   { ssrc, mayFollowHole }: { ssrc: number; mayFollowHole: boolean },
-  dropped: { frames: number; bytes: number },
-): void {
+  drops: Drops,
+): boolean {
   const { slot, kind } = options
   // Padding that a sender probes its bandwidth with arrives as a frame without content.
-  if (frame.data.byteLength === 0) return
+  if (frame.data.byteLength === 0) return true
   const key = kind === 'audio' || frame.type === 'key'
   const waiting = (socket?.bufferedAmount ?? 0) + batch.byteLength
   const limit = kind === 'audio' ? 2 * maxWaitingBytes : maxWaitingBytes
-  if (waiting > limit || (dropped.frames > 0 && !key)) {
-    dropped.frames += 1
-    dropped.bytes += frame.data.byteLength
-    return
-  }
-  if (dropped.frames > 0) {
-    report({ type: 'overflow', slot, droppedFrames: dropped.frames, droppedBytes: dropped.bytes })
-    dropped.frames = 0
-    dropped.bytes = 0
-  }
+  // What is told of it goes with the batch that follows.
+  schedule()
+  if (!drops.takes({ key, ssrc, bytes: frame.data.byteLength }, waiting <= limit)) return false
   const hasSize = kind === 'video' && key && metadata.width !== undefined && metadata.height !== undefined
   batch.frame(
     {
@@ -189,7 +186,13 @@ function take(
     },
     frame.data,
   )
-  schedule()
+  return true
+}
+
+function tellDrops(): void {
+  for (const [slot, drops] of dropsOf)
+    for (const { ssrc, frames, bytes } of drops.tell())
+      batch.report({ type: 'overflow', slot, ssrc, droppedFrames: frames, droppedBytes: bytes } satisfies PageReport)
 }
 
 function report(report: PageReport): void {
@@ -205,6 +208,7 @@ function schedule(): void {
 function flush(): void {
   clearTimeout(timer)
   timer = undefined
+  tellDrops()
   if (socket?.readyState === WebSocket.OPEN && batch.byteLength > 0) socket.send(batch.take())
   else if (batch.byteLength > 0) schedule()
   const now = performance.now()
