@@ -11,6 +11,7 @@ export const lossReasons = {
   DiskSlow: 'The volume did not keep up with what was to be written.',
   DiskFull: 'The volume was full.',
   DiskFailed: 'The volume could not be written.',
+  DiskDamaged: 'It was on the volume, and what says where and when could not be read any more.',
   UnsupportedCodec: 'The codec is not one that is recorded; the detail names it.',
   Unreadable: 'What arrived is not what its codec says it is.',
   EncoderRefused: 'The sound encoder did not take a packet; silence of its length stands in its place.',

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statfsSync, truncateSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { AppendFile } from './append-file.ts'
 
 const isRoot = process.getuid?.() === 0
@@ -42,6 +43,40 @@ describe.runIf(isRoot)('a file on a volume that gets full', () => {
     expect(readFileSync(file.path).equals(whole)).toBe(true)
   })
 })
+
+test.each(['ENOSPC', 'EIO'])(
+  '%s that shows at the sync only: what was written since the one before is written again',
+  async (code) => {
+    const directory = mkdtempSync(join(tmpdir(), 'sync-'))
+    const file = new AppendFile(join(directory, 'body'))
+    file.append(Buffer.from('synced, '))
+    await file.flush()
+    await file.sync()
+    for (const part of ['dropped, ', 'dropped too, ']) {
+      file.append(Buffer.from(part))
+      await file.flush()
+    }
+    const handle = await open(file.path)
+    const datasync = vi.spyOn(Object.getPrototypeOf(handle), 'datasync').mockImplementationOnce(async () => {
+      truncateSync(file.path, 'synced, '.length)
+      throw Object.assign(new Error(`${code}: at the sync`), { code })
+    })
+    await handle.close()
+    await file.sync()
+    expect(file.error).toMatchObject({ code })
+    expect(file.written).toBe('synced, '.length)
+    file.append(Buffer.from('and later'))
+
+    await file.retry()
+    expect(file.error).toBeUndefined()
+    expect(readFileSync(file.path, 'utf8')).toBe('synced, dropped, dropped too, and later')
+    // The second time it is on the disk.
+    expect(datasync).toHaveBeenCalledTimes(2)
+    datasync.mockRestore()
+    await file.close()
+    rmSync(directory, { recursive: true })
+  },
+)
 
 test('another error stays, and nothing is written after it', async () => {
   const file = new AppendFile('/dev/null/body')

@@ -1,11 +1,15 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { isVolumeFull } from '../disk/volume-full.ts'
+import { mayPass } from '../disk/volume-full.ts'
+
+/** More is synced at once, so that it need not be kept. */
+const mostUnsyncedBytes = 8 * 1024 * 1024
 
 /**
  * A file that is only appended to, in batches. Bytes are queued by `append` and written by `flush`; `sync` makes what was written
  * survive the loss of the machine. The first error is kept: nothing is written after it, so that what is on disk stays a front
- * part of what was appended. What a full volume did not take is kept, and what is appended meanwhile, for `retry`.
+ * part of what was appended. What a volume that is full, or fails once, did not take is kept, and what is appended meanwhile, for `retry`. That it was not
+ * taken may show at the sync only: so what was written since the one before is kept as well.
  */
 export class AppendFile {
   /** Bytes appended, written or not. */
@@ -16,6 +20,11 @@ export class AppendFile {
   readonly path: string
   #handle: Promise<FileHandle>
   #queue: Uint8Array[] = []
+  /** Written, and not synced. */
+  #unsynced: Uint8Array[] = []
+  #synced: number
+  /** Up to where it was written once. */
+  #reached = 0
   #last: Promise<void> = Promise.resolve()
 
   /** Opens, or creates, without waiting; appends after `length` bytes and cuts what is beyond. */
@@ -23,11 +32,12 @@ export class AppendFile {
     this.path = path
     this.length = length
     this.written = length
+    this.#synced = length
     this.#handle = this.#open()
   }
 
   append(bytes: Uint8Array): void {
-    if (this.error !== undefined && !isVolumeFull(this.error)) return
+    if (this.error !== undefined && !mayPass(this.error)) return
     this.#queue.push(bytes)
     this.length += bytes.length
   }
@@ -38,15 +48,17 @@ export class AppendFile {
     return this.#last
   }
 
-  /** After a write that failed because the volume was full: goes on with what was not written, as if there were room again. */
+  /** After a write or a sync that failed and may succeed another time: goes on with what is not on the volume. */
   async retry(): Promise<void> {
-    if (!isVolumeFull(this.error)) return
+    if (!mayPass(this.error)) return
     this.error = undefined
+    const isDropped = this.written < this.#reached
     // It may be that the file itself could not be made.
     await this.#handle.catch(() => {
       this.#handle = this.#open()
     })
     await this.flush()
+    if (isDropped) await this.sync()
   }
 
   #open(): Promise<FileHandle> {
@@ -75,14 +87,32 @@ export class AppendFile {
         this.written += once.bytesWritten
       }
     })
-    if (isVolumeFull(this.error)) this.#queue.unshift(Buffer.concat(queue).subarray(this.written - start))
+    const bytes = Buffer.concat(queue)
+    this.#reached = Math.max(this.#reached, this.written)
+    if (this.written > start) this.#unsynced.push(bytes.subarray(0, this.written - start))
+    if (mayPass(this.error)) this.#queue.unshift(bytes.subarray(this.written - start))
+    else if (this.written - this.#synced > mostUnsyncedBytes) await this.#sync()
   }
 
-  async sync(): Promise<void> {
+  sync(): Promise<void> {
+    this.#last = this.#last.then(() => this.#sync())
+    return this.#last
+  }
+
+  async #sync(): Promise<void> {
+    if (this.error !== undefined) return
     await this.#attempt((handle) => handle.datasync())
+    const unsynced = this.#unsynced
+    this.#unsynced = []
+    if (this.error === undefined) this.#synced = this.written
+    else if (mayPass(this.error)) {
+      // The system has dropped it, or may have.
+      this.#queue.unshift(...unsynced)
+      this.written = this.#synced
+    }
   }
 
-  /** Cuts what is beyond `length`, which an earlier failure may have left. */
+  /** Cuts what is beyond `length`, which an earlier failure may have left. Where it fails nothing is lost that is synced. */
   async close(length?: number): Promise<void> {
     try {
       const handle = await this.#handle
@@ -92,7 +122,7 @@ export class AppendFile {
         await handle.close()
       }
     } catch (error) {
-      this.error ??= error as Error
+      if (this.#synced < this.length) this.error ??= error as Error
     }
   }
 

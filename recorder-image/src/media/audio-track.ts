@@ -9,7 +9,7 @@ import { audioBatchRecord } from './index-records.ts'
 import { JournalMarks } from './journal-marks.ts'
 import { JournalRelease } from './journal-release.ts'
 import { opusPreRoll, opusSamples } from './opus.ts'
-import { opusPacketRecord, readJournal } from './sound-journal.ts'
+import { type JournalDamage, opusPacketRecord, readJournal } from './sound-journal.ts'
 import type { SoundBatch, SoundTrack } from './sound-track.ts'
 
 export interface AudioTrackOptions {
@@ -22,6 +22,8 @@ export interface AudioTrackOptions {
   onAudio: () => void
   /** Sound that was sent and will not be in the file. */
   onLoss: (loss: AudioLoss) => void
+  /** Sound of which the journal cannot be read any more, and that is not encoded. */
+  onDamage: (damage: JournalDamage) => void
   /** What is not laid at all of time in which nothing came. */
   cutsOf: CutsOf
   /** How long sound waits in the journal after an encoder that failed twice within this time. */
@@ -105,8 +107,9 @@ export class AudioTrack implements SoundTrack {
   /** The frames that were encoded since the last time. In batches of bounded size. */
   take(): SoundBatch[] {
     return this.#takeFrames().map(({ chunks, sizes }) => {
+      const before = this.#takenFrames
       this.#takenFrames += sizes.length
-      return { chunks, record: (offset) => audioBatchRecord(offset, chunks, sizes) }
+      return { chunks, record: (offset) => audioBatchRecord(offset, chunks, sizes, before) }
     })
   }
 
@@ -250,7 +253,11 @@ export class AudioTrack implements SoundTrack {
       await this.#release.settled()
       await this.#options.journal.flush()
       let left = last ? Number.POSITIVE_INFINITY : packets
-      for await (const batch of readJournal(this.#options.journal.path)) {
+      const wanted = this.#nextFrame * this.#options.format.samplesPerFrame - this.#options.format.primingSamples
+      const onDamage = (damage: JournalDamage) => {
+        if (axis.samples >= wanted) this.#options.onDamage(damage)
+      }
+      for await (const batch of readJournal(this.#options.journal.path, onDamage)) {
         for (const packet of batch.slice(0, left)) for (const item of axis.push(packet)) encoder.feed(item)
         left -= batch.length
         await encoder.ready()

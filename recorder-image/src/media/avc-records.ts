@@ -21,5 +21,5 @@ export const readAvcEntry = (payload: Buffer, at: number) => ({
   ssrc: payload.readUInt32LE(at + 4),
   rtpTimestamp: payload.readUInt32LE(at + 8),
   receiveTimeMicros: payload.readDoubleLE(at + 12),
-  key: payload[at + 20]!,
+  key: payload[at + 20] !== 0,
 })

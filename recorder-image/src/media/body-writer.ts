@@ -1,4 +1,4 @@
-import { isVolumeFull } from '../disk/volume-full.ts'
+import { mayPass } from '../disk/volume-full.ts'
 import { AppendFile } from './append-file.ts'
 import type { MediaPaths } from './media-paths.ts'
 
@@ -27,8 +27,6 @@ export const syncIsDue = (sinceFirstWriteMs: number, batchMs: number) =>
  */
 export class BodyWriter {
   readonly journal: AppendFile
-  /** Front part of the body that the index covers. */
-  covered: number
   /** Front part of the body that is covered and survives the loss of the machine. */
   durable: number
   readonly #body: AppendFile
@@ -36,12 +34,12 @@ export class BodyWriter {
   /** When the first of what is not synced yet was written. */
   #unsyncedSince: number | undefined
   #syncedBytes: number
-  /** Batches that came after the volume was found full. */
+  /** Batches that came after the volume did not take one. */
   readonly #held: { chunks: readonly Uint8Array[]; record: (offset: number) => Uint8Array }[] = []
   /** Of batches that are not in the body yet, each with where the body ends with it. */
   readonly #records: { record: Uint8Array; bodyEnd: number }[] = []
-  /** Of batches in the body whose records may not be in the index yet: where each ends with it. */
-  readonly #covering: { indexEnd: number; bodyEnd: number }[] = []
+  /** Of batches that are not durable yet: where body and index end with each. */
+  #covering: { indexEnd: number; bodyEnd: number }[] = []
   /** Only a crash needs it. */
   #goesWithoutJournal = false
 
@@ -49,9 +47,15 @@ export class BodyWriter {
     this.journal = new AppendFile(paths.journal, kept.journal)
     this.#body = new AppendFile(paths.body, kept.body)
     this.#index = new AppendFile(paths.index, kept.index)
-    this.covered = kept.body
     this.durable = kept.body
     this.#syncedBytes = this.#writtenBytes
+  }
+
+  /** Front part of the body that the index covers. A sync that fails may make it shorter again. Whoever reads the index believes it. */
+  get covered(): number {
+    const isThere = ({ indexEnd, bodyEnd }: { indexEnd: number; bodyEnd: number }) =>
+      indexEnd <= this.#index.written && bodyEnd <= this.#body.written
+    return this.#covering.findLast(isThere)?.bodyEnd ?? this.durable
   }
 
   get error(): Error | undefined {
@@ -65,7 +69,7 @@ export class BodyWriter {
 
   /** Appends a batch to the body, then the record that says so. */
   async writeBatch(chunks: readonly Uint8Array[], record: (offset: number) => Uint8Array): Promise<void> {
-    if (isVolumeFull(this.error)) this.#held.push({ chunks, record })
+    if (mayPass(this.error)) this.#held.push({ chunks, record })
     if (this.error !== undefined) return
     const offset = this.#body.length
     for (const chunk of chunks) this.#body.append(chunk)
@@ -73,11 +77,10 @@ export class BodyWriter {
     await this.#cover()
   }
 
-  /** Writes what a full volume did not take. Where only the journal has no room, the rest goes on without it. */
+  /** Writes what the volume did not take. Where only the journal has no room, the rest goes on without it. */
   async retry(): Promise<void> {
     await Promise.all([this.journal.retry(), this.#body.retry(), this.#index.retry()])
-    this.#advance()
-    this.#goesWithoutJournal = isVolumeFull(this.journal.error)
+    this.#goesWithoutJournal = mayPass(this.journal.error)
     await this.#cover()
     for (const { chunks, record } of this.#held.splice(0)) await this.writeBatch(chunks, record)
   }
@@ -94,14 +97,6 @@ export class BodyWriter {
 
   async flush(): Promise<void> {
     await this.#index.flush()
-    this.#advance()
-  }
-
-  /** What the index came to say is covered, also where a full volume took a part of it only: whoever reads the index believes it. */
-  #advance(): void {
-    while (this.#covering.length > 0 && this.#covering[0]!.indexEnd <= this.#index.written) {
-      this.covered = this.#covering.shift()!.bodyEnd
-    }
   }
 
   get #writtenBytes(): number {
@@ -122,7 +117,9 @@ export class BodyWriter {
     const covered = this.covered
     await Promise.all([this.journal.sync(), this.#body.sync()])
     await this.#index.sync()
-    if (this.error !== undefined || covered === this.durable) return false
+    if (this.error !== undefined) return false
+    this.#covering = this.#covering.filter(({ bodyEnd }) => bodyEnd > covered)
+    if (covered === this.durable) return false
     this.durable = covered
     return true
   }

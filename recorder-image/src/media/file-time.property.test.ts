@@ -85,7 +85,7 @@ function record(identity: MediaFileIdentity, played: readonly Scene[]): Recorded
         const rtpTimestamp = (slot * 1800 + ssrc * 1e6) % 2 ** 32
         pictures.push({ wallMicros: receiveTimeMicros })
         index.video.push(
-          { ssrc: 1000 + ssrc, rtpTimestamp, receiveTimeMicros, bytes: 1, setBytes: 0, config: 0, key: 1 },
+          { ssrc: 1000 + ssrc, rtpTimestamp, receiveTimeMicros, bytes: 1, setBytes: 0, config: 0, key: true },
           pictures.length,
         )
       }
@@ -94,9 +94,9 @@ function record(identity: MediaFileIdentity, played: readonly Scene[]): Recorded
   lay(undefined)
   const { primingSamples, format } = soundKind(identity)
   const frames = Math.ceil((axis.samples + primingSamples) / format!.samplesPerFrame)
-  // The size of a frame tells which one it is.
+  // The size of a frame tells which one it is, counted from one: one without bytes would be missing.
   for (let frame = 0; frame < frames; frame++) {
-    index.audio.sizes.push(frame)
+    index.audio.sizes.push(frame + 1)
     index.audio.offsets.push(frame)
   }
   const { ssrcs, rtpTimestamps, receiveTimesMicros, keys } = index.video
@@ -138,7 +138,7 @@ function hearing(track: Mp4Track, identity: MediaFileIdentity): (axis: number) =
   const numbers = new Map(Array.from(track.sizes, (frame, at) => [frame, at]))
   return (axis) => {
     const frame = Math.floor((axis + sound.primingSamples) / sound.format!.samplesPerFrame)
-    const start = track.starts[numbers.get(frame) ?? Number.NaN] ?? Number.NaN
+    const start = track.starts[numbers.get(frame + 1) ?? Number.NaN] ?? Number.NaN
     const within = axis - axisOfFrame(noFrames, sound, frame)
     return track.edit.delay / movieTimescale + (start - track.edit.mediaTime + within) / track.timescale
   }

@@ -50,7 +50,7 @@ export function unfinishedMedia(media: UnfinishedMedia, error: Error): FinishedM
 
 /** A file that goes on, as it is on the volume by now. Undefined where nothing has come yet. Rejects where the index cannot be read. */
 export async function snapshotMedia(media: UnfinishedMedia): Promise<MediaSnapshot | undefined> {
-  const index = await readMediaIndex(media.paths.index)
+  const index = await readMediaIndex(media.paths.index, 'waits')
   const made = headOf(media, index)
   if (made === undefined) return undefined
   const { head, startTime, endMicros, durationSeconds, times, presentation } = made
@@ -115,6 +115,7 @@ async function finishFrom(
     bodyBytes,
     startTime,
     endTime: wallTime(endMicros),
+    ends: endsOf(presentation),
     durationSeconds,
     clockErrorMs: Math.round(presentation.clockErrorMicros / 100) / 10,
     times,
@@ -131,6 +132,11 @@ async function finishFrom(
 const withCheck = (check: FinishedMedia['check'], problems: string[]) => ({
   check,
   ...(problems.length > 0 ? { problem: problems.join('; ') } : {}),
+})
+
+const endsOf = ({ video, audio }: Presentation): FinishedMedia['ends'] => ({
+  ...(video && { video: wallTime(video.startMicros + ((video.decodeTicks.at(-1) ?? 0) + video.lastTicks) / 0.09) }),
+  ...(audio && { audio: wallTime(audio.startMicros + audio.samples / 0.048) }),
 })
 
 /** What the mode promises and is not there at all. */
@@ -186,6 +192,7 @@ function emptyMedia({ identity, problems, undecodable }: UnfinishedMedia, bodyBy
     bodyBytes,
     startTime: opened,
     endTime: opened,
+    ends: {},
     durationSeconds: 0,
     clockErrorMs: null,
     times: [],

@@ -149,9 +149,9 @@ describe('what comes between processes, or from the disk', () => {
     for (let length = 1; length < batch.length; length++) expect(() => [...readBatch(batch.subarray(0, length))]).toThrow()
   })
 
-  it('is read up to where it is damaged, whatever the damage', async () => {
+  it('is read on behind what is damaged, whatever the damage', async () => {
     const path = join(await newDirectory(), 'records')
-    const records = Array.from({ length: 20 }, (_, n) => encodeRecord(n, Buffer.alloc(n * 7, n)))
+    const records = Array.from({ length: 20 }, (_, n) => encodeRecord(n + 1, Buffer.alloc((n + 1) * 7, n)))
     const whole = Buffer.concat(records)
     await fc.assert(
       fc.asyncProperty(fc.nat(whole.length - 1), fc.integer({ min: 1, max: 255 }), async (at, change) => {
@@ -159,14 +159,20 @@ describe('what comes between processes, or from the disk', () => {
         damaged[at]! ^= change
         await writeFile(path, damaged)
         const read: number[] = []
+        let damagedBytes = 0
         const reader = readRecords(path)
         let next = await reader.next()
         for (; next.done !== true; next = await reader.next())
-          for (const { type, payload } of next.value) if (payload.length === type * 7) read.push(type)
+          for (const record of next.value) {
+            if (record.payload.length === record.type * 7) read.push(record.type)
+            damagedBytes += record.damagedBytes
+          }
         const ends = records.map((_, n) => Buffer.concat(records.slice(0, n + 1)).length)
-        const undamaged = ends.findIndex((end) => end > at)
-        expect(read).toEqual(records.slice(0, undamaged).map((_, n) => n))
-        expect(next.value).toBe(ends[undamaged - 1] ?? 0)
+        const hit = ends.findIndex((end) => end > at)
+        expect(read).toEqual(records.map((_, n) => n + 1).filter((type) => type !== hit + 1))
+        const isLast = hit === records.length - 1
+        expect(next.value).toBe(isLast ? ends.at(-2) : whole.length)
+        expect(damagedBytes).toBe(isLast ? 0 : records[hit]!.length)
       }),
       { numRuns: 100 },
     )

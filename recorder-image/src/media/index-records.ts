@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib'
 import type { Stretch } from '../timeline/cuts.ts'
 import { avcEntryBytes, readAvcEntry } from './avc-records.ts'
-import type { AudioColumns, VideoColumns, VideoSample } from './media-columns.ts'
+import type { AudioColumns, VideoSample } from './media-columns.ts'
 import { encodeRecord } from './records.ts'
 import { type StoredVideoConfig, videoCodecs } from './video-codec.ts'
 
@@ -12,12 +12,18 @@ import { type StoredVideoConfig, videoCodecs } from './video-codec.ts'
 export const recordTypes = {
   ...{ identity: 1, avcConfig: 2, avcBatch: 3, audioBatch: 4, problem: 5, encoded: 6 },
   ...{ silence: 9, videoConfig: 10, videoBatch: 11, opusBatch: 12, pause: 13 },
+  ...{ pictures: 15, wouldFollow: 16, numberedAudio: 17, numberedOpus: 18 },
 } as const
 
-/** 2: sound packets have their sequence numbers. 3: pictures have a configuration each, and say how much of them are parameter sets. */
-export const indexVersion = 3
+/**
+ * 2: sound packets have their sequence numbers. 3: pictures have a configuration each, and say how much of them are parameter sets. 4: batches say how
+ * much came before them, so that it is known what a damaged record took along, and pictures are in the body before it is known where they belong.
+ */
+export const indexVersion = 4
 /** What the versions before wrote is read as it is: sound packets without numbers follow each other by RTP time alone, and pictures are H.264. */
-export const readableVersions: readonly number[] = [1, 2, indexVersion]
+export const readableVersions: readonly number[] = [1, 2, 3, indexVersion]
+/** From this one on it can be read on behind a record that is damaged. */
+export const countingVersion = 4
 
 /** A stretch of the body: samples of one kind, one after the other. */
 export interface BodyBatch {
@@ -57,32 +63,75 @@ export function videoConfigRecord({ number, codec, width, height, units }: Store
 const videoEntryBytes = 26
 export const batchHeadBytes = 16
 
-export function videoBatchRecord(offset: number, chunks: readonly Uint8Array[], samples: readonly VideoSample[]): Buffer {
-  const payload = Buffer.allocUnsafe(batchHeadBytes + samples.length * videoEntryBytes)
+/** What a batch says of a picture. */
+export type BatchPicture =
+  /** It is in the body, and follows the ones before. */
+  | { kind: 'inOrder'; sample: VideoSample }
+  /** It is in the body, and where it belongs, or whether it can be decoded, shows later. Such pictures are numbered. */
+  | { kind: 'waits'; sample: VideoSample }
+  /** One that was in the body already follows the ones before. */
+  | { kind: 'waited'; number: number }
+  /** One that was in the body already never will be decoded. */
+  | { kind: 'givenUp'; number: number }
+
+/** A stretch of pictures: those that were in order before it, the number of the first that waits in it, and what it says. */
+export interface PictureBatch {
+  picturesBefore: number
+  firstWaiting: number
+  pictures: readonly BatchPicture[]
+}
+
+const pictureFlags = { key: 1, waits: 2, waited: 4, givenUp: 8 } as const
+const nothing: VideoSample = {
+  ...{ bytes: 0, setBytes: 0, config: 0, key: false },
+  ssrc: 0,
+  rtpTimestamp: 0,
+  receiveTimeMicros: 0,
+}
+
+export function picturesRecord(offset: number, chunks: readonly Uint8Array[], batch: PictureBatch): Buffer {
+  const payload = Buffer.allocUnsafe(batchHeadBytes + 8 + batch.pictures.length * videoEntryBytes)
   writeBatchHead(payload, offset, chunks)
-  let at = batchHeadBytes
-  for (const sample of samples) {
+  let at = payload.writeUInt32LE(batch.picturesBefore, batchHeadBytes)
+  at = payload.writeUInt32LE(batch.firstWaiting, at)
+  for (const picture of batch.pictures) {
+    const sample = 'sample' in picture ? picture.sample : nothing
+    const kind = picture.kind === 'inOrder' ? 0 : pictureFlags[picture.kind]
     at = payload.writeUInt32LE(sample.bytes, at)
-    at = payload.writeUInt32LE(sample.setBytes, at)
+    // Of a picture that was there before, its number stands here.
+    at = payload.writeUInt32LE('number' in picture ? picture.number : sample.setBytes, at)
     at = payload.writeUInt8(sample.config, at)
     at = payload.writeUInt32LE(sample.ssrc >>> 0, at)
     at = payload.writeUInt32LE(sample.rtpTimestamp >>> 0, at)
     at = payload.writeDoubleLE(sample.receiveTimeMicros, at)
-    at = payload.writeUInt8(sample.key ? 1 : 0, at)
+    at = payload.writeUInt8((sample.key ? pictureFlags.key : 0) | kind, at)
   }
-  return encodeRecord(recordTypes.videoBatch, payload)
+  return encodeRecord(recordTypes.pictures, payload)
 }
 
-/** Frames of one size take no room for it. */
-export function audioBatchRecord(offset: number, chunks: readonly Uint8Array[], sizes: readonly number[]): Buffer {
+/** Which of the pictures that wait would follow, in this order, if nothing more came. The latest such record counts. */
+export const wouldFollowRecord = (numbers: readonly number[]) =>
+  encodeRecord(recordTypes.wouldFollow, Buffer.concat(numbers.map(uint32)))
+
+export const readWouldFollow = (payload: Buffer): number[] =>
+  Array.from({ length: payload.length >> 2 }, (_, at) => payload.readUInt32LE(at * 4))
+
+/** Frames of one size take no room for it. `framesBefore`: how many frames of sound come before these. */
+export function audioBatchRecord(
+  offset: number,
+  chunks: readonly Uint8Array[],
+  sizes: readonly number[],
+  framesBefore: number,
+): Buffer {
   const uniform = sizes.every((size) => size === sizes[0])
   const entries = uniform ? [sizes[0] ?? 0] : sizes
-  const payload = Buffer.allocUnsafe(batchHeadBytes + 5 + entries.length * 2)
+  const payload = Buffer.allocUnsafe(batchHeadBytes + 9 + entries.length * 2)
   writeBatchHead(payload, offset, chunks)
-  let at = payload.writeUInt32LE(sizes.length, batchHeadBytes)
+  let at = payload.writeUInt32LE(framesBefore, batchHeadBytes)
+  at = payload.writeUInt32LE(sizes.length, at)
   at = payload.writeUInt8(uniform ? 1 : 0, at)
   for (const size of entries) at = payload.writeUInt16LE(size, at)
-  return encodeRecord(recordTypes.audioBatch, payload)
+  return encodeRecord(recordTypes.numberedAudio, payload)
 }
 
 const opusEntryBytes = 12
@@ -91,20 +140,21 @@ const opusEntryBytes = 12
 export function opusBatchRecord(
   offset: number,
   packets: readonly { data: Uint8Array; axisStart: number; samples: number }[],
+  packetsBefore: number,
 ): Buffer {
-  const payload = Buffer.allocUnsafe(batchHeadBytes + packets.length * opusEntryBytes)
+  const payload = Buffer.allocUnsafe(batchHeadBytes + 4 + packets.length * opusEntryBytes)
   writeBatchHead(
     payload,
     offset,
     packets.map(({ data }) => data),
   )
-  let at = batchHeadBytes
+  let at = payload.writeUInt32LE(packetsBefore, batchHeadBytes)
   for (const { data, axisStart, samples } of packets) {
     at = payload.writeUInt16LE(data.length, at)
     at = payload.writeUInt16LE(samples, at)
     at = payload.writeDoubleLE(axisStart, at)
   }
-  return encodeRecord(recordTypes.opusBatch, payload)
+  return encodeRecord(recordTypes.numberedOpus, payload)
 }
 
 /** Encoded frames of silence, all the same, which are no part of the sound but may be put in front of it. */
@@ -133,61 +183,105 @@ export const readBatchHead = (payload: Buffer): BodyBatch => ({
   crc32: payload.readUInt32LE(12),
 })
 
-export function readVideoBatch(video: VideoColumns, payload: Buffer): BodyBatch {
-  const batch = readBatchHead(payload)
-  let offset = batch.offset
-  for (let at = batchHeadBytes; at + videoEntryBytes <= payload.length; at += videoEntryBytes) {
-    const sample = {
-      bytes: payload.readUInt32LE(at),
-      setBytes: payload.readUInt32LE(at + 4),
-      config: payload[at + 8]!,
-      ssrc: payload.readUInt32LE(at + 9),
-      rtpTimestamp: payload.readUInt32LE(at + 13),
-      receiveTimeMicros: payload.readDoubleLE(at + 17),
-      key: payload[at + 25]!,
-    }
-    video.push(sample, offset)
-    offset += sample.bytes
-  }
-  return batch
+/** A picture in a body, and where. */
+export interface PlacedSample {
+  sample: VideoSample
+  offset: number
 }
 
-/** Of versions 1 and 2. */
-export function readAvcBatch(video: VideoColumns, firstSamples: readonly number[], payload: Buffer): BodyBatch {
+export type ReadPicture =
+  | ({ kind: 'inOrder' } & PlacedSample)
+  | ({ kind: 'waits'; number: number } & PlacedSample)
+  | { kind: 'waited' | 'givenUp'; number: number }
+
+/** Of version 3 a batch has pictures in order, and says nothing of those before. */
+export function readPictures(
+  type: number,
+  payload: Buffer,
+): { batch: BodyBatch; picturesBefore?: number; pictures: ReadPicture[] } {
   const batch = readBatchHead(payload)
+  const counts = type === recordTypes.pictures
+  const entries = batchHeadBytes + (counts ? 8 : 0)
+  const pictures: ReadPicture[] = []
+  let { offset } = batch
+  let waiting = counts ? payload.readUInt32LE(batchHeadBytes + 4) : 0
+  for (let at = entries; at + videoEntryBytes <= payload.length; at += videoEntryBytes) {
+    const flags = payload[at + 25]!
+    const number = payload.readUInt32LE(at + 4)
+    if (flags & pictureFlags.waited) pictures.push({ kind: 'waited', number })
+    else if (flags & pictureFlags.givenUp) pictures.push({ kind: 'givenUp', number })
+    else {
+      const sample = {
+        bytes: payload.readUInt32LE(at),
+        setBytes: number,
+        config: payload[at + 8]!,
+        ssrc: payload.readUInt32LE(at + 9),
+        rtpTimestamp: payload.readUInt32LE(at + 13),
+        receiveTimeMicros: payload.readDoubleLE(at + 17),
+        key: (flags & pictureFlags.key) !== 0,
+      }
+      pictures.push(
+        flags & pictureFlags.waits ? { kind: 'waits', number: waiting++, sample, offset } : { kind: 'inOrder', sample, offset },
+      )
+      offset += sample.bytes
+    }
+  }
+  return { batch, ...(counts ? { picturesBefore: payload.readUInt32LE(batchHeadBytes) } : {}), pictures }
+}
+
+/** Of versions 1 and 2. `before`: how many pictures come before these. */
+export function readAvcBatch(
+  before: number,
+  firstSamples: readonly number[],
+  payload: Buffer,
+): { batch: BodyBatch; pictures: ReadPicture[] } {
+  const batch = readBatchHead(payload)
+  const pictures: ReadPicture[] = []
   let offset = batch.offset
   for (let at = batchHeadBytes; at + avcEntryBytes <= payload.length; at += avcEntryBytes) {
-    const number = video.bytes.length
+    const number = before + pictures.length
     const config = Math.max(
       0,
       firstSamples.findLastIndex((first) => first <= number),
     )
     const sample = { ...readAvcEntry(payload, at), setBytes: 0, config }
-    video.push(sample, offset)
+    pictures.push({ kind: 'inOrder', sample, offset })
     offset += sample.bytes
   }
-  return batch
+  return { batch, pictures }
 }
 
-export function readAudioBatch(audio: AudioColumns, payload: Buffer): BodyBatch {
+export interface SoundRead {
+  batch: BodyBatch
+  frames: number
+  /** Frames that should be before these, and of which no record can be read. */
+  missing: number
+}
+
+export function readAudioBatch(audio: AudioColumns, type: number, payload: Buffer): SoundRead {
   const batch = readBatchHead(payload)
-  const count = payload.readUInt32LE(batchHeadBytes)
-  const uniform = payload[batchHeadBytes + 4] === 1
-  const entries = batchHeadBytes + 5
+  const counts = type === recordTypes.numberedAudio
+  const missing = counts ? leaveRoom(audio, payload.readUInt32LE(batchHeadBytes)) : 0
+  const head = batchHeadBytes + (counts ? 4 : 0)
+  const count = payload.readUInt32LE(head)
+  const uniform = payload[head + 4] === 1
   let offset = batch.offset
   for (let frame = 0; frame < count; frame++) {
-    const bytes = payload.readUInt16LE(entries + (uniform ? 0 : frame * 2))
+    const bytes = payload.readUInt16LE(head + 5 + (uniform ? 0 : frame * 2))
     audio.sizes.push(bytes)
     audio.offsets.push(offset)
     offset += bytes
   }
-  return batch
+  return { batch, frames: count, missing }
 }
 
-export function readOpusBatch(audio: AudioColumns, payload: Buffer): BodyBatch {
+export function readOpusBatch(audio: AudioColumns, type: number, payload: Buffer): SoundRead {
   const batch = readBatchHead(payload)
+  const counts = type === recordTypes.numberedOpus
+  const missing = counts ? leaveRoom(audio, payload.readUInt32LE(batchHeadBytes)) : 0
   let offset = batch.offset
-  for (let at = batchHeadBytes; at + opusEntryBytes <= payload.length; at += opusEntryBytes) {
+  let frames = 0
+  for (let at = batchHeadBytes + (counts ? 4 : 0); at + opusEntryBytes <= payload.length; at += opusEntryBytes) {
     const bytes = payload.readUInt16LE(at)
     const axisStart = payload.readDoubleLE(at + 4)
     audio.sizes.push(bytes)
@@ -195,8 +289,20 @@ export function readOpusBatch(audio: AudioColumns, payload: Buffer): BodyBatch {
     audio.axisStarts.push(axisStart)
     audio.axisEnd = axisStart + payload.readUInt16LE(at + 2)
     offset += bytes
+    frames++
   }
-  return batch
+  return { batch, frames, missing }
+}
+
+/** Frames stand by their number for their time: those that are missing have a place, and no bytes. */
+function leaveRoom(audio: AudioColumns, framesBefore: number): number {
+  const missing = framesBefore - audio.sizes.length
+  for (let frame = 0; frame < missing; frame++) {
+    audio.sizes.push(0)
+    audio.offsets.push(0)
+    audio.axisStarts.push(audio.axisEnd)
+  }
+  return Math.max(0, missing)
 }
 
 export function readVideoConfig(payload: Buffer): StoredVideoConfig {

@@ -1,5 +1,5 @@
 import type { LossReason } from '@trtc-recorder/api'
-import { isVolumeFull } from '../disk/volume-full.ts'
+import { isVolumeFull, mayPass } from '../disk/volume-full.ts'
 import type { NoticedLoss } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
 import { noSound } from '../timeline/audio-axis.ts'
@@ -15,13 +15,15 @@ import {
   encodedRecord,
   identityRecord,
   pauseRecord,
+  picturesRecord,
   problemRecord,
   silenceRecord,
-  videoBatchRecord,
   videoConfigRecord,
+  wouldFollowRecord,
 } from './index-records.ts'
 import { liveCuts } from './live-cuts.ts'
 import type { FinishedMedia, MediaFile, MediaFileDeps, MediaFileIdentity, MediaSnapshot, WholeMedia } from './media-file.ts'
+import { journalLoss } from './media-losses.ts'
 import { type MediaPaths, mediaPaths, removeMedia } from './media-paths.ts'
 import { OpusTrack, type OpusTrackOptions } from './opus-track.ts'
 import { SoundReader } from './sound-reader.ts'
@@ -64,8 +66,8 @@ class LiveMediaFile implements MediaFile {
   #lastSoundMicros = 0
   #silentFrames = 0
   #waitingBytes = 0
-  /** Even with what was set aside. */
-  #isFull = false
+  /** The volume takes nothing, though it was tried again with what had been set aside. */
+  #takesNothing = false
   /** Where the sound lies on the axis that is in the body. */
   #soundWritten = 0
   /** Tell the ledger of batches that did not get onto the disk, if they never do. */
@@ -92,7 +94,8 @@ class LiveMediaFile implements MediaFile {
       encoderRestMs: deps.encoderRestMs ?? defaultRestMs,
     }
     this.#writer = new BodyWriter(this.#paths)
-    this.#writer.note(identityRecord(identity))
+    // Twice: without it nobody would know what the rest was, though a single bit of it had changed.
+    for (let copies = 0; copies < 2; copies++) this.#writer.note(identityRecord(identity))
     if (identity.mode !== '00') {
       this.#video = new VideoTrack(
         (frame, reason, detail) => this.#lost(frame, reason, detail),
@@ -104,12 +107,13 @@ class LiveMediaFile implements MediaFile {
       const { journal } = this.#writer
       const onLoss: OpusTrackOptions['onLoss'] = ({ packets, ...loss }) =>
         this.#lose({ ...loss, medium: 'audio', frames: packets, detail: '' })
+      const onDamage: OpusTrackOptions['onDamage'] = (damage) => this.#lose(journalLoss(damage, identity.openedMicros))
       const { format } = soundKind(identity)
       this.#audio =
         format === undefined
-          ? new OpusTrack({ journal, onLoss })
+          ? new OpusTrack({ journal, onLoss, onDamage })
           : new AudioTrack({
-              ...{ ffmpegPath, format, journal, log, onAudio: () => this.#flushSoon(), onLoss },
+              ...{ ffmpegPath, format, journal, log, onAudio: () => this.#flushSoon(), onLoss, onDamage },
               cutsOf: liveCuts(identity, this.#pauses),
               restMs: this.#deps.encoderRestMs,
             })
@@ -136,8 +140,8 @@ class LiveMediaFile implements MediaFile {
     if (this.#finished !== undefined) return true
     if (frame.kind === 'video' && this.#video !== undefined) this.#pictures++
     const { error } = this.#writer
-    // What a full volume does not take waits until it has given up what was set aside.
-    if (error !== undefined && (this.#isFull || !isVolumeFull(error))) {
+    // What the volume does not take waits until it was tried again.
+    if (error !== undefined && (this.#takesNothing || !mayPass(error))) {
       this.#lost(frame, isVolumeFull(error) ? 'DiskFull' : 'DiskFailed', error.message)
       return true
     }
@@ -214,7 +218,7 @@ class LiveMediaFile implements MediaFile {
     else if (this.#audio !== undefined) this.#writer.note(encodedRecord())
     await this.#writer.flush()
     await this.#makeRoom()
-    if (await this.#writer.sync()) this.onGrowth(this.bodyBytes)
+    if (await this.#syncTwice()) this.onGrowth(this.bodyBytes)
     this.#tellUnwritten()
     await this.#writer.close()
     return await finishQueue.finish(
@@ -266,12 +270,16 @@ class LiveMediaFile implements MediaFile {
     // Whose it is before anything of it: nobody could salvage the rest.
     await this.#writer.flush()
     await this.#audio?.flush()
-    const video = this.#video?.take()
+    const video = this.#video?.takeBatch()
     if (video !== undefined) {
       if (this.identity.mode === '02') await this.#writeSilence()
       for (const config of video.configs) this.#writer.note(videoConfigRecord(config))
-      await this.#writer.writeBatch(video.chunks, (offset) => videoBatchRecord(offset, video.chunks, video.samples))
-      if (this.#writer.error !== undefined) this.#unwritten.push(() => this.#loseBatch(video.samples))
+      await this.#writer.writeBatch(video.chunks, (offset) => picturesRecord(offset, video.chunks, video))
+      if (video.wouldFollow.length > 0) this.#writer.note(wouldFollowRecord(video.wouldFollow))
+      if (this.#writer.error !== undefined) {
+        const samples = video.pictures.flatMap((picture) => ('sample' in picture ? [picture.sample] : []))
+        this.#unwritten.push(() => this.#loseBatch(samples))
+      }
     }
     const sound = this.#audio?.take() ?? []
     if (sound.length > 0) await this.#writeLead()
@@ -285,17 +293,27 @@ class LiveMediaFile implements MediaFile {
       this.#journalDone = journalDone
       this.onGrowth(this.bodyBytes)
     }
+    // It may show at the sync only.
+    await this.#makeRoom()
     const { error } = this.#writer
     if (error !== undefined && !isVolumeFull(error)) this.#reportUnwritten()
   }
 
-  /** A volume that is full gives up what was set aside, so that what it did not take is written. */
+  /** Whether the body grew. */
+  async #syncTwice(): Promise<boolean> {
+    const grew = await this.#writer.sync()
+    if (this.#writer.error === undefined) return grew
+    await this.#makeRoom()
+    return await this.#writer.sync()
+  }
+
+  /** What the volume did not take is tried again; one that is full gives up what was set aside for that. */
   async #makeRoom(): Promise<void> {
-    if (!isVolumeFull(this.#writer.error)) return
-    this.#deps.onVolumeFull()
+    if (!mayPass(this.#writer.error)) return
+    if (isVolumeFull(this.#writer.error)) this.#deps.onVolumeFull()
     await this.#writer.retry()
-    this.#isFull = isVolumeFull(this.#writer.error)
-    if (!this.#isFull) this.#unwritten.length = 0
+    this.#takesNothing = this.#writer.error !== undefined
+    if (!this.#takesNothing) this.#unwritten.length = 0
   }
 
   /** A file that ends where the disk took no more is whole up to there; the ledger has the rest. */

@@ -21,7 +21,7 @@ export class VideoColumns {
   readonly receiveTimesMicros = doubleColumn()
   readonly keys = bytesColumn()
 
-  push(sample: Omit<VideoSample, 'key'> & { key: number }, offset: number): void {
+  push(sample: VideoSample, offset: number): void {
     this.bytes.push(sample.bytes)
     this.setBytes.push(sample.setBytes)
     this.configs.push(sample.config)
@@ -29,7 +29,7 @@ export class VideoColumns {
     this.ssrcs.push(sample.ssrc)
     this.rtpTimestamps.push(sample.rtpTimestamp)
     this.receiveTimesMicros.push(sample.receiveTimeMicros)
-    this.keys.push(sample.key)
+    this.keys.push(sample.key ? 1 : 0)
   }
 }
 

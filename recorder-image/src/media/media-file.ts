@@ -1,4 +1,14 @@
-import type { AudioCodec, FileCheck, Gaps, Mode, PausedTime, RecordedFile, Stream, TimelineEvent } from '@trtc-recorder/api'
+import type {
+  AudioCodec,
+  FileCheck,
+  Gaps,
+  Medium,
+  Mode,
+  PausedTime,
+  RecordedFile,
+  Stream,
+  TimelineEvent,
+} from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
@@ -116,6 +126,8 @@ export interface WholeMedia {
 export interface FinishedMedia extends WholeMedia {
   startTime: Date
   endTime: Date
+  /** When each medium of it ends. */
+  ends: Partial<Record<Medium, Date>>
   durationSeconds: number
   /** By how much a time in the file may be off from wall time, in milliseconds; null where nothing came. */
   clockErrorMs: number | null

@@ -3,16 +3,20 @@ import { readAvcConfig } from './avc-records.ts'
 import {
   type BodyBatch,
   batchHeadBytes,
+  countingVersion,
   readAudioBatch,
   readAvcBatch,
   readableVersions,
   readBatchHead,
   readOpusBatch,
-  readVideoBatch,
+  readPictures,
   readVideoConfig,
+  readWouldFollow,
   recordTypes,
+  type SoundRead,
 } from './index-records.ts'
-import { AudioColumns, VideoColumns } from './media-columns.ts'
+import { IndexedPictures } from './indexed-pictures.ts'
+import { AudioColumns, type VideoColumns } from './media-columns.ts'
 import { type MediaRecord, readRecords } from './records.ts'
 import type { StoredVideoConfig } from './video-codec.ts'
 
@@ -31,12 +35,17 @@ const lastBatchesKept = 512
 export class MediaIndex {
   /** JSON as it was written; undefined where not even that was, or by a version that this one cannot read. */
   identity: unknown
+  version: number | undefined
   /** By their numbers. */
   readonly configs: StoredVideoConfig[] = []
   /** Of versions 1 and 2: from which picture on each configuration holds. */
   readonly avcFirstSamples: number[] = []
-  readonly video = new VideoColumns()
+  readonly pictures = new IndexedPictures(this.configs)
   readonly audio = new AudioColumns()
+  /** Frames of sound of which a damaged record said where they are. */
+  readonly missingSound: { firstFrame: number; frames: number; bytes: number }[] = []
+  /** Bytes of the body of which a damaged record spoke, and that are in no loss yet. */
+  uncoveredBytes = 0
   /** Frames of encoded silence that are no part of the sound. */
   readonly silence = new AudioColumns()
   /** Front part of the body that the batches cover. */
@@ -45,35 +54,54 @@ export class MediaIndex {
   readonly pauses: Stretch[] = []
   /** All sound has been encoded. */
   encoded = false
-  /** Bytes at the front of the index file that are whole records. */
+  /** Bytes at the front of the index file that end with a whole record. */
   wholeBytes = 0
+  /** Bytes of it that cannot be read. */
+  damagedBytes = 0
   /** The latest batches. */
   readonly lastBatches: BatchEnd[] = []
   /** What there is before them. */
   before = { indexBytes: 0, bodyBytes: 0, audioFrames: 0 }
+
+  /** In order. */
+  get video(): VideoColumns {
+    return this.pictures.columns
+  }
 }
 
-export async function readMediaIndex(path: string): Promise<MediaIndex> {
+/**
+ * `undecided`: what becomes of pictures of which it did not show where they belong: they follow as they would if nothing more came, or are left out, where
+ * the file goes on.
+ */
+export async function readMediaIndex(path: string, undecided: 'would follow' | 'waits' = 'would follow'): Promise<MediaIndex> {
   const index = new MediaIndex()
   const reader = readRecords(path)
-  let at = 0
   try {
     for (let next = await reader.next(); ; next = await reader.next()) {
-      if (next.done === true) {
-        index.wholeBytes = next.value
-        return index
-      }
-      for (const record of next.value) {
-        at += record.payload.length + 9
-        const batch = readRecord(index, record)
-        if (record.type === recordTypes.identity) index.before.indexBytes = at
-        if (batch !== undefined) keepBatch(index, { batch, indexBytes: at, audioFrames: index.audio.sizes.length })
-      }
+      if (next.done === true) break
+      if (!next.value.every((record) => take(index, record))) break
     }
   } finally {
     // A record that cannot be read ends it early, and the file must not stay open.
     await reader.return(0)
   }
+  index.pictures.end(undecided)
+  // What was damaged may have been the last of it.
+  if (index.damagedBytes > 0) index.encoded = false
+  // One that no record says any more is used by no picture.
+  for (let number = 0; number < index.configs.length; number++) index.configs[number] ??= index.configs.find(Boolean)!
+  return index
+}
+
+/** Whether to read on: of versions that do not count what came before, nobody knows what a damaged record took along. */
+function take(index: MediaIndex, record: MediaRecord): boolean {
+  if (record.damagedBytes > 0 && (index.version ?? countingVersion) < countingVersion) return false
+  index.damagedBytes += record.damagedBytes
+  const batch = readRecord(index, record)
+  index.wholeBytes = record.end
+  if (record.type === recordTypes.identity) index.before.indexBytes = record.end
+  if (batch !== undefined) keepBatch(index, { batch, indexBytes: record.end, audioFrames: index.audio.sizes.length })
+  return true
 }
 
 function keepBatch(index: MediaIndex, end: BatchEnd): void {
@@ -88,6 +116,7 @@ function readRecord(index: MediaIndex, { type, payload }: MediaRecord): BodyBatc
   switch (type) {
     case recordTypes.identity: {
       const { version, identity } = JSON.parse(payload.toString()) as { version: number; identity: unknown }
+      index.version = version
       if (readableVersions.includes(version)) index.identity = identity
       return undefined
     }
@@ -102,14 +131,27 @@ function readRecord(index: MediaIndex, { type, payload }: MediaRecord): BodyBatc
       index.avcFirstSamples.push(firstSample)
       return undefined
     }
-    case recordTypes.avcBatch:
-      return readAvcBatch(index.video, index.avcFirstSamples, payload)
+    case recordTypes.avcBatch: {
+      const { batch, pictures } = readAvcBatch(index.video.bytes.length, index.avcFirstSamples, payload)
+      index.pictures.batch(undefined, pictures, 0)
+      return batch
+    }
     case recordTypes.videoBatch:
-      return readVideoBatch(index.video, payload)
+    case recordTypes.pictures: {
+      const { batch, picturesBefore, pictures } = readPictures(type, payload)
+      const uncovered = uncoveredBefore(index, batch)
+      if (index.pictures.batch(picturesBefore, pictures, uncovered)) index.uncoveredBytes = 0
+      return batch
+    }
+    case recordTypes.wouldFollow:
+      index.pictures.wouldFollow = readWouldFollow(payload)
+      return undefined
     case recordTypes.opusBatch:
-      return readOpusBatch(index.audio, payload)
+    case recordTypes.numberedOpus:
+      return soundBatch(index, readOpusBatch(index.audio, type, payload))
     case recordTypes.audioBatch:
-      return readAudioBatch(index.audio, payload)
+    case recordTypes.numberedAudio:
+      return soundBatch(index, readAudioBatch(index.audio, type, payload))
     case recordTypes.silence: {
       const batch = readBatchHead(payload)
       const frames = payload.readUInt32LE(batchHeadBytes)
@@ -132,4 +174,19 @@ function readRecord(index: MediaIndex, { type, payload }: MediaRecord): BodyBatc
       // Of a later version: what it says is not needed to read the media.
       return undefined
   }
+}
+
+function soundBatch(index: MediaIndex, { batch, frames, missing }: SoundRead): BodyBatch {
+  const firstFrame = index.audio.sizes.length - frames - missing
+  const bytes = uncoveredBefore(index, batch)
+  if (missing === 0) return batch
+  index.missingSound.push({ firstFrame, frames: missing, bytes })
+  index.uncoveredBytes = 0
+  return batch
+}
+
+/** What a damaged record covered may show before it shows of which medium it was. */
+function uncoveredBefore(index: MediaIndex, { offset }: BodyBatch): number {
+  index.uncoveredBytes += Math.max(0, offset - index.bodyBytes)
+  return index.uncoveredBytes
 }

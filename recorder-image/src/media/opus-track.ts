@@ -6,7 +6,7 @@ import { opusBatchRecord } from './index-records.ts'
 import { JournalMarks } from './journal-marks.ts'
 import { JournalRelease } from './journal-release.ts'
 import { opusSamples, opusSilence, silentOpusPacket } from './opus.ts'
-import { type JournalPacket, opusPacketRecord, readJournal } from './sound-journal.ts'
+import { type JournalDamage, type JournalPacket, opusPacketRecord, readJournal } from './sound-journal.ts'
 import type { SoundBatch, SoundTrack } from './sound-track.ts'
 
 export interface OpusTrackOptions {
@@ -14,6 +14,8 @@ export interface OpusTrackOptions {
   journal: AppendFile
   /** Sound that was sent and will not be in the file. */
   onLoss: (loss: AudioLoss) => void
+  /** Sound of which the journal cannot be read any more, and that is not in the body. */
+  onDamage: (damage: JournalDamage) => void
 }
 
 /**
@@ -26,16 +28,18 @@ export class OpusTrack implements SoundTrack {
   readonly #options: OpusTrackOptions
   /** Where the axis goes on. */
   #position = 0
-  /** Packets that an earlier attempt put into the body already. */
-  #skip: number
+  /** Before this position of the axis an earlier attempt put everything into the body. */
+  readonly #laidBefore: number
   readonly #marks = new JournalMarks()
   readonly #release: JournalRelease
   reached = 0
+  #takenPackets: number
   #pending: { data: Uint8Array; axisStart: number; samples: number }[] = []
 
-  constructor(options: OpusTrackOptions, salvaged?: { frames: number }) {
+  constructor(options: OpusTrackOptions, salvaged?: { frames: number; axisEnd: number }) {
     this.#options = options
-    this.#skip = salvaged?.frames ?? 0
+    this.#laidBefore = salvaged?.axisEnd ?? Number.NEGATIVE_INFINITY
+    this.#takenPackets = salvaged?.frames ?? 0
     this.#release = new JournalRelease(options.journal)
   }
 
@@ -57,7 +61,9 @@ export class OpusTrack implements SoundTrack {
     this.#pending = []
     this.reached = this.#position
     const chunks = packets.map(({ data }) => data)
-    return packets.length === 0 ? [] : [{ chunks, record: (offset) => opusBatchRecord(offset, packets) }]
+    const before = this.#takenPackets
+    this.#takenPackets += packets.length
+    return packets.length === 0 ? [] : [{ chunks, record: (offset) => opusBatchRecord(offset, packets, before) }]
   }
 
   get journalDone(): number {
@@ -75,7 +81,10 @@ export class OpusTrack implements SoundTrack {
   }
 
   async salvage(): Promise<void> {
-    for await (const packets of readJournal(this.#options.journal.path)) for (const packet of packets) this.#lay(packet)
+    const onDamage = (damage: JournalDamage) => {
+      if (this.#position >= this.#laidBefore) this.#options.onDamage(damage)
+    }
+    for await (const packets of readJournal(this.#options.journal.path, onDamage)) for (const packet of packets) this.#lay(packet)
     this.#place(this.axis.end())
   }
 
@@ -99,9 +108,9 @@ export class OpusTrack implements SoundTrack {
   }
 
   #put(data: Uint8Array, samples: number): void {
-    if (this.#skip > 0) this.#skip--
     // What was given back to the volume is among those, unless the disk has lost what was made of it.
-    else this.#pending.push({ data: data.length > 0 ? data : silentOpusPacket(samples), axisStart: this.#position, samples })
+    if (this.#position >= this.#laidBefore)
+      this.#pending.push({ data: data.length > 0 ? data : silentOpusPacket(samples), axisStart: this.#position, samples })
     this.#position += samples
   }
 

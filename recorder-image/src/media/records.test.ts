@@ -38,11 +38,21 @@ describe('a file of records', () => {
     }
   })
 
-  it('is read up to a byte that was changed, and past no garbage', async () => {
+  it('is read on behind bytes that were changed, and past no garbage', async () => {
     const all = Buffer.concat(records)
     all[records[0]!.length + 4]! ^= 1
     await writeFile(path, all)
-    expect((await readAll()).texts).toEqual(['1:one'])
+    expect(await readAll()).toEqual({ texts: ['1:one', '3:three'], whole: all.length })
+    // A length that leads out of the file, and one that leads into another record.
+    for (const [byte, bits] of [
+      [2, 0x40],
+      [0, 4],
+    ] as const) {
+      const changed = Buffer.concat(records)
+      changed[byte]! ^= bits
+      await writeFile(path, changed)
+      expect(await readAll()).toEqual({ texts: ['2:', '3:three'], whole: all.length })
+    }
     await writeFile(path, records[0]!)
     await appendFile(path, Buffer.alloc(5000, 0xff))
     expect(await readAll()).toEqual({ texts: ['1:one'], whole: records[0]!.length })
@@ -52,9 +62,14 @@ describe('a file of records', () => {
   })
 
   it('is read in parts when it is larger than one', async () => {
-    const large = Array.from({ length: 40 }, (_, n) => encodeRecord(n, Buffer.alloc(100_000, n)))
-    await writeFile(path, Buffer.concat(large))
-    expect((await readAll()).texts).toEqual(large.map((_, n) => `${n}:100000`))
+    const large = Array.from({ length: 30 }, (_, n) => encodeRecord(n + 1, Buffer.alloc(100_000, n)))
+    const all = Buffer.concat(large)
+    await writeFile(path, all)
+    const texts = large.map((_, n) => `${n + 1}:100000`)
+    expect((await readAll()).texts).toEqual(texts)
+    all[100_009 * 10 + 5000]! ^= 1
+    await writeFile(path, all)
+    expect((await readAll()).texts).toEqual(texts.filter((_, n) => n !== 10))
   })
 })
 

@@ -1,7 +1,7 @@
 import { open, readdir } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import { holesOf, touchesHole } from '../disk/holes.ts'
-import { isVolumeFull } from '../disk/volume-full.ts'
+import { isVolumeFull, mayPass } from '../disk/volume-full.ts'
 import { noSound } from '../timeline/audio-axis.ts'
 import type { Stretch } from '../timeline/cuts.ts'
 import { soundKind } from './audio-format.ts'
@@ -10,13 +10,15 @@ import { BodyWriter, type KeptBytes } from './body-writer.ts'
 import { findFfmpeg } from './ffmpeg.ts'
 import type { UnfinishedMedia } from './finish-media.ts'
 import { finishQueue } from './finish-queue.ts'
-import { type BodyBatch, encodedRecord } from './index-records.ts'
+import { type BodyBatch, encodedRecord, picturesRecord } from './index-records.ts'
+import type { NumberedSample } from './indexed-pictures.ts'
 import { liveCuts } from './live-cuts.ts'
 import type { FinishedMedia, MediaFileDeps, MediaFileIdentity, SalvagedMediaFile, WholeMedia } from './media-file.ts'
 import { type MediaIndex, readMediaIndex } from './media-index.ts'
+import { type FileLoss, indexLosses, journalLoss, leftOutLosses } from './media-losses.ts'
 import { indexExtension, type MediaPaths, mediaPaths, removeMedia } from './media-paths.ts'
 import { OpusTrack } from './opus-track.ts'
-import { readJournal, sizeOf } from './sound-journal.ts'
+import { type JournalDamage, readJournal, sizeOf } from './sound-journal.ts'
 import { finishInto, type SoundTrack } from './sound-track.ts'
 
 /** Batches that are compared with the body, from the last back: what a lost machine may have kept in the wrong order. */
@@ -56,15 +58,14 @@ class LeftMediaFile implements SalvagedMediaFile {
   readonly #paths: MediaPaths
   readonly #problems: readonly string[]
   readonly #pauses: readonly Stretch[]
-  /** All of its sound is encoded. */
-  readonly #encoded: boolean
-  readonly #frames: number
   readonly #deps: MediaFileDeps
-  readonly #writer: BodyWriter
+  #writer: BodyWriter
+  /** Pictures that follow though it never showed whether they can be decoded. */
+  #doubtful: readonly NumberedSample[] = []
   #problem: string | undefined
   #finished: Promise<FinishedMedia> | undefined
 
-  constructor(paths: MediaPaths, index: MediaIndex, kept: KeptBytes & { audioFrames: number }, deps: MediaFileDeps) {
+  constructor(paths: MediaPaths, index: MediaIndex, kept: KeptBytes, deps: MediaFileDeps) {
     // Versions before knew neither.
     const before = { part: 1, audioCodec: 'AAC', gaps: 'Keep', pause: 'Silence' } as const
     this.identity = { ...before, ...(index.identity as Omit<MediaFileIdentity, keyof typeof before>) }
@@ -72,8 +73,6 @@ class LeftMediaFile implements SalvagedMediaFile {
     this.#paths = paths
     this.#problems = index.problems
     this.#pauses = index.pauses
-    this.#encoded = index.encoded
-    this.#frames = kept.audioFrames
     this.#deps = deps
     this.#writer = new BodyWriter(paths, kept)
   }
@@ -101,35 +100,83 @@ class LeftMediaFile implements SalvagedMediaFile {
   }
 
   async #finish(): Promise<FinishedMedia> {
-    const finished = await finishQueue.finish(
-      async () => {
-        try {
-          return await this.#completeSound()
-        } finally {
-          await this.#writer.close()
-        }
-      },
-      (whole) => this.onWhole(whole),
-    )
+    let finished = await this.#finishOnce()
+    if (finished.check?.result === 'Failed' && this.#doubtful.length > 0) {
+      await this.#giveUp()
+      finished = await this.#finishOnce()
+    }
     this.#problem = finished.problem
     return finished
   }
 
+  #finishOnce(): Promise<FinishedMedia> {
+    return finishQueue.finish(
+      async () => {
+        try {
+          return await this.#complete()
+        } finally {
+          await this.#writer.close()
+        }
+      },
+      // With pictures of which the check has to show whether they can be decoded, it is not whole before.
+      (whole) => {
+        if (this.#doubtful.length === 0) this.onWhole(whole)
+      },
+    )
+  }
+
+  /** The file does not decode with them: so something was lost before them. */
+  async #giveUp(): Promise<void> {
+    const { index, kept } = await this.#read()
+    this.#writer = new BodyWriter(this.#paths, kept)
+    await this.#leaveOut(index.pictures.count - this.#doubtful.length, this.#doubtful)
+    await this.#sync()
+    this.#doubtful = []
+  }
+
+  async #read(): Promise<{ index: MediaIndex; kept: KeptBytes }> {
+    const index = await readMediaIndex(this.#paths.index)
+    return { index, kept: await keptBytes(this.#paths, index) }
+  }
+
+  /** Never will they be decoded; that is told once. */
+  async #leaveOut(picturesBefore: number, leftOut: readonly NumberedSample[]): Promise<void> {
+    if (leftOut.length === 0) return
+    this.#tell(leftOutLosses(leftOut))
+    const pictures = leftOut.map(({ number }) => ({ kind: 'givenUp' as const, number }))
+    await this.#writer.writeBatch([], (offset) => picturesRecord(offset, [], { picturesBefore, firstWaiting: 0, pictures }))
+  }
+
+  #tell(losses: readonly FileLoss[]): void {
+    const { userId, stream, name } = this.identity
+    for (const loss of losses) this.#deps.ledger.add({ ...loss, userId, stream, file: name })
+  }
+
+  /** What became of it on the volume, and of pictures that nothing more comes for. */
+  async #settle(index: MediaIndex): Promise<void> {
+    const { leftOut, followed, count } = index.pictures
+    const isTold = this.#deps.ledger.lossesOf(this.identity.name).some(({ reason }) => reason === 'DiskDamaged')
+    if (!isTold) this.#tell(indexLosses(index, this.identity))
+    await this.#leaveOut(count - followed.length, leftOut)
+    // Those of H.264 are in order by their numbers.
+    if (index.configs.some(({ codec }) => codec !== 'h264' && codec !== 'h265')) this.#doubtful = followed
+  }
+
   /** Encodes what had arrived and was not encoded yet. */
-  async #completeSound(): Promise<UnfinishedMedia> {
+  async #complete(): Promise<UnfinishedMedia> {
+    // What is not whole is cut off first.
+    await this.#sync()
+    const index = await readMediaIndex(this.#paths.index)
+    await this.#settle(index)
     const ffmpegPath = this.#deps.ffmpegPath ?? findFfmpeg()
     const log = this.#deps.log.child({ file: this.identity.name, userId: this.identity.userId })
     const problems = [...this.#problems]
-    const audio = await this.#sound(ffmpegPath, log)
+    const audio = await this.#sound(index, ffmpegPath, log)
     if (audio !== undefined) await this.#write(audio)
     if (audio?.problem !== undefined) problems.push(audio.problem)
-    else if (audio !== undefined && !this.#encoded) this.#writer.note(encodedRecord())
+    else if (audio !== undefined && !index.encoded) this.#writer.note(encodedRecord())
     await this.#writer.flush()
-    if (isVolumeFull(this.#writer.error)) {
-      this.#deps.onVolumeFull?.()
-      await this.#writer.retry()
-    }
-    if (await this.#writer.sync()) this.onGrowth(this.bodyBytes)
+    if (await this.#sync()) this.onGrowth(this.bodyBytes)
     if (this.#writer.error !== undefined) problems.push(`writing to ${this.#paths.body} failed: ${this.#writer.error.message}`)
     const { spans, gaps, cuts } = audio?.axis ?? noSound
     return {
@@ -144,22 +191,42 @@ class LeftMediaFile implements SalvagedMediaFile {
     }
   }
 
-  async #sound(ffmpegPath: string, log: MediaFileDeps['log']): Promise<SoundTrack | undefined> {
+  /** What the volume does not take is tried again. Whether the body grew. */
+  async #sync(): Promise<boolean> {
+    for (let tries = 0; ; tries++) {
+      const grew = await this.#writer.sync()
+      const { error } = this.#writer
+      if (!mayPass(error) || tries === 2) return grew
+      if (isVolumeFull(error)) this.#deps.onVolumeFull?.()
+      await this.#writer.retry()
+    }
+  }
+
+  async #sound(
+    { audio: { sizes, axisEnd }, encoded }: MediaIndex,
+    ffmpegPath: string,
+    log: MediaFileDeps['log'],
+  ): Promise<SoundTrack | undefined> {
     if (this.identity.mode === '01') return undefined
-    // What was lost was told when it was.
-    const options = { journal: this.#writer.journal, onLoss: () => {} }
+    const options = {
+      journal: this.#writer.journal,
+      // What was lost was told when it was.
+      onLoss: () => {},
+      onDamage: (damage: JournalDamage) => this.#tell([journalLoss(damage, this.identity.openedMicros)]),
+    }
     const { format } = soundKind(this.identity)
+    const frames = sizes.length
     if (format === undefined) {
-      const track = new OpusTrack(options, { frames: this.#frames })
+      const track = new OpusTrack(options, { frames, axisEnd })
       await track.salvage()
       return track
     }
     const cutsOf = liveCuts(this.identity, this.#pauses)
     const track = new AudioTrack(
       { ...options, ffmpegPath, format, log, cutsOf, onAudio: () => {}, restMs: defaultRestMs },
-      { frames: this.#frames },
+      { frames },
     )
-    if (this.#encoded) await track.readJournal()
+    if (encoded) await track.readJournal()
     else await finishInto(track, () => this.#write(track))
     return track
   }
@@ -170,7 +237,7 @@ class LeftMediaFile implements SalvagedMediaFile {
 }
 
 /** How much of each file is whole and agrees with the others. */
-async function keptBytes(paths: MediaPaths, index: MediaIndex): Promise<KeptBytes & { audioFrames: number }> {
+async function keptBytes(paths: MediaPaths, index: MediaIndex): Promise<KeptBytes> {
   const batches = index.lastBatches
   const bodySize = await sizeOf(paths.body)
   const beyond = batches.findIndex(({ batch }) => batch.offset + batch.bytes > bodySize)
@@ -180,15 +247,14 @@ async function keptBytes(paths: MediaPaths, index: MediaIndex): Promise<KeptByte
   }
   const journal = await wholeJournalBytes(paths.journal)
   if (good === batches.length) {
-    return { body: index.bodyBytes, index: index.wholeBytes, journal, audioFrames: index.audio.sizes.length }
+    return { body: index.bodyBytes, index: index.wholeBytes, journal }
   }
-  index.encoded = false
   const last = batches[good - 1]
   if (last === undefined) {
-    const { bodyBytes, indexBytes, audioFrames } = index.before
-    return { body: bodyBytes, index: indexBytes, journal, audioFrames }
+    const { bodyBytes, indexBytes } = index.before
+    return { body: bodyBytes, index: indexBytes, journal }
   }
-  return { body: last.batch.offset + last.batch.bytes, index: last.indexBytes, journal, audioFrames: last.audioFrames }
+  return { body: last.batch.offset + last.batch.bytes, index: last.indexBytes, journal }
 }
 
 /** What was given back to the volume was whole: COS confirmed it. */

@@ -32,14 +32,14 @@ export function alignedToFrames(
   })
 }
 
-/** Numbers of the frames that take any time. */
+/** Numbers of the frames that take any time, and are there. */
 export function framesKept({ place }: AudioPresentation, frames: AudioColumns, sound: SoundKind): Uint32Array {
   const kept = new Uint32Array(frames.sizes.length)
   let count = 0
   let start = place(axisOfFrame(frames, sound, 0))
   for (let frame = 0; frame < frames.sizes.length; frame++) {
     const end = place(axisOfFrame(frames, sound, frame + 1))
-    if (end - start >= 1) kept[count++] = frame
+    if (end - start >= 1 && frames.sizes.at(frame) > 0) kept[count++] = frame
     start = end
   }
   return kept.subarray(0, count)

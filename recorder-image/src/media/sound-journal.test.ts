@@ -3,7 +3,14 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { AppendFile } from './append-file.ts'
 import { silentOpusPacket } from './opus.ts'
-import { type JournalPacket, opusPacketRecord, readJournal, releaseJournal, timesPath } from './sound-journal.ts'
+import {
+  type JournalDamage,
+  type JournalPacket,
+  opusPacketRecord,
+  readJournal,
+  releaseJournal,
+  timesPath,
+} from './sound-journal.ts'
 import { newDirectory } from './testing/new-directory.ts'
 
 const data = Buffer.concat([silentOpusPacket(960), Buffer.alloc(157)])
@@ -60,5 +67,42 @@ describe('a journal of which the front was given back to the volume', () => {
     const { packets: found, whole } = await read(path)
     expect(whole).toBe(ends.at(-1))
     expect(found.map(withoutSound)).toEqual(packets.map(withoutSound))
+  })
+})
+
+describe('a journal in which a bit has changed', () => {
+  const readWithDamage = async (path: string) => {
+    const damages: JournalDamage[] = []
+    const found: JournalPacket[] = []
+    for await (const batch of readJournal(path, (damage) => damages.push(damage))) found.push(...batch)
+    return { found, damages }
+  }
+  const arrival = (n: number) => packets[n]!.receiveTimeMicros
+
+  test('has every packet but that one, and says between which two how much is missing', async () => {
+    const { path, ends } = await journal()
+    const bytes = await readFile(path)
+    bytes[ends[2000]! + 50]! ^= 4
+    await writeFile(path, bytes)
+    const { found, damages } = await readWithDamage(path)
+    expect(found.map(withoutSound)).toEqual(packets.filter((_, n) => n !== 2001).map(withoutSound))
+    expect(damages).toEqual([{ bytes: ends[2001]! - ends[2000]!, fromMicros: arrival(2000), toMicros: arrival(2002) }])
+  })
+
+  test('of what was given back to the volume, misses the times of one stretch only', async () => {
+    const { path, ends } = await journal()
+    for (const [from, to] of [
+      [0, 999],
+      [999, 1999],
+      [1999, 2999],
+    ] as const)
+      await releaseJournal(path, { start: from === 0 ? 0 : ends[from]!, end: ends[to]! })
+    const { size } = await stat(timesPath(path))
+    const times = await readFile(timesPath(path))
+    times[size >> 1]! ^= 1
+    await writeFile(timesPath(path), times)
+    const { found, damages } = await readWithDamage(path)
+    expect(found.map(withoutSound)).toEqual(packets.filter((_, n) => n <= 999 || n > 1999).map(withoutSound))
+    expect(damages).toEqual([{ bytes: ends[1999]! - ends[999]!, fromMicros: arrival(999), toMicros: arrival(2000) }])
   })
 })

@@ -49,21 +49,50 @@ function readOpusPacket({ type, payload }: MediaRecord): JournalPacket {
 
 export const timesPath = (journalPath: string) => `${journalPath}.times`
 
+/** Bytes of a journal that cannot be read, between packets that arrived at these times; undefined where there is none. */
+export interface JournalDamage {
+  bytes: number
+  fromMicros: number | undefined
+  toMicros: number | undefined
+}
+
 /**
- * The packets of a journal, in batches, in the order in which they arrived. Returns how many bytes at its front are whole or were given back.
+ * The packets of a journal, in batches, in the order in which they arrived. Returns after how many bytes of it there are none. `onDamage` is told, between
+ * two batches, of what cannot be read.
  */
-export async function* readJournal(path: string): AsyncGenerator<JournalPacket[], number> {
+export async function* readJournal(
+  path: string,
+  onDamage: (damage: JournalDamage) => void = () => {},
+): AsyncGenerator<JournalPacket[], number> {
   let from = 0
+  let last: JournalPacket | undefined
+  const damaged = (bytes: number, next: JournalPacket | undefined) => {
+    if (bytes > 0) onDamage({ bytes, fromMicros: last?.receiveTimeMicros, toMicros: next?.receiveTimeMicros })
+  }
   for await (const { start, end, packets } of readTimes(path)) {
-    if (start !== from) break
+    // What was given back twice was told of already.
+    if (start < from) continue
+    damaged(start - from, packets[0])
     from = end
+    last = packets.at(-1) ?? last
     yield packets
   }
   const reader = readRecords(path, from)
   try {
     for (let next = await reader.next(); ; next = await reader.next()) {
       if (next.done === true) return next.value
-      yield next.value.map(readOpusPacket)
+      let batch: JournalPacket[] = []
+      for (const record of next.value) {
+        const packet = readOpusPacket(record)
+        if (record.damagedBytes > 0) {
+          yield batch
+          batch = []
+          damaged(record.damagedBytes, packet)
+        }
+        batch.push(packet)
+        last = packet
+      }
+      yield batch
     }
   } finally {
     await reader.return(0)

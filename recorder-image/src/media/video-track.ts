@@ -4,14 +4,25 @@ import { LatePictures, type NumberedPicture, type Released } from '../timeline/l
 import { type CountedHole, PictureGaps, type PictureLoss } from '../timeline/picture-gaps.ts'
 import { UnprovenPictures } from '../timeline/unproven-pictures.ts'
 import { UnreadableError } from './bit-reader.ts'
+import type { BatchPicture, PictureBatch } from './index-records.ts'
 import type { VideoSample } from './media-columns.ts'
 import { pictureReader } from './read-picture.ts'
 import { isSameConfig, type Picture, type StoredVideoConfig, type VideoCodec, type VideoConfig } from './video-codec.ts'
 
+/** Pictures in order. */
 export interface VideoFrames {
   configs: StoredVideoConfig[]
   chunks: Uint8Array[]
   samples: VideoSample[]
+}
+
+/** What goes to the volume together: pictures in order, and those of which it is not known yet where they belong. */
+export interface VideoBatch extends PictureBatch {
+  configs: StoredVideoConfig[]
+  chunks: Uint8Array[]
+  pictures: BatchPicture[]
+  /** Numbers of those that wait, of earlier batches too: which would follow, in this order, if nothing more came. */
+  wouldFollow: number[]
 }
 
 /** Told of every picture that does not go into the file. */
@@ -31,6 +42,8 @@ interface ReadPicture extends NumberedPicture {
   parameterSets: Uint8Array
   data: Uint8Array
   config: StoredVideoConfig
+  /** Its number, once it is in the body while it waits. */
+  waitsAs: number | undefined
 }
 
 /** Pictures of one subscription, from a key frame on. */
@@ -60,7 +73,12 @@ export class VideoTrack {
   /** By what they are. */
   readonly #configs = new Map<string, StoredVideoConfig>()
   #config: StoredVideoConfig | undefined
-  #pending: VideoFrames = { configs: [], chunks: [], samples: [] }
+  #pending: { configs: StoredVideoConfig[]; pictures: (ReadPicture | Exclude<BatchPicture, { sample: VideoSample }>)[] } = {
+    configs: [],
+    pictures: [],
+  }
+  /** Of pictures that were given to `take`: how many are in order, and how many waited. */
+  #taken = { inOrder: 0, waiting: 0 }
 
   /** `onMissing` is told of pictures that never came. */
   constructor(onLost: OnLostPicture, onMissing: (loss: PictureLoss) => void) {
@@ -117,11 +135,40 @@ export class VideoTrack {
     this.interrupt()
   }
 
+  /** What is new, and in order, since the last time; for whoever never asks for batches. */
   take(): VideoFrames | undefined {
-    if (this.#pending.samples.length === 0) return undefined
-    const pending = this.#pending
-    this.#pending = { configs: [], chunks: [], samples: [] }
-    return pending
+    const batch = this.#batch()
+    if (batch.pictures.length === 0) return undefined
+    return { ...batch, samples: batch.pictures.flatMap((picture) => ('sample' in picture ? [picture.sample] : [])) }
+  }
+
+  /** What is new since the last time. What waits is given at once, and where it belongs is told when it is known: it is not to be lost meanwhile. */
+  takeBatch(): VideoBatch | undefined {
+    const batch = this.#batch()
+    const waiting = [...this.#chains.values()].flatMap(({ late, unproven }) => [late, unproven])
+    for (const picture of waiting.flatMap((one) => one.waiting)) {
+      if (picture.waitsAs !== undefined) continue
+      picture.waitsAs = this.#taken.waiting++
+      add(batch, 'waits', picture)
+    }
+    if (batch.pictures.length === 0) return undefined
+    batch.wouldFollow.push(...waiting.flatMap((one) => one.wouldFollow().map(({ waitsAs }) => waitsAs!)))
+    return batch
+  }
+
+  #batch(): VideoBatch {
+    const { configs, pictures } = this.#pending
+    this.#pending = { configs: [], pictures: [] }
+    const batch: VideoBatch = {
+      ...{ configs, chunks: [], pictures: [], wouldFollow: [] },
+      ...{ picturesBefore: this.#taken.inOrder, firstWaiting: this.#taken.waiting },
+    }
+    for (const one of pictures) {
+      if (!('kind' in one)) add(batch, 'inOrder', one)
+      else batch.pictures.push(one)
+      if (!('kind' in one) || one.kind === 'waited') this.#taken.inOrder++
+    }
+    return batch
   }
 
   #take(
@@ -162,7 +209,7 @@ export class VideoTrack {
     const { rtpTimestamp, receiveTimeMicros, mayFollowHole = false } = frame
     for (const loss of gaps.push(frame, { key, anotherSize, mayFollowHole })) this.#onMissing(loss)
     const { taken, lost } = late.push({
-      ...{ frame, parameterSets, data, config, key, number },
+      ...{ frame, parameterSets, data, config, key, number, waitsAs: undefined },
       ...{ rtpTimestamp, receiveTimeMicros, mayFollowHole },
     })
     this.#settle({ taken: [], lost })
@@ -178,23 +225,14 @@ export class VideoTrack {
   }
 
   #settle({ taken, lost }: Released<ReadPicture>): void {
-    // They came, and what they refer to never did.
-    for (const { frame } of lost) this.#onLost(frame, 'LostInNetwork', 'the picture it refers to')
-    for (const one of taken) this.#store(one)
-  }
-
-  #store({ frame, key, parameterSets, data, config }: ReadPicture): void {
-    if (parameterSets.length > 0) this.#pending.chunks.push(parameterSets)
-    this.#pending.chunks.push(data)
-    this.#pending.samples.push({
-      bytes: parameterSets.length + data.length,
-      setBytes: parameterSets.length,
-      config: config.number,
-      ssrc: frame.ssrc,
-      rtpTimestamp: frame.rtpTimestamp,
-      receiveTimeMicros: frame.receiveTimeMicros,
-      key,
-    })
+    for (const { frame, waitsAs } of lost) {
+      if (waitsAs !== undefined) this.#pending.pictures.push({ kind: 'givenUp', number: waitsAs })
+      // They came, and what they refer to never did.
+      this.#onLost(frame, 'LostInNetwork', 'the picture it refers to')
+    }
+    for (const one of taken) {
+      this.#pending.pictures.push(one.waitsAs === undefined ? one : { kind: 'waited', number: one.waitsAs })
+    }
   }
 
   /** The same thing again has the same number. */
@@ -221,6 +259,22 @@ export class VideoTrack {
     this.#chains.set(ssrc, chain)
     return chain
   }
+}
+
+function add({ chunks, pictures }: VideoBatch, kind: 'inOrder' | 'waits', picture: ReadPicture): void {
+  const { frame, key, parameterSets, data, config } = picture
+  if (parameterSets.length > 0) chunks.push(parameterSets)
+  chunks.push(data)
+  const sample = {
+    bytes: parameterSets.length + data.length,
+    setBytes: parameterSets.length,
+    config: config.number,
+    ssrc: frame.ssrc,
+    rtpTimestamp: frame.rtpTimestamp,
+    receiveTimeMicros: frame.receiveTimeMicros,
+    key,
+  }
+  pictures.push({ kind, sample })
 }
 
 /** A picture that comes late is decoded by what held before the key frame that overtook it. */

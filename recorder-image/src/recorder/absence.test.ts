@@ -26,6 +26,26 @@ describe('what is missing between two recorders', () => {
     expect(told({ ends })).toEqual(['alice audio 30-60 RecorderKilled', 'alice video 30-60 RecorderKilled'])
   })
 
+  test('after a kill is of each medium what came after the last of it, a second at most: whoever was still for longer sent nothing', () => {
+    const alice = { attempt: 1, userId: 'alice', stream: 'main' as const, endTime: at(30) }
+    const with_ = (ends: { audio?: Date; video?: Date }) => told({ ends: [{ ...alice, ends }] })
+    expect(with_({ audio: at(30), video: at(29.4) })).toEqual([
+      'alice audio 30-60 RecorderKilled',
+      'alice video 29.4-60 RecorderKilled',
+    ])
+    expect(with_({ audio: at(12), video: at(30) })).toEqual([
+      'alice audio 29-60 RecorderKilled',
+      'alice video 30-60 RecorderKilled',
+    ])
+    expect(with_({ audio: at(30) })).toEqual(['alice audio 30-60 RecorderKilled', 'alice video 29-60 RecorderKilled'])
+    // Others show as well that it lived.
+    const bob = { ...alice, userId: 'bob', endTime: at(40) }
+    expect(told({ ends: [{ ...alice, ends: { audio: at(30), video: at(30) } }, bob] })).toEqual([
+      'alice audio 39-60 RecorderKilled',
+      'alice video 39-60 RecorderKilled',
+    ])
+  })
+
   test('without a file is all of it', () => {
     expect(told({})).toEqual(['alice audio 1-60 RecorderKilled', 'alice video 2-60 RecorderKilled'])
   })

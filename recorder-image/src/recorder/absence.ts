@@ -3,13 +3,17 @@ import type { NoticedLoss } from '../ledger/ledger.ts'
 import { type AttemptNote, enteredAt } from './attempt.ts'
 import { isFinalStop } from './stop-policy.ts'
 
-/** Until when a file of an earlier attempt has media. */
+/** Until when a file of an earlier attempt has media, and each medium as far as that is known. */
 export interface FileEnd {
   attempt: number
   userId: string
   stream: Stream
   endTime: Date
+  ends?: Partial<Record<Medium, Date>>
 }
+
+/** What arrived so long before the last media that is on the volume is there too, whatever was killed. */
+const safeMillis = 1000
 
 export interface AbsenceInput {
   spec: Pick<RecorderJob['spec'], 'mode' | 'subscribe'>
@@ -25,17 +29,19 @@ export interface AbsenceInput {
 export const lastInRoom = (earlier: readonly AttemptNote[]) => earlier.findLast((note) => enteredAt(note) !== null)
 
 /**
- * What was being sent when the last recorder left the room, until this one was in it. A recorder that was killed left when the last of its
- * media was safe on the volume. Whether somebody stopped sending meanwhile nobody can know. Pure.
+ * What was being sent when the last recorder left the room, until this one was in it. A recorder that was killed took along what came after the last of a
+ * medium that is on the volume, and no more than a second of it: a sender who had been still for longer sent nothing that is missing. Whether somebody stopped sending meanwhile nobody can know. Pure.
  */
 export function absenceLosses({ spec, last, events, ends, until }: AbsenceInput): NoticedLoss[] {
   // Nothing was taken then, and nothing is missing.
   if (last.pauses.at(-1)?.to === null) return []
   const hasStopped = last.state === 'stopped' || last.state === 'complete'
   if (hasStopped && isFinalStop(last.stopReason)) return []
+  const ofLast = ends.filter(({ attempt }) => attempt === last.attempt)
+  const livedUntil = Math.max(...ofLast.map(({ endTime }) => endTime.getTime()))
   return publishingAt(events, spec).flatMap(({ userId, stream, medium, since }) => {
-    const file = ends.findLast((end) => end.attempt === last.attempt && end.userId === userId && end.stream === stream)
-    const safeUntil = Math.max(Date.parse(since), file?.endTime.getTime() ?? 0)
+    const file = ofLast.findLast((end) => end.userId === userId && end.stream === stream)
+    const safeUntil = Math.max(Date.parse(since), file === undefined ? 0 : Math.max(endOf(file, medium), livedUntil - safeMillis))
     const from = hasStopped ? Date.parse(last.stoppedAt) : safeUntil
     const to = until?.getTime() ?? from
     if (to < from) return []
@@ -53,6 +59,10 @@ export function absenceLosses({ spec, last, events, ends, until }: AbsenceInput)
     }
   })
 }
+
+/** 0 where nothing of the medium is in the file. */
+const endOf = ({ endTime, ends }: FileEnd, medium: Medium) =>
+  ends === undefined ? endTime.getTime() : (ends[medium]?.getTime() ?? 0)
 
 interface Sending {
   userId: string

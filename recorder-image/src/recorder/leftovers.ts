@@ -37,7 +37,7 @@ export async function takeOverLeftovers(context: LeftoversContext): Promise<File
     const origin = originOf(name)
     const { attempt, userId, stream } = origin
     const media = await keeper.takeOver(origin, salvaged)
-    return media === undefined ? [] : [{ attempt, userId, stream, endTime: media.endTime }]
+    return media === undefined ? [] : [{ attempt, userId, stream, endTime: media.endTime, ends: media.ends }]
   })
   return (await Promise.all(finished)).flat()
 }

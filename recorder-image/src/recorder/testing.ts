@@ -165,6 +165,7 @@ export class FakeMedia {
           ...whole,
           startTime: new Date(identity.openedMicros / 1000),
           endTime: new Date(identity.openedMicros / 1000 + 1000 * this.seconds),
+          ends: { video: new Date(identity.openedMicros / 1000 + 1000 * this.seconds) },
           durationSeconds: this.seconds,
           clockErrorMs: 0,
           times: [],

@@ -92,6 +92,16 @@ export class LatePictures<T extends NumberedPicture> {
     return this.#expired(Number.POSITIVE_INFINITY)
   }
 
+  /** What waits for what comes before it. */
+  get waiting(): T[] {
+    return this.#groups.flatMap(({ waiting }) => waiting.map(({ picture }) => picture))
+  }
+
+  /** What of it would be decoded, in this order, if nothing more came. */
+  wouldFollow(): T[] {
+    return this.#groups.flatMap((group) => this.#drain({ ...group, waiting: [...group.waiting] }, 'is over'))
+  }
+
   /** What follows what is there, one after the other. What has waited long enough does not wait for what nobody refers to. */
   #drain(group: Group<T>, before: 'waits' | 'is over'): T[] {
     const taken: T[] = []

@@ -87,6 +87,19 @@ export class UnprovenPictures<T extends UnprovenPicture> {
     return this.#expired(Number.POSITIVE_INFINITY)
   }
 
+  /** What comes after a hole of which nothing is known yet. */
+  get waiting(): T[] {
+    return this.#groups.flatMap(({ waiting }) => waiting.map(({ picture }) => picture))
+  }
+
+  /**
+   * The same in its order, for whoever has to go on without an answer: that something is late, or was never sent, is far more often the case than a
+   * loss that is not repaired.
+   */
+  wouldFollow(): T[] {
+    return this.#groups.flatMap(({ waiting }) => waiting.toSorted((a, b) => a.rtp - b.rtp).map(({ picture }) => picture))
+  }
+
   #unwrapped({ rtpTimestamp }: T): number {
     const latest = this.#latestRtp ?? rtpTimestamp
     const rtp = latest + ((rtpTimestamp - (latest >>> 0)) | 0)

@@ -1,0 +1,119 @@
+import type { PlacedSample, ReadPicture } from './index-records.ts'
+import { VideoColumns } from './media-columns.ts'
+import type { StoredVideoConfig } from './video-codec.ts'
+
+/** Media of which a damaged index does not say any more where it is, or that cannot be used without that. */
+export interface IndexLoss {
+  medium: 'audio' | 'video'
+  /** Undefined where the index says nothing of it. */
+  fromMicros: number | undefined
+  toMicros: number | undefined
+  frames: number
+  bytes: number
+}
+
+export interface NumberedSample {
+  number: number
+  picture: PlacedSample
+}
+
+/** The pictures of an index: those in order, and those that wait for what shows where they belong. */
+export class IndexedPictures {
+  readonly columns = new VideoColumns()
+  readonly losses: IndexLoss[] = []
+  /** By their numbers. */
+  readonly waiting = new Map<number, PlacedSample>()
+  /** Which of them would follow, if nothing more came. */
+  wouldFollow: readonly number[] = []
+  /** Of those that waited to the end: which followed, and which are left out. */
+  readonly followed: NumberedSample[] = []
+  readonly leftOut: NumberedSample[] = []
+  readonly #configs: readonly (StoredVideoConfig | undefined)[]
+  /** How many were in order, with those that are lost. */
+  count = 0
+  /** Something that is lost is referred to. */
+  #isBroken = false
+  #lastMicros: number | undefined
+
+  constructor(configs: readonly (StoredVideoConfig | undefined)[]) {
+    this.#configs = configs
+  }
+
+  /** `uncovered`: bytes before it of which no record can be read. Returns whether pictures were among them. */
+  batch(picturesBefore: number | undefined, pictures: readonly ReadPicture[], uncovered: number): boolean {
+    const missing = (picturesBefore ?? this.count) - this.count
+    if (missing > 0) {
+      const next = pictures.find((picture) => 'sample' in picture)?.sample.receiveTimeMicros
+      this.#lose({ fromMicros: this.#lastMicros, toMicros: next, frames: missing, bytes: uncovered })
+      this.count += missing
+    }
+    for (const picture of pictures) this.#take(picture)
+    return missing > 0
+  }
+
+  /** Nothing more is in the index. */
+  end(undecided: 'would follow' | 'waits'): void {
+    if (undecided === 'waits') return
+    for (const number of this.wouldFollow) {
+      const picture = this.waiting.get(number)
+      if (picture === undefined) continue
+      this.#inOrder(picture)
+      this.followed.push({ number, picture })
+      this.waiting.delete(number)
+    }
+    for (const [number, picture] of this.waiting) this.leftOut.push({ number, picture })
+  }
+
+  #take(picture: ReadPicture): void {
+    switch (picture.kind) {
+      case 'inOrder':
+        this.#inOrder(picture)
+        break
+      case 'waits':
+        this.waiting.set(picture.number, picture)
+        break
+      case 'waited': {
+        const before = this.waiting.get(picture.number)
+        this.waiting.delete(picture.number)
+        if (before !== undefined) this.#inOrder(before)
+        else {
+          this.count++
+          this.#lose({ fromMicros: this.#lastMicros, toMicros: this.#lastMicros, frames: 1, bytes: 0 })
+        }
+        break
+      }
+      case 'givenUp':
+        this.waiting.delete(picture.number)
+    }
+  }
+
+  #inOrder({ sample, offset }: PlacedSample): void {
+    this.count++
+    const at = sample.receiveTimeMicros
+    this.#lastMicros = at
+    const isKnown = this.#configs[sample.config] !== undefined
+    if (sample.key && isKnown) this.#isBroken = false
+    if (this.#isBroken || !isKnown) this.#lose({ fromMicros: at, toMicros: at, frames: 1, bytes: sample.bytes })
+    else this.columns.push(sample, offset)
+  }
+
+  #lose(loss: Omit<IndexLoss, 'medium'>): void {
+    this.#isBroken = true
+    const last = this.losses.at(-1)
+    if (last === undefined || !this.#goesOn) this.losses.push({ medium: 'video', ...loss })
+    else {
+      last.fromMicros ??= loss.fromMicros
+      last.toMicros = loss.toMicros ?? last.toMicros
+      last.frames += loss.frames
+      last.bytes += loss.bytes
+    }
+    this.#lostAt = this.columns.bytes.length
+  }
+
+  /** How many there were when the last one was lost. */
+  #lostAt: number | undefined
+
+  get #goesOn(): boolean {
+    return this.#lostAt === this.columns.bytes.length
+  }
+}

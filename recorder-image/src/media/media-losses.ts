@@ -1,0 +1,42 @@
+import type { NoticedLoss } from '../ledger/ledger.ts'
+import { sampleRate, soundKind } from './audio-format.ts'
+import type { PlacedSample } from './index-records.ts'
+import type { IndexLoss } from './indexed-pictures.ts'
+import type { MediaFileIdentity } from './media-file.ts'
+import type { MediaIndex } from './media-index.ts'
+import type { JournalDamage } from './sound-journal.ts'
+
+/** What is missing of a file, whose it is is known. */
+export type FileLoss = Omit<NoticedLoss, 'userId' | 'stream' | 'file'>
+
+/** Sound that was in a journal. `openedMicros`: when the file began. */
+export function journalLoss({ bytes, fromMicros, toMicros }: JournalDamage, openedMicros: number): FileLoss {
+  const from = fromMicros ?? openedMicros
+  const what = { frames: null, bytes, detail: 'its journal was damaged' }
+  return { medium: 'audio', fromMicros: from, toMicros: toMicros ?? from, reason: 'DiskDamaged', ...what }
+}
+
+/** What a damaged index takes from a file. */
+export function indexLosses(index: MediaIndex, identity: MediaFileIdentity): FileLoss[] {
+  const { format } = soundKind(identity)
+  const toMicros = (frame: number) => identity.openedMicros + (frame * (format?.samplesPerFrame ?? 960) * 1_000_000) / sampleRate
+  // The bytes of MP3 are in the file whatever the index says of them.
+  const missing = identity.mode === '00' ? [] : index.missingSound
+  const sound = missing.map(
+    ({ firstFrame, frames, bytes }): IndexLoss => ({
+      ...{ medium: 'audio', fromMicros: toMicros(firstFrame), toMicros: toMicros(firstFrame + frames), frames, bytes },
+    }),
+  )
+  return [...index.pictures.losses, ...sound].map(({ medium, fromMicros, toMicros, frames, bytes }) => {
+    const from = fromMicros ?? toMicros ?? identity.openedMicros
+    const what = { frames, bytes: bytes || null, detail: 'its index was damaged' }
+    return { medium, fromMicros: from, toMicros: Math.max(from, toMicros ?? from), reason: 'DiskDamaged', ...what }
+  })
+}
+
+/** Pictures that waited for one that never came when their recorder ended. */
+export const leftOutLosses = (leftOut: readonly { picture: PlacedSample }[]): FileLoss[] =>
+  leftOut.map(({ picture: { sample } }) => ({
+    ...{ medium: 'video', fromMicros: sample.receiveTimeMicros, toMicros: sample.receiveTimeMicros, frames: 1 },
+    ...{ bytes: sample.bytes, reason: 'LostInNetwork', detail: 'the picture it refers to' },
+  }))
