@@ -6,7 +6,7 @@ import { type Loss, manifestFileSchema, type RecorderJob, type TimelineEvent, ti
 import type { Logger } from 'pino'
 import { z } from 'zod'
 import { DurableLines, readLines } from '../disk/durable-lines.ts'
-import { isVolumeFull } from '../disk/volume-full.ts'
+import { isVolumeFull, mayPass } from '../disk/volume-full.ts'
 import { type LedgerLine, lossesIn } from '../ledger/ledger.ts'
 import { type AttemptNote, attemptNoteSchema } from './attempt.ts'
 import { RecorderFailure } from './failure.ts'
@@ -69,12 +69,16 @@ export class Volume {
   static async open(work: string, { namespace, name }: RecorderJob['recording'], log: Logger): Promise<Volume> {
     const volume = new Volume(join(work, `${namespace}.${name}`), log)
     try {
-      for (const folder of ['media', 'uploads', 'files', 'attempts']) await mkdir(join(volume.#root, folder), { recursive: true })
-      await volume.#prove()
+      await volume.#prepare().catch(() => volume.#prepare())
     } catch (error) {
       throw new RecorderFailure('VolumeUnusable', `The work directory ${work} cannot be written: ${(error as Error).message}`)
     }
     return volume
+  }
+
+  async #prepare(): Promise<void> {
+    for (const folder of ['media', 'uploads', 'files', 'attempts']) await mkdir(join(this.#root, folder), { recursive: true })
+    await this.#prove()
   }
 
   /** A full volume is taken as it is: uploading makes room. */
@@ -238,7 +242,14 @@ export class Volume {
   }
 }
 
-async function replaceDurably(path: string, value: unknown): Promise<void> {
+/** What a device does not take once is written again. */
+const replaceDurably = (path: string, value: unknown): Promise<void> =>
+  replaceOnce(path, value).catch((error) => {
+    if (!mayPass(error) || isVolumeFull(error)) throw error
+    return replaceOnce(path, value)
+  })
+
+async function replaceOnce(path: string, value: unknown): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`
   await writeDurably(temporary, JSON.stringify(value))
   await rename(temporary, path)
@@ -250,6 +261,7 @@ async function writeDurably(path: string, text: string): Promise<void> {
     await file.writeFile(text)
     await file.sync()
   } finally {
-    await file.close()
+    // What is synced is there, whatever is said now.
+    await file.close().catch(() => {})
   }
 }

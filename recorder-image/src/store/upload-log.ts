@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
-import { isVolumeFull } from '../disk/volume-full.ts'
+import { mayPass } from '../disk/volume-full.ts'
 import type { PartPlan, PartRange } from './part-plan.ts'
 import { StoreError } from './upload.ts'
 
@@ -88,7 +88,7 @@ function parseLine(raw: string): UploadLogLine | undefined {
 }
 
 /**
- * Append-only file of JSON lines. A line that `append` has returned from is on disk, unless the volume is full: then it is kept, and written with
+ * Append-only file of JSON lines. A line that `append` has returned from is on disk, unless the volume is full or fails: then it is kept, and written with
  * the next one. An upload must not wait for room that only the upload can make; what a crash would cost is that parts go again.
  */
 export class UploadLog {
@@ -127,7 +127,7 @@ export class UploadLog {
         await handle.close()
       }
     } catch (cause) {
-      if (isVolumeFull(cause)) return
+      if (mayPass(cause)) return
       const { code = 'EIO', message } = cause as NodeJS.ErrnoException
       throw new StoreError('refused', code, `Writing the log ${this.#path} failed: ${message}. Check the volume.`, { cause })
     }
