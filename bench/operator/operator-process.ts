@@ -20,6 +20,8 @@ export async function operatorEnvironment(api: ApiServer, namespace: string, ide
     NODE_OPTIONS: '--max-semi-space-size=4 --max-old-space-size=256',
     TRTC_RECORDER_RECORDER_IMAGE: 'recorder:bench',
     TRTC_RECORDER_LEASE_NAMESPACE: namespace,
+    // One after another; none waits until another is taken for gone.
+    TRTC_RECORDER_RELEASE: 'bench',
     TRTC_RECORDER_IDENTITY: identity,
     TRTC_RECORDER_WORKERS: String(workers),
     TRTC_RECORDER_LOG_LEVEL: process.env.OPERATOR_LOG ?? 'warn',

@@ -173,6 +173,21 @@ describe('the chart', () => {
     ])
   })
 
+  test('lets the operator claim what it serves by a Lease of one name, and touch no other Lease there', async () => {
+    const leases = (manifests: Manifest[]) =>
+      rulesOf(manifests).filter(({ resources, verbs }) => resources.includes('leases') && !verbs.includes('create'))
+    const names = (manifests: Manifest[]) => leases(manifests).map(({ resourceNames, verbs }) => [resourceNames, verbs])
+    const verbs = ['get', 'list', 'watch', 'update']
+    const leader = [['demo-trtc-recorder'], ['get', 'update']]
+    expect(names(await render())).toEqual([[['trtc-recorder.dev', 'all.trtc-recorder.dev'], verbs], leader])
+    const claim = [['trtc-recorder.dev'], verbs]
+    expect(names(await render('watchNamespaces={lessons,music}'))).toEqual([claim, claim, leader])
+    const made = rulesOf(await render()).filter(
+      ({ resources, verbs }) => resources.includes('leases') && verbs.includes('create'),
+    )
+    expect(made.every(({ verbs }) => verbs.length === 1)).toBe(true)
+  })
+
   test('needs nothing of the cluster when it serves some namespaces only', async () => {
     const manifests = await render('watchNamespaces={lessons,music}', 'crds.enabled=false')
     expect(manifests.filter((manifest) => manifest.kind.startsWith('Cluster'))).toEqual([])

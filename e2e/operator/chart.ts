@@ -15,6 +15,7 @@ export interface Rule {
   apiGroups: string[]
   resources: string[]
   verbs: string[]
+  resourceNames?: string[]
 }
 export interface Manifest extends KubeObject {
   kind: string

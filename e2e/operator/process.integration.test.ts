@@ -1,12 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { createServer } from 'node:http'
-import { type AddressInfo, createServer as createSocketServer } from 'node:net'
-import { fileURLToPath } from 'node:url'
+import type { AddressInfo } from 'node:net'
 import type { Recording } from '@trtc-recorder/api'
 import { afterAll, test as base, beforeAll, describe, expect, onTestFinished } from 'vitest'
 import { type Lease, resources } from '../../kube/src/index.ts'
 import { aResult } from '../../operator/src/recording/testing.ts'
-import { type ApiServer, startApiServer, until } from './api-server.ts'
+import { type ApiServer, startApiServer } from './api-server.ts'
+import { messages, type Operator, runOperator, says } from './operator-process.ts'
 import { finishedRecording, newRecording } from './recordings.ts'
 import { ToyKubelet } from './toy-kubelet.ts'
 
@@ -15,16 +14,6 @@ beforeAll(async () => {
   api = await startApiServer()
 })
 afterAll(() => api?.stop())
-
-interface Operator {
-  child: ChildProcess
-  exit: Promise<number | string>
-  lines: Record<string, unknown>[]
-  stderr: () => string
-  probe(path: string, port?: 'health' | 'metrics'): Promise<string>
-}
-
-const main = fileURLToPath(new URL('../../operator/src/main.ts', import.meta.url))
 
 /** A namespace with a receiver of callbacks, and the operators that serve it. */
 interface World {
@@ -52,7 +41,7 @@ const test = base.extend<{ world: World }>({
     await use({
       ...{ namespace, received },
       async startOperator(identity, env = {}) {
-        const operator = await runOperator(namespace, identity, env)
+        const operator = await runOperator(api, namespace, identity, env)
         operators.push(operator)
         return operator
       },
@@ -66,66 +55,6 @@ const test = base.extend<{ world: World }>({
     await new Promise((resolve) => sink.close(resolve))
   },
 })
-
-async function runOperator(namespace: string, identity: string, env: Record<string, string>): Promise<Operator> {
-  const [health, metrics] = [await freePort(), await freePort()]
-  const child = spawn(process.execPath, [main], {
-    env: {
-      PATH: process.env.PATH,
-      KUBECONFIG: api.kubeconfigPath,
-      TRTC_RECORDER_RECORDER_IMAGE: 'recorder:test',
-      TRTC_RECORDER_WATCH_NAMESPACES: namespace,
-      TRTC_RECORDER_LEASE_NAMESPACE: namespace,
-      TRTC_RECORDER_IDENTITY: identity,
-      // The receivers of these tests are on this machine, and so is the API server.
-      TRTC_RECORDER_CALLBACK_ALLOW: '127.0.0.1',
-      TRTC_RECORDER_HEALTH_PORT: String(health),
-      TRTC_RECORDER_METRICS_PORT: String(metrics),
-      ...env,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const lines: Record<string, unknown>[] = []
-  let rest = ''
-  child.stdout?.on('data', (chunk) => {
-    const parts = (rest + chunk).split('\n')
-    rest = parts.pop() ?? ''
-    for (const part of parts) lines.push(JSON.parse(part))
-  })
-  let stderr = ''
-  child.stderr?.on('data', (chunk) => {
-    stderr += chunk
-  })
-  const ports = { health, metrics }
-  const operator: Operator = {
-    child,
-    exit: new Promise((resolve) => child.once('close', (code, signal) => resolve(code ?? signal ?? ''))),
-    lines,
-    stderr: () => stderr,
-    probe: async (path, port = 'health') => {
-      const answer = await fetch(`http://127.0.0.1:${ports[port]}${path}`).catch(() => undefined)
-      return answer === undefined ? 'no answer' : `${answer.status} ${await answer.text()}`
-    },
-  }
-  return operator
-}
-
-/** Given to operators that may not have begun to listen. */
-const given = new Set<number>()
-
-async function freePort(): Promise<number> {
-  const server = createSocketServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  if (given.has(port)) return freePort()
-  given.add(port)
-  return port
-}
-
-const messages = (operator: Operator) => operator.lines.map(({ msg }) => msg)
-const says = (operator: Operator, message: string, timeout = 20_000) =>
-  until(`it says ${message}`, async () => messages(operator).includes(message), timeout)
 
 describe.concurrent('the operator process', () => {
   test('becomes ready, works, tells its metrics, and leaves in order on SIGTERM', async ({

@@ -67,6 +67,15 @@ const settings = {
   leaseName: { schema: z.string().min(1).default('trtc-recorder-operator'), help: 'Name of the Lease.' },
   identity: { schema: z.string().min(1).default(hostname), help: 'Name of this process, unique among the operators.' },
 
+  release: {
+    schema: z.string().min(1).max(200).optional(),
+    help: 'Name of this release, the same for all its replicas, now and later: what it claims namespaces with. Namespace and name of the Lease where it is not set; the identity without leader election.',
+  },
+  claimPatienceSeconds: {
+    schema: z.coerce.number().min(1).max(3600).default(120),
+    help: 'How long another release that has claimed a namespace may take to say that it is still there, before the namespace is taken over.',
+  },
+
   recordingsPerNamespace: { schema: most, help: 'Recordings at once in each namespace; the others wait in line.' },
   recordingsPerCluster: { schema: most, help: 'The same in all namespaces that are served, together.' },
   priorityClasses: {
@@ -110,7 +119,10 @@ const settings = {
 } satisfies Record<string, { schema: z.ZodType; help: string }>
 
 type Settings = typeof settings
-export type Config = { [Name in keyof Settings]: z.output<Settings[Name]['schema']> } & { leaseNamespace: string }
+export type Config = { [Name in keyof Settings]: z.output<Settings[Name]['schema']> } & {
+  leaseNamespace: string
+  release: string
+}
 
 /** Says every setting that is wrong, by the name of its variable. */
 export class ConfigError extends Error {
@@ -141,6 +153,7 @@ export function parseConfig(
       `${variableOf('leaseNamespace')} (${flagOf('leaseNamespace')}) must be set outside a Pod, or ${variableOf('leaderElection')}=false`,
     )
   }
+  config.release ??= config.leaderElection ? `${config.leaseNamespace}/${config.leaseName}` : config.identity
   if (wrong.length > 0) throw new ConfigError(`The operator cannot start:\n${wrong.map((line) => `  ${line}`).join('\n')}`)
   return config as Config
 }

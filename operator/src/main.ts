@@ -8,6 +8,7 @@ import { eventsController } from './callback/events-teller.ts'
 import { noticeController } from './callback/notices.ts'
 import { clipController } from './clip/controller.ts'
 import { ConfigError, parseConfig, usage } from './config.ts'
+import { Claims } from './kube/claims.ts'
 import { createEventRecorder } from './kube/events.ts'
 import { LeaderElection } from './kube/lease.ts'
 import { createPriorityClasses } from './priority-classes.ts'
@@ -63,7 +64,15 @@ const caches = createCaches({
 metrics.recordings(() => countStates(caches.recordings.values()))
 const isLimited = config.recordingsPerNamespace !== undefined || config.recordingsPerCluster !== undefined
 let isLeading = !config.leaderElection
-caches.recordings.subscribe(countChanges(metrics.changes, () => isLeading))
+const claims = new Claims({
+  ...{ client, events, log, metrics },
+  release: config.release,
+  namespaces: config.watchNamespaces,
+  patienceMillis: config.claimPatienceSeconds * 1000,
+  resyncMillis: config.resyncSeconds * 1000,
+})
+metrics.claims(() => (isLeading ? claims.count() : { held: 0, other: 0, unguarded: 0 }))
+caches.recordings.subscribe(countChanges(metrics.changes, ({ metadata }) => isLeading && claims.has(metadata.namespace)))
 metrics.unread(() => caches.unread().length)
 
 const priorities = createPriorityClasses({
@@ -107,6 +116,7 @@ const controllers = [
     ...{ client, caches, events, config, log, metrics, priorityOf },
     onRoom: quotas.onRoom,
     receivers: telling.policy,
+    territory: claims,
   }),
   clipController({ client, caches, events, pod: podConfig(config, telling.policy), log, metrics }),
   noticeController(telling),
@@ -119,6 +129,8 @@ if (config.finishedPerNamespace !== undefined) {
     retentionController({ client, recordings: caches.recordings, most: config.finishedPerNamespace, log, metrics }),
   )
 }
+for (const controller of controllers) controller.worksIn(claims)
+controllers.unshift(claims.controller)
 const election = config.leaderElection
   ? new LeaderElection({
       client,
@@ -146,6 +158,12 @@ health.ready('caches', () => {
   const none = unread.length === Math.max(1, config.watchNamespaces.length)
   return none ? `nothing could be read yet of ${unread.join(', ') || 'the cluster'}` : undefined
 })
+// Part of what it is to serve may be another release's. That it serves nothing at all is no state to be rolled out.
+health.ready('claims', () => {
+  const { isAltogether, claims: others } = claims.standsAside()
+  if (!isLeading || !isAltogether) return undefined
+  return others.map(({ claim, holder }) => `release ${holder} holds ${claim}`).join(', ')
+})
 for (const reflector of caches.reflectors) {
   health.live(`reflector of ${reflector.name}`, () => hung(reflector.idleMillis, hangsAfterMillis.reflector))
 }
@@ -161,6 +179,7 @@ log.info({ healthPort: config.healthPort, metricsPort: config.metricsPort }, 'Op
 // Run: every operator keeps its caches warm, one of them works. Two Recordings with one identity may be in two namespaces, so work begins
 // when all that can be read has been read.
 const reading = Promise.all([caches.run(stop.signal), priorities.run(stop.signal), quotas.run(stop.signal)])
+let claiming: Promise<unknown> | undefined
 await Promise.race([Promise.all([caches.answered, priorities.answered]), stopping])
 for (const namespace of caches.unread()) {
   log.error(
@@ -173,13 +192,19 @@ if (!stop.signal.aborted) {
   election?.lost.then(() => process.exit(1))
   const leading = election === undefined || (await election.acquire(stop.signal))
   if (leading && isLimited) await catchUp()
-  if (leading && !stop.signal.aborted) for (const controller of controllers) controller.start()
+  if (leading && !stop.signal.aborted) {
+    for (const reflector of claims.reflectors) {
+      health.live('reflector of claims', () => hung(reflector.idleMillis, hangsAfterMillis.reflector))
+    }
+    claiming = claims.run(stop.signal)
+    for (const controller of controllers) controller.start()
+  }
 }
 await stopping
 
 await shutDown(
   [
-    { done: 'Watches stopped', run: () => reading },
+    { done: 'Watches stopped', run: () => Promise.all([reading, claiming]) },
     {
       done: 'Controllers drained',
       run: (millisLeft) => Promise.all(controllers.map((controller) => controller.stop(millisLeft - tidyUpMillis))),

@@ -220,6 +220,15 @@ secret:
 - apiGroups: [""]
   resources: [resourcequotas]
   verbs: [list, watch]
+# Which release serves a namespace, so that no two do: one Lease in each, and one that says who serves all of them. RBAC cannot say under which name
+# one may be created.
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [trtc-recorder.dev{{ if not .Values.watchNamespaces }}, all.trtc-recorder.dev{{ end }}]
+  verbs: [get, list, watch, update]
 # A result that is too long for the termination message.
 - apiGroups: [""]
   resources: [pods/log]

@@ -2,11 +2,11 @@ import type { KubeClient, KubeObject, Resource } from '@trtc-recorder/kube'
 import { ApiError, isGone, isNotFound, isTooManyRequests } from '@trtc-recorder/kube'
 import type { ListWatch } from '../runtime/reflector.ts'
 
-/** What a reflector reads: a kind, in one namespace or in all of them, as far as the selector matches. */
+/** What a reflector reads: a kind, in one namespace or in all of them, as far as the selectors match. */
 export function listWatch<T extends KubeObject>(
   client: KubeClient,
   resource: Resource<T>,
-  scope: { namespace?: string; labelSelector?: string } = {},
+  scope: { namespace?: string; labelSelector?: string; fieldSelector?: string } = {},
 ): ListWatch<T> {
   return {
     list: (options) => client.list(resource, { ...scope, ...options }),

@@ -24,6 +24,9 @@ class School {
   readonly worlds: World[] = []
   readonly woken = new Set<World>()
   readonly underWay = new Map<World, Plan>()
+  /** Namespaces that another release serves, and what is told when one of them comes or goes. */
+  readonly elsewhere = new Set<string>()
+  territoryChanged: (namespace: string) => void = () => {}
   caches = this.#newCaches()
   admission!: Admission
   readonly #later: (() => void)[] = []
@@ -59,6 +62,12 @@ class School {
       caches: this.caches,
       limits: this.limits,
       priorityOf: ({ spec }) => (spec.priorityClassName === 'exam' ? 1000 : 0),
+      territory: {
+        has: (namespace) => !this.elsewhere.has(namespace),
+        onChange: (handler) => {
+          this.territoryChanged = handler
+        },
+      },
       later: (callBack) => this.#later.push(callBack),
       wake: (key) =>
         this.woken.add(this.worlds.find(({ recording: { metadata } }) => `${metadata.namespace}/${metadata.name}` === key)!),
@@ -362,6 +371,24 @@ describe('limits', () => {
     school.tell(first)
     school.looksAtThoseWoken()
     expect([second.pods.length, exam.pods.length]).toEqual([0, 1])
+  })
+
+  test('count, and keep in line, only those of the namespaces that are served here', () => {
+    const school = new School({ perCluster: 1 })
+    school.elsewhere.add('exams')
+    school.opens('theirs', { namespace: 'exams' }).settle().scheduled().inRoom()
+    const waits = school.opens('waits', { namespace: 'exams' })
+    const [first, second] = [school.opens('first'), school.opens('second')]
+    school.looksAt(first, second)
+    expect([first.pods.length, second.pods.length]).toEqual([1, 0])
+    expect(school.admission.queued).toBe(1)
+    school.elsewhere.clear()
+    school.territoryChanged('exams')
+    expect(school.admission.queued).toBe(2)
+    first.scheduled().inRoom().ends(stoppedBy('Idle'))
+    school.tell(first)
+    school.looksAtThoseWoken()
+    expect([second.pods.length, waits.pods.length]).toEqual([0, 0])
   })
 
   test('pass over one about which nothing can be decided', () => {

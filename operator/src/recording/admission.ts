@@ -2,6 +2,7 @@ import type { Recording, RecordingStatus } from '@trtc-recorder/api'
 import type { Pod } from '@trtc-recorder/kube'
 import { ApiError } from '@trtc-recorder/kube'
 import { type Caches, identityOf } from '../caches.ts'
+import type { Territory } from '../runtime/controller.ts'
 import { keyOf } from '../runtime/objects.ts'
 import type { StoreEvent } from '../runtime/store.ts'
 import { findCondition } from './conditions.ts'
@@ -17,6 +18,8 @@ export interface AdmissionOptions {
   priorityOf: (recording: Recording) => number
   /** Called with the key of a Recording that can begin now, or has something new to tell. */
   wake: (key: string) => void
+  /** Namespaces that are served here. What is in another has its place, and waits, elsewhere. Default: all. */
+  territory?: Pick<Territory, 'has' | 'onChange'> | undefined
   /** Calls back when all that comes in one piece has been heard. */
   later?: (callBack: () => void) => void
 }
@@ -35,6 +38,7 @@ export class Admission {
   readonly #caches: AdmissionOptions['caches']
   readonly #priorityOf: AdmissionOptions['priorityOf']
   readonly #wake: AdmissionOptions['wake']
+  readonly #territory: AdmissionOptions['territory']
   readonly #claims = new IdentityClaims()
   /** Undefined where nothing is limited. */
   readonly #line: Line | undefined
@@ -44,7 +48,8 @@ export class Admission {
   #asking: string | undefined
   #isCalling = false
 
-  constructor({ caches, limits, priorityOf, wake, later = queueMicrotask }: AdmissionOptions) {
+  constructor({ caches, limits, priorityOf, wake, territory, later = queueMicrotask }: AdmissionOptions) {
+    this.#territory = territory
     this.#later = later
     this.#caches = caches
     this.#priorityOf = priorityOf
@@ -54,6 +59,7 @@ export class Admission {
       if (one.uid !== this.#asking) wake(keyOf(one))
     }
     this.#line = isLimited ? new Line({ limits, onCall: call, onMove: call }) : undefined
+    if (isLimited) territory?.onChange((namespace) => this.#placeAll(namespace))
   }
 
   /** How many wait for a place. */
@@ -155,9 +161,18 @@ export class Admission {
     const line = this.#line
     if (line === undefined) return
     const { uid } = recording.metadata
-    if (this.#occupies(recording)) line.take(recording.metadata)
+    if (!(this.#territory?.has(recording.metadata.namespace) ?? true)) line.leave(uid)
+    else if (this.#occupies(recording)) line.take(recording.metadata)
     else if (mayWant(recording) && (isNew(recording) || isQueued(recording.status))) line.wait(this.#waiting(recording))
     else line.leave(uid)
+  }
+
+  #placeAll(namespace: string | undefined): void {
+    for (const recording of this.#caches.recordings.values()) {
+      const { uid, namespace: own } = recording.metadata
+      if ((namespace === undefined || own === namespace) && !this.#underWay.has(uid)) this.#place(recording)
+    }
+    this.#callLater()
   }
 
   /** Before anything is told of a Recording, its first Pod may be there. */

@@ -6,7 +6,7 @@ import type { Logger } from 'pino'
 import type { Caches } from '../caches.ts'
 import type { Config } from '../config.ts'
 import type { EventRecorder } from '../kube/events.ts'
-import { Controller, type ReconcileContext, type ReconcileResult } from '../runtime/controller.ts'
+import { Controller, type ReconcileContext, type ReconcileResult, type Territory } from '../runtime/controller.ts'
 import { keyOf, namespaceOfKey } from '../runtime/objects.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { Admission } from './admission.ts'
@@ -35,6 +35,8 @@ export interface RecordingDependencies {
   priorityOf?: (recording: Recording) => number
   /** Whom recorders may send live sound to. */
   receivers: ReceiverPolicy
+  /** Namespaces that are served here. Default: all. */
+  territory?: Territory
   /** How recorders are asked for their progress. */
   get?: Get
 }
@@ -78,6 +80,7 @@ export function recordingController(dependencies: RecordingDependencies): Contro
     caches,
     limits: { perNamespace: config.recordingsPerNamespace, perCluster: config.recordingsPerCluster },
     priorityOf: dependencies.priorityOf ?? (() => 0),
+    territory: dependencies.territory,
     wake(key) {
       const namespace = namespaceOfKey(key)
       // Otherwise it is looked at anyway, once all of its namespace has been read.

@@ -304,4 +304,81 @@ describe('a controller of a store', () => {
     expect(await reconciled()).toEqual([])
     await made.stop(0)
   })
+
+  describe('a controller that works in some namespaces only', () => {
+    function territory() {
+      const inside = new Set<string>()
+      const wanted = new Set<string>()
+      const handlers: ((namespace: string | undefined) => void)[] = []
+      const set = (namespace: string, isInside: boolean) => {
+        if (isInside) inside.add(namespace)
+        else inside.delete(namespace)
+        for (const handler of handlers) handler(namespace)
+      }
+      return {
+        ...{ wanted, set },
+        has: (namespace: string) => inside.has(namespace),
+        wants: (namespace: string) => void wanted.add(namespace),
+        onChange: (handler: (namespace: string | undefined) => void) => void handlers.push(handler),
+      }
+    }
+
+    it('begins nothing elsewhere, says that it wants to, and does it all once it may', async () => {
+      const { made, sync, recordings, pods, reconciled } = world()
+      const land = territory()
+      made.worksIn(land).start()
+      sync('lessons', [thing('lessons', 'math')])
+      sync('music', [thing('music', 'piano')])
+      recordings.apply({ type: 'ADDED', object: thing('lessons', 'art') })
+      pods.apply({ type: 'ADDED', object: thing('lessons', 'math-1', 'math') })
+      expect(await reconciled()).toEqual([])
+      expect([...land.wanted]).toEqual(['lessons', 'music'])
+      land.set('lessons', true)
+      expect((await reconciled()).sort()).toEqual(['lessons/art', 'lessons/math'])
+      recordings.apply({ type: 'MODIFIED', object: thing('lessons', 'art') })
+      expect(await reconciled()).toEqual(['lessons/art'])
+      await made.stop(0)
+    })
+
+    it('looks at all of a namespace that it comes back to', async () => {
+      const { made, sync, recordings, reconciled } = world()
+      const land = territory()
+      land.set('lessons', true)
+      made.worksIn(land).start()
+      sync('lessons', [thing('lessons', 'math'), thing('lessons', 'art')])
+      expect((await reconciled()).sort()).toEqual(['lessons/art', 'lessons/math'])
+      land.set('lessons', false)
+      made.enqueue('lessons/math')
+      recordings.apply({ type: 'MODIFIED', object: thing('lessons', 'math') })
+      expect(await reconciled()).toEqual([])
+      land.set('lessons', true)
+      expect((await reconciled()).sort()).toEqual(['lessons/art', 'lessons/math'])
+      await made.stop(0)
+    })
+
+    it('cuts off what is under way in a namespace that it loses, and only there', async () => {
+      const signals = new Map<string, AbortSignal>()
+      const { made, lines, outcomes } = controller((key, { signal }) => {
+        signals.set(key, signal)
+        return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      })
+      const land = territory()
+      land.set('lessons', true)
+      land.set('music', true)
+      made.worksIn(land).start()
+      made.enqueue('lessons/math')
+      made.enqueue('music/piano')
+      await tick()
+      land.set('lessons', false)
+      await tick()
+      expect([...signals].map(([key, { aborted }]) => [key, aborted])).toEqual([
+        ['lessons/math', true],
+        ['music/piano', false],
+      ])
+      expect(outcomes).toEqual(['requeue'])
+      expect(lines.filter(({ level }) => level === 'warn')).toEqual([])
+      vi.advanceTimersByTime(60_000)
+      await made.stop(0)
+    })
+  })
 })

@@ -19,6 +19,15 @@ export interface ReconcileResult {
   priority?: Priority
 }
 
+/** Which namespaces this process may work in. May change at any time. */
+export interface Territory {
+  has(namespace: string): boolean
+  /** There is something to do in a namespace that it has not. Called often. */
+  wants(namespace: string): void
+  /** Calls whenever `has` may have come to say otherwise of a namespace; undefined: of any. */
+  onChange(handler: (namespace: string | undefined) => void): void
+}
+
 /** Brings one object closer to what is wanted of it, from whatever state it is in. Throws to be tried again with back-off. */
 export type Reconcile = (key: string, context: ReconcileContext) => Promise<ReconcileResult | undefined>
 
@@ -83,7 +92,8 @@ interface Watched {
  * sooner than a server's Retry-After; a run that succeeds forgets its failures; nothing that `reconcile` throws ends a worker; its own
  * writes, where a store is told whose they are, bring a key back only after a while. Before
  * `start` nothing is kept and nothing is done. A key is reconciled only when everything that this controller watches in the key's
- * namespace has been read once, and then each object of it is looked at; a namespace that cannot be read holds up no other.
+ * namespace has been read once, and then each object of it is looked at; a namespace that cannot be read holds up no other. In a namespace outside of
+ * its territory nothing is begun, and the signals of what is under way there are aborted; what there is to do there is kept for when it is inside.
  *
  * Assumptions: `reconcile` reads the state itself and can be repeated at any time. It passes the signal on to what it waits for. Keys are
  * `namespace/name`, with or without a word and a colon in front.
@@ -96,7 +106,14 @@ export class Controller {
   readonly #options: ControllerOptions
   readonly #log: Logger
   readonly #watched: Watched[] = []
-  readonly #underWay = new Set<AbortController>()
+  readonly #underWay = new Map<AbortController, string>()
+  #territory: Territory | undefined
+  /** Namespaces of the territory in which there was something to do. */
+  readonly #inside = new Set<string>()
+  /** Namespaces that were in the territory, and are not. */
+  readonly #left = new Set<string>()
+  /** What there is to do outside of the territory, by namespace. */
+  readonly #kept = new Map<string, Map<string, Priority>>()
   #workers: Promise<void>[] = []
   #active = 0
   #runs = 0
@@ -153,6 +170,13 @@ export class Controller {
     return this
   }
 
+  /** Keeps to the namespaces of a territory, as they are from time to time. Without one: everywhere. */
+  worksIn(territory: Territory): this {
+    this.#territory = territory
+    territory.onChange((namespace) => this.#territoryChanged(namespace))
+    return this
+  }
+
   enqueue(key: string): void {
     this.queue.add(key)
   }
@@ -177,7 +201,7 @@ export class Controller {
     const timer = setTimeout(() => late.resolve('late'), deadlineMillis)
     const ended = await Promise.race([Promise.all([this.queue.drained, ...this.#workers]), late.promise])
     clearTimeout(timer)
-    for (const run of this.#underWay) run.abort(new Error('the operator is shutting down'))
+    for (const run of this.#underWay.keys()) run.abort(new Error('the operator is shutting down'))
     return ended !== 'late'
   }
 
@@ -186,7 +210,8 @@ export class Controller {
     const isOwn = 'by' in event && event.by === this.name && isEcho(event)
     for (const key of keysOf(event)) {
       if (!this.#isReady(key)) continue
-      if (isOwn) this.queue.addAfter(key, this.#options.echoMillis ?? 5000, 'low')
+      if (!this.#isInside(key)) this.#keep(key, priorityOf(event))
+      else if (isOwn) this.queue.addAfter(key, this.#options.echoMillis ?? 5000, 'low')
       else this.queue.add(key, priorityOf(event))
     }
   }
@@ -196,10 +221,9 @@ export class Controller {
     return this.#watched.every(({ store }) => store.hasSynced(namespace))
   }
 
-  /** Each key once, however many objects bring it. */
-  #lookAtAll(namespace: string | undefined): void {
+  /** Each key once, however many objects bring it, and those that there are besides. */
+  #lookAtAll(namespace: string | undefined, keys = new Map<string, Priority>()): void {
     if (!this.#isStarted) return
-    const keys = new Map<string, Priority>()
     for (const { store, keysOf, priorityOf } of this.#watched) {
       for (const object of store.values()) {
         if (namespace !== undefined && object.metadata.namespace !== namespace) continue
@@ -207,7 +231,45 @@ export class Controller {
         for (const key of keysOf(event)) if (keys.get(key) !== 'high') keys.set(key, priorityOf(event))
       }
     }
-    for (const [key, priority] of keys) if (this.#isReady(key)) this.queue.add(key, priority)
+    for (const [key, priority] of keys) {
+      if (!this.#isReady(key)) continue
+      if (this.#isInside(key)) this.queue.add(key, priority)
+      else this.#keep(key, priority)
+    }
+  }
+
+  #isInside(key: string): boolean {
+    if (this.#territory === undefined) return true
+    const namespace = namespaceOfKey(key)
+    const isInside = this.#territory.has(namespace)
+    if (isInside) this.#inside.add(namespace)
+    return isInside
+  }
+
+  #keep(key: string, priority: Priority): void {
+    const namespace = namespaceOfKey(key)
+    const kept = this.#kept.get(namespace) ?? new Map<string, Priority>()
+    if (kept.get(key) !== 'high') kept.set(key, priority)
+    this.#kept.set(namespace, kept)
+    this.#territory?.wants(namespace)
+  }
+
+  #territoryChanged(changed: string | undefined): void {
+    const has = (namespace: string) => this.#territory?.has(namespace) ?? true
+    for (const namespace of changed === undefined ? [...this.#inside] : [changed]) {
+      if (has(namespace) || !this.#inside.delete(namespace)) continue
+      this.#left.add(namespace)
+      const reason = new Error(`namespace ${namespace} is no longer this process's to work in`)
+      for (const [run, key] of this.#underWay) if (namespaceOfKey(key) === namespace) run.abort(reason)
+    }
+    for (const namespace of changed === undefined ? [...this.#kept.keys(), ...this.#left] : [changed]) {
+      if (!has(namespace)) continue
+      const kept = this.#kept.get(namespace) ?? new Map<string, Priority>()
+      this.#kept.delete(namespace)
+      // What has happened in one that was lost may have brought no key.
+      if (this.#left.delete(namespace)) this.#lookAtAll(namespace, kept)
+      else for (const [key, priority] of kept) this.queue.add(key, priority)
+    }
   }
 
   get #isStarted(): boolean {
@@ -216,6 +278,11 @@ export class Controller {
 
   async #work(): Promise<void> {
     for (let key = await this.queue.get(); key !== undefined; key = await this.queue.get()) {
+      if (!this.#isInside(key)) {
+        this.#leave(key)
+        this.queue.done(key)
+        continue
+      }
       this.#options.observer?.active?.(++this.#active)
       try {
         await this.#run(key)
@@ -226,6 +293,11 @@ export class Controller {
     }
   }
 
+  #leave(key: string): void {
+    this.queue.forget(key)
+    this.#keep(key, 'high')
+  }
+
   async #run(key: string): Promise<void> {
     const id = `${this.name}-${(++this.#runs).toString(36)}`
     const log = this.#log.child({ reconcileId: id, key })
@@ -234,7 +306,7 @@ export class Controller {
     const timeoutMillis = this.#options.reconcileTimeoutMillis ?? 60_000
     const tooLong = new Error(`reconcile of ${key} took longer than ${timeoutMillis / 1000} s`)
     const timer = setTimeout(() => abort.abort(tooLong), timeoutMillis)
-    this.#underWay.add(abort)
+    this.#underWay.set(abort, key)
     const started = performance.now()
     const finish = (outcome: ReconcileOutcome) =>
       this.#options.observer?.reconciled?.(outcome, (performance.now() - started) / 1000)
@@ -250,6 +322,10 @@ export class Controller {
         this.#options.observer?.failedForGood?.()
         log.error({ err: error }, 'Reconcile failed and is not tried again before the object changes')
         finish('error')
+      } else if (!this.#isInside(key)) {
+        log.info({ err: error }, 'Reconcile was cut off, for its namespace is no longer this process’s to work in')
+        this.#leave(key)
+        finish('requeue')
       } else {
         this.queue.addRateLimited(key, retryAfterMillis(error))
         const again = { err: error, failures: this.queue.failures(key) }

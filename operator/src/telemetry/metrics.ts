@@ -21,6 +21,8 @@ export interface Metrics {
   unread(count: () => number): void
   /** Recorders in the room of which it is not known how they are doing, asked at each scrape. */
   progressUnknown(count: () => number): void
+  /** `state` → number of claims to namespaces, asked at each scrape. */
+  claims(states: () => Record<string, number>): void
   callbackDelivery(outcome: CallbackOutcome): void
   clipFinished(reason: ClipReason): void
   /** An Event that nobody will see. */
@@ -194,6 +196,17 @@ export function createMetrics(): Metrics {
     progressUnknown(count) {
       const unknown = gauge('trtc_recorder_progress_unknown', 'Recorders in the room that do not say how they are doing.', [])
       onScrape(unknown, () => unknown.set(count()))
+    },
+
+    claims(states) {
+      const claims = gauge(
+        'trtc_recorder_claims',
+        'Claims to namespaces, and to the cluster: held, other (by another release, so that they are left alone), unguarded (served without one).',
+        ['state'],
+      )
+      onScrape(claims, () => {
+        for (const [state, count] of Object.entries(states())) claims.set({ state }, count)
+      })
     },
 
     callbackDelivery: (outcome) => deliveries.inc({ outcome }),

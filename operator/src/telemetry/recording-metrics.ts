@@ -13,9 +13,13 @@ export interface RecordingCounters {
 
 /**
  * Counts by what changes between two states of a Recording. Only what changes while this process watches is counted, so that a restart does not
- * count anything again, and only in the process that leads, so that two replicas do not count it twice.
+ * count anything again, and only in the process that leads and serves it, so that two replicas or releases do not count it twice.
  */
-export function countChanges(counters: RecordingCounters, leads: () => boolean, now: () => number = Date.now) {
+export function countChanges(
+  counters: RecordingCounters,
+  serves: (recording: Recording) => boolean,
+  now: () => number = Date.now,
+) {
   /** UID → when its end was first known. */
   const stopping = new Map<string, number>()
 
@@ -27,7 +31,7 @@ export function countChanges(counters: RecordingCounters, leads: () => boolean, 
     if (isEnding(object) && !isOver(object) && !stopping.has(uid)) stopping.set(uid, now())
     const since = stopping.get(uid)
     if (isOver(object)) stopping.delete(uid)
-    if (!leads()) return
+    if (!serves(object)) return
 
     const { status = {}, metadata } = object
     if (status.startTime !== undefined && previous.status?.startTime === undefined) {

@@ -139,6 +139,7 @@ describe('docs/operations.md', () => {
     metrics.recordings(() => ({ pending: 1 }))
     metrics.unread(() => 0)
     metrics.progressUnknown(() => 0)
+    metrics.claims(() => ({ held: 1 }))
     const ours = (await metrics.registry.getMetricsAsJSON()).map(({ name }) => name).filter((name) => /^trtc_/.test(name))
     const docs = await readFile(new URL('../../../docs/operations.md', import.meta.url), 'utf8')
     const named = docs.match(/^\| `trtc_recorder_\w+/gm)?.map((row) => row.slice('| `'.length))
@@ -152,6 +153,7 @@ describe('alerts and dashboard', () => {
     metrics.recordings(() => ({ pending: 1 }))
     metrics.unread(() => 0)
     metrics.progressUnknown(() => 0)
+    metrics.claims(() => ({ held: 1 }))
     const known = new Set((await metrics.registry.getMetricsAsJSON()).map(({ name }) => name))
     const files = new URL('../../../charts/trtc-recorder/files/', import.meta.url)
     const text = (
