@@ -1,11 +1,14 @@
 import {
   type ConditionReason,
   clipExactness,
+  type ClipTrouble,
   clipReasons,
+  clipTroubles,
   conditionReasons,
   conditionRemedies,
   conditionTypes,
   lossReasons,
+  mostClipAttempts,
   policyReasons,
   reasonRemedies,
   recorderOutcomes,
@@ -63,6 +66,16 @@ export const clipTables = (): Record<string, string> => ({
   clipStatus: fieldTable(clipStatusSchema(), 'status'),
   clipExactness: wordTable('`exactness`', clipExactness),
   clipReasons: wordTable('Reason', clipReasons),
+  clipTroubles: table(
+    ['What', 'Reason in conditions', 'Meaning', 'What is done', 'What you can do'],
+    Object.entries(clipTroubles).map(([word, trouble]) => [
+      code(word),
+      code(trouble.condition),
+      trouble.meaning,
+      whatIsDoneForClip(trouble),
+      trouble.remedy,
+    ]),
+  ),
 })
 
 /** The paragraphs of docs/operations.md: each condition and each reason with what is done about it, and what the reader can do. */
@@ -89,14 +102,27 @@ function paragraphOf(reason: ConditionReason, meaning: string): string {
 
 const paragraphs = (each: [string, string][]) => each.map(([heading, text]) => `### ${heading}\n\n${text}`).join('\n\n')
 
+function whenOf({ firstSeconds, longestSeconds }: { firstSeconds: number; longestSeconds: number }): string {
+  if (longestSeconds === 0) return 'at once'
+  return firstSeconds === longestSeconds ? `after ${firstSeconds} s` : `after ${firstSeconds} s, growing to ${longestSeconds} s`
+}
+
+function whatIsDoneForClip({ next, after }: ClipTrouble): string {
+  const when = after === undefined ? undefined : whenOf(after)
+  switch (next) {
+    case 'over':
+      return 'The clip is over.'
+    case 'again':
+      return `Another Pod ${when}; ${mostClipAttempts} in all.`
+    case 'wait':
+      return `Asked for again ${when}, without end.`
+    case 'stay':
+      return when === undefined ? 'Waited for.' : `Waited for; looked at ${when}.`
+  }
+}
+
 function whatIsDone({ next, after, counts }: Trouble): string {
-  const { firstSeconds, longestSeconds } = after
-  const when =
-    longestSeconds === 0
-      ? 'at once'
-      : firstSeconds === longestSeconds
-        ? `after ${firstSeconds} s`
-        : `after ${firstSeconds} s, growing to ${longestSeconds} s`
+  const when = whenOf(after)
   const limit = counts ? '; five in a row end the recording' : ''
   switch (next) {
     case 'over':

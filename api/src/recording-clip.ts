@@ -212,8 +212,13 @@ export const clipReasons = {
   RecordingUnusable:
     'What the Recording says of its start, its manifests or its bucket cannot be understood; the message says what. Such a status is of another release, or was written by hand.',
   Cutting: 'The recorder is asked for the clip, or, when the recording is over, a Pod cuts it.',
+  QuotaExceeded:
+    'A ResourceQuota of the namespace does not allow the Pod that cuts now. It is asked for again when there is room, and at status.nextAttemptTime.',
   PodRejected:
     'The Pod that cuts was refused by the API server; the message is its answer. It is asked for again at status.nextAttemptTime.',
+  Unschedulable: 'No node has room for the Pod that cuts.',
+  ImagePullFailed: 'The image of the Pod that cuts cannot be pulled.',
+  ContainerNotStarted: 'The kubelet cannot make or start the container that cuts; the message is its answer.',
   Retrying: 'The last try, or the last delivery of the callback, failed; the message says why. Another one begins shortly.',
   Completed: 'Every file of the clip is in COS, and decodes.',
   NotExact:
@@ -257,6 +262,8 @@ export const recordingClipStatusSchema = z.object({
   endTime: time.optional().describe('Wall-clock time where it ends.'),
   attempts: z.int().min(0).optional().describe('How many Pods were made to cut it; 0 where the recorder did.'),
   nextAttemptTime: time.optional().describe('When the next one is made, where the last one failed or was refused.'),
+  refusedTimes: z.int().min(0).optional().describe('How often in a row the API server would not have the next Pod.'),
+  refusedTime: time.optional().describe('When it last would not.'),
   completionTime: time.optional().describe('When it was over.'),
   fileCount: z.int().min(0).optional().describe('Number of files.'),
   files: z

@@ -196,7 +196,7 @@ describe('on a real API server, a clip', () => {
     await runClips(namespace)
     const clip = await apply(namespace, {}, 'proof')
     await finish(await api.client.create(resources.recordings, newRecording(namespace, 'math')))
-    await untilSucceededIs(clip, 'Unknown PodRejected')
+    await untilSucceededIs(clip, 'Unknown QuotaExceeded')
     const refused = (await api.client.get(resources.recordingClips, clip.metadata)).status
     expect(refused?.conditions?.[0]?.message).toContain('exceeded quota: none')
     expect(Date.parse(refused?.nextAttemptTime ?? '')).toBeGreaterThan(Date.parse(clip.metadata.creationTimestamp))

@@ -4,6 +4,7 @@ import { resources } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
 import { abridgedPod, abridgedRecording, withoutBallast } from './abridged.ts'
 import { clipOf } from './clip/names.ts'
+import { clipRefusedSince } from './clip/stage.ts'
 import { listWatch } from './kube/list-watch.ts'
 import { controllingRecording, labels, managedSelector } from './recording/names.ts'
 import { refusedSince } from './recording/stage.ts'
@@ -12,6 +13,7 @@ import { Reflector } from './runtime/reflector.ts'
 import { type Indexers, Store } from './runtime/store.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
+export type ClipIndex = 'recording' | 'refusedByQuotaIn'
 export type RecordingIndex = 'identity' | 'finishedIn' | 'refusedByQuotaIn'
 
 /** What the operator knows of the cluster. Pods and volumes are found by `recordingUid`, Pods that cut by that of their clip. */
@@ -19,7 +21,7 @@ export interface Caches {
   recordings: Store<Recording, RecordingIndex>
   pods: Store<Pod, 'recordingUid'>
   /** By the key of their Recording. */
-  clips: Store<RecordingClip, 'recording'>
+  clips: Store<RecordingClip, ClipIndex>
   claims: Store<PersistentVolumeClaim, 'recordingUid'>
   reflectors: readonly CacheReflector[]
   /** Resolves when everything has been read once. */
@@ -58,6 +60,13 @@ export const recordingIndexers: Indexers<Recording, RecordingIndex> = {
   finishedIn: ({ status, metadata }) => (status?.completionTime === undefined ? [] : [metadata.namespace]),
   refusedByQuotaIn: ({ status, metadata }) =>
     refusedSince(status ?? {}, 'QuotaExceeded') === undefined ? [] : [metadata.namespace],
+}
+
+/** Clips are found by their Recording; those that wait for a quota, by their namespace. */
+export const clipIndexers: Indexers<RecordingClip, ClipIndex> = {
+  recording: (clip) => [recordingKeyOf(clip)],
+  refusedByQuotaIn: ({ status, metadata }) =>
+    clipRefusedSince(status, 'QuotaExceeded') === undefined ? [] : [metadata.namespace],
 }
 
 /** The key of the Recording that a clip is cut from. */
@@ -109,7 +118,7 @@ export function createCaches({ client, namespaces, resyncMillis, log, metrics }:
   return {
     recordings,
     pods,
-    clips: cache(resources.recordingClips, { recording: (clip) => [recordingKeyOf(clip)] }, withoutBallast),
+    clips: cache(resources.recordingClips, clipIndexers, withoutBallast),
     catchUp,
     claims: cache(resources.persistentVolumeClaims, { recordingUid: recordingUids }, withoutBallast, managedSelector),
     reflectors,

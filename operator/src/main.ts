@@ -118,7 +118,11 @@ const controllers = [
     receivers: telling.policy,
     territory: claims,
   }),
-  clipController({ client, caches, events, pod: podConfig(config, telling.policy), log, metrics }),
+  clipController({
+    ...{ client, caches, events, log, metrics },
+    pod: podConfig(config, telling.policy),
+    onRoom: quotas.onRoom,
+  }),
   noticeController(telling),
   eventsController({ ...telling, pods: caches.pods }),
   callbackController(toldRecordings(caches.recordings), resultTelling),

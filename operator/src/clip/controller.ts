@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
-import { clipKind, clipsAnnotation, type RecordingClip, type RecordingClipStatus } from '@trtc-recorder/api'
+import { clipsAnnotation, type RecordingClip } from '@trtc-recorder/api'
 import type { KubeClient } from '@trtc-recorder/kube'
-import { isAlreadyExists, isConflict, isNotFound, type Pod, resources } from '@trtc-recorder/kube'
+import { isConflict, type Pod, resources } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
 import { type Caches, recordingKeyOf } from '../caches.ts'
 import type { EventRecorder } from '../kube/events.ts'
@@ -9,16 +9,15 @@ import { recordingOf } from '../recording/names.ts'
 import type { RecorderPodConfig } from '../recording/pod.ts'
 import { hasEnded } from '../recording/pod-state.ts'
 import type { Get } from '../recording/progress.ts'
-import { refusalOf } from '../recording/refusal.ts'
+import { SecondTries } from '../recording/second-tries.ts'
 import { Controller, type ReconcileContext, type ReconcileResult } from '../runtime/controller.ts'
 import { keyOf } from '../runtime/objects.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { type ClipPlan, decideClip } from './decide.ts'
 import { clipOf } from './names.ts'
-import { observeClip } from './observe.ts'
-import { clipPod } from './pod.ts'
+import { reconcileClip, unlessGone, writer } from './reconcile.ts'
 import { RecorderAnswers } from './recorder-answers.ts'
 import { toldRequests, volumeOfPod, wantedRequests } from './requests.ts'
+import { clipRefusedSince, isClipOver } from './stage.ts'
 
 export interface ClipDependencies {
   client: KubeClient
@@ -26,15 +25,18 @@ export interface ClipDependencies {
   events: EventRecorder
   pod: RecorderPodConfig
   log: Logger
-  metrics: Pick<Metrics, 'controller' | 'clipFinished'>
+  metrics: Pick<Metrics, 'controller'>
+  /** Calls with a namespace whenever a quota of it has room. */
+  onRoom?: (hear: (namespace: string) => void) => void
   now?: () => Date
   /** How recorders are asked what has become of clips. */
   get?: Get
 }
 
+/** The API server judges by a cache of its own, which has the news of a quota about when this process has. */
+const quotaLagMillis = 200
 /** Clips worked on at the same time. The cutting is done by their Pods. */
 const workers = 8
-const writer = 'clip'
 
 /** A recorder's Pod, whose clips are to be brought up to date, as a key of the queue. */
 const recorderPrefix = 'recorder:'
@@ -54,22 +56,21 @@ const recorderPrefix = 'recorder:'
 export function clipController(dependencies: ClipDependencies): Controller {
   const { client, caches, events, pod, log, metrics, now = () => new Date() } = dependencies
   const answers = new RecorderAnswers(dependencies.get)
+  const secondTries = new SecondTries<RecordingClip>({
+    objects: caches.clips,
+    refusedSince: ({ status }, word) => (word === 'QuotaExceeded' ? clipRefusedSince(status, word) : undefined),
+    wake: (key, { first }) => controller.enqueueAfter(key, first ? quotaLagMillis : 0),
+  })
+  dependencies.onRoom?.((namespace) => secondTries.quotaHasRoom(namespace))
+  const acting = {
+    ...{ client, caches, events, pod, answers, secondTries, now },
+    onAsk: (namespace: string, name: string) => controller.enqueue(recorderPrefix + keyOf({ namespace, name })),
+  }
 
   async function reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult | undefined> {
     if (key.startsWith(recorderPrefix)) return askRecorder(key.slice(recorderPrefix.length), context.signal)
     const clip = caches.clips.get(key)
-    // Its Pod goes with it, by its owner reference.
-    if (clip === undefined || clip.metadata.deletionTimestamp !== undefined) return undefined
-    const observed = await observeClip(clip, { client, caches, answers, now }, context.signal)
-    let plan = decideClip(observed, now())
-    if (plan.action.do === 'createPod') {
-      // Its name says which attempt it is, so that it may come before the status.
-      const refusal = await create(clip, plan.action, context.signal)
-      if (refusal !== undefined) plan = decideClip({ ...observed, refusal }, now())
-    }
-    await writeStatus(clip, plan.status, context)
-    await act(clip, plan.action, context.signal)
-    return plan.requeueAfterMillis === undefined ? undefined : { requeueAfterMillis: plan.requeueAfterMillis }
+    return clip === undefined ? undefined : reconcileClip(clip, acting, context)
   }
 
   /** Tells a recorder which clips are wanted of it now, and no others. */
@@ -92,74 +93,10 @@ export function clipController(dependencies: ClipDependencies): Controller {
     if (annotated !== undefined) caches.pods.wrote(annotated, writer)
   }
 
-  /** What the API server says if it will not have the Pod. */
-  async function create(
-    clip: RecordingClip,
-    { recording, job, attempt }: ClipPlan['action'] & { do: 'createPod' },
-    signal: AbortSignal,
-  ): Promise<string | undefined> {
-    const wanted = clipPod(clip, recording, job, attempt, pod)
-    try {
-      caches.pods.wrote(await client.create(resources.pods, wanted, { signal }), writer)
-      return undefined
-    } catch (error) {
-      const refusal = refusalOf(error)
-      if (refusal !== undefined) return refusal.message
-      if (!isAlreadyExists(error)) throw error
-    }
-    const { name, namespace } = wanted.metadata as { name: string; namespace: string }
-    const existing: Pod = await client.get(resources.pods, { namespace, name }, { signal })
-    if (clipOf(existing)?.uid !== clip.metadata.uid) return `Pod ${name} already exists and does not belong to this RecordingClip`
-    caches.pods.wrote(existing)
-    return undefined
-  }
-
-  async function writeStatus(clip: RecordingClip, status: RecordingClipStatus, { signal, log }: ReconcileContext): Promise<void> {
-    if (isDeepStrictEqual(clip.status, status)) return
-    const written = await client
-      .replace(resources.recordingClips, { ...clip, status }, { subresource: 'status', signal })
-      .catch((error) => {
-        if (!isNotFound(error)) throw error
-        return undefined
-      })
-    if (written === undefined) return
-    caches.clips.wrote(written, writer)
-    const [succeeded] = status.conditions ?? []
-    const before = clip.status?.conditions?.find(({ type }) => type === 'Succeeded')
-    if (succeeded === undefined || before?.reason === succeeded.reason) return
-    if (status.completionTime !== undefined) metrics.clipFinished(succeeded.reason)
-    const { reason, message: note } = succeeded
-    const isTrouble = status.conditions?.some(({ type }) => type === 'Stalled') ?? false
-    log.info({ clip: clip.metadata.name, reason, note }, 'Clip changed')
-    events.record({ ...written, kind: clipKind }, { type: isTrouble ? 'Warning' : 'Normal', reason, action: 'CutClip', note })
-  }
-
-  async function act(clip: RecordingClip, action: ClipPlan['action'], signal: AbortSignal): Promise<void> {
-    const { namespace, name, uid } = clip.metadata
-    switch (action.do) {
-      case 'nothing':
-      case 'createPod':
-        return
-      case 'askRecorder':
-        controller.enqueue(recorderPrefix + keyOf({ namespace, name: action.pod }))
-        return
-      case 'deletePod':
-        for (const { metadata } of caches.pods.byIndex('recordingUid', uid)) {
-          if (metadata.deletionTimestamp !== undefined) continue
-          const ref = { namespace, name: metadata.name }
-          const going = await client.delete(resources.pods, ref, { uid: metadata.uid, signal }).catch(unlessGone)
-          if (going !== undefined) caches.pods.wrote(going)
-        }
-        return
-      case 'deleteClip':
-        await client.delete(resources.recordingClips, { namespace, name }, { uid, signal }).catch(unlessGone)
-    }
-  }
-
   const waiting = (recordingKey: string) =>
     caches.clips
       .byIndex('recording', recordingKey)
-      .filter(({ status }) => status?.completionTime === undefined)
+      .filter((clip) => !isClipOver(clip))
       .map(({ metadata }) => keyOf(metadata))
 
   const hooks = metrics.controller(writer)
@@ -191,7 +128,7 @@ export function clipController(dependencies: ClipDependencies): Controller {
     })
     .watches(caches.clips, ({ type, object }) => {
       const { uid, deletionTimestamp } = object.metadata
-      const isWanted = type !== 'deleted' && deletionTimestamp === undefined && object.status?.completionTime === undefined
+      const isWanted = type !== 'deleted' && deletionTimestamp === undefined && !isClipOver(object)
       if (isWanted) return []
       answers.forgetClip(uid)
       const recording = caches.recordings.get(recordingKeyOf(object))
@@ -208,9 +145,4 @@ export function clipController(dependencies: ClipDependencies): Controller {
 function recordingKeyOfPod(pod: Pod): string | undefined {
   const name = recordingOf(pod)?.name
   return name === undefined ? undefined : keyOf({ namespace: pod.metadata.namespace, name })
-}
-
-function unlessGone(error: unknown): undefined {
-  if (!isNotFound(error) && !isConflict(error)) throw error
-  return undefined
 }

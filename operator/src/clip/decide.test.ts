@@ -11,7 +11,7 @@ import {
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { aRecording, at, start } from '../recording/testing.ts'
-import { decideClip, type ObservedClip, type ObservedRecorder } from './decide.ts'
+import { type ClipRefusalWord, decideClip, type ObservedClip, type ObservedRecorder, type PodHolder } from './decide.ts'
 import { clipWork } from './pod.ts'
 import type { Heard } from './recorder-answers.ts'
 
@@ -61,7 +61,8 @@ const ended = (outcome: string, files: Partial<ClipFile>[] = []): ObservedClip['
     attempt: 1,
     result: { version: 1, outcome, message: 'so it was', files },
   }) as ObservedClip['pod']
-const lost = (attempt: number) => ({ is: 'lost', name: `proof-c${attempt}`, attempt, message: 'evicted' }) as const
+const lost = (attempt: number) =>
+  ({ is: 'lost', name: `proof-c${attempt}`, attempt, word: 'NoResult', message: 'evicted' }) as const
 
 function decide(observed: Partial<ObservedClip>, seconds = 700) {
   const clip = observed.clip ?? aClip()
@@ -126,14 +127,14 @@ describe('a clip', () => {
     expect(failed).toMatchObject({
       conditions: ['Succeeded Unknown Retrying', 'Reconciling True Retrying'],
       action: { do: 'deletePod' },
-      status: { attempts: 1, nextAttemptTime: at(701).toISOString() },
-      requeueAfterMillis: 1000,
+      status: { attempts: 1, nextAttemptTime: at(705).toISOString() },
+      requeueAfterMillis: 5000,
     })
     // The Pod that is still going changes nothing of that.
-    expect(decide({ clip: failed.clip, pod }, 700.5)).toMatchObject({ status: failed.status, requeueAfterMillis: 500 })
-    expect(decide({ clip: failed.clip }, 700.5)).toMatchObject({ action: { do: 'nothing' }, requeueAfterMillis: 500 })
-    expect(decide({ clip: failed.clip }, 701)).toMatchObject({ action: { do: 'createPod', attempt: 2 } })
-    expect(decide({ pod: lost(4) }).requeueAfterMillis).toBe(60_000)
+    expect(decide({ clip: failed.clip, pod }, 704.5)).toMatchObject({ status: failed.status, requeueAfterMillis: 500 })
+    expect(decide({ clip: failed.clip }, 704.5)).toMatchObject({ action: { do: 'nothing' }, requeueAfterMillis: 500 })
+    expect(decide({ clip: failed.clip }, 705)).toMatchObject({ action: { do: 'createPod', attempt: 2 } })
+    expect([1, 2, 3, 4].map((number) => decide({ pod: lost(number) }).requeueAfterMillis)).toEqual([5000, 10_000, 20_000, 40_000])
   })
 
   test.each<[string, object, string]>([
@@ -182,9 +183,29 @@ describe('a clip', () => {
     )
   })
 
-  test('whose Pod does not go, on a node that is silent, is looked at now and then, not without a pause', () => {
+  test('whose Pod does not go, on a node that is silent, is looked at less and less often, not without a pause', () => {
     const { clip } = decide({ pod: lost(1) })
-    expect(decide({ clip, pod: lost(1) }, 900)).toMatchObject({ action: { do: 'deletePod' }, requeueAfterMillis: 30_000 })
+    const look = (seconds: number) => decide({ clip, pod: lost(1) }, seconds)
+    expect(look(900).action).toEqual({ do: 'deletePod' })
+    expect([705, 900, 9000].map((seconds) => look(seconds).requeueAfterMillis)).toEqual([30_000, 195_000, 600_000])
+  })
+
+  test.each<[PodHolder, string]>([
+    ['AtWork', 'Cutting'],
+    ['Unschedulable', 'Unschedulable'],
+    ['ImagePullFailed', 'ImagePullFailed'],
+    ['ContainerNotStarted', 'ContainerNotStarted'],
+  ])('whose Pod is %s says so, and is looked at less and less often', (word, reason) => {
+    const pod = { is: 'atWork', name: 'proof-c1', attempt: 1, word, message: 'so it is', since: at(700) } as const
+    const plan = decide({ pod })
+    expect(plan).toMatchObject({
+      conditions: [`Succeeded Unknown ${reason}`, `Reconciling True ${reason}`],
+      action: { do: 'nothing' },
+      status: { attempts: 1 },
+    })
+    expect([700, 800, 9000].map((seconds) => decide({ pod }, seconds).requeueAfterMillis)).toEqual([30_000, 100_000, 600_000])
+    // One that was deleted is looked at when it is to be taken for lost.
+    expect(decide({ pod: { ...pod, isLostAt: at(710) } }).requeueAfterMillis).toBe(10_000)
   })
 
   test('is given up after five tries', () => {
@@ -212,29 +233,44 @@ describe('a clip', () => {
     }
   })
 
-  test('whose Pod the API server refuses says its answer and when it asks again, which it does less and less often', () => {
-    const waiting = decide({ recording: underWay({ is: 'none', why: 'no recorder is in the room' }) }, 10).clip
-    let [clip, seconds] = [waiting, 700]
-    const pauses: number[] = []
-    for (let time = 0; time < 10; time += 1) {
-      expect(decide({ clip }, seconds).action).toMatchObject({ do: 'createPod', attempt: 1 })
-      const refused = decide({ clip, refusal: `exceeded quota, ${time}` }, seconds)
-      expect(refused.conditions).toEqual(['Succeeded Unknown PodRejected', 'Stalled True PodRejected'])
-      expect(refused.status.conditions?.[0]?.message).toBe(`exceeded quota, ${time}`)
-      const pause = refused.requeueAfterMillis! / 1000
-      expect(refused.status.nextAttemptTime).toBe(at(seconds + pause).toISOString())
-      // Whoever wakes it before that, its own status for one.
-      const early = { status: refused.status, action: { do: 'nothing' }, requeueAfterMillis: 1000 }
-      expect(decide({ clip: refused.clip }, seconds + pause - 1)).toMatchObject(early)
-      ;[clip, seconds] = [refused.clip, seconds + pause]
-      pauses.push(pause)
-    }
-    expect(pauses).toEqual([5, 5, 10, 20, 40, 80, 160, 300, 300, 300])
-    const atWork = { is: 'atWork', name: 'proof-c1', attempt: 1, message: 'is at work' } as const
-    const taken = decide({ clip, pod: atWork }, seconds)
-    expect(taken.conditions).toEqual(['Succeeded Unknown Cutting', 'Reconciling True Cutting'])
-    expect(taken.status).not.toHaveProperty('nextAttemptTime')
-  })
+  test.each<[ClipRefusalWord, string[]]>([
+    ['QuotaExceeded', ['Succeeded Unknown QuotaExceeded', 'Reconciling True QuotaExceeded']],
+    ['PodRejected', ['Succeeded Unknown PodRejected', 'Stalled True PodRejected']],
+    ['NamespaceTerminating', ['Succeeded Unknown PodRejected', 'Stalled True PodRejected']],
+  ])(
+    'whose Pod the API server refuses (%s) says its answer and when it asks again, which it does less and less often',
+    (word, conditions) => {
+      const waiting = decide({ recording: underWay({ is: 'none', why: 'no recorder is in the room' }) }, 10).clip
+      let [clip, seconds] = [waiting, 700]
+      const pauses: number[] = []
+      for (let time = 0; time < 10; time += 1) {
+        expect(decide({ clip }, seconds).action).toMatchObject({ do: 'createPod', attempt: 1 })
+        const refused = decide({ clip, refusal: { word, message: `exceeded quota, ${time}` } }, seconds)
+        expect(refused.conditions).toEqual(conditions)
+        expect(refused.status.conditions?.[0]?.message).toBe(`exceeded quota, ${time}`)
+        const pause = refused.requeueAfterMillis! / 1000
+        expect(refused.status.nextAttemptTime).toBe(at(seconds + pause).toISOString())
+        // Whoever wakes it before that, its own status for one.
+        const early = { status: refused.status, action: { do: 'nothing' }, requeueAfterMillis: 1000 }
+        expect(decide({ clip: refused.clip }, seconds + pause - 1)).toMatchObject(early)
+        ;[clip, seconds] = [refused.clip, seconds + pause]
+        pauses.push(pause)
+      }
+      expect(pauses).toEqual([5, 10, 20, 40, 80, 160, 300, 300, 300, 300])
+      expect(decide({ clip, mayBeGrantedNow: true }, seconds - 200).action).toMatchObject({ do: 'createPod', attempt: 1 })
+      const atWork = {
+        is: 'atWork',
+        name: 'proof-c1',
+        attempt: 1,
+        word: 'AtWork',
+        message: 'is at work',
+        since: at(seconds),
+      } as const
+      const taken = decide({ clip, pod: atWork }, seconds)
+      expect(taken.conditions).toEqual(['Succeeded Unknown Cutting', 'Reconciling True Cutting'])
+      for (const field of ['nextAttemptTime', 'refusedTimes', 'refusedTime']) expect(taken.status).not.toHaveProperty(field)
+    },
+  )
 
   test('that is over stays, or goes when its time is up, after its Pod', () => {
     const status = { completionTime: at(700).toISOString() }

@@ -1,21 +1,32 @@
 import {
-  type ClipCondition,
   type ClipJob,
   type ClipOutcome,
   type ClipRequest,
   type ClipResult,
+  type ClipTrouble,
+  type ClipTroubleWord,
   clipOutcomes,
+  clipTroubles,
+  mostClipAttempts,
   mostClipRequests,
   type Recording,
   type RecordingClip,
   type RecordingClipStatus,
-  troubles,
 } from '@trtc-recorder/api'
-import { nextLookMillis } from '../recording/attempts.ts'
+import { growingMillis, nextLookMillis } from '../recording/attempts.ts'
 import type { ClipWork } from './pod.ts'
 import type { Heard } from './recorder-answers.ts'
 import { callOf, hasOtherVolumes, volumeElsewhere } from './requests.ts'
-import { concluded, filesOf, withVerdict } from './status.ts'
+import { type ClipAttempt, clipStage } from './stage.ts'
+import { concluded, filesOf, goingOn, withVerdict } from './status.ts'
+
+/** The words of the table after which this is done. */
+type Words<Next extends ClipTrouble['next']> = {
+  [Word in ClipTroubleWord]: (typeof clipTroubles)[Word]['next'] extends Next ? Word : never
+}[ClipTroubleWord]
+/** What keeps a Pod. */
+export type PodHolder = 'AtWork' | 'Unschedulable' | 'ImagePullFailed' | 'ContainerNotStarted'
+export type ClipRefusalWord = Words<'wait'>
 
 /** What there is of a clip. */
 export interface ObservedClip {
@@ -28,11 +39,14 @@ export interface ObservedClip {
   /** Its Pod. */
   pod:
     | { is: 'none' }
-    | { is: 'atWork'; name: string; attempt: number; message: string }
+    /** `since`: when it began to be so. `isLostAt`: it was deleted, and is taken for lost then. */
+    | { is: 'atWork'; name: string; attempt: number; word: PodHolder; message: string; since: Date; isLostAt?: Date }
     | { is: 'ended'; name: string; attempt: number; result: ClipResult }
-    | { is: 'lost'; name: string; attempt: number; message: string }
+    | { is: 'lost'; name: string; attempt: number; word: 'NoResult' | 'NodeSilent'; message: string }
   /** The API server would not have the Pod. */
-  refusal?: string
+  refusal?: { word: ClipRefusalWord; message: string }
+  /** What was refused may be granted now. */
+  mayBeGrantedNow?: boolean
 }
 
 /** The recorder of a Recording that is under way, as a clip sees it. `pod`: its name; `volume`: what it records on. */
@@ -57,65 +71,77 @@ export interface ClipPlan {
   requeueAfterMillis?: number
 }
 
-/** Before the second, third … of them. */
-const pausesMillis = [1000, 10_000, 30_000, 60_000]
-/** A Pod on a node that is silent changes nothing; it is looked at again. */
-const lookAgainMillis = 30_000
-/** A recorder that is asked answers within a second or two, or needs longer. */
-const soonMillis = 300
+/** A recorder that is asked answers within a second or two, or needs longer: for so long it is asked as often as it ever is. */
 const soonForMillis = 10_000
 /** A recorder that says nothing of a clip for so long is not waited for. */
 const silenceMillis = 60_000
-/** Of a clip that waits for the end of the recording, more may be known by and by. */
-const putOffMillis = 60_000
-const longestPutOffMillis = 600_000
-
 /** What is to become of a clip. Pure. */
 export function decideClip(observed: ObservedClip, now: Date): ClipPlan {
   const { clip, recording, pod, refusal } = observed
-  if (clip.status?.completionTime !== undefined) return afterwards(observed, clip.status, now)
-  if (refusal !== undefined) return afterRefusal(clip, refusal, now)
+  const stage = clipStage(clip.status)
+  if (stage.is === 'over') return afterwards(observed, stage.completionTime, now)
+  if (refusal !== undefined) return afterRefusal(clip, stage.attempt, refusal, now)
   switch (pod.is) {
-    case 'atWork': {
-      const { attempt: attempts, message } = pod
-      const { nextAttemptTime: _, ...status } = withVerdict(clip, { attempts }, { reason: 'Cutting', message }, now)
-      return { status, action: { do: 'nothing' }, requeueAfterMillis: lookAgainMillis }
-    }
+    case 'atWork':
+      return whileAtWork(clip, pod, now)
     case 'ended':
-      return afterResult(clip, pod, now)
+      return afterResult(clip, stage.attempt, pod, now)
     case 'lost':
-      return again(clip, pod, now)
+      return again(clip, stage.attempt, pod, now)
     case 'none':
-      return withoutPod(clip, recording, now)
+      return withoutPod(observed, stage.attempt, recording, now)
   }
 }
 
-/** The pause is as long as it has been refused, within the bounds of a Recording's: a quota may have room soon, a policy is mended by a person. */
-function afterRefusal(clip: RecordingClip, message: string, now: Date): ClipPlan {
-  const isRefused = ({ type, reason }: ClipCondition) => type === 'Stalled' && reason === 'PodRejected'
-  const since = clip.status?.conditions?.find(isRefused)?.lastTransitionTime
-  const sinceMillis = since === undefined ? now.getTime() : Date.parse(since)
-  const requeueAfterMillis = nextLookMillis(troubles.PodRejected.after, sinceMillis, now.getTime())
-  const nextAttemptTime = new Date(now.getTime() + requeueAfterMillis).toISOString()
-  const status = withVerdict(clip, { nextAttemptTime }, { reason: 'PodRejected', message }, now)
+/** A change of its Pod brings it; what a Pod does not tell is looked for less and less often. */
+function whileAtWork(
+  clip: RecordingClip,
+  { attempt: attempts, word, message, since, isLostAt }: ObservedClip['pod'] & { is: 'atWork' },
+  now: Date,
+): ClipPlan {
+  const { condition, after } = clipTroubles[word]
+  const status = goingOn(withVerdict(clip, { attempts }, { reason: condition, message }, now))
+  const lookMillis = nextLookMillis(after, since.getTime(), now.getTime())
+  const requeueAfterMillis =
+    isLostAt === undefined ? lookMillis : Math.min(lookMillis, Math.max(1, isLostAt.getTime() - now.getTime()))
   return { status, action: { do: 'nothing' }, requeueAfterMillis }
 }
 
-function afterwards({ clip, pod }: ObservedClip, status: RecordingClipStatus, now: Date): ClipPlan {
+function afterRefusal(
+  clip: RecordingClip,
+  attempt: ClipAttempt,
+  { word, message }: NonNullable<ObservedClip['refusal']>,
+  now: Date,
+): ClipPlan {
+  const { condition: reason, after } = clipTroubles[word]
+  const refusedTimes = attempt.is === 'refused' && attempt.reason === reason ? attempt.times + 1 : 1
+  const requeueAfterMillis = growingMillis(after, refusedTimes)
+  const nextAttemptTime = new Date(now.getTime() + requeueAfterMillis).toISOString()
+  const change = { nextAttemptTime, refusedTimes, refusedTime: now.toISOString() }
+  return { status: withVerdict(clip, change, { reason, message }, now), action: { do: 'nothing' }, requeueAfterMillis }
+}
+
+function afterwards({ clip, pod }: ObservedClip, completionTime: string, now: Date): ClipPlan {
+  const status = clip.status ?? {}
   if (pod.is !== 'none') return { status, action: { do: 'deletePod' } }
   const { ttlSecondsAfterFinished } = clip.spec
   const isToBeTold = status.callback?.state === 'Pending'
   if (ttlSecondsAfterFinished === undefined || isToBeTold) return { status, action: { do: 'nothing' } }
-  const restMillis = Date.parse(status.completionTime!) + ttlSecondsAfterFinished * 1000 - now.getTime()
+  const restMillis = Date.parse(completionTime) + ttlSecondsAfterFinished * 1000 - now.getTime()
   if (restMillis > 0) return { status, action: { do: 'nothing' }, requeueAfterMillis: restMillis }
   return { status, action: { do: 'deleteClip' } }
 }
 
-function afterResult(clip: RecordingClip, { name, attempt, result }: ObservedClip['pod'] & { is: 'ended' }, now: Date): ClipPlan {
+function afterResult(
+  clip: RecordingClip,
+  before: ClipAttempt,
+  { attempt, result }: ObservedClip['pod'] & { is: 'ended' },
+  now: Date,
+): ClipPlan {
   const { outcome, message } = result
-  if (outcome === 'StorageUnavailable') return again(clip, { is: 'lost', name, attempt, message }, now)
-  const verdict = isUnheeded(clip, result) ? unheeded : { reason: reasonOf(outcome, result), message }
-  const status = concluded(clip, { attempts: attempt, ...filesOf(result) }, verdict, now)
+  if (outcome === 'StorageUnavailable') return again(clip, before, { attempt, word: outcome, message }, now)
+  const reason = reasonOf(outcome, result)
+  const status = concluded(clip, { attempts: attempt, ...filesOf(result) }, { reason, message }, now)
   return { status, action: { do: 'deletePod' } }
 }
 
@@ -125,37 +151,36 @@ function reasonOf(outcome: Exclude<ClipOutcome, 'StorageUnavailable'>, { files }
   return files.every(({ status }) => status === 1) ? 'Completed' : 'FilesFailed'
 }
 
-/** Whether `exact` was asked of a recorder that knows nothing of it. */
-const isUnheeded = ({ spec }: RecordingClip, { files }: ClipResult) =>
-  spec.exact &&
-  files.some(({ status, exactness }) => status === 1 && exactness === undefined) &&
-  !files.some(({ status }) => status === 0)
-
-const whyUnheeded = 'its image is of an earlier release, which encodes nothing anew'
-const unheeded = {
-  reason: 'NotExact',
-  message: `The files are stored, and not exact: the recorder cut them, and ${whyUnheeded}`,
-} as const
-
-function again(clip: RecordingClip, { attempt, message }: ObservedClip['pod'] & { is: 'lost' }, now: Date): ClipPlan {
-  const pauseMillis = pausesMillis[attempt - 1]
-  if (pauseMillis === undefined) {
-    const status = concluded(clip, { attempts: attempt }, { reason: 'AttemptsExhausted', message }, now)
+function again(
+  clip: RecordingClip,
+  before: ClipAttempt,
+  { attempt, word, message }: { attempt: number; word: Words<'again'>; message: string },
+  now: Date,
+): ClipPlan {
+  const { condition: reason, after } = clipTroubles[word]
+  if (attempt >= mostClipAttempts) {
+    const status = concluded(clip, { attempts: attempt }, { reason: clipTroubles.AttemptsExhausted.condition, message }, now)
     return { status, action: { do: 'deletePod' } }
   }
-  const { status: before } = clip
-  // Said already; the Pod is on its way out.
-  if (before?.attempts === attempt && before.nextAttemptTime !== undefined) {
-    const restMillis = Date.parse(before.nextAttemptTime) - now.getTime()
-    const requeueAfterMillis = restMillis > 0 ? restMillis : lookAgainMillis
-    return { status: before, action: { do: 'deletePod' }, requeueAfterMillis }
+  // Said already; the Pod is on its way out, or on a node that says nothing.
+  if (before.is === 'failed' && before.number === attempt) {
+    const dueMillis = Date.parse(before.nextTime)
+    const restMillis = dueMillis - now.getTime()
+    const requeueAfterMillis = restMillis > 0 ? restMillis : nextLookMillis(clipTroubles.AtWork.after, dueMillis, now.getTime())
+    return { status: clip.status ?? {}, action: { do: 'deletePod' }, requeueAfterMillis }
   }
+  const pauseMillis = growingMillis(after, attempt)
   const nextAttemptTime = new Date(now.getTime() + pauseMillis).toISOString()
-  const status = withVerdict(clip, { attempts: attempt, nextAttemptTime }, { reason: 'Retrying', message }, now)
+  const status = withVerdict(clip, { attempts: attempt, nextAttemptTime }, { reason, message }, now)
   return { status, action: { do: 'deletePod' }, requeueAfterMillis: pauseMillis }
 }
 
-function withoutPod(clip: RecordingClip, recording: ObservedClip['recording'], now: Date): ClipPlan {
+function withoutPod(
+  { clip, mayBeGrantedNow = false }: ObservedClip,
+  attempt: ClipAttempt,
+  recording: ObservedClip['recording'],
+  now: Date,
+): ClipPlan {
   const { name } = clip.spec.recordingRef
   switch (recording.is) {
     case 'missing': {
@@ -177,22 +202,47 @@ function withoutPod(clip: RecordingClip, recording: ObservedClip['recording'], n
         return { status: concluded(clip, {}, { reason: 'RecordingUnusable', message }, now), action: { do: 'nothing' } }
       }
       const { job } = work
-      const { attempts = 0, nextAttemptTime } = clip.status ?? {}
-      const restMillis = nextAttemptTime === undefined ? 0 : Date.parse(nextAttemptTime) - now.getTime()
-      if (restMillis > 0) return { status: clip.status!, action: { do: 'nothing' }, requeueAfterMillis: restMillis }
-      if (attempts > pausesMillis.length) {
-        const message = `${attempts} Pods were made, and none was left to say what became of the clip`
+      const restMillis = restOf(attempt, mayBeGrantedNow, now)
+      if (restMillis > 0) return { status: clip.status ?? {}, action: { do: 'nothing' }, requeueAfterMillis: restMillis }
+      const made = madeIn(attempt)
+      if (made >= mostClipAttempts) {
+        const message = `${made} Pods were made, and none was left to say what became of the clip`
         return { status: concluded(clip, {}, { reason: 'AttemptsExhausted', message }, now), action: { do: 'nothing' } }
       }
-      const attempt = attempts + 1
+      const number = made + 1
       const change = { startTime: job.from, endTime: job.to }
-      const status = withVerdict(clip, change, { reason: 'Cutting', message: `Attempt ${attempt} begins` }, now)
+      const status = withVerdict(clip, change, { reason: 'Cutting', message: `Attempt ${number} begins` }, now)
       return {
-        status,
-        action: { do: 'createPod', recording: recording.recording, job, attempt },
-        requeueAfterMillis: lookAgainMillis,
+        status: goingOn(status),
+        action: { do: 'createPod', recording: recording.recording, job, attempt: number },
+        requeueAfterMillis: clipTroubles.AtWork.after.firstSeconds * 1000,
       }
     }
+  }
+}
+
+const madeIn = (attempt: ClipAttempt): number => {
+  switch (attempt.is) {
+    case 'none':
+      return 0
+    case 'refused':
+      return attempt.made
+    case 'made':
+    case 'failed':
+      return attempt.number
+  }
+}
+
+/** How long until the next Pod may be made. */
+function restOf(attempt: ClipAttempt, mayBeGrantedNow: boolean, now: Date): number {
+  switch (attempt.is) {
+    case 'none':
+    case 'made':
+      return 0
+    case 'refused':
+      return mayBeGrantedNow ? 0 : Date.parse(attempt.nextTime) - now.getTime()
+    case 'failed':
+      return Date.parse(attempt.nextTime) - now.getTime()
   }
 }
 
@@ -204,25 +254,25 @@ function whileItGoesOn(
 ): ClipPlan {
   const call = callOf(clip, recording, now)
   if (call.is === 'notYet') {
-    const plan = waits(clip, {}, call.why, now)
+    const plan = waits(clip, 'TooEarly', {}, call.why, now)
     return call.at === undefined ? plan : { ...plan, requeueAfterMillis: call.at.getTime() - now.getTime() }
   }
   const { request } = call
-  if (recorder.is === 'none') return waits(clip, {}, recorder.why, now)
+  if (recorder.is === 'none') return waits(clip, 'NoRecorder', {}, recorder.why, now)
   const elsewhere = volumeElsewhere(recording, recorder.volume, request)
   if (elsewhere !== undefined) {
     const why = `some of its time may have been recorded on volume ${elsewhere}, which the recorder of Pod ${recorder.pod} does not have`
-    return { ...waits(clip, {}, why, now), requeueAfterMillis: putOffMillis }
+    return waits(clip, 'OtherVolume', {}, why, now)
   }
   switch (recorder.is) {
     case 'busy': {
       const why = `Pod ${recorder.pod} is asked for ${mostClipRequests} others before it`
-      return { ...waits(clip, {}, why, now), requeueAfterMillis: putOffMillis }
+      return waits(clip, 'RecorderBusy', {}, why, now)
     }
     case 'notAsked': {
       const action = { do: 'askRecorder', pod: recorder.pod } as const
       if (now.getTime() - recorder.since.getTime() > silenceMillis) {
-        return { ...putOff(clip, request, recorder, 'it could not be told of the clip', now), action }
+        return { ...putOff(clip, 'RecorderSilent', request, recorder, 'it could not be told of the clip', now), action }
       }
       return { ...isBeingCut(clip, request, `The recorder of Pod ${recorder.pod} is asked for it`, now), action }
     }
@@ -247,17 +297,16 @@ function afterAnswer(
       return { ...isBeingCut(clip, request, `Pod ${pod}: ${answer.message}`, now), requeueAfterMillis }
     case 'silent': {
       const lastMillis = Math.max(dueMillis, recorder.heard?.getTime() ?? 0)
-      if (now.getTime() - lastMillis > silenceMillis) return putOff(clip, request, recorder, answer.why, now)
+      if (now.getTime() - lastMillis > silenceMillis) return putOff(clip, 'RecorderSilent', request, recorder, answer.why, now)
       return { ...isBeingCut(clip, request, `The recorder of Pod ${pod} is asked for it`, now), requeueAfterMillis }
     }
     case 'later':
-      return putOff(clip, request, recorder, answer.message, now)
+      return putOff(clip, 'RecorderPutOff', request, recorder, answer.message, now)
     case 'over': {
       const { result } = answer
       const { outcome, message } = result
       const isOnAnother = outcome === 'NothingThere' && hasOtherVolumes(recording, recorder.volume)
-      if (outcome === 'StorageUnavailable' || isOnAnother) return putOff(clip, request, recorder, message, now)
-      if (isUnheeded(clip, result)) return putOff(clip, request, recorder, whyUnheeded, now)
+      if (outcome === 'StorageUnavailable' || isOnAnother) return putOff(clip, 'RecorderPutOff', request, recorder, message, now)
       const change = { ...timesOf(request), attempts: 0, ...filesOf(result) }
       const status = concluded(clip, change, { reason: reasonOf(outcome, result), message }, now)
       return { status, action: { do: 'nothing' } }
@@ -265,31 +314,46 @@ function afterAnswer(
   }
 }
 
-const pauseMillis = (elapsedMillis: number) =>
-  elapsedMillis <= soonForMillis ? soonMillis : Math.min(lookAgainMillis, Math.ceil(elapsedMillis / 10))
+function pauseMillis(elapsedMillis: number): number {
+  const { firstSeconds, longestSeconds } = clipTroubles.RecorderAsked.after
+  if (elapsedMillis <= soonForMillis) return firstSeconds * 1000
+  return Math.min(longestSeconds * 1000, Math.ceil(elapsedMillis / 10))
+}
 
 const timesOf = ({ from, to }: ClipRequest) => ({ startTime: from, endTime: to })
 
 function isBeingCut(clip: RecordingClip, request: ClipRequest, message: string, now: Date): ClipPlan {
-  const status = withVerdict(clip, timesOf(request), { reason: 'Cutting', message }, now)
-  return { status, action: { do: 'nothing' }, requeueAfterMillis: lookAgainMillis }
+  const { condition: reason, after } = clipTroubles.RecorderAsked
+  const status = withVerdict(clip, timesOf(request), { reason, message }, now)
+  return { status, action: { do: 'nothing' }, requeueAfterMillis: after.longestSeconds * 1000 }
 }
 
 /** The recorder could not cut it; it may yet say otherwise, and else it is cut when the recording is over. */
 function putOff(
   clip: RecordingClip,
+  word: 'RecorderSilent' | 'RecorderPutOff',
   request: ClipRequest,
   { pod, since }: { pod: string; since: Date },
   why: string,
   now: Date,
 ): ClipPlan {
+  const { firstSeconds, longestSeconds } = clipTroubles[word].after
   const elapsedMillis = now.getTime() - Math.max(since.getTime(), Date.parse(request.to))
-  const plan = waits(clip, timesOf(request), `Pod ${pod} has not cut it: ${why}`, now)
-  return { ...plan, requeueAfterMillis: Math.min(longestPutOffMillis, Math.max(putOffMillis, Math.ceil(elapsedMillis / 2))) }
+  const requeueAfterMillis = Math.min(longestSeconds * 1000, Math.max(firstSeconds * 1000, Math.ceil(elapsedMillis / 2)))
+  return { ...waits(clip, word, timesOf(request), `Pod ${pod} has not cut it: ${why}`, now), requeueAfterMillis }
 }
 
-function waits(clip: RecordingClip, change: Partial<RecordingClipStatus>, why: string, now: Date): ClipPlan {
+function waits(
+  clip: RecordingClip,
+  word: 'TooEarly' | 'NoRecorder' | 'OtherVolume' | 'RecorderBusy' | 'RecorderSilent' | 'RecorderPutOff',
+  change: Partial<RecordingClipStatus>,
+  why: string,
+  now: Date,
+): ClipPlan {
+  const { condition: reason, after } = clipTroubles[word]
   const { name } = clip.spec.recordingRef
   const message = `Recording ${name} is not over yet, and ${why}. The clip is cut when it can be, at the latest when the recording is over`
-  return { status: withVerdict(clip, change, { reason: 'RecordingUnderWay', message }, now), action: { do: 'nothing' } }
+  const status = withVerdict(clip, change, { reason, message }, now)
+  const look = after === undefined ? {} : { requeueAfterMillis: after.firstSeconds * 1000 }
+  return { status, action: { do: 'nothing' }, ...look }
 }

@@ -10,7 +10,7 @@ import {
 } from '@trtc-recorder/api'
 import type { KubeClient, Pod } from '@trtc-recorder/kube'
 import { describe, expect, test } from 'vitest'
-import { recordingIndexers, recordingKeyOf } from '../caches.ts'
+import { clipIndexers, recordingIndexers } from '../caches.ts'
 import { recorderPod } from '../recording/pod.ts'
 import { aProgress, aRecording, at, podConfig } from '../recording/testing.ts'
 import { endPod, enter, run } from '../recording/testing-pods.ts'
@@ -58,7 +58,7 @@ async function see(pods: Pod[], { clips = [aClip()], seconds = 61, recording = a
   const caches = {
     recordings: new Store({ indexers: recordingIndexers }),
     pods: new Store<Pod, 'recordingUid'>({ indexers: { recordingUid: () => [recording.metadata.uid] } }),
-    clips: new Store<RecordingClip, 'recording'>({ indexers: { recording: (clip) => [recordingKeyOf(clip)] } }),
+    clips: new Store({ indexers: clipIndexers }),
   }
   caches.recordings.wrote(recording)
   for (const pod of pods) caches.pods.wrote(pod)

@@ -4,12 +4,14 @@ import type { Caches } from '../caches.ts'
 import { recordingKeyOf } from '../caches.ts'
 import { attemptOf, belongsTo } from '../recording/names.ts'
 import { recorderContainer } from '../recording/pod.ts'
-import { hasEnded, hasRecorderRunning, podState } from '../recording/pod-state.ts'
+import { creatingMillis, hasEnded, hasRecorderRunning, isBeingCreatedFor, podState } from '../recording/pod-state.ts'
+import { eventsOfTrouble } from '../recording/pod-trouble.ts'
 import { terminated } from '../recording/result.ts'
-import type { ObservedClip, ObservedRecorder } from './decide.ts'
+import type { ObservedClip, ObservedRecorder, PodHolder } from './decide.ts'
 import { clipWork } from './pod.ts'
 import type { RecorderAnswers } from './recorder-answers.ts'
 import { toldRequests, volumeOfPod, wantedRequests } from './requests.ts'
+import { isClipOver } from './stage.ts'
 
 /** A Pod that should be gone for so long is on a node that is silent. */
 const silenceMillis = 60_000
@@ -35,7 +37,7 @@ export async function observeClip(
   const pod = pods.at(-1)
   if (pod !== undefined) return { clip, recording: { is: 'unseen' }, pod: await observePod(pod, dependencies, signal) }
   const none = { is: 'none' } as const
-  if (clip.status?.completionTime !== undefined) return { clip, recording: { is: 'unseen' }, pod: none }
+  if (isClipOver(clip)) return { clip, recording: { is: 'unseen' }, pod: none }
   return { clip, recording: await observeRecording(clip, dependencies, signal), pod: none }
 }
 
@@ -108,16 +110,40 @@ async function observePod(pod: Pod, { client, now }: ObserveDependencies, signal
   const about = { name, attempt: attemptOf(pod) ?? 1 }
   if (hasEnded(pod)) {
     const result = await resultOf(pod, client, signal)
-    return result === undefined ? { is: 'lost', ...about, message: endOf(pod) } : { is: 'ended', ...about, result }
+    return result === undefined
+      ? { is: 'lost', ...about, word: 'NoResult', message: endOf(pod) }
+      : { is: 'ended', ...about, result }
   }
-  if (deletionTimestamp !== undefined && now().getTime() - Date.parse(deletionTimestamp) > silenceMillis) {
-    return {
-      is: 'lost',
-      ...about,
-      message: `Pod ${name} was deleted, and its node ${pod.spec?.nodeName ?? ''} says nothing of it`,
+  const isLostAt = deletionTimestamp === undefined ? undefined : new Date(Date.parse(deletionTimestamp) + silenceMillis)
+  if (isLostAt !== undefined && now() >= isLostAt) {
+    const message = `Pod ${name} was deleted, and its node ${pod.spec?.nodeName ?? ''} says nothing of it`
+    return { is: 'lost', ...about, word: 'NodeSilent', message }
+  }
+  const isCreating = isBeingCreatedFor(pod, creatingMillis, now())
+  const trouble = isCreating ? await eventsOfTrouble(pod, client, signal) : undefined
+  return { is: 'atWork', ...about, ...holderOf(pod, now(), trouble), ...(isLostAt === undefined ? {} : { isLostAt }) }
+}
+
+/** What a Pod is about, or what keeps it from beginning. */
+function holderOf(pod: Pod, now: Date, trouble: string | undefined): { word: PodHolder; message: string; since: Date } {
+  const { name, creationTimestamp } = pod.metadata
+  const state = podState(pod, { kind: 'none' }, now, trouble)
+  switch (state.kind) {
+    case 'unscheduled':
+      return {
+        word: state.reason === 'Unschedulable' ? 'Unschedulable' : 'AtWork',
+        message: `Pod ${name} waits for a node: ${state.message}`,
+        since: new Date(state.since),
+      }
+    case 'blocked': {
+      const word = state.word === 'ImagePullFailed' ? 'ImagePullFailed' : 'ContainerNotStarted'
+      return { word, message: `Pod ${name} does not start: ${state.message}`, since: new Date(state.since) }
     }
+    case 'silent':
+      return { word: 'AtWork', message: state.message, since: new Date(state.since) }
+    default:
+      return { word: 'AtWork', message: `Pod ${name} is at work`, since: new Date(creationTimestamp) }
   }
-  return { is: 'atWork', ...about, message: obstacleOf(pod) ?? `Pod ${name} is at work` }
 }
 
 async function resultOf(pod: Pod, client: KubeClient, signal: AbortSignal): Promise<ClipResult | undefined> {
@@ -147,13 +173,4 @@ function endOf(pod: Pod): string {
   const container = terminated(pod)
   const how = [reason ?? container?.reason, message, container === undefined ? undefined : `exit code ${container.exitCode}`]
   return `Pod ${name} ended without a result: ${how.filter((part) => part).join(', ') || 'nothing is known of why'}`
-}
-
-/** What keeps it from beginning. */
-function obstacleOf({ metadata, status }: Pod): string | undefined {
-  const scheduled = status?.conditions?.find(({ type }) => type === 'PodScheduled')
-  if (scheduled?.status === 'False') return `Pod ${metadata.name} waits for a node: ${scheduled.message ?? ''}`
-  const waiting = status?.containerStatuses?.find(({ name }) => name === recorderContainer)?.state?.waiting
-  const isUsual = waiting?.reason === undefined || waiting.reason === 'ContainerCreating' || waiting.reason === 'PodInitializing'
-  return isUsual ? undefined : `Pod ${metadata.name} does not start: ${waiting.reason}: ${waiting.message ?? ''}`
 }

@@ -11,6 +11,7 @@ import {
 import type { Pod } from '@trtc-recorder/kube'
 import { workVolume } from '../recording/pod.ts'
 import { clipTimes } from './pod.ts'
+import { isClipOver } from './stage.ts'
 
 /** What is asked of a recorder while it records. Pure: two that ask at the same time ask for the same. */
 
@@ -89,7 +90,7 @@ export function wantedRequests(
 ): ClipRequests {
   const age = ({ metadata }: RecordingClip) => `${metadata.creationTimestamp} ${metadata.uid}`
   const due = clips
-    .filter(({ metadata, status }) => metadata.deletionTimestamp === undefined && status?.completionTime === undefined)
+    .filter((clip) => clip.metadata.deletionTimestamp === undefined && !isClipOver(clip))
     .filter((clip) => dueTimes(clip, recording, now).is === 'due')
     .toSorted((a, b) => (age(a) < age(b) ? -1 : 1))
   const chosen = new Map<RecordingClip, ClipRequest>()

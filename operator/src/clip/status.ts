@@ -25,6 +25,10 @@ const meaning: Record<VerdictReason, { succeeded: ClipCondition['status']; progr
   RecordingUnderWay: { succeeded: 'Unknown', progress: 'Reconciling' },
   RecordingUnusable: { succeeded: 'False', progress: 'Stalled' },
   Cutting: { succeeded: 'Unknown', progress: 'Reconciling' },
+  QuotaExceeded: { succeeded: 'Unknown', progress: 'Reconciling' },
+  Unschedulable: { succeeded: 'Unknown', progress: 'Reconciling' },
+  ImagePullFailed: { succeeded: 'Unknown', progress: 'Reconciling' },
+  ContainerNotStarted: { succeeded: 'Unknown', progress: 'Reconciling' },
   PodRejected: { succeeded: 'Unknown', progress: 'Stalled' },
   Retrying: { succeeded: 'Unknown', progress: 'Reconciling' },
   Completed: { succeeded: 'True', progress: 'over' },
@@ -68,6 +72,16 @@ export function withVerdict(
 
 const untold = { reason: 'Waiting', message: 'The result is not there yet, or about to be sent' } as const
 
+/** Nothing is waited for before the next try any more. */
+export function goingOn({
+  nextAttemptTime: _,
+  refusedTimes: __,
+  refusedTime: ___,
+  ...status
+}: RecordingClipStatus): RecordingClipStatus {
+  return status
+}
+
 /** The end of a clip, and the beginning of its callback, which then is the callback controller's. */
 export function concluded(
   clip: RecordingClip,
@@ -78,8 +92,7 @@ export function concluded(
   const completionTime = now.toISOString()
   const callback: CallbackStatus = { id: `${clip.metadata.uid}/clip`, state: 'Pending', attempts: 0, dueSince: completionTime }
   const over = { ...change, completionTime, ...(clip.spec.callback === undefined ? {} : { callback }) }
-  const { nextAttemptTime: _, ...status } = withVerdict(clip, over, verdict, now)
-  return status
+  return goingOn(withVerdict(clip, over, verdict, now))
 }
 
 /** What a result says, with as many files as a status lists. */

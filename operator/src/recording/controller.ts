@@ -17,6 +17,7 @@ import type { RecorderPodConfig } from './pod.ts'
 import { type Get, ProgressPoller } from './progress.ts'
 import { reconcileRecording } from './reconcile.ts'
 import { SecondTries } from './second-tries.ts'
+import { refusedSince } from './stage.ts'
 import { Untold } from './untold.ts'
 import { urgencyOfPod, urgencyOfRecording } from './urgency.ts'
 import { isBound } from './volumes.ts'
@@ -87,8 +88,9 @@ export function recordingController(dependencies: RecordingDependencies): Contro
       if (Object.values({ recordings, pods, claims }).every((store) => store.hasSynced(namespace))) controller.enqueue(key)
     },
   })
-  const secondTries = new SecondTries({
-    recordings,
+  const secondTries = new SecondTries<Recording>({
+    objects: recordings,
+    refusedSince: ({ status = {} }, word) => refusedSince(status, word),
     wake: (key, { first }) => controller.enqueueAfter(key, first ? quotaLagMillis : 0),
   })
   dependencies.onRoom?.((namespace) => secondTries.quotaHasRoom(namespace))

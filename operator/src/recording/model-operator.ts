@@ -12,6 +12,7 @@ import { Killed, type ModelServer, type Plural, plurals } from './model-server.t
 import { labels } from './names.ts'
 import { reconcileRecording } from './reconcile.ts'
 import { SecondTries } from './second-tries.ts'
+import { refusedSince } from './stage.ts'
 import { podConfig } from './testing.ts'
 import { Untold } from './untold.ts'
 
@@ -122,7 +123,11 @@ export class ModelOperator {
   }
 
   #newSecondTries() {
-    return new SecondTries({ recordings: this.#caches.recordings, wake: () => this.#lookAgainIn(0) })
+    return new SecondTries<Recording>({
+      objects: this.#caches.recordings,
+      refusedSince: ({ status = {} }, word) => refusedSince(status, word),
+      wake: () => this.#lookAgainIn(0),
+    })
   }
 
   #emptyCaches() {

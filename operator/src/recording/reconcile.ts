@@ -6,7 +6,8 @@ import { type ExecuteDependencies, execute } from './execute.ts'
 import { type ObserveDependencies, observe } from './observe.ts'
 import type { SecondTries } from './second-tries.ts'
 
-export type ReconcileDependencies = ObserveDependencies & ExecuteDependencies & { admission: Admission; secondTries: SecondTries }
+export type ReconcileDependencies = ObserveDependencies &
+  ExecuteDependencies & { admission: Admission; secondTries: SecondTries<Recording> }
 
 /** One look at one Recording: observe → decide → execute. Gives when to look again. */
 export async function reconcileRecording(

@@ -5,13 +5,14 @@ import { Store } from '../runtime/store.ts'
 import { decide } from './decide.ts'
 import { Refusal, type RefusalWord } from './refusal.ts'
 import { SecondTries } from './second-tries.ts'
+import { refusedSince } from './stage.ts'
 import { aRecording } from './testing.ts'
 import { World } from './testing-world.ts'
 
 let version: number
 let worlds: Map<string, World>
 let recordings: Store<Recording, keyof typeof recordingIndexers>
-let tries: SecondTries
+let tries: SecondTries<Recording>
 /** In the order in which they tried. */
 let tried: string[]
 let woken: string[]
@@ -22,7 +23,11 @@ beforeEach(() => {
   version = 1
   worlds = new Map()
   recordings = new Store({ indexers: recordingIndexers })
-  tries = new SecondTries({ recordings, wake: (key) => woken.push(key) })
+  tries = new SecondTries({
+    objects: recordings,
+    refusedSince: ({ status = {} }, word) => refusedSince(status, word),
+    wake: (key) => woken.push(key),
+  })
   tried = []
   woken = []
   room = 0

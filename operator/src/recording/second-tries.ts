@@ -1,13 +1,13 @@
-import type { Recording } from '@trtc-recorder/api'
-import type { Caches } from '../caches.ts'
-import { keyOf } from '../runtime/objects.ts'
+import { keyOf, type StoredObject } from '../runtime/objects.ts'
 import type { Observed } from './plan.ts'
 import type { RefusalWord } from './refusal.ts'
-import { refusedSince } from './stage.ts'
 
-export interface SecondTriesOptions {
-  recordings: Pick<Caches['recordings'], 'get' | 'byIndex'>
-  /** Called with the key of a Recording that is to be looked at. `first`: of those that what has just happened is for. */
+export interface SecondTriesOptions<T extends StoredObject> {
+  /** All there are; those that a quota keeps waiting are found by their namespace. */
+  objects: { get(key: string): T | undefined; byIndex(index: 'refusedByQuotaIn', namespace: string): T[] }
+  /** Since when it is refused for this reason; undefined if it is not. */
+  refusedSince: (object: T, word: RefusalWord) => string | undefined
+  /** Called with the key of one that is to be looked at. `first`: of those that what has just happened is for. */
   wake: (key: string, how: { first: boolean }) => void
 }
 
@@ -23,14 +23,14 @@ const mostInVain = 3
  *
  * Flow: `quotaHasRoom` or `isFree` → `wake` → `ask` → the decision is carried out → `settle`.
  */
-export class SecondTries {
-  readonly #options: SecondTriesOptions
+export class SecondTries<T extends StoredObject> {
+  readonly #options: SecondTriesOptions<T>
   /** Keys of those that are to try. */
   readonly #due = new Set<string>()
   /** By namespace. */
   readonly #rounds = new Map<string, { trying: string; tried: Set<string>; inVain: number }>()
 
-  constructor(options: SecondTriesOptions) {
+  constructor(options: SecondTriesOptions<T>) {
     this.#options = options
   }
 
@@ -38,24 +38,26 @@ export class SecondTries {
     this.#next(namespace, new Set(), 0, true)
   }
 
-  /** A volume that stood where this Recording is to have one is gone. */
+  /** What stood where this one is to have something is gone. */
   isFree(key: string): void {
-    const recording = this.#options.recordings.get(key)
-    if (recording !== undefined && refusedFor(recording, 'VolumeNotOwned') !== undefined) this.#call(key, false)
+    const { objects, refusedSince } = this.#options
+    const object = objects.get(key)
+    if (object !== undefined && refusedSince(object, 'VolumeNotOwned') !== undefined) this.#call(key, false)
   }
 
   /** Asked once for each try. */
-  ask({ metadata }: Recording): Pick<Observed, 'mayBeGrantedNow'> {
+  ask({ metadata }: T): Pick<Observed, 'mayBeGrantedNow'> {
     return { mayBeGrantedNow: this.#due.delete(keyOf(metadata)) }
   }
 
   /** What was decided has been carried out, or failed. */
-  settle({ metadata }: Recording): void {
+  settle({ metadata }: T): void {
     const key = keyOf(metadata)
     const round = this.#rounds.get(metadata.namespace)
     if (round?.trying !== key || this.#due.has(key)) return
-    const known = this.#options.recordings.get(key)
-    const isInVain = known !== undefined && refusedFor(known, 'QuotaExceeded') !== undefined
+    const { objects, refusedSince } = this.#options
+    const known = objects.get(key)
+    const isInVain = known !== undefined && refusedSince(known, 'QuotaExceeded') !== undefined
     this.#next(metadata.namespace, round.tried, isInVain ? round.inVain + 1 : 0, false)
   }
 
@@ -63,9 +65,10 @@ export class SecondTries {
     this.#rounds.delete(namespace)
     if (inVain === mostInVain) return
     let next: { key: string; since: string } | undefined
-    for (const recording of this.#options.recordings.byIndex('refusedByQuotaIn', namespace)) {
-      const key = keyOf(recording.metadata)
-      const since = refusedFor(recording, 'QuotaExceeded') ?? ''
+    const { objects, refusedSince } = this.#options
+    for (const object of objects.byIndex('refusedByQuotaIn', namespace)) {
+      const key = keyOf(object.metadata)
+      const since = refusedSince(object, 'QuotaExceeded') ?? ''
       if (!tried.has(key) && (next === undefined || since < next.since)) next = { key, since }
     }
     if (next === undefined) return
@@ -78,5 +81,3 @@ export class SecondTries {
     this.#options.wake(key, { first })
   }
 }
-
-const refusedFor = ({ status = {} }: Recording, word: RefusalWord) => refusedSince(status, word)

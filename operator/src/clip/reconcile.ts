@@ -1,0 +1,143 @@
+import { isDeepStrictEqual } from 'node:util'
+import { clipKind, type RecordingClip, type RecordingClipStatus } from '@trtc-recorder/api'
+import type { KubeClient } from '@trtc-recorder/kube'
+import { isAlreadyExists, isConflict, isNotFound, isServerError, type Pod, resources } from '@trtc-recorder/kube'
+import type { Caches } from '../caches.ts'
+import type { EventRecorder } from '../kube/events.ts'
+import type { RecorderPodConfig } from '../recording/pod.ts'
+import { type Refusal, refusalOf } from '../recording/refusal.ts'
+import type { SecondTries } from '../recording/second-tries.ts'
+import type { ReconcileContext, ReconcileResult } from '../runtime/controller.ts'
+import { type ClipPlan, decideClip, type ObservedClip } from './decide.ts'
+import { clipOf } from './names.ts'
+import { observeClip } from './observe.ts'
+import { clipPod } from './pod.ts'
+import type { RecorderAnswers } from './recorder-answers.ts'
+
+/** Whose writes these are, for the caches. */
+export const writer = 'clip'
+
+export interface ReconcileClipDependencies {
+  client: KubeClient
+  caches: Pick<Caches, 'recordings' | 'pods' | 'clips'>
+  events: EventRecorder
+  pod: RecorderPodConfig
+  answers: RecorderAnswers
+  secondTries: SecondTries<RecordingClip>
+  /** What is asked of this Pod's recorder is to be brought up to date. */
+  onAsk: (namespace: string, pod: string) => void
+  now: () => Date
+}
+
+/** One look at one clip: observe → decide → execute. Gives when to look again. */
+export async function reconcileClip(
+  clip: RecordingClip,
+  dependencies: ReconcileClipDependencies,
+  context: ReconcileContext,
+): Promise<ReconcileResult | undefined> {
+  // Its Pod goes with it, by its owner reference.
+  if (clip.metadata.deletionTimestamp !== undefined) return undefined
+  const { now, secondTries } = dependencies
+  try {
+    const observed = { ...(await observeClip(clip, dependencies, context.signal)), ...secondTries.ask(clip) }
+    let plan = decideClip(observed, now())
+    if (plan.action.do === 'createPod') {
+      // Its name says which attempt it is, so that it may come before the status.
+      const refusal = await create(clip, plan.action, dependencies, context.signal)
+      if (refusal !== undefined) plan = decideClip({ ...observed, refusal }, now())
+    }
+    await writeStatus(clip, plan.status, dependencies, context)
+    await act(clip, plan.action, dependencies, context.signal)
+    return plan.requeueAfterMillis === undefined ? undefined : { requeueAfterMillis: plan.requeueAfterMillis }
+  } finally {
+    secondTries.settle(clip)
+  }
+}
+
+/** What the API server says if it will not have the Pod. */
+async function create(
+  clip: RecordingClip,
+  { recording, job, attempt }: ClipPlan['action'] & { do: 'createPod' },
+  { client, caches, pod }: ReconcileClipDependencies,
+  signal: AbortSignal,
+): Promise<ObservedClip['refusal']> {
+  const wanted = clipPod(clip, recording, job, attempt, pod)
+  const { name, namespace } = wanted.metadata as { name: string; namespace: string }
+  try {
+    caches.pods.wrote(await client.create(resources.pods, wanted, { signal }), writer)
+    return undefined
+  } catch (error) {
+    const refusal = refusalOf(error)
+    if (refusal !== undefined && !isServerError(error)) return refusedWith(refusal)
+    // etcd may have it although the API server, or the connection to it, gave up.
+    const existing: Pod | undefined = await client.get(resources.pods, { namespace, name }, { signal }).catch(unlessGone)
+    if (existing !== undefined && clipOf(existing)?.uid === clip.metadata.uid) {
+      caches.pods.wrote(existing)
+      return undefined
+    }
+    if (refusal !== undefined) return refusedWith(refusal)
+    if (!isAlreadyExists(error) || existing === undefined) throw error
+    return { word: 'PodRejected', message: `Pod ${name} already exists and does not belong to this RecordingClip` }
+  }
+}
+
+const refusedWith = ({ word, message }: Refusal): NonNullable<ObservedClip['refusal']> => ({
+  word: word === 'VolumeNotOwned' ? 'PodRejected' : word,
+  message,
+})
+
+async function writeStatus(
+  clip: RecordingClip,
+  status: RecordingClipStatus,
+  { client, caches, events }: ReconcileClipDependencies,
+  { signal, log }: ReconcileContext,
+): Promise<void> {
+  if (isDeepStrictEqual(clip.status, status)) return
+  const written = await client
+    .replace(resources.recordingClips, { ...clip, status }, { subresource: 'status', signal })
+    .catch((error) => {
+      if (!isNotFound(error)) throw error
+      return undefined
+    })
+  if (written === undefined) return
+  caches.clips.wrote(written, writer)
+  const [succeeded] = status.conditions ?? []
+  const before = clip.status?.conditions?.find(({ type }) => type === 'Succeeded')
+  if (succeeded === undefined || before?.reason === succeeded.reason) return
+  const { reason, message: note } = succeeded
+  const isTrouble = status.conditions?.some(({ type }) => type === 'Stalled') ?? false
+  log.info({ clip: clip.metadata.name, reason, note }, 'Clip changed')
+  events.record({ ...written, kind: clipKind }, { type: isTrouble ? 'Warning' : 'Normal', reason, action: 'CutClip', note })
+}
+
+async function act(
+  clip: RecordingClip,
+  action: ClipPlan['action'],
+  { client, caches, onAsk }: ReconcileClipDependencies,
+  signal: AbortSignal,
+): Promise<void> {
+  const { namespace, name, uid } = clip.metadata
+  switch (action.do) {
+    case 'nothing':
+    case 'createPod':
+      return
+    case 'askRecorder':
+      onAsk(namespace, action.pod)
+      return
+    case 'deletePod':
+      for (const { metadata } of caches.pods.byIndex('recordingUid', uid)) {
+        if (metadata.deletionTimestamp !== undefined) continue
+        const ref = { namespace, name: metadata.name }
+        const going = await client.delete(resources.pods, ref, { uid: metadata.uid, signal }).catch(unlessGone)
+        if (going !== undefined) caches.pods.wrote(going)
+      }
+      return
+    case 'deleteClip':
+      await client.delete(resources.recordingClips, { namespace, name }, { uid, signal }).catch(unlessGone)
+  }
+}
+
+export function unlessGone(error: unknown): undefined {
+  if (!isNotFound(error) && !isConflict(error)) throw error
+  return undefined
+}

@@ -1,0 +1,43 @@
+import { type ClipReason, clipTroubles, type RecordingClipStatus } from '@trtc-recorder/api'
+
+/** What the fields of a clip's status mean, read in this one place. Statuses that an earlier release wrote are read here as well. */
+export type ClipStage = { is: 'over'; completionTime: string } | { is: 'open'; attempt: ClipAttempt }
+
+export type ClipAttempt =
+  /** No Pod has been made, as far as is told. */
+  | { is: 'none' }
+  /** The API server would not have the next one: how often, when last, and when it is asked again. `made`: how many there were before. */
+  | { is: 'refused'; made: number; reason: ClipReason; times: number; time: string; nextTime: string }
+  /** There has been this one. */
+  | { is: 'made'; number: number }
+  /** It came to nothing, and the next one has its time. */
+  | { is: 'failed'; number: number; nextTime: string }
+
+const refusals: readonly string[] = Object.values(clipTroubles).flatMap(({ seen, condition }) =>
+  seen === 'refusal' ? condition : [],
+)
+
+export function clipStage(status: RecordingClipStatus | undefined): ClipStage {
+  const { completionTime, attempts = 0, nextAttemptTime, refusedTimes = 1, refusedTime, conditions } = status ?? {}
+  if (completionTime !== undefined) return { is: 'over', completionTime }
+  const reason = conditions?.find(({ type }) => type === 'Succeeded')?.reason
+  if (nextAttemptTime === undefined) {
+    return { is: 'open', attempt: attempts === 0 ? { is: 'none' } : { is: 'made', number: attempts } }
+  }
+  if (reason !== undefined && refusals.includes(reason)) {
+    const time = refusedTime ?? nextAttemptTime
+    return {
+      is: 'open',
+      attempt: { is: 'refused', made: attempts, reason, times: refusedTimes, time, nextTime: nextAttemptTime },
+    }
+  }
+  return { is: 'open', attempt: { is: 'failed', number: attempts, nextTime: nextAttemptTime } }
+}
+
+export const isClipOver = ({ status }: { status?: RecordingClipStatus }) => clipStage(status).is === 'over'
+
+/** Since when a clip is refused its Pod for this reason; undefined if it is not. */
+export function clipRefusedSince(status: RecordingClipStatus | undefined, reason: ClipReason): string | undefined {
+  const stage = clipStage(status)
+  return stage.is === 'open' && stage.attempt.is === 'refused' && stage.attempt.reason === reason ? stage.attempt.time : undefined
+}
