@@ -17,7 +17,7 @@ import { growingMillis, nextLookMillis } from '../recording/attempts.ts'
 import type { ClipWork } from './pod.ts'
 import type { Heard } from './recorder-answers.ts'
 import { callOf, hasOtherVolumes, volumeElsewhere } from './requests.ts'
-import { type ClipAttempt, clipStage } from './stage.ts'
+import { type ClipAttempt, clipStage, numberOf } from './stage.ts'
 import { concluded, filesOf, goingOn, withVerdict } from './status.ts'
 
 /** The words of the table after which this is done. */
@@ -204,7 +204,7 @@ function withoutPod(
       const { job } = work
       const restMillis = restOf(attempt, mayBeGrantedNow, now)
       if (restMillis > 0) return { status: clip.status ?? {}, action: { do: 'nothing' }, requeueAfterMillis: restMillis }
-      const made = madeIn(attempt)
+      const made = numberOf(attempt)
       if (made >= mostClipAttempts) {
         const message = `${made} Pods were made, and none was left to say what became of the clip`
         return { status: concluded(clip, {}, { reason: 'AttemptsExhausted', message }, now), action: { do: 'nothing' } }
@@ -218,18 +218,6 @@ function withoutPod(
         requeueAfterMillis: clipTroubles.AtWork.after.firstSeconds * 1000,
       }
     }
-  }
-}
-
-const madeIn = (attempt: ClipAttempt): number => {
-  switch (attempt.is) {
-    case 'none':
-      return 0
-    case 'refused':
-      return attempt.made
-    case 'made':
-    case 'failed':
-      return attempt.number
   }
 }
 

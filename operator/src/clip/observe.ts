@@ -11,7 +11,7 @@ import type { ObservedClip, ObservedRecorder, PodHolder } from './decide.ts'
 import { clipWork } from './pod.ts'
 import type { RecorderAnswers } from './recorder-answers.ts'
 import { toldRequests, volumeOfPod, wantedRequests } from './requests.ts'
-import { isClipOver } from './stage.ts'
+import { clipStage, isClipOver, numberOf } from './stage.ts'
 
 /** A Pod that should be gone for so long is on a node that is silent. */
 const silenceMillis = 60_000
@@ -34,12 +34,26 @@ export async function observeClip(
   const pods = caches.pods
     .byIndex('recordingUid', clip.metadata.uid)
     .toSorted((a, b) => (attemptOf(a) ?? 0) - (attemptOf(b) ?? 0))
-  const pod = pods.at(-1)
+  const pod = pods.filter((one) => !isLeftBehind(one, clip, dependencies.now())).at(-1)
   if (pod !== undefined) return { clip, recording: { is: 'unseen' }, pod: await observePod(pod, dependencies, signal) }
   const none = { is: 'none' } as const
   if (isClipOver(clip)) return { clip, recording: { is: 'unseen' }, pod: none }
   return { clip, recording: await observeRecording(clip, dependencies, signal), pod: none }
 }
+
+/** It is lost with its node, and that was told: the next one is made without waiting for it. */
+function isLeftBehind(pod: Pod, { status }: RecordingClip, now: Date): boolean {
+  const stage = clipStage(status)
+  const lostAt = lostTime(pod)
+  if (stage.is === 'over' || lostAt === undefined || now < lostAt || hasEnded(pod)) return false
+  const { attempt } = stage
+  const number = attemptOf(pod) ?? 0
+  return attempt.is === 'failed' ? number <= attempt.number : number < numberOf(attempt)
+}
+
+/** When a Pod that was deleted is taken for lost. */
+const lostTime = ({ metadata: { deletionTimestamp } }: Pod) =>
+  deletionTimestamp === undefined ? undefined : new Date(Date.parse(deletionTimestamp) + silenceMillis)
 
 async function observeRecording(
   clip: RecordingClip,
@@ -106,7 +120,7 @@ export function recorderPodOf(
 }
 
 async function observePod(pod: Pod, { client, now }: ObserveDependencies, signal: AbortSignal): Promise<ObservedClip['pod']> {
-  const { name, deletionTimestamp } = pod.metadata
+  const { name } = pod.metadata
   const about = { name, attempt: attemptOf(pod) ?? 1 }
   if (hasEnded(pod)) {
     const result = await resultOf(pod, client, signal)
@@ -114,7 +128,7 @@ async function observePod(pod: Pod, { client, now }: ObserveDependencies, signal
       ? { is: 'lost', ...about, word: 'NoResult', message: endOf(pod) }
       : { is: 'ended', ...about, result }
   }
-  const isLostAt = deletionTimestamp === undefined ? undefined : new Date(Date.parse(deletionTimestamp) + silenceMillis)
+  const isLostAt = lostTime(pod)
   if (isLostAt !== undefined && now() >= isLostAt) {
     const message = `Pod ${name} was deleted, and its node ${pod.spec?.nodeName ?? ''} says nothing of it`
     return { is: 'lost', ...about, word: 'NodeSilent', message }

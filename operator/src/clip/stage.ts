@@ -34,6 +34,19 @@ export function clipStage(status: RecordingClipStatus | undefined): ClipStage {
   return { is: 'open', attempt: { is: 'failed', number: attempts, nextTime: nextAttemptTime } }
 }
 
+/** How many Pods have been made. */
+export function numberOf(attempt: ClipAttempt): number {
+  switch (attempt.is) {
+    case 'none':
+      return 0
+    case 'refused':
+      return attempt.made
+    case 'made':
+    case 'failed':
+      return attempt.number
+  }
+}
+
 export const isClipOver = ({ status }: { status?: RecordingClipStatus }) => clipStage(status).is === 'over'
 
 /** Since when a clip is refused its Pod for this reason; undefined if it is not. */

@@ -7,12 +7,13 @@ import type { Recording, RecordingStatus } from '@trtc-recorder/api'
 import type { JsonPatchOperation, KubeClient, KubeObject, Patch } from '@trtc-recorder/kube'
 import { ApiError, ConnectionError } from '@trtc-recorder/kube'
 
-export type Plural = 'recordings' | 'pods' | 'persistentvolumeclaims'
+export type Plural = 'recordings' | 'pods' | 'persistentvolumeclaims' | 'recordingclips'
 export type Fault = '409' | '429' | '500' | 'lost' | 'lost, but done'
 /** The operator dies with it. */
 export type Death = 'killed before' | 'killed after'
 
-export const plurals: readonly Plural[] = ['recordings', 'pods', 'persistentvolumeclaims']
+/** What a Recording is made of. */
+export const plurals = ['recordings', 'pods', 'persistentvolumeclaims'] as const satisfies Plural[]
 
 interface Change {
   type: 'ADDED' | 'MODIFIED' | 'DELETED'
@@ -49,8 +50,14 @@ export class ModelServer {
     recordings: new Map(),
     pods: new Map(),
     persistentvolumeclaims: new Map(),
+    recordingclips: new Map(),
   }
-  readonly #untold: Record<Plural, Change[]> = { recordings: [], pods: [], persistentvolumeclaims: [] }
+  readonly #untold: Record<Plural, Change[]> = {
+    recordings: [],
+    pods: [],
+    persistentvolumeclaims: [],
+    recordingclips: [],
+  }
 
   constructor(rules: Rules) {
     this.#rules = rules
