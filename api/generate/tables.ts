@@ -1,7 +1,7 @@
 import {
+  type ClipTrouble,
   type ConditionReason,
   clipExactness,
-  type ClipTrouble,
   clipReasons,
   clipTroubles,
   conditionReasons,

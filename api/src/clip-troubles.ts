@@ -240,6 +240,14 @@ export const clipTroubles = {
     meaning: 'At least one file could not be cut or stored.',
     remedy: 'Look at its message in status.files, and make a new clip.',
   },
+  NotExact: {
+    seen: 'result',
+    next: 'over',
+    after: undefined,
+    condition: 'NotExact',
+    meaning: 'The files are stored, and spec.exact was not heeded: the image of the recorder is of an earlier release.',
+    remedy: 'Use an operator and a recorder of one release, and make a new clip.',
+  },
   StorageRefused: {
     seen: 'result',
     next: 'over',

@@ -25,7 +25,7 @@ export interface ClipDependencies {
   events: EventRecorder
   pod: RecorderPodConfig
   log: Logger
-  metrics: Pick<Metrics, 'controller'>
+  metrics: Pick<Metrics, 'controller' | 'clipFinished'>
   /** Calls with a namespace whenever a quota of it has room. */
   onRoom?: (hear: (namespace: string) => void) => void
   now?: () => Date
@@ -63,7 +63,7 @@ export function clipController(dependencies: ClipDependencies): Controller {
   })
   dependencies.onRoom?.((namespace) => secondTries.quotaHasRoom(namespace))
   const acting = {
-    ...{ client, caches, events, pod, answers, secondTries, now },
+    ...{ client, caches, events, metrics, pod, answers, secondTries, now },
     onAsk: (namespace: string, name: string) => controller.enqueue(recorderPrefix + keyOf({ namespace, name })),
   }
 

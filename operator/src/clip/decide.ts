@@ -140,8 +140,8 @@ function afterResult(
 ): ClipPlan {
   const { outcome, message } = result
   if (outcome === 'StorageUnavailable') return again(clip, before, { attempt, word: outcome, message }, now)
-  const reason = reasonOf(outcome, result)
-  const status = concluded(clip, { attempts: attempt, ...filesOf(result) }, { reason, message }, now)
+  const verdict = isUnheeded(clip, result) ? unheeded : { reason: reasonOf(outcome, result), message }
+  const status = concluded(clip, { attempts: attempt, ...filesOf(result) }, verdict, now)
   return { status, action: { do: 'deletePod' } }
 }
 
@@ -150,6 +150,18 @@ function reasonOf(outcome: Exclude<ClipOutcome, 'StorageUnavailable'>, { files }
   if (Object.hasOwn(clipOutcomes, outcome)) return outcome
   return files.every(({ status }) => status === 1) ? 'Completed' : 'FilesFailed'
 }
+
+/** Whether `exact` was asked of a recorder that knows nothing of it. */
+const isUnheeded = ({ spec }: RecordingClip, { files }: ClipResult) =>
+  spec.exact &&
+  files.some(({ status, exactness }) => status === 1 && exactness === undefined) &&
+  !files.some(({ status }) => status === 0)
+
+const whyUnheeded = 'its image is of an earlier release, which encodes nothing anew'
+const unheeded = {
+  reason: clipTroubles.NotExact.condition,
+  message: `The files are stored, and not exact: the recorder cut them, and ${whyUnheeded}`,
+} as const
 
 function again(
   clip: RecordingClip,
@@ -295,6 +307,7 @@ function afterAnswer(
       const { outcome, message } = result
       const isOnAnother = outcome === 'NothingThere' && hasOtherVolumes(recording, recorder.volume)
       if (outcome === 'StorageUnavailable' || isOnAnother) return putOff(clip, 'RecorderPutOff', request, recorder, message, now)
+      if (isUnheeded(clip, result)) return putOff(clip, 'RecorderPutOff', request, recorder, whyUnheeded, now)
       const change = { ...timesOf(request), attempts: 0, ...filesOf(result) }
       const status = concluded(clip, change, { reason: reasonOf(outcome, result), message }, now)
       return { status, action: { do: 'nothing' } }

@@ -114,6 +114,7 @@ class Model {
       client: this.server.client,
       caches: this.#caches,
       events: { record() {}, flush: async () => {} },
+      metrics: { clipFinished() {} },
       pod: podConfig,
       answers: new RecorderAnswers(async () => {
         throw new Error('it cannot be reached')

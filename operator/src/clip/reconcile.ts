@@ -8,6 +8,7 @@ import type { RecorderPodConfig } from '../recording/pod.ts'
 import { type Refusal, refusalOf } from '../recording/refusal.ts'
 import type { SecondTries } from '../recording/second-tries.ts'
 import type { ReconcileContext, ReconcileResult } from '../runtime/controller.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
 import { type ClipPlan, decideClip, type ObservedClip } from './decide.ts'
 import { clipOf } from './names.ts'
 import { observeClip } from './observe.ts'
@@ -21,6 +22,7 @@ export interface ReconcileClipDependencies {
   client: KubeClient
   caches: Pick<Caches, 'recordings' | 'pods' | 'clips'>
   events: EventRecorder
+  metrics: Pick<Metrics, 'clipFinished'>
   pod: RecorderPodConfig
   answers: RecorderAnswers
   secondTries: SecondTries<RecordingClip>
@@ -89,7 +91,7 @@ const refusedWith = ({ word, message }: Refusal): NonNullable<ObservedClip['refu
 async function writeStatus(
   clip: RecordingClip,
   status: RecordingClipStatus,
-  { client, caches, events }: ReconcileClipDependencies,
+  { client, caches, events, metrics }: ReconcileClipDependencies,
   { signal, log }: ReconcileContext,
 ): Promise<void> {
   if (isDeepStrictEqual(clip.status, status)) return
@@ -104,6 +106,7 @@ async function writeStatus(
   const [succeeded] = status.conditions ?? []
   const before = clip.status?.conditions?.find(({ type }) => type === 'Succeeded')
   if (succeeded === undefined || before?.reason === succeeded.reason) return
+  if (status.completionTime !== undefined) metrics.clipFinished(succeeded.reason)
   const { reason, message: note } = succeeded
   const isTrouble = status.conditions?.some(({ type }) => type === 'Stalled') ?? false
   log.info({ clip: clip.metadata.name, reason, note }, 'Clip changed')
