@@ -90,7 +90,7 @@ test('an exact clip of a recording that goes on has the very pictures, and leave
   const recorder = await lesson('AAC')
   const to = await nextPicture(Date.now() - second)
   // In the middle of a group of pictures.
-  const proof = request('proof', to - 2.63 * second, to, [], true)
+  const proof = request('proof', await nextPicture(to - 2.63 * second), to, [], true)
   await world.askForClips([proof])
   const answer = await answered(recorder, proof)
   console.log(`an exact clip was in COS ${(Date.now() - to - second).toFixed(0)} ms after it was asked for`)
