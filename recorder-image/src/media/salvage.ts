@@ -3,7 +3,9 @@ import { crc32 } from 'node:zlib'
 import { holesOf, touchesHole } from '../disk/holes.ts'
 import { isVolumeFull, mayPass } from '../disk/volume-full.ts'
 import { noSound } from '../timeline/audio-axis.ts'
+import { median } from '../timeline/clock.ts'
 import type { Stretch } from '../timeline/cuts.ts'
+import { longStep } from '../timeline/unproven-pictures.ts'
 import { soundKind } from './audio-format.ts'
 import { AudioTrack, defaultRestMs } from './audio-track.ts'
 import { BodyWriter, type KeptBytes } from './body-writer.ts'
@@ -23,6 +25,8 @@ import { finishInto, type SoundTrack } from './sound-track.ts'
 
 /** Batches that are compared with the body, from the last back: what a lost machine may have kept in the wrong order. */
 const checkedBatches = 64
+/** How often the pictures behind the last hole alone are given up, before all of which it is not known whether they can be decoded are. */
+const mostTries = 4
 
 /** Names of the files in `directory`, in order. */
 export async function leftMediaFiles(directory: string): Promise<string[]> {
@@ -101,8 +105,8 @@ class LeftMediaFile implements SalvagedMediaFile {
 
   async #finish(): Promise<FinishedMedia> {
     let finished = await this.#finishOnce()
-    if (finished.check?.result === 'Failed' && this.#doubtful.length > 0) {
-      await this.#giveUp()
+    for (let tries = 1; finished.check?.result === 'Failed' && this.#doubtful.length > 0; tries++) {
+      await this.#giveUp(tries < mostTries ? lastHole(this.#doubtful) : 0)
       finished = await this.#finishOnce()
     }
     this.#problem = finished.problem
@@ -125,13 +129,12 @@ class LeftMediaFile implements SalvagedMediaFile {
     )
   }
 
-  /** The file does not decode with them: so something was lost before them. */
-  async #giveUp(): Promise<void> {
+  /** The file does not decode with those from here on: so something was lost before them. */
+  async #giveUp(from: number): Promise<void> {
     const { index, kept } = await this.#read()
     this.#writer = new BodyWriter(this.#paths, kept)
-    await this.#leaveOut(index.pictures.count - this.#doubtful.length, this.#doubtful)
+    await this.#leaveOut(index.pictures.count - this.#doubtful.length, this.#doubtful.slice(from))
     await this.#sync()
-    this.#doubtful = []
   }
 
   async #read(): Promise<{ index: MediaIndex; kept: KeptBytes }> {
@@ -159,7 +162,8 @@ class LeftMediaFile implements SalvagedMediaFile {
     if (!isTold) this.#tell(indexLosses(index, this.identity))
     await this.#leaveOut(count - followed.length, leftOut)
     // Those of H.264 are in order by their numbers.
-    if (index.configs.some(({ codec }) => codec !== 'h264' && codec !== 'h265')) this.#doubtful = followed
+    const isDoubtful = index.configs.some(({ codec }) => codec !== 'h264' && codec !== 'h265')
+    this.#doubtful = isDoubtful ? followed : []
   }
 
   /** Encodes what had arrived and was not encoded yet. */
@@ -235,6 +239,18 @@ class LeftMediaFile implements SalvagedMediaFile {
     for (const { chunks, record } of track.take()) await this.#writer.writeBatch(chunks, record)
   }
 }
+
+/** The last of these pictures that may lack one before it: most likely it is one that was on its way when the recorder ended. */
+function lastHole(pictures: readonly NumberedSample[]): number {
+  const step = (at: number) => (at === 0 ? 0 : (rtpOf(pictures[at]!) - rtpOf(pictures[at - 1]!)) | 0)
+  const usual = median(pictures.map((_, at) => step(at)).filter((ticks) => ticks > 0))
+  return Math.max(
+    0,
+    pictures.findLastIndex((_, at) => step(at) > longStep * usual),
+  )
+}
+
+const rtpOf = ({ picture }: NumberedSample) => picture.sample.rtpTimestamp
 
 /** How much of each file is whole and agrees with the others. */
 async function keptBytes(paths: MediaPaths, index: MediaIndex): Promise<KeptBytes> {

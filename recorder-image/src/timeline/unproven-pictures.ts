@@ -16,7 +16,7 @@ const countMicros = 6_000_000
 /** Key frames whose late pictures are still expected. */
 const rememberedKeys = 4
 /** A step is longer than usual from here on; where many are lost it is still none that is usual. */
-const longStep = 1.5
+export const longStep = 1.5
 
 interface Hole {
   /** Between these two, unwrapped, something may be missing. */
