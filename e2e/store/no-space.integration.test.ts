@@ -13,7 +13,7 @@ import { Run } from '../../recorder-image/src/recorder/run.ts'
 import type { Stop } from '../../recorder-image/src/recorder/stop-policy.ts'
 import { aJob, FakeRoom } from '../../recorder-image/src/recorder/testing.ts'
 import { bucket, type Harness, startHarness } from './harness.ts'
-import { ScarceVolume, type Shortage } from './scarce-volume.ts'
+import { operations, ScarceVolume, type Shortage } from './scarce-volume.ts'
 
 const log = pino({ level: process.env.LOG ?? 'silent' })
 /** Media comes in pieces, each of which is written before the next one comes. */
@@ -152,10 +152,11 @@ interface Row {
  * recorder left which was killed; the attempt that meets the shortage stores that.
  */
 async function forEachWrite(
-  shortage: Omit<Shortage, 'nth'>,
+  about: Pick<Shortage, 'files' | 'lasts'> & Partial<Shortage>,
   judge: (row: Row, about: string) => void,
   left?: string,
 ): Promise<number> {
+  const shortage = { operation: 'write' as const, code: 'ENOSPC' as const, ...about }
   let rows = 0
   const row = async (nth: number): Promise<boolean> => {
     const scene = new Scene()
@@ -163,10 +164,10 @@ async function forEachWrite(
     scene.volume.shortage = { ...shortage, nth }
     try {
       const first = left === undefined ? await scene.record() : (await scene.store(2)).result
-      const failed = scene.volume.writes.filter((path) => shortage.files.test(path))[nth - 1]
+      const { failed } = scene.volume
       scene.volume.shortage = undefined
       const { manifest } = await scene.store(3)
-      const about = `write ${nth}: ${failed?.slice(scene.work.length)}`
+      const about = `${shortage.code} of ${shortage.operation} ${nth}: ${failed?.slice(scene.work.length)}`
       // Left to the garbage collection, which one day is an error.
       expect([...scene.volume.handles.values()], `${about}: left open`).toEqual([])
       if (failed !== undefined) judge({ scene, first, manifest }, about)
@@ -191,19 +192,22 @@ const ofVideo = (manifest: Manifest) =>
 const ofSound = (manifest: Manifest) => secondsOf(onDisk(manifest).filter(({ medium }) => medium === 'audio'))
 
 describe('a volume that has no room for the n-th write', () => {
-  test('once, of whatever file: nothing is lost, and all is stored at once', async () => {
-    const rows = await forEachWrite({ files: /./, lasts: 'once' }, ({ scene, first, manifest }, about) => {
-      expect(['Completed', 'StorageFull'], about).toContain(first.outcome)
-      expect(
-        manifest.files.map(({ status, message }) => [status, message]),
-        about,
-      ).toEqual([[1, 'ok']])
-      expect(pictures(manifest), about).toBe(scene.fed.pictures)
-      expect(soundSeconds(manifest), about).toBeCloseTo(scene.fed.packets / 50, 1)
-      expect(onDisk(manifest), about).toEqual([])
-    })
-    expect(rows).toBeGreaterThan(20)
-  })
+  test.each(operations.flatMap((operation) => (['ENOSPC', 'EIO'] as const).map((code) => [code, operation] as const)))(
+    '%s once, of the n-th %s: nothing is lost, and all is stored',
+    async (code, operation) => {
+      const rows = await forEachWrite({ files: /./, lasts: 'once', operation, code }, ({ scene, first, manifest }, about) => {
+        expect(['Completed', 'StorageFull', 'UploadIncomplete'], `${about}: ${first.message}`).toContain(first.outcome)
+        expect(
+          manifest.files.map(({ status, message }) => [status, message]),
+          about,
+        ).toEqual([[1, 'ok']])
+        expect(pictures(manifest), about).toBe(scene.fed.pictures)
+        expect(soundSeconds(manifest), about).toBeCloseTo(scene.fed.packets / 50, 1)
+        expect(onDisk(manifest), about).toEqual([])
+      })
+      expect(rows).toBeGreaterThan(0)
+    },
+  )
 
   test('and none after it, for the journal, the logs of uploads, or notes: nothing is lost', async () => {
     for (const files of [/\.opus$/, /\/(uploads|files|attempts)\//]) {

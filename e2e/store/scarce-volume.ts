@@ -1,15 +1,21 @@
 import fs from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 
-/** Which write of which files fails, counted from 1: that one, or that one and all after it. */
+/** What may fail. A write is also what makes a file; an open is what is to be written to. */
+export const operations = ['write', 'datasync', 'truncate', 'close', 'open', 'rename', 'mkdir'] as const
+export type Operation = (typeof operations)[number]
+
+/** Which write, or other operation, of which files fails, counted from 1: that one, or that one and all after it. */
 export interface Shortage {
   files: RegExp
   nth: number
   lasts: 'once' | 'for good'
+  operation: Operation
+  code: 'ENOSPC' | 'EIO'
 }
 
 type FileHandle = Awaited<ReturnType<typeof fs.open>>
-const original = { open: fs.open, writeFile: fs.writeFile }
+const original = { open: fs.open, writeFile: fs.writeFile, rename: fs.rename, mkdir: fs.mkdir }
 const volumes = new Set<ScarceVolume>()
 
 /**
@@ -18,6 +24,9 @@ const volumes = new Set<ScarceVolume>()
  */
 export class ScarceVolume {
   shortage: Shortage | undefined
+  /** What failed first, as far as anything did. */
+  failed: string | undefined
+  readonly #counts = new Map<Operation, number>()
   /** Every write that was begun so far, by the path of its file. */
   readonly writes: string[] = []
   /** How many of them are over, well or not. */
@@ -37,18 +46,21 @@ export class ScarceVolume {
     if (volumes.size === 0) restore()
   }
 
-  /** Counts a write; whether it fails. */
-  fails(path: string): boolean {
-    this.writes.push(path)
+  /** Counts it; whether it fails. */
+  fails(path: string, operation: Operation): boolean {
+    if (operation === 'write') this.writes.push(path)
     const { shortage } = this
-    if (shortage === undefined || !shortage.files.test(path)) return false
-    const nth = this.writes.filter((one) => shortage.files.test(one)).length
-    return shortage.lasts === 'once' ? nth === shortage.nth : nth >= shortage.nth
+    if (shortage?.operation !== operation || !shortage.files.test(path)) return false
+    const nth = (this.#counts.get(operation) ?? 0) + 1
+    this.#counts.set(operation, nth)
+    const fails = shortage.lasts === 'once' ? nth === shortage.nth : nth >= shortage.nth
+    if (fails) this.failed ??= path
+    return fails
   }
 }
 
 const volumeOf = (path: unknown) => [...volumes].find(({ root }) => String(path).startsWith(root))
-const fails = (path: unknown) => volumeOf(path)?.fails(String(path)) === true
+const fails = (path: unknown, operation: Operation = 'write') => volumeOf(path)?.fails(String(path), operation) === true
 async function counted<T>(path: unknown, write: () => Promise<T>): Promise<T> {
   const volume = volumeOf(path)
   try {
@@ -57,7 +69,11 @@ async function counted<T>(path: unknown, write: () => Promise<T>): Promise<T> {
     if (volume !== undefined) volume.over++
   }
 }
-const noSpace = (path: unknown) => Object.assign(new Error(`ENOSPC: no space left on device, write ${path}`), { code: 'ENOSPC' })
+const noSpace = (path: unknown) => {
+  const code = volumeOf(path)?.shortage?.code ?? 'ENOSPC'
+  const what = code === 'ENOSPC' ? 'no space left on device' : 'i/o error'
+  return Object.assign(new Error(`${code}: ${what}, ${volumeOf(path)?.shortage?.operation} ${path}`), { code })
+}
 const half = (data: unknown) => Buffer.from(data as Uint8Array).subarray(0, Buffer.from(data as Uint8Array).length >> 1)
 
 function install(): void {
@@ -66,11 +82,20 @@ function install(): void {
       const [path, flags] = parameters
       const makes = volumeOf(path) !== undefined && flags !== 'r' && (await fs.stat(path).catch(() => undefined)) === undefined
       if (makes && (await counted(path, async () => fails(path)))) throw noSpace(path)
+      if (volumeOf(path) !== undefined && flags !== 'r' && fails(path, 'open')) throw noSpace(path)
       const handle = await original.open(...parameters)
       const volume = volumeOf(path)
       if (volume === undefined) return handle
       volume.handles.set(handle, String(path))
-      return scarce(handle, String(path), () => volume.handles.delete(handle))
+      return scarce(handle, String(path), (await handle.stat()).size, () => volume.handles.delete(handle))
+    },
+    async rename(...parameters: Parameters<typeof fs.rename>) {
+      if (fails(parameters[1], 'rename')) throw noSpace(parameters[1])
+      return original.rename(...parameters)
+    },
+    async mkdir(...parameters: Parameters<typeof fs.mkdir>) {
+      if (fails(parameters[0], 'mkdir')) throw noSpace(parameters[0])
+      return original.mkdir(...parameters)
     },
     writeFile: (...parameters: Parameters<typeof fs.writeFile>) =>
       counted(parameters[0], async () => {
@@ -88,8 +113,9 @@ function restore(): void {
   syncBuiltinESMExports()
 }
 
-function scarce(handle: FileHandle, path: string, onClose: () => void): FileHandle {
-  const { appendFile, close, writeFile, write, writev } = handle
+function scarce(handle: FileHandle, path: string, size: number, onClose: () => void): FileHandle {
+  const { appendFile, close, datasync, sync, truncate, writeFile, write, writev } = handle
+  let synced = size
   /** A write was cut short; the one that goes on with it fails. */
   let isShort = false
   const whole = (how: 'appendFile' | 'writeFile', data: unknown, options: unknown) =>
@@ -99,10 +125,26 @@ function scarce(handle: FileHandle, path: string, onClose: () => void): FileHand
       await really(half(data))
       throw noSpace(path)
     })
+  /** What was written since the last one is gone when it fails. */
+  const syncing = (how: () => Promise<void>) => async () => {
+    if (fails(path, 'datasync')) {
+      await truncate.call(handle, Math.min(synced, (await handle.stat()).size))
+      throw noSpace(path)
+    }
+    await how.call(handle)
+    synced = (await handle.stat()).size
+  }
   return Object.assign(handle, {
-    close: () => {
+    close: async () => {
       onClose()
-      return close.call(handle)
+      await close.call(handle)
+      if (fails(path, 'close')) throw noSpace(path)
+    },
+    datasync: syncing(datasync),
+    sync: syncing(sync),
+    truncate: async (length: number) => {
+      if (fails(path, 'truncate')) throw noSpace(path)
+      return truncate.call(handle, length)
     },
     appendFile: (data: unknown, options: unknown) => whole('appendFile', data, options),
     writeFile: (data: unknown, options: unknown) => whole('writeFile', data, options),
