@@ -274,11 +274,18 @@ class LiveMediaFile implements MediaFile {
     if (video !== undefined) {
       if (this.identity.mode === '02') await this.#writeSilence()
       for (const config of video.configs) this.#writer.note(videoConfigRecord(config))
-      await this.#writer.writeBatch(video.chunks, (offset) => picturesRecord(offset, video.chunks, video))
+      let end = Number.POSITIVE_INFINITY
+      await this.#writer.writeBatch(video.chunks, (offset) => {
+        end = offset + video.chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+        return picturesRecord(offset, video.chunks, video)
+      })
       if (video.wouldFollow.length > 0) this.#writer.note(wouldFollowRecord(video.wouldFollow))
       if (this.#writer.error !== undefined) {
         const samples = video.pictures.flatMap((picture) => ('sample' in picture ? [picture.sample] : []))
-        this.#unwritten.push(() => this.#loseBatch(samples))
+        // What did not fit may be only what comes after it in the index.
+        this.#unwritten.push(() => {
+          if (end > this.#writer.covered) this.#loseBatch(samples)
+        })
       }
     }
     const sound = this.#audio?.take() ?? []
