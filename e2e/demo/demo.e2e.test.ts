@@ -115,10 +115,19 @@ describe('make demo, when all is built', () => {
     const manifests: Record<string, Manifest> = {}
     for (const { name } of recordings) manifests[name] = manifestSchema.parse(await read(`demo/${name}.manifest.json`))
     expect(await checkPage(join(folder, 'index.html'), manifests)).toEqual([])
-    const [replay] = manifests.lesson!.outputs
+    const replay = manifests.lesson!.outputs.find(({ kind }) => kind === 'replay')
     const page = await readFile(join(folder, 'index.html'), 'utf8')
     expect(page).toContain(`href="${replay!.path}"`)
-    for (const label of ['Clip alice-begins', 'Clip bob-is-back', 'Still of bob', 'Slice of carol', 'pair', 'speech']) {
+    for (const label of [
+      'Clip alice-begins',
+      'Clip bob-is-back',
+      'Still of bob',
+      'Slice of carol',
+      'pair',
+      'speech',
+      'mix',
+      'paella of alice',
+    ]) {
       const [, href] = page.match(new RegExp(`<a href="([^"]+)">${label}`)) ?? []
       expect(existsSync(join(folder, href ?? label)), label).toBe(true)
     }

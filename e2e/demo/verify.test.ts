@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { callbackBody, type RecordedFile, type Recording, recordingManifestSchema } from '@trtc-recorder/api'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import type { ReceivedCallback } from '../../sandbox/src/callback/index.ts'
 import { recordings } from './story.ts'
-import { checkRecording } from './verify.ts'
+import { checkMade, checkRecording } from './verify.ts'
 
 const file = (userId: string, more: Partial<RecordedFile> = {}): RecordedFile => ({
   userId,
@@ -31,6 +34,10 @@ const replay = {
   bytes: 1,
 }
 
+/** As the Recording asks for. */
+const made = (kind: 'paella' | 'mix', path: string) => ({ ...replay, kind, path })
+const lessonOutputs = [replay, made('mix', 'demo/lesson.mix.mp4'), made('paella', 'demo/lesson.paella/data.json')]
+
 function finished(
   name: string,
   files: RecordedFile[],
@@ -40,7 +47,7 @@ function finished(
     parse(readFileSync(new URL(`../../examples/demo/${name}.yaml`, import.meta.url), 'utf8')),
   )
   const live = Object.keys(manifest.spec.live ?? {}).map((part) => ({ part, stored: 3, waiting: 0, lost: 0 }))
-  return { ...manifest, status: { stopReason, files, outputs: [replay], live } } as unknown as Recording
+  return { ...manifest, status: { stopReason, files, outputs: lessonOutputs, live } } as unknown as Recording
 }
 
 function told(recording: Recording, more: Partial<ReceivedCallback> = {}): ReceivedCallback {
@@ -77,9 +84,12 @@ describe('a Recording of the demo', () => {
   })
   it('is found out when its replay is not stored', () => {
     const recording = finished('lesson', whole())
-    recording.status!.outputs = [{ ...replay, status: 0, message: 'cos: 403' }]
+    const others = lessonOutputs.slice(1)
+    recording.status!.outputs = [{ ...replay, status: 0, message: 'cos: 403' }, ...others]
     expect(check(recording)).toEqual(['lesson: its replay is not stored: cos: 403'])
-    recording.status!.outputs = []
+    recording.status!.outputs = [{ ...replay, missing: ['demo/bob.mp4'], message: 'without bob.mp4' }, ...others]
+    expect(check(recording)).toEqual(['lesson: its replay is not whole: without bob.mp4'])
+    recording.status!.outputs = others
     expect(check(recording)).toEqual(['lesson: its replay is not stored: nobody made it'])
   })
   it('is found out when its callback came twice, never, unsigned, or with other files', () => {
@@ -88,5 +98,23 @@ describe('a Recording of the demo', () => {
     expect(check(recording, [])).toEqual(['lesson: 0 callbacks arrived, not 1'])
     expect(check(recording, [told(recording, { signature: 'missing' })])).toEqual(["lesson: the callback's signature is missing"])
     expect(check(recording, [told(finished('lesson', []))])).toEqual([expect.stringContaining('not that of its status')])
+  })
+  it('is found out when its folder for Paella Player names what is not there', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'demo-'))
+    const recording = finished('lesson', whole())
+    recording.status!.outputs = [made('paella', 'demo/lesson.paella/data.json')]
+    const put = (path: string, text: string) => writeFile(join(folder, path), text)
+    await mkdir(join(folder, 'demo/lesson.paella'), { recursive: true })
+    const source = (src: string) => ({ sources: { mp4: [{ src }] } })
+    await put('demo/lesson.paella/data.json', JSON.stringify({ streams: [source('a%2Bb.mp4'), source('../lesson.mix.mp3')] }))
+    await put('demo/lesson.paella/a+b.mp4', '')
+    expect(await checkMade(folder, recording)).toEqual([
+      'lesson: demo/lesson.paella/data.json names ../lesson.mix.mp3, which is not there',
+    ])
+    await put('demo/lesson.mix.mp3', '')
+    expect(await checkMade(folder, recording)).toEqual([])
+    await put('demo/lesson.paella/data.json', JSON.stringify({ streams: [] }))
+    expect(await checkMade(folder, recording)).toEqual(['lesson: there is nothing in demo/lesson.paella/data.json'])
+    await rm(folder, { recursive: true })
   })
 })

@@ -1,6 +1,9 @@
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import type { RecordedFile, Recording, RecordingClip } from '@trtc-recorder/api'
 import { callbackBody, type OutputKind, outputKinds } from '@trtc-recorder/api'
+import { z } from 'zod'
 import { identities } from '../../sandbox/src/identities.ts'
 import type { SentSpan } from '../../sandbox/src/room/index.ts'
 import { checkFile, expectationOfSent, expectedStreams, type Measures, readMedia } from '../media/index.ts'
@@ -59,6 +62,7 @@ export async function verify(
       verdict.files[name].push({ file, codecs: media.streams.map((stream) => stream.codec).join(' + '), measures })
     }
   }
+  for (const recording of finished) verdict.findings.push(...(await checkMade(folder, recording)))
   for (const clip of collected.clips) {
     verdict.findings.push(...checkClip(clip))
     for (const { path, durationSeconds } of clip.status?.files ?? []) {
@@ -70,6 +74,35 @@ export async function verify(
   }
   return verdict
 }
+
+/** What is made of a recording and can be played: ffmpeg decodes it to its end, and it is as long as it says. What Paella Player is told of is there. */
+export async function checkMade(folder: string, { metadata: { name }, status }: Recording): Promise<string[]> {
+  const findings: string[] = []
+  for (const { kind, path, status: isStored, durationSeconds } of status?.outputs ?? []) {
+    if (isStored !== 1) continue
+    if (durationSeconds !== undefined) {
+      const media = await readMedia(join(folder, path))
+      if (media.decodeErrors.length > 0) findings.push(`${name}: its ${kind} ${path} cannot be decoded: ${media.decodeErrors[0]}`)
+      if (Math.abs(media.durationSeconds - durationSeconds) > 0.5)
+        findings.push(`${name}: its ${kind} ${path} is ${media.durationSeconds} s long, not ${durationSeconds}`)
+      if (path.endsWith('.mix.mp4') && !(media.frames.length > durationSeconds * 10 && media.sound !== undefined))
+        findings.push(`${name}: its mix has ${media.frames.length} pictures, and ${media.sound === undefined ? 'no' : 'a'} sound`)
+    }
+    if (!path.endsWith('/data.json')) continue
+    const { streams } = paellaSchema.parse(JSON.parse(await readFile(join(folder, path), 'utf8')))
+    const sources = streams.flatMap(({ sources }) => Object.values(sources).flat())
+    if (sources.length === 0) findings.push(`${name}: there is nothing in ${path}`)
+    for (const { src } of sources)
+      if (!existsSync(join(folder, dirname(path), decodeURIComponent(src))))
+        findings.push(`${name}: ${path} names ${src}, which is not there`)
+  }
+  return findings
+}
+
+/** As far as it names what is played. */
+const paellaSchema = z.object({
+  streams: z.array(z.object({ sources: z.record(z.string(), z.array(z.object({ src: z.string() }))) })),
+})
 
 function checkClip({ metadata: { name }, status }: RecordingClip): string[] {
   const files = status?.files ?? []
@@ -109,8 +142,10 @@ export function checkRecording({ metadata, spec, status }: Recording, { callback
   for (const kind of asked) {
     const made = status?.outputs?.filter((output) => output.kind === kind) ?? []
     if (made.length === 0) findings.push(`${name}: its ${kind} is not stored: nobody made it`)
-    for (const { message, ...output } of made)
+    for (const { message, missing, ...output } of made) {
       if (output.status !== 1) findings.push(`${name}: its ${kind} is not stored: ${message}`)
+      else if (missing !== undefined) findings.push(`${name}: its ${kind} is not whole: ${message}`)
+    }
   }
   findings.push(...checkLive({ metadata, spec, status } as Recording))
   const arrived = callbacks[name] ?? []
