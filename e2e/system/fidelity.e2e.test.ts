@@ -199,7 +199,7 @@ test('an excluded user has no file and was never subscribed to', async ({ lesson
     expect(whose(finished)).not.toContain('dave')
     const { files, events } = await applied.manifest(finished)
     expect([...files, ...events].filter(({ userId }) => userId === 'dave')).toEqual([])
-    const stored = (await applied.objects(finished)).filter(({ key }) => !/\.manifest\.json$|\/proof_/.test(key))
+    const stored = (await applied.objects(finished)).filter(({ key }) => !/\.manifest\.json$|\/(proof|exactly)_/.test(key))
     expect(stored.map(({ key }) => key).toSorted()).toEqual(files.map(({ path }) => path).toSorted())
   }
 })
