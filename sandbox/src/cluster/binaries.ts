@@ -40,6 +40,9 @@ export const clusterBinaries = Object.values(modules)
   .filter((module) => module !== modules.kstatus)
   .flatMap((module) => Object.keys(module.packages)) as Binary[]
 
+/** Of what a debugger would read, which is stripped at the end, nothing is made: a ninth of the work. */
+const gcflags = 'all=-dwarf=false'
+
 /** Folder of a module's commands. A changed go.mod, go.sum or flag gives another folder, so nothing stale is ever run. */
 export function binaryDirectory(module: Module): string {
   const source = join(projectDirectory, 'sandbox/cluster', module)
@@ -47,7 +50,7 @@ export function binaryDirectory(module: Module): string {
     .map((name) => join(source, name))
     .filter(existsSync)
     .map((path) => readFileSync(path))
-  return join(cacheDirectory(), `bin-${module}-${contentHash([...files, modules[module].ldflags])}`)
+  return join(cacheDirectory(), `bin-${module}-${contentHash([...files, modules[module].ldflags, gcflags])}`)
 }
 
 /**
@@ -85,13 +88,13 @@ async function build(module: Module, directory: string, names: readonly string[]
   const step = report(`Building ${names.join(', ')}${module === 'kubernetes' ? ` ${kubernetesVersion}` : ''} from source`)
   // Built beside their place and moved there, so that a build that was cut off leaves no half a command behind. Those that another
   // process has built while this one waited for the lock are not built again. In one go, so that one is linked while others are compiled; Go
-  // names several after their packages. Of what a debugger would read, which is stripped at the end, nothing is made: a ninth of the work.
+  // names several after their packages.
   const script = `set -e
     directory="$1"; ldflags="$2"; shift 2
     todo=""; for pair; do [ -x "$directory/\${pair%%=*}" ] || { todo="$todo \${pair#*=}"; name="\${pair%%=*}"; }; done
     case "$todo" in "") exit ;; " "*" "*) name="" ;; esac
     rm -rf "$directory/.staging"; mkdir "$directory/.staging"
-    nice go build -v -trimpath -gcflags=all=-dwarf=false -ldflags "-s -w$ldflags" -o "$directory/.staging/$name" $todo
+    nice go build -v -trimpath -gcflags=${gcflags} -ldflags "-s -w$ldflags" -o "$directory/.staging/$name" $todo
     mv "$directory/.staging"/* "$directory"; rmdir "$directory/.staging"`
   const pairs = names.map((name) => `${name}=${packages[name]}`)
   const go = spawnChild('flock', [join(directory, '.lock'), 'sh', '-c', script, 'sh', directory, ldflags, ...pairs], {
