@@ -139,6 +139,13 @@ export class AppliedRecording {
     }
   }
 
+  /** Soon after then, when one of a user's pictures has just begun: it is the first that a clip shows. */
+  async nextPicture(userId: string, millis: number): Promise<Date> {
+    const sent = await this.#world.room.sent({ room: this.#room, userId, track: 'video' })
+    const { epochMillis, intervalMillis } = sent.findLast((span) => span.epochMillis <= millis)!
+    return new Date(Math.round(epochMillis + Math.ceil((millis - epochMillis) / intervalMillis) * intervalMillis) + 15)
+  }
+
   kubectl = (...args: string[]) => kubectl('--namespace', this.namespace, ...args)
 }
 

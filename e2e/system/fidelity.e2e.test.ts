@@ -139,14 +139,15 @@ describe('mode 02', () => {
   }) => {
     const { applied, finished } = recordings['02']
     const whole = fileOf(finished, 'alice')
-    const second = (seconds: number) => new Date(Date.parse(whole.startTime) + seconds * 1000).toISOString()
-    const { status } = await applied.clip('proof', { from: second(8.41), to: second(11.41), users: ['alice', 'carol'] })
-    expect(status).toMatchObject({ attempts: 1, fileCount: 2, startTime: second(8.41), endTime: second(11.41) })
+    const begins = await applied.nextPicture('alice', Date.parse(whole.startTime) + 8400)
+    const [from, to] = [begins.toISOString(), new Date(begins.getTime() + 3000).toISOString()]
+    const { status } = await applied.clip('proof', { from, to, users: ['alice', 'carol'] })
+    expect(status).toMatchObject({ attempts: 1, fileCount: 2, startTime: from, endTime: to })
     expect(status!.conditions!.map(({ type, status, reason }) => `${type} ${status} ${reason}`)).toEqual([
       'Succeeded True Completed',
     ])
     for (const file of status!.files!) {
-      expect([file.status, file.message, file.startTime]).toEqual([1, 'ok', second(8.41)])
+      expect([file.status, file.message, file.startTime]).toEqual([1, 'ok', from])
       expect(file.durationSeconds).toBeCloseTo(3, 1)
       const published = { published: { video: file.userId === 'alice', audio: true } }
       const { findings, measures } = await applied.check(finished, file, published)
@@ -157,8 +158,7 @@ describe('mode 02', () => {
     expect(readBytes).toBeLessThan(whole.bytes / 2)
     expect(readBytes).toBeLessThan(bytes * 1.3)
 
-    const moments = { from: second(8.41), to: second(11.41) }
-    const { status: exact } = await applied.clip('exactly', { ...moments, users: ['alice'], exact: true })
+    const { status: exact } = await applied.clip('exactly', { from, to, users: ['alice'], exact: true })
     expect(exact!.files).toMatchObject([{ userId: 'alice', status: 1, message: 'ok', exactness: 'Exact' }])
     const { findings, measures } = await applied.check(finished, exact!.files![0]!, { published: { video: true, audio: true } })
     expect(findings).toEqual([])
