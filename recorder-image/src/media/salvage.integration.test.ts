@@ -109,6 +109,32 @@ describe('files cut anywhere', () => {
     }
   })
 
+  it('keep what follows a rest of the sender, and lose what follows a picture that never came', async () => {
+    const directory = await newDirectory()
+    const file = openFile('01', directory)
+    const av1 = await makeClip({ seconds: 2, codec: 'av1' })
+    const step = 3000
+    const pictures = send({ clip: av1, from: 0, to: 2, atSeconds: 0, kinds: ['video'] })
+    // Nothing is sent for four pictures before number 40, and number 50 is lost; which is which nobody knew when it ended.
+    const came = pictures.slice(0, 58).map((frame, number) => ({
+      ...{ ...frame, mayFollowHole: number === 40 || number === 51 },
+      rtpTimestamp: frame.rtpTimestamp + (number < 40 ? 0 : 4 * step),
+    }))
+    for (const frame of came.filter((_, number) => number !== 50)) file.write(frame)
+    await new Promise<void>((resolve) => {
+      file.onGrowth = () => resolve()
+    })
+    const copy = await copyOf(directory)
+    await file.finish()
+    const ledger = new Ledger()
+    const [name] = await leftMediaFiles(copy)
+    const { finished, playback } = await finishAndPlay((await salvageMediaFile(copy, name!, { log: silentLog, ledger }))!)
+    expect(finished.problem).toBeUndefined()
+    expect(playback.complaints).toBe('')
+    expect(playback.pictures).toHaveLength(50)
+    expect(ledger.losses).toMatchObject([{ medium: 'video', reason: 'LostInNetwork', frames: 7 }])
+  })
+
   it('are the same again when the salvage itself is killed, or done twice', async () => {
     const directory = await newDirectory()
     const file = openFile('02', directory)
