@@ -212,10 +212,9 @@ function failures({ failed }: Results): string {
   return ` Not measured, because it failed: ${failed.map(({ step }) => step).join('; ')}.`
 }
 
-/** Timed by hand, as only the recorder's own process sees it. */
 const whatGrows =
-  'What grows is what is done for each of 108,000 pictures and 169,000 frames of sound (timed by hand, beside other work): reading the index (60 ms more than after a minute), placing them in ' +
-  'time (60), making their tables (50), reading those back beside the decoding (150), and the 4 MB more that are sent; the media itself is in COS by then.'
+  'What grows is what is done for each of 108,000 pictures and 169,000 frames of sound: reading the index, placing them in time, making their tables, ' +
+  'reading those back beside the decoding, and the 4 MB more that are sent; the media itself is in COS by then.'
 
 function growth({ stopToStoredMs }: Results): string {
   const at = (seconds: number) => stopToStoredMs.find(({ recordedSeconds }) => recordedSeconds === seconds)?.median
