@@ -5,32 +5,9 @@ import { readMp4Tracks } from '../media/mp4-read.ts'
 import { compareTables } from '../media/mp4-tables.ts'
 import { cutMovie } from './cut-movie.ts'
 import { fetchesOf } from './ranges.ts'
+import { pictureOrders, pictures, presented, stretches } from './testing/movies.ts'
 
 const entry = (type: string) => Buffer.concat([Buffer.from([0, 0, 0, 16]), Buffer.from(type), Buffer.alloc(8)])
-
-/** Pictures at `times` (ms), a key frame every `group`; `swap`: every second pair is shown in the other order than it is decoded. */
-function pictures(times: readonly number[], group: number, swap: boolean): Mp4Track {
-  const shown = times.map((time) => time * 90)
-  if (swap) {
-    for (let at = 1; at + 1 < shown.length; at += 3) {
-      if (at % group !== 0 && (at + 1) % group !== 0) [shown[at], shown[at + 1]] = [shown[at + 1]!, shown[at]!]
-    }
-  }
-  const starts = times.map((time) => time * 90)
-  const late = Math.max(0, ...starts.map((start, at) => start - shown[at]!))
-  const end = times.at(-1)! * 90 + 3000
-  return {
-    ...{ kind: 'video', timescale: 90_000, sampleEntries: [entry('avc1')], width: 320, height: 180 },
-    sizes: Uint32Array.from(times, (_, at) => 100 + at),
-    offsets: Float64Array.from(times, (_, at) => at * 1000),
-    starts: Float64Array.from(starts),
-    ...(swap ? { shownAfter: Uint32Array.from(shown, (time, at) => time + late - starts[at]!) } : {}),
-    entries: new Uint8Array(times.length),
-    end,
-    keys: Uint32Array.from(times.flatMap((_, at) => (at % group === 0 ? [at] : []))),
-    edit: { delay: 0, mediaTime: swap ? late : 0, duration: Math.round((end * 48_000) / 90_000) },
-  }
-}
 
 const sound = (frames: number): Mp4Track => ({
   ...{ kind: 'audio', timescale: 48_000, sampleEntries: [entry('mp4a')], width: 0, height: 0 },
@@ -42,24 +19,9 @@ const sound = (frames: number): Mp4Track => ({
   edit: { delay: 0, mediaTime: 1024, duration: (frames - 1) * 1024 },
 })
 
-/** When each sample is presented, in seconds of the movie; what is hidden is below 0. */
-const presented = ({ starts, shownAfter, timescale, edit }: Mp4Track) =>
-  Array.from(starts, (start, at) => edit.delay / 48_000 + (start + (shownAfter?.[at] ?? 0) - edit.mediaTime) / timescale)
-
 const movies = fc
-  .record({
-    steps: fc.array(fc.integer({ min: 1, max: 500 }), { minLength: 1, maxLength: 40 }),
-    group: fc.integer({ min: 1, max: 12 }),
-    swap: fc.boolean(),
-    frames: fc.integer({ min: 1, max: 60 }),
-    from: fc.integer({ min: 0, max: 4000 }),
-    length: fc.integer({ min: 1, max: 3000 }),
-  })
-  .map(({ steps, group, swap, frames, from, length }) => {
-    let time = 0
-    const times = [0, ...steps.map((step) => (time += step))]
-    return { tracks: [pictures(times, group, swap), sound(frames)], from: from / 1000, to: (from + length) / 1000 }
-  })
+  .record({ order: pictureOrders, frames: fc.integer({ min: 1, max: 60 }), stretch: stretches })
+  .map(({ order, frames, stretch }) => ({ tracks: [pictures(order, [entry('avc1')]), sound(frames)], ...stretch }))
 
 describe('what is cut out of a movie', () => {
   test('shows each picture of its time when it was shown, after those it is decoded from, and hides what was before', () => {
@@ -110,6 +72,10 @@ describe('what is cut out of a movie', () => {
   })
 
   test('is nothing behind the end of the movie', () => {
-    expect(cutMovie([pictures([0, 100], 1, false), sound(10)], 60, 61)).toEqual({ tracks: [], ranges: [], bodyBytes: 0 })
+    expect(cutMovie([pictures({ times: [0, 100], group: 1, swap: false }, [entry('avc1')]), sound(10)], 60, 61)).toEqual({
+      tracks: [],
+      ranges: [],
+      bodyBytes: 0,
+    })
   })
 })

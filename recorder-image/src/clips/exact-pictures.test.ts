@@ -9,6 +9,7 @@ import { readAvcEntry, videoSampleEntry } from '../media/video-sample-entry.ts'
 import { cutSoundTrack } from './cut-movie.ts'
 import { layOut, type Piece, writePieces } from './exact-body.ts'
 import { type Encoded, exactStretch, exactTrack, leadOf } from './exact-pictures.ts'
+import { pictureOrders, pictures, presented, stretches } from './testing/movies.ts'
 
 /** Two sizes; the last byte makes one differ from another. */
 const sps = { small: '6742c00ada7b011000000300100000030320f1226a', large: '6742c01fd9005005bb0110000003001000000303c0f1832480' }
@@ -23,31 +24,9 @@ test('an entry of H.264 says what it was made of', () => {
   expect(readAvcEntry(videoSampleEntry(other, 'in band'))).toEqual(other)
 })
 
-/** Pictures at `times` (ms), a key frame every `group`; `swap`: every second pair of a group is shown in the other order than it is decoded. */
-function pictures(times: readonly number[], group: number, swap: boolean, sizes: number): Mp4Track {
-  const shown = times.map((time) => time * 90)
-  if (swap) {
-    for (let at = 1; at + 1 < shown.length; at += 3) {
-      if (at % group !== 0 && (at + 1) % group !== 0) [shown[at], shown[at + 1]] = [shown[at + 1]!, shown[at]!]
-    }
-  }
-  const starts = times.map((time) => time * 90)
-  const late = Math.max(0, ...starts.map((start, at) => start - shown[at]!))
-  const end = times.at(-1)! * 90 + 3000
-  const kind = sizes > 1 ? 'in band' : 'apart'
-  return {
-    ...{ kind: 'video', timescale: 90_000, width: 320, height: 180 },
-    sampleEntries: [videoSampleEntry(sent, kind), ...(sizes > 1 ? [videoSampleEntry(other, kind)] : [])],
-    sizes: Uint32Array.from(times, (_, at) => 100 + at),
-    offsets: Float64Array.from(times, (_, at) => at * 1000),
-    starts: Float64Array.from(starts),
-    ...(swap ? { shownAfter: Uint32Array.from(shown, (time, at) => time + late - starts[at]!) } : {}),
-    entries: Uint8Array.from(times, (_, at) => Math.floor(at / group) % sizes),
-    end,
-    keys: Uint32Array.from(times.flatMap((_, at) => (at % group === 0 ? [at] : []))),
-    edit: { delay: 0, mediaTime: swap ? late : 0, duration: Math.round((end * 48_000) / 90_000) },
-  }
-}
+/** In one size, or in two that take turns. */
+const entriesOf = (sizes: number) =>
+  sizes > 1 ? [sent, other].map((one) => videoSampleEntry(one, 'in band')) : [videoSampleEntry(sent, 'apart')]
 
 /** Beside the pictures of its time, of which there are ten a second. */
 const soundOffset = (at: number) => Math.floor((at * 1024) / 4800) * 1000 + 500 + (at % 8) * 50
@@ -62,23 +41,8 @@ const sound = (frames: number): Mp4Track => ({
 })
 
 const movies = fc
-  .record({
-    steps: fc.array(fc.integer({ min: 1, max: 500 }), { minLength: 1, maxLength: 40 }),
-    group: fc.integer({ min: 1, max: 12 }),
-    swap: fc.boolean(),
-    sizes: fc.integer({ min: 1, max: 2 }),
-    from: fc.integer({ min: 0, max: 4000 }),
-    length: fc.integer({ min: 1, max: 3000 }),
-  })
-  .map(({ steps, group, swap, sizes, from, length }) => {
-    let time = 0
-    const times = [0, ...steps.map((step) => (time += step))]
-    return { track: pictures(times, group, swap, sizes), group, swap, from: from / 1000, to: (from + length) / 1000 }
-  })
-
-/** When each sample is presented, in seconds of the movie. */
-const presented = ({ starts, shownAfter, timescale, edit }: Mp4Track) =>
-  Array.from(starts, (start, at) => edit.delay / 48_000 + (start + (shownAfter?.[at] ?? 0) - edit.mediaTime) / timescale)
+  .record({ order: pictureOrders, sizes: fc.integer({ min: 1, max: 2 }), stretch: stretches })
+  .map(({ order, sizes, stretch }) => ({ track: pictures(order, entriesOf(sizes)), ...order, ...stretch }))
 
 /** An encoder whose pictures are of 10000 bytes and what they were. */
 const encode = (wanted: number[]): Encoded => ({
@@ -146,7 +110,7 @@ const bytesOf = (piece: Piece) => (piece.of === 'sets' ? piece.bytes.length : pi
 
 test('what is encoded lies among its sound as it is played, and the rest as it was', async () => {
   const times = Array.from({ length: 30 }, (_, at) => at * 100)
-  const exact = exactStretch(pictures(times, 20, false, 1), 1.05, 2.5)!
+  const exact = exactStretch(pictures({ times, group: 20, swap: false }, entriesOf(1)), 1.05, 2.5)!
   const [seam] = exact.seams
   const lead = leadOf(exact, seam)
   expect([exact.first, exact.shown, seam, lead.fromRank, lead.wanted.length]).toEqual([0, 10, 20, 10, 10])
