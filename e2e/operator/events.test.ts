@@ -47,7 +47,7 @@ afterEach(async () => {
 })
 
 async function aRecorder() {
-  const log = await EventLog.open(join(root, 'events'), { volume: 1, isWanted: true, log: noLog })
+  const log = await EventLog.open(join(root, 'events'), { volume: 1, isWanted: true, onDamagedLines: () => {}, log: noLog })
   const source = { events: (after: number) => log.after(after), progress: () => ({}) as never, notReady: async () => undefined }
   const { port, close: end } = await startHttp(source, 0, '127.0.0.1')
   close.push(end)

@@ -1,16 +1,20 @@
-import { mkdir, mkdtemp, rm, rmdir, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { DurableLines, readLines } from './durable-lines.ts'
+import { type DamagedLines, DurableLines, readLines } from './durable-lines.ts'
 
 let folder: string
 let path: string
+let damage: DamagedLines[]
 beforeEach(async () => {
+  damage = []
   folder = await mkdtemp(join(tmpdir(), 'lines-'))
   path = join(folder, 'lines.jsonl')
 })
 afterEach(() => rm(folder, { recursive: true }))
+
+const read = () => readLines(path, (lines) => damage.push(lines))
 
 describe('lines on the volume', () => {
   test('are there once they have settled, in order', async () => {
@@ -21,7 +25,7 @@ describe('lines on the volume', () => {
       [3, { n: 3 }],
     ])
     await lines.settled()
-    expect(await readLines(path)).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }])
+    expect(await read()).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }])
   })
 
   test('are written unasked, also after nothing was added', async () => {
@@ -30,7 +34,7 @@ describe('lines on the volume', () => {
     // What `add` began is over when a promise of the same turn is.
     await Promise.resolve()
     lines.add([[1, { n: 1 }]])
-    await expect.poll(() => readLines(path).catch(() => [])).toEqual([{ n: 1 }])
+    await expect.poll(() => read().catch(() => [])).toEqual([{ n: 1 }])
   })
 
   test('what could not be written is written later, with its latest value', async () => {
@@ -43,7 +47,7 @@ describe('lines on the volume', () => {
     await rmdir(path)
     await lines.settled()
     expect(lines.error).toBeUndefined()
-    expect(await readLines(path)).toEqual([{ n: 'later' }])
+    expect(await read()).toEqual([{ n: 'later' }])
   })
 
   test('a torn line hides no other, before or after it', async () => {
@@ -51,6 +55,18 @@ describe('lines on the volume', () => {
     const lines = new DurableLines(path)
     lines.add([[1, { n: 2 }]])
     await lines.settled()
-    expect(await readLines(path)).toEqual([{ n: 1 }, { n: 2 }])
+    expect(await read()).toEqual([{ n: 1 }, { n: 2 }])
+  })
+
+  test('one that the disk has changed is told of, with its file and when it was written', async () => {
+    const lines = new DurableLines(path)
+    for (const n of [1, 2, 3]) {
+      lines.add([[n, { n, text: 'abc' }]])
+      await lines.settled()
+    }
+    await writeFile(path, (await readFile(path, 'utf8')).replace('"n":2,"text":"abc"', '"n":2,"text":"abd"'))
+    expect(await read()).toMatchObject([{ n: 1 }, { n: 3 }])
+    expect(damage).toMatchObject([{ file: path.split('/').slice(-2).join('/'), lines: 1 }])
+    expect(damage[0]!.toMicros).toBeGreaterThanOrEqual(damage[0]!.fromMicros)
   })
 })

@@ -1,4 +1,7 @@
+import { readFileSync, statSync } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
+import { checkedLine, readCheckedLines } from './checked-lines.ts'
 
 /**
  * A file of JSON lines on the volume that is only appended to. `add` never throws and never waits. What could not be written, as on a full
@@ -40,7 +43,7 @@ export class DurableLines {
       while (this.#unwritten.size > 0) {
         const lines = [...this.#unwritten]
         // The leading line feed ends a line that a crash or a full volume may have torn.
-        await appendDurably(this.#path, `\n${lines.map(([, line]) => `${JSON.stringify(line)}\n`).join('')}`)
+        await appendDurably(this.#path, `\n${lines.map(([, line]) => `${checkedLine(line)}\n`).join('')}`)
         for (const [key, line] of lines) if (this.#unwritten.get(key) === line) this.#unwritten.delete(key)
       }
       this.error = undefined
@@ -52,18 +55,31 @@ export class DurableLines {
   }
 }
 
-/** The lines of such a file, but for those that were torn. */
-export const readLines = async <T>(path: string): Promise<T[]> => linesOf<T>(await readFile(path, 'utf8'))
+/** Lines that the disk has changed since they were written. */
+export interface DamagedLines {
+  /** The file and its folder. */
+  file: string
+  lines: number
+  /** Between these times they were written, in microseconds since 1970. */
+  fromMicros: number
+  toMicros: number
+}
+export type OnDamagedLines = (damage: DamagedLines) => void
 
-/** The same of a text. */
-export function linesOf<T>(text: string): T[] {
-  return text.split('\n').flatMap((line) => {
-    try {
-      return [JSON.parse(line) as T]
-    } catch {
-      return []
-    }
-  })
+/** The lines of such a file, but for those that were torn, which were never there, and those that were damaged, which is told. */
+export const readLines = async <T>(path: string, onDamage: OnDamagedLines): Promise<T[]> =>
+  linesOf(path, await readFile(path), onDamage)
+
+/** The same, waited for. */
+export const readLinesNow = <T>(path: string, onDamage: OnDamagedLines): T[] => linesOf(path, readFileSync(path), onDamage)
+
+function linesOf<T>(path: string, bytes: Buffer, onDamage: OnDamagedLines): T[] {
+  const { lines, damaged } = readCheckedLines<T>(bytes)
+  if (damaged === 0) return lines
+  const { birthtimeMs, mtimeMs } = statSync(path)
+  const times = { fromMicros: Math.min(birthtimeMs, mtimeMs) * 1000, toMicros: mtimeMs * 1000 }
+  onDamage({ file: `${basename(dirname(path))}/${basename(path)}`, lines: damaged, ...times })
+  return lines
 }
 
 async function appendDurably(path: string, text: string): Promise<void> {

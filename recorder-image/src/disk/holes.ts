@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { open, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { checkedLine, readCheckedLines } from './checked-lines.ts'
 
 /** Bytes start to end, end not included, of a body that were given back to the volume: COS has them, and they read as zeros here. */
 export interface Hole {
@@ -11,7 +12,7 @@ export interface Hole {
   end: number
 }
 
-/** Beside a body, a line for each of its holes. */
+/** Beside a body, a line for each of its holes, twice: whoever did not know of one would take zeros for media. */
 export const holesPath = (bodyPath: string) => `${bodyPath}.holes`
 
 const run = promisify(execFile)
@@ -45,7 +46,8 @@ export async function punchHole(bodyPath: string, { start, end }: Hole): Promise
   try {
     const { size } = await lines.stat()
     try {
-      await lines.appendFile(`\n${JSON.stringify({ start, end })}`)
+      const line = checkedLine({ start, end })
+      await lines.appendFile(`\n${line}\n${line}`)
       await lines.datasync()
       await makeHole(bodyPath, { start, end })
     } catch (error) {
@@ -57,23 +59,23 @@ export async function punchHole(bodyPath: string, { start, end }: Hole): Promise
   }
 }
 
-/** The holes of a body, none if it has none. A line that a crash has torn was followed by no hole. */
+/**
+ * The holes of a body, none if it has none. A line that a crash has torn was followed by no hole. Throws where a line may be damaged in both its copies: it
+ * is not known then which bytes are media.
+ */
 export function holesOf(bodyPath: string): Hole[] {
+  let bytes: Buffer
   try {
-    return readFileSync(holesPath(bodyPath), 'utf8').split('\n').flatMap(parse)
+    bytes = readFileSync(holesPath(bodyPath))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
     throw error
   }
-}
-
-function parse(line: string): Hole[] {
-  try {
-    const { start, end } = JSON.parse(line)
-    return Number.isInteger(start) && Number.isInteger(end) ? [{ start, end }] : []
-  } catch {
-    return []
-  }
+  const { lines, damaged } = readCheckedLines<Hole>(bytes)
+  if (damaged > 1) throw new Error(`${holesPath(bodyPath)} is damaged: it does not say any more which bytes were given back`)
+  const isOne = ({ start, end }: Hole, at: number) =>
+    Number.isInteger(start) && Number.isInteger(end) && lines.findIndex((one) => one.start === start && one.end === end) === at
+  return lines.filter(isOne).map(({ start, end }) => ({ start, end }))
 }
 
 /** Whether some of these bytes are gone. */

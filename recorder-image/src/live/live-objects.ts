@@ -14,6 +14,7 @@ import {
   type RecordingEventType,
 } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
+import { tellDamagedLines } from '../ledger/damaged-lines.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { EventLog } from '../report/event-log.ts'
 import { createLimiter } from '../store/limiter.ts'
@@ -434,7 +435,8 @@ export class LiveObjects {
     }
     const identity = readListFileName(name)
     if (identity === undefined || identity.attempt === this.#options.job.attempt || names.includes(`${name}.done`)) return
-    const list = await ObjectList.read(identity, path)
+    const { job, ledger, log } = this.#options
+    const list = await ObjectList.read(identity, path, tellDamagedLines(job, ledger, log))
     this.#lists.set(name, list)
     for (const line of list.objects) this.#goOn(list, line)
   }

@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import type { LiveEntry, LiveIndex, LiveIndexObject, LivePartName, Medium, Stream } from '@trtc-recorder/api'
-import { DurableLines, readLines } from '../disk/durable-lines.ts'
+import { DurableLines, type OnDamagedLines, readLines } from '../disk/durable-lines.ts'
 
 /** As many as one list holds; then the next one begins. */
 export const entriesAList = 500
@@ -69,9 +68,8 @@ export class ObjectList {
   }
 
   /** Rejects where it cannot be read. */
-  static async read(identity: ListIdentity, path: string): Promise<ObjectList> {
-    await readFile(path)
-    const list = new ObjectList(identity, path, await readLines<ObjectLine>(path))
+  static async read(identity: ListIdentity, path: string, onDamage: OnDamagedLines): Promise<ObjectList> {
+    const list = new ObjectList(identity, path, await readLines<ObjectLine>(path, onDamage))
     list.isChanged = true
     return list
   }

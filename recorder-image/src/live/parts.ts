@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { RecorderJob } from '@trtc-recorder/api'
 import type { ReceiverPolicy } from '@trtc-recorder/api/receivers'
 import type { Logger } from 'pino'
+import type { OnDamagedLines } from '../disk/durable-lines.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { findFfmpeg } from '../media/ffmpeg.ts'
 import { HlsPart } from './hls/hls-part.ts'
@@ -22,19 +23,31 @@ export interface LivePartContext {
   pcmAuthorization(): Promise<string | undefined>
   /** Whom live sound may be sent to. */
   receivers: ReceiverPolicy
+  /** Told of lines on the volume that the disk has changed. */
+  onDamagedLines: OnDamagedLines
   ledger: Ledger
   log: Logger
 }
 
 /** The parts that a job asks for. */
 export function liveParts(context: LivePartContext): LivePart[] {
-  const { job, objects, room, directory, pcmAuthorization: authorization, receivers: policy, ledger, log } = context
+  const {
+    job,
+    objects,
+    room,
+    directory,
+    pcmAuthorization: authorization,
+    receivers: policy,
+    onDamagedLines,
+    ledger,
+    log,
+  } = context
   const { audioSlices, stills, hls, pcm } = job.spec.live
   const pcmDirectory = join(directory, 'pcm')
   return [
     ...(audioSlices === undefined ? [] : [new SlicesPart(audioSlices, objects)]),
     ...(stills === undefined ? [] : [new StillsPart(stills, objects, room, new StillQueue(findFfmpeg()))]),
-    ...(hls === undefined ? [] : [new HlsPart(hls, { job, objects, room, directory, log })]),
+    ...(hls === undefined ? [] : [new HlsPart(hls, { job, objects, room, directory, onDamagedLines, log })]),
     ...(pcm === undefined ? [] : [new PcmPart({ job, pcm, directory: pcmDirectory, policy, authorization, ledger, log })]),
   ]
 }

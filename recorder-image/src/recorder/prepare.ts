@@ -1,5 +1,6 @@
 import { type ClipRequests, type Control, clipRequestsSchema, controlSchema, type RecorderJob } from '@trtc-recorder/api'
 import { Clock } from '../clock/clock.ts'
+import { tellDamagedLines } from '../ledger/damaged-lines.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { ReceiveBuffer } from '../ledger/receive-buffer.ts'
 import { LiveObjects, liveTraffic } from '../live/live-objects.ts'
@@ -72,8 +73,12 @@ export async function prepare(options: RunOptions): Promise<Prepared> {
     await volume.losses(),
     (loss) => receiveBuffer.explain(loss),
   )
+  const onDamagedLines = tellDamagedLines(job, ledger, log)
+  volume.onDamagedLines = onDamagedLines
   const store = components.createStore(job.spec.cos, secrets.cos, log)
-  const events = await EventLog.open(volume.eventsDirectory, { volume: job.volume, isWanted: job.keepsEvents ?? false, log })
+  const events = await EventLog.open(volume.eventsDirectory, {
+    ...{ volume: job.volume, isWanted: job.keepsEvents ?? false, onDamagedLines, log },
+  })
   const objects = new LiveObjects({
     ...{ job, ledger, events, log, directory: volume.liveDirectory },
     store: components.createStore(job.spec.cos, secrets.cos, log, liveTraffic),
@@ -85,6 +90,7 @@ export async function prepare(options: RunOptions): Promise<Prepared> {
     directory: volume.liveDirectory,
     pcmAuthorization,
     receivers: receiverPolicy(process.env),
+    onDamagedLines,
     ledger,
     log,
   }

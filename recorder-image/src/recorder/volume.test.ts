@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Loss } from '@trtc-recorder/api'
@@ -57,6 +57,27 @@ describe('the volume', () => {
     await volume.settled()
     await writeFile(join(work, 'school.maths', 'attempts', '1.events.jsonl'), '{"time":"2026', { flag: 'a' })
     expect(await volume.events()).toHaveLength(1)
+  })
+
+  test('says which lines and notes the disk has changed, and reads all others', async () => {
+    const volume = await Volume.open(work, recording, noLog)
+    for (const second of [1, 2, 3]) {
+      volume.addEvent(1, event(`2026-01-01T00:00:0${second}.000Z`))
+      await volume.settled()
+    }
+    for (const attempt of [1, 2]) await volume.writeAttempt({ attempt, state: 'begun', pauses: [] })
+    const change = async (name: string, from: string, to: string) => {
+      const path = join(work, 'school.maths', 'attempts', name)
+      await writeFile(path, (await readFile(path, 'utf8')).replace(from, to))
+    }
+    await change('1.events.jsonl', '00:00:02', '00:00:06')
+    await change('2.json', '"attempt":2', '"attempt":6')
+    const next = await Volume.open(work, recording, noLog)
+    expect((await next.events()).map(({ time }) => time.slice(17, 19))).toEqual(['01', '03'])
+    expect((await next.attempts()).map(({ attempt }) => attempt)).toEqual([1])
+    const damaged: unknown[] = []
+    next.onDamagedLines = (damage) => damaged.push(damage)
+    expect(damaged).toMatchObject([{ file: 'attempts/1.events.jsonl', lines: 1 }])
   })
 
   test('recordings that share a folder do not mix', async () => {

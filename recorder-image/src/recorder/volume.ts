@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { type Loss, manifestFileSchema, type RecorderJob, type TimelineEvent, timelineEventSchema } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import { z } from 'zod'
-import { DurableLines, readLines } from '../disk/durable-lines.ts'
+import { checkedLine, readCheckedValue } from '../disk/checked-lines.ts'
+import { type DamagedLines, DurableLines, type OnDamagedLines, readLines } from '../disk/durable-lines.ts'
 import { isVolumeFull, mayPass } from '../disk/volume-full.ts'
 import { type LedgerLine, lossesIn } from '../ledger/ledger.ts'
 import { type AttemptNote, attemptNoteSchema } from './attempt.ts'
@@ -53,6 +54,9 @@ export class Volume {
   readonly #root: string
   readonly #log: Logger
   readonly #lines = new Map<string, DurableLines>()
+  /** Found before anybody wanted to know. */
+  readonly #damaged: DamagedLines[] = []
+  #onDamage: OnDamagedLines = (damage) => this.#damaged.push(damage)
   #lastEvent = 0
 
   private constructor(root: string, log: Logger) {
@@ -179,7 +183,7 @@ export class Volume {
   }
 
   async eventsOf(attempt: number): Promise<TimelineEvent[]> {
-    return readLines<TimelineEvent>(join(this.#root, 'attempts', `${attempt}.events.jsonl`)).catch(() => [])
+    return this.#readLines<TimelineEvent>(join(this.#root, 'attempts', `${attempt}.events.jsonl`)).catch(() => [])
   }
 
   /** Never throws, never waits. */
@@ -190,6 +194,12 @@ export class Volume {
   /** Of all attempts that have told theirs. */
   async losses(): Promise<Loss[]> {
     return (await this.#read<LedgerLine>('.ledger.jsonl')).flatMap(lossesIn)
+  }
+
+  /** Told of lines of events and losses that the disk has changed: those that were read, and are. */
+  set onDamagedLines(onDamage: OnDamagedLines) {
+    this.#onDamage = onDamage
+    for (const damage of this.#damaged.splice(0)) onDamage(damage)
   }
 
   /** Resolves when events and losses are on disk; rejects if one could not be written. */
@@ -216,7 +226,7 @@ export class Volume {
     const unreadable: { name: string; why: string }[] = []
     const read = async (name: string) => {
       try {
-        notes.push(schema.parse(JSON.parse(await readFile(join(folder, name), 'utf8'))))
+        notes.push(schema.parse(readCheckedValue(await readFile(join(folder, name)))))
       } catch (error) {
         const why = (error as Error).message
         this.#log.error({ file: join(folder, name), error: why }, 'Note on the volume cannot be read')
@@ -238,20 +248,24 @@ export class Volume {
   async #read<T>(suffix: string): Promise<T[][]> {
     const folder = join(this.#root, 'attempts')
     const names = (await readdir(folder)).filter((name) => name.endsWith(suffix))
-    return Promise.all(names.map((name) => readLines<T>(join(folder, name))))
+    return Promise.all(names.map((name) => this.#readLines<T>(join(folder, name))))
+  }
+
+  #readLines<T>(path: string): Promise<T[]> {
+    return readLines<T>(path, (damage) => this.#onDamage(damage))
   }
 }
 
 /** What a device does not take once is written again. */
-const replaceDurably = (path: string, value: unknown): Promise<void> =>
+const replaceDurably = (path: string, value: object): Promise<void> =>
   replaceOnce(path, value).catch((error) => {
     if (!mayPass(error) || isVolumeFull(error)) throw error
     return replaceOnce(path, value)
   })
 
-async function replaceOnce(path: string, value: unknown): Promise<void> {
+async function replaceOnce(path: string, value: object): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`
-  await writeDurably(temporary, JSON.stringify(value))
+  await writeDurably(temporary, checkedLine(value))
   await rename(temporary, path)
 }
 

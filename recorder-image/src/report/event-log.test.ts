@@ -1,17 +1,21 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { DamagedLines } from '../disk/durable-lines.ts'
 import { noLog } from '../recorder/testing.ts'
 import { EventLog } from './event-log.ts'
 
 let root: string
+let damaged: DamagedLines[]
 beforeEach(async () => {
+  damaged = []
   root = await mkdtemp(join(tmpdir(), 'events-'))
 })
 afterEach(() => rm(root, { recursive: true }))
 
-const anAttempt = (isWanted = true) => EventLog.open(join(root, 'events'), { volume: 2, isWanted, log: noLog })
+const anAttempt = (isWanted = true) =>
+  EventLog.open(join(root, 'events'), { volume: 2, isWanted, onDamagedLines: (damage) => damaged.push(damage), log: noLog })
 const types = (log: EventLog, after: number) => log.after(after).events.map(({ id, type }) => `${id} ${type}`)
 
 test('events are counted on over attempts, and given to whoever asks for those after one, as often as they ask', async () => {
@@ -29,6 +33,20 @@ test('events are counted on over attempts, and given to whoever asks for those a
   expect(types(second, 1)).toEqual(['2 recordingPaused', '3 recordingResumed'])
   expect(second.after(3)).toEqual({ volume: 2, events: [], last: 3 })
   await second.told(1)
+})
+
+test('an event that the disk has changed is told of, and its number goes to no other', async () => {
+  const first = await anAttempt()
+  for (const type of ['recordingStarted', 'recordingPaused', 'recordingResumed'] as const) first.add(type)
+  await first.settled()
+  const path = join(root, 'events', '0.jsonl')
+  const text = await readFile(path, 'utf8')
+  await writeFile(path, text.replace('recordingResumed', 'recordingRusumed'))
+  const second = await anAttempt()
+  second.add('recordingStopped')
+  await second.settled()
+  expect(types(second, 0)).toEqual(['1 recordingStarted', '2 recordingPaused', '4 recordingStopped'])
+  expect(damaged).toMatchObject([{ file: 'events/0.jsonl', lines: 1 }])
 })
 
 test('one answer has 200, and 5000 are kept', async () => {

@@ -3,7 +3,7 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { mostEventsAtOnce, type RecorderEvents, type RecordingEvent, type RecordingEventType } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
-import { DurableLines, readLines } from '../disk/durable-lines.ts'
+import { DurableLines, type OnDamagedLines, readLines } from '../disk/durable-lines.ts'
 
 /** Events of one file on the volume. */
 const eventsAFile = 500
@@ -11,6 +11,14 @@ const eventsAFile = 500
 const keptFiles = 10
 /** How long whoever asks for events may take to come back. */
 const askedMillis = 15_000
+
+export interface EventLogOptions {
+  volume: number
+  isWanted: boolean
+  /** Told of events that the disk has changed. */
+  onDamagedLines: OnDamagedLines
+  log: Logger
+}
 
 /**
  * What happens, for whoever asks for it: kept on the volume, numbered from 1 on over all attempts on it, the last 5000. Asking changes nothing, so
@@ -29,7 +37,7 @@ export class EventLog {
   #asked = { id: 0, millis: Number.NEGATIVE_INFINITY }
   #onAsked = () => {}
 
-  private constructor(directory: string, { volume, isWanted, log }: { volume: number; isWanted: boolean; log: Logger }) {
+  private constructor(directory: string, { volume, isWanted, log }: EventLogOptions) {
     this.#directory = directory
     this.#volume = volume
     this.#isWanted = isWanted
@@ -37,10 +45,10 @@ export class EventLog {
   }
 
   /** Goes on with what earlier attempts kept in the directory. Never rejects. */
-  static async open(directory: string, options: { volume: number; isWanted: boolean; log: Logger }): Promise<EventLog> {
+  static async open(directory: string, options: EventLogOptions): Promise<EventLog> {
     const events = new EventLog(directory, options)
     if (options.isWanted) {
-      await events.#read().catch((error: Error) => {
+      await events.#read(options.onDamagedLines).catch((error: Error) => {
         options.log.error({ error: error.message }, 'Events of earlier attempts cannot be read')
       })
     }
@@ -110,14 +118,20 @@ export class EventLog {
     return lines
   }
 
-  async #read(): Promise<void> {
+  async #read(onDamagedLines: OnDamagedLines): Promise<void> {
     const names = await readdir(this.#directory).catch((error) => {
       if (error.code === 'ENOENT') return []
       throw error
     })
-    for (const name of names) this.#events.push(...(await readLines<RecordingEvent>(join(this.#directory, name))))
+    // Whoever asked for one of those knows its number: it is given to nothing else.
+    let damaged = 0
+    const onDamage: OnDamagedLines = (damage) => {
+      damaged += damage.lines
+      onDamagedLines(damage)
+    }
+    for (const name of names) this.#events.push(...(await readLines<RecordingEvent>(join(this.#directory, name), onDamage)))
     this.#events.sort((a, b) => a.id - b.id)
-    this.#last = this.#events.at(-1)?.id ?? 0
+    this.#last = (this.#events.at(-1)?.id ?? 0) + damaged
   }
 }
 

@@ -1,25 +1,30 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { replay } from './upload-log.ts'
+import { replay, UploadLog } from './upload-log.ts'
 
 const initiated = '{"event":"initiated","uploadId":"u1","holdbackBytes":10,"partBytes":20}'
 const initiating = '{"event":"initiating"}'
 const part = (number: number) => `{"event":"part","number":${number},"start":10,"end":30,"etag":"\\"e${number}\\"","crc64":"7"}`
-const numbers = (text: string) => [...replay(text).parts.keys()]
+const played = (...lines: string[]) => replay(Buffer.from(lines.join('\n')))
+const numbers = (...lines: string[]) => [...played(...lines).parts.keys()]
 
 test('an empty log knows nothing', () =>
-  expect(replay('')).toEqual({ uploadId: undefined, plan: undefined, parts: new Map(), mayBeAbandoned: false }))
+  expect(played('')).toEqual({ uploadId: undefined, plan: undefined, parts: new Map(), mayBeAbandoned: false }))
 
 test('an upload and its parts are known again, with the sizes it was begun with', () => {
-  const state = replay(['', initiated, part(2)].join('\n'))
+  const state = played('', initiated, part(2))
   expect(state.uploadId).toBe('u1')
   expect(state.plan).toEqual({ holdbackBytes: 10, partBytes: 20 })
   expect(state.parts.get(2)).toMatchObject({ number: 2, start: 10, end: 30, etag: '"e2"', crc64: 7n })
 })
 
 test('a new upload voids what was before it, and so does starting over', () => {
-  expect(numbers([initiated, part(2), initiated.replace('u1', 'u2'), part(3)].join('\n'))).toEqual([3])
+  expect(numbers(initiated, part(2), initiated.replace('u1', 'u2'), part(3))).toEqual([3])
   const startedOver = '{"event":"startedOver","reason":"gone"}'
-  expect(replay([initiated, part(2), startedOver].join('\n')).uploadId).toBeUndefined()
+  expect(played(initiated, part(2), startedOver).uploadId).toBeUndefined()
 })
 
 test.each([
@@ -28,8 +33,31 @@ test.each([
   ['the same, and its successor', [initiating, initiating, initiated], true],
   ['one begun over', [initiating, initiated, '{"event":"startedOver","reason":"gone"}'], true],
 ])('an upload of which nobody knows the id may be left by %s: %j', (_, lines, expected) =>
-  expect(replay(lines.join('\n')).mayBeAbandoned).toBe(expected),
+  expect(played(...lines).mayBeAbandoned).toBe(expected),
 )
 
 test('torn, foreign and unknown lines are as if never written', () =>
-  expect(numbers([initiated, part(2).slice(0, 30), 'not json', '{"event":"other"}', part(3)].join('\n'))).toEqual([3]))
+  expect(numbers(initiated, part(2).slice(0, 30), 'not json', '{"event":"other"}', part(3))).toEqual([3]))
+
+test('whichever bit the disk changes, all that was written is known still', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'upload-log-'))
+  const path = join(folder, 'file.jsonl')
+  const log = new UploadLog(path)
+  await log.append({ event: 'initiating' })
+  await log.append({ event: 'initiated', uploadId: 'u1', holdbackBytes: 10, partBytes: 20 })
+  for (let n = 2; n < 9; n++)
+    await log.append({ event: 'part', number: n, start: n * 10, end: n * 10 + 10, etag: `e${n}`, crc64: `${n}`, confirmed: true })
+  const written = await readFile(path)
+  const whole = replay(written)
+  expect(whole).toMatchObject({ uploadId: 'u1', mayBeAbandoned: false })
+  expect([...whole.parts.keys()]).toEqual([2, 3, 4, 5, 6, 7, 8])
+  fc.assert(
+    fc.property(fc.nat(written.length - 1), fc.nat(7), (byte, bit) => {
+      const changed = Buffer.from(written)
+      changed[byte]! ^= 1 << bit
+      expect(replay(changed)).toEqual(whole)
+    }),
+    { numRuns: 2000 },
+  )
+  await rm(folder, { recursive: true })
+})

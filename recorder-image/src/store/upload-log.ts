@@ -1,7 +1,9 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
+import { checkedLine, readCheckedLines } from '../disk/checked-lines.ts'
 import { mayPass } from '../disk/volume-full.ts'
 import type { PartPlan, PartRange } from './part-plan.ts'
 import { StoreError } from './upload.ts'
@@ -47,15 +49,18 @@ export interface UploadLogState {
   mayBeAbandoned: boolean
 }
 
-/** Folds the lines of a log into the state they leave. Pure. A torn last line, from a crash, is as if never written. */
-export function replay(text: string): UploadLogState {
+/** Folds the lines of a log into the state they leave. Pure. A torn line, from a crash, is as if never written; each of the others stands there twice. */
+export function replay(bytes: Buffer): UploadLogState {
   const fresh = (): Omit<UploadLogState, 'mayBeAbandoned'> => ({ uploadId: undefined, plan: undefined, parts: new Map() })
   let state = fresh()
   let initiating = 0
-  for (const raw of text.split('\n')) {
-    const line = parseLine(raw)
-    switch (line?.event) {
-      case undefined:
+  const lines = readCheckedLines<{ time?: string }>(bytes).lines.flatMap((line) => {
+    const { data } = lineSchema.safeParse(line)
+    return data === undefined ? [] : [{ time: line.time, ...data }]
+  })
+  for (const [at, line] of lines.entries()) {
+    if (line.time !== undefined && isDeepStrictEqual(line, lines[at - 1])) continue
+    switch (line.event) {
       case 'stored':
         break
       case 'initiating':
@@ -79,16 +84,8 @@ export function replay(text: string): UploadLogState {
   return { ...state, mayBeAbandoned: initiating > (state.uploadId === undefined ? 0 : 1) }
 }
 
-function parseLine(raw: string): UploadLogLine | undefined {
-  try {
-    return lineSchema.parse(JSON.parse(raw))
-  } catch {
-    return undefined
-  }
-}
-
 /**
- * Append-only file of JSON lines. A line that `append` has returned from is on disk, unless the volume is full or fails: then it is kept, and written with
+ * Append-only file of JSON lines, each twice: parts that were given back to the volume are known from here alone. A line that `append` has returned from is on disk, unless the volume is full or fails: then it is kept, and written with
  * the next one. An upload must not wait for room that only the upload can make; what a crash would cost is that parts go again.
  */
 export class UploadLog {
@@ -116,7 +113,8 @@ export class UploadLog {
 
   async #write(line: UploadLogLine): Promise<void> {
     // The leading newline ends a line that a crash or a full volume may have torn.
-    this.#kept.push(`\n${JSON.stringify({ time: new Date().toISOString(), ...line })}`)
+    const text = checkedLine({ time: new Date().toISOString(), ...line })
+    this.#kept.push(`\n${text}\n${text}`)
     try {
       const handle = await open(this.#path, 'a')
       try {
@@ -134,11 +132,11 @@ export class UploadLog {
   }
 }
 
-function readIfThere(path: string): string {
+function readIfThere(path: string): Buffer {
   try {
-    return readFileSync(path, 'utf8')
+    return readFileSync(path)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0)
     throw error
   }
 }

@@ -1,9 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Hls, Stream } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
-import { linesOf } from '../../disk/durable-lines.ts'
+import { type OnDamagedLines, readLinesNow } from '../../disk/durable-lines.ts'
 import type { LiveObjects } from '../live-objects.ts'
 import { contentTypes } from './playlist.ts'
 import { Published, type PublishedLine, playlistOptions } from './published.ts'
@@ -26,15 +26,17 @@ export interface LeftPlaylistsOptions {
   objects: Pick<LiveObjects, 'replace' | 'keyOf'>
   /** Folder on the volume with the journals. */
   directory: string
+  /** Told of lines of theirs that the disk has changed. */
+  onDamagedLines: OnDamagedLines
   log: Logger
 }
 
 /** What attempts that were killed left, the earliest first. Never throws. */
-export function readLeftPlaylists({ directory, log }: Omit<LeftPlaylistsOptions, 'objects'>): LeftPlaylists[] {
+export function readLeftPlaylists({ directory, onDamagedLines, log }: Omit<LeftPlaylistsOptions, 'objects'>): LeftPlaylists[] {
   return namesIn(directory).flatMap((name) => {
     const journalPath = join(directory, name)
     try {
-      const lines = linesOf<PublishedLine | SegmentOfBefore>(readFileSync(journalPath, 'utf8')).map(asNow)
+      const lines = readLinesNow<PublishedLine | SegmentOfBefore>(journalPath, onDamagedLines).map(asNow)
       const source = lines.find((line) => line.is === 'source')
       // Nobody is told whose it is, so nobody plays it.
       if (source === undefined) return []

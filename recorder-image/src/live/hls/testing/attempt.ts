@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Hls, LiveCounts, Loss } from '@trtc-recorder/api'
+import { tellDamagedLines } from '../../../ledger/damaged-lines.ts'
 import { Ledger } from '../../../ledger/ledger.ts'
 import { aJob, noLog } from '../../../recorder/testing.ts'
 import { LiveObjects } from '../../live-objects.ts'
@@ -71,7 +72,7 @@ export class Attempt {
     this.part = new HlsPart(
       { ...job.spec.live.hls!, ...hls },
       {
-        ...{ ...deps, objects: this.#objects },
+        ...{ ...deps, objects: this.#objects, onDamagedLines: tellDamagedLines(job, this.#ledger, noLog) },
         room: { requestKeyFrame: ({ id }) => this.asked.push(id) },
       },
     )
