@@ -1,7 +1,7 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { jobFor } from './job.ts'
-import { fileName, keyPrefix, manifestKey, readFileName } from './object-names.ts'
+import { fileName, keyPrefix, liveKey, manifestKey, nameOfUser, readFileName, userOutputKey } from './object-names.ts'
 import { recordingManifestSchema } from './recording.ts'
 
 const recording = (spec: object = {}) =>
@@ -98,4 +98,66 @@ test('whose a file is can be read back from its name, whatever user and room are
     ),
   )
   expect(readFileName(jobFor(recording(), 1).spec, 'lesson.manifest.json')).toBeUndefined()
+})
+
+describe('names with a user in them, whatever the user is called', () => {
+  const rooms = fc.oneof(
+    fc.record({ roomId: fc.constant(4_294_967_294), strRoomId: fc.constant(undefined) }),
+    fc.record({ roomId: fc.constant(undefined), strRoomId: fc.string({ minLength: 1, maxLength: 64, unit: 'grapheme-ascii' }) }),
+  )
+  const users = fc.tuple(
+    fc.string({ minLength: 1, maxLength: 400, unit: 'binary' }),
+    fc.string({ maxLength: 30, unit: 'binary' }),
+  )
+  const namings = fc.constantFrom<('Default' | 'TRTC')[]>('Default', 'TRTC')
+  const specs = fc.tuple(rooms, namings).map(([room, fileNaming]) => ({ ...jobFor(recording({ fileNaming }), 1).spec, ...room }))
+  /** What is made on the volume beside a file: the longest is the note of it, while it is written. */
+  const beside = '.json.00000000-0000-0000-0000-000000000000.tmp'
+
+  test('fit into a file system, with what lies beside them, and no two users have one', () => {
+    const uid = '00000000-0000-0000-0000-000000000000'
+    fc.assert(
+      fc.property(specs, users, fc.integer({ min: 1, max: 9999 }), (spec, [begins, ends], part) => {
+        const job = { recording: { namespace: 'n', name: 'r'.repeat(52), uid }, spec, volume: 3 }
+        const names = [begins + ends, begins, `${begins}~`, ends].map((userId) => ({
+          userId,
+          made: [
+            fileName(spec, userId, 'main', new Date(0), part),
+            userOutputKey(job, userId, '16k.flac').split('/').at(-1)!,
+            liveKey(job, { userId, stream: 'aux', part: 'audioSlices' }, 'x').split('/').at(-2)!,
+          ],
+        }))
+        for (const { made } of names) for (const name of made) expect(Buffer.byteLength(name + beside)).toBeLessThanOrEqual(255)
+        for (let of = 0; of < 3; of++) {
+          const distinct = new Set(names.map(({ made }) => made[of]))
+          expect(distinct.size).toBe(new Set(names.map(({ userId }) => userId)).size)
+        }
+        const [{ userId, made }] = names as [(typeof names)[0]]
+        const read = readFileName(spec, made[0]!)
+        expect(read).toMatchObject({ stream: 'main', startTime: new Date(0), part })
+        expect([userId, undefined]).toContain(read!.userId)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('say whose they are of everybody whom TRTC lets into a room, and stay as they were', () => {
+    fc.assert(
+      fc.property(specs, fc.string({ minLength: 1, maxLength: 32, unit: 'grapheme-ascii' }), (spec, userId) => {
+        expect(readFileName(spec, fileName(spec, userId, 'main', new Date(0), 12))).toMatchObject({ userId })
+      }),
+    )
+    const spec = jobFor(recording({ mode: '02' }), 1).spec
+    expect(fileName(spec, '在'.repeat(32), 'main', new Date(0))).toBe(
+      `1400000001_43474_${'5Zyo'.repeat(32)}_main_19700101000000000.mp4`,
+    )
+  })
+
+  test('are as they would be without that up to the longest that fits', () => {
+    const make = (user: string) => `${user}.x`
+    expect(nameOfUser('u'.repeat(198), make)).toBe(`${'u'.repeat(198)}.x`)
+    const cut = nameOfUser('u'.repeat(199), make)
+    expect(cut).toMatch(/^u{154}~[A-Za-z0-9_-]{43}\.x$/)
+    expect(cut).toHaveLength(200)
+  })
 })

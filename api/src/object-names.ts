@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Stream } from './files.ts'
 import type { RecorderJob } from './job.ts'
 import type { FileNaming } from './recording.ts'
@@ -17,6 +18,24 @@ export const compactTime = (time: Date) => time.toISOString().replace(/[-:TZ.]/g
 /** As TRTC writes ids into names of files: base64 with `-` for `/` and `.` for `=` (trtc.io/document/45169). */
 const trtcBase64 = (text: string) => Buffer.from(text, 'utf8').toString('base64').replaceAll('/', '-').replaceAll('=', '.')
 const fromTrtcBase64 = (text: string) => Buffer.from(text.replaceAll('-', '/').replaceAll('.', '='), 'base64').toString('utf8')
+
+/** A file system takes names of 255 bytes, and beside a file lie others that are called after it, with 46 more at most. */
+const longestName = 200
+
+/**
+ * A name with a user in it, as it is made with how the user is written. Where it would be too long for a file system, the user is cut, and a hash of the whole
+ * tells them from others: `<beginning>~<hash>`, with a sign that no user is written with otherwise.
+ */
+export function nameOfUser(written: string, make: (written: string) => string): string {
+  const excess = make(written).length - longestName
+  const hash = `~${createHash('sha256').update(written).digest('base64url')}`
+  if (excess <= 0 || written.length <= hash.length) return make(written)
+  return make(written.slice(0, Math.max(0, written.length - excess - hash.length)) + hash)
+}
+
+/** Whether a user was cut, and cannot be read back from a name. */
+export const isCutUser = (written: string) => written.includes('~')
+const cutUserPattern = '[A-Za-z0-9+._-]*~[A-Za-z0-9_-]{43}'
 
 type NamedSpec = RecorderJob['spec']
 
@@ -60,18 +79,19 @@ export function fileName(spec: NamedSpec, userId: string, stream: Stream, startT
   const { user, afterUser, beforePart } = namings[spec.fileNaming]
   const extension = spec.mode === '00' ? 'mp3' : 'mp4'
   const number = part === 1 ? '' : `${beforePart}${part}`
-  return `${prefixOf(spec)}${user(userId)}${afterUser}${stream}_${compactTime(startTime)}${number}.${extension}`
+  const after = `${afterUser}${stream}_${compactTime(startTime)}${number}.${extension}`
+  return nameOfUser(user(userId), (written) => `${prefixOf(spec)}${written}${after}`)
 }
 
-/** Whose a file of this recording is, and when it was begun, read back from its name; undefined for any other name. */
+/** Whose a file of this recording is, undefined where the name is too short to say, and when it was begun, read back from its name; undefined for any other name. */
 export function readFileName(
   spec: NamedSpec,
   name: string,
-): { userId: string; stream: Stream; startTime: Date; part: number } | undefined {
+): { userId: string | undefined; stream: Stream; startTime: Date; part: number } | undefined {
   const { userPattern, userOf, afterUser, beforePart } = namings[spec.fileNaming]
   const prefix = prefixOf(spec)
   const pattern = new RegExp(
-    `^(${userPattern})${afterUser}(main|aux)_(\\d{4})(\\d\\d)(\\d\\d)(\\d\\d)(\\d\\d)(\\d\\d)(\\d{3})(${beforePart}\\d+)?\\.mp[34]$`,
+    `^(${userPattern}|${cutUserPattern})${afterUser}(main|aux)_(\\d{4})(\\d\\d)(\\d\\d)(\\d\\d)(\\d\\d)(\\d\\d)(\\d{3})(${beforePart}\\d+)?\\.mp[34]$`,
   )
   const match = pattern.exec(name.slice(prefix.length))
   if (!name.startsWith(prefix) || match === null) return undefined
@@ -79,7 +99,7 @@ export function readFileName(
   const startTime = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}.${millis}Z`)
   return Number.isNaN(startTime.getTime())
     ? undefined
-    : { userId: userOf(user!), stream: stream as Stream, startTime, part: Number(part.slice(1)) }
+    : { userId: isCutUser(user!) ? undefined : userOf(user!), stream: stream as Stream, startTime, part: Number(part.slice(1)) }
 }
 
 /** With the UID of the Recording, so that one of the same name later does not overwrite it. By hand there is none: names are the caller's then. */
@@ -93,7 +113,8 @@ export const outputKey = (job: VolumeOfJob, of: string) => `${wholeKey(job)}.${o
 
 /** The same of one user. */
 export const userOutputKey = (job: VolumeOfJob, userId: string, of: string) =>
-  `${wholeKey(job)}.${namings[job.spec.fileNaming].user(userId)}.${of}`
+  keyPrefix(job.spec.cos.path) +
+  nameOfUser(namings[job.spec.fileNaming].user(userId), (written) => `${wholeName(job)}.${written}.${of}`)
 
 /** What a part of spec.live stores of one stream has a folder of its own. */
 export const liveKey = (
@@ -105,5 +126,7 @@ export const liveKey = (
 type VolumeOfJob = Pick<RecorderJob, 'recording' | 'spec' | 'volume'>
 
 /** With the volume from the second one on: two may be uploaded from at the same time, and each knows its own files only. */
-const wholeKey = ({ recording: { name, uid }, spec, volume }: VolumeOfJob) =>
-  `${keyPrefix(spec.cos.path)}${name}${uid === '' ? '' : `_${uid}`}${volume === 1 ? '' : `_v${volume}`}`
+const wholeName = ({ recording: { name, uid }, volume }: VolumeOfJob) =>
+  `${name}${uid === '' ? '' : `_${uid}`}${volume === 1 ? '' : `_v${volume}`}`
+
+const wholeKey = (job: VolumeOfJob) => keyPrefix(job.spec.cos.path) + wholeName(job)

@@ -1,5 +1,5 @@
 import { cpSync, rmSync } from 'node:fs'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type LiveEntry, liveIndexObjectSchema } from '@trtc-recorder/api'
@@ -183,6 +183,23 @@ describe('objects of live outputs', () => {
     expect(await Promise.all(sent)).toEqual([true, true, true, true, true])
     expect(bucket.asked).toHaveLength(2)
     expect(bucket.objects.get('latest')?.toString()).toBe('5')
+  })
+
+  test('of a user whose id is too long for a name are theirs for the next attempt, too', async () => {
+    const userId = '在场'.repeat(100)
+    bucket.answers = () => never
+    const killed = anAttempt(1)
+    void make(killed, 'a.ogg', userId)
+    const listed = async () => {
+      const [list] = (await readdir(directory)).filter((name) => name.endsWith('.jsonl'))
+      return readFile(join(directory, list!), 'utf8').catch(() => '')
+    }
+    await expect.poll(listed).toContain('"state":"made"')
+    bucket.answers = async () => {}
+    const next = anAttempt(2)
+    next.takeOver()
+    expect(await next.finish(never)).toMatchObject([{ userId, stored: 1 }])
+    for (const name of await readdir(directory)) expect(Buffer.byteLength(name)).toBeLessThan(255)
   })
 
   test('of a recorder that was killed are sent by the next one, and what it was making is named as lost', async () => {

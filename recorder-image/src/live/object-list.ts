@@ -1,4 +1,13 @@
-import type { LiveEntry, LiveIndex, LiveIndexObject, LivePartName, Medium, Stream } from '@trtc-recorder/api'
+import {
+  isCutUser,
+  type LiveEntry,
+  type LiveIndex,
+  type LiveIndexObject,
+  type LivePartName,
+  type Medium,
+  nameOfUser,
+  type Stream,
+} from '@trtc-recorder/api'
 import { DurableLines, type OnDamagedLines, readLines } from '../disk/durable-lines.ts'
 
 /** As many as one list holds; then the next one begins. */
@@ -37,17 +46,28 @@ export interface ListIdentity {
 
 /** `<part>.<stream>.<base64url user>.<attempt>-<number>.jsonl` */
 export const listFileName = ({ part, userId, stream, attempt, number }: ListIdentity) =>
-  `${part}.${stream}.${Buffer.from(userId, 'utf8').toString('base64url')}.${attempt}-${number}.jsonl`
+  nameOfUser(
+    Buffer.from(userId, 'utf8').toString('base64url'),
+    (written) => `${part}.${stream}.${written}.${attempt}-${number}.jsonl`,
+  )
 
+/** The first line of a list whose name is too short to say whose it is. */
+interface OwnerLine {
+  id: 0
+  userId: string
+}
+const isOwner = (line: ObjectLine | OwnerLine): line is OwnerLine => line.id === 0
+
+/** Of a list whose name is too short to say whose it is, as it is written there. */
 export function readListFileName(name: string): ListIdentity | undefined {
-  const match = /^([A-Za-z0-9]+)\.(main|aux)\.([A-Za-z0-9_-]*)\.(\d+)-(\d+)\.jsonl$/.exec(name)
+  const match = /^([A-Za-z0-9]+)\.(main|aux)\.([A-Za-z0-9_~-]*)\.(\d+)-(\d+)\.jsonl$/.exec(name)
   if (match === null) return undefined
   const [, part, stream, user, attempt, number] = match as unknown as [string, string, string, string, string, string]
   return {
     // Of another release, perhaps.
     part: part as LivePartName,
     stream: stream as Stream,
-    userId: Buffer.from(user, 'base64url').toString('utf8'),
+    userId: isCutUser(user) ? user : Buffer.from(user, 'base64url').toString('utf8'),
     attempt: Number(attempt),
     number: Number(number),
   }
@@ -61,15 +81,20 @@ export class ObjectList {
   readonly #lines: DurableLines
   readonly #objects = new Map<number, ObjectLine>()
 
-  constructor(identity: ListIdentity, path: string, objects: readonly ObjectLine[] = []) {
+  constructor(identity: ListIdentity, path: string, objects?: readonly ObjectLine[]) {
     this.identity = identity
     this.#lines = new DurableLines(path)
-    for (const object of objects) this.#objects.set(object.id, object)
+    const owner: OwnerLine = { id: 0, userId: identity.userId }
+    if (objects === undefined && isCutUser(listFileName(identity))) this.#lines.add([[0, owner]])
+    for (const object of objects ?? []) this.#objects.set(object.id, object)
   }
 
   /** Rejects where it cannot be read. */
   static async read(identity: ListIdentity, path: string, onDamage: OnDamagedLines): Promise<ObjectList> {
-    const list = new ObjectList(identity, path, await readLines<ObjectLine>(path, onDamage))
+    const lines = await readLines<ObjectLine | OwnerLine>(path, onDamage)
+    const userId = lines.find(isOwner)?.userId ?? identity.userId
+    const objects = lines.filter((line): line is ObjectLine => !isOwner(line))
+    const list = new ObjectList({ ...identity, userId }, path, objects)
     list.isChanged = true
     return list
   }

@@ -24,8 +24,9 @@ export interface LeftoversContext {
 export async function takeOverLeftovers(context: LeftoversContext): Promise<FileEnd[]> {
   const { job, keeper, earlier, leftovers, forgotten, salvage } = context
   const originOf = (name: string): FileOrigin => {
-    const unknown = { userId: name, stream: 'main' as const, startTime: new Date(0), part: 1 }
-    const { userId, stream, startTime, part } = readFileName(job.spec, name) ?? unknown
+    const unknown = { userId: undefined, stream: 'main' as const, startTime: new Date(0), part: 1 }
+    // Until it is read, of one that its name does not say.
+    const { userId = name, stream, startTime, part } = readFileName(job.spec, name) ?? unknown
     const attempt = attemptAt(earlier, startTime.toISOString())
     return { name, userId, stream, attempt, part, openedMicros: startTime.getTime() * 1000 }
   }
@@ -34,10 +35,10 @@ export async function takeOverLeftovers(context: LeftoversContext): Promise<File
   const finished = leftovers.map(async (name) => {
     const salvaged = turn.then(() => salvage(name))
     turn = salvaged.catch(() => {})
-    const origin = originOf(name)
-    const { attempt, userId, stream } = origin
-    const media = await keeper.takeOver(origin, salvaged)
-    return media === undefined ? [] : [{ attempt, userId, stream, endTime: media.endTime, ends: media.ends }]
+    const media = await keeper.takeOver(originOf(name), salvaged)
+    if (media === undefined) return []
+    const { attempt, userId, stream } = (await salvaged)!.identity
+    return [{ attempt, userId, stream, endTime: media.endTime, ends: media.ends }]
   })
   return (await Promise.all(finished)).flat()
 }

@@ -2,9 +2,11 @@ import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  isCutUser,
   isListed,
   type LiveCounts,
   type Medium,
+  nameOfUser,
   type Pcm,
   type PcmFormName,
   type RecorderJob,
@@ -149,7 +151,7 @@ export class PcmPart implements LivePart {
     const tally = this.#sent.tallyOf(source, startMicros)
     const feed = new Feed({
       form: forms[pcm.form],
-      directory: join(this.#options.directory, `${Buffer.from(userId).toString('base64url')}.${stream}.${source.id}`),
+      directory: join(this.#options.directory, folderOf(source)),
       keepSeconds: pcm.backlogSeconds,
       decoding: this.#decoding,
       async connect(signal) {
@@ -213,7 +215,9 @@ export class PcmPart implements LivePart {
       }
       if (fromMicros === undefined) continue
       const toMicros = fromMicros + names.length * unwrittenMicros + unwrittenMicros
-      const of = { userId: Buffer.from(user, 'base64url').toString(), stream: stream === 'aux' ? 'aux' : 'main' } as const
+      // What is too long for a name is written in it as it can be.
+      const userId = isCutUser(user) ? user : Buffer.from(user, 'base64url').toString()
+      const of = { userId, stream: stream === 'aux' ? 'aux' : 'main' } as const
       const tally = this.#sent.tallyOf(of, fromMicros)
       tally.lostMicros += toMicros - fromMicros
       tally.toMicros = Math.max(tally.toMicros, toMicros)
@@ -225,6 +229,10 @@ export class PcmPart implements LivePart {
     }
   }
 }
+
+/** Where the sound of a source waits, within the folder of the part. */
+const folderOf = ({ userId, stream, id }: LiveSource) =>
+  nameOfUser(Buffer.from(userId).toString('base64url'), (written) => `${written}.${stream}.${id}`)
 
 function namesIn(directory: string): string[] {
   try {
