@@ -10,6 +10,7 @@ import { controllingRecording, labels, managedSelector } from './recording/names
 import { refusedSince } from './recording/stage.ts'
 import { keyOf } from './runtime/objects.ts'
 import { Reflector } from './runtime/reflector.ts'
+import { SharedValues } from './runtime/shared-values.ts'
 import { type Indexers, Store } from './runtime/store.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
@@ -82,12 +83,14 @@ function recordingUids(object: KubeObject): string[] {
 export function createCaches({ client, namespaces, resyncMillis, log, metrics }: CacheOptions): Caches {
   const reflectors: (CacheReflector & Pick<Reflector<KubeObject>, 'synced' | 'answered' | 'run'>)[] = []
 
+  const values = new SharedValues()
   function cache<T extends KubeObject, Name extends string>(
     resource: Resource<T>,
     indexers: Indexers<T, Name>,
-    trim: (object: T) => T,
+    keep: (object: T) => T,
     labelSelector?: string,
   ): Store<T, Name> {
+    const trim = (object: T) => values.share(keep(object))
     const store = new Store<T, Name>({
       indexers,
       trim,

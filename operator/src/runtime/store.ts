@@ -39,7 +39,8 @@ export interface StoreOptions<T, Name extends string> {
 export class Store<T extends StoredObject, Name extends string = never> {
   readonly #objects = new Map<string, T>()
   readonly #indexers: Indexers<T, Name>
-  readonly #indexes = new Map<string, Map<string, Set<string>>>()
+  /** Index → value → keys. Most values have one, and a Set for each would be a good part of what an object takes. */
+  readonly #indexes = new Map<string, Map<string, string | Set<string>>>()
   readonly #handlers = new Set<StoreHandler<T>>()
   readonly #onHandlerError: (error: unknown) => void
   readonly #trim: (object: T) => T
@@ -74,7 +75,7 @@ export class Store<T extends StoredObject, Name extends string = never> {
 
   byIndex(index: Name, value: string): T[] {
     const keys = this.#indexes.get(index)?.get(value) ?? []
-    return [...keys].flatMap((key) => this.#objects.get(key) ?? [])
+    return (typeof keys === 'string' ? [keys] : [...keys]).flatMap((key) => this.#objects.get(key) ?? [])
   }
 
   /** Calls for each object there is, as `added`, and then for each change. Gives the way to stop that. */
@@ -166,12 +167,10 @@ export class Store<T extends StoredObject, Name extends string = never> {
   #index(key: string, object: T): void {
     for (const [name, index] of this.#indexes) {
       for (const value of this.#indexers[name as Name](object)) {
-        let keys = index.get(value)
-        if (keys === undefined) {
-          keys = new Set()
-          index.set(value, keys)
-        }
-        keys.add(key)
+        const keys = index.get(value)
+        if (keys === undefined) index.set(value, key)
+        else if (typeof keys !== 'string') keys.add(key)
+        else if (keys !== key) index.set(value, new Set([keys, key]))
       }
     }
   }
@@ -180,8 +179,8 @@ export class Store<T extends StoredObject, Name extends string = never> {
     for (const [name, index] of this.#indexes) {
       for (const value of this.#indexers[name as Name](object)) {
         const keys = index.get(value)
-        keys?.delete(key)
-        if (keys?.size === 0) index.delete(value)
+        if (typeof keys === 'object') keys.delete(key)
+        if (keys === key || (typeof keys === 'object' && keys.size === 0)) index.delete(value)
       }
     }
   }
