@@ -56,6 +56,9 @@ describe('a clip has', () => {
     })
     expect(cuttings([file], { from: at(10), to: at(55) })).toEqual([['lessons/alice_0.mp4', 10, 25, at(10)]])
     expect(cuttings([file], { from: at(25), to: at(45) })).toEqual([])
+    // It begins when what is in it was.
+    for (const from of [20, 35, 50])
+      expect(cuttings([file], { from: at(from), to: at(55) })).toEqual([['lessons/alice_0.mp4', 20, 25, at(50)]])
     expect(mediaSecondsAt(file, Date.parse(at(52.5)))).toBe(22.5)
   })
 

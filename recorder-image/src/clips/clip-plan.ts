@@ -28,10 +28,15 @@ export function cuttingsOf<File extends SourceFile>(
       const begin = Math.max(fromMillis, Date.parse(file.startTime))
       const fromSeconds = mediaSecondsAt(file, begin)
       const toSeconds = mediaSecondsAt(file, Math.min(toMillis, Date.parse(file.endTime)))
-      return begin < toMillis && toSeconds > fromSeconds ? [{ file, fromSeconds, toSeconds, startTime: new Date(begin) }] : []
+      const startTime = new Date(goesOnAt(file, fromSeconds, begin))
+      return begin < toMillis && toSeconds > fromSeconds ? [{ file, fromSeconds, toSeconds, startTime }] : []
     })
     .sort((a, b) => a.file.startTime.localeCompare(b.file.startTime) || a.file.path.localeCompare(b.file.path))
 }
+
+/** When what lies at a place in a file was, which is `millis` or, where time was taken out there, the end of that. */
+const goesOnAt = ({ times }: SourceFile, mediaSeconds: number, millis: number): number =>
+  Math.max(millis, ...times.filter((point) => point.mediaSeconds === mediaSeconds).map(({ time }) => Date.parse(time)))
 
 /** Where a wall-clock time lies in a file. One that was taken out of it lies where that was. */
 export function mediaSecondsAt({ startTime, durationSeconds, times }: SourceFile, millis: number): number {
