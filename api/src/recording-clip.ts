@@ -18,8 +18,17 @@ const frozen = { immutable: true }
 /** What is cut lies on the disk of a node until it is stored. */
 const longestHours = 3
 
-const timePattern = String.raw`\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})`
-const offsetPattern = String.raw`(\d+(\.\d+)?(h|m|s|ms))+`
+/** Days that there are: what is none is refused by its field, and means the same to the API server and to JavaScript, which has a 30 February. */
+const datePattern = [
+  String.raw`[12]\d{3}-(0[13578]|1[02])-(0[1-9]|[12]\d|3[01])`,
+  String.raw`[12]\d{3}-(0[469]|11)-(0[1-9]|[12]\d|30)`,
+  String.raw`[12]\d{3}-02-(0[1-9]|1\d|2[0-8])`,
+  String.raw`([12]\d(0[48]|[2468][048]|[13579][26])|(1[26]|2[048])00)-02-29`,
+].join('|')
+const hourMinute = String.raw`([01]\d|2[0-3]):[0-5]\d`
+const timePattern = String.raw`(${datePattern})T${hourMinute}:[0-5]\d(\.\d{1,9})?(Z|[+-]${hourMinute})`
+/** Of no more digits than the API server counts: of hours it knows 2562047. */
+const offsetPattern = String.raw`(\d{1,5}(\.\d+)?h|\d{1,7}(\.\d+)?m|\d{1,9}(\.\d+)?(s|ms))+`
 const moment = (what: string) =>
   matching(
     z.string().min(1).max(40),
@@ -54,9 +63,10 @@ export const recordingClipSpecSchema = [
     fieldPath: '.to',
   },
   {
-    holds: ({ from, to }: Moments) => isTime(from) !== isTime(to) || millisOf(to) > millisOf(from),
-    rule: `!(${sameKind}) || ${span} > duration('0s')`,
-    message: 'must be later than from',
+    // Half a microsecond for what a sum of fractions is off.
+    holds: ({ from, to }: Moments) => isTime(from) !== isTime(to) || millisOf(to) - millisOf(from) > 0.9995,
+    rule: `!(${sameKind}) || ${span} >= duration('1ms')`,
+    message: 'must be later than from, by a millisecond or more',
     fieldPath: '.to',
   },
   {
