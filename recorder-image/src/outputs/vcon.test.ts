@@ -92,6 +92,29 @@ test('each file is a dialog with its own times, its user on each of its channels
   })
 })
 
+test('each file says how its user came to it and how they went, though they enter before they send, and leave after', () => {
+  const files = [aFile('agent', 'agent.mp3', 2, 60, 2), aFile('bob', 'bob.mp3', 5, 20, 2), aFile('bob', 'bob-2.mp3', 40, 60, 2)]
+  const events = [
+    // He came and went before he sent anything.
+    ...[event(1, 'bob', 'enter'), event(2, 'bob', 'leave'), event(4.4, 'bob', 'enter'), event(4.9, 'bob', 'audioOn')],
+    ...[event(20.02, 'bob', 'audioOff'), event(20.05, 'bob', 'leave')],
+    ...[event(25, 'bob', 'enter'), event(26, 'bob', 'leave'), event(39.8, 'bob', 'enter'), event(39.9, 'bob', 'audioOn')],
+    event(50, 'bob', 'audioOff'),
+  ]
+  const again = manifestSchema.parse({ ...manifest, files, events })
+  const { dialog } = vconOf(
+    again,
+    again.files.map((file) => ({ file, contentHash: hash })),
+    times,
+  )
+  const said = (at: number) => {
+    const one = dialog[at]!
+    return 'party_history' in one && one.party_history.map(({ event, time }) => `${event} ${time}`)
+  }
+  expect(said(2)).toEqual([`join ${at(4.4)}`, `unmute ${at(4.9)}`, `mute ${at(20.02)}`, `drop ${at(20.05)}`])
+  expect(said(3)).toEqual([`join ${at(39.8)}`, `unmute ${at(39.9)}`, `mute ${at(50)}`])
+})
+
 test('who began is said where the first party of a dialog is somebody else, and nowhere else', () => {
   expect(vcon.dialog.map((dialog) => 'originator' in dialog && dialog.originator)).toEqual([false, 0, false])
 })

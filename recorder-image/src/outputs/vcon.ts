@@ -29,7 +29,7 @@ export function vconOf(
     filename: file.path.split('/').at(-1)!,
     ...(contentHash === undefined ? {} : { mediatype: mediaTypeOf(file), url: file.url, content_hash: contentHash }),
     recording_set: set,
-    party_history: historyOf(manifest.events, file, users.indexOf(file.userId)),
+    party_history: historyOf(manifest, file, users.indexOf(file.userId)),
   }))
   return {
     vcon: '0.4.0',
@@ -87,12 +87,39 @@ const partyEvents: Partial<Record<TimelineEvent['event'], 'join' | 'drop' | 'mut
   audioOn: 'unmute',
 }
 
-/** While a file lasts. Cameras, gaps and pauses have no word in the draft. */
-function historyOf(events: readonly TimelineEvent[], { userId, startTime, endTime }: ManifestFile, party: number) {
-  return events.flatMap(({ userId: whose, event, time }) => {
-    const said = partyEvents[event]
-    return said !== undefined && whose === userId && time >= startTime && time <= endTime ? [{ party, time, event: said }] : []
-  })
+/** What begins before a file is of it, and what ends after it: a user enters, and sends a moment later. */
+const isBeginning = (event: string) => event === 'join' || event === 'unmute'
+
+/**
+ * What happened to its user while a file lasts, how they came to it since their file before, and how they went before their next one. Cameras, gaps and
+ * pauses have no word in the draft.
+ */
+function historyOf({ events, files }: Manifest, file: ManifestFile, party: number) {
+  const [start, end] = [Date.parse(file.startTime), Date.parse(file.endTime)]
+  const others = files.filter((one) => one !== file && one.userId === file.userId && one.stream === file.stream)
+  const before = Math.max(
+    ...others.map((one) => Date.parse(one.endTime)).filter((time) => time <= start),
+    Number.NEGATIVE_INFINITY,
+  )
+  const after = Math.min(
+    ...others.map((one) => Date.parse(one.startTime)).filter((time) => time >= end),
+    Number.POSITIVE_INFINITY,
+  )
+  const history = events
+    .flatMap(({ userId, event, time }) => {
+      const said = partyEvents[event]
+      return said === undefined || userId !== file.userId ? [] : [{ party, time, event: said }]
+    })
+    .sort((a, b) => Date.parse(a.time) - Date.parse(b.time))
+  const within = (from: number, to: number) => history.filter(({ time }) => Date.parse(time) > from && Date.parse(time) < to)
+  const came = within(before, start).filter(({ event }) => isBeginning(event))
+  const went = within(end, after).filter(({ event }) => !isBeginning(event))
+  return [
+    // Who went again before they sent anything came the last time.
+    ...came.filter(({ event }, at) => came.findLastIndex((one) => one.event === event) === at),
+    ...within(start - 1, end + 1),
+    ...went.filter(({ event }, at) => went.findIndex((one) => one.event === event) === at),
+  ]
 }
 
 /**
