@@ -1,3 +1,4 @@
+import { readdir, readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { jobFromEnvironment, jobFromRecordingFile } from './job.ts'
 import { aJob } from './testing.ts'
@@ -46,6 +47,16 @@ spec:
 ${spec}`
 
 describe('a job from a Recording in a file', () => {
+  test('is made of every example that there is', async () => {
+    const examples = new URL('../../../examples/', import.meta.url)
+    const files = (await readdir(examples)).filter((name) => /^recording(?!-clip|-policy).*\.yaml$/.test(name))
+    expect(files.length).toBeGreaterThan(5)
+    for (const file of files) {
+      const job = jobFromRecordingFile(await readFile(new URL(file, examples), 'utf8'), file)
+      expect(job.spec.userId).toBe('recorder')
+    }
+  })
+
   test('is made from the first Recording, with the defaults of the kind', () => {
     const job = jobFromRecordingFile(recording('  roomId: 7'), 'r.yaml')
     expect(job).toMatchObject({
@@ -63,6 +74,16 @@ describe('a job from a Recording in a file', () => {
   test.each([
     ['no room', recording(''), 'spec.roomId: exactly one of roomId and strRoomId'],
     ['a field that is wrong', recording('  roomId: seven'), 'spec.roomId'],
+    [
+      'a field that there is not',
+      recording('  roomId: 7\n  live: {hls: {length: 4}}'),
+      'r.yaml: spec.live.hls.length: there is no',
+    ],
+    [
+      'a field that is misspelt',
+      recording('  roomId: 7\n  output: {replay: true}'),
+      'r.yaml: spec.output: there is no such field',
+    ],
     ['no Recording in it', 'kind: Pod', 'r.yaml holds no Recording'],
     ['text that is not YAML', 'a: [', 'r.yaml is not YAML'],
   ])('is refused for %s', (_, yaml, message) => {

@@ -35,7 +35,19 @@ export function jobFromRecordingFile(yaml: string, file: string): RecorderJob {
     .map((document): unknown => document.toJS())
     .find((document) => (document as { kind?: string } | null)?.kind === 'Recording')
   if (recording === undefined) throw new RecorderFailure('InvalidJob', `${file} holds no Recording`)
-  return jobFor(checked(recordingManifestSchema, recording, file), 1)
+  const manifest = checked(recordingManifestSchema, recording, file)
+  const [field] = unknownFields((recording as { spec: unknown }).spec, manifest.spec, 'spec')
+  if (field !== undefined) throw new RecorderFailure('InvalidJob', `${file}: ${field}: there is no such field`)
+  return jobFor(manifest, 1)
+}
+
+/** What somebody wrote that nobody reads, as a field whose name is misspelt: kubectl would refuse it. */
+function unknownFields(written: unknown, read: unknown, path: string): string[] {
+  if (typeof written !== 'object' || written === null || typeof read !== 'object' || read === null) return []
+  return Object.entries(written).flatMap(([name, value]) => {
+    const field = Array.isArray(written) ? `${path}[${name}]` : `${path}.${name}`
+    return Object.hasOwn(read, name) ? unknownFields(value, (read as Record<string, unknown>)[name], field) : [field]
+  })
 }
 
 interface Schema<T> {
