@@ -1,9 +1,10 @@
-import type { Recording } from '@trtc-recorder/api'
+import { type Recording, userAnnotations } from '@trtc-recorder/api'
 import type { Pod } from '@trtc-recorder/kube'
 import { describe, expect, test } from 'vitest'
 import { abridgedPod, abridgedRecording, withoutBallast } from './abridged.ts'
 import { identityOf } from './caches.ts'
 import { decide } from './recording/decide.ts'
+import { isKept } from './recording/expiry.ts'
 import { recorderPod } from './recording/pod.ts'
 import { aRecording, podConfig } from './recording/testing.ts'
 import { World } from './recording/testing-world.ts'
@@ -39,12 +40,26 @@ describe('a finished Recording in a cache', () => {
     expect(JSON.stringify(abridgedRecording(finished({ annotations }))).length).toBeLessThan(800)
   })
 
+  test.each(Object.keys(userAnnotations))('is as small when %s was heeded, and whole again when it is asked for anew', (name) => {
+    const asked = (value: string) => {
+      const recording = finished({ annotations: { [`trtc-recorder.dev/${name}`]: value } })
+      recording.status!.handled = { [name]: 'x'.repeat(256) }
+      return recording
+    }
+    // Of a long value the status notes as much as it can.
+    expect(JSON.stringify(abridgedRecording(asked('x'.repeat(1000)))).length).toBeLessThan(800)
+    expect(abridgedRecording(asked('again'))).toEqual(asked('again'))
+  })
+
+  test('is as small when somebody keeps it, and still kept', () => {
+    const short = abridgedRecording(finished({ annotations: { 'trtc-recorder.dev/keep': '', other: 'x'.repeat(1000) } }))
+    expect(JSON.stringify(short).length).toBeLessThan(800)
+    expect(isKept(short)).toBe(true)
+    expect(isKept(abridgedRecording(finished({ annotations: { 'trtc-recorder.dev/keep': 'false' } })))).toBe(false)
+  })
+
   test('is whole as long as it is held, or a user wants something of it', () => {
-    for (const more of [
-      { finalizers },
-      { annotations: { 'trtc-recorder.dev/redeliver-callback': 'now' } },
-      { annotations: { 'trtc-recorder.dev/keep': '' } },
-    ]) {
+    for (const more of [{ finalizers }, { annotations: { 'trtc-recorder.dev/redeliver-callback': 'now' } }]) {
       expect(abridgedRecording(finished(more))).toEqual(finished(more))
     }
     const untold = finished({})

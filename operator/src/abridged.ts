@@ -1,13 +1,6 @@
-import {
-  annotationName,
-  dueTrtcNotice,
-  keepAnnotation,
-  type Recording,
-  recordingFinalizer,
-  type UserAnnotation,
-  userAnnotations,
-} from '@trtc-recorder/api'
+import { dueTrtcNotice, keepAnnotation, type Recording, recordingFinalizer } from '@trtc-recorder/api'
 import type { KubeObject, Pod } from '@trtc-recorder/kube'
+import { unheeded } from './recording/unheeded.ts'
 
 /**
  * What is kept of objects in the caches: what somebody here reads. The API server has the rest, and nothing that is cut here is ever written back: a
@@ -38,17 +31,14 @@ export function abridgedPod(pod: Pod): Pod {
   } as Pod
 }
 
-/** By which a user wants something of a finished Recording; those of the gateway stand on each that it makes, and are not read here. */
-const wants = [keepAnnotation, ...(Object.keys(userAnnotations) as UserAnnotation[]).map(annotationName)]
-
 /**
- * A Recording that is over and let go of is only counted, and asked who it was. One that a user wants something of (an annotation) is
- * kept whole.
+ * A Recording that is over and let go of is only counted, and asked who it was, how it ended and whether somebody keeps it. One of which a user wants
+ * something (an annotation) is whole until it has been heeded; what annotations it has otherwise is not read here.
  */
 export function abridgedRecording(recording: Recording): Recording {
   const whole = withoutBallast(recording)
   const { metadata, spec, status } = whole
-  const isWanted = wants.some((name) => metadata.annotations?.[name] !== undefined)
+  const isWanted = unheeded(whole).length > 0
   const isHeld = metadata.finalizers?.includes(recordingFinalizer) ?? false
   // Its time is read from the whole of it, and soon it is gone.
   const isTemporary = spec.ttlSecondsAfterFinished !== undefined
@@ -58,6 +48,7 @@ export function abridgedRecording(recording: Recording): Recording {
   if (status?.completionTime === undefined || isHeld || isWanted || isTemporary || isToBeTold || isMissed) return whole
   const { name, namespace, uid, resourceVersion, generation, creationTimestamp, deletionTimestamp } = metadata
   const { sdkAppId, roomId, strRoomId, userId, desiredState } = spec
+  const keep = metadata.annotations?.[keepAnnotation]
   const conditions = status.conditions?.filter(({ type }) => type === 'Succeeded')
   return {
     apiVersion: whole.apiVersion,
@@ -65,6 +56,7 @@ export function abridgedRecording(recording: Recording): Recording {
     metadata: {
       ...{ name, namespace, uid, resourceVersion, generation, creationTimestamp },
       ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+      ...(keep === undefined ? {} : { annotations: { [keepAnnotation]: keep } }),
     },
     spec: { sdkAppId, userId, desiredState, ...(roomId === undefined ? { strRoomId } : { roomId }) } as Recording['spec'],
     status: {

@@ -1,26 +1,15 @@
-import { type Attempt, annotationName, type Recording, type UserAnnotation, userAnnotations } from '@trtc-recorder/api'
+import type { Attempt, UserAnnotation } from '@trtc-recorder/api'
 import { nextNumber } from './attempts.ts'
 import type { Draft } from './draft.ts'
 import { attemptState, volumeState } from './stage.ts'
+import { askedBy, unheeded } from './unheeded.ts'
 import { endWithoutPod, nowHolds } from './volumes.ts'
-
-/** As much of a value as the schema of the status takes. */
-const longestValue = 256
-
-/** What a user asks for and has not got yet, by the annotations of a Recording. */
-export function unheeded({ metadata, status }: Pick<Recording, 'metadata' | 'status'>): UserAnnotation[] {
-  return (Object.keys(userAnnotations) as UserAnnotation[]).filter((annotation) => {
-    const value = metadata.annotations?.[annotationName(annotation)]?.slice(0, longestValue)
-    return value !== undefined && value !== status?.handled?.[annotation]
-  })
-}
 
 /** Once for each value, whatever comes of it. */
 export function heedAnnotations(draft: Draft): undefined {
   for (const annotation of unheeded(draft.recording)) {
     heed[annotation](draft)
-    const value = draft.recording.metadata.annotations![annotationName(annotation)]!.slice(0, longestValue)
-    draft.status.handled = { ...draft.status.handled, [annotation]: value }
+    draft.status.handled = { ...draft.status.handled, [annotation]: askedBy(draft.recording, annotation)! }
   }
 }
 

@@ -1,6 +1,6 @@
 import { type CallbackStatus, dueTrtcNotice, type Recording, type RecordingVolume, recordingFinalizer } from '@trtc-recorder/api'
 import type { PersistentVolumeClaim } from '@trtc-recorder/kube'
-import { heedAnnotations, unheeded } from './annotations.ts'
+import { heedAnnotations } from './annotations.ts'
 import { nextNumber } from './attempts.ts'
 import { conclude } from './conclusion.ts'
 import { findCondition, hasBeenInTheRoom } from './conditions.ts'
@@ -21,6 +21,7 @@ import {
 import type { Observed, ObservedPod, Plan } from './plan.ts'
 import { leaveBehindWhatIsOutOfReach } from './reach.ts'
 import { attemptState, volumeState } from './stage.ts'
+import { unheeded } from './unheeded.ts'
 import { uploadBeside } from './upload-beside.ts'
 import {
   endWithoutPod,

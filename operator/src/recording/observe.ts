@@ -5,7 +5,6 @@ import { isNotFound, resources } from '@trtc-recorder/kube'
 import type { Caches } from '../caches.ts'
 
 import { keyOf } from '../runtime/objects.ts'
-import { unheeded } from './annotations.ts'
 import { nextNumber } from './attempts.ts'
 import { toldControl } from './control.ts'
 import type { DepartedPods } from './departed.ts'
@@ -17,6 +16,7 @@ import { eventsOfTrouble } from './pod-trouble.ts'
 import { isInTheRoom, type Progress, type ProgressPoller } from './progress.ts'
 import { type ReadResult, type ResultReading, resultInLog, terminated, terminationResult } from './result.ts'
 import { attemptState, mainAttempt, stageOf, volumeState } from './stage.ts'
+import { unheeded } from './unheeded.ts'
 import { claimOf, isBound } from './volumes.ts'
 
 export interface ObserveDependencies {
