@@ -10,6 +10,7 @@ import { clipController } from './clip/controller.ts'
 import { ConfigError, parseConfig, usage } from './config.ts'
 import { Claims } from './kube/claims.ts'
 import { createEventRecorder } from './kube/events.ts'
+import { fencedClient } from './kube/fenced-client.ts'
 import { LeaderElection } from './kube/lease.ts'
 import { createPriorityClasses } from './priority-classes.ts'
 import { createQuotas } from './quotas.ts'
@@ -53,6 +54,23 @@ const events = createEventRecorder({
   onLost: metrics.eventLost,
 })
 
+// Leadership: what is done by it is written by nobody who may have lost it.
+let isLeading = !config.leaderElection
+const election = config.leaderElection
+  ? new LeaderElection({
+      client,
+      log,
+      namespace: config.leaseNamespace,
+      name: config.leaseName,
+      identity: config.identity,
+      onLeading(leading) {
+        isLeading = leading
+        metrics.leading(config.leaseName, leading)
+      },
+    })
+  : undefined
+const asLeader = election === undefined ? client : fencedClient(client, () => election.isInForce)
+
 // Caches
 const caches = createCaches({
   client,
@@ -63,9 +81,8 @@ const caches = createCaches({
 })
 metrics.recordings(() => countStates(caches.recordings.values()))
 const isLimited = config.recordingsPerNamespace !== undefined || config.recordingsPerCluster !== undefined
-let isLeading = !config.leaderElection
 const claims = new Claims({
-  ...{ client, events, log, metrics },
+  ...{ client: asLeader, events, log, metrics },
   release: config.release,
   namespaces: config.watchNamespaces,
   patienceMillis: config.claimPatienceSeconds * 1000,
@@ -94,7 +111,7 @@ const quotas = createQuotas({
 const apiServer = await apiServerAddresses([access.server, process.env.KUBERNETES_SERVICE_HOST])
 const proxy = proxyOfEnvironment(process.env)
 const telling = {
-  ...{ client, recordings: caches.recordings, events, log, metrics, workers: config.callbackWorkers },
+  ...{ client: asLeader, recordings: caches.recordings, events, log, metrics, workers: config.callbackWorkers },
   policy: {
     allow: config.callbackAllow,
     deny: config.callbackDeny,
@@ -113,13 +130,13 @@ const resultTelling = {
 }
 const controllers = [
   recordingController({
-    ...{ client, caches, events, config, log, metrics, priorityOf },
+    ...{ client: asLeader, caches, events, config, log, metrics, priorityOf },
     onRoom: quotas.onRoom,
     receivers: telling.policy,
     territory: claims,
   }),
   clipController({
-    ...{ client, caches, events, log, metrics },
+    ...{ client: asLeader, caches, events, log, metrics },
     pod: podConfig(config, telling.policy),
     onRoom: quotas.onRoom,
   }),
@@ -130,24 +147,11 @@ const controllers = [
 ]
 if (config.finishedPerNamespace !== undefined) {
   controllers.push(
-    retentionController({ client, recordings: caches.recordings, most: config.finishedPerNamespace, log, metrics }),
+    retentionController({ client: asLeader, recordings: caches.recordings, most: config.finishedPerNamespace, log, metrics }),
   )
 }
 for (const controller of controllers) controller.worksIn(claims)
 controllers.unshift(claims.controller)
-const election = config.leaderElection
-  ? new LeaderElection({
-      client,
-      log,
-      namespace: config.leaseNamespace,
-      name: config.leaseName,
-      identity: config.identity,
-      onLeading(leading) {
-        isLeading = leading
-        metrics.leading(config.leaseName, leading)
-      },
-    })
-  : undefined
 
 // Servers
 const stop = new AbortController()
@@ -194,9 +198,9 @@ for (const namespace of caches.unread()) {
 if (!stop.signal.aborted) {
   if (election !== undefined) health.live('leader election', () => hung(election.idleMillis, hangsAfterMillis.lease))
   election?.lost.then(() => process.exit(1))
-  const leading = election === undefined || (await election.acquire(stop.signal))
-  if (leading && isLimited) await catchUp()
-  if (leading && !stop.signal.aborted) {
+  const leads = election === undefined || (await election.acquire(stop.signal))
+  if (leads && isLimited) await catchUp()
+  if (leads && !stop.signal.aborted) {
     for (const reflector of claims.reflectors) {
       health.live('reflector of claims', () => hung(reflector.idleMillis, hangsAfterMillis.reflector))
     }

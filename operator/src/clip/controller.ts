@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { clipsAnnotation, type RecordingClip } from '@trtc-recorder/api'
+import { clipsAnnotation, type Recording, type RecordingClip } from '@trtc-recorder/api'
 import type { KubeClient } from '@trtc-recorder/kube'
 import { isConflict, type Pod, resources } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
@@ -9,14 +9,16 @@ import { recordingOf } from '../recording/names.ts'
 import type { RecorderPodConfig } from '../recording/pod.ts'
 import { hasEnded } from '../recording/pod-state.ts'
 import type { Get } from '../recording/progress.ts'
+import { RefusalsInARow } from '../recording/refusals-in-a-row.ts'
 import { SecondTries } from '../recording/second-tries.ts'
 import { Controller, type ReconcileContext, type ReconcileResult } from '../runtime/controller.ts'
 import { keyOf } from '../runtime/objects.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import type { ClipRefusalWord } from './decide.ts'
 import { clipOf } from './names.ts'
 import { reconcileClip, unlessGone, writer } from './reconcile.ts'
 import { RecorderAnswers } from './recorder-answers.ts'
-import { toldRequests, volumeOfPod, wantedRequests } from './requests.ts'
+import { isPutOff, toldRequests, volumeOfPod, wantedRequests } from './requests.ts'
 import { clipRefusedSince, isClipOver } from './stage.ts'
 
 export interface ClipDependencies {
@@ -62,8 +64,9 @@ export function clipController(dependencies: ClipDependencies): Controller {
     wake: (key, { first }) => controller.enqueueAfter(key, first ? quotaLagMillis : 0),
   })
   dependencies.onRoom?.((namespace) => secondTries.quotaHasRoom(namespace))
+  const refusals = new RefusalsInARow<ClipRefusalWord>()
   const acting = {
-    ...{ client, caches, events, metrics, pod, answers, secondTries, now },
+    ...{ client, caches, events, metrics, pod, answers, secondTries, refusals, now },
     onAsk: (namespace: string, name: string) => controller.enqueue(recorderPrefix + keyOf({ namespace, name })),
   }
 
@@ -116,8 +119,12 @@ export function clipController(dependencies: ClipDependencies): Controller {
     .watches(caches.recordings, (event) => {
       const { object } = event
       const isOver = object.status?.completionTime !== undefined
-      const hasBegun = event.type === 'updated' && event.previous.status?.startTime !== object.status?.startTime
-      return event.type === 'updated' && !isOver && !hasBegun ? [] : waiting(keyOf(object.metadata))
+      const isNews =
+        event.type !== 'updated' ||
+        isOver ||
+        event.previous.status?.startTime !== object.status?.startTime ||
+        !isDeepStrictEqual(whereabouts(event.previous), whereabouts(object))
+      return isNews ? waiting(keyOf(object.metadata)) : []
     })
     .watches(caches.pods, ({ type, object }) => {
       const key = recordingKeyOfPod(object)
@@ -126,11 +133,16 @@ export function clipController(dependencies: ClipDependencies): Controller {
       const isAsked = type !== 'deleted' && (toldRequests(object)?.clips.length ?? 0) > 0
       return [...waiting(key), ...(isAsked ? [recorderPrefix + keyOf(object.metadata)] : [])]
     })
-    .watches(caches.clips, ({ type, object }) => {
+    .watches(caches.clips, (event) => {
+      const { type, object } = event
       const { uid, deletionTimestamp } = object.metadata
       const isWanted = type !== 'deleted' && deletionTimestamp === undefined && !isClipOver(object)
-      if (isWanted) return []
-      answers.forgetClip(uid)
+      const makesWay = type === 'updated' && isPutOff(object) && !isPutOff(event.previous)
+      if (isWanted && !makesWay) return []
+      if (!isWanted) {
+        answers.forgetClip(uid)
+        refusals.forget(uid)
+      }
       const recording = caches.recordings.get(recordingKeyOf(object))
       if (recording === undefined) return []
       return caches.pods
@@ -141,6 +153,10 @@ export function clipController(dependencies: ClipDependencies): Controller {
   hooks.watchQueue(controller.queue)
   return controller
 }
+
+/** On which volumes it was recorded, and when: what a recorder has of a clip depends on it. */
+const whereabouts = ({ status }: Recording) =>
+  status?.attempts?.map(({ volume, startTime, endTime }) => ({ volume, startTime, endTime })) ?? []
 
 function recordingKeyOfPod(pod: Pod): string | undefined {
   const name = recordingOf(pod)?.name

@@ -1,7 +1,10 @@
 import {
   apiVersion,
   type ClipFile,
+  type ClipTrouble,
+  type ClipTroubleWord,
   clipKind,
+  clipTroubles,
   type Recording,
   type RecordingClip,
   type RecordingStatus,
@@ -245,7 +248,7 @@ describe('a clip', () => {
       const pauses: number[] = []
       for (let time = 0; time < 10; time += 1) {
         expect(decide({ clip }, seconds).action).toMatchObject({ do: 'createPod', attempt: 1 })
-        const refused = decide({ clip, refusal: { word, message: `exceeded quota, ${time}` } }, seconds)
+        const refused = decide({ clip, refusal: { word, message: `exceeded quota, ${time}`, times: 1 } }, seconds)
         expect(refused.conditions).toEqual(conditions)
         expect(refused.status.conditions?.[0]?.message).toBe(`exceeded quota, ${time}`)
         const pause = refused.requeueAfterMillis! / 1000
@@ -465,5 +468,56 @@ describe('a clip of a Recording that goes on', () => {
         expect(recordingClipStatusSchema.omit({ files: true }).safeParse(plan.status).error).toBeUndefined()
       }),
     )
+  })
+})
+
+/** What a clip may wait for without end. */
+type Waited = {
+  [Word in ClipTroubleWord]: (typeof clipTroubles)[Word]['next'] extends 'stay' | 'wait' ? Word : never
+}[ClipTroubleWord]
+
+const atWork = (word: PodHolder): ObservedClip['pod'] => ({
+  ...{ is: 'atWork', name: 'proof-c1', attempt: 1, word, message: 'it is so' },
+  since: at(200),
+})
+
+describe('a clip to which nothing happens is looked at less and less often, or not at all', () => {
+  // TypeScript wants a scene for each row of the table.
+  const scenes: Record<Waited, Partial<ObservedClip>> = {
+    RecordingNotFound: { recording: { is: 'missing' } },
+    TooEarly: { recording: { is: 'underWay', recording: {}, recorder: { is: 'none', why: 'nobody is there' } } },
+    NoRecorder: { recording: underWay({ is: 'none', why: 'nobody is there' }) },
+    RecorderBusy: { recording: underWay({ is: 'busy', ...recorder }) },
+    OtherVolume: { recording: underWay(notAsked(), { attempts: [{ ...attempt, volume: 'math-v0' }] }) },
+    RecorderAsked: { recording: underWay(asked({ is: 'waiting', uid: 'clip-uid', message: 'a key frame is awaited' })) },
+    RecorderSilent: { recording: underWay(asked(silent)) },
+    RecorderPutOff: { recording: underWay(asked({ is: 'later', uid: 'clip-uid', message: 'the volume is full' })) },
+    QuotaExceeded: {},
+    PodRejected: {},
+    NamespaceTerminating: {},
+    AtWork: { pod: atWork('AtWork') },
+    Unschedulable: { pod: atWork('Unschedulable') },
+    ImagePullFailed: { pod: atWork('ImagePullFailed') },
+    ContainerNotStarted: { pod: atWork('ContainerNotStarted') },
+  }
+
+  test.each(Object.entries(scenes) as [Waited, Partial<ObservedClip>][])('%s', (word, scene) => {
+    const { after, seen, condition }: ClipTrouble = clipTroubles[word]
+    const looks: number[] = []
+    let [clip, seconds, times] = [aClip(), 200, 0]
+    while (seconds < 20_000) {
+      let plan = decide({ clip, ...scene }, seconds)
+      if (plan.action.do === 'createPod' && seen === 'refusal') {
+        times += 1
+        plan = decide({ clip, refusal: { word: word as ClipRefusalWord, message: 'no', times } }, seconds)
+      }
+      expect(plan.status.conditions?.[0]?.reason).toBe(condition)
+      if (plan.requeueAfterMillis === undefined) break
+      looks.push(plan.requeueAfterMillis / 1000)
+      ;[clip, seconds] = [plan.clip, seconds + looks.at(-1)!]
+    }
+    expect(looks.at(-1)).toBe(after?.longestSeconds)
+    expect(looks).toEqual(looks.toSorted((a, b) => a - b))
+    if (after !== undefined) expect(after.longestSeconds).toBeGreaterThan(after.firstSeconds)
   })
 })

@@ -43,8 +43,8 @@ export interface ObservedClip {
     | { is: 'atWork'; name: string; attempt: number; word: PodHolder; message: string; since: Date; isLostAt?: Date }
     | { is: 'ended'; name: string; attempt: number; result: ClipResult }
     | { is: 'lost'; name: string; attempt: number; word: 'NoResult' | 'NodeSilent'; message: string }
-  /** The API server would not have the Pod. */
-  refusal?: { word: ClipRefusalWord; message: string }
+  /** The API server would not have the Pod. `times`: how often in a row, as far as is known. */
+  refusal?: { word: ClipRefusalWord; message: string; times: number }
   /** What was refused may be granted now. */
   mayBeGrantedNow?: boolean
 }
@@ -110,11 +110,11 @@ function whileAtWork(
 function afterRefusal(
   clip: RecordingClip,
   attempt: ClipAttempt,
-  { word, message }: NonNullable<ObservedClip['refusal']>,
+  { word, message, times }: NonNullable<ObservedClip['refusal']>,
   now: Date,
 ): ClipPlan {
   const { condition: reason, after } = clipTroubles[word]
-  const refusedTimes = attempt.is === 'refused' && attempt.reason === reason ? attempt.times + 1 : 1
+  const refusedTimes = Math.max(attempt.is === 'refused' && attempt.reason === reason ? attempt.times + 1 : 1, times)
   const requeueAfterMillis = growingMillis(after, refusedTimes)
   const nextAttemptTime = new Date(now.getTime() + requeueAfterMillis).toISOString()
   const change = { nextAttemptTime, refusedTimes, refusedTime: now.toISOString() }
@@ -262,12 +262,12 @@ function whileItGoesOn(
   const elsewhere = volumeElsewhere(recording, recorder.volume, request)
   if (elsewhere !== undefined) {
     const why = `some of its time may have been recorded on volume ${elsewhere}, which the recorder of Pod ${recorder.pod} does not have`
-    return waits(clip, 'OtherVolume', {}, why, now)
+    return waitsFor(clip, 'OtherVolume', request, why, now)
   }
   switch (recorder.is) {
     case 'busy': {
       const why = `Pod ${recorder.pod} is asked for ${mostClipRequests} others before it`
-      return waits(clip, 'RecorderBusy', {}, why, now)
+      return waitsFor(clip, 'RecorderBusy', request, why, now)
     }
     case 'notAsked': {
       const action = { do: 'askRecorder', pod: recorder.pod } as const
@@ -338,10 +338,31 @@ function putOff(
   why: string,
   now: Date,
 ): ClipPlan {
-  const { firstSeconds, longestSeconds } = clipTroubles[word].after
-  const elapsedMillis = now.getTime() - Math.max(since.getTime(), Date.parse(request.to))
-  const requeueAfterMillis = Math.min(longestSeconds * 1000, Math.max(firstSeconds * 1000, Math.ceil(elapsedMillis / 2)))
+  const requeueAfterMillis = halfOfWhatItLasted(word, Math.max(since.getTime(), Date.parse(request.to)), now)
   return { ...waits(clip, word, timesOf(request), `Pod ${pod} has not cut it: ${why}`, now), requeueAfterMillis }
+}
+
+/** What ends this is heard of; what is missed of it is looked for less and less often. */
+function waitsFor(
+  clip: RecordingClip,
+  word: 'OtherVolume' | 'RecorderBusy',
+  request: ClipRequest,
+  why: string,
+  now: Date,
+): ClipPlan {
+  const requeueAfterMillis = halfOfWhatItLasted(word, Date.parse(request.to), now)
+  return { ...waits(clip, word, {}, why, now), requeueAfterMillis }
+}
+
+/** When to look again: within the bounds, after half of the time that it has lasted. */
+function halfOfWhatItLasted(
+  word: 'OtherVolume' | 'RecorderBusy' | 'RecorderSilent' | 'RecorderPutOff',
+  sinceMillis: number,
+  now: Date,
+): number {
+  const { firstSeconds, longestSeconds } = clipTroubles[word].after
+  const halfMillis = Math.ceil((now.getTime() - sinceMillis) / 2)
+  return Math.min(longestSeconds * 1000, Math.max(firstSeconds * 1000, halfMillis))
 }
 
 function waits(
@@ -351,10 +372,9 @@ function waits(
   why: string,
   now: Date,
 ): ClipPlan {
-  const { condition: reason, after } = clipTroubles[word]
+  const { condition: reason } = clipTroubles[word]
   const { name } = clip.spec.recordingRef
   const message = `Recording ${name} is not over yet, and ${why}. The clip is cut when it can be, at the latest when the recording is over`
   const status = withVerdict(clip, change, { reason, message }, now)
-  const look = after === undefined ? {} : { requeueAfterMillis: after.firstSeconds * 1000 }
-  return { status, action: { do: 'nothing' }, ...look }
+  return { status, action: { do: 'nothing' } }
 }

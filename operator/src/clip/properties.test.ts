@@ -8,10 +8,12 @@ import { clipIndexers, recordingIndexers } from '../caches.ts'
 import { Killed, ModelServer } from '../recording/model-server.ts'
 import { attemptOf } from '../recording/names.ts'
 import { hasEnded } from '../recording/pod-state.ts'
+import { RefusalsInARow } from '../recording/refusals-in-a-row.ts'
 import { SecondTries } from '../recording/second-tries.ts'
 import { aRecording, at, podConfig, start } from '../recording/testing.ts'
 import { endPod, holdUp, run, schedule } from '../recording/testing-pods.ts'
 import { Store } from '../runtime/store.ts'
+import type { ClipRefusalWord } from './decide.ts'
 import { reconcileClip } from './reconcile.ts'
 import { RecorderAnswers } from './recorder-answers.ts'
 import { clipRefusedSince, clipStage } from './stage.ts'
@@ -38,8 +40,10 @@ class Model {
     },
     hasChanged() {},
   })
+  #watches = this.server.watch()
   #caches = this.#emptyCaches()
   #secondTries = this.#newSecondTries()
+  #refusals = new RefusalsInARow<ClipRefusalWord>()
   #failures = 0
 
   constructor() {
@@ -87,15 +91,16 @@ class Model {
 
   deliver(): void {
     for (const kind of kinds) {
-      for (const event of this.server.takeWritten(kind)) this.#caches[kindOf(kind)].apply(event as never)
+      for (const event of this.#watches.take(kind)) this.#caches[kindOf(kind)].apply(event as never)
     }
   }
 
   restart(): void {
     this.#caches = this.#emptyCaches()
     this.#secondTries = this.#newSecondTries()
+    this.#refusals = new RefusalsInARow()
+    this.#watches = this.server.watch()
     for (const kind of kinds) {
-      this.server.takeWritten(kind)
       for (const object of this.server.list(kind))
         this.#caches[kindOf(kind)].apply({ type: 'ADDED', object: structuredClone(object) } as never)
     }
@@ -120,6 +125,7 @@ class Model {
         throw new Error('it cannot be reached')
       }),
       secondTries: this.#secondTries,
+      refusals: this.#refusals,
       onAsk() {},
       now: () => this.now,
     }
@@ -332,4 +338,27 @@ test(`whatever happens, one Pod at a time cuts a clip, and it comes to its end (
   })
   const why = details.failed ? `${(details.errorInstance as Error).message}\n${fc.defaultReportMessage(details)}` : 'holds'
   expect(why).toBe('holds')
+})
+
+test.each([
+  ['of this release', []],
+  ['of an earlier release', ['refusedTimes', 'refusedTime']],
+])('a clip that is refused for long is asked for less and less often, where the CRD is %s', async (_, unknownFields) => {
+  const model = new Model()
+  Object.assign(model.server, { unknownFields, quotaIsUsedUp: true })
+  model.recordingIs('over')
+  model.deliver()
+  const waits: number[] = []
+  for (let time = 0; time < 9; time += 1) {
+    await model.reconcile()
+    model.deliver()
+    const seconds = (model.dueMillis - model.now.getTime()) / 1000
+    waits.push(seconds)
+    model.after(seconds)
+  }
+  expect(waits).toEqual([5, 10, 20, 40, 80, 160, 300, 300, 300])
+  // One that got its Pod begins anew.
+  model.quotaHasRoom()
+  await model.reconcile()
+  expect(model.pods).toHaveLength(1)
 })

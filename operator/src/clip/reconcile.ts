@@ -6,10 +6,11 @@ import type { Caches } from '../caches.ts'
 import type { EventRecorder } from '../kube/events.ts'
 import type { RecorderPodConfig } from '../recording/pod.ts'
 import { type Refusal, refusalOf } from '../recording/refusal.ts'
+import type { RefusalsInARow } from '../recording/refusals-in-a-row.ts'
 import type { SecondTries } from '../recording/second-tries.ts'
 import type { ReconcileContext, ReconcileResult } from '../runtime/controller.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { type ClipPlan, decideClip, type ObservedClip } from './decide.ts'
+import { type ClipPlan, type ClipRefusalWord, decideClip, type ObservedClip } from './decide.ts'
 import { clipOf } from './names.ts'
 import { observeClip } from './observe.ts'
 import { clipPod } from './pod.ts'
@@ -26,6 +27,7 @@ export interface ReconcileClipDependencies {
   pod: RecorderPodConfig
   answers: RecorderAnswers
   secondTries: SecondTries<RecordingClip>
+  refusals: RefusalsInARow<ClipRefusalWord>
   /** What is asked of this Pod's recorder is to be brought up to date. */
   onAsk: (namespace: string, pod: string) => void
   now: () => Date
@@ -39,14 +41,18 @@ export async function reconcileClip(
 ): Promise<ReconcileResult | undefined> {
   // Its Pod goes with it, by its owner reference.
   if (clip.metadata.deletionTimestamp !== undefined) return undefined
-  const { now, secondTries } = dependencies
+  const { now, secondTries, refusals } = dependencies
   try {
     const observed = { ...(await observeClip(clip, dependencies, context.signal)), ...secondTries.ask(clip) }
     let plan = decideClip(observed, now())
     if (plan.action.do === 'createPod') {
       // Its name says which attempt it is, so that it may come before the status.
       const refusal = await create(clip, plan.action, dependencies, context.signal)
-      if (refusal !== undefined) plan = decideClip({ ...observed, refusal }, now())
+      if (refusal === undefined) refusals.forget(clip.metadata.uid)
+      else {
+        const times = refusals.count(clip.metadata.uid, refusal.word)
+        plan = decideClip({ ...observed, refusal: { ...refusal, times } }, now())
+      }
     }
     await writeStatus(clip, plan.status, dependencies, context)
     await act(clip, plan.action, dependencies, context.signal)
@@ -56,13 +62,15 @@ export async function reconcileClip(
   }
 }
 
+type ClipRefusal = Pick<NonNullable<ObservedClip['refusal']>, 'word' | 'message'>
+
 /** What the API server says if it will not have the Pod. */
 async function create(
   clip: RecordingClip,
   { recording, job, attempt }: ClipPlan['action'] & { do: 'createPod' },
   { client, caches, pod }: ReconcileClipDependencies,
   signal: AbortSignal,
-): Promise<ObservedClip['refusal']> {
+): Promise<ClipRefusal | undefined> {
   const wanted = clipPod(clip, recording, job, attempt, pod)
   const { name, namespace } = wanted.metadata as { name: string; namespace: string }
   try {
@@ -83,7 +91,7 @@ async function create(
   }
 }
 
-const refusedWith = ({ word, message }: Refusal): NonNullable<ObservedClip['refusal']> => ({
+const refusedWith = ({ word, message }: Refusal): ClipRefusal => ({
   word: word === 'VolumeNotOwned' ? 'PodRejected' : word,
   message,
 })

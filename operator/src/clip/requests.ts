@@ -102,8 +102,8 @@ export function wantedRequests(
   return { version: 1, clips: due.flatMap((clip) => chosen.get(clip) ?? []) }
 }
 
-/** It was asked for before, and now waits. */
-const isPutOff = ({ status }: RecordingClip) =>
+/** It was asked for before, and now waits: others may go before it. */
+export const isPutOff = ({ status }: RecordingClip) =>
   status?.startTime !== undefined && status.conditions?.some(({ reason }) => reason === 'RecordingUnderWay') === true
 
 /** Pods are told little, and asked often what it was. */

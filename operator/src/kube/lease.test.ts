@@ -130,6 +130,31 @@ describe('LeaderElection', () => {
     expect(waiting.settled).toBe(true)
   })
 
+  it('is in force while nobody else can lead, by a clock that stood still and by one that did not', async () => {
+    const world = leases()
+    const [a, b] = [world.elector('a'), world.elector('b')]
+    expect(a.isInForce).toBe(false)
+    await a.acquire(never)
+    expect(a.isInForce).toBe(true)
+    const waiting = state(b.acquire(never))
+    world.reachable.delete('a')
+    await pass(5)
+    expect(a.isInForce).toBe(true)
+    // What comes first when it wakes up may be a write, before any timer.
+    vi.setSystemTime(Date.now() + 9000)
+    expect(a.isInForce).toBe(false)
+    world.reachable.add('a')
+    await pass(3)
+    expect([a.isInForce, waiting.settled]).toEqual([true, false])
+
+    world.reachable.delete('a')
+    vi.setSystemTime(Date.now() - 3_600_000)
+    await pass(11)
+    expect([a.isInForce, waiting.settled]).toEqual([false, false])
+    await a.release()
+    expect(a.isInForce).toBe(false)
+  })
+
   it('rides out a short outage', async () => {
     const world = leases()
     const a = world.elector('a')

@@ -32,8 +32,9 @@ const jitterFactor = 1.2
  * Assumptions: clocks need not agree, only run at about the same rate: a follower counts from when *it* last saw the Lease change and
  * never believes the times written in it.
  *
- * Caveats: this is no fencing. A process that was frozen can wake up and write before it notices. On `lost` the process has to exit at
- * once, and whatever must never happen twice has to be guarded by resource versions or UIDs as well.
+ * Caveats: this is no fencing by the API server. A process that was frozen wakes up in the middle of what it did; `isInForce` tells it before each write
+ * (fenced-client.ts), and what it had sent by then may still arrive. On `lost` the process has to exit at once, and whatever must never happen
+ * twice has to be guarded by resource versions or UIDs as well.
  */
 export class LeaderElection {
   readonly #options: Required<Omit<LeaderElectionOptions, 'onLeading'>> & Pick<LeaderElectionOptions, 'onLeading'>
@@ -43,6 +44,8 @@ export class LeaderElection {
   #leading = false
   #seen: { lease: Lease; at: number } | undefined
   #lastTry = performance.now()
+  /** When the last renewal that came to pass was begun, by both clocks: one stands still while a machine sleeps, the other may be set. */
+  #begun = { monotonic: Number.NEGATIVE_INFINITY, wall: Number.NEGATIVE_INFINITY }
 
   constructor(options: LeaderElectionOptions) {
     this.#options = { leaseDurationMillis: 15_000, renewDeadlineMillis: 10_000, retryPeriodMillis: 2000, ...options }
@@ -50,6 +53,14 @@ export class LeaderElection {
 
   get isLeader(): boolean {
     return this.#leading
+  }
+
+  /** Whether nobody else can lead by now, nor before what is sent now arrives. Asked before each write, not remembered. */
+  get isInForce(): boolean {
+    const { monotonic, wall } = this.#begun
+    const { leaseDurationMillis, retryPeriodMillis } = this.#options
+    const elapsedMillis = Math.max(performance.now() - monotonic, Date.now() - wall)
+    return this.#leading && elapsedMillis < leaseDurationMillis - retryPeriodMillis
   }
 
   /** Milliseconds since the loop last tried anything. Grows without bound only if it hangs. */
@@ -111,9 +122,16 @@ export class LeaderElection {
 
   /** One try to take or keep the lease. Errors are logged here: the caller only tries again. */
   async #tryOnce(timeoutMillis = this.#options.renewDeadlineMillis): Promise<boolean> {
-    const { client, namespace, name, identity, leaseDurationMillis, log } = this.#options
     this.#lastTry = performance.now()
+    const begun = { monotonic: this.#lastTry, wall: Date.now() }
     const signal = timeoutSignal(timeoutMillis)
+    const isOurs = await this.#takeOrKeep(signal)
+    if (isOurs) this.#begun = begun
+    return isOurs
+  }
+
+  async #takeOrKeep(signal: AbortSignal): Promise<boolean> {
+    const { client, namespace, name, identity, leaseDurationMillis, log } = this.#options
     try {
       // The leader's own last write is as good as a read: the resource version says whether it still stands.
       const known = this.#leading ? this.#seen?.lease : undefined

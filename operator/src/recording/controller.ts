@@ -16,6 +16,8 @@ import { belongsTo, recordingOf } from './names.ts'
 import type { RecorderPodConfig } from './pod.ts'
 import { type Get, ProgressPoller } from './progress.ts'
 import { reconcileRecording } from './reconcile.ts'
+import type { RefusalWord } from './refusal.ts'
+import { RefusalsInARow } from './refusals-in-a-row.ts'
 import { SecondTries } from './second-tries.ts'
 import { refusedSince } from './stage.ts'
 import { Untold } from './untold.ts'
@@ -95,7 +97,9 @@ export function recordingController(dependencies: RecordingDependencies): Contro
   })
   dependencies.onRoom?.((namespace) => secondTries.quotaHasRoom(namespace))
   const untold = new Untold()
-  const acting = { client, caches, events, pod, untold, now, departed, progress, admission, secondTries, image: pod.image }
+  const refusals = new RefusalsInARow<RefusalWord>()
+  const image = pod.image
+  const acting = { client, caches, events, pod, untold, refusals, now, departed, progress, admission, secondTries, image }
 
   async function reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult | undefined> {
     if (key.startsWith(orphanPrefix)) return releaseOrphan(key.slice(orphanPrefix.length), context.signal)
@@ -154,6 +158,7 @@ export function recordingController(dependencies: RecordingDependencies): Contro
       const { uid } = event.object.metadata
       departed.forgetAll(uid)
       untold.forget(event.object)
+      refusals.forget(uid)
       return caches.pods.byIndex('recordingUid', uid).map(orphanOf)
     })
     .watches(caches.claims, ({ type, object }) => {

@@ -14,6 +14,7 @@ import type { Action, Observed, Plan } from './plan.ts'
 import { type RecorderPodConfig, recorderPod } from './pod.ts'
 import { volumeClaim } from './pvc.ts'
 import { Refusal, type RefusalWord, refusalOf } from './refusal.ts'
+import type { RefusalsInARow } from './refusals-in-a-row.ts'
 import { type Untold, untoldMillis } from './untold.ts'
 import { writeWithinLimits } from './within-limits.ts'
 
@@ -26,6 +27,7 @@ export interface ExecuteDependencies {
   events: EventRecorder
   pod: RecorderPodConfig
   untold: Untold
+  refusals: RefusalsInARow<RefusalWord>
   now: () => Date
 }
 
@@ -71,6 +73,7 @@ export async function execute(
     for (const action of plan.actions) {
       underWay = action
       await hands.act(action, recording)
+      if (action.do === 'createPod') dependencies.refusals.forget(recording.metadata.uid)
     }
     if (untoldFor > 0) return { requeueAfterMillis: Math.min(untoldFor, requeueAfterMillis ?? untoldFor), priority: 'low' }
   } catch (error) {
@@ -81,9 +84,14 @@ export async function execute(
     }
     log.warn({ reason: error.word, error: error.message }, 'API server refused what a recorder needs')
     // What was refused is a fact like any other. What is to be done then is done in a run of its own, from the status that says so.
-    const refusal = { word: error.word, message: error.message, volume: volumeOf(underWay) }
+    const volume = volumeOf(underWay)
+    const { uid } = recording.metadata
+    const times = dependencies.refusals.times(uid, error.word, volume) + 1
+    const refusal = { word: error.word, message: error.message, volume, times }
     const after = decide({ ...observed, recording, refusal }, dependencies.now())
     recording = await hands.writeStatus(recording, after.status)
+    // What is asked for again at once is not refused for a second time yet.
+    if (after.actions.length === 0) dependencies.refusals.count(uid, error.word, volume)
     requeueAfterMillis = after.actions.length > 0 ? 0 : after.requeueAfterMillis
   }
 

@@ -1,16 +1,20 @@
 /** The operator of the model for the property tests: its caches, its own observe, decide and execute, and what is lost of it when it is killed. */
 import type { Recording } from '@trtc-recorder/api'
 import type { KubeClient, KubeObject, PersistentVolumeClaim, Pod } from '@trtc-recorder/kube'
-import { ApiError, ConnectionError } from '@trtc-recorder/kube'
+import { ApiError, ConnectionError, isNotFound, resources } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
 import { recordingIndexers } from '../caches.ts'
+import { fencedClient, LeadershipInDoubt } from '../kube/fenced-client.ts'
 import type { Reconcile, ReconcileContext, ReconcileResult } from '../runtime/controller.ts'
 import { Store } from '../runtime/store.ts'
 import { Admission } from './admission.ts'
 import { DepartedPods } from './departed.ts'
-import { Killed, type ModelServer, type Plural, plurals } from './model-server.ts'
-import { labels } from './names.ts'
+import { removeOrphan } from './execute.ts'
+import { Killed, type ModelServer, type Plural, plurals, type Watches } from './model-server.ts'
+import { labels, recordingOf } from './names.ts'
 import { reconcileRecording } from './reconcile.ts'
+import type { RefusalWord } from './refusal.ts'
+import { RefusalsInARow } from './refusals-in-a-row.ts'
 import { SecondTries } from './second-tries.ts'
 import { refusedSince } from './stage.ts'
 import { podConfig } from './testing.ts'
@@ -25,32 +29,105 @@ export class ModelOperator {
   /** When it looks again by itself; infinite if it does not. */
   dueMillis = 0
   readonly #server: ModelServer
+  readonly #client: KubeClient
   readonly #now: () => Date
   readonly #makeColleague: MakeColleague
+  #watches: Watches
+  /** Whether nobody else leads, as its own clock says. */
+  #isInForce = true
+  /** How many more calls of the API server it makes before it stands still; undefined: it goes on. */
+  #freeze: { what: Frozen; callsLeft: number } | undefined
+  /** What it was in the middle of when it stood still. */
+  #frozen: { what: Frozen; wake(): void; run: Promise<void> } | undefined
+  #onFrozen = Promise.withResolvers<void>()
   #caches = this.#emptyCaches()
   #departed = new DepartedPods()
   #admission = this.#newAdmission()
   #secondTries = this.#newSecondTries()
   #untold = new Untold()
+  #refusals = new RefusalsInARow<RefusalWord>()
   #failures = 0
   #colleague: Reconcile
 
   constructor(server: ModelServer, now: () => Date, makeColleague: MakeColleague) {
     this.#server = server
+    this.#watches = server.watch()
+    const onTheWay = gated(server.client, () => this.#gate('the network'))
+    this.#client = gated(
+      fencedClient(onTheWay, () => this.#isInForce),
+      () => this.#gate('the process'),
+    )
     this.#now = now
     this.#makeColleague = makeColleague
-    this.#colleague = makeColleague(server.client, this.#caches.recordings, now)
+    this.#colleague = makeColleague(this.#client, this.#caches.recordings, now)
   }
 
   quotaHasRoom(namespace: string): void {
     this.#secondTries.quotaHasRoom(namespace)
   }
 
-  /** The recording controller, and after it whoever else is at work. */
+  /** What stands still. */
+  get frozen(): Frozen | undefined {
+    return this.#frozen?.what
+  }
+
+  /** Stands still when it has made so many more calls: before it makes the next one, or while that is on its way. */
+  freezesAfter(calls: number, what: Frozen): void {
+    this.#freeze = { what, callsLeft: calls }
+  }
+
+  /** Another one has the lease. Its clock says so, but it may be in the middle of something. */
+  losesLease(): void {
+    this.#isInForce = false
+  }
+
+  /** What it was in the middle of goes on as if nothing had happened meanwhile. */
+  async wakesUp(): Promise<void> {
+    const frozen = this.#frozen
+    this.#frozen = undefined
+    frozen?.wake()
+    await frozen?.run
+  }
+
+  /** The recording controller, and after it whoever else is at work. Until it is done, or stands still. */
   async reconcile(): Promise<void> {
+    if (this.frozen !== undefined) return
+    const frozen = this.#onFrozen.promise
+    const run = this.#runAll()
+    await Promise.race([run, frozen])
+    if (this.#frozen !== undefined) this.#frozen.run = run
+  }
+
+  async #gate(what: Frozen): Promise<void> {
+    if (this.#freeze?.what !== what) return
+    this.#freeze.callsLeft -= 1
+    if (this.#freeze.callsLeft >= 0) return
+    this.#freeze = undefined
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#frozen = { what, wake: resolve, run: Promise.resolve() }
+    this.#onFrozen.resolve()
+    this.#onFrozen = Promise.withResolvers()
+    await promise
+  }
+
+  async #runAll(): Promise<void> {
     this.dueMillis = Number.POSITIVE_INFINITY
     await this.#run((context) => this.#reconcileRecording(context))
+    await this.#run((context) => this.#removeOrphans(context))
     await this.#run((context) => this.#colleague('lessons/math', context))
+  }
+
+  /** Pods that are left when their Recording is gone. */
+  async #removeOrphans({ signal }: ReconcileContext): Promise<undefined> {
+    for (const pod of this.#caches.pods.list()) {
+      const uid = recordingOf(pod)?.uid
+      if (this.#caches.recordings.get('lessons/math')?.metadata.uid === uid) continue
+      const live = await this.#client.get(resources.recordings, { namespace: 'lessons', name: 'math' }).catch((error) => {
+        if (isNotFound(error)) return undefined
+        throw error
+      })
+      if (live?.metadata.uid !== uid) await removeOrphan({ client: this.#client, caches: this.#caches }, pod, signal)
+    }
   }
 
   async #run(reconcile: (context: ReconcileContext) => Promise<ReconcileResult | undefined>): Promise<void> {
@@ -61,7 +138,7 @@ export class ModelOperator {
       this.#lookAgainIn(after?.requeueAfterMillis ?? Number.POSITIVE_INFINITY)
     } catch (error) {
       if (error instanceof Killed) this.restart()
-      else if (error instanceof ApiError || error instanceof ConnectionError || /decided again/.test((error as Error).message)) {
+      else if (isOfEverydayLife(error)) {
         this.#failures += 1
         this.#lookAgainIn(Math.min(60_000, 5 * 2 ** this.#failures))
       } else throw error
@@ -76,7 +153,7 @@ export class ModelOperator {
     const recording = this.#caches.recordings.get('lessons/math')
     if (recording === undefined) return undefined
     const dependencies = {
-      client: this.#server.client,
+      client: this.#client,
       caches: this.#caches,
       admission: this.#admission,
       departed: this.#departed,
@@ -86,6 +163,7 @@ export class ModelOperator {
       events: { record() {}, flush: async () => {} },
       pod: podConfig,
       untold: this.#untold,
+      refusals: this.#refusals,
       now: this.#now,
     }
     return reconcileRecording(recording, dependencies, context)
@@ -98,19 +176,20 @@ export class ModelOperator {
     this.#admission = this.#newAdmission()
     this.#secondTries = this.#newSecondTries()
     this.#untold = new Untold()
+    this.#refusals = new RefusalsInARow()
+    this.#watches = this.#server.watch()
     for (const plural of plurals) {
-      this.#server.takeWritten(plural)
       for (const object of this.#server.list(plural))
         this.#store(plural).apply({ type: 'ADDED', object: structuredClone(object) } as never)
     }
-    this.#colleague = this.#makeColleague(this.#server.client, this.#caches.recordings, this.#now)
+    this.#colleague = this.#makeColleague(this.#client, this.#caches.recordings, this.#now)
     this.dueMillis = this.#now().getTime()
   }
 
   /** Watches bring what they have not brought yet; each kind by itself, so what happened later may be known sooner. */
   deliver(only?: Plural, most = Number.POSITIVE_INFINITY): void {
     for (const plural of plurals.filter((one) => only === undefined || one === only)) {
-      for (const event of this.#server.takeWritten(plural, most)) {
+      for (const event of this.#watches.take(plural, most)) {
         this.#store(plural).apply(event as never)
         if (plural === 'pods' && event.type === 'DELETED') this.#departed.remember(event.object as Pod)
       }
@@ -142,3 +221,24 @@ export class ModelOperator {
   #store = (plural: Plural) =>
     plural === 'recordings' ? this.#caches.recordings : plural === 'pods' ? this.#caches.pods : this.#caches.claims
 }
+
+/** A process that is not given any time, or a call that its network holds up. */
+export type Frozen = 'the process' | 'the network'
+
+const isOfEverydayLife = (error: unknown) =>
+  error instanceof ApiError ||
+  error instanceof ConnectionError ||
+  error instanceof LeadershipInDoubt ||
+  /decided again/.test((error as Error).message)
+
+/** Each call waits at the gate first. */
+const gated = (client: KubeClient, gate: () => Promise<void>): KubeClient =>
+  new Proxy(client, {
+    get(target, name) {
+      const call = Reflect.get(target, name) as (...args: unknown[]) => Promise<unknown>
+      return async (...args: unknown[]) => {
+        await gate()
+        return call(...args)
+      }
+    },
+  })

@@ -37,6 +37,8 @@ export class ModelServer {
   /** Counted from 1, over all writes of the operator. */
   failure: { write: number; how: Fault | Death } | undefined
   quotaIsUsedUp = false
+  /** Fields of a status that its CRD, of an earlier release, does not know. */
+  unknownFields: readonly string[] = []
   /** Called with each status of the Recording that comes to stand in it. */
   onStatus: (status: RecordingStatus) => void = () => {}
   /** All that the operator wrote, or tried to. */
@@ -52,7 +54,8 @@ export class ModelServer {
     persistentvolumeclaims: new Map(),
     recordingclips: new Map(),
   }
-  readonly #untold: Record<Plural, Change[]> = {
+  /** All that has come to pass, kind by kind. */
+  readonly #changes: Record<Plural, Change[]> = {
     recordings: [],
     pods: [],
     persistentvolumeclaims: [],
@@ -71,9 +74,9 @@ export class ModelServer {
     return this.#objects[plural].get(name)
   }
 
-  /** What no watch has brought yet, the oldest first. */
-  takeWritten(plural: Plural, most = Number.POSITIVE_INFINITY): Change[] {
-    return this.#untold[plural].splice(0, most)
+  /** Watches of one client, from now on. */
+  watch(): Watches {
+    return new Watches(this.#changes)
   }
 
   readonly client = {
@@ -90,7 +93,9 @@ export class ModelServer {
         if (known.metadata.uid !== object.metadata.uid) throw new ApiError('replace', 409, { reason: 'Conflict' })
         if (known.metadata.resourceVersion !== object.metadata.resourceVersion)
           throw new ApiError('replace', 409, { reason: 'Conflict' })
-        return this.put(plural, { ...known, status: JSON.parse(JSON.stringify(object.status)) } as KubeObject)
+        const isKnown = (field: string) => !this.unknownFields.includes(field)
+        const kept = JSON.stringify(object.status, (field, value) => (isKnown(field) ? value : undefined))
+        return this.put(plural, { ...known, status: JSON.parse(kept) } as KubeObject)
       }),
     patch: async ({ plural }: { plural: Plural }, { name }: { name: string }, patch: Patch) =>
       this.#write(`patch ${plural} ${name}`, () =>
@@ -204,14 +209,39 @@ export class ModelServer {
     const put = { ...object, metadata: { ...object.metadata, resourceVersion: String(++this.version) } }
     this.#objects[plural].set(object.metadata.name, put)
     if (plural === 'recordings') this.onStatus((put as unknown as Recording).status ?? {})
-    this.#untold[plural].push({ type: isNew ? 'ADDED' : 'MODIFIED', object: structuredClone(put) })
+    this.#changes[plural].push({ type: isNew ? 'ADDED' : 'MODIFIED', object: structuredClone(put) })
     return put
   }
 
   remove(plural: Plural, object: KubeObject): void {
     if (!this.#objects[plural].delete(object.metadata.name)) return
     const metadata = { ...object.metadata, resourceVersion: String(++this.version) }
-    this.#untold[plural].push({ type: 'DELETED', object: structuredClone({ ...object, metadata }) })
+    this.#changes[plural].push({ type: 'DELETED', object: structuredClone({ ...object, metadata }) })
+  }
+}
+
+/** What a client's watches have not brought it yet; each kind goes at its own pace. */
+export class Watches {
+  readonly #changes: Readonly<Record<Plural, Change[]>>
+  readonly #taken: Record<Plural, number>
+
+  constructor(changes: Readonly<Record<Plural, Change[]>>) {
+    const { recordings, pods, persistentvolumeclaims, recordingclips } = changes
+    this.#changes = changes
+    this.#taken = {
+      recordings: recordings.length,
+      pods: pods.length,
+      persistentvolumeclaims: persistentvolumeclaims.length,
+      recordingclips: recordingclips.length,
+    }
+  }
+
+  /** The oldest first. */
+  take(plural: Plural, most = Number.POSITIVE_INFINITY): Change[] {
+    const from = this.#taken[plural]
+    const taken = this.#changes[plural].slice(from, from + most)
+    this.#taken[plural] += taken.length
+    return taken
   }
 }
 

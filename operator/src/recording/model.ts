@@ -12,7 +12,7 @@ import {
   type UserAnnotation,
 } from '@trtc-recorder/api'
 import type { KubeObject, PersistentVolumeClaim, Pod } from '@trtc-recorder/kube'
-import { type MakeColleague, ModelOperator } from './model-operator.ts'
+import { type Frozen, type MakeColleague, ModelOperator } from './model-operator.ts'
 import { ModelServer, type Plural } from './model-server.ts'
 import { attemptOf } from './names.ts'
 import { aFile, aRecording, start } from './testing.ts'
@@ -22,6 +22,7 @@ import { endPod, enter, schedule } from './testing-pods.ts'
 type Media = Map<string, 'on the volume' | 'in COS'>
 
 const foreground = 'foregroundDeletion'
+const leaseSeconds = 15
 
 export class Model {
   now = start
@@ -43,11 +44,19 @@ export class Model {
   /** Names of volumes whose recorder was sent out for good. */
   readonly #over = new Map<string, string>()
   #files = 0
-  readonly #operator: ModelOperator
+  /** The one that has the lease. */
+  #operator: ModelOperator
+  /** The second replica: it reads, and does nothing. */
+  #standby: ModelOperator
+  /** One that had the lease, and may be in the middle of something. */
+  #former: { operator: ModelOperator; lostAt: Date } | undefined
+  readonly #newOperator: () => ModelOperator
 
   /** `makeColleague`: what else is at work in the operator's process. */
   constructor(spec: Partial<RecordingSpec> = {}, makeColleague: MakeColleague = () => async () => undefined) {
-    this.#operator = new ModelOperator(this.server, () => this.now, makeColleague)
+    this.#newOperator = () => new ModelOperator(this.server, () => this.now, makeColleague)
+    this.#operator = this.#newOperator()
+    this.#standby = this.#newOperator()
     const { status: _, ...recording } = aRecording(spec)
     this.server.put('recordings', { ...recording, status: { observedGeneration: -1 } } as Recording)
   }
@@ -71,9 +80,48 @@ export class Model {
 
   // The operator.
 
-  reconcile = (): Promise<void> => this.#operator.reconcile()
+  async reconcile(): Promise<void> {
+    await this.#operator.reconcile()
+    // Its lease runs out.
+    if (this.#operator.frozen !== undefined) this.standbyTakesOver()
+  }
+
   restart = (): void => this.#operator.restart()
   deliver = (only?: Plural, most?: number): void => this.#operator.deliver(only, most)
+
+  /** What the watches of the second replica have brought is older than what the leader knows, and all that it begins with. */
+  standbyHears = (only?: Plural, most?: number): void => this.#standby.deliver(only, most)
+
+  /** The second replica has the lease from now on; the first may be at work all the same. */
+  standbyTakesOver(): void {
+    this.#operator.losesLease()
+    this.#former = { operator: this.#operator, lostAt: this.now }
+    this.#operator = this.#standby
+    this.#operator.dueMillis = this.now.getTime()
+    this.#standby = this.#newOperator()
+    this.#standby.restart()
+  }
+
+  /** The leader stands still in the middle of its next work, after so many calls of the API server, for long enough to lose its lease. */
+  freezes = (calls: number, what: Frozen): void => this.#operator.freezesAfter(calls, what)
+
+  /** The one without a lease goes on with what it was in the middle of, or looks once more. */
+  async formerGoesOn(): Promise<void> {
+    if (this.#former === undefined) return
+    const { operator, lostAt } = this.#former
+    // What is on its way for longer than a lease lasts never arrives: the process that sent it has ended, and its connection with it.
+    const isGone = operator.frozen === 'the network' && this.now.getTime() - lostAt.getTime() > leaseSeconds * 1000
+    if (isGone) this.formerNotices()
+    else if (operator.frozen !== undefined) await operator.wakesUp()
+    else await operator.reconcile()
+  }
+
+  formerHears = (): void => this.#former?.operator.deliver()
+
+  /** It sees that it has lost the lease, and ends its process. */
+  formerNotices(): void {
+    this.#former = undefined
+  }
 
   /** Until it has nothing more to do at this moment; throws where that never comes. */
   async settle(): Promise<void> {
@@ -176,7 +224,7 @@ export class Model {
 
   quotaHasRoom(): void {
     this.server.quotaIsUsedUp = false
-    this.#operator.quotaHasRoom('lessons')
+    for (const one of [this.#operator, this.#former?.operator]) one?.quotaHasRoom('lessons')
   }
 
   nodeFallsSilent(): void {

@@ -144,7 +144,7 @@ function noteRefusal({ observed: { refusal }, now }: Draft, attempt: Attempt): v
   if (refusal === undefined || refusal.volume !== attempt.volume) return
   attempt.reason = refusal.word
   attempt.message = refusal.message.slice(0, 1024)
-  attempt.refusedTimes = (attempt.refusedTimes ?? 0) + 1
+  attempt.refusedTimes = Math.max((attempt.refusedTimes ?? 0) + 1, refusal.times)
   attempt.refusedTime = now.toISOString()
 }
 

@@ -27,8 +27,8 @@ export interface Observed {
   image: string
   /** Something has happened after which what the API server refused before may be granted. */
   mayBeGrantedNow: boolean
-  /** What the API server would not let the operator make just now: a volume, or a Pod that is to work on it. */
-  refusal: { word: RefusalWord; message: string; volume: string } | undefined
+  /** What the API server would not let the operator make just now: a volume, or a Pod that is to work on it. `times`: how often in a row, as far as is known. */
+  refusal: { word: RefusalWord; message: string; volume: string; times: number } | undefined
 }
 
 export interface ObservedPod {

@@ -150,6 +150,33 @@ describe('a recorder in the room', () => {
   })
 })
 
+describe('recorders of which nothing new is heard are asked less and less often', () => {
+  const told = { desiredState: 'Paused' as const }
+  const annotations = { [controlAnnotation]: JSON.stringify(wantedControl(aRecording(told))) }
+  const toldToPause = {
+    ...aPod(),
+    spec: { volumes: [{ name: 'control' }] },
+    metadata: { uid: 'pod', annotations },
+  } as unknown as Pod
+
+  test.each([
+    ['one that never does what it was told', toldToPause, aProgress()],
+    ['one in a room in which nobody publishes', aPod(), aProgress({ files: [], recordedBytes: 0 })],
+    ['one that records', aPod(), aProgress()],
+  ])('%s', async (_, pod, answer) => {
+    const { poller, asked } = aPoller(() => answer)
+    poller.follow('a/b', pod, 'inRoom')
+    const inAnHour: number[] = []
+    for (let hour = 0; hour < 3; hour += 1) {
+      const before = asked.length
+      await seconds(3600)
+      inAnHour.push(asked.length - before)
+    }
+    expect(inAnHour[2]).toBe(12)
+    expect(inAnHour).toEqual(inAnHour.toSorted((a, b) => b - a))
+  })
+})
+
 describe('recorders that cannot be reached', () => {
   test('are counted until they answer, those on their way into the room are not', async () => {
     let answer: () => unknown = unreachable

@@ -14,8 +14,11 @@ const longestMillis = 300_000
 /** Until there is a first file with something in it, for as long as a recording waits for somebody unless told otherwise; after that, less often. */
 const firstFileMillis = 2_000
 const mostForFirstFile = 150
-/** While a recorder does not do yet what it has been told. */
+/** So often each, before the pause doubles: a first file is news also in a room that was empty for long. */
+const looksEach = 4
+/** While a recorder does not do yet what it has been told: so often, for a kubelet may take a minute to hand it on, and then less often. */
 const heedingMillis = 1_000
+const mostHeeding = 90
 /** While it is on its way into the room: the kubelet looks once a second, and only from then on when its container runs. */
 const arrivingMillis = 150
 const longestArrivingMillis = 2_000
@@ -58,7 +61,7 @@ interface Followed {
  * Asks recorders how they are doing, beside all reconciling: what is known is at hand, and who waits for a recorder's answer holds up nobody.
  *
  * Flow: `follow` a Pod whose recorder is in the room → it is asked at once, every 2 s until there is a file (after five minutes without one, every
- * 15 s), then after 3 s, after 15 s, and less and less often, up to every five minutes, and anew when its answer or its Pod changes → `onNews` →
+ * 15 s, and less and less often), then after 3 s, after 15 s, and less and less often, up to every five minutes, and anew when its answer or its Pod changes → `onNews` →
  * `of` → `forget`. One that is on its way into the room is asked some times a second, for a short while.
  *
  * Guarantees: at most 20 are asked at once; one that cannot be reached is asked ever less often. It is a courtesy: where Pods cannot be reached
@@ -170,14 +173,17 @@ export function restMillis(followed: Pick<Followed, 'asked' | 'progress' | 'pod'
   if (isArriving && !isThere(progress) && asked <= mostArriving && tookMillis < slowMillis) {
     return Math.min(longestArrivingMillis, arrivingMillis * 1.4 ** (asked - 1))
   }
-  if (progress.is === 'known' && !isHeeded(pod, progress.said.state)) return heedingMillis
+  if (progress.is === 'known' && !isHeeded(pod, progress.said.state)) return doubled(heedingMillis, asked - mostHeeding)
   if (progress.is === 'known' && awaitsFirstFile(progress.said)) {
-    return asked <= mostForFirstFile ? firstFileMillis : initialMillis
+    if (asked <= mostForFirstFile) return firstFileMillis
+    return doubled(initialMillis, Math.floor((asked - mostForFirstFile - 1) / looksEach))
   }
   if (asked <= 1 && progress.is === 'known') return firstMillis
   const times = progress.is === 'known' ? asked - 2 : asked - 1
-  return Math.min(longestMillis, initialMillis * 2 ** Math.max(0, times))
+  return doubled(initialMillis, times)
 }
+
+const doubled = (millis: number, times: number) => Math.min(longestMillis, millis * 2 ** Math.max(0, times))
 
 export const isInTheRoom = ({ state }: RecorderProgress) => state === 'recording' || state === 'paused'
 const isThere = (progress: Progress) => progress.is === 'known' && isInTheRoom(progress.said)

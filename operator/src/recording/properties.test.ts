@@ -50,6 +50,36 @@ const moves: Record<string, { weight: number; move(model: Model): unknown }> = {
   'the next write is lost': { weight: 2, move: (model) => model.server.faults.push('lost') },
   'the answer to the next write is lost': { weight: 3, move: (model) => model.server.faults.push('lost, but done') },
   'the operator is killed and another one takes over': { weight: 2, move: (model) => model.restart() },
+  'watches bring the second replica everything': { weight: 3, move: (model) => model.standbyHears() },
+  'the watch of Recordings brings the second replica something': {
+    weight: 1,
+    move: (model) => model.standbyHears('recordings', 1),
+  },
+  'the watch of Pods brings the second replica something': { weight: 1, move: (model) => model.standbyHears('pods', 1) },
+  'the second replica takes over, and the first one goes on': { weight: 1, move: (model) => model.standbyTakesOver() },
+  'the leader stands still before its next call, and loses its lease': {
+    weight: 1,
+    move: (model) => model.freezes(0, 'the process'),
+  },
+  'the leader stands still after its next call, and loses its lease': {
+    weight: 1,
+    move: (model) => model.freezes(1, 'the process'),
+  },
+  'the leader stands still after two more calls, and loses its lease': {
+    weight: 1,
+    move: (model) => model.freezes(2, 'the process'),
+  },
+  'the next call of the leader is held up until another one leads': {
+    weight: 1,
+    move: (model) => model.freezes(0, 'the network'),
+  },
+  'the next call but one of the leader is held up until another one leads': {
+    weight: 1,
+    move: (model) => model.freezes(1, 'the network'),
+  },
+  'the former leader goes on': { weight: 3, move: (model) => model.formerGoesOn() },
+  'watches bring the former leader everything': { weight: 1, move: (model) => model.formerHears() },
+  'the former leader notices, and ends': { weight: 2, move: (model) => model.formerNotices() },
   'a user stops it': { weight: 1, move: (model) => model.changes({ desiredState: 'Stopped' }) },
   'a user deletes it': { weight: 1, move: (model) => model.deletes() },
   'a user deletes it in the foreground': { weight: 1, move: (model) => model.deletes('foreground') },
@@ -110,6 +140,9 @@ async function comesToItsEnd(model: Model): Promise<void> {
   Object.assign(model, { cosIsAway: false, secretIsMissing: false })
   Object.assign(model.server, { faults: [], quotaIsUsedUp: false })
   model.nodeComesBack()
+  // A lease is out for seconds; whoever had it does what it was in the middle of, and ends.
+  await model.formerGoesOn()
+  model.formerNotices()
   await model.settle()
   model.changes({ desiredState: 'Stopped' })
   await until(model, () => model.recording === undefined || isFinished(model.recording))
@@ -189,3 +222,24 @@ test.each(tests)(
     expect(why).toBe('holds')
   },
 )
+
+test.each([
+  ['of this release', []],
+  ['of an earlier release', ['refusedTimes', 'refusedTime']],
+])('what is refused for long is asked for less and less often, where the CRD is %s', async (_, unknownFields) => {
+  const model = new Model()
+  Object.assign(model.server, { unknownFields, quotaIsUsedUp: true })
+  const waits: number[] = []
+  while (waits.length < 9) {
+    model.deliver()
+    await model.reconcile()
+    const seconds = (model.dueMillis - model.now.getTime()) / 1000
+    // What is to be done after a refusal is done in a run of its own.
+    if (seconds > 0) waits.push(seconds)
+    model.after(seconds)
+  }
+  expect(waits).toEqual([5, 10, 20, 40, 80, 160, 300, 300, 300])
+  model.server.quotaIsUsedUp = false
+  await model.settle()
+  expect(model.pods).toHaveLength(1)
+})

@@ -137,7 +137,7 @@ export class World {
       if (refusal === undefined) this.#do(action)
       else {
         const { word, message } = refusal
-        const after = decide({ ...this.observed(), refusal: { word, message, volume: volumeOf(action) } }, this.now)
+        const after = decide({ ...this.observed(), refusal: { word, message, volume: volumeOf(action), times: 1 } }, this.now)
         this.recording = { ...this.recording, status: JSON.parse(JSON.stringify(after.status)) }
         return
       }

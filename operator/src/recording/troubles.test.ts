@@ -268,3 +268,11 @@ test('a Secret that appears is found by the next attempt', () => {
   expect(world.is('Started')).toBe('True Entered')
   expect(world.is('Succeeded')).toBe('Unknown Recording')
 })
+
+test('nothing is tried, or looked at, at a fixed rate without end', () => {
+  const rows: [string, Trouble][] = Object.entries(troubles)
+  // What counts ends the recording the fifth time, and what goes elsewhere has as many volumes as there may be.
+  const endless = rows.filter(([, { next, counts }]) => next === 'stay' || next === 'wait' || (next === 'again' && !counts))
+  expect(endless.length).toBeGreaterThan(10)
+  for (const [word, { after }] of endless) expect(after.longestSeconds, word).toBeGreaterThan(after.firstSeconds)
+})
