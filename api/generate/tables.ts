@@ -1,6 +1,9 @@
 import {
+  type ClipReason,
   type ClipTrouble,
   type ConditionReason,
+  clipCallbackRemedies,
+  clipConditionTypes,
   clipExactness,
   clipReasons,
   clipTroubles,
@@ -9,6 +12,8 @@ import {
   conditionTypes,
   lossReasons,
   mostClipAttempts,
+  policyConditionTypes,
+  policyReasonRemedies,
   policyReasons,
   reasonRemedies,
   recorderOutcomes,
@@ -89,7 +94,42 @@ export const operationsParagraphs = (): Record<string, string> => ({
   reasonParagraphs: paragraphs(
     Object.entries(conditionReasons).map(([reason, meaning]) => [reason, paragraphOf(reason as ConditionReason, meaning)]),
   ),
+  clipParagraphs: paragraphs([
+    ...Object.entries(clipConditionTypes).map(([type, meaning]): [string, string] => [headingOf('clip', type), meaning]),
+    ...Object.entries(clipReasons).map(([reason, meaning]): [string, string] => [
+      headingOf('clip', reason),
+      clipParagraphOf(reason as ClipReason, meaning),
+    ]),
+  ]),
+  policyParagraphs: paragraphs([
+    ...Object.entries(policyConditionTypes).map(([type, meaning]): [string, string] => [headingOf('policy', type), meaning]),
+    ...Object.entries(policyReasons).map(([reason, meaning]): [string, string] => [
+      headingOf('policy', reason),
+      `${meaning} **What you can do:** ${policyReasonRemedies[reason as keyof typeof policyReasons]}`,
+    ]),
+  ]),
 })
+
+/** Words that Recordings, clips and policies share have a paragraph for each. */
+export const headingOf = (kind: 'clip' | 'policy', word: string) => `${word} of a ${kind}`
+
+/** A reason is that of some troubles, of the callback, or of both. */
+function clipParagraphOf(reason: ClipReason, meaning: string): string {
+  const rows = Object.entries(clipTroubles).filter(([, trouble]) => trouble.condition === reason)
+  const isSaid = rows.length === 1 && rows[0]![0] === reason
+  const each = (words: [string, ClipTrouble][], what: string) =>
+    isSaid ? what : `${words.map(([word]) => code(word)).join(', ')}: ${what}`
+  const grouped = (of: (trouble: ClipTrouble) => string) =>
+    [...Map.groupBy(rows as [string, ClipTrouble][], ([, trouble]) => of(trouble))].map(([what, words]) => each(words, what))
+  const ofCallback = Object.hasOwn(clipCallbackRemedies, reason)
+    ? clipCallbackRemedies[reason as keyof typeof clipCallbackRemedies]
+    : undefined
+  const remedies = [
+    ...grouped(({ remedy }) => remedy),
+    ...(ofCallback === undefined ? [] : [rows.length === 0 ? ofCallback : `Of the callback: ${ofCallback}`]),
+  ]
+  return [meaning, ...grouped(whatIsDoneForClip), `**What you can do:** ${remedies.join(' ')}`].join(' ')
+}
 
 /** What is done meanwhile stands in the table of troubles; several troubles may stand under one reason. */
 function paragraphOf(reason: ConditionReason, meaning: string): string {

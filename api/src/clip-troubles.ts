@@ -82,7 +82,7 @@ export const clipTroubles = {
   RecorderBusy: {
     seen: 'recorder',
     next: 'stay',
-    after: { firstSeconds: 60, longestSeconds: 60 },
+    after: putOff,
     condition: 'RecordingUnderWay',
     meaning: 'The recorder is asked for sixteen clips that were made before this one.',
     remedy: nothing,
@@ -90,7 +90,7 @@ export const clipTroubles = {
   OtherVolume: {
     seen: 'recorder',
     next: 'stay',
-    after: { firstSeconds: 60, longestSeconds: 60 },
+    after: putOff,
     condition: 'RecordingUnderWay',
     meaning: 'Some of its time may have been recorded on a volume that the recorder does not have.',
     remedy: nothing,

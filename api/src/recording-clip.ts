@@ -214,6 +214,16 @@ export const clipJobEnv = 'TRTC_RECORDER_CLIP'
 export const clipKey = ({ clip: { name, uid }, cos }: Pick<ClipJob, 'clip' | 'cos'>, source: string) =>
   `${keyPrefix(cos.path)}${name}_${uid}.${source.split('/').at(-1)}`
 
+/** Every condition that a clip can have. */
+export const clipConditionTypes = {
+  Succeeded:
+    'True: every file is stored. False: the clip is over and something is missing, or there was nothing. Unknown: before that.',
+  CallbackDelivered:
+    'True when the callback was answered with 2xx. False: still being tried, or given up. Unknown: the clip is not over. Absent without spec.callback.',
+  Reconciling: 'True while the clip is worked on, or waits for what comes by itself. Absent otherwise.',
+  Stalled: 'True when only a person can help. Absent otherwise.',
+} as const
+
 /** Every reason that the conditions of a clip can have. */
 export const clipReasons = {
   RecordingNotFound: 'There is no Recording of that name in the namespace. The clip waits for one.',
@@ -244,13 +254,20 @@ export const clipReasons = {
 } as const
 export type ClipReason = keyof typeof clipReasons
 
+/** What the reader can do about what becomes of the callback of a clip. About all else: the table of troubles. */
+export const clipCallbackRemedies = {
+  Waiting: 'Nothing.',
+  Delivered: 'Nothing.',
+  Retrying:
+    'Look at status.callback.lastError. The receiver has callback.giveUpSeconds of the chart to get well; an address that may not be called has to be allowed in callback.allow.',
+  GivenUp: 'Mend the receiver, and make a new clip: its files are in COS all the same, and stand in status.files.',
+} as const satisfies Partial<Record<ClipReason, string>>
+
 const word = <T extends string>() => z.string().min(1).max(64) as unknown as z.ZodType<T, T>
 const time = z.iso.datetime()
 
 export const clipConditionSchema = z.object({
-  type: word<'Succeeded' | 'CallbackDelivered' | 'Reconciling' | 'Stalled'>().describe(
-    '`Succeeded`, `CallbackDelivered`, `Reconciling` or `Stalled`.',
-  ),
+  type: word<keyof typeof clipConditionTypes>().describe('`Succeeded`, `CallbackDelivered`, `Reconciling` or `Stalled`.'),
   status: word<'True' | 'False' | 'Unknown'>().describe('`True`, `False` or `Unknown`.'),
   reason: word<ClipReason>().describe('One word.'),
   message: z.string().max(1024).describe('The same for a person.'),

@@ -131,6 +131,11 @@ export const recordingPolicySpecSchema = ruled(
 )
 export type RecordingPolicySpec = z.infer<typeof recordingPolicySpecSchema>
 
+/** Every condition that a policy can have. */
+export const policyConditionTypes = {
+  Ready: 'True: rooms are recorded as the policy says. False: something keeps them from it, or kept the last Recording from it.',
+} as const
+
 /** Every reason that the condition `Ready` of a policy can have. */
 export const policyReasons = {
   Listening: 'Events of the application are heard, and recordings begin with them.',
@@ -144,11 +149,28 @@ export const policyReasons = {
 } as const
 export type PolicyReason = keyof typeof policyReasons
 
+/** What the reader can do about each reason. */
+export const policyReasonRemedies: Record<PolicyReason, string> = {
+  Listening:
+    'Nothing. If nothing is recorded all the same, see [when nothing is recorded](auto-record.md#when-nothing-is-recorded).',
+  Suspended: 'Set spec.suspend to false, and the next event begins a recording. What is being recorded goes on.',
+  ApplicationUnknown:
+    'Have the application, with the key of its callbacks, named for this namespace in the Secret of gateway.policies.applicationsSecret; it is read again within two minutes.',
+  RecordingRefused:
+    'Mend what the answer in the message names: a field of spec.template, a policy or a webhook of the cluster. It stays until a Recording is made again, or the policy is changed.',
+  LimitReached:
+    'Raise spec.limits.activeRecordings or the ResourceQuota, or end Recordings; rooms that were not recorded are with the next event of theirs.',
+  SecretNotFound:
+    'Make the Secret, or the key in it, that the message names: the Recording begins by itself, and so do all that follow.',
+  RoomRefused:
+    'Compare spec.sdkAppId, the key in spec.template.appSecretKeyRef and spec.recorderUserId with the application; the code of TRTC in the message says more.',
+}
+
 const word = <T extends string>() => z.string().min(1).max(64) as unknown as z.ZodType<T, T>
 const time = z.iso.datetime()
 
 export const policyConditionSchema = z.object({
-  type: word<'Ready'>().describe('`Ready`.'),
+  type: word<keyof typeof policyConditionTypes>().describe('`Ready`.'),
   status: word<'True' | 'False'>().describe('`True` or `False`.'),
   reason: word<PolicyReason>().describe('One word.'),
   message: z.string().max(1024).describe('The same for a person.'),
