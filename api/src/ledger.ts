@@ -20,6 +20,8 @@ export const lossReasons = {
   AfterTheEnd: 'Media arrived after its user had stopped publishing.',
   RoomAway: 'The recorder was not in the room: its connection was lost, or its page was replaced.',
   NotSalvaged: 'An earlier attempt left it, and it could not be read; it stays on the volume.',
+  Unproven:
+    'Pictures are in the file of which it was not known yet, when the recorder was killed, whether one that they refer to was lost: they may show disturbed. No part of the totals.',
   LiveOutputLost:
     'A part of spec.live could not make or store what it should have; the detail names the part. The files have it, and it is no part of the totals.',
   RecorderKilled: 'The recorder ended without a chance to write what it had.',

@@ -91,9 +91,12 @@ export class Ledger {
   }
 }
 
+/** Whether it is not in the files; of all else that the ledger has, the files have it, or something. */
+export const isMissing = ({ reason }: Pick<Loss, 'reason'>) => reason !== 'LiveOutputLost' && reason !== 'Unproven'
+
 /** Of what is not in the files. */
 export function totalsOf(all: readonly Loss[]): LossTotals {
-  const losses = all.filter(({ reason }) => reason !== 'LiveOutputLost')
+  const losses = all.filter(isMissing)
   return {
     frames: losses.reduce((sum, { frames }) => sum + (frames ?? 0), 0),
     bytes: losses.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0),

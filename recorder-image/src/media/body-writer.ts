@@ -103,9 +103,14 @@ export class BodyWriter {
     return this.journal.written + this.#body.written + this.#index.written
   }
 
+  /** Whether nothing was written since the last sync. */
+  get isSynced(): boolean {
+    return this.#writtenBytes === this.#syncedBytes
+  }
+
   /** Asked after each batch; `batchMs` is the time between two. */
   isSyncDue(batchMs: number): boolean {
-    if (this.#writtenBytes === this.#syncedBytes) return false
+    if (this.isSynced) return false
     this.#unsyncedSince ??= performance.now()
     return syncIsDue(performance.now() - this.#unsyncedSince, batchMs)
   }

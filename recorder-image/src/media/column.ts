@@ -20,6 +20,11 @@ export class Column<T extends Numbers> {
     this.#numbers[this.length++] = value
   }
 
+  /** Of one that was pushed. */
+  set(index: number, value: number): void {
+    if (index < this.length) this.#numbers[index] = value
+  }
+
   at(index: number): number {
     return this.#numbers[index] ?? 0
   }

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib'
 import type { Stretch } from '../timeline/cuts.ts'
 import { avcEntryBytes, readAvcEntry } from './avc-records.ts'
-import type { AudioColumns, VideoSample } from './media-columns.ts'
+import { AudioColumns, type VideoSample } from './media-columns.ts'
 import { encodeRecord } from './records.ts'
 import { type StoredVideoConfig, videoCodecs } from './video-codec.ts'
 
@@ -13,6 +13,7 @@ export const recordTypes = {
   ...{ identity: 1, avcConfig: 2, avcBatch: 3, audioBatch: 4, problem: 5, encoded: 6 },
   ...{ silence: 9, videoConfig: 10, videoBatch: 11, opusBatch: 12, pause: 13 },
   ...{ pictures: 15, wouldFollow: 16, numberedAudio: 17, numberedOpus: 18 },
+  ...{ picturesCame: 19, recoveredAudio: 20, recoveredOpus: 21 },
 } as const
 
 /**
@@ -116,12 +117,20 @@ export const wouldFollowRecord = (numbers: readonly number[]) =>
 export const readWouldFollow = (payload: Buffer): number[] =>
   Array.from({ length: payload.length >> 2 }, (_, at) => payload.readUInt32LE(at * 4))
 
+/** How many pictures had come, and of how many of them the ledger had been told that they are not in the file, when the batches before it were made. */
+export function picturesCameRecord({ received, lost }: { received: number; lost: number }): Buffer {
+  return encodeRecord(recordTypes.picturesCame, Buffer.concat([uint32(received), uint32(lost)]))
+}
+
+export const readPicturesCame = (payload: Buffer) => ({ received: payload.readUInt32LE(0), lost: payload.readUInt32LE(4) })
+
 /** Frames of one size take no room for it. `framesBefore`: how many frames of sound come before these. */
 export function audioBatchRecord(
   offset: number,
   chunks: readonly Uint8Array[],
   sizes: readonly number[],
   framesBefore: number,
+  type: typeof recordTypes.numberedAudio | typeof recordTypes.recoveredAudio = recordTypes.numberedAudio,
 ): Buffer {
   const uniform = sizes.every((size) => size === sizes[0])
   const entries = uniform ? [sizes[0] ?? 0] : sizes
@@ -131,7 +140,7 @@ export function audioBatchRecord(
   at = payload.writeUInt32LE(sizes.length, at)
   at = payload.writeUInt8(uniform ? 1 : 0, at)
   for (const size of entries) at = payload.writeUInt16LE(size, at)
-  return encodeRecord(recordTypes.numberedAudio, payload)
+  return encodeRecord(type, payload)
 }
 
 const opusEntryBytes = 12
@@ -141,6 +150,7 @@ export function opusBatchRecord(
   offset: number,
   packets: readonly { data: Uint8Array; axisStart: number; samples: number }[],
   packetsBefore: number,
+  type: typeof recordTypes.numberedOpus | typeof recordTypes.recoveredOpus = recordTypes.numberedOpus,
 ): Buffer {
   const payload = Buffer.allocUnsafe(batchHeadBytes + 4 + packets.length * opusEntryBytes)
   writeBatchHead(
@@ -154,7 +164,7 @@ export function opusBatchRecord(
     at = payload.writeUInt16LE(samples, at)
     at = payload.writeDoubleLE(axisStart, at)
   }
-  return encodeRecord(recordTypes.numberedOpus, payload)
+  return encodeRecord(type, payload)
 }
 
 /** Encoded frames of silence, all the same, which are no part of the sound but may be put in front of it. */
@@ -260,8 +270,8 @@ export interface SoundRead {
 
 export function readAudioBatch(audio: AudioColumns, type: number, payload: Buffer): SoundRead {
   const batch = readBatchHead(payload)
-  const counts = type === recordTypes.numberedAudio
-  const missing = counts ? leaveRoom(audio, payload.readUInt32LE(batchHeadBytes)) : 0
+  const counts = type !== recordTypes.audioBatch
+  const missing = type === recordTypes.numberedAudio ? leaveRoom(audio, payload.readUInt32LE(batchHeadBytes)) : 0
   const head = batchHeadBytes + (counts ? 4 : 0)
   const count = payload.readUInt32LE(head)
   const uniform = payload[head + 4] === 1
@@ -277,8 +287,8 @@ export function readAudioBatch(audio: AudioColumns, type: number, payload: Buffe
 
 export function readOpusBatch(audio: AudioColumns, type: number, payload: Buffer): SoundRead {
   const batch = readBatchHead(payload)
-  const counts = type === recordTypes.numberedOpus
-  const missing = counts ? leaveRoom(audio, payload.readUInt32LE(batchHeadBytes)) : 0
+  const counts = type !== recordTypes.opusBatch
+  const missing = type === recordTypes.numberedOpus ? leaveRoom(audio, payload.readUInt32LE(batchHeadBytes)) : 0
   let offset = batch.offset
   let frames = 0
   for (let at = batchHeadBytes + (counts ? 4 : 0); at + opusEntryBytes <= payload.length; at += opusEntryBytes) {
@@ -292,6 +302,19 @@ export function readOpusBatch(audio: AudioColumns, type: number, payload: Buffer
     frames++
   }
   return { batch, frames, missing }
+}
+
+/** Frames of which the record was damaged, made again from the journal: they have their places, and are told again where they are. */
+export function readRecoveredSound(audio: AudioColumns, type: number, payload: Buffer): SoundRead & { firstFrame: number } {
+  const again = new AudioColumns()
+  const read = type === recordTypes.recoveredAudio ? readAudioBatch(again, type, payload) : readOpusBatch(again, type, payload)
+  const firstFrame = payload.readUInt32LE(batchHeadBytes)
+  for (let frame = 0; frame < read.frames; frame++) {
+    audio.sizes.set(firstFrame + frame, again.sizes.at(frame))
+    audio.offsets.set(firstFrame + frame, again.offsets.at(frame))
+    if (type === recordTypes.recoveredOpus) audio.axisStarts.set(firstFrame + frame, again.axisStarts.at(frame))
+  }
+  return { ...read, firstFrame }
 }
 
 /** Frames stand by their number for their time: those that are missing have a place, and no bytes. */

@@ -28,6 +28,11 @@ export class IndexedPictures {
   /** Of those that waited to the end: which followed, and which are left out. */
   readonly followed: NumberedSample[] = []
   readonly leftOut: NumberedSample[] = []
+  /** Pictures of which there is an entry, and of those the ones that were given up. */
+  #entries = 0
+  #givenUp = 0
+  /** What the recorder had counted when it wrote its last batch, and these two were so many. */
+  #came: { received: number; lost: number; entries: number; givenUp: number } | undefined
   readonly #configs: readonly (StoredVideoConfig | undefined)[]
   /** How many were in order, with those that are lost. */
   count = 0
@@ -51,6 +56,17 @@ export class IndexedPictures {
     return missing > 0
   }
 
+  cameWith(counts: { received: number; lost: number }): void {
+    this.#came = { ...counts, entries: this.#entries, givenUp: this.#givenUp }
+  }
+
+  /** Pictures that came, and how many of them the ledger was told of; undefined of a release that did not keep count. */
+  get came(): { received: number; lost: number } | undefined {
+    if (this.#came === undefined) return undefined
+    const { received, lost, entries, givenUp } = this.#came
+    return { received: received + this.#entries - entries, lost: lost + this.#givenUp - givenUp }
+  }
+
   /** Nothing more is in the index. */
   end(undecided: 'would follow' | 'waits'): void {
     if (undecided === 'waits') return
@@ -65,6 +81,7 @@ export class IndexedPictures {
   }
 
   #take(picture: ReadPicture): void {
+    if ('sample' in picture) this.#entries++
     switch (picture.kind) {
       case 'inOrder':
         this.#inOrder(picture)
@@ -83,6 +100,7 @@ export class IndexedPictures {
         break
       }
       case 'givenUp':
+        this.#givenUp++
         this.waiting.delete(picture.number)
     }
   }

@@ -116,7 +116,9 @@ describe(`a recorder that is killed on a bad line (TEST_SEED=${seed})`, () => {
       expect(whites).toEqual(shown.flatMap((number, at) => (number % fps === 0 ? [at] : [])))
       expect(playback.beeps.length).toBeGreaterThanOrEqual(Math.floor(wrote - 1))
       for (const { reason, from } of ledger.losses) {
-        expect(reason).toBe('LostInNetwork')
+        // Nobody had told what is missing: of these, what is shown may be disturbed.
+        const isUnprovable = codec === 'vp8' || codec === 'vp9'
+        expect(isUnprovable ? ['LostInNetwork', 'Unproven'] : ['LostInNetwork']).toContain(reason)
         expect(Date.parse(from) * 1000).toBeGreaterThan(epochMicros)
       }
     },

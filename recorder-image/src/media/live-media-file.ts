@@ -15,6 +15,7 @@ import {
   encodedRecord,
   identityRecord,
   pauseRecord,
+  picturesCameRecord,
   picturesRecord,
   problemRecord,
   silenceRecord,
@@ -60,12 +61,17 @@ class LiveMediaFile implements MediaFile {
   #firstMicros: number | undefined
   #pictures = 0
   #lostPictures = 0
+  /** Of them, as the index has it. */
+  #lostInIndex = 0
   #firstPictureMicros: number | undefined
   #lastPictureMicros = 0
   #firstSoundMicros = Number.POSITIVE_INFINITY
   #lastSoundMicros = 0
   #silentFrames = 0
   #waitingBytes = 0
+  /** Frames that it was given, and whoever waits until so many are safe. */
+  #given = 0
+  #unsafe: { given: number; settle: (isSafe: boolean) => void }[] = []
   /** The volume takes nothing, though it was tried again with what had been set aside. */
   #takesNothing = false
   /** Where the sound lies on the axis that is in the body. */
@@ -153,6 +159,7 @@ class LiveMediaFile implements MediaFile {
       this.#report('pictures were left out because the disk did not keep up')
       return false
     }
+    this.#given++
     this.recordedBytes += frame.data.length
     this.#waitingBytes += frame.data.length
     this.#flushSoon()
@@ -196,6 +203,14 @@ class LiveMediaFile implements MediaFile {
     return await finishQueue.snapshot(this.#unfinished())
   }
 
+  safe(): Promise<boolean> {
+    if (this.#finished !== undefined) return this.#finished.then(() => this.#writer.error === undefined)
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    this.#unsafe.push({ given: this.#given, settle: resolve })
+    this.#flushSoon()
+    return promise
+  }
+
   finish(): Promise<FinishedMedia> {
     this.#finished ??= this.#finish()
     return this.#finished
@@ -220,6 +235,7 @@ class LiveMediaFile implements MediaFile {
     await this.#makeRoom()
     if (await this.#syncTwice()) this.onGrowth(this.bodyBytes)
     this.#tellUnwritten()
+    this.#settleSafe(Number.POSITIVE_INFINITY)
     await this.#writer.close()
     return await finishQueue.finish(
       async () => this.#letGo(),
@@ -239,7 +255,7 @@ class LiveMediaFile implements MediaFile {
     const { spans, gaps, cuts } = this.#audio?.axis ?? noSound
     const undecodable = this.#video?.undecodable ?? 0
     // What was on its way to a disk that failed was not counted.
-    const counted = { received: this.#pictures - (this.#video?.withoutPicture ?? 0), lost: this.#lostPictures }
+    const counted = this.#counted
     const isWritten = this.#writer.error === undefined
     const isEncoded = isWritten && this.#audio?.problem === undefined
     return {
@@ -260,24 +276,30 @@ class LiveMediaFile implements MediaFile {
     this.#timer = setTimeout(() => {
       this.#flushed = this.#flush().then(() => {
         this.#timer = undefined
-        if (this.#waitingBytes > 0 || this.#writer.covered > this.#writer.durable) this.#flushSoon()
+        const { error, isSynced } = this.#writer
+        const isUnsafe = !isSynced || this.#unsafe.length > 0
+        if (this.#waitingBytes > 0 || (isUnsafe && (error === undefined || mayPass(error)))) this.#flushSoon()
       })
     }, this.#deps.batchMs)
   }
 
   async #flush(): Promise<void> {
     const waiting = this.#waitingBytes
+    const given = this.#given
     // Whose it is before anything of it: nobody could salvage the rest.
     await this.#writer.flush()
     await this.#audio?.flush()
     const video = this.#video?.takeBatch()
+    // With what was taken, for more comes while it is written.
+    const counted = this.#counted
+    const came = picturesCameRecord(counted)
     if (video !== undefined) {
       if (this.identity.mode === '02') await this.#writeSilence()
       for (const config of video.configs) this.#writer.note(videoConfigRecord(config))
       let end = Number.POSITIVE_INFINITY
       await this.#writer.writeBatch(video.chunks, (offset) => {
         end = offset + video.chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-        return picturesRecord(offset, video.chunks, video)
+        return Buffer.concat([picturesRecord(offset, video.chunks, video), came])
       })
       if (video.wouldFollow.length > 0) this.#writer.note(wouldFollowRecord(video.wouldFollow))
       if (this.#writer.error !== undefined) {
@@ -287,7 +309,8 @@ class LiveMediaFile implements MediaFile {
           if (end > this.#writer.covered) this.#loseBatch(samples)
         })
       }
-    }
+    } else if (counted.lost > this.#lostInIndex && this.#writer.error === undefined) this.#writer.note(came)
+    this.#lostInIndex = counted.lost
     const sound = this.#audio?.take() ?? []
     if (sound.length > 0) await this.#writeLead()
     for (const { chunks, record } of sound) await this.#writer.writeBatch(chunks, record)
@@ -300,10 +323,19 @@ class LiveMediaFile implements MediaFile {
       this.#journalDone = journalDone
       this.onGrowth(this.bodyBytes)
     }
+    if (this.#writer.isSynced) this.#settleSafe(given)
     // It may show at the sync only.
     await this.#makeRoom()
     const { error } = this.#writer
     if (error !== undefined && !isVolumeFull(error)) this.#reportUnwritten()
+  }
+
+  /** Up to so many of the frames that it was given are safe, or nothing more will be. */
+  #settleSafe(given: number): void {
+    if (mayPass(this.#writer.error) && given < Number.POSITIVE_INFINITY) return
+    const settled = this.#unsafe.filter((one) => one.given <= given)
+    this.#unsafe = this.#unsafe.filter((one) => one.given > given)
+    for (const { settle } of settled) settle(this.#writer.error === undefined)
   }
 
   /** Whether the body grew. */
@@ -376,6 +408,10 @@ class LiveMediaFile implements MediaFile {
     this.#silentFrames = count
     const chunks = new Array<Uint8Array>(frames).fill(frame)
     await this.#writer.writeBatch([Buffer.concat(chunks)], (offset) => silenceRecord(offset, frame, frames))
+  }
+
+  get #counted(): { received: number; lost: number } {
+    return { received: this.#pictures - (this.#video?.withoutPicture ?? 0), lost: this.#lostPictures }
   }
 
   #lost(frame: EncodedFrame, reason: LossReason, detail: string): void {

@@ -93,6 +93,8 @@ export interface MediaFile {
    * finished; rejects where it cannot be read.
    */
   snapshot(): Promise<MediaSnapshot | undefined>
+  /** Resolves with true when all that it was given until now would survive the loss of the machine; with false when the volume does not take it. */
+  safe(): Promise<boolean>
   /** Stops taking frames, drains the encoder, makes and checks the head. Never throws for bad media: it says so in `problem`. */
   finish(): Promise<FinishedMedia>
   /** Deletes what is on disk. For when the file is stored; only after `finish`. */
@@ -102,7 +104,7 @@ export interface MediaFile {
 /** A file that an earlier attempt left: as it is, with nothing more to write. */
 export type SalvagedMediaFile = Omit<
   MediaFile,
-  'write' | 'takes' | 'sends' | 'paused' | 'release' | 'endSoon' | 'hole' | 'snapshot'
+  'write' | 'takes' | 'sends' | 'paused' | 'release' | 'endSoon' | 'hole' | 'snapshot' | 'safe'
 >
 
 /** A file that goes on, as it is on the volume by now: whole up to there. */

@@ -10,6 +10,8 @@ import {
   readBatchHead,
   readOpusBatch,
   readPictures,
+  readPicturesCame,
+  readRecoveredSound,
   readVideoConfig,
   readWouldFollow,
   recordTypes,
@@ -43,7 +45,7 @@ export class MediaIndex {
   readonly pictures = new IndexedPictures(this.configs)
   readonly audio = new AudioColumns()
   /** Frames of sound of which a damaged record said where they are. */
-  readonly missingSound: { firstFrame: number; frames: number; bytes: number }[] = []
+  missingSound: { firstFrame: number; frames: number; bytes: number }[] = []
   /** Bytes of the body of which a damaged record spoke, and that are in no loss yet. */
   uncoveredBytes = 0
   /** Frames of encoded silence that are no part of the sound. */
@@ -143,6 +145,9 @@ function readRecord(index: MediaIndex, { type, payload }: MediaRecord): BodyBatc
       if (index.pictures.batch(picturesBefore, pictures, uncovered)) index.uncoveredBytes = 0
       return batch
     }
+    case recordTypes.picturesCame:
+      index.pictures.cameWith(readPicturesCame(payload))
+      return undefined
     case recordTypes.wouldFollow:
       index.pictures.wouldFollow = readWouldFollow(payload)
       return undefined
@@ -152,6 +157,14 @@ function readRecord(index: MediaIndex, { type, payload }: MediaRecord): BodyBatc
     case recordTypes.audioBatch:
     case recordTypes.numberedAudio:
       return soundBatch(index, readAudioBatch(index.audio, type, payload))
+    case recordTypes.recoveredOpus:
+    case recordTypes.recoveredAudio: {
+      const { batch, frames, firstFrame } = readRecoveredSound(index.audio, type, payload)
+      const isRecovered = (missing: { firstFrame: number; frames: number }) =>
+        missing.firstFrame >= firstFrame && missing.firstFrame + missing.frames <= firstFrame + frames
+      index.missingSound = index.missingSound.filter((missing) => !isRecovered(missing))
+      return batch
+    }
     case recordTypes.silence: {
       const batch = readBatchHead(payload)
       const frames = payload.readUInt32LE(batchHeadBytes)

@@ -34,6 +34,26 @@ export function indexLosses(index: MediaIndex, identity: MediaFileIdentity): Fil
   })
 }
 
+/** Pictures that a recorder had given up when it was killed, before the volume had the lines of the ledger that say so. */
+export const untoldLoss = (frames: number, atMicros: number): FileLoss => ({
+  ...{ medium: 'video', fromMicros: atMicros, toMicros: atMicros, frames, bytes: null, reason: 'RecorderKilled' },
+  detail: 'given up before, for a reason that was not written down yet',
+})
+
+/** Pictures that a damaged index does not even count. */
+export const uncountedLoss = (frames: number, atMicros: number): FileLoss => ({
+  ...{ medium: 'video', fromMicros: atMicros, toMicros: atMicros, frames, bytes: null, reason: 'DiskDamaged' },
+  detail: 'its index was damaged where it said that they came',
+})
+
+/** Pictures that are in the file, and of which nobody knows whether they can be decoded. */
+export function unprovenLoss(pictures: readonly { picture: PlacedSample }[]): FileLoss {
+  const times = pictures.map(({ picture }) => picture.sample.receiveTimeMicros)
+  const bytes = pictures.reduce((sum, { picture }) => sum + picture.sample.bytes, 0)
+  const stretch = { fromMicros: Math.min(...times), toMicros: Math.max(...times), frames: pictures.length, bytes }
+  return { medium: 'video', ...stretch, reason: 'Unproven', detail: 'one that they refer to may be missing' }
+}
+
 /** Pictures that waited for one that never came when their recorder ended. */
 export const leftOutLosses = (leftOut: readonly { picture: PlacedSample }[]): FileLoss[] =>
   leftOut.map(({ picture: { sample } }) => ({

@@ -1,5 +1,6 @@
 import { open, readdir } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
+import type { Loss } from '@trtc-recorder/api'
 import { holesOf, touchesHole } from '../disk/holes.ts'
 import { isVolumeFull, mayPass } from '../disk/volume-full.ts'
 import { noSound } from '../timeline/audio-axis.ts'
@@ -15,11 +16,21 @@ import { finishQueue } from './finish-queue.ts'
 import { type BodyBatch, encodedRecord, picturesRecord } from './index-records.ts'
 import type { NumberedSample } from './indexed-pictures.ts'
 import { liveCuts } from './live-cuts.ts'
+import type { VideoColumns } from './media-columns.ts'
 import type { FinishedMedia, MediaFileDeps, MediaFileIdentity, SalvagedMediaFile, WholeMedia } from './media-file.ts'
 import { type MediaIndex, readMediaIndex } from './media-index.ts'
-import { type FileLoss, indexLosses, journalLoss, leftOutLosses } from './media-losses.ts'
+import {
+  type FileLoss,
+  indexLosses,
+  journalLoss,
+  leftOutLosses,
+  uncountedLoss,
+  unprovenLoss,
+  untoldLoss,
+} from './media-losses.ts'
 import { indexExtension, type MediaPaths, mediaPaths, removeMedia } from './media-paths.ts'
 import { OpusTrack } from './opus-track.ts'
+import { recoverSound } from './recover-sound.ts'
 import { type JournalDamage, readJournal, sizeOf } from './sound-journal.ts'
 import { finishInto, type SoundTrack } from './sound-track.ts'
 
@@ -66,6 +77,10 @@ class LeftMediaFile implements SalvagedMediaFile {
   #writer: BodyWriter
   /** Pictures that follow though it never showed whether they can be decoded. */
   #doubtful: readonly NumberedSample[] = []
+  /** Whether they can be decoded shows when they are. */
+  #isDecodingProof = true
+  /** Those that came, and those of them that the ledger has; undefined where nobody counted, or not all of that can be read. */
+  #pictures: UnfinishedMedia['pictures']
   #problem: string | undefined
   #finished: Promise<FinishedMedia> | undefined
 
@@ -110,7 +125,17 @@ class LeftMediaFile implements SalvagedMediaFile {
       finished = await this.#finishOnce()
     }
     this.#problem = finished.problem
+    if (this.#doubtful.length > 0 && !(this.#isDecodingProof && finished.check?.result === 'Passed')) this.#tellUnproven()
     return finished
+  }
+
+  #tellUnproven(): void {
+    const isTold = this.#told.some(({ reason }) => reason === 'Unproven')
+    if (!isTold) this.#tell([unprovenLoss(this.#doubtful)])
+  }
+
+  get #told(): Loss[] {
+    return this.#deps.ledger.lossesOf(this.identity.name)
   }
 
   #finishOnce(): Promise<FinishedMedia> {
@@ -158,21 +183,43 @@ class LeftMediaFile implements SalvagedMediaFile {
   /** What became of it on the volume, and of pictures that nothing more comes for. */
   async #settle(index: MediaIndex): Promise<void> {
     const { leftOut, followed, count } = index.pictures
-    const isTold = this.#deps.ledger.lossesOf(this.identity.name).some(({ reason }) => reason === 'DiskDamaged')
-    if (!isTold) this.#tell(indexLosses(index, this.identity))
+    this.#account(index)
     await this.#leaveOut(count - followed.length, leftOut)
     // Those of H.264 are in order by their numbers.
     const isDoubtful = index.configs.some(({ codec }) => codec !== 'h264' && codec !== 'h265')
     this.#doubtful = isDoubtful ? followed : []
+    this.#isDecodingProof = index.configs.every(({ codec }) => codec === 'av1')
+  }
+
+  /** Every picture that came is in the file, or in the ledger. */
+  #account(index: MediaIndex): void {
+    const { came, losses, leftOut, columns, followed } = index.pictures
+    const isDamageTold = this.#told.some(({ reason }) => reason === 'DiskDamaged')
+    if (!isDamageTold) this.#tell(indexLosses(index, this.identity))
+    this.#pictures = undefined
+    if (came === undefined) return
+    const atMicros = Math.max(
+      ...followed.map(({ picture }) => picture.sample.receiveTimeMicros),
+      lastOf(columns),
+      this.identity.openedMicros,
+    )
+    const told = this.#told.reduce((sum, loss) => sum + (isOfCame(loss) ? (loss.frames ?? 0) : 0), 0)
+    if (came.lost > told) this.#tell([untoldLoss(came.lost - told, atMicros)])
+    const damaged = losses.reduce((sum, { frames }) => sum + frames, 0)
+    const lost = came.lost + leftOut.length + damaged
+    const rest = came.received - lost - columns.bytes.length
+    if (index.damagedBytes === 0) this.#pictures = { received: came.received, lost }
+    else if (rest > 0 && !isDamageTold) this.#tell([uncountedLoss(rest, atMicros)])
   }
 
   /** Encodes what had arrived and was not encoded yet. */
   async #complete(): Promise<UnfinishedMedia> {
     // What is not whole is cut off first.
     await this.#sync()
+    const ffmpegPath = this.#deps.ffmpegPath ?? findFfmpeg()
+    await this.#recoverSound(await readMediaIndex(this.#paths.index), ffmpegPath)
     const index = await readMediaIndex(this.#paths.index)
     await this.#settle(index)
-    const ffmpegPath = this.#deps.ffmpegPath ?? findFfmpeg()
     const log = this.#deps.log.child({ file: this.identity.name, userId: this.identity.userId })
     const problems = [...this.#problems]
     const audio = await this.#sound(index, ffmpegPath, log)
@@ -188,7 +235,7 @@ class LeftMediaFile implements SalvagedMediaFile {
       identity: this.identity,
       sound: { spans, gaps, cuts },
       problems,
-      pictures: undefined,
+      pictures: this.#pictures,
       packets: problems.length === 0 ? audio?.axis.packets : undefined,
       undecodable: 0,
       ffmpegPath,
@@ -235,6 +282,19 @@ class LeftMediaFile implements SalvagedMediaFile {
     return track
   }
 
+  /** Sound of which a damaged index does not say any more where it is: what the journal still has of it is made again. */
+  async #recoverSound({ missingSound }: MediaIndex, ffmpegPath: string): Promise<void> {
+    const { format } = soundKind(this.identity)
+    // Of MP3 the bytes are in the file whatever the index says of them.
+    if (this.identity.mode === '00') return
+    const options = { journalPath: this.#paths.journal, format, ffmpegPath, cutsOf: liveCuts(this.identity, this.#pauses) }
+    for (const missing of missingSound) {
+      const batch = await recoverSound(missing, options)
+      if (batch !== undefined) await this.#writer.writeBatch(batch.chunks, batch.record)
+    }
+    await this.#sync()
+  }
+
   async #write(track: SoundTrack): Promise<void> {
     for (const { chunks, record } of track.take()) await this.#writer.writeBatch(chunks, record)
   }
@@ -249,6 +309,12 @@ function lastHole(pictures: readonly NumberedSample[]): number {
     pictures.findLastIndex((_, at) => step(at) > longStep * usual),
   )
 }
+
+/** Whether a loss is of pictures that a recorder had counted as come. */
+const isOfCame = ({ medium, reason, bytes }: Loss) =>
+  medium === 'video' && (reason === 'RecorderKilled' || (reason !== 'DiskDamaged' && reason !== 'Unproven' && bytes !== null))
+
+const lastOf = ({ receiveTimesMicros }: VideoColumns) => receiveTimesMicros.at(receiveTimesMicros.length - 1)
 
 const rtpOf = ({ picture }: NumberedSample) => picture.sample.rtpTimestamp
 

@@ -7,7 +7,7 @@ import {
   type RecorderProgress,
   type Stream,
 } from '@trtc-recorder/api'
-import { type Ledger, secondsOf, totalsOf } from '../ledger/ledger.ts'
+import { isMissing, type Ledger, secondsOf, totalsOf } from '../ledger/ledger.ts'
 import type { FinishedMedia, SalvagedMediaFile } from '../media/media-file.ts'
 import { objectUrl } from '../store/object-url.ts'
 import type { Upload } from '../store/upload.ts'
@@ -46,7 +46,8 @@ export interface Keeping {
 export function describe({ origin, content, finished }: Keeping, { spec }: RecorderJob, ledger: Ledger): ManifestFile {
   const { name, userId, stream, attempt, part, openedMicros } = origin
   const path = keyPrefix(spec.cos.path) + name
-  const losses = ledger.lossesOf(name)
+  const told = ledger.lossesOf(name)
+  const losses = told.filter(isMissing)
   const startTime = (finished?.startTime ?? new Date(openedMicros / 1000)).toISOString()
   return {
     userId,
@@ -54,7 +55,7 @@ export function describe({ origin, content, finished }: Keeping, { spec }: Recor
     path,
     url: objectUrl(spec.cos, path),
     status: 0,
-    message: limited(finished?.problem ?? messageOf(losses, finished?.check)),
+    message: limited(finished?.problem ?? messageOf(told, finished?.check)),
     bytes: finished ? finished.head.bytes + finished.bodyBytes : (content?.media.bodyBytes ?? 0),
     durationSeconds: Math.round((finished?.durationSeconds ?? 0) * 1000) / 1000,
     startTime,
@@ -74,8 +75,11 @@ export function describe({ origin, content, finished }: Keeping, { spec }: Recor
 }
 
 /** What a whole file says of itself. */
-function messageOf(losses: readonly Loss[], check: FileCheck | null | undefined): string {
-  const unchecked = check?.result === 'Unchecked' ? `; not all of it was checked: ${check.detail}` : ''
+function messageOf(told: readonly Loss[], check: FileCheck | null | undefined): string {
+  const unproven = told.filter(({ reason }) => reason === 'Unproven').reduce((sum, { frames }) => sum + (frames ?? 0), 0)
+  const disturbed = unproven === 0 ? '' : `; ${unproven} pictures may show disturbed`
+  const unchecked = `${disturbed}${check?.result === 'Unchecked' ? `; not all of it was checked: ${check.detail}` : ''}`
+  const losses = told.filter(isMissing)
   if (losses.length === 0) return `ok${unchecked}`
   const reasons = [...new Set(losses.map(({ reason }) => reason))].join(', ')
   const { frames } = totalsOf(losses)

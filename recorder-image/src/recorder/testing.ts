@@ -118,6 +118,9 @@ export class FakeMedia {
   checked: Promise<void> = Promise.resolve()
   ledger: Ledger | undefined
 
+  /** Whether what its files were given is on the volume. */
+  safe: Promise<boolean> = Promise.resolve(true)
+
   seconds = 1
   /** What cannot be read, by a part of its name. */
   unreadable: string | undefined
@@ -154,6 +157,7 @@ export class FakeMedia {
       endSoon: () => {},
       hole: () => {},
       snapshot: async () => undefined,
+      safe: () => this.safe,
       finish: async () => {
         const whole = {
           head: { kind: 'inMemory' as const, data: Buffer.from(`${body}|`), bytes: body.length + 1 },
