@@ -7,7 +7,12 @@ asked=
 child=
 ask() {
   asked=$1
-  [ -z "$child" ] || kill -s "$1" "$child" 2>/dev/null
+  [ -z "$child" ] || tell
+}
+# Twice: a process forgets one that comes in the moment before it runs its own program. The recorder heeds the first that it hears.
+tell() {
+  kill -s "$asked" "$child" 2>/dev/null
+  (sleep 0.2; kill -s "$asked" "$child") >/dev/null 2>&1 &
 }
 trap 'ask TERM' TERM
 trap 'ask INT' INT
@@ -15,6 +20,8 @@ trap 'ask INT' INT
 run() {
   "$@" &
   child=$!
+  # One that came before it had a number.
+  [ -z "$asked" ] || tell
   while :; do
     wait "$child" 2>/dev/null
     code=$?

@@ -103,4 +103,19 @@ describe('asked to stop as soon as it has begun', () => {
     expect(recorderResultSchema.parse(lines.at(-1).result).outcome).toBe('SecretNotFound')
     expect({ exitCode, signal }).toEqual({ exitCode: 11, signal: null })
   })
+
+  test('in whatever moment of its first: it is told, and told once more where it was just being started', async () => {
+    // Runs on until it hears of the stop.
+    const recorder = 'trap "exit 7" TERM; [ -z "$TRTC_RECORDER_ASKED_TO_STOP" ] || exit 7; while :; do sleep 0.02; done'
+    const stopAfter = async (millis: number) => {
+      const child = spawn('sh', [start, 'sh', '-c', recorder], { stdio: 'ignore' })
+      await heedsSigterm(child.pid!)
+      const until = performance.now() + millis
+      while (performance.now() < until) await new Promise((resolve) => setImmediate(resolve))
+      child.kill('SIGTERM')
+      const [exitCode] = await once(child, 'exit')
+      return exitCode
+    }
+    for (let millis = 0; millis < 4; millis += 0.1) expect(await stopAfter(millis)).toBe(7)
+  })
 })
