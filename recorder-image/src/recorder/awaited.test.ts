@@ -156,6 +156,27 @@ describe('whether nothing comes at all', () => {
     expect(story.awaited.isQuiet(story.micros)).toBe(false)
   })
 
+  test('is noticed as soon beside a still screen, of which the next picture is not due yet', () => {
+    const story = new Story().asks(alice).asks(bob)
+    for (let picture = 0; picture < 10; picture++) story.for(2, [alice, 1]).for(0.02, [alice, 1], [bob, 2])
+    expect(story.awaited.isQuiet(story.micros + 450_000)).toBe(false)
+    expect(story.awaited.isQuiet(story.micros + 550_000)).toBe(true)
+  })
+
+  test('is noticed as soon where somebody else was asked for a moment ago, and whoever comes keeps it from that', () => {
+    const story = new Story().asks(alice).for(5, [alice, 1]).asks(bob)
+    expect(story.awaited.isQuiet(story.micros + 550_000)).toBe(true)
+    story.for(0.6, [bob, 2])
+    expect(story.awaited.isQuiet(story.micros)).toBe(false)
+  })
+
+  test('not because somebody has fallen silent whom a still screen outlived', () => {
+    const story = new Story().asks(alice).asks(bob)
+    for (let picture = 0; picture < 10; picture++) story.for(2, [alice, 1]).for(0.02, [alice, 1], [bob, 2])
+    story.for(2).for(0.02, [bob, 2])
+    expect(story.awaited.isQuiet(story.micros + 1_500_000)).toBe(false)
+  })
+
   test('not when all are muted', () => {
     const story = new Story().asks(alice).for(5, [alice, 1]).ends(alice).for(10)
     expect(story.awaited.isQuiet(story.micros)).toBe(false)

@@ -151,10 +151,18 @@ export class Awaited {
     return { again: again.map(wantedOf), losses }
   }
 
-  /** Whether something ought to come and nothing at all does, which no stream's rhythm explains. */
+  /**
+   * Whether something ought to come and nothing at all does, which its rhythm does not explain. Neither a still screen beside it, of which the next picture may
+   * take its time, nor somebody who was asked for a moment ago says that anything comes.
+   */
   isQuiet(nowMicros: number): boolean {
     const asked = [...this.#all.values()].filter(({ askedMicros }) => askedMicros !== undefined)
-    return asked.length > 0 && asked.every((one) => this.#silenceOf(one, nowMicros) > quietPatienceOf(one))
+    const isLate = (one: Awaiting) => this.#silenceOf(one, nowMicros) > quietPatienceOf(one)
+    const latestMicros = Math.max(...asked.map(({ lastMicros }) => lastMicros ?? Number.NEGATIVE_INFINITY))
+    if (nowMicros - Math.max(latestMicros, this.#awakeMicros) <= quietMicros) return false
+    // What had fallen silent before says nothing of now.
+    const cameUntilThen = (one: Awaiting) => latestMicros - (one.lastMicros ?? Number.NEGATIVE_INFINITY) <= quietPatienceOf(one)
+    return asked.length > 0 && (asked.every(isLate) || asked.some((one) => cameUntilThen(one) && isLate(one)))
   }
 
   /** What does not come although it ought to. */
