@@ -91,7 +91,12 @@ export const manifestSchema = z.object({
     .array(
       z.object({
         from: z.iso.datetime().describe('From when on nothing of anybody was taken.'),
-        to: z.iso.datetime().nullable().describe('Until when; null where the recording, or the recorder, ended meanwhile.'),
+        to: z.iso
+          .datetime()
+          .nullable()
+          .describe(
+            'Until when. Where a recorder was killed meanwhile, until the next one was in the room; null where none was.',
+          ),
       }),
     )
     .describe('When spec.desiredState was Paused, of all attempts.'),

@@ -1,6 +1,6 @@
 import type { TimelineEvent } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
-import { type AbsenceInput, absenceLosses, lastInRoom } from './absence.ts'
+import { type AbsenceInput, absenceLosses, lastInRoom, unknownAbsence } from './absence.ts'
 import type { AttemptNote } from './attempt.ts'
 import { aJob } from './testing.ts'
 
@@ -10,7 +10,7 @@ const event = (second: number, userId: string, event: TimelineEvent['event'], st
   ({ time: iso(second), userId, stream, event }) satisfies TimelineEvent
 const killed: AttemptNote = { attempt: 1, state: 'recording', enteredAt: iso(0), pauses: [] }
 const input = (more: Partial<AbsenceInput>): AbsenceInput => ({
-  ...{ spec: aJob().spec, last: killed, ends: [], until: at(60) },
+  ...{ spec: aJob().spec, last: killed, ends: [], until: at(60), runningSince: at(50) },
   events: [event(1, 'alice', 'audioOn'), event(2, 'alice', 'videoOn')],
   ...more,
 })
@@ -72,8 +72,15 @@ describe('what is missing between two recorders', () => {
   })
 
   test('is nothing of a pause, and nothing after a stop for good', () => {
-    expect(told({ last: { ...killed, pauses: [{ from: iso(20), to: null }] } })).toEqual([])
+    const last = { ...killed, pauses: [{ from: iso(20), to: null }] }
+    expect(told({ last, runningSince: undefined })).toEqual([])
+    expect(told({ last, until: undefined })).toEqual([])
     expect(told({ last: { ...killed, state: 'stopped', stoppedAt: iso(40), stopReason: 'Idle' } })).toEqual([])
+  })
+
+  test('after a kill in a pause is what was sent since it had gone on, as far as that is known', () => {
+    const last = { ...killed, pauses: [{ from: iso(20), to: null }] }
+    expect(told({ last })).toEqual(['alice audio 50-60 RecorderKilled', 'alice video 50-60 RecorderKilled'])
   })
 
   test('is a moment only when no recorder came after it, for nobody knows until when people stayed', () => {
@@ -83,4 +90,18 @@ describe('what is missing between two recorders', () => {
 
 test('an attempt that never got into the room changes nothing of that', () => {
   expect(lastInRoom([killed, { attempt: 2, state: 'begun', pauses: [] }])).toBe(killed)
+})
+
+test('where it cannot be found out who sent what, that is told, unless nothing can be missing', () => {
+  const told = (last: AttemptNote) =>
+    unknownAbsence({ spec: aJob().spec, last, until: at(60) }, 'EIO').map(({ userId, medium, reason }) => [
+      userId,
+      medium,
+      reason,
+    ])
+  expect(told(killed)).toEqual([
+    [null, 'audio', 'RecorderKilled'],
+    [null, 'video', 'RecorderKilled'],
+  ])
+  expect(told({ ...killed, state: 'stopped', stoppedAt: iso(40), stopReason: 'Idle' })).toEqual([])
 })

@@ -23,6 +23,8 @@ export interface AbsenceInput {
   ends: readonly FileEnd[]
   /** When this attempt entered; undefined when the recording was over. */
   until: Date | undefined
+  /** Since when, at the latest, it is not paused; undefined where it is. */
+  runningSince: Date | undefined
 }
 
 /** The attempt that an absence began with: the last that was in the room. */
@@ -32,17 +34,18 @@ export const lastInRoom = (earlier: readonly AttemptNote[]) => earlier.findLast(
  * What was being sent when the last recorder left the room, until this one was in it. A recorder that was killed took along what came after the last of a
  * medium that is on the volume, and no more than a second of it: a sender who had been still for longer sent nothing that is missing. Whether somebody stopped sending meanwhile nobody can know. Pure.
  */
-export function absenceLosses({ spec, last, events, ends, until }: AbsenceInput): NoticedLoss[] {
-  // Nothing was taken then, and nothing is missing.
-  if (last.pauses.at(-1)?.to === null) return []
-  const hasStopped = last.state === 'stopped' || last.state === 'complete'
+export function absenceLosses({ spec, last, events, ends, until, runningSince }: AbsenceInput): NoticedLoss[] {
+  // Nothing was taken then, and nothing is missing until it went on; when that was nobody noted.
+  const wasPaused = last.pauses.at(-1)?.to === null
+  if (wasPaused && (runningSince === undefined || until === undefined)) return []
+  const hasStopped = isStopped(last)
   if (hasStopped && isFinalStop(last.stopReason)) return []
   const ofLast = ends.filter(({ attempt }) => attempt === last.attempt)
   const livedUntil = Math.max(...ofLast.map(({ endTime }) => endTime.getTime()))
   return publishingAt(events, spec).flatMap(({ userId, stream, medium, since }) => {
     const file = ofLast.findLast((end) => end.userId === userId && end.stream === stream)
     const safeUntil = Math.max(Date.parse(since), file === undefined ? 0 : Math.max(endOf(file, medium), livedUntil - safeMillis))
-    const from = hasStopped ? Date.parse(last.stoppedAt) : safeUntil
+    const from = hasStopped ? Date.parse(last.stoppedAt) : wasPaused ? runningSince!.getTime() : safeUntil
     const to = until?.getTime() ?? from
     if (to < from) return []
     return {
@@ -55,10 +58,28 @@ export function absenceLosses({ spec, last, events, ends, until }: AbsenceInput)
       bytes: null,
       reason: hasStopped ? 'RoomAway' : 'RecorderKilled',
       file: null,
-      detail: until === undefined ? 'no recorder entered the room after that' : '',
+      detail: until === undefined ? 'no recorder entered the room after that' : wasPaused ? wentOn : '',
     }
   })
 }
+
+/** Where it cannot be found out who sent what between the two, it is not known that nobody did. */
+export function unknownAbsence({ spec, last, until }: Pick<AbsenceInput, 'spec' | 'last' | 'until'>, why: string): NoticedLoss[] {
+  const hasStopped = isStopped(last)
+  if (hasStopped && isFinalStop(last.stopReason)) return []
+  const from = Date.parse(hasStopped ? last.stoppedAt : enteredAt(last)!)
+  const times = { fromMicros: from * 1000, toMicros: (until?.getTime() ?? from) * 1000 }
+  return wantedMedia[spec.mode].main.map((medium) => ({
+    ...{ userId: null, stream: null, medium, ...times, frames: null, bytes: null, file: null },
+    reason: hasStopped ? 'RoomAway' : 'RecorderKilled',
+    detail: `who sent anything until a recorder was in the room again could not be found out: ${why}`,
+  }))
+}
+
+type StoppedNote = Extract<AttemptNote, { state: 'stopped' | 'complete' }>
+const isStopped = (note: AttemptNote): note is StoppedNote => note.state === 'stopped' || note.state === 'complete'
+
+const wentOn = 'it was paused when the recorder was killed, and had gone on by then'
 
 /** 0 where nothing of the medium is in the file. */
 const endOf = ({ endTime, ends }: FileEnd, medium: Medium) =>

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Attempt, type AttemptNote, alreadyOver, attemptAt, numbered } from './attempt.ts'
+import { Attempt, type AttemptNote, alreadyOver, attemptAt, numbered, pausesOf } from './attempt.ts'
 import { aJob, noLog } from './testing.ts'
 
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1) + second * 1000)
@@ -85,4 +85,34 @@ describe('a recording is over', () => {
 test('the attempt that a file is of is the last that had entered when it was begun', () => {
   const earlier: AttemptNote[] = [killed(1, 10), { attempt: 2, state: 'begun', pauses: [] }, killed(3, 50)]
   expect([20, 50, 60].map((second) => attemptAt(earlier, iso(second)))).toEqual([1, 3, 3])
+})
+
+describe('the pauses of a recording', () => {
+  const open = {
+    ...killed(1, 0),
+    pauses: [
+      { from: iso(1), to: iso(2) },
+      { from: iso(5), to: null },
+    ],
+  }
+
+  test('are those of all attempts; one in which the recorder was killed lasts until the next was in the room', () => {
+    const next = { ...killed(2, 10), pauses: [{ from: iso(15), to: iso(16) }] }
+    expect(pausesOf([open, next])).toEqual([
+      { from: iso(1), to: iso(2) },
+      { from: iso(5), to: iso(10) },
+      { from: iso(15), to: iso(16) },
+    ])
+  })
+
+  test('is one that goes on where the next was paused as it entered', () => {
+    const next = { ...killed(2, 10), pauses: [{ from: iso(10), to: iso(16) }] }
+    expect(pausesOf([open, next])).toEqual([
+      { from: iso(1), to: iso(2) },
+      { from: iso(5), to: iso(16) },
+    ])
+    const never: AttemptNote = { attempt: 2, state: 'begun', pauses: [] }
+    const last = { ...next, attempt: 3, pauses: [{ from: iso(10), to: null }] }
+    expect(pausesOf([open, never, last]).at(-1)).toEqual({ from: iso(5), to: null })
+  })
 })

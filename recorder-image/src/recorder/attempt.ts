@@ -115,6 +115,23 @@ export function alreadyOver(job: RecorderJob, earlier: readonly AttemptNote[], n
   return { reason: 'MaxDuration', message }
 }
 
+/**
+ * When nothing of anybody was taken, over all attempts. A recorder that was killed meanwhile could not say until when: until the next one was in the room,
+ * and on from there where that was paused too. Null where none was.
+ */
+export function pausesOf(notes: readonly AttemptNote[]): Pause[] {
+  const pauses: Pause[] = []
+  for (const note of notes) {
+    const entered = enteredAt(note)
+    const open = pauses.at(-1)?.to === null ? pauses.pop() : undefined
+    const [first, ...others] = note.pauses
+    const goesOn = open !== undefined && first !== undefined && first.from === entered
+    if (open !== undefined) pauses.push(goesOn ? { from: open.from, to: first.to } : { from: open.from, to: entered })
+    pauses.push(...(goesOn ? others : note.pauses))
+  }
+  return pauses
+}
+
 /** The attempt that was the last in the room at a time. */
 export const attemptAt = (notes: readonly AttemptNote[], at: string): number =>
   notes.findLast((note) => isBy(enteredAt(note), at))?.attempt ?? notes[0]?.attempt ?? 1

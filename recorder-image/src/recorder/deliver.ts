@@ -16,7 +16,7 @@ import { mediaPaths, removeMedia } from '../media/media-paths.ts'
 import { storeOutputs } from '../outputs/outputs.ts'
 import { buildManifest } from '../report/manifest.ts'
 import { StoreError } from '../store/upload.ts'
-import { enteredAt } from './attempt.ts'
+import { enteredAt, pausesOf } from './attempt.ts'
 import { RecorderFailure } from './failure.ts'
 import type { KeptFile } from './kept-file.ts'
 import { verdictOf } from './outcome.ts'
@@ -162,7 +162,7 @@ async function storeManifest(
       losses: ledger.losses,
       live: live.indexes,
       liveSound: live.sounds,
-      pauses: [...earlier, attempt.note].flatMap(({ pauses }) => pauses),
+      pauses: pausesOf([...earlier, attempt.note]),
     })
     const { mediaDirectory, outputsDirectory: directory } = volume
     outputs = await storeOutputs(manifest, {

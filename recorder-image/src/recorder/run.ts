@@ -9,7 +9,7 @@ import {
 } from '@trtc-recorder/api'
 import { LiveClips } from '../clips/live-clips.ts'
 import { DiskWatch } from '../disk/disk-watch.ts'
-import { absenceLosses, type FileEnd, lastInRoom } from './absence.ts'
+import { absenceLosses, type FileEnd, lastInRoom, unknownAbsence } from './absence.ts'
 import { alreadyOver } from './attempt.ts'
 import { deliver, type Ending } from './deliver.ts'
 import { RecorderFailure } from './failure.ts'
@@ -30,6 +30,7 @@ const quickFinishMillis = 3000
 /** One attempt at one Recording, from job to result: prepare, record, deliver. */
 export class Run {
   readonly #options: RunOptions
+  readonly #begunAt = new Date()
   #state: RecorderProgress['state'] = 'starting'
   #prepared: Prepared | undefined
   #storage: StorageProof | undefined
@@ -189,19 +190,19 @@ export class Run {
 
   /** Tells the ledger of what nobody recorded between the recorder before this one and this one. Never rejects. */
   async #noteAbsence(prepared: Prepared, leftovers: Promise<FileEnd[]>, until: Date | undefined): Promise<void> {
-    const { job, earlier, volume, ledger } = prepared
+    const { job, earlier, volume, ledger, sessions } = prepared
     const last = lastInRoom(earlier)
     if (last === undefined) return
+    const runningSince = sessions.paused ? undefined : this.#begunAt
     try {
       const events = await volume.eventsOf(last.attempt)
       const stored = (await volume.files()).map(({ file }) => ({ ...file, endTime: new Date(file.endTime) }))
       const ends = [...stored, ...(await leftovers)]
-      for (const loss of absenceLosses({ spec: job.spec, last, events, ends, until })) ledger.add(loss)
+      for (const loss of absenceLosses({ spec: job.spec, last, events, ends, until, runningSince })) ledger.add(loss)
     } catch (error) {
-      this.#options.log.error(
-        { error: (error as Error).message },
-        'What was sent before this attempt entered could not be found out',
-      )
+      const { message } = error as Error
+      this.#options.log.error({ error: message }, 'What was sent before this attempt entered could not be found out')
+      for (const loss of unknownAbsence({ spec: job.spec, last, until }, message)) ledger.add(loss)
     }
   }
 

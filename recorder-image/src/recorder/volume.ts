@@ -183,7 +183,11 @@ export class Volume {
   }
 
   async eventsOf(attempt: number): Promise<TimelineEvent[]> {
-    return this.#readLines<TimelineEvent>(join(this.#root, 'attempts', `${attempt}.events.jsonl`)).catch(() => [])
+    return this.#readLines<TimelineEvent>(join(this.#root, 'attempts', `${attempt}.events.jsonl`)).catch((error) => {
+      // Nothing had happened yet.
+      if (error.code === 'ENOENT') return []
+      throw error
+    })
   }
 
   /** Never throws, never waits. */
