@@ -1,5 +1,5 @@
 import { cpSync, rmSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type LiveEntry, liveIndexObjectSchema } from '@trtc-recorder/api'
@@ -224,6 +224,21 @@ describe('objects of live outputs', () => {
     const third = anAttempt(3)
     third.takeOver()
     expect(await third.finish(never)).toMatchObject([{ userId: 'alice', stored: 1, lost: 1 }])
+  })
+
+  test('of an earlier attempt whose list cannot be read are in the ledger, and hold up no other', async () => {
+    // A folder in place of the file.
+    await mkdir(join(directory, 'audioSlices.main.YWxpY2U.1-1.jsonl'), { recursive: true })
+    const next = anAttempt(2)
+    next.takeOver()
+    expect(await make(next, 'b.ogg', 'bob')).toBe(true)
+    await next.finish(never)
+    expect(ledger.losses).toMatchObject([
+      {
+        ...{ userId: 'alice', stream: 'main', medium: 'audio', reason: 'LiveOutputLost' },
+        detail: expect.stringMatching(/^audioSlices: its list on the volume cannot be read: EISDIR/),
+      },
+    ])
   })
 })
 

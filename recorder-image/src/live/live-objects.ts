@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs'
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import {
@@ -409,11 +409,27 @@ export class LiveObjects {
       throw error
     })
     for (const name of names) {
-      await this.#takeOverList(name, names).catch((error: Error) => {
-        this.#options.log.error({ file: name, error: error.message }, 'A list of live outputs cannot be read')
-      })
+      await this.#takeOverList(name, names).catch((error: Error) => this.#loseList(name, error))
     }
     await this.#removeLeftovers()
+  }
+
+  /** What it spoke of may be in COS or not: nobody can say any more. */
+  async #loseList(name: string, { message }: Error): Promise<void> {
+    const { directory, ledger, log } = this.#options
+    log.error({ file: name, error: message }, 'A list of live outputs cannot be read')
+    const identity = readListFileName(name.replace(/\.done$/, ''))
+    if (identity === undefined) return
+    const { part, userId, stream } = identity
+    // From its first line to its last.
+    const now = new Date()
+    const { birthtime, mtime } = await stat(join(directory, name)).catch(() => ({ birthtime: now, mtime: now }))
+    const times = { fromMicros: birthtime.getTime() * 1000, toMicros: mtime.getTime() * 1000 }
+    const detail = `${part}: its list on the volume cannot be read: ${message}`
+    const medium = isOfSound(part) ? 'audio' : 'video'
+    ledger.add({
+      ...{ userId, stream, medium, ...times, frames: null, bytes: null, file: null, reason: 'LiveOutputLost', detail },
+    })
   }
 
   /** What an earlier attempt was killed over when it had been stored, or was half written: no list waits for it. */

@@ -50,7 +50,7 @@ function world(...parts: Listener[]) {
     },
   })
   live.opened(1, { userId: 'alice', stream: 'main', attempt: 1, file: 'alice.mp4', openedMicros: zero })
-  return { live, ledger, room: () => room }
+  return { live, ledger, objects, room: () => room }
 }
 
 /** The n-th packet of 20 ms, which arrives so much later than it was sent. */
@@ -98,6 +98,15 @@ describe('a part of spec.live', () => {
     live.resumed(1)
     live.closed(1)
     expect(part.types).toMatch(/sound paused resumed closed$/)
+  })
+
+  test('has its lists stored seldom again after a pause, also where nobody stayed over it', () => {
+    const { live, objects } = world(new Listener())
+    live.paused()
+    live.closed(1)
+    expect(objects.isQuiet).toBe(true)
+    live.opened(2, { userId: 'bob', stream: 'main', attempt: 1, file: 'bob.mp4', openedMicros: zero })
+    expect(objects.isQuiet).toBe(false)
   })
 
   test('is told of nothing that it does not want', () => {

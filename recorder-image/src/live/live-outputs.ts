@@ -78,6 +78,8 @@ export class LiveOutputs {
       latestMicros: openedMicros,
     }
     this.#open.set(publicationId, open)
+    // Nobody may have stayed over a pause of whom could be told that it is over.
+    this.#options.objects.isQuiet = false
     this.#tell(open, { type: 'opened', source })
   }
 
