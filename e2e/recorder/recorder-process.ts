@@ -26,9 +26,12 @@ export class RecorderProcess {
   readonly #waiting = new Set<() => void>()
   #over = false
 
-  constructor(arguments_: string[], environment: NodeJS.ProcessEnv) {
+  /** `asInImage`: by way of the script that is the image's entry point. */
+  constructor(arguments_: string[], environment: NodeJS.ProcessEnv, { asInImage = false } = {}) {
     const main = fileURLToPath(new URL('../../recorder-image/src/main.ts', import.meta.url))
-    this.#child = spawn(process.execPath, [main, ...arguments_, '--port', '0'], {
+    const start = fileURLToPath(new URL('../../recorder-image/start.sh', import.meta.url))
+    const command = [...(asInImage ? ['sh', start] : []), process.execPath, main, ...arguments_, '--port', '0']
+    this.#child = spawn(command[0]!, command.slice(1), {
       env: { ...process.env, ...lookUpHere, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     })

@@ -14,7 +14,7 @@ import {
   recorderEnv,
 } from '@trtc-recorder/api'
 import { stringify } from 'yaml'
-import { type ReadOgg, readOgg } from '../../recorder-image/src/live/slices/read-ogg.ts'
+import { type ReadOgg, readOgg } from '../../recorder-image/src/live/slices/testing/read-ogg.ts'
 import { type CosControl, cosControl, type RunningCos, startCos } from '../../sandbox/src/cos/index.ts'
 import { identities } from '../../sandbox/src/identities.ts'
 import { defaultClip } from '../../sandbox/src/room/clip.ts'
@@ -56,6 +56,8 @@ export interface RecordOptions {
   /** In place of this world's own work directory. */
   work?: string
   environment?: NodeJS.ProcessEnv
+  /** By way of the script that is the image's entry point; its process is that of the script. */
+  asInImage?: boolean
 }
 
 /** `read`: what an Ogg Opus slice holds. */
@@ -202,6 +204,7 @@ export class World {
     byRole = false,
     work = join(this.#directory, 'work'),
     environment = {},
+    asInImage = false,
   }: RecordOptions = {}): Promise<RecorderProcess> {
     const secrets = join(this.#directory, 'secrets')
     const keys: Record<string, string> = byRole
@@ -213,13 +216,15 @@ export class World {
     }
     const recording = join(this.#directory, `${name}.yaml`)
     await writeFile(recording, stringify(this.#recording(name, spec, { bucket, byRole })))
-    const recorder = new RecorderProcess(['--recording', recording, '--secrets', secrets, '--work', work], {
+    const arguments_ = ['--recording', recording, '--secrets', secrets, '--work', work]
+    const all = {
       [recorderEnv.metadataUrl]: this.#running.cos.rolesUrl,
       [recorderEnv.control]: this.#controlPath,
       [recorderEnv.clips]: this.#clipsPath,
       TRTC_RECORDER_CHROMIUM_ARGS: `--ignore-certificate-errors-spki-list=${this.#running.room.spki}`,
       ...environment,
-    })
+    }
+    const recorder = new RecorderProcess(arguments_, all, { asInImage })
     this.#recorders.push(recorder)
     return recorder
   }
@@ -310,7 +315,7 @@ export class World {
     await rename(`${path}.new`, path)
   }
 
-  media = async (file: RecordedFile) => readMedia(await this.#fetched(file))
+  media = async (file: { path: string }) => readMedia(await this.#fetched(file))
 
   /** Slices that the lists of a manifest say are in COS, each in a file and read to the letter. */
   async slices({ live }: Manifest, userId?: string): Promise<ReadSlice[]> {

@@ -59,8 +59,6 @@ interface Call {
   giveUp(failure: RequestFailure): void
 }
 
-export type Sdk = ReturnType<typeof createSdk>
-
 export function createSdk({ endpoint, silenceMillis, signing }: SdkOptions) {
   const [scheme = 'https', host = ''] = endpoint?.split('://') ?? []
   const agents = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) }

@@ -15,9 +15,3 @@ export interface CredentialProvider {
   /** COS does not take these keys, or not any more: whatever is kept of them is to be forgotten. */
   refused(keys: CosCredentials): void
 }
-
-/** Keys that never change. */
-export const fixedCredentials = (keys: CosCredentials): CredentialProvider => ({
-  current: async () => keys,
-  refused: () => undefined,
-})

@@ -4,8 +4,8 @@ import { opusSamples } from '../../media/opus.ts'
 import type { EncodedFrame } from '../../tap/frame.ts'
 import { SoundFeed } from '../sound-feed.ts'
 import { oggSlice } from './ogg-slice.ts'
-import { readOgg } from './read-ogg.ts'
 import { type Slice, Slicer } from './slicer.ts'
+import { readOgg } from './testing/read-ogg.ts'
 
 const zeroMicros = 1_700_000_000_000_000
 /** SILK, hybrid and CELT, mono and stereo, one frame, two and more: the first byte, and how many more there are. */

@@ -4,8 +4,8 @@ import { aFrame } from '../../recorder/testing.ts'
 import type { MadeObject } from '../live-objects.ts'
 import type { LiveSource } from '../part.ts'
 import { SourceFeed } from '../source-feed.ts'
-import { readOgg } from './read-ogg.ts'
 import { SlicesPart } from './slices-part.ts'
+import { readOgg } from './testing/read-ogg.ts'
 
 /** A border of slices of 5 s. */
 const zeroMillis = Date.parse('2026-03-01T10:00:00.000Z')

@@ -1,4 +1,4 @@
-import { opusSamples } from '../../media/opus.ts'
+import { opusSamples } from '../../../media/opus.ts'
 
 /** An Ogg Opus stream as RFC 7845 and RFC 3533 have it. */
 export interface ReadOgg {
