@@ -111,7 +111,7 @@ program
   .action(async (recording: string, { from, to, user, stream, exact, name, callback, signingKey, wait }: ClipFlags) => {
     if (signingKey !== undefined && callback === undefined)
       program.error('error: --signing-key signs what --callback is told: give an address, too')
-    const metadata = name === undefined ? { generateName: `${recording.slice(0, 46)}-` } : { name }
+    const metadata = name === undefined ? { generateName: `${beginningOf(recording)}-` } : { name }
     const spec = {
       recordingRef: { name: recording },
       from,
@@ -135,6 +135,9 @@ program
     process.stderr.write(`${succeeded?.message ?? 'It is not known what became of it'}\n`)
     process.exitCode = 1
   })
+
+/** So much of a name that letters fit behind it; a part of a name does not end in a dot or dash. */
+const beginningOf = (name: string) => name.slice(0, 46).replace(/[.-]+$/, '')
 
 const signedWith = (secret: string | undefined) =>
   secret === undefined ? {} : { signingKeySecretRef: { name: secret, key: 'signingKey' } }

@@ -82,6 +82,8 @@ test('clip makes a RecordingClip, waits for it, and tells where its files are', 
     ...{ recordingRef: { name: 'math' }, from: '12m30s', to: '14m' },
     ...{ users: ['teacher', 'student_.*$'], streams: ['main'] },
   })
+  const long = `${'a'.repeat(45)}.lesson`
+  expect(await trtc('clip', long, ...moments)).toMatch(new RegExp(`/${'a'.repeat(45)}-\\w+ created\n$`))
   await trtc('clip', 'math', ...moments, '--name', 'told', '--callback', 'https://example.com/clips', '--signing-key', 'signing')
   const { spec: told } = await server.client.get(resources.recordingClips, { namespace, name: 'told' })
   expect(told.callback).toEqual({
