@@ -4,7 +4,6 @@
  *     npm run -s record -- --recording examples/recording.yaml --secrets DIR --work DIR
  */
 import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import {
   clipJobEnv,
@@ -15,6 +14,7 @@ import {
   recorderPort,
 } from '@trtc-recorder/api'
 import { clip, clipExitCode, clipTerminationMessage } from './clips/clip-mode.ts'
+import { findReplayPage } from './outputs/replay-page.ts'
 import { components } from './recorder/components.ts'
 import { RecorderFailure } from './recorder/failure.ts'
 import { jobFromEnvironment, jobFromRecordingFile } from './recorder/job.ts'
@@ -41,7 +41,8 @@ ${Object.entries(recorderOutcomes)
   .join('\n')}
 
 Environment: TRTC_RECORDER_CHROMIUM (path), ${recorderEnv.chromiumArgs} (extra switches), FFMPEG_BIN (path),
-TRTC_RECORDER_UPLOAD_SECONDS (how long storing may take after the stop, 900), TRTC_RECORDER_REPLAY_PAGE (the page that node replay/build.ts makes). Without --recording the job is read from
+TRTC_RECORDER_UPLOAD_SECONDS (how long storing may take after the stop, 900), TRTC_RECORDER_REPLAY_PAGE (another replay page than that of
+node replay/build.ts, which is needed for outputs.replay). Without --recording the job is read from
 ${recorderEnv.job}, with ${recorderEnv.secrets} and ${recorderEnv.work} in place of the options. With ${clipJobEnv} it cuts a clip instead.
 `
 
@@ -97,7 +98,7 @@ async function record(): Promise<RecorderResult> {
       clipsPath: process.env[recorderEnv.clips],
       secretsDirectory,
       chromium: { path: findChromium(process.env), args: extraSwitches(process.env[recorderEnv.chromiumArgs]) },
-      replayPage: process.env.TRTC_RECORDER_REPLAY_PAGE ?? join(import.meta.dirname, 'replay.html'),
+      replayPage: findReplayPage(process.env, import.meta.dirname),
       uploadSeconds: Number(process.env.TRTC_RECORDER_UPLOAD_SECONDS ?? 900),
       stopRequested,
       onSecret: (value) => secrets.push(value),
