@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { dnsLabel, lastDnsLabel, port } from './addresses.ts'
 import { secretName } from './placement.ts'
-import { characters, matching, ruled } from './rules.ts'
+import { characters, halves, matching, ruled } from './rules.ts'
 
 /** COS takes keys of up to 850 bytes; the folder leaves room for the longest file name. */
 const maxPathBytes = 512
@@ -10,8 +10,10 @@ const maxTags = 10
 const maxTagNameCharacters = 127
 const maxMetadataBytes = 2048
 
-/** A name between two slashes: no control character, no backslash, neither `.` nor `..`, which many a client would resolve. */
-const segment = String.raw`([^.\/\\\p{Cc}][^\/\\\p{Cc}]*|\.[^.\/\\\p{Cc}][^\/\\\p{Cc}]*|\.\.[^\/\\\p{Cc}]+)`
+/** What no name in a path may have: a slash, a backslash, a control character, half a character. */
+const noName = `${String.raw`\/\\\p{Cc}`}${halves}`
+/** A name between two slashes, neither `.` nor `..`, which many a client would resolve. */
+const segment = String.raw`([^.${noName}][^${noName}]*|\.[^.${noName}][^${noName}]*|\.\.[^${noName}]+)`
 const pathPattern = new RegExp(String.raw`^\/?(${segment}(\/${segment})*)?\/?$`, 'u')
 
 const tagPattern = /^[\p{L}\p{N} +\-=._:/@]+$/u
@@ -21,7 +23,7 @@ const pathSchema = ruled(
   matching(
     z.string().max(maxPathBytes),
     pathPattern,
-    'must be a folder such as /lessons/math, without empty names, ., .., backslashes and control characters',
+    'must be a folder such as /lessons/math, without empty names, ., .., backslashes, control characters and halves of characters (U+FFFD stands for one)',
   ),
   (path) => Buffer.byteLength(path) <= maxPathBytes,
   { rule: `size(bytes(self)) <= ${maxPathBytes}`, message: `must have at most ${maxPathBytes} bytes` },

@@ -5,7 +5,7 @@ import { type Live, liveNeedsSound, livePicturesRule, liveSchema, liveSoundRule 
 import { needPictures, needSound, type Outputs, outputsSchema, picturesRule, soundRule } from './outputs.ts'
 import { nodeSelectorSchema, objectName, resourcesSchema, sameResources, secretKeyRef, tolerationsSchema } from './placement.ts'
 import { atLeast } from './quantity.ts'
-import { ruled } from './rules.ts'
+import { halves, matching, ruled } from './rules.ts'
 import { type RecordingStatus, recordingStatusSchema } from './status.ts'
 import { userLists } from './user-patterns.ts'
 
@@ -64,7 +64,11 @@ export const networkProxySchema = z
     turnServer: z
       .object({
         url: hostPort('turn.example:3478').describe('TURN server, host:port.'),
-        username: z.string().min(1).max(128).describe('TURN user name.'),
+        username: matching(
+          z.string().min(1).max(128),
+          new RegExp(`^[^${String.raw`\p{Cc}`}${halves}]+$`, 'u'),
+          'must have neither control characters nor halves of characters (U+FFFD stands for one)',
+        ).describe('TURN user name.'),
         credentialSecretRef: secretKeyRef('credential', 'the password of the TURN user'),
       })
       .optional()

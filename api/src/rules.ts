@@ -11,10 +11,16 @@ export interface CelRule {
 }
 
 /**
- * Blanks, control characters and what else cannot be seen, inside the brackets of a pattern with the flag `u`. `\s` means one thing to JavaScript and
+ * Half a character (a lone surrogate), inside the brackets of a pattern with the flag `u`, and U+FFFD, as which the API server and everything else that writes UTF-8
+ * keeps one: two names that differ in it would be one.
+ */
+export const halves = `${String.raw`\p{Cs}`}\ufffd`
+
+/**
+ * Blanks, control characters, halves and what else cannot be seen, inside the brackets of a pattern with the flag `u`. `\s` means one thing to JavaScript and
  * another to the API server, for whom only ASCII has blanks, so that what one admits the other refuses.
  */
-export const invisible = String.raw`\p{Z}\p{Cc}\p{Cf}`
+export const invisible = `${String.raw`\p{Z}\p{Cc}\p{Cf}`}${halves}`
 
 /** As the API server counts them. */
 export const characters = (text: string) => [...text].length

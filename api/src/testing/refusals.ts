@@ -19,6 +19,12 @@ const { cos } = leastSpec
 const inCos = (over: object) => ({ cos: { ...cos, ...over } })
 /** One character for the API server, two code units for JavaScript. */
 const rare = '\u{20000}'
+/** Which the API server never sees: of each it reads the last one. */
+const halves = [
+  ['the first half of a character', '\ud800'],
+  ['the second half of one', '\udc00'],
+  ['what stands for half a character', '\ufffd'],
+] as const
 const longPrefix = `${'a'.repeat(254)}/b`
 const resources = (requests: object, limits: object = {}) => ({ resources: { requests, limits } })
 const callback = (url: string) => ({ callback: { url } })
@@ -159,6 +165,24 @@ export const refusedSpecs: RefusedSpec[] = [
     over: { subscribe: { include: [`a${blank}b`] } },
     field: 'spec.subscribe.include[0]',
   })),
+  ...halves.flatMap(([name, half]) => [
+    { what: `a path with ${name}`, over: inCos({ path: `/lessons/${half}` }), field: 'spec.cos.path' },
+    { what: `a user id with ${name}`, over: { subscribe: { exclude: [`a${half}`] } }, field: 'spec.subscribe.exclude[0]' },
+    { what: `a callback path with ${name}`, over: callback(`https://school.example/${half}`), field: 'spec.callback.url' },
+    { what: `a tag with ${name}`, over: inCos({ tags: { course: half } }), field: 'spec.cos.tags.course' },
+    { what: `the name of a tag with ${name}`, over: inCos({ tags: { [half]: 'math' } }), field: 'spec.cos.tags' },
+    { what: `metadata with ${name}`, over: inCos({ metadata: { course: half } }), field: 'spec.cos.metadata.course' },
+    {
+      what: `an address of live sound with ${name}`,
+      over: { live: { pcm: { url: `wss://asr.example/${half}` } } },
+      field: 'spec.live.pcm.url',
+    },
+    {
+      what: `a TURN user with ${name}`,
+      over: { networkProxy: { turnServer: { ...turnServer, username: half } } },
+      field: 'spec.networkProxy.turnServer.username',
+    },
+  ]),
   { what: 'a callback path with a wide blank', over: callback('https://school.example/a\u3000b'), field: 'spec.callback.url' },
   {
     what: 'a callback to a longer name than there is',

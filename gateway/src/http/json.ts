@@ -1,3 +1,4 @@
+import { type HalfCharacter, halfCharacterMessage, halfCharacters } from '@trtc-recorder/api'
 import { type FieldProblem, invalid } from '../errors.ts'
 
 /**
@@ -10,10 +11,16 @@ export const readJson = (bytes: Buffer): unknown => readJsonText(decoded(bytes))
 export function readJsonText(text: string, field?: string): unknown {
   const value = parsed(text, field)
   const doubles = doubleFields(text)
-  const problems = doubles.length > 0 ? doubles : halfCharacters(value, '')
+  const problems = doubles.length > 0 ? doubles : halfCharacters(value).map(refused)
   if (problems.length > 0) throw invalid(problems)
   return value
 }
+
+const refused = (half: HalfCharacter): FieldProblem => ({
+  field: half.path || 'body',
+  kind: half.in === 'text' ? 'range' : 'unknown',
+  message: halfCharacterMessage(half),
+})
 
 const noJson = (field?: string) =>
   invalid([
@@ -62,19 +69,4 @@ function doubleFields(text: string): FieldProblem[] {
     former = token
   }
   return problems
-}
-
-function halfCharacters(value: unknown, path: string): FieldProblem[] {
-  if (typeof value === 'string') {
-    return value.isWellFormed()
-      ? []
-      : [{ field: path || 'body', kind: 'range', message: 'has half a character (a lone surrogate)' }]
-  }
-  if (typeof value !== 'object' || value === null) return []
-  return Object.entries(value).flatMap(([name, inner]) => {
-    const at = Array.isArray(value) ? `${path}[${name}]` : path === '' ? name : `${path}.${name}`
-    return name.isWellFormed()
-      ? halfCharacters(inner, at)
-      : [{ field: path || 'body', kind: 'unknown' as const, message: 'has a name with half a character' }]
-  })
 }

@@ -6,6 +6,8 @@ import { aJob } from './testing.ts'
 const fromEnvironment = (job: unknown) => () =>
   jobFromEnvironment({ TRTC_RECORDER_JOB: typeof job === 'string' ? job : JSON.stringify(job) })
 
+const withCos = (over: object) => ({ ...aJob(), spec: { ...aJob().spec, cos: { ...aJob().spec.cos, ...over } } })
+
 describe('a job from the environment', () => {
   test('is taken as it is', () => {
     expect(fromEnvironment(aJob({}, { attempt: 3 }))()).toEqual(aJob({}, { attempt: 3 }))
@@ -22,6 +24,17 @@ describe('a job from the environment', () => {
     ],
     ['both kinds of room', aJob({ strRoomId: 'x' }), 'spec.roomId: exactly one'],
     ['no room', aJob({ roomId: undefined }), 'spec.roomId: exactly one'],
+    ['half a character in a path', withCos({ path: '/\ud800' }), 'spec.cos.path: has half a character'],
+    [
+      'half a character in the name of a tag',
+      withCos({ tags: { '\ud800': 'x' } }),
+      'spec.cos.tags: has a name with half a character',
+    ],
+    [
+      'half a character in its name',
+      aJob({}, { recording: { ...aJob().recording, name: 'a\udc00' } }),
+      'recording.name: has half',
+    ],
     ['Opus without the mode for it', aJob({ mode: '01', audioCodec: 'Opus' }), 'spec.audioCodec: Opus is for mode 02'],
   ])('is refused for %s, and the message names it', (_, job, message) => {
     const parse = job === undefined ? () => jobFromEnvironment({}) : fromEnvironment(job)

@@ -1,5 +1,7 @@
 import {
   choiceProblems,
+  halfCharacterMessage,
+  halfCharacters,
   jobFor,
   type RecorderJob,
   recorderEnv,
@@ -53,13 +55,19 @@ function unknownFields(written: unknown, read: unknown, path: string): string[] 
 interface Schema<T> {
   safeParse(
     value: unknown,
-  ): { success: true; data: T } | { success: false; error: { issues: { path: PropertyKey[]; message: string }[] } }
+  ):
+    | { success: true; data: T; error?: undefined }
+    | { success: false; error: { issues: { path: PropertyKey[]; message: string }[] } }
 }
 
-/** The first problems of a value, each with the field it is about. */
+/** The first problems of a value, each with the field it is about. What has half a character could be written to no disk and into no bucket as it is. */
 function checked<T>(schema: Schema<T>, value: unknown, where: string): T {
+  const halves = halfCharacters(value)
   const parsed = schema.safeParse(value)
-  if (parsed.success) return parsed.data
-  const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'the whole'}: ${message}`)
+  if (parsed.success && halves.length === 0) return parsed.data
+  const problems = [
+    ...halves.map((half) => `${half.path || 'the whole'}: ${halfCharacterMessage(half)}`),
+    ...(parsed.error?.issues ?? []).map(({ path, message }) => `${path.join('.') || 'the whole'}: ${message}`),
+  ]
   throw new RecorderFailure('InvalidJob', `${where}: ${problems.slice(0, 5).join('; ')}`)
 }
