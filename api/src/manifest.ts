@@ -46,7 +46,7 @@ export const manifestFileSchema = recordedFileSchema.extend({
     .nullable()
     .default(null)
     .describe(
-      'How far the fastest packet of a second was from where it was placed, in nineteen of twenty seconds, in milliseconds: by so much a time may be off, and by what the network takes at least. Null where nothing came.',
+      'By so much a time may be off, in milliseconds, and by what the network takes at least: how far the fastest packets lie from where they were placed, how far the fastest of all may have been from the line at its best, which of a file of a few seconds on a line with jitter is a multiple of that, and by how much anything was moved where two clocks of a sender contradict each other. A queue that was there as long as the file nobody can see. Null where nothing came.',
     ),
   times: z
     .array(

@@ -34,7 +34,7 @@ async function fileOf(index: MediaIndex, ticks: Float64Array) {
     endMicros: 0,
     gaps: [],
     clockErrorMicros: 0,
-    video: { startMicros: 0, samples, ticks, decodeTicks: ticks, lastTicks: 3000, pieces: [] },
+    video: { startMicros: 0, samples, ticks, decodeTicks: ticks, lastTicks: 3000, pieces: [], movedMicros: 0 },
   }
   const tracks = mp4Tracks(presentation, index, soundKind({ mode: '02', audioCodec: 'AAC' }))
   const { bodyBytes } = index

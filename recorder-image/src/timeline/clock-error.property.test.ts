@@ -28,7 +28,7 @@ const user: fc.Arbitrary<User> = fc.record({
 })
 
 function sent({ seconds, ppm, jumps }: User, perSecond: number, clockRate: number): Sent[] {
-  const count = seconds * perSecond
+  const count = Math.ceil(seconds * perSecond)
   const step = clockRate / perSecond
   return Array.from({ length: count }, (_, number) => {
     const jumped = jumps && number >= count / 2 ? 3600 * clockRate : 0
@@ -119,6 +119,43 @@ describe('what a file says of its clock', { timeout: 60_000 }, () => {
       }),
       { numRuns: 60, endOnFailure: true },
     )
+  })
+
+  // Nobody can see a queue that is there for as long as the file lasts.
+  const short = fc.record({
+    seconds: fc.oneof(fc.double({ min: 0.1, max: 15, noNaN: true }), fc.double({ min: 15, max: 60, noNaN: true })),
+    ppm: fc.integer({ min: -300, max: 300 }),
+    jumps: fc.boolean(),
+    net: network({
+      jitterMillis: fc.oneof(fc.constant(200), fc.integer({ min: 0, max: 200 })),
+      queue: fc.constant({ fromMillis: 0, forMillis: 0, delayMillis: 300 }),
+      freeze: fc.constant({ fromMillis: 0, forMillis: 0 }),
+    }),
+  })
+
+  it.each([
+    ['pictures', pictures],
+    ['sound', sound],
+  ] as const)('holds for each of its %s however short it is, of both of two clocks (300 cases)', (_, record) => {
+    fc.assert(
+      fc.property(short, (one) => {
+        const file = record(one)
+        expect(worst(file) - file.errorMillis).toBeLessThan(1.5)
+      }),
+      { numRuns: 300, endOnFailure: true },
+    )
+  })
+
+  it('is a few milliseconds of a short file on a calm line, and not half a jitter of a minute on a bad one', () => {
+    const about = (seconds: number, jitterMillis: number) => {
+      const [net] = fc.sample(network(), 1)
+      const calm = { ...net!, seed: 7, jitterMillis, repaired: 0, lost: 0, overtaken: 0, twice: 0 }
+      const none = { fromMillis: 0, forMillis: 0 }
+      const user = { seconds, ppm: 0, jumps: false, net: { ...calm, queue: { ...none, delayMillis: 0 }, freeze: none } }
+      return Math.max(pictures(user).errorMillis, sound(user).errorMillis)
+    }
+    expect(about(5, 2)).toBeLessThan(3)
+    expect(about(60, 200)).toBeLessThan(100)
   })
 
   it('is small enough that files of one room agree within 20 ms (15 cases)', () => {

@@ -1,5 +1,5 @@
 import type { AudioGap, LaidSound } from './audio-axis.ts'
-import { type ClockFit, fitClock, median, wallMicros } from './clock.ts'
+import { type ClockFit, clockErrorMicros, fitClock, median, wallMicros } from './clock.ts'
 import { type CutRules, common, cutsIn, type Stretch, withoutCuts } from './cuts.ts'
 import { type ArrivalColumns, orderPictures } from './picture-order.ts'
 import type { Piece } from './pieces.ts'
@@ -11,7 +11,7 @@ export interface Presentation {
   video?: VideoPresentation
   audio?: AudioPresentation
   gaps: PresentationGap[]
-  /** How far the fastest packets of nineteen of twenty seconds lie from where the fits put them at most, in microseconds: by so much a time may be off. */
+  /** By so much a time may be off, in microseconds, beyond what the network takes at least. */
   clockErrorMicros: number
 }
 
@@ -26,6 +26,8 @@ export interface VideoPresentation {
   /** How long the last one is shown, in ticks: as long as most. */
   lastTicks: number
   pieces: readonly Piece[]
+  /** How far a picture was moved from where its clock has it at most, in microseconds. */
+  movedMicros: number
 }
 
 export interface AudioPresentation {
@@ -38,6 +40,8 @@ export interface AudioPresentation {
   knots: readonly { axis: number; wall: number }[]
   /** Wall-clock samples since the start of the sound for a position on the audio axis. */
   place: (axisSamples: number) => number
+  /** How far sound was moved from where its clock has it at most, in microseconds. */
+  movedMicros: number
 }
 
 export interface PresentationGap {
@@ -48,8 +52,6 @@ export interface PresentationGap {
 
 /** Silence that stays on both sides of a cut: what a decoder and an encoder give of a sound a little later is not cut off. */
 const soundLeadMicros = 20_000
-/** Of so many of the seconds the fastest packet has to be as near as is told. */
-const errorShare = 0.95
 /** A picture held longer than this, and ten times longer than usual, is a gap. */
 const videoGapMinTicks = 90_000
 
@@ -68,19 +70,15 @@ export function present(video: ArrivalColumns, audio: LaidSound): Presentation |
     gaps: [...(shown ? videoGaps(shown) : []), ...(heard ? audioGaps(heard, audio.gaps) : [])].sort(
       (a, b) => a.startMicros - b.startMicros,
     ),
-    clockErrorMicros: Math.max(0, ...[...(shown?.pieces ?? []), ...new Set(audio.spans.map(({ piece }) => piece))].map(errorOf)),
+    clockErrorMicros: Math.max(
+      errorOf(shown?.pieces ?? [], shown?.movedMicros ?? 0),
+      errorOf(new Set(audio.spans.map(({ piece }) => piece)), heard?.movedMicros ?? 0),
+    ),
   }
 }
 
-/**
- * Where nothing more is known than the fastest packets, they are as far from the truth as they are from each other. A drift that did not stand out
- * from the jitter is in it, a queue now and then is not.
- */
-function errorOf({ clock: { windows } }: Piece): number {
-  const fit = fitClock(windows)
-  const off = windows.map(({ rtpMicros, minDelayMicros }) => Math.abs(rtpMicros + minDelayMicros - wallMicros(fit, rtpMicros)))
-  return Float64Array.from(off).sort()[Math.ceil(off.length * errorShare) - 1] ?? 0
-}
+const errorOf = (pieces: Iterable<Piece>, movedMicros: number) =>
+  movedMicros + Math.max(0, ...Array.from(pieces, ({ clock }) => clockErrorMicros(clock)))
 
 function presentVideo(arrivals: ArrivalColumns): VideoPresentation | undefined {
   const { samples, rtp, pieceOf, pieces, shownAs } = orderPictures(arrivals)
@@ -90,13 +88,16 @@ function presentVideo(arrivals: ArrivalColumns): VideoPresentation | undefined {
   const startMicros = wall(shownAs[0]!)
   const ticks = new Float64Array(samples.length)
   const decodeTicks = new Float64Array(samples.length)
+  let movedTicks = 0
   shownAs.forEach((at, number) => {
+    const wanted = Math.round((wall(at) - startMicros) * 0.09)
     // Pieces whose clocks contradict each other must not turn time back.
-    const tick = Math.max(Math.round((wall(at) - startMicros) * 0.09), number === 0 ? 0 : decodeTicks[number - 1]! + 1)
+    const tick = Math.max(wanted, number === 0 ? 0 : decodeTicks[number - 1]! + 1)
+    movedTicks = Math.max(movedTicks, tick - wanted)
     ticks[at] = tick
     decodeTicks[number] = tick
   })
-  return { startMicros, samples, ticks, decodeTicks, lastTicks: usualStep(decodeTicks), pieces }
+  return { startMicros, samples, ticks, decodeTicks, lastTicks: usualStep(decodeTicks), pieces, movedMicros: movedTicks / 0.09 }
 }
 
 /** Median distance of neighbours, of a spread of at most a thousand; 1/30 s where there are none. */
@@ -144,14 +145,19 @@ function presentAudio({ spans, cuts }: Pick<LaidSound, 'spans' | 'cuts'>): Audio
       knots.push({ axis: axisStart, wall: from }, { axis: axisStart, wall: from + samples })
     }
   })
-  // Pieces whose clocks contradict each other must not turn time back: such a knot is moved as little as needed.
+  // Pieces whose clocks contradict each other must not turn time back: such a knot is moved as little as needed. Where the next one begins in front of the end of
+  // what is there, sound was squeezed.
+  let movedSamples = 0
   for (let at = 1; at < knots.length; at++) {
     const before = knots[at - 1]!
     const knot = knots[at]!
-    knot.wall = Math.max(knot.wall, before.wall + (knot.axis - before.axis) / 2)
+    const least = before.wall + (knot.axis - before.axis) / 2
+    movedSamples = Math.max(movedSamples, least - knot.wall, before.axis - knot.axis)
+    knot.wall = Math.max(knot.wall, least)
   }
   const place = interpolate(knots)
-  return { startMicros, samples: Math.round(knots.at(-1)!.wall), axisSamples: knots.at(-1)!.axis, knots, place }
+  const about = { startMicros, samples: Math.round(knots.at(-1)!.wall), axisSamples: knots.at(-1)!.axis }
+  return { ...about, knots, place, movedMicros: movedSamples / 0.048 }
 }
 
 function fitOf(fits: Map<Piece, ClockFit>, piece: Piece): ClockFit {
