@@ -69,8 +69,8 @@ describe('the number of a picture in the order of decoding', () => {
   const slice = (nal: number) => Buffer.from([nal, 0xeb, 0x80, 0x80])
 
   it.each([
-    ['that others refer to', 0x41, { value: 5, modulus: 16, isReference: true }],
-    ['that nobody refers to', 0x01, { value: 5, modulus: 16, isReference: false }],
+    ['that others refer to', 0x41, { type: 'counted', value: 5, modulus: 16, isReference: true }],
+    ['that nobody refers to', 0x01, { type: 'counted', value: 5, modulus: 16, isReference: false }],
   ])('is read from a slice %s', (_, nal, number) => expect(readH264(annexB(sps, pps, slice(nal))).number).toEqual(number))
 
   it('is not known without the sequence', () => expect(readH264(annexB(slice(0x41))).number).toBeUndefined())

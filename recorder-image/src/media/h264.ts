@@ -1,5 +1,5 @@
 /** H.264 (ITU-T H.264): what is in an access unit, and how MP4 describes it (ISO 14496-15). */
-import type { DecodingNumber } from '../timeline/late-pictures.ts'
+import type { DecodingPlace } from '../timeline/decoding-order.ts'
 import { parameterSetPayload, splitNalUnits, toLengthPrefixed } from './annexb.ts'
 import { BitReader, UnreadableError } from './bit-reader.ts'
 import type { Picture, VideoConfig } from './video-codec.ts'
@@ -31,7 +31,7 @@ export function readH264(accessUnit: Uint8Array, known?: VideoConfig): Picture {
 }
 
 /** From the first slice (7.3.3). Undefined where the sender may leave numbers out, or there are several sequences to choose from. */
-function decodingNumber(units: readonly Uint8Array[], config: VideoConfig | undefined): DecodingNumber | undefined {
+function decodingNumber(units: readonly Uint8Array[], config: VideoConfig | undefined): DecodingPlace | undefined {
   const slice = units.find((unit) => typeOf(unit) === 1 || typeOf(unit) === nalTypes.idr)
   const bits = config?.codec === 'h264' ? numberBits(config) : undefined
   if (slice === undefined || bits === undefined) return undefined
@@ -39,7 +39,7 @@ function decodingNumber(units: readonly Uint8Array[], config: VideoConfig | unde
   header.ue(2 ** 20)
   header.ue(9)
   header.ue(255)
-  return { value: header.read(bits), modulus: 2 ** bits, isReference: (slice[0]! & 0x60) !== 0 }
+  return { type: 'counted', value: header.read(bits), modulus: 2 ** bits, isReference: (slice[0]! & 0x60) !== 0 }
 }
 
 /** More than the fields up to frame_num take. */

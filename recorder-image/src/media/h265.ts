@@ -1,11 +1,11 @@
 /** H.265 (ITU-T H.265): what is in an access unit, and how MP4 describes it (ISO 14496-15, 8). */
 import { parameterSetPayload, splitNalUnits, toLengthPrefixed } from './annexb.ts'
-import { BitReader, UnreadableError } from './bit-reader.ts'
+import { UnreadableError } from './bit-reader.ts'
+import { decodingPlace } from './h265-order.ts'
+import { nalTypes, parseSps, typeOf } from './h265-units.ts'
 import type { Picture, VideoConfig } from './video-codec.ts'
 
-const nalTypes = { firstIrap: 16, lastIrap: 21, vps: 32, sps: 33, pps: 34, accessUnitDelimiter: 35, filler: 38 } as const
 const setTypes = [nalTypes.vps, nalTypes.sps, nalTypes.pps] as const
-const typeOf = (unit: Uint8Array) => (unit[0]! >> 1) & 0x3f
 /** More than any encoder makes; 64 is what the standard has numbers for. */
 const maxSetsOfAKind = 64
 
@@ -17,11 +17,12 @@ export function readH265(accessUnit: Uint8Array, known?: VideoConfig): Picture {
   const units = splitNalUnits(accessUnit)
   const sets = units.filter((unit) => isSet(typeOf(unit)))
   const isKept = (type: number) => !isSet(type) && type !== nalTypes.accessUnitDelimiter && type !== nalTypes.filler
+  const config = sets.length === 0 ? undefined : configOf(sets, known)
   return {
     key: units.some((unit) => typeOf(unit) >= nalTypes.firstIrap && typeOf(unit) <= nalTypes.lastIrap),
     recoveryPoint: false,
-    config: sets.length === 0 ? undefined : configOf(sets, known),
-    number: undefined,
+    config,
+    number: decodingPlace(units, config ?? known),
     parameterSets: toLengthPrefixed(sets),
     data: toLengthPrefixed(units.filter((unit) => isKept(typeOf(unit)))),
   }
@@ -76,37 +77,4 @@ export function hevcDecoderConfiguration({ units }: VideoConfig, complete: boole
     Buffer.from([0, 0, (sps.layers << 3) | (sps.nested << 2) | 3, arrays.length]),
     ...arrays,
   ])
-}
-
-/** The fields of a sequence parameter set up to its bit depths (7.3.2.2.1). */
-function parseSps(sps: Uint8Array) {
-  const payload = parameterSetPayload(sps, 2)
-  const bits = new BitReader(payload)
-  bits.read(4)
-  const subLayers = bits.read(3)
-  const nested = bits.read(1)
-  if (payload.length < 13) throw new UnreadableError('a sequence parameter set ends in the middle')
-  // Profile, tier and level: 88 bits and the level, whole bytes from here.
-  const general = payload.slice(1, 13)
-  bits.skip(96)
-  const present = Array.from({ length: subLayers }, () => ({ profile: bits.read(1), level: bits.read(1) }))
-  if (subLayers > 0) bits.skip(2 * (8 - subLayers))
-  for (const { profile, level } of present) bits.skip(88 * profile + 8 * level)
-  bits.ue(15)
-  const chromaFormat = bits.ue(3)
-  if (chromaFormat === 3) bits.read(1)
-  let width = bits.ue(65535)
-  let height = bits.ue(65535)
-  if (bits.read(1) === 1) {
-    const unitX = chromaFormat === 1 || chromaFormat === 2 ? 2 : 1
-    const unitY = chromaFormat === 1 ? 2 : 1
-    const [left, right, top, bottom] = [bits.ue(65535), bits.ue(65535), bits.ue(65535), bits.ue(65535)]
-    width -= (left + right) * unitX
-    height -= (top + bottom) * unitY
-  }
-  if (width <= 0 || height <= 0) throw new UnreadableError(`pictures of ${width}x${height} are none`)
-  return {
-    ...{ width, height, general, nested, layers: subLayers + 1, chromaFormat },
-    ...{ bitDepthLuma: 8 + bits.ue(7), bitDepthChroma: 8 + bits.ue(7) },
-  }
 }

@@ -49,7 +49,7 @@ async function frames(codec: VideoCodec): Promise<EncodedFrame[]> {
   const watch = new HoleWatch()
   return arrived.map((frame) => {
     if (frame.kind === 'audio') return frame
-    const mayFollowHole = watch.before(frame.rtpTimestamp, frame.key || comesAsComplete(frame.mimeType)) > 0
+    const mayFollowHole = watch.before(frame, frame.key || comesAsComplete(frame.mimeType)) > 0
     return mayFollowHole ? { ...frame, mayFollowHole } : frame
   })
 }

@@ -1,6 +1,7 @@
 import type { LossReason } from '@trtc-recorder/api'
 import type { EncodedFrame } from '../tap/frame.ts'
 import { LatePictures, type NumberedPicture, type Released } from '../timeline/late-pictures.ts'
+import { PictureClock, type PictureTime } from '../timeline/picture-clock.ts'
 import { type CountedHole, PictureGaps, type PictureLoss } from '../timeline/picture-gaps.ts'
 import { UnprovenPictures } from '../timeline/unproven-pictures.ts'
 import { UnreadableError } from './bit-reader.ts'
@@ -28,8 +29,6 @@ export interface VideoBatch extends PictureBatch {
 /** Told of every picture that does not go into the file. */
 export type OnLostPicture = (frame: EncodedFrame, reason: LossReason, detail: string) => void
 
-/** A picture so far before the key frame that a subscription begins with came late, and was sent before it; further back a clock was set. */
-const latestTicks = 450_000
 /** Of how many changes of size or profile the times are kept, for pictures that come late. */
 const rememberedChanges = 16
 /** Sizes and profiles that one file may have. A sender that changes between a few comes back to them; one that goes on making new ones is hostile. */
@@ -37,6 +36,7 @@ const maxConfigs = 64
 
 /** A picture on its way into the file. */
 interface ReadPicture extends NumberedPicture {
+  rtpTimestamp: number
   mayFollowHole: boolean
   frame: EncodedFrame
   parameterSets: Uint8Array
@@ -46,11 +46,23 @@ interface ReadPicture extends NumberedPicture {
   waitsAs: number | undefined
 }
 
+/** A picture that came, and what is known of where it belongs. */
+interface Arriving {
+  frame: EncodedFrame
+  /** Of the subscription. */
+  clock: PictureClock
+  time: PictureTime
+  chain: Chain | undefined
+  /** What the pictures in front of it need to be decoded. */
+  before: StoredVideoConfig | undefined
+  picture: Picture
+  codec: VideoCodec
+}
+
 /** Pictures of one subscription, from a key frame on. */
 interface Chain {
-  /** Unwrapped, as are those of `changes`: a subscription may go on for longer than 32 bits last, which is 13 hours. */
+  clock: PictureClock
   firstRtp: number
-  latestRtp: number
   /** What pictures from an RTP time on need to be decoded; the latest last. */
   changes: { rtp: number; config: StoredVideoConfig }[]
   gaps: PictureGaps
@@ -100,9 +112,11 @@ export class VideoTrack {
       return true
     }
     const chain = this.#chains.get(frame.ssrc)
-    const config = chain === undefined ? this.#config : configAt(chain, frame.rtpTimestamp)
+    const clock = chain?.clock ?? new PictureClock()
+    const time = clock.place(frame)
+    const before = chain === undefined ? this.#config : configAt(chain, time.rtp)
     try {
-      return this.#take(frame, chain, config, reader.read(frame.data, config), reader.codec)
+      return this.#take({ frame, clock, time, chain, before, picture: reader.read(frame.data, before), codec: reader.codec })
     } catch (error) {
       if (!(error instanceof UnreadableError || error instanceof RangeError)) throw error
       // What refers to it cannot be decoded either.
@@ -171,13 +185,7 @@ export class VideoTrack {
     return batch
   }
 
-  #take(
-    frame: EncodedFrame,
-    chain: Chain | undefined,
-    before: StoredVideoConfig | undefined,
-    picture: Picture,
-    codec: VideoCodec,
-  ): boolean {
+  #take({ frame, clock, time, chain, before, picture, codec }: Arriving): boolean {
     const config = picture.config === undefined ? before : this.#known(picture.config)
     const key = picture.key || (chain === undefined && picture.recoveryPoint)
     if (chain === undefined && (!key || config === undefined)) {
@@ -190,14 +198,12 @@ export class VideoTrack {
       this.withoutPicture++
       return true
     }
-    const begun = chain ?? this.#begin(frame)
-    const { changes, firstRtp, late, unproven, gaps } = begun
-    const rtp = unwrapped(begun, frame.rtpTimestamp)
-    if (!key && rtp < firstRtp && rtp > firstRtp - latestTicks) {
+    const { rtp } = time
+    const { changes, firstRtp, late, unproven, gaps } = chain ?? this.#begin(frame.ssrc, clock, rtp)
+    if (!key && rtp < firstRtp) {
       this.#onLost(frame, 'NoKeyFrame', 'came later than the key frame after it')
       return true
     }
-    begun.latestRtp = Math.max(begun.latestRtp, rtp)
     if (config !== before || changes.length === 0) {
       changes.push({ rtp, config })
       if (changes.length > rememberedChanges) changes.shift()
@@ -207,13 +213,11 @@ export class VideoTrack {
     this.#codec = codec
     const { parameterSets, data, number } = picture
     const { rtpTimestamp, receiveTimeMicros, mayFollowHole = false } = frame
-    for (const loss of gaps.push(frame, { key, anotherSize, mayFollowHole })) this.#onMissing(loss)
-    const { taken, lost } = late.push({
-      ...{ frame, parameterSets, data, config, key, number, waitsAs: undefined },
-      ...{ rtpTimestamp, receiveTimeMicros, mayFollowHole },
-    })
+    const about = { rtpTimestamp, receiveTimeMicros, key, mayFollowHole }
+    for (const loss of gaps.push({ ...about, ...time, anotherSize })) this.#onMissing(loss)
+    const { taken, lost } = late.push({ ...about, ...time, frame, parameterSets, data, config, number, waitsAs: undefined })
     this.#settle({ taken: [], lost })
-    for (const one of taken) this.#settle(number === undefined ? unproven.push(one) : { taken: [one], lost: [] })
+    for (const one of taken) this.#settle(one.number === undefined ? unproven.push(one) : { taken: [one], lost: [] })
     return !unproven.isBroken
   }
 
@@ -250,9 +254,9 @@ export class VideoTrack {
     return stored
   }
 
-  #begin({ ssrc, rtpTimestamp }: EncodedFrame): Chain {
+  #begin(ssrc: number, clock: PictureClock, firstRtp: number): Chain {
     const chain: Chain = {
-      ...{ firstRtp: rtpTimestamp, latestRtp: rtpTimestamp, changes: [], gaps: new PictureGaps() },
+      ...{ clock, firstRtp, changes: [], gaps: new PictureGaps() },
       ...{ late: new LatePictures(), unproven: new UnprovenPictures() },
     }
     if (this.#pausedMicros !== undefined) chain.gaps.sends(false, this.#pausedMicros)
@@ -278,9 +282,5 @@ function add({ chunks, pictures }: VideoBatch, kind: 'inOrder' | 'waits', pictur
 }
 
 /** A picture that comes late is decoded by what held before the key frame that overtook it. */
-function configAt(chain: Chain, rtpTimestamp: number): StoredVideoConfig | undefined {
-  const at = unwrapped(chain, rtpTimestamp)
-  return (chain.changes.findLast(({ rtp }) => rtp <= at) ?? chain.changes[0])?.config
-}
-
-const unwrapped = ({ latestRtp }: Chain, rtpTimestamp: number) => latestRtp + ((rtpTimestamp - latestRtp) | 0)
+const configAt = ({ changes }: Chain, at: number): StoredVideoConfig | undefined =>
+  (changes.findLast(({ rtp }) => rtp <= at) ?? changes[0])?.config

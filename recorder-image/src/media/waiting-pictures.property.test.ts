@@ -60,8 +60,7 @@ function arrivals({ mimeType, seed, late, lateMillis, rests }: Line): { number: 
   }
   const watch = new HoleWatch()
   const arrived = sent.toSorted((a, b) => a.frame.receiveTimeMicros - b.frame.receiveTimeMicros)
-  for (const { frame } of arrived)
-    if (watch.before(frame.rtpTimestamp, frame.key || comesAsComplete(mimeType)) > 0) frame.mayFollowHole = true
+  for (const { frame } of arrived) if (watch.before(frame, frame.key || comesAsComplete(mimeType)) > 0) frame.mayFollowHole = true
   return arrived
 }
 

@@ -1,10 +1,13 @@
 import { expect, test } from 'vitest'
 import { comesAsComplete, HoleWatch } from './hole-watch.ts'
 
+/** Which arrives when it was sent; `ahead`: what its clock is ahead of that, in ticks. */
+const picture = (rtp: number, ahead = 0) => ({ rtpTimestamp: (rtp + ahead) >>> 0, receiveTimeMicros: rtp / 0.09 })
+
 /** Holes, in pictures, before each of these; a key frame each ten. */
 const holesBefore = (numbers: number[], start = 0, mimeType = 'video/H264') => {
   const watch = new HoleWatch()
-  return numbers.map((n) => watch.before((start + n * 6000) >>> 0, n % 10 === 0 || comesAsComplete(mimeType)) / 6000)
+  return numbers.map((n) => watch.before(picture(start + n * 6000), n % 10 === 0 || comesAsComplete(mimeType)) / 6000)
 }
 const upTo = (n: number) => Array.from({ length: n }, (_, at) => at)
 
@@ -23,8 +26,15 @@ test.each(['video/VP8', 'video/VP9', 'video/AV1'])(
 
 test.each([5, 15, 30, 60])('none where a camera of %i pictures a second begins', (framesPerSecond) => {
   const watch = new HoleWatch()
-  const holes = upTo(20).map((n) => watch.before((n * 90_000) / framesPerSecond, true))
+  const holes = upTo(20).map((n) => watch.before(picture((n * 90_000) / framesPerSecond), true))
   expect(holes).toEqual(holes.map(() => 0))
+})
+
+test.each([3600, -3600, 30_000])('a clock that jumps by %i s makes none, and hides none', (seconds) => {
+  const watch = new HoleWatch()
+  const numbers = [...upTo(34), 40, 41, 42, 43, 50, 51, 54]
+  const holes = numbers.map((n) => watch.before(picture(n * 6000, n > 40 ? seconds * 90_000 : 0), true) / 6000)
+  expect(holes.slice(-7)).toEqual([7, 0, 0, 0, 7, 0, 3])
 })
 
 test('B pictures make none', () => {

@@ -1,3 +1,4 @@
+import { PictureClock } from '../timeline/picture-clock.ts'
 import { UsualStep } from './usual-step.ts'
 
 /** A step longer than this many usual ones is one. Whoever judges what it means looks closer; asking once too often costs nothing. */
@@ -11,17 +12,19 @@ const mostSteps = 4
  */
 export const comesAsComplete = (mimeType: string) => /^video\/(vp8|vp9|av1)$/i.test(mimeType)
 
-/** Tells that pictures may be missing before one: by the sender's clock it comes later than pictures do. */
+/** Tells that pictures may be missing before one: by the sender's clock it comes later than pictures do; where that jumped, by arrival. */
 export class HoleWatch {
   #latest: number | undefined
+  readonly #clock = new PictureClock()
   readonly #usual = new UsualStep()
 
   /** How long the hole before this picture is, in ticks; 0 where there is none, or where none can be: if it does not come after what may be lost. */
-  before(rtpTimestamp: number, mayComeAfterLost: boolean): number {
+  before(picture: { rtpTimestamp: number; receiveTimeMicros: number }, mayComeAfterLost: boolean): number {
+    const { rtp, jumpedTicks } = this.#clock.place(picture)
     const latest = this.#latest
-    const step = latest === undefined ? 0 : (rtpTimestamp - latest) | 0
-    if (latest === undefined || step > 0) this.#latest = rtpTimestamp
+    this.#latest = Math.max(latest ?? rtp, rtp)
     if (latest === undefined) return 0
+    const step = jumpedTicks ?? rtp - latest
     // What is late fills a hole, and is no step.
     if (mayComeAfterLost && step <= 0) return 0
     const isHole = mayComeAfterLost && step > longStep * this.#usual.ticks

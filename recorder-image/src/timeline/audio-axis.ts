@@ -90,6 +90,7 @@ const audioRules: PieceRules<OrderedPacket> = {
     lost === null
       ? before.sequenceNumber === null && ticks === before.samples
       : ticks >= before.samples + lost * silenceGrid && ticks <= before.samples + lost * mostPacketSamples,
+  inOrder: true,
 }
 
 /** One subscription. */

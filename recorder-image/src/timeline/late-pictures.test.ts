@@ -12,8 +12,8 @@ function take(names: number[], more: Partial<Record<number, Partial<Named>>> = {
   const lost: string[] = []
   names.forEach((n, at) => {
     const released = late.push({
-      ...{ name: String(n), rtpTimestamp: (2 ** 32 - 50_000 + n * 6000) % 2 ** 32, key: n % 10 === 0 },
-      ...{ number: { value: n % 10, modulus: 16, isReference: true }, receiveTimeMicros: at * 10_000 },
+      ...{ name: String(n), rtp: n * 6000, clock: 0, key: n % 10 === 0 },
+      ...{ number: { type: 'counted', value: n % 10, modulus: 16, isReference: true }, receiveTimeMicros: at * 10_000 },
       ...more[n],
     })
     taken.push(...released.taken.map(({ name }) => name))
@@ -39,8 +39,8 @@ describe('pictures that a key frame has overtaken', () => {
     expect(take([...upTo(23), 30, 45, 50, 44, 51])).toEqual({ taken: [...upTo(23), 30, 45, 50, 51], lost: [44] }))
 
   it('nobody refers to come before what is referred to under the same number', () => {
-    const b = (value: number) => ({ number: { value, modulus: 16, isReference: false } })
-    const p = (value: number) => ({ number: { value, modulus: 16, isReference: true } })
+    const b = (value: number) => ({ number: { type: 'counted' as const, value, modulus: 16, isReference: false } })
+    const p = (value: number) => ({ number: { type: 'counted' as const, value, modulus: 16, isReference: true } })
     // Sent as 20 23 21 22 26 24 25, then the next key frame.
     const numbers = { 23: p(1), 21: b(2), 22: b(2), 26: p(2), 24: b(3), 25: b(3) }
     const arrived = [...upTo(20), 23, 30, 24, 22, 21, 26, 25]
@@ -48,8 +48,8 @@ describe('pictures that a key frame has overtaken', () => {
   })
 
   it('are waited for where nobody refers to them, and what comes after them is taken without them when they are over', () => {
-    const b = (value: number) => ({ number: { value, modulus: 16, isReference: false } })
-    const p = (value: number) => ({ number: { value, modulus: 16, isReference: true } })
+    const b = (value: number) => ({ number: { type: 'counted' as const, value, modulus: 16, isReference: false } })
+    const p = (value: number) => ({ number: { type: 'counted' as const, value, modulus: 16, isReference: true } })
     const numbers = { 63: p(1), 61: b(2), 62: b(2), 66: p(2), 64: b(3), 65: b(3), 69: p(3), 67: b(4), 68: b(4) }
     // Sent as 63 61 62 66 64 65 69 67 68, then the next key frame.
     const arrived = [...upTo(60), 63, 61, 70, 66, 69, 64, 68]

@@ -1,22 +1,15 @@
 import { median } from './clock.ts'
+import { type Decoder, type DecodingPlace, decoderAfter, decoderWith, turnOf } from './decoding-order.ts'
+import type { PictureTime } from './picture-clock.ts'
 
-/** Where a picture stands in the order of decoding (H.264, 7.4.3: frame_num): one on from the last one that others refer to. */
-export interface DecodingNumber {
-  value: number
-  /** Counts from 0 again here. */
-  modulus: number
-  /** Whether others refer to it. */
-  isReference: boolean
-}
-
-export interface NumberedPicture {
-  /** 32 bit, wraps. */
-  rtpTimestamp: number
+export interface NumberedPicture extends PlaceInTime {
   key: boolean
   /** Undefined where the codec does not say. */
-  number: DecodingNumber | undefined
+  number: DecodingPlace | undefined
   receiveTimeMicros: number
 }
+
+type PlaceInTime = Pick<PictureTime, 'rtp' | 'clock'>
 
 /** What may be decoded now, in this order, and what never can be. */
 export interface Released<T> {
@@ -31,22 +24,22 @@ const rememberedKeys = 4
 const rememberedPictures = 24
 
 interface Group<T> {
-  /** Unwrapped. */
   keyRtp: number
-  /** Of the last picture that others refer to. */
-  last: number | undefined
-  /** Of the picture that is shown last. */
-  latestRtp: number
-  /** Of the latest that others refer to, and how many that nobody refers to have come since it. */
-  referenceRtp: number
-  unreferenced: number
+  /** With what was taken so far; undefined where the key frame does not say where it stands. */
+  decoder: Decoder | undefined
+  /** The picture that is shown last. */
+  latest: PlaceInTime
+  /** The two shown last of those that others refer to. */
+  references: { before: PlaceInTime; last: PlaceInTime }
+  /** When those are shown that were taken of late. */
+  shown: number[]
   waiting: Waiting<T>[]
 }
 
 interface Waiting<T> {
   picture: T
-  number: DecodingNumber
-  rtp: number
+  number: DecodingPlace
+  at: PlaceInTime
 }
 
 /** What lies further behind the last one than so many steps belongs to a key frame that never came, though its number would do. */
@@ -60,30 +53,31 @@ const mostSteps = 4
 export class LatePictures<T extends NumberedPicture> {
   /** In the order of their key frames. */
   readonly #groups: Group<T>[] = []
-  /** Unwrapped. */
-  #latestRtp: number | undefined
-  /** RTP times of the latest pictures, unwrapped. */
+  /** RTP times of the latest pictures that nothing has overtaken: of others some may be missing. */
   readonly #shown: number[] = []
   /** Whether there are pictures that nobody refers to. */
   #hasUnreferenced = false
 
   push(picture: T): Released<T> {
-    const { key, number, receiveTimeMicros } = picture
-    const rtp = this.#unwrapped(picture)
+    const { rtp, clock, key, number, receiveTimeMicros } = picture
+    const at = { rtp, clock }
     const { taken, lost } = this.#expired(receiveTimeMicros)
     if (key) {
-      this.#begin(rtp, number)
+      this.#noteShown(rtp)
+      this.#begin(at, number)
       return { taken: [...taken, picture], lost }
     }
     const group = this.#groups.findLast(({ keyRtp }) => keyRtp <= rtp)
     if (group === undefined || number === undefined) return { taken: [...taken, picture], lost }
     if (!number.isReference) this.#hasUnreferenced = true
     if (group === this.#groups.at(-1)) {
-      add(group, { picture, number, rtp })
+      this.#noteShown(rtp)
+      add(group, { picture, number, at })
       return { taken: [...taken, picture], lost }
     }
-    if (isPast(number, group.last)) return { taken, lost: [...lost, picture] }
-    group.waiting.push({ picture, number, rtp })
+    // Something that refers to a later one was taken already; to decode it now would disturb that.
+    if (turn(group, number, 'waits') === 'past') return { taken, lost: [...lost, picture] }
+    group.waiting.push({ picture, number, at })
     return { taken: [...taken, ...this.#drain(group, 'waits')], lost }
   }
 
@@ -106,14 +100,14 @@ export class LatePictures<T extends NumberedPicture> {
   #drain(group: Group<T>, before: 'waits' | 'is over'): T[] {
     const taken: T[] = []
     const mayBeTaken = (one: Waiting<T>) =>
-      one.rtp - group.latestRtp <= mostSteps * this.#usualStep &&
-      follows(one.number, group.last) &&
+      ticksBetween(group.latest, one.at) <= mostSteps * this.#usualStep &&
+      turn(group, one.number, before) === 'next' &&
       (before === 'is over' || !this.#lacks(group, one))
     for (;;) {
       // Of those of one number the ones that nobody refers to come first.
       const [next] = group.waiting
         .filter(mayBeTaken)
-        .toSorted((a, b) => Number(a.number.isReference) - Number(b.number.isReference) || a.rtp - b.rtp)
+        .toSorted((a, b) => Number(a.number.isReference) - Number(b.number.isReference) || a.at.rtp - b.at.rtp)
       if (next === undefined) return taken
       group.waiting.splice(group.waiting.indexOf(next), 1)
       add(group, next)
@@ -121,20 +115,18 @@ export class LatePictures<T extends NumberedPicture> {
     }
   }
 
-  /** Whether pictures that are sent before it, shown before it, and referred to by nobody have not come yet. */
-  #lacks(group: Group<T>, { number, rtp }: Waiting<T>): boolean {
+  /** Whether pictures have not come yet that are sent before it, and shown between the two that others refer to. */
+  #lacks(group: Group<T>, { number, at }: Waiting<T>): boolean {
     if (!this.#hasUnreferenced || !number.isReference) return false
-    const shownBetween = Math.round((rtp - group.referenceRtp) / this.#usualStep) - 1
-    return shownBetween > group.unreferenced
+    const { before, last } = group.references
+    if (at.rtp < last.rtp) return false
+    const isBetween = (rtp: number) => rtp > before.rtp && rtp < last.rtp
+    return Math.round(ticksBetween(before, last) / this.#usualStep) - 1 > group.shown.filter(isBetween).length
   }
 
-  #unwrapped({ rtpTimestamp }: T): number {
-    const latest = this.#latestRtp ?? rtpTimestamp
-    const rtp = latest + ((rtpTimestamp - latest) | 0)
-    this.#latestRtp = Math.max(latest, rtp)
+  #noteShown(rtp: number): void {
     this.#shown.push(rtp)
     if (this.#shown.length > rememberedPictures) this.#shown.shift()
-    return rtp
   }
 
   /** In ticks, from one picture to the one shown next. */
@@ -143,8 +135,9 @@ export class LatePictures<T extends NumberedPicture> {
     return median(times.slice(1).map((time, at) => time - times[at]!))
   }
 
-  #begin(keyRtp: number, number: DecodingNumber | undefined): void {
-    this.#groups.push({ keyRtp, last: number?.value, latestRtp: keyRtp, referenceRtp: keyRtp, unreferenced: 0, waiting: [] })
+  #begin(at: PlaceInTime, number: DecodingPlace | undefined): void {
+    const decoder = number && decoderWith(number)
+    this.#groups.push({ keyRtp: at.rtp, decoder, latest: at, references: { before: at, last: at }, shown: [], waiting: [] })
     this.#groups.sort((a, b) => a.keyRtp - b.keyRtp)
     // What waits for the oldest has waited longest; it expires with the next one.
     if (this.#groups.length > rememberedKeys && this.#groups[0]!.waiting.length === 0) this.#groups.shift()
@@ -163,18 +156,18 @@ export class LatePictures<T extends NumberedPicture> {
   }
 }
 
-function add<T>(group: Group<T>, { number, rtp }: Waiting<T>): void {
-  if (number.isReference) {
-    group.last = number.value
-    group.referenceRtp = Math.max(group.referenceRtp, rtp)
-    group.unreferenced = 0
-  } else group.unreferenced++
-  group.latestRtp = Math.max(group.latestRtp, rtp)
+function add<T>(group: Group<T>, { number, at }: Waiting<T>): void {
+  if (group.decoder !== undefined) group.decoder = decoderAfter(group.decoder, number)
+  else if (number.isReference) group.decoder = decoderWith(number)
+  const { last } = group.references
+  if (number.isReference && at.rtp > last.rtp) group.references = { before: last, last: at }
+  group.shown = [...group.shown, at.rtp].slice(-rememberedPictures)
+  if (at.rtp > group.latest.rtp) group.latest = at
 }
 
-const follows = ({ value, modulus }: DecodingNumber, last: number | undefined) =>
-  last === undefined || value === (last + 1) % modulus
+/** None that is known where a clock jumped between them. */
+const ticksBetween = (from: PlaceInTime, to: PlaceInTime) => (from.clock === to.clock ? to.rtp - from.rtp : 0)
 
-/** Something that refers to a later one was taken already; to decode it now would disturb that. */
-const isPast = ({ value, modulus }: DecodingNumber, last: number | undefined) =>
-  last !== undefined && (last - value + modulus) % modulus < modulus / 2
+/** What is over waits for nothing that it does not use itself. */
+const turn = <T>({ decoder }: Group<T>, number: DecodingPlace, before: 'waits' | 'is over') =>
+  decoder === undefined ? 'next' : turnOf(decoder, number, before === 'waits')

@@ -1,14 +1,18 @@
 import { describe, expect, it } from 'vitest'
-import { type CountedHole, PictureGaps } from './picture-gaps.ts'
+import { type CountedHole, PictureGaps, type WatchedPicture } from './picture-gaps.ts'
 
-const about = (n: number) => ({ key: n % 30 === 0, anotherSize: false, mayFollowHole: false })
+/** The nth of 30 pictures a second. */
+const picture = (n: number, more: Partial<WatchedPicture> = {}): WatchedPicture => ({
+  ...{ rtpTimestamp: n * 3000, rtp: n * 3000, clock: 0, jumpedTicks: undefined, receiveTimeMicros: (n * 1e6) / 30 },
+  ...{ key: n % 30 === 0, anotherSize: false, mayFollowHole: false, ...more },
+})
 
 /** 30 pictures a second with a key frame each second, but for those that are left out. */
 function watch(seconds: number, sent: (n: number) => boolean, gaps = new PictureGaps(), counted?: CountedHole) {
   const losses = []
   for (let n = 0; n < seconds * 30; n++) {
     if (!sent(n)) continue
-    losses.push(...gaps.push({ ssrc: 1, rtpTimestamp: (n * 3000) % 2 ** 32, receiveTimeMicros: (n * 1e6) / 30 }, about(n)))
+    losses.push(...gaps.push(picture(n)))
   }
   if (counted !== undefined) gaps.counted(counted)
   return [...losses, ...gaps.end()]
@@ -42,12 +46,34 @@ describe('pictures that never came', () => {
   it('are none where pictures come late', () => {
     const gaps = new PictureGaps()
     const losses = watch(3, (n) => n < 70, gaps)
-    const arrive = (n: number, at: number) =>
-      losses.push(...gaps.push({ ssrc: 1, rtpTimestamp: n * 3000, receiveTimeMicros: at * 1e6 }, about(n)))
+    const arrive = (n: number, at: number) => losses.push(...gaps.push(picture(n, { receiveTimeMicros: at * 1e6 })))
     arrive(90, 3)
     for (let n = 70; n < 90; n++) arrive(n, 3.2)
     for (let n = 91; n < 200; n++) arrive(n, n / 30)
     expect([...losses, ...gaps.end()]).toEqual([])
+  })
+
+  it('are those between two arrivals where the sender’s clock jumped an hour between them', () => {
+    const hour = 3600 * 90_000
+    const after = (missing: number) => {
+      const gaps = new PictureGaps()
+      const losses = watch(3, () => true, gaps)
+      for (let n = 90 + missing; n < 300; n++) {
+        const jumped = n === 90 + missing ? { jumpedTicks: (missing + 1) * 3000, key: true } : {}
+        losses.push(...gaps.push(picture(n, { rtp: n * 3000 + hour, ...jumped })))
+      }
+      return [...losses, ...gaps.end()].map(({ pictures }) => pictures)
+    }
+    expect(after(0)).toEqual([])
+    expect(after(20)).toEqual([20])
+  })
+
+  it('are told of after a jump as before it', () => {
+    const gaps = new PictureGaps()
+    watch(3, () => true, gaps)
+    for (let n = 90; n < 100; n++) gaps.push(picture(n, { rtp: n * 3000 + 1e6, ...(n === 90 && { jumpedTicks: 3000 }) }))
+    for (let n = 120; n < 150; n++) gaps.push(picture(n, { rtp: n * 3000 + 1e6 }))
+    expect(gaps.end().map(({ pictures }) => pictures)).toEqual([20])
   })
 
   it('cannot be told of a screen that sends when something changes', () => {
@@ -67,9 +93,7 @@ describe('pictures that never came', () => {
     const losses = []
     for (let n = 0; n < 300; n++) {
       if (n >= 70 && n < 90) continue
-      const key = n % 30 === 0
-      const arrival = { ssrc: 1, rtpTimestamp: n * 3000, receiveTimeMicros: (n * 1e6) / 30 }
-      losses.push(...gaps.push(arrival, { key, anotherSize: anotherSize && n === 90, mayFollowHole: false }))
+      losses.push(...gaps.push(picture(n, { anotherSize: anotherSize && n === 90 })))
       if (n === 140) gaps.counted({ ssrc: 1, rtpTimestamp: 90 * 3000, ...counts })
     }
     expect(losses.reduce((sum, { pictures }) => sum + pictures, 0)).toBe(expected)

@@ -1,11 +1,21 @@
 import { median } from './clock.ts'
-import type { Arrival } from './pieces.ts'
+import type { PictureTime } from './picture-clock.ts'
 
 /** Pictures that were sent and never came. Times in microseconds since 1970. */
 export interface PictureLoss {
   fromMicros: number
   toMicros: number
   pictures: number
+}
+
+/** A picture that came, with what tells whether some are missing before it. */
+export interface WatchedPicture extends PictureTime {
+  /** As it was sent, 32 bit: by it the receiver tells what it counted. */
+  rtpTimestamp: number
+  receiveTimeMicros: number
+  key: boolean
+  anotherSize: boolean
+  mayFollowHole: boolean
 }
 
 /** Missing pictures may still come for so long after the key frame that overtook them. */
@@ -37,6 +47,8 @@ interface Hole {
   key: boolean
   fromRtp: number
   toRtp: number
+  /** How long it is. */
+  ticks: number
   toMicros: number
   /** Usual before it. */
   step: number
@@ -51,39 +63,34 @@ interface Hole {
  * nothing was missing: then the sender made none. Of VP8 and its kin it may be any picture, of which the tap says so. Pure.
  */
 export class PictureGaps {
-  /** Unwrapped. */
   #lastRtp: number | undefined
   /** Of the last pictures. */
   #times: number[] = []
   #holes: Hole[] = []
   #pausedMicros: { from: number; to: number }[] = []
 
-  push(
-    { rtpTimestamp, receiveTimeMicros }: Arrival,
-    { key, anotherSize, mayFollowHole }: { key: boolean; anotherSize: boolean; mayFollowHole: boolean },
-  ): PictureLoss[] {
-    const last = this.#lastRtp
-    if (last === undefined) {
-      this.#lastRtp = rtpTimestamp
-      this.#remember(rtpTimestamp)
-      return []
-    }
-    const step = (rtpTimestamp - (((last % 2 ** 32) + 2 ** 32) % 2 ** 32)) | 0
-    if (step <= 0) {
-      if (!this.#fill(last + step)) this.#remember(last + step)
+  push({ rtpTimestamp, rtp, jumpedTicks, receiveTimeMicros, key, anotherSize, mayFollowHole }: WatchedPicture): PictureLoss[] {
+    const last = this.#lastRtp ?? rtp
+    const step = rtp - last
+    if (this.#lastRtp !== undefined && step <= 0) {
+      if (!this.#fill(rtp)) this.#remember(rtp)
       return this.#over(receiveTimeMicros)
     }
-    this.#lastRtp = last + step
-    if ((key || mayFollowHole) && this.#isSteady && step > longStep * this.#usualStep) {
+    this.#lastRtp = rtp
+    const ticks = jumpedTicks ?? step
+    const isHole = (key || mayFollowHole) && this.#isSteady && ticks > longStep * this.#usualStep
+    if (isHole) {
       this.#holes.push({
-        ...{ rtpTimestamp, counted: undefined, anotherSize, key, fromRtp: last, toRtp: last + step },
+        ...{ rtpTimestamp, counted: undefined, anotherSize, key, fromRtp: last, toRtp: rtp, ticks },
         ...{ toMicros: receiveTimeMicros, step: this.#usualStep, filled: 0 },
       })
+    }
+    if (isHole || jumpedTicks !== undefined) {
       // The rhythm before the hole goes on after it.
       const moved = step - this.#usualStep
       this.#times = this.#times.map((time) => time + moved)
-      this.#remember(last + step)
-    } else this.#remember(last + step)
+    }
+    this.#remember(rtp)
     return this.#over(receiveTimeMicros)
   }
 
@@ -121,6 +128,8 @@ export class PictureGaps {
   }
 
   #remember(rtp: number): void {
+    // One from before them all tells nothing of how often they come.
+    if (this.#times.length > 0 && rtp < Math.min(...this.#times)) return
     this.#times.push(rtp)
     if (this.#times.length > rememberedPictures) this.#times.shift()
   }
@@ -138,11 +147,11 @@ export class PictureGaps {
     return over.filter(wasLost).flatMap((hole) => this.#lossOf(hole))
   }
 
-  #lossOf({ fromRtp, toRtp, toMicros, step, filled, counted }: Hole): PictureLoss[] {
-    const fromMicros = Math.round(toMicros - (toRtp - fromRtp) / 0.09)
+  #lossOf({ ticks, toMicros, step, filled, counted }: Hole): PictureLoss[] {
+    const fromMicros = Math.round(toMicros - ticks / 0.09)
     const pause = this.#pausedMicros.find(({ from, to }) => from < toMicros && to > fromMicros)
     if (pause === undefined) {
-      const pictures = Math.round((toRtp - fromRtp) / step) - 1 - filled
+      const pictures = Math.round(ticks / step) - 1 - filled
       return pictures > 0 ? [{ fromMicros, toMicros, pictures }] : []
     }
     // While the user was muted nothing was sent; what stayed missing was sent before. At least the last picture, of which nothing told before the next.

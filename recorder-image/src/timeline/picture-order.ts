@@ -33,6 +33,7 @@ type Numbered = Arrival & { index: number }
 export const videoRules: PieceRules<Arrival> = {
   clockRate: 90_000,
   goesOn: (ticks) => ticks > -longestBackTicks && ticks <= longestStepTicks,
+  inOrder: false,
 }
 
 /**
@@ -69,12 +70,10 @@ export function orderPictures({ ssrcs, rtpTimestamps, receiveTimesMicros, keys, 
     }
   }
 
-  const keyOf = mayReorder ? keyTimes(rtp, pieceOf, keys, pieces.length) : rtp
-  const samples = sorted(count, (a, b) => rank[pieceOf[a]!]! - rank[pieceOf[b]!]! || keyOf[a]! - keyOf[b]! || a - b)
-  const shown = sorted(count, (a, b) => {
-    const [one, other] = [samples[a]!, samples[b]!]
-    return rank[pieceOf[one]!]! - rank[pieceOf[other]!]! || rtp[one]! - rtp[other]! || a - b
-  })
+  const itself: Places = { ranks: filled(new Uint32Array(count), (at) => rank[pieceOf[at]!]!), rtp }
+  const decodedBy = mayReorder ? keyPlaces(itself, keys) : itself
+  const samples = sorted(count, (a, b) => comparePlaces(decodedBy, a, b) || a - b)
+  const shown = sorted(count, (a, b) => comparePlaces(itself, samples[a]!, samples[b]!) || a - b)
   return {
     samples,
     rtp: filled(new Float64Array(count), (at) => rtp[samples[at]!]!),
@@ -84,17 +83,28 @@ export function orderPictures({ ssrcs, rtpTimestamps, receiveTimesMicros, keys, 
   }
 }
 
-/** For each picture the RTP time of its key frame; minus infinity where that lies in the piece before. */
-function keyTimes(rtp: Float64Array, pieceOf: Uint32Array, keys: Uint8Array, pieces: number): Float64Array {
-  const keysOf: number[][] = Array.from({ length: pieces }, () => [])
-  return rtp.map((ticks, index) => {
-    const known = keysOf[pieceOf[index]!]!
+/** Where pictures stand in time: in which piece, and when in it. */
+interface Places {
+  ranks: ArrayLike<number>
+  rtp: ArrayLike<number>
+}
+
+const comparePlaces = ({ ranks, rtp }: Places, a: number, b: number) => ranks[a]! - ranks[b]! || rtp[a]! - rtp[b]!
+
+/** For each picture the place of its key frame, which may lie in the piece before; in front of all where there is none. */
+function keyPlaces(places: Places, keys: Uint8Array): Places {
+  const known: number[] = []
+  const [ranks, rtp] = [new Float64Array(keys.length), new Float64Array(keys.length)]
+  for (let index = 0; index < keys.length; index++) {
     let at = known.length
-    while (at > 0 && known[at - 1]! > ticks) at--
-    if (keys[index] !== 1) return known[at - 1] ?? Number.NEGATIVE_INFINITY
-    known.splice(at, 0, ticks)
-    return ticks
-  })
+    while (at > 0 && comparePlaces(places, known[at - 1]!, index) > 0) at--
+    const isKey = keys[index] === 1
+    const key = isKey ? index : known[at - 1]
+    if (isKey) known.splice(at, 0, index)
+    ranks[index] = key === undefined ? -1 : places.ranks[key]!
+    rtp[index] = key === undefined ? 0 : places.rtp[key]!
+  }
+  return { ranks, rtp }
 }
 
 /** 0 to count - 1 in an order in which they nearly are. */

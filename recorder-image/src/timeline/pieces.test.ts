@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { fitClock, wallMicros } from './clock.ts'
 import { type Arrival, type PieceRules, PieceSplitter, type Placed } from './pieces.ts'
 
-const rules: PieceRules<Arrival> = { clockRate: 48_000, goesOn: (ticks) => ticks === 960 }
+const rules: PieceRules<Arrival> = { clockRate: 48_000, goesOn: (ticks) => ticks === 960, inOrder: true }
 
 /** `count` packets of 20 ms, the first sent at `seconds`. */
 function packets(options: {

@@ -32,6 +32,8 @@ export interface PieceRules<T> {
    * one stretch by definition, however late it came.
    */
   goesOn: (ticks: number, packet: T, before: T) => boolean
+  /** Whether they come in the order in which they were sent. Where they do not, those of two clocks may have changed places. */
+  inOrder: boolean
 }
 
 /** A step of the clock that leads this much past the time of arrival is a jump ahead; less may be a pause within what came at once after a stall. */
@@ -45,6 +47,8 @@ const stallMicros = 2_000_000
 const stallHoldMicros = 3_000_000
 /** One of them less late than this, and it was a queue after all. */
 const lateMicros = 1_500_000
+/** So long after a clock jumped what was sent before it may still come, repaired. */
+const repairMicros = 3_000_000
 
 /**
  * Cuts the packets of one SSRC into pieces of one RTP clock each. Where a packet goes on from the one before there is no cut; where the clock
@@ -56,6 +60,8 @@ export class PieceSplitter<T extends Arrival> {
   readonly pieces: Piece[] = []
   readonly #rules: PieceRules<T>
   #before: T | undefined
+  /** When the first packet of the latest piece came. */
+  #turnedMicros = 0
   #held: { why: 'jump' | 'stall' | 'first'; packets: T[] } | undefined
 
   /** `holdFirst`: the first packets are held too, until their clock is known well enough to be placed by it. */
@@ -75,6 +81,7 @@ export class PieceSplitter<T extends Arrival> {
     if (piece === undefined) return this.#startPiece([packet], true)
     const why = this.#doubt(piece, packet)
     if (why === undefined) return [this.#append(piece, packet)]
+    if (why === 'jump' && this.#wasSentBeforeJump(packet)) return [this.#place(this.pieces.at(-2)!, packet)]
     this.#held = { why, packets: [packet] }
     return []
   }
@@ -99,20 +106,25 @@ export class PieceSplitter<T extends Arrival> {
       case 'jump': {
         const fitting = held.packets.findLastIndex((packet) => this.#fits(piece, packet)) + 1
         if (fitting === 0) return this.#startPiece(held.packets, more)
+        const others = held.packets.slice(fitting)
+        const overtook = held.packets.slice(0, fitting).filter((packet) => this.#overtook(piece, packet, others))
         // A timestamp from elsewhere among others that fit is nonsense: such a packet stays where it arrived.
         const placed = held.packets
           .slice(0, fitting)
+          .filter((packet) => !overtook.includes(packet))
           .map((packet) =>
-            this.#isElsewhere(piece, packet) ? { piece, rtp: piece.lastRtp, packet } : this.#append(piece, packet),
+            this.#isElsewhere(piece, packet) && !this.#fits(piece, packet)
+              ? { piece, rtp: piece.lastRtp, packet }
+              : this.#append(piece, packet),
           )
-        return [...placed, ...this.#watch(held.packets.slice(fitting), more)]
+        return [...placed, ...this.#watch([...overtook, ...others], more)]
       }
     }
   }
 
   /** Whether what stays late was held up on the way, and its clock went on. Only what came before a jump tells of it. */
   #isQueue(piece: Piece, packets: readonly T[], more: boolean): boolean {
-    const jump = packets.findIndex((packet, at) => at > 0 && this.#jumpsAhead(piece, packet, packets[at - 1]!))
+    const jump = packets.findIndex((packet, at) => at > 0 && this.#jumps(piece, packet, packets[at - 1]!))
     if (!more || jump !== -1) return true
     return packets.some((packet) => this.#latenessMicros(piece, packet) < lateMicros)
   }
@@ -141,13 +153,34 @@ export class PieceSplitter<T extends Arrival> {
     return this.#latenessMicros(piece, packet) > stallMicros ? 'stall' : undefined
   }
 
-  #jumpsAhead(piece: Piece, packet: T, before: T): boolean {
+  #jumps(piece: Piece, packet: T, before: T): boolean {
     const ticks = (packet.rtpTimestamp - before.rtpTimestamp) | 0
-    return !this.#rules.goesOn(ticks, packet, before) && this.#isEarly(piece, packet)
+    const isElsewhere = this.#isEarly(piece, packet) || this.#micros(ticks) < -backMicros
+    return isElsewhere && !this.#rules.goesOn(ticks, packet, before)
   }
 
   #fits(piece: Piece, packet: T): boolean {
+    if (this.#isNear(piece, packet)) return true
     return !this.#isEarly(piece, packet) && this.#latenessMicros(piece, packet) <= lateMicros
+  }
+
+  /** Whether it was sent at about the same time as the latest of a piece, however late it comes, by a sender whose packets do not come in order. */
+  #isNear(piece: Piece, packet: T): boolean {
+    return !this.#rules.inOrder && this.#rules.goesOn(unwrap(piece, packet) - piece.lastRtp, packet, this.#before!)
+  }
+
+  /** Whether it was sent after the clock jumped, as others were that came behind the last one of before. */
+  #overtook(piece: Piece, packet: T, others: readonly T[]): boolean {
+    const [other] = others
+    if (this.#rules.inOrder || other === undefined || this.#fits(piece, packet)) return false
+    const sentMicros = this.#micros((other.rtpTimestamp - packet.rtpTimestamp) | 0)
+    return Math.abs(other.receiveTimeMicros - packet.receiveTimeMicros - sentMicros) <= repairMicros
+  }
+
+  /** Whether it belongs to the piece before, and comes after the jump only because it had to be repaired. */
+  #wasSentBeforeJump(packet: T): boolean {
+    const before = this.pieces.at(-2)
+    return before !== undefined && packet.receiveTimeMicros - this.#turnedMicros <= repairMicros && this.#isNear(before, packet)
   }
 
   #isElsewhere(piece: Piece, packet: T): boolean {
@@ -172,14 +205,19 @@ export class PieceSplitter<T extends Arrival> {
     const [first, ...others] = packets as [T, ...T[]]
     const piece = { ssrc: first.ssrc, clock: new ClockWindows(), firstRtp: first.rtpTimestamp, lastRtp: first.rtpTimestamp }
     this.pieces.push(piece)
+    this.#turnedMicros = first.receiveTimeMicros
     return [this.#append(piece, first), ...this.#lay(piece, others, more)]
   }
 
   #append(piece: Piece, packet: T): Placed<T> {
+    this.#before = packet
+    return this.#place(piece, packet)
+  }
+
+  #place(piece: Piece, packet: T): Placed<T> {
     const rtp = unwrap(piece, packet)
     piece.clock.add(this.#micros(rtp), packet.receiveTimeMicros)
     if (rtp > piece.lastRtp) piece.lastRtp = rtp
-    this.#before = packet
     return { piece, rtp, packet }
   }
 

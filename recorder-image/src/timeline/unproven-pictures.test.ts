@@ -26,10 +26,16 @@ class Receiver {
   }
 
   arriveAt(number: number, seconds: number): this {
-    const mayFollowHole = this.#watch.before(rtpOf(number), true) > 0
+    const receiveTimeMicros = seconds * 1e6
+    const mayFollowHole = this.#watch.before({ rtpTimestamp: rtpOf(number), receiveTimeMicros }, true) > 0
     if (mayFollowHole) this.asked.push(number)
-    const about = { rtpTimestamp: rtpOf(number), key: number % picturesPerKey === 0, mayFollowHole }
-    return this.#settle(this.#pictures.push({ number, ...about, receiveTimeMicros: seconds * 1e6 }))
+    const about = {
+      rtpTimestamp: rtpOf(number),
+      rtp: firstRtp + number * 6000,
+      key: number % picturesPerKey === 0,
+      mayFollowHole,
+    }
+    return this.#settle(this.#pictures.push({ number, ...about, receiveTimeMicros }))
   }
 
   /** What the receiver counted before this picture. */

@@ -3,8 +3,10 @@ import type { Released } from './late-pictures.ts'
 import type { CountedHole } from './picture-gaps.ts'
 
 export interface UnprovenPicture {
-  /** 32 bit, wraps. */
+  /** As it was sent, 32 bit: by it the receiver tells what it counted. */
   rtpTimestamp: number
+  /** In ticks, on a line that never wraps. */
+  rtp: number
   key: boolean
   receiveTimeMicros: number
   /** Pictures may be missing before it; what was counted of them is told later. */
@@ -19,11 +21,11 @@ const rememberedKeys = 4
 export const longStep = 1.5
 
 interface Hole {
-  /** Between these two, unwrapped, something may be missing. */
+  /** Between these two something may be missing. */
   fromRtp: number
   toRtp: number
-  /** Of the picture that was asked about. */
-  askedRtp: number
+  /** Of the picture that was asked about, as it was sent. */
+  askedRtpTimestamp: number
   sinceMicros: number
 }
 
@@ -56,7 +58,8 @@ export class UnprovenPictures<T extends UnprovenPicture> {
   }
 
   push(picture: T): Released<T> {
-    const rtp = this.#unwrapped(picture)
+    const { rtp } = picture
+    this.#noteStep(rtp)
     const lost = this.#expired(picture.receiveTimeMicros)
     if (picture.key) {
       return { taken: [picture, ...this.#begin(rtp, picture)], lost }
@@ -76,7 +79,7 @@ export class UnprovenPictures<T extends UnprovenPicture> {
 
   /** What the receiver counted around a hole. */
   counted({ rtpTimestamp, lost }: CountedHole): Released<T> {
-    const isMeant = ({ askedRtp }: Hole) => askedRtp === rtpTimestamp
+    const isMeant = ({ askedRtpTimestamp }: Hole) => askedRtpTimestamp === rtpTimestamp
     if (lost > 0) return { taken: [], lost: this.#groups.flatMap((group) => broken(group, isMeant)) }
     for (const group of this.#groups) group.holes = group.holes.filter((hole) => !isMeant(hole))
     return { taken: this.#groups.flatMap(released), lost: [] }
@@ -100,13 +103,11 @@ export class UnprovenPictures<T extends UnprovenPicture> {
     return this.#groups.flatMap(({ waiting }) => waiting.toSorted((a, b) => a.rtp - b.rtp).map(({ picture }) => picture))
   }
 
-  #unwrapped({ rtpTimestamp }: T): number {
-    const latest = this.#latestRtp ?? rtpTimestamp
-    const rtp = latest + ((rtpTimestamp - (latest >>> 0)) | 0)
+  #noteStep(rtp: number): void {
+    const latest = this.#latestRtp ?? rtp
     this.#latestRtp = Math.max(latest, rtp)
     const step = this.#latestRtp - latest
     if (step > 0) this.#usual.add(step, longStep)
-    return rtp
   }
 
   /** It may come later than pictures that refer to it. */
@@ -150,7 +151,7 @@ export class UnprovenPictures<T extends UnprovenPicture> {
 
 /** The receiver is asked what is missing before this picture. */
 function ask<T extends UnprovenPicture>(group: Group<T>, toRtp: number, { rtpTimestamp, receiveTimeMicros }: T): void {
-  group.holes.push({ fromRtp: group.latestRtp, toRtp, askedRtp: rtpTimestamp, sinceMicros: receiveTimeMicros })
+  group.holes.push({ fromRtp: group.latestRtp, toRtp, askedRtpTimestamp: rtpTimestamp, sinceMicros: receiveTimeMicros })
 }
 
 /** What comes after the first of these holes is lost. */

@@ -143,9 +143,13 @@ async function tap(transformer: Transformer): Promise<void> {
 
 const rtpOf = (frame: Frame, { rtpTimestamp }: Metadata) => (rtpTimestamp ?? frame.timestamp) >>> 0
 
+const receiveTimeMicros = ({ receiveTime }: Metadata) =>
+  Math.round((performance.timeOrigin + (receiveTime ?? performance.now())) * 1000)
+
 /** In ticks; 0 where there is none. */
 function holeBefore({ holes }: VideoTap, frame: Frame, metadata: Metadata): number {
-  return holes.before(rtpOf(frame, metadata), frame.type === 'key' || comesAsComplete(metadata.mimeType ?? ''))
+  const picture = { rtpTimestamp: rtpOf(frame, metadata), receiveTimeMicros: receiveTimeMicros(metadata) }
+  return holes.before(picture, frame.type === 'key' || comesAsComplete(metadata.mimeType ?? ''))
 }
 
 function passOn({ writer, delay }: VideoTap, frame: Frame, ssrc: number, mimeType: string | undefined): void {
@@ -179,7 +183,7 @@ function take(
       key,
       rtpTimestamp: rtpOf(frame, metadata),
       sequenceNumber: metadata.sequenceNumber ?? null,
-      receiveTimeMicros: Math.round((performance.timeOrigin + (metadata.receiveTime ?? performance.now())) * 1000),
+      receiveTimeMicros: receiveTimeMicros(metadata),
       mimeType: metadata.mimeType ?? (kind === 'audio' ? 'audio/opus' : 'video/H264'),
       ...(hasSize ? { width: metadata.width!, height: metadata.height! } : {}),
       ...(mayFollowHole ? { mayFollowHole } : {}),
