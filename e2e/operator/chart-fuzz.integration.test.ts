@@ -59,6 +59,13 @@ function admittedBy(given: Schema, root: Schema, isBare = false): fc.Arbitrary<u
         ...{ minLength: minItems, maxLength: Math.min(3, maxItems), selector: (item) => JSON.stringify(item) },
       }),
     object: () => {
+      if (properties !== undefined && node.maxProperties !== undefined) {
+        // Of what is one thing or another.
+        const made = (names: string[]) =>
+          fc.record(Object.fromEntries(names.map((name) => [name, admittedBy(properties[name]!, root, true)])))
+        const others = Object.keys(properties).filter((name) => !required.includes(name))
+        return fc.oneof(...others.map((other) => made([...required, other])))
+      }
       if (properties !== undefined) {
         const parts = Object.entries(properties).map(([name, part]) => [name, admittedBy(part, root, isBareInside)])
         // Elsewhere the chart has a value for what is not given; its optional parts are to be seen often.
@@ -88,7 +95,7 @@ type Values = Record<string, Record<string, unknown>>
 
 /** What the chart refuses with a sentence of its own (templates/checks.yaml), or what no schema can say: how limits and requests go together. */
 function possible(values: Values): Values {
-  const { gateway, caBundle, recorder, crds, metrics } = values
+  const { gateway, caBundle, recorder, crds, metrics, networkPolicy } = values
   const native = (quantities: object | null | undefined) =>
     quantities && Object.fromEntries(Object.entries(quantities).filter(([name]) => /^(cpu|memory|ephemeral-storage)$/.test(name)))
   const withoutLimits = (part: Record<string, unknown>) => {
@@ -99,6 +106,9 @@ function possible(values: Values): Values {
   const isFound = (metrics?.serviceMonitor as { enabled?: boolean } | undefined)?.enabled
   return {
     ...withoutLimits(withoutDoubles(values)),
+    ...(networkPolicy?.metricsFrom
+      ? { networkPolicy: { ...networkPolicy, metricsFrom: within(networkPolicy.metricsFrom) } }
+      : {}),
     ...(caBundle && { caBundle: { ...caBundle, ...(caBundle.configMapName ? { secretName: '' } : {}) } }),
     ...(recorder && {
       recorder: {
@@ -116,7 +126,8 @@ function possible(values: Values): Values {
       }),
     ...(gateway && {
       gateway: {
-        ...withoutLimits(gateway),
+        ...withoutLimits(withoutDoubles(gateway)),
+        ...(gateway.networkPolicyFrom ? { networkPolicyFrom: within(gateway.networkPolicyFrom) } : {}),
         ...(gateway.callersSecret ? {} : { callersSecret: 'callers' }),
         ...(isHeard ? { policies: { ...(gateway.policies as object), applicationsSecret: 'applications' } } : {}),
         namespaces: (gateway.namespaces as string[] | undefined)?.length ? gateway.namespaces : ['lessons'],
@@ -127,19 +138,55 @@ function possible(values: Values): Values {
   } as Values
 }
 
+/** The API server makes labels of the Pod's own of these keys, so that none may stand in the selector beside them, nor twice. */
+function withoutKeysTwice(part: unknown): unknown {
+  if (Array.isArray(part)) return part.map(withoutKeysTwice)
+  if (typeof part !== 'object' || part === null) return part
+  const hasKeys = 'matchLabelKeys' in part || 'mismatchLabelKeys' in part
+  return Object.fromEntries(
+    Object.entries(part).map(([name, inner]) => {
+      if (hasKeys && name === 'labelSelector') return [name, {}]
+      return [name, /^(mis)?matchLabelKeys$/i.test(name) ? [...new Set(inner)] : withoutKeysTwice(inner)]
+    }),
+  )
+}
+
+/** What is taken out of a network is a part of it. */
+const within = (peers: unknown) =>
+  (peers as { ipBlock?: { cidr: string; except?: string[] } }[]).map((peer) => {
+    if (peer.ipBlock?.except === undefined) return peer
+    const { cidr, except } = peer.ipBlock
+    const [address = '', bits] = cidr.split('/')
+    const isWhole = Number(bits) === (address.includes(':') ? 128 : 32)
+    return { ipBlock: { cidr, except: isWhole ? [] : except.map(() => `${address}/${Number(bits) + 1}`) } }
+  })
+
 interface PodParts {
-  extraVolumes?: { name: string; projected?: { sources: { serviceAccountToken?: { path: string } }[] } }[] | null
+  extraVolumes?: Volume[] | null
   extraVolumeMounts?: { name: string; mountPath: string }[] | null
   topologySpreadConstraints?: { topologyKey: string; whenUnsatisfiable: string }[] | null
+  podSecurityContext?: { sysctls?: { name: string }[] } | null
+  tolerations?: { operator?: string }[] | null
+  affinity?: object | null
+}
+
+interface Volume {
+  name: string
+  projected?: { sources: { serviceAccountToken?: { path: string } }[] }
+  image?: object
+  iscsi?: { targetPortal: string; initiatorName?: string }
 }
 
 /** Each volume and each path once, mounted where there is such a volume, as templates/checks.yaml wants it. */
 function withoutDoubles<T extends object>(part: T): T {
-  const { extraVolumes, extraVolumeMounts, topologySpreadConstraints } = part as PodParts
+  const { extraVolumes, extraVolumeMounts, topologySpreadConstraints, podSecurityContext, tolerations, affinity } =
+    part as PodParts
   const oneOf = <U>(all: U[], key: (one: U) => string) => [...new Map(all.map((one) => [key(one), one])).values()]
   const isTaken = (name: string) => /^(ca-bundle|work|tmp|control|cos|secret-[0-9]+)$/.test(name)
   const volumes = oneOf(extraVolumes ?? [], ({ name }) => name)
     .filter(({ name }) => !isTaken(name))
+    // An image is a volume by default only in releases later than that of this API server.
+    .filter(({ name, image, iscsi }) => image === undefined && `${name}:${iscsi?.targetPortal}`.length <= 64)
     .map((volume) =>
       volume.projected === undefined
         ? volume
@@ -152,8 +199,17 @@ function withoutDoubles<T extends object>(part: T): T {
     ...part,
     ...(extraVolumes && { extraVolumes: volumes }),
     ...(extraVolumeMounts && { extraVolumeMounts: mounts }),
+    ...(affinity && { affinity: withoutKeysTwice(affinity) as object }),
+    ...(podSecurityContext?.sysctls && {
+      podSecurityContext: { ...podSecurityContext, sysctls: oneOf(podSecurityContext.sysctls, ({ name }) => name) },
+    }),
+    // Comparisons are of releases later than that of this API server.
+    ...(tolerations && { tolerations: tolerations.filter(({ operator }) => operator !== 'Gt' && operator !== 'Lt') }),
     ...(topologySpreadConstraints && {
-      topologySpreadConstraints: oneOf(topologySpreadConstraints, (one) => `${one.topologyKey} ${one.whenUnsatisfiable}`),
+      topologySpreadConstraints: oneOf(
+        topologySpreadConstraints.map(withoutKeysTwice) as typeof topologySpreadConstraints,
+        (one) => `${one.topologyKey} ${one.whenUnsatisfiable}`,
+      ),
     }),
   }
 }

@@ -28,6 +28,11 @@ const renderValues = (values: object, namespace?: string) => helmIn.renderValues
 const data = { name: 'data', emptyDir: {} }
 const atData = { name: 'data', mountPath: '/data' }
 const token = { serviceAccountToken: { path: 'token' } }
+const sysctl = { name: 'net.core.somaxconn', value: '1024' }
+const iscsi = { targetPortal: '10.0.0.1:3260', iqn: 'iqn.2001-04.com.example:storage', lun: 0 }
+const more = { key: 'cores', operator: 'Gt', value: '8' }
+/** Who may read metrics: the first network, without the others. */
+const from = ([cidr, ...except]: string[]) => ({ networkPolicy: { enabled: true, metricsFrom: [{ ipBlock: { cidr, except } }] } })
 const spread = { topologyKey: 'zone', whenUnsatisfiable: 'ScheduleAnyway' }
 
 describe('the chart', () => {
@@ -88,9 +93,44 @@ describe('the chart', () => {
       },
       'topologySpreadConstraints has two of zone, ScheduleAnyway',
     ],
+    [
+      'one kernel parameter set twice',
+      { recorder: { podSecurityContext: { sysctls: [sysctl, { ...sysctl, value: '2' }] } } },
+      'recorder.podSecurityContext.sysctls has two of the name net.core.somaxconn',
+    ],
+    ['what is not of the network it is taken from', from(['10.0.0.0/8', '11.0.0.0/16']), 'has 11.0.0.0/16, which is no part of'],
+    ['all of a network taken from it', from(['10.1.0.0/16', '10.1.0.0/16']), 'has 10.1.0.0/16, which is no part of 10.1.0.0/16'],
+    ['what ends a bit outside of it', from(['10.128.0.0/10', '10.192.0.0/11']), 'which is no part of 10.128.0.0/10'],
+    ['a network of the other family', from(['10.0.0.0/8', 'fd00::/64']), 'has fd00::/64, which is no part of'],
+    ['what is not of its IPv6 network', from(['2001:db8:8000::/33', '2001:db8:7fff::/48']), 'has 2001:db8:7fff::/48'],
+    [
+      'an iSCSI volume of too long a name',
+      { extraVolumes: [{ name: 'x'.repeat(60), iscsi: { ...iscsi, initiatorName: iscsi.iqn } }] },
+      'too long beside iscsi.initiatorName',
+    ],
     ['no name servers', { recorder: { dnsPolicy: 'None' } }, 'needs recorder.dnsConfig.nameservers'],
   ])('that has %s is refused before anything is made, with the value named', async (_, values, says) => {
     await expect(renderValues(values)).rejects.toThrow(says)
+  })
+
+  test.each([
+    ['1.32.0', { recorder: { extraVolumes: [{ name: 'models', image: { reference: 'models:1' } }] } }, 'from Kubernetes 1.33 on'],
+    ['1.34.4', { gateway: { tolerations: [more] } }, 'gateway.tolerations: operator Gt is there from Kubernetes 1.35 on'],
+  ])('refuses what Kubernetes %s does not have, with the value named', async (version, values, says) => {
+    const file = await helmIn.valuesFile(values)
+    const renderFor = (kubeVersion: string) => helm('template', 'demo', chart, '--values', file, '--kube-version', kubeVersion)
+    await expect(renderFor(version)).rejects.toThrow(says)
+    await expect(renderFor('1.36.0')).resolves.toContain('kind: Deployment')
+  })
+
+  test('takes networks out of those who may call, of either family', async () => {
+    for (const [cidr, ...except] of [
+      ['0.0.0.0/1', '10.0.0.0/8', '127.255.255.255/32'],
+      ['10.128.0.0/9', '10.255.0.0/16', '10.128.0.0/10'],
+      ['2001:db8::/32', '2001:db8:ffff::/48', '2001:0DB8::1/128', '2001:db8:0:0:1::/80'],
+      ['::/1', '::1/128', '7fff::/16'],
+    ])
+      await expect(renderValues(from([cidr!, ...except])), cidr).resolves.toBeDefined()
   })
 
   test.each<[string, object]>([
@@ -120,6 +160,9 @@ describe('the chart', () => {
     ['a variable with a number', { extraEnv: [{ name: 'A', value: 1 }] }],
     ['a variable with a value from two places', { recorder: { extraEnv: [{ name: 'A', value: '1', valueFrom: {} }] } }],
     ['a volume of no kind', { extraVolumes: [{ name: 'a' }] }],
+    ['a volume of two kinds', { extraVolumes: [{ name: 'a', emptyDir: {}, configMap: { name: 'a' } }] }],
+    ['a comparison with a word', { tolerations: [{ ...more, value: 'many' }] }],
+    ['a kernel parameter with a number', { podSecurityContext: { sysctls: [{ name: 'net.core.somaxconn', value: 1024 }] } }],
     ['a mount that is no path', { extraVolumeMounts: [{ name: 'a', mountPath: 'data' }] }],
     ['an alias of no address', { hostAliases: [{ ip: 'localhost', hostnames: ['a'] }] }],
     ['four name servers', { dnsConfig: { nameservers: ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4'] } }],

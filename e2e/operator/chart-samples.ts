@@ -13,6 +13,7 @@ export interface Schema {
   minItems?: number
   maxItems?: number
   minProperties?: number
+  maxProperties?: number
   items?: Schema
   oneOf?: Schema[]
   properties?: Record<string, Schema>

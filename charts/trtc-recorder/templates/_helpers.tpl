@@ -72,6 +72,34 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- mulf (float64 (trimSuffix $unit $text)) (get $factors $unit) }}
 {{- end }}
 
+{{/* The first so many bits of an address, as text that is the same for all addresses that begin with them: (list "10.1.2.3" 8) is "10,0,0,0". */}}
+{{- define "trtc-recorder.beginning" -}}
+{{- $address := index . 0 }}
+{{- $bits := index . 1 | int }}
+{{- $groups := splitList "." $address }}
+{{- $width := 8 }}
+{{- $base := "" }}
+{{- if contains ":" $address }}
+{{- $width = 16 }}
+{{- $base = "0x" }}
+{{- $sides := splitList "::" $address }}
+{{- $left := splitList ":" (first $sides) | compact }}
+{{- $right := splitList ":" (last $sides) | compact }}
+{{- if eq (len $sides) 1 }}{{ $right = list }}{{ end }}
+{{- $groups = $left }}
+{{- range until (int (sub (sub 8 (len $left)) (len $right))) }}{{ $groups = append $groups "0" }}{{ end }}
+{{- $groups = concat $groups $right }}
+{{- end }}
+{{- $kept := list }}
+{{- range $index, $group := $groups }}
+{{- $off := sub $width (max 0 (min $width (sub $bits (mul $index $width)))) }}
+{{- $unit := 1 }}
+{{- range until (int $off) }}{{ $unit = mul $unit 2 }}{{ end }}
+{{- $kept = append $kept (mul (div (int64 (printf "%s%s" $base $group)) $unit) $unit) }}
+{{- end }}
+{{- join "," $kept }}
+{{- end }}
+
 {{/* Labels of (list "name of a template" . more): a label that both have is written once, and the more particular one counts. */}}
 {{- define "trtc-recorder.labelsWith" -}}
 {{- merge dict (default dict (index . 2)) (include (index . 0) (index . 1) | fromYaml) | toYaml }}
