@@ -119,13 +119,15 @@ interface Delivered {
   live: LiveResult
 }
 
-async function storeFiles({ keeper, live }: Prepared, { beside, uploadSeconds }: DeliverOptions): Promise<Delivered> {
+async function storeFiles({ keeper, live, held }: Prepared, { beside, uploadSeconds }: DeliverOptions): Promise<Delivered> {
   const timer = Promise.withResolvers<void>()
   const timeout = setTimeout(timer.resolve, uploadSeconds * 1000)
   const [kept, made] = await Promise.all([keeper.deliver(timer.promise), live.finish(timer.promise)])
   // What they tell the ledger belongs into the manifest.
   await Promise.race([beside, timer.promise])
   clearTimeout(timeout)
+  // What was waited for to be safe in a file is.
+  await held.settled()
   return { kept, live: made }
 }
 

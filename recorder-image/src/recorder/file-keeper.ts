@@ -87,6 +87,11 @@ export class FileKeeper {
     this.#live.get(publication.id)?.media.hole(counted)
   }
 
+  /** Resolves with whether all of a publication until now is on the volume, whatever happens to the machine. */
+  safe(publication: Publication): Promise<boolean> {
+    return this.#live.get(publication.id)?.media.safe() ?? Promise.resolve(true)
+  }
+
   close(publication: Publication): void {
     const live = this.#live.get(publication.id)
     this.#live.delete(publication.id)

@@ -4,6 +4,7 @@ import type { NoticedLoss } from '../ledger/ledger.ts'
 import type { RoomEvent } from '../room/events.ts'
 import type { Room, RoomHandlers } from '../room/room.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
+import { unclaimedDetail } from './held-leftovers.ts'
 import type { RecordContext } from './record-context.ts'
 import type { SessionAction } from './sessions.ts'
 import { type Stop, type StopInput, stopDue } from './stop-policy.ts'
@@ -175,7 +176,7 @@ export class LiveRecording implements RoomHandlers {
   }
 
   #do(action: SessionAction) {
-    const { keeper, volume, awaited, clock, job } = this.#context
+    const { keeper, volume, held, awaited, clock, job } = this.#context
     switch (action.type) {
       case 'subscribe':
         awaited.asked(action, clock.micros())
@@ -210,6 +211,20 @@ export class LiveRecording implements RoomHandlers {
         return volume.addEvent(job.attempt, this.#onWallClock(action.event))
       case 'lost':
         return this.#lose([action.loss])
+      case 'hold': {
+        const { hold, frame } = action
+        return held.hold(hold, { ...frame, receiveTimeMicros: frame.receiveTimeMicros + clock.steppedMicros })
+      }
+      case 'unhold':
+        return held.remove(action.hold)
+      case 'claimed': {
+        const { hold, publication } = action
+        return publication === undefined ? held.remove(hold) : held.claimed(hold, publication, keeper.safe(publication))
+      }
+      case 'unclaimed': {
+        const { hold, isKept, loss } = action
+        return this.#lose([{ ...loss, detail: unclaimedDetail(isKept ? held.keep(hold) : undefined) }])
+      }
     }
   }
 

@@ -53,6 +53,8 @@ test('whatever happens, nothing that came while it was paused is written, what c
       const pauses: { from: number; to: number }[] = []
       const subscribed = new Set<string>()
       const sent = new Set<string>()
+      const inRoom = new Set<string>()
+      const held = new Set<number>()
 
       let restIsTaken = true
 
@@ -60,7 +62,16 @@ test('whatever happens, nothing that came while it was paused is written, what c
         for (const action of actions) {
           if (action.type === 'subscribe') subscribed.add(`${action.userId} ${action.kind}`)
           if (action.type === 'unsubscribe') subscribed.delete(`${action.userId} ${action.kind}`)
-          if (action.type !== 'write') continue
+          if (action.type === 'hold') {
+            const { exclude } = steering.subscribe
+            expect(
+              [...inRoom].filter((user) => exclude.includes(user)),
+              'held while somebody is there who is excluded',
+            ).toEqual([])
+          }
+          if (action.type === 'hold') held.add(action.hold)
+          if (action.type === 'unhold' || action.type === 'claimed' || action.type === 'unclaimed') held.delete(action.hold)
+          if (action.type !== 'write' && action.type !== 'hold') continue
           const { receiveTimeMicros } = action.frame
           expect(steering.paused && restIsTaken, 'written while it is paused').toBe(false)
           for (const { from, to } of pauses) {
@@ -89,6 +100,7 @@ test('whatever happens, nothing that came while it was paused is written, what c
             const { user: userId, kind } = one
             apply(sessions.event({ type: 'available', userId, stream: 'main', kind, available, timeMicros }))
             const slot = slotOf(userId, kind)
+            inRoom.add(userId)
             if (available) sent.add(`${userId} ${kind}`)
             // The SDK gives a mute up by itself.
             else for (const set of [sent, subscribed]) set.delete(`${userId} ${kind}`)
@@ -97,6 +109,7 @@ test('whatever happens, nothing that came while it was paused is written, what c
           }
           case 'leave':
             for (const kind of kinds) for (const set of [sent, subscribed]) set.delete(`${one.user} ${kind}`)
+            inRoom.delete(one.user)
             apply(sessions.event({ type: 'anchorLeft', userId: one.user, timeMicros }))
             break
           case 'frame': {
@@ -133,11 +146,15 @@ test('whatever happens, nothing that came while it was paused is written, what c
             break
           case 'away':
             sent.clear()
+            // The room tells anew who is there.
+            inRoom.clear()
             subscribed.clear()
             apply(sessions.event({ type: 'away', why: 'The page crashed', timeMicros }))
             apply(sessions.event({ type: 'entered', timeMicros }))
         }
         apply(sessions.tick(nowMicros))
+        if ([...inRoom].some((user) => steering.subscribe.exclude.includes(user)))
+          expect([...held], 'left on the volume').toEqual([])
         expect([...subscribed].sort()).toEqual([...sent].filter(isSentAndWanted).sort())
       }
     }),

@@ -13,6 +13,7 @@ import { Attempt, type AttemptNote, numbered } from './attempt.ts'
 import { Awaited } from './awaited.ts'
 import { ControlFile } from './control-file.ts'
 import { FileKeeper } from './file-keeper.ts'
+import { HeldOnVolume } from './held-on-volume.ts'
 import type { RunOptions } from './options.ts'
 import { openSecrets, type Secrets } from './secrets.ts'
 import { Sessions } from './sessions.ts'
@@ -24,6 +25,8 @@ export interface Prepared {
   job: RecorderJob
   secrets: Secrets
   volume: Volume
+  /** Frames that nobody is known to own yet. */
+  held: HeldOnVolume
   /** Attempts before this one. */
   earlier: AttemptNote[]
   /** Names of the files they left on the volume. */
@@ -113,6 +116,7 @@ export async function prepare(options: RunOptions): Promise<Prepared> {
     job,
     secrets,
     volume,
+    held: new HeldOnVolume(volume.heldDirectory, job.attempt, log),
     earlier,
     leftovers: left.filter((name) => !dealtWith.has(name)),
     forgotten: (await volume.unreadableFiles()).filter(({ name }) => !left.includes(name)),

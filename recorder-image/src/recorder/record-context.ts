@@ -8,6 +8,7 @@ import type { Room, RoomHandlers, RoomOptions } from '../room/room.ts'
 import type { Awaited } from './awaited.ts'
 import type { ControlFile } from './control-file.ts'
 import type { FileKeeper } from './file-keeper.ts'
+import type { HeldOnVolume } from './held-on-volume.ts'
 import type { Sessions } from './sessions.ts'
 import type { Stop } from './stop-policy.ts'
 import type { Volume } from './volume.ts'
@@ -29,6 +30,8 @@ export interface RecordContext {
   /** What is made of it while it goes on. */
   live: LiveOutputs
   volume: Volume
+  /** What nobody is known to own yet. */
+  held: HeldOnVolume
   /** Told of everything that does not get into a file. */
   ledger: Ledger
   receiveBuffer: ReceiveBuffer

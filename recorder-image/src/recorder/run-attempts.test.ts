@@ -1,7 +1,8 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { StoreError } from '../store/upload.ts'
+import { readHeldCopies } from './held-on-volume.ts'
 import type { Stop } from './stop-policy.ts'
 import { aJob } from './testing.ts'
 import { terminated, World } from './testing-world.ts'
@@ -135,6 +136,60 @@ describe('the next attempt', () => {
     expect(world.manifest.losses).toMatchObject([
       { userId: 'alice', medium: 'video', reason: 'RecorderKilled', from: safeUntil, to: startedAt },
     ])
+    stopFirst(terminated)
+    await killed
+  })
+
+  const held = () => readdir(join(world.root, 'work', 'school.maths', 'held')).catch(() => [])
+
+  test('names what nobody had claimed when the one before was killed, once, and leaves it on the volume', async () => {
+    const killed = world.start()
+    await world.recording()
+    world.room.say({ type: 'anchorEntered', userId: 'alice' })
+    world.room.sends(7, 'x1')
+    world.room.sends(7, 'x2x')
+    await expect
+      .poll(async () => (await readHeldCopies(join(world.root, 'work', 'school.maths', 'held'), 2))[0]?.frames)
+      .toHaveLength(2)
+    const stopFirst = world.stop
+    for (const attempt of [2, 3]) {
+      const next = world.start(aJob({}, { attempt }))
+      await world.recording()
+      world.stop(terminated)
+      expect(await next).toMatchObject({ outcome: 'Completed', losses: { frames: 2, bytes: 5 } })
+      expect(world.manifest.losses).toMatchObject([
+        { userId: null, reason: 'Unclaimed', frames: 2, bytes: 5, detail: 'kept on the volume as held/1-1.frames' },
+      ])
+      expect(await held()).toEqual(['1-1.frames'])
+    }
+    stopFirst(terminated)
+    await killed
+  })
+
+  test('makes a file of what had just got its owner when the one before was killed', async () => {
+    world.media.safe = new Promise(() => {})
+    const killed = world.start()
+    await world.recording()
+    world.room.say({ type: 'anchorEntered', userId: 'alice' })
+    world.room.say({ type: 'available', userId: 'alice', stream: 'main', kind: 'video', available: true })
+    world.room.sends(7, 'a1 ')
+    world.room.sends(7, 'a2')
+    world.room.say({ type: 'bound', slot: 7, ssrc: 7, userId: 'alice', stream: 'main', kind: 'video' })
+    await expect
+      .poll(async () => (await readHeldCopies(join(world.root, 'work', 'school.maths', 'held'), 2))[0]?.owner)
+      .toEqual({ userId: 'alice', stream: 'main' })
+    // It had got no further.
+    world.media.left.length = 0
+    world.media.safe = Promise.resolve(true)
+    const stopFirst = world.stop
+    const second = world.start(aJob({}, { attempt: 2 }))
+    await world.recording()
+    world.stop(terminated)
+    const { files } = await second
+    expect(files).toMatchObject([{ userId: 'alice', attempt: 1, status: 1 }])
+    expect(world.store.objects.get(files[0]!.path)).toBe('a1 a2|')
+    expect(world.manifest.losses.filter(({ reason }) => reason === 'Unclaimed')).toEqual([])
+    expect(await held()).toEqual([])
     stopFirst(terminated)
     await killed
   })

@@ -13,6 +13,7 @@ import { absenceLosses, type FileEnd, lastInRoom, unknownAbsence } from './absen
 import { alreadyOver } from './attempt.ts'
 import { deliver, type Ending } from './deliver.ts'
 import { RecorderFailure } from './failure.ts'
+import { type HeldLeftoversContext, takeOverHeld } from './held-leftovers.ts'
 import { takeOverLeftovers } from './leftovers.ts'
 import type { RunOptions } from './options.ts'
 import { type Prepared, prepare } from './prepare.ts'
@@ -64,7 +65,10 @@ export class Run {
     const { keeper, volume } = prepared
     this.#disk = new DiskWatch({
       ...{ directory: volume.mediaDirectory, log, releasableBytes: () => keeper.releasableBytes },
-      onReleaseDue: (givesBack) => void keeper.release(givesBack),
+      onReleaseDue: (givesBack) => {
+        prepared.held.discardKept()
+        void keeper.release(givesBack)
+      },
     })
     const clips = this.#cutClips(prepared)
     const ending = await this.#record(prepared, leftovers)
@@ -138,12 +142,20 @@ export class Run {
   #takeOverLeftovers(prepared: Prepared): Promise<FileEnd[]> {
     const { log, components } = this.#options
     const { volume, ledger } = prepared
-    const salvage = async (name: string) => {
-      // Reading hours of what was left would only slow down getting in.
-      await Promise.race([this.#decided.promise, sleep(leftoversMillis, undefined, { ref: false })])
-      return components.salvageMediaFile(volume.mediaDirectory, name, { log, ledger, onVolumeFull: () => volume.useReserve() })
+    // Reading hours of what was left would only slow down getting in.
+    const inTheRoom = () => Promise.race([this.#decided.promise, sleep(leftoversMillis, undefined, { ref: false })])
+    const deps = { log, ledger, onVolumeFull: () => volume.useReserve() }
+    const recover = async () => {
+      await inTheRoom()
+      const openMediaFile: HeldLeftoversContext['openMediaFile'] = (directory, identity) =>
+        components.openMediaFile(directory, identity, deps)
+      return takeOverHeld({ ...prepared, openMediaFile, log })
     }
-    return takeOverLeftovers({ ...prepared, salvage })
+    const salvage = async (name: string) => {
+      await inTheRoom()
+      return components.salvageMediaFile(volume.mediaDirectory, name, deps)
+    }
+    return takeOverLeftovers({ ...prepared, salvage, recover })
   }
 
   async #record(prepared: Prepared, leftovers: Promise<FileEnd[]>): Promise<Ending> {

@@ -13,7 +13,10 @@ class Room {
   readonly subscribed: string[] = []
   readonly timeline: string[] = []
   readonly lost: { reason: string; userId: string | null; frames: number | null }[] = []
-  nowMicros = 1_000_000
+  /** What is on the volume of what nobody owns yet, by its number, and what stays there. */
+  readonly held = new Map<number, string[]>()
+  readonly kept: number[] = []
+  nowMicros = 100_000_000
   readonly #fileOf = new Map<number, (typeof this.files)[number]>()
 
   constructor(mode: '00' | '01' | '02' = '02', subscribe: Parameters<typeof subscribeSchema.parse>[0] = {}, limits: object = {}) {
@@ -94,7 +97,14 @@ class Room {
         this.subscribed.splice(this.subscribed.indexOf(`${action.userId} ${action.stream} ${action.kind}`), 1)
       else if (action.type === 'timeline')
         this.timeline.push(`${action.event.userId} ${action.event.stream} ${action.event.event}`)
-      else if (action.type === 'lost')
+      else if (action.type === 'hold')
+        this.held.set(action.hold, [...(this.held.get(action.hold) ?? []), new TextDecoder().decode(action.frame.data)])
+      else if (action.type === 'unhold' || action.type === 'claimed') this.held.delete(action.hold)
+      else if (action.type === 'unclaimed') {
+        if (action.isKept) this.kept.push(action.hold)
+        this.held.delete(action.hold)
+      }
+      if (action.type === 'lost' || action.type === 'unclaimed')
         this.lost.push({ reason: action.loss.reason, userId: action.loss.userId, frames: action.loss.frames })
     }
     return this
@@ -134,6 +144,63 @@ describe('whose frame is it', () => {
     const room = new Room()
     for (let i = 0; i < 20; i++) room.frame(1, 1, 'x'.repeat(1024 * 1024))
     expect(room.lost.length).toBe(2)
+  })
+})
+
+describe('what nobody is known to own yet', () => {
+  test('is on the volume at once, and goes from there when it is in the file of its owner', () => {
+    const room = new Room().enters('alice').frame(3, 100, 'a1').frame(3, 100, 'a2').frame(4, 101, 's1', 'audio')
+    expect([...room.held.values()]).toEqual([['a1', 'a2'], ['s1']])
+    room.bound('alice', 3, 100)
+    expect([...room.held.values()]).toEqual([['s1']])
+    expect(room.story).toEqual(['alice main: a1 a2 …'])
+  })
+
+  test('stays there when nobody claims it in time, or the recording ends', () => {
+    const room = new Room().enters('alice').frame(3, 100, 'x').seconds(11)
+    expect(room.kept).toEqual([1])
+    room.frame(4, 101, 'y').stop()
+    expect(room.kept).toEqual([1, 2])
+    expect(room.lost).toEqual([
+      { reason: 'Unclaimed', userId: null, frames: 1 },
+      { reason: 'Unclaimed', userId: null, frames: 1 },
+    ])
+  })
+
+  test('is not there for a moment while anybody is in the room whose it may be, and who is not recorded', () => {
+    const room = new Room('02', { exclude: ['dave'] }).enters('alice').enters('dave').frame(3, 100, 'x')
+    expect(room.held.size).toBe(0)
+    room.leaves('dave').seconds(9).frame(5, 102, 'late')
+    expect(room.held.size).toBe(0)
+    room.seconds(1).frame(6, 103, 'a1')
+    expect([...room.held.values()]).toEqual([['a1']])
+    expect(room.seconds(11).kept).toHaveLength(1)
+  })
+
+  test('of a medium that everybody is recorded with is there', () => {
+    const room = new Room('02', { video: { exclude: ['dave'] } }).enters('alice').enters('dave')
+    room.frame(3, 100, 'picture').frame(4, 101, 'sound', 'audio')
+    expect([...room.held.values()]).toEqual([['sound']])
+  })
+
+  test('goes from there when somebody is excluded, or enters who is, and has its owner all the same', () => {
+    const room = new Room().enters('alice').enters('bob').frame(3, 100, 'x')
+    room.steer(false, { exclude: ['bob'] })
+    expect(room.held.size).toBe(0)
+    expect(room.bound('alice', 3, 100).story).toEqual(['alice main: x …'])
+    const other = new Room('02', { exclude: ['dave'] }).enters('alice').frame(3, 100, 'x')
+    expect(other.held.size).toBe(1)
+    other.enters('dave')
+    expect(other.held.size).toBe(0)
+  })
+
+  test('of whom nothing is recorded leaves nothing', () => {
+    const room = new Room()
+      .enters('alice')
+      .frame(3, 100, 'x')
+      .steer(false, { exclude: ['alice'] })
+    room.bound('alice', 3, 100).seconds(20).stop()
+    expect({ held: room.held.size, kept: room.kept, files: room.files }).toEqual({ held: 0, kept: [], files: [] })
   })
 })
 

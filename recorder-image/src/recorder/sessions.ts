@@ -4,7 +4,7 @@ import type { RoomEvent } from '../room/events.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
 import type { Stretch } from '../timeline/cuts.ts'
 import { Bindings, subscriptionKey } from './bindings.ts'
-import { HeldFrames, type Lost } from './held-frames.ts'
+import { type HeldAction, HeldFrames, heldMicros } from './held-frames.ts'
 import { PauseGate } from './pause-gate.ts'
 import type { LivePublication, Publication } from './publication.ts'
 import { isIn, type Media, Selection, type Steering } from './selection.ts'
@@ -24,7 +24,11 @@ export type SessionAction =
   | ({ type: 'paused'; publication: Publication } & Stretch)
   | { type: 'close'; publication: Publication }
   | { type: 'timeline'; event: TimelineEvent }
-  | Lost
+  /** The ledger is to be told. */
+  | { type: 'lost'; loss: NoticedLoss }
+  | HeldAction
+  /** What was held is somebody's: it was given to their file, or is not recorded. */
+  | { type: 'claimed'; hold: number; publication: Publication | undefined }
 
 export interface Anchor {
   userId: string
@@ -52,6 +56,8 @@ export class Sessions {
   readonly #live: LivePublication[] = []
   readonly #bindings = new Bindings()
   readonly #held = new HeldFrames()
+  /** When somebody was last in the room whose sound, or pictures, are not recorded. */
+  readonly #doubtMicros = { audio: Number.NEGATIVE_INFINITY, video: Number.NEGATIVE_INFINITY }
   /** Anchors of the time before the recorder was away, as long as the room has not told of them again. */
   readonly #unconfirmed = new Set<string>()
   /** What was open when the recorder went away. */
@@ -84,12 +90,14 @@ export class Sessions {
   /** Whom to record from now on, and whether anything of anybody. */
   steer(steering: Steering, nowMicros: number): SessionAction[] {
     const wasPaused = this.paused
+    this.#doubt(nowMicros)
     const { givenUp, added } = this.#selection.steer(steering, this.anchors)
     for (const binding of this.#bindings.all()) binding.needsKey ||= binding.kind === 'video' && isIn(givenUp, binding)
     const actions: SessionAction[] = [
       ...givenUp.map((one) => ({ type: 'unsubscribe' as const, ...one })),
       ...added.map((one) => ({ type: 'subscribe' as const, ...one })),
     ]
+    actions.push(...this.#unhold(nowMicros))
     if (wasPaused !== this.paused) actions.push(...(wasPaused ? this.#resumed(nowMicros) : this.#paused(nowMicros)))
     for (const anchor of this.#anchors.values()) anchor.recorded = this.#selection.records(anchor.userId)
     return [...actions, ...this.#closeExcluded()]
@@ -115,6 +123,12 @@ export class Sessions {
   }
 
   event(event: RoomEvent): SessionAction[] {
+    const anchors = this.#anchors.size
+    const actions = this.#event(event)
+    return this.#anchors.size > anchors ? [...this.#unhold(event.timeMicros), ...actions] : actions
+  }
+
+  #event(event: RoomEvent): SessionAction[] {
     switch (event.type) {
       case 'anchorEntered':
         this.#unconfirmed.delete(event.userId)
@@ -149,7 +163,7 @@ export class Sessions {
     if (judgement === 'paused') return []
     const binding = this.#bindings.get(frame)
     if (binding === undefined) {
-      if (judgement === 'take') return this.#held.hold(subscriptionKey(frame), frame)
+      if (judgement === 'take') return this.#hold(frame)
       return [lost(frame, { reason: 'Unclaimed', userId: null, stream: null })]
     }
     const { userId, stream } = binding
@@ -197,9 +211,9 @@ export class Sessions {
     return { userId, stream, medium, ...times, frames, bytes, reason: 'Overflow', file: null, detail: '' }
   }
 
-  /** Ends every file; the recording is over. */
+  /** Ends every file; the recording is over, and nobody claims any more what is held. */
   closeAll(): SessionAction[] {
-    return this.#close([...this.#live])
+    return [...this.#close([...this.#live]), ...this.#held.expire(Number.POSITIVE_INFINITY)]
   }
 
   /** The files of those who are not recorded any more are done with; should that change again, the next one begins. */
@@ -219,6 +233,7 @@ export class Sessions {
   }
 
   #left({ userId, timeMicros }: { userId: string; timeMicros: number }): SessionAction[] {
+    this.#doubt(timeMicros)
     if (!this.#anchors.delete(userId)) return []
     this.#unpublish(userId, 'main', timeMicros)
     this.#unpublish(userId, 'aux', timeMicros)
@@ -287,7 +302,36 @@ export class Sessions {
   #bind(event: Extract<RoomEvent, { type: 'bound' }>): SessionAction[] {
     const { userId, stream, kind } = event
     this.#bindings.bind(event, { userId, stream, kind, publication: this.#current(userId, stream) })
-    return this.#held.release(subscriptionKey(event)).flatMap((frame) => this.frame(frame))
+    const held = this.#held.release(subscriptionKey(event))
+    if (held === undefined) return []
+    const actions = held.frames.flatMap((frame) => this.frame(frame))
+    const publication = actions.find((action) => action.type === 'write')?.publication
+    return [...actions, { type: 'claimed', hold: held.hold, publication }]
+  }
+
+  #hold(frame: EncodedFrame): SessionAction[] {
+    const { kind, receiveTimeMicros } = frame
+    this.#doubt(receiveTimeMicros)
+    return this.#held.hold(subscriptionKey(frame), frame, this.#mayBeKept(kind, receiveTimeMicros))
+  }
+
+  /** Who is in the room, or is recorded, has changed. */
+  #unhold(nowMicros: number): SessionAction[] {
+    this.#doubt(nowMicros)
+    return this.#held.unholdAll((kind) => this.#mayBeKept(kind, nowMicros))
+  }
+
+  /** Takes note of whether there is anybody whom something that nobody has claimed yet must not be kept of. */
+  #doubt(nowMicros: number): void {
+    for (const kind of ['audio', 'video'] as const) {
+      const areAllRecorded = this.anchors.every(({ userId }) => this.#selection.selects(userId, 'main', kind))
+      if (!areAllRecorded) this.#doubtMicros[kind] = Math.max(nowMicros, this.#doubtMicros[kind])
+    }
+  }
+
+  /** Whether everybody is recorded whose it may be: of somebody who is not, nothing must come to the volume, not even for a moment. */
+  #mayBeKept(kind: Kind, nowMicros: number): boolean {
+    return nowMicros - this.#doubtMicros[kind] >= heldMicros
   }
 
   #current(userId: string, stream: Stream): LivePublication | undefined {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Loss, manifestFileSchema, type RecorderJob, type TimelineEvent, timelineEventSchema } from '@trtc-recorder/api'
@@ -9,6 +9,7 @@ import { checkedLine, readCheckedValue } from '../disk/checked-lines.ts'
 import { type DamagedLines, DurableLines, type OnDamagedLines, readLines } from '../disk/durable-lines.ts'
 import { isVolumeFull, mayPass } from '../disk/volume-full.ts'
 import { type LedgerLine, lossesIn } from '../ledger/ledger.ts'
+import { mediaPaths } from '../media/media-paths.ts'
 import { type AttemptNote, attemptNoteSchema } from './attempt.ts'
 import { RecorderFailure } from './failure.ts'
 
@@ -35,6 +36,7 @@ export type FileNote = z.infer<typeof fileNoteSchema>
  *     attempts/<n>.events.jsonl   what happened to the users meanwhile
  *     attempts/<n>.ledger.jsonl   what of theirs is not recorded
  *     outputs/<file name>         what is being made of the recording when it is over
+ *     held/<n>-<m>.frames         frames of which it is not known yet whose they are
  *     live/*.jsonl                what spec.live made, and, in live/waiting, what of it is not in COS yet
  *     live/pcm/                   live sound that waits for its receiver
  *     events/<n>.jsonl            what happened, where somebody asks for it
@@ -43,6 +45,8 @@ export type FileNote = z.infer<typeof fileNoteSchema>
  */
 export class Volume {
   readonly mediaDirectory: string
+  /** Made when it is needed. */
+  readonly heldDirectory: string
   /** Made when it is needed. */
   readonly outputsDirectory: string
   /** Made when it is needed. */
@@ -63,6 +67,7 @@ export class Volume {
     this.#root = root
     this.#log = log
     this.mediaDirectory = join(root, 'media')
+    this.heldDirectory = join(root, 'held')
     this.outputsDirectory = join(root, 'outputs')
     this.liveDirectory = join(root, 'live')
     this.eventsDirectory = join(root, 'events')
@@ -162,6 +167,12 @@ export class Volume {
     return (await this.#readAll(join(this.#root, 'files'), fileNoteSchema)).unreadable
   }
 
+  /** Whether there is a file of this name, or was. */
+  knows(name: string): boolean {
+    const places = [mediaPaths(this.mediaDirectory, name).index, join(this.#root, 'files', `${name}.json`)]
+    return places.some((path) => existsSync(path))
+  }
+
   async writeAttempt(note: AttemptNote): Promise<void> {
     await replaceDurably(join(this.#root, 'attempts', `${note.attempt}.json`), note)
   }
@@ -220,7 +231,8 @@ export class Volume {
       await rm(join(this.#root, folder), { recursive: true, force: true })
       await mkdir(join(this.#root, folder), { recursive: true })
     }
-    for (const folder of [this.liveDirectory, this.eventsDirectory]) await rm(folder, { recursive: true, force: true })
+    for (const folder of [this.heldDirectory, this.liveDirectory, this.eventsDirectory])
+      await rm(folder, { recursive: true, force: true })
   }
 
   /** Every note of a folder that can be read. One that cannot is as if it had never been written: what it spoke of is done again. */
