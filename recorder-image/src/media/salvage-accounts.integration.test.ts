@@ -69,6 +69,19 @@ describe('pictures of a recorder that was killed', () => {
     expect(framesIn(ledger)).toBe(24)
   })
 
+  it('that were no use are in the ledger, and no file is made that has nothing in it', async () => {
+    const directory = await newDirectory()
+    const file = openFile('01', directory)
+    const useless = pictures(send({ clip, from: 0.2, to: 0.8, atSeconds: 0 }))
+    for (const frame of send({ clip, from: 0.2, to: 0.8, atSeconds: 0 })) file.write(frame)
+    const copy = await killed(file, directory)
+    const ledger = new Ledger()
+    const [name] = await leftMediaFiles(copy)
+    expect(await salvageMediaFile(copy, name!, { log: silentLog, ledger })).toBeUndefined()
+    expect(await readdir(copy)).toEqual([])
+    expect(ledger.losses).toMatchObject([{ reason: 'RecorderKilled', medium: 'video', frames: useless, file: name }])
+  })
+
   it('are told once where it had', async () => {
     const { directory, live } = await headlessFile()
     const ledger = new Ledger(() => {}, live.losses)

@@ -47,7 +47,7 @@ export async function leftMediaFiles(directory: string): Promise<string[]> {
 
 /**
  * A file that an earlier attempt left in `directory`, cut to what is whole; sound that had arrived but was not encoded yet is encoded by
- * `finish`. One of which not even the identity was written held nothing yet: it is removed, and undefined comes back. Rejects for one that
+ * `finish`. One that held nothing yet is removed, and undefined comes back; of pictures that came and were no use the ledger is told. Rejects for one that
  * cannot be read, and leaves it alone.
  */
 export async function salvageMediaFile(
@@ -57,9 +57,13 @@ export async function salvageMediaFile(
 ): Promise<SalvagedMediaFile | undefined> {
   const paths = mediaPaths(directory, name)
   const index = await readMediaIndex(paths.index)
-  if (index.identity !== undefined) return new LeftMediaFile(paths, index, await keptBytes(paths, index), deps)
   const bytes = (await sizeOf(paths.body)) + (await sizeOf(paths.journal))
-  if (bytes > 0) throw new Error(`${paths.index} says nothing of ${bytes} bytes of media`)
+  const heldNothing = bytes + index.bodyBytes + index.damagedBytes + index.problems.length === 0
+  if (index.identity !== undefined) {
+    const file = new LeftMediaFile(paths, index, await keptBytes(paths, index), deps)
+    if (!heldNothing) return file
+    await file.tellOfNothing()
+  } else if (bytes > 0) throw new Error(`${paths.index} says nothing of ${bytes} bytes of media`)
   await removeMedia(paths)
   deps.log.info({ file: paths.index }, 'Removed a file that held nothing yet')
   return undefined
@@ -106,6 +110,12 @@ class LeftMediaFile implements SalvagedMediaFile {
 
   get problem(): string | undefined {
     return this.#problem
+  }
+
+  /** It has nothing in it. What came was no use, and the ledger has it. */
+  async tellOfNothing(): Promise<void> {
+    this.#account(await readMediaIndex(this.#paths.index))
+    await this.#writer.close()
   }
 
   finish(): Promise<FinishedMedia> {

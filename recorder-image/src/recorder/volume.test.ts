@@ -77,7 +77,10 @@ describe('the volume', () => {
     expect((await next.attempts()).map(({ attempt }) => attempt)).toEqual([1])
     const damaged: unknown[] = []
     next.onDamagedLines = (damage) => damaged.push(damage)
-    expect(damaged).toMatchObject([{ file: 'attempts/1.events.jsonl', lines: 1 }])
+    expect(damaged).toMatchObject([
+      { file: 'attempts/1.events.jsonl', lines: 1 },
+      { file: 'attempts/2.json', lines: 1 },
+    ])
   })
 
   test('recordings that share a folder do not mix', async () => {

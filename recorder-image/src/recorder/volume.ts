@@ -178,7 +178,12 @@ export class Volume {
   }
 
   async attempts(): Promise<AttemptNote[]> {
-    const { notes } = await this.#readAll(join(this.#root, 'attempts'), attemptNoteSchema)
+    const folder = join(this.#root, 'attempts')
+    const { notes, unreadable } = await this.#readAll(folder, attemptNoteSchema)
+    for (const { name } of unreadable) {
+      const { birthtimeMs, mtimeMs } = await stat(join(folder, `${name}.json`))
+      this.#onDamage({ file: `attempts/${name}.json`, lines: 1, fromMicros: birthtimeMs * 1000, toMicros: mtimeMs * 1000 })
+    }
     return notes.sort((a, b) => a.attempt - b.attempt)
   }
 
@@ -211,7 +216,7 @@ export class Volume {
     return (await this.#read<LedgerLine>('.ledger.jsonl')).flatMap(lossesIn)
   }
 
-  /** Told of lines of events and losses that the disk has changed: those that were read, and are. */
+  /** Told of lines of events, losses and attempts that the disk has changed: those that were read, and are. */
   set onDamagedLines(onDamage: OnDamagedLines) {
     this.#onDamage = onDamage
     for (const damage of this.#damaged.splice(0)) onDamage(damage)
