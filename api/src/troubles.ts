@@ -270,8 +270,9 @@ export const troubles = {
     counts: false,
     volume: 'same',
     condition: 'Unschedulable',
-    meaning: 'No node has room for the recorder Pod.',
-    remedy: 'Add a node, or ask for less in spec.resources; see nodeSelector and tolerations.',
+    meaning: 'No node has room for the recorder Pod, or a scheduling gate holds it back; the message is the scheduler’s.',
+    remedy:
+      'Add a node, or ask for less in spec.resources; see nodeSelector and tolerations. Of SchedulingGated, see what puts gates on Pods, such as a queue of jobs.',
   },
   ImagePullFailed: {
     seen: 'pod',
@@ -358,7 +359,7 @@ export const troubles = {
     volume: 'holds',
     condition: 'NodeLost',
     meaning:
-      'The node has not been heard of for about a minute. The next attempt begins elsewhere, on a volume of its own; TRTC sends the earlier recorder out.',
+      'The node has not been heard of for about a minute, or does not tell in time that a recorder is in the room, or has ended. The next attempt begins elsewhere, on a volume of its own; TRTC sends the earlier recorder out.',
     remedy: 'Bring the node back, so that what is on its volume can be stored; if it never comes back, delete the Node.',
   },
   VolumeUnreachable: {

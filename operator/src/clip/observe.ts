@@ -141,7 +141,7 @@ async function observePod(pod: Pod, { client, now }: ObserveDependencies, signal
 /** What a Pod is about, or what keeps it from beginning. */
 function holderOf(pod: Pod, now: Date, trouble: string | undefined): { word: PodHolder; message: string; since: Date } {
   const { name, creationTimestamp } = pod.metadata
-  const state = podState(pod, { kind: 'none' }, now, trouble)
+  const state = podState(pod, { kind: 'none' }, now, { trouble })
   switch (state.kind) {
     case 'unscheduled':
       return {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { decide } from './decide.ts'
+import { eventsOf } from './events.ts'
 import { aFile, aRecording, aResult, at, interrupted, stoppedBy } from './testing.ts'
+import { run } from './testing-pods.ts'
 import { jobOf, World } from './testing-world.ts'
 
 const withCallback = () => aRecording({ callback: { url: 'https://school.example/recorded', format: 'Result' } })
@@ -219,6 +221,47 @@ describe('a Pod that cannot start', () => {
     expect(world.is('Started')).toBe('False ContainerNotStarted')
     expect(world.pod.metadata.deletionTimestamp).toBeUndefined()
     expect(world.after(120).pod.metadata.deletionTimestamp).toBeDefined()
+  })
+})
+
+describe('a node that falls silent before the recorder is in the room', () => {
+  test('is found out when the recorder is long due, without a word from anybody, and the next attempt begins elsewhere', () => {
+    const world = new World().settle().podBecomes((pod) => run(pod, at(0)))
+    expect(world.is('Started')).toBe('False Starting')
+    // So that it is looked at then, whether or not anything is heard.
+    expect(decide(world.observed(), at(0)).requeueAfterMillis).toBe(120_000)
+    expect(world.after(120).is('Succeeded')).toBe('Unknown NodeLost')
+    world.after(15)
+    expect(world.status.attempts).toMatchObject([
+      { number: 1, state: 'LeftBehind', reason: 'NodeSilent' },
+      { number: 2, volume: 'math-v2' },
+    ])
+  })
+
+  test('does not hold up the next attempt for the half hour that a recorder has to finish, if it never ran', () => {
+    const world = new World().settle().scheduled()
+    world.podBecomes((pod) => {
+      pod.metadata.deletionTimestamp = at(1800).toISOString()
+      pod.metadata.deletionGracePeriodSeconds = 1800
+    })
+    world.after(59)
+    expect(world.status.attempts).toHaveLength(1)
+    world.after(2).after(15)
+    expect(world.status.attempts).toMatchObject([{ state: 'LeftBehind' }, { number: 2, volume: 'math-v2' }])
+  })
+})
+
+describe('a recorder that ended well and whose result nobody could read', () => {
+  test('is not taken for one that recorded nothing: what its volume holds is looked at', () => {
+    const world = new World().settle().scheduled().inRoom().stop()
+    const before = world.status
+    world.ends(undefined, { exitCode: 0 })
+    expect(eventsOf(before, world.status)).toContainEqual(expect.objectContaining({ type: 'Warning', reason: 'Crashed' }))
+    expect(world.status.completionTime).toBeUndefined()
+    expect(jobOf(world).uploadOnly).toBe(true)
+    world.scheduled().ends(aResult({ stopReason: 'NeverStarted', files: [aFile('alice')] }))
+    expect(world.is('Succeeded')).toBe('True Completed')
+    expect(world.status.files).toHaveLength(1)
   })
 })
 

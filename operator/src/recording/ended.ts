@@ -109,14 +109,16 @@ function noteWhatIsHeld(draft: Draft, attempt: Attempt, { result, exitCode }: Po
   if (volume.state === 'Lost') return
   const unread = result?.filesOmitted !== undefined
   const missing = result?.files.filter((file) => file.status === 0).length ?? 0
-  const isClean = !unread && (exitCode === 0 || trouble.volume === 'clean')
+  // Success does not count unproven: a result that nobody could read may have named files that are only here.
+  const isClean = result !== undefined && !unread && (exitCode === 0 || trouble.volume === 'clean')
   if (isClean) {
     volume.state = 'Empty'
     delete volume.holds
     return
   }
   // A recorder that says it failed before it entered has recorded nothing; it may have tried to store what was there before.
-  const touched = trouble.volume === 'holds' || attempt.startTime !== undefined || unread || missing > 0
+  const isUnheard = result === undefined && (exitCode === 0 || trouble.volume === 'clean')
+  const touched = trouble.volume === 'holds' || attempt.startTime !== undefined || unread || isUnheard || missing > 0
   const foundNothing = attempt.reason === 'InternalError' && attempt.startTime === undefined && missing === 0
   if (!touched || foundNothing) return
   volume.state = 'Holding'
@@ -182,9 +184,11 @@ export function adoptUnplannedPods(draft: Draft): undefined {
 
 /** The first of all: it is on its way into the room, or by its own account never got there. What it has from there on is noted then. */
 const hasNothingYet = ({ state }: ObservedPod) =>
-  state.kind === 'starting' ||
-  state.kind === 'blocked' ||
-  (state.kind === 'ended' && state.end.result?.startedAt === undefined && state.end.result?.files.length === 0)
+  state.kind === 'starting' || state.kind === 'blocked' || (state.kind === 'ended' && hasLeftNothing(state.end))
+
+/** It never ran, such as one that its node would not take, or says that it got nowhere. */
+const hasLeftNothing = ({ ran, cause, result }: PodEnd) =>
+  result === undefined ? !ran && cause !== 'PodDeleted' : result.startedAt === undefined && result.files.length === 0
 
 /** Whether a container was made of it, which may have written something. */
 const hasContainer = ({ status, metadata }: Pod) =>

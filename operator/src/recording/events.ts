@@ -65,7 +65,7 @@ function attemptEvents(before: RecordingStatus | undefined, after: RecordingStat
     before?.attempts?.filter((attempt) => attempt.endTime !== undefined).map((attempt) => attempt.number),
   )
   return (after.attempts ?? [])
-    .filter((attempt) => attempt.endTime !== undefined && !endedBefore.has(attempt.number) && attempt.exitCode !== 0)
+    .filter((attempt) => attempt.endTime !== undefined && !endedBefore.has(attempt.number) && isTroubled(attempt))
     .map((attempt) => ({
       type: 'Warning',
       reason: attempt.reason ?? 'AttemptEnded',
@@ -73,6 +73,9 @@ function attemptEvents(before: RecordingStatus | undefined, after: RecordingStat
       note: `Attempt ${attempt.number} (Pod ${attempt.pod}) ended: ${attempt.message ?? troubleOf(attempt.reason).condition}`,
     }))
 }
+
+/** Its good end, or that of one that was only sent away, is no trouble; success that left no result is. */
+const isTroubled = ({ exitCode, reason }: Attempt) => exitCode !== 0 || troubleOf(reason).counts
 
 /** What a recorder that goes on needs help with. */
 const warnings: readonly Condition['reason'][] = ['StorageRefused', 'StorageUnavailable', 'VolumeLow', 'UserSigExpiring']

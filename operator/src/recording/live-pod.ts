@@ -6,7 +6,8 @@ import { forgetWhatWasTrueThen, withProgress } from './files.ts'
 import { lookAgainAsLongAsItLasted } from './next-attempt.ts'
 import type { ObservedPod } from './plan.ts'
 import { recorderContainer } from './pod.ts'
-import type { PodState } from './pod-state.ts'
+import { type PodState, silentByItself } from './pod-state.ts'
+import { timeToEnter } from './stage.ts'
 import { steer } from './steer.ts'
 import { nowHolds } from './volumes.ts'
 
@@ -24,6 +25,8 @@ export function followPod(draft: Draft, attempt: Attempt, observed: ObservedPod)
   const isEnding = pod.metadata.deletionTimestamp !== undefined
   steer(draft, attempt, observed)
 
+  const silentAt = silentByItself(pod, { startTimeoutSeconds: timeToEnter(draft.recording, attempt) })
+  if (silentAt !== undefined && silentAt > draft.now.getTime()) draft.lookAgainIn(silentAt - draft.now.getTime())
   noteProgress(draft)
   noteLeaving(draft, attempt, state)
   if (state.kind === 'silent') tell(draft, attempt, state)

@@ -147,6 +147,12 @@ describe('a result', () => {
     expect((await look(200)).pods).toMatchObject([{ state: { kind: 'ended', end: { result: { filesOmitted: 2 } } } }])
   })
 
+  test.each([0, 16])('is waited for as well where a recorder ended with %i, and its message was lost', async (exitCode) => {
+    const { look } = ended(undefined, exitCode)
+    expect((await look(60)).pods).toMatchObject([{ state: { kind: 'resultPending' } }])
+    expect((await look(200)).pods).toMatchObject([{ state: { kind: 'ended', end: { result: undefined } } }])
+  })
+
   test('is looked for in the log of a recorder that left no message, and may not be there', async () => {
     const found = ended(undefined, 16)
     found.live.log = JSON.stringify({ msg: 'result', result: whole })

@@ -1,4 +1,4 @@
-import type { Attempt, Recording, RecordingStatus } from '@trtc-recorder/api'
+import { type Attempt, type Recording, type RecordingStatus, recorderOutcomes } from '@trtc-recorder/api'
 
 import type { KubeClient, KubeObject, PersistentVolumeClaim, Pod, Resource } from '@trtc-recorder/kube'
 import { isNotFound, resources } from '@trtc-recorder/kube'
@@ -15,7 +15,7 @@ import { creatingMillis, departedState, hasRecorderRunning, isBeingCreatedFor, p
 import { eventsOfTrouble } from './pod-trouble.ts'
 import { isInTheRoom, type Progress, type ProgressPoller } from './progress.ts'
 import { type ReadResult, type ResultReading, resultInLog, terminated, terminationResult } from './result.ts'
-import { attemptState, mainAttempt, stageOf, volumeState } from './stage.ts'
+import { attemptState, mainAttempt, stageOf, timeToEnter, volumeState } from './stage.ts'
 import { unheeded } from './unheeded.ts'
 import { claimOf, isBound } from './volumes.ts'
 
@@ -46,7 +46,7 @@ export async function observe(
   const known = await podsOf(cached, dependencies, signal)
   const recording = mayBeOld(cached, known) ? await upToDate(cached, dependencies, signal) : cached
   const observed: ObservedPod[] = []
-  for (const pod of known) observed.push(await observedPod(pod, client, now, signal))
+  for (const pod of known) observed.push(await observedPod(pod, recording, client, now, signal))
   for (const pod of departedPodsOf(recording, known, departed)) {
     observed.push({ pod, state: departedState(pod, await readResult(pod, client, now, true, signal)), isGone: true })
   }
@@ -91,10 +91,20 @@ const arrived = (arriving: ObservedPod, now: Date): ObservedPod => ({
   state: { kind: 'inRoom', since: now.toISOString() },
 })
 
-async function observedPod(pod: Pod, client: KubeClient, now: Date, signal: AbortSignal): Promise<ObservedPod> {
+async function observedPod(
+  pod: Pod,
+  recording: Recording,
+  client: KubeClient,
+  now: Date,
+  signal: AbortSignal,
+): Promise<ObservedPod> {
   const reading = await readResult(pod, client, now, false, signal)
   const trouble = isBeingCreatedFor(pod, creatingMillis, now) ? await eventsOfTrouble(pod, client, signal) : undefined
-  return { pod, state: podState(pod, reading, now, trouble), isGone: false }
+  const startTimeoutSeconds = timeToEnter(
+    recording,
+    recording.status?.attempts?.find((attempt) => isPodOf(pod, attempt)),
+  )
+  return { pod, state: podState(pod, reading, now, { trouble, startTimeoutSeconds }), isGone: false }
 }
 
 /** It was in the room and is no longer ready: it finishes its files. */
@@ -222,12 +232,16 @@ async function readResult(pod: Pod, client: KubeClient, now: Date, isGone: boole
     const result = resultInLog(await readLog(pod, client, signal))
     if (result !== undefined) return { kind: 'read', result }
   } catch (error) {
-    const why = `The result of Pod ${pod.metadata.name} is too long for its termination message, and its log cannot be read yet: ${(error as Error).message}`
+    const why = `The result of Pod ${pod.metadata.name} is not in its termination message, and its log cannot be read yet: ${(error as Error).message}`
     const mayCome = now.getTime() - ended < logPatienceMillis && !isNotFound(error)
-    if (said !== undefined && mayCome) return { kind: 'pending', why }
+    if ((said !== undefined || hasSaidSomething(end.exitCode)) && mayCome) return { kind: 'pending', why }
   }
   return short
 }
+
+/** Whoever ends with a code of the recorder's contract has left a result, also where no message shows it: a kubelet cuts those of a Pod with many. */
+const hasSaidSomething = (code: number) =>
+  Object.values(recorderOutcomes).some(({ exitCode }) => exitCode === code && (code === 0 || code >= 10))
 
 function readLog({ metadata }: Pod, client: KubeClient, signal: AbortSignal): Promise<string> {
   const path = `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}/log?container=${recorderContainer}&tailLines=${logLines}`

@@ -15,10 +15,10 @@ const aPod = () => {
 }
 
 describe('the state of a Pod', () => {
-  const stateOf = (change: (pod: Pod) => void, now = at(100), trouble?: string) => {
+  const stateOf = (change: (pod: Pod) => void, now = at(100), trouble?: string, startTimeoutSeconds?: number) => {
     const pod = aPod()
     change(pod)
-    return podState(pod, { kind: 'none' }, now, trouble)
+    return podState(pod, { kind: 'none' }, now, { trouble, startTimeoutSeconds })
   }
   const deleted =
     (seconds: number, change: (pod: Pod) => void = () => {}) =>
@@ -31,6 +31,17 @@ describe('the state of a Pod', () => {
     expect(stateOf(() => {})).toMatchObject({ kind: 'unscheduled', reason: 'Pending' })
     expect(stateOf((pod) => run(pod, at(1)))).toMatchObject({ kind: 'starting' })
     expect(stateOf((pod) => enter(pod, at(3)))).toEqual({ kind: 'inRoom', since: at(3).toISOString() })
+  })
+
+  test.each([
+    ['Unschedulable', '0/3 nodes are available', '0/3 nodes are available'],
+    ['SchedulingGated', 'Scheduling is blocked', 'SchedulingGated: Scheduling is blocked'],
+    ['SchedulerError', 'binding volumes: timed out', 'SchedulerError: binding volumes: timed out'],
+  ])('is unscheduled, with the cause, when the scheduler says %s', (reason, said, message) => {
+    const state = stateOf((pod) => {
+      pod.status = { conditions: [{ type: 'PodScheduled', status: 'False', reason, message: said }] }
+    })
+    expect(state).toMatchObject({ kind: 'unscheduled', reason: 'Unschedulable', message })
   })
 
   test('has ended when it was deleted before a node had it, and not when one has', () => {
@@ -62,6 +73,62 @@ describe('the state of a Pod', () => {
     [undefined, { reason: 'Error' }],
   ])('has ended by %s when Kubernetes says %j', (cause, end) => {
     expect(stateOf((pod) => endPod(pod, at(10), undefined, end))).toMatchObject({ kind: 'ended', end: { cause, ran: true } })
+  })
+
+  test('is silent a minute after it was to end where its recorder never ran, for then there is nothing to finish', () => {
+    const deletedWithGrace = deleted(1830, (pod) => {
+      schedule(pod)
+      pod.metadata.deletionGracePeriodSeconds = 1800
+    })
+    expect(stateOf(deletedWithGrace, at(89))).toMatchObject({ kind: 'blocked' })
+    expect(stateOf(deletedWithGrace, at(91))).toMatchObject({ kind: 'silent', since: at(30).toISOString() })
+    const finishing = deleted(1830, (pod) => {
+      run(pod, at(1))
+      pod.metadata.deletionGracePeriodSeconds = 1800
+    })
+    expect(stateOf(finishing, at(91))).toEqual({ kind: 'leaving' })
+  })
+
+  test('is silent when its recorder is long due in the room, has not ended, and nobody tells', () => {
+    const begun = (pod: Pod) => run(pod, at(5))
+    expect(stateOf(begun, at(124), undefined, 60)).toMatchObject({ kind: 'starting' })
+    expect(stateOf(begun, at(125), undefined, 60)).toMatchObject({ kind: 'silent', since: at(125).toISOString() })
+    expect(stateOf(begun, at(9000))).toMatchObject({ kind: 'starting' })
+    expect(stateOf((pod) => enter(pod, at(5)), at(9000), undefined, 60)).toMatchObject({ kind: 'inRoom' })
+  })
+
+  test.each(['StartError', 'ContainerCannotRun'])('never ran when the kubelet says %s, and why', (reason) => {
+    const state = stateOf((pod) => {
+      endPod(pod, at(10), undefined, { exitCode: 128, reason })
+      pod.status!.containerStatuses![0]!.state!.terminated!.message = 'exec: "node": not found'
+    })
+    const end = { ran: false, exitCode: undefined, message: `${reason}: exec: "node": not found` }
+    expect(state).toMatchObject({ kind: 'ended', end })
+  })
+
+  test('has ended with what the kubelet says of a container it could not find, and not with what a recorder left', () => {
+    const endsWith = (reason: string) =>
+      stateOf((pod) => {
+        endPod(pod, at(10), undefined, { reason })
+        pod.status!.containerStatuses![0]!.state!.terminated!.message = 'could not be located'
+      })
+    expect(endsWith('ContainerStatusUnknown')).toMatchObject({
+      end: { ran: true, message: 'ContainerStatusUnknown: could not be located' },
+    })
+    expect(endsWith('Error')).toMatchObject({ end: { message: 'Error' } })
+  })
+
+  test('never ran when a container that comes first failed, which is named', () => {
+    const state = stateOf((pod) => {
+      schedule(pod)
+      const terminated = { exitCode: 3, reason: 'Error', message: 'no token' }
+      pod.status!.phase = 'Failed'
+      pod.status!.initContainerStatuses = [
+        { name: 'vault', image: '', imageID: '', ready: false, restartCount: 0, state: { terminated } },
+      ]
+    })
+    const message = 'Container vault, which comes first, ended with exit code 3 (Error: no token)'
+    expect(state).toMatchObject({ kind: 'ended', end: { ran: false, message } })
   })
 
   test('waits for the log when the result did not fit', () => {
@@ -136,6 +203,26 @@ describe('the state of a Pod', () => {
       })
     },
   )
+
+  test('tells what the kubelet says beside a reason that nobody here knows', () => {
+    const state = stateOf((pod) => {
+      beingMade('ImageVolumeMountFailed')(pod)
+      pod.status!.containerStatuses![0]!.state!.waiting!.message = 'no such layer'
+    })
+    expect(state).toMatchObject({ kind: 'blocked', word: 'ContainerNotMade', message: expect.stringMatching(/: no such layer$/) })
+  })
+
+  test.each([
+    [{ waiting: { reason: 'CrashLoopBackOff', message: 'back-off 5m0s' } }, 'waits: CrashLoopBackOff: back-off 5m0s'],
+    [{ running: { startedAt: at(1).toISOString() } }, 'is at work'],
+  ])('tells what a container that comes first is at: %j', (state, what) => {
+    const held = stateOf((pod) => {
+      beingMade('PodInitializing')(pod)
+      pod.status!.initContainerStatuses = [{ name: 'mesh', image: '', imageID: '', ready: false, restartCount: 5, state }]
+    })
+    const message = expect.stringMatching(new RegExp(`: container mesh, which comes first, ${what}$`))
+    expect(held).toMatchObject({ kind: 'blocked', word: 'ContainerNotMade', message })
+  })
 
   test('is blocked by a container that has to run before the recorder', () => {
     const state = stateOf((pod) => {

@@ -57,8 +57,15 @@ const startReasons = [
   'PreStartHookError',
 ]
 
-/** `trouble`: what Events say of a Pod whose containers are not made, newest first. */
-export function podState(pod: Pod, reading: ResultReading, now: Date, trouble?: string): PodState {
+/** What is known beside the Pod itself. */
+export interface Beside {
+  /** What Events say of a Pod whose containers are not made, newest first. */
+  trouble?: string | undefined
+  /** How long its recorder may take to be in the room, before it ends by itself. Undefined: it is to enter none, or has been in one. */
+  startTimeoutSeconds?: number | undefined
+}
+
+export function podState(pod: Pod, reading: ResultReading, now: Date, { trouble, startTimeoutSeconds }: Beside = {}): PodState {
   const { metadata } = pod
   const node = pod.spec?.nodeName
   if (hasEnded(pod)) {
@@ -76,6 +83,12 @@ export function podState(pod: Pod, reading: ResultReading, now: Date, trouble?: 
   if (isAskedToEnd(pod) && hasRecorderRunning(pod)) return { kind: 'leaving' }
   const obstacle = obstacleOf(pod, now, trouble)
   if (obstacle !== undefined) return obstacle
+  const overdue = overdueAt(pod, startTimeoutSeconds)
+  if (overdue !== undefined && overdue <= now.getTime()) {
+    const since = new Date(overdue).toISOString()
+    const message = `Node ${node} is taken for silent: by ${since} the recorder in Pod ${metadata.name} should have been in the room, or have ended`
+    return { kind: 'silent', message, since }
+  }
   return { kind: 'starting', message: `Pod ${metadata.name} on node ${node} is on its way into the room` }
 }
 
@@ -99,14 +112,13 @@ export const hasRecorderRunning = (pod: Pod) => recorderStatus(pod)?.state?.runn
 function unscheduled(pod: Pod): PodState {
   const scheduled = condition(pod, 'PodScheduled')
   const since = scheduled?.lastTransitionTime ?? pod.metadata.creationTimestamp
-  return scheduled?.reason === 'Unschedulable'
-    ? {
-        kind: 'unscheduled',
-        reason: 'Unschedulable',
-        message: scheduled.message ?? 'No node has room for the recorder Pod',
-        since,
-      }
-    : { kind: 'unscheduled', reason: 'Pending', message: `Pod ${pod.metadata.name} waits for a node`, since }
+  if (scheduled?.status !== 'False') {
+    return { kind: 'unscheduled', reason: 'Pending', message: `Pod ${pod.metadata.name} waits for a node`, since }
+  }
+  // A scheduling gate, such as a queue of jobs puts on Pods, or an error of the scheduler, is told by its name.
+  const { reason = 'Unschedulable', message = 'No node has room for the recorder Pod' } = scheduled
+  const said = reason === 'Unschedulable' ? message : `${reason}: ${message}`
+  return { kind: 'unscheduled', reason: 'Unschedulable', message: said, since }
 }
 
 /**
@@ -129,12 +141,36 @@ function silenceOf(pod: Pod, now: Date): PodState | undefined {
     const since = ready.lastTransitionTime ?? metadata.creationTimestamp
     return { kind: 'silent', message: `Node ${node} has not been heard of since about ${since}`, since }
   }
-  const { deletionTimestamp } = metadata
-  if (deletionTimestamp !== undefined && now.getTime() - Date.parse(deletionTimestamp) > silenceMillis) {
+  const timeUp = timeUpSince(pod)
+  if (timeUp !== undefined && now.getTime() - Date.parse(timeUp) > silenceMillis) {
     const message = `Node ${node} does not say that Pod ${metadata.name} has ended, although its time is up`
-    return { kind: 'silent', message, since: deletionTimestamp }
+    return { kind: 'silent', message, since: timeUp }
   }
   return undefined
+}
+
+/** When a Pod that is to end should be gone: at once where its recorder never ran, for then there is nothing to finish. */
+function timeUpSince(pod: Pod): string | undefined {
+  const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = pod.metadata
+  if (deletionTimestamp === undefined || hasRun(pod)) return deletionTimestamp
+  return new Date(Date.parse(deletionTimestamp) - deletionGracePeriodSeconds * 1000).toISOString()
+}
+
+/** When a Pod of which nothing more is heard is taken for one on a silent node, for that alone. */
+export function silentByItself(pod: Pod, { startTimeoutSeconds }: Pick<Beside, 'startTimeoutSeconds'>): number | undefined {
+  if (recorderStatus(pod)?.ready === true) return undefined
+  const timeUp = timeUpSince(pod)
+  return timeUp === undefined ? overdueAt(pod, startTimeoutSeconds) : Date.parse(timeUp) + silenceMillis
+}
+
+/**
+ * The node controller changes nothing in a Pod that was not ready when its node fell silent. A recorder that does not get into the room ends by
+ * itself, so one of which neither is heard has nobody who would tell.
+ */
+function overdueAt(pod: Pod, startTimeoutSeconds: number | undefined): number | undefined {
+  const startedAt = recorderStatus(pod)?.state?.running?.startedAt
+  if (startTimeoutSeconds === undefined || startedAt === undefined) return undefined
+  return Date.parse(startedAt) + startTimeoutSeconds * 1000 + silenceMillis
 }
 
 /** The Pod is ready later than the recorder's container where a sidecar takes longer. */
@@ -160,9 +196,24 @@ function obstacleOf(pod: Pod, now: Date, trouble: string | undefined): PodState 
     }
   }
   if (!isBeingCreatedFor(pod, creatingMillis, now)) return undefined
-  const waiting = recorderStatus(pod)?.state?.waiting?.reason ?? 'ContainerCreating'
-  const why = trouble ?? `no Event says why; "kubectl describe pod ${pod.metadata.name}" shows more`
-  return { kind: 'blocked', word: 'ContainerNotMade', message: `${waiting} since ${since}: ${why}`, since }
+  const waiting = recorderStatus(pod)?.state?.waiting
+  const why = [waiting?.message, heldUpBefore(pod), trouble].filter((part) => part).join('; ')
+  const more = `no Event says why; "kubectl describe pod ${pod.metadata.name}" shows more`
+  const message = `${waiting?.reason ?? 'ContainerCreating'} since ${since}: ${why === '' ? more : why}`
+  return { kind: 'blocked', word: 'ContainerNotMade', message, since }
+}
+
+/** What a container that has to run before the recorder's is at, such as one that was injected. */
+function heldUpBefore(pod: Pod): string | undefined {
+  for (const { name, state, started } of pod.status?.initContainerStatuses ?? []) {
+    if (state?.waiting !== undefined) {
+      const { reason, message } = state.waiting
+      return `container ${name}, which comes first, waits: ${[reason, message].filter((part) => part).join(': ')}`
+    }
+    // One that goes on beside the recorder counts as done once it has started.
+    if (state?.running !== undefined && started !== true) return `container ${name}, which comes first, is at work`
+  }
+  return undefined
 }
 
 /** Whether the recorder's container has been waiting to be made for so long since the Pod has a node. */
@@ -182,18 +233,46 @@ function blocked(reason: string | undefined): BlockedWord | undefined {
   return startReasons.includes(reason) ? 'ContainerNotStarted' : undefined
 }
 
+/** The runtime made the container and could not start its process; the kubelet says so in place of the process. */
+const neverStartedReasons = ['StartError', 'ContainerCannotRun']
+
+/** Whether the recorder's process was ever there. */
+const hasRun = (pod: Pod) =>
+  Boolean(recorderStatus(pod)?.containerID) && !neverStartedReasons.includes(terminated(pod)?.reason ?? '')
+
 function podEnd(pod: Pod, reading: ResultReading): PodEnd {
   const container = terminated(pod)
-  const ran = Boolean(pod.status?.containerStatuses?.some((status) => status.name === recorderContainer && status.containerID))
+  const ran = hasRun(pod)
   return {
     time: container?.finishedAt ?? pod.metadata.deletionTimestamp ?? pod.metadata.creationTimestamp,
     node: pod.spec?.nodeName,
     ran,
     exitCode: ran ? container?.exitCode : undefined,
     cause: causeOf(pod, container?.reason),
-    message: condition(pod, 'DisruptionTarget')?.message ?? pod.status?.message ?? container?.reason ?? pod.status?.reason ?? '',
+    message: condition(pod, 'DisruptionTarget')?.message ?? pod.status?.message ?? whySoOf(pod),
     result: reading.kind === 'read' ? reading.result : undefined,
   }
+}
+
+/** What the kubelet says of a container that ended otherwise than by its process: of any other, the message is the recorder's own. */
+const toldByKubelet = [...neverStartedReasons, 'ContainerStatusUnknown']
+
+function whySoOf(pod: Pod): string {
+  const container = terminated(pod)
+  if (container === undefined) return failedBefore(pod) ?? pod.status?.reason ?? ''
+  const { reason = '', message = '' } = container
+  return toldByKubelet.includes(reason) && message !== '' ? `${reason}: ${message}` : reason
+}
+
+/** A container before the recorder's that failed, and with it the Pod. */
+function failedBefore(pod: Pod): string | undefined {
+  for (const { name, state } of pod.status?.initContainerStatuses ?? []) {
+    const { exitCode, reason = '', message = '' } = state?.terminated ?? { exitCode: 0 }
+    if (exitCode === 0) continue
+    const why = [reason, message].filter((part) => part).join(': ')
+    return `Container ${name}, which comes first, ended with exit code ${exitCode}${why === '' ? '' : ` (${why.slice(0, 500)})`}`
+  }
+  return undefined
 }
 
 function causeOf(pod: Pod, containerReason: string | undefined): PodEnd['cause'] {

@@ -1,4 +1,4 @@
-import { type Attempt, type RecordingStatus, type RecordingVolume, troubleOf } from '@trtc-recorder/api'
+import { type Attempt, type Recording, type RecordingStatus, type RecordingVolume, troubleOf } from '@trtc-recorder/api'
 import { formerVolumeName } from './names.ts'
 
 /**
@@ -106,3 +106,7 @@ export function inTodaysWords(status: RecordingStatus, recording: string): Recor
     : { name, state: 'Holding', holds: 'What attempts before the operator was upgraded recorded' }
   return { ...status, volumes: [volume], attempts: attempts.map((attempt) => ({ ...attempt, volume: name })) }
 }
+
+/** How many seconds a recorder has to get into the room; undefined where it is to enter none, or has been there. No status tells of the first of all at first. */
+export const timeToEnter = ({ spec }: Pick<Recording, 'spec'>, attempt: Attempt | undefined): number | undefined =>
+  attempt?.uploadOnly || attempt?.startTime !== undefined ? undefined : spec.limits.startTimeoutSeconds

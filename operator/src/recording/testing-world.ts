@@ -24,6 +24,7 @@ import { departedState, podState } from './pod-state.ts'
 import { volumeClaim } from './pvc.ts'
 import type { Refusal } from './refusal.ts'
 import { type ResultReading, terminationResult } from './result.ts'
+import { timeToEnter } from './stage.ts'
 import { aRecording, podConfig, start } from './testing.ts'
 import { type ContainerEnd, endPod, enter, schedule } from './testing-pods.ts'
 
@@ -82,7 +83,9 @@ export class World {
         .map((pod) => {
           const result = terminationResult(pod)
           const reading: ResultReading = result === undefined ? { kind: 'none' } : { kind: 'read', result }
-          return { pod, state: podState(pod, reading, this.now, this.trouble), isGone: false }
+          const attempt = this.recording.status?.attempts?.find((one) => one.pod === pod.metadata.name)
+          const beside = { trouble: this.trouble, startTimeoutSeconds: timeToEnter(this.recording, attempt) }
+          return { pod, state: podState(pod, reading, this.now, beside), isGone: false }
         })
         .concat(
           this.departed.map((pod) => {
@@ -247,8 +250,10 @@ export class World {
       }
       case 'deletePod':
         this.#changePod(action.pod, (pod) => {
-          pod.metadata.deletionTimestamp ??= this.now.toISOString()
-          pod.metadata.deletionGracePeriodSeconds = action.gracePeriodSeconds ?? pod.spec!.terminationGracePeriodSeconds!
+          const grace = action.gracePeriodSeconds ?? pod.spec!.terminationGracePeriodSeconds!
+          // When it should be gone at the latest.
+          pod.metadata.deletionTimestamp ??= new Date(this.now.getTime() + grace * 1000).toISOString()
+          pod.metadata.deletionGracePeriodSeconds = grace
         })
         return
       case 'steerPod':
