@@ -10,7 +10,8 @@ export const keepAnnotation = `${group}/keep`
 export const userAnnotations = {
   'retry-upload':
     'Uploads what is left on volumes now, without recording: after rights were mended, or a bucket was made. A recorder that is at work gets changed Secrets at once instead of within a minute or two. Also of a Recording that is finished; its callback is then sent anew.',
-  'redeliver-callback': 'Sends the callback of a finished Recording again, with the same Idempotency-Key.',
+  'redeliver-callback':
+    'Sends the callback of a finished Recording again, with the same Idempotency-Key; one that is still being tried is sent at once.',
   'force-new-attempt':
     'Begins the next attempt now: does not wait any longer, and ends the recorder that is under way (it finishes its files first, if it can).',
   'give-up':

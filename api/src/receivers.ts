@@ -29,8 +29,13 @@ export type Resolve = (hostname: string) => Promise<LookupAddress[]>
 
 const resolveAll: Resolve = (hostname) => lookup(hostname, { all: true, verbatim: true })
 
-/** Where clouds tell who asks them their secrets, as far as it is not link-local anyway: AWS, Google, Alibaba. */
-const metadata = ['fd00:ec2::254/128', 'fd20:ce::254/128', '100.100.100.200/32']
+/**
+ * Where clouds tell who asks them their secrets, as far as it is not link-local anyway: AWS (also the credentials of EKS Pods), Google, Alibaba, and
+ * Azure, whose address is a public one.
+ */
+const metadata = ['fd00:ec2::/32', 'fd20:ce::/32', '100.100.100.200/32', '168.63.129.16/32']
+/** All that IANA has given out of IPv6 for use by anybody; the rest goes nowhere, or to an IPv4 address by another name (`::/96`). */
+const globalIpv6 = '2000::/3'
 
 /** Looks a host up once, and judges every address it has. */
 export async function receiverOf(hostname: string, policy: ReceiverPolicy, resolve: Resolve = resolveAll): Promise<Receiver> {
@@ -59,6 +64,7 @@ export function judge(address: string, { allow, deny, apiServer, allowPrivate }:
   const range = parsed.range()
   switch (range) {
     case 'unicast':
+      if (parsed.kind() === 'ipv6' && !within([globalIpv6])) return { is: 'refused', what: 'a special address (not assigned)' }
       return { is: 'open' }
     case 'private':
     case 'uniqueLocal':

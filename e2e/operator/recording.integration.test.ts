@@ -160,6 +160,47 @@ describe('on a real API server, a Recording', () => {
     await untilSucceededIs(namespace, 'Unknown Recording')
   })
 
+  test('is offered the volume that a namesake left, and takes it over when asked', async () => {
+    const { namespace, kubelet } = await aNamespace()
+    const left: New<PersistentVolumeClaim> = {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: {
+        namespace,
+        name: 'math-v1',
+        labels: {
+          'app.kubernetes.io/managed-by': 'trtc-recorder-operator',
+          'trtc-recorder.dev/recording': 'math',
+          'trtc-recorder.dev/recording-uid': 'of-the-first',
+        },
+      },
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    }
+    const { metadata } = await api.client.create(resources.persistentVolumeClaims, left)
+    const operator = await anOperator(namespace)
+    await apply(namespace)
+    await untilSucceededIs(namespace, 'Unknown VolumeNotOwned')
+    expect(findCondition((await read(namespace))?.status?.conditions, 'Started')?.message).toContain(
+      'trtc-recorder.dev/take-over-volume',
+    )
+    kubelet.onRunning = whenRemoved
+    const annotations = { 'trtc-recorder.dev/take-over-volume': 'now' }
+    await api.client.patch(
+      resources.recordings,
+      { namespace, name: 'math' },
+      { type: 'merge', body: { metadata: { annotations } } },
+    )
+    await untilSucceededIs(namespace, 'True Completed')
+    expect(operator.events.map(({ event }) => `${event.reason} ${event.note}`)).toContainEqual(
+      expect.stringMatching(/^AnnotationHeeded .*PersistentVolumeClaim math-v1 is taken over/),
+    )
+    const uploads = (await read(namespace))?.status?.attempts?.filter((attempt) => attempt.uploadOnly)
+    expect(uploads).toMatchObject([{ volume: 'math-v1' }])
+    await until('it is emptied and gone', async () =>
+      (await itemsIn(resources.persistentVolumeClaims, namespace)).every((claim) => claim.metadata.uid !== metadata.uid),
+    )
+  })
+
   test('waits while the namespace’s quota is used up, and says so', async () => {
     const { namespace } = await aNamespace()
     const quotas: Resource = { group: '', version: 'v1', plural: 'resourcequotas', kind: 'ResourceQuota', namespaced: true }

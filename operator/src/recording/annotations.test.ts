@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { nudgedAnnotation } from './control.ts'
+import { decide } from './decide.ts'
 import { eventsOf } from './events.ts'
 import { isFinished } from './fencing.ts'
 import { Refusal } from './refusal.ts'
 import { aFile, aRecording, aResult, at, interrupted, stoppedBy } from './testing.ts'
 import { jobOf, World } from './testing-world.ts'
+import { unheeded } from './unheeded.ts'
 
 const withCallback = () => aRecording({ callback: { url: 'https://school.example/recorded', format: 'Result' } })
 const inRoom = (world = new World()) => world.settle().scheduled().inRoom()
@@ -172,4 +174,73 @@ describe('take-over-volume', () => {
     expect(world.status.files).toHaveLength(2)
     expect(world.claims).toEqual([])
   })
+})
+
+describe('what a user is told of an annotation', () => {
+  type Names = Parameters<World['annotate']>[0]
+  /** Annotates, and gives the Event of it. */
+  function told(world: World, annotation: Names, value = 'now') {
+    const { recording } = world
+    recording.metadata.annotations = { ...recording.metadata.annotations, [`trtc-recorder.dev/${annotation}`]: value }
+    const plan = decide(world.observed(), world.now)
+    const [event] = eventsOf(recording.status, plan.status, plan.answers).filter(({ action }) => action === 'Heed')
+    return `${event?.type} ${event?.reason}: ${event?.note}`
+  }
+  const finished = () => inRoom(new World(withCallback())).ends(stoppedBy('Idle', aFile('alice')))
+  const refusedPod = () => {
+    const world = new World()
+    world.refuses = { createPod: new Refusal('QuotaExceeded', 'because') }
+    return world.settle()
+  }
+
+  test.each<[Names, string, () => World, string]>([
+    ['retry-upload', 'before anything is recorded', refusedPod, 'Nothing has been recorded yet'],
+    ['retry-upload', 'once all is stored', finished, 'Nothing is left on a volume'],
+    ['redeliver-callback', 'where nobody is to be told', inRoom, 'names nobody in spec.callback'],
+    ['redeliver-callback', 'while it records', () => inRoom(new World(withCallback())), 'is not over yet'],
+    ['redeliver-callback', 'while it is sent', finished, 'is being sent'],
+    ['force-new-attempt', 'once it is over', finished, 'Make a new Recording'],
+    ['give-up', 'once it is over', finished, 'The recording is over'],
+    ['take-over-volume', 'where no volume is in the way', inRoom, 'VolumeNotOwned'],
+  ])('%s %s: that it has no effect, and why', (annotation, _, world, why) => {
+    const event = told(world(), annotation)
+    expect(event).toMatch(
+      new RegExp(`^Warning AnnotationIgnored: Annotation trtc-recorder.dev/${annotation} with the value "now" `),
+    )
+    expect(event).toContain(why)
+  })
+
+  test.each<[Names, string, () => World, string]>([
+    ['retry-upload', 'while it records', inRoom, 'Pod math-a1 gets changed Secrets at once'],
+    ['retry-upload', 'once uploads were refused', () => inRoom().ends(refused), 'What is on math-v1 is uploaded now.'],
+    ['force-new-attempt', 'between attempts', () => inRoom().ends(interrupted), 'does not wait for its time'],
+    ['force-new-attempt', 'while it records', inRoom, 'Attempt 1 ends, and then the next attempt begins.'],
+    ['force-new-attempt', 'while the API server refuses', refusedPod, 'is asked for Pod math-a1 now'],
+    ['give-up', 'while it records', inRoom, 'Not in COS: math-v1 (What attempt 1 has recorded)'],
+  ])('%s %s: what comes of it', (annotation, _, world, what) => {
+    const event = told(world(), annotation)
+    expect(event).toMatch(/^Normal AnnotationHeeded: /)
+    expect(event).toContain(what)
+  })
+
+  test('is short, and in one line, whatever the value is', () => {
+    const event = told(inRoom(), 'retry-upload', `first\nsecond ${'x'.repeat(300)}`)
+    expect(event).toContain('with the value "first\\nsecond xxxxxxxxxxxxxxxxxxxxxxxxxxx"')
+  })
+
+  test('is told once, also where the value is cut in the middle of a character', () => {
+    const world = inRoom().annotate('retry-upload', `${'x'.repeat(255)}😀`)
+    // As it comes back from the API server, which knows no half characters.
+    world.recording.status!.handled = JSON.parse(JSON.stringify(world.status.handled).replaceAll(/\\ud[89ab]../g, '\ufffd'))
+    expect(unheeded(world.recording)).toEqual([])
+  })
+})
+
+test('redeliver-callback does not wait for the time of the next delivery', () => {
+  const world = inRoom(new World(withCallback())).ends(stoppedBy('Idle', aFile('alice')))
+  const callback = { ...world.status.callback!, attempts: 9, nextAttemptTime: at(600).toISOString(), lastError: 'away' }
+  world.recording = { ...world.recording, status: { ...world.status, callback } }
+  world.annotate('redeliver-callback')
+  expect(world.status.callback).toMatchObject({ id: 'recording-uid/result', state: 'Pending', attempts: 9 })
+  expect(world.status.callback?.nextAttemptTime).toBeUndefined()
 })

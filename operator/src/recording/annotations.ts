@@ -1,63 +1,102 @@
 import type { Attempt, UserAnnotation } from '@trtc-recorder/api'
 import { nextNumber } from './attempts.ts'
 import type { Draft } from './draft.ts'
+import type { Answer } from './plan.ts'
 import { attemptState, volumeState } from './stage.ts'
 import { askedBy, unheeded } from './unheeded.ts'
 import { endWithoutPod, nowHolds } from './volumes.ts'
 
-/** Once for each value, whatever comes of it. */
+/** Once for each value, whatever comes of it; what that is, is told. */
 export function heedAnnotations(draft: Draft): undefined {
   for (const annotation of unheeded(draft.recording)) {
-    heed[annotation](draft)
+    draft.answers[annotation] = heed[annotation](draft)
     draft.status.handled = { ...draft.status.handled, [annotation]: askedBy(draft.recording, annotation)! }
   }
 }
 
-const heed: Record<UserAnnotation, (draft: Draft) => void> = {
+const heed: Record<UserAnnotation, (draft: Draft) => Answer> = {
   'retry-upload': (draft) => {
     const { status, now, attempts } = draft
     for (const volume of draft.volumes.filter((one) => volumeState(one).is === 'holding')) {
       delete volume.givenUp
       volume.triedFrom = nextNumber(attempts)
     }
-    for (const { pod, state } of draft.observed.pods) {
-      if (state.kind !== 'ended' && pod.metadata.deletionTimestamp === undefined) draft.act({ do: 'nudgePod', pod, at: now })
+    const live = draft.observed.pods.filter(
+      ({ pod, state }) => state.kind !== 'ended' && pod.metadata.deletionTimestamp === undefined,
+    )
+    for (const { pod } of live) draft.act({ do: 'nudgePod', pod, at: now })
+    const names = live.map(({ pod }) => pod.metadata.name).join(', ')
+    const nudged = names === '' ? '' : `Pod ${names} gets changed Secrets at once.`
+    const held = draft.volumes.filter((volume) => volumeState(volume).is === 'holding').map(({ name }) => name)
+    if (draft.stage.is === 'recording') {
+      if (nudged !== '') return { is: 'heeded', what: nudged }
+      if (held.length === 0) return { is: 'ignored', why: 'Nothing has been recorded yet that could be uploaded.' }
+      const how = 'is uploaded by the next attempt. The annotation force-new-attempt begins that at once.'
+      return { is: 'heeded', what: `What is on ${held.join(', ')} ${how}` }
     }
-    if (draft.stage.is === 'recording') return
-    if (draft.volumes.every((volume) => volumeState(volume).is !== 'holding')) return
+    if (held.length === 0) {
+      return nudged === '' ? { is: 'ignored', why: 'Nothing is left on a volume to upload.' } : { is: 'heeded', what: nudged }
+    }
     status.nextAttemptTime = now.toISOString()
     if (draft.isFinished) reopen(draft)
+    return { is: 'heeded', what: `What is on ${held.join(', ')} is uploaded now. ${nudged}`.trim() }
   },
 
-  'redeliver-callback': ({ status, now }) => {
+  'redeliver-callback': ({ status, now, recording }) => {
     const { callback } = status
-    if (callback === undefined || callback.state === 'Pending') return
-    const { nextAttemptTime: _, deliveredTime: __, ...same } = callback
-    status.callback = { ...same, state: 'Pending', dueSince: now.toISOString() }
+    if (recording.spec.callback === undefined) return { is: 'ignored', why: 'The Recording names nobody in spec.callback.' }
+    if (callback === undefined) return { is: 'ignored', why: 'The recording is not over yet; its callback is sent when it is.' }
+    const { nextAttemptTime, deliveredTime: _, ...same } = callback
+    if (callback.state !== 'Pending') {
+      status.callback = { ...same, state: 'Pending', dueSince: now.toISOString() }
+      return { is: 'heeded', what: 'The callback is sent again.' }
+    }
+    if (nextAttemptTime === undefined) return { is: 'ignored', why: 'The callback is being sent for the first time.' }
+    status.callback = same
+    return { is: 'heeded', what: `The callback is sent now, and not at ${nextAttemptTime}.` }
   },
 
   'force-new-attempt': (draft) => {
     const { status, now, open } = draft
-    if (draft.stage.is === 'finished') return
+    if (draft.stage.is === 'finished') {
+      return {
+        is: 'ignored',
+        why: 'The recording is over. Make a new Recording to record again; retry-upload uploads what is left.',
+      }
+    }
     status.nextAttemptTime = now.toISOString()
-    if (open === undefined) return
+    if (open === undefined) return { is: 'heeded', what: 'The next attempt does not wait for its time any longer.' }
     delete open.refusedTimes
     delete open.refusedTime
     // A plan is carried out at once then; anything else makes room for the next.
-    if (draft.podOf(open) !== undefined) endOrLeaveBehind(draft, open, 'The annotation force-new-attempt asked for another one.')
+    if (draft.podOf(open) === undefined) return { is: 'heeded', what: `The API server is asked for Pod ${open.pod} now.` }
+    endOrLeaveBehind(draft, open, 'The annotation force-new-attempt asked for another one.')
+    const then =
+      attemptState(open).is === 'leftBehind'
+        ? 'is left behind; the next attempt begins'
+        : 'ends, and then the next attempt begins'
+    return { is: 'heeded', what: `Attempt ${open.number} ${then}.` }
   },
 
   'give-up': (draft) => {
     const { status } = draft
-    if (draft.stage.is === 'finished') return
+    if (draft.stage.is === 'finished') {
+      return {
+        is: 'ignored',
+        why: 'The recording is over, and nothing is waited for but its callback; status.volumes says what is not in COS.',
+      }
+    }
     for (const attempt of draft.allOpen) endOrLeaveBehind(draft, attempt, 'The annotation give-up asked to let go of it.')
     for (const volume of draft.volumes.filter((one) => volumeState(one).is === 'holding')) volume.givenUp = true
     status.stopReason ??= 'GivenUp'
+    return { is: 'heeded', what: 'The recording ends, and nothing is waited for any more.' }
   },
 
   'take-over-volume': (draft) => {
     const { open } = draft
-    if (open?.volume === undefined || open.reason !== 'VolumeNotOwned') return
+    if (open?.volume === undefined || open.reason !== 'VolumeNotOwned') {
+      return { is: 'ignored', why: 'No PersistentVolumeClaim of somebody else is in the way (VolumeNotOwned).' }
+    }
     draft.act({ do: 'takeOverVolume', name: open.volume })
     // Whatever is there, this recording is not made on it.
     const volume = draft.volumes.find(({ name }) => name === open.volume)
@@ -68,6 +107,8 @@ const heed: Record<UserAnnotation, (draft: Draft) => void> = {
       `What is on PersistentVolumeClaim ${open.volume} is uploaded beside the next attempt, which has a volume of its own.`,
     )
     draft.status.nextAttemptTime = draft.now.toISOString()
+    const condition = `PersistentVolumeClaim ${open.volume} is taken over if a deleted Recording of this name left it`
+    return { is: 'heeded', what: `${condition}; status.volumes names it then. The next attempt has a volume of its own.` }
   },
 }
 

@@ -178,7 +178,7 @@ function giveUpInADyingNamespace(draft: Draft): void {
 function tidyUpWhenFinished(draft: Draft): 'enough' | undefined {
   if (!draft.isFinished) return undefined
   const { observed, status } = draft
-  const doomed = observed.claims.filter((claim) => isDoomed(draft, claim.metadata.name))
+  const doomed = observed.claims.filter((claim) => isDoomed(draft, claim))
   for (const claim of doomed) {
     if (claim.metadata.deletionTimestamp === undefined) draft.act({ do: 'deleteVolume', claim })
   }
@@ -208,10 +208,12 @@ const isOutOfReach = (draft: Draft, observed: ObservedPod) =>
   draft.attempts.some((attempt) => attemptState(attempt).is === 'leftBehind' && draft.podOf(attempt) === observed)
 
 /** Whether a volume goes when its Recording is finished: everything on it is verified in COS, and nobody wants to keep it. */
-function isDoomed({ recording, volumes, status }: Draft, name: string): boolean {
+function isDoomed({ recording, volumes, status }: Draft, { metadata: { name, uid } }: PersistentVolumeClaim): boolean {
   if (recording.spec.storage.retention === 'Retain') return false
   const known = volumes.find((volume) => volume.name === name)
-  if (known !== undefined) return volumeState(known).is !== 'holding'
+  // What is lost has no claim any more: one of its name is another, such as one that somebody has restored.
+  if (known?.uid !== undefined && known.uid !== uid) return false
+  if (known !== undefined) return !['holding', 'lost'].includes(volumeState(known).is)
   // An earlier release finished it, and said this alone.
   return findCondition(status.conditions, 'Stored')?.status === 'True' || status.volumes !== undefined
 }

@@ -22,6 +22,7 @@ export class Draft {
   readonly now: Date
   readonly status: RecordingStatus
   readonly actions: Action[] = []
+  readonly answers: NonNullable<Plan['answers']> = {}
   addFinalizer = false
   #requeueAfterMillis: number | undefined
 
@@ -157,6 +158,7 @@ export class Draft {
       addFinalizer: this.addFinalizer,
       status: this.status,
       actions: this.actions,
+      answers: this.answers,
       ...(this.#requeueAfterMillis === undefined ? {} : { requeueAfterMillis: this.#requeueAfterMillis }),
     }
   }

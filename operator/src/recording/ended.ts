@@ -106,11 +106,14 @@ function noteWhatIsHeld(draft: Draft, attempt: Attempt, { result, exitCode }: Po
   const trouble = troubleOf(attempt.reason)
   if (volume === undefined) return
   if (trouble.next === 'elsewhere' && !attempt.uploadOnly) volume.retired = true
-  if (volume.state === 'Lost') return
+  const isOnlyOne = draft.attempts.every((other) => other === attempt || volumeOf(draft, other) !== volume)
+  if (volume.state === 'Lost' && !isOnlyOne) return
   const unread = result?.filesOmitted !== undefined
   const missing = result?.files.filter((file) => file.status === 0).length ?? 0
   // Success does not count unproven: a result that nobody could read may have named files that are only here.
   const isClean = result !== undefined && !unread && (exitCode === 0 || trouble.volume === 'clean')
+  // Its recorder had it to its end, and everything that was on it is in COS.
+  if (volume.state === 'Lost' && !(isClean && missing === 0)) return
   if (isClean) {
     volume.state = 'Empty'
     delete volume.holds

@@ -1,27 +1,51 @@
-import { type Attempt, type Condition, group, type RecordingStatus, type RecordingVolume, troubleOf } from '@trtc-recorder/api'
+import {
+  type Attempt,
+  type Condition,
+  group,
+  type RecordingStatus,
+  type RecordingVolume,
+  troubleOf,
+  type UserAnnotation,
+} from '@trtc-recorder/api'
 import type { EventNote } from '../kube/events.ts'
 import { findCondition } from './conditions.ts'
+import type { Plan } from './plan.ts'
 import { attemptState, volumeState } from './stage.ts'
 
 /**
  * What a change of status is told as: an Event for each attempt that came to anything but its good end, and for each turn of the story that
  * is trouble, or its end. That a Recording is on its way or in the room, and since when, stands in its conditions.
  */
-export function eventsOf(before: RecordingStatus | undefined, after: RecordingStatus): EventNote[] {
+export function eventsOf(
+  before: RecordingStatus | undefined,
+  after: RecordingStatus,
+  answers: Plan['answers'] = {},
+): EventNote[] {
   return [
     ...attemptEvents(before, after),
     ...leftBehindEvents(before, after),
     ...volumeEvents(before, after),
-    ...annotationEvents(before, after),
+    ...annotationEvents(before, after, answers),
     ...warningEvents(before, after),
     ...storyEvents(before, after),
   ]
 }
 
-function annotationEvents(before: RecordingStatus | undefined, after: RecordingStatus): EventNote[] {
+function annotationEvents(
+  before: RecordingStatus | undefined,
+  after: RecordingStatus,
+  answers: NonNullable<Plan['answers']>,
+): EventNote[] {
   return Object.entries(after.handled ?? {})
     .filter(([annotation, value]) => before?.handled?.[annotation] !== value)
     .map(([annotation, value]) => {
+      const answer = answers[annotation as UserAnnotation]
+      // As much of it as one needs to know it again.
+      const about = `Annotation ${group}/${annotation} with the value ${JSON.stringify(value.slice(0, 40))}`
+      if (answer?.is === 'ignored') {
+        const note = `${about} has no effect. ${answer.why}`
+        return { type: 'Warning', reason: 'AnnotationIgnored', action: 'Heed', note }
+      }
       const volumes = (after.volumes ?? []).filter(({ state }) => state === 'Holding' || state === 'Lost')
       const lost = volumes.map(({ name, holds }) => `${name} (${holds ?? 'not known'})`).join(', ')
       const rest = annotation === 'give-up' && lost !== '' ? ` Not in COS: ${lost}.` : ''
@@ -29,7 +53,7 @@ function annotationEvents(before: RecordingStatus | undefined, after: RecordingS
         type: 'Normal',
         reason: 'AnnotationHeeded',
         action: 'Heed',
-        note: `Annotation ${group}/${annotation} with the value "${value}" was heeded.${rest}`,
+        note: `${about} was heeded. ${answer?.what ?? ''}${rest}`.trim(),
       }
     })
 }

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { kind, podFinalizer, type Recording, type RecordingStatus, recordingFinalizer } from '@trtc-recorder/api'
+import { annotationName, kind, podFinalizer, type Recording, type RecordingStatus, recordingFinalizer } from '@trtc-recorder/api'
 import type { DeleteOptions, KubeClient, KubeObject, New, PersistentVolumeClaim, Pod, Resource } from '@trtc-recorder/kube'
 import { isAlreadyExists, isConflict, isInvalid, isNotFound, isServerError, resources } from '@trtc-recorder/kube'
 import type { Caches } from '../caches.ts'
@@ -58,7 +58,7 @@ export async function execute(
   let recording = untoldFor > 0 ? held : await hands.writeStatus(held, plan.status)
 
   function report() {
-    for (const event of eventsOf(before.status, recording.status ?? {})) {
+    for (const event of eventsOf(before.status, recording.status ?? {}, plan.answers)) {
       dependencies.events.record({ ...recording, kind }, event)
       log.info({ recording: recording.metadata.name, reason: event.reason, note: event.note }, 'Recording changed')
     }
@@ -267,10 +267,7 @@ class Hands {
     }
     const existing = await this.#client.get(resource, ref, { signal: this.#signal })
     if (belongsTo(existing, recording.metadata.uid)) return { object: existing }
-    throw new Refusal(
-      unlessOurs,
-      `${resource.kind} ${ref.name} already exists and does not belong to this Recording. Delete it, or use another name.`,
-    )
+    throw new Refusal(unlessOurs, inTheWay(existing, recording, resource.kind))
   }
 
   /** etcd may have it although the API server gave up waiting for etcd. */
@@ -336,6 +333,15 @@ class Hands {
     if (finalizers.length > 0 || written.metadata.deletionTimestamp === undefined) this.#caches.recordings.wrote(written, writer)
     return written
   }
+}
+
+function inTheWay(existing: KubeObject, recording: Recording, kind: string): string {
+  const { name, annotations } = existing.metadata
+  const isVolume = kind === resources.persistentVolumeClaims.kind
+  if (isVolume && annotations?.[takenOverAnnotation] === undefined && isLeftByNamesake(existing, recording)) {
+    return `${kind} ${name} was left by an earlier Recording of this name. Annotate this one with ${annotationName('take-over-volume')}, and what is on it is uploaded; or delete it, if that is not wanted.`
+  }
+  return `${kind} ${name} already exists and does not belong to this Recording. Delete it, or use another name.`
 }
 
 const refOf = ({ metadata }: KubeObject) => ({ namespace: metadata.namespace, name: metadata.name })

@@ -72,6 +72,21 @@ describe('the line', () => {
     expect(line.placeOf('bb')).toEqual({ is: 'waits', at: 2, of: 2, within: 'cluster', limit: 1 })
   })
 
+  test('counts before one of another namespace no more than may begin before it', () => {
+    const { line } = aLine({ perNamespace: 2, perCluster: 3 })
+    for (const uid of ['x1', 'x2']) line.take(one(uid))
+    line.take(one('y1', { namespace: 'other' }))
+    for (let index = 0; index < 50; index += 1) line.wait(one(`x${index + 10}`))
+    line.wait(one('y2', { namespace: 'other', creationTimestamp: '2026-03-01T11:00:00Z' }))
+    expect(line.placeOf('y2')).toEqual({ is: 'waits', at: 1, of: 51, within: 'cluster', limit: 3 })
+    line.leave('x1')
+    line.call()
+    line.take(one('x10'))
+    line.leave('y1')
+    line.call()
+    expect(line.placeOf('y2')).toEqual({ is: 'free' })
+  })
+
   test('tells the first three when they move, and nobody else', () => {
     const { line, moved } = aLine({ perNamespace: 1 })
     line.take(one('x'))

@@ -117,7 +117,12 @@ export class Line {
       return { is: 'waits', at: positionIn(own, one) + 1, of: own.length, within: 'namespace', limit: perNamespace }
     }
     let ahead = 0
-    for (const line of this.#byNamespace.values()) ahead += positionIn(line, one)
+    for (const [namespace, line] of this.#byNamespace) {
+      const before = positionIn(line, one)
+      // Those of a namespace that has as many as it may wait for one of their own, and are before nobody of another.
+      const room = (perNamespace ?? Number.POSITIVE_INFINITY) - (this.#used.get(namespace) ?? 0)
+      ahead += namespace === one.namespace ? before : Math.min(before, Math.max(0, room))
+    }
     return { is: 'waits', at: ahead + 1, of: this.#waiting.size, within: 'cluster', limit: perCluster ?? 0 }
   }
 

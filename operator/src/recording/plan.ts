@@ -1,4 +1,4 @@
-import type { Control, Recording, RecordingStatus } from '@trtc-recorder/api'
+import type { Control, Recording, RecordingStatus, UserAnnotation } from '@trtc-recorder/api'
 
 import type { PersistentVolumeClaim, Pod } from '@trtc-recorder/kube'
 import type { Place } from './line.ts'
@@ -60,11 +60,16 @@ export type Action =
   /** It has been over for as long as it was to stay. */
   | { do: 'deleteRecording' }
 
+/** What came of what a user asked for by an annotation, in a sentence for them. */
+export type Answer = { is: 'heeded'; what: string } | { is: 'ignored'; why: string }
+
 export interface Plan {
   /** Before anything else is made, so that nothing is left behind. */
   addFinalizer: boolean
   status: RecordingStatus
   actions: Action[]
+  /** To the annotations that `status.handled` says are heeded by this. */
+  answers?: Partial<Record<UserAnnotation, Answer>>
   /** Look again after this long at the latest. */
   requeueAfterMillis?: number
 }

@@ -5,7 +5,8 @@ const longestValue = 256
 
 /** What a user asks for by an annotation, as it is noted when it has been heeded. */
 export const askedBy = ({ metadata }: Pick<Recording, 'metadata'>, annotation: UserAnnotation): string | undefined =>
-  metadata.annotations?.[annotationName(annotation)]?.slice(0, longestValue)
+  // Half a character would come back from the API server as another one, and be taken for a new value for ever.
+  metadata.annotations?.[annotationName(annotation)]?.slice(0, longestValue).toWellFormed()
 
 /** What a user asks for and has not got yet, by the annotations of a Recording. */
 export function unheeded(recording: Pick<Recording, 'metadata' | 'status'>): UserAnnotation[] {

@@ -83,6 +83,30 @@ describe('a volume that is gone although it held what was not in COS', () => {
       .ends(stoppedBy('Idle', aFile('bob', { attempt: 2 })))
     expect(world.is('Succeeded')).toBe('False VolumeLost')
     expect(world.status.files).toHaveLength(1)
+    // Somebody may have restored it from a snapshot, labels and all: it is not deleted as one that has been emptied.
+    expect(world.claims.map(({ metadata }) => metadata.uid)).toEqual(['another'])
+    expect(world.recording.metadata.finalizers ?? []).toEqual([])
+  })
+
+  test('is not what was lost if its recorder, which still had it, has stored all of it', () => {
+    const world = inRoom()
+    world.claims = []
+    world.settle()
+    expect(world.status.volumes).toMatchObject([{ name: 'math-v1', state: 'Lost' }])
+    world.ends(stoppedBy('Idle', aFile('alice')))
+    expect(world.is('Stored')).toBe('True Completed')
+    expect(world.status.volumes).toEqual([])
+  })
+
+  test('stays lost if its recorder could not store all of it, or if an earlier one left something there', () => {
+    const world = inRoom()
+    world.claims = []
+    world.settle().ends(aResult({ outcome: 'UploadIncomplete', stopReason: 'Idle', startedAt: at(5).toISOString() }))
+    expect(world.is('Stored')).toBe('False VolumeLost')
+    const second = inRoom().ends(undefined, { reason: 'OOMKilled' }).after(5).scheduled().inRoom()
+    second.claims = []
+    second.settle().ends(stoppedBy('Idle', aFile('bob', { attempt: 2 })))
+    expect(second.is('Stored')).toBe('False VolumeLost')
   })
 
   test('does not stop the lesson from being recorded on', () => {
