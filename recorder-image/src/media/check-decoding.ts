@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { aacConfig, type SoundKind } from './audio-format.ts'
+import { PictureOrder } from './check-order.ts'
 import { picturesToDecode, type Stretch, soundToDecode } from './check-sample.ts'
 import { FfmpegProcess } from './ffmpeg.ts'
 import type { FinishedFile } from './finished-file.ts'
@@ -36,6 +37,7 @@ export async function decodePictures(
     const wanted = mine.reduce((sum, { first, end }) => sum + end - first, 0)
     if (wanted === 0) continue
     const { format, head, picture } = rawVideo(config)
+    const order = new PictureOrder(config)
     // From a recovery point on, a decoder gives no picture until it is whole.
     let isExact = true
     async function* chunks() {
@@ -45,6 +47,7 @@ export async function decodePictures(
         for (let at = first; at < end; at++) {
           const sample = await file.readBody(track.offsets[at]!, track.sizes[at]!)
           if (at === first && config.codec === 'h264' && !isIdrSample(sample)) isExact = false
+          order.add(sample, at, at === first)
           yield picture(sample, number++)
         }
       }
@@ -60,6 +63,7 @@ export async function decodePictures(
     if (decoded.problems.length + decoded.unchecked.length === 0 && !isAsWanted) {
       result.problems.push(`${wanted} pictures decode to ${decoded.frames}`)
     }
+    result.problems.push(...order.problems)
   }
   return result
 }
@@ -80,10 +84,12 @@ export async function decodeSound(
       for (let at = first; at < end; at++) yield await file.readBody(track.offsets[at]!, track.sizes[at]!)
     }
   }
-  const decoded =
-    format === undefined
-      ? await decodeFrames('ogg', inOgg(frames()), options)
-      : await decodeFrames('aac', mapped(frames(), adts), options)
+  if (format === undefined) return withGone(await decodeFrames('ogg', inOgg(frames()), options), gone)
+  const decoded = await decodeFrames('aac', mapped(frames(), adts), options)
+  const wanted = stretches.reduce((sum, { first, end }) => sum + end - first, 0)
+  if (decoded.problems.length + decoded.unchecked.length === 0 && decoded.frames !== wanted) {
+    decoded.problems.push(`${wanted} frames of sound decode to ${decoded.frames}`)
+  }
   return withGone(decoded, gone)
 }
 
