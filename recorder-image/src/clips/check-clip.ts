@@ -31,7 +31,9 @@ async function decodeBeginning(name: string, file: FinishedFile, ffmpegPath: str
   const format = name.endsWith('.mp3') ? 'mp3' : 'mov'
   const input = ['-loglevel', 'error', '-xerror', '-threads', '1', '-f', format, '-i', 'pipe:0']
   const { pictures, sound } = decodedFrames
-  const output = ['-frames:v', String(pictures), '-frames:a', String(sound), '-fps_mode', 'passthrough', '-f', 'null', '-']
+  const few = ['-frames:v', String(pictures), '-frames:a', String(sound)]
+  // By its own clock: where time was taken out, two pictures may be nearer to each other than usual, and neither is too many.
+  const output = [...few, '-fps_mode', 'passthrough', '-enc_time_base', '1:90000', '-f', 'null', '-']
   const ffmpeg = new FfmpegProcess(ffmpegPath, [...input, ...output])
   const timer = setTimeout(() => ffmpeg.child.kill('SIGKILL'), Math.max(0, deadline - performance.now()))
   let isOver = false

@@ -147,6 +147,18 @@ describe('a clip of an MP4', () => {
   )
 })
 
+test('a clip in which two pictures are nearer to each other than usual, as where time was taken out, is whole', async () => {
+  const early = 30_000
+  const nearer = sent.map((frame) =>
+    frame.kind === 'audio' || frame.receiveTimeMicros < sent[0]!.receiveTimeMicros + 1_520_000
+      ? frame
+      : { ...frame, rtpTimestamp: frame.rtpTimestamp - early * 0.09, receiveTimeMicros: frame.receiveTimeMicros - early },
+  )
+  const source = await readFile((await record('02', nearer)).path)
+  const clip = (await cut(source, 1, 3, 'clip.mp4'))!
+  expect(await checkClip('clip.mp4', clip.file, clip.bodyPath, findFfmpeg())).toEqual([])
+})
+
 test('a clip of an MP3 has the sound of its time to the sample, and reads no more than it needs', async () => {
   const recorded = await record('00', sent)
   const source = await readFile(recorded.path)
