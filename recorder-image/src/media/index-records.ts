@@ -26,6 +26,13 @@ export const readableVersions: readonly number[] = [1, 2, 3, indexVersion]
 /** From this one on it can be read on behind a record that is damaged. */
 export const countingVersion = 4
 
+/** Records of the others say nothing of the body. */
+export const batchTypes: ReadonlySet<number> = new Set([
+  ...[recordTypes.avcBatch, recordTypes.videoBatch, recordTypes.pictures, recordTypes.silence],
+  ...[recordTypes.audioBatch, recordTypes.numberedAudio, recordTypes.recoveredAudio],
+  ...[recordTypes.opusBatch, recordTypes.numberedOpus, recordTypes.recoveredOpus],
+])
+
 /** A stretch of the body: samples of one kind, one after the other. */
 export interface BodyBatch {
   offset: number

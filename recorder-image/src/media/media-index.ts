@@ -22,17 +22,6 @@ import { AudioColumns, type VideoColumns } from './media-columns.ts'
 import { type MediaRecord, readRecords } from './records.ts'
 import type { StoredVideoConfig } from './video-codec.ts'
 
-/** A batch, and what there is up to and with it. */
-export interface BatchEnd {
-  batch: BodyBatch
-  /** Of the index file. */
-  indexBytes: number
-  audioFrames: number
-}
-
-/** More than ever wait to be made safe on disk; where a cut may be needed. */
-const lastBatchesKept = 512
-
 /** Everything an index says. */
 export class MediaIndex {
   /** JSON as it was written; undefined where not even that was, or by a version that this one cannot read. */
@@ -60,10 +49,6 @@ export class MediaIndex {
   wholeBytes = 0
   /** Bytes of it that cannot be read. */
   damagedBytes = 0
-  /** The latest batches. */
-  readonly lastBatches: BatchEnd[] = []
-  /** What there is before them. */
-  before = { indexBytes: 0, bodyBytes: 0, audioFrames: 0 }
 
   /** In order. */
   get video(): VideoColumns {
@@ -101,17 +86,8 @@ function take(index: MediaIndex, record: MediaRecord): boolean {
   index.damagedBytes += record.damagedBytes
   const batch = readRecord(index, record)
   index.wholeBytes = record.end
-  if (record.type === recordTypes.identity) index.before.indexBytes = record.end
-  if (batch !== undefined) keepBatch(index, { batch, indexBytes: record.end, audioFrames: index.audio.sizes.length })
+  if (batch !== undefined) index.bodyBytes = batch.offset + batch.bytes
   return true
-}
-
-function keepBatch(index: MediaIndex, end: BatchEnd): void {
-  index.bodyBytes = end.batch.offset + end.batch.bytes
-  index.lastBatches.push(end)
-  if (index.lastBatches.length <= lastBatchesKept) return
-  const { batch, indexBytes, audioFrames } = index.lastBatches.shift()!
-  index.before = { indexBytes, bodyBytes: batch.offset + batch.bytes, audioFrames }
 }
 
 function readRecord(index: MediaIndex, { type, payload }: MediaRecord): BodyBatch | undefined {

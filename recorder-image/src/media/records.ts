@@ -34,6 +34,21 @@ export function encodeRecord(type: number, payload: Uint8Array): Buffer {
   return record
 }
 
+/** Lets records that end there count as damaged: what they speak of is not there any more. */
+export async function voidRecords(path: string, ends: readonly number[]): Promise<void> {
+  if (ends.length === 0) return
+  const file = await open(path, 'r+')
+  try {
+    for (const end of ends) {
+      const { buffer } = await file.read(Buffer.alloc(4), 0, 4, end - 4)
+      await file.write(Buffer.from(buffer.map((byte) => byte ^ 0xff)), 0, 4, end - 4)
+    }
+    await file.datasync()
+  } finally {
+    await file.close()
+  }
+}
+
 /**
  * The whole records of a file between two of its bytes, at which records begin, in batches as they are read. Returns up to which byte there are any.
  */

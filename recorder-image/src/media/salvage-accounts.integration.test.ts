@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Ledger } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
-import { picturesCameRecord, recordTypes } from './index-records.ts'
+import { type BodyBatch, picturesCameRecord, readBatchHead, recordTypes } from './index-records.ts'
 import type { MediaFile } from './media-file.ts'
 import { readMediaIndex } from './media-index.ts'
 import { readRecords } from './records.ts'
@@ -118,6 +118,58 @@ describe('pictures of a recorder that was killed', () => {
       expect(ledger.losses.filter(({ reason }) => reason === 'Unproven')).toHaveLength(unproven.length)
     },
   )
+})
+
+describe('a body in which a bit has changed', () => {
+  /** The batches of one kind, the middle one of which is changed. */
+  async function changed(kind: 'numberedAudio' | 'pictures'): Promise<{ directory: string; pictures: number }> {
+    const directory = await newDirectory()
+    const file = openFile('02', directory, { batchMs: 5 })
+    let pictures = 0
+    for (let second = 0; second < 8; second += 0.25) {
+      for (const frame of send({ clip, from: second, to: second + 0.25, atSeconds: second })) {
+        file.write(frame)
+        if (frame.kind === 'video') pictures++
+      }
+      await sleep(10)
+    }
+    await file.finish()
+    const batches: BodyBatch[] = []
+    for await (const records of readRecords(join(directory, 'file.mp4.index'))) {
+      for (const { type, payload } of records) if (type === recordTypes[kind]) batches.push(readBatchHead(payload))
+    }
+    const { offset, bytes } = batches[batches.length >> 1]!
+    const path = join(directory, 'file.mp4.body')
+    const body = await readFile(path)
+    body[offset + (bytes >> 1)]! ^= 16
+    await writeFile(path, body)
+    return { directory, pictures }
+  }
+
+  it('loses the pictures of its batch up to the next key frame, which the ledger says, and nothing that came later', async () => {
+    const { directory, pictures } = await changed('pictures')
+    const ledger = new Ledger()
+    const { finished, playback } = await salvage(directory, ledger)
+    expect(finished.problem).toBeUndefined()
+    expect(playback.complaints).toBe('')
+    expect(ledger.losses).toMatchObject([{ medium: 'video', reason: 'DiskDamaged', file: 'file.mp4' }])
+    expect(ledger.losses[0]!.frames).toBeLessThanOrEqual(30)
+    expect(playback.pictures.length).toBe(pictures - ledger.losses[0]!.frames!)
+    expect(playback.beeps).toHaveLength(8)
+  })
+
+  it('has its sound made again from the journal', async () => {
+    const { directory, pictures } = await changed('numberedAudio')
+    const ledger = new Ledger()
+    const { finished, playback } = await salvage(directory, ledger)
+    expect(finished.problem).toBeUndefined()
+    expect(ledger.losses).toEqual([])
+    expect(playback.pictures).toHaveLength(pictures)
+    expect(playback.beeps).toHaveLength(8)
+    playback.beeps.forEach((beep, n) => {
+      expect(Math.abs(beep - n)).toBeLessThan(0.001)
+    })
+  })
 })
 
 describe('sound of which the index was damaged', () => {

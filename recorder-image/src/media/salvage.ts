@@ -1,7 +1,5 @@
-import { open, readdir } from 'node:fs/promises'
-import { crc32 } from 'node:zlib'
+import { readdir } from 'node:fs/promises'
 import type { Loss } from '@trtc-recorder/api'
-import { holesOf, touchesHole } from '../disk/holes.ts'
 import { isVolumeFull, mayPass } from '../disk/volume-full.ts'
 import { noSound } from '../timeline/audio-axis.ts'
 import { median } from '../timeline/clock.ts'
@@ -13,7 +11,7 @@ import { BodyWriter, type KeptBytes } from './body-writer.ts'
 import { findFfmpeg } from './ffmpeg.ts'
 import type { UnfinishedMedia } from './finish-media.ts'
 import { finishQueue } from './finish-queue.ts'
-import { type BodyBatch, encodedRecord, picturesRecord } from './index-records.ts'
+import { encodedRecord, picturesRecord } from './index-records.ts'
 import type { NumberedSample } from './indexed-pictures.ts'
 import { liveCuts } from './live-cuts.ts'
 import type { VideoColumns } from './media-columns.ts'
@@ -33,9 +31,8 @@ import { OpusTrack } from './opus-track.ts'
 import { recoverSound } from './recover-sound.ts'
 import { type JournalDamage, readJournal, sizeOf } from './sound-journal.ts'
 import { finishInto, type SoundTrack } from './sound-track.ts'
+import { wholeBatches } from './whole-batches.ts'
 
-/** Batches that are compared with the body, from the last back: what a lost machine may have kept in the wrong order. */
-const checkedBatches = 64
 /** How often the pictures behind the last hole alone are given up, before all of which it is not known whether they can be decoded are. */
 const mostTries = 4
 
@@ -330,35 +327,10 @@ const rtpOf = ({ picture }: NumberedSample) => picture.sample.rtpTimestamp
 
 /** How much of each file is whole and agrees with the others. */
 async function keptBytes(paths: MediaPaths, index: MediaIndex): Promise<KeptBytes> {
-  const batches = index.lastBatches
-  const bodySize = await sizeOf(paths.body)
-  const beyond = batches.findIndex(({ batch }) => batch.offset + batch.bytes > bodySize)
-  let good = beyond === -1 ? batches.length : beyond
-  for (let at = Math.max(0, good - checkedBatches); at < good; at++) {
-    if (!(await isInBody(paths.body, batches[at]!.batch))) good = at
-  }
   const journal = await wholeJournalBytes(paths.journal)
-  if (good === batches.length) {
-    return { body: index.bodyBytes, index: index.wholeBytes, journal }
-  }
-  const last = batches[good - 1]
-  if (last === undefined) {
-    const { bodyBytes, indexBytes } = index.before
-    return { body: bodyBytes, index: indexBytes, journal }
-  }
-  return { body: last.batch.offset + last.batch.bytes, index: last.indexBytes, journal }
-}
-
-/** What was given back to the volume was whole: COS confirmed it. */
-async function isInBody(bodyPath: string, batch: BodyBatch): Promise<boolean> {
-  if (touchesHole(holesOf(bodyPath), batch.offset, batch.offset + batch.bytes)) return true
-  const file = await open(bodyPath, 'r')
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(batch.bytes), 0, batch.bytes, batch.offset)
-    return bytesRead === batch.bytes && crc32(buffer) === batch.crc32
-  } finally {
-    await file.close()
-  }
+  const whole = await wholeBatches(paths, index.version)
+  if (whole === 'all') return { body: index.bodyBytes, index: index.wholeBytes, journal }
+  return { body: whole.bodyBytes, index: whole.indexBytes, journal }
 }
 
 async function wholeJournalBytes(path: string): Promise<number> {
