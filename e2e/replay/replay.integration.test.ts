@@ -1,13 +1,15 @@
 import { createReadStream } from 'node:fs'
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { embedRecording } from '@trtc-recorder/api'
 import puppeteer, { type Browser, type Page } from 'puppeteer-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Lesson, makeLesson } from './lesson.ts'
+import { buildTemplate } from '../../replay/template.ts'
+import { iso, type Lesson, makeLesson } from './lesson.ts'
 import { paellaServer } from './paella.ts'
 
 let folder: string
@@ -142,6 +144,23 @@ describe('the replay page, from disk', () => {
     await page.close()
   })
 
+  it('says of who is there and sends nothing that there is no picture, and when they have gone that they are not there', async () => {
+    const { manifest } = lesson.replay
+    const event = (second: number, what: 'enter' | 'leave') =>
+      ({ time: iso(second), userId: 'quiet', stream: 'main', event: what }) as const
+    const events = [...manifest.events, event(50, 'enter'), event(200, 'leave')]
+    const replay = { ...lesson.replay, manifest: { ...manifest, events } }
+    await writeFile(join(lesson.folder, 'quiet.html'), embedRecording(await buildTemplate(), replay))
+    const { page } = await open(`${pathToFileURL(join(lesson.folder, 'quiet.html')).href}#t=100`)
+    const state = () => text(page, '[data-lane="quiet/main"] .state')
+    await expect.poll(state).toBe('no picture')
+    await page.evaluate(() => {
+      location.hash = '#t=300'
+    })
+    await expect.poll(state).toBe('not there')
+    await page.close()
+  })
+
   it('is driven by keys, and mutes one of them', async () => {
     const { page } = await open(fromDisk('#t=600&u=bob'))
     await page.keyboard.press('ArrowRight')
@@ -217,7 +236,16 @@ describe('the replay page, from a bucket that asks for signatures', () => {
       const path = join(lesson.folder, pathname)
       if (pathname === '/replay.html') {
         const hook = `<script>resolveRecordingPath = async (path) => '/' + path.split('/').at(-1) + '?sign=' + (await (await fetch('/sign')).text())</script>`
-        response.setHeader('content-type', 'text/html').end((await readFile(path, 'utf8')).replace('<main', `${hook}<main`))
+        const busy = `<script>{
+          const [give, refused] = [resolveRecordingPath, new Set()]
+          resolveRecordingPath = async (path) => {
+            if (refused.has(path)) return give(path)
+            refused.add(path)
+            throw new Error('too busy to sign')
+          }
+        }</script>`
+        const scripts = hook + (searchParams.has('busy') ? busy : '')
+        response.setHeader('content-type', 'text/html').end((await readFile(path, 'utf8')).replace('<main', `${scripts}<main`))
       } else if (pathname === '/sign') {
         response.end(valid)
       } else if (searchParams.get('sign') !== valid) {
@@ -274,6 +302,63 @@ describe('the replay page, from a bucket that asks for signatures', () => {
     expect(await page.$eval('.transcript .bar', (bar) => bar.getAttribute('title'))).toBe('bob: That is all for today.')
     expect(findings).toEqual([])
     await page.close()
+  })
+
+  it('asks again where nobody could give an address, and as often as one has run out while nothing plays', async () => {
+    valid = 'fifth'
+    const { page } = await open(`http://127.0.0.1:${(server.address() as AddressInfo).port}/replay.html?busy#t=100`)
+    await page.setCacheEnabled(false)
+    /** How many files show, or would let hear, this second. */
+    const standing = (second: number) =>
+      page.evaluate((second) => {
+        const { manifest } = JSON.parse(document.getElementById('recording')!.textContent!)
+        return [...document.querySelectorAll<HTMLMediaElement>('.picture > *')].filter(
+          ({ src, readyState, seeking, currentTime }) => {
+            const file = manifest.files.find(({ path }: { path: string }) => src.includes(`/${path.split('/').at(-1)}?`))
+            if (file === undefined || seeking || readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return false
+            const start = (Date.parse(file.startTime) - Date.parse(manifest.startTime)) / 1000
+            return Math.abs(start + currentTime - second) < 0.1
+          },
+        ).length
+      }, second)
+    await expect.poll(() => standing(100), { timeout: 20_000 }).toBe(4)
+    for (const [sign, second] of [
+      ['sixth', 1500],
+      ['seventh', 300],
+      ['eighth', 1200],
+    ] as const) {
+      valid = sign
+      await page.evaluate((second) => {
+        location.hash = `#t=${second}`
+      }, second)
+      await expect.poll(() => standing(second), { timeout: 20_000 }).toBe(4)
+    }
+    await page.close()
+  })
+})
+
+describe('the replay page, from a server that gives files as a whole only', () => {
+  it('says that it cannot be gone to a place in them, and shows no other moment in its stead', async () => {
+    const server = createServer((request, response) => {
+      const { pathname } = new URL(request.url!, 'http://localhost')
+      response.setHeader('content-type', pathname.endsWith('.html') ? 'text/html' : 'video/mp4')
+      createReadStream(join(lesson.folder, pathname))
+        .on('error', () => response.writeHead(404).end())
+        .pipe(response)
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    try {
+      const { page } = await open(`http://127.0.0.1:${(server.address() as AddressInfo).port}/replay.html#t=600`)
+      await click(page, 'Play')
+      await expect
+        .poll(() => text(page, '.row:has(.who button) .trouble'), { timeout: 20_000 })
+        .toBe('⚠ whoever serves it gives no parts of files (HTTP range requests)')
+      await expect.poll(async () => (await places(page)).length).toBe(0)
+      await page.close()
+    } finally {
+      server.closeAllConnections()
+      server.close()
+    }
   })
 })
 

@@ -150,7 +150,9 @@ class App {
     this.#caption.hidden = this.#transcript.length === 0
     const timeText = (at: number) => (this.#isWallTime ? dayTime(at) : clockText((at - span.start) / 1000))
     this.#lanes.update(position, this.#clip, timeText)
-    const broken = people.find(({ id }) => this.#players.get(id)!.some(({ state }) => state.is === 'broken'))
+    const broken = people.find(({ id }) =>
+      this.#players.get(id)!.some(({ state }) => state.is === 'broken' || state.is === 'unseekable'),
+    )
     this.#controls.update({
       ...{ isPlaying: clock.isPlaying, isHeld: clock.isHeld, rate: clock.rate, isWallTime: this.#isWallTime },
       follows: this.#choice.by === 'speaker',

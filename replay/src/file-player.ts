@@ -12,8 +12,13 @@ export type FileState =
   | { is: 'ready' }
   /** It is there and cannot be played. */
   | { is: 'broken'; why: string }
+  /** It is there, and comes only from its beginning on: whoever serves it gives no parts of files (HTTP ranges). */
+  | { is: 'unseekable' }
   /** It was never stored. */
   | { is: 'missing'; why: string }
+
+/** Whether nothing of it can be played, whatever the clock says. */
+export const isAtFault = ({ is }: FileState) => is === 'broken' || is === 'unseekable' || is === 'missing'
 
 /** So long before its beginning a file is loaded, and so long after its end it is kept. */
 const aheadMillis = 15_000
@@ -25,6 +30,8 @@ const endSeconds = 0.1
 /** An address has worked when it played so far from where the last one failed. */
 const worksSeconds = 2
 const longestSeekSeconds = 0.6
+/** So far before where it was sent an element comes to only where all that it can go to is the beginning. */
+const missedSeconds = 1
 
 /** One file of a recording and the element that plays it, kept on the clock of all. */
 export class FilePlayer {
@@ -36,6 +43,7 @@ export class FilePlayer {
   /** Second of the file at which its address last failed, until the next one has played beyond. */
   #failedAt: number | undefined
   #seekBegan: number | undefined
+  #seekTo = 0
   #seekSeconds = 0.05
   #wantedSince: number | undefined
 
@@ -71,7 +79,7 @@ export class FilePlayer {
   /** Brings the element to where the clock is. Called ten times a second and after every jump. */
   follow(clock: Clock, now: number): void {
     const position = clock.at(now)
-    if (this.#state.is === 'broken' || this.#state.is === 'missing') return
+    if (isAtFault(this.#state)) return
     if (position < this.axis.start - aheadMillis || position > this.axis.end + behindMillis) {
       this.#unload()
       return
@@ -120,10 +128,15 @@ export class FilePlayer {
 
   #seek(seconds: number): void {
     this.#seekBegan ??= performance.now()
-    this.element.currentTime = Math.min(seconds, Math.max(0, this.element.duration - 0.001))
+    this.#seekTo = Math.min(seconds, Math.max(0, this.element.duration - 0.001))
+    this.element.currentTime = this.#seekTo
   }
 
   #seeked(): void {
+    if (!this.element.seeking && this.#seekTo - this.element.currentTime > missedSeconds) {
+      this.element.pause()
+      this.#state = { is: 'unseekable' }
+    }
     if (this.#seekBegan === undefined) return
     const took = (performance.now() - this.#seekBegan) / 1000
     this.#seekBegan = undefined
@@ -132,7 +145,7 @@ export class FilePlayer {
 
   #isWanting(position: number): boolean {
     if (!this.covers(position)) return false
-    if (this.#state.is === 'broken' || this.#state.is === 'missing') return false
+    if (isAtFault(this.#state)) return false
     if (this.#state.is !== 'ready') return true
     if (this.axis.mediaAt(position) > this.element.duration - endSeconds) return false
     return this.element.readyState < HTMLMediaElement.HAVE_FUTURE_DATA
@@ -141,9 +154,11 @@ export class FilePlayer {
   async #load(): Promise<void> {
     this.#state = { is: 'loading' }
     try {
-      this.element.src = await this.#resolve(this.file.path)
+      const address = await this.#resolve(this.file.path)
+      // The clock may have gone far away meanwhile.
+      if (this.#state.is === 'loading') this.element.src = address
     } catch (error) {
-      this.#state = { is: 'broken', why: String(error) }
+      this.#failed(String(error))
     }
   }
 
@@ -155,14 +170,18 @@ export class FilePlayer {
     this.#state = { is: 'unloaded' }
   }
 
-  /** An address that was signed runs out, in an hour several times: another is asked for. Where that fails as well, the file is at fault. */
-  #failed(): void {
+  /**
+   * An address that was signed runs out, in an hour several times, also while nothing plays: another is asked for. Where that fails as well, at the same
+   * place, the file is at fault, or whoever gives addresses.
+   */
+  #failed(why = this.element.error?.message ?? ''): void {
     if (this.#state.is === 'unloaded') return
-    if (this.#failedAt === undefined) {
-      this.#failedAt = this.element.currentTime
+    const at = this.element.currentTime
+    if (this.#failedAt === undefined || Math.abs(at - this.#failedAt) > worksSeconds) {
+      this.#failedAt = at
       void this.#load()
       return
     }
-    this.#state = { is: 'broken', why: this.element.error?.message ?? '' }
+    this.#state = { is: 'broken', why }
   }
 }

@@ -194,8 +194,19 @@ export class LanesView {
 }
 
 /** Some browsers do not say what they do not like. */
-const troubleOf = (state: FilePlayer['state'], words: Words) =>
-  state.is === 'broken' || state.is === 'missing' ? `⚠ ${state.why || words[state.is]}` : ''
+function troubleOf(state: FilePlayer['state'], words: Words): string {
+  switch (state.is) {
+    case 'broken':
+    case 'missing':
+      return `⚠ ${state.why || words[state.is]}`
+    case 'unseekable':
+      return `⚠ ${words.noRanges}`
+    case 'unloaded':
+    case 'loading':
+    case 'ready':
+      return ''
+  }
+}
 
 export const dayTime = (position: number) =>
   new Date(position).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })

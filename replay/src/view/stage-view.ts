@@ -126,13 +126,18 @@ type TileState = { is: 'shown' | 'heard' | 'noPicture' | 'away' | 'paused' | 'lo
 
 function stateAt({ person, players }: Pick<Tile, 'person' | 'players'>, position: number): TileState {
   const player = playerAt(players, position)
-  if (player === undefined) return { is: 'away' }
+  if (player === undefined) return { is: isThere(person, position) ? 'noPicture' : 'away' }
   if (player.state.is === 'broken' || player.state.is === 'missing') return { is: player.state.is }
+  if (player.state.is === 'unseekable') return { is: 'broken' }
   if (player.state.is !== 'ready') return { is: 'loading' }
   if (player.file.video === undefined || player.file.video === null) return { is: 'heard' }
   const camera = person.lane.video?.find(({ start, end }) => position >= start && position < end)
   return { is: camera?.state === 'off' ? 'noPicture' : 'shown' }
 }
+
+/** Somebody may be there and send nothing. */
+const isThere = ({ lane }: Person, position: number) =>
+  lane.presence.some(({ state, start, end }) => state === 'there' && position >= start && position < end)
 
 const playerAt = (players: readonly FilePlayer[], position: number) => players.findLast((player) => player.covers(position))
 const within = (spans: readonly { start: number; end: number }[], position: number) =>
