@@ -215,6 +215,36 @@ describe('sound over a hostile network', { timeout: 60_000 }, () => {
     }
   })
 
+  it.each([300, -300, 50])(
+    'stays within 10 ms of who speaks 10 s of each minute, and of who is muted for 20 minutes, at %i ppm',
+    (ppm) => {
+      const mic = {
+        ...{ ppm, firstSequence: 7, firstRtp: 2 ** 32 - 48_000 },
+        ...{ packets: 30_000, quietEvery: 500, quietPackets: 2500 },
+      }
+      const [net] = fc.sample(
+        network({ jitterMillis: fc.constant(40), queue: fc.constant(noStall), freeze: fc.constant(noStall) }),
+        {
+          ...{ seed: ppm, numRuns: 1 },
+        },
+      )
+      const minutes = speak(mic)
+      const later = speak({ ...mic, quietPackets: 60_000 }).slice(0, 2000)
+      const end = minutes.at(-1)!
+      const after = later.map((packet, at) => ({
+        ...packet,
+        number: end.number + 1 + at,
+        trueMillis: end.trueMillis + packet.trueMillis + 20 * (1 + ppm / 1e6),
+        rtpTimestamp:
+          (end.rtpTimestamp + samples + ((packet.rtpTimestamp - later[0]!.rtpTimestamp + 2 ** 32) % 2 ** 32)) % 2 ** 32,
+        sequenceNumber: (end.sequenceNumber + 1 + at) % 2 ** 16,
+      }))
+      const sent = [...minutes, ...after]
+      // Until a drift is known it has gone on for some minutes.
+      expectPlaced(sent, lay(deliver(sent, net!)), (trueMillis) => (trueMillis < 600_000 ? 200 : 10))
+    },
+  )
+
   it('goes on at its place after another subscription, a clock that jumped by an hour, and one that stood still (100 cases)', () => {
     const stretch = fc.record({
       why: fc.constantFrom('subscription', 'jump', 'stoodStill'),

@@ -73,8 +73,10 @@ const gapMinSamples = 48_000
 const mostPacketSamples = 5760
 /** A millisecond a second: follows what a clock may be off by, and no ear hears it. */
 const driftStepSamples = 48
-/** More than drift can have made since the last window: one of the two clocks was set. Sound goes on evenly. */
-const driftMostSamples = 4800
+/** More than drift can have made since the last window, at 500 ppm and of a line that is found anew: one of the two clocks was set. Sound goes on evenly. */
+const driftMostSamples = (sinceMicros: number) => 4800 + 500e-6 * 0.048 * sinceMicros
+/** Of silence that is laid anyway, so much may be made longer or shorter. */
+const driftSilenceShare = 0.5
 /** Sound that begins so much before the end of what is there is squeezed; more is what the clocks of two pieces contradict each other by. */
 const squeezeMostSamples = 480
 /** Silence that stays on both sides of a cut: a decoder needs a packet of it before sound that it has not heard begin (measured: it cracks). */
@@ -215,7 +217,7 @@ export class AudioAxis implements LaidSound {
   #lay({ piece, rtp, packet }: Placed<OrderedPacket>): FeedItem[] {
     const before = this.spans.at(-1)
     if (before !== undefined && before.piece.ssrc === piece.ssrc) this.#noteLoss(before, piece, rtp, packet)
-    if (piece === this.#piece) this.#followDrift(piece)
+    if (piece === this.#piece) this.#followDrift(piece, rtp)
     else this.#begin(piece, rtp)
     const items = this.#moveTo(rtp + this.#offset)
     const placedAt = this.samples
@@ -244,7 +246,8 @@ export class AudioAxis implements LaidSound {
     this.#drift = { samples: 0, windows: 0, startDelayMicros: 0 }
   }
 
-  #followDrift(piece: Piece): void {
+  /** A millisecond at a time while sound goes on, and all of it where nobody spoke: else it would be lost on who speaks now and then. */
+  #followDrift(piece: Piece, rtp: number): void {
     const { windows } = piece.clock
     if (windows.length === this.#drift.windows) return
     this.#drift.windows = windows.length
@@ -255,11 +258,13 @@ export class AudioAxis implements LaidSound {
     if (isWholePiece) this.#drift.startDelayMicros = delayAt(line, first)
     const wanted = Math.round((delayAt(line, last) - this.#drift.startDelayMicros) * 0.048)
     const missing = wanted - this.#drift.samples
-    if (Math.abs(missing) > driftMostSamples) {
+    if (Math.abs(missing) > driftMostSamples(last - (windows.at(-2)?.rtpMicros ?? last))) {
       this.#drift.startDelayMicros += missing / 0.048
       return
     }
-    const step = Math.max(-driftStepSamples, Math.min(driftStepSamples, missing))
+    const silence = Math.max(0, rtp + this.#offset - this.samples)
+    const most = Math.max(driftStepSamples, Math.floor(driftSilenceShare * silence))
+    const step = Math.max(-most, Math.min(most, missing))
     this.#drift.samples += step
     this.#offset += step
   }

@@ -41,6 +41,16 @@ describe('where a sender’s clock lies on ours', () => {
     }
   })
 
+  it.each([300, -300, 50])('follows %i ppm of who spoke for four seconds twice in 40 minutes', (ppm) => {
+    const clock = new ClockWindows()
+    const truth = (seconds: number) => 1_000_000 + seconds * 1e6 * (1 + ppm / 1e6)
+    for (const start of [600, 3000])
+      for (let n = 0; n < 200; n++) clock.add((start + n / 50) * 1e6, truth(start + n / 50) + 40_000 * pseudoRandom(n + start))
+    const fit = fitClock(clock.windows)
+    for (const seconds of [600, 604, 3000, 3004])
+      expect(Math.abs(wallMicros(fit, seconds * 1e6) - truth(seconds))).toBeLessThan(5_000)
+  })
+
   it('follows a clock that slowly changes its pace over a day', () => {
     const clock = new ClockWindows()
     const truth = (seconds: number) => 1_000_000 + seconds * 1e6 + 20 * seconds + 2e4 * Math.sin((2 * Math.PI * seconds) / 86_400)

@@ -33,6 +33,8 @@ const recentWindows = 30
 const maxSlope = 500e-6
 /** A line over fewer windows would follow the jitter. */
 const minLineWindows = 15
+/** Where they lie so far apart, fewer do: of who spoke for some seconds now and then, and never in between. */
+const farApart = { micros: 300_000_000, windows: 6 }
 /** So many windows along the line, at its beginning and at its end, bear it out. */
 const bearingWindows = 3
 /** So far a clock is taken to run evenly: temperature moves it by some tenths of a ppm in this time. */
@@ -135,9 +137,10 @@ export function lineBelow(windows: readonly ClockWindow[]): ClockLine {
     const above = points.map(({ rtpMicros, minDelayMicros }) => minDelayMicros - delayMicros - slope * (rtpMicros - middle))
     return { rtpMicros: middle, delayMicros, slope, noiseMicros: median(above) }
   }
-  if (points.length < minLineWindows) return through(0)
+  const span = points.length === 0 ? 0 : points.at(-1)!.rtpMicros - points[0]!.rtpMicros
+  if (points.length < (span >= farApart.micros ? farApart.windows : minLineWindows)) return through(0)
   const line = through(highest(height))
-  const moved = Math.abs(line.slope) * (points.at(-1)!.rtpMicros - points[0]!.rtpMicros)
+  const moved = Math.abs(line.slope) * span
   const times = significance(points.length)
   const noise = Math.max(significantMicros / times, line.noiseMicros)
   return moved >= times * noise && isBorneOut(points, line, noise) ? line : through(0)
@@ -145,10 +148,13 @@ export function lineBelow(windows: readonly ClockWindow[]): ClockLine {
 
 /** Whether there are points along the line in its first third and in its last: a queue at one end tells of no drift. */
 function isBorneOut(points: readonly ClockWindow[], line: ClockLine, noiseMicros: number): boolean {
-  const third = Math.floor(points.length / 3)
+  // Of few points one of two may not be along it, by what jitter does to a second.
+  const isFew = points.length < minLineWindows
+  const [part, least, mostMicros] = isFew ? [2, 2, 4 * noiseMicros] : [3, bearingWindows, noiseMicros]
+  const count = Math.floor(points.length / part)
   const along = (some: readonly ClockWindow[]) =>
-    some.filter(({ rtpMicros, minDelayMicros }) => minDelayMicros - delayAt(line, rtpMicros) <= noiseMicros).length
-  return along(points.slice(0, third)) >= bearingWindows && along(points.slice(-third)) >= bearingWindows
+    some.filter(({ rtpMicros, minDelayMicros }) => minDelayMicros - delayAt(line, rtpMicros) <= mostMicros).length
+  return along(points.slice(0, count)) >= least && along(points.slice(-count)) >= least
 }
 
 /** Fits a whole stretch of one clock. */
