@@ -38,6 +38,17 @@ describe('pictures that a key frame has overtaken', () => {
   it('are not taken for those of a key frame before, where their own never came', () =>
     expect(take([...upTo(23), 30, 45, 50, 44, 51])).toEqual({ taken: [...upTo(23), 30, 45, 50, 51], lost: [44] }))
 
+  it('wait for their own key frame where it comes later than they do, though their number would follow one before it', () => {
+    // The key frame of 17 is 16 pictures in front of it, which is once round the numbers.
+    const long = (n: number) => ({
+      key: n % 17 === 0,
+      number: { type: 'counted' as const, value: (n % 17) % 16, modulus: 16, isReference: true },
+    })
+    const about = Object.fromEntries(upTo(40).map((n) => [n, long(n)]))
+    const arrived = [...upTo(14), 34, 15, 16, 18, 20, 19, 17, 35]
+    expect(take(arrived, about)).toEqual({ taken: [...upTo(14), 34, 15, 16, 17, 18, 19, 20, 35], lost: [] })
+  })
+
   it('nobody refers to come before what is referred to under the same number', () => {
     const b = (value: number) => ({ number: { type: 'counted' as const, value, modulus: 16, isReference: false } })
     const p = (value: number) => ({ number: { type: 'counted' as const, value, modulus: 16, isReference: true } })

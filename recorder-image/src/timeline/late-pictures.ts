@@ -19,12 +19,11 @@ export interface Released<T> {
 
 /** A picture that others refer to may still come for so long after one that does. */
 const repairMicros = 2_000_000
-/** Key frames whose late pictures are still expected. */
-const rememberedKeys = 4
 const rememberedPictures = 24
 
 interface Group<T> {
   keyRtp: number
+  sinceMicros: number
   /** With what was taken so far; undefined where the key frame does not say where it stands. */
   decoder: Decoder | undefined
   /** The picture that is shown last. */
@@ -44,6 +43,7 @@ interface Waiting<T> {
 
 /** What lies further behind the last one than so many steps belongs to a key frame that never came, though its number would do. */
 const mostSteps = 4
+const nextStep = 1.5
 
 /**
  * Puts late pictures into decoding order. Chromium hands out pictures in that order until a key frame overtakes some that are being repaired. From then on
@@ -64,8 +64,7 @@ export class LatePictures<T extends NumberedPicture> {
     const { taken, lost } = this.#expired(receiveTimeMicros)
     if (key) {
       this.#noteShown(rtp)
-      this.#begin(at, number)
-      return { taken: [...taken, picture], lost }
+      return { taken: [...taken, picture, ...this.#begin(at, picture)], lost }
     }
     const group = this.#groups.findLast(({ keyRtp }) => keyRtp <= rtp)
     if (group === undefined || number === undefined) return { taken: [...taken, picture], lost }
@@ -76,7 +75,8 @@ export class LatePictures<T extends NumberedPicture> {
       return { taken: [...taken, picture], lost }
     }
     // Something that refers to a later one was taken already; to decode it now would disturb that.
-    if (turn(group, number, 'waits') === 'past') return { taken, lost: [...lost, picture] }
+    const isBehind = clock === group.latest.clock && rtp < group.latest.rtp
+    if (isBehind && turn(group, number, 'waits') === 'past') return { taken, lost: [...lost, picture] }
     group.waiting.push({ picture, number, at })
     return { taken: [...taken, ...this.#drain(group, 'waits')], lost }
   }
@@ -100,7 +100,7 @@ export class LatePictures<T extends NumberedPicture> {
   #drain(group: Group<T>, before: 'waits' | 'is over'): T[] {
     const taken: T[] = []
     const mayBeTaken = (one: Waiting<T>) =>
-      ticksBetween(group.latest, one.at) <= mostSteps * this.#usualStep &&
+      this.#isNear(group, one, before) &&
       turn(group, one.number, before) === 'next' &&
       (before === 'is over' || !this.#lacks(group, one))
     for (;;) {
@@ -113,6 +113,14 @@ export class LatePictures<T extends NumberedPicture> {
       add(group, next)
       taken.push(next.picture)
     }
+  }
+
+  /** Where the sender's clock jumped nobody knows how near it is: then it is the first of those that came, when nothing more is waited for. */
+  #isNear({ latest, waiting }: Group<T>, { at }: Waiting<T>, before: 'waits' | 'is over'): boolean {
+    // Where each refers to the one before, the next one is shown next; its own key frame may still come.
+    const steps = before === 'waits' && !this.#hasUnreferenced ? nextStep : mostSteps
+    if (at.clock === latest.clock) return at.rtp - latest.rtp <= steps * this.#usualStep
+    return before === 'is over' && waiting.every((one) => one.at.clock !== at.clock || one.at.rtp >= at.rtp)
   }
 
   /** Whether pictures have not come yet that are sent before it, and shown between the two that others refer to. */
@@ -135,12 +143,20 @@ export class LatePictures<T extends NumberedPicture> {
     return median(times.slice(1).map((time, at) => time - times[at]!))
   }
 
-  #begin(at: PlaceInTime, number: DecodingPlace | undefined): void {
+  /** It may come later than pictures that refer to it. */
+  #begin(at: PlaceInTime, { number, receiveTimeMicros: sinceMicros }: T): T[] {
     const decoder = number && decoderWith(number)
-    this.#groups.push({ keyRtp: at.rtp, decoder, latest: at, references: { before: at, last: at }, shown: [], waiting: [] })
+    const before = this.#groups.findLast(({ keyRtp }) => keyRtp <= at.rtp)
+    const waiting = before?.waiting.filter((one) => one.at.rtp > at.rtp) ?? []
+    if (before !== undefined) before.waiting = before.waiting.filter((one) => one.at.rtp < at.rtp)
+    const references = { before: at, last: at }
+    const group: Group<T> = { keyRtp: at.rtp, sinceMicros, decoder, latest: at, references, shown: [], waiting }
+    this.#groups.push(group)
     this.#groups.sort((a, b) => a.keyRtp - b.keyRtp)
-    // What waits for the oldest has waited longest; it expires with the next one.
-    if (this.#groups.length > rememberedKeys && this.#groups[0]!.waiting.length === 0) this.#groups.shift()
+    const isForgotten = ([first, next]: Group<T>[]) =>
+      next !== undefined && sinceMicros - next.sinceMicros > repairMicros && first!.waiting.length === 0
+    while (isForgotten(this.#groups)) this.#groups.shift()
+    return this.#drain(group, 'waits')
   }
 
   #expired(nowMicros: number): Released<T> {

@@ -15,8 +15,6 @@ export interface UnprovenPicture {
 
 /** It is waited so long for what the receiver counted; without it, what looks like a loss is one. */
 const countMicros = 6_000_000
-/** Key frames whose late pictures are still expected. */
-const rememberedKeys = 4
 /** A step is longer than usual from here on; where many are lost it is still none that is usual. */
 export const longStep = 1.5
 
@@ -31,6 +29,7 @@ interface Hole {
 
 interface Group<T> {
   keyRtp: number
+  sinceMicros: number
   /** In their order. */
   holes: Hole[]
   /** What comes after a hole, by its RTP time. */
@@ -113,7 +112,14 @@ export class UnprovenPictures<T extends UnprovenPicture> {
   /** It may come later than pictures that refer to it. */
   #begin(keyRtp: number, key: T): T[] {
     const before = this.#groups.findLast((group) => group.keyRtp <= keyRtp)
-    const group: Group<T> = { keyRtp, holes: [], waiting: [], latestRtp: keyRtp, brokenRtp: Number.POSITIVE_INFINITY }
+    const group: Group<T> = {
+      keyRtp,
+      sinceMicros: key.receiveTimeMicros,
+      holes: [],
+      waiting: [],
+      latestRtp: keyRtp,
+      brokenRtp: Number.POSITIVE_INFINITY,
+    }
     if (before !== undefined && before.latestRtp > keyRtp) {
       this.#fill(before, keyRtp)
       group.holes = before.holes.filter(({ fromRtp }) => fromRtp >= keyRtp)
@@ -126,8 +132,9 @@ export class UnprovenPictures<T extends UnprovenPicture> {
     } else if (before !== undefined && key.mayFollowHole) ask(before, keyRtp, key)
     this.#groups.push(group)
     this.#groups.sort((a, b) => a.keyRtp - b.keyRtp)
-    // What waits for the oldest has waited longest; it expires with the next one.
-    if (this.#groups.length > rememberedKeys && this.#groups[0]!.waiting.length === 0) this.#groups.shift()
+    const isForgotten = ([first, next]: Group<T>[]) =>
+      next !== undefined && group.sinceMicros - next.sinceMicros > countMicros && first!.waiting.length === 0
+    while (isForgotten(this.#groups)) this.#groups.shift()
     return released(group)
   }
 
