@@ -23,6 +23,11 @@ export class DurableLines {
     return [...this.#unwritten.keys()]
   }
 
+  /** What is not on disk yet. */
+  get unwritten(): readonly object[] {
+    return [...this.#unwritten.values()]
+  }
+
   add(lines: Iterable<[key: string | number, line: object]>): void {
     for (const [key, line] of lines) {
       this.#unwritten.delete(key)
@@ -65,6 +70,8 @@ export interface DamagedLines {
   toMicros: number
 }
 export type OnDamagedLines = (damage: DamagedLines) => void
+/** The same, or that a file cannot be read at all. */
+export type DamagedFile = Omit<DamagedLines, 'lines'> & { lines: number | 'all' }
 
 /** The lines of such a file, but for those that were torn, which were never there, and those that were damaged, which is told. */
 export const readLines = async <T>(path: string, onDamage: OnDamagedLines): Promise<T[]> =>

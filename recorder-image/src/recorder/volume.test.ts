@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Loss } from '@trtc-recorder/api'
@@ -80,6 +80,25 @@ describe('the volume', () => {
     expect(damaged).toMatchObject([
       { file: 'attempts/1.events.jsonl', lines: 1 },
       { file: 'attempts/2.json', lines: 1 },
+    ])
+  })
+
+  test('says which file cannot be read at all, and reads all others; what it does not take is told all the same', async () => {
+    const volume = await Volume.open(work, recording, noLog)
+    volume.addEvent(1, event('2026-01-01T00:00:01.000Z'))
+    await volume.settled()
+    const folder = join(work, 'school.maths', 'attempts')
+    for (const name of ['2.events.jsonl', '2.ledger.jsonl']) await mkdir(join(folder, name))
+    const next = await Volume.open(work, recording, noLog)
+    const damaged: unknown[] = []
+    next.onDamagedLines = (damage) => damaged.push(damage)
+    next.addEvent(2, event('2026-01-01T00:00:02.000Z'))
+    await expect(next.settled()).rejects.toThrow(/EISDIR/)
+    expect((await next.events()).map(({ time }) => time.slice(17, 19))).toEqual(['01', '02'])
+    expect(await next.losses()).toEqual([])
+    expect(damaged).toMatchObject([
+      { file: 'attempts/2.events.jsonl', lines: 'all' },
+      { file: 'attempts/2.ledger.jsonl', lines: 'all' },
     ])
   })
 

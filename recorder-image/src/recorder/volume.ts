@@ -6,7 +6,7 @@ import { type Loss, manifestFileSchema, type RecorderJob, type TimelineEvent, ti
 import type { Logger } from 'pino'
 import { z } from 'zod'
 import { checkedLine, readCheckedValue } from '../disk/checked-lines.ts'
-import { type DamagedLines, DurableLines, type OnDamagedLines, readLines } from '../disk/durable-lines.ts'
+import { type DamagedFile, DurableLines, readLines } from '../disk/durable-lines.ts'
 import { isVolumeFull, mayPass } from '../disk/volume-full.ts'
 import { type LedgerLine, lossesIn } from '../ledger/ledger.ts'
 import { mediaPaths } from '../media/media-paths.ts'
@@ -59,8 +59,8 @@ export class Volume {
   readonly #log: Logger
   readonly #lines = new Map<string, DurableLines>()
   /** Found before anybody wanted to know. */
-  readonly #damaged: DamagedLines[] = []
-  #onDamage: OnDamagedLines = (damage) => this.#damaged.push(damage)
+  readonly #damaged: DamagedFile[] = []
+  #onDamage: (damage: DamagedFile) => void = (damage) => this.#damaged.push(damage)
   #lastEvent = 0
 
   private constructor(root: string, log: Logger) {
@@ -192,10 +192,11 @@ export class Volume {
     this.#linesOf(`${attempt}.events.jsonl`).add([[++this.#lastEvent, event]])
   }
 
-  /** Of all attempts. */
+  /** Of all attempts; those of this one also where the volume did not take them. */
   async events(): Promise<TimelineEvent[]> {
     const events = (await this.#read<TimelineEvent>('.events.jsonl')).flat()
-    return events.sort((a, b) => a.time.localeCompare(b.time))
+    const lines = [...this.#lines].flatMap(([path, lines]) => (path.endsWith('.events.jsonl') ? lines.unwritten : []))
+    return [...events, ...(lines as TimelineEvent[])].sort((a, b) => a.time.localeCompare(b.time))
   }
 
   async eventsOf(attempt: number): Promise<TimelineEvent[]> {
@@ -216,8 +217,8 @@ export class Volume {
     return (await this.#read<LedgerLine>('.ledger.jsonl')).flatMap(lossesIn)
   }
 
-  /** Told of lines of events, losses and attempts that the disk has changed: those that were read, and are. */
-  set onDamagedLines(onDamage: OnDamagedLines) {
+  /** Told of lines of events, losses and attempts that the disk has changed, and of files that cannot be read: those that were read, and are. */
+  set onDamagedLines(onDamage: (damage: DamagedFile) => void) {
     this.#onDamage = onDamage
     for (const damage of this.#damaged.splice(0)) onDamage(damage)
   }
@@ -265,11 +266,23 @@ export class Volume {
     return lines
   }
 
-  /** The lines of each attempt. */
+  /** The lines of each attempt. A file that cannot be read is told of, and keeps nobody from the others, nor from recording. */
   async #read<T>(suffix: string): Promise<T[][]> {
     const folder = join(this.#root, 'attempts')
     const names = (await readdir(folder)).filter((name) => name.endsWith(suffix))
-    return Promise.all(names.map((name) => this.#readLines<T>(join(folder, name))))
+    const read = async (name: string): Promise<T[]> => {
+      try {
+        return await this.#readLines<T>(join(folder, name))
+      } catch (error) {
+        this.#log.error({ file: join(folder, name), error: (error as Error).message }, 'A file of the volume cannot be read')
+        const now = new Date()
+        const { birthtime, mtime } = await stat(join(folder, name)).catch(() => ({ birthtime: now, mtime: now }))
+        const times = { fromMicros: birthtime.getTime() * 1000, toMicros: mtime.getTime() * 1000 }
+        this.#onDamage({ file: `attempts/${name}`, lines: 'all', ...times })
+        return []
+      }
+    }
+    return Promise.all(names.map(read))
   }
 
   #readLines<T>(path: string): Promise<T[]> {
