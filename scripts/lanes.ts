@@ -21,7 +21,7 @@ const computing = [
   'recorder-image/src/outputs/{mix-picture,paella,sound-outputs}',
 ]
 /** They play in real time, and held beside what seven others ran on the same two cores (a load of 8 to 23); a build at the lowest priority is less. */
-const unhurried = ['e2e/recorder/{line,pause,pcm,recording}', 'e2e/replay/replay', 'sandbox/src/room']
+const unhurried = ['e2e/recorder/{line,pause,pause-and-faults,pcm,recording,stops}', 'e2e/replay/replay', 'sandbox/src/room']
 /** They talk to an API server that each has for itself, and wait for its answers most of the time. */
 const onAnApiServer = ['e2e/cli', 'e2e/gateway', 'e2e/gitops', 'e2e/operator']
 
