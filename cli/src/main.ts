@@ -23,7 +23,11 @@ program
   .description('its story on one screen, with what to do next')
   .action(async (name: string) => {
     const recording = await getRecording(kubectl(), name)
-    const events = await eventsOf(kubectl(), recording.metadata.uid)
+    // Who may see Recordings need not be allowed to see Events.
+    const events = await eventsOf(kubectl(), recording.metadata.uid).catch((error: Error) => {
+      process.stderr.write(`Without Events: ${error.message}\n`)
+      return []
+    })
     process.stdout.write(story(recording, events, new Date()))
   })
 
@@ -168,6 +172,12 @@ program
   .action(async (name: string) => {
     process.stdout.write(await report(kubectl(), name, new Date()))
   })
+
+// Of a pager or a `head` that has seen enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(0)
+})
 
 await program.parseAsync().catch((error: Error) => {
   process.stderr.write(`${error.message}\n`)

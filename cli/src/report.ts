@@ -14,7 +14,7 @@ export async function report(kubectl: Kubectl, name: string, now: Date): Promise
   const selector = ['--selector', `trtc-recorder.dev/recording-uid=${uid}`]
   const pods = (recording.status?.attempts ?? []).map(({ pod }) => pod)
   const parts: [string, () => Promise<string>][] = [
-    ['Story', async () => redactText(story(recording, await eventsOf(kubectl, uid), now))],
+    ['Story', async () => redactText(story(recording, await eventsOf(kubectl, uid).catch(() => []), now))],
     ['Versions', async () => (await kubectl.read(['version'])).trim()],
     ['Recording', () => json(['get', 'recordings.trtc-recorder.dev', name])],
     ['Pods', () => json(['get', 'pods', ...selector])],

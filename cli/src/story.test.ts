@@ -80,6 +80,27 @@ test.each([
   ),
 )
 
+test.each([
+  ['Reconciling', 'True', 'NodeLost', 'Bring the node back'],
+  ['Reconciling', 'True', 'SecretNotFound', 'Make the Secret'],
+  ['Stored', 'Unknown', 'VolumeLow', 'VolumeLow: '],
+  ['Started', 'True', 'UserSigExpiring', 'Put a fresh UserSig'],
+])('what is amiss while it has been in the room (%s=%s, %s) has its remedy, too', (type, status, reason, says) => {
+  const started = type === 'Started' ? [] : [condition('Started', 'True', 'Entered', 'The recorder has been in the room')]
+  const text = story(recording({ conditions: [...started, condition(type, status, reason, 'why')] }), [], now)
+  expect(text.slice(text.indexOf('What to do next'))).toContain(says)
+})
+
+test('what others wrote stays in its line, and tells the terminal nothing', () => {
+  const message = 'first\nsecond\u001b[2Jthird'
+  const event = { type: 'Warning', reason: 'Odd', message, time: '2026-03-01T09:31:01Z', count: 1 }
+  const text = story(recording({ conditions: [condition('Stalled', 'True', 'RoomRefused', message)] }), [event], now)
+  expect(text).toContain('Odd: first second [2Jthird')
+  expect(text).not.toContain('\u001b')
+  expect(text.match(/second/g)).toHaveLength(2)
+  expect(text).not.toMatch(/^ *second/m)
+})
+
 test('a callback that was given up can be delivered again', () =>
   expect(
     story(recording({ conditions: [condition('CallbackDelivered', 'False', 'GivenUp', '401 for a day')] }), [], now),

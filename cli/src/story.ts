@@ -1,6 +1,6 @@
-import { type Attempt, type ConditionReason, type Recording, reasonRemedies } from '@trtc-recorder/api'
+import { type Attempt, type Condition, type ConditionReason, type Recording, reasonRemedies } from '@trtc-recorder/api'
 import type { EventSummary } from './kubectl.ts'
-import { bytes, duration, table, time } from './text.ts'
+import { bytes, duration, oneLine, table, time } from './text.ts'
 
 /** What a person needs to know of a Recording, on one screen: how it stands, what happened, what there is, what to do next. Pure. */
 export function story(recording: Recording, events: readonly EventSummary[], now: Date): string {
@@ -48,7 +48,7 @@ function history({ metadata, status }: Recording, events: readonly EventSummary[
     if (type !== 'Warning') continue
     told.push([time, `${reason ?? 'Warning'}: ${message ?? ''}${count > 1 ? ` (${count} times)` : ''}`])
   }
-  return told.sort(([a], [b]) => a.localeCompare(b)).map(([at, what]) => `${time(at)}  ${what}`)
+  return told.sort(([a], [b]) => a.localeCompare(b)).map(([at, what]) => `${time(at)}  ${oneLine(what)}`)
 }
 
 export function files({ status }: Recording): string[] {
@@ -80,12 +80,11 @@ export const followed = (attempts: readonly Attempt[]): Attempt | undefined =>
 function next({ status, metadata, spec }: Recording): string[] {
   const conditions = status?.conditions ?? []
   const of = (type: string) => conditions.find((condition) => condition.type === type)
-  const blocking = [of('Stalled'), of('Stored'), of('Started'), of('CallbackDelivered')].filter(
-    (condition) =>
-      condition !== undefined && (condition.type === 'Stalled' ? condition.status === 'True' : condition.status === 'False'),
-  )
-  const reasons = [...new Set(blocking.map((condition) => condition!.reason))]
-  const lines = reasons.map((reason) => `${reason}: ${whatHelps(reason)}`)
+  const blocking = (['Stalled', 'Reconciling', 'Stored', 'Started', 'CallbackDelivered'] as const).flatMap((type) => {
+    const condition = of(type)
+    return condition !== undefined && isInTheWay(condition) ? [condition.reason] : []
+  })
+  const lines = [...new Set(blocking)].map((reason) => `${reason}: ${whatHelps(reason)}`)
   const flags = `-n ${metadata.namespace} ${metadata.name}`
   if (of('Stored')?.status === 'False' && status?.completionTime !== undefined) lines.push(`kubectl trtc retry-upload ${flags}`)
   if (of('CallbackDelivered')?.reason === 'GivenUp') lines.push(`kubectl trtc redeliver-callback ${flags}`)
@@ -99,6 +98,15 @@ function next({ status, metadata, spec }: Recording): string[] {
   }
   return lines
 }
+
+/** Also where it records on, or is between two attempts: who reads this can do something about it. */
+function isInTheWay({ type, status, reason }: Condition): boolean {
+  if (warnings.includes(reason)) return true
+  if (type === 'Reconciling') return status === 'True' && reason !== 'Finishing'
+  return type === 'Stalled' ? status === 'True' : status === 'False'
+}
+
+const warnings: readonly ConditionReason[] = ['UserSigExpiring', 'VolumeLow']
 
 /** A reason of another release has only its message. */
 const whatHelps = (reason: string): string =>

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { KubeObject, New, Resource } from '../../kube/src/index.ts'
 import { resources } from '../../kube/src/index.ts'
 import { ensureBinaries } from '../../sandbox/src/cluster/binaries.ts'
 import { type ApiServer, startApiServer } from '../operator/api-server.ts'
@@ -54,6 +55,38 @@ test('status, stop, the ways out and report do what they say', async () => {
   expect(report).toContain('===== Recording =====')
   expect(report).toContain('"userSigSecretRef"')
   expect(report).not.toContain('s3cr3t')
+})
+
+test('tells the story also to who may not see Events, and says so', async () => {
+  const role = { apiVersion: 'rbac.authorization.k8s.io/v1', metadata: { namespace, name: 'reader' } }
+  const rbac = (plural: string, kind: string): Resource => ({
+    group: 'rbac.authorization.k8s.io',
+    version: 'v1',
+    plural,
+    kind,
+    namespaced: true,
+  })
+  const rules = [{ apiGroups: ['trtc-recorder.dev'], resources: ['recordings'], verbs: ['get'] }]
+  await server.client.create(rbac('roles', 'Role'), { ...role, kind: 'Role', rules } as New<KubeObject>)
+  const subjects = [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'tenant' }]
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'reader' }
+  await server.client.create(rbac('rolebindings', 'RoleBinding'), {
+    ...role,
+    kind: 'RoleBinding',
+    subjects,
+    roleRef,
+  } as New<KubeObject>)
+  await server.client.create(resources.recordings, newRecording(namespace, 'seen'))
+  const kubeconfig = await server.userConfigPath('tenant')
+  const { stdout, stderr } = await run(
+    kubectl,
+    ['trtc', '--kubeconfig', kubeconfig, '--namespace', namespace, 'status', 'seen'],
+    {
+      env: { ...process.env, PATH: `${dist}:${dirname(kubectl)}:${process.env.PATH}` },
+    },
+  )
+  expect(stdout).toContain('The operator has not looked at it yet')
+  expect(stderr).toContain('Without Events: ')
 })
 
 test.each([

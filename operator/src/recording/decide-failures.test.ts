@@ -231,6 +231,7 @@ describe('a node that falls silent before the recorder is in the room', () => {
     // So that it is looked at then, whether or not anything is heard.
     expect(decide(world.observed(), at(0)).requeueAfterMillis).toBe(120_000)
     expect(world.after(120).is('Succeeded')).toBe('Unknown NodeLost')
+    expect(world.is('Started')).toBe('False NodeLost')
     world.after(15)
     expect(world.status.attempts).toMatchObject([
       { number: 1, state: 'LeftBehind', reason: 'NodeSilent' },

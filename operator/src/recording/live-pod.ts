@@ -89,6 +89,9 @@ function tell(draft: Draft, attempt: Attempt, state: PodState): void {
     case 'silent':
       draft.set('Succeeded', { status: 'Unknown', reason: 'NodeLost', message: `${state.message}. ${whatThen(draft)}` })
       draft.set('Reconciling', { status: 'True', reason: 'NodeLost', message: state.message })
+      if (findCondition(draft.status.conditions, 'Started')?.status !== 'True') {
+        draft.set('Started', { status: 'False', reason: 'NodeLost', message: state.message })
+      }
       lookAgainAsLongAsItLasted(draft, 'NodeSilent', state.since)
       return
     case 'resultPending':
