@@ -80,6 +80,14 @@ describe('what is observed', () => {
     expect((await waiting.look(4)).pods).toMatchObject([{ state: { kind: 'starting' } }])
   })
 
+  test('is a recorder that has left already, and not a silent node, if it says so itself', async () => {
+    const isRunning = (pod: Pod) => run(pod, at(2))
+    const late = aCluster(attempting('pod-uid'), { pods: [aPod(isRunning)], says: 'finishing' })
+    expect((await late.look(500)).pods).toMatchObject([{ state: { kind: 'leaving' } }])
+    const hung = aCluster(attempting('pod-uid'), { pods: [aPod(isRunning)], says: 'starting' })
+    expect((await hung.look(500)).pods).toMatchObject([{ state: { kind: 'silent' } }])
+  })
+
   test('is that also of the first recorder of all, of which no status tells yet, with what it says of itself', async () => {
     const { look } = aCluster(aRecording(), { pods: [aPod((pod) => run(pod, at(2)))] })
     const observed = await look(4)

@@ -1,4 +1,4 @@
-import { type Attempt, type Recording, type RecordingStatus, recorderOutcomes } from '@trtc-recorder/api'
+import { type Attempt, type RecorderProgress, type Recording, type RecordingStatus, recorderOutcomes } from '@trtc-recorder/api'
 
 import type { KubeClient, KubeObject, PersistentVolumeClaim, Pod, Resource } from '@trtc-recorder/kube'
 import { isNotFound, resources } from '@trtc-recorder/kube'
@@ -59,13 +59,11 @@ export async function observe(
       (one.state.kind === 'inRoom' || (['starting', 'leaving'].includes(one.state.kind) && hasEntered(recording, one.pod))),
   )
   const arriving =
-    entered === undefined
-      ? observed.find((one) => isMain(one) && one.state.kind === 'starting' && hasRecorderRunning(one.pod))
-      : undefined
-  const said = arriving === undefined ? undefined : whenInTheRoom(ask(arriving, recording, dependencies, true))
+    entered === undefined ? observed.find((one) => isMain(one) && isAwaited(one) && hasRecorderRunning(one.pod)) : undefined
+  const said = arriving === undefined ? undefined : whenItWasThere(ask(arriving, recording, dependencies, true))
   return {
     recording,
-    pods: said === undefined ? observed : observed.map((one) => (one === arriving ? arrived(one, now) : one)),
+    pods: said === undefined ? observed : observed.map((one) => (one === arriving ? arrived(one, said, now) : one)),
     claims: await claimsOf(recording, caches, client, signal),
     progress: entered === undefined ? (said ?? { is: 'not asked' }) : ask(entered, recording, dependencies, false),
     image: dependencies.image,
@@ -83,13 +81,18 @@ function ask(
   return progress.follow(keyOf(metadata), pod, `${state.kind} ${toldControl(pod)?.desiredState}`, { isArriving })
 }
 
-/** The kubelet tells that a recorder is ready up to a second later than the recorder itself, if it can be asked. */
-const whenInTheRoom = (progress: Progress) => (progress.is === 'known' && isInTheRoom(progress.said) ? progress : undefined)
+const isAwaited = ({ state }: ObservedPod) => state.kind === 'starting' || (state.kind === 'silent' && state.isOverdue === true)
 
-const arrived = (arriving: ObservedPod, now: Date): ObservedPod => ({
+/** The kubelet tells that a recorder is ready up to a second later than the recorder itself, if it can be asked, and never of one that left at once. */
+const whenItWasThere = (progress: Progress) =>
+  progress.is === 'known' && (isInTheRoom(progress.said) || hasLeft(progress.said)) ? progress : undefined
+
+const arrived = (arriving: ObservedPod, { said }: Extract<Progress, { is: 'known' }>, now: Date): ObservedPod => ({
   ...arriving,
-  state: { kind: 'inRoom', since: now.toISOString() },
+  state: isInTheRoom(said) ? { kind: 'inRoom', since: now.toISOString() } : { kind: 'leaving' },
 })
+
+const hasLeft = ({ state }: RecorderProgress) => state === 'finishing' || state === 'done'
 
 async function observedPod(
   pod: Pod,

@@ -16,8 +16,8 @@ export type PodState =
   | { kind: 'inRoom'; since: string }
   /** It was asked to end, and is not ready any more: it has left the room and finishes its files. */
   | { kind: 'leaving' }
-  /** Its node says nothing any more: the recorder may be in the room, or be no more. */
-  | { kind: 'silent'; message: string; since: string }
+  /** Its node says nothing any more: the recorder may be in the room, or be no more. `isOverdue`: for no other reason than that it takes so long. */
+  | { kind: 'silent'; message: string; since: string; isOverdue?: true }
   | { kind: 'resultPending'; message: string; since: string }
   | { kind: 'ended'; end: PodEnd }
 
@@ -87,7 +87,7 @@ export function podState(pod: Pod, reading: ResultReading, now: Date, { trouble,
   if (overdue !== undefined && overdue <= now.getTime()) {
     const since = new Date(overdue).toISOString()
     const message = `Node ${node} is taken for silent: by ${since} the recorder in Pod ${metadata.name} should have been in the room, or have ended`
-    return { kind: 'silent', message, since }
+    return { kind: 'silent', message, since, isOverdue: true }
   }
   return { kind: 'starting', message: `Pod ${metadata.name} on node ${node} is on its way into the room` }
 }
