@@ -1,4 +1,4 @@
-import { AUDIO_PACKET_MS, bFrames, type ClipParameters, clipFrames, SAMPLE_RATE_HZ, sendingOrder } from './clip.ts'
+import { AUDIO_PACKET_MS, bFrames, type ClipParameters, clipFrames, keyFramesOf, SAMPLE_RATE_HZ, sendingOrder } from './clip.ts'
 import { audioClip, videoClip } from './clip-store.ts'
 import type { Codec } from './messages.ts'
 import type { Track } from './publisher.ts'
@@ -15,7 +15,10 @@ export interface ClipSource {
   /** Frames of one loop; 0 for audio. */
   clipFrames: number
   codec: Codec
-  packetsOf(number: number): { payloads: readonly Buffer[]; key: boolean }
+  /** `keyFrom`: this number is a key frame too, and what follows refers to it; one of those that `nextKey` gives. */
+  packetsOf(number: number, keyFrom?: number): { payloads: readonly Buffer[]; key: boolean }
+  /** The first number from this one on at which a key frame can be had. */
+  nextKey(number: number): number
   /** So much later than it was taken a frame is sent: one that is shown after others may be sent before them, and not before it was taken. */
   encoderMillis: number
   /** Which number is shown that is sent as this one; the same where there are no B frames. */
@@ -38,7 +41,12 @@ export function clipSources(
 }
 
 async function videoSource(track: Track, clip: ClipParameters): Promise<ClipSource> {
-  const { frames } = await videoClip(clip)
+  const keys = keyFramesOf(clip)
+  const clips = await Promise.all(keys.map((key) => videoClip(clip, key)))
+  /** With a key frame where this one stands in its second. */
+  const framesWith = new Map(keys.map((key, at) => [key, clips[at]!.frames]))
+  const { frames } = clips[0]!
+  const secondOf = (number: number) => Math.floor(number / clip.fps)
   const order = sendingOrder(clip)
   return {
     track,
@@ -48,7 +56,14 @@ async function videoSource(track: Track, clip: ClipParameters): Promise<ClipSour
     clipFrames: clipFrames(clip),
     encoderMillis: clip.codec === 'h264 b' ? (bFrames * 1000) / clip.fps : 0,
     codec: clip.codec === 'vp8' ? 'vp8' : 'h264',
-    packetsOf: (number) => frames[number % frames.length]!,
+    packetsOf: (number, keyFrom = Number.POSITIVE_INFINITY) => {
+      const isBehind = number >= keyFrom && secondOf(number) === secondOf(keyFrom)
+      return (isBehind ? framesWith.get(keyFrom % clip.fps)! : frames)[number % frames.length]!
+    },
+    nextKey: (number) => {
+      const key = keys.find((key) => key >= number % clip.fps) ?? clip.fps
+      return secondOf(number) * clip.fps + key
+    },
     shownAs: (number) => number + order[number % order.length]! - (number % order.length),
   }
 }
@@ -64,6 +79,7 @@ async function audioSource(clip: Pick<ClipParameters, 'userId' | 'loopSeconds'>)
     encoderMillis: 0,
     codec: 'opus',
     packetsOf: (number) => ({ payloads: [packets[number % packets.length]!], key: true }),
+    nextKey: (number) => number,
     shownAs: (number) => number,
   }
 }

@@ -42,11 +42,13 @@ export function stopClipMaking(): void {
   for (const child of children) child.kill('SIGKILL')
 }
 
-export function videoClip(clip: ClipParameters): Promise<VideoClip> {
+/** `keyFrame`: which frame of each second is a key frame beside the first. */
+export function videoClip(clip: ClipParameters, keyFrame = 0): Promise<VideoClip> {
   checkClip(clip)
-  const { codec, ...picture } = clip
+  const { codec, keyFrames, ...picture } = clip
   const { kind, extension } = formats[codec]
-  return remembered(clipPath(kind, picture, extension), (path) => makeVideo(clip, path), loadVideo(clip))
+  const parameters = keyFrame === 0 ? picture : { ...picture, keyFrame }
+  return remembered(clipPath(kind, parameters, extension), (path) => makeVideo(clip, keyFrame, path), loadVideo(clip))
 }
 
 /** Sound belongs to the user alone: size and rate of the picture do not matter. */
@@ -103,10 +105,14 @@ export interface CameraFiles {
 }
 
 /** `loopSeconds`: whole seconds, so that flashes keep their rhythm. */
-export async function cameraFiles(clip: Omit<ClipParameters, 'codec' | 'fps' | 'videoKbps'>): Promise<CameraFiles> {
+export async function cameraFiles(clip: Omit<ClipParameters, 'codec' | 'fps' | 'videoKbps' | 'keyFrames'>): Promise<CameraFiles> {
   const camera = { ...clip, fps: CAMERA_FPS }
   const [video, audio] = [clipPath('camera', camera, 'mjpeg'), clipPath('microphone', camera, 'wav')]
-  await remembered(video, (path) => makeCamera({ ...camera, codec: 'h264', videoKbps: 1 }, path), Boolean)
+  await remembered(
+    video,
+    (path) => makeCamera({ ...camera, codec: 'h264', videoKbps: 1, keyFrames: 'eachSecond' }, path),
+    Boolean,
+  )
   await remembered(audio, (path) => makeMicrophone(camera, path), Boolean)
   return { video, audio }
 }
@@ -170,12 +176,14 @@ function encoderOf({ codec, fps }: ClipParameters): string[] {
   }
 }
 
-function makeVideo(clip: ClipParameters, path: string): Promise<void> {
+function makeVideo(clip: ClipParameters, keyFrame: number, path: string): Promise<void> {
   const { width, height, fps, videoKbps, codec } = clip
   const input = ['-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-s', `${width}x${height}`, '-r', String(fps), '-i', 'pipe:0']
   const rate = ['-b:v', `${videoKbps}k`, '-maxrate', `${videoKbps}k`, '-bufsize', `${videoKbps}k`]
+  const isKey = `eq(mod(n,${fps}),0)+eq(mod(n,${fps}),${keyFrame})`
+  const keys = keyFrame === 0 ? [] : ['-forced-idr', '1', '-force_key_frames', `expr:${isKey}`]
   const paint = picturePainter(clip)
-  return encode([...input, '-c:v', ...encoderOf(clip), ...rate, '-f', formats[codec].extension, path], function* () {
+  return encode([...input, '-c:v', ...encoderOf(clip), ...keys, ...rate, '-f', formats[codec].extension, path], function* () {
     for (let n = 0; n < clipFrames(clip); n++) yield paint(n)
   })
 }

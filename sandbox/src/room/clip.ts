@@ -47,6 +47,11 @@ export interface ClipParameters {
   videoKbps: number
   /** Length of the loop; fps * loopSeconds is at most 65536. */
   loopSeconds: number
+  /**
+   * When a key frame is sent: `eachSecond` and at no other time, or also `onRequest`, within a fifth of a second, and at once when the encoder (re)starts, as a real one
+   * does. For that the clip is made five times over.
+   */
+  keyFrames: 'eachSecond' | 'onRequest'
 }
 
 export const defaultClip = {
@@ -56,6 +61,7 @@ export const defaultClip = {
   fps: 15,
   videoKbps: 500,
   loopSeconds: 60,
+  keyFrames: 'eachSecond',
 } as const
 
 /** CRC-16/CCITT-FALSE of the user id (of `<userId>/aux` for the sub stream): the second line of the bar code. */
@@ -96,6 +102,10 @@ export function sendingOrder({ codec, fps, loopSeconds }: Pick<ClipParameters, '
   return order
 }
 
+/** Frames of each second at which a key frame can be had, in their order; the first is one in any case. */
+export const keyFramesOf = ({ fps, keyFrames }: Pick<ClipParameters, 'fps' | 'keyFrames'>): number[] =>
+  keyFrames === 'eachSecond' ? [0] : [...new Set([0, 1, 2, 3, 4].map((fifth) => Math.floor((fifth * fps) / 5)))]
+
 /** Throws, naming the parameter, if no clip can be made of these. */
 export function checkClip(clip: ClipParameters): void {
   const wrong = (what: string) => {
@@ -105,6 +115,7 @@ export function checkClip(clip: ClipParameters): void {
     if (!Number.isInteger(clip[name]) || clip[name] <= 0) wrong(`${name} must be a positive whole number, not ${clip[name]}`)
   if (clip.width % 2 || clip.height % 2) wrong('width and height must be even')
   if (clip.width < CELL_PX * (CODE_BITS + 2) || clip.height < 96) wrong('picture must be at least 288x96')
+  if (clip.keyFrames === 'onRequest' && clip.codec === 'h264 b') wrong('keyFrames cannot be onRequest with B frames')
   if (clipFrames(clip) > 2 ** CODE_BITS) wrong(`fps * loopSeconds must be at most ${2 ** CODE_BITS}`)
 }
 

@@ -23,6 +23,7 @@ const clip = z.strictObject({
     fps: positive,
     videoKbps: positive,
     loopSeconds: positive,
+    keyFrames: z.enum(['eachSecond', 'onRequest']).optional(),
   },
 })
 const clock = z.strictObject({ ppm: z.number().min(-1000).max(1000), wrapsAfterSeconds: z.number().positive().optional() })

@@ -1,5 +1,5 @@
 import type { CallbackOptions, SentCallback } from './callbacks.ts'
-import type { ClipCodec } from './clip.ts'
+import type { ClipCodec, ClipParameters } from './clip.ts'
 import type { LineQuality } from './line.ts'
 import type { VideoCodec } from './messages.ts'
 import type { Track } from './publisher.ts'
@@ -14,6 +14,7 @@ export interface ClipOptions {
   fps?: number
   videoKbps?: number
   loopSeconds?: number
+  keyFrames?: ClipParameters['keyFrames']
 }
 
 interface Who {

@@ -20,6 +20,7 @@ const videoSource = (track: 'video' | 'aux', key = 'clip'): ClipSource => ({
   codec: 'h264',
   shownAs: (n) => n,
   packetsOf: (n) => ({ payloads: [Buffer.from(`${track} ${key} ${n}`)], key: n % 10 === 0 }),
+  nextKey: (n) => Math.ceil(n / 10) * 10,
 })
 const audioSource: ClipSource = {
   track: 'audio',
@@ -31,7 +32,18 @@ const audioSource: ClipSource = {
   codec: 'opus',
   shownAs: (n) => n,
   packetsOf: (n) => ({ payloads: [Buffer.from(`audio ${n}`)], key: true }),
+  nextKey: (n) => n,
 }
+
+/** The same of an encoder that makes a key frame at every other picture if it is asked for one. */
+const obliging = (track: 'video' | 'aux'): ClipSource => ({
+  ...videoSource(track),
+  packetsOf: (n, keyFrom) => {
+    const key = n % 10 === 0 || n === keyFrom
+    return { payloads: [Buffer.from(key ? `key ${n}` : `${n}`)], key }
+  },
+  nextKey: (n) => Math.ceil(n / 2) * 2,
+})
 
 let anchor: ScriptedAnchor
 let sink: RecordingSink
@@ -61,6 +73,37 @@ describe('a scripted anchor', () => {
     expect((second!.timestamp - first!.timestamp) >>> 0).toBe(9000)
     const sound = of(ssrcs.audio)
     expect((sound[14]!.timestamp - sound[0]!.timestamp) >>> 0).toBe(14 * 960)
+  })
+
+  it('makes a key frame where it is asked for one and its clip has one, but no two within 300 ms', () => {
+    play(0.95, obliging('video'))
+    want('video')
+    const sent = (seconds: number) => {
+      anchor.tick(at(seconds))
+      return of(ssrcs.video).map(({ payload }) => payload)
+    }
+    expect(sent(1.25)).toEqual(['key 10', '11', '12'])
+    anchor.requestKeyFrame('video')
+    expect(sent(1.55).slice(3)).toEqual(['13', 'key 14', '15'])
+    anchor.requestKeyFrame('video')
+    expect(sent(1.85).slice(6)).toEqual(['16', '17', '18'])
+    anchor.requestKeyFrame('video')
+    expect(sent(2.15).slice(9)).toEqual(['19', 'key 20', '21'])
+    anchor.requestKeyFrame('video')
+    expect(sent(2.55).slice(12)).toEqual(['22', '23', '24', '25'])
+    anchor.requestKeyFrame('video')
+    expect(sent(2.85).slice(16)).toEqual(['key 26', '27', '28'])
+  })
+
+  it('begins at once, after mute too, where its clip has a key frame there', () => {
+    play(0.35, obliging('video'))
+    want('video')
+    anchor.tick(at(0.6))
+    anchor.muted.add('video')
+    anchor.tick(at(0.9))
+    anchor.muted.delete('video')
+    anchor.tick(at(1.35))
+    expect(of(ssrcs.video).map(({ payload }) => payload)).toEqual(['key 4', '5', '6', 'key 10', '11', '12', '13'])
   })
 
   it('sends nothing twice and nothing early', () => {

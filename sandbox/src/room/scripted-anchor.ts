@@ -42,9 +42,16 @@ interface Lane {
   next: number
   /** An encoder that (re)starts does so with a key frame. */
   waitsForKey: boolean
+  /** Numbers that are key frames because they were asked for: the last one, and the one to come. */
+  keyFrom: number
+  keyAsked: number
+  /** The last key frame that was sent, asked for or not. */
+  lastKey: number
   span: SentSpan | undefined
   outputs: Set<OutboundStream>
 }
+
+const leastBetweenKeysMillis = 300
 
 export interface ScriptedAnchorOptions {
   userId: string
@@ -81,7 +88,7 @@ export class ScriptedAnchor implements Publisher {
       if (lane?.source.key === source.key) continue
       const epochMillis = lane?.epochMillis ?? this.#epochMillis
       const next = Math.floor((nowMillis - epochMillis) / source.intervalMillis) + 1
-      const fresh = { source, epochMillis, next, waitsForKey: true, span: undefined }
+      const fresh = { source, epochMillis, next, waitsForKey: true, keyFrom: -1, keyAsked: -1, lastKey: -1, span: undefined }
       const rtpBase = this.#rtpBase(source, nowMillis)
       const clock = { rtpBase, jumped: { shown: -1, rtpBase }, latestShown: -1 }
       this.#lanes.set(source.track, { ...clock, outputs: new Set(), ...lane, ...fresh })
@@ -113,8 +120,13 @@ export class ScriptedAnchor implements Publisher {
     }
   }
 
-  /** Clips have a key frame each second; that has to do. */
-  requestKeyFrame(): void {}
+  /** A clip has a key frame each second, and others where it was made so (`ClipParameters.keyFrames`). Like an encoder of WebRTC it makes no two within 300 ms. */
+  requestKeyFrame(track: Track): void {
+    const lane = this.#lanes.get(track)
+    if (lane === undefined) return
+    const key = lane.source.nextKey(lane.next)
+    if ((key - lane.lastKey) * lane.source.intervalMillis >= leastBetweenKeysMillis) lane.keyAsked = key
+  }
 
   /** Sends what is due by now. */
   tick(nowMillis: number): void {
@@ -146,8 +158,11 @@ export class ScriptedAnchor implements Publisher {
       lane.span = undefined
       return
     }
-    const { payloads, key } = source.packetsOf(number)
+    if (lane.waitsForKey) lane.keyAsked = source.nextKey(number)
+    if (number === lane.keyAsked) lane.keyFrom = number
+    const { payloads, key } = source.packetsOf(number, lane.keyFrom)
     if (lane.waitsForKey && !key) return
+    if (key) lane.lastKey = number
     lane.waitsForKey = false
     if (lane.span) lane.span.last = number
     else {
