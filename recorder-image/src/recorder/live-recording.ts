@@ -51,10 +51,11 @@ export class LiveRecording implements RoomHandlers {
 
   /** What came before a pause belongs to the recording; the page has some of it still. */
   async #takeRest(): Promise<void> {
-    await Promise.race([this.#room?.flush(), sleep(restMillis, undefined, { ref: false })])
     const { sessions, live } = this.#context
-    sessions.restTaken()
-    if (sessions.paused) live.paused()
+    const pause = sessions.pauseNumber
+    await Promise.race([this.#room?.flush(), sleep(restMillis, undefined, { ref: false })])
+    sessions.restTaken(pause)
+    if (sessions.paused && sessions.pauseNumber === pause) live.paused()
   }
 
   set room(room: Room) {

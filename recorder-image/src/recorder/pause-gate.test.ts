@@ -14,3 +14,15 @@ test.each([
   gate.pause(250)
   expect(gate.judge(atMicros)).toBe(judgement)
 })
+
+test('what was on its way when a pause began still counts, though that of the pause before it has only just been taken', () => {
+  const gate = new PauseGate()
+  gate.pause(100)
+  const first = gate.number
+  gate.resume(200)
+  gate.pause(250)
+  gate.restTaken(first)
+  expect(gate.judge(240)).toBe('isRest')
+  gate.restTaken(gate.number)
+  expect(gate.judge(240)).toBe('tooLate')
+})

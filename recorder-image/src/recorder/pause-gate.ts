@@ -18,8 +18,15 @@ export class PauseGate {
   /** Those before it: what came during one may get here during the next. */
   readonly #earlier: Stretch[] = []
   #awaitsRest = false
+  #number = 0
+
+  /** How many pauses there were until now. */
+  get number(): number {
+    return this.#number
+  }
 
   pause(nowMicros: number): void {
+    this.#number++
     this.#earlier.push(this.#pause)
     if (this.#earlier.length > rememberedPauses) this.#earlier.shift()
     this.#pause = { fromMicros: nowMicros, toMicros: Number.POSITIVE_INFINITY }
@@ -33,9 +40,9 @@ export class PauseGate {
     return this.#pause
   }
 
-  /** What was on its way when the pause began is here. */
-  restTaken(): void {
-    this.#awaitsRest = false
+  /** What was on its way when that pause began is here; of one that began since it may not be. */
+  restTaken(number: number): void {
+    if (number === this.#number) this.#awaitsRest = false
   }
 
   judge(arrivedMicros: number): Judgement {

@@ -138,7 +138,7 @@ test('whatever happens, nothing that came while it was paused is written, what c
             steer({ paused: one.do === 'pause' })
             break
           case 'rest':
-            sessions.restTaken()
+            sessions.restTaken(sessions.pauseNumber)
             restIsTaken = true
             break
           case 'subscribe':

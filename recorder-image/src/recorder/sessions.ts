@@ -87,6 +87,11 @@ export class Sessions {
     return this.#selection.paused
   }
 
+  /** The number of the latest pause. */
+  get pauseNumber(): number {
+    return this.#gate.number
+  }
+
   /** Whom to record from now on, and whether anything of anybody. */
   steer(steering: Steering, nowMicros: number): SessionAction[] {
     const wasPaused = this.paused
@@ -118,8 +123,8 @@ export class Sessions {
   }
 
   /** What was on its way when a pause began is here: from now on nothing is taken, whenever it came. */
-  restTaken(): void {
-    this.#gate.restTaken()
+  restTaken(pause: number): void {
+    this.#gate.restTaken(pause)
   }
 
   event(event: RoomEvent): SessionAction[] {
