@@ -43,7 +43,7 @@ export async function startByHttp(world: World, { roomId, userId }: { roomId: nu
     Mode: '00',
   }
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json', [idempotencyHeader]: idempotencyKey }
-  return forwarded(operatorNamespace, `${release}-gateway`, async (url) => {
+  return forwarded(operatorNamespace, `service/${release}-gateway`, 80, async (url) => {
     const sent = Date.now()
     const answer = await fetch(`${url}/release/single_stream_record`, { method: 'POST', headers, body: JSON.stringify(body) })
     const said = await answer.text()

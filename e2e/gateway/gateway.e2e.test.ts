@@ -175,7 +175,7 @@ test('a room is recorded by one HTTP request, followed, ended and told of; and b
   await installGateway(scene, `${sink.url}/tasks`)
   const { secretId, secretKey, bucket, region } = identities.cos
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
-  await forwarded(scene.namespace, `${release}-trtc-recorder-gateway`, async (url) => {
+  await forwarded(scene.namespace, `service/${release}-trtc-recorder-gateway`, 80, async (url) => {
     await kubectl(
       'wait',
       'recordingpolicy',

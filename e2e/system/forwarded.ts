@@ -2,13 +2,18 @@ import { spawn } from 'node:child_process'
 import { ensureBinaries } from '../../sandbox/src/cluster/binaries.ts'
 import { kubeconfigFile } from '../../sandbox/src/cluster/index.ts'
 
-/** Address of a Service on this machine, as long as `use` runs. */
-export async function forwarded<T>(namespace: string, service: string, use: (url: string) => Promise<T>): Promise<T> {
+/** Address on this machine of a port of a Service or of a Pod of a Deployment (`service/x`, `deployment/x`), as long as `use` runs. */
+export async function forwarded<T>(
+  namespace: string,
+  target: string,
+  port: number,
+  use: (url: string) => Promise<T>,
+): Promise<T> {
   const { kubectl: path } = await ensureBinaries(['kubectl'])
-  const args = ['port-forward', `service/${service}`, ':80', '--namespace', namespace, '--address', '127.0.0.1']
+  const args = ['port-forward', target, `:${port}`, '--namespace', namespace, '--address', '127.0.0.1']
   const child = spawn(path, args, { env: { ...process.env, KUBECONFIG: kubeconfigFile }, stdio: ['ignore', 'pipe', 'inherit'] })
   try {
-    const port = await new Promise<string>((resolve, reject) => {
+    const local = await new Promise<string>((resolve, reject) => {
       let said = ''
       child.stdout.setEncoding('utf8').on('data', (text: string) => {
         said += text
@@ -17,7 +22,7 @@ export async function forwarded<T>(namespace: string, service: string, use: (url
       })
       child.once('exit', (code) => reject(new Error(`kubectl port-forward ended with ${code}`)))
     })
-    return await use(`http://127.0.0.1:${port}`)
+    return await use(`http://127.0.0.1:${local}`)
   } finally {
     child.kill()
   }
