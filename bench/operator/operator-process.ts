@@ -28,13 +28,20 @@ export async function operatorEnvironment(api: ApiServer, namespace: string, ide
   }
 }
 
-export async function startOperator(api: ApiServer, namespace: string, identity: string, workers: number): Promise<Operator> {
+export async function startOperator(
+  api: ApiServer,
+  namespace: string,
+  identity: string,
+  workers: number,
+  settings: Record<string, string> = {},
+): Promise<Operator> {
   const [health, metrics] = [await freePort(), await freePort()]
   const profile = process.env.PROFILE === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${process.env.PROFILE}`]
   const started = new MeasuredProcess(process.execPath, [...profile, main], {
     ...(await operatorEnvironment(api, namespace, identity, workers)),
     TRTC_RECORDER_HEALTH_PORT: String(health),
     TRTC_RECORDER_METRICS_PORT: String(metrics),
+    ...settings,
   })
   const text = async () => (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text()
   await waitFor('the operator is ready', () =>

@@ -47,6 +47,26 @@ test('the page works out what 60,000 finished Recordings take from what some wer
   expect(page).toContain('so 60,000 take 50 MB (measured with 2000) |\n| A Pod in the cache')
 })
 
+test('the page says what a full resync asks, and from where it is answered', () => {
+  expect(operatorReport(results)).toMatch(/## A full resync\n\n.*not measured\./)
+  const kinds = [
+    {
+      resource: 'pods',
+      requests: 2,
+      parameters: ['limit 500, resourceVersion none', 'limit 500, resourceVersion none, continue'],
+    },
+    { resource: 'resourcequotas', requests: 1, parameters: ['limit 500, resourceVersion none'] },
+  ]
+  const resync = { n: 1000, everySeconds: 30, kinds, fromCache: 3, cpuMs: 400, serverCpuMs: 1200 }
+  const page = operatorReport({ ...results, resync })
+  expect(page).toContain('| pods | 2 | limit 500, resourceVersion none; limit 500, resourceVersion none, continue |')
+  expect(page).toContain('answered the 3 requests, all of them from its watch cache')
+  expect(page).toContain('400 ms of CPU, and API server and etcd 1.2 s')
+  expect(operatorReport({ ...results, resync: { ...resync, fromCache: 1 } })).toContain(
+    '1 of them from its watch cache, and the others from etcd',
+  )
+})
+
 test('the page says what has not been measured', () => {
   const page = operatorReport({ ...results, failed: ['10000 at once: Gave up waiting until all record'] })
   expect(page).toContain('Not measured: 10000 at once: Gave up waiting until all record.')

@@ -80,6 +80,10 @@ ${table(
 
 ${floorOf(runs)}The second replica makes the next Pod ${results.takeOverSeconds ?? '–'} s after the leader is killed; its lease runs out after 15 s.
 ${churn(results)}
+## A full resync
+
+${resync(results)}
+
 ## One at a time
 
 ${lives(results)}
@@ -141,6 +145,23 @@ the API server's CPU on cores that all share: a Recording with its rules, its fi
 is one small object and one small Pod.
 
 `
+}
+
+function resync({ resync }: OperatorResults): string {
+  const often = 'Every ten minutes (`resyncSeconds`) everything is listed and looked at again, as a net under the watches.'
+  if (resync === undefined) return `${often} What that asks of the API server: not measured.`
+  const { n, kinds, fromCache, cpuMs, serverCpuMs, everySeconds } = resync
+  const requests = kinds.reduce((total, kind) => total + kind.requests, 0)
+  const isAll = fromCache >= requests
+  const where = isAll ? 'all of them from its watch cache' : `${fromCache} of them from its watch cache, and the others from etcd`
+  return `${often} With ${n} Recordings, each with a Pod and a volume:
+
+${table(
+  ['kind', 'requests', 'with'],
+  kinds.map(({ resource, requests, parameters }) => [resource, String(requests), parameters.join('; ')]),
+)}
+
+The API server answered the ${requests} requests, ${where} (\`apiserver_cache_list_total\`). In the ${everySeconds} s in which that happened the operator took ${ms(cpuMs)} of CPU, and API server and etcd ${ms(serverCpuMs)}, watches and leases included.`
 }
 
 function churn({ churn }: OperatorResults): string {

@@ -27,6 +27,8 @@ export interface OperatorResults {
   churn: Churn | null
   /** Not in results of before it was measured. */
   finished?: Finished
+  /** Not in results of before it was measured. */
+  resync?: Resync
   /** What could not be measured, and why. */
   failed: string[]
 }
@@ -86,6 +88,23 @@ export interface Finished {
   n: number
   kilobytesEach: number
   wholeKilobytesEach: number
+}
+
+/** What a full resync asks of the API server. */
+export interface Resync {
+  /** Recordings, with a Pod and a volume each. */
+  n: number
+  everySeconds: number
+  kinds: {
+    resource: string
+    requests: number /** What stood in the requests: limit and resourceVersion. */
+    parameters: string[]
+  }[]
+  /** By how much the API server's count of lists of these kinds rose that it answered from its watch cache. */
+  fromCache: number
+  /** In that time, of the operator, which looks at all of them again; and of API server and etcd. */
+  cpuMs: number
+  serverCpuMs: number
 }
 
 export const noOperatorResults = (cores: number, workers: number): OperatorResults => ({

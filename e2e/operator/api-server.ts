@@ -50,7 +50,8 @@ const definitions: Resource = {
 export const gatewayUser = 'system:serviceaccount:trtc:demo-trtc-recorder-gateway'
 const users = ['operator', 'tenant', gatewayUser]
 
-export async function startApiServer(): Promise<ApiServer> {
+/** `auditLog`: a file for each request that is answered, a line of JSON each. */
+export async function startApiServer({ auditLog }: { auditLog?: string } = {}): Promise<ApiServer> {
   const binaries = await ensureBinaries(['etcd', 'kube-apiserver'])
   const directory = await mkdtemp(join(tmpdir(), 'trtc-recorder-api-'))
   const [etcdPort, peerPort, port] = await freePorts(3)
@@ -91,6 +92,7 @@ export async function startApiServer(): Promise<ApiServer> {
   await writeFile(kubeconfigPath, kubeConfig.exportConfig())
   const client = createKubeClient(kubeConfig)
 
+  const audit = auditLog === undefined ? [] : ['--audit-log-path', auditLog, '--audit-policy-file', await auditPolicy(directory)]
   let server: ReturnType<typeof run> | undefined
   async function startServer() {
     server = run(binaries['kube-apiserver'], [
@@ -99,6 +101,7 @@ export async function startApiServer(): Promise<ApiServer> {
       ...['--service-account-key-file', keyFile, '--service-account-signing-key-file', keyFile],
       ...['--service-account-issuer', 'https://kubernetes.default.svc', '--service-cluster-ip-range', '10.0.0.0/24'],
       ...['--disable-admission-plugins', 'ServiceAccount', '--shutdown-delay-duration', '0s'],
+      ...audit,
     ])
     const { child, tail } = server
     await until('the API server is ready', async () => {
@@ -215,4 +218,11 @@ async function freePorts(count: number): Promise<number[]> {
   const ports = servers.map((server) => (server.address() as { port: number }).port)
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
   return ports
+}
+
+async function auditPolicy(directory: string): Promise<string> {
+  const file = join(directory, 'audit-policy.json')
+  const rules = [{ level: 'Metadata', omitStages: ['RequestReceived', 'ResponseStarted'] }]
+  await writeFile(file, JSON.stringify({ apiVersion: 'audit.k8s.io/v1', kind: 'Policy', rules }))
+  return file
 }
