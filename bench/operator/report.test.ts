@@ -53,9 +53,9 @@ test('the page says what a full resync asks, and from where it is answered', () 
     {
       resource: 'pods',
       requests: 2,
-      parameters: ['limit 500, resourceVersion none', 'limit 500, resourceVersion none, continue'],
+      parameters: 'limit 500, resourceVersion none; limit 500, resourceVersion none, continue',
     },
-    { resource: 'resourcequotas', requests: 1, parameters: ['limit 500, resourceVersion none'] },
+    { resource: 'resourcequotas', requests: 1, parameters: 'limit 500, resourceVersion none' },
   ]
   const resync = { n: 1000, everySeconds: 30, kinds, fromCache: 3, cpuMs: 400, serverCpuMs: 1200 }
   const page = operatorReport({ ...results, resync })

@@ -158,7 +158,7 @@ function resync({ resync }: OperatorResults): string {
 
 ${table(
   ['kind', 'requests', 'with'],
-  kinds.map(({ resource, requests, parameters }) => [resource, String(requests), parameters.join('; ')]),
+  kinds.map(({ resource, requests, parameters }) => [resource, String(requests), parameters]),
 )}
 
 The API server answered the ${requests} requests, ${where} (\`apiserver_cache_list_total\`). In the ${everySeconds} s in which that happened the operator took ${ms(cpuMs)} of CPU, and API server and etcd ${ms(serverCpuMs)}, watches and leases included.`

@@ -98,7 +98,7 @@ export interface Resync {
   kinds: {
     resource: string
     requests: number /** What stood in the requests: limit and resourceVersion. */
-    parameters: string[]
+    parameters: string
   }[]
   /** By how much the API server's count of lists of these kinds rose that it answered from its watch cache. */
   fromCache: number

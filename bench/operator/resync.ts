@@ -51,8 +51,7 @@ export async function measureResync(n: number, workers: number, say: (text: stri
         cpuMs: Math.round(cpuAfter - cpuBefore),
         serverCpuMs: Math.round(cpuMillisOf(api.pids()) - serverBefore),
       }
-      for (const { resource, requests, parameters } of resync.kinds)
-        say(`  ${resource}: ${requests} requests, ${parameters.join(' and ')}`)
+      for (const { resource, requests, parameters } of resync.kinds) say(`  ${resource}: ${requests} requests, ${parameters}`)
       say(
         `  answered from the watch cache: ${resync.fromCache}; CPU ${resync.cpuMs} ms of the operator, ${resync.serverCpuMs} ms of API server and etcd`,
       )
@@ -87,7 +86,7 @@ function kindsIn(lists: readonly URL[]): Resync['kinds'] {
     .map(([resource, requests]) => ({
       resource,
       requests: requests.length,
-      parameters: [...new Set(requests.map(parametersOf))].toSorted(),
+      parameters: [...new Set(requests.map(parametersOf))].toSorted().join('; '),
     }))
     .toSorted((a, b) => b.requests - a.requests || a.resource.localeCompare(b.resource))
 }
