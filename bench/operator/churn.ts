@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Recording } from '@trtc-recorder/api'
 import type { ApiServer } from '../../e2e/operator/api-server.ts'
 import { newRecording } from '../../e2e/operator/recordings.ts'
 import { resources } from '../../kube/src/index.ts'
@@ -29,20 +30,22 @@ export async function measureChurn(api: ApiServer, minutes: number, workers: num
     while (performance.now() < end) {
       const names = Array.from({ length: atOnce }, () => `churn-${lives++}`)
       const each = (act: (name: string) => Promise<unknown>) => Promise.all(names.map(act))
-      const until = async (isSo: () => boolean) => {
-        for (let looks = 0; !isSo(); looks += 1) {
-          if (looks > 120) throw new Error(`Of ${names[0]} and its neighbours not all came to what was waited for`)
+      const until = async (what: string, isSo: (recording: Recording | undefined) => boolean) => {
+        const missing = () => names.filter((name) => !isSo(recordings.get(`${namespace}/${name}`)))
+        for (let looks = 0; missing().length > 0; looks += 1) {
+          if (looks > 120)
+            throw new Error(`${missing().length} are not ${what}, ${describe(recordings.get(`${namespace}/${missing()[0]}`))}`)
           memory.push(operator.process.memoryMB.now)
           await sleep(lookEveryMillis)
         }
       }
       await each((name) => api.client.create(resources.recordings, newRecording(namespace, name)))
-      await until(() => recordings.count(isStarted) >= atOnce)
+      await until('in the room', (recording) => recording !== undefined && isStarted(recording))
       const body = { spec: { desiredState: 'Stopped' } }
       await each((name) => api.client.patch(resources.recordings, { namespace, name }, { type: 'merge', body }))
-      await until(() => recordings.count(isOver) >= atOnce)
+      await until('over', (recording) => recording !== undefined && isOver(recording))
       await each((name) => api.client.delete(resources.recordings, { namespace, name }))
-      await until(() => recordings.size === 0)
+      await until('gone', (recording) => recording === undefined)
     }
     const fifth = Math.floor(memory.length / 5)
     const early = Math.round(median(memory.slice(fifth, 2 * fifth)))
@@ -54,3 +57,6 @@ export async function measureChurn(api: ApiServer, minutes: number, workers: num
     recorders.stop()
   }
 }
+
+/** What keeps one of them, as whoever looks at it would see it. */
+const describe = (recording: Recording | undefined) => JSON.stringify({ ...recording, spec: undefined })

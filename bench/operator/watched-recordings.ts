@@ -28,8 +28,9 @@ export class WatchedRecordings {
     return count
   }
 
-  get size(): number {
-    return this.#store.size
+  /** By `namespace/name`. */
+  get(key: string): Recording | undefined {
+    return this.#store.get(key)
   }
 
   async stop(): Promise<void> {
