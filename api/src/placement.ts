@@ -9,9 +9,9 @@ const label = '([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]'
 const qualifiedName = new RegExp(`^(${subdomain}/)?${label}$`)
 
 /** Name of a Secret, a StorageClass, a PriorityClass, a ServiceAccount. */
-export const objectName = () =>
+export const objectName = (longest = 253) =>
   matching(
-    z.string().min(1).max(253),
+    z.string().min(1).max(longest),
     new RegExp(`^${subdomain}$`),
     'must be a name that an object can have: lower-case letters, digits, - and ., with a letter or digit at each end',
   )

@@ -15,6 +15,9 @@ export const clipPlural = 'recordingclips'
 
 const frozen = { immutable: true }
 
+/** As the CRD of Recordings has it. */
+const longestRecordingName = 52
+
 /** What is cut lies on the disk of a node until it is stored. */
 const longestHours = 3
 
@@ -29,10 +32,11 @@ const hourMinute = String.raw`([01]\d|2[0-3]):[0-5]\d`
 const timePattern = String.raw`(${datePattern})T${hourMinute}:[0-5]\d(\.\d{1,9})?(Z|[+-]${hourMinute})`
 /** Of no more digits than the API server counts: of hours it knows 2562047. */
 const offsetPattern = String.raw`(\d{1,5}(\.\d+)?h|\d{1,7}(\.\d+)?m|\d{1,9}(\.\d+)?(s|ms))+`
+const momentPattern = new RegExp(`^(${timePattern}|${offsetPattern})$`)
 const moment = (what: string) =>
   matching(
     z.string().min(1).max(40),
-    new RegExp(`^(${timePattern}|${offsetPattern})$`),
+    momentPattern,
     'must be a time such as 2026-03-01T09:30:00Z, or an offset from the start of the recording such as 90s or 1h2m3.5s',
   ).describe(what)
 
@@ -53,6 +57,9 @@ export const clipTime = (moment: string, recordingStart: Date): Date =>
   new Date(Math.round(isTime(moment) ? millisOf(moment) : recordingStart.getTime() + millisOf(moment)))
 
 const sameKind = "self.from.contains('T') == self.to.contains('T')"
+/** What is no moment is told by its own field; to reckon with it would be an error of the rule, which names no field. */
+const areMoments = ['from', 'to'].map((field) => `self.${field}.matches(${JSON.stringify(momentPattern.source)})`).join(' && ')
+const reckoned = (rule: string) => `!(${sameKind}) || !(${areMoments}) || ${rule}`
 const span = "(self.from.contains('T') ? timestamp(self.to) - timestamp(self.from) : duration(self.to) - duration(self.from))"
 
 export const recordingClipSpecSchema = [
@@ -65,13 +72,13 @@ export const recordingClipSpecSchema = [
   {
     // Half a microsecond for what a sum of fractions is off.
     holds: ({ from, to }: Moments) => isTime(from) !== isTime(to) || millisOf(to) - millisOf(from) > 0.9995,
-    rule: `!(${sameKind}) || ${span} >= duration('1ms')`,
+    rule: reckoned(`${span} >= duration('1ms')`),
     message: 'must be later than from, by a millisecond or more',
     fieldPath: '.to',
   },
   {
     holds: ({ from, to }: Moments) => isTime(from) !== isTime(to) || millisOf(to) - millisOf(from) <= longestHours * unitMillis.h,
-    rule: `!(${sameKind}) || ${span} <= duration('${longestHours}h')`,
+    rule: reckoned(`${span} <= duration('${longestHours}h')`),
     message: `must be at most ${longestHours} hours after from`,
     fieldPath: '.to',
   },
@@ -79,7 +86,7 @@ export const recordingClipSpecSchema = [
   (schema, { holds, ...rule }) => ruled(schema, holds, rule),
   z.object({
     recordingRef: z
-      .object({ name: objectName().describe('Name of a Recording in the namespace of the clip.') })
+      .object({ name: objectName(longestRecordingName).describe('Name of a Recording in the namespace of the clip.') })
       .meta(frozen)
       .describe('The Recording to cut from. It need not exist yet.'),
     from: moment(

@@ -5,6 +5,11 @@ export const leastClip = { recordingRef: { name: 'math' }, from: '90s', to: '2m'
 export const refusedClips: { what: string; over: object; field: string }[] = [
   { what: 'no Recording', over: { recordingRef: undefined }, field: 'spec.recordingRef' },
   { what: 'a Recording that cannot be', over: { recordingRef: { name: 'Math' } }, field: 'spec.recordingRef.name' },
+  {
+    what: 'a Recording whose name is longer than one can be',
+    over: { recordingRef: { name: 'm'.repeat(53) } },
+    field: 'spec.recordingRef.name',
+  },
   { what: 'a number', over: { from: '90' }, field: 'spec.from' },
   { what: 'a date without a time', over: { to: '2026-03-01' }, field: 'spec.to' },
   { what: 'a time without a zone', over: { from: '2026-03-01T09:00:00', to: '2026-03-01T09:01:00Z' }, field: 'spec.from' },
@@ -18,6 +23,7 @@ export const refusedClips: { what: string; over: object; field: string }[] = [
   },
   ...[
     '2026-02-29T09:00:00Z',
+    '2026-02-30T09:00:00Z',
     '2100-02-29T09:00:00Z',
     '2026-04-31T09:00:00Z',
     '2026-13-01T09:00:00Z',
@@ -33,6 +39,8 @@ export const refusedClips: { what: string; over: object; field: string }[] = [
     field: 'spec.from',
   })),
   { what: 'more hours than can be counted', over: { from: '2562048h', to: '2562049h' }, field: 'spec.from' },
+  { what: 'many more hours', over: { from: '99999999999h', to: '1h' }, field: 'spec.from' },
+  { what: 'an end that there is not', over: { from: '2026-02-28T23:00:00Z', to: '2026-02-30T00:00:00Z' }, field: 'spec.to' },
   { what: 'an offset with two points', over: { from: '1.5.5s' }, field: 'spec.from' },
   { what: 'less than a millisecond', over: { from: '0s', to: '0.9ms' }, field: 'spec.to' },
   {
@@ -67,6 +75,7 @@ export const acceptedClips: { what: string; over: object }[] = [
   { what: 'offsets with fractions', over: { from: '0s', to: '1m2.5s' } },
   { what: 'offsets in milliseconds', over: { from: '0.5h', to: '30m1ms' } },
   { what: 'times with fractions and a zone', over: { from: '2026-03-01T09:00:00.250Z', to: '2026-03-01T17:00:01+08:00' } },
+  { what: 'a Recording with a name as long as can be', over: { recordingRef: { name: 'm'.repeat(52) } } },
   { what: 'that nothing be hidden', over: { exact: true } },
   ...['2028-02-29T09:00:00Z', '2000-02-29T23:59:59.999Z', '2026-12-31T00:00:00+14:00'].map((from) => ({
     what: `a time as rare as ${from}`,
