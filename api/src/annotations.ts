@@ -1,7 +1,27 @@
 import { group } from './recording.ts'
 
+/**
+ * Annotations of a Recording that are for programs, or, as `keep`, say how it is to be dealt with, and ask for nothing. With `userAnnotations` these are all there
+ * are, so that one which was misspelt can be told as that.
+ */
+export const otherAnnotations = [
+  'keep',
+  // Of the gateway, on the Recordings that it makes.
+  'request-fingerprint',
+  'session-ended',
+  'session-event',
+  'policy-generation',
+  'stream-type',
+  'substituted',
+  'task-expires',
+  'task-id',
+] as const
+export type OtherAnnotation = (typeof otherAnnotations)[number]
+
+export const otherAnnotation = (annotation: OtherAnnotation) => `${group}/${annotation}` as const
+
 /** On a Recording, with any value but `false`: neither its time nor the chart's limit on finished Recordings deletes it. */
-export const keepAnnotation = `${group}/keep`
+export const keepAnnotation = otherAnnotation('keep')
 
 /**
  * Annotations by which a user gets a Recording out of where it is stuck. Each is heeded once for each value it has; the values that were heeded stand

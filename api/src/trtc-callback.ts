@@ -1,9 +1,10 @@
 import { basename } from 'node:path/posix'
+import { otherAnnotation } from './annotations.ts'
 import type { RecordingEvent } from './callback-events.ts'
 import type { RecordedFile } from './files.ts'
 import { keyPrefix } from './object-names.ts'
 import type { StopReason } from './outcome.ts'
-import { group, type Recording } from './recording.ts'
+import type { Recording } from './recording.ts'
 import { everybody } from './user-patterns.ts'
 
 /** Callbacks as TRTC’s own recording service sends them (trtc.io/document/54914, event group 3), for receivers that were made for it. */
@@ -12,7 +13,7 @@ import { everybody } from './user-patterns.ts'
 export const sdkAppIdHeader = 'SdkAppId'
 
 /** What a Recording is called as a task of TRTC’s API. Its UID where nobody says. */
-export const taskIdAnnotation = `${group}/task-id`
+export const taskIdAnnotation = otherAnnotation('task-id')
 
 const recordingGroup = 3
 

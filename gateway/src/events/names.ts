@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { group, type Recording, type RecordingPolicy } from '@trtc-recorder/api'
+import { group, otherAnnotation, type Recording, type RecordingPolicy } from '@trtc-recorder/api'
 import { labelFrom, managedBy, managedByLabel } from '../recordings/names.ts'
 import type { EventRoom } from './event.ts'
 
@@ -10,12 +10,12 @@ export const roomLabel = `${group}/room`
 /** Which session of the room, from 1. */
 export const sessionLabel = `${group}/session`
 /** When the event happened with which it began. */
-export const beganAnnotation = `${group}/session-event`
+export const beganAnnotation = otherAnnotation('session-event')
 /** What happened from this time on is of another session. */
-export const endedAnnotation = `${group}/session-ended`
+export const endedAnnotation = otherAnnotation('session-ended')
 
 /** Generation of the policy that it was made of. */
-export const generationAnnotation = `${group}/policy-generation`
+export const generationAnnotation = otherAnnotation('policy-generation')
 
 const roomWords = (sdkAppId: number, room: EventRoom) => [String(sdkAppId), typeof room, String(room)]
 

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { group, type Recording } from '@trtc-recorder/api'
+import { group, otherAnnotation, type Recording } from '@trtc-recorder/api'
 
 /**
  * The gateway keeps nothing: what it knows of a request stands in the Recording that the request became. One id for all: `x-scf-reqid`, SCF's
@@ -14,17 +14,17 @@ export const contractLabel = `${group}/contract`
 /** Of TRTC's API: which application, room and user, so that a second task for them is found. */
 export const identityLabel = `${group}/identity`
 /** Digest of what a request said, but for its secrets: another one under the same Idempotency-Key is refused. */
-export const fingerprintAnnotation = `${group}/request-fingerprint`
+export const fingerprintAnnotation = otherAnnotation('request-fingerprint')
 /** Until when TRTC's API knows the task (ResourceExpiredHour). */
-export const expiresAnnotation = `${group}/task-expires`
+export const expiresAnnotation = otherAnnotation('task-expires')
 
 export const isExpired = ({ metadata }: Pick<Recording, 'metadata'>, now: Date) =>
   !(Date.parse(metadata.annotations?.[expiresAnnotation] ?? '') > now.getTime())
 
 /** StreamType of the task, which a change of its lists has to know. */
-export const streamTypeAnnotation = `${group}/stream-type`
+export const streamTypeAnnotation = otherAnnotation('stream-type')
 /** What the task gets instead of what its request means, by leave of its grant. */
-export const substitutedAnnotation = `${group}/substituted`
+export const substitutedAnnotation = otherAnnotation('substituted')
 
 export type Contract = 'Template' | 'TRTC'
 

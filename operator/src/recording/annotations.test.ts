@@ -1,3 +1,4 @@
+import { otherAnnotation, otherAnnotations } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
 import { nudgedAnnotation } from './control.ts'
 import { decide } from './decide.ts'
@@ -178,6 +179,7 @@ describe('take-over-volume', () => {
 
 describe('what a user is told of an annotation', () => {
   type Names = Parameters<World['annotate']>[0]
+  const misspelt = 'retry-uplaod' as Names
   /** Annotates, and gives the Event of it. */
   function told(world: World, annotation: Names, value = 'now') {
     const { recording } = world
@@ -202,6 +204,9 @@ describe('what a user is told of an annotation', () => {
     ['force-new-attempt', 'once it is over', finished, 'Make a new Recording'],
     ['give-up', 'once it is over', finished, 'The recording is over'],
     ['take-over-volume', 'where no volume is in the way', inRoom, 'VolumeNotOwned'],
+    [misspelt, 'while it records', inRoom, 'There is no such annotation; there are retry-upload, redeliver-callback, '],
+    [misspelt, 'once it is over', finished, 'There is no such annotation'],
+    ['toString' as Names, 'while it records', inRoom, 'There is no such annotation'],
   ])('%s %s: that it has no effect, and why', (annotation, _, world, why) => {
     const event = told(world(), annotation)
     expect(event).toMatch(
@@ -226,6 +231,32 @@ describe('what a user is told of an annotation', () => {
   test('is short, and in one line, whatever the value is', () => {
     const event = told(inRoom(), 'retry-upload', `first\nsecond ${'x'.repeat(300)}`)
     expect(event).toContain('with the value "first\\nsecond xxxxxxxxxxxxxxxxxxxxxxxxxxx"')
+  })
+
+  test.each([inRoom, finished])('is told once for each value of what there is not, and forgotten when that is gone', (world) => {
+    const told = world().annotate(misspelt)
+    expect(unheeded(told.recording)).toEqual([])
+    const { metadata } = told.recording
+    metadata.annotations![`trtc-recorder.dev/${misspelt}`] = 'again'
+    expect(unheeded(told.recording)).toEqual([misspelt])
+    delete metadata.annotations![`trtc-recorder.dev/${misspelt}`]
+    told.annotate('redeliver-callback')
+    expect(Object.keys(told.status.handled ?? {})).toEqual(['redeliver-callback'])
+  })
+
+  test('is no more than a status holds, however many annotations there are', () => {
+    const world = inRoom()
+    const many = Array.from({ length: 100 }, (_, number) => [`trtc-recorder.dev/x${number}`, ''])
+    world.recording.metadata.annotations = Object.fromEntries(many)
+    expect(unheeded(world.settle().recording)).toEqual([])
+    expect(Object.keys(world.status.handled ?? {})).toHaveLength(8)
+  })
+
+  test('is nothing of annotations that are the programs’, or of others', () => {
+    const world = inRoom()
+    const programs = otherAnnotations.map((annotation) => [otherAnnotation(annotation), 'x'])
+    world.recording.metadata.annotations = Object.fromEntries([...programs, ['example.com/retry-uplaod', 'x']])
+    expect(unheeded(world.recording)).toEqual([])
   })
 
   test('is told once, also where the value is cut in the middle of a character', () => {

@@ -1,16 +1,30 @@
-import type { Attempt, UserAnnotation } from '@trtc-recorder/api'
+import { type Attempt, type UserAnnotation, userAnnotations } from '@trtc-recorder/api'
 import { nextNumber } from './attempts.ts'
 import type { Draft } from './draft.ts'
 import type { Answer } from './plan.ts'
 import { attemptState, volumeState } from './stage.ts'
-import { askedBy, unheeded } from './unheeded.ts'
+import { askedBy, isUserAnnotation, unheeded, unknownAnnotations } from './unheeded.ts'
 import { endWithoutPod, nowHolds } from './volumes.ts'
 
 /** Once for each value, whatever comes of it; what that is, is told. */
 export function heedAnnotations(draft: Draft): undefined {
+  forgetUnknown(draft)
   for (const annotation of unheeded(draft.recording)) {
-    draft.answers[annotation] = heed[annotation](draft)
+    draft.answers[annotation] = isUserAnnotation(annotation) ? heed[annotation](draft) : noSuchAnnotation
     draft.status.handled = { ...draft.status.handled, [annotation]: askedBy(draft.recording, annotation)! }
+  }
+}
+
+const noSuchAnnotation: Answer = {
+  is: 'ignored',
+  why: `There is no such annotation; there are ${Object.keys(userAnnotations).join(', ')}, and keep.`,
+}
+
+/** A status holds only so many, and those that were taken away again are no longer of interest. */
+function forgetUnknown({ status, recording }: Draft): void {
+  const stays = unknownAnnotations(recording)
+  for (const annotation of Object.keys(status.handled ?? {})) {
+    if (!isUserAnnotation(annotation) && !stays.includes(annotation)) delete status.handled![annotation]
   }
 }
 

@@ -1,12 +1,4 @@
-import {
-  type Attempt,
-  type Condition,
-  group,
-  type RecordingStatus,
-  type RecordingVolume,
-  troubleOf,
-  type UserAnnotation,
-} from '@trtc-recorder/api'
+import { type Attempt, type Condition, group, type RecordingStatus, type RecordingVolume, troubleOf } from '@trtc-recorder/api'
 import type { EventNote } from '../kube/events.ts'
 import { findCondition } from './conditions.ts'
 import type { Plan } from './plan.ts'
@@ -39,7 +31,7 @@ function annotationEvents(
   return Object.entries(after.handled ?? {})
     .filter(([annotation, value]) => before?.handled?.[annotation] !== value)
     .map(([annotation, value]) => {
-      const answer = answers[annotation as UserAnnotation]
+      const answer = answers[annotation]
       // As much of it as one needs to know it again.
       const about = `Annotation ${group}/${annotation} with the value ${JSON.stringify(value.slice(0, 40))}`
       if (answer?.is === 'ignored') {

@@ -1,4 +1,4 @@
-import type { Control, Recording, RecordingStatus, UserAnnotation } from '@trtc-recorder/api'
+import type { Control, Recording, RecordingStatus } from '@trtc-recorder/api'
 
 import type { PersistentVolumeClaim, Pod } from '@trtc-recorder/kube'
 import type { Place } from './line.ts'
@@ -69,7 +69,7 @@ export interface Plan {
   status: RecordingStatus
   actions: Action[]
   /** To the annotations that `status.handled` says are heeded by this. */
-  answers?: Partial<Record<UserAnnotation, Answer>>
+  answers?: Partial<Record<string, Answer>>
   /** Look again after this long at the latest. */
   requeueAfterMillis?: number
 }
