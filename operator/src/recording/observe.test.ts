@@ -88,6 +88,21 @@ describe('what is observed', () => {
     expect((await hung.look(500)).pods).toMatchObject([{ state: { kind: 'silent' } }])
   })
 
+  test.each([
+    ['leaving', 'not any more', 5],
+    ['silent', 'never', 1],
+  ])(
+    'is %s where the recorder itself tells nothing of it, by what the kubelet says of one that was ready: %s',
+    async (kind, _, since) => {
+      const running = aPod((pod) => {
+        run(pod, at(2))
+        pod.status!.conditions = [{ type: 'ContainersReady', status: 'False', lastTransitionTime: at(since).toISOString() }]
+      })
+      const { look } = aCluster(attempting('pod-uid'), { pods: [running], says: 'starting' })
+      expect((await look(500)).pods).toMatchObject([{ state: { kind } }])
+    },
+  )
+
   test('is that also of the first recorder of all, of which no status tells yet, with what it says of itself', async () => {
     const { look } = aCluster(aRecording(), { pods: [aPod((pod) => run(pod, at(2)))] })
     const observed = await look(4)

@@ -85,6 +85,7 @@ export function podState(pod: Pod, reading: ResultReading, now: Date, { trouble,
   if (obstacle !== undefined) return obstacle
   const overdue = overdueAt(pod, startTimeoutSeconds)
   if (overdue !== undefined && overdue <= now.getTime()) {
+    if (wasReady(pod)) return { kind: 'leaving' }
     const since = new Date(overdue).toISOString()
     const message = `Node ${node} is taken for silent: by ${since} the recorder in Pod ${metadata.name} should have been in the room, or have ended`
     return { kind: 'silent', message, since, isOverdue: true }
@@ -171,6 +172,16 @@ function overdueAt(pod: Pod, startTimeoutSeconds: number | undefined): number | 
   const startedAt = recorderStatus(pod)?.state?.running?.startedAt
   if (startTimeoutSeconds === undefined || startedAt === undefined) return undefined
   return Date.parse(startedAt) + startTimeoutSeconds * 1000 + silenceMillis
+}
+
+/**
+ * Whether a recorder that is not ready was so before, and nobody saw it: the kubelet first says that not all containers are ready before it starts any,
+ * so it has changed since then, and does only where all of them were ready, this one too.
+ */
+function wasReady(pod: Pod): boolean {
+  const ready = condition(pod, 'ContainersReady')
+  const startedAt = recorderStatus(pod)?.state?.running?.startedAt
+  return ready?.status === 'False' && Date.parse(ready.lastTransitionTime ?? '') > Date.parse(startedAt ?? '')
 }
 
 /** The Pod is ready later than the recorder's container where a sidecar takes longer. */
