@@ -9,7 +9,7 @@
  * `--append`: what the file has of other steps stays, so that a whole run can be made in parts.
  * `--ffmpeg`: another one for the recorders than that of the image, which is made where root and buildah are at hand, and else the machine's.
  * After each step the results so far are written, and after the last one docs/performance.md and the README. A step that fails is said, and the others
- * go on; the exit code is 1 then.
+ * go on; the exit code is 1 then. It is 2 where all could be measured, and something costs more than is aimed at (bench/aims.ts).
  */
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
@@ -17,6 +17,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { type LivePartName, recorderEnv } from '@trtc-recorder/api'
 import { Receiver } from '../recorder-image/src/live/pcm/testing/receiver.ts'
+import { missedAims } from './aims.ts'
 import { recorderFfmpeg } from './ffmpeg.ts'
 import { beepFidelity, type Fidelity, pictureFidelity, pictureTimes } from './fidelity.ts'
 import { notMade } from './made.ts'
@@ -89,7 +90,9 @@ try {
 }
 if (output === resultsFile) writeReport(results)
 console.log(`\n${ratios(results).join('\n')}`)
-process.exitCode = results.failed.length === 0 ? 0 : 1
+const missed = missedAims(results)
+for (const line of missed) console.log(`BEYOND ITS AIM: ${line}`)
+process.exitCode = results.failed.length > 0 ? 1 : missed.length > 0 ? 2 : 0
 console.log(`\n${steps.length} of ${plan.length} steps in ${((performance.now() - started) / 60_000).toFixed(1)} min: ${output}`)
 
 async function take(step: Step): Promise<void> {

@@ -50,6 +50,16 @@ describe('the page on what a recording costs', () => {
     expect(report(results)).toContain('| 02 | 25 × 640x360 | 0.020 |  |  | 3 | 0.1 ms | 500 MB | 900 |')
   })
 
+  test('says of each row that is beyond its aim that it is', () => {
+    const [row] = results.runs
+    const dear = report({ ...results, runs: [{ ...row!, coresPerAnchor: 0.046 }] })
+    expect(dear).toContain('| 02 | 5 | 0.046 | 0.045, **missed** |')
+    const live = { ...row!, live: 'all' as const, lost: 0 }
+    const withLive = (coresPerAnchor: number) => report({ ...results, live: [{ ...live, coresPerAnchor }] })
+    expect(withLive(0.06)).toContain('| all | 5 | 0.060 | 0.020 | 0.020 |')
+    expect(withLive(0.061)).toContain('| all | 5 | 0.061 | 0.021 | 0.020, **missed** |')
+  })
+
   test('sets what is made when all is over beside the same by hand, where it was measured', () => {
     expect(report(results)).not.toContain('What is made when it is over')
     const mix = { here: { cpuSecondsPerHour: 30, peakMB: 90 }, byHand: { cpuSecondsPerHour: 20, peakMB: 40 } }
@@ -60,6 +70,9 @@ describe('the page on what a recording costs', () => {
 
   test('says how much longer a stop takes after an hour than after a minute', () => {
     expect(report(results)).toContain('An hour takes 1.25 times as long as a minute (aim 1.3).')
+    const slow = { recordedSeconds: 3600, rounds: 10, median: 600, max: 700 }
+    const grown = report({ ...results, stopToStoredMs: [results.stopToStoredMs[0]!, slow] })
+    expect(grown).toContain('An hour takes 1.50 times as long as a minute (aim 1.3, **missed**).')
   })
 })
 

@@ -5,21 +5,16 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Mode } from '@trtc-recorder/api'
+import { type Aim, beyondRecording, liveAim, liveCoresPerAnchor, recorderAim, stopAim, stopGrew } from './aims.ts'
 import { isOperatorReportFresh, writeOperatorReport } from './operator/report.ts'
 import { readOperatorResults } from './operator/results.ts'
-import { type LiveRun, type OutputRun, type RecorderRun, type Results, readResults } from './results.ts'
+import { type OutputRun, type RecorderRun, type Results, readResults } from './results.ts'
 
 const file = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 const docs = file('docs/performance.md')
 const readme = file('README.md')
 const [begin, end] = ['<!-- generated: performance -->', '<!-- end: performance -->']
 
-/** Cores per anchor that are aimed at, on a machine on which MediaRecorder with VP8 takes 0.41 at one anchor. */
-const goals: Record<Mode, Record<number, number>> = {
-  '02': { 1: 0.085, 5: 0.045, 10: 0.035 },
-  '01': { 1: 0.07, 5: 0.035, 10: 0.025 },
-  '00': { 1: 0.05, 5: 0.02, 10: 0.015 },
-}
 const modeNames: Record<Mode, string> = {
   '00': '00, sound as MP3',
   '01': '01, picture as it was sent',
@@ -58,7 +53,7 @@ ${table(
     run.mode,
     run.anchors === 25 ? '25 × 640x360' : String(run.anchors),
     run.coresPerAnchor.toFixed(3),
-    goals[run.mode][run.anchors]?.toFixed(3) ?? '',
+    aimText(recorderAim(run)),
     ratio(vp8(run.anchors)?.coresPerAnchor, run.coresPerAnchor),
     String(run.framesLost),
     `${run.worstPtsErrorMs.toFixed(1)} ms`,
@@ -103,18 +98,19 @@ sound is worth: a steady tone with beeps, as here, is twice as dear as speech ([
 ## What is made while it records
 
 ${table(
-  ['spec.live, beside mode 02', 'anchors', 'core per anchor', 'beyond recording', 'PSS', 'losses'],
+  ['spec.live, beside mode 02', 'anchors', 'core per anchor', 'beyond recording', 'aim', 'PSS', 'losses'],
   live.map((run) => [
     run.live,
     String(run.anchors),
     run.coresPerAnchor.toFixed(3),
-    beyond(results, run),
+    beyondRecording(results, run)?.toFixed(3) ?? '',
+    aimText(liveAim(results, run)),
     `${run.pssMB} MB`,
     String(run.lost),
   ]),
 )}
 
-Slices of 15 s, a still every 5 s, HLS segments of 4 s, PCM of 16 kHz to a receiver on this machine. All of them together are to take at most 0.02 core an
+Slices of 15 s, a still every 5 s, HLS segments of 4 s, PCM of 16 kHz to a receiver on this machine. All of them together are to take at most ${liveCoresPerAnchor} core an
 anchor beyond recording.
 
 ${overOutputs(results)}## Start
@@ -163,10 +159,8 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
 
 const ratio = (theirs: number | undefined, ours: number) => (theirs === undefined ? '' : (theirs / ours).toFixed(1))
 
-function beyond({ runs }: Results, { anchors, coresPerAnchor }: LiveRun): string {
-  const alone = runs.find((run) => run.mode === '02' && run.anchors === anchors)
-  return alone === undefined ? '' : (coresPerAnchor - alone.coresPerAnchor).toFixed(3)
-}
+const aimText = (aim: Aim | undefined, digits = 3) =>
+  aim === undefined ? '' : `${aim.value.toFixed(digits)}${aim.isMissed ? ', **missed**' : ''}`
 
 const outputNames: Record<OutputRun['output'], string> = {
   audio16kWav: '`audio16k`, WAV',
@@ -216,16 +210,16 @@ const whatGrows =
   'What grows is what is done for each of 108,000 pictures and 169,000 frames of sound: reading the index, placing them in time, making their tables, ' +
   'reading those back beside the decoding, and the 4 MB more that are sent; the media itself is in COS by then.'
 
-function growth({ stopToStoredMs }: Results): string {
-  const at = (seconds: number) => stopToStoredMs.find(({ recordedSeconds }) => recordedSeconds === seconds)?.median
-  const [minute, hour] = [at(60), at(3600)]
-  return minute === undefined || hour === undefined
+function growth(results: Results): string {
+  const grew = stopGrew(results)
+  return grew === undefined
     ? ''
-    : ` An hour takes ${(hour / minute).toFixed(2)} times as long as a minute (aim 1.3). ${whatGrows}`
+    : ` An hour takes ${grew.toFixed(2)} times as long as a minute (aim ${aimText(stopAim(results), 1)}). ${whatGrows}`
 }
 
 /** What is to be compared, one a line: with the MediaRecorder of the same run, and a stop after an hour with one after a minute. */
-export function ratios({ runs, mediaRecorder, stopToStoredMs, outputs }: Results): string[] {
+export function ratios(results: Results): string[] {
+  const { runs, mediaRecorder, outputs } = results
   const times = runs.flatMap((run) => {
     const theirs = mediaRecorder.find(({ type, anchors }) => type === 'vp8' && anchors === run.anchors)
     if (theirs === undefined) return []
@@ -233,10 +227,8 @@ export function ratios({ runs, mediaRecorder, stopToStoredMs, outputs }: Results
       `mode ${run.mode}, ${run.anchors}: ${ratio(theirs.coresPerAnchor, run.coresPerAnchor)} times less than MediaRecorder VP8`,
     ]
   })
-  const stored = (seconds: number) => stopToStoredMs.find(({ recordedSeconds }) => recordedSeconds === seconds)?.median
-  const [minute, hour] = [stored(60), stored(3600)]
-  if (minute !== undefined && hour !== undefined)
-    times.push(`stop after an hour to one after a minute: ${(hour / minute).toFixed(2)}`)
+  const grew = stopGrew(results)
+  if (grew !== undefined) times.push(`stop after an hour to one after a minute: ${grew.toFixed(2)}`)
   for (const { output, here, byHand } of outputs)
     times.push(
       `output ${output}: ${(here.cpuSecondsPerHour / byHand.cpuSecondsPerHour).toFixed(2)} times the CPU of the same by hand`,
