@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs'
-import { readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import {
@@ -7,21 +7,22 @@ import {
   type LiveCounts,
   type LiveIndex,
   type LivePartName,
-  liveIndexSchema,
   liveKey,
   type Medium,
   type RecorderJob,
   type RecordingEventType,
 } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
-import { tellDamagedLines } from '../ledger/damaged-lines.ts'
+import { writeWhole } from '../disk/write-whole.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { EventLog } from '../report/event-log.ts'
 import { createLimiter } from '../store/limiter.ts'
 import { objectUrl } from '../store/object-url.ts'
 import type { StoreTraffic } from '../store/store.ts'
 import { type Store, StoreError } from '../store/upload.ts'
-import { type ListIdentity, listFileName, type ObjectLine, ObjectList, readListFileName, timeOf } from './object-list.ts'
+import { listFileName, type ObjectLine, type ObjectList, readListFileName, timeOf } from './object-list.ts'
+import { ObjectLists } from './object-lists.ts'
+import { Overwritten } from './overwritten.ts'
 import type { LiveSource } from './part.ts'
 
 export interface LiveObjectsOptions {
@@ -82,7 +83,7 @@ interface Waiting {
 }
 
 /**
- * What parts store, small objects each under a name of its own, and the lists of them. What is made is kept on the volume until COS has it, so that a later
+ * What parts store on its way to COS: small objects each under a name of its own. What is made is kept on the volume until COS has it, so that a later
  * attempt can go on; what was being made when a recorder was killed the next one names as lost. Every object is in a list, as stored or as
  * lost; what is lost is in the ledger, too.
  */
@@ -90,26 +91,25 @@ export class LiveObjects {
   /** Nothing new comes for now: there is no reason to wait with the lists. */
   isQuiet = false
   readonly #options: LiveObjectsOptions
-  readonly #lists = new Map<string, ObjectList>()
-  /** Lists that are complete, of all attempts: what a manifest says of them. */
-  readonly #closed: LiveIndex[] = []
+  readonly #lists: ObjectLists
+  readonly #overwritten: Overwritten
   readonly #waiting: Waiting[] = []
   readonly #running = new Set<Promise<void>>()
   readonly #limit = createLimiter(atOnce)
-  /** Lists so far, by what they are of. */
-  readonly #numbers = new Map<string, number>()
-  /** Bodies of objects that are overwritten: the newest that waits. */
-  readonly #replacing = new Map<string, { data: Uint8Array; contentType: string; done: Promise<boolean> }>()
   #takenOver: Promise<void> = Promise.resolve()
   #waitingBytes = 0
   #lastId = 0
   #lastListsMillis = performance.now()
-  /** By key, what is on its way of such. */
-  readonly #sending = new Map<string, Promise<void>>()
   #isMade = false
 
   constructor(options: LiveObjectsOptions) {
     this.#options = options
+    const { job, directory, store, ledger, log } = options
+    this.#overwritten = new Overwritten(
+      (key, data, contentType) => store.put(key, data, contentType, { cacheControl: changing, isOneOfMany: true }),
+      this.#limit,
+    )
+    this.#lists = new ObjectLists({ job, directory, ledger, log, replace: (...object) => this.replace(...object) })
   }
 
   /** Goes on with what earlier attempts left. Call it once, at the beginning. */
@@ -127,7 +127,8 @@ export class LiveObjects {
     toMicros: number,
     medium: Medium = isOfSound(part) ? 'audio' : 'video',
   ): BegunObject {
-    const list = this.#listOf(part, source)
+    this.#makeFolder()
+    const list = this.#lists.of(part, source)
     const begun: ObjectLine = {
       ...{ id: ++this.#lastId, state: 'begun', fromMicros, toMicros, file: source.file, medium },
       ...{ name: '', bytes: 0, crc32: 0, contentType: '', message: '' },
@@ -148,29 +149,9 @@ export class LiveObjects {
    * COS (true), or not (false). Never rejects.
    */
   replace(key: string, data: Uint8Array, contentType: string): Promise<boolean> {
-    const waiting = this.#replacing.get(key)
-    if (waiting !== undefined) {
-      Object.assign(waiting, { data, contentType })
-      return waiting.done
-    }
-    const { promise, resolve } = Promise.withResolvers<boolean>()
-    this.#replacing.set(key, { data, contentType, done: promise })
-    const send = async () => {
-      const newest = this.#replacing.get(key)!
-      this.#replacing.delete(key)
-      const isStored = await this.#options.store
-        .put(key, newest.data, newest.contentType, { cacheControl: changing, isOneOfMany: true })
-        .then(
-          () => true,
-          () => false,
-        )
-      resolve(isStored)
-    }
-    // One at a time: an older one must not arrive after a newer one.
-    const sent = this.#track((this.#sending.get(key) ?? Promise.resolve()).then(() => this.#limit(send)))
-    this.#sending.set(key, sent)
-    void sent.then(() => this.#sending.get(key) === sent && this.#sending.delete(key))
-    return promise
+    const replaced = this.#overwritten.replace(key, data, contentType)
+    void this.#track(replaced)
+    return replaced
   }
 
   /** Tells of something that is replaced as it grows, and is in COS for the first time. */
@@ -189,30 +170,11 @@ export class LiveObjects {
   tick(): void {
     if (!this.isQuiet && performance.now() - this.#lastListsMillis < listMillis) return
     this.#lastListsMillis = performance.now()
-    for (const list of this.#lists.values()) {
-      const isComplete = list.isFull && list.count('begun', 'made') === 0
-      void this.#track(isComplete ? this.#close(list) : this.#putList(list).then(() => {}))
-    }
+    for (const put of this.#lists.put()) void this.#track(put)
   }
 
   get counts(): LiveCounts[] {
-    const counts = new Map<LivePartName, LiveCounts>()
-    const of = (part: LivePartName) => {
-      const known = counts.get(part) ?? { part, stored: 0, waiting: 0, lost: 0 }
-      counts.set(part, known)
-      return known
-    }
-    for (const { part, stored, lost } of this.#closed) {
-      of(part).stored += stored
-      of(part).lost += lost
-    }
-    for (const list of this.#lists.values()) {
-      const known = of(list.identity.part)
-      known.stored += list.count('stored')
-      known.waiting += list.count('made')
-      known.lost += list.count('lost')
-    }
-    return [...counts.values()]
+    return this.#lists.counts
   }
 
   /** Resolves when all is stored or, at `deadline`, when what is not yet is named as lost, with the lists. Never rejects. */
@@ -224,24 +186,7 @@ export class LiveObjects {
     await Promise.race([this.#takenOver, late])
     while (this.#running.size > 0 && !isLate) await Promise.race([Promise.all(this.#running), late])
     for (const waiting of this.#waiting.splice(0)) this.#giveUp(waiting, 'it was not in COS in time')
-    const lists = [...this.#lists.values()]
-    await Promise.all(lists.map((list) => Promise.race([this.#close(list), late])))
-    for (const list of lists) if (this.#lists.has(listFileName(list.identity))) await this.#note(list, '')
-    return this.#closed.toSorted((a, b) => a.from.localeCompare(b.from))
-  }
-
-  #listOf(part: LivePartName, { userId, stream, attempt }: LiveSource): ObjectList {
-    const numbers = [...this.#lists.values()].filter(
-      ({ identity }) =>
-        identity.part === part && identity.userId === userId && identity.stream === stream && identity.attempt === attempt,
-    )
-    const last = numbers.at(-1)
-    if (last !== undefined && !last.isFull) return last
-    const identity: ListIdentity = { part, userId, stream, attempt, number: this.#nextNumber(part, userId, stream, attempt) }
-    this.#makeFolder()
-    const list = new ObjectList(identity, this.#listPath(identity))
-    this.#lists.set(listFileName(identity), list)
-    return list
+    return this.#lists.finish(late)
   }
 
   /** Once, before the first line: what cannot be kept on the volume is sent from memory. */
@@ -253,13 +198,6 @@ export class LiveObjects {
     } catch (error) {
       this.#options.log.warn({ error: (error as Error).message }, 'Live outputs cannot be kept on the volume')
     }
-  }
-
-  #nextNumber(...key: (string | number)[]): number {
-    const name = JSON.stringify(key)
-    const next = (this.#numbers.get(name) ?? 0) + 1
-    this.#numbers.set(name, next)
-    return next
   }
 
   /** Resolves when it is stored (true) or lost. `data`: undefined where the volume has it. */
@@ -280,7 +218,7 @@ export class LiveObjects {
   async #keepAndSend(waiting: Waiting): Promise<void> {
     const { list, line, data } = waiting
     if (data !== undefined) {
-      const kept = await this.#write(this.#spoolPath(list, line), data).then(
+      const kept = await writeWhole(this.#spoolPath(list, line), data).then(
         () => true,
         () => false,
       )
@@ -361,75 +299,18 @@ export class LiveObjects {
     events.add(type, { userId, stream, path, url, startTime, endTime, status: isStored ? 1 : 0, message })
   }
 
-  #track(task: Promise<void>): Promise<void> {
-    const running = task
+  #track(task: Promise<unknown>): Promise<void> {
+    const running: Promise<void> = task
+      .then(() => {})
       .catch((error: Error) => this.#options.log.error({ err: error }, 'Storing live outputs failed'))
       .finally(() => this.#running.delete(running))
     this.#running.add(running)
     return running
   }
 
-  async #putList(list: ObjectList): Promise<boolean> {
-    if (!list.isChanged) return true
-    list.isChanged = false
-    const { part, userId, stream } = list.identity
-    const key = this.#listKey(list.identity)
-    const object = list.object((name) => this.keyOf(part, { userId, stream }, name))
-    if (object.entries.length === 0) return true
-    const isThere = await this.replace(key, Buffer.from(`${JSON.stringify(object)}\n`), 'application/json')
-    list.isChanged ||= !isThere
-    return isThere
-  }
-
-  /** Nothing more comes into it: its copy in COS is the last one, and a note of it takes its place on the volume. */
-  async #close(list: ObjectList): Promise<void> {
-    await list.settled()
-    const isThere = await this.#putList(list)
-    if (this.#lists.has(listFileName(list.identity))) await this.#note(list, isThere ? this.#listKey(list.identity) : '')
-  }
-
-  async #note(list: ObjectList, key: string): Promise<void> {
-    this.#lists.delete(listFileName(list.identity))
-    const index = list.index(key)
-    if (index !== undefined) this.#closed.push(index)
-    // One that is not in COS stays for a later attempt.
-    if (key === '' && index !== undefined) return
-    const path = this.#listPath(list.identity)
-    try {
-      if (index !== undefined) await this.#write(`${path}.done`, Buffer.from(JSON.stringify(index)))
-      await rm(path, { force: true })
-    } catch (error) {
-      this.#options.log.warn({ error: (error as Error).message }, 'The note of a list of live outputs could not be written')
-    }
-  }
-
   async #takeOver(): Promise<void> {
-    const names = await readdir(this.#options.directory).catch((error) => {
-      if (error.code === 'ENOENT') return []
-      throw error
-    })
-    for (const name of names) {
-      await this.#takeOverList(name, names).catch((error: Error) => this.#loseList(name, error))
-    }
+    await this.#lists.takeOver((list, line) => this.#goOn(list, line))
     await this.#removeLeftovers()
-  }
-
-  /** What it spoke of may be in COS or not: nobody can say any more. */
-  async #loseList(name: string, { message }: Error): Promise<void> {
-    const { directory, ledger, log } = this.#options
-    log.error({ file: name, error: message }, 'A list of live outputs cannot be read')
-    const identity = readListFileName(name.replace(/\.done$/, ''))
-    if (identity === undefined) return
-    const { part, userId, stream } = identity
-    // From its first line to its last.
-    const now = new Date()
-    const { birthtime, mtime } = await stat(join(directory, name)).catch(() => ({ birthtime: now, mtime: now }))
-    const times = { fromMicros: birthtime.getTime() * 1000, toMicros: mtime.getTime() * 1000 }
-    const detail = `${part}: its list on the volume cannot be read: ${message}`
-    const medium = isOfSound(part) ? 'audio' : 'video'
-    ledger.add({
-      ...{ userId, stream, medium, ...times, frames: null, bytes: null, file: null, reason: 'LiveOutputLost', detail },
-    })
   }
 
   /** What an earlier attempt was killed over when it had been stored, or was half written: no list waits for it. */
@@ -441,20 +322,6 @@ export class LiveObjects {
       if (attempt === this.#options.job.attempt || wanted.has(path)) continue
       await rm(path, { force: true }).catch(() => {})
     }
-  }
-
-  async #takeOverList(name: string, names: readonly string[]): Promise<void> {
-    const path = join(this.#options.directory, name)
-    if (name.endsWith('.done')) {
-      this.#closed.push(liveIndexSchema.parse(JSON.parse(await readFile(path, 'utf8'))))
-      return
-    }
-    const identity = readListFileName(name)
-    if (identity === undefined || identity.attempt === this.#options.job.attempt || names.includes(`${name}.done`)) return
-    const { job, ledger, log } = this.#options
-    const list = await ObjectList.read(identity, path, tellDamagedLines(job, ledger, log))
-    this.#lists.set(name, list)
-    for (const line of list.objects) this.#goOn(list, line)
   }
 
   #goOn(list: ObjectList, line: ObjectLine): void {
@@ -473,17 +340,6 @@ export class LiveObjects {
     }
   }
 
-  /** Whole or not at all, as far as this process can be killed. */
-  async #write(path: string, data: Uint8Array): Promise<void> {
-    await writeFile(`${path}.tmp`, data)
-    await rename(`${path}.tmp`, path)
-  }
-
-  #listKey({ part, userId, stream, attempt, number }: ListIdentity): string {
-    return this.keyOf(part, { userId, stream }, `index-${attempt}-${number}.json`)
-  }
-
-  #listPath = (identity: ListIdentity) => join(this.#options.directory, listFileName(identity))
   #spoolPath = ({ identity }: ObjectList, { id }: ObjectLine) => join(this.#spool, `${listFileName(identity)}.${id}`)
   get #spool(): string {
     return join(this.#options.directory, 'waiting')
