@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { checkClip } from '../../recorder-image/src/clips/check-clip.ts'
@@ -15,6 +17,7 @@ import type { EncodedFrame } from '../../recorder-image/src/tap/frame.ts'
 import { ensureFfmpeg } from '../../sandbox/src/images/index.ts'
 import { type Shown, shownIn } from '../media/numbered-pictures.ts'
 
+const run = promisify(execFile)
 const fps = 30
 /** A file that was recorded, and what a player shows of it. */
 interface Source {
@@ -24,6 +27,8 @@ interface Source {
 }
 /** A key frame every three seconds; two sizes; with Opus. */
 let seldom: Source
+/** One every five. */
+let rare: Source
 let sizes: Source
 let opus: Source
 let reordered: Source
@@ -38,6 +43,8 @@ beforeAll(async () => {
   const clip = await makeClip({ ...usual, seconds: 7, encoder: ['-g', '90'] })
   const large = await makeClip({ ...usual, seconds: 4, size: '320x192', encoder: ['-g', '90'] })
   seldom = await recorded(send({ clip, from: 0, to: 7, atSeconds: 0 }))
+  const longer = await makeClip({ ...usual, seconds: 7, encoder: ['-g', '150'] })
+  rare = await recorded(send({ clip: longer, from: 0, to: 7, atSeconds: 0 }))
   opus = await recorded(send({ clip, from: 0, to: 7, atSeconds: 0 }), { audioCodec: 'Opus' })
   sizes = await recorded(send({ clip, from: 0, to: 2, atSeconds: 0 }, { clip: large, from: 0, to: 4, atSeconds: 2 }))
   const between = ['-profile:v', 'main', '-bf', '2', '-x264-params', 'aud=1:keyint_min=1:scenecut=0:b-adapt=0:b-pyramid=none']
@@ -119,6 +126,46 @@ test('at a key frame nothing is encoded, and the pictures are those that were se
   }
 })
 
+test.each([
+  // The last picture of a group, alone; and with 120 in front of it, behind which the encoder begins another group.
+  ['one picture', () => seldom, 2.98],
+  ['one picture, of the other number', () => seldom, 5.98],
+  ['a whole group and one picture', () => rare, 0.97],
+] as const)('of two IDR pictures in a row none has the number of the other, where %s is encoded', async (_, source, from) => {
+  const inARow: [number, number][] = []
+  for (const ffmpegPath of Object.values(ffmpegs)) {
+    const { path } = await expectExact(source(), from, 6.5, ffmpegPath)
+    const numbers = await idrNumbers(path)
+    for (const [at, number] of numbers.entries()) {
+      const before = numbers[at - 1]
+      if (number !== undefined && before !== undefined) inARow.push([before, number])
+    }
+    // Where nothing but what is in them parts pictures, none is taken for the one before it.
+    const stream = `${path}.h264`
+    const copy = ['-map', '0:v', '-c', 'copy', '-bsf:v', 'h264_mp4toannexb,filter_units=remove_types=9', stream]
+    await run(ffmpegs.machine, ['-v', 'error', '-i', path, ...copy])
+    expect((await shownIn(stream)).pictures.map(({ number }) => number)).toEqual(
+      (await shownIn(path)).pictures.map(({ number }) => number),
+    )
+  }
+  expect(inARow.length).toBeGreaterThan(0)
+  for (const [encoded, sent] of inARow) expect(encoded).not.toBe(sent)
+})
+
+/** Of each picture in the order of decoding its `idr_pic_id`, as ffmpeg reads it; undefined of one that is no IDR picture. */
+async function idrNumbers(path: string): Promise<(number | undefined)[]> {
+  const { stderr } = await run(
+    ffmpegs.machine,
+    ['-i', path, '-map', '0:v', '-c', 'copy', '-bsf:v', 'trace_headers', '-f', 'null', '-'],
+    { maxBuffer: 2 ** 28 },
+  )
+  const packets = stderr.split(/^.*\bPacket: \d+ bytes.*$/m).slice(1)
+  return packets.map((packet) => {
+    const found = /\bidr_pic_id\s+[01]+ = (\d+)/.exec(packet)?.[1]
+    return found === undefined ? undefined : Number(found)
+  })
+}
+
 test('any stretch of time', async () => {
   const moment = fc.integer({ min: 0, max: 6990 })
   const seed = Number(process.env.SEED)
@@ -171,6 +218,40 @@ test.each(['AAC', 'Opus'] as const)(
   },
 )
 
+test('MP3 begins within a frame where its Info frame is not heeded, but for what its decoder is late, and with the very sample where it is', async () => {
+  const clip = await makeClip({ seconds: 7, toneHertz: 440 })
+  const file = openFile('00', await mkdtemp(join(directory, 'source-')), {})
+  for (const frame of send({ clip, from: 0, to: 7, atSeconds: 0 })) file.write(frame)
+  const { path: whole } = await finishAndPlay(file)
+  const data = await readFile(whole)
+  const { beeps: recorded } = await play(whole)
+  const reader = { bytes: data.length, read: async (start: number, end: number) => data.subarray(start, end) }
+  for (const from of [0, 0.7, 1.5, 1.503, 1.51, 1.519, 3.0167]) {
+    const path = join(directory, `${from}.mp3`)
+    const bodyPath = `${path}.body`
+    const exact: ExactOptions = { ffmpegPath: '/no/ffmpeg', until: new Date(0), whenLate: 'hide', onDone() {} }
+    const made = (await cutFile(reader, 'x.mp3', { fromSeconds: from, toSeconds: 5.7, startTime: new Date(0), bodyPath, exact }))!
+    expect(made.exactness).toEqual({ is: 'Exact' })
+    const body = await readFile(bodyPath)
+    await writeFile(path, Buffer.concat([made.head, body]))
+    await writeFile(`${bodyPath}.mp3`, body)
+    expect(await checkClip('x.mp3', made, bodyPath, ffmpegs.image)).toEqual([])
+    const [heeding, ignoring] = [await play(path), await play(`${bodyPath}.mp3`)]
+    expect(heeding.complaints).toBe('')
+    expect(heeding.sound.length / 48_000, `${from}`).toBeCloseTo(5.7 - from, 2)
+    const wanted = recorded.filter((second) => second > from + 0.1 && second < 5.6).map((second) => second - from)
+    const behindFade = ({ beeps }: Pick<typeof heeding, 'beeps'>) => beeps.filter((second) => second > 0.08)
+    const [decoderLate, frame] = [529 / 48_000, 1152 / 48_000]
+    expect(behindFade(heeding), `${from}`).toHaveLength(wanted.length)
+    for (const [at, second] of wanted.entries()) {
+      expect(Math.abs(behindFade(heeding)[at]! - second), `${from}`).toBeLessThan(0.003)
+      const early = behindFade(ignoring)[at]! - second - decoderLate
+      expect(early, `${from}`).toBeGreaterThan(-0.003)
+      expect(early, `${from}`).toBeLessThan(frame + 0.003)
+    }
+  }
+})
+
 test('of the file no more is read than without, but for what a key frame begins with', async () => {
   const exactly = await cut(seldom, 4.4, 6.9)
   const reader = { bytes: seldom.data.length, readBytes: 0, read: async (a: number, b: number) => seldom.data.subarray(a, b) }
@@ -197,6 +278,8 @@ test('Chromium plays it from its beginning, through the seam, and from behind it
 
 test.each([
   ['vp8', 'VP8'],
+  ['vp9', 'VP9'],
+  ['av1', 'AV1'],
   ['h265', 'H.265'],
 ] as const)(
   'pictures in %s are hidden by an edit list after all, and it is said why, unless there are none to hide',
@@ -208,8 +291,18 @@ test.each([
       { is: 'CodecNotEncoded', why: `its pictures are ${name}, which are not encoded anew` },
       [],
     ])
-    expect((await shownIn(path)).pictures[0]).toEqual({ number: 45, seconds: 0 })
-    expect((await cut(source, 1, 2)).file.exactness).toEqual({ is: 'Exact' })
+    const numbers = async (path: string, input: string[] = []) => {
+      const { complaints, pictures } = await shownIn(path, input)
+      expect(complaints).toBe('')
+      // This ffmpeg gives what an edit list hides of AV1, too, each a millisecond before the clip begins.
+      return pictures.filter(({ seconds }) => seconds >= 0).map(({ number }) => number)
+    }
+    const wanted = (from: number, end: number) => Array.from({ length: end - from }, (_, at) => from + at)
+    expect(await numbers(path)).toEqual(wanted(45, 75))
+    expect(await numbers(path, ignoringEdits)).toEqual(wanted(30, 75))
+    const atKey = await cut(source, 1, 2)
+    expect([atKey.file.exactness, atKey.problems]).toEqual([{ is: 'Exact' }, []])
+    for (const input of [[], ignoringEdits]) expect(await numbers(atKey.path, input)).toEqual(wanted(30, 60))
   },
 )
 

@@ -2,13 +2,14 @@ import { type FileHandle, open, rm } from 'node:fs/promises'
 import { channels } from '../media/audio-format.ts'
 import { isIdrSample } from '../media/h264.ts'
 import { type Mp4Track, opusEntry } from '../media/mp4-head.ts'
-import { codecOfEntry } from '../media/video-sample-entry.ts'
+import { codecOfEntry, readAvcEntry } from '../media/video-sample-entry.ts'
 import { cutSoundTrack } from './cut-movie.ts'
 import { type EncodeLeadOptions, encodeLead, NotEncodedError } from './encode-lead.ts'
 import { layOut, readExactly, writePieces } from './exact-body.ts'
-import { type Encoded, type ExactStretch, exactStretch, exactTrack, type Lead, leadOf } from './exact-pictures.ts'
+import { type ExactStretch, exactStretch, exactTrack, type Lead, leadOf } from './exact-pictures.ts'
 import type { Bytes } from './ranges.ts'
 import type { RangeReader } from './read-head.ts'
+import { tellApart } from './tell-apart.ts'
 
 interface Where {
   /** Times in the movie. */
@@ -34,15 +35,15 @@ export async function cutExactly(
   if (exact === undefined && sound === undefined) return undefined
   const codec = exact && codecOfEntry(exact.track.sampleEntries[0]!)
   const seam = exact && (await firstSeam(file, exact, codec === 'h264'))
-  if (exact === undefined || seam === exact.shown) {
-    const body = layOut(exact && exactTrack(exact, undefined, undefined, seam), sound)
+  if (exact === undefined || seam?.at === exact.shown) {
+    const body = layOut(exact && exactTrack(exact, undefined, undefined, seam?.at), sound)
     await writeBody(bodyPath, (handle) => writePieces(body.pieces, file, undefined, handle))
     return body
   }
   if (codec !== 'h264')
     throw new NotEncodedError('CodecNotEncoded', `its pictures are ${codecNames[codec ?? 'unknown']}, which are not encoded anew`)
 
-  const lead = leadOf(exact, seam)
+  const lead = leadOf(exact, seam?.at)
   const paths = { lead: `${bodyPath}.lead`, encoded: `${bodyPath}.encoded` }
   const opened: FileHandle[] = []
   const opening = async (path: string) => {
@@ -59,8 +60,10 @@ export async function cutExactly(
       }
     })
     const shifted = { ...exact.track, offsets: exact.track.offsets.map((offset) => offset - span.start) }
-    const encoded: Encoded = await encodeLead(paths.lead, shifted, lead, paths.encoded, options)
-    const body = layOut(exactTrack(exact, lead, encoded, seam), sound)
+    const anew = await encodeLead(paths.lead, shifted, lead, paths.encoded, options)
+    const encoded =
+      seam === undefined ? anew : await tellApart(paths.encoded, anew, seam.beginning, entryAt(exact.track, seam.at))
+    const body = layOut(exactTrack(exact, lead, encoded, seam?.at), sound)
     const source = withSpan(file, span, await opening(paths.lead))
     const pictures = await opening(paths.encoded)
     await writeBody(bodyPath, (handle) => writePieces(body.pieces, source, pictures, handle))
@@ -70,6 +73,8 @@ export async function cutExactly(
     for (const path of Object.values(paths)) await rm(path, { force: true })
   }
 }
+
+const entryAt = ({ sampleEntries, entries }: Mp4Track, at: number) => readAvcEntry(sampleEntries[entries?.[at] ?? 0]!)
 
 const codecNames = { h264: 'H.264', h265: 'H.265', vp8: 'VP8', vp9: 'VP9', av1: 'AV1', unknown: 'of a codec that is not known' }
 
@@ -85,12 +90,20 @@ function soundOf(tracks: readonly Mp4Track[], fromSeconds: number, toSeconds: nu
 /** Enough to see what kind of picture a key frame is. */
 const beginningBytes = 4096
 
+/** Where copying begins. */
+interface Seam {
+  at: number
+  /** Of H.264, what the picture there begins with. */
+  beginning: Buffer
+}
+
 /** A recovery point is a key frame, too, where nothing better came, and needs what was sent before it. */
-async function firstSeam(file: RangeReader, { track, seams }: ExactStretch, isAvc: boolean): Promise<number | undefined> {
-  for (const seam of seams) {
-    if (!isAvc) return seam
-    const start = track.offsets[seam]!
-    if (isIdrSample(await file.read(start, start + Math.min(beginningBytes, track.sizes[seam]!)))) return seam
+async function firstSeam(file: RangeReader, { track, seams }: ExactStretch, isAvc: boolean): Promise<Seam | undefined> {
+  for (const at of seams) {
+    if (!isAvc) return { at, beginning: Buffer.alloc(0) }
+    const start = track.offsets[at]!
+    const beginning = await file.read(start, start + Math.min(beginningBytes, track.sizes[at]!))
+    if (isIdrSample(beginning)) return { at, beginning }
   }
   return undefined
 }

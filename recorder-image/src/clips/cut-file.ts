@@ -86,7 +86,10 @@ function headed(
 
 const presentedSeconds = ({ edit }: Mp4Track) => (edit.delay + edit.duration) / 48_000
 
-/** Frames before the first that is heard: a frame overlaps with the next one. There is no bit reservoir. */
+/**
+ * Frames before the first that is heard: a frame overlaps with the next one. There is no bit reservoir. Where nothing is to be hidden there is none, and an Info frame, which
+ * cannot say less than what a decoder is late by, says up to a frame more.
+ */
 const mp3LeadFrames = 1
 
 async function cutMp3(file: RangeReader, { fromSeconds, toSeconds, bodyPath, exact }: CutOptions): Promise<CutFile | undefined> {
@@ -98,7 +101,10 @@ async function cutMp3(file: RangeReader, { fromSeconds, toSeconds, bodyPath, exa
   const to = Math.min(Math.round(toSeconds * sampleRate), frames * mp3.samplesPerFrame - mp3.primingSamples)
   if (to <= from) return undefined
   // What a decoder gives begins with priming.
-  const first = Math.max(0, Math.floor((from + mp3.primingSamples) / mp3.samplesPerFrame) - mp3LeadFrames)
+  const first =
+    exact === undefined
+      ? Math.max(0, Math.floor((from + mp3.primingSamples) / mp3.samplesPerFrame) - mp3LeadFrames)
+      : Math.floor((from + lameDelay) / mp3.samplesPerFrame)
   const end = Math.ceil((to + mp3.primingSamples) / mp3.samplesPerFrame)
   const skipped = from + mp3.primingSamples - first * mp3.samplesPerFrame
   const range = { start: (first + 1) * mp3FrameBytes, end: (end + 1) * mp3FrameBytes }

@@ -30,11 +30,11 @@ export interface EncodeLeadOptions {
   onDone: (share: number) => void
 }
 
-/** Of one quality, whatever the pictures and their times are: what is encoded is short, and stands beside what was sent. */
+/** Without CABAC, so that its pictures can be told from what follows them. Of one quality, whatever the pictures and their times are: what is encoded is short, and stands beside what was sent. */
 const quality = {
   // Without rate control OpenH264 takes 26 for each picture: 44 dB of a camera.
   libopenh264: ['-c:v', 'libopenh264', '-rc_mode', 'off', '-slices', '1'],
-  libx264: ['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '20', '-bf', '0', '-sc_threshold', '0'],
+  libx264: ['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '20', '-coder', 'vlc', '-bf', '0', '-sc_threshold', '0'],
 } as const satisfies Record<H264Encoder, string[]>
 
 /** As often a picture that a player can go to: four seconds of most cameras. */

@@ -56,6 +56,11 @@ export const annexBOf = (units: readonly Uint8Array[]) =>
 /** The payload of a parameter set, ready for reading bits: NAL header and emulation prevention (H.264, 7.4.1) taken off. */
 export function parameterSetPayload(unit: Uint8Array, headerBytes: number): Uint8Array {
   if (unit.length > maxParameterSetBytes) throw new UnreadableError(`a parameter set has ${unit.length} bytes`)
+  return withoutPrevention(unit, headerBytes)
+}
+
+/** What stands behind the header of a NAL unit, emulation prevention taken off. */
+export function withoutPrevention(unit: Uint8Array, headerBytes: number): Uint8Array {
   const plain = new Uint8Array(unit.length)
   let length = 0
   for (let at = headerBytes; at < unit.length; at++) {
@@ -63,4 +68,19 @@ export function parameterSetPayload(unit: Uint8Array, headerBytes: number): Uint
     if (!isPrevention) plain[length++] = unit[at]!
   }
   return plain.subarray(0, length)
+}
+
+/** The opposite: a NAL unit of a header and what stands behind it. */
+export function withPrevention(header: Uint8Array, plain: Uint8Array): Buffer {
+  const unit = [...header]
+  let zeros = 0
+  for (const byte of plain) {
+    if (zeros >= 2 && byte <= 3) {
+      unit.push(3)
+      zeros = 0
+    }
+    unit.push(byte)
+    zeros = byte === 0 ? zeros + 1 : 0
+  }
+  return Buffer.from(unit)
 }

@@ -10,6 +10,11 @@ export class BitReader {
     this.#bytes = bytes
   }
 
+  /** How many bits were read. */
+  get at(): number {
+    return this.#at
+  }
+
   /** At most 32 bits. */
   read(count: number): number {
     let value = 0

@@ -95,10 +95,20 @@ function hasRecoveryPoint(unit: Uint8Array): boolean {
 }
 
 /** Whether a sample, each unit behind its length, is a picture that needs no other. */
-export function isIdrSample(sample: Uint8Array): boolean {
+export const isIdrSample = (sample: Uint8Array) => unitsOfSample(sample).some(isIdrUnit)
+
+export const isIdrUnit = (unit: Uint8Array) => typeOf(unit) === nalTypes.idr
+
+/** The NAL units of a sample, without their lengths. Of a sample that is not whole, the last one is not. */
+export function unitsOfSample(sample: Uint8Array): Uint8Array[] {
   const view = Buffer.from(sample.buffer, sample.byteOffset, sample.byteLength)
-  for (let at = 0; at + 4 < view.length; at += 4 + view.readUInt32BE(at)) if ((view[at + 4]! & 0x1f) === nalTypes.idr) return true
-  return false
+  const units: Uint8Array[] = []
+  for (let at = 0; at + 4 < view.length; ) {
+    const end = at + 4 + view.readUInt32BE(at)
+    if (end > at + 4) units.push(view.subarray(at + 4, end))
+    at = end
+  }
+  return units
 }
 
 /** Codec string of RFC 6381: sample entry and profile, constraints and level in hex. */
@@ -150,17 +160,18 @@ export function pictureSize(sps: Uint8Array): { width: number; height: number } 
 const hasChromaInfo = (profile: number) => [100, 110, 122, 244, 44, 83, 86, 118, 128].includes(profile)
 
 /** The fields of a sequence parameter set up to its cropping (7.3.2.1.1), each within what the standard allows. */
-function parseSps(sps: Uint8Array) {
+export function parseSps(sps: Uint8Array) {
   const bits = new BitReader(parameterSetPayload(sps, 1))
   const profile = bits.read(8)
   bits.read(16)
-  bits.ue(31)
+  const id = bits.ue(31)
   let chromaFormat = 1
+  let separatePlanes = false
   let bitDepthLuma = 8
   let bitDepthChroma = 8
   if (hasChromaInfo(profile)) {
     chromaFormat = bits.ue(3)
-    if (chromaFormat === 3) bits.read(1)
+    if (chromaFormat === 3) separatePlanes = bits.read(1) === 1
     bitDepthLuma = 8 + bits.ue(6)
     bitDepthChroma = 8 + bits.ue(6)
     bits.read(1)
@@ -179,14 +190,14 @@ function parseSps(sps: Uint8Array) {
   const mayLeaveOut = bits.read(1) === 1
   const widthMacroblocks = bits.ue(4095) + 1
   const heightMapUnits = bits.ue(4095) + 1
-  const frameOnly = bits.read(1)
-  if (frameOnly === 0) bits.read(1)
+  const framesOnly = bits.read(1)
+  if (framesOnly === 0) bits.read(1)
   bits.read(1)
   let width = widthMacroblocks * 16
-  let height = heightMapUnits * 16 * (2 - frameOnly)
+  let height = heightMapUnits * 16 * (2 - framesOnly)
   if (bits.read(1) === 1) {
     const unitX = chromaFormat === 1 || chromaFormat === 2 ? 2 : 1
-    const unitY = (chromaFormat === 1 ? 2 : 1) * (2 - frameOnly)
+    const unitY = (chromaFormat === 1 ? 2 : 1) * (2 - framesOnly)
     const [left, right, top, bottom] = [bits.ue(65535), bits.ue(65535), bits.ue(65535), bits.ue(65535)]
     width -= (left + right) * unitX
     height -= (top + bottom) * unitY
@@ -194,7 +205,10 @@ function parseSps(sps: Uint8Array) {
   if (width <= 0 || height <= 0 || width > 65535 || height > 65535) {
     throw new UnreadableError(`pictures of ${width}x${height} are none`)
   }
-  return { width, height, chromaFormat, bitDepthLuma, bitDepthChroma, numberBits, mayLeaveOut }
+  return {
+    ...{ id, width, height, chromaFormat, separatePlanes, bitDepthLuma, bitDepthChroma, numberBits, mayLeaveOut },
+    isFramesOnly: framesOnly === 1,
+  }
 }
 
 function skipScalingList(bits: BitReader, list: number): void {
