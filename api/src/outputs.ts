@@ -113,7 +113,9 @@ export const recordedOutputSchema = z.object({
     .array(z.string().max(1024))
     .max(maxNamedMissing)
     .optional()
-    .describe('Files of which it lacks all or some, by their object keys, up to 32; the message says why.'),
+    .describe(
+      'Files of which it lacks all or some, by their object keys, and a side of a pair that means nobody, as `spec.outputs.pair.left`; up to 32. The message says why.',
+    ),
   bytes: z.int().min(0).describe('Size of the object.'),
   startTime: z.iso.datetime().optional().describe('Wall-clock time of its first instant, where it is sound or pictures.'),
   durationSeconds: z.number().min(0).optional().describe('Its length in seconds, where it is sound or pictures.'),

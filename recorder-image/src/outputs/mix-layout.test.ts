@@ -47,13 +47,14 @@ describe('who is in a mixed picture', () => {
 
   test('is of more than 16 whoever was on longest, in the order of their appearance', () => {
     const files = Array.from({ length: 20 }, (_, n) => file(`user${n}`, 'main', n, n < 4 ? n + 1 : 100))
-    const { cameras } = seenIn(manifest(files), zeroMillis)
+    const { cameras, noRoomFor } = seenIn(manifest(files), zeroMillis)
     expect(cameras.map(({ userId }) => userId)).toEqual(Array.from({ length: 16 }, (_, n) => `user${n + 4}`))
+    expect(noRoomFor.map(({ userId }) => userId)).toEqual(['user0', 'user1', 'user2', 'user3'])
   })
 
   test('is nobody where there is no picture', () => {
     const { video: _, ...voice } = file('alice', 'main', 0, 4)
-    expect(seenIn(manifest([voice]), zeroMillis)).toEqual({ cameras: [], screens: [] })
+    expect(seenIn(manifest([voice]), zeroMillis)).toEqual({ cameras: [], screens: [], noRoomFor: [] })
   })
 
   test('is said in no more than 200 stretches of each, however often a camera was switched', () => {

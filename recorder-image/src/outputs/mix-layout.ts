@@ -14,15 +14,15 @@ export interface Seen {
 
 export const mixPicture = { width: 1280, height: 720, picturesPerSecond: 15 } as const
 /** As many as a person can tell apart. */
-const mostCameras = 16
+export const mostCameras = 16
 /** More of them in one expression than anybody switches a camera, and few enough to be looked at for each picture. */
 const mostSpans = 200
 
 /**
  * Who had a camera or a screen on, and when: from the beginning of their files to the end, without the time for which it was off. Cameras and screens apart, in the order of their
- * appearance; of more than 16 cameras those that were on longest. Pure.
+ * appearance; of more than 16 cameras those that were on longest, and apart from them those for which there is no room. Pure.
  */
-export function seenIn(manifest: Manifest, zeroMillis: number): { cameras: Seen[]; screens: Seen[] } {
+export function seenIn(manifest: Manifest, zeroMillis: number): { cameras: Seen[]; screens: Seen[]; noRoomFor: Seen[] } {
   const all = new Map<string, Seen>()
   const seconds = (time: string) => (Date.parse(time) - zeroMillis) / 1000
   for (const file of manifest.files.toSorted((a, b) => Date.parse(a.startTime) - Date.parse(b.startTime))) {
@@ -39,7 +39,11 @@ export function seenIn(manifest: Manifest, zeroMillis: number): { cameras: Seen[
   const of = (stream: Stream) => streams.filter((seen) => seen.stream === stream)
   const cameras = of('main')
   const longest = new Set(cameras.toSorted((a, b) => lengthOf(b) - lengthOf(a)).slice(0, mostCameras))
-  return { cameras: cameras.filter((seen) => longest.has(seen)), screens: of('aux') }
+  return {
+    cameras: cameras.filter((seen) => longest.has(seen)),
+    screens: of('aux'),
+    noRoomFor: cameras.filter((seen) => !longest.has(seen)),
+  }
 }
 
 const lengthOf = ({ spans }: Seen) => spans.reduce((sum, { from, to }) => sum + to - from, 0)

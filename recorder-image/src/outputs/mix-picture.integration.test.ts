@@ -6,6 +6,7 @@ import type { MakingOutput } from '@trtc-recorder/api'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { findFfmpeg } from '../media/ffmpeg.ts'
 import { type Clip, makeClip } from '../media/testing/clip.ts'
+import { play } from '../media/testing/playback.ts'
 import { send } from '../media/testing/sender.ts'
 import { aJob } from '../recorder/testing.ts'
 import { recorded } from './testing.ts'
@@ -114,6 +115,66 @@ describe('a mix with pictures', () => {
       const [x, y] = [(n % 4) * 320, Math.floor(n / 4) * 180]
       expectMoments(await flashesAt(file, `100:60:${x + 110}:${y + 60}`), [1.02 + n / 8])
     }
+  })
+
+  test('of seventeen has those who were there longest, says whom it does not show, and a shared screen is large beside them', async () => {
+    const camera = (n: number) => ({
+      ...{ userId: `user${n}`, mode: '02' as const },
+      // The first is there for the shortest.
+      frames: send({ clip: small, from: 0, to: n === 0 ? 1 : 3, atSeconds: 0, kinds: video }),
+    })
+    const screen = { userId: 'user1', stream: 'aux' as const, mode: '02' as const }
+    const frames = send({ clip: large, from: 0, to: 2, atSeconds: 4, kinds: video })
+    const parts = [...Array.from({ length: 17 }, (_, n) => camera(n)), { ...screen, frames }]
+    const { make, store, directory } = await recorded(aJob({ outputs: { mix: true, mixFormat: 'Mp4' } }), parts, 7)
+    expect(await make()).toMatchObject([
+      {
+        ...{ kind: 'mix', status: 1, missing: ['lessons/user0.mp4'] },
+        message: 'made of what there is, without all of 1 file: of 17 cameras the 16 that were on longest are shown',
+      },
+    ])
+    const file = join(directory, 'seventeen.mp4')
+    await writeFile(file, store.bodies.get(path)!)
+    for (const n of [0, 15]) {
+      const [x, y] = [(n % 4) * 320, Math.floor(n / 4) * 180]
+      const flashes = await flashesAt(file, `100:60:${x + 110}:${y + 60}`)
+      expectMoments(
+        flashes.filter((at) => at < 4.5),
+        [1.02, 2.02, 3.02],
+      )
+    }
+    expectMoments(
+      (await flashesAt(file, '200:100:412:310')).filter((at) => at > 4.5),
+      [5.02, 6.02],
+    )
+  })
+
+  test('of one who was only heard is black, with their sound; of a screen alone it is large, without', async () => {
+    const heard = await recorded(
+      aJob({ outputs: { mix: true, mixFormat: 'Mp4' } }),
+      [{ userId: 'alice', mode: '02', frames: send({ clip: small, from: 0, to: 2, atSeconds: 0, kinds: ['audio'] }) }],
+      4,
+    )
+    expect(await heard.make()).toMatchObject([{ kind: 'mix', status: 1, message: 'ok', durationSeconds: 4 }])
+    const voice = join(heard.directory, 'voice.mp4')
+    await writeFile(voice, heard.store.bodies.get(path)!)
+    const streamsOf = async (file: string) =>
+      JSON.parse((await run(ffprobe, ['-v', 'error', '-show_streams', '-of', 'json', file])).stdout).streams
+    expect(await streamsOf(voice)).toMatchObject([{ codec_name: 'h264' }, { codec_name: 'aac' }])
+    expect(await flashesAt(voice, '1280:720:0:0')).toEqual([])
+    expect((await play(voice)).beeps).toHaveLength(2)
+
+    const shown = await recorded(
+      aJob({ outputs: { mix: true, mixFormat: 'Mp4' } }),
+      [{ userId: 'bob', stream: 'aux', mode: '02', frames: send({ clip: large, from: 0, to: 2, atSeconds: 0, kinds: video }) }],
+      4,
+    )
+    expect(await shown.make()).toMatchObject([{ kind: 'mix', status: 1, message: 'ok', durationSeconds: 4 }])
+    const screen = join(shown.directory, 'screen.mp4')
+    await writeFile(screen, shown.store.bodies.get(path)!)
+    expect(await streamsOf(screen)).toMatchObject([{ codec_name: 'h264' }])
+    expect(await streamsOf(screen)).toHaveLength(1)
+    expectMoments(await flashesAt(screen, '1100:300:90:100'), [1.02, 2.02])
   })
 
   test('without a file has everybody else, and says what is missing', async () => {

@@ -5,7 +5,7 @@ import { runAside } from '../media/ffmpeg.ts'
 import { findH264Encoder, type H264Encoder } from '../media/h264-encoder.ts'
 import type { EncodeOptions } from './encode-pcm.ts'
 import { type Missing, nothingLeft } from './missing.ts'
-import { mixGraph, mixPicture, type Seen, seenIn } from './mix-layout.ts'
+import { mixGraph, mixPicture, mostCameras, type Seen, seenIn } from './mix-layout.ts'
 import { filesOf, readablePictures, streamPictures } from './stream-pictures.ts'
 import type { PcmFormat } from './wav.ts'
 
@@ -49,10 +49,13 @@ export const mixArguments = (encoder: H264Encoder): string[] => [
  */
 export async function encodeMix(path: string, options: MixPictureOptions): Promise<{ bytes: number; missing: Missing[] }> {
   const { startTime, directory, ffmpegPath, sound, seconds } = options
-  const { files, missing } = await readablePictures(options.manifest, options.mediaDirectory)
+  const { files, missing: unreadable } = await readablePictures(options.manifest, options.mediaDirectory)
   const manifest = { ...options.manifest, files }
   const seen = seenIn(manifest, Date.parse(startTime))
   const streams = [...seen.cameras, ...seen.screens]
+  const why = `of ${seen.cameras.length + seen.noRoomFor.length} cameras the ${mostCameras} that were on longest are shown`
+  const unshown = seen.noRoomFor.flatMap((one) => filesOf(manifest, one)).map((file) => ({ file, why }))
+  const missing = [...unreadable, ...unshown]
   if (streams.length === 0 && sound === undefined && missing.length > 0) throw nothingLeft(missing)
   if (streams.length === 0 && sound === undefined) throw new Error('nobody was seen or heard in this recording')
   const made: string[] = []

@@ -15,7 +15,7 @@ describe('recordings that are not as most are', () => {
     const { make } = await recorded(aJob({ outputs: all }), [], 5)
     const made = (await make()).map(({ kind, path, status, message }) => [kind, path.split('/').at(-1), status, message])
     expect(made).toEqual([
-      ['pair', 'maths.pair.wav', 0, 'nobody whose sound was recorded is meant by spec.outputs.pair.left'],
+      ['pair', 'maths.pair.wav', 0, 'nobody was heard in this recording'],
       ['speech', 'maths.speech.vtt', 1, 'ok'],
       ['speech', 'maths.speech.rttm', 1, 'ok'],
       ['vcon', 'maths.vcon', 0, 'there is no file, and so nothing to say of a conversation'],

@@ -1,5 +1,5 @@
 import type { Manifest, RecordedOutput } from '@trtc-recorder/api'
-import type { Missing } from './missing.ts'
+import type { MeansNobody, Missing } from './missing.ts'
 import type { Speakers } from './speakers.ts'
 
 /** What was made: held in memory, or, where it is long, on the volume behind a head. */
@@ -13,6 +13,8 @@ interface InMemory extends Incomplete {
 interface Incomplete {
   /** What of the recording is not in it. */
   missing?: readonly Missing[]
+  /** What of the spec is silent in it. */
+  meansNobody?: readonly MeansNobody[]
 }
 
 export interface OnVolume extends Incomplete {

@@ -80,7 +80,7 @@ async function storeOutput(output: Output, material: Material, options: OutputOp
     if (needFiles(options.job.spec.outputs)) await mkdir(options.directory, { recursive: true })
     const made = await make(material)
     const { url, bytes } = await stored(made, output, options)
-    const { message, missing } = completeness(made.missing)
+    const { message, missing } = completeness(made.missing, made.meansNobody)
     if (missing !== undefined) options.log.warn({ output: kind, file: path, missing }, 'Output is incomplete')
     return { ...about, url, status: 1, message, ...(missing === undefined ? {} : { missing }), bytes, ...timesOf(made) }
   } catch (error) {

@@ -209,7 +209,59 @@ describe('what is made of sound', () => {
     expect(beepsIn(samplesOf(store.bodies.get(alice!.path)!), 16_000).every((beep) => beep > 5.9)).toBe(true)
   })
 
-  test('of which nothing is left, or which nobody is meant by, says why it is not there', async () => {
+  test.each([
+    [{ left: ['alice'], right: ['customer_.*$'] }, 'right', 'means nobody whose sound was recorded and who is not on the left'],
+    [{ left: ['agent_.*$'], right: ['al.*$'] }, 'left', 'means nobody whose sound was recorded'],
+    // Whoever both sides mean is on the left.
+    [{ left: ['alice'], right: ['alice'] }, 'right', 'means nobody whose sound was recorded and who is not on the left'],
+  ] as const)('a pair %j of which a side means nobody is silent there, and says so', async (pair, side, why) => {
+    const { make, store, directory } = await world({ pair })
+    const [made] = await make()
+    const field = `spec.outputs.pair.${side}`
+    expect(made).toMatchObject({
+      ...{ kind: 'pair', status: 1, durationSeconds: 10, missing: [field], bytes: 44 + 10 * 8000 * 4 },
+      message: `made of what there is: ${field} ${why}, so the ${side} side is silent`,
+    })
+    const wav = store.bodies.get(made!.path)!
+    const [silent, heard] = side === 'left' ? [0, 1] : [1, 0]
+    expect(samplesOf(wav, silent, 2).every((sample) => sample === 0)).toBe(true)
+    expect(beepsIn(samplesOf(wav, heard, 2), 8000)).toHaveLength(4)
+    const path = join(directory, 'pair.wav')
+    await writeFile(path, wav)
+    const probe = ['-v', 'error', '-show_streams', '-of', 'json', path]
+    const { streams } = JSON.parse((await run(findFfmpeg().replace(/ffmpeg$/, 'ffprobe'), probe)).stdout)
+    expect(streams).toMatchObject([{ codec_name: 'pcm_s16le', channels: 2, duration: '10.000000' }])
+  })
+
+  test('a pair of which a side means nobody, and the other lacks a file, says both', async () => {
+    const { make, store, directory } = await world({ pair: { left: ['nobody'], right: ['bob', 'carol'] } })
+    await rm(join(directory, 'bob.mp3.body'))
+    const [made] = await make()
+    expect(made).toMatchObject({ status: 1, missing: ['spec.outputs.pair.left', 'lessons/bob.mp3'] })
+    expect(made!.message).toMatch(
+      /^made of what there is, without all of 1 file: spec\.outputs\.pair\.left means nobody.*; lessons\/bob\.mp3 is not/,
+    )
+    expect(beepsIn(samplesOf(store.bodies.get(made!.path)!, 1, 2), 8000)).toHaveLength(2)
+  })
+
+  test('a pair of which no file of one side is left is silent there, and names it', async () => {
+    const { make, store, directory } = await world({ pair: { left: ['bob'], right: ['alice'] } })
+    await rm(join(directory, 'bob.mp3.body'))
+    const [made] = await make()
+    expect(made).toMatchObject({ status: 1, missing: ['lessons/bob.mp3'] })
+    const wav = store.bodies.get(made!.path)!
+    expect(samplesOf(wav, 0, 2).every((sample) => sample === 0)).toBe(true)
+    expect(beepsIn(samplesOf(wav, 1, 2), 8000)).toHaveLength(4)
+  })
+
+  test('a pair that means nobody at all is not made, and says so', async () => {
+    const { make } = await world({ pair: { left: ['agent_.*$'], right: ['customer_.*$'] } })
+    expect(await make()).toMatchObject([
+      { kind: 'pair', status: 0, url: '', message: 'spec.outputs.pair means nobody whose sound was recorded' },
+    ])
+  })
+
+  test('of which nothing is left says why it is not there', async () => {
     const { make, manifest, directory } = await world({
       pair: { left: ['nobody'], right: ['bob'] },
       speech: true,
@@ -219,10 +271,45 @@ describe('what is made of sound', () => {
     for (const { path } of manifest.files) await rm(join(directory, `${path.split('/').at(-1)}.body`))
     const why = 'nothing is left of 3 files: lessons/alice.mp4 is not on the volume any more'
     expect(await make()).toMatchObject([
-      { kind: 'pair', status: 0, url: '', message: expect.stringContaining('spec.outputs.pair.left') },
+      { kind: 'pair', status: 0, url: '', message: 'lessons/bob.mp3 is not on the volume any more' },
       ...['speech', 'speech', 'vcon', 'mix'].map((kind) => ({ kind, status: 0, url: '', message: why })),
     ])
     expect(await readdir(join(directory, 'outputs'))).toEqual([])
+  })
+
+  test('of one who was only seen, beside one of whom nothing came, has what can be shown, and says of the rest that nobody was heard', async () => {
+    const outputs = {
+      pair: { left: ['alice'], right: ['.*$'] },
+      speech: true,
+      vcon: true,
+      mix: true,
+      paella: true,
+      audio16k: true,
+    }
+    const { make, store } = await recorded(
+      aJob({ outputs }),
+      [
+        { userId: 'alice', mode: '02', frames: send({ ...sent(0, 2, 0), kinds: ['video'] }) },
+        { userId: 'bob', mode: '02', frames: [] },
+      ],
+      5,
+    )
+    const nobody = 'nobody was heard in this recording'
+    const made = (await make()).map(({ kind, path, status, message }) => [kind, path.split('/').at(-1), status, message])
+    expect(made).toEqual([
+      ['pair', 'maths.pair.wav', 0, nobody],
+      ['speech', 'maths.speech.vtt', 1, 'ok'],
+      ['speech', 'maths.speech.rttm', 1, 'ok'],
+      ['vcon', 'maths.vcon', 1, expect.stringContaining('lessons/bob.mp4')],
+      ['mix', 'maths.mix.mp3', 0, nobody],
+      ['paella', 'YWxpY2U.main.mp4', 1, 'ok'],
+      ['paella', 'preview.svg', 1, 'ok'],
+      ['paella', 'data.json', 1, 'ok'],
+      ['audio16k', 'maths.16k.wav', 0, nobody],
+    ])
+    expect(store.objects.get('lessons/maths.speech.rttm')).toBe('')
+    const { parties } = JSON.parse(store.objects.get('lessons/maths.vcon')!)
+    expect(parties.map(({ name }: { name: string }) => name).sort()).toEqual(['alice', 'bob'])
   })
 
   test('a file that COS did not take is in all that is made of sound, and has no content in the vCon', async () => {

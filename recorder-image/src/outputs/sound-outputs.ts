@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { matchesPattern, outputKey, type RecorderJob, type SoundFormat, userOutputKey } from '@trtc-recorder/api'
 import { encodeFlac, encodeMp3 } from './encode-pcm.ts'
-import { type Missing, nothingLeft } from './missing.ts'
+import { type MeansNobody, type Missing, nothingLeft } from './missing.ts'
 import { encodeMix } from './mix-picture.ts'
 import type { Made, Output } from './output.ts'
 import { PcmFile } from './pcm-file.ts'
@@ -52,7 +52,7 @@ function audio16kOutput(userId: string, format: SoundFormat, options: SoundOutpu
   }
 }
 
-/** Left and right, each by its patterns. */
+/** Left and right, each by its patterns. Silent on one side where nobody is meant by it; not made where nobody is meant at all. */
 export function pairOutput({ job, directory }: SoundOutputOptions): Output[] {
   const { pair } = job.spec.outputs
   if (pair === undefined) return []
@@ -61,15 +61,27 @@ export function pairOutput({ job, directory }: SoundOutputOptions): Output[] {
     {
       ...{ kind: 'pair', path, contentType: wav },
       async make({ speakers }) {
+        if (speakers.users.length === 0) throw new Error(nobodyHeard)
         const sides = sidesOf(pair, speakers.users)
-        for (const [n, name] of ['left', 'right'].entries()) {
-          if (sides[n]!.length === 0) throw new Error(`nobody whose sound was recorded is meant by spec.outputs.pair.${name}`)
-        }
-        return makeWav(speakers, sides, { channels: 2, rate: pair.sampleRate }, bodyOf(directory, path))
+        const meansNobody = emptySides.filter((_, side) => sides[side]!.length === 0)
+        if (meansNobody.length === 2) throw new Error('spec.outputs.pair means nobody whose sound was recorded')
+        const made = await makeWav(speakers, sides, { channels: 2, rate: pair.sampleRate }, bodyOf(directory, path))
+        return { ...made, meansNobody }
       },
     },
   ]
 }
+
+const emptySides: readonly MeansNobody[] = [
+  {
+    field: 'spec.outputs.pair.left',
+    why: 'spec.outputs.pair.left means nobody whose sound was recorded, so the left side is silent',
+  },
+  {
+    field: 'spec.outputs.pair.right',
+    why: 'spec.outputs.pair.right means nobody whose sound was recorded and who is not on the left, so the right side is silent',
+  },
+]
 
 /** Nobody is on both sides: the left one comes first. Pure. */
 export function sidesOf({ left, right }: Pair, users: readonly string[]): [left: string[], right: string[]] {
