@@ -32,6 +32,15 @@ describe('Events', () => {
     expect(told).toEqual(['Normal NothingRecorded'])
   })
 
+  test('warn of nothing where a recording was stopped before its recorder ran', () => {
+    const world = new World()
+    const { told, step } = play(world)
+    step(() => world.settle())
+    step(() => world.stop())
+    step(() => world.settle())
+    expect(told).toEqual(['Normal StoppedBeforeStart'])
+  })
+
   test('tell each turn of a story that goes otherwise, once', () => {
     const world = new World().settle().inRoom()
     const { told, step } = play(world)

@@ -82,6 +82,7 @@ function attemptEvents(before: RecordingStatus | undefined, after: RecordingStat
   )
   return (after.attempts ?? [])
     .filter((attempt) => attempt.endTime !== undefined && !endedBefore.has(attempt.number) && isTroubled(attempt))
+    .filter((attempt) => !isCalledOff(attempt, after))
     .map((attempt) => ({
       type: 'Warning',
       reason: attempt.reason ?? 'AttemptEnded',
@@ -89,6 +90,10 @@ function attemptEvents(before: RecordingStatus | undefined, after: RecordingStat
       note: `Attempt ${attempt.number} (Pod ${attempt.pod}) ended: ${attempt.message ?? troubleOf(attempt.reason).condition}`,
     }))
 }
+
+/** It was stopped or deleted before its recorder ran, which its story tells. */
+const isCalledOff = ({ reason }: Attempt, { stopReason }: RecordingStatus) =>
+  reason === 'NotStarted' && (stopReason === 'StopRequested' || stopReason === 'Deleted')
 
 /** Its good end, or that of one that was only sent away, is no trouble; success that left no result is. */
 const isTroubled = ({ exitCode, reason }: Attempt) => exitCode !== 0 || troubleOf(reason).counts
