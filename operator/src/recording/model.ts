@@ -39,6 +39,10 @@ export class Model {
   watchesAreLate = false
   /** Media of volumes that a user took away. */
   readonly taken = new Set<string>()
+  /** Whether the call that is made was on its way when another one took the lead. */
+  #isLateCall = false
+  /** Pods that such a call made beside another one. */
+  readonly #late = new Set<string>()
   /** Files that were recorded and whose record no recorder could hand on, for its Pod was taken by force while it wrote. */
   readonly media = new Map<string, Media>()
   /** Names of volumes whose recorder was sent out for good. */
@@ -112,8 +116,11 @@ export class Model {
     // What is on its way for longer than a lease lasts never arrives: the process that sent it has ended, and its connection with it.
     const isGone = operator.frozen === 'the network' && this.now.getTime() - lostAt.getTime() > leaseSeconds * 1000
     if (isGone) this.formerNotices()
-    else if (operator.frozen !== undefined) await operator.wakesUp()
-    else await operator.reconcile()
+    else if (operator.frozen !== undefined) {
+      this.#isLateCall = operator.frozen === 'the network'
+      await operator.wakesUp()
+      this.#isLateCall = false
+    } else await operator.reconcile()
   }
 
   formerHears = (): void => this.#former?.operator.deliver()
@@ -334,6 +341,12 @@ export class Model {
     return [...this.media].flatMap(([volumeUid, media]) => [...media].map(([name, where]) => ({ name, where, volumeUid })))
   }
 
+  /** Throws where a Pod that the network brought late is left beside another one, when the operator has nothing more to do. */
+  endsWhatCameLate(): void {
+    const left = this.pods.find((pod) => this.#late.has(pod.metadata.name) && !isOver(pod) && isAlive(pod))
+    if (left !== undefined) throw new PropertyError(`Pod ${left.metadata.name} came late, and is left`)
+  }
+
   // What holds whenever the operator writes.
 
   #isToBeMade(plural: Plural, object: KubeObject): void {
@@ -345,7 +358,10 @@ export class Model {
     else this.#operatorDeletesVolume(object as PersistentVolumeClaim)
   }
 
-  /** Two recorders at once would be worse than a gap, unless the earlier one is lost to its node; two on one volume always would. */
+  /**
+   * Two recorders at once would be worse than a gap, unless the earlier one is lost to its node; two on one volume always would. Nothing can be done
+   * about a call that the network delivers late, when another one leads, has made the same Pod, has seen it gone and has made the next: it is to be ended (`endsWhatCameLate`).
+   */
   #checkNoOtherRecorder(pod: Pod): void {
     const left = this.recording?.status?.attempts?.filter(({ state }) => state === 'LeftBehind').map(({ pod: name }) => name)
     const { uploadOnly } = jobOf(pod)
@@ -355,7 +371,9 @@ export class Model {
         isAlive(one) &&
         (claimName(one) === claimName(pod) || !(left?.includes(one.metadata.name) || uploadOnly || jobOf(one).uploadOnly)),
     )
-    if (other !== undefined) throw new PropertyError(`Pod ${pod.metadata.name} is made while ${other.metadata.name} lives`)
+    if (other === undefined) return
+    if (this.#isLateCall) this.#late.add(pod.metadata.name)
+    else throw new PropertyError(`Pod ${pod.metadata.name} is made while ${other.metadata.name} lives`)
   }
 
   #operatorDeletesVolume(volume: PersistentVolumeClaim): void {

@@ -155,6 +155,7 @@ async function comesToItsEnd(model: Model): Promise<void> {
 async function until(model: Model, isSo: () => boolean): Promise<void> {
   for (let round = 0; round < 60; round += 1) {
     await model.settle()
+    model.endsWhatCameLate()
     if (isSo()) return
     model.everythingIsWell()
     if (round % 3 === 2) model.after(300)
