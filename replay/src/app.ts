@@ -1,5 +1,5 @@
 import type { Replay } from '@trtc-recorder/api'
-import { FilePlayer, type Resolve } from './file-player.ts'
+import { FilePlayer, isAtFault, type Resolve } from './file-player.ts'
 import { keyActions } from './keys.ts'
 import { clockText, hashOf, placeOf } from './link.ts'
 import { Playback } from './playback.ts'
@@ -11,10 +11,17 @@ import { ControlsView, rates } from './view/controls-view.ts'
 import { element, say } from './view/dom.ts'
 import { dayTime, LanesView } from './view/lanes-view.ts'
 import { StageView } from './view/stage-view.ts'
+import { soonMillis, whoPlays } from './who-plays.ts'
 import { type Language, wordsIn } from './words.ts'
 
+/** Where files are, and how many of them can play at once. */
+interface Media {
+  resolve: Resolve
+  most: number
+}
+
 /** Puts the player of a recording into `root`. */
-export function openReplay(root: HTMLElement, replay: Replay, resolve: Resolve, language: Language): void {
+export function openReplay(root: HTMLElement, replay: Replay, { resolve, most }: Media, language: Language): void {
   const recording = recordingOf(replay)
   document.documentElement.lang = language === 'zh' ? 'zh-Hans' : 'en'
   document.title = replay.manifest.recording.name
@@ -22,7 +29,7 @@ export function openReplay(root: HTMLElement, replay: Replay, resolve: Resolve, 
     root.replaceChildren(element('p', { class: 'empty' }, wordsIn(language).nothing))
     return
   }
-  const app = new App(root, recording, resolve, language)
+  const app = new App(root, recording, { resolve, most }, language)
   // A page from a disk may read no other file.
   if (location.protocol !== 'file:') void loadTranscript(replay, resolve).then((cues) => app.show(cues))
 }
@@ -45,6 +52,9 @@ class App {
   #language: Language
   #choice: Choice
   #large: string | undefined
+  /** Who plays, of those who are there. */
+  #playing: ReadonlySet<string> = new Set()
+  readonly #most: number
   #isWallTime = false
   #clip: Partial<TimeSpan> = {}
   #notice = ''
@@ -54,14 +64,18 @@ class App {
   #controls!: ControlsView
   #lanes!: LanesView
 
-  constructor(root: HTMLElement, recording: Recording, resolve: Resolve, language: Language) {
+  constructor(root: HTMLElement, recording: Recording, { resolve, most }: Media, language: Language) {
     this.#root = root
+    this.#most = most
     this.#recording = recording
     this.#language = language
     this.#choice = { by: recording.speech === null ? 'screen' : 'speaker' }
     this.#players = new Map(recording.people.map(({ id, files }) => [id, files.map((file) => new FilePlayer(file, resolve))]))
     this.#draw()
-    this.#playback = new Playback(recording.span, [...this.#players.values()].flat(), () => this.#update())
+    this.#playback = new Playback(recording.span, [...this.#players.values()].flat(), {
+      changed: () => this.#update(),
+      mayPlay: (position) => this.#mayPlay(position),
+    })
     this.#goToHash()
     window.addEventListener('hashchange', () => this.#goToHash())
     window.addEventListener('keydown', (event) => this.#key(event))
@@ -126,6 +140,26 @@ class App {
     const day = new Date(span.start).toLocaleDateString(this.#language === 'zh' ? 'zh-CN' : 'en-GB', { dateStyle: 'long' })
     const users = new Set(people.map(({ userId }) => userId))
     return `${day}, ${dayTime(span.start)}–${dayTime(span.end)} · ${this.#words.people(users.size)}`
+  }
+
+  /** All, or, where a browser could not, those that matter then. */
+  #mayPlay(position: number): (player: FilePlayer) => boolean {
+    if (this.#most === Number.POSITIVE_INFINITY) return () => true
+    const soon = position + soonMillis
+    const isOn = (spans: readonly TimeSpan[]) => spans.some(({ start, end }) => start <= soon && end > position)
+    const isThere = ({ axis, state }: FilePlayer) => axis.start <= soon && axis.end > position && !isAtFault(state)
+    const chosen = this.#choice.by === 'user' ? this.#choice.lane : this.#large
+    this.#playing = whoPlays(
+      this.#recording.people
+        .filter(({ id }) => this.#players.get(id)!.some(isThere))
+        .map(({ id, isScreen, speech, lane }) => ({
+          ...{ id, isScreen, isLarge: id === chosen, plays: this.#playing.has(id), speaks: isOn(speech) },
+          hasMicrophone: isOn(lane.audio?.filter(({ state }) => state === 'on') ?? []),
+        })),
+      this.#most,
+    )
+    const players = new Set([...this.#playing].flatMap((id) => this.#players.get(id)!))
+    return (player) => players.has(player)
   }
 
   #update(): void {

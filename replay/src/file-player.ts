@@ -81,7 +81,7 @@ export class FilePlayer {
     const position = clock.at(now)
     if (isAtFault(this.#state)) return
     if (position < this.axis.start - aheadMillis || position > this.axis.end + behindMillis) {
-      this.#unload()
+      this.unload()
       return
     }
     if (this.#state.is === 'unloaded') this.#load()
@@ -162,8 +162,10 @@ export class FilePlayer {
     }
   }
 
-  #unload(): void {
-    if (this.#state.is === 'unloaded') return
+  /** Lets go of its media, and of the connection that they come by. */
+  unload(): void {
+    if (this.#state.is !== 'loading' && this.#state.is !== 'ready') return
+    this.#wantedSince = undefined
     this.element.pause()
     this.element.removeAttribute('src')
     this.element.load()

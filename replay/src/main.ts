@@ -3,6 +3,7 @@ import { openReplay } from './app.ts'
 import type { Resolve } from './file-player.ts'
 import { relativePath } from './recording.ts'
 import { element } from './view/dom.ts'
+import { mostAtOnce } from './who-plays.ts'
 import { languageOf, wordsIn } from './words.ts'
 
 declare global {
@@ -14,7 +15,11 @@ const root = document.getElementById('replay')!
 const language = languageOf(navigator.languages)
 const replay = read(document.getElementById('recording')?.textContent ?? '')
 if (replay === undefined) root.append(element('p', { class: 'empty' }, wordsIn(language).unreadable))
-else openReplay(root, replay, globalThis.resolveRecordingPath ?? ((path) => relativePath(path, replay.folder)), language)
+else {
+  const hook = globalThis.resolveRecordingPath
+  const resolve = hook ?? ((path) => relativePath(path, replay.folder))
+  openReplay(root, replay, { resolve, most: mostAtOnce(hook !== undefined) }, language)
+}
 
 /** What a page of a later version holds is not guessed at. */
 function read(text: string): Replay | undefined {

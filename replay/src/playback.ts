@@ -12,11 +12,18 @@ export class Playback {
   readonly clock: Clock
   readonly players: readonly FilePlayer[]
   readonly #changed: () => void
+  readonly #mayPlay: (position: number) => (player: FilePlayer) => boolean
 
-  constructor(span: { start: number; end: number }, players: readonly FilePlayer[], changed: () => void) {
+  /** `mayPlay`: of those that have something then, which are to be loaded. */
+  constructor(
+    span: { start: number; end: number },
+    players: readonly FilePlayer[],
+    { changed, mayPlay }: { changed: () => void; mayPlay: (position: number) => (player: FilePlayer) => boolean },
+  ) {
     this.clock = new Clock(span.start, span.end)
     this.players = players
     this.#changed = changed
+    this.#mayPlay = mayPlay
     setInterval(() => this.tick(), tickMillis)
     this.tick()
   }
@@ -47,10 +54,13 @@ export class Playback {
     const now = performance.now()
     const position = this.clock.at(now)
     if (position >= this.clock.end && this.clock.isPlaying) this.clock.pause(now)
-    const waits = this.players.map((player) => player.waitsSince(now, position)).filter((since) => since !== undefined)
+    const mayPlay = this.#mayPlay(position)
+    const playing = this.players.filter(mayPlay)
+    for (const player of this.players) if (!mayPlay(player)) player.unload()
+    const waits = playing.map((player) => player.waitsSince(now, position)).filter((since) => since !== undefined)
     const holds = waits.some((since) => now - since >= holdAfterMillis && now - since < longestHoldMillis)
     this.clock.hold(holds, now)
-    for (const player of this.players) player.follow(this.clock, now)
+    for (const player of playing) player.follow(this.clock, now)
     this.#changed()
   }
 }

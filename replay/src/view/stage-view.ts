@@ -14,6 +14,9 @@ interface Tile {
   volume: HTMLInputElement
 }
 
+/** On a phone more than these are beside each other, and a finger moves them, instead of many rows. */
+const mostInRows = 7
+
 /** Everybody's pictures: one large, the others small beside it. Tiles stay where they are in the document; the style sheet places them. */
 export class StageView {
   readonly root = element('section', { class: 'stage' })
@@ -29,6 +32,8 @@ export class StageView {
     this.#tiles = people.map(({ person, players }) => this.#tile(person, players, askForLarge))
     this.root.append(...this.#tiles.map(({ root }) => root))
     this.root.classList.toggle('alone', people.length === 1)
+    this.root.classList.toggle('many', people.length > mostInRows)
+    this.root.style.setProperty('--small', String(people.length - 1))
   }
 
   isMuted(id: string): boolean {
@@ -122,13 +127,14 @@ export class StageView {
   }
 }
 
-type TileState = { is: 'shown' | 'heard' | 'noPicture' | 'away' | 'paused' | 'loading' | 'broken' | 'missing' }
+type TileState = { is: 'shown' | 'heard' | 'noPicture' | 'away' | 'paused' | 'loading' | 'waits' | 'broken' | 'missing' }
 
 function stateAt({ person, players }: Pick<Tile, 'person' | 'players'>, position: number): TileState {
   const player = playerAt(players, position)
   if (player === undefined) return { is: isThere(person, position) ? 'noPicture' : 'away' }
   if (player.state.is === 'broken' || player.state.is === 'missing') return { is: player.state.is }
   if (player.state.is === 'unseekable') return { is: 'broken' }
+  if (player.state.is === 'unloaded') return { is: 'waits' }
   if (player.state.is !== 'ready') return { is: 'loading' }
   if (player.file.video === undefined || player.file.video === null) return { is: 'heard' }
   const camera = person.lane.video?.find(({ start, end }) => position >= start && position < end)
