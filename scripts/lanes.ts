@@ -14,10 +14,10 @@ export interface Lane {
 /** They compute, and wait for no clock: neither a browser's nor a sender's. */
 const computing = [
   'e2e/media/check-file',
-  'e2e/store/{clips,credentials,no-space,outputs,preflight,release,resume,upload,week}',
+  'e2e/store/{clips,credentials,exact-clips,no-space,outputs,preflight,release,resume,upload,week}',
   'recorder-image/src/clips/cut-file',
   'recorder-image/src/live/stills/decode-still',
-  'recorder-image/src/media/{dtx,h265-order,long-mp3,media-file,opus-decoding,released,salvage,self-check}',
+  'recorder-image/src/media/{dtx,h265-order,hour,long-mp3,media-file,opus-decoding,released,salvage,self-check}',
   'recorder-image/src/outputs/{mix-picture,paella,sound-outputs}',
 ]
 /** They play in real time, and held beside what seven others ran on the same two cores (a load of 8 to 23); a build at the lowest priority is less. */

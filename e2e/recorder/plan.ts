@@ -98,7 +98,8 @@ async function perform(world: World, plan: Plan): Promise<Performance> {
     for (const kind of ['audio', 'video'] as const)
       if (tracks[kind]) await recorder.logged({ msg: 'Media arrived', userId, kind })
   const since = Date.now()
-  const until = (seconds: number) => new Promise((resolve) => setTimeout(resolve, since + seconds * 1000 - Date.now()))
+  const until = (seconds: number) =>
+    new Promise((resolve) => setTimeout(resolve, Math.max(0, since + seconds * 1000 - Date.now())))
   for (const step of plan.steps.toSorted((a, b) => a.at - b.at)) {
     await until(step.at)
     if (step.type === 'leave') left.set(step.userId, [...(left.get(step.userId) ?? []), Date.now()])

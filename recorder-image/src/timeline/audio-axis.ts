@@ -246,7 +246,7 @@ export class AudioAxis implements LaidSound {
     this.#drift = { samples: 0, windows: 0, startDelayMicros: 0 }
   }
 
-  /** A millisecond at a time while sound goes on, and all of it where nobody spoke: else it would be lost on who speaks now and then. */
+  /** A millisecond a second, while sound goes on and, at once, for all the time in which nobody spoke: else it would be lost on who speaks now and then. */
   #followDrift(piece: Piece, rtp: number): void {
     const { windows } = piece.clock
     if (windows.length === this.#drift.windows) return
@@ -258,12 +258,17 @@ export class AudioAxis implements LaidSound {
     if (isWholePiece) this.#drift.startDelayMicros = delayAt(line, first)
     const wanted = Math.round((delayAt(line, last) - this.#drift.startDelayMicros) * 0.048)
     const missing = wanted - this.#drift.samples
-    if (Math.abs(missing) > driftMostSamples(last - (windows.at(-2)?.rtpMicros ?? last))) {
+    const sinceMicros = last - (windows.at(-2)?.rtpMicros ?? last)
+    if (Math.abs(missing) > driftMostSamples(sinceMicros)) {
       this.#drift.startDelayMicros += missing / 0.048
       return
     }
     const silence = Math.max(0, rtp + this.#offset - this.samples)
-    const most = Math.max(driftStepSamples, Math.floor(driftSilenceShare * silence))
+    // What a short silence has room for may be more than the clock can have gone off by: the line is still finding its place.
+    const most = Math.max(
+      driftStepSamples,
+      Math.floor(Math.min(driftSilenceShare * silence, driftStepSamples * sinceMicros * 1e-6)),
+    )
     const step = Math.max(-most, Math.min(most, missing))
     this.#drift.samples += step
     this.#offset += step
