@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import type { SentSpan } from '../../sandbox/src/room/index.ts'
-import { beepMoments, compare, holesInSound, type Moment, pictureMoments, unevenness, wallMillisIn } from './moments.ts'
+import {
+  beepMoments,
+  begunInFile,
+  compare,
+  farthest,
+  holesInSound,
+  type Moment,
+  pictureMoments,
+  unevenness,
+  wallMillisIn,
+} from './moments.ts'
 
 const span = (first: number, last: number, more: Partial<SentSpan> = {}): SentSpan => ({
   ...{ track: 'video', epochMillis: 10_000, intervalMillis: 100, first, last, clipFrames: 50 },
@@ -46,6 +56,14 @@ describe('what is in a file', () => {
 
   it('is what was sent, once each', () => {
     expect(compare(sent, seenAs(sent, 15))).toMatchObject({ missing: [], forbidden: [], matched: { length: 100 } })
+  })
+
+  it('has a beep in whose middle it begins from there on, and not at a time that would say where the file lies', () => {
+    const beeps = [10_000, 11_000].map((wallMillis) => ({ verdict: 'optional' as const, wallMillis, number: 0, span: 0 }))
+    const heard = [10_021, 11_002].map((wallMillis) => ({ wallMillis, ptsMillis: wallMillis - 10_021, number: 0 }))
+    const { matched } = compare(beeps, heard)
+    expect(farthest(matched)).toBe(21)
+    expect(farthest(begunInFile(matched))).toBe(2)
   })
 
   it('lacks a picture', () => expect(compare(sent, seenAs(sent.toSpliced(20, 1))).missing).toEqual([sent[20]]))

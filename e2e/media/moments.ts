@@ -110,6 +110,10 @@ export function compare(moments: readonly Moment[], seen: readonly Seen[]): Comp
 export const farthest = (matched: readonly Matched[]): number =>
   matched.reduce((most, { seen, moment }) => Math.max(most, Math.abs(seen.wallMillis - moment.wallMillis)), 0)
 
+/** Of beeps, those whose beginning is in the file: what a file begins in the middle of is heard from there on. */
+export const begunInFile = (matched: readonly Matched[]): Matched[] =>
+  matched.filter(({ seen }) => seen.ptsMillis >= pattern.beepSeconds * 1000)
+
 /**
  * How far anything lies from the straight line of its sender's clock, in milliseconds, at worst. A recorder may follow the drift of a clock, so the
  * line may rise a little; it may not bend or step while the clock ran on.

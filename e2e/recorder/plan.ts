@@ -10,6 +10,7 @@ import { checkIdentity } from '../media/check-identity.ts'
 import { framesAsSent, type Media } from '../media/index.ts'
 import {
   beepMoments,
+  begunInFile,
   type Comparison,
   compare,
   farthest,
@@ -185,7 +186,7 @@ export async function judge(
   const beeps = compare(beepMoments(spans.audio, terms('audio')), seen(heardBeeps))
   const measures = {
     pictureOff: farthest(pictures.matched),
-    beepOff: farthest(beeps.matched),
+    beepOff: farthest(begunInFile(beeps.matched)),
     pictureUneven: unevenness(pictures.matched),
   }
   const findings: string[] = []
