@@ -14,7 +14,7 @@ export interface Lane {
 /** They compute, and wait for no clock: neither a browser's nor a sender's. */
 const computing = [
   'e2e/media/check-file',
-  'e2e/store/{clips,credentials,exact-clips,no-space,outputs,preflight,release,resume,upload,week}',
+  'e2e/store/{clips,credentials,no-space,outputs,preflight,release,resume,upload,week}',
   'recorder-image/src/clips/cut-file',
   'recorder-image/src/live/stills/decode-still',
   'recorder-image/src/media/{dtx,h265-order,hour,long-mp3,media-file,opus-decoding,released,salvage,self-check}',
