@@ -32,6 +32,15 @@ describe('texts and empty lists in common', () => {
     const values = new SharedValues({ capacity: 100 })
     expect(keep((object) => values.share(object)) / keep((object) => object)).toBeLessThan(0.6)
   })
+
+  it('remembers no more texts than it may', () => {
+    const kept = bytesKept(() => {
+      const values = new SharedValues({ capacity: 100 })
+      for (let index = 0; index < 100_000; index += 1) values.share({ uid: `one of very many texts ${index}` })
+      return [values]
+    })
+    expect(kept).toBeLessThan(1e6)
+  })
 })
 
 /** Bytes on the heap that what is made takes, without what can be collected. */

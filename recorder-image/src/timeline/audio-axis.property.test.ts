@@ -215,6 +215,19 @@ describe('sound over a hostile network', { timeout: 60_000 }, () => {
     }
   })
 
+  it('follows a drift by a millisecond a second, however much is found at once and whatever silence there is', () => {
+    const mic = { packets: 30_000, ppm: 300, firstSequence: 7, firstRtp: 48_000, quietEvery: 45, quietPackets: 5 }
+    const calm = { queue: fc.constant(noStall), freeze: fc.constant(noStall), repaired: fc.constant(0), lost: fc.constant(0) }
+    const [net] = fc.sample(network({ ...calm, jitterMillis: fc.constant(100) }), { seed: 1, numRuns: 1 })
+    const sent = speak(mic)
+    const { numbers, positions } = lay(deliver(sent, net!))
+    const moved = (at: number) => positions[at]! - (sent[numbers[at]!]!.rtpTimestamp - mic.firstRtp) / 48
+    const steps = positions.slice(1).map((_, at) => Math.abs(moved(at + 1) - moved(at)))
+    expect(steps.reduce((sum, step) => sum + step, 0)).toBeGreaterThan(10)
+    // A second is told by packets, of which one may be a little late.
+    expect(Math.max(...steps)).toBeLessThan(1.3)
+  })
+
   it.each([300, -300, 50])(
     'stays within 10 ms of who speaks 10 s of each minute, and of who is muted for 20 minutes, at %i ppm',
     (ppm) => {
