@@ -1,11 +1,10 @@
 import type { LossReason } from '@trtc-recorder/api'
 import { isVolumeFull, mayPass } from '../disk/volume-full.ts'
-import type { NoticedLoss } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
 import { noSound } from '../timeline/audio-axis.ts'
 import type { Stretch } from '../timeline/cuts.ts'
 import type { CountedHole } from '../timeline/picture-gaps.ts'
-import { sampleRate, soundKind } from './audio-format.ts'
+import { soundKind } from './audio-format.ts'
 import { AudioTrack, defaultRestMs } from './audio-track.ts'
 import { BodyWriter } from './body-writer.ts'
 import { findFfmpeg } from './ffmpeg.ts'
@@ -18,15 +17,16 @@ import {
   picturesCameRecord,
   picturesRecord,
   problemRecord,
-  silenceRecord,
   videoConfigRecord,
   wouldFollowRecord,
 } from './index-records.ts'
 import { liveCuts } from './live-cuts.ts'
 import type { FinishedMedia, MediaFile, MediaFileDeps, MediaFileIdentity, MediaSnapshot, WholeMedia } from './media-file.ts'
-import { journalLoss } from './media-losses.ts'
+import { type FileLoss, journalLoss, refusedByDisk, unwrittenPictures, unwrittenSound } from './media-losses.ts'
 import { type MediaPaths, mediaPaths, removeMedia } from './media-paths.ts'
 import { OpusTrack, type OpusTrackOptions } from './opus-track.ts'
+import { Safety } from './safety.ts'
+import { SilenceAhead } from './silence-ahead.ts'
 import { SoundReader } from './sound-reader.ts'
 import { finishInto, type SoundTrack } from './sound-track.ts'
 import { belongsInFile, canBeginFile } from './split.ts'
@@ -36,8 +36,6 @@ import { VideoTrack } from './video-track.ts'
 const defaultBatchMs = 250
 /** What a stalled disk may make wait; beyond it pictures are left out up to the next key frame. */
 const maxWaitingBytes = 64 * 1024 * 1024
-/** Sound is placed by a clock that is known better at the end. */
-const silenceAheadSeconds = 1
 
 /** Starts a file in `directory`, which must exist. What goes wrong with the disk is said by `problem` and at `finish`. */
 export const openMediaFile = (directory: string, identity: MediaFileIdentity, deps: MediaFileDeps): MediaFile =>
@@ -53,6 +51,7 @@ class LiveMediaFile implements MediaFile {
   readonly #paths: MediaPaths
   readonly #deps: Required<MediaFileDeps>
   readonly #writer: BodyWriter
+  readonly #silence: SilenceAhead
   readonly #sound = new SoundReader((frame, reason, detail) => this.#lost(frame, reason, detail))
   #video: VideoTrack | undefined
   #audio: SoundTrack | undefined
@@ -67,11 +66,8 @@ class LiveMediaFile implements MediaFile {
   #lastPictureMicros = 0
   #firstSoundMicros = Number.POSITIVE_INFINITY
   #lastSoundMicros = 0
-  #silentFrames = 0
   #waitingBytes = 0
-  /** Frames that it was given, and whoever waits until so many are safe. */
-  #given = 0
-  #unsafe: { given: number; settle: (isSafe: boolean) => void }[] = []
+  readonly #safety = new Safety()
   /** The volume takes nothing, though it was tried again with what had been set aside. */
   #takesNothing = false
   /** Where the sound lies on the axis that is in the body. */
@@ -100,6 +96,7 @@ class LiveMediaFile implements MediaFile {
       encoderRestMs: deps.encoderRestMs ?? defaultRestMs,
     }
     this.#writer = new BodyWriter(this.#paths)
+    this.#silence = new SilenceAhead(this.#writer, identity)
     // Twice: without it nobody would know what the rest was, though a single bit of it had changed.
     for (let copies = 0; copies < 2; copies++) this.#writer.note(identityRecord(identity))
     if (identity.mode !== '00') {
@@ -148,7 +145,8 @@ class LiveMediaFile implements MediaFile {
     const { error } = this.#writer
     // What the volume does not take waits until it was tried again.
     if (error !== undefined && (this.#takesNothing || !mayPass(error))) {
-      this.#lost(frame, isVolumeFull(error) ? 'DiskFull' : 'DiskFailed', error.message)
+      const { reason, detail } = refusedByDisk(error)
+      this.#lost(frame, reason, detail)
       return true
     }
     const track = frame.kind === 'video' ? this.#video : this.#audio
@@ -159,7 +157,7 @@ class LiveMediaFile implements MediaFile {
       this.#report('pictures were left out because the disk did not keep up')
       return false
     }
-    this.#given++
+    this.#safety.given++
     this.recordedBytes += frame.data.length
     this.#waitingBytes += frame.data.length
     this.#flushSoon()
@@ -205,10 +203,8 @@ class LiveMediaFile implements MediaFile {
 
   safe(): Promise<boolean> {
     if (this.#finished !== undefined) return this.#finished.then(() => this.#writer.error === undefined)
-    const { promise, resolve } = Promise.withResolvers<boolean>()
-    this.#unsafe.push({ given: this.#given, settle: resolve })
     this.#flushSoon()
-    return promise
+    return this.#safety.whenKnown()
   }
 
   finish(): Promise<FinishedMedia> {
@@ -277,7 +273,7 @@ class LiveMediaFile implements MediaFile {
       this.#flushed = this.#flush().then(() => {
         this.#timer = undefined
         const { error, isSynced } = this.#writer
-        const isUnsafe = !isSynced || this.#unsafe.length > 0
+        const isUnsafe = !isSynced || this.#safety.isAwaited
         if (this.#waitingBytes > 0 || (isUnsafe && (error === undefined || mayPass(error)))) this.#flushSoon()
       })
     }, this.#deps.batchMs)
@@ -285,7 +281,7 @@ class LiveMediaFile implements MediaFile {
 
   async #flush(): Promise<void> {
     const waiting = this.#waitingBytes
-    const given = this.#given
+    const { given } = this.#safety
     // Whose it is before anything of it: nobody could salvage the rest.
     await this.#writer.flush()
     await this.#audio?.flush()
@@ -306,13 +302,14 @@ class LiveMediaFile implements MediaFile {
         const samples = video.pictures.flatMap((picture) => ('sample' in picture ? [picture.sample] : []))
         // What did not fit may be only what comes after it in the index.
         this.#unwritten.push(() => {
-          if (end > this.#writer.covered) this.#loseBatch(samples)
+          const { covered, error } = this.#writer
+          if (error !== undefined && samples.length > 0 && end > covered) this.#lose(unwrittenPictures(samples, error))
         })
       }
     } else if (counted.lost > this.#lostInIndex && this.#writer.error === undefined) this.#writer.note(came)
     this.#lostInIndex = counted.lost
     const sound = this.#audio?.take() ?? []
-    if (sound.length > 0) await this.#writeLead()
+    if (sound.length > 0) await this.#silence.writeLead()
     for (const { chunks, record } of sound) await this.#writer.writeBatch(chunks, record)
     await this.#writer.flush()
     await this.#makeRoom()
@@ -332,10 +329,8 @@ class LiveMediaFile implements MediaFile {
 
   /** Up to so many of the frames that it was given are safe, or nothing more will be. */
   #settleSafe(given: number): void {
-    if (mayPass(this.#writer.error) && given < Number.POSITIVE_INFINITY) return
-    const settled = this.#unsafe.filter((one) => one.given <= given)
-    this.#unsafe = this.#unsafe.filter((one) => one.given > given)
-    for (const { settle } of settled) settle(this.#writer.error === undefined)
+    const { error } = this.#writer
+    if (!mayPass(error) || given === Number.POSITIVE_INFINITY) this.#safety.settle(given, error === undefined)
   }
 
   /** Whether the body grew. */
@@ -363,51 +358,20 @@ class LiveMediaFile implements MediaFile {
     const samples = (this.#audio?.axis.samples ?? 0) - this.#soundWritten
     if (samples > 0) {
       const fromMicros = this.#lastSoundMicros - samples / 0.048
-      const stretch = { fromMicros, toMicros: this.#lastSoundMicros, frames: null, bytes: null }
-      this.#lose({ medium: 'audio', ...stretch, reason: isVolumeFull(error) ? 'DiskFull' : 'DiskFailed', detail: error.message })
+      this.#lose(unwrittenSound({ fromMicros, toMicros: this.#lastSoundMicros }, error))
     }
     if (samples > 0 || this.#unwritten.length > 0) this.#reportUnwritten()
   }
 
-  /** Pictures that had been taken, and that the disk did not take. */
-  #loseBatch(samples: readonly { receiveTimeMicros: number; bytes: number }[]): void {
-    const { error } = this.#writer
-    const reason = isVolumeFull(error) ? 'DiskFull' : 'DiskFailed'
-    const times = samples.map(({ receiveTimeMicros }) => receiveTimeMicros)
-    const bytes = samples.reduce((sum, sample) => sum + sample.bytes, 0)
-    const stretch = { fromMicros: Math.min(...times), toMicros: Math.max(...times), frames: samples.length, bytes }
-    if (samples.length > 0) this.#lose({ medium: 'video', ...stretch, reason, detail: error?.message ?? '' })
-  }
-
-  #lose(loss: Omit<NoticedLoss, 'userId' | 'stream' | 'file'>): void {
+  #lose(loss: FileLoss): void {
     const { userId, stream, name } = this.identity
     this.#deps.ledger.add({ ...loss, userId, stream, file: name })
   }
 
-  /**
-   * Pictures may be here long before there is sound. Until it comes, silence is written beside them, a little ahead, so that a player finds
-   * it where it plays: Chromium plays no frame that lies where another one does, and does not wait where there is none.
-   */
   async #writeSilence(): Promise<void> {
     const untilMicros = Math.min(this.#lastPictureMicros, this.#firstSoundMicros)
     if (this.#firstPictureMicros === undefined || untilMicros <= this.#firstPictureMicros) return
-    const { silence, leadFrames } = soundKind(this.identity)
-    const seconds = (untilMicros - this.#firstPictureMicros) / 1_000_000 + silenceAheadSeconds
-    await this.#silentUpTo(leadFrames + Math.ceil((seconds * sampleRate) / silence.samples))
-  }
-
-  /** What a decoder begins with, before there is any sound. */
-  async #writeLead(): Promise<void> {
-    await this.#silentUpTo(soundKind(this.identity).leadFrames)
-  }
-
-  async #silentUpTo(count: number): Promise<void> {
-    const { frame } = soundKind(this.identity).silence
-    const frames = count - this.#silentFrames
-    if (frames <= 0) return
-    this.#silentFrames = count
-    const chunks = new Array<Uint8Array>(frames).fill(frame)
-    await this.#writer.writeBatch([Buffer.concat(chunks)], (offset) => silenceRecord(offset, frame, frames))
+    await this.#silence.writeBeside((untilMicros - this.#firstPictureMicros) / 1_000_000)
   }
 
   get #counted(): { received: number; lost: number } {

@@ -1,4 +1,6 @@
+import { isVolumeFull } from '../disk/volume-full.ts'
 import type { NoticedLoss } from '../ledger/ledger.ts'
+import type { Stretch } from '../timeline/cuts.ts'
 import { sampleRate, soundKind } from './audio-format.ts'
 import type { PlacedSample } from './index-records.ts'
 import type { IndexLoss } from './indexed-pictures.ts'
@@ -8,6 +10,24 @@ import type { JournalDamage } from './sound-journal.ts'
 
 /** What is missing of a file, whose it is is known. */
 export type FileLoss = Omit<NoticedLoss, 'userId' | 'stream' | 'file'>
+
+/** Why the volume did not take what it was given. */
+export const refusedByDisk = (error: Error) =>
+  ({ reason: isVolumeFull(error) ? 'DiskFull' : 'DiskFailed', detail: error.message }) as const
+
+/** Pictures, one at least, that had been taken, and that the volume did not take. */
+export function unwrittenPictures(samples: readonly { receiveTimeMicros: number; bytes: number }[], error: Error): FileLoss {
+  const times = samples.map(({ receiveTimeMicros }) => receiveTimeMicros)
+  const bytes = samples.reduce((sum, sample) => sum + sample.bytes, 0)
+  const stretch = { fromMicros: Math.min(...times), toMicros: Math.max(...times), frames: samples.length, bytes }
+  return { medium: 'video', ...stretch, ...refusedByDisk(error) }
+}
+
+/** Sound that had been taken, and that the volume did not take. */
+export const unwrittenSound = (stretch: Stretch, error: Error): FileLoss => ({
+  ...{ medium: 'audio', ...stretch, frames: null, bytes: null },
+  ...refusedByDisk(error),
+})
 
 /** Sound that was in a journal. `openedMicros`: when the file began. */
 export function journalLoss({ bytes, fromMicros, toMicros }: JournalDamage, openedMicros: number): FileLoss {
