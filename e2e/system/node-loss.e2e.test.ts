@@ -43,12 +43,29 @@ describe.concurrent('a node', () => {
     })
     await recordFor(8)
     const [pod] = await killed.pods()
+    const starting = await scene.record('starting', {
+      ...on(node!),
+      userId: 'outside',
+      userSigSecretRef: { name: await scene.recorder('outside') },
+      // Nobody answers there, so that its recorder runs and is not in the room.
+      networkProxy: { unifiedProxy: '192.0.2.1:443' },
+    })
+    await scene.kubectl('wait', 'pod/starting-a1', '--for=jsonpath={.status.phase}=Running', '--timeout=60s')
 
-    await kubectl('label', 'node', 'sandbox', `${here(node!.name)}=yes`)
     const cutAt = Date.now()
     await node!.cutOff()
     process.kill(mainProcessOf(pod!.metadata.uid), 'SIGKILL')
-    for (const recording of [alive, killed]) {
+    const unheard = await scene.record('unheard', {
+      ...on(node!),
+      userId: 'third',
+      userSigSecretRef: { name: await scene.recorder('third') },
+    })
+    await unheard.until(
+      'given to the node, which knows nothing of it',
+      ({ status }) => status?.attempts?.[0]?.node === node!.name,
+    )
+    await kubectl('label', 'node', 'sandbox', `${here(node!.name)}=yes`)
+    for (const recording of [alive, killed, unheard]) {
       const elsewhere = await isRecordedElsewhere(recording)
       expect(Date.parse(elsewhere.status!.attempts![1]!.startTime!) - cutAt).toBeLessThan(longestGapMillis)
       expect(elsewhere.status!.attempts).toMatchObject([
@@ -56,6 +73,10 @@ describe.concurrent('a node', () => {
         { node: 'sandbox', state: 'Running' },
       ])
     }
+    // It fares no better there, but it was begun.
+    const begun = await starting.until('begun on another node', ({ status }) => status?.attempts?.[1]?.node === 'sandbox')
+    expect(begun.status!.attempts![0]).toMatchObject({ node: node!.name, state: 'LeftBehind', reason: 'NodeSilent' })
+    await starting.delete()
     await node!.reconnect()
 
     // The recorder that lived finishes by itself; what the other one left is uploaded by a Pod that does not enter the room.
@@ -70,6 +91,8 @@ describe.concurrent('a node', () => {
     await recordFor(3)
     await expectWhole(alive)
     await expectWhole(killed)
+    expect((await expectWhole(unheard, 1)).status!.files).toHaveLength(1)
+    await starting.gone()
   })
 
   test('whose kubelet is stopped and whose container runtime is killed: the recorder goes on until the next one is in the room', async ({
@@ -99,8 +122,10 @@ describe.concurrent('a node', () => {
 
 async function recordOn({ name }: SpareNode, scene: Scene, recording: string, spec: object = {}): Promise<AppliedRecording> {
   await kubectl('label', 'node', name, `${here(name)}=yes`, '--overwrite')
-  return scene.recordFromNow(recording, { nodeSelector: { [here(name)]: 'yes' }, ...spec })
+  return scene.recordFromNow(recording, { ...on({ name }), ...spec })
 }
+
+const on = ({ name }: Pick<SpareNode, 'name'>) => ({ nodeSelector: { [here(name)]: 'yes' } })
 
 const isRecordedElsewhere = (recording: AppliedRecording) =>
   recording.until(
@@ -109,14 +134,14 @@ const isRecordedElsewhere = (recording: AppliedRecording) =>
   )
 
 /** Stops it, and finds everything of both nodes in COS, and nothing left in the cluster. */
-async function expectWhole(recording: AppliedRecording): Promise<Recording> {
+async function expectWhole(recording: AppliedRecording, fewestFiles = 2): Promise<Recording> {
   await recording.stop()
   const finished = await recording.settled()
   const { status } = finished
   expect(status!.conditions).toContainEqual(expect.objectContaining({ type: 'Succeeded', status: 'True', reason: 'Completed' }))
   expect(status!.volumes).toEqual([])
   const files = status!.files!
-  expect(files.length).toBeGreaterThanOrEqual(2)
+  expect(files.length).toBeGreaterThanOrEqual(fewestFiles)
   expect(files.every((file) => file.status === 1)).toBe(true)
   expect(gapMillis(files)).toBeLessThan(longestGapMillis)
   const stored = (await recording.objects(finished)).map(({ key }) => key)

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { decide } from './decide.ts'
 import { eventsOf } from './events.ts'
 import { aFile, aRecording, aResult, at, interrupted, stoppedBy } from './testing.ts'
-import { run } from './testing-pods.ts'
+import { holdUp, run, takeFromNode } from './testing-pods.ts'
 import { jobOf, World } from './testing-world.ts'
 
 const withCallback = () => aRecording({ callback: { url: 'https://school.example/recorded', format: 'Result' } })
@@ -237,6 +237,32 @@ describe('a node that falls silent before the recorder is in the room', () => {
       { number: 1, state: 'LeftBehind', reason: 'NodeSilent' },
       { number: 2, volume: 'math-v2' },
     ])
+  })
+
+  test.each([
+    ['its kubelet has heard of the Pod', (world: World) => world.settle().scheduled()],
+    ['its container is made', (world: World) => world.settle().podBecomes((pod) => holdUp(pod, at(0), 'ContainerCreating'))],
+    ['its recorder is ready', (world: World) => world.settle().podBecomes((pod) => run(pod, at(0)))],
+    [
+      'its kubelet says so, and the recorder has said it itself',
+      (world: World) => {
+        world.settle().podBecomes((pod) => run(pod, at(0)))
+        world.status.attempts![0]!.startTime = at(2).toISOString()
+        world.status.startTime = at(2).toISOString()
+        return world.settle()
+      },
+    ],
+  ])('and has its Pod deleted before %s has the next attempt begin elsewhere at once', (_, begun) => {
+    const world = begun(new World())
+    // The node controller sees after about 50 s that a node is silent.
+    world.after(65).podBecomes((pod) => takeFromNode(pod, world.now))
+    expect(world.status.attempts).toMatchObject([
+      { number: 1, state: 'LeftBehind', reason: 'NodeSilent' },
+      { number: 2, volume: 'math-v2' },
+    ])
+    expect(world.scheduled().inRoom().is('Succeeded')).toBe('Unknown Recording')
+    // What it may have is looked for when the node is back.
+    expect(world.status.volumes).toMatchObject([{ name: 'math-v1', state: 'Holding', retired: true }, { name: 'math-v2' }])
   })
 
   test('does not hold up the next attempt for the half hour that a recorder has to finish, if it never ran', () => {

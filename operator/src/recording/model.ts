@@ -16,7 +16,7 @@ import { type Frozen, type MakeColleague, ModelOperator } from './model-operator
 import { ModelServer, type Plural } from './model-server.ts'
 import { attemptOf } from './names.ts'
 import { aFile, aRecording, start } from './testing.ts'
-import { endPod, enter, schedule } from './testing-pods.ts'
+import { endPod, enter, schedule, takeFromNode } from './testing-pods.ts'
 
 /** What is on a volume: every file that was recorded on it, and whether it is in COS. */
 type Media = Map<string, 'on the volume' | 'in COS'>
@@ -45,6 +45,8 @@ export class Model {
   readonly #late = new Set<string>()
   /** Files that were recorded and whose record no recorder could hand on, for its Pod was taken by force while it wrote. */
   readonly media = new Map<string, Media>()
+  /** UIDs of Pods on a node that is silent. */
+  readonly #outOfSight = new Set<string>()
   /** Names of volumes whose recorder was sent out for good. */
   readonly #over = new Map<string, string>()
   #files = 0
@@ -234,23 +236,28 @@ export class Model {
     for (const one of [this.#operator, this.#former?.operator]) one?.quotaHasRoom('lessons')
   }
 
+  /** What was ready is made not ready by the node controller, and every recorder is deleted that is not; nothing else changes in a Pod. */
   nodeFallsSilent(): void {
     this.nodeIsSilent = true
     for (const pod of this.pods.filter((one) => one.spec?.nodeName && !isOver(one))) {
-      this.#changePod(pod, ({ status }) => {
-        const others = status!.conditions?.filter(({ type }) => type !== 'Ready' && type !== 'ContainersReady') ?? []
-        const lastTransitionTime = this.now.toISOString()
-        const conditions = [
-          { type: 'Ready', status: 'False', lastTransitionTime },
-          { type: 'ContainersReady', status: 'True' },
-        ]
-        status!.conditions = [...others, ...conditions]
-      })
+      this.#outOfSight.add(pod.metadata.uid)
+      if (hasEntered(pod)) {
+        this.#changePod(pod, ({ status }) => {
+          const others = status!.conditions?.filter(({ type }) => type !== 'Ready' && type !== 'ContainersReady') ?? []
+          const lastTransitionTime = this.now.toISOString()
+          const conditions = [
+            { type: 'Ready', status: 'False', lastTransitionTime },
+            { type: 'ContainersReady', status: 'True' },
+          ]
+          status!.conditions = [...others, ...conditions]
+        })
+      } else if (!jobOf(pod).uploadOnly) this.#changePod(pod, (copy) => takeFromNode(copy, this.now))
     }
   }
 
   nodeComesBack(): void {
     this.nodeIsSilent = false
+    this.#outOfSight.clear()
     for (const pod of this.pods.filter(
       (one) => !isOver(one) && one.status?.conditions?.some(({ type }) => type === 'ContainersReady'),
     )) {
@@ -272,7 +279,7 @@ export class Model {
   // Recorders. Each is that of the newest Pod that has not ended, or of all.
 
   get running(): Pod[] {
-    return this.pods.filter((pod) => pod.spec?.nodeName && !isOver(pod) && !isSilent(pod))
+    return this.pods.filter((pod) => pod.spec?.nodeName && !isOver(pod) && !this.#outOfSight.has(pod.metadata.uid))
   }
 
   enters(pod = this.running.at(-1)): void {
@@ -430,7 +437,6 @@ export const isOver = (pod: Pod) => pod.status?.phase === 'Succeeded' || pod.sta
 
 const isAlive = (pod: Pod) => pod.metadata.deletionTimestamp === undefined || pod.spec?.nodeName !== undefined
 const hasEntered = (pod: Pod) => pod.status?.containerStatuses?.[0]?.ready === true
-const isSilent = (pod: Pod) => pod.status?.conditions?.some(({ type }) => type === 'ContainersReady') ?? false
 const claimName = (pod: Pod) =>
   pod.spec?.volumes?.find((volume) => volume.persistentVolumeClaim !== undefined)?.persistentVolumeClaim?.claimName
 

@@ -103,11 +103,9 @@ async function observedPod(
 ): Promise<ObservedPod> {
   const reading = await readResult(pod, client, now, false, signal)
   const trouble = isBeingCreatedFor(pod, creatingMillis, now) ? await eventsOfTrouble(pod, client, signal) : undefined
-  const startTimeoutSeconds = timeToEnter(
-    recording,
-    recording.status?.attempts?.find((attempt) => isPodOf(pod, attempt)),
-  )
-  return { pod, state: podState(pod, reading, now, { trouble, startTimeoutSeconds }), isGone: false }
+  const attempt = recording.status?.attempts?.find((one) => isPodOf(pod, one))
+  const beside = { trouble, startTimeoutSeconds: timeToEnter(recording, attempt), uploadOnly: attempt?.uploadOnly }
+  return { pod, state: podState(pod, reading, now, beside), isGone: false }
 }
 
 /** It was in the room and is no longer ready: it finishes its files. */

@@ -7,7 +7,8 @@ const podOf = (options: object, spec: object = {}) => {
   const config = { ...podConfig, options: podOptionsSchema.parse(options) }
   return recorderPod(aRecording(spec), anOrder, config)
 }
-const anOrder = { attempt: 1, uploadOnly: false, volume: 'math' }
+/** One that only uploads, for that has no toleration of the operator's own. */
+const anOrder = { attempt: 1, uploadOnly: true, volume: 'math' }
 
 describe('an administrator’s options', () => {
   test('are not there where nothing is said, and then nobody says who runs as whom', () => {

@@ -4,7 +4,7 @@ import { recorderPod } from './pod.ts'
 import { podState } from './pod-state.ts'
 import { latest } from './pod-trouble.ts'
 import { aRecording, aResult, at, podConfig } from './testing.ts'
-import { endPod, enter, run, schedule } from './testing-pods.ts'
+import { endPod, enter, holdUp, run, schedule, takeFromNode } from './testing-pods.ts'
 
 const aPod = () => {
   const pod = structuredClone(
@@ -15,10 +15,16 @@ const aPod = () => {
 }
 
 describe('the state of a Pod', () => {
-  const stateOf = (change: (pod: Pod) => void, now = at(100), trouble?: string, startTimeoutSeconds?: number) => {
+  const stateOf = (
+    change: (pod: Pod) => void,
+    now = at(100),
+    trouble?: string,
+    startTimeoutSeconds?: number,
+    uploadOnly = false,
+  ) => {
     const pod = aPod()
     change(pod)
-    return podState(pod, { kind: 'none' }, now, { trouble, startTimeoutSeconds })
+    return podState(pod, { kind: 'none' }, now, { trouble, startTimeoutSeconds, uploadOnly })
   }
   const deleted =
     (seconds: number, change: (pod: Pod) => void = () => {}) =>
@@ -95,6 +101,51 @@ describe('the state of a Pod', () => {
     expect(stateOf(begun, at(125), undefined, 60)).toMatchObject({ kind: 'silent', since: at(125).toISOString() })
     expect(stateOf(begun, at(9000))).toMatchObject({ kind: 'starting' })
     expect(stateOf((pod) => enter(pod, at(5)), at(9000), undefined, 60)).toMatchObject({ kind: 'inRoom' })
+  })
+
+  describe('that the node controller has deleted', () => {
+    const taken = (change: (pod: Pod) => void) => (pod: Pod) => {
+      change(pod)
+      takeFromNode(pod, at(65))
+    }
+    const waiting = (pod: Pod) => holdUp(pod, at(1), 'ContainerCreating')
+    const notReadySince = (seconds: number) => ({
+      type: 'ContainersReady',
+      status: 'False',
+      lastTransitionTime: at(seconds).toISOString(),
+    })
+
+    test.each([
+      ['its kubelet has never heard of it', schedule],
+      ['its container is being made', waiting],
+      ['its recorder is about to begin', (pod: Pod) => run(pod, at(5))],
+      [
+        'nobody has said that its recorder is in the room',
+        (pod: Pod) => {
+          run(pod, at(5))
+          pod.status!.conditions = [notReadySince(4)]
+        },
+      ],
+    ])('is silent for as long as it tolerated that, where %s', (_, change) => {
+      expect(stateOf(taken(change), at(65), undefined, 60)).toMatchObject({ kind: 'silent', since: at(50).toISOString() })
+      // Whether or not it has told the operator that it is in the room.
+      expect(stateOf(taken(change), at(65))).toMatchObject({ kind: 'silent' })
+      expect(stateOf(change, at(18), undefined, 60)).toMatchObject({ kind: 'starting' })
+    })
+
+    test('has a kubelet that lives where it was ready before', () => {
+      expect(stateOf(taken((pod) => enter(pod, at(5))))).toMatchObject({ kind: 'inRoom' })
+      const left = taken((pod) => {
+        run(pod, at(5))
+        pod.status!.conditions = [notReadySince(66)]
+      })
+      expect(stateOf(left)).toEqual({ kind: 'leaving' })
+    })
+
+    test('and only uploads has until its time is up', () => {
+      const running = taken((pod) => run(pod, at(5)))
+      expect(stateOf(running, at(65), undefined, undefined, true)).toEqual({ kind: 'leaving' })
+    })
   })
 
   test.each(['StartError', 'ContainerCannotRun'])('never ran when the kubelet says %s, and why', (reason) => {

@@ -1,7 +1,7 @@
 import type { TroubleWord } from '@trtc-recorder/api'
 import type { Pod } from '@trtc-recorder/kube'
 import { stopAskedAnnotation } from './control.ts'
-import { recorderContainer } from './pod.ts'
+import { recorderContainer, toleratedSilenceSeconds } from './pod.ts'
 import { type ResultReading, terminated } from './result.ts'
 
 /**
@@ -63,9 +63,12 @@ export interface Beside {
   trouble?: string | undefined
   /** How long its recorder may take to be in the room, before it ends by itself. Undefined: it is to enter none, or has been in one. */
   startTimeoutSeconds?: number | undefined
+  /** It enters no room, so it is never ready, and may take its time when it is asked to end. */
+  uploadOnly?: boolean | undefined
 }
 
-export function podState(pod: Pod, reading: ResultReading, now: Date, { trouble, startTimeoutSeconds }: Beside = {}): PodState {
+export function podState(pod: Pod, reading: ResultReading, now: Date, beside: Beside = {}): PodState {
+  const { trouble, startTimeoutSeconds, uploadOnly = false } = beside
   const { metadata } = pod
   const node = pod.spec?.nodeName
   if (hasEnded(pod)) {
@@ -76,7 +79,7 @@ export function podState(pod: Pod, reading: ResultReading, now: Date, { trouble,
   // Nobody ever ran it, and nobody will: no kubelet knows of it.
   if (metadata.deletionTimestamp !== undefined && !node) return { kind: 'ended', end: podEnd(pod, reading) }
   if (!node) return unscheduled(pod)
-  const silence = silenceOf(pod, now)
+  const silence = silenceOf(pod, now) ?? (uploadOnly ? undefined : takenFromItsNode(pod))
   if (silence !== undefined) return silence
   const container = recorderStatus(pod)
   if (container?.ready === true) return { kind: 'inRoom', since: readySince(pod) }
@@ -148,6 +151,24 @@ function silenceOf(pod: Pod, now: Date): PodState | undefined {
     return { kind: 'silent', message, since: timeUp }
   }
   return undefined
+}
+
+/**
+ * The node controller changes nothing in a Pod that was not ready when its node fell silent; it deletes it after as long as the Pod tolerates that
+ * (pod.ts). A recorder of which the kubelet never said that it is in the room is not waited for then: where the kubelet lives after all, because somebody
+ * else has put such a taint on the node, there is next to nothing that it could finish.
+ */
+function takenFromItsNode(pod: Pod): PodState | undefined {
+  const { metadata, spec } = pod
+  const target = condition(pod, 'DisruptionTarget')
+  if (metadata.deletionTimestamp === undefined || target?.status !== 'True' || target.reason !== 'DeletionByTaintManager') {
+    return undefined
+  }
+  if (recorderStatus(pod)?.ready === true || wasReady(pod)) return undefined
+  const deleted = target.lastTransitionTime ?? metadata.deletionTimestamp
+  const since = new Date(Date.parse(deleted) - toleratedSilenceSeconds * 1000).toISOString()
+  const message = `Pod ${metadata.name} was taken from node ${spec?.nodeName} at ${deleted}, before anything was heard of its recorder: the node is taken for silent`
+  return { kind: 'silent', message, since }
 }
 
 /** When a Pod that is to end should be gone: at once where its recorder never ran, for then there is nothing to finish. */

@@ -177,9 +177,32 @@ describe('the recorder Pod', () => {
       serviceAccountName: 'teacher',
     }
     const { spec } = recorderPod(aRecording(wanted), order, podConfig)
-    const { resources, ...placement } = wanted
+    const { resources, tolerations, ...placement } = wanted
     expect(spec).toMatchObject(placement)
+    expect(spec).toMatchObject({ tolerations: expect.arrayContaining(tolerations) })
     expect(spec?.containers[0]?.resources).toEqual(resources)
+  })
+
+  describe('on a node that falls silent', () => {
+    const unreachable = { key: 'node.kubernetes.io/unreachable', operator: 'Exists', effect: 'NoExecute' } as const
+    const tolerationsOf = (tolerations?: object[], uploadOnly = false, chart: object[] = []) => {
+      const options = { ...podConfig.options, tolerations: chart as never }
+      const recording = aRecording(tolerations === undefined ? {} : { tolerations: tolerations as never })
+      return recorderPod(recording, { ...order, uploadOnly }, { ...podConfig, options }).spec?.tolerations
+    }
+
+    test('is deleted in time for another to record elsewhere, whatever else it tolerates', () => {
+      const own = { ...unreachable, tolerationSeconds: 15 }
+      expect(tolerationsOf()).toEqual([own])
+      expect(tolerationsOf([{ operator: 'Exists' }])).toEqual([own, { operator: 'Exists' }])
+      expect(tolerationsOf(undefined, false, [{ key: 'media' }])).toEqual([own, { key: 'media' }])
+    })
+
+    test('stays for as long as it is told to, and if it only uploads', () => {
+      const wanted = { ...unreachable, tolerationSeconds: 600 }
+      expect(tolerationsOf([wanted])).toEqual([wanted])
+      expect(tolerationsOf(undefined, true)).toBeUndefined()
+    })
   })
 
   test('of a Recording with live sound knows whom it may be sent to, and has what authorizes it', () => {

@@ -7,6 +7,7 @@ import {
   type Recording,
   recorderEnv,
   recorderPort,
+  troubles,
 } from '@trtc-recorder/api'
 import type { ReceiverPolicy } from '@trtc-recorder/api/receivers'
 import type { New, Pod } from '@trtc-recorder/kube'
@@ -43,6 +44,8 @@ export const terminationMessagePath = '/dev/termination-log'
 export const cosKeys = ['secretId', 'secretKey', 'token', 'expiredTime'] as const
 /** How long a recorder may take to finish and upload after SIGTERM. */
 const gracePeriodSeconds = 1800
+/** How long a recorder's Pod tolerates that its node is not heard of: as long as the operator waits for one that is in the room. */
+export const toleratedSilenceSeconds = troubles.NodeSilent.after.firstSeconds
 /** Most that may lie in /tmp: Chromium's profile and shared memory. It counts as memory of the Pod. */
 const tmpSize = '1Gi'
 
@@ -153,8 +156,22 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
       ...placement(recording, config),
     },
   } as New<Pod>
-  return withOptions(pod, config.options)
+  const made = withOptions(pod, config.options)
+  return order.uploadOnly ? made : { ...made, spec: leavingASilentNode(made.spec!) }
 }
+
+/**
+ * Of a Pod that is not ready nobody says that its node has fallen silent, but that it is deleted for it: after five minutes, unless the Pod says
+ * otherwise. First, so that no toleration of everything comes before it; whoever names this taint knows better.
+ */
+function leavingASilentNode(spec: NonNullable<Pod['spec']>): NonNullable<Pod['spec']> {
+  const { tolerations = [] } = spec
+  if (tolerations.some(({ key }) => key === unreachable)) return spec
+  const own = { key: unreachable, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: toleratedSilenceSeconds } as const
+  return { ...spec, tolerations: [own, ...tolerations] }
+}
+
+const unreachable = 'node.kubernetes.io/unreachable'
 
 /** Where Pods of a Recording may run, and what they may pull. */
 export const placement = ({ spec }: Recording, config: RecorderPodConfig) => ({

@@ -58,6 +58,20 @@ export function enter(pod: Pod, now: Date): void {
   ]
 }
 
+/** The node controller deletes it: its node has a taint that it tolerates no longer. No kubelet need know of it. */
+export function takeFromNode(pod: Pod, now: Date): void {
+  const grace = pod.spec?.terminationGracePeriodSeconds ?? 30
+  pod.metadata.deletionTimestamp ??= new Date(now.getTime() + grace * 1000).toISOString()
+  pod.metadata.deletionGracePeriodSeconds ??= grace
+  const target = {
+    type: 'DisruptionTarget',
+    status: 'True',
+    reason: 'DeletionByTaintManager',
+    lastTransitionTime: now.toISOString(),
+  }
+  pod.status = { ...pod.status, conditions: [...(pod.status?.conditions ?? []), target] }
+}
+
 export function endPod(pod: Pod, now: Date, result: TerminationMessage | undefined, end: Partial<ContainerEnd> = {}): void {
   if (pod.status?.phase !== 'Running') run(pod, now)
   const exitCode = end.exitCode ?? (result === undefined ? 137 : recorderOutcomes[result.outcome].exitCode)

@@ -84,7 +84,8 @@ export class World {
           const result = terminationResult(pod)
           const reading: ResultReading = result === undefined ? { kind: 'none' } : { kind: 'read', result }
           const attempt = this.recording.status?.attempts?.find((one) => one.pod === pod.metadata.name)
-          const beside = { trouble: this.trouble, startTimeoutSeconds: timeToEnter(this.recording, attempt) }
+          const startTimeoutSeconds = timeToEnter(this.recording, attempt)
+          const beside = { trouble: this.trouble, startTimeoutSeconds, uploadOnly: attempt?.uploadOnly }
           return { pod, state: podState(pod, reading, this.now, beside), isGone: false }
         })
         .concat(
