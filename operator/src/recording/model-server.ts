@@ -37,7 +37,7 @@ export class ModelServer {
   /** Counted from 1, over all writes of the operator. */
   failure: { write: number; how: Fault | Death } | undefined
   quotaIsUsedUp = false
-  /** Fields of a status that its CRD, of an earlier release, does not know. */
+  /** Fields of a status that its CRD, of an earlier release, does not know: `volumes`, `attempts.volume`. */
   unknownFields: readonly string[] = []
   /** Called with each status of the Recording that comes to stand in it. */
   onStatus: (status: RecordingStatus) => void = () => {}
@@ -93,9 +93,10 @@ export class ModelServer {
         if (known.metadata.uid !== object.metadata.uid) throw new ApiError('replace', 409, { reason: 'Conflict' })
         if (known.metadata.resourceVersion !== object.metadata.resourceVersion)
           throw new ApiError('replace', 409, { reason: 'Conflict' })
-        const isKnown = (field: string) => !this.unknownFields.includes(field)
-        const kept = JSON.stringify(object.status, (field, value) => (isKnown(field) ? value : undefined))
-        return this.put(plural, { ...known, status: JSON.parse(kept) } as KubeObject)
+        const status = without(this.unknownFields, JSON.parse(JSON.stringify(object.status)))
+        // What changes nothing is no news.
+        if (isDeepStrictEqual(status, (known as { status?: unknown }).status)) return known
+        return this.put(plural, { ...known, status } as KubeObject)
       }),
     patch: async ({ plural }: { plural: Plural }, { name }: { name: string }, patch: Patch) =>
       this.#write(`patch ${plural} ${name}`, () =>
@@ -256,4 +257,12 @@ interface PatchBody {
     annotations?: Record<string, string | null>
     ownerReferences?: null
   }
+}
+
+/** What is left of a value without the fields at these paths, in which lists count for nothing. */
+function without(paths: readonly string[], value: unknown, at = ''): unknown {
+  if (Array.isArray(value)) return value.map((item) => without(paths, item, at))
+  if (typeof value !== 'object' || value === null) return value
+  const known = Object.entries(value).filter(([name]) => !paths.includes(at + name))
+  return Object.fromEntries(known.map(([name, inner]) => [name, without(paths, inner, `${at}${name}.`)]))
 }

@@ -226,7 +226,7 @@ test.each(tests)(
 
 test.each([
   ['of this release', []],
-  ['of an earlier release', ['refusedTimes', 'refusedTime']],
+  ['of an earlier release', ['attempts.refusedTimes', 'attempts.refusedTime']],
 ])('what is refused for long is asked for less and less often, where the CRD is %s', async (_, unknownFields) => {
   const model = new Model()
   Object.assign(model.server, { unknownFields, quotaIsUsedUp: true })
