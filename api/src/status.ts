@@ -162,4 +162,10 @@ export const recordingStatusSchema = z.object({
       'With callback.format TRTC: of each type of event the last one that was told, or, with GivenUp behind it, could not be. With callback.events, and of TRTC’s of HLS (304, 307): of each volume (`v1`) the last event that was told.',
     ),
 })
+/**
+ * Fields of a status that the operator decides by. Without any other a CRD of an earlier release only lets it tell less; without one of these it would lose what is
+ * on a volume, or do the same thing for ever, so it waits for a CRD that has them.
+ */
+export const neededStatusFields = ['attempts.state', 'attempts.volume', 'handled', 'volumes'] as const
+
 export type RecordingStatus = z.infer<typeof recordingStatusSchema>

@@ -30,6 +30,8 @@ export interface ApiServer {
   /** Takes the CRD away, as `kubectl delete crd` would; with it go its objects, once nobody holds them any more. */
   removeDefinition(plural: string): Promise<void>
   installDefinition(plural: string): Promise<void>
+  /** Makes the CRD one that does not know these fields of a status, as that of an earlier release. None: it is this one's again. */
+  forgetFields(plural: string, ...fields: string[]): Promise<void>
   /** A new namespace. */
   namespace(): Promise<string>
   /** Ends the API server; etcd stays. */
@@ -153,6 +155,14 @@ export async function startApiServer({ auditLog }: { auditLog?: string } = {}): 
       await until('the CRD is gone', async () => client.get(definitions, ref).then(() => false, isNotFound))
     },
     installDefinition: (plural) => installDefinition(client, plural),
+    async forgetFields(plural, ...fields) {
+      const definition = await definitionOf(plural)
+      const { status } = definition.spec.versions[0]!.schema.openAPIV3Schema.properties
+      for (const field of fields) delete status.properties[field]
+      const ref = { name: definition.metadata.name }
+      const { resourceVersion } = (await client.get(definitions, ref)).metadata
+      await client.replace(definitions, { ...definition, metadata: { ...definition.metadata, resourceVersion } } as KubeObject)
+    },
     async namespace() {
       const name = `test-${randomUUID().slice(0, 8)}`
       await client.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
@@ -164,10 +174,17 @@ export async function startApiServer({ auditLog }: { auditLog?: string } = {}): 
   }
 }
 
-async function installDefinition(client: KubeClient, plural: string): Promise<void> {
+interface Definition extends KubeObject {
+  spec: { versions: { schema: { openAPIV3Schema: { properties: { status: { properties: Record<string, unknown> } } } } }[] }
+}
+
+async function definitionOf(plural: string): Promise<Definition> {
   const path = new URL(`../../crds/trtc-recorder.dev_${plural}.yaml`, import.meta.url)
-  const definition = parse(await readFile(path, 'utf8')) as KubeObject
-  await client.create(definitions, definition)
+  return parse(await readFile(path, 'utf8')) as Definition
+}
+
+async function installDefinition(client: KubeClient, plural: string): Promise<void> {
+  await client.create(definitions, await definitionOf(plural))
   await until('the CRD is served', async () => {
     const path = `/apis/trtc-recorder.dev/v1alpha1/${plural}`
     return client.text('GET', path).then(

@@ -257,6 +257,31 @@ describe('an operator whose API server is away', () => {
     expect(operator.stderr()).toBe('')
   })
 
+  test('does nothing while the CRD drops what it decides by, says so, and begins when the CRD is mended', async ({
+    world: { namespace, startOperator },
+  }) => {
+    await api.forgetFields('recordings', 'volumes', 'handled')
+    onTestFinished(() => api.forgetFields('recordings'))
+    // The API server publishes what it serves a moment after it serves it.
+    const published = async () => /"handled"/.test(await api.client.text('GET', '/openapi/v3/apis/trtc-recorder.dev/v1alpha1'))
+    await expect.poll(published, { timeout: 20_000 }).toBe(false)
+    const operator = await startOperator('one', { TRTC_RECORDER_LEADER_ELECTION: 'false' })
+    const trouble =
+      'the CRD recordings.trtc-recorder.dev is older than this operator and would drop status.handled, status.volumes: apply the CRDs of this release'
+    await expect.poll(() => operator.probe('/readyz'), { timeout: 20_000 }).toBe(`503 CRD: ${trouble}\n`)
+    expect(await operator.probe('/healthz')).toBe('200 ok\n')
+    await api.client.create(resources.recordings, newRecording(namespace, 'physics'))
+
+    await api.forgetFields('recordings')
+    await says(operator, 'CRD fits this operator now', 30_000)
+    const podsOf = async () => (await api.client.list(resources.pods, { namespace })).items.map(({ metadata }) => metadata.name)
+    await expect.poll(podsOf, { timeout: 20_000 }).toEqual(['physics-a1'])
+    expect(await operator.probe('/readyz')).toBe('200 ok\n')
+    expect(operator.lines.filter(({ level }) => level === 'error').map(({ msg }) => msg)).toEqual([
+      `Operator does nothing yet: ${trouble}`,
+    ])
+  })
+
   test('stops on SIGTERM also while it cannot reach an API server', async ({ world: { namespace, startOperator } }) => {
     await api.stopServer()
     const operator = await startOperator('one')

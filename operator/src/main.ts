@@ -8,6 +8,7 @@ import { eventsController } from './callback/events-teller.ts'
 import { noticeController } from './callback/notices.ts'
 import { clipController } from './clip/controller.ts'
 import { ConfigError, parseConfig, usage } from './config.ts'
+import { FittingCrd } from './fitting-crd.ts'
 import { Claims } from './kube/claims.ts'
 import { createEventRecorder } from './kube/events.ts'
 import { fencedClient } from './kube/fenced-client.ts'
@@ -166,6 +167,8 @@ health.ready('caches', () => {
   const none = unread.length === Math.max(1, config.watchNamespaces.length)
   return none ? `nothing could be read yet of ${unread.join(', ') || 'the cluster'}` : undefined
 })
+const crd = new FittingCrd({ client, log })
+health.ready('CRD', () => crd.trouble)
 // Part of what it is to serve may be another release's. That it serves nothing at all is no state to be rolled out.
 health.ready('claims', () => {
   const { isAltogether, claims: others } = claims.standsAside()
@@ -195,6 +198,8 @@ for (const namespace of caches.unread()) {
     'Namespace cannot be read, and is served as soon as it can: does it exist, with the Role of the chart?',
   )
 }
+// Before it leads: who has led so far may be of the CRD's own release.
+await crd.fits(stop.signal)
 if (!stop.signal.aborted) {
   if (election !== undefined) health.live('leader election', () => hung(election.idleMillis, hangsAfterMillis.lease))
   election?.lost.then(() => process.exit(1))
