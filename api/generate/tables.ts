@@ -2,6 +2,7 @@ import {
   type ClipReason,
   type ClipTrouble,
   type ConditionReason,
+  clipAnnotations,
   clipCallbackRemedies,
   clipConditionTypes,
   clipExactness,
@@ -70,6 +71,7 @@ export const clipTables = (): Record<string, string> => ({
   clipSpec: fieldTable(clipSpecSchema(), 'spec'),
   clipStatus: fieldTable(clipStatusSchema(), 'status'),
   clipExactness: wordTable('`exactness`', clipExactness),
+  clipAnnotations: wordTable('Annotation', clipAnnotations.asked),
   clipReasons: wordTable('Reason', clipReasons),
   clipTroubles: table(
     ['What', 'Reason in conditions', 'Meaning', 'What is done', 'What you can do'],

@@ -20,7 +20,7 @@ export type OtherAnnotation = (typeof otherAnnotations)[number]
 
 export const otherAnnotation = (annotation: OtherAnnotation) => `${group}/${annotation}` as const
 
-/** On a Recording, with any value but `false`: neither its time nor the chart's limit on finished Recordings deletes it. */
+/** On a Recording or a clip, with any value but `false`: neither its time nor the chart's limit on finished Recordings deletes it. */
 export const keepAnnotation = otherAnnotation('keep')
 
 /**
@@ -40,5 +40,25 @@ export const userAnnotations = {
     'Takes over a PersistentVolumeClaim that a deleted Recording of the same name left, which is in the way (VolumeNotOwned): what is on it is uploaded when this recording is over.',
 } as const
 export type UserAnnotation = keyof typeof userAnnotations
+
+/** The annotations of trtc-recorder.dev that a kind has: by `asked` a user asks for something. */
+export interface KnownAnnotations {
+  asked: Readonly<Record<string, string>>
+  others: readonly string[]
+}
+
+export const recordingAnnotations = { asked: userAnnotations, others: otherAnnotations } as const satisfies KnownAnnotations
+
+/** Heeded as those of a Recording are. What a clip would let go of goes with it when it is deleted, so that there is no `give-up`. */
+export const clipAnnotations = {
+  asked: {
+    'retry-upload':
+      'Cuts the clip now: after rights were mended, or a quota was raised. One that is tried again later does not wait for its time; one that is over and lacks something begins anew, with five more Pods, and its callback is sent anew then.',
+    'redeliver-callback':
+      'Sends the callback of a clip that is over again, with the same Idempotency-Key; one that is still being tried is sent at once.',
+  },
+  others: ['keep'],
+} as const satisfies KnownAnnotations
+export type ClipAnnotation = keyof typeof clipAnnotations.asked
 
 export const annotationName = (annotation: UserAnnotation) => `${group}/${annotation}`

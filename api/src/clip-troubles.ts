@@ -58,7 +58,8 @@ export const clipTroubles = {
     after: undefined,
     condition: 'RecordingUnusable',
     meaning: 'What the status of the Recording says of its start, its manifests or its bucket cannot be understood.',
-    remedy: 'Use an operator and CRDs of one release; mend a status that was written by hand, and make a new clip.',
+    remedy:
+      'Use an operator and CRDs of one release; mend a status that was written by hand, and annotate the clip with `retry-upload`.',
   },
 
   // Who could cut it while the recording goes on.
@@ -212,7 +213,7 @@ export const clipTroubles = {
     after: undefined,
     condition: 'AttemptsExhausted',
     meaning: 'Five Pods were made, and none of them could cut it; the message says how the last one ended.',
-    remedy: 'Mend what it says, and make a new clip.',
+    remedy: 'Mend what it says, and annotate the clip with `retry-upload`.',
   },
 
   // What it came to.
@@ -238,7 +239,7 @@ export const clipTroubles = {
     after: undefined,
     condition: 'FilesFailed',
     meaning: 'At least one file could not be cut or stored.',
-    remedy: 'Look at its message in status.files, and make a new clip.',
+    remedy: 'Look at its message in status.files, and annotate the clip with `retry-upload`.',
   },
   NotExact: {
     seen: 'result',
@@ -254,7 +255,7 @@ export const clipTroubles = {
     after: undefined,
     condition: 'StorageRefused',
     meaning: 'COS refused: the recording is not there, or access is denied.',
-    remedy: 'Give the keys GetObject besides what recording needs, and make a new clip.',
+    remedy: 'Give the keys GetObject besides what recording needs, and annotate the clip with `retry-upload`.',
   },
 } as const satisfies Record<string, ClipTrouble>
 

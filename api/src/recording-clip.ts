@@ -7,7 +7,7 @@ import { keyPrefix } from './object-names.ts'
 import { objectName, secretKeyRef } from './placement.ts'
 import type { apiVersion, ObjectMeta } from './recording.ts'
 import { matching, ruled } from './rules.ts'
-import { callbackStatusSchema } from './status.ts'
+import { callbackStatusSchema, handledSchema } from './status.ts'
 import { userIdPattern } from './user-patterns.ts'
 
 export const clipKind = 'RecordingClip'
@@ -267,7 +267,8 @@ export const clipCallbackRemedies = {
   Delivered: 'Nothing.',
   Retrying:
     'Look at status.callback.lastError. The receiver has callback.giveUpSeconds of the chart to get well; an address that may not be called has to be allowed in callback.allow.',
-  GivenUp: 'Mend the receiver, and make a new clip: its files are in COS all the same, and stand in status.files.',
+  GivenUp:
+    'Mend the receiver, and annotate the clip with `redeliver-callback`; its files are in COS all the same, and stand in status.files.',
 } as const satisfies Partial<Record<ClipReason, string>>
 
 const word = <T extends string>() => z.string().min(1).max(64) as unknown as z.ZodType<T, T>
@@ -295,6 +296,11 @@ export const recordingClipStatusSchema = z.object({
   startTime: time.optional().describe('Wall-clock time where the clip begins.'),
   endTime: time.optional().describe('Wall-clock time where it ends.'),
   attempts: z.int().min(0).optional().describe('How many Pods were made to cut it; 0 where the recorder did.'),
+  attemptsBefore: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('How many there had been when it was last begun anew; five more may be made.'),
   nextAttemptTime: time.optional().describe('When the next one is made, where the last one failed or was refused.'),
   refusedTimes: z.int().min(0).optional().describe('How often in a row the API server would not have the next Pod.'),
   refusedTime: time.optional().describe('When it last would not.'),
@@ -306,6 +312,7 @@ export const recordingClipStatusSchema = z.object({
     .optional()
     .describe('One for each file of the recording that has something in that time.'),
   callback: callbackStatusSchema.optional().describe('Delivery of the callback.'),
+  handled: handledSchema,
 })
 export type RecordingClipStatus = z.infer<typeof recordingClipStatusSchema>
 

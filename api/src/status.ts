@@ -99,6 +99,11 @@ export const callbackStatusSchema = z.object({
 })
 export type CallbackStatus = z.infer<typeof callbackStatusSchema>
 
+export const handledSchema = z
+  .record(z.string().max(63), z.string().max(256))
+  .optional()
+  .describe('The annotations of trtc-recorder.dev that were heeded, each with its value; a new value is heeded anew.')
+
 export const recordingStatusSchema = z.object({
   observedGeneration: z
     .int()
@@ -114,10 +119,7 @@ export const recordingStatusSchema = z.object({
   attempts: z.array(attemptSchema).max(20).optional().describe('The last 20 attempts, oldest first.'),
   nextAttemptTime: time.optional().describe('When the next attempt begins, where that was asked for.'),
   volumes: z.array(recordingVolumeSchema).max(16).optional().describe('Volumes that hold or held something of this Recording.'),
-  handled: z
-    .record(z.string().max(63), z.string().max(256))
-    .optional()
-    .describe('The annotations of trtc-recorder.dev that were heeded, each with its value; a new value is heeded anew.'),
+  handled: handledSchema,
   files: z.array(recordedFileSchema).max(500).optional().describe('Files, in the order of their start.'),
   moreFiles: z
     .string()

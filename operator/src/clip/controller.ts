@@ -65,8 +65,9 @@ export function clipController(dependencies: ClipDependencies): Controller {
   })
   dependencies.onRoom?.((namespace) => secondTries.quotaHasRoom(namespace))
   const refusals = new RefusalsInARow<ClipRefusalWord>()
+  const heeded = new Map<string, Record<string, string>>()
   const acting = {
-    ...{ client, caches, events, metrics, pod, answers, secondTries, refusals, now },
+    ...{ client, caches, events, metrics, pod, answers, secondTries, refusals, heeded, now },
     onAsk: (namespace: string, name: string) => controller.enqueue(recorderPrefix + keyOf({ namespace, name })),
   }
 
@@ -143,6 +144,7 @@ export function clipController(dependencies: ClipDependencies): Controller {
         answers.forgetClip(uid)
         refusals.forget(uid)
       }
+      if (type === 'deleted') heeded.delete(uid)
       const recording = caches.recordings.get(recordingKeyOf(object))
       if (recording === undefined) return []
       return caches.pods

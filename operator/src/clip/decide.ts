@@ -13,11 +13,14 @@ import {
   type RecordingClip,
   type RecordingClipStatus,
 } from '@trtc-recorder/api'
+import type { Answers } from '../recording/answers.ts'
 import { growingMillis, nextLookMillis } from '../recording/attempts.ts'
+import { isKept } from '../recording/expiry.ts'
+import { heedClipAnnotations } from './annotations.ts'
 import type { ClipWork } from './pod.ts'
 import type { Heard } from './recorder-answers.ts'
 import { callOf, hasOtherVolumes, volumeElsewhere } from './requests.ts'
-import { type ClipAttempt, clipStage, numberOf } from './stage.ts'
+import { attemptsBefore, type ClipAttempt, clipStage, numberOf } from './stage.ts'
 import { concluded, filesOf, goingOn, withVerdict } from './status.ts'
 
 /** The words of the table after which this is done. */
@@ -61,6 +64,8 @@ export type ObservedRecorder =
 
 export interface ClipPlan {
   status: RecordingClipStatus
+  /** To the annotations that `status.handled` says are heeded by this. */
+  answers?: Answers
   action:
     | { do: 'nothing' }
     /** What is asked of the recorder is brought up to date. */
@@ -77,6 +82,18 @@ const soonForMillis = 10_000
 const silenceMillis = 60_000
 /** What is to become of a clip. Pure. */
 export function decideClip(observed: ObservedClip, now: Date): ClipPlan {
+  const heeded = heedClipAnnotations(observed, now)
+  if (heeded.isBegunAnew) {
+    const message = 'It is begun anew, as the annotation retry-upload asks'
+    const status = withVerdict({ ...observed.clip, status: heeded.status }, {}, { reason: 'Cutting', message }, now)
+    // What it was before has to stand nowhere any more when the next Pod is made.
+    return { status, answers: heeded.answers, action: { do: 'nothing' }, requeueAfterMillis: 1 }
+  }
+  const clip = { ...observed.clip, status: heeded.status }
+  return { ...decideOn({ ...observed, clip }, now), answers: heeded.answers }
+}
+
+function decideOn(observed: ObservedClip, now: Date): ClipPlan {
   const { clip, recording, pod, refusal } = observed
   const stage = clipStage(clip.status)
   if (stage.is === 'over') return afterwards(observed, stage.completionTime, now)
@@ -126,7 +143,7 @@ function afterwards({ clip, pod }: ObservedClip, completionTime: string, now: Da
   if (pod.is !== 'none') return { status, action: { do: 'deletePod' } }
   const { ttlSecondsAfterFinished } = clip.spec
   const isToBeTold = status.callback?.state === 'Pending'
-  if (ttlSecondsAfterFinished === undefined || isToBeTold) return { status, action: { do: 'nothing' } }
+  if (ttlSecondsAfterFinished === undefined || isToBeTold || isKept(clip)) return { status, action: { do: 'nothing' } }
   const restMillis = Date.parse(completionTime) + ttlSecondsAfterFinished * 1000 - now.getTime()
   if (restMillis > 0) return { status, action: { do: 'nothing' }, requeueAfterMillis: restMillis }
   return { status, action: { do: 'deleteClip' } }
@@ -170,7 +187,8 @@ function again(
   now: Date,
 ): ClipPlan {
   const { condition: reason, after } = clipTroubles[word]
-  if (attempt >= mostClipAttempts) {
+  const tried = attempt - attemptsBefore(clip.status)
+  if (tried >= mostClipAttempts) {
     const status = concluded(clip, { attempts: attempt }, { reason: clipTroubles.AttemptsExhausted.condition, message }, now)
     return { status, action: { do: 'deletePod' } }
   }
@@ -181,7 +199,7 @@ function again(
     const requeueAfterMillis = restMillis > 0 ? restMillis : nextLookMillis(clipTroubles.AtWork.after, dueMillis, now.getTime())
     return { status: clip.status ?? {}, action: { do: 'deletePod' }, requeueAfterMillis }
   }
-  const pauseMillis = growingMillis(after, attempt)
+  const pauseMillis = growingMillis(after, tried)
   const nextAttemptTime = new Date(now.getTime() + pauseMillis).toISOString()
   const status = withVerdict(clip, { attempts: attempt, nextAttemptTime }, { reason, message }, now)
   return { status, action: { do: 'deletePod' }, requeueAfterMillis: pauseMillis }
@@ -217,7 +235,7 @@ function withoutPod(
       const restMillis = restOf(attempt, mayBeGrantedNow, now)
       if (restMillis > 0) return { status: clip.status ?? {}, action: { do: 'nothing' }, requeueAfterMillis: restMillis }
       const made = numberOf(attempt)
-      if (made >= mostClipAttempts) {
+      if (made - attemptsBefore(clip.status) >= mostClipAttempts) {
         const message = `${made} Pods were made, and none was left to say what became of the clip`
         return { status: concluded(clip, {}, { reason: 'AttemptsExhausted', message }, now), action: { do: 'nothing' } }
       }
@@ -308,7 +326,7 @@ function afterAnswer(
       const isOnAnother = outcome === 'NothingThere' && hasOtherVolumes(recording, recorder.volume)
       if (outcome === 'StorageUnavailable' || isOnAnother) return putOff(clip, 'RecorderPutOff', request, recorder, message, now)
       if (isUnheeded(clip, result)) return putOff(clip, 'RecorderPutOff', request, recorder, whyUnheeded, now)
-      const change = { ...timesOf(request), attempts: 0, ...filesOf(result) }
+      const change = { ...timesOf(request), attempts: clip.status?.attempts ?? 0, ...filesOf(result) }
       const status = concluded(clip, change, { reason: reasonOf(outcome, result), message }, now)
       return { status, action: { do: 'nothing' } }
     }

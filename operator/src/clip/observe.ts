@@ -11,7 +11,7 @@ import type { ObservedClip, ObservedRecorder, PodHolder } from './decide.ts'
 import { clipWork } from './pod.ts'
 import type { RecorderAnswers } from './recorder-answers.ts'
 import { toldRequests, volumeOfPod, wantedRequests } from './requests.ts'
-import { clipStage, isClipOver, numberOf } from './stage.ts'
+import { attemptsBefore, clipStage, isClipOver, numberOf } from './stage.ts'
 
 /** A Pod that should be gone for so long is on a node that is silent. */
 const silenceMillis = 60_000
@@ -37,17 +37,22 @@ export async function observeClip(
   const pod = pods.filter((one) => !isLeftBehind(one, clip, dependencies.now())).at(-1)
   if (pod !== undefined) return { clip, recording: { is: 'unseen' }, pod: await observePod(pod, dependencies, signal) }
   const none = { is: 'none' } as const
-  if (isClipOver(clip)) return { clip, recording: { is: 'unseen' }, pod: none }
+  if (isClipOver(clip)) {
+    const isThere = caches.recordings.get(recordingKeyOf(clip)) !== undefined
+    return { clip, recording: { is: isThere ? 'unseen' : 'missing' }, pod: none }
+  }
   return { clip, recording: await observeRecording(clip, dependencies, signal), pod: none }
 }
 
-/** It is lost with its node, and that was told: the next one is made without waiting for it. */
+/** It is of before the clip was begun anew; or it is lost with its node, and that was told: the next one is made without waiting for it. */
 function isLeftBehind(pod: Pod, { status }: RecordingClip, now: Date): boolean {
   const stage = clipStage(status)
-  const lostAt = lostTime(pod)
-  if (stage.is === 'over' || lostAt === undefined || now < lostAt || hasEnded(pod)) return false
-  const { attempt } = stage
+  if (stage.is === 'over') return false
   const number = attemptOf(pod) ?? 0
+  if (number <= attemptsBefore(status)) return true
+  const lostAt = lostTime(pod)
+  if (lostAt === undefined || now < lostAt || hasEnded(pod)) return false
+  const { attempt } = stage
   return attempt.is === 'failed' ? number <= attempt.number : number < numberOf(attempt)
 }
 

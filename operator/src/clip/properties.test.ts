@@ -16,7 +16,7 @@ import { Store } from '../runtime/store.ts'
 import type { ClipRefusalWord } from './decide.ts'
 import { reconcileClip } from './reconcile.ts'
 import { RecorderAnswers } from './recorder-answers.ts'
-import { clipRefusedSince, clipStage } from './stage.ts'
+import { attemptsBefore, clipRefusedSince, clipStage } from './stage.ts'
 
 const silentLog = { warn() {}, info() {}, debug() {}, error() {} } as unknown as Logger
 const kinds = ['recordings', 'pods', 'recordingclips'] as const
@@ -44,6 +44,7 @@ class Model {
   #caches = this.#emptyCaches()
   #secondTries = this.#newSecondTries()
   #refusals = new RefusalsInARow<ClipRefusalWord>()
+  #heeded = new Map<string, Record<string, string>>()
   #failures = 0
 
   constructor() {
@@ -85,6 +86,13 @@ class Model {
     this.server.put('recordings', { ...(known ?? aRecording()), status } as never)
   }
 
+  annotates(annotation: string): void {
+    const { clip } = this
+    if (clip === undefined) return
+    const annotations = { ...clip.metadata.annotations, [`trtc-recorder.dev/${annotation}`]: String(this.server.version) }
+    this.server.put('recordingclips', { ...clip, metadata: { ...clip.metadata, annotations } } as never)
+  }
+
   after(seconds: number): void {
     this.now = new Date(this.now.getTime() + seconds * 1000)
   }
@@ -99,6 +107,7 @@ class Model {
     this.#caches = this.#emptyCaches()
     this.#secondTries = this.#newSecondTries()
     this.#refusals = new RefusalsInARow()
+    this.#heeded = new Map()
     this.#watches = this.server.watch()
     for (const kind of kinds) {
       for (const object of this.server.list(kind))
@@ -126,6 +135,7 @@ class Model {
       }),
       secondTries: this.#secondTries,
       refusals: this.#refusals,
+      heeded: this.#heeded,
       onAsk() {},
       now: () => this.now,
     }
@@ -207,7 +217,8 @@ class Model {
   #isToBeMade(pod: Pod): void {
     const other = this.live.find(({ metadata }) => !isLost(metadata.deletionTimestamp, this.now))
     if (other !== undefined) throw new PropertyError(`${pod.metadata.name} is made while ${other.metadata.name} is at work`)
-    if ((attemptOf(pod) ?? 0) > mostClipAttempts) throw new PropertyError(`${pod.metadata.name} is one too many`)
+    if ((attemptOf(pod) ?? 0) > mostClipAttempts + attemptsBefore(this.clip?.status))
+      throw new PropertyError(`${pod.metadata.name} is one too many`)
     if (this.clip === undefined || clipStage(this.clip.status).is === 'over')
       throw new PropertyError('it is over, and is cut once more')
   }
@@ -263,6 +274,8 @@ const moves: Record<string, { weight: number; move(model: Model): unknown }> = {
   'the Pod crashes': { weight: 3, move: (model) => model.ends(undefined) },
   'the kubelet removes what was deleted': { weight: 4, move: (model) => model.kubeletReaps() },
   'a user deletes the Pod': { weight: 2, move: (model) => model.deletesPod() },
+  'a user asks to retry': { weight: 2, move: (model) => model.annotates('retry-upload') },
+  'a user misspells it': { weight: 1, move: (model) => model.annotates('retry-uplaod') },
   'the node falls silent': { weight: 1, move: (model) => model.nodeFallsSilent() },
   'the node comes back': { weight: 2, move: (model) => model.nodeComesBack() },
   'the quota is used up': { weight: 2, move: (model) => Object.assign(model.server, { quotaIsUsedUp: true }) },
@@ -287,7 +300,8 @@ function check({ clip }: Model): void {
   if (clip?.status?.conditions === undefined) return
   const [succeeded] = clip.status.conditions
   if (!succeeded?.message) throw new PropertyError('it does not say what it waits for')
-  if ((clip.status.attempts ?? 0) > mostClipAttempts) throw new PropertyError('it counts more Pods than may be made')
+  if ((clip.status.attempts ?? 0) > mostClipAttempts + attemptsBefore(clip.status))
+    throw new PropertyError('it counts more Pods than may be made')
 }
 
 /** From anywhere: when all is as it should be, a clip is over by itself, by its own looks, and leaves no Pod. */
@@ -361,4 +375,35 @@ test.each([
   model.quotaHasRoom()
   await model.reconcile()
   expect(model.pods).toHaveLength(1)
+})
+
+test.each([
+  ['of this release', []],
+  ['of an earlier release', ['handled', 'attemptsBefore']],
+])('what a user asks for by an annotation of a clip is done once, where the CRD is %s', async (_, unknownFields) => {
+  const model = new Model()
+  Object.assign(model.server, { unknownFields })
+  model.recordingIs('over')
+  const refused = async () => {
+    for (let round = 0; round < 12; round += 1) {
+      model.deliver()
+      await model.reconcile()
+      model.begins()
+      model.ends('StorageRefused')
+      model.kubeletReaps()
+      model.after(1)
+    }
+  }
+  await refused()
+  model.annotates('retry-upload')
+  model.annotates('retry-uplaod')
+  await refused()
+  expect(clipStage(model.clip?.status).is).toBe('over')
+  expect(model.server.writes.filter((write) => write.startsWith('create pods'))).toEqual([
+    'create pods proof-c1',
+    'create pods proof-c2',
+  ])
+  const { length } = model.server.writes
+  await refused()
+  expect(model.server.writes).toHaveLength(length)
 })

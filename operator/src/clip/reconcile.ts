@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
-import { clipKind, type RecordingClip, type RecordingClipStatus } from '@trtc-recorder/api'
+import { clipKind, type RecordingClip } from '@trtc-recorder/api'
 import type { KubeClient } from '@trtc-recorder/kube'
 import { isAlreadyExists, isConflict, isNotFound, isServerError, type Pod, resources } from '@trtc-recorder/kube'
 import type { Caches } from '../caches.ts'
 import type { EventRecorder } from '../kube/events.ts'
+import { answerEvents } from '../recording/answers.ts'
 import type { RecorderPodConfig } from '../recording/pod.ts'
 import { type Refusal, refusalOf } from '../recording/refusal.ts'
 import type { RefusalsInARow } from '../recording/refusals-in-a-row.ts'
@@ -28,6 +29,8 @@ export interface ReconcileClipDependencies {
   answers: RecorderAnswers
   secondTries: SecondTries<RecordingClip>
   refusals: RefusalsInARow<ClipRefusalWord>
+  /** By UID, what annotations were heeded: a CRD of an earlier release does not keep that. */
+  heeded: Map<string, Record<string, string>>
   /** What is asked of this Pod's recorder is to be brought up to date. */
   onAsk: (namespace: string, pod: string) => void
   now: () => Date
@@ -35,13 +38,15 @@ export interface ReconcileClipDependencies {
 
 /** One look at one clip: observe → decide → execute. Gives when to look again. */
 export async function reconcileClip(
-  clip: RecordingClip,
+  cached: RecordingClip,
   dependencies: ReconcileClipDependencies,
   context: ReconcileContext,
 ): Promise<ReconcileResult | undefined> {
   // Its Pod goes with it, by its owner reference.
-  if (clip.metadata.deletionTimestamp !== undefined) return undefined
-  const { now, secondTries, refusals } = dependencies
+  if (cached.metadata.deletionTimestamp !== undefined) return undefined
+  const { now, secondTries, refusals, heeded } = dependencies
+  const handled = { ...heeded.get(cached.metadata.uid), ...cached.status?.handled }
+  const clip = heeded.has(cached.metadata.uid) ? { ...cached, status: { ...cached.status, handled } } : cached
   try {
     const observed = { ...(await observeClip(clip, dependencies, context.signal)), ...secondTries.ask(clip) }
     let plan = decideClip(observed, now())
@@ -54,7 +59,7 @@ export async function reconcileClip(
         plan = decideClip({ ...observed, refusal: { ...refusal, times } }, now())
       }
     }
-    await writeStatus(clip, plan.status, dependencies, context)
+    await writeStatus(clip, plan, dependencies, context)
     await act(clip, plan.action, dependencies, context.signal)
     return plan.requeueAfterMillis === undefined ? undefined : { requeueAfterMillis: plan.requeueAfterMillis }
   } finally {
@@ -98,8 +103,8 @@ const refusedWith = ({ word, message }: Refusal): ClipRefusal => ({
 
 async function writeStatus(
   clip: RecordingClip,
-  status: RecordingClipStatus,
-  { client, caches, events, metrics }: ReconcileClipDependencies,
+  { status, answers = {} }: ClipPlan,
+  { client, caches, events, metrics, heeded }: ReconcileClipDependencies,
   { signal, log }: ReconcileContext,
 ): Promise<void> {
   if (isDeepStrictEqual(clip.status, status)) return
@@ -111,6 +116,9 @@ async function writeStatus(
     })
   if (written === undefined) return
   caches.clips.wrote(written, writer)
+  if (status.handled !== undefined) heeded.set(clip.metadata.uid, status.handled)
+  const regarding = { ...written, kind: clipKind }
+  for (const note of answerEvents(clip.status, status, answers)) events.record(regarding, note)
   const [succeeded] = status.conditions ?? []
   const before = clip.status?.conditions?.find(({ type }) => type === 'Succeeded')
   if (succeeded === undefined || before?.reason === succeeded.reason) return
@@ -118,7 +126,7 @@ async function writeStatus(
   const { reason, message: note } = succeeded
   const isTrouble = status.conditions?.some(({ type }) => type === 'Stalled') ?? false
   log.info({ clip: clip.metadata.name, reason, note }, 'Clip changed')
-  events.record({ ...written, kind: clipKind }, { type: isTrouble ? 'Warning' : 'Normal', reason, action: 'CutClip', note })
+  events.record(regarding, { type: isTrouble ? 'Warning' : 'Normal', reason, action: 'CutClip', note })
 }
 
 async function act(

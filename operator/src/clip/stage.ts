@@ -34,6 +34,9 @@ export function clipStage(status: RecordingClipStatus | undefined): ClipStage {
   return { is: 'open', attempt: { is: 'failed', number: attempts, nextTime: nextAttemptTime } }
 }
 
+/** How many Pods had been made when the clip was begun anew: what they came to, or still do, is past. */
+export const attemptsBefore = (status: RecordingClipStatus | undefined) => status?.attemptsBefore ?? 0
+
 /** How many Pods have been made. */
 export function numberOf(attempt: ClipAttempt): number {
   switch (attempt.is) {

@@ -90,7 +90,9 @@ export function concluded(
   now: Date,
 ): RecordingClipStatus {
   const completionTime = now.toISOString()
-  const callback: CallbackStatus = { id: `${clip.metadata.uid}/clip`, state: 'Pending', attempts: 0, dueSince: completionTime }
+  // What it came to when it was begun anew is a result of its own.
+  const id = [clip.metadata.uid, 'clip', ...(clip.status?.attemptsBefore === undefined ? [] : [completionTime])].join('/')
+  const callback: CallbackStatus = { id, state: 'Pending', attempts: 0, dueSince: completionTime }
   const over = { ...change, completionTime, ...(clip.spec.callback === undefined ? {} : { callback }) }
   return goingOn(withVerdict(clip, over, verdict, now))
 }

@@ -1,31 +1,25 @@
-import { type Attempt, type UserAnnotation, userAnnotations } from '@trtc-recorder/api'
+import { type Attempt, recordingAnnotations, type UserAnnotation, userAnnotations } from '@trtc-recorder/api'
+import { noSuchAnnotation } from './answers.ts'
 import { nextNumber } from './attempts.ts'
 import type { Draft } from './draft.ts'
 import type { Answer } from './plan.ts'
+import { redelivered } from './redelivered.ts'
 import { attemptState, volumeState } from './stage.ts'
-import { askedBy, isUserAnnotation, unheeded, unknownAnnotations } from './unheeded.ts'
+import { askedBy, isUserAnnotation, unheeded, withoutForgotten } from './unheeded.ts'
 import { endWithoutPod, nowHolds } from './volumes.ts'
 
 /** Once for each value, whatever comes of it; what that is, is told. */
 export function heedAnnotations(draft: Draft): undefined {
   forgetUnknown(draft)
   for (const annotation of unheeded(draft.recording)) {
-    draft.answers[annotation] = isUserAnnotation(annotation) ? heed[annotation](draft) : noSuchAnnotation
+    draft.answers[annotation] = isUserAnnotation(annotation) ? heed[annotation](draft) : noSuchAnnotation(userAnnotations)
     draft.status.handled = { ...draft.status.handled, [annotation]: askedBy(draft.recording, annotation)! }
   }
 }
 
-const noSuchAnnotation: Answer = {
-  is: 'ignored',
-  why: `There is no such annotation; there are ${Object.keys(userAnnotations).join(', ')}, and keep.`,
-}
-
-/** A status holds only so many, and those that were taken away again are no longer of interest. */
 function forgetUnknown({ status, recording }: Draft): void {
-  const stays = unknownAnnotations(recording)
-  for (const annotation of Object.keys(status.handled ?? {})) {
-    if (!isUserAnnotation(annotation) && !stays.includes(annotation)) delete status.handled![annotation]
-  }
+  if (status.handled !== undefined)
+    status.handled = withoutForgotten({ metadata: recording.metadata, status }, recordingAnnotations)
 }
 
 const heed: Record<UserAnnotation, (draft: Draft) => Answer> = {
@@ -60,14 +54,9 @@ const heed: Record<UserAnnotation, (draft: Draft) => Answer> = {
     const { callback } = status
     if (recording.spec.callback === undefined) return { is: 'ignored', why: 'The Recording names nobody in spec.callback.' }
     if (callback === undefined) return { is: 'ignored', why: 'The recording is not over yet; its callback is sent when it is.' }
-    const { nextAttemptTime, deliveredTime: _, ...same } = callback
-    if (callback.state !== 'Pending') {
-      status.callback = { ...same, state: 'Pending', dueSince: now.toISOString() }
-      return { is: 'heeded', what: 'The callback is sent again.' }
-    }
-    if (nextAttemptTime === undefined) return { is: 'ignored', why: 'The callback is being sent for the first time.' }
-    status.callback = same
-    return { is: 'heeded', what: `The callback is sent now, and not at ${nextAttemptTime}.` }
+    const again = redelivered(callback, now)
+    status.callback = again.callback
+    return again.answer
   },
 
   'force-new-attempt': (draft) => {

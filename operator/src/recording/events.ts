@@ -1,18 +1,14 @@
-import { type Attempt, type Condition, group, type RecordingStatus, type RecordingVolume, troubleOf } from '@trtc-recorder/api'
+import { type Attempt, type Condition, type RecordingStatus, type RecordingVolume, troubleOf } from '@trtc-recorder/api'
 import type { EventNote } from '../kube/events.ts'
+import { type Answers, answerEvents } from './answers.ts'
 import { findCondition } from './conditions.ts'
-import type { Plan } from './plan.ts'
 import { attemptState, volumeState } from './stage.ts'
 
 /**
  * What a change of status is told as: an Event for each attempt that came to anything but its good end, and for each turn of the story that
  * is trouble, or its end. That a Recording is on its way or in the room, and since when, stands in its conditions.
  */
-export function eventsOf(
-  before: RecordingStatus | undefined,
-  after: RecordingStatus,
-  answers: Plan['answers'] = {},
-): EventNote[] {
+export function eventsOf(before: RecordingStatus | undefined, after: RecordingStatus, answers: Answers = {}): EventNote[] {
   return [
     ...attemptEvents(before, after),
     ...leftBehindEvents(before, after),
@@ -23,31 +19,12 @@ export function eventsOf(
   ]
 }
 
-function annotationEvents(
-  before: RecordingStatus | undefined,
-  after: RecordingStatus,
-  answers: NonNullable<Plan['answers']>,
-): EventNote[] {
-  return Object.entries(after.handled ?? {})
-    .filter(([annotation, value]) => before?.handled?.[annotation] !== value)
-    .map(([annotation, value]) => {
-      const answer = answers[annotation]
-      // As much of it as one needs to know it again.
-      const about = `Annotation ${group}/${annotation} with the value ${JSON.stringify(value.slice(0, 40))}`
-      if (answer?.is === 'ignored') {
-        const note = `${about} has no effect. ${answer.why}`
-        return { type: 'Warning', reason: 'AnnotationIgnored', action: 'Heed', note }
-      }
-      const volumes = (after.volumes ?? []).filter(({ state }) => state === 'Holding' || state === 'Lost')
-      const lost = volumes.map(({ name, holds }) => `${name} (${holds ?? 'not known'})`).join(', ')
-      const rest = annotation === 'give-up' && lost !== '' ? ` Not in COS: ${lost}.` : ''
-      return {
-        type: 'Normal',
-        reason: 'AnnotationHeeded',
-        action: 'Heed',
-        note: `${about} was heeded. ${answer?.what ?? ''}${rest}`.trim(),
-      }
-    })
+function annotationEvents(before: RecordingStatus | undefined, after: RecordingStatus, answers: Answers): EventNote[] {
+  const volumes = (after.volumes ?? []).filter(({ state }) => state === 'Holding' || state === 'Lost')
+  const lost = volumes.map(({ name, holds }) => `${name} (${holds ?? 'not known'})`).join(', ')
+  return answerEvents(before, after, answers, (annotation) =>
+    annotation === 'give-up' && lost !== '' ? ` Not in COS: ${lost}.` : '',
+  )
 }
 
 function leftBehindEvents(before: RecordingStatus | undefined, after: RecordingStatus): EventNote[] {

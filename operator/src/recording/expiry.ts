@@ -2,7 +2,7 @@ import { keepAnnotation, type Recording } from '@trtc-recorder/api'
 import { holding } from './stage.ts'
 
 /** Somebody says that it is to stay, whatever else says that it may go. */
-export const isKept = ({ metadata }: Recording) => {
+export const isKept = ({ metadata }: Pick<Recording, 'metadata'>) => {
   const value = metadata.annotations?.[keepAnnotation]
   return value !== undefined && value !== 'false'
 }
