@@ -11,7 +11,7 @@ import { ConfigError, parseConfig, usage } from './config.ts'
 import { FittingCrd } from './fitting-crd.ts'
 import { Claims } from './kube/claims.ts'
 import { createEventRecorder } from './kube/events.ts'
-import { fencedClient } from './kube/fenced-client.ts'
+import { fencedClient, fenceOf } from './kube/fenced-client.ts'
 import { LeaderElection } from './kube/lease.ts'
 import { createPriorityClasses } from './priority-classes.ts'
 import { createQuotas } from './quotas.ts'
@@ -55,7 +55,7 @@ const events = createEventRecorder({
   onLost: metrics.eventLost,
 })
 
-// Leadership: what is done by it is written by nobody who may have lost it.
+// Leadership: what is done by it is written, and told, by nobody who may have lost it.
 let isLeading = !config.leaderElection
 const election = config.leaderElection
   ? new LeaderElection({
@@ -70,7 +70,8 @@ const election = config.leaderElection
       },
     })
   : undefined
-const asLeader = election === undefined ? client : fencedClient(client, () => election.isInForce)
+const fence = election && fenceOf(() => election.isInForce)
+const asLeader = fence === undefined ? client : fencedClient(client, fence)
 
 // Caches
 const caches = createCaches({
@@ -120,6 +121,7 @@ const telling = {
     allowPrivate: config.callbackPrivateAddresses,
   },
   ...(proxy === undefined ? {} : { proxy }),
+  ...(fence === undefined ? {} : { fence }),
 }
 const resultTelling = {
   ...telling,

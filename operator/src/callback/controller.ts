@@ -36,6 +36,7 @@ export interface CallbackDependencies {
   /** Who may be called. */
   policy: ReceiverPolicy
   proxy?: Delivery['proxy']
+  fence?: Delivery['fence']
   now?: () => Date
   /** How a result is sent. */
   send?: typeof deliver
@@ -80,7 +81,7 @@ export function callbackReconciler<T extends Told>(
   { kind, resource, store, resultOf }: ToldKind<T>,
   dependencies: CallbackReconcilerDependencies,
 ) {
-  const { client, events, metrics, limits, timeoutMillis, policy, proxy } = dependencies
+  const { client, events, metrics, limits, timeoutMillis, policy, proxy, fence } = dependencies
   const { now = () => new Date(), send = deliver } = dependencies
   /** By UID. */
   const unrecorded = new Map<string, Tried>()
@@ -125,6 +126,7 @@ export function callbackReconciler<T extends Told>(
       timeoutMillis,
       signal,
       policy,
+      fence,
       ...(proxy === undefined ? {} : { proxy }),
     })
   }

@@ -1,7 +1,9 @@
 import { createHmac } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Dispatcher } from 'undici'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { fenceOf, LeadershipInDoubt } from '../kube/fenced-client.ts'
 import { concealed, type Delivery, type DeliveryResult, deliver, sign } from './delivery.ts'
 
 let server: Server
@@ -143,6 +145,25 @@ describe('deliver', () => {
     }
     for (let n = 0; n < 3; n += 1) await send()
     expect(ports.size).toBe(3)
+  })
+
+  it('sends nothing where another operator may lead by the time that the connection stands, and counts for nothing', async () => {
+    let connections = 0
+    server.on('connection', () => {
+      connections += 1
+    })
+    const fence = fenceOf(() => connections === 0)
+    await expect(send({ fence })).rejects.toThrow(LeadershipInDoubt)
+    expect(received).toEqual([])
+    expect(await send({ fence: fenceOf(() => true) })).toMatchObject({ outcome: 'delivered' })
+  })
+
+  it('sends nothing through a proxy where another operator may lead', async () => {
+    const proxy = () => {
+      throw new Error('it is asked for no connection')
+    }
+    const dispatcher = { dispatch: proxy } as unknown as Dispatcher
+    await expect(send({ fence: fenceOf(() => false), proxy: () => dispatcher })).rejects.toThrow(LeadershipInDoubt)
   })
 
   it('does not call what may not be called, and says so', async () => {

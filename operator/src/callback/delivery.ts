@@ -11,7 +11,8 @@ import {
   type TrtcCallbackBody,
 } from '@trtc-recorder/api'
 import { type ReceiverPolicy, type Resolve, receiverOf } from '@trtc-recorder/api/receivers'
-import { Agent, type Dispatcher, request } from 'undici'
+import { Agent, buildConnector, type Dispatcher, request } from 'undici'
+import { type Fence, LeadershipInDoubt } from '../kube/fenced-client.ts'
 import { sleep, timeoutSignal } from '../runtime/timers.ts'
 
 /** What one try came to. `message` names the receiver by scheme, host and port only: paths and queries may hold its secrets. */
@@ -42,6 +43,8 @@ export interface Delivery {
   proxy?: (url: URL) => Dispatcher | undefined
   /** How names are looked up, once for each try. */
   resolve?: Resolve
+  /** Whether it may still be sent; the try then throws, and counts for nothing. */
+  fence?: Fence | undefined
 }
 
 /** How much of an answer's body is read before the connection is cut; nobody looks at it. */
@@ -57,8 +60,12 @@ export async function deliver(delivery: Delivery): Promise<DeliveryResult> {
   if (target === undefined) return { outcome: 'unusable', message: 'spec.callback.url is no address that can be called' }
   const receiver = target.url.origin
   const timeout = timeoutSignal(timeoutMillis)
+  const fence = () => delivery.fence?.(`callback to ${receiver}`)
   const proxied = delivery.proxy?.(target.url)
-  if (proxied !== undefined) return post(delivery, target, proxied, timeout)
+  if (proxied !== undefined) {
+    fence()
+    return post(delivery, target, proxied, timeout)
+  }
   const found = await receiverOf(target.url.hostname, policy, delivery.resolve)
   switch (found.is) {
     case 'refused':
@@ -66,10 +73,10 @@ export async function deliver(delivery: Delivery): Promise<DeliveryResult> {
     case 'unknown':
       return { outcome: 'unreachable', message: `${receiver} could not be reached: its name is not known` }
     case 'open':
-      return withAgent(found.addresses, (agent) => post(delivery, target, agent, timeout))
+      return withAgent(found.addresses, fence, (agent) => post(delivery, target, agent, timeout))
     case 'private':
       return concealed(
-        withAgent(found.addresses, (agent) => post(delivery, target, agent, timeout)),
+        withAgent(found.addresses, fence, (agent) => post(delivery, target, agent, timeout)),
         { receiver, timeoutMillis, timeout, signal },
       )
   }
@@ -122,6 +129,7 @@ async function post(delivery: Delivery, target: Target, dispatcher: Dispatcher, 
     answer.body.dump({ limit: answerBytes, signal: timeout }).catch(() => {})
     return judge(answer.statusCode, receiver)
   } catch (error) {
+    if (error instanceof LeadershipInDoubt) throw error
     if (timeout.aborted) return { outcome: 'unreachable', message: `${receiver} did not answer within ${timeoutMillis / 1000} s` }
     if (signal.aborted) throw signal.reason
     return { outcome: 'unreachable', message: `${receiver} could not be reached: ${reasonOf(error)}` }
@@ -130,14 +138,27 @@ async function post(delivery: Delivery, target: Target, dispatcher: Dispatcher, 
 
 /**
  * One connection a delivery, to an address that was judged: on a kept one that the receiver is just closing, a request may fail that was
- * carried out, and would be sent twice; and a name that is looked up again may have become another address.
+ * carried out, and would be sent twice; and a name that is looked up again may have become another address. The fence is asked when it stands, and
+ * nothing but the request is left to do: who was frozen before that does not send it.
  */
-async function withAgent<T>(addresses: LookupAddress[], use: (agent: Agent) => Promise<T>): Promise<T> {
+async function withAgent<T>(addresses: LookupAddress[], fence: () => void, use: (agent: Agent) => Promise<T>): Promise<T> {
   const lookup: LookupFunction = (_, { all }, callback) => {
     if (all) callback(null, addresses)
     else callback(null, addresses[0]!.address, addresses[0]!.family)
   }
-  const agent = new Agent({ pipelining: 0, keepAliveTimeout: 1, maxHeaderSize: 16_384, connect: { lookup } })
+  const connectTo = buildConnector({ lookup })
+  const connect: buildConnector.connector = (options, callback) =>
+    connectTo(options, (error, socket) => {
+      if (error !== null) return callback(error, null)
+      try {
+        fence()
+        callback(null, socket)
+      } catch (doubt) {
+        socket.destroy()
+        callback(doubt as Error, null)
+      }
+    })
+  const agent = new Agent({ pipelining: 0, keepAliveTimeout: 1, maxHeaderSize: 16_384, connect })
   try {
     return await use(agent)
   } finally {

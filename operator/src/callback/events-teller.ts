@@ -41,6 +41,7 @@ export interface EventsDependencies {
   workers: number
   policy: ReceiverPolicy
   proxy?: Delivery['proxy']
+  fence?: Delivery['fence']
   /** Gives the body of a GET. */
   get?: typeof getFromRecorder
   now?: () => Date
@@ -85,7 +86,7 @@ const toldOf = ({ status }: Recording, volume: number) => Number(status?.notices
 export function eventsReconciler(
   dependencies: Omit<EventsDependencies, 'workers' | 'metrics'> & { metrics: Pick<Metrics, 'callbackDelivery'> },
 ) {
-  const { client, recordings, pods, events, metrics, policy, proxy, get = getFromRecorder, send = deliver } = dependencies
+  const { client, recordings, pods, events, metrics, policy, proxy, fence, get = getFromRecorder, send = deliver } = dependencies
   const { now = () => new Date() } = dependencies
   /** By UID: how often the batch that is due has failed, and since when it is not to be tried. */
   const failed = new Map<string, { tries: number; notBefore: number }>()
@@ -193,6 +194,7 @@ export function eventsReconciler(
       ...{ url: recording.spec.callback?.url ?? '', id, body, timeoutMillis, signal, policy },
       ...('EventType' in body ? { sdkAppId: recording.spec.sdkAppId } : {}),
       ...(key.is === 'found' ? { signingKey: key.key } : {}),
+      fence,
       ...(proxy === undefined ? {} : { proxy }),
     })
   }

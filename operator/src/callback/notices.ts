@@ -24,6 +24,7 @@ export interface NoticeDependencies {
   workers: number
   policy: ReceiverPolicy
   proxy?: Delivery['proxy']
+  fence?: Delivery['fence']
   now?: () => Date
   send?: typeof deliver
 }
@@ -54,7 +55,7 @@ interface Tries {
 export function noticeReconciler(
   dependencies: Omit<NoticeDependencies, 'workers' | 'metrics'> & { metrics: Pick<Metrics, 'callbackDelivery'> },
 ) {
-  const { client, recordings, events, metrics, policy, proxy } = dependencies
+  const { client, recordings, events, metrics, policy, proxy, fence } = dependencies
   const { now = () => new Date(), send = deliver } = dependencies
   /** By UID of the Recording: how the notice that is due has fared so far. */
   const tries = new Map<string, Tries>()
@@ -104,6 +105,7 @@ export function noticeReconciler(
       timeoutMillis: patience.timeoutMillis,
       signal,
       policy,
+      fence,
       ...(proxy === undefined ? {} : { proxy }),
     })
   }

@@ -1,6 +1,6 @@
 import { type KubeClient, resources } from '@trtc-recorder/kube'
 import { expect, test } from 'vitest'
-import { fencedClient, LeadershipInDoubt } from './fenced-client.ts'
+import { fencedClient, fenceOf, LeadershipInDoubt } from './fenced-client.ts'
 
 const ref = { namespace: 'lessons', name: 'math-a1' }
 const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { ...ref, uid: 'uid', resourceVersion: '1', generation: 1 } } as never
@@ -11,7 +11,10 @@ test('nothing is written while another operator may be at work, and all is read'
     ['get', 'list', 'create', 'replace', 'patch', 'delete', 'text'].map((call) => [call, async () => void sent.push(call)]),
   ) as unknown as KubeClient
   let isInForce = true
-  const fenced = fencedClient(client, () => isInForce)
+  const fenced = fencedClient(
+    client,
+    fenceOf(() => isInForce),
+  )
   const writes = {
     create: () => fenced.create(resources.pods, pod),
     replace: () => fenced.replace(resources.pods, pod),

@@ -4,7 +4,7 @@ import type { KubeClient, KubeObject, PersistentVolumeClaim, Pod } from '@trtc-r
 import { ApiError, ConnectionError, isNotFound, resources } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
 import { recordingIndexers } from '../caches.ts'
-import { fencedClient, LeadershipInDoubt } from '../kube/fenced-client.ts'
+import { type Fence, fencedClient, fenceOf, LeadershipInDoubt } from '../kube/fenced-client.ts'
 import type { Reconcile, ReconcileContext, ReconcileResult } from '../runtime/controller.ts'
 import { Store } from '../runtime/store.ts'
 import { Admission } from './admission.ts'
@@ -23,7 +23,19 @@ import { Untold } from './untold.ts'
 const silentLog = { warn() {}, info() {}, debug() {}, error() {} } as unknown as Logger
 
 /** What else is at work in the operator's process. */
-export type MakeColleague = (client: KubeClient, recordings: Store<Recording, string>, now: () => Date) => Reconcile
+export type MakeColleague = (
+  client: KubeClient,
+  recordings: Store<Recording, string>,
+  now: () => Date,
+  receiver: Receiver,
+) => Reconcile
+
+/** How a colleague calls somebody outside of the cluster: it may stand still before that, and the call may be held up. */
+export interface Receiver {
+  /** `fence`: what the colleague asks when the connection stands. */
+  call(fence: Fence | undefined): Promise<void>
+  fence: Fence
+}
 
 export class ModelOperator {
   /** When it looks again by itself; infinite if it does not. */
@@ -32,6 +44,7 @@ export class ModelOperator {
   readonly #client: KubeClient
   readonly #now: () => Date
   readonly #makeColleague: MakeColleague
+  readonly #receiver: Receiver
   #watches: Watches
   /** Whether nobody else leads, as its own clock says. */
   #isInForce = true
@@ -53,13 +66,19 @@ export class ModelOperator {
     this.#server = server
     this.#watches = server.watch()
     const onTheWay = gated(server.client, () => this.#gate('the network'))
-    this.#client = gated(
-      fencedClient(onTheWay, () => this.#isInForce),
-      () => this.#gate('the process'),
-    )
+    const fence = fenceOf(() => this.#isInForce)
+    this.#client = gated(fencedClient(onTheWay, fence), () => this.#gate('the process'))
+    this.#receiver = {
+      fence,
+      call: async (asked) => {
+        await this.#gate('the process')
+        asked?.('callback')
+        await this.#gate('the network')
+      },
+    }
     this.#now = now
     this.#makeColleague = makeColleague
-    this.#colleague = makeColleague(this.#client, this.#caches.recordings, now)
+    this.#colleague = makeColleague(this.#client, this.#caches.recordings, now, this.#receiver)
   }
 
   quotaHasRoom(namespace: string): void {
@@ -182,7 +201,7 @@ export class ModelOperator {
       for (const object of this.#server.list(plural))
         this.#store(plural).apply({ type: 'ADDED', object: structuredClone(object) } as never)
     }
-    this.#colleague = this.#makeColleague(this.#client, this.#caches.recordings, this.#now)
+    this.#colleague = this.#makeColleague(this.#client, this.#caches.recordings, this.#now, this.#receiver)
     this.dueMillis = this.#now().getTime()
   }
 

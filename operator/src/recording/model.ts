@@ -34,6 +34,7 @@ export class Model {
   })
   cosIsAway = false
   secretIsMissing = false
+  receiverIsAway = false
   nodeIsSilent = false
   /** The operator looks again before a watch has brought what it wrote. */
   watchesAreLate = false
@@ -41,6 +42,10 @@ export class Model {
   readonly taken = new Set<string>()
   /** Whether the call that is made was on its way when another one took the lead. */
   #isLateCall = false
+  /** Whether it is one that may not lead any more who is at work. */
+  #isFormerAtWork = false
+  /** The callbacks that came, by their key. */
+  readonly told: string[] = []
   /** Pods that such a call made beside another one. */
   readonly #late = new Set<string>()
   /** Files that were recorded and whose record no recorder could hand on, for its Pod was taken by force while it wrote. */
@@ -114,7 +119,20 @@ export class Model {
   /** The one without a lease goes on with what it was in the middle of, or looks once more. */
   async formerGoesOn(): Promise<void> {
     if (this.#former === undefined) return
-    const { operator, lostAt } = this.#former
+    this.#isFormerAtWork = true
+    await this.#formerGoesOn(this.#former).finally(() => {
+      this.#isFormerAtWork = false
+    })
+  }
+
+  /** A receiver hears of a result. Throws where it is told by one that has lost its lease, but for what was on its way by then. */
+  hears(id: string): void {
+    this.server.story.push(`  POST ${id}`)
+    if (this.#isFormerAtWork && !this.#isLateCall) throw new PropertyError(`${id} is told by one that may not lead any more`)
+    this.told.push(id)
+  }
+
+  async #formerGoesOn({ operator, lostAt }: { operator: ModelOperator; lostAt: Date }): Promise<void> {
     // What is on its way for longer than a lease lasts never arrives: the process that sent it has ended, and its connection with it.
     const isGone = operator.frozen === 'the network' && this.now.getTime() - lostAt.getTime() > leaseSeconds * 1000
     if (isGone) this.formerNotices()

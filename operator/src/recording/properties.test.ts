@@ -1,7 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { callbackReconciler, toldRecordings } from '../callback/controller.ts'
+import { createLog } from '../telemetry/log.ts'
 import { isFinished } from './fencing.ts'
 import { Model, PropertyError } from './model.ts'
+import type { MakeColleague } from './model-operator.ts'
 import { volumeState } from './stage.ts'
 
 /** Whatever may happen, with how often it does. */
@@ -42,6 +45,8 @@ const moves: Record<string, { weight: number; move(model: Model): unknown }> = {
   'COS is back': { weight: 1, move: (model) => Object.assign(model, { cosIsAway: false }) },
   'a Secret is missing': { weight: 1, move: (model) => Object.assign(model, { secretIsMissing: true }) },
   'the Secret is there': { weight: 1, move: (model) => Object.assign(model, { secretIsMissing: false }) },
+  'the receiver is away': { weight: 1, move: (model) => Object.assign(model, { receiverIsAway: true }) },
+  'the receiver is back': { weight: 1, move: (model) => Object.assign(model, { receiverIsAway: false }) },
   'the quota is used up': { weight: 1, move: (model) => Object.assign(model.server, { quotaIsUsedUp: true }) },
   'the quota has room': { weight: 1, move: (model) => model.quotaHasRoom() },
   'the next write meets a conflict': { weight: 2, move: (model) => model.server.faults.push('409') },
@@ -110,6 +115,7 @@ const steps = fc.record({
 })
 const sequences = fc.record({
   from: fc.constantFrom('nothing', 'on its way', 'in the room', 'in the room', 'in the room'),
+  isTold: fc.boolean(),
   retention: fc.constantFrom('DeleteWhenStored' as const, 'DeleteWhenStored' as const, 'Retain' as const),
   steps: fc.array(steps, { minLength: 3, maxLength: 30, size: 'max' }),
 })
@@ -137,7 +143,7 @@ function check(model: Model): void {
 
 /** From anywhere: when all is as it should be again, a Recording that is asked to end does, and says where everything is. */
 async function comesToItsEnd(model: Model): Promise<void> {
-  Object.assign(model, { cosIsAway: false, secretIsMissing: false })
+  Object.assign(model, { cosIsAway: false, secretIsMissing: false, receiverIsAway: false })
   Object.assign(model.server, { faults: [], quotaIsUsedUp: false })
   model.nodeComesBack()
   // A lease is out for seconds; whoever had it does what it was in the middle of, and ends.
@@ -180,8 +186,32 @@ function tellsWhereEverythingIs(model: Model): void {
   }
 }
 
-async function play({ from, retention, steps }: Sequence): Promise<void> {
-  const model = new Model({ storage: { size: '1Gi', retention } })
+/** A receiver that is away now and then, and the operator's own controller of callbacks. */
+function telling(model: () => Model): MakeColleague {
+  return (client, recordings, now, { call, fence }) =>
+    callbackReconciler(toldRecordings(recordings), {
+      ...{ client, now, fence },
+      events: { record() {}, flush: async () => {} },
+      log: createLog('error'),
+      metrics: { callbackDelivery() {} },
+      timeoutMillis: 1000,
+      limits: { giveUpMillis: 86_400_000, giveUpDeletedMillis: 86_400_000 },
+      policy: { allow: [], deny: [], apiServer: [], allowPrivate: false },
+      send: async ({ id, fence }) => {
+        await call(fence)
+        if (model().receiverIsAway) return { outcome: 'refused', statusCode: 503, message: 'it is away' }
+        model().hears(id)
+        return { outcome: 'delivered', statusCode: 200 }
+      },
+    }).reconcile
+}
+
+async function play({ from, retention, isTold, steps }: Sequence): Promise<void> {
+  const callback = { url: 'https://school.example/recorded', format: 'Result' as const }
+  const model: Model = new Model(
+    { storage: { size: '1Gi', retention }, ...(isTold ? { callback } : {}) },
+    telling(() => model),
+  )
   try {
     await begin(model, from)
     for (const { what, seen } of steps) {
