@@ -149,6 +149,21 @@ describe('Reflector', () => {
     expect(api.requests[2]?.query.get('resourceVersion')).toBe('15')
   })
 
+  it('warns of no watch that is only quiet, and begins it anew less and less often', async () => {
+    api.answer(page([pod('a', '1')], '10'))
+    api.fallback = watch([], 'silence')
+    const { lines, restarts } = start({ silenceMillis: 20 })
+    const asked: number[] = []
+    for (const number of [2, 3, 4, 5]) {
+      await api.request(number)
+      asked.push(performance.now())
+    }
+    const pauses = asked.slice(1).map((at, index) => at - asked[index]!)
+    for (const [index, least] of [20, 40, 80].entries()) expect(pauses[index]).toBeGreaterThanOrEqual(least - 5)
+    expect(restarts.slice(0, 3)).toEqual(['silent', 'silent', 'silent'])
+    expect(lines.map(({ level, msg }) => `${level} ${msg}`)).toEqual(['info Cache synced'])
+  })
+
   it('does not wait for ever for the head of an answer either', async () => {
     api.answer(page([pod('a', '1')], '10'), hang, watch([added(pod('b', '11'))]))
     const { holds } = start({ silenceMillis: 60 })

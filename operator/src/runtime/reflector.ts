@@ -53,7 +53,10 @@ export interface ReflectorOptions<T extends StoredObject> {
   resyncMillis?: number
   /** The server ends each watch after a random time in [this, 2 × this]. Default 300 s. */
   watchTimeoutSeconds?: number
-  /** A watch that brings nothing for this long, not even a bookmark (the server sends one each 60 to 75 s), is half-open. Default 120 s. */
+  /**
+   * A watch that brings nothing for this long, not even a bookmark, may be half-open, and is begun anew. Default 120 s; twice as long after each that brought
+   * nothing at all, up to `resyncMillis`.
+   */
   silenceMillis?: number
   observer?: ReflectorObserver
 }
@@ -72,7 +75,9 @@ type State = { at: 'list'; rewindFrom?: string } | { at: 'watch'; resourceVersio
  * do; a kind that the server does not know (any more) is said once, once more when it is there again, and what was known of it stays until
  * then, for a server that has just begun knows few kinds; `synced` resolves after the first whole list has been stored, `answered` then or when the server has said that there is none to be had.
  *
- * Assumptions: the server sends bookmarks, so that a quiet watch is heard of and its version stays young.
+ * Assumptions: the server sends bookmarks, each 60 to 75 s, so that a watch is heard of and its version stays young. It leaves out those that would say the version
+ * that the watch began with: of a quiet kind there is none before etcd has told the server of a later one, which it does every 10 min, or every 5 s where it
+ * was set up so (kubeadm). That a watch is silent is therefore no trouble, and no news.
  *
  * Caveats: between two lists the store is as old as the last event. An event that is lost by the server itself is made good
  * by the next list.
@@ -87,10 +92,12 @@ export class Reflector<T extends StoredObject> {
   #hasSynced = false
   #isMissing = false
   #lastActivity = performance.now()
+  #silenceMillis: number
 
   constructor(options: ReflectorOptions<T>) {
     this.name = options.name
     this.#options = options
+    this.#silenceMillis = options.silenceMillis ?? defaultSilenceMillis
     this.#log = options.log.child({ reflector: options.name, ...(options.namespace && { namespace: options.namespace }) })
     this.#backoff = new Backoff(
       options.backoff ?? { initialMillis: 800, maxMillis: 30_000, factor: 2, jitter: 1, resetAfterMillis: 120_000 },
@@ -171,14 +178,14 @@ export class Reflector<T extends StoredObject> {
   /** One watch, from its start to its orderly end. What it saw is kept in `state` also when it fails. */
   async #watch(state: Extract<State, { at: 'watch' }>, signal: AbortSignal): Promise<State> {
     const { source, store, trim = (object: T) => object, watchTimeoutSeconds = 300, observer } = this.#options
-    const { resyncMillis = 600_000, silenceMillis = 120_000 } = this.#options
+    const { resyncMillis = 600_000 } = this.#options
     const resyncIn = state.listedAt + resyncMillis - performance.now()
     const stop = new AbortController()
-    const end = (cause: RestartCause) => stop.abort(new WatchEnded(cause))
+    const end = (cause: 'silent' | 'resync') => stop.abort(new WatchEnded(cause))
     const resync = setTimeout(end, Math.max(0, resyncIn), 'resync')
-    let silence = setTimeout(end, silenceMillis, 'silent')
+    let silence = setTimeout(end, this.#silenceMillis, 'silent')
     const started = performance.now()
-    let heard = false
+    let heard: 'nothing' | 'bookmarks' | 'events' = 'nothing'
     try {
       const timeoutSeconds = Math.ceil(watchTimeoutSeconds * (1 + Math.random()))
       const { resourceVersion } = state
@@ -187,9 +194,11 @@ export class Reflector<T extends StoredObject> {
         timeoutSeconds,
         signal: AbortSignal.any([signal, stop.signal]),
       })) {
-        heard ||= event.type !== 'BOOKMARK'
+        if (event.type !== 'BOOKMARK') heard = 'events'
+        else if (heard === 'nothing') heard = 'bookmarks'
+        this.#silenceMillis = this.#options.silenceMillis ?? defaultSilenceMillis
         clearTimeout(silence)
-        silence = setTimeout(end, silenceMillis, 'silent')
+        silence = setTimeout(end, this.#silenceMillis, 'silent')
         this.#lastActivity = performance.now()
         if (event.type === 'ERROR') continue
         this.#isServedAgain()
@@ -199,13 +208,16 @@ export class Reflector<T extends StoredObject> {
       }
       if (stop.signal.aborted) throw stop.signal.reason
       // The server's own time-out. One that ends every watch at once is in trouble, and is not to be asked in a loop.
-      if (!heard && performance.now() - started < 1000) throw new Error('the watch ended at once and brought nothing')
+      if (heard !== 'events' && performance.now() - started < 1000) throw new Error('the watch ended at once and brought nothing')
       return state
     } catch (error) {
       if (!(stop.signal.aborted && stop.signal.reason instanceof WatchEnded)) throw error
-      if (stop.signal.reason.cause !== 'resync') throw stop.signal.reason
-      observer?.restarted?.('resync')
-      return { at: 'list', rewindFrom: state.resourceVersion }
+      observer?.restarted?.(stop.signal.reason.cause)
+      if (stop.signal.reason.cause === 'resync') return { at: 'list', rewindFrom: state.resourceVersion }
+      this.#log.debug({ silenceMillis: this.#silenceMillis }, 'Watch brought nothing, not even a bookmark, and is begun anew')
+      if (heard === 'nothing')
+        this.#silenceMillis = Math.min(Math.max(resyncMillis, this.#silenceMillis), 2 * this.#silenceMillis)
+      return state
     } finally {
       clearTimeout(resync)
       clearTimeout(silence)
@@ -240,18 +252,21 @@ export class Reflector<T extends StoredObject> {
   }
 
   #causeOf(error: unknown): RestartCause {
-    return error instanceof WatchEnded ? error.cause : this.#options.source.causeOf(error)
+    return this.#options.source.causeOf(error)
   }
 }
 
 /** A server that asks for more than this is asked again all the same. */
 const longestRetryAfterMillis = 300_000
 
+const defaultSilenceMillis = 120_000
+
+/** Ended from this side. */
 class WatchEnded extends Error {
   override readonly name = 'WatchEnded'
-  override readonly cause: RestartCause
+  override readonly cause: 'silent' | 'resync'
 
-  constructor(cause: RestartCause) {
+  constructor(cause: 'silent' | 'resync') {
     super(cause === 'silent' ? 'the watch brought nothing for too long, not even a bookmark' : 'time for a whole list')
     this.cause = cause
   }
