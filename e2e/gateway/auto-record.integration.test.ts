@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { recordingManifestSchema } from '../../api/src/index.ts'
+import { signOf } from '../../gateway/src/events/applications.ts'
 import { eventsOf, policyNamed, recorder } from '../../gateway/src/testing/trtc-events.ts'
 import { createKubeClient, isForbidden, type Resource, resources } from '../../kube/src/index.ts'
 import { ensureBinaries } from '../../sandbox/src/cluster/binaries.ts'
@@ -35,15 +36,13 @@ beforeAll(async () => {
   await applyGatewayRights(api, helm, { policy: { secrets: 'Listed' }, gateway: { namespaces: [namespace], policies } })
 
   home = await mkdtemp(join(tmpdir(), 'trtc-recorder-gateway-'))
-  const applications = [{ sdkAppId, callbackKeys: [callbackKey], namespaces: [namespace] }]
   await writeFile(join(home, 'callers.yaml'), '')
-  await writeFile(join(home, 'applications.yaml'), stringify({ applications }))
+  await applications(sdkAppId)
   const env = {
     KUBECONFIG: await api.userConfigPath(gatewayUser),
     TRTC_RECORDER_GATEWAY_CALLERS_FILE: join(home, 'callers.yaml'),
     TRTC_RECORDER_GATEWAY_APPLICATIONS_FILE: join(home, 'applications.yaml'),
     TRTC_RECORDER_GATEWAY_POLICY_NAMESPACES: namespace,
-    TRTC_RECORDER_GATEWAY_POLICY_REVIEW_SECONDS: '1',
     TRTC_RECORDER_GATEWAY_DRAIN_SECONDS: '0',
   }
   const started = await Promise.all([startGateway(env), startGateway(env), startRoomServer()])
@@ -69,6 +68,15 @@ const sent = async (count: number) => {
   expect(all.flatMap(({ statuses }) => statuses)).toEqual(all.map(() => 200))
 }
 const recordings = async () => (await api.client.list(resources.recordings, { namespace })).items
+const applications = (...sdkAppIds: number[]) =>
+  writeFile(
+    join(home, 'applications.yaml'),
+    stringify({
+      applications: sdkAppIds.map((sdkAppId) => ({ sdkAppId, callbackKeys: [callbackKey], namespaces: [namespace] })),
+    }),
+  )
+const reasonOf = async (name: string) =>
+  (await api.client.get(resources.recordingPolicies, { namespace, name })).status?.conditions?.[0]?.reason
 const policy = () => api.client.get(resources.recordingPolicies, { namespace, name: 'lessons' })
 
 test('each session of a room is recorded once, whichever gateway hears of it, and however its events come', async () => {
@@ -135,3 +143,43 @@ test('a policy of an application that is not heard says so, and the gateway may 
   expect(await refused(client.list(resources.secrets, { namespace }))).toBe(true)
   await client.close()
 })
+
+test('a policy says what has become of it as soon as that is so, and not when somebody happens to look', async () => {
+  const soon = 8000
+  const says = (name: string, reason: string) =>
+    until(`${name} says ${reason}`, async () => (await reasonOf(name)) === reason, soon)
+  const suspend = (suspend: boolean) =>
+    api.client.patch(resources.recordingPolicies, { namespace, name: 'lessons' }, { type: 'merge', body: { spec: { suspend } } })
+  await suspend(true)
+  await says('lessons', 'Suspended')
+  await suspend(false)
+  await says('lessons', 'Listening')
+
+  // The Recording that it made last waits for a Secret, and then it does not any more.
+  const send = (id: number) => {
+    const body = JSON.stringify(eventsOf(id, Date.now()).enters('teacher'))
+    return fetch(url(0), {
+      method: 'POST',
+      headers: { sdkappid: String(sdkAppId), sign: signOf(callbackKey, Buffer.from(body)) },
+      body,
+    })
+  }
+  expect((await send(4310)).status).toBe(200)
+  const name = (await policy()).status!.lastRecording!
+  const lastTransitionTime = new Date().toISOString()
+  const waits = (status: 'Unknown' | 'True', reason: string) => {
+    const started = { type: 'Started', status, reason, message: 'so it is', observedGeneration: 1, lastTransitionTime }
+    const patch = { type: 'merge' as const, body: { status: { conditions: [started] } } }
+    return api.client.patch(resources.recordings, { namespace, name }, patch, { subresource: 'status' })
+  }
+  await waits('Unknown', 'SecretNotFound')
+  await says('lessons', 'SecretNotFound')
+  await waits('True', 'Recording')
+  await says('lessons', 'Listening')
+
+  // The gateway gets a key of an application that it did not hear.
+  await says('deaf', 'ApplicationUnknown')
+  await applications(sdkAppId, 1400000002)
+  await says('deaf', 'Listening')
+  for (const gateway of gateways) expect(gateway.output()).not.toContain('cannot be watched')
+}, 60_000)

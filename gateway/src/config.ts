@@ -15,10 +15,6 @@ const settings = {
     help: 'File with the applications whose events are heard; it is read again when it changes. None: events are not heard.',
   },
   policyNamespaces: { schema: list.default([]), help: 'Namespaces whose policies are looked at, separated by commas.' },
-  policyReviewSeconds: {
-    schema: z.coerce.number().min(1).max(3600).default(30),
-    help: 'How often policies are looked at without an event.',
-  },
   trustedProxies: {
     schema: list.pipe(z.array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], 'must be addresses and CIDRs'))).default([]),
     help: 'Addresses and CIDRs of proxies whose X-Forwarded-For is believed in the audit log, separated by commas. None: nobody’s.',

@@ -42,7 +42,7 @@ export interface WatchedDocument<T> {
 export async function watchDocument<T>(
   path: string,
   parsed: (text: string) => T,
-  { what, log }: { what: string; log: Logger },
+  { what, log, onChange }: { what: string; log: Logger; onChange?: (() => void) | undefined },
 ): Promise<WatchedDocument<T>> {
   let text = await readFile(path, 'utf8')
   let document = parsed(text)
@@ -53,6 +53,7 @@ export async function watchDocument<T>(
       text = found
       document = parsed(found)
       log.info({ what }, 'Document read again')
+      onChange?.()
     } catch (error) {
       const why = error instanceof DocumentError ? error.message : `it cannot be read: ${(error as NodeJS.ErrnoException).code}`
       log.error({ what, why }, 'Document kept as it was')

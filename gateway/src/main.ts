@@ -1,5 +1,4 @@
 import type { AddressInfo } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { clusterAccess, createKubeClient } from '@trtc-recorder/kube'
 import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
@@ -9,8 +8,8 @@ import { Rates } from './callers/rate.ts'
 import { tokenReviewer } from './callers/token-review.ts'
 import { ConfigError, parseConfig, usage } from './config.ts'
 import { watchDocument } from './document.ts'
-import { type Applications, parseApplications } from './events/applications.ts'
-import { reviewPolicies } from './events/policies.ts'
+import { parseApplications } from './events/applications.ts'
+import { PolicyReviews } from './events/policies.ts'
 import { Fresh } from './fresh.ts'
 import { createHealthServer } from './http/health.ts'
 import { createServer } from './http/server.ts'
@@ -34,15 +33,18 @@ process.on('uncaughtException', (error) => {
 
 const access = await clusterAccess(process.env, config.serviceAccountDirectory)
 const client = createKubeClient(access, { userAgent: 'trtc-recorder-gateway' })
-const document = <T>(path: string, parse: (text: string) => T, what: string) =>
-  watchDocument(path, parse, { what, log }).catch((error: Error) => {
+const document = <T>(path: string, parse: (text: string) => T, what: string, onChange?: () => void) =>
+  watchDocument(path, parse, { what, log, onChange }).catch((error: Error) => {
     process.stderr.write(`${error.message}\n`)
     process.exit(2)
   })
+let reviews: PolicyReviews | undefined
 const callers = config.callersFile === undefined ? undefined : await document(config.callersFile, parseCallers, 'callers')
 const nobody = new CallerDirectory([])
 const applications =
-  config.applicationsFile === undefined ? undefined : await document(config.applicationsFile, parseApplications, 'applications')
+  config.applicationsFile === undefined
+    ? undefined
+    : await document(config.applicationsFile, parseApplications, 'applications', () => lookAtPolicies())
 const metrics = createMetrics()
 
 let isStopping = false
@@ -70,8 +72,10 @@ for (const [listener, port] of [
 }
 log.info({ port: portOf(server), healthPort: portOf(health) }, 'Gateway started')
 
-const ending = new AbortController()
-const reviewing = applications === undefined ? undefined : reviewUntil(ending.signal, applications.current)
+if (applications !== undefined) {
+  reviews = new PolicyReviews({ client, applications: applications.current, log, now: () => new Date() })
+  lookAtPolicies()
+}
 
 const signal = await new Promise<string>((resolve) => {
   for (const name of ['SIGTERM', 'SIGINT']) process.on(name, resolve)
@@ -89,19 +93,14 @@ await server.close()
 await health.close()
 callers?.stop()
 applications?.stop()
-ending.abort()
-await reviewing
+await reviews?.stop()
 await client.close()
 log.info('Gateway stopped')
 process.exit(0)
 
-async function reviewUntil(stopped: AbortSignal, current: () => Applications): Promise<void> {
-  while (!stopped.aborted) {
-    const heard = [...current().values()].flatMap(({ namespaces }) => namespaces)
-    const namespaces = [...new Set([...config.policyNamespaces, ...heard])]
-    await reviewPolicies(client, { applications: current(), namespaces, log, now: () => new Date() })
-    await sleep(config.policyReviewSeconds * 1000, undefined, { signal: stopped }).catch(() => {})
-  }
+function lookAtPolicies(): void {
+  const heard = [...(applications?.current().values() ?? [])].flatMap(({ namespaces }) => namespaces)
+  void reviews?.lookAt([...new Set([...config.policyNamespaces, ...heard])])
 }
 
 /** The port that it has, which is another one where 0 was asked for. */

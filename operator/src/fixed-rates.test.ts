@@ -11,8 +11,6 @@ const fixed =
 const known: Record<string, string> = {
   'gateway/src/document.ts: const timer = setInterval(look, everyMillis)':
     'a file of this very process: a mounted Secret is changed without anybody being told',
-  'gateway/src/main.ts: await sleep(config.policyReviewSeconds * 1000, undefined, { signal: stopped }).catch(() => {})':
-    'one list for each namespace with policies, as often as the administrator says',
   "operator/src/clip/decide.ts: return { status, answers: heeded.answers, action: { do: 'nothing' }, requeueAfterMillis: 1 }":
     'once: then its status says that it is begun anew',
   'operator/src/kube/lease.ts: await sleep(retryPeriodMillis * (1 + jitterFactor * Math.random()), signal)':

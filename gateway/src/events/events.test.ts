@@ -1,6 +1,5 @@
 import { type Recording, type RecordingPolicy, recordingManifestSchema } from '@trtc-recorder/api'
 import { resources } from '@trtc-recorder/kube'
-import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
 import { apiError } from '../testing/fake-cluster.ts'
 import { callbackKey, gatewayFor, sdkAppId } from '../testing/harness.ts'
@@ -280,12 +279,7 @@ describe('the status', () => {
     `applications: [{sdkAppId: ${sdkAppId}, callbackKeys: [${callbackKey}], namespaces: [lessons]}]`,
   )
   const review = ({ cluster, clock }: Awaited<ReturnType<typeof listening>>, heard = applications) =>
-    reviewPolicies(cluster.client, {
-      applications: heard,
-      namespaces: ['lessons'],
-      log: pino({ level: 'silent' }),
-      now: () => clock.now,
-    })
+    reviewPolicies({ client: cluster.client, applications: () => heard, now: () => clock.now }, 'lessons')
   const writes = (cluster: { calls: string[] }) =>
     cluster.calls.filter((call) => call.startsWith('patch recordingpolicies')).length
 

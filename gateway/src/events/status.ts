@@ -82,7 +82,7 @@ function judged(
   return trouble ?? ['True', 'Listening', listening(sdkAppId)]
 }
 
-function troubleOf({ metadata: { name }, status }: Recording): Judgement | undefined {
+export function troubleOf({ metadata: { name }, status }: Recording): Judgement | undefined {
   const found = status?.conditions?.find(({ reason }) => reason === 'SecretNotFound' || reason === 'RoomRefused')
   return found && ['False', found.reason as 'SecretNotFound' | 'RoomRefused', `Recording ${name}: ${found.message}`]
 }
