@@ -5,6 +5,8 @@ import { defineConfig } from 'vitest/config'
  * `make soak-…` do. Each such test says its seed.
  */
 const seed = process.env.SEED === 'random' ? Date.now() % 1_000_000 : Number(process.env.SEED ?? 39040)
+/** scripts/test.ts says where more files than one do each other no harm. */
+const filesAtATime = Number(process.env.FILES_AT_A_TIME ?? 1)
 const shared = {
   env: { SEED: String(seed) },
   // The first line of a failure says what was found: of a run elsewhere there may be no more.
@@ -44,9 +46,8 @@ export default defineConfig({
           // What is polled for is awaited, however busy the machine is.
           expect: { poll: { timeout: 10_000 } },
           hookTimeout: 180_000,
-          fileParallelism: false,
-          // With --fileParallelism, for which scripts/test.ts names files that it does no harm.
-          maxWorkers: 3,
+          fileParallelism: filesAtATime > 1,
+          maxWorkers: filesAtATime,
           // Of a file whose tests are concurrent, and wait more than they compute.
           maxConcurrency: 3,
         },
@@ -60,7 +61,8 @@ export default defineConfig({
           globalSetup: ['e2e/system/setup.ts'],
           testTimeout: 300_000,
           hookTimeout: 1_800_000,
-          fileParallelism: false,
+          fileParallelism: filesAtATime > 1,
+          maxWorkers: filesAtATime,
         },
       },
     ],

@@ -5,38 +5,55 @@ import { resolve } from 'node:path'
 export interface Lane {
   /** All of the project, if none is named. */
   files: readonly string[]
-  /** Several files at a time, as many as the project's `maxWorkers`. */
-  sideBySide: boolean
+  filesAtATime: number
   /** Runs Kubernetes or an image. Without, it may run while these are built. */
   needsBuild: boolean
+  /** Runs beside the lanes that follow, with the time that they leave (SCHED_IDLE), up to the first that needs what is built. */
+  beside?: true
 }
 
-/** They compute, and wait for no clock: neither a browser's nor a sender's. */
+/** They compute, and wait for no clock: neither a browser's nor a sender's. It may take them several times as long. */
 const computing = [
   'e2e/media/check-file',
-  'e2e/store/{clips,credentials,no-space,outputs,preflight,release,resume,upload,week}',
+  'e2e/store/{clips,credentials,names,no-space,outputs,preflight,release,resume,upload,week}',
   'recorder-image/src/clips/cut-file',
   'recorder-image/src/live/stills/decode-still',
-  'recorder-image/src/media/{dtx,h265-order,hour,long-mp3,media-file,opus-decoding,released,salvage,self-check}',
+  'recorder-image/src/media/{dtx,h265-order,hour,long-mp3,media-file,opus-decoding,salvage,salvage-accounts,self-check}',
   'recorder-image/src/outputs/{mix-picture,paella,sound-outputs}',
+  'recorder-image/src/recorder/held-leftovers',
 ]
-/** They play in real time, and held beside what seven others ran on the same two cores (a load of 8 to 23); a build at the lowest priority is less. */
-const unhurried = ['e2e/recorder/{line,pause,pause-and-faults,pcm,recording,stops}', 'e2e/replay/replay', 'sandbox/src/room']
+/** Ten users or five who send from one process, on time: where that is held up they begin anew. Beside what has the lowest priority they hold. */
+const onTime = ['e2e/recorder/{line,random-plan}']
+/** They play in real time, or wait for what must come in time, and hold two at a time, also beside what has the lowest priority. */
+const unhurried = [
+  'e2e/demo/page',
+  'e2e/recorder/{full-volume,kills,kills-of-outputs,live-clips,live-pictures,pause,pause-and-faults,pcm,real-publisher,recording,stops}',
+  'e2e/replay/{odd-rooms,replay}',
+  'e2e/store/{fifty-users,live-slices}',
+  'e2e/try',
+  'e2e/verify-cloud',
+  'recorder-image/build',
+  'recorder-image/src/live/hls',
+  'recorder-image/src/media/{chromium-playback,gaps,kills,released}',
+  'recorder-image/src/{room,tap}',
+  'sandbox/src/room',
+]
 /** They talk to an API server that each has for itself, and wait for its answers most of the time. */
 const onAnApiServer = ['e2e/cli', 'e2e/gateway', 'e2e/gitops', 'e2e/operator']
 
 const root = resolve(import.meta.dirname, '..')
-const find = (patterns: string[]) => globSync(patterns, { cwd: root, exclude: ['**/node_modules'] }).sort()
+const find = (patterns: readonly string[]) => globSync(patterns, { cwd: root, exclude: ['**/node_modules'] }).sort()
+const within = (places: readonly string[]) => find(places.map((place) => `${place}{/**/*,}.integration.test.ts`))
 
 /** The integration tests. Those of which nothing else is known come last, and have the machine to themselves. */
 export function integrationLanes(): Lane[] {
-  const within = (places: readonly string[]) => find(places.map((place) => `${place}{/**/*,}.integration.test.ts`))
   const first: Lane[] = [
-    { files: within(computing), sideBySide: true, needsBuild: false },
-    { files: within(unhurried), sideBySide: false, needsBuild: false },
-    { files: within(onAnApiServer), sideBySide: true, needsBuild: true },
+    { files: within(computing), filesAtATime: 3, needsBuild: false, beside: true },
+    { files: within(onTime), filesAtATime: 1, needsBuild: false },
+    { files: within(unhurried), filesAtATime: 2, needsBuild: false },
+    { files: within(onAnApiServer), filesAtATime: 3, needsBuild: true },
   ]
   const named = new Set(first.flatMap(({ files }) => files))
   const others = find(['**/*.integration.test.ts']).filter((file) => !named.has(file))
-  return [...first, { files: others, sideBySide: false, needsBuild: true }]
+  return [...first, { files: others, filesAtATime: 1, needsBuild: true }]
 }

@@ -73,16 +73,29 @@ interface Failure {
 
 /** A vitest that crashed counts as one failure: it has no failed test to show. */
 async function runProject(project: string): Promise<{ passed: number; failed: number }> {
-  const first: Outcome = { passed: 0, passedOf: new Map(), failures: new Map(), crashed: false }
+  const first = noOutcome()
+  const beside: Promise<Outcome>[] = []
+  const besideIsOver = async () => {
+    for (const outcome of await Promise.all(beside.splice(0))) add(outcome, first)
+  }
   for (const lane of lanesOf(project)) {
     if (interrupted) break
-    if (lane.needsBuild) await building
+    if (lane.beside) {
+      // What is built has the same time, and is waited for first.
+      beside.push(Promise.resolve(building).then(() => (interrupted ? noOutcome() : runFiles(project, lane))))
+      continue
+    }
+    if (lane.needsBuild) {
+      await building
+      await besideIsOver()
+    }
     add(await runFiles(project, lane), first)
   }
+  await besideIsOver()
   const again = inRealTime.includes(project) ? [...new Set(first.failures.keys())] : []
   if (again.length === 0 || again.length > mostFilesAgain || interrupted) return tell(first)
   console.log(`\n=== ${project} tests once more, of the files in which one failed: ${again.join(', ')}`)
-  const second = await runFiles(project, { files: again, sideBySide: false, needsBuild: true })
+  const second = await runFiles(project, { files: again, filesAtATime: 1, needsBuild: true })
   for (const [file, failed] of first.failures) {
     const stillFailed = new Set(second.failures.get(file)?.map(({ test }) => test))
     for (const { test, message } of failed)
@@ -101,6 +114,8 @@ interface Outcome {
   crashed: boolean
 }
 
+const noOutcome = (): Outcome => ({ passed: 0, passedOf: new Map(), failures: new Map(), crashed: false })
+
 function tell({ passed, failures: byFile, crashed }: Outcome): { passed: number; failed: number } {
   const all = [...byFile].flatMap(([file, failed]) => failed.map(({ test, message }) => `failed: ${file}: ${test}: ${message}`))
   failures.push(...all)
@@ -109,7 +124,7 @@ function tell({ passed, failures: byFile, crashed }: Outcome): { passed: number;
 
 function lanesOf(project: string): Lane[] {
   if (project === 'integration') return integrationLanes()
-  return [{ files: [], sideBySide: false, needsBuild: inRealTime.includes(project) }]
+  return [{ files: [], filesAtATime: 1, needsBuild: inRealTime.includes(project) }]
 }
 
 /** Builds Kubernetes and the images where they are not yet. What could not be built, the tests that need it try once more, and say why not. */
@@ -125,12 +140,15 @@ function add(some: Outcome, all: Outcome): void {
   all.crashed ||= some.crashed
 }
 
-async function runFiles(project: string, { files, sideBySide, needsBuild }: Lane): Promise<Outcome> {
+async function runFiles(project: string, { files, filesAtATime, needsBuild, beside }: Lane): Promise<Outcome> {
   const report = join(reports, `${project}-${++runs}.json`)
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
   const vitest = join(root, 'node_modules/.bin/vitest')
-  const flags = ['--project', project, '--passWithNoTests', ...(sideBySide ? ['--fileParallelism'] : [])]
-  const code = await ended(start(vitest, ['run', ...flags, ...reporters, ...files], needsBuild ? {} : { BUILT_MEANWHILE: 'yes' }))
+  const args = ['run', '--project', project, '--passWithNoTests', ...reporters, ...files]
+  const environment = { FILES_AT_A_TIME: String(filesAtATime), ...(needsBuild ? {} : { BUILT_MEANWHILE: 'yes' }) }
+  const code = beside
+    ? await endedInOnePiece(start('chrt', ['--idle', '0', vitest, ...args], environment, 'pipe'))
+    : await ended(start(vitest, args, environment))
   const outcome: Outcome = { passed: 0, passedOf: new Map(), failures: new Map(), crashed: code !== 0 }
   let result: VitestReport
   try {
@@ -159,8 +177,23 @@ function run(command: string, args: readonly string[]): Promise<number> {
   return ended(start(command, args))
 }
 
-function start(command: string, args: readonly string[], more: NodeJS.ProcessEnv = {}): ChildProcess {
-  return spawn(command, args, { cwd: root, stdio: 'inherit', env: { SEQUENCES: '10000', ...process.env, ...more } })
+function start(
+  command: string,
+  args: readonly string[],
+  more: NodeJS.ProcessEnv = {},
+  output: 'inherit' | 'pipe' = 'inherit',
+): ChildProcess {
+  const env = { SEQUENCES: '10000', ...process.env, ...more }
+  return spawn(command, args, { cwd: root, stdio: ['inherit', output, output], env })
+}
+
+/** What it has printed is printed when it has ended, so that it does not stand between the lines of others. */
+async function endedInOnePiece(child: ChildProcess): Promise<number> {
+  const printed: Buffer[] = []
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data: Buffer) => printed.push(data))
+  const code = await ended(child)
+  process.stdout.write(Buffer.concat(printed))
+  return code
 }
 
 function ended(child: ChildProcess): Promise<number> {
