@@ -135,6 +135,7 @@ const controllers = [
   recordingController({
     ...{ client: asLeader, caches, events, config, log, metrics, priorityOf },
     onRoom: quotas.onRoom,
+    onPriorities: priorities.onChange,
     receivers: telling.policy,
     territory: claims,
   }),

@@ -34,6 +34,14 @@ export function createPriorityClasses({ client, given, resyncMillis, log }: Prio
     /** Of a class by its name, or of what has none. */
     valueOf: (name: string | undefined): number =>
       name === undefined ? theDefault() : (given[name] ?? store.get(name)?.value ?? 0),
+    /** Calls whenever a class comes, goes, or counts otherwise. */
+    onChange(hear: () => void): void {
+      store.subscribe((event) => {
+        const [before, now] = [event.type === 'updated' ? event.previous : undefined, event.object]
+        const isSame = before !== undefined && before.value === now.value && before.globalDefault === now.globalDefault
+        if (event.type !== 'resynced' && !isSame) hear()
+      })
+    },
     /** Resolves when they are known, or cannot be. */
     answered: reflector?.answered ?? Promise.resolve(),
     run: (signal: AbortSignal): Promise<void> => reflector?.run(signal) ?? Promise.resolve(),

@@ -27,6 +27,8 @@ class School {
   /** Namespaces that another release serves, and what is told when one of them comes or goes. */
   readonly elsewhere = new Set<string>()
   territoryChanged: (namespace: string) => void = () => {}
+  /** Value of the PriorityClass `exam`; none if there is none. */
+  examCounts = 1000
   caches = this.#newCaches()
   admission!: Admission
   readonly #later: (() => void)[] = []
@@ -61,7 +63,7 @@ class School {
     this.admission = new Admission({
       caches: this.caches,
       limits: this.limits,
-      priorityOf: ({ spec }) => (spec.priorityClassName === 'exam' ? 1000 : 0),
+      priorityOf: ({ spec }) => (spec.priorityClassName === 'exam' ? this.examCounts : 0),
       territory: {
         has: (namespace) => !this.elsewhere.has(namespace),
         onChange: (handler) => {
@@ -371,6 +373,24 @@ describe('limits', () => {
     school.tell(first)
     school.looksAtThoseWoken()
     expect([second.pods.length, exam.pods.length]).toEqual([0, 1])
+  })
+
+  test.each([
+    ['comes to be while they wait', 0, 1000, 'exam'],
+    ['is taken away while they wait', 1000, 0, 'second'],
+  ])('are in order of a PriorityClass that %s', (_, before, now, begins) => {
+    const school = new School({ perCluster: 1 })
+    school.examCounts = before
+    const [first, second] = [school.opens('first'), school.opens('second')]
+    school.looksAt(first, second)
+    school.looksAt(school.opens('exam', { priorityClassName: 'exam' }))
+    school.examCounts = now
+    school.admission.prioritiesChanged()
+    first.scheduled().inRoom().ends(stoppedBy('Idle'))
+    school.tell(first)
+    school.looksAtThoseWoken()
+    const recorded = school.worlds.filter(({ pods }) => pods.length > 0).map(({ recording }) => recording.metadata.name)
+    expect(recorded).toEqual([begins])
   })
 
   test('count, and keep in line, only those of the namespaces that are served here', () => {

@@ -129,6 +129,11 @@ export class Admission {
     this.#place(object)
   }
 
+  /** Those that wait are in another order from now on. Kubernetes changes no value of a class, but classes are deleted and made anew. */
+  prioritiesChanged(): void {
+    if (this.#line !== undefined) this.#placeAll(undefined)
+  }
+
   #identityHeldBy(recording: Recording): string | undefined {
     if (isFinished(recording)) return undefined
     const holder = this.#claims.holderFor(identityOf(recording), recording, this.#rivalsOf(recording), this.#hasPod)
@@ -170,7 +175,9 @@ export class Admission {
   #placeAll(namespace: string | undefined): void {
     for (const recording of this.#caches.recordings.values()) {
       const { uid, namespace: own } = recording.metadata
-      if ((namespace === undefined || own === namespace) && !this.#underWay.has(uid)) this.#place(recording)
+      // Whose Pods are not known is heard of when they are.
+      const isKnown = !this.#underWay.has(uid) && this.#caches.pods.hasSynced(own)
+      if ((namespace === undefined || own === namespace) && isKnown) this.#place(recording)
     }
     this.#callLater()
   }

@@ -36,6 +36,8 @@ export interface RecordingDependencies {
   now?: () => Date
   /** Value of the PriorityClass of a Recording’s recorder. */
   priorityOf?: (recording: Recording) => number
+  /** Calls whenever a PriorityClass counts otherwise than before. */
+  onPriorities?: (hear: () => void) => void
   /** Whom recorders may send live sound to. */
   receivers: ReceiverPolicy
   /** Namespaces that are served here. Default: all. */
@@ -90,6 +92,7 @@ export function recordingController(dependencies: RecordingDependencies): Contro
       if (Object.values({ recordings, pods, claims }).every((store) => store.hasSynced(namespace))) controller.enqueue(key)
     },
   })
+  dependencies.onPriorities?.(() => admission.prioritiesChanged())
   const secondTries = new SecondTries<Recording>({
     objects: recordings,
     refusedSince: ({ status = {} }, word) => refusedSince(status, word),
