@@ -11,7 +11,7 @@ need() { problems+=("  - $1"$'\n'"      $2"); }
 has npm || need "npm is missing." "Install Node with npm, 20 or newer: https://nodejs.org/en/download (no root needed)"
 if [ -n "${TRTC_RECORDER_CHROMIUM:-}" ]; then
   [ -x "$TRTC_RECORDER_CHROMIUM" ] || need "TRTC_RECORDER_CHROMIUM is $TRTC_RECORDER_CHROMIUM, which cannot be run." "Point it at a Chromium, a Chrome or a headless shell"
-elif ! [ -x /usr/bin/chromium-headless-shell ] && ! [ -x /usr/lib/chromium/chromium-headless-shell ] && ! has chromium && ! has google-chrome; then
+elif ! [ -x /usr/bin/chromium-headless-shell ] && ! [ -x /usr/lib/chromium/chromium-headless-shell ] && ! [ -x /usr/bin/chromium ] && ! [ -x /usr/bin/google-chrome ]; then
   need "Chromium is missing." "apt-get install --yes chromium-headless-shell, or set TRTC_RECORDER_CHROMIUM to one that you have"
 fi
 for program in ffmpeg ffprobe; do

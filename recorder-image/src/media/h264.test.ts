@@ -173,7 +173,7 @@ describe('the pictures of a file', () => {
     expect(track.take()).toBeUndefined()
     track.push(frame(key))
     track.push(frame(Buffer.from('9d012a', 'hex'), { mimeType: 'video/VP8' }))
-    expect(losses).toEqual(['UnsupportedCodec: video/Theora', 'UnsupportedCodec: video/VP8, in a file of h264'])
+    expect(losses).toEqual(['UnsupportedCodec: video/Theora', 'NoKeyFrame: video/VP8, in a file of h264'])
   })
 
   it('that are unreadable cost nothing but what needs them', () => {

@@ -223,7 +223,7 @@ class LiveMediaFile implements MediaFile {
     this.#timer = undefined
     await this.#flushed
     if (this.#audio !== undefined) await finishInto(this.#audio, () => this.#flush())
-    this.#video?.end()
+    this.#video?.end(this.#lastSoundMicros)
     await this.#flush()
     if (this.#audio?.problem !== undefined) this.#report(this.#audio.problem)
     else if (this.#audio !== undefined) this.#writer.note(encodedRecord())

@@ -90,3 +90,10 @@ describe('a subscription that goes on for longer than 32 bits of RTP time last',
     ).toEqual(new Set([1]))
   })
 })
+
+test('where the codec changes and its first key frame is lost, another is asked for', () => {
+  const { push, end } = trackWith()
+  push(...[0, 1, 2].map((n) => picture(n)))
+  expect(push(picture(3, { mimeType: 'video/H264' }))).toEqual([false])
+  expect(end()).toMatchObject({ taken: [0, 1, 2], lost: ['3 NoKeyFrame: video/H264, in a file of vp8'] })
+})

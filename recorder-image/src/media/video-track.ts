@@ -106,10 +106,14 @@ export class VideoTrack {
   /** Returns false for a picture that is no use before the next key frame. */
   push(frame: EncodedFrame): boolean {
     const reader = pictureReader(frame.mimeType)
-    if (reader === undefined || (this.#codec ?? reader.codec) !== reader.codec) {
-      const detail = reader === undefined ? frame.mimeType : `${frame.mimeType}, in a file of ${this.#codec}`
-      this.#onLost(frame, 'UnsupportedCodec', detail)
+    if (reader === undefined) {
+      this.#onLost(frame, 'UnsupportedCodec', frame.mimeType)
       return true
+    }
+    if ((this.#codec ?? reader.codec) !== reader.codec) {
+      // Its key frame, with which the next file begins, did not come: nobody but who asks for another would get one.
+      this.#onLost(frame, 'NoKeyFrame', `${frame.mimeType}, in a file of ${this.#codec}`)
+      return false
     }
     const chain = this.#chains.get(frame.ssrc)
     const clock = chain?.clock ?? new PictureClock()
@@ -144,9 +148,9 @@ export class VideoTrack {
     if (chain !== undefined) this.#settle(chain.unproven.counted(counted))
   }
 
-  /** Nothing more comes: what is missing is lost. */
-  end(): void {
-    this.interrupt()
+  /** Nothing more comes: what is missing is lost. `untilMicros`: until when something of the user did. */
+  end(untilMicros?: number): void {
+    for (const [ssrc, chain] of [...this.#chains]) this.#end(ssrc, chain, untilMicros)
   }
 
   /** What is new, and in order, since the last time; for whoever never asks for batches. */
@@ -221,10 +225,10 @@ export class VideoTrack {
     return !unproven.isBroken
   }
 
-  #end(ssrc: number, { late, unproven, gaps }: Chain): void {
+  #end(ssrc: number, { late, unproven, gaps }: Chain, untilMicros?: number): void {
     const rest = late.end()
     this.#settle({ taken: rest.taken, lost: [...rest.lost, ...unproven.end()] })
-    for (const loss of gaps.end()) this.#onMissing(loss)
+    for (const loss of gaps.end(untilMicros)) this.#onMissing(loss)
     this.#chains.delete(ssrc)
   }
 

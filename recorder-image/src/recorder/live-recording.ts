@@ -85,7 +85,10 @@ export class LiveRecording implements RoomHandlers {
   onHole: RoomHandlers['onHole'] = (hole) => {
     const { sessions, keeper } = this.#context
     const publication = sessions.publicationOf(hole)
-    if (publication) return keeper.hole(publication, hole)
+    if (publication) {
+      const stepped = this.#steppedOf.get(publication.id) ?? 0
+      return keeper.hole(publication, hole.openMicros === undefined ? hole : { ...hole, openMicros: hole.openMicros + stepped })
+    }
     this.#unclaimedHoles = [...this.#unclaimedHoles.slice(-mostUnclaimedHoles), hole]
   }
 

@@ -45,8 +45,11 @@ export type PageReport =
   | { type: 'clock'; pageMicros: number }
   /** Counters of the connection for media that was opened last; -1 where there is none. */
   | { type: 'path'; packets: number; responses: number }
-  /** Of the packets of one stream since the hole before the picture of this time: how many are missing for good, how often any was asked for again. */
-  | { type: 'hole'; slot: number; ssrc: number; rtpTimestamp: number; lost: number; asked: number }
+  /**
+   * Of the packets of one stream since the hole before the picture of this time: how many are missing for good, how often any was asked for again.
+   * With `openMicros` of the hole behind it: by then nothing had come after it.
+   */
+  | { type: 'hole'; slot: number; ssrc: number; rtpTimestamp: number; lost: number; asked: number; openMicros?: number }
   | { type: 'left' }
   /** Node did not keep up: frames were thrown away until the next key frame. Said within the time of a batch, whatever comes after them. */
   | { type: 'overflow'; slot: number; ssrc: number; droppedFrames: number; droppedBytes: number }

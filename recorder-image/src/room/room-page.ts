@@ -153,8 +153,13 @@ class Page implements RoomPage {
         return this.#left()
       case 'path':
         return this.#handlers.onPath(report)
-      case 'hole':
-        return this.#handlers.onHole(report)
+      case 'hole': {
+        const { openMicros } = report
+        return this.#handlers.onHole({
+          ...report,
+          ...(openMicros === undefined ? {} : { openMicros: this.#time.toMicros(openMicros) }),
+        })
+      }
       case 'overflow':
         return this.#handlers.onOverflow(report)
       case 'warning':

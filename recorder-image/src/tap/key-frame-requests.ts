@@ -37,6 +37,11 @@ export class KeyFrameRequests {
     this.#isNeeded = true
   }
 
+  /** Whether pictures stay away that were to come. */
+  get isInGap(): boolean {
+    return this.#requests > 0
+  }
+
   /** Whether to ask now. Counts as asked when it says yes. */
   isDue(nowMillis: number): boolean {
     if (nowMillis - this.#lastRequestMillis < leastPauseMillis) return false

@@ -98,4 +98,31 @@ describe('pictures that never came', () => {
     }
     expect(losses.reduce((sum, { pictures }) => sum + pictures, 0)).toBe(expected)
   })
+
+  const ends: [string, { lost: number; after?: number; openMicros?: number; mutedAt?: number; until?: number }, number[]][] = [
+    ['by the time at which it was looked', { lost: 3 }, [15]],
+    ['by what came of the user beside them', { lost: 3, until: 3_300_000 }, [30]],
+    ['by when the user stopped sending', { lost: 3, until: 9_000_000, mutedAt: 2_500_000 }, [6]],
+    ['as none where nothing is missing, and the sender made none', { lost: 0, until: 9_000_000 }, []],
+    ['as none where another picture came after it was looked', { lost: 3, after: 68, until: 9_000_000 }, []],
+  ]
+  it.each(ends)(
+    'with which a stream ends are counted %s',
+    (_, { lost, after = 69, openMicros = 2_800_000, mutedAt, until }, expected) => {
+      const gaps = new PictureGaps()
+      for (let n = 0; n < 70; n++) gaps.push(picture(n))
+      gaps.counted({ ssrc: 1, rtpTimestamp: after * 3000, lost, asked: 9, openMicros })
+      if (mutedAt !== undefined) gaps.sends(false, mutedAt)
+      expect(gaps.end(until).map(({ pictures }) => pictures)).toEqual(expected)
+    },
+  )
+
+  it('are told once where a key frame comes after all', () => {
+    const gaps = new PictureGaps()
+    const losses = []
+    for (let n = 0; n < 70; n++) losses.push(...gaps.push(picture(n)))
+    gaps.counted({ ssrc: 1, rtpTimestamp: 69 * 3000, lost: 3, asked: 9, openMicros: 2_800_000 })
+    for (let n = 90; n < 120; n++) losses.push(...gaps.push(picture(n)))
+    expect([...losses, ...gaps.end(4_000_000)].map(({ pictures }) => pictures)).toEqual([20])
+  })
 })

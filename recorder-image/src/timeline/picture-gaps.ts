@@ -36,6 +36,8 @@ export interface CountedHole {
   lost: number
   /** How often any was asked for again: never where nothing was missing, not even for a while. */
   asked: number
+  /** The hole is the one behind the picture of this RTP time, and by then nothing had come after it. In microseconds since 1970. */
+  openMicros?: number
 }
 
 interface Hole {
@@ -68,8 +70,14 @@ export class PictureGaps {
   #times: number[] = []
   #holes: Hole[] = []
   #pausedMicros: { from: number; to: number }[] = []
+  /** The picture that came last. */
+  #last: { rtpTimestamp: number; receiveTimeMicros: number } | undefined
+  /** What was counted since, while nothing came. */
+  #open: { lost: number; toMicros: number } | undefined
 
   push({ rtpTimestamp, rtp, jumpedTicks, receiveTimeMicros, key, anotherSize, mayFollowHole }: WatchedPicture): PictureLoss[] {
+    this.#last = { rtpTimestamp, receiveTimeMicros }
+    this.#open = undefined
     const last = this.#lastRtp ?? rtp
     const step = rtp - last
     if (this.#lastRtp !== undefined && step <= 0) {
@@ -96,7 +104,12 @@ export class PictureGaps {
 
   /** It may come before the key frame has been taken for one, or for a hole that is none: then it says nothing. */
   counted(counted: CountedHole): void {
-    const hole = this.#holes.find(({ rtpTimestamp }) => rtpTimestamp === counted.rtpTimestamp)
+    const { rtpTimestamp, lost, openMicros } = counted
+    if (openMicros !== undefined) {
+      if (rtpTimestamp === this.#last?.rtpTimestamp) this.#open = { lost, toMicros: openMicros }
+      return
+    }
+    const hole = this.#holes.find((one) => one.rtpTimestamp === rtpTimestamp)
     if (hole !== undefined) hole.counted = counted
   }
 
@@ -108,8 +121,24 @@ export class PictureGaps {
     if (this.#pausedMicros.length > 16) this.#pausedMicros.shift()
   }
 
-  end(): PictureLoss[] {
-    return this.#over(Number.POSITIVE_INFINITY)
+  /** Nothing more comes. `untilMicros`: until when something of the user did, at least. */
+  end(untilMicros = Number.NEGATIVE_INFINITY): PictureLoss[] {
+    return [...this.#over(Number.POSITIVE_INFINITY), ...this.#lostAtTheEnd(untilMicros)]
+  }
+
+  /** What is missing behind the last picture no key frame tells of: that it is missing the receiver has counted, and how long it was sent a mute or the end tells. */
+  #lostAtTheEnd(untilMicros: number): PictureLoss[] {
+    const [last, open] = [this.#last, this.#open]
+    if (last === undefined || open === undefined || open.lost <= 0) return []
+    const fromMicros = last.receiveTimeMicros
+    const stopped = this.#pausedMicros.find(({ to }) => to > fromMicros)
+    const toMicros = Math.max(
+      fromMicros,
+      Math.min(stopped?.from ?? Number.POSITIVE_INFINITY, Math.max(open.toMicros, untilMicros)),
+    )
+    const step = this.#usualStep
+    const pictures = step > 0 ? Math.max(1, Math.floor(((toMicros - fromMicros) * 0.09) / step)) : 1
+    return [{ fromMicros, toMicros, pictures }]
   }
 
   get #usualStep(): number {

@@ -77,7 +77,8 @@ export class UnprovenPictures<T extends UnprovenPicture> {
   }
 
   /** What the receiver counted around a hole. */
-  counted({ rtpTimestamp, lost }: CountedHole): Released<T> {
+  counted({ rtpTimestamp, lost, openMicros }: CountedHole): Released<T> {
+    if (openMicros !== undefined) return { taken: [], lost: [] }
     const isMeant = ({ askedRtpTimestamp }: Hole) => askedRtpTimestamp === rtpTimestamp
     if (lost > 0) return { taken: [], lost: this.#groups.flatMap((group) => broken(group, isMeant)) }
     for (const group of this.#groups) group.holes = group.holes.filter((hole) => !isMeant(hole))

@@ -15,3 +15,5 @@ export type ToPage =
   | { type: 'newSubscription'; slot: number; kind: 'audio' | 'video'; ssrc: number }
   /** Pictures may be missing before this one, for so long by the sender's clock. */
   | { type: 'hole'; slot: number; ssrc: number; rtpTimestamp: number; millis: number }
+  /** Pictures stay away after this one, for so long by now. */
+  | { type: 'silence'; slot: number; ssrc: number; rtpTimestamp: number; millis: number }

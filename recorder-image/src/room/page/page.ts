@@ -48,6 +48,14 @@ worker.onmessage = ({ data }: MessageEvent<ToPage>) => {
     repairs
       .since(ssrc, millis + onItsWayMillis)
       .then((counts) => report({ type: 'hole', slot, ssrc, rtpTimestamp, ...counts }), warn)
+  } else if (data.type === 'silence') {
+    const { slot, ssrc, rtpTimestamp, millis } = data
+    // The stream may end before it is known whether what is missing is repaired; what comes after all says so by itself.
+    repairs
+      .untilNow(ssrc, millis + onItsWayMillis)
+      .then((counts) => report({ type: 'hole', slot, ssrc, rtpTimestamp, ...counts, openMicros: nowMicros() }))
+      // Of a stream that is over nothing is counted any more.
+      .catch(() => {})
   } else binder.bind(data)
 }
 window.addEventListener('error', (event) => report({ type: 'warning', message: `Page: ${event.message}` }))

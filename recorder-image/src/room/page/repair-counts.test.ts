@@ -71,4 +71,12 @@ describe('what is missing since a hole', () => {
     await known
     expect(looks - before).toBe(1)
   })
+
+  test('is told at once, whatever is on its way, where the stream may end', async () => {
+    count = (millis) => (millis < 24_900 ? { lost: 3, asked: 7 } : { lost: 5, asked: 29 })
+    await vi.advanceTimersByTimeAsync(25_000)
+    const asked = performance.now()
+    expect(await history.untilNow(ssrc, 200)).toEqual({ lost: 2, asked: 22 })
+    expect(performance.now()).toBe(asked)
+  })
 })

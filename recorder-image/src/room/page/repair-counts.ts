@@ -62,6 +62,13 @@ export class RepairHistory {
     return best
   }
 
+  /** The same by now, whatever is still on its way. */
+  async untilNow(ssrc: number, millis: number): Promise<RepairCounts> {
+    const before = this.#before(ssrc, performance.now() - millis)
+    const { lost, asked } = (await this.#look()).get(ssrc) ?? missingFrom(ssrc)
+    return { lost: lost - before.lost, asked: asked - before.asked }
+  }
+
   /** Of two looks the better one: what was on its way at one of them was not lost. */
   #before(ssrc: number, atMillis: number): RepairCounts {
     const counts = this.#looks

@@ -57,6 +57,8 @@ interface VideoTap {
   keyFrames: KeyFrameRequests
   delay: DecoderDelay<Frame>
   holes: HoleWatch
+  /** The picture that came last. */
+  last: { ssrc: number; rtpTimestamp: number; millis: number } | undefined
 }
 const videoTaps = new Set<VideoTap>()
 /** What was thrown away in each slot. */
@@ -105,11 +107,11 @@ async function tap(transformer: Transformer): Promise<void> {
   const { slot, kind } = transformer.options
   const reader = transformer.readable.getReader()
   const writer = transformer.writable.getWriter()
-  const video =
+  const video: VideoTap | undefined =
     kind === 'video'
       ? {
           ...{ transformer, writer, keyFrames: new KeyFrameRequests(), delay: new DecoderDelay<Frame>() },
-          holes: new HoleWatch(),
+          ...{ holes: new HoleWatch(), last: undefined },
         }
       : undefined
   if (video) videoTaps.add(video)
@@ -131,6 +133,9 @@ async function tap(transformer: Transformer): Promise<void> {
       // Audio goes no further; nobody listens.
       if (video === undefined) continue
       video.keyFrames.frameArrived(performance.now(), frame.type === 'key')
+      if (frame.data.byteLength > 0) {
+        video.last = { ssrc: ssrc ?? 0, rtpTimestamp: rtpOf(frame, metadata), millis: performance.now() }
+      }
       if (!isTaken) video.keyFrames.need()
       if (hole > 0)
         scope.postMessage({ type: 'hole', slot, ssrc: ssrc ?? 0, rtpTimestamp: rtpOf(frame, metadata), millis: hole / 90 })
@@ -216,9 +221,17 @@ function flush(): void {
   if (socket?.readyState === WebSocket.OPEN && batch.byteLength > 0) socket.send(batch.take())
   else if (batch.byteLength > 0) schedule()
   const now = performance.now()
-  for (const { transformer, writer, keyFrames, delay } of videoTaps) {
+  for (const { transformer, writer, keyFrames, delay, last } of videoTaps) {
     for (const frame of delay.due(now)) writer.write(frame).catch(() => {})
-    if (keyFrames.isDue(now)) transformer.sendKeyFrameRequest().catch(() => {})
+    if (keyFrames.isDue(now)) {
+      transformer.sendKeyFrameRequest().catch(() => {})
+      if (last !== undefined && keyFrames.isInGap) tellSilence(transformer.options.slot, last, now)
+    }
     if (delay.isHolding || keyFrames.isWatching) schedule()
   }
+}
+
+/** Whatever the stream ends with: what is missing behind its last picture nothing else would tell of. */
+function tellSilence(slot: number, { ssrc, rtpTimestamp, millis }: NonNullable<VideoTap['last']>, now: number): void {
+  scope.postMessage({ type: 'silence', slot, ssrc, rtpTimestamp, millis: now - millis })
 }
