@@ -211,6 +211,8 @@ export class LiveRecording implements RoomHandlers {
       case 'close':
         this.#steppedOf.delete(action.publication.id)
         return keeper.close(action.publication)
+      case 'askForKey':
+        return this.#room?.requestKeyFrame(action.slot)
       case 'timeline':
         return volume.addEvent(job.attempt, this.#onWallClock(action.event))
       case 'lost':

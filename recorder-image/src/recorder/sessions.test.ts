@@ -12,6 +12,8 @@ class Room {
   readonly files: { userId: string; stream: string; frames: string[]; closed: boolean }[] = []
   readonly subscribed: string[] = []
   readonly timeline: string[] = []
+  /** Slots that were asked for a key frame. */
+  readonly asked: number[] = []
   readonly lost: { reason: string; userId: string | null; frames: number | null }[] = []
   /** What is on the volume of what nobody owns yet, by its number, and what stays there. */
   readonly held = new Map<number, string[]>()
@@ -92,6 +94,7 @@ class Room {
         if (file === undefined || file.closed) throw new Error('A frame was written to a file that is not open')
         file.frames.push(new TextDecoder().decode(action.frame.data))
       } else if (action.type === 'close') this.#fileOf.get(action.publication.id)!.closed = true
+      else if (action.type === 'askForKey') this.asked.push(action.slot)
       else if (action.type === 'subscribe') this.subscribed.push(`${action.userId} ${action.stream} ${action.kind}`)
       else if (action.type === 'unsubscribe')
         this.subscribed.splice(this.subscribed.indexOf(`${action.userId} ${action.stream} ${action.kind}`), 1)
@@ -455,4 +458,23 @@ describe('whom to record may change while it is recorded', () => {
     room.steer(false, { audio: { exclude: ['alice'] } })
     expect(room.subscribed.sort()).toEqual(['alice main video', 'teacher main audio', 'teacher main video'])
   })
+
+  const leaves: [string, (room: Room) => void, (room: Room) => void][] = [
+    ['who was not wanted for a moment', (room) => room.steer(false, { exclude: ['alice'] }), (room) => room.steer(false)],
+    ['who sent it in a pause', (room) => room.steer(true).seconds(0.1), (room) => room.seconds(0.1).steer(false)],
+  ]
+  test.each(leaves)(
+    'of a subscription whose first key frame was not taken, of somebody %s, another is asked for',
+    (_, out, back) => {
+      const room = new Room().enters('alice').bound('alice', 3, 100).frame(3, 100, 'a1')
+      out(room)
+      room.bound('alice', 3, 200).frame(3, 200, 'key of 200')
+      back(room)
+      room.frame(3, 200, 'delta', 'video', false)
+      expect(room.asked).toEqual([3])
+      room.frame(3, 200, 'a2')
+      expect(room.files.flatMap(({ frames }) => frames)).toEqual(['a1', 'a2'])
+      expect(room.lost).toEqual([{ reason: 'NoKeyFrame', userId: 'alice', frames: 1 }])
+    },
+  )
 })

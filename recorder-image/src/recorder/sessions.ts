@@ -3,7 +3,7 @@ import type { NoticedLoss } from '../ledger/ledger.ts'
 import type { RoomEvent } from '../room/events.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
 import type { Stretch } from '../timeline/cuts.ts'
-import { Bindings, subscriptionKey } from './bindings.ts'
+import { type Binding, Bindings, subscriptionKey } from './bindings.ts'
 import { type HeldAction, HeldFrames, heldMicros } from './held-frames.ts'
 import { PauseGate } from './pause-gate.ts'
 import type { LivePublication, Publication } from './publication.ts'
@@ -23,6 +23,8 @@ export type SessionAction =
   /** A pause is over, in which nothing of it was taken. */
   | ({ type: 'paused'; publication: Publication } & Stretch)
   | { type: 'close'; publication: Publication }
+  /** Nothing of what is sent in a slot is of use before its next key frame. */
+  | { type: 'askForKey'; slot: number }
   | { type: 'timeline'; event: TimelineEvent }
   /** The ledger is to be told. */
   | { type: 'lost'; loss: NoticedLoss }
@@ -165,19 +167,30 @@ export class Sessions {
 
   frame(frame: EncodedFrame): SessionAction[] {
     const judgement = this.#gate.judge(frame.receiveTimeMicros)
-    if (judgement === 'paused') return []
     const binding = this.#bindings.get(frame)
+    if (judgement === 'paused') {
+      leaveOut(binding)
+      return []
+    }
     if (binding === undefined) {
       if (judgement === 'take') return this.#hold(frame)
       return [lost(frame, { reason: 'Unclaimed', userId: null, stream: null })]
     }
     const { userId, stream } = binding
     // Nobody asked for it: what the SDK had subscribed to before, or receives beside what is wanted.
-    if (!this.#selection.selects(userId, stream, frame.kind)) return []
-    if (judgement === 'tooLate') return [lost(frame, { reason: 'Overflow', userId, stream })]
+    if (!this.#selection.selects(userId, stream, frame.kind)) {
+      leaveOut(binding)
+      return []
+    }
+    if (judgement === 'tooLate') {
+      leaveOut(binding)
+      return [lost(frame, { reason: 'Overflow', userId, stream })]
+    }
     // The rest goes on from what was taken before the pause.
     if (judgement === 'take') {
-      if (binding.needsKey && !frame.key) return [lost(frame, { reason: 'NoKeyFrame', userId, stream })]
+      if (binding.needsKey && !frame.key) {
+        return [lost(frame, { reason: 'NoKeyFrame', userId, stream }), { type: 'askForKey', slot: frame.slot }]
+      }
       binding.needsKey = false
     }
     if (!binding.over) binding.publication ??= this.#current(userId, stream)
@@ -360,6 +373,11 @@ export class Sessions {
     const time = new Date(at.timeMicros / 1000).toISOString()
     return [{ type: 'timeline', event: { time, userId: at.userId, stream, event } }]
   }
+}
+
+/** What was in a picture that is not taken those after it refer to, were it the first of its subscription. */
+function leaveOut(binding: Binding | undefined): void {
+  if (binding?.kind === 'video') binding.needsKey = true
 }
 
 function lost(frame: EncodedFrame, about: Pick<NoticedLoss, 'reason' | 'userId' | 'stream'>): SessionAction {
