@@ -79,6 +79,8 @@ export class VideoTrack {
   readonly #onLost: OnLostPicture
   readonly #onMissing: (loss: PictureLoss) => void
   #codec: VideoCodec | undefined
+  /** When the first picture of another codec came, which the file does not take. */
+  #otherSinceMicros = Number.POSITIVE_INFINITY
   readonly #chains = new Map<number, Chain>()
   /** The user does not send pictures since then, as far as is known. */
   #pausedMicros: number | undefined
@@ -112,6 +114,7 @@ export class VideoTrack {
     }
     if ((this.#codec ?? reader.codec) !== reader.codec) {
       // Its key frame, with which the next file begins, did not come: nobody but who asks for another would get one.
+      this.#otherSinceMicros = Math.min(this.#otherSinceMicros, frame.receiveTimeMicros)
       this.#onLost(frame, 'NoKeyFrame', `${frame.mimeType}, in a file of ${this.#codec}`)
       return false
     }
@@ -149,8 +152,8 @@ export class VideoTrack {
   }
 
   /** Nothing more comes: what is missing is lost. `untilMicros`: until when something of the user did. */
-  end(untilMicros?: number): void {
-    for (const [ssrc, chain] of [...this.#chains]) this.#end(ssrc, chain, untilMicros)
+  end(untilMicros = Number.NEGATIVE_INFINITY): void {
+    for (const [ssrc, chain] of [...this.#chains]) this.#end(ssrc, chain, Math.min(untilMicros, this.#otherSinceMicros))
   }
 
   /** What is new, and in order, since the last time; for whoever never asks for batches. */

@@ -103,6 +103,7 @@ describe('pictures that never came', () => {
     ['by the time at which it was looked', { lost: 3 }, [15]],
     ['by what came of the user beside them', { lost: 3, until: 3_300_000 }, [30]],
     ['by when the user stopped sending', { lost: 3, until: 9_000_000, mutedAt: 2_500_000 }, [6]],
+    ['by that, which may be before the next look', { lost: 3, mutedAt: 3_300_000 }, [30]],
     ['as none where nothing is missing, and the sender made none', { lost: 0, until: 9_000_000 }, []],
     ['as none where another picture came after it was looked', { lost: 3, after: 68, until: 9_000_000 }, []],
   ]

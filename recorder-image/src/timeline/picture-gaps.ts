@@ -23,6 +23,8 @@ const repairMicros = 2_000_000
 /** So long it is waited for what the receiver counted; without it, what looks like a loss is one. */
 const countMicros = 6_000_000
 const rememberedPictures = 16
+/** While pictures stay away the receiver's count is looked at once a second. */
+const nextLookMicros = 1_000_000
 /** A step is longer than usual from here on. */
 const longStep = 1.6
 /** Pictures are steady when none is shown later after another than so many usual steps; of others nobody can say that one is missing. */
@@ -132,10 +134,11 @@ export class PictureGaps {
     if (last === undefined || open === undefined || open.lost <= 0) return []
     const fromMicros = last.receiveTimeMicros
     const stopped = this.#pausedMicros.find(({ to }) => to > fromMicros)
-    const toMicros = Math.max(
-      fromMicros,
-      Math.min(stopped?.from ?? Number.POSITIVE_INFINITY, Math.max(open.toMicros, untilMicros)),
-    )
+    const known = Math.max(open.toMicros, untilMicros)
+    const toMicros =
+      stopped === undefined
+        ? known
+        : Math.max(fromMicros, Math.min(stopped.from, Math.max(known, open.toMicros + nextLookMicros)))
     const step = this.#usualStep
     const pictures = step > 0 ? Math.max(1, Math.floor(((toMicros - fromMicros) * 0.09) / step)) : 1
     return [{ fromMicros, toMicros, pictures }]
