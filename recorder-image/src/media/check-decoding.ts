@@ -34,7 +34,7 @@ export async function decodePictures(
   const result = { ...nothing(), unchecked: gone }
   for (const [entry, config] of configs.entries()) {
     const mine = stretches.filter(({ first }) => (track.entries?.[first] ?? 0) === entry)
-    const wanted = mine.reduce((sum, { first, end }) => sum + end - first, 0)
+    let wanted = mine.reduce((sum, { first, end }) => sum + end - first, 0)
     if (wanted === 0) continue
     const { format, head, picture } = rawVideo(config)
     const order = new PictureOrder(config)
@@ -47,8 +47,8 @@ export async function decodePictures(
         for (let at = first; at < end; at++) {
           const sample = await file.readBody(track.offsets[at]!, track.sizes[at]!)
           if (at === first && config.codec === 'h264' && !isIdrSample(sample)) isExact = false
-          order.add(sample, at, at === first)
-          yield picture(sample, number++)
+          if (order.add(sample, at, at === first)) yield picture(sample, number++)
+          else wanted--
         }
       }
     }

@@ -33,7 +33,7 @@ function records(): Buffer[] {
     const pictures = Array.from({ length: perBatch }, (_, n) => ({
       kind: 'inOrder' as const,
       sample: {
-        ...{ bytes: pictureBytes, setBytes: 0, config: 0, key: (first + n) % picturesPerKey === 0, ssrc: 1 },
+        ...{ bytes: pictureBytes, setBytes: 0, config: 0, key: (first + n) % picturesPerKey === 0, leads: false, ssrc: 1 },
         ...{ rtpTimestamp: first + n, receiveTimeMicros: (first + n) * 1000 },
       },
     }))

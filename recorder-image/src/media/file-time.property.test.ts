@@ -85,7 +85,7 @@ function record(identity: MediaFileIdentity, played: readonly Scene[]): Recorded
         const rtpTimestamp = (slot * 1800 + ssrc * 1e6) % 2 ** 32
         pictures.push({ wallMicros: receiveTimeMicros })
         index.video.push(
-          { ssrc: 1000 + ssrc, rtpTimestamp, receiveTimeMicros, bytes: 1, setBytes: 0, config: 0, key: true },
+          { ssrc: 1000 + ssrc, rtpTimestamp, receiveTimeMicros, bytes: 1, setBytes: 0, config: 0, key: true, leads: false },
           pictures.length,
         )
       }

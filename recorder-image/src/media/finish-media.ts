@@ -67,13 +67,14 @@ export async function snapshotMedia(media: UnfinishedMedia): Promise<MediaSnapsh
 /** The head that goes with what an index says; undefined where nothing has come. */
 function headOf(media: UnfinishedMedia, index: MediaIndex) {
   const { identity } = media
-  const { ssrcs, rtpTimestamps, receiveTimesMicros, keys } = index.video
+  const { ssrcs, rtpTimestamps, receiveTimesMicros, keys, leads } = index.video
   const presentation = present(
     {
       ssrcs: ssrcs.values,
       rtpTimestamps: rtpTimestamps.values,
       receiveTimesMicros: receiveTimesMicros.values,
       keys: keys.values,
+      leads: leads.values,
       mayReorder: index.configs.every(({ codec }) => codec === 'h264' || codec === 'h265'),
     },
     media.sound,

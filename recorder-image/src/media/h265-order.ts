@@ -1,5 +1,5 @@
 /** Where a picture of H.265 stands in the order of decoding: what it refers to stands in its first slice (ITU-T H.265, 7.3.6.1 and 7.3.7). */
-import type { DecodingPlace } from '../timeline/decoding-order.ts'
+import type { DecodingPlace, Leads } from '../timeline/decoding-order.ts'
 import { parameterSetPayload } from './annexb.ts'
 import { BitReader, UnreadableError } from './bit-reader.ts'
 import { nalTypes, parseSps, typeOf } from './h265-units.ts'
@@ -28,15 +28,26 @@ const mostReferences = 16
 const mostSets = 64
 const mostLongTermSets = 32
 
-/** Undefined where it cannot be told: several sequences, references by other means, or a picture that is shown before the key frame in front of it. */
+/** Undefined where it cannot be told: several sequences, or references by other means. */
 export function decodingPlace(units: readonly Uint8Array[], config: VideoConfig | undefined): DecodingPlace | undefined {
-  const slice = units.find((unit) => typeOf(unit) <= nalTypes.lastSlice && isBaseLayer(unit))
+  const slice = firstSlice(units)
   const sequence = config?.codec === 'h265' ? sequenceOf(config) : undefined
   if (slice === undefined || sequence === undefined) return undefined
-  const type = typeOf(slice)
-  if (type >= nalTypes.firstLeading && type <= nalTypes.lastLeading) return undefined
-  return orUndefined(() => readSlice(slice, type, sequence))
+  return orUndefined(() => readSlice(slice, typeOf(slice), sequence))
 }
+
+/** Whether it is shown before the key frame in front of it. */
+export function leadsOf(units: readonly Uint8Array[]): Leads | undefined {
+  const slice = firstSlice(units)
+  return slice === undefined ? undefined : leadsByType(typeOf(slice))
+}
+
+function leadsByType(type: number): Leads | undefined {
+  if (type < nalTypes.firstLeading || type > nalTypes.lastLeading) return undefined
+  return type <= nalTypes.lastDecodableLeading ? 'fromKey' : 'acrossKey'
+}
+
+const firstSlice = (units: readonly Uint8Array[]) => units.find((unit) => typeOf(unit) <= nalTypes.lastSlice && isBaseLayer(unit))
 
 const isBaseLayer = (unit: Uint8Array) => (unit[0]! & 1) === 0 && unit[1]! >> 3 === 0
 
@@ -74,7 +85,10 @@ function readSlice(slice: Uint8Array, type: number, sequence: Sequence): Decodin
   bits.ue(2)
   if (rules.hasOutputFlag) bits.skip(1)
   const modulus = 2 ** orderBits
-  const about = { type: 'refers', modulus, isReference: isKey || type % 2 === 1 } as const
+  const about = {
+    ...{ type: 'refers' as const, modulus, isReference: isKey || type % 2 === 1 },
+    ...{ leads: leadsByType(type), goesOn: type === nalTypes.cleanRandomAccess },
+  }
   if (type === nalTypes.idr || type === nalTypes.idrWithLeading) return { ...about, value: 0, uses: [], keeps: [] }
   const value = bits.read(orderBits)
   if (isKey) return { ...about, value, uses: [], keeps: [] }

@@ -3,7 +3,8 @@ import { parameterSetPayload } from './annexb.ts'
 import { BitReader, UnreadableError } from './bit-reader.ts'
 
 export const nalTypes = {
-  ...{ firstLeading: 6, lastLeading: 9, firstIrap: 16, idrWithLeading: 19, idr: 20, lastIrap: 21, lastIrapReserved: 23 },
+  ...{ firstLeading: 6, lastDecodableLeading: 7, lastLeading: 9 },
+  ...{ firstIrap: 16, idrWithLeading: 19, idr: 20, cleanRandomAccess: 21, lastIrap: 21, lastIrapReserved: 23 },
   ...{ lastSlice: 31, vps: 32, sps: 33, pps: 34, accessUnitDelimiter: 35, filler: 38 },
 } as const
 export const typeOf = (unit: Uint8Array) => (unit[0]! >> 1) & 0x3f

@@ -1,7 +1,7 @@
 /** H.265 (ITU-T H.265): what is in an access unit, and how MP4 describes it (ISO 14496-15, 8). */
 import { parameterSetPayload, splitNalUnits, toLengthPrefixed } from './annexb.ts'
 import { UnreadableError } from './bit-reader.ts'
-import { decodingPlace } from './h265-order.ts'
+import { decodingPlace, leadsOf } from './h265-order.ts'
 import { nalTypes, parseSps, typeOf } from './h265-units.ts'
 import type { Picture, VideoConfig } from './video-codec.ts'
 
@@ -23,6 +23,7 @@ export function readH265(accessUnit: Uint8Array, known?: VideoConfig): Picture {
     recoveryPoint: false,
     config,
     number: decodingPlace(units, config ?? known),
+    leads: leadsOf(units),
     parameterSets: toLengthPrefixed(sets),
     data: toLengthPrefixed(units.filter((unit) => isKept(typeOf(unit)))),
   }

@@ -89,9 +89,9 @@ export interface PictureBatch {
   pictures: readonly BatchPicture[]
 }
 
-const pictureFlags = { key: 1, waits: 2, waited: 4, givenUp: 8 } as const
+const pictureFlags = { key: 1, waits: 2, waited: 4, givenUp: 8, leads: 16 } as const
 const nothing: VideoSample = {
-  ...{ bytes: 0, setBytes: 0, config: 0, key: false },
+  ...{ bytes: 0, setBytes: 0, config: 0, key: false, leads: false },
   ssrc: 0,
   rtpTimestamp: 0,
   receiveTimeMicros: 0,
@@ -112,7 +112,7 @@ export function picturesRecord(offset: number, chunks: readonly Uint8Array[], ba
     at = payload.writeUInt32LE(sample.ssrc >>> 0, at)
     at = payload.writeUInt32LE(sample.rtpTimestamp >>> 0, at)
     at = payload.writeDoubleLE(sample.receiveTimeMicros, at)
-    at = payload.writeUInt8((sample.key ? pictureFlags.key : 0) | kind, at)
+    at = payload.writeUInt8((sample.key ? pictureFlags.key : 0) | (sample.leads ? pictureFlags.leads : 0) | kind, at)
   }
   return encodeRecord(recordTypes.pictures, payload)
 }
@@ -236,6 +236,7 @@ export function readPictures(
         rtpTimestamp: payload.readUInt32LE(at + 13),
         receiveTimeMicros: payload.readDoubleLE(at + 17),
         key: (flags & pictureFlags.key) !== 0,
+        leads: (flags & pictureFlags.leads) !== 0,
       }
       pictures.push(
         flags & pictureFlags.waits ? { kind: 'waits', number: waiting++, sample, offset } : { kind: 'inOrder', sample, offset },
@@ -261,7 +262,7 @@ export function readAvcBatch(
       0,
       firstSamples.findLastIndex((first) => first <= number),
     )
-    const sample = { ...readAvcEntry(payload, at), setBytes: 0, config }
+    const sample = { ...readAvcEntry(payload, at), setBytes: 0, config, leads: false }
     pictures.push({ kind: 'inOrder', sample, offset })
     offset += sample.bytes
   }

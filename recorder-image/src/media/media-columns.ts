@@ -8,6 +8,8 @@ export interface VideoSample extends Arrival {
   /** Number of its configuration. */
   config: number
   key: boolean
+  /** It is shown before the key frame that it is decoded after. */
+  leads: boolean
 }
 
 /** All pictures, a column for each thing known of them. */
@@ -20,6 +22,7 @@ export class VideoColumns {
   readonly rtpTimestamps = uint32Column()
   readonly receiveTimesMicros = doubleColumn()
   readonly keys = bytesColumn()
+  readonly leads = bytesColumn()
 
   push(sample: VideoSample, offset: number): void {
     this.bytes.push(sample.bytes)
@@ -30,6 +33,7 @@ export class VideoColumns {
     this.rtpTimestamps.push(sample.rtpTimestamp)
     this.receiveTimesMicros.push(sample.receiveTimeMicros)
     this.keys.push(sample.key ? 1 : 0)
+    this.leads.push(sample.leads ? 1 : 0)
   }
 }
 

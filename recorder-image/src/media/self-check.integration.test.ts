@@ -3,11 +3,9 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { soundKind } from './audio-format.ts'
 import { findFfmpeg } from './ffmpeg.ts'
 import { readHead } from './head-file.ts'
-import { readMediaIndex } from './media-index.ts'
-import { mediaPaths } from './media-paths.ts'
-import { buildMp4Head, type Mp4Track } from './mp4-head.ts'
-import { readMp4Tracks } from './mp4-read.ts'
-import { type CheckedMedia, checkMedia } from './self-check.ts'
+import type { Mp4Track } from './mp4-head.ts'
+import { checkMedia } from './self-check.ts'
+import { checkedFile, withoutPicture, withTracks } from './testing/checked-file.ts'
 import { type Clip, makeClip } from './testing/clip.ts'
 import { newDirectory } from './testing/new-directory.ts'
 import { openFile } from './testing/recording.ts'
@@ -37,32 +35,6 @@ async function mp3File() {
     filledShare: 0,
     ffmpegPath: findFfmpeg(),
   }
-}
-
-/** The same of pictures, in an MP4. */
-async function mp4File(): Promise<CheckedMedia> {
-  const directory = await newDirectory()
-  const file = openFile('01', directory)
-  for (const frame of send({ clip, from: 0, to: 4, atSeconds: 0, kinds: ['video'] })) file.write(frame)
-  const { head: finished, bodyBytes, durationSeconds } = await file.finish()
-  const head = await readHead(finished)
-  const { configs } = await readMediaIndex(mediaPaths(directory, file.identity.name).index)
-  return {
-    ...{ mode: '01', head, bodyPath: file.bodyPath, bodyBytes, durationSeconds, configs },
-    tracks: readMp4Tracks(head).map((track) => inBody(track, head)),
-    ...{ sound: soundKind({ mode: '01', audioCodec: 'AAC' }), filledShare: 0, ffmpegPath: findFfmpeg() },
-  }
-}
-
-const inBody = (track: Mp4Track, head: Uint8Array) => ({
-  ...track,
-  offsets: track.offsets.map((offset) => offset - head.length),
-})
-
-/** The file as it would be if this had been decided of it. */
-const withTracks = (media: CheckedMedia, tracks: Mp4Track[]): CheckedMedia => {
-  const head = buildMp4Head({ creationTime: new Date(0), bodyBytes: media.bodyBytes, tracks })
-  return { ...media, head, tracks }
 }
 
 async function overwrite(path: string, at: number, bytes: Buffer): Promise<void> {
@@ -129,18 +101,10 @@ describe('the self-check', () => {
   })
 
   it('finds a picture that is missing though a decoder would conceal that, and one that is no key frame', async () => {
-    const media = await mp4File()
+    const media = await checkedFile(send({ clip, from: 0, to: 4, atSeconds: 0, kinds: ['video'] }))
     expect((await checkMedia(media)).detail).toBe('')
     const [video] = media.tracks as [Mp4Track]
-    const isLeft = (_: unknown, at: number) => at !== 50
-    const without = {
-      ...video,
-      sizes: video.sizes.filter(isLeft),
-      offsets: video.offsets.filter(isLeft),
-      starts: video.starts.filter(isLeft),
-      ...(video.entries === undefined ? {} : { entries: video.entries.filter(isLeft) }),
-      keys: video.keys!.map((key) => (key > 50 ? key - 1 : key)),
-    }
+    const without = withoutPicture(video, 50)
     expect(await checkMedia(withTracks(media, [without]))).toMatchObject({
       ...{ result: 'Failed', detail: 'picture 50 follows one that is not in the file' },
       ...{ pictures: 119, decodedPictures: 119 },

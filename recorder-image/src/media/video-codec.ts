@@ -1,5 +1,5 @@
 /** What a file needs to know of a picture, whatever codec it is in. */
-import type { DecodingPlace } from '../timeline/decoding-order.ts'
+import type { DecodingPlace, Leads } from '../timeline/decoding-order.ts'
 
 /** In the order of their numbers on disk. */
 export const videoCodecs = ['h264', 'h265', 'vp8', 'vp9', 'av1'] as const
@@ -31,6 +31,8 @@ export interface Picture {
   config: VideoConfig | undefined
   /** Where it stands in the order of decoding; undefined where the codec does not say. */
   number: DecodingPlace | undefined
+  /** Of H.265: it is shown before the key frame that it is decoded after. */
+  leads?: Leads | undefined
   /** As a sample of MP4: the parameter sets, which a sample may have or not, and all the rest. */
   parameterSets: Uint8Array
   data: Uint8Array

@@ -122,8 +122,12 @@ export class VideoTrack {
     const clock = chain?.clock ?? new PictureClock()
     const time = clock.place(frame)
     const before = chain === undefined ? this.#config : configAt(chain, time.rtp)
+    const arriving = { frame, clock, time, chain, codec: reader.codec }
     try {
-      return this.#take({ frame, clock, time, chain, before, picture: reader.read(frame.data, before), codec: reader.codec })
+      const picture = reader.read(frame.data, before)
+      const after = picture.leads === undefined || chain === undefined ? before : configOfLeading(chain, time.rtp)
+      if (after === before) return this.#take({ ...arriving, before, picture })
+      return this.#take({ ...arriving, before: after, picture: reader.read(frame.data, after) })
     } catch (error) {
       if (!(error instanceof UnreadableError || error instanceof RangeError)) throw error
       // What refers to it cannot be decoded either.
@@ -207,8 +211,9 @@ export class VideoTrack {
     }
     const { rtp } = time
     const { changes, firstRtp, late, unproven, gaps } = chain ?? this.#begin(frame.ssrc, clock, rtp)
-    if (!key && rtp < firstRtp) {
-      this.#onLost(frame, 'NoKeyFrame', 'came later than the key frame after it')
+    if (!key && rtp < firstRtp && picture.leads !== 'fromKey') {
+      const detail = picture.leads === undefined ? 'came later than the key frame after it' : 'refers to what is in front of it'
+      this.#onLost(frame, 'NoKeyFrame', detail)
       return true
     }
     if (config !== before || changes.length === 0) {
@@ -218,11 +223,21 @@ export class VideoTrack {
     const anotherSize = before !== undefined && (config.width !== before.width || config.height !== before.height)
     this.#config = config
     this.#codec = codec
-    const { parameterSets, data, number } = picture
+    const { parameterSets, data, number, leads } = picture
     const { rtpTimestamp, receiveTimeMicros, mayFollowHole = false } = frame
     const about = { rtpTimestamp, receiveTimeMicros, key, mayFollowHole }
     for (const loss of gaps.push({ ...about, ...time, anotherSize })) this.#onMissing(loss)
-    const { taken, lost } = late.push({ ...about, ...time, frame, parameterSets, data, config, number, waitsAs: undefined })
+    const { taken, lost } = late.push({
+      ...about,
+      ...time,
+      frame,
+      parameterSets,
+      data,
+      config,
+      number,
+      leads,
+      waitsAs: undefined,
+    })
     this.#settle({ taken: [], lost })
     for (const one of taken) this.#settle(one.number === undefined ? unproven.push(one) : { taken: [one], lost: [] })
     return !unproven.isBroken
@@ -273,7 +288,7 @@ export class VideoTrack {
 }
 
 function add({ chunks, pictures }: VideoBatch, kind: 'inOrder' | 'waits', picture: ReadPicture): void {
-  const { frame, key, parameterSets, data, config } = picture
+  const { frame, key, leads, parameterSets, data, config } = picture
   if (parameterSets.length > 0) chunks.push(parameterSets)
   chunks.push(data)
   const sample = {
@@ -284,6 +299,7 @@ function add({ chunks, pictures }: VideoBatch, kind: 'inOrder' | 'waits', pictur
     rtpTimestamp: frame.rtpTimestamp,
     receiveTimeMicros: frame.receiveTimeMicros,
     key,
+    leads: leads !== undefined,
   }
   pictures.push({ kind, sample })
 }
@@ -291,3 +307,7 @@ function add({ chunks, pictures }: VideoBatch, kind: 'inOrder' | 'waits', pictur
 /** A picture that comes late is decoded by what held before the key frame that overtook it. */
 const configAt = ({ changes }: Chain, at: number): StoredVideoConfig | undefined =>
   (changes.findLast(({ rtp }) => rtp <= at) ?? changes[0])?.config
+
+/** What leads a key frame is decoded by what that brought. */
+const configOfLeading = (chain: Chain, at: number): StoredVideoConfig | undefined =>
+  chain.changes.find(({ rtp }) => rtp > at)?.config ?? configAt(chain, at)

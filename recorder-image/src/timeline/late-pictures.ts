@@ -1,11 +1,14 @@
 import { median } from './clock.ts'
-import { type Decoder, type DecodingPlace, decoderAfter, decoderWith, turnOf } from './decoding-order.ts'
+import { type Decoder, type DecodingPlace, decoderAfter, decoderWith, type Leads, turnOf } from './decoding-order.ts'
 import type { PictureTime } from './picture-clock.ts'
+import { breaks, isWaitedFor, stepsAhead } from './reference-order.ts'
 
 export interface NumberedPicture extends PlaceInTime {
   key: boolean
   /** Undefined where the codec does not say. */
   number: DecodingPlace | undefined
+  /** It is shown before the key frame that it is decoded after. */
+  leads?: Leads | undefined
   receiveTimeMicros: number
 }
 
@@ -41,7 +44,7 @@ interface Waiting<T> {
   at: PlaceInTime
 }
 
-/** What lies further behind the last one than so many steps belongs to a key frame that never came, though its number would do. */
+/** What lies further behind the last one than so many steps belongs to a key frame that never came, though its number would do; where more are shown between two, than so many more. */
 const mostSteps = 4
 const nextStep = 1.5
 
@@ -57,6 +60,8 @@ export class LatePictures<T extends NumberedPicture> {
   readonly #shown: number[] = []
   /** Whether there are pictures that nobody refers to. */
   #hasUnreferenced = false
+  /** Whether there are pictures that lead their key frame. */
+  #hasLeading = false
 
   push(picture: T): Released<T> {
     const { rtp, clock, key, number, receiveTimeMicros } = picture
@@ -66,19 +71,28 @@ export class LatePictures<T extends NumberedPicture> {
       this.#noteShown(rtp)
       return { taken: [...taken, picture, ...this.#begin(at, picture)], lost }
     }
-    const group = this.#groups.findLast(({ keyRtp }) => keyRtp <= rtp)
+    const group = this.#groupOf(picture)
     if (group === undefined || number === undefined) return { taken: [...taken, picture], lost }
     if (!number.isReference) this.#hasUnreferenced = true
-    if (group === this.#groups.at(-1)) {
-      this.#noteShown(rtp)
+    if (picture.leads !== undefined) this.#hasLeading = true
+    const isLast = group === this.#groups.at(-1)
+    if (isLast) this.#noteShown(rtp)
+    // What refers to pictures in front of its key frame does so whether they came or not, and what is decoded after it waits with it.
+    const mayWait = picture.leads === 'acrossKey' || (picture.leads !== undefined && rtp > group.keyRtp)
+    if (isLast && !mayWait && group.waiting.length === 0) {
       add(group, { picture, number, at })
       return { taken: [...taken, picture], lost }
     }
     // Something that refers to a later one was taken already; to decode it now would disturb that.
     const isBehind = clock === group.latest.clock && rtp < group.latest.rtp
-    if (isBehind && turn(group, number, 'waits') === 'past') return { taken, lost: [...lost, picture] }
+    if (isBehind && this.#turn(group, number, 'waits') === 'past') return { taken, lost: [...lost, picture] }
     group.waiting.push({ picture, number, at })
-    return { taken: [...taken, ...this.#drain(group, 'waits')], lost }
+    return { taken: [...taken, ...this.#drainFrom(group)], lost }
+  }
+
+  /** What leads the next key frame may refer to what is taken. */
+  #drainFrom(first: Group<T>): T[] {
+    return this.#groups.slice(this.#groups.indexOf(first)).flatMap((group) => this.#drain(group, 'waits'))
   }
 
   /** Nothing more comes. */
@@ -96,18 +110,25 @@ export class LatePictures<T extends NumberedPicture> {
     return this.#groups.flatMap((group) => this.#drain({ ...group, waiting: [...group.waiting] }, 'is over'))
   }
 
+  /** Of the latest key frame that is not shown after it. What leads one is of the next one that is; where that has not come yet, it waits with the last one. */
+  #groupOf({ rtp, leads }: T): Group<T> | undefined {
+    if (leads === undefined) return this.#groups.findLast(({ keyRtp }) => keyRtp <= rtp)
+    return this.#groups.find(({ keyRtp }) => keyRtp > rtp) ?? this.#groups.at(-1)
+  }
+
   /** What follows what is there, one after the other. What has waited long enough does not wait for what nobody refers to. */
   #drain(group: Group<T>, before: 'waits' | 'is over'): T[] {
     const taken: T[] = []
     const mayBeTaken = (one: Waiting<T>) =>
       this.#isNear(group, one, before) &&
-      turn(group, one.number, before) === 'next' &&
+      this.#turn(group, one.number, before) === 'next' &&
       (before === 'is over' || !this.#lacks(group, one))
     for (;;) {
-      // Of those of one number the ones that nobody refers to come first.
-      const [next] = group.waiting
-        .filter(mayBeTaken)
-        .toSorted((a, b) => Number(a.number.isReference) - Number(b.number.isReference) || a.at.rtp - b.at.rtp)
+      const places = group.waiting.map(({ number }) => number)
+      const cost = ({ picture, number }: Waiting<T>) =>
+        Number(picture.leads === undefined) * 4 + Number(breaks(group.decoder, number, places)) * 2 + Number(number.isReference)
+      // Of those of one number the ones that nobody refers to come first, and none before what uses something that it drops.
+      const [next] = group.waiting.filter(mayBeTaken).toSorted((a, b) => cost(a) - cost(b) || a.at.rtp - b.at.rtp)
       if (next === undefined) return taken
       group.waiting.splice(group.waiting.indexOf(next), 1)
       add(group, next)
@@ -116,20 +137,54 @@ export class LatePictures<T extends NumberedPicture> {
   }
 
   /** Where the sender's clock jumped nobody knows how near it is: then it is the first of those that came, when nothing more is waited for. */
-  #isNear({ latest, waiting }: Group<T>, { at }: Waiting<T>, before: 'waits' | 'is over'): boolean {
+  #isNear({ keyRtp, latest, waiting, decoder }: Group<T>, { number, at }: Waiting<T>, before: 'waits' | 'is over'): boolean {
     // Where each refers to the one before, the next one is shown next; its own key frame may still come.
-    const steps = before === 'waits' && !this.#hasUnreferenced ? nextStep : mostSteps
+    const isNext = before === 'waits' && (!this.#hasUnreferenced || number.type === 'refers')
+    const steps = (isNext ? nextStep : this.#mostSteps) * stepsAhead(decoder, number)
+    if (number.type === 'refers' && number.leads !== undefined)
+      return at.rtp < keyRtp && (keyRtp === this.#groups.at(-1)?.keyRtp || keyRtp - at.rtp <= steps * this.#usualStep)
     if (at.clock === latest.clock) return at.rtp - latest.rtp <= steps * this.#usualStep
     return before === 'is over' && waiting.every((one) => one.at.clock !== at.clock || one.at.rtp >= at.rtp)
   }
 
+  get #mostSteps(): number {
+    const between = this.#groups.map(({ references: { before, last } }) => ticksBetween(before, last) / this.#usualStep)
+    return Math.max(mostSteps, ...between.map((steps) => Math.ceil(steps) + 1).filter(Number.isFinite))
+  }
+
   /** Whether pictures have not come yet that are sent before it, and shown between the two that others refer to. */
   #lacks(group: Group<T>, { number, at }: Waiting<T>): boolean {
+    if (number.type === 'refers') {
+      const isLed = number.leads === undefined && group.waiting.some(({ picture }) => picture.leads !== undefined)
+      const all = this.#groups.map(({ decoder }) => decoder)
+      const waiting = group.waiting.map((one) => one.number)
+      return isLed || isWaitedFor(this.#decoderOf(group), number, { leading: this.#mayLead(group), waiting, all })
+    }
     if (!this.#hasUnreferenced || !number.isReference) return false
     const { before, last } = group.references
     if (at.rtp < last.rtp) return false
     const isBetween = (rtp: number) => rtp > before.rtp && rtp < last.rtp
     return Math.round(ticksBetween(before, last) / this.#usualStep) - 1 > group.shown.filter(isBetween).length
+  }
+
+  /** What is over waits for nothing that it does not use itself. */
+  #turn(group: Group<T>, number: DecodingPlace, before: 'waits' | 'is over'): ReturnType<typeof turnOf> {
+    const decoder = this.#decoderOf(group)
+    return decoder === undefined ? 'next' : turnOf(decoder, number, before === 'waits')
+  }
+
+  /** What is in front of the key frame may have come later than that. */
+  #decoderOf({ keyRtp, decoder }: Group<T>): Decoder | undefined {
+    if (decoder?.type !== 'refers' || decoder.across === undefined) return decoder
+    const before = this.#groups.findLast((group) => group.keyRtp < keyRtp)?.decoder
+    return before?.type === 'refers' ? { ...decoder, across: before.taken } : decoder
+  }
+
+  /** How many pictures may lead its key frame: so many are shown between that and what came before it. */
+  #mayLead({ keyRtp, latest: { clock } }: Group<T>): number {
+    const before = this.#groups.findLast((group) => group.keyRtp < keyRtp)
+    if (!this.#hasLeading || before === undefined || before.latest.clock !== clock) return 0
+    return Math.max(0, Math.round((keyRtp - before.latest.rtp) / this.#usualStep) - 1)
   }
 
   #noteShown(rtp: number): void {
@@ -145,10 +200,15 @@ export class LatePictures<T extends NumberedPicture> {
 
   /** It may come later than pictures that refer to it. */
   #begin(at: PlaceInTime, { number, receiveTimeMicros: sinceMicros }: T): T[] {
-    const decoder = number && decoderWith(number)
     const before = this.#groups.findLast(({ keyRtp }) => keyRtp <= at.rtp)
-    const waiting = before?.waiting.filter((one) => one.at.rtp > at.rtp) ?? []
-    if (before !== undefined) before.waiting = before.waiting.filter((one) => one.at.rtp < at.rtp)
+    const decoder = number && decoderWith(number, this.#goesOn(before, at, number) ? before?.decoder : undefined)
+    const waiting = this.#groups.flatMap((group) => {
+      const isOfKey = ({ picture, at: one }: Waiting<T>) =>
+        picture.leads === undefined ? group === before && one.rtp > at.rtp : group.keyRtp > at.rtp && one.rtp < at.rtp
+      const own = group.waiting.filter(isOfKey)
+      if (own.length > 0) group.waiting = group.waiting.filter((one) => !own.includes(one))
+      return own
+    })
     const references = { before: at, last: at }
     const group: Group<T> = { keyRtp: at.rtp, sinceMicros, decoder, latest: at, references, shown: [], waiting }
     this.#groups.push(group)
@@ -156,7 +216,13 @@ export class LatePictures<T extends NumberedPicture> {
     const isForgotten = ([first, next]: Group<T>[]) =>
       next !== undefined && sinceMicros - next.sinceMicros > repairMicros && first!.waiting.length === 0
     while (isForgotten(this.#groups)) this.#groups.shift()
-    return this.#drain(group, 'waits')
+    return this.#drainFrom(group)
+  }
+
+  /** Whether what is in front of a key frame is that which came last: numbers that come round say the same of what came a while before. */
+  #goesOn(before: Group<T> | undefined, at: PlaceInTime, number: DecodingPlace): boolean {
+    if (before?.decoder === undefined || before.latest.clock !== at.clock) return false
+    return at.rtp - before.latest.rtp <= mostSteps * stepsAhead(before.decoder, number) * this.#usualStep
   }
 
   #expired(nowMicros: number): Released<T> {
@@ -183,7 +249,3 @@ function add<T>(group: Group<T>, { number, at }: Waiting<T>): void {
 
 /** None that is known where a clock jumped between them. */
 const ticksBetween = (from: PlaceInTime, to: PlaceInTime) => (from.clock === to.clock ? to.rtp - from.rtp : 0)
-
-/** What is over waits for nothing that it does not use itself. */
-const turn = <T>({ decoder }: Group<T>, number: DecodingPlace, before: 'waits' | 'is over') =>
-  decoder === undefined ? 'next' : turnOf(decoder, number, before === 'waits')

@@ -8,6 +8,8 @@ export interface ArrivalColumns {
   receiveTimesMicros: Float64Array
   /** 1 for key frames. */
   keys: Uint8Array
+  /** 1 for those that are shown before the key frame that they are decoded after; missing where there are none. */
+  leads?: Uint8Array
   /** Whether the sender may show pictures in another order than that of decoding. */
   mayReorder: boolean
 }
@@ -41,9 +43,16 @@ export const videoRules: PieceRules<Arrival> = {
  * a hole; only a key frame may overtake what was sent before it, when that had to be repaired, and what comes late then was put in order before it
  * was written (`late-pictures.ts`). And after an IDR picture nothing is shown that comes before it (H.264, 7.4.1.2.4). So a picture belongs to the latest
  * key frame that is not shown after it, and among those of one key frame the order of arrival is that of decoding: pictures that come late move
- * to their place, B pictures stay where they are. Of VP8 and its kin pictures come as each is complete, and are decoded as they are shown. Pure.
+ * to their place, B pictures stay where they are; those of H.265 that lead a key frame belong to the next one that is shown after them. Of VP8 and its kin pictures come as each is complete, and are decoded as they are shown. Pure.
  */
-export function orderPictures({ ssrcs, rtpTimestamps, receiveTimesMicros, keys, mayReorder }: ArrivalColumns): OrderedPictures {
+export function orderPictures({
+  ssrcs,
+  rtpTimestamps,
+  receiveTimesMicros,
+  keys,
+  leads,
+  mayReorder,
+}: ArrivalColumns): OrderedPictures {
   const count = ssrcs.length
   const pieces: Piece[] = []
   const pieceOf = new Uint32Array(count)
@@ -71,7 +80,7 @@ export function orderPictures({ ssrcs, rtpTimestamps, receiveTimesMicros, keys, 
   }
 
   const itself: Places = { ranks: filled(new Uint32Array(count), (at) => rank[pieceOf[at]!]!), rtp }
-  const decodedBy = mayReorder ? keyPlaces(itself, keys) : itself
+  const decodedBy = mayReorder ? keyPlaces(itself, keys, leads) : itself
   const samples = sorted(count, (a, b) => comparePlaces(decodedBy, a, b) || a - b)
   const shown = sorted(count, (a, b) => comparePlaces(itself, samples[a]!, samples[b]!) || a - b)
   return {
@@ -92,14 +101,14 @@ interface Places {
 const comparePlaces = ({ ranks, rtp }: Places, a: number, b: number) => ranks[a]! - ranks[b]! || rtp[a]! - rtp[b]!
 
 /** For each picture the place of its key frame, which may lie in the piece before; in front of all where there is none. */
-function keyPlaces(places: Places, keys: Uint8Array): Places {
+function keyPlaces(places: Places, keys: Uint8Array, leads: Uint8Array | undefined): Places {
   const known: number[] = []
   const [ranks, rtp] = [new Float64Array(keys.length), new Float64Array(keys.length)]
   for (let index = 0; index < keys.length; index++) {
     let at = known.length
     while (at > 0 && comparePlaces(places, known[at - 1]!, index) > 0) at--
     const isKey = keys[index] === 1
-    const key = isKey ? index : known[at - 1]
+    const key = isKey ? index : leads?.[index] === 1 ? (known[at] ?? known[at - 1]) : known[at - 1]
     if (isKey) known.splice(at, 0, index)
     ranks[index] = key === undefined ? -1 : places.ranks[key]!
     rtp[index] = key === undefined ? 0 : places.rtp[key]!

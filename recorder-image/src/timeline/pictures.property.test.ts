@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { noSound } from './audio-axis.ts'
-import type { DecodingPlace } from './decoding-order.ts'
+import type { DecodingPlace, Leads } from './decoding-order.ts'
 import { LatePictures, type NumberedPicture } from './late-pictures.ts'
 import { PictureClock } from './picture-clock.ts'
 import { PictureGaps } from './picture-gaps.ts'
@@ -17,8 +17,8 @@ interface Camera {
   bPictures: number
   firstRtp: number
   ppm: number
-  /** H.264 counts the pictures that others refer to, H.265 says which it refers to. */
-  codec: 'h264' | 'h265'
+  /** H.264 counts the pictures that others refer to, H.265 says which it refers to. `open`: the B pictures in front of a key frame refer to that too. */
+  codec: 'h264' | 'h265' | 'h265 open'
   /** Its clock is set, before the picture at this share of them. */
   jump: { at: number; seconds: number } | undefined
 }
@@ -29,6 +29,9 @@ interface Picture extends Sent {
   /** Number of the picture among those that are shown. */
   shownAs: number
   decoding: DecodingPlace
+  leads: Leads | undefined
+  /** Which of those that are shown it refers to. */
+  uses: number[]
 }
 
 const camera = (over: Partial<Record<keyof Camera, fc.Arbitrary<unknown>>> = {}) =>
@@ -36,10 +39,10 @@ const camera = (over: Partial<Record<keyof Camera, fc.Arbitrary<unknown>>> = {})
     pictures: fc.integer({ min: 1, max: 600 }),
     fps: fc.constantFrom(5, 15, 30, 60),
     picturesPerKey: fc.integer({ min: 10, max: 150 }),
-    bPictures: fc.constantFrom(0, 0, 1, 2),
+    bPictures: fc.constantFrom(0, 0, 1, 2, 4),
     firstRtp: fc.oneof(fc.nat(0xffffffff), fc.integer({ min: 2 ** 32 - 900_000, max: 2 ** 32 - 1 })),
     ppm: fc.constant(0),
-    codec: fc.constantFrom('h264', 'h265'),
+    codec: fc.constantFrom('h264', 'h265', 'h265 open'),
     jump: fc.constant(undefined),
     ...over,
   }) as fc.Arbitrary<Camera>
@@ -57,18 +60,18 @@ function shoot(cam: Camera): Picture[] {
   const { pictures, fps, picturesPerKey, bPictures, firstRtp, ppm, codec, jump } = cam
   const shot: Picture[] = []
   let [references, key] = [0, 0]
-  /** `uses`: which of those that are shown it refers to. */
-  const add = (shownAs: number, { isReference = true, uses = [] as number[] }) => {
+  const add = (shownAs: number, { isReference = true, uses = [] as number[], leads = undefined as Leads | undefined }) => {
     const isKey = uses.length === 0
     if (isKey) {
       references = 0
-      key = shownAs
+      key = codec === 'h265 open' ? 0 : shownAs
     }
     const deltas = uses.map((used) => used - shownAs)
+    const refers = { type: 'refers' as const, value: (shownAs - key) % 256, modulus: 256, isReference, leads }
     const decoding: DecodingPlace =
       codec === 'h264'
         ? { type: 'counted', value: references % 16, modulus: 16, isReference }
-        : { type: 'refers', value: (shownAs - key) % 256, modulus: 256, isReference, uses: deltas, keeps: deltas }
+        : { ...refers, uses: deltas, keeps: deltas, goesOn: isKey && codec === 'h265 open' }
     if (isReference) references++
     const trueMillis = (shownAs / fps) * 1000
     const ahead = shownAs >= firstAfterJump(cam) ? jump!.seconds * 90_000 : 0
@@ -80,15 +83,19 @@ function shoot(cam: Camera): Picture[] {
       key: isKey,
       shownAs,
       decoding,
+      leads,
+      uses,
     })
   }
   for (let first = 0; first < pictures; first += picturesPerKey) {
     const end = Math.min(first + picturesPerKey, pictures)
-    add(first, {})
+    if (!shot.some(({ shownAs }) => shownAs === first)) add(first, {})
     for (let at = first + 1; at < end; at += bPictures + 1) {
-      const reference = Math.min(at + bPictures, end - 1)
-      add(reference, { uses: [at - 1] })
-      for (let b = at; b < reference; b++) add(b, { isReference: false, uses: [at - 1, reference] })
+      const isOpen = codec === 'h265 open' && at + bPictures >= end && end < pictures
+      const reference = isOpen ? end : Math.min(at + bPictures, end - 1)
+      add(reference, { uses: isOpen ? [] : [at - 1] })
+      for (let b = at; b < reference; b++)
+        add(b, { isReference: false, uses: [at - 1, reference], leads: isOpen ? 'acrossKey' : undefined })
     }
   }
   return shot
@@ -130,10 +137,10 @@ function take(handedOut: readonly Arrived<Picture>[]) {
   const kept: Arrived<Picture>[] = []
   const lost: Arrived<Picture>[] = []
   for (const arrived of handedOut) {
-    const { key, rtpTimestamp, decoding } = arrived.sent
+    const { key, rtpTimestamp, decoding, leads } = arrived.sent
     const receiveTimeMicros = arrived.arrivalMillis * 1000
     const time = clock.place({ rtpTimestamp, receiveTimeMicros })
-    const released = late.push({ ...time, key, number: decoding, receiveTimeMicros, arrived })
+    const released = late.push({ ...time, key, leads, number: decoding, receiveTimeMicros, arrived })
     kept.push(...released.taken.map((one) => one.arrived))
     lost.push(...released.lost.map((one) => one.arrived))
   }
@@ -150,6 +157,7 @@ const presentationOf = (handedOut: readonly Arrived<Picture>[]) =>
       rtpTimestamps: Uint32Array.from(handedOut, ({ sent }) => sent.rtpTimestamp),
       receiveTimesMicros: Float64Array.from(handedOut, ({ arrivalMillis }) => 1.8e15 + arrivalMillis * 1000),
       keys: Uint8Array.from(handedOut, ({ sent }) => (sent.key ? 1 : 0)),
+      leads: Uint8Array.from(handedOut, ({ sent }) => (sent.leads ? 1 : 0)),
       mayReorder: true,
     },
     noSound,
@@ -177,6 +185,12 @@ describe('pictures over a hostile network', { timeout: 60_000 }, () => {
           if (!key && references !== before) expect.fail(`picture ${number} is decoded after ${references}, not ${before}`)
           if (decoding.isReference) references = number
         }
+        const there = new Set<number>()
+        for (const { number, shownAs, uses } of decoded) {
+          const missing = uses.find((one) => !there.has(one))
+          if (missing !== undefined) expect.fail(`picture ${number} is decoded without the one shown as ${missing}`)
+          there.add(shownAs)
+        }
         const offs = decoded.map(({ trueMillis }, at) => video.ticks[at]! / 90 - trueMillis)
         const turn = firstAfterJump(cam)
         const isCalm = net.jitterMillis === 0 && net.queue.forMillis === 0 && net.freeze.forMillis === 0
@@ -197,6 +211,21 @@ describe('pictures over a hostile network', { timeout: 60_000 }, () => {
         for (const at of settled) near(at, after.at(-1)!, 'behind the jump')
         if (isCalm && before.length >= 10) near(after[0]!, before[0]!, 'the first behind the jump')
         expect(Array.from(video.ticks).toSorted((a, b) => a - b)).toEqual(Array.from(video.decodeTicks))
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('are all there where all came, but for what leads the first key frame and refers to what is in front of it (500 cases)', () => {
+    // What a picture waits for comes within what is waited.
+    const repaired = network({ ...stall, lost: fc.constant(0), repaired: fc.double({ min: 0, max: 0.3, noNaN: true }) })
+    fc.assert(
+      fc.property(camera(), repaired, (cam: Camera, net: Network) => {
+        const shot = shoot(cam)
+        const handedOut = handOut(shot, deliver(shot, net))
+        const [first] = handedOut
+        const { lost } = take(handedOut)
+        expect(lost.filter(({ sent }) => sent.leads === undefined || sent.shownAs > first!.sent.shownAs)).toEqual([])
       }),
       { numRuns: 500 },
     )
