@@ -1,15 +1,18 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { integrationLanes } from './lanes.ts'
+import { e2eLanes, integrationLanes } from './lanes.ts'
 
 const root = resolve(import.meta.dirname, '..')
 
-test('every integration test is run once', () => {
-  const found = globSync('**/*.integration.test.ts', { cwd: root, exclude: ['**/node_modules'] })
-  const run = integrationLanes().flatMap(({ files }) => files)
+test.each([
+  ['integration', integrationLanes],
+  ['e2e', e2eLanes],
+] as const)('every %s test is run once', (kind, lanes) => {
+  const found = globSync(`**/*.${kind}.test.ts`, { cwd: root, exclude: ['**/node_modules'] })
+  const run = lanes().flatMap(({ files }) => files)
   expect(run.toSorted()).toEqual(found.toSorted())
-  for (const { files } of integrationLanes()) expect(files.length).toBeGreaterThan(0)
+  for (const { files } of lanes()) expect(files.length).toBeGreaterThan(0)
 })
 
 /** Those of the files that import something like it. */
@@ -32,4 +35,13 @@ test('what plays in real time has the lowest priority nowhere', () => {
   )
   expect(importing(beside!, plays)).toEqual([])
   expect(importing(alone!, plays)).toContain('e2e/recorder/recording.integration.test.ts')
+})
+
+test('what changes the operator or COS for all runs beside no other end-to-end test', () => {
+  const changes = /installOperator|'helm', \['(upgrade|uninstall)|(kill|replace)Operator|outage\(|clearFaults\(\)|'drain'/
+  const [alone, together] = [true, false].map((alone) =>
+    e2eLanes().flatMap(({ filesAtATime, files }) => ((filesAtATime === 1) === alone ? files : [])),
+  )
+  expect(importing(together!, changes)).toEqual([])
+  expect(importing(alone!, changes)).toContain('e2e/system/helm.e2e.test.ts')
 })

@@ -40,20 +40,34 @@ const unhurried = [
 ]
 /** They talk to an API server that each has for itself, and wait for its answers most of the time. */
 const onAnApiServer = ['e2e/cli', 'e2e/gateway', 'e2e/gitops', 'e2e/operator']
+/** End-to-end tests that have namespaces, rooms and users of their own, and change nothing that others share: neither the operator nor COS as a whole. */
+const inTheirNamespaces = [
+  'e2e/gateway/gateway',
+  'e2e/system/{bad-input,deletion,fidelity,kubectl,live-clip,node-loss,pause,secrets}',
+]
 
 const root = resolve(import.meta.dirname, '..')
 const find = (patterns: readonly string[]) => globSync(patterns, { cwd: root, exclude: ['**/node_modules'] }).sort()
-const within = (places: readonly string[]) => find(places.map((place) => `${place}{/**/*,}.integration.test.ts`))
+const within = (places: readonly string[], kind: 'integration' | 'e2e') =>
+  find(places.map((place) => `${place}{/**/*,}.${kind}.test.ts`))
 
 /** The integration tests. Those of which nothing else is known come last, and have the machine to themselves. */
 export function integrationLanes(): Lane[] {
-  const first: Lane[] = [
-    { files: within(computing), filesAtATime: 3, needsBuild: false, beside: true },
-    { files: within(onTime), filesAtATime: 1, needsBuild: false },
-    { files: within(unhurried), filesAtATime: 2, needsBuild: false },
-    { files: within(onAnApiServer), filesAtATime: 3, needsBuild: true },
-  ]
-  const named = new Set(first.flatMap(({ files }) => files))
-  const others = find(['**/*.integration.test.ts']).filter((file) => !named.has(file))
-  return [...first, { files: others, filesAtATime: 1, needsBuild: true }]
+  return withOthers('integration', [
+    { files: within(computing, 'integration'), filesAtATime: 3, needsBuild: false, beside: true },
+    { files: within(onTime, 'integration'), filesAtATime: 1, needsBuild: false },
+    { files: within(unhurried, 'integration'), filesAtATime: 2, needsBuild: false },
+    { files: within(onAnApiServer, 'integration'), filesAtATime: 3, needsBuild: true },
+  ])
+}
+
+/** The end-to-end tests; likewise. */
+export function e2eLanes(): Lane[] {
+  return withOthers('e2e', [{ files: within(inTheirNamespaces, 'e2e'), filesAtATime: 2, needsBuild: true }])
+}
+
+function withOthers(kind: 'integration' | 'e2e', lanes: Lane[]): Lane[] {
+  const named = new Set(lanes.flatMap(({ files }) => files))
+  const others = find([`**/*.${kind}.test.ts`]).filter((file) => !named.has(file))
+  return [...lanes, { files: others, filesAtATime: 1, needsBuild: true }]
 }

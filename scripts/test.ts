@@ -12,7 +12,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
-import { integrationLanes, type Lane } from './lanes.ts'
+import { e2eLanes, integrationLanes, type Lane } from './lanes.ts'
 
 interface VitestReport {
   numPassedTests: number
@@ -78,6 +78,7 @@ async function runProject(project: string): Promise<{ passed: number; failed: nu
   const besideIsOver = async () => {
     for (const outcome of await Promise.all(beside.splice(0))) add(outcome, first)
   }
+  if (project === 'e2e' && !interrupted) await sandboxUp()
   for (const lane of lanesOf(project)) {
     if (interrupted) break
     if (lane.beside) {
@@ -124,7 +125,14 @@ function tell({ passed, failures: byFile, crashed }: Outcome): { passed: number;
 
 function lanesOf(project: string): Lane[] {
   if (project === 'integration') return integrationLanes()
-  return [{ files: [], filesAtATime: 1, needsBuild: inRealTime.includes(project) }]
+  if (project === 'e2e') return e2eLanes()
+  return [{ files: [], filesAtATime: 1, needsBuild: false }]
+}
+
+/** For all lanes once: each leaves up what was up before. What could not be started, the first of them tries once more, and says why not. */
+async function sandboxUp(): Promise<void> {
+  await building
+  await run(process.execPath, ['sandbox/src/main.ts', 'up'])
 }
 
 /** Builds Kubernetes and the images where they are not yet. What could not be built, the tests that need it try once more, and say why not. */

@@ -1,10 +1,9 @@
 import type { Recording } from '@trtc-recorder/api'
-import { afterAll, describe, expect } from 'vitest'
+import { describe, expect } from 'vitest'
 import { identities } from '../../sandbox/src/identities.ts'
 import { userSigFor } from '../../sandbox/src/user-sig.ts'
 import { run } from './kubectl.ts'
 import { recorderUserId, test } from './scene.ts'
-import { runningWorld } from './world.ts'
 
 const conditionsOf = ({ status }: Recording) =>
   Object.fromEntries((status?.conditions ?? []).map(({ type, status: is, reason }) => [type, `${is} ${reason}`]))
@@ -72,8 +71,6 @@ describe.concurrent('a UserSig that TRTC does not accept ends the Recording with
 })
 
 describe.concurrent('storage that refuses and Secrets that are missing:', () => {
-  afterAll(() => runningWorld().cos.clearFaults())
-
   test.for([
     ['bucket-missing', 'NoSuchBucket'],
     ['access-denied', 'AccessDenied'],
@@ -102,7 +99,7 @@ describe.concurrent('storage that refuses and Secrets that are missing:', () => 
 
     // Mended, and not waited for any longer.
     if (name === 'bucket-missing') await scene.world.cos.createBucket(bucket)
-    if (name === 'access-denied') await scene.world.cos.clearFaults()
+    if (name === 'access-denied') await scene.world.cos.clearFaults(bucket)
     await scene.kubectl('annotate', 'recording', name, 'trtc-recorder.dev/retry-upload=mended')
     const finished = await recording.settled()
     expect(conditionsOf(finished)).toMatchObject({ Succeeded: 'True Completed', Stored: 'True Completed' })

@@ -1,13 +1,11 @@
 import { manifestKey, type Recording } from '@trtc-recorder/api'
-import { afterAll, describe, expect } from 'vitest'
+import { describe, expect } from 'vitest'
 import { kubectl } from './kubectl.ts'
 import { newNamespace, recordFor, Scene, test } from './scene.ts'
 import { runningWorld } from './world.ts'
 
 /** Whenever a Recording is deleted: nothing of it stays in the cluster, nothing recorded is lost, and whoever wants to know is told. */
 describe.concurrent('a Recording that is deleted', () => {
-  afterAll(() => runningWorld().cos.clearFaults())
-
   test('before it has a Pod', async ({ scene }) => {
     const sink = await scene.sink()
     await scene.publish('alice')
@@ -55,6 +53,7 @@ describe.concurrent('a Recording that is deleted', () => {
     await scene.publish('alice')
     const recording = await scene.recordFromNow('finishing', { callback: { url: `${sink.url}/finishing` } })
     await recordFor(5)
+    // Of nothing else: it stands until the sandbox goes.
     await scene.world.cos.fault({ kind: 'slow', delayMillis: 4000 }, { key: `^${scene.namespace}/finishing/` })
     await recording.stop()
     const before = await recording.is('Succeeded', 'Unknown', 'Finishing')

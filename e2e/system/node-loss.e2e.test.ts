@@ -1,6 +1,6 @@
 import type { Recording } from '@trtc-recorder/api'
 import { afterAll, beforeAll, describe, expect } from 'vitest'
-import { spareNodes } from '../../sandbox/src/cluster/addresses.ts'
+import { spareNodes, spareTaint } from '../../sandbox/src/cluster/addresses.ts'
 import { type SpareNode, startSpareNode } from '../../sandbox/src/cluster/spare-node.ts'
 import { traces } from '../../sandbox/src/cluster/testing/traces.ts'
 import { unseen } from '../../sandbox/src/progress.ts'
@@ -125,7 +125,10 @@ async function recordOn({ name }: SpareNode, scene: Scene, recording: string, sp
   return scene.recordFromNow(recording, { ...on({ name }), ...spec })
 }
 
-const on = ({ name }: Pick<SpareNode, 'name'>) => ({ nodeSelector: { [here(name)]: 'yes' } })
+const on = ({ name }: Pick<SpareNode, 'name'>) => ({
+  nodeSelector: { [here(name)]: 'yes' },
+  tolerations: [{ ...spareTaint, operator: 'Equal' }],
+})
 
 const isRecordedElsewhere = (recording: AppliedRecording) =>
   recording.until(

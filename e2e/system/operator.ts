@@ -18,8 +18,8 @@ export function chartValues({ images, spki }: World, gateway?: object) {
     recorder: {
       image: image(images.recorder),
       chromiumArgs: `--ignore-certificate-errors-spki-list=${spki}`,
-      // Two cores have to do for three recorders, the room and the cluster.
-      resources: { requests: { cpu: '200m', memory: '512Mi' }, limits: { memory: '2Gi' } },
+      // Two cores have to do for the recorders of two files of tests, the room and the cluster.
+      resources: { requests: { cpu: '100m', memory: '512Mi' }, limits: { memory: '2Gi' } },
     },
     callback: { signing: { enabled: true } },
     ...(gateway === undefined ? {} : { gateway: { enabled: true, image: image(images.gateway), ...gateway } }),

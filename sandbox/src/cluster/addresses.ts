@@ -49,6 +49,9 @@ export const spareNodes: readonly [ClusterNode, ClusterNode] = [
   spareNode(3, '10.93.0.5', '10.93.0.6', '10.91.192.0/18'),
 ]
 
+/** Nobody comes to a node that is made to be lost but who asks for one. */
+export const spareTaint = { key: 'trtc-recorder.test/spare', value: 'yes', effect: 'NoSchedule' } as const
+
 function spareNode(number: number, gateway: string, address: string, pods: string): ClusterNode {
   return {
     name: `sandbox-${number}`,

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type ClusterNode, inside, network } from './addresses.ts'
+import { type ClusterNode, firstNode, inside, network, spareTaint } from './addresses.ts'
 
 const pki = join(inside.state, 'cluster/pki')
 /** Folder of a node's configuration, below `.sandbox`. */
@@ -73,6 +73,7 @@ const cni = (node: ClusterNode) => ({
 })
 
 const kubelet = ({ name }: ClusterNode, etc: string) => ({
+  registerWithTaints: name === firstNode.name ? [] : [spareTaint],
   apiVersion: 'kubelet.config.k8s.io/v1beta1',
   kind: 'KubeletConfiguration',
   authentication: { anonymous: { enabled: false }, webhook: { enabled: true }, x509: { clientCAFile: join(pki, 'ca.crt') } },
@@ -83,7 +84,8 @@ const kubelet = ({ name }: ClusterNode, etc: string) => ({
   clusterDomain: 'cluster.local',
   clusterDNS: [network.node],
   containerRuntimeEndpoint: `unix://${inside.containerdSocket}`,
-  podLogsDir: join(inside.state, 'logs/pods'),
+  // A kubelet removes the logs there of Pods that are not its own.
+  podLogsDir: join(inside.state, 'logs', name === firstNode.name ? '' : name, 'pods'),
   resolvConf: join(etc, 'resolv.conf'),
   volumePluginDir: '/run/sandbox/volume-plugins',
   enforceNodeAllocatable: [],

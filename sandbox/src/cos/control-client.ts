@@ -53,7 +53,9 @@ export function cosControl(controlUrl: string) {
         bucket,
         ...(operations ? { operations } : {}),
       })),
-    clearFaults: async () => void (await call('DELETE', '/faults')),
+    /** Those of a bucket, which leaves alone what others have asked for, or all. */
+    clearFaults: async (bucket?: string) =>
+      void (await call('DELETE', bucket === undefined ? '/faults' : `/faults?${query({ bucket })}`)),
     /** Closes the port and every connection, or opens it again. */
     outage: async (on: boolean) => void (await call('PUT', '/outage', { on })),
     /** Lets COS believe that it is later (positive) or earlier than it is. */

@@ -97,8 +97,8 @@ export async function startControl(world: CosWorld, address: string, port: numbe
     faults.add(faultSchema.parse(body))
     return {}
   })
-  server.delete('/faults', () => {
-    faults.clear()
+  server.delete('/faults', ({ query }) => {
+    faults.clear(z.object({ bucket: z.string().optional() }).parse(query).bucket)
     return {}
   })
   server.put('/outage', async ({ body }) => {

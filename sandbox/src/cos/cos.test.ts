@@ -234,6 +234,14 @@ describe('refusals', () => {
     await expect(cos.headBucket(here)).resolves.toMatchObject({ statusCode: 200 })
   })
 
+  test('a denied bucket, until the faults of that bucket are cleared', async () => {
+    await control.deny(Bucket)
+    await control.clearFaults('another-1250000000')
+    await expect(cos.headBucket(here)).rejects.toMatchObject({ statusCode: 403 })
+    await control.clearFaults(Bucket)
+    await expect(cos.headBucket(here)).resolves.toMatchObject({ statusCode: 200 })
+  })
+
   test('a full bucket is not deleted, an existing one not created again', async () => {
     await cos.putObject({ ...here, Key: 'k', Body: 'x' })
     await expect(cos.deleteBucket(here)).rejects.toMatchObject({ statusCode: 409, code: 'BucketNotEmpty' })

@@ -37,8 +37,9 @@ export class Faults {
     this.#faults.push({ fault, left: fault.count ?? Number.POSITIVE_INFINITY })
   }
 
-  clear(): void {
-    this.#faults = []
+  /** Those of a bucket, or all. */
+  clear(bucket?: string): void {
+    this.#faults = bucket === undefined ? [] : this.#faults.filter(({ fault }) => fault.bucket !== bucket)
   }
 
   /** The fault this request meets; uses it up by one. */
