@@ -14,6 +14,7 @@ import { opusSamples } from './opus.ts'
 import { encodeRecord, readRecords } from './records.ts'
 import { readRed } from './red.ts'
 import { newDirectory } from './testing/new-directory.ts'
+import { VideoTrack } from './video-track.ts'
 import { readVp8, readVp9 } from './vpx.ts'
 
 /** Runs a property with a seed that is in the message when it fails. */
@@ -36,6 +37,13 @@ const golomb = fc.bigInt({ min: 0n, max: 2n ** 34n }).map((value) => {
   return '0'.repeat(bits.length - 1) + bits
 })
 const packed = (bits: string) => Uint8Array.from(bits.match(/.{1,8}/g) ?? [], (byte) => Number.parseInt(byte.padEnd(8, '0'), 2))
+
+/** Of x265, with B pictures that lead their key frame. */
+const h265Sets = [
+  '40010c01ffff01600000030090000003000003001e959809',
+  '42010101600000030090000003000003001ea014206165959a4932bc05a020000003002000000303c1',
+  '4401c172b46240',
+].map((unit) => Buffer.from(unit, 'hex'))
 
 describe('a hostile sender', () => {
   it('cannot break the reading of pictures with any bytes', () => {
@@ -65,6 +73,46 @@ describe('a hostile sender', () => {
         understoodOrRefused(() => readH265(annexBOf([...others, sps])))
       }),
     )
+  })
+
+  it('cannot make pictures of H.265 that refer to anything, in whatever order, be neither kept nor lost', () => {
+    const bit = fc.constantFrom('0', '1')
+    const types = fc.constantFrom(0, 1, 6, 7, 8, 9, 16, 19, 20, 21, 21, 31)
+    const picture = fc.record({
+      type: types,
+      numbers: fc.oneof(fc.array(golomb, { maxLength: 12 }), fc.array(bit, { minLength: 60, maxLength: 200 })),
+      ticks: fc.integer({ min: -40_000, max: 60_000 }),
+    })
+    const read = new Set<string>()
+    fc.assert(
+      fc.property(fc.array(picture, { maxLength: 60 }), (pictures) => {
+        let lost = 0
+        const track = new VideoTrack(
+          () => lost++,
+          () => {},
+        )
+        let rtp = 2 ** 31
+        pictures.forEach(({ type, numbers, ticks }, at) => {
+          rtp += ticks
+          const isKey = type >= 16 && type <= 21
+          // First slice, and of key frames one bit more; then the picture parameter set, which there is.
+          const slice = Uint8Array.from([type << 1, 1, ...packed(`1${isKey ? '0' : ''}1${numbers.join('')}`)])
+          const data = annexBOf([...(isKey ? h265Sets : []), slice])
+          const times = { rtpTimestamp: rtp >>> 0, receiveTimeMicros: 1e15 + at * 33_000 }
+          const about = { slot: 1, kind: 'video', ssrc: 7, sequenceNumber: null, mimeType: 'video/H265' } as const
+          track.push({ ...about, ...times, key: isKey, data })
+          understoodOrRefused(() => {
+            const { leads, number } = readH265(data, readH265(annexBOf(h265Sets)).config)
+            if (number !== undefined) read.add(leads ?? 'none')
+          })
+        })
+        track.end()
+        expect((track.take()?.samples.length ?? 0) + lost + track.withoutPicture).toBe(pictures.length)
+      }),
+      { numRuns: 500 },
+    )
+    // It is not all refused.
+    expect(read).toEqual(new Set(['none', 'fromKey', 'acrossKey']))
   })
 
   it('cannot make one number of 2^32 cost time', () => {
