@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { group, kind, plural, recordingSpecSchema, recordingStatusSchema, version } from '../src/index.ts'
-import { freeze, objectRules, specRules, withRules } from './rules.ts'
+import { freeze, objectRules, specRules, withRules, withTolerationsOfItsVersion } from './rules.ts'
 import { type Rule, type Schema, structural } from './structural.ts'
 
 export const schemaOf = (source: z.ZodType) =>
@@ -34,7 +34,7 @@ const printerColumns: PrinterColumn[] = [
 ]
 
 export function specSchema(): Schema {
-  const spec = schemaOf(recordingSpecSchema)
+  const spec = withTolerationsOfItsVersion(schemaOf(recordingSpecSchema))
   const frozen = freeze(spec, kind)
   return withRules(
     { ...frozen, description: 'What to record, and where to put it. Frozen after creation, but for subscribe and desiredState.' },

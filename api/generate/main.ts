@@ -5,7 +5,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
-import { clipPlural, group, plural, policyPlural } from '../src/index.ts'
+import { clipPlural, group, numericTolerationsFrom, numericTolerationsRule, plural, policyPlural } from '../src/index.ts'
 import { recordingClipCrd } from './clip-crd.ts'
 import { recordingCrd } from './crd.ts'
 import { recordingPolicyCrd } from './policy-crd.ts'
@@ -50,8 +50,7 @@ if (check && stale.length > 0) {
 
 /** The same CRD with the chart's switches around it. */
 function chartCrd({ apiVersion, kind, metadata, spec }: ReturnType<typeof recordingCrd>): string {
-  const body = yaml({ spec })
-  if (body.includes('{{')) throw new Error('a description has {{ in it, which Helm would take for a template')
+  const body = forOlderClusters(yaml({ spec }))
   return `{{- if and .Values.crds.enabled (not (include "trtc-recorder.foreignCrd" (list . "${spec.names.plural}"))) }}
 ${banner}apiVersion: ${apiVersion}
 kind: ${kind}
@@ -65,6 +64,17 @@ metadata:
   {{- end }}
 ${body}{{- end }}
 `
+}
+
+/** The body of a CRD, with what is only said to clusters that are too old inside a switch. */
+function forOlderClusters(body: string): string {
+  if (body.includes('{{')) throw new Error('a description has {{ in it, which Helm would take for a template')
+  const rule = /^( *)- rule: .*\n\1 {2}message: (.*)\n\1 {2}fieldPath: .*\n/gm
+  return body.replaceAll(rule, (text, _, message) =>
+    message === numericTolerationsRule.message
+      ? `{{- if semverCompare "<${numericTolerationsFrom}-0" .Capabilities.KubeVersion.Version }}\n${text}{{- end }}\n`
+      : text,
+  )
 }
 
 function yaml(value: unknown): string {

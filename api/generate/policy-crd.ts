@@ -1,5 +1,6 @@
 import { policyKind, policyPlural, recordingPolicySpecSchema, recordingPolicyStatusSchema } from '../src/index.ts'
 import { definition, type PrinterColumn, schemaOf, withConditions } from './crd.ts'
+import { withTolerationsOfItsVersion } from './rules.ts'
 import type { Rule, Schema } from './structural.ts'
 
 /** `kubectl get recpol`: does it hear events, and what came of them. */
@@ -27,10 +28,15 @@ function thawed({ immutable: _, ...schema }: Schema): Schema {
   }
 }
 
-export const policySpecSchema = (): Schema => ({
-  ...thawed(schemaOf(recordingPolicySpecSchema)),
-  description: 'Which rooms are recorded by themselves, when, and how.',
-})
+export function policySpecSchema(): Schema {
+  const spec = thawed(schemaOf(recordingPolicySpecSchema))
+  const template = withTolerationsOfItsVersion(spec.properties?.template ?? {})
+  return {
+    ...spec,
+    properties: { ...spec.properties, template },
+    description: 'Which rooms are recorded by themselves, when, and how.',
+  }
+}
 
 export const policyStatusSchema = (): Schema =>
   withConditions(schemaOf(recordingPolicyStatusSchema), 'What has come of it. Written by the gateway only.')

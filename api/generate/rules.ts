@@ -1,5 +1,6 @@
 import { livePicturesRule, liveSoundRule } from '../src/live.ts'
 import { picturesRule, soundRule } from '../src/outputs.ts'
+import { numericTolerationsRule } from '../src/placement.ts'
 import { opusMessage } from '../src/recording.ts'
 import type { Rule, Schema } from './structural.ts'
 
@@ -74,4 +75,12 @@ export const objectRules: Rule[] = [
 export function withRules(schema: Schema, ...rules: Rule[]): Schema {
   if (rules.length === 0) return schema
   return { ...schema, 'x-kubernetes-validations': [...(schema['x-kubernetes-validations'] ?? []), ...rules] }
+}
+
+/** What of tolerations only a later Kubernetes knows is refused, unless the chart leaves that out (`main.ts`). */
+export function withTolerationsOfItsVersion(spec: Schema): Schema {
+  const { tolerations } = spec.properties ?? {}
+  if (tolerations?.items === undefined) throw new Error('there are no tolerations')
+  const items = withRules(tolerations.items, numericTolerationsRule)
+  return { ...spec, properties: { ...spec.properties, tolerations: { ...tolerations, items } } }
 }

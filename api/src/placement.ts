@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { quantitySchema, quantityValue } from './quantity.ts'
-import { matching, ruled } from './rules.ts'
+import { type CelRule, matching, ruled } from './rules.ts'
 
 /** What a Recording may say about its Pod and its Secrets, held to what the API server would accept in a Pod. */
 
@@ -86,10 +86,10 @@ export const sameResources = ['requests', 'limits']
   })
   .join(' && ')
 
-const labelValue = () =>
+const labelValue = (orElse = '') =>
   matching(
     z.string().max(63),
-    new RegExp(`^(${label})?$`),
+    new RegExp(`^((${label})?${orElse})$`),
     'must be a label value: letters, digits, -, _ and ., with a letter or digit at each end',
   )
 
@@ -102,6 +102,24 @@ export const nodeSelectorSchema = ruled(
   },
 )
 
+const operators = ['', 'Exists', 'Equal', 'Gt', 'Lt'] as const
+const effects = ['', 'NoSchedule', 'PreferNoSchedule', 'NoExecute'] as const
+
+/** Operators that compare numbers. */
+const numeric: readonly unknown[] = ['Gt', 'Lt']
+const isNumeric = "(has(self.operator) && self.operator in ['Gt', 'Lt'])"
+
+/** As Kubernetes reads it, and of as many digits as fit into 64 bits whatever they are. */
+const wholeNumber = '(0|-?[1-9][0-9]{0,17})'
+
+/** Stands in the CRD for clusters that are older than this; the chart leaves it out for others. */
+export const numericTolerationsRule = {
+  rule: `!${isNumeric}`,
+  message: 'Gt and Lt are there from Kubernetes 1.35 on',
+  fieldPath: '.operator',
+} satisfies CelRule
+export const numericTolerationsFrom = '1.35'
+
 const tolerationSchema = [
   {
     holds: (toleration: Toleration) => Boolean(toleration.key) || toleration.operator === 'Exists',
@@ -113,6 +131,18 @@ const tolerationSchema = [
     holds: (toleration: Toleration) => toleration.operator !== 'Exists' || !toleration.value,
     rule: "!has(self.operator) || self.operator != 'Exists' || !has(self.value) || self.value == ''",
     message: 'must be left out where operator is Exists',
+    fieldPath: '.value',
+  },
+  {
+    holds: ({ operator, value = '' }: Toleration) => !numeric.includes(operator) || new RegExp(`^${wholeNumber}$`).test(value),
+    rule: `!${isNumeric} || (has(self.value) && self.value.matches('^${wholeNumber}$'))`,
+    message: 'must be a whole number of at most 18 digits where operator is Gt or Lt',
+    fieldPath: '.value',
+  },
+  {
+    holds: ({ operator, value = '' }: Toleration) => numeric.includes(operator) || !value.startsWith('-'),
+    rule: `${isNumeric} || !has(self.value) || !self.value.startsWith('-')`,
+    message: 'may begin with - where operator is Gt or Lt only',
     fieldPath: '.value',
   },
   {
@@ -131,18 +161,23 @@ const tolerationSchema = [
     )
       .optional()
       .describe('Taint key.'),
-    operator: z.enum(['Exists', 'Equal']).optional().describe('How key and value are compared.'),
-    value: labelValue().optional().describe('Taint value.'),
-    effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']).optional().describe('Taint effect.'),
+    operator: z
+      .enum(operators)
+      .optional()
+      .describe(
+        'How key and value are compared: `Equal`, also where it is empty or left out. `Gt` and `Lt` are there from Kubernetes 1.35 on, with its feature gate TaintTolerationComparisonOperators.',
+      ),
+    value: labelValue(`|-[1-9][0-9]{0,17}`).optional().describe('Taint value.'),
+    effect: z.enum(effects).optional().describe('Taint effect; every one, where it is empty or left out.'),
     tolerationSeconds: z.int().min(0).max(31_536_000).optional().describe('How long a NoExecute taint is tolerated.'),
   }),
 )
 
 interface Toleration {
   key?: string | undefined
-  operator?: 'Exists' | 'Equal' | undefined
+  operator?: (typeof operators)[number] | undefined
   value?: string | undefined
-  effect?: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute' | undefined
+  effect?: (typeof effects)[number] | undefined
   tolerationSeconds?: number | undefined
 }
 

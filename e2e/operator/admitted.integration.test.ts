@@ -48,10 +48,10 @@ const names = [
   ...['a', '1', 'a.b', '1.2.3', 'a..b', 'a-', 'a.-b', 'A', 'a_b', 'a/b', 'ü', '.', '..', '..a', '.a', '-', '_', '..data'],
   ...[long(63), long(64), `${long(70)}.a`, long(253), long(254)],
 ]
-const tolerations = ['Exists', 'Equal', 'Lt', undefined].flatMap((operator) =>
+const tolerations = ['Exists', 'Equal', 'Lt', '', undefined].flatMap((operator) =>
   ['NoExecute', 'NoSchedule', '', undefined].flatMap((effect) =>
     ['a', '', undefined, 'a/b', 'A b', `${long(254)}/a`].flatMap((key) =>
-      ['', 'v', 'v v', long(64), undefined].flatMap((value) =>
+      ['', 'v', 'v v', '5', '-5', long(64), undefined].flatMap((value) =>
         [undefined, 0, -1].map((tolerationSeconds) => ({ operator, effect, key, value, tolerationSeconds })),
       ),
     ),

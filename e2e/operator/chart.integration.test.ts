@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { numericTolerationsRule } from '../../api/src/index.ts'
 import { parseConfig as gatewayConfig } from '../../gateway/src/config.ts'
 import type { KubeObject } from '../../kube/src/index.ts'
 import { parseConfig } from '../../operator/src/config.ts'
@@ -35,7 +36,7 @@ describe('the chart', () => {
   })
 
   test('carries the CRDs as they are in crds/, and keeps them', async () => {
-    const crds = ofKind(await render(), 'CustomResourceDefinition')
+    const crds = ofKind(await helmIn.renderFor('1.34.4'), 'CustomResourceDefinition')
     expect(crds.map(({ metadata }) => metadata.name.split('.')[0]).sort()).toEqual([
       'recordingclips',
       'recordingpolicies',
@@ -52,6 +53,15 @@ describe('the chart', () => {
     const [unkept] = ofKind(await render('crds.keep=false'), 'CustomResourceDefinition')
     expect(unkept?.metadata.annotations).toBeUndefined()
     expect(ofKind(await render('crds.enabled=false'), 'CustomResourceDefinition')).toEqual([])
+  })
+
+  test('admits tolerations that compare numbers in Recordings and policies where Kubernetes is late enough, and not before', async () => {
+    const rulesIn = async (version: string) =>
+      ofKind(await helmIn.renderFor(version), 'CustomResourceDefinition').map(
+        (crd) => JSON.stringify(crd).split(numericTolerationsRule.message).length - 1,
+      )
+    expect((await rulesIn('1.34.4')).toSorted()).toEqual([0, 1, 1])
+    expect(await rulesIn('1.35.0')).toEqual([0, 0, 0])
   })
 
   test.each([

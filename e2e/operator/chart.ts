@@ -67,6 +67,10 @@ export class Helm {
     return manifestsIn(await this.run('template', 'demo', chart, '--namespace', 'trtc', ...values))
   }
 
+  /** As it is for a cluster of this version. */
+  renderFor = async (version: string): Promise<Manifest[]> =>
+    manifestsIn(await this.run('template', 'demo', chart, '--namespace', 'trtc', '--kube-version', version))
+
   /** The same with values as they stand in a file. */
   renderValues = async (values: object, namespace = 'trtc'): Promise<Manifest[]> => {
     const file = await this.valuesFile(values)

@@ -80,6 +80,16 @@ export const refusedSpecs: RefusedSpec[] = [
     over: { outputs: { pair: { left: [], right: ['b'] } } },
     field: 'spec.outputs.pair.left',
   },
+  {
+    what: 'a number to compare that is none',
+    over: { tolerations: [{ key: 'cores', operator: 'Gt', value: 'many' }] },
+    field: 'spec.tolerations[0].value',
+  },
+  {
+    what: 'a number below zero that is not compared',
+    over: { tolerations: [{ key: 'cores', operator: 'Equal', value: '-5' }] },
+    field: 'spec.tolerations[0].value',
+  },
   { what: 'no room', over: { roomId: undefined }, field: 'spec.roomId' },
   { what: 'a room number of 0', over: { roomId: 0 }, field: 'spec.roomId' },
   { what: 'a user id with a blank', over: { userId: 'the recorder' }, field: 'spec.userId' },
