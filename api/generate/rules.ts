@@ -1,3 +1,4 @@
+import { idleFields } from '../src/idle-fields.ts'
 import { livePicturesRule, liveSoundRule } from '../src/live.ts'
 import { picturesRule, soundRule } from '../src/outputs.ts'
 import { numericTolerationsRule } from '../src/placement.ts'
@@ -62,6 +63,13 @@ export const specRules: Rule[] = [
   picturesRule,
   liveSoundRule,
   livePicturesRule,
+  // Of what is there already nobody asks: it could be changed no more, nor stopped.
+  ...idleFields.map(
+    ({ rule, message, fieldPath }): Rule => ({
+      ...{ rule: `oldSelf.hasValue() || (${rule})`, message, optionalOldSelf: true },
+      ...(fieldPath === undefined ? {} : { fieldPath }),
+    }),
+  ),
 ]
 
 /** Pods are named after their Recording, with the number of the attempt behind it, and 63 characters is the most a label holds. */

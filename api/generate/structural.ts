@@ -29,6 +29,8 @@ export interface Rule {
   message: string
   /** Relative to the schema the rule stands on; makes the error name the field. */
   fieldPath?: string
+  /** `oldSelf` may be none: the rule is judged also where there is nothing before. */
+  optionalOldSelf?: true
   reason?: 'FieldValueInvalid' | 'FieldValueForbidden' | 'FieldValueRequired' | 'FieldValueDuplicate'
 }
 

@@ -1,8 +1,10 @@
 import { z } from 'zod'
+import { idleFields } from './idle-fields.ts'
+import { liveNeedsSound, livePicturesRule, liveSoundRule } from './live.ts'
 import { needPictures, needSound, picturesRule, soundRule } from './outputs.ts'
 import { secretKeyRef } from './placement.ts'
 import { type apiVersion, type ObjectMeta, opusMessage, recordingSpecSchema } from './recording.ts'
-import { matching, ruled } from './rules.ts'
+import { type CelRule, matching, ruled } from './rules.ts'
 import { scheduleSchema } from './schedule.ts'
 import { userIdPattern } from './user-patterns.ts'
 
@@ -53,37 +55,46 @@ const roomsSchema = ruled(
 
 const { sdkAppId, roomId: _, strRoomId: __, userId, userSigSecretRef: ___, desiredState: ____, ...of } = recordingSpecSchema.shape
 
-/** What a Recording's spec has, without what comes from event and policy. */
-const templateSchema = ruled(
-  ruled(
-    ruled(
-      z.object({
-        ...of,
-        appSecretKeyRef: secretKeyRef('secretKey', 'the secret key of the TRTC application').describe(
-          'Where the secret key of the TRTC application is kept. The recorder signs its UserSig with it, for each room.',
-        ),
-        ttlSecondsAfterFinished: z
-          .int()
-          .min(leastTtlSeconds)
-          .max(31_536_000)
-          .optional()
-          .describe(
-            'Deletes each Recording this long after it is over and told of. At least ten minutes: until then late events of its room may come, and the Recording is what says that it was recorded.',
-          ),
-      }),
-      ({ audioCodec, mode }) => audioCodec !== 'Opus' || mode === '02',
-      {
-        rule: "!has(self.audioCodec) || self.audioCodec == 'AAC' || (has(self.mode) && self.mode == '02')",
-        message: opusMessage,
-        fieldPath: '.audioCodec',
-      },
-    ),
-    ({ mode, outputs }) => mode !== '01' || !needSound(outputs),
-    soundRule,
+const bareTemplateSchema = z.object({
+  ...of,
+  appSecretKeyRef: secretKeyRef('secretKey', 'the secret key of the TRTC application').describe(
+    'Where the secret key of the TRTC application is kept. The recorder signs its UserSig with it, for each room.',
   ),
-  ({ mode, outputs }) => mode !== '00' || !needPictures(outputs),
-  picturesRule,
-)
+  ttlSecondsAfterFinished: z
+    .int()
+    .min(leastTtlSeconds)
+    .max(31_536_000)
+    .optional()
+    .describe(
+      'Deletes each Recording this long after it is over and told of. At least ten minutes: until then late events of its room may come, and the Recording is what says that it was recorded.',
+    ),
+})
+
+type Template = z.output<typeof bareTemplateSchema>
+interface TemplateRule extends CelRule {
+  holds(template: Template): boolean
+}
+
+/** As a Recording is judged, so that none is admitted whose Recordings would be refused. */
+const templateRules: readonly TemplateRule[] = [
+  {
+    holds: ({ audioCodec, mode }) => audioCodec !== 'Opus' || mode === '02',
+    rule: "!has(self.audioCodec) || self.audioCodec == 'AAC' || (has(self.mode) && self.mode == '02')",
+    message: opusMessage,
+    fieldPath: '.audioCodec',
+  },
+  { holds: ({ mode, outputs }) => mode !== '01' || !needSound(outputs), ...soundRule },
+  { holds: ({ mode, outputs }) => mode !== '00' || !needPictures(outputs), ...picturesRule },
+  { holds: ({ mode, live }) => mode !== '01' || !liveNeedsSound(live), ...liveSoundRule },
+  { holds: ({ mode, live }) => mode !== '00' || live.stills === undefined, ...livePicturesRule },
+  ...idleFields.map(({ isIdle, rule, message, fieldPath }) => ({
+    ...{ holds: (template: Template) => !isIdle(template), rule, message },
+    ...(fieldPath === undefined ? {} : { fieldPath }),
+  })),
+]
+
+/** What a Recording's spec has, without what comes from event and policy. */
+const templateSchema = templateRules.reduce((schema, { holds, ...rule }) => ruled(schema, holds, rule), bareTemplateSchema)
 
 export const recordingPolicySpecSchema = ruled(
   z.object({

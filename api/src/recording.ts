@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { address, callbackUrlSchema, hostPort } from './addresses.ts'
 import { cosSchema } from './cos.ts'
+import { idleProblems } from './idle-fields.ts'
 import { type Live, liveNeedsSound, livePicturesRule, liveSchema, liveSoundRule } from './live.ts'
 import { needPictures, needSound, type Outputs, outputsSchema, picturesRule, soundRule } from './outputs.ts'
 import { nodeSelectorSchema, objectName, resourcesSchema, sameResources, secretKeyRef, tolerationsSchema } from './placement.ts'
@@ -323,6 +324,11 @@ export function choiceProblems(
 /** Said by the API server, too. */
 export const opusMessage = 'Opus is for mode 02: mode 00 is MP3, and mode 01 has no sound'
 
+/** What there may be in the cluster: an earlier release admitted fields that mean nothing where they stand. */
+export const admittedSpecSchema = recordingSpecSchema.superRefine((spec, { addIssue }) => {
+  for (const { path, message } of choiceProblems(spec)) addIssue({ code: 'custom', path: [path], message })
+})
+
 /** A Recording as a user writes it, in a file. */
 export const recordingManifestSchema = z.object({
   apiVersion: z.literal(apiVersion),
@@ -332,8 +338,8 @@ export const recordingManifestSchema = z.object({
     namespace: z.string().max(63).default('default'),
     uid: z.string().default(''),
   }),
-  spec: recordingSpecSchema.superRefine((spec, { addIssue }) => {
-    for (const { path, message } of choiceProblems(spec)) addIssue({ code: 'custom', path: [path], message })
+  spec: admittedSpecSchema.superRefine((spec, { addIssue }) => {
+    for (const { path, message } of idleProblems(spec)) addIssue({ code: 'custom', path: path.split('.'), message })
   }),
   status: recordingStatusSchema.optional(),
 })

@@ -1,13 +1,13 @@
 import { readdir, readFile } from 'node:fs/promises'
 import type { Recording, RecordingPolicy, RecordingSpec } from '@trtc-recorder/api'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { parseAllDocuments } from 'yaml'
+import { parse, parseAllDocuments } from 'yaml'
 import { acceptedPolicies, leastPolicy, refusedPolicies } from '../../api/src/testing/policies.ts'
 import { acceptedSpecs, leastSpec, refusedSpecs } from '../../api/src/testing/refusals.ts'
 import type { KubeObject, New, Resource } from '../../kube/src/index.ts'
 import { resources } from '../../kube/src/index.ts'
 import { writeWithinLimits } from '../../operator/src/recording/within-limits.ts'
-import { type ApiServer, startApiServer } from './api-server.ts'
+import { type ApiServer, startApiServer, until } from './api-server.ts'
 import { documentedObjects } from './documented.ts'
 import { aFile } from './recordings.ts'
 
@@ -116,6 +116,36 @@ describe('the API server', () => {
     const stopped = await patch(await create(), { desiredState: 'Stopped' })
     expect(stopped.spec.desiredState).toBe('Stopped')
     expect((await patch(stopped, { desiredState: 'Running' })).spec.desiredState).toBe('Running')
+  })
+
+  test('changes, stops and takes again what an earlier release admitted although it means nothing', async () => {
+    const crds: Resource = {
+      ...{ group: 'apiextensions.k8s.io', version: 'v1', plural: 'customresourcedefinitions' },
+      ...{ kind: 'CustomResourceDefinition', namespaced: false },
+    }
+    const path = new URL('../../crds/trtc-recorder.dev_recordings.yaml', import.meta.url)
+    const text = await readFile(path, 'utf8')
+    const { spec } = parse(text)
+    const earlier = structuredClone(spec)
+    const rules = earlier.versions[0].schema.openAPIV3Schema.properties.spec
+    rules['x-kubernetes-validations'] = rules['x-kubernetes-validations'].filter(
+      ({ optionalOldSelf = false }) => !optionalOldSelf,
+    )
+    const serve = (spec: object) =>
+      api.client.patch(crds, { name: 'recordings.trtc-recorder.dev' }, { type: 'merge', body: { spec } })
+    const idle = { mode: '02', outputs: { mixFormat: 'Mp4' } }
+    await serve(earlier)
+    let made: Recording | undefined
+    await until('it is admitted', async () => {
+      made = await create(idle).catch(() => undefined)
+      return made !== undefined
+    })
+    await serve(spec)
+    await until('it is refused', async () => (await create(idle).catch((error: Error) => error)) instanceof Error)
+    expect(await refusal(create(idle))).toContain('spec.outputs.mixFormat: ')
+    const changed = await patch(made!, { ...idle, subscribe: { include: ['alice'] } })
+    expect((await patch(changed, { desiredState: 'Stopped' })).spec.desiredState).toBe('Stopped')
+    expect(await refusal(patch(changed, { outputs: { mix: true } }))).toMatch(/spec\.outputs: .*is immutable/)
   })
 
   test('shows the story in one line', async () => {

@@ -42,6 +42,22 @@ export const refusedPolicies: { what: string; over: object; field: string }[] = 
   { what: 'no recording at all', over: { limits: { activeRecordings: 0 } }, field: 'spec.limits.activeRecordings' },
   { what: 'no key to sign with', over: template({ appSecretKeyRef: undefined }), field: 'spec.template.appSecretKeyRef' },
   { what: 'Opus without a picture', over: template({ mode: '00', audioCodec: 'Opus' }), field: 'spec.template.audioCodec' },
+  { what: 'stills of a mode without pictures', over: template({ live: { stills: {} } }), field: 'spec.template.live' },
+  {
+    what: 'slices of a mode without sound',
+    over: template({ mode: '01', live: { audioSlices: {} } }),
+    field: 'spec.template.live',
+  },
+  {
+    what: 'how a mix is written that is not made',
+    over: template({ mode: '02', outputs: { mixFormat: 'Mp4' } }),
+    field: 'spec.template.outputs.mixFormat',
+  },
+  {
+    what: 'whose picture in a mode without',
+    over: template({ subscribe: { video: { include: ['a'] } } }),
+    field: 'spec.template.subscribe.video.include',
+  },
   {
     what: 'a bucket without its APPID',
     over: template({ cos: { region: 'ap-guangzhou', bucket: 'b' } }),

@@ -90,6 +90,41 @@ export const refusedSpecs: RefusedSpec[] = [
     over: { tolerations: [{ key: 'cores', operator: 'Equal', value: '-5' }] },
     field: 'spec.tolerations[0].value',
   },
+  {
+    what: 'how a mix is written that is not made',
+    over: { mode: '02', outputs: { mixFormat: 'Mp4' } },
+    field: 'spec.outputs.mixFormat',
+  },
+  {
+    what: 'how sound is written that is not made',
+    over: { outputs: { audio16kFormat: 'Flac' } },
+    field: 'spec.outputs.audio16kFormat',
+  },
+  {
+    what: 'HLS of screens in a mode without pictures',
+    over: { live: { hls: { streams: ['aux'] } } },
+    field: 'spec.live.hls.streams',
+  },
+  {
+    what: 'whose picture in a mode without',
+    over: { subscribe: { video: { include: ['a'] } } },
+    field: 'spec.subscribe.video.include',
+  },
+  {
+    what: 'whose picture not in a mode without',
+    over: { subscribe: { video: { exclude: ['a'] } } },
+    field: 'spec.subscribe.video.exclude',
+  },
+  {
+    what: 'whose sound in a mode without',
+    over: { mode: '01', subscribe: { audio: { include: ['a'] } } },
+    field: 'spec.subscribe.audio.include',
+  },
+  {
+    what: 'whose sound not in a mode without',
+    over: { mode: '01', subscribe: { audio: { exclude: ['a'] } } },
+    field: 'spec.subscribe.audio.exclude',
+  },
   { what: 'no room', over: { roomId: undefined }, field: 'spec.roomId' },
   { what: 'a room number of 0', over: { roomId: 0 }, field: 'spec.roomId' },
   { what: 'a user id with a blank', over: { userId: 'the recorder' }, field: 'spec.userId' },

@@ -322,6 +322,13 @@ describe('the status', () => {
     expect(readyOf(gateway.policy())).toMatchObject({ status: 'True', observedGeneration: 2 })
   })
 
+  test('of a policy that an earlier release admitted does not say that its Recordings are refused', async () => {
+    const gateway = await listening({})
+    Object.assign(gateway.policy().spec.template, { outputs: { mixFormat: 'Mp4', replay: true } })
+    expect(await gateway.outcomes(room.enters('teacher'))).toEqual(['Made'])
+    expect(gateway.cluster.recordings[0]?.spec.outputs).toMatchObject({ replay: true, mixFormat: 'Mp3' })
+  })
+
   test('is written for each Recording, and for events every five minutes', async () => {
     const gateway = await listening({})
     for (let seconds = 1; seconds <= 900; seconds += 10) {

@@ -1,4 +1,4 @@
-import { apiVersion, kind, type Recording, type RecordingPolicy } from '@trtc-recorder/api'
+import { apiVersion, kind, type Recording, type RecordingPolicy, withoutIdleFields } from '@trtc-recorder/api'
 import {
   ApiError,
   ConnectionError,
@@ -70,7 +70,13 @@ function newRecording(
         [generationAnnotation]: String(metadata.generation),
       },
     },
-    spec: { ...template, sdkAppId, ...(typeof room === 'number' ? { roomId: room } : { strRoomId: room }), userId },
+    // A policy of an earlier release may have some, with which no Recording is admitted any more.
+    spec: {
+      ...withoutIdleFields(template),
+      sdkAppId,
+      ...(typeof room === 'number' ? { roomId: room } : { strRoomId: room }),
+      userId,
+    },
   }
 }
 

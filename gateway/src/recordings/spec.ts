@@ -1,11 +1,11 @@
-import { recordingManifestSchema } from '@trtc-recorder/api'
+import { admittedSpecSchema } from '@trtc-recorder/api'
 import type { z } from 'zod'
 import type { FieldProblem } from '../errors.ts'
 
 export type SpecInput = Record<string, unknown>
 
-/** The spec's own check, the same that the CRD has. */
-const specSchema = recordingManifestSchema.shape.spec
+/** The spec's own check, the same that the CRD has of what is there already: what means nothing in a grant is left out of what is made. */
+const specSchema = admittedSpecSchema
 
 /** What a request says, over what its grant gives every Recording. Lists are replaced whole. */
 export function merged(defaults: SpecInput, over: SpecInput): SpecInput {

@@ -1,4 +1,4 @@
-import { apiVersion, group, kind, type Recording } from '@trtc-recorder/api'
+import { apiVersion, group, kind, type Recording, withoutIdleFields } from '@trtc-recorder/api'
 import {
   ApiError,
   ConnectionError,
@@ -102,7 +102,7 @@ function newRecording({
       labels: { ...labelsOf(caller.name, contract), ...more.labels },
       annotations: { [fingerprintAnnotation]: digest, ...more.annotations },
     },
-    spec: withoutIdleCallback(merged(grant.recording, said)),
+    spec: withoutIdleFields(withoutIdleCallback(merged(grant.recording, said))),
   }
 }
 
