@@ -99,6 +99,21 @@ describe('pictures that never came', () => {
     expect(losses.reduce((sum, { pictures }) => sum + pictures, 0)).toBe(expected)
   })
 
+  it('are told by what the receiver counted on a line that is bad from the beginning', () => {
+    const lossesWith = (lost: number) => {
+      const gaps = new PictureGaps()
+      const losses = []
+      for (let n = 0; n < 150; n++) {
+        if (n % 30 > 2) continue
+        losses.push(...gaps.push(picture(n)))
+        if (n % 30 === 0 && n > 0) gaps.counted({ ssrc: 1, rtpTimestamp: n * 3000, lost, asked: 9 })
+      }
+      return [...losses, ...gaps.end()].map(({ pictures }) => pictures)
+    }
+    expect(lossesWith(2)).toEqual([27, 27, 27, 27])
+    expect(lossesWith(0)).toEqual([])
+  })
+
   const ends: [string, { lost: number; after?: number; openMicros?: number; mutedAt?: number; until?: number }, number[]][] = [
     ['by the time at which it was looked', { lost: 3 }, [15]],
     ['by what came of the user beside them', { lost: 3, until: 3_300_000 }, [30]],

@@ -58,6 +58,8 @@ interface Hole {
   step: number
   /** Pictures of it that came late. */
   filled: number
+  /** Whether pictures were steady before it. Where they were not, as on a line that is bad from the beginning, only the receiver's count says that some are missing. */
+  isSteady: boolean
 }
 
 /**
@@ -88,14 +90,16 @@ export class PictureGaps {
     }
     this.#lastRtp = rtp
     const ticks = jumpedTicks ?? step
-    const isHole = (key || mayFollowHole) && this.#isSteady && ticks > longStep * this.#usualStep
+    const isSteady = this.#isSteady
+    const usual = isSteady ? this.#usualStep : Math.min(...this.#stepsShown())
+    const isHole = (key || mayFollowHole) && ticks > longStep * usual
     if (isHole) {
       this.#holes.push({
         ...{ rtpTimestamp, counted: undefined, anotherSize, key, fromRtp: last, toRtp: rtp, ticks },
-        ...{ toMicros: receiveTimeMicros, step: this.#usualStep, filled: 0 },
+        ...{ toMicros: receiveTimeMicros, step: usual, filled: 0, isSteady },
       })
     }
-    if (isHole || jumpedTicks !== undefined) {
+    if ((isHole && isSteady) || jumpedTicks !== undefined) {
       // The rhythm before the hole goes on after it.
       const moved = step - this.#usualStep
       this.#times = this.#times.map((time) => time + moved)
@@ -198,7 +202,8 @@ export class PictureGaps {
  * On a bad line something is asked for again all the time: then an encoder that began anew is believed as long as nothing stays missing. So is one that
  * leaves something out between others; what follows was taken for the same reason.
  */
-function wasLost({ counted, anotherSize, key }: Hole): boolean {
-  if (counted === undefined) return true
+function wasLost({ counted, anotherSize, key, isSteady }: Hole): boolean {
+  if (counted === undefined) return isSteady
+  if (!isSteady) return counted.lost > 0
   return counted.lost > 0 || (counted.asked > 0 && !anotherSize && key)
 }
