@@ -31,12 +31,16 @@ afterEach(async () => {
 })
 
 /** Caches and callback controller, as main.ts puts them together. */
-async function startOperator(client: KubeClient = api.client, more: Partial<CallbackDependencies> = {}) {
+async function startOperator(
+  client: KubeClient = api.client,
+  more: Partial<CallbackDependencies> = {},
+  namespaces: readonly string[] = [namespace],
+) {
   const lines: Record<string, unknown>[] = []
   const log = createLog('debug', { write: (line) => void lines.push(JSON.parse(line)) })
   const metrics = createMetrics()
   const stop = new AbortController()
-  const caches = createCaches({ client, namespaces: [namespace], resyncMillis: 600_000, log, metrics })
+  const caches = createCaches({ client, namespaces, resyncMillis: 600_000, log, metrics })
   const running = caches.run(stop.signal)
   await caches.synced
   const events = createEventRecorder({
@@ -230,6 +234,23 @@ describe('a receiver in trouble', () => {
     await reaches('quick', 'Delivered')
     await expect.poll(async () => (await callbackOf('slow'))?.lastError, { timeout: 5000 }).toContain('did not answer within 1 s')
     await slow.stop()
+  })
+
+  it('does not hold up another namespace, however much one has for it', async () => {
+    const silent = await startSink()
+    silent.answer = () => {}
+    const busy = await api.namespace()
+    for (let n = 0; n < 40; n += 1) await finishedRecording(api.client, busy, `r${n}`, { callback: { url: silent.url } })
+    // All that are free would wait for this long.
+    await startOperator(api.client, { timeoutMillis: 20_000 }, [busy, namespace])
+    await expect.poll(() => silent.received.length, { timeout: 10_000 }).toBe(2)
+    const before = performance.now()
+    await finishedRecording(api.client, namespace, 'quick', { callback: { url: sink.url } })
+    await expect.poll(() => sink.received.length, { timeout: 30_000, interval: 10 }).toBe(1)
+    expect(performance.now() - before).toBeLessThan(3000)
+    expect(silent.received).toHaveLength(2)
+    await reaches('quick', 'Delivered')
+    await silent.stop()
   })
 
   it('is given up after its time, with a Warning', async () => {

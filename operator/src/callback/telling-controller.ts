@@ -26,7 +26,8 @@ export function tellingController<T extends KubeObject>(
     ...options,
     log,
     isOutdated: isConflict,
-    queue: { failureMaxMillis: 30_000, observer: hooks.queue },
+    // A receiver that answers nobody takes all the time there is for each of its tries.
+    queue: { failureMaxMillis: 30_000, leavesWorkersFree: true, observer: hooks.queue },
     observer: hooks.observer,
   })
   hooks.watchQueue(controller.queue)

@@ -31,6 +31,40 @@ describe('WorkQueue', () => {
     expect(queue.depth).toBe(997)
   })
 
+  it('leaves workers free for namespaces that have few, where it is to', async () => {
+    const queue = new WorkQueue({ leavesWorkersFree: true })
+    const handedOut: string[] = []
+    const work = () => void queue.get().then((key) => key !== undefined && handedOut.push(key))
+    for (let n = 0; n < 8; n += 1) work()
+    const take = async () => {
+      await vi.advanceTimersByTimeAsync(0)
+      return handedOut.splice(0)
+    }
+    for (let n = 0; n < 100; n += 1) queue.add(`busy/${n}`)
+    expect(await take()).toEqual(['busy/0', 'busy/1', 'busy/2', 'busy/3'])
+    // Also to one that comes later, has as much, and is of low priority.
+    for (let n = 0; n < 100; n += 1) queue.add(`second/${n}`, 'low')
+    expect(await take()).toEqual(['second/0', 'second/1'])
+    queue.add('calm/a')
+    expect(await take()).toEqual(['calm/a'])
+    queue.add('calm/b')
+    expect(await take()).toEqual([])
+    queue.add('other/a')
+    expect(await take()).toEqual(['other/a'])
+    // The last one that is free is for whoever has none.
+    queue.done('busy/0')
+    work()
+    expect(await take()).toEqual([])
+    queue.add('new/a')
+    expect(await take()).toEqual(['new/a'])
+    // Nobody waits for ever.
+    for (const key of ['second/0', 'second/1', 'other/a', 'new/a']) {
+      queue.done(key)
+      work()
+    }
+    expect(await take()).toContain('calm/b')
+  })
+
   it('hands out first what is of high priority, and every tenth time what is of low', async () => {
     const queue = new WorkQueue()
     for (let n = 0; n < 3; n += 1) queue.add(`lessons/low-${n}`, 'low')

@@ -24,6 +24,11 @@ export interface WorkQueueOptions {
   retriesPerSecond?: number
   /** … after this many at once. Default 100. */
   retriesBurst?: number
+  /**
+   * For work that may take long through somebody else's fault: a namespace gets another worker only while it has fewer than are free, so that half of them, and of the
+   * rest half again, are left to others. Default: a namespace may have all.
+   */
+  leavesWorkersFree?: boolean
   observer?: QueueObserver
 }
 
@@ -55,6 +60,9 @@ export class WorkQueue {
   /** Handed out since the last one of low priority. */
   #highInARow = 0
   readonly #working = new Map<string, number>()
+  /** Namespace → how many of its keys are worked on. */
+  readonly #workers = new Map<string, number>()
+  readonly #leavesWorkersFree: boolean
   /** As what a key was handed out; after a failure it comes back as the same. */
   readonly #handedOutAs = new Map<string, Priority>()
   /** Changed while they are worked on, and how urgent that is. */
@@ -75,6 +83,7 @@ export class WorkQueue {
     })
     this.#bucket = new TokenBucket(options.retriesPerSecond ?? 10, options.retriesBurst ?? 100)
     this.#observer = options.observer ?? {}
+    this.#leavesWorkersFree = options.leavesWorkersFree ?? false
   }
 
   /** Keys that could be handed out now. */
@@ -136,6 +145,7 @@ export class WorkQueue {
     const started = this.#working.get(key)
     if (started === undefined) return
     this.#working.delete(key)
+    this.#countWorker(namespaceOfKey(key), -1)
     this.#handedOutAs.delete(key)
     this.#observer.worked?.((performance.now() - started) / 1000)
     const again = this.#dirty.get(key)
@@ -173,6 +183,7 @@ export class WorkQueue {
       if (next === undefined) return
       const now = performance.now()
       this.#working.set(next.key, now)
+      this.#countWorker(namespaceOfKey(next.key), 1)
       this.#handedOutAs.set(next.key, next.priority)
       this.#observer.depth?.(this.depth)
       this.#observer.waited?.((now - next.since) / 1000)
@@ -183,11 +194,22 @@ export class WorkQueue {
   #next(): { key: string; since: number; priority: Priority } | undefined {
     const { high, low } = this.#waiting
     const isTurnOfLow = low.size > 0 && (high.size === 0 || this.#highInARow >= lowShare - 1)
-    const priority = isTurnOfLow ? 'low' : 'high'
-    const next = this.#waiting[priority].take()
-    if (next === undefined) return undefined
-    this.#highInARow = isTurnOfLow ? 0 : this.#highInARow + 1
-    return { ...next, priority }
+    for (const priority of isTurnOfLow ? (['low', 'high'] as const) : (['high', 'low'] as const)) {
+      const next = this.#waiting[priority].take(this.#mayHaveWorker)
+      if (next === undefined) continue
+      this.#highInARow = priority === 'low' ? 0 : this.#highInARow + 1
+      return { ...next, priority }
+    }
+    return undefined
+  }
+
+  readonly #mayHaveWorker = (namespace: string) =>
+    !this.#leavesWorkersFree || (this.#workers.get(namespace) ?? 0) < this.#takers.length
+
+  #countWorker(namespace: string, change: 1 | -1): void {
+    const count = (this.#workers.get(namespace) ?? 0) + change
+    if (count === 0) this.#workers.delete(namespace)
+    else this.#workers.set(namespace, count)
   }
 }
 
@@ -223,10 +245,16 @@ class Turns {
     return since
   }
 
-  take(): { key: string; since: number } | undefined {
-    const turn = this.#keys.entries().next()
-    if (turn.done) return undefined
-    const [namespace, keys] = turn.value
+  /** Of the first namespace that may have it. */
+  take(mayHave: (namespace: string) => boolean): { key: string; since: number } | undefined {
+    let namespace: string | undefined
+    for (const waiting of this.#keys.keys()) {
+      if (!mayHave(waiting)) continue
+      namespace = waiting
+      break
+    }
+    if (namespace === undefined) return undefined
+    const keys = this.#keys.get(namespace)!
     const [[key, since] = ['', 0]] = keys
     keys.delete(key)
     // To the end of the round, if there is more of it.
