@@ -118,6 +118,20 @@ describe('the self-check', () => {
     })
   })
 
+  it.each(['vp8', 'vp9'] as const)(
+    'cannot tell by a file of %s that a picture is missing: there the ledger says so',
+    async (codec) => {
+      const clip = await makeClip({ seconds: 2, codec })
+      const media = await checkedFile(send({ clip, from: 0, to: 2, atSeconds: 0, kinds: ['video'] }))
+      expect((await checkMedia(media)).result).toBe('Passed')
+      const [video] = media.tracks as [Mp4Track]
+      expect(await checkMedia(withTracks(media, [withoutPicture(video, 45)]))).toMatchObject({
+        result: 'Passed',
+        decodedPictures: 59,
+      })
+    },
+  )
+
   it('does not take a slow machine for a broken file', async () => {
     const check = await checkMedia({ ...(await mp3File()), timeoutMs: 1 })
     expect(check).toMatchObject({ result: 'Unchecked', detail: 'there was no time to decode the sound' })
