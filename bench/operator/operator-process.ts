@@ -8,7 +8,8 @@ const main = fileURLToPath(new URL('../../operator/src/main.ts', import.meta.url
 export interface Operator {
   process: MeasuredProcess
   /** Requests to the API server so far, and those of them that write. */
-  requests(): Promise<{ all: number; writes: number }>
+  /** `made`: objects of any kind. */
+  requests(): Promise<{ all: number; writes: number; made: number }>
 }
 
 /** What a process is told that works as an operator does, but for the ports it listens on. */
@@ -57,7 +58,8 @@ export async function startOperator(
       const sum = (which: (labels: string) => boolean) =>
         lines.reduce((total, [, labels = '', count]) => total + (which(labels) ? Number(count) : 0), 0)
       if (process.env.SHOW_LOG) console.log(lines.map(([line]) => line).join('\n'))
-      return { all: sum(() => true), writes: sum((labels) => !labels.includes('method="GET"')) }
+      const made = sum((labels) => labels.includes('method="POST"'))
+      return { all: sum(() => true), writes: sum((labels) => !labels.includes('method="GET"')), made }
     },
   }
 }

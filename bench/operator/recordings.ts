@@ -11,6 +11,7 @@ import { oneInFickle, Recorders } from './recorders.ts'
 import type { OperatorRun, Quantiles } from './results.ts'
 import { isOver, isStarted, WatchedRecordings } from './watched-recordings.ts'
 
+const podsAndVolumesEach = 2
 /** How long some recorders have not answered when the next are stopped: by then they are being asked, in vain. */
 const silentMillis = 20_000
 
@@ -105,6 +106,10 @@ export async function measureRecordings(
         requestsEach: rounded((after.all - before.all) / n),
         writesEach: rounded(writes / n),
         progressWritesEach: rounded(progressWrites / n),
+        ofThem: {
+          beforeStarted: rounded(recordings.writesBeforeStarted / n),
+          events: rounded((after.made - before.made) / n - podsAndVolumesEach),
+        },
         memoryMB: Math.round(live.now),
         mostMemoryMB: Math.round(live.most),
         stopToDeletedMs,

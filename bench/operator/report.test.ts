@@ -40,6 +40,13 @@ test('the page sets a run beside the floor, where that was measured', () => {
   expect(page).toContain('of that 1.2 times at 1000')
 })
 
+test('the page says how many of the writes are of Recordings that waited, where that was measured', () => {
+  expect(operatorReport(results)).not.toContain('Of the writes a life')
+  const [run] = results.runs
+  const page = operatorReport({ ...results, runs: [{ ...run!, ofThem: { beforeStarted: 0.9, events: 1.6 } }] })
+  expect(page).toContain('Of the writes a life, at 1000 0.9 statuses and 0.6 Events tell of a Recording whose Pod does not run yet')
+})
+
 test('the page works out what 60,000 finished Recordings take from what some were seen to take', () => {
   expect(operatorReport(results)).not.toContain('A finished Recording in the cache')
   const page = operatorReport({ ...results, finished: { n: 2000, kilobytesEach: 0.84, wholeKilobytesEach: 5 } })

@@ -49,6 +49,8 @@ export interface OperatorRun {
   /** Of a whole life, but for those that only tell of progress. */
   writesEach: number
   progressWritesEach: number
+  /** Of `writesEach`: statuses of a Recording that waits for its Pod to run, and Events. Not in results of before it was measured. */
+  ofThem?: { beforeStarted: number; events: number }
   /** While all record. */
   memoryMB: number
   mostMemoryMB: number

@@ -6,9 +6,10 @@ import { Reflector } from '../../operator/src/runtime/reflector.ts'
 import { Store } from '../../operator/src/runtime/store.ts'
 import { createLog } from '../../operator/src/telemetry/log.ts'
 
-/** All Recordings of a namespace as they are, and how often a status was written that only told of progress. */
+/** All Recordings of a namespace as they are, and how often a status was written that only told of progress, or of one that waits to be started. */
 export class WatchedRecordings {
   progressWrites = 0
+  writesBeforeStarted = 0
   readonly #store = new Store<Recording>()
   readonly #stop = new AbortController()
   readonly #running: Promise<void>
@@ -17,7 +18,10 @@ export class WatchedRecordings {
     const source = listWatch(client, resources.recordings, { namespace })
     const log = createLog('error', process.stderr)
     this.#store.subscribe((event) => {
-      if (event.type === 'updated' && onlyProgressed(event.previous.status, event.object.status)) this.progressWrites += 1
+      if (event.type !== 'updated') return
+      const [before, after] = [event.previous.status, event.object.status]
+      if (onlyProgressed(before, after)) this.progressWrites += 1
+      else if (!isDeepStrictEqual(before, after) && !isStarted(event.object) && !isEnded(event.object)) this.writesBeforeStarted += 1
     })
     this.#running = new Reflector({ name: 'recordings', source, store: this.#store, namespace, log }).run(this.#stop.signal)
   }
@@ -40,8 +44,9 @@ export class WatchedRecordings {
 }
 
 export const isStarted = ({ status }: Recording) => status?.startTime !== undefined
+const isEnded = ({ status }: Recording) => status?.completionTime !== undefined
 /** Over, tidied up and let go of. */
-export const isOver = ({ status, metadata }: Recording) => status?.completionTime !== undefined && !metadata.finalizers?.length
+export const isOver = (recording: Recording) => isEnded(recording) && !recording.metadata.finalizers?.length
 
 function onlyProgressed(before: RecordingStatus | undefined, after: RecordingStatus | undefined): boolean {
   if (before === undefined || after === undefined || isDeepStrictEqual(before, after)) return false
