@@ -44,7 +44,9 @@ test('the page says how many of the writes are of Recordings that waited, where 
   expect(operatorReport(results)).not.toContain('Of the writes a life')
   const [run] = results.runs
   const page = operatorReport({ ...results, runs: [{ ...run!, ofThem: { beforeStarted: 0.9, events: 1.6 } }] })
-  expect(page).toContain('Of the writes a life, at 1000 0.9 statuses and 0.6 Events tell of a Recording whose Pod does not run yet')
+  expect(page).toContain(
+    'Of the writes a life, at 1000 0.9 statuses and 0.6 Events tell of a Recording whose Pod does not run yet',
+  )
 })
 
 test('the page works out what 60,000 finished Recordings take from what some were seen to take', () => {

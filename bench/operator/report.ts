@@ -149,7 +149,9 @@ is one small object and one small Pod.
 
 function waited(runs: readonly OperatorRun[]): string {
   const measured = runs.flatMap(({ n, ofThem }) =>
-    ofThem === undefined ? [] : `at ${n} ${ofThem.beforeStarted.toFixed(1)} statuses and ${(ofThem.events - 1).toFixed(1)} Events`,
+    ofThem === undefined
+      ? []
+      : `at ${n} ${ofThem.beforeStarted.toFixed(1)} statuses and ${(ofThem.events - 1).toFixed(1)} Events`,
   )
   if (measured.length === 0) return ''
   return `Of the writes a life, ${measured.join(', ')} tell of a Recording whose Pod does not run yet or runs at last: no Pod is played before all are made, so that

@@ -21,7 +21,8 @@ export class WatchedRecordings {
       if (event.type !== 'updated') return
       const [before, after] = [event.previous.status, event.object.status]
       if (onlyProgressed(before, after)) this.progressWrites += 1
-      else if (!isDeepStrictEqual(before, after) && !isStarted(event.object) && !isEnded(event.object)) this.writesBeforeStarted += 1
+      else if (!isDeepStrictEqual(before, after) && !isStarted(event.object) && !isEnded(event.object))
+        this.writesBeforeStarted += 1
     })
     this.#running = new Reflector({ name: 'recordings', source, store: this.#store, namespace, log }).run(this.#stop.signal)
   }
