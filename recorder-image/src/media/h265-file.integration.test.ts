@@ -1,17 +1,19 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Ledger } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
+import { PictureOrder } from './check-order.ts'
 import type { Mp4Track } from './mp4-head.ts'
 import { checkMedia } from './self-check.ts'
 import { checkedFile, withoutPicture, withTracks } from './testing/checked-file.ts'
 import { encodeH265, type Sent } from './testing/h265-clip.ts'
 import { record } from './testing/recording.ts'
+import type { VideoConfig } from './video-codec.ts'
 
 const closed = 'bframes=4:b-adapt=0'
 const open = 'bframes=4:b-adapt=0:open-gop=1'
 const decodableLeading = 'bframes=4:b-adapt=1:radl=2:min-keyint=30'
 
-let openClip: { pictures: Sent[]; frames: EncodedFrame[] }
+let openClip: { pictures: Sent[]; config: VideoConfig; frames: EncodedFrame[] }
 beforeAll(async () => {
   openClip = await encodeH265(open)
 })
@@ -73,6 +75,15 @@ describe('a file of H.265', { timeout: 60_000 }, () => {
     })
     const unreferred = openClip.pictures.find(({ sent, picture }) => sent > 40 && !picture.number!.isReference)!
     expect((await without(unreferred.sent)).detail).not.toMatch(/refers to/)
+  })
+
+  it('is decoded from a key frame in its middle without what leads that and refers to what is in front of it', () => {
+    const { pictures, config } = openClip
+    const from = secondKey(pictures)
+    const order = new PictureOrder(config)
+    const given = pictures.slice(from).filter(({ picture, sent }) => order.add(picture.data, sent, picture.key))
+    expect(given).toHaveLength(pictures.length - from - leadingAt(pictures, from).length)
+    expect(order.problems).toEqual([])
   })
 
   it('longer than a minute, of which parts are decoded, is none the worse for where they begin', async () => {
