@@ -63,7 +63,8 @@ ${table(
 )}
 
 Modes: ${Object.values(modeNames).join('; ')}. Frames are pictures; in mode 00, which has none, the beep that every publisher sends each second,
-heard to about a millisecond.
+heard to about a millisecond. Cores and wake-ups are the median of three windows of a row. Frames are counted from the first of a file to 0.4 s before the stop, and their error is the distance
+from the even row in which they were sent; how they lie to wall time, and that they decode, is what the tests try ([e2e/media](../e2e/media)).
 
 ## The browser's MediaRecorder, beside it
 
