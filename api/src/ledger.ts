@@ -8,10 +8,13 @@ export const lossReasons = {
   RepairedTooLate: 'Packets were repaired, but later than the recorder could wait for them.',
   NoKeyFrame: 'Pictures came without a key frame before them, so nothing could decode them.',
   Overflow: 'The recorder did not keep up with the page.',
+  TapFailed: 'The recorder’s page could not take it, by a defect of its own; the detail says what failed.',
   DiskSlow: 'The volume did not keep up with what was to be written.',
   DiskFull: 'The volume was full.',
   DiskFailed: 'The volume could not be written.',
   DiskDamaged: 'It was on the volume, and what says where and when could not be read any more.',
+  LostInCos:
+    'COS had confirmed it, so it was given back to a volume that ran low; then COS did not have it any more. What else is in its file stays on the volume.',
   UnsupportedCodec: 'The codec is not one that is recorded; the detail names it.',
   Unreadable: 'What arrived is not what its codec says it is.',
   EncoderRefused: 'The sound encoder did not take a packet; silence of its length stands in its place.',
@@ -20,6 +23,8 @@ export const lossReasons = {
   AfterTheEnd: 'Media arrived after its user had stopped publishing.',
   RoomAway: 'The recorder was not in the room: its connection was lost, or its page was replaced.',
   NotSalvaged: 'An earlier attempt left it, and it could not be read; it stays on the volume.',
+  NotKept:
+    'The volume did not take a record that the recorder keeps beside the media; the detail names it. The files have everything, and it is no part of the totals.',
   Unproven:
     'Pictures are in the file of which it was not known yet, when the recorder was killed, whether one that they refer to was lost: they may show disturbed. No part of the totals.',
   LiveOutputLost:

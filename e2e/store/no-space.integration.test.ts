@@ -108,7 +108,7 @@ class Scene {
         room.say({ type: 'bound', slot, ssrc, userId: 'alice', stream: 'main', kind })
     }
     const atSeconds = (Date.now() * 1000 - epochMicros) / 1e6
-    for (let piece = 0; piece < pieces && !room.flushed; piece++) {
+    for (let piece = 0; piece < pieces && !room.flushed && !isOver; piece++) {
       const from = piece * pieceSeconds
       for (const frame of send({ clip, from, to: from + pieceSeconds, atSeconds: atSeconds + from })) {
         room.frame(frame)
@@ -133,9 +133,13 @@ class Scene {
   /** One that only stores what is left, and the manifest after it. */
   async store(attempt: number): Promise<{ result: RecorderResult; manifest: Manifest }> {
     const { result } = this.attempt(attempt, new Promise(() => {}), new FakeRoom())
-    const said = await result
+    return { result: await result, manifest: await this.manifest() }
+  }
+
+  /** As it is in COS. */
+  async manifest(): Promise<Manifest> {
     const body = await harness.stored(`${this.path.slice(1)}/maths.manifest.json`)
-    return { result: said, manifest: manifestSchema.parse(JSON.parse(body.toString())) }
+    return manifestSchema.parse(JSON.parse(body.toString()))
   }
 }
 
@@ -143,6 +147,8 @@ interface Row {
   scene: Scene
   /** Of the attempt that met the shortage. */
   first: RecorderResult
+  /** What that one said of itself; undefined where it could not. */
+  said: Manifest | undefined
   /** After the next one, on a volume with room. */
   manifest: Manifest
 }
@@ -165,12 +171,15 @@ async function forEachWrite(
     try {
       const first = left === undefined ? await scene.record() : (await scene.store(2)).result
       const { failed } = scene.volume
+      const said = await scene.manifest().catch(() => undefined)
+      // It could not even begin, and said so.
+      if (scene.fed.pictures === 0) return first.outcome === 'VolumeUnusable'
       scene.volume.shortage = undefined
       const { manifest } = await scene.store(3)
       const about = `${shortage.code} of ${shortage.operation} ${nth}: ${failed?.slice(scene.work.length)}`
       // Left to the garbage collection, which one day is an error.
       expect([...scene.volume.handles.values()], `${about}: left open`).toEqual([])
-      if (failed !== undefined) judge({ scene, first, manifest }, about)
+      if (failed !== undefined) judge({ scene, first, said, manifest }, about)
       rows += failed === undefined ? 0 : 1
       return failed !== undefined
     } finally {
@@ -203,7 +212,7 @@ function nothingIsLost({ scene: { fed }, first, manifest }: Row, about: string):
 }
 
 describe('a volume that does not do the n-th thing it is asked for', () => {
-  test.each(operations.flatMap((operation) => (['ENOSPC', 'EIO'] as const).map((code) => [code, operation] as const)))(
+  test.each(operations.flatMap((operation) => (['ENOSPC', 'EDQUOT', 'EIO'] as const).map((code) => [code, operation] as const)))(
     '%s once, of the n-th %s: nothing is lost, and all is stored',
     async (code, operation) => {
       const rows = await forEachWrite({ files: /./, lasts: 'once', operation, code }, (row, about) => {
@@ -235,6 +244,25 @@ describe('a volume that does not do the n-th thing it is asked for', () => {
       })
     }
   })
+
+  test.each(['EROFS', 'ESTALE', 'EIO'] as const)(
+    'and %s from the n-th write on, of everything: the attempt ends so that another volume is taken, what came until then is in COS, the ledger has the rest',
+    async (code) => {
+      let recorded = 0
+      await forEachWrite({ files: /./, lasts: 'for good', code }, ({ scene, first, said }, about) => {
+        expect(['Completed', 'VolumeUnusable', 'FileFailed'], `${about}: ${first.message}`).toContain(first.outcome)
+        // All of it by the first attempt: nobody may ever see that volume again.
+        expect(said, about).toBeDefined()
+        expect(pictures(said!) + ofVideo(said!), about).toBe(scene.fed.pictures)
+        expect(
+          first.files.map(({ message }) => message),
+          about,
+        ).not.toContainEqual(expect.stringContaining('stays on the volume'))
+        if (first.outcome === 'VolumeUnusable') recorded += first.files.length
+      })
+      expect(recorded).toBeGreaterThan(0)
+    },
+  )
 
   test('once, while what a kill left is made into a file: nothing is lost', async () => {
     const killed = new Scene()

@@ -7,9 +7,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { holesOf, punchHole } from '../../recorder-image/src/disk/holes.ts'
 import { Crc64 } from '../../recorder-image/src/store/crc64.ts'
 import type { Upload, UploadSource } from '../../recorder-image/src/store/upload.ts'
+import type { Fault, FaultKind } from '../../sandbox/src/cos/control-client.ts'
 import { bucket, type Harness, key, MiB, startHarness } from './harness.ts'
 
 const head = Buffer.from('the head, known last')
+const noSuch = (code: string, status: number): FaultKind => ({ kind: 'error', status, code })
 
 let harness: Harness
 let volume: string
@@ -78,6 +80,45 @@ describe.runIf(process.getuid?.() === 0)('a volume of 24 MiB', () => {
       message: expect.stringMatching(/bytes 1048576 to \d+ of it .* lifecycle rule/),
     })
     expect(await harness.control.objects(bucket)).toEqual([])
+  })
+
+  /** What COS says once, or somebody between, is no proof that it has lost anything. */
+  test.each<[string, FaultKind, Omit<Fault, 'fault'>]>([
+    ['that there is no such upload', noSuch('NoSuchUpload', 404), { operations: ['UploadPart'], count: 1 }],
+    ['that when it is to be completed', noSuch('NoSuchUpload', 404), { operations: ['CompleteMultipartUpload'], count: 1 }],
+    ['that a part is not there', noSuch('InvalidPart', 400), { operations: ['CompleteMultipartUpload'], count: 1 }],
+    ['of the whole a wrong checksum', { kind: 'wrongChecksum' }, { operations: ['HeadObject'], count: 1 }],
+    ['that there is no such object', noSuch('NoSuchKey', 404), { operations: ['HeadObject'], count: 1 }],
+    ['of a part a tag that is none of its', { kind: 'wrongTag' }, { operations: ['UploadPart'], count: 4 }],
+    ['no list but something else', { kind: 'garbage' }, { operations: ['ListParts', 'CompleteMultipartUpload'], count: 2 }],
+  ])('what was given back is not lost because COS says once %s', async (_what, fault, match) => {
+    const upload = harness.store().open(source)
+    if (fault.kind === 'wrongTag') await harness.control.fault(fault, match)
+    await record(upload, 30)
+    await harness.control.fault(fault, match)
+    const stored = await upload.finish(head, bodyBytes)
+    expect(stored).toMatchObject({ bytes: head.length + 30 * MiB, crc64: String(checksum.digest()) })
+    expect((await harness.control.objects(bucket))[0]!.crc64).toBe(stored.crc64)
+  })
+
+  test('nor for a successor of the recorder, whatever a list says of it', async () => {
+    await record(harness.store().open(source), 30)
+    const [begun] = await harness.control.uploads(bucket)
+    expect(begun!.parts.length).toBeGreaterThan(4)
+    await harness.control.fault({ kind: 'emptyList' }, { operations: ['ListParts'], count: 1 })
+    const stored = await harness.store().open(source).finish(head, bodyBytes)
+    expect(stored).toMatchObject({ bytes: head.length + 30 * MiB, crc64: String(checksum.digest()) })
+  })
+
+  test('another who takes the name is found out, though nothing can be sent again', async () => {
+    const upload = harness.store().open(source)
+    await record(upload, 30)
+    await harness.control.fault({ kind: 'overwritten' }, { operations: ['CompleteMultipartUpload'], count: 1 })
+    await expect(upload.finish(head, bodyBytes)).rejects.toMatchObject({
+      kind: 'refused',
+      code: 'BodyReleased',
+      message: expect.stringContaining('COS holds something else under'),
+    })
   })
 
   test('nothing is given back that COS has not confirmed', async () => {

@@ -5,13 +5,22 @@ import { syncBuiltinESMExports } from 'node:module'
 export const operations = ['write', 'datasync', 'truncate', 'close', 'open', 'rename', 'mkdir'] as const
 export type Operation = (typeof operations)[number]
 
+/** What the kernel says: full, a quota used up, a device that fails, a file system made read-only, and one on a server that has forgotten it. */
+export const failures = {
+  ENOSPC: 'no space left on device',
+  EDQUOT: 'quota exceeded',
+  EIO: 'i/o error',
+  EROFS: 'read-only file system',
+  ESTALE: 'stale file handle',
+} as const
+
 /** Which write, or other operation, of which files fails, counted from 1: that one, or that one and all after it. */
 export interface Shortage {
   files: RegExp
   nth: number
   lasts: 'once' | 'for good'
   operation: Operation
-  code: 'ENOSPC' | 'EIO'
+  code: keyof typeof failures
 }
 
 type FileHandle = Awaited<ReturnType<typeof fs.open>>
@@ -71,8 +80,7 @@ async function counted<T>(path: unknown, write: () => Promise<T>): Promise<T> {
 }
 const noSpace = (path: unknown) => {
   const code = volumeOf(path)?.shortage?.code ?? 'ENOSPC'
-  const what = code === 'ENOSPC' ? 'no space left on device' : 'i/o error'
-  return Object.assign(new Error(`${code}: ${what}, ${volumeOf(path)?.shortage?.operation} ${path}`), { code })
+  return Object.assign(new Error(`${code}: ${failures[code]}, ${volumeOf(path)?.shortage?.operation} ${path}`), { code })
 }
 const half = (data: unknown) => Buffer.from(data as Uint8Array).subarray(0, Buffer.from(data as Uint8Array).length >> 1)
 

@@ -162,14 +162,61 @@ describe('COS in trouble', () => {
     ['500 InternalError', { kind: 'error', status: 500, code: 'InternalError' }],
     ['resets', { kind: 'reset' }],
     ['answers that get lost', { kind: 'lostAnswer' }],
+    ['429 TooManyRequests', { kind: 'error', status: 429, code: 'TooManyRequests' }],
+    ['409 OperationAborted', { kind: 'error', status: 409, code: 'OperationAborted' }],
+    ['502 without a word of COS', { kind: 'error', status: 502, code: '' }],
+    ['200 with an error', { kind: 'errorIn200', code: 'InternalError' }],
+    ['200 with something else than an answer', { kind: 'garbage' }],
   ] as const)('%s: every operation is tried again and the file is whole', async (_what, fault) => {
-    const operations = ['InitiateMultipartUpload', 'UploadPart', 'CompleteMultipartUpload', 'HeadObject'] as const
+    const all = ['InitiateMultipartUpload', 'UploadPart', 'CompleteMultipartUpload', 'HeadObject'] as const
+    // An answer to HEAD has nothing but headers.
+    const operations = fault.kind === 'errorIn200' || fault.kind === 'garbage' ? all.slice(0, 3) : all
     for (const operation of operations) await harness.control.fault(fault, { operations: [operation], count: 2 })
     const { source, upload, bodyBytes } = await record()
     await expectStored(await upload.finish(head, bodyBytes), source)
     const hit = (await harness.control.requests()).filter((request) => request.fault !== undefined)
     // An answer to the first completion that got lost makes the second find nothing, which HEAD explains.
     expect(new Set(hit.map(({ operation }) => operation))).toEqual(new Set(operations))
+  })
+
+  test('parts that COS has under other tags than it said are completed under those', async () => {
+    await harness.control.fault({ kind: 'wrongTag' }, { operations: ['UploadPart'], count: 3 })
+    const { source, upload, bodyBytes } = await record()
+    await expectStored(await upload.finish(head, bodyBytes), source)
+  })
+
+  test('a completion of which COS says in a 200 that there is no such upload ends in one begun anew', async () => {
+    await harness.control.fault(
+      { kind: 'errorIn200', code: 'NoSuchUpload' },
+      { operations: ['CompleteMultipartUpload'], count: 1 },
+    )
+    const { source, upload, bodyBytes } = await record()
+    await expectStored(await upload.finish(head, bodyBytes), source)
+    expect(await harness.control.uploads(bucket)).toEqual([])
+  })
+
+  test('a list that never ends is no list: it is asked for again, and nothing is sent because of it', async () => {
+    const { source, upload } = await record()
+    await expect.poll(() => upload.uploadedBytes).toBe(2 * MiB)
+    await harness.control.clearRequests()
+    await harness.control.fault({ kind: 'endlessList' }, { operations: ['ListParts'], count: 3 })
+    const bodyBytes = harness.grow(source, 5)
+    await expectStored(await harness.store().open(source).finish(head, bodyBytes), source)
+    expect(await harness.control.requests({ operation: 'ListParts' })).toHaveLength(4)
+    const sent = (await harness.control.requests({ operation: 'UploadPart' })).map(({ partNumber }) => partNumber)
+    expect(sent.sort()).toEqual([1, 4])
+  })
+
+  test('an object that somebody removed before it was looked at is stored again', async () => {
+    await harness.control.fault({ kind: 'error', status: 404, code: 'NoSuchKey' }, { operations: ['HeadObject'], count: 1 })
+    const { source, upload, bodyBytes } = await record()
+    await expectStored(await upload.finish(head, bodyBytes), source)
+  })
+
+  test('another who took the name is overwritten, as the file is sent once more', async () => {
+    await harness.control.fault({ kind: 'overwritten' }, { operations: ['CompleteMultipartUpload'], count: 1 })
+    const { source, upload, bodyBytes } = await record()
+    await expectStored(await upload.finish(head, bodyBytes), source)
   })
 
   test('an upload whose id got lost with the answer does not stay in COS', async () => {

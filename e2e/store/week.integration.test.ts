@@ -6,7 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import pino from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { DiskWatch } from '../../recorder-image/src/disk/disk-watch.ts'
-import { takesHoles } from '../../recorder-image/src/disk/holes.ts'
+import { holesOf, takesHoles } from '../../recorder-image/src/disk/holes.ts'
 import { Ledger } from '../../recorder-image/src/ledger/ledger.ts'
 import { noLiveOutputs } from '../../recorder-image/src/live/testing.ts'
 import { openMediaFile } from '../../recorder-image/src/media/live-media-file.ts'
@@ -18,7 +18,7 @@ import { FileKeeper } from '../../recorder-image/src/recorder/file-keeper.ts'
 import { aJob } from '../../recorder-image/src/recorder/testing.ts'
 import { Volume } from '../../recorder-image/src/recorder/volume.ts'
 import type { EncodedFrame } from '../../recorder-image/src/tap/frame.ts'
-import { type Harness, MiB, startHarness } from './harness.ts'
+import { bucket, type Harness, MiB, startHarness } from './harness.ts'
 
 const log = pino({ level: 'silent' })
 const clipSeconds = 10
@@ -147,6 +147,51 @@ describe.runIf(process.getuid?.() === 0)('a recording that is larger than its vo
     expect(ofAlice.map(({ part }) => part)).toEqual(ofAlice.map((_, n) => n + 1))
     expect(ofAlice.length).toBeGreaterThan(1)
     expect(ofAlice.reduce((sum, { check }) => sum + (check?.pictures ?? 0), 0)).toBe(seconds * 30)
+  })
+
+  test('loses what COS lost of it, says so, and has the rest: somebody ended the upload of a file', async () => {
+    await mount('48m')
+    const watch = new DiskWatch({
+      ...{ directory: volume.mediaDirectory, log, everyMillis: 50, releasableBytes: () => keeper.releasableBytes },
+      onReleaseDue: (givesBack) => void keeper.release(givesBack),
+    })
+    const frames = await media(240)
+    for (const publication of publications) keeper.open(publication, epochMicros)
+    let aborted: string | undefined
+    for (const [n, frame] of frames.entries()) {
+      for (const publication of publications) keeper.write(publication, { ...frame })
+      if (n % 80 !== 0) continue
+      await turn()
+      await expect.poll(freeBytes, { interval: 5, timeout: 30_000 }).toBeGreaterThan(1.5 * MiB)
+      await written()
+      const [alice] = opened
+      if (aborted !== undefined || holesOf(alice!.bodyPath).length === 0) continue
+      aborted = alice!.identity.name
+      await harness.control.abortUploads(bucket, `lessons/${aborted}`)
+    }
+    watch.stop()
+    const kept = await keeper.deliver(new Promise<void>(() => {}))
+    const [ofAlice, ofBob] = users.map((userId) => kept.filter(({ file }) => file.userId === userId)) as [
+      typeof kept,
+      typeof kept,
+    ]
+    expect(ofBob.map(({ fate }) => fate)).toEqual(['stored'])
+    expect(ofAlice.map(({ fate, file }) => [fate, file.part, file.status])).toEqual([
+      ['refused', 1, 0],
+      ['stored', 2, 1],
+    ])
+    expect(ofAlice[0]!.file.message).toMatch(/^COS lost what it had confirmed of .* lifecycle rule/)
+    // Of each medium one stretch, with all that was in the hole and nothing else; the rest of that file is a matter of seconds.
+    const [hole] = holesOf(opened[0]!.bodyPath)
+    expect(ledger.losses.map(({ userId, medium, reason, file }) => [userId, medium, reason, file])).toEqual(
+      expect.arrayContaining(['video', 'audio'].map((medium) => ['alice', medium, 'LostInCos', aborted])),
+    )
+    expect(ledger.losses).toHaveLength(2)
+    const { bytes } = ledger.totals
+    expect(Math.abs(bytes - (hole!.end - hole!.start))).toBeLessThan(0.5 * MiB)
+    const [first, second] = ofAlice.map(({ file }) => file)
+    expect(Date.parse(second!.startTime) - Date.parse(first!.endTime)).toBeLessThan(1000)
+    expect((first!.check?.pictures ?? 0) + (second!.check?.pictures ?? 0)).toBe(240 * 30)
   })
 
   test('a file system that takes nothing back out of the middle of a file is known from the start', async () => {

@@ -17,7 +17,7 @@ describe('lines on the volume', () => {
   test('are read as they were written', () => {
     fc.assert(
       fc.property(values, (all) => {
-        expect(readCheckedLines(written(all))).toEqual({ lines: plain(all), damaged: 0 })
+        expect(readCheckedLines(written(all))).toEqual({ lines: plain(all), damaged: 0, damagedAfter: [] })
       }),
     )
   })
@@ -47,7 +47,11 @@ describe('lines on the volume', () => {
         const last = written(before.slice(-1))
         const torn = last.subarray(0, 1 + (cut % (last.length - 2)))
         const bytes = Buffer.concat([written(before.slice(0, -1)), torn, written(after)])
-        expect(readCheckedLines(bytes)).toEqual({ lines: plain([...before.slice(0, -1), ...after]), damaged: 0 })
+        expect(readCheckedLines(bytes)).toEqual({
+          lines: plain([...before.slice(0, -1), ...after]),
+          damaged: 0,
+          damagedAfter: [],
+        })
       }),
     )
   })
@@ -55,8 +59,12 @@ describe('lines on the volume', () => {
   test('of a release before, which had no checksums, are read, and go on with such that have them', () => {
     const before = Buffer.from('\n{"n":1}\n\n{"n":2,"of":{"a":1}}\n{"n":')
     const bytes = Buffer.concat([before, written([{ n: 3 }])])
-    expect(readCheckedLines(bytes)).toEqual({ lines: [{ n: 1 }, { n: 2, of: { a: 1 } }, { n: 3 }], damaged: 0 })
-    expect(readCheckedLines(Buffer.from('{"n":1}\n{"n":\x003}\n{"n":4}'))).toEqual({ lines: [{ n: 1 }, { n: 4 }], damaged: 1 })
+    expect(readCheckedLines(bytes)).toEqual({ lines: [{ n: 1 }, { n: 2, of: { a: 1 } }, { n: 3 }], damaged: 0, damagedAfter: [] })
+    expect(readCheckedLines(Buffer.from('{"n":1}\n{"n":\x003}\n{"n":4}'))).toEqual({
+      lines: [{ n: 1 }, { n: 4 }],
+      damaged: 1,
+      damagedAfter: [1],
+    })
   })
 })
 

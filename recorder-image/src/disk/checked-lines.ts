@@ -15,6 +15,8 @@ export interface CheckedLines<T> {
   lines: T[]
   /** How many cannot be read, though they were written to their end. One that a kill has torn was never there. */
   damaged: number
+  /** Of each of those, how many lines that can be read are before it. */
+  damagedAfter: number[]
 }
 
 const lineFeed = 10
@@ -24,16 +26,16 @@ const headPattern = /^\{"crc32":"([0-9a-f]{8})\/(\d{1,9})",/
 /** The lines of such a file. What a byte has changed takes its own line along, and no other. */
 export function readCheckedLines<T>(bytes: Buffer): CheckedLines<T> {
   const lines: T[] = []
-  let damaged = 0
+  const damagedAfter: number[] = []
   for (let at = 0; at < bytes.length; ) {
     const feed = bytes.indexOf(lineFeed, at)
     const read = readLine<T>(bytes, at, feed === -1 ? bytes.length : feed)
     if (read.is === 'whole') lines.push(read.value)
-    if (read.is === 'damaged') damaged++
+    if (read.is === 'damaged') damagedAfter.push(lines.length)
     // Behind a line stands its line feed, or what has become of it.
     at = read.end + 1
   }
-  return { lines, damaged }
+  return { lines, damaged: damagedAfter.length, damagedAfter }
 }
 
 /** The one value of a file. Throws where it is not what was written. */

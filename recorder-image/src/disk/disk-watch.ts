@@ -24,7 +24,7 @@ export interface DiskWatchOptions {
 
 /** Looks after the room on the volume, and warns when it runs low. */
 export class DiskWatch {
-  /** Null until it has looked. */
+  /** Null until it has looked, and while it cannot be found out. */
   progress: VolumeProgress | null = null
   readonly #options: DiskWatchOptions
   readonly #timer: NodeJS.Timeout
@@ -57,6 +57,7 @@ export class DiskWatch {
       if (!outlook.isLow && wasLow) log.info(outlook, 'There is room on the volume again')
       if (releaseIsDue) onReleaseDue(givesBack)
     } catch (error) {
+      this.progress = null
       log.warn({ error: (error as Error).message }, 'The room on the volume could not be found out')
     }
   }

@@ -1,5 +1,5 @@
-import { readFileSync, statSync } from 'node:fs'
-import { open, readFile } from 'node:fs/promises'
+import { readFileSync, type Stats, statSync } from 'node:fs'
+import { open, readFile, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { checkedLine, readCheckedLines } from './checked-lines.ts'
 
@@ -72,6 +72,30 @@ export interface DamagedLines {
 export type OnDamagedLines = (damage: DamagedLines) => void
 /** The same, or that a file cannot be read at all. */
 export type DamagedFile = Omit<DamagedLines, 'lines'> & { lines: number | 'all' }
+export type OnDamagedFile = (damage: DamagedFile) => void
+
+/** A file that cannot be read: what it said is of the time from its first line to its last, as far as that can be told. */
+export async function unreadableFile(path: string): Promise<DamagedFile> {
+  return { file: shownPath(path), lines: 'all', ...timesOf(await stat(path).catch(() => undefined)) }
+}
+
+/** The same, waited for. */
+export const unreadableFileNow = (path: string): DamagedFile => {
+  let found: Stats | undefined
+  try {
+    found = statSync(path)
+  } catch {
+    // It may be the folder that cannot be read.
+  }
+  return { file: shownPath(path), lines: 'all', ...timesOf(found) }
+}
+
+const shownPath = (path: string) => `${basename(dirname(path))}/${basename(path)}`
+
+function timesOf(found: Stats | undefined): Pick<DamagedLines, 'fromMicros' | 'toMicros'> {
+  const { birthtimeMs, mtimeMs } = found ?? { birthtimeMs: Date.now(), mtimeMs: Date.now() }
+  return { fromMicros: Math.min(birthtimeMs, mtimeMs) * 1000, toMicros: mtimeMs * 1000 }
+}
 
 /** The lines of such a file, but for those that were torn, which were never there, and those that were damaged, which is told. */
 export const readLines = async <T>(path: string, onDamage: OnDamagedLines): Promise<T[]> =>
@@ -83,9 +107,7 @@ export const readLinesNow = <T>(path: string, onDamage: OnDamagedLines): T[] => 
 function linesOf<T>(path: string, bytes: Buffer, onDamage: OnDamagedLines): T[] {
   const { lines, damaged } = readCheckedLines<T>(bytes)
   if (damaged === 0) return lines
-  const { birthtimeMs, mtimeMs } = statSync(path)
-  const times = { fromMicros: Math.min(birthtimeMs, mtimeMs) * 1000, toMicros: mtimeMs * 1000 }
-  onDamage({ file: `${basename(dirname(path))}/${basename(path)}`, lines: damaged, ...times })
+  onDamage({ file: shownPath(path), lines: damaged, ...timesOf(statSync(path)) })
   return lines
 }
 

@@ -226,6 +226,21 @@ describe('objects of live outputs', () => {
     expect(await third.finish(never)).toMatchObject([{ userId: 'alice', stored: 1, lost: 1 }])
   })
 
+  test('of an earlier attempt whose note the disk has changed are in the ledger, where the note would say something else', async () => {
+    const first = anAttempt(1)
+    await make(first, 'a.ogg')
+    await first.finish(never)
+    const [note] = (await readdir(directory)).filter((name) => name.endsWith('.done'))
+    const path = join(directory, note!)
+    await writeFile(path, (await readFile(path, 'utf8')).replace('"stored":1', '"stored":9'))
+    const next = anAttempt(2)
+    next.takeOver()
+    expect(await next.finish(never)).toEqual([])
+    expect(ledger.losses).toMatchObject([
+      { userId: 'alice', reason: 'LiveOutputLost', detail: expect.stringContaining('its list on the volume cannot be read') },
+    ])
+  })
+
   test('of an earlier attempt whose list cannot be read are in the ledger, and hold up no other', async () => {
     // A folder in place of the file.
     await mkdir(join(directory, 'audioSlices.main.YWxpY2U.1-1.jsonl'), { recursive: true })

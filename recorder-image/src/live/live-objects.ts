@@ -13,7 +13,9 @@ import {
   type RecordingEventType,
 } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
+import { unreadableFileNow } from '../disk/durable-lines.ts'
 import { writeWhole } from '../disk/write-whole.ts'
+import { tellDamagedLines } from '../ledger/damaged-lines.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { EventLog } from '../report/event-log.ts'
 import { createLimiter } from '../store/limiter.ts'
@@ -116,6 +118,8 @@ export class LiveObjects {
   takeOver(): void {
     this.#takenOver = this.#takeOver().catch((error: Error) => {
       this.#options.log.error({ error: error.message }, 'Live outputs of earlier attempts could not be looked through')
+      const { job, directory, ledger, log } = this.#options
+      tellDamagedLines(job, ledger, log)(unreadableFileNow(directory))
     })
   }
 

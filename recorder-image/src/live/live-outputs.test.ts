@@ -22,7 +22,11 @@ class Listener implements LivePart {
     this.told.push(event)
   }
 
-  async end(): Promise<void> {}
+  endsWith: Error | undefined
+
+  async end(): Promise<void> {
+    if (this.endsWith !== undefined) throw this.endsWith
+  }
 
   get types(): string {
     return this.told.map(({ type }) => type).join(' ')
@@ -62,6 +66,16 @@ const packet = (n: number, lateMicros = 0, ssrc = 1): EncodedFrame => ({
 const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, at) => from + at)
 
 describe('a part of spec.live', () => {
+  test('that fails at its end is in the ledger', async () => {
+    const part = new Listener()
+    part.endsWith = new Error('it broke')
+    const { live, ledger } = world(part)
+    await live.finish(new Promise(() => {}))
+    expect(ledger.losses).toMatchObject([
+      { reason: 'LiveOutputLost', medium: 'audio', detail: 'audioSlices: it failed at its end: it broke' },
+    ])
+  })
+
   test('is told of packets in the order in which they were sent, and of what is missing as long as it is', () => {
     const part = new Listener()
     const { live } = world(part)

@@ -1,4 +1,4 @@
-import type { LiveCounts, LiveIndex, Medium, SentSound } from '@trtc-recorder/api'
+import { isOfSound, type LiveCounts, type LiveIndex, type Medium, type SentSound } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
@@ -135,6 +135,11 @@ export class LiveOutputs {
       this.#parts.map((part) =>
         Promise.race([part.end(), deadline]).catch((error: Error) => {
           this.#options.log.error({ part: part.name, err: error }, 'A live output failed at its end')
+          const now = Date.now() * 1000
+          const nobodys = { userId: null, stream: null, medium: isOfSound(part.name) ? 'audio' : 'video', file: null } as const
+          const detail = `${part.name}: it failed at its end: ${error.message}`
+          const loss = { ...nobodys, fromMicros: now, toMicros: now, frames: null, bytes: null, detail }
+          this.#options.ledger.add({ ...loss, reason: 'LiveOutputLost' })
         }),
       ),
     )

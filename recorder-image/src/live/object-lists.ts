@@ -10,6 +10,7 @@ import {
   type RecorderJob,
 } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
+import { checkedLine, readCheckedValue } from '../disk/checked-lines.ts'
 import { writeWhole } from '../disk/write-whole.ts'
 import { tellDamagedLines } from '../ledger/damaged-lines.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -125,7 +126,7 @@ export class ObjectLists {
   async #takeOverOne(name: string, names: readonly string[], goOn: (list: ObjectList, line: ObjectLine) => void): Promise<void> {
     const path = join(this.#options.directory, name)
     if (name.endsWith('.done')) {
-      this.#closed.push(liveIndexSchema.parse(JSON.parse(await readFile(path, 'utf8'))))
+      this.#closed.push(liveIndexSchema.parse(readCheckedValue(await readFile(path))))
       return
     }
     const identity = readListFileName(name)
@@ -163,7 +164,7 @@ export class ObjectLists {
     if (key === '' && index !== undefined) return
     const path = this.#pathOf(list.identity)
     try {
-      if (index !== undefined) await writeWhole(`${path}.done`, Buffer.from(JSON.stringify(index)))
+      if (index !== undefined) await writeWhole(`${path}.done`, Buffer.from(checkedLine(index)))
       await rm(path, { force: true })
     } catch (error) {
       this.#options.log.warn({ error: (error as Error).message }, 'The note of a list of live outputs could not be written')

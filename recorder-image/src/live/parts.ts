@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { RecorderJob } from '@trtc-recorder/api'
 import type { ReceiverPolicy } from '@trtc-recorder/api/receivers'
 import type { Logger } from 'pino'
-import type { OnDamagedLines } from '../disk/durable-lines.ts'
+import type { OnDamagedFile } from '../disk/durable-lines.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { findFfmpeg } from '../media/ffmpeg.ts'
 import { HlsPart } from './hls/hls-part.ts'
@@ -24,7 +24,7 @@ export interface LivePartContext {
   /** Whom live sound may be sent to. */
   receivers: ReceiverPolicy
   /** Told of lines on the volume that the disk has changed. */
-  onDamagedLines: OnDamagedLines
+  onDamagedLines: OnDamagedFile
   ledger: Ledger
   log: Logger
 }
@@ -47,7 +47,9 @@ export function liveParts(context: LivePartContext): LivePart[] {
   return [
     ...(audioSlices === undefined ? [] : [new SlicesPart(audioSlices, objects)]),
     ...(stills === undefined ? [] : [new StillsPart(stills, objects, room, new StillQueue(findFfmpeg()))]),
-    ...(hls === undefined ? [] : [new HlsPart(hls, { job, objects, room, directory, onDamagedLines, log })]),
-    ...(pcm === undefined ? [] : [new PcmPart({ job, pcm, directory: pcmDirectory, policy, authorization, ledger, log })]),
+    ...(hls === undefined ? [] : [new HlsPart(hls, { job, objects, room, directory, onDamagedLines, ledger, log })]),
+    ...(pcm === undefined
+      ? []
+      : [new PcmPart({ job, pcm, directory: pcmDirectory, policy, authorization, onDamagedLines, ledger, log })]),
   ]
 }

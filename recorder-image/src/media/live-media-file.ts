@@ -93,6 +93,7 @@ class LiveMediaFile implements MediaFile {
       ledger: deps.ledger,
       batchMs: deps.batchMs ?? defaultBatchMs,
       onVolumeFull: deps.onVolumeFull ?? (() => {}),
+      onVolumeFailed: deps.onVolumeFailed ?? (() => {}),
       encoderRestMs: deps.encoderRestMs ?? defaultRestMs,
     }
     this.#writer = new BodyWriter(this.#paths)
@@ -324,7 +325,9 @@ class LiveMediaFile implements MediaFile {
     // It may show at the sync only.
     await this.#makeRoom()
     const { error } = this.#writer
-    if (error !== undefined && !isVolumeFull(error)) this.#reportUnwritten()
+    if (error === undefined || isVolumeFull(error)) return
+    this.#reportUnwritten()
+    if (this.#takesNothing || !mayPass(error)) this.#deps.onVolumeFailed(error)
   }
 
   /** Up to so many of the frames that it was given are safe, or nothing more will be. */

@@ -41,6 +41,8 @@ export interface MediaFileDeps {
   ledger: Ledger
   /** Told when something could not be written because the volume is full. What came until then is safe, what comes later is lost. */
   onVolumeFull?: () => void
+  /** Told when the volume takes nothing of a file any more, for another reason than that it is full: it was made read-only, or is gone. */
+  onVolumeFailed?: (error: Error) => void
   /** Found by `findFfmpeg` where it is not given. */
   ffmpegPath?: string
   /** How long frames are gathered before they are written; 250 ms. */

@@ -1,6 +1,7 @@
 import { type RecorderJob, type StopReason, stopReasonSchema } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import { z } from 'zod'
+import type { NotKept } from '../ledger/damaged-lines.ts'
 import { isFinalStop, type Stop } from './stop-policy.ts'
 
 const time = z.iso.datetime()
@@ -32,6 +33,8 @@ export class Attempt {
   readonly #log: Logger
   #current: AttemptNote
   #written: Promise<void> = Promise.resolve()
+  #error: Error | undefined
+  #again: NodeJS.Timeout | undefined
 
   constructor(attempt: number, write: (note: AttemptNote) => Promise<void>, log: Logger) {
     this.#current = { attempt, state: 'begun', pauses: [] }
@@ -41,6 +44,13 @@ export class Attempt {
 
   get note(): AttemptNote {
     return this.#current
+  }
+
+  /** Why the volume does not have how far this attempt is; undefined when it has. */
+  get notKept(): NotKept | undefined {
+    const { attempt, state } = this.#current
+    if (this.#error === undefined) return undefined
+    return { file: `attempts/${attempt}.json`, what: `that this attempt is ${state}`, error: this.#error }
   }
 
   begun(): Promise<void> {
@@ -72,14 +82,33 @@ export class Attempt {
     return this.#current.state === 'stopped' ? this.#note({ ...this.#current, state: 'complete' }) : this.#written
   }
 
+  /** Nothing more is tried. */
+  close(): void {
+    clearTimeout(this.#again)
+  }
+
   #note(note: AttemptNote): Promise<void> {
     this.#current = note
-    this.#written = this.#written
-      .then(() => this.#write(note))
-      .catch((error: Error) => this.#log.error({ error: error.message }, 'The attempt could not be noted on the volume'))
+    this.#written = this.#written.then(() => this.#keep(note))
     return this.#written
   }
+
+  /** What the volume does not take is tried again: the next attempt would not know that this one was in the room. */
+  async #keep(note: AttemptNote): Promise<void> {
+    clearTimeout(this.#again)
+    try {
+      await this.#write(note)
+      this.#error = undefined
+    } catch (error) {
+      if (this.#error === undefined)
+        this.#log.error({ error: (error as Error).message }, 'The attempt could not be noted on the volume')
+      this.#error = error as Error
+      this.#again = setTimeout(() => this.#note(this.#current), againMillis).unref()
+    }
+  }
 }
+
+const againMillis = 5000
 
 const ended = (pauses: Pause[], at: Date): Pause[] => pauses.map(({ from, to }) => ({ from, to: to ?? at.toISOString() }))
 

@@ -11,6 +11,7 @@ import {
   type StopReason,
 } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
+import { tellNotKept } from '../ledger/damaged-lines.ts'
 import type { LiveResult } from '../live/live-outputs.ts'
 import { mediaPaths, removeMedia } from '../media/media-paths.ts'
 import { storeOutputs } from '../outputs/outputs.ts'
@@ -138,7 +139,7 @@ type StoredManifest =
 
 /** What is made of the recording, and then the manifest, which lists it. */
 async function storeManifest(
-  { job, attempt, earlier, volume, store, ledger }: Prepared,
+  { job, attempt, earlier, volume, store, ledger, events }: Prepared,
   stopReason: StopReason,
   { kept, live }: Delivered,
   { uploadSeconds, replayPage, log, onMaking, isOver }: DeliverOptions & { isOver: boolean },
@@ -150,9 +151,13 @@ async function storeManifest(
   ledger.settle()
   let outputs: RecordedOutput[] = []
   try {
-    await volume.settled().catch((error: Error) => {
-      log.error({ error: error.message }, 'Events and losses of this attempt could not be kept on the volume')
-    })
+    await volume.settled()
+    await events.settled()
+    const notKept = [...volume.notKept, ...events.notKept, ...(attempt.notKept === undefined ? [] : [attempt.notKept])]
+    for (const one of notKept) {
+      log.error({ file: one.file, error: one.error.message }, 'A record could not be kept on the volume')
+      tellNotKept(job, ledger, one)
+    }
     const manifest: Manifest = buildManifest({
       job,
       stopReason,

@@ -1,19 +1,23 @@
 import { fileName, keyPrefix, needFiles, type RecorderJob, type RecorderProgress } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import type { GivesBack } from '../disk/disk-watch.ts'
-import { type Hole, punchHole } from '../disk/holes.ts'
+import { type Hole, holesOf, punchHole } from '../disk/holes.ts'
+import { tellDamagedLines, tellNotKept } from '../ledger/damaged-lines.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { LiveOutputs } from '../live/live-outputs.ts'
 import { readHead } from '../media/head-file.ts'
 import type { FinishedMedia, MediaFile, MediaFileIdentity, SalvagedMediaFile, WholeMedia } from '../media/media-file.ts'
+import { mediaPaths } from '../media/media-paths.ts'
+import { releasedMedia } from '../media/released-media.ts'
 import type { EventLog } from '../report/event-log.ts'
+import { isReleased } from '../store/released.ts'
 import { type Store, type StoredObject, StoreError, type Upload } from '../store/upload.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
 import type { Stretch } from '../timeline/cuts.ts'
 import type { CountedHole } from '../timeline/picture-gaps.ts'
 import { describe, type FileOrigin, type Keeping, type KeptFile, limited } from './kept-file.ts'
 import type { Publication } from './publication.ts'
-import type { Volume } from './volume.ts'
+import type { FileNote, Volume } from './volume.ts'
 
 export interface FileKeeperDeps {
   job: RecorderJob
@@ -234,6 +238,8 @@ export class FileKeeper {
     const media = this.#deps.openMediaFile(volume.mediaDirectory, { ...origin, mode, audioCodec, gaps, pause })
     const upload = this.#upload(media)
     media.onGrowth = (bytes) => upload.grew(bytes)
+    // Of what comes from now on nothing would get to COS.
+    upload.onLost = () => media.endSoon()
     const dealtWith = Promise.resolve(undefined)
     const keeping: Keeping = { origin, state: 'recording', content: { media, upload }, finished: undefined, dealtWith }
     this.#files.push(keeping)
@@ -243,14 +249,16 @@ export class FileKeeper {
   }
 
   #upload(media: SalvagedMediaFile): Upload {
-    const { job, volume, store } = this.#deps
+    const { job, volume, store, ledger, log } = this.#deps
     const { name } = media.identity
-    return store.open({
+    const upload = store.open({
       key: keyPrefix(job.spec.cos.path) + name,
       bodyPath: media.bodyPath,
       logPath: volume.uploadLogPath(name),
       contentType: contentTypes[name.endsWith('.mp3') ? 'mp3' : 'mp4'],
     })
+    if (upload.damagedLog !== undefined) tellDamagedLines(job, ledger, log)(upload.damagedLog)
+    return upload
   }
 
   #close(keeping: Keeping): void {
@@ -319,10 +327,10 @@ export class FileKeeper {
       const status = fate === 'stored' ? (1 as const) : (0 as const)
       const file = { ...describe(keeping, job, ledger), ...stored, status }
       // Note first, then remove: a crash between the two leaves media that the next attempt knows to be stored.
-      await volume.writeFile(name, { file, fate, events: finished.events })
+      const isNoted = await this.#note(name, { file, fate, events: finished.events })
       keeping.state = fate === 'stored' ? 'stored' : 'failed'
       keeping.finished = undefined
-      if (fate === 'stored') {
+      if (fate === 'stored' && isNoted) {
         if (needFiles(job.spec.outputs)) this.#kept.push(media)
         else await media.discard()
         await volume.removeUploadLog(name)
@@ -335,9 +343,42 @@ export class FileKeeper {
       const refused = error instanceof StoreError && error.kind === 'refused'
       const message = error instanceof Error ? error.message : String(error)
       log.error({ ...about, error: message }, 'File not stored; it stays on the volume')
+      if (isReleased(error)) await this.#loseReleased(keeping)
       const file = { ...describe(keeping, job, ledger), message: limited(message) }
       this.#deps.events.add('fileFinished', file)
       return { file, fate: refused ? 'refused' : 'incomplete' }
+    }
+  }
+
+  /** It is in COS whatever the volume says; without the note it stays on the volume, and a later attempt would store it again. */
+  async #note(name: string, note: FileNote): Promise<boolean> {
+    const { volume, job, ledger, log } = this.#deps
+    try {
+      await volume.writeFile(name, note)
+      return true
+    } catch (error) {
+      log.error({ file: name, error: (error as Error).message }, 'The note of a file that is stored could not be written')
+      tellNotKept(job, ledger, { file: `files/${name}.json`, what: 'the note', error: error as Error })
+      return false
+    }
+  }
+
+  /** What was given back to the volume, and COS has lost. Told once, however many attempts find it. */
+  async #loseReleased({ origin, finished, content }: Keeping): Promise<void> {
+    const { job, volume, ledger } = this.#deps
+    const { name, userId, stream, openedMicros } = origin
+    if (ledger.lossesOf(name).some(({ reason }) => reason === 'LostInCos')) return
+    const opened = new Date(openedMicros / 1000)
+    const times = finished ?? { startTime: opened, endTime: new Date() }
+    const of = { userId, stream, file: name, reason: 'LostInCos' as const }
+    try {
+      const holes = holesOf(content!.media.bodyPath)
+      const lost = await releasedMedia(mediaPaths(volume.mediaDirectory, name).index, holes, times)
+      for (const stretch of lost) ledger.add({ ...of, ...stretch, detail: '' })
+    } catch (error) {
+      const medium = job.spec.mode === '00' ? ('audio' as const) : ('video' as const)
+      const between = { fromMicros: times.startTime.getTime() * 1000, toMicros: times.endTime.getTime() * 1000 }
+      ledger.add({ ...of, medium, ...between, frames: null, bytes: null, detail: (error as Error).message })
     }
   }
 

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
@@ -96,4 +96,23 @@ it('what had not, and nobody claimed, is in the ledger with how much it was and 
     )
   }
   expect(await readdir(heldDirectory)).toHaveLength(2)
+})
+
+it('frames of which the disk has changed one are given to their owner, and the ledger has that one', async () => {
+  const frames = send({ clip, from: 0, to: 2, atSeconds: 0 })
+  await hold(frames, 'alice')
+  const path = join(heldDirectory, '1-1.frames')
+  const bytes = await readFile(path)
+  bytes[Math.floor(bytes.length / 2)]! ^= 1
+  await writeFile(path, bytes)
+  const ledger = new Ledger()
+  expect(await takeOver(ledger)).toHaveLength(1)
+  expect(ledger.losses).toContainEqual(
+    expect.objectContaining({
+      userId: 'alice',
+      medium: 'video',
+      reason: 'DiskDamaged',
+      detail: expect.stringContaining('1-1.frames'),
+    }),
+  )
 })

@@ -1,6 +1,8 @@
 import { rm } from 'node:fs/promises'
 import { fileName, type RecorderJob } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
+import { unreadableFile } from '../disk/durable-lines.ts'
+import { tellDamagedLines } from '../ledger/damaged-lines.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { MediaFile, MediaFileIdentity, SalvagedMediaFile } from '../media/media-file.ts'
 import { readMediaIndex } from '../media/media-index.ts'
@@ -40,8 +42,11 @@ export async function takeOverHeld(context: HeldLeftoversContext): Promise<Recov
     for (const copy of copies) {
       if (isTold(copy, context.ledger)) continue
       if (copy.frames.length === 0 || (await isInFile(copy, context))) await rm(copy.path, { force: true })
-      else if (copy.owner === undefined) tell(copy, context.ledger)
-      else owned.push(copy)
+      else {
+        tellDamage(copy, context.ledger)
+        if (copy.owner === undefined) tell(copy, context.ledger)
+        else owned.push(copy)
+      }
     }
     const files = Map.groupBy(owned, ({ attempt, owner }) => `${attempt} ${owner!.stream} ${owner!.userId}`)
     const recovered: RecoveredFile[] = []
@@ -52,6 +57,7 @@ export async function takeOverHeld(context: HeldLeftoversContext): Promise<Recov
       { error: (error as Error).message },
       'Media that nobody had claimed could not be looked through; it stays on the volume',
     )
+    tellDamagedLines(job, context.ledger, log)(await unreadableFile(volume.heldDirectory))
     return []
   }
 }
@@ -67,6 +73,14 @@ const isTold = ({ path }: HeldCopy, ledger: Ledger) =>
 function tell({ path, frames }: HeldCopy, ledger: Ledger): void {
   const bytes = frames.reduce((sum, { data }) => sum + data.length, 0)
   ledger.add({ ...unclaimedLoss(frames, bytes), detail: detailOf(placeOf(path)) })
+}
+
+/** Frames of a copy that is in no file, and that the disk has changed: between the others, nobody knows where. */
+function tellDamage({ path, frames, owner, damagedBytes }: HeldCopy, ledger: Ledger): void {
+  if (damagedBytes === 0) return
+  const { userId, stream } = owner ?? { userId: null, stream: null }
+  const of = { ...unclaimedLoss(frames, damagedBytes), userId, stream, frames: null }
+  ledger.add({ ...of, reason: 'DiskDamaged', detail: `of frames whose owner was not known yet, in ${placeOf(path)}` })
 }
 
 /** Whether they had come into a file before the recorder was killed: each subscription has an SSRC of its own. */

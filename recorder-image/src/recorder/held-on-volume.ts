@@ -21,6 +21,8 @@ export interface HeldCopy {
   frames: EncodedFrame[]
   /** Undefined where nobody claimed them. */
   owner: HeldOwner | undefined
+  /** Of frames that were written, and that the disk has changed. */
+  damagedBytes: number
 }
 
 const recordTypes = { frame: 1, owner: 2 } as const
@@ -161,16 +163,18 @@ export async function readHeldCopies(directory: string, attempt: number): Promis
   return copies
 }
 
-async function readCopy(path: string): Promise<Pick<HeldCopy, 'frames' | 'owner'>> {
+async function readCopy(path: string): Promise<Pick<HeldCopy, 'frames' | 'owner' | 'damagedBytes'>> {
   const frames: EncodedFrame[] = []
   let owner: HeldOwner | undefined
+  let damagedBytes = 0
   for await (const records of readRecords(path)) {
-    for (const { type, payload } of records) {
+    for (const { type, payload, damagedBytes: before } of records) {
+      damagedBytes += before
       if (type === recordTypes.frame) frames.push(readFrame(payload))
       if (type === recordTypes.owner) owner = JSON.parse(payload.toString())
     }
   }
-  return { frames, owner }
+  return { frames, owner, damagedBytes }
 }
 
 /** `bytes of what is known of it (u32) · that, as JSON · its data` */

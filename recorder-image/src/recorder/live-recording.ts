@@ -97,6 +97,15 @@ export class LiveRecording implements RoomHandlers {
     this.#lose([sessions.overflow({ slot, ssrc }, { frames, bytes, atMicros: clock.micros() })])
   }
 
+  onTapFailed: RoomHandlers['onTapFailed'] = ({ slot, ssrc, kind, frames, bytes, ended, message }) => {
+    const { sessions, clock, log } = this.#context
+    log.error({ slot, kind, frames, ended, error: message }, 'The page could not take media')
+    const lost = sessions.overflow({ slot, ssrc }, { frames, bytes, atMicros: clock.micros() })
+    const detail = ended ? `nothing more was taken of this subscription: ${message}` : message
+    const unknown = ended ? { frames: null, bytes: null } : {}
+    if (ended || frames > 0) this.#lose([{ ...lost, medium: kind, reason: 'TapFailed', detail, ...unknown }])
+  }
+
   onWarning(message: string, details: object): void {
     this.#context.log.warn(details, message)
   }

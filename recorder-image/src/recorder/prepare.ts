@@ -12,6 +12,7 @@ import type { Store } from '../store/upload.ts'
 import { Attempt, type AttemptNote, numbered } from './attempt.ts'
 import { Awaited } from './awaited.ts'
 import { ControlFile } from './control-file.ts'
+import { RecorderFailure } from './failure.ts'
 import { FileKeeper } from './file-keeper.ts'
 import { HeldOnVolume } from './held-on-volume.ts'
 import type { RunOptions } from './options.ts'
@@ -46,7 +47,7 @@ export interface Prepared {
   control: ControlFile<Control>
   /** Clips that are wanted while it records. */
   clipRequests: ControlFile<ClipRequests>
-  /** Resolves when the recorder is asked to stop, by a signal or by its control file, or has to because the volume is full; rejects on a defect. */
+  /** Resolves when the recorder is asked to stop, by a signal or by its control file, or has to because the volume is full; rejects on a defect, and when the volume takes nothing any more. */
   stopRequested: Promise<Stop>
 }
 
@@ -70,6 +71,10 @@ export async function prepare(options: RunOptions): Promise<Prepared> {
     volume.useReserve()
     full.resolve({ reason: 'StorageFull', message: 'The volume is full' })
   }
+  const onVolumeFailed = (error: Error) =>
+    full.reject(new RecorderFailure('VolumeUnusable', `The volume does not take what is recorded any more: ${error.message}`))
+  // Nobody may be listening any more when it happens.
+  full.promise.catch(() => {})
   const receiveBuffer = new ReceiveBuffer()
   const ledger = new Ledger(
     (lines) => volume.addLosses(job.attempt, lines),
@@ -104,7 +109,8 @@ export async function prepare(options: RunOptions): Promise<Prepared> {
     job,
     volume,
     store,
-    openMediaFile: (directory, identity) => components.openMediaFile(directory, identity, { log, ledger, onVolumeFull }),
+    openMediaFile: (directory, identity) =>
+      components.openMediaFile(directory, identity, { log, ledger, onVolumeFull, onVolumeFailed }),
     ledger,
     log,
   })

@@ -1,7 +1,10 @@
-import { rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { subscribeSchema } from '@trtc-recorder/api'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { isMissing } from '../ledger/ledger.ts'
 import { StoreError } from '../store/upload.ts'
+import { aJob } from './testing.ts'
 import { terminated, World } from './testing-world.ts'
 
 let world: World
@@ -50,6 +53,71 @@ describe('COS that does not take the recording', () => {
     await world.recording()
     world.stop(terminated)
     expect(await result).toMatchObject({ outcome: 'Completed' })
+  })
+})
+
+describe('what the volume or the page does not take', () => {
+  /** In place of the file, which nothing can be written to then; it may be being written at this moment. */
+  async function block(...path: string[]): Promise<void> {
+    const place = join(world.root, 'work', 'school.maths', ...path)
+    for (;;) {
+      await rm(place, { recursive: true, force: true })
+      const isBlocked = await mkdir(join(place, 'in the way'), { recursive: true }).then(
+        () => true,
+        () => false,
+      )
+      if (isBlocked) return
+    }
+  }
+
+  test('is in the manifest where it is a record: how far the attempt is, and events for callbacks', async () => {
+    const result = world.start(aJob({}, { keepsEvents: true }))
+    await world.recording()
+    await expect.poll(() => readdir(join(world.root, 'work', 'school.maths', 'events'))).toContain('0.jsonl')
+    for (const path of ['attempts/1.json', 'events/0.jsonl']) {
+      await block(path)
+    }
+    world.room.publishes('alice', 1)
+    world.stop(terminated)
+    const { outcome, files } = await result
+    expect([outcome, files[0]!.status, files[0]!.message]).toEqual(['Completed', 1, 'ok'])
+    expect(world.manifest.losses.filter(isMissing)).toEqual([])
+    const notKept = world.manifest.losses.filter(({ reason }) => reason === 'NotKept').map(({ detail }) => detail)
+    expect(notKept.sort()).toEqual([
+      expect.stringMatching(/^\d+ events of events\/0\.jsonl: EISDIR/),
+      expect.stringMatching(/^that this attempt is stopped of attempts\/1\.json: EISDIR/),
+    ])
+  })
+
+  test('is tried again: a note of the attempt that the volume takes later is there, and nothing is told of it', async () => {
+    const result = world.start()
+    await world.recording()
+    const note = join(world.root, 'work', 'school.maths', 'attempts', '1.json')
+    await expect.poll(() => readFile(note, 'utf8')).toContain('"state":"recording"')
+    await block('attempts', '1.json')
+    await world.control({ version: 1, desiredState: 'Paused', subscribe: subscribeSchema.parse({}) })
+    await expect.poll(() => world.run!.progress().state, { timeout: 5000 }).toBe('paused')
+    await rm(note, { recursive: true })
+    await expect.poll(() => readFile(note, 'utf8').catch(() => ''), { timeout: 10_000 }).toContain('"pauses":[{')
+    world.stop(terminated)
+    await result
+    expect(world.manifest.losses.filter(({ reason }) => reason === 'NotKept')).toEqual([])
+  })
+
+  test('is in the ledger where it is media that the page could not take, with whose it was', async () => {
+    const result = world.start()
+    await world.recording()
+    world.room.publishes('alice', 1)
+    const of = { slot: 1, ssrc: 1, kind: 'video' } as const
+    world.room.tapFailed({ ...of, frames: 3, bytes: 300, ended: false, message: 'Error: a defect' })
+    world.room.publishes('bob', 2)
+    world.room.tapFailed({ ...of, slot: 2, ssrc: 2, frames: 0, bytes: 0, ended: true, message: 'Error: gone' })
+    world.stop(terminated)
+    await result
+    expect(world.manifest.losses).toMatchObject([
+      { userId: 'alice', stream: 'main', medium: 'video', reason: 'TapFailed', frames: 3, bytes: 300, detail: 'Error: a defect' },
+      { userId: 'bob', reason: 'TapFailed', frames: null, detail: expect.stringContaining('nothing more was taken') },
+    ])
   })
 })
 

@@ -90,6 +90,7 @@ export class Run {
     this.#state = 'done'
     this.#storage.stop()
     this.#disk.stop()
+    prepared.attempt.close()
     prepared.control.close()
     prepared.clipRequests.close()
     prepared.secrets.userSig.close()

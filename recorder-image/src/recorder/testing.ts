@@ -93,6 +93,10 @@ export class FakeRoom {
     this.frame(aFrame(slot, text))
   }
 
+  tapFailed(report: Omit<Parameters<RoomHandlers['onTapFailed']>[0], 'type'>): void {
+    this.#handlers!.onTapFailed({ type: 'tapFailed', ...report })
+  }
+
   frame(frame: EncodedFrame): void {
     this.#handlers!.onFrame(frame)
   }
@@ -206,6 +210,8 @@ export class FakeStore implements ReadableStore {
 
   open({ key }: UploadSource): Upload {
     return {
+      onLost: () => {},
+      damagedLog: undefined,
       releasable: () => undefined,
       grew: () => {},
       uploadedBytes: 0,

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync, rmSync } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { type Loss, manifestFileSchema, type RecorderJob, type TimelineEvent, timelineEventSchema } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import { z } from 'zod'
 import { checkedLine, readCheckedValue } from '../disk/checked-lines.ts'
-import { type DamagedFile, DurableLines, readLines } from '../disk/durable-lines.ts'
+import { type DamagedFile, DurableLines, readLines, unreadableFile } from '../disk/durable-lines.ts'
 import { isVolumeFull, mayPass } from '../disk/volume-full.ts'
+import type { NotKept } from '../ledger/damaged-lines.ts'
 import { type LedgerLine, lossesIn } from '../ledger/ledger.ts'
 import { mediaPaths } from '../media/media-paths.ts'
 import { type AttemptNote, attemptNoteSchema } from './attempt.ts'
@@ -181,8 +182,7 @@ export class Volume {
     const folder = join(this.#root, 'attempts')
     const { notes, unreadable } = await this.#readAll(folder, attemptNoteSchema)
     for (const { name } of unreadable) {
-      const { birthtimeMs, mtimeMs } = await stat(join(folder, `${name}.json`))
-      this.#onDamage({ file: `attempts/${name}.json`, lines: 1, fromMicros: birthtimeMs * 1000, toMicros: mtimeMs * 1000 })
+      this.#onDamage(await unreadableFile(join(folder, `${name}.json`)))
     }
     return notes.sort((a, b) => a.attempt - b.attempt)
   }
@@ -223,12 +223,18 @@ export class Volume {
     for (const damage of this.#damaged.splice(0)) onDamage(damage)
   }
 
-  /** Resolves when events and losses are on disk; rejects if one could not be written. */
+  /** Resolves when events and losses are on disk, or could not be written; see `notKept`. */
   async settled(): Promise<void> {
-    for (const lines of this.#lines.values()) {
-      await lines.settled()
-      if (lines.error !== undefined) throw lines.error
-    }
+    for (const lines of this.#lines.values()) await lines.settled()
+  }
+
+  /** Events and losses that the volume has not taken. */
+  get notKept(): NotKept[] {
+    return [...this.#lines].flatMap(([path, { waiting, error }]) =>
+      error === undefined || waiting.length === 0
+        ? []
+        : [{ file: `attempts/${basename(path)}`, what: waiting.length === 1 ? '1 line' : `${waiting.length} lines`, error }],
+    )
   }
 
   /** Forgets everything. Only for a recording that is complete and is made again by hand. */
@@ -275,10 +281,7 @@ export class Volume {
         return await this.#readLines<T>(join(folder, name))
       } catch (error) {
         this.#log.error({ file: join(folder, name), error: (error as Error).message }, 'A file of the volume cannot be read')
-        const now = new Date()
-        const { birthtime, mtime } = await stat(join(folder, name)).catch(() => ({ birthtime: now, mtime: now }))
-        const times = { fromMicros: birthtime.getTime() * 1000, toMicros: mtime.getTime() * 1000 }
-        this.#onDamage({ file: `attempts/${name}`, lines: 'all', ...times })
+        this.#onDamage(await unreadableFile(join(folder, name)))
         return []
       }
     }

@@ -2,12 +2,12 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { DamagedLines } from '../disk/durable-lines.ts'
+import type { DamagedFile } from '../disk/durable-lines.ts'
 import { noLog } from '../recorder/testing.ts'
 import { EventLog } from './event-log.ts'
 
 let root: string
-let damaged: DamagedLines[]
+let damaged: DamagedFile[]
 beforeEach(async () => {
   damaged = []
   root = await mkdtemp(join(tmpdir(), 'events-'))

@@ -3,7 +3,8 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { mostEventsAtOnce, type RecorderEvents, type RecordingEvent, type RecordingEventType } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
-import { DurableLines, type OnDamagedLines, readLines } from '../disk/durable-lines.ts'
+import { DurableLines, type OnDamagedFile, type OnDamagedLines, readLines, unreadableFile } from '../disk/durable-lines.ts'
+import type { NotKept } from '../ledger/damaged-lines.ts'
 
 /** Events of one file on the volume. */
 const eventsAFile = 500
@@ -16,7 +17,7 @@ export interface EventLogOptions {
   volume: number
   isWanted: boolean
   /** Told of events that the disk has changed. */
-  onDamagedLines: OnDamagedLines
+  onDamagedLines: OnDamagedFile
   log: Logger
 }
 
@@ -48,8 +49,9 @@ export class EventLog {
   static async open(directory: string, options: EventLogOptions): Promise<EventLog> {
     const events = new EventLog(directory, options)
     if (options.isWanted) {
-      await events.#read(options.onDamagedLines).catch((error: Error) => {
+      await events.#read(options.onDamagedLines).catch(async (error: Error) => {
         options.log.error({ error: error.message }, 'Events of earlier attempts cannot be read')
+        options.onDamagedLines(await unreadableFile(directory))
       })
     }
     return events
@@ -96,6 +98,15 @@ export class EventLog {
     await this.settled()
     const untold = this.#last - this.#asked.id
     if (untold > 0) this.#log.warn({ events: untold }, 'Nobody has asked for the last events; they stay on the volume')
+  }
+
+  /** What the volume has not taken yet: a later attempt will not find it. */
+  get notKept(): NotKept[] {
+    return this.#files.flatMap(({ number, lines: { waiting, error } }) =>
+      error === undefined || waiting.length === 0
+        ? []
+        : [{ file: `events/${number}.jsonl`, what: waiting.length === 1 ? '1 event' : `${waiting.length} events`, error }],
+    )
   }
 
   /** Resolves when what happened is on the volume, or could not be written. */

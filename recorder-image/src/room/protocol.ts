@@ -53,5 +53,19 @@ export type PageReport =
   | { type: 'left' }
   /** Node did not keep up: frames were thrown away until the next key frame. Said within the time of a batch, whatever comes after them. */
   | { type: 'overflow'; slot: number; ssrc: number; droppedFrames: number; droppedBytes: number }
+  /**
+   * The page could not take frames, by a defect of its own; from now on nothing comes from the slot where it says that its tap has ended. Said within the time
+   * of a batch.
+   */
+  | {
+      type: 'tapFailed'
+      slot: number
+      kind: 'audio' | 'video'
+      ssrc: number
+      frames: number
+      bytes: number
+      ended: boolean
+      message: string
+    }
   /** Something the SDK reported that does not end the recording, or an error of the page's own. */
   | { type: 'warning'; message: string; code?: number }

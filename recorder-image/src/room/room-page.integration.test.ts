@@ -68,6 +68,7 @@ async function open(port?: number) {
       onPath: () => {},
       onHole: () => {},
       onOverflow: () => {},
+      onTapFailed: () => {},
       onWarning: () => {},
     },
   )

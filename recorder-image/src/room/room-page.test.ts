@@ -41,6 +41,7 @@ function open(path: string) {
       onPath: () => {},
       onHole: () => {},
       onOverflow: () => {},
+      onTapFailed: () => {},
       onWarning: () => {},
     },
   )

@@ -22,12 +22,14 @@ export interface PageHandlers {
   onPath(path: PathReport): void
   onHole(report: HoleReport): void
   onOverflow(report: Extract<PageReport, { type: 'overflow' }>): void
+  onTapFailed(report: TapFailedReport): void
   /** There is nothing more to be had from it. Said once. */
   onFailed(why: string): void
   onWarning(message: string, details: object): void
 }
 
 export type PathReport = Extract<PageReport, { type: 'path' }>
+export type TapFailedReport = Extract<PageReport, { type: 'tapFailed' }>
 export type HoleReport = Extract<PageReport, { type: 'hole' }>
 
 /** One Chromium with one page, good for entering one room once. */
@@ -162,6 +164,8 @@ class Page implements RoomPage {
       }
       case 'overflow':
         return this.#handlers.onOverflow(report)
+      case 'tapFailed':
+        return this.#handlers.onTapFailed(report)
       case 'warning':
         return this.#handlers.onWarning(report.message, report.code === undefined ? {} : { code: report.code })
     }

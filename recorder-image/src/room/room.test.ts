@@ -63,6 +63,7 @@ function open(more: Partial<RoomHandlers> = {}, clock = new Clock()): void {
       onFrame: () => {},
       onHole: () => {},
       onOverflow: () => {},
+      onTapFailed: () => {},
       onWarning: () => {},
       isQuiet: () => isQuiet,
       ...more,

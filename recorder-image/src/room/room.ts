@@ -18,6 +18,8 @@ export interface RoomHandlers {
   onHole(report: HoleReport): void
   /** The page threw frames away, which Node did not take in time. */
   onOverflow(report: Extract<PageReport, { type: 'overflow' }>): void
+  /** Frames were not taken, or will not be, by a defect of the page. */
+  onTapFailed(report: Extract<PageReport, { type: 'tapFailed' }>): void
   /** Worth a log line, and no more. */
   onWarning(message: string, details: object): void
   /** Whether media that ought to come stays away. */
@@ -182,6 +184,7 @@ class SupervisedRoom implements Room {
         onPath: (path) => isMeant() && this.#path.said(path, clock.now()),
         onHole: (report) => isMeant() && this.#tell(() => this.#handlers.onHole(report)),
         onOverflow: (report) => isMeant() && this.#tell(() => this.#handlers.onOverflow(report)),
+        onTapFailed: (report) => isMeant() && this.#tell(() => this.#handlers.onTapFailed(report)),
         onWarning: (message, details) => isMeant() && this.#handlers.onWarning(message, details),
         onFrame: (frame) => {
           if (!isMeant()) return

@@ -1,8 +1,9 @@
 import type { Readable } from 'node:stream'
+import { isDeepStrictEqual } from 'node:util'
 import type { RecorderJob } from '@trtc-recorder/api'
 import type COS from 'cos-nodejs-sdk-v5'
 import { type Content, contentBytes, openContent } from './content.ts'
-import { isCredentialProblem, storeErrorOf } from './cos-error.ts'
+import { isCredentialProblem, storeErrorOf, unreachable } from './cos-error.ts'
 import { type CallHeaders, createSdk, RequestFailure } from './cos-sdk.ts'
 import type { CosCredentials, CredentialProvider } from './credentials.ts'
 import { objectHeaders } from './object-headers.ts'
@@ -108,7 +109,7 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
       const body = { Body: stream, ContentLength: contentBytes(content) }
       const answer = await call(operation, key, signal, (cos, place) => request(cos, { ...place, ...body }))
       const reported = answer.headers?.['x-cos-hash-crc64ecma']
-      if (reported !== undefined && BigInt(reported) !== crc64.digest()) {
+      if (reported !== undefined && reported !== String(crc64.digest())) {
         const detail = `COS stored other bytes than were sent in ${operation} of ${key} in bucket ${Bucket}`
         throw new StoreError('unavailable', 'ChecksumMismatch', `${detail}: checksum ${reported}, not ${crc64.digest()}.`)
       }
@@ -125,6 +126,14 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
     ...(cacheControl === undefined ? {} : { CacheControl: cacheControl }),
     Headers: { ...place.Headers, ...objectHeaders(cos) },
   })
+
+  /** Somebody between here and COS answers 200, and not what COS answers, or not all of it. Whether it was done nobody knows; it is asked again. */
+  const notAnswered = (operation: string, key: string) =>
+    new StoreError(
+      'unavailable',
+      'NoAnswer',
+      `What ${operation} of ${key} in bucket ${Bucket} was answered with is no answer of COS. ${unreachable}`,
+    )
 
   /** An answer to HEAD has no body that says why; a GET of the same object tells keys that have run out from keys without the right. */
   async function explained(error: StoreError, key: string, signal: AbortSignal): Promise<never> {
@@ -155,13 +164,17 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
       const answer = await call('InitiateMultipartUpload', key, signal, (cos, place) =>
         cos.multipartInit(described(place, { contentType }) as COS.MultipartInitParams),
       )
+      if (!answer.UploadId) throw notAnswered('InitiateMultipartUpload', key)
       return answer.UploadId
     },
 
-    uploadPart: (key: string, UploadId: string, number: number, content: Content, signal: AbortSignal): Promise<SentContent> =>
-      send('UploadPart', key, content, signal, (cos, body) =>
+    async uploadPart(key: string, UploadId: string, number: number, content: Content, signal: AbortSignal): Promise<SentContent> {
+      const sent = await send('UploadPart', key, content, signal, (cos, body) =>
         cos.multipartUpload({ ...body, UploadId, PartNumber: number } as COS.MultipartUploadParams),
-      ),
+      )
+      if (sent.etag === '') throw notAnswered('UploadPart', key)
+      return sent
+    },
 
     /** Every part COS has of an upload. */
     async listParts(key: string, UploadId: string, signal: AbortSignal): Promise<ListedPart[]> {
@@ -170,19 +183,24 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
         const answer = await call('ListParts', key, signal, (cos, place) =>
           cos.multipartListPart({ ...place, UploadId, PartNumberMarker: marker }),
         )
+        // What is no list has no parts either, and would have all of them sent again.
+        if ((answer as { UploadId?: string }).UploadId !== UploadId) throw notAnswered('ListParts', key)
         parts.push(...answer.Part.map((part) => ({ number: Number(part.PartNumber), etag: part.ETag, bytes: Number(part.Size) })))
         if (String(answer.IsTruncated) !== 'true') return parts
-        marker = String(answer.NextPartNumberMarker)
+        const next = String(answer.NextPartNumberMarker)
+        if (!(Number(next) > Number(marker))) throw notAnswered('ListParts', key)
+        marker = next
       }
     },
 
     /** Uploads in progress of every key that begins so. */
     async listUploads(prefix: string, signal: AbortSignal): Promise<ListedUpload[]> {
       const uploads: ListedUpload[] = []
-      for (let markers = {}; ; ) {
+      for (let markers: { KeyMarker?: string; UploadIdMarker?: string } = {}; ; ) {
         const answer = await call('ListMultipartUploads', prefix, signal, (cos, { Key: _, ...place }) =>
           cos.multipartList({ ...place, ...markers, Prefix: prefix } as COS.MultipartListParams),
         )
+        if (answer.Upload === undefined) throw notAnswered('ListMultipartUploads', prefix)
         uploads.push(
           ...answer.Upload.map(({ Key, UploadId, Initiated }) => ({
             key: Key,
@@ -191,7 +209,9 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
           })),
         )
         if (String(answer.IsTruncated) !== 'true') return uploads
-        markers = { KeyMarker: answer.NextKeyMarker, UploadIdMarker: answer.NextUploadIdMarker }
+        const next = { KeyMarker: answer.NextKeyMarker, UploadIdMarker: answer.NextUploadIdMarker }
+        if (isDeepStrictEqual(next, markers)) throw notAnswered('ListMultipartUploads', prefix)
+        markers = next
       }
     },
 
@@ -202,7 +222,10 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
       signal: AbortSignal,
     ): Promise<void> {
       const Parts = parts.map(({ number, etag }) => ({ PartNumber: number, ETag: etag }))
-      await call('CompleteMultipartUpload', key, signal, (cos, place) => cos.multipartComplete({ ...place, UploadId, Parts }))
+      const { ETag } = await call('CompleteMultipartUpload', key, signal, (cos, place) =>
+        cos.multipartComplete({ ...place, UploadId, Parts }),
+      )
+      if (!ETag) throw notAnswered('CompleteMultipartUpload', key)
     },
 
     async abort(key: string, UploadId: string, signal: AbortSignal): Promise<void> {

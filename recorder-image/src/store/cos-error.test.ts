@@ -22,6 +22,8 @@ describe('what may pass and what will not', () => {
     ['unavailable', 502, ''],
     ['unavailable', 429, 'TooManyRequests'],
     ['unavailable', 408, ''],
+    ['unavailable', 409, 'OperationAborted'],
+    ['refused', 500, 'NoSuchUpload'],
     ['unavailable', 400, 'RequestTimeout'],
     ['unavailable', 400, 'IncompleteBody'],
     ['unavailable', 0, 'ECONNRESET'],

@@ -16,6 +16,12 @@ export interface CosFailure {
 /** 4xx answers that another try can change. */
 const passing = new Set(['RequestTimeout', 'IncompleteBody', 'BadDigest', 'RequestTimeTooSkewed'])
 
+/** A time-out, somebody else who changes the same thing at this moment, too many requests. */
+const passingStatuses = new Set([408, 409, 429])
+
+/** Whatever the status: COS begins to answer CompleteMultipartUpload with 200, and says in the body how it ended. */
+const gone = new Set(['NoSuchUpload', 'InvalidPart'])
+
 /** COS does not take the keys, or there are none. Others may come: they are asked for before every request. */
 const keyProblems = new Set(['InvalidAccessKeyId', 'SignatureDoesNotMatch', 'ExpiredToken', 'InvalidToken', 'SecretNotFound'])
 export const isCredentialProblem = (error: unknown): error is StoreError =>
@@ -37,14 +43,14 @@ const adviceByStatus: Record<number, string> = {
   301: 'The bucket is in another region. Correct spec.cos.region.',
   307: 'The bucket is in another region. Correct spec.cos.region.',
 }
-const unreachable = 'Check that this machine reaches COS, and spec.cos.endpoint if it is set.'
+export const unreachable = 'Check that this machine reaches COS, and spec.cos.endpoint if it is set.'
 
 /** Sorts a failure into what may pass and what will not, and says it for a person. Pure. */
 export function storeErrorOf(failure: CosFailure): StoreError {
   const { operation, bucket, key, status, detail, requestId } = failure
   const code = codeOf(failure)
-  const refused =
-    status >= 300 && status < 500 && status !== 408 && status !== 429 && !passing.has(code) && !keyProblems.has(code)
+  const isFinal = (status >= 300 && status < 500 && !passingStatuses.has(status)) || gone.has(code)
+  const refused = isFinal && !passing.has(code) && !keyProblems.has(code)
   const what = key === '' ? `bucket ${bucket}` : `${key} in bucket ${bucket}`
   const answer = [`HTTP ${status}`, ...(requestId ? [`request ${requestId}`] : [])].join(', ')
   const reason = [
@@ -69,5 +75,4 @@ function codeOf({ code, status, key, detail }: CosFailure): string {
 const adviceFor = (code: string, status: number) => advice[code] ?? adviceByStatus[status] ?? ''
 
 /** The upload is not, or no longer, what we think it is: aborted by somebody, expired, completed, or parts lost. */
-export const isUploadGone = (error: unknown): error is StoreError =>
-  error instanceof StoreError && (error.code === 'NoSuchUpload' || error.code === 'InvalidPart')
+export const isUploadGone = (error: unknown): error is StoreError => error instanceof StoreError && gone.has(error.code)

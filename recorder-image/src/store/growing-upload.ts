@@ -1,11 +1,12 @@
 import type { Logger } from 'pino'
-import { type Hole, holesOf } from '../disk/holes.ts'
+import type { DamagedFile } from '../disk/durable-lines.ts'
+import { type Hole, holesOf, touchesHole } from '../disk/holes.ts'
 import { type Ask, abortAbandoned } from './abandoned.ts'
 import { type Content, contentBytes, readContent } from './content.ts'
 import { isUploadGone } from './cos-error.ts'
 import { Crc64, combineCrc64 } from './crc64.ts'
 import { isFull, type PartPlan, type PartRange, partRanges } from './part-plan.ts'
-import { refuseBeginningAnew } from './released.ts'
+import { isReleased, refuseBeginningAnew } from './released.ts'
 import { Wake } from './retry.ts'
 import { againOnMismatch, isMismatch, type StoreContext, until, verified } from './store-context.ts'
 import { type StoredObject, StoreError, type UntilOptions, type Upload, type UploadSource } from './upload.ts'
@@ -29,6 +30,7 @@ const maxRounds = 4
  * a failure the same log is opened again.
  */
 export class GrowingUpload implements Upload {
+  onLost: () => void = () => {}
   readonly #context: StoreContext
   readonly #source: UploadSource
   readonly #log: Logger
@@ -44,11 +46,13 @@ export class GrowingUpload implements Upload {
   #bodyBytes = 0
   /** No part before this one is missing. */
   #cursor = 2
-  #state: 'growing' | 'resting' | 'finishing' = 'growing'
+  #state: 'growing' | 'resting' | 'lost' | 'finishing' = 'growing'
   #settling: Promise<void> | undefined
   /** Whether COS may hold an upload of this file of which nobody knows the id. */
   #mayBeAbandoned: boolean
   #storedBytes: number | undefined
+  /** What COS had in place of what it was sent, when it was looked at first. */
+  #mismatch: string | undefined
 
   constructor(context: StoreContext, source: UploadSource) {
     this.#context = context
@@ -61,6 +65,10 @@ export class GrowingUpload implements Upload {
     this.#loggedId = isAnew ? undefined : uploadId
     this.#plan = (isAnew ? undefined : plan) ?? context.plan
     this.#parts = new Map(isAnew ? [] : parts)
+  }
+
+  get damagedLog(): DamagedFile | undefined {
+    return this.#uploadLog.damage
   }
 
   get uploadedBytes(): number {
@@ -77,7 +85,7 @@ export class GrowingUpload implements Upload {
 
   releasable(): Hole | undefined {
     // A successor has to know the parts.
-    if (!this.#uploadLog.isWritten) return undefined
+    if (this.#state === 'lost' || !this.#uploadLog.isWritten) return undefined
     let end = this.#plan.holdbackBytes
     for (let number = 2; this.#parts.get(number)?.confirmed; number++) end = this.#parts.get(number)!.end
     const start = Math.max(this.#plan.holdbackBytes, ...holesOf(this.#source.bodyPath).map((hole) => hole.end))
@@ -93,7 +101,11 @@ export class GrowingUpload implements Upload {
       await this.#settling
       const stored = await againOnMismatch(
         () => this.#storeWhatever(head, bodyBytes),
-        (reason) => this.#startOver(reason),
+        // Where not all can be sent again, what is there is looked at again instead.
+        async (reason) => {
+          if (!this.#isPartlyReleased) return await this.#startOver(reason)
+          this.#mismatch = reason
+        },
       )
       this.#storedBytes = stored.bytes
       if (this.#mayBeAbandoned) await this.#abortAbandoned()
@@ -130,20 +142,30 @@ export class GrowingUpload implements Upload {
   /** A part failed for good while recording goes on. Nothing is lost: the bytes are on the volume, and finish tries again. */
   async #setBack(error: unknown): Promise<void> {
     this.#state = 'resting'
-    const startedOver =
-      isUploadGone(error) &&
-      (await this.#startOver(error.message).then(
-        () => true,
-        () => false,
-      ))
-    if (!startedOver) {
-      if (error instanceof StoreError) this.#context.health.failed(error)
-      this.#log.warn({ err: error, seconds: restMillis / 1000 }, 'Paused an upload that failed')
+    let failure = error
+    if (isUploadGone(error)) {
+      failure = await this.#beginAnew(error).then(
+        () => undefined,
+        (why: unknown) => why,
+      )
+    }
+    if (isReleased(failure)) return this.#lose(failure)
+    if (failure !== undefined) {
+      if (failure instanceof StoreError) this.#context.health.failed(failure)
+      this.#log.warn({ err: failure, seconds: restMillis / 1000 }, 'Paused an upload that failed')
       await this.#wake.sleep(restMillis, this.#stop.signal)
     }
     if (this.#state !== 'resting') return
     this.#state = 'growing'
     this.#advance()
+  }
+
+  /** Nothing more of this file can get to COS; `finish` says so, too. What is recorded from now on had better go into another one. */
+  #lose(error: StoreError): void {
+    if (this.#state !== 'resting') return
+    this.#state = 'lost'
+    this.#log.error({ err: error }, 'COS has lost what the volume does not have any more')
+    this.onLost()
   }
 
   /** An upload that vanished is begun anew from the body: somebody aborted it, or a lifecycle rule did. */
@@ -157,7 +179,9 @@ export class GrowingUpload implements Upload {
         const stored = await this.#completedBefore(head, bodyBytes)
         if (stored) return stored
         if (round === maxRounds) throw error
-        await this.#startOver(error.message)
+        // COS may have all but one part, or each under another tag than it said.
+        if (error.code === 'InvalidPart' && round === 1) this.#session = undefined
+        else await this.#beginAnew(error)
       }
     }
   }
@@ -239,17 +263,49 @@ export class GrowingUpload implements Upload {
     await abortAbandoned(client, key, (upload) => upload.key === key, ask, this.#log).finally(end)
   }
 
-  /** Keeps of the log's parts those that COS lists with the same size and ETag. */
+  /**
+   * Keeps of the log's parts those that COS lists with the same size and ETag. What is not on the volume any more cannot be sent again whatever the list says: of
+   * that the log is believed, and the tag that COS gives it now; whether it is there shows when the upload is completed, and by the checksum of the whole.
+   */
   async #resume(uploadId: string): Promise<string> {
     const listed = await this.#try((signal) => this.#context.client.listParts(this.#source.key, uploadId, signal))
     const byNumber = new Map(listed.map((part) => [part.number, part]))
-    for (const [number, { start, end, etag }] of this.#parts) {
+    const holes = holesOf(this.#source.bodyPath)
+    for (const [number, known] of this.#parts) {
+      const { start, end } = known
       const part = byNumber.get(number)
-      if (part?.etag !== etag || part.bytes !== end - start) this.#parts.delete(number)
+      const etag = part?.bytes === end - start ? part.etag : undefined
+      if (etag === known.etag) continue
+      if (!touchesHole(holes, start, end)) this.#parts.delete(number)
+      else if (etag !== undefined) this.#parts.set(number, { ...known, etag })
     }
     this.#cursor = 2
     this.#log.info({ uploadId, parts: this.#parts.size, bytes: this.uploadedBytes }, 'Resumed an upload')
     return uploadId
+  }
+
+  /** That an upload is gone of which not all can be sent again is asked twice. */
+  async #beginAnew(error: StoreError): Promise<void> {
+    if (error.code === 'NoSuchUpload' && this.#isPartlyReleased && this.#loggedId !== undefined) {
+      const session = this.#resume(this.#loggedId)
+      const isThere = await session.then(
+        () => true,
+        (why) => {
+          if (!isUploadGone(why)) throw why
+          return false
+        },
+      )
+      if (isThere) {
+        this.#session = session
+        return
+      }
+    }
+    await this.#startOver(this.#mismatch ?? error.message)
+  }
+
+  /** Whether what was given back to the volume is not all in a file that COS has. */
+  get #isPartlyReleased(): boolean {
+    return holesOf(this.#source.bodyPath).length > 0
   }
 
   /** Forgets the upload; the next part begins a new one from the body. */

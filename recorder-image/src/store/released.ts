@@ -5,6 +5,9 @@ import { StoreError } from './upload.ts'
 const code = 'BodyReleased'
 const advice = 'See whether a lifecycle rule of the bucket ends multipart uploads early.'
 
+/** Whether bytes would have to be sent that neither COS nor the volume has. */
+export const isReleased = (error: unknown): error is StoreError => error instanceof StoreError && error.code === code
+
 /** Throws where some of these bytes of a body are not on the volume any more: they would read as zeros. */
 export function refuseHoles({ path, start, end }: { path: string; start: number; end: number }): void {
   if (!touchesHole(holesOf(path), start, end)) return

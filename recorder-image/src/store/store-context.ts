@@ -75,14 +75,20 @@ export function createAttempt(limiter: Limiter, backoff: Backoff, health: StoreH
   }
 }
 
-/** One HEAD: the object with the size and checksum it must have, or a StoreError for which `isMismatch` is true. */
+/**
+ * One HEAD: the object with the size and checksum it must have, or a StoreError for which `isMismatch` is true; also where there is none, which somebody
+ * has removed again by then.
+ */
 export async function verified(
   client: CosClient,
   key: string,
   expected: { bytes: number; crc64: bigint },
   signal: AbortSignal,
 ): Promise<StoredObject> {
-  const { bytes, crc64 } = await client.head(key, signal)
+  const { bytes, crc64 } = await client.head(key, signal).catch((error: unknown) => {
+    if (!(error instanceof StoreError) || error.code !== 'NoSuchKey') throw error
+    return { bytes: 0, crc64: undefined }
+  })
   if (bytes === expected.bytes && crc64 === String(expected.crc64)) return { url: client.url(key), bytes, crc64 }
   const found = `${bytes} bytes with checksum ${crc64 ?? 'unknown'}, not ${expected.bytes} with ${expected.crc64}`
   const message = `COS holds something else under ${key} in bucket ${client.bucket} than was sent: ${found}.`

@@ -12,7 +12,7 @@ const played = (...lines: string[]) => replay(Buffer.from(lines.join('\n')))
 const numbers = (...lines: string[]) => [...played(...lines).parts.keys()]
 
 test('an empty log knows nothing', () =>
-  expect(played('')).toEqual({ uploadId: undefined, plan: undefined, parts: new Map(), mayBeAbandoned: false }))
+  expect(played('')).toEqual({ uploadId: undefined, plan: undefined, parts: new Map(), mayBeAbandoned: false, lostLines: 0 }))
 
 test('an upload and its parts are known again, with the sizes it was begun with', () => {
   const state = played('', initiated, part(2))
@@ -59,5 +59,17 @@ test('whichever bit the disk changes, all that was written is known still', asyn
     }),
     { numRuns: 2000 },
   )
+  const lines = written.toString().split('\n').filter(Boolean)
+  const damagedAt = (...at: number[]) =>
+    replay(Buffer.from(lines.map((line, n) => (at.includes(n) ? line.replace('event', 'evENt') : line)).join('\n'))).lostLines
+  // Both copies of one line, or of two; one copy of each of two that follow each other; those of the first and the last line.
+  expect([
+    damagedAt(4, 5),
+    damagedAt(4, 5, 6, 7),
+    damagedAt(5, 6),
+    damagedAt(3, 4, 5),
+    damagedAt(0, 1),
+    damagedAt(16, 17),
+  ]).toEqual([1, 2, 0, 1, 1, 1])
   await rm(folder, { recursive: true })
 })

@@ -4,9 +4,8 @@ import { dirname } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { checkedLine, readCheckedLines } from '../disk/checked-lines.ts'
-import { mayPass } from '../disk/volume-full.ts'
+import { type DamagedFile, unreadableFileNow } from '../disk/durable-lines.ts'
 import type { PartPlan, PartRange } from './part-plan.ts'
-import { StoreError } from './upload.ts'
 
 /** A part of the body that COS has acknowledged. */
 export interface ConfirmedPart extends PartRange {
@@ -47,14 +46,21 @@ export interface UploadLogState {
   parts: Map<number, ConfirmedPart>
   /** Whether COS may hold an upload of this file of which nobody knows the id any more. */
   mayBeAbandoned: boolean
+  /** Lines of which neither copy can be read. */
+  lostLines: number
 }
 
 /** Folds the lines of a log into the state they leave. Pure. A torn line, from a crash, is as if never written; each of the others stands there twice. */
 export function replay(bytes: Buffer): UploadLogState {
-  const fresh = (): Omit<UploadLogState, 'mayBeAbandoned'> => ({ uploadId: undefined, plan: undefined, parts: new Map() })
+  const fresh = (): Omit<UploadLogState, 'mayBeAbandoned' | 'lostLines'> => ({
+    uploadId: undefined,
+    plan: undefined,
+    parts: new Map(),
+  })
   let state = fresh()
   let initiating = 0
-  const lines = readCheckedLines<{ time?: string }>(bytes).lines.flatMap((line) => {
+  const read = readCheckedLines<{ time?: string }>(bytes)
+  const lines = read.lines.flatMap((line) => {
     const { data } = lineSchema.safeParse(line)
     return data === undefined ? [] : [{ time: line.time, ...data }]
   })
@@ -81,15 +87,31 @@ export function replay(bytes: Buffer): UploadLogState {
         break
     }
   }
-  return { ...state, mayBeAbandoned: initiating > (state.uploadId === undefined ? 0 : 1) }
+  const mayBeAbandoned = initiating > (state.uploadId === undefined ? 0 : 1)
+  return { ...state, mayBeAbandoned, lostLines: lostInBothCopies(read.lines, read.damagedAfter) }
+}
+
+/** Of the damaged lines between two whole ones, the first may be a copy of the one before them, and the last of the one behind: else that has both its copies. */
+function lostInBothCopies(lines: readonly object[], damagedAfter: readonly number[]): number {
+  const copies = Map.groupBy(lines, (line) => JSON.stringify(line))
+  const isSingle = (line: object | undefined) => line !== undefined && copies.get(JSON.stringify(line))!.length === 1
+  let lost = 0
+  for (const [after, damaged] of Map.groupBy(damagedAfter, (after) => after)) {
+    const mates = [lines[after - 1], lines[after]].filter(isSingle).length
+    lost += Math.max(0, Math.floor((damaged.length - mates) / 2))
+  }
+  return lost
 }
 
 /**
- * Append-only file of JSON lines, each twice: parts that were given back to the volume are known from here alone. A line that `append` has returned from is on disk, unless the volume is full or fails: then it is kept, and written with
- * the next one. An upload must not wait for room that only the upload can make; what a crash would cost is that parts go again.
+ * Append-only file of JSON lines, each twice: parts that were given back to the volume are known from here alone. A line that `append` has returned from is on disk, unless the volume does not take it: then it is kept, and written with
+ * the next one. An upload must not wait for room that only the upload can make, and what is on a volume that has become read-only gets to COS all the same; what
+ * a crash would cost is that parts go again.
  */
 export class UploadLog {
   readonly state: UploadLogState
+  /** Where neither copy of a line can be read. */
+  readonly damage: DamagedFile | undefined
   #kept: string[] = []
   readonly #path: string
   #tail: Promise<void> = Promise.resolve()
@@ -98,6 +120,8 @@ export class UploadLog {
     this.#path = path
     mkdirSync(dirname(path), { recursive: true })
     this.state = replay(readIfThere(path))
+    const { lostLines } = this.state
+    if (lostLines > 0) this.damage = { ...unreadableFileNow(path), lines: lostLines }
   }
 
   /** Whether every line is on disk. */
@@ -124,10 +148,8 @@ export class UploadLog {
       } finally {
         await handle.close()
       }
-    } catch (cause) {
-      if (mayPass(cause)) return
-      const { code = 'EIO', message } = cause as NodeJS.ErrnoException
-      throw new StoreError('refused', code, `Writing the log ${this.#path} failed: ${message}. Check the volume.`, { cause })
+    } catch {
+      // It waits in `#kept`.
     }
   }
 }

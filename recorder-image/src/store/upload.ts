@@ -1,3 +1,4 @@
+import type { DamagedFile } from '../disk/durable-lines.ts'
 import type { Hole } from '../disk/holes.ts'
 
 /** A file that goes to COS while it grows: final file = head + body, the head known last. */
@@ -19,6 +20,8 @@ export interface StoredObject {
 }
 
 export interface Upload {
+  /** Called when COS has lost parts of it that were given back to the volume: nothing more of this file gets there. */
+  onLost: () => void
   /** More of the body is final: its first `bodyBytes` bytes. Starts uploads in the background; never throws. */
   grew(bodyBytes: number): void
   /**
@@ -26,6 +29,8 @@ export interface Upload {
    * upload cannot be begun anew. Undefined where there are none.
    */
   releasable(): Hole | undefined
+  /** Where the log that it goes on from has lost lines: what they said is done again, as far as that can be. */
+  readonly damagedLog: DamagedFile | undefined
   /** Bytes of the final file that COS has acknowledged. */
   readonly uploadedBytes: number
   /**

@@ -16,7 +16,7 @@ afterEach(async () => {
 })
 
 /** Frames as they come from receivers in a page, until `enough` says so. */
-async function tapped(codec: string, enough: (frames: EncodedFrame[]) => boolean) {
+async function tapped(codec: string, enough: (frames: EncodedFrame[]) => boolean, beforeWorker = '') {
   const page = await build({
     entryPoints: [fileURLToPath(new URL('./testing/loopback-page.ts', import.meta.url))],
     bundle: true,
@@ -25,13 +25,15 @@ async function tapped(codec: string, enough: (frames: EncodedFrame[]) => boolean
   })
   const frames: EncodedFrame[] = []
   const said: string[] = []
+  const failed: Extract<PageReport, { type: 'tapFailed' }>[] = []
   const done = Promise.withResolvers<void>()
   const files = { html: Buffer.from('<script src="/page.js"></script>'), page: Buffer.from(page.outputFiles[0]!.contents) }
   server = await startTapServer(
-    { ...files, worker: (await bundlePage()).worker },
+    { ...files, worker: Buffer.concat([Buffer.from(beforeWorker), (await bundlePage()).worker]) },
     {
       onRecord(record) {
         if (record.type === 'frame') frames.push(record.frame)
+        else if (isTapFailed(record.report)) failed.push(record.report)
         else said.push((record.report as Extract<PageReport, { type: 'warning' }>).message)
         if (enough(frames)) done.resolve()
       },
@@ -42,8 +44,11 @@ async function tapped(codec: string, enough: (frames: EncodedFrame[]) => boolean
   chromium = await launchChromium(findChromium(process.env), [])
   await chromium.open(`${server.url}#${codec}`, { function: 'startRecorder', argument: server.socketPath })
   await done.promise
-  return { frames, said }
+  return { frames, said, failed }
 }
+
+const isTapFailed = (report: unknown): report is Extract<PageReport, { type: 'tapFailed' }> =>
+  (report as PageReport).type === 'tapFailed'
 
 const startCode = Buffer.from([0, 0, 0, 1])
 
@@ -66,6 +71,21 @@ describe('the tap in Chromium', () => {
       expect(framesReceived - framesDecoded - framesDropped).toBeLessThanOrEqual(2)
     },
   )
+
+  test('takes what comes after a frame that it could not take, and counts that one as lost', async () => {
+    const failsAtTwenty = `
+      const { getMetadata } = RTCEncodedVideoFrame.prototype
+      let frames = 0
+      RTCEncodedVideoFrame.prototype.getMetadata = function () {
+        if (++frames === 20) throw new Error('a defect')
+        return getMetadata.call(this)
+      };`
+    const pictures = (frames: EncodedFrame[]) => frames.filter(({ kind }) => kind === 'video')
+    const { frames, failed } = await tapped('VP8', (frames) => pictures(frames).length >= 40, failsAtTwenty)
+    const [{ ssrc }] = pictures(frames) as [EncodedFrame]
+    expect(failed).toMatchObject([{ slot: 1, kind: 'video', ssrc, frames: 1, ended: false, message: 'Error: a defect' }])
+    expect(failed[0]!.bytes).toBeGreaterThan(0)
+  })
 
   test('carries every frame of every receiver to Node, whole and with its time', async () => {
     const startedAt = Date.now() * 1000

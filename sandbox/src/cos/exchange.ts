@@ -1,11 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { receive } from './body.ts'
 import { CosError } from './errors.ts'
 import { corrupted, type FaultKind, throttled } from './faults.ts'
 import { type CosAnswer, handlers } from './handlers.ts'
+import { metadataOf } from './object-headers.ts'
 import { type CosTarget, targetOf } from './operation.ts'
 import { verifySignature } from './signature.ts'
 import type { CosWorld } from './world.ts'
@@ -57,10 +61,50 @@ async function handle(world: CosWorld, request: IncomingMessage, now: number, ar
   verifySignature({ method, path: target.path, query: target.query, headers }, world.accounts, now)
   if (target.operation !== 'PutBucket' && !world.storage.hasBucket(target.bucket)) throw new CosError('NoSuchBucket')
   if (fault?.kind === 'slow' && fault.delayMillis) await sleep(fault.delayMillis)
+  if (fault?.kind === 'errorIn200') return { kind: 'answer', answer: errorIn200(fault.code), code: fault.code }
   const body = withFault(counted(request, arrived), fault)
   const answer = await handlers[target.operation]({ ...target, host, headers, body }, world)
   if (fault?.kind === 'lostAnswer') return { kind: 'reset' }
-  return { kind: 'answer', answer: fault?.kind === 'wrongChecksum' ? withWrongChecksum(answer) : answer }
+  if (fault?.kind === 'overwritten') await overwrite(world, target)
+  return { kind: 'answer', answer: answerWithFault(answer, fault) }
+}
+
+function answerWithFault(answer: CosAnswer, fault: FaultKind | undefined): CosAnswer {
+  switch (fault?.kind) {
+    case 'wrongChecksum':
+      return withWrongChecksum(answer)
+    case 'wrongTag':
+      return { ...answer, headers: { ...answer.headers, ETag: '"00000000000000000000000000000000"' } }
+    case 'garbage':
+      return { status: 200, headers: { 'Content-Type': 'text/html' }, body: '<html><body>Log in, please</body></html>' }
+    case 'emptyList':
+      return withBody(answer, (body) => body.replaceAll(/<Part>.*?<\/Part>/gs, ''))
+    case 'endlessList':
+      return withBody(answer, endless)
+    default:
+      return answer
+  }
+}
+
+const withBody = (answer: CosAnswer, change: (body: string) => string): CosAnswer =>
+  typeof answer.body === 'string' ? { ...answer, body: change(answer.body) } : answer
+
+/** It goes on where it began. */
+const endless = (body: string) =>
+  body
+    .replace(/<IsTruncated>false</, '<IsTruncated>true<')
+    .replace(/<PartNumberMarker>(\d+)<\/PartNumberMarker>/, '$&<NextPartNumberMarker>$1</NextPartNumberMarker>')
+    .replace(/<KeyMarker>(.*?)<\/KeyMarker>/, '$&<NextKeyMarker>$1</NextKeyMarker>')
+
+const errorIn200 = (code: string): CosAnswer => ({
+  status: 200,
+  headers: { 'Content-Type': 'application/xml' },
+  body: xmlDocument('Error', { Code: code, Message: code, Resource: '', RequestId: '', TraceId: '' }),
+})
+
+async function overwrite(world: CosWorld, { bucket, key }: CosTarget): Promise<void> {
+  const body = await receive(join(world.storage.dir, bucket, 'objects'), Readable.from([Buffer.from('of somebody else')]))
+  await world.storage.put(bucket, key, [body], `"${body.md5}"`, metadataOf({}))
 }
 
 async function* counted(source: AsyncIterable<Uint8Array>, arrived: Arrived): AsyncGenerator<Uint8Array> {

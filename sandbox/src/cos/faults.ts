@@ -16,6 +16,18 @@ export const faultKindSchema = z.discriminatedUnion('kind', [
     .object({ kind: z.literal('corrupt') })
     .describe('Stores one byte of the body wrongly; reports the checksum of what it stored.'),
   z.object({ kind: z.literal('wrongChecksum') }).describe('Stores well, but reports a wrong x-cos-hash-crc64ecma.'),
+  z.object({ kind: z.literal('wrongTag') }).describe('Stores well, but reports a wrong ETag.'),
+  z
+    .object({ kind: z.literal('garbage') })
+    .describe('Does what was asked, and answers 200 with a page of HTML, as a proxy does that wants somebody to log in.'),
+  z
+    .object({ kind: z.literal('errorIn200'), code: z.string() })
+    .describe('Answers 200, with an error document in its body, and does nothing, as CompleteMultipartUpload may.'),
+  z.object({ kind: z.literal('emptyList') }).describe('Of ListParts: leaves out every part.'),
+  z.object({ kind: z.literal('endlessList') }).describe('Of lists: says each time that there is more, from the same place on.'),
+  z
+    .object({ kind: z.literal('overwritten') })
+    .describe('Does what was asked; then somebody else puts another object of that name.'),
 ])
 export type FaultKind = z.infer<typeof faultKindSchema>
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
@@ -237,6 +237,25 @@ describe('HLS of a user', () => {
       expect(at).toBe('20261126140000000')
       expect(bucket.playlists.size, `run ${run}`).toBe(2)
     }
+  })
+
+  test('of an attempt before that cannot be read are in the ledger by the name of their journal', async () => {
+    const directory = await newVolume()
+    await mkdir(join(directory, 'alice.mp4.hls.jsonl'))
+    const next = new Attempt(new Bucket(), directory, 2)
+    expect((await next.end()).losses).toMatchObject([{ reason: 'DiskDamaged', detail: expect.stringContaining('all lines of') }])
+  })
+
+  test('that COS does not take at the end are in the ledger: whoever plays them waits', async () => {
+    const bucket = new Bucket()
+    bucket.refuses = (name) => name.endsWith('.m3u8')
+    const attempt = new Attempt(bucket, await newVolume(), 1)
+    attempt.part.on({ type: 'opened', source })
+    for (const event of told(5)) attempt.part.on(event)
+    const { losses } = await attempt.end()
+    expect(losses.filter(({ detail }) => detail.includes('are not ended'))).toMatchObject([
+      { userId: source.userId, reason: 'LiveOutputLost', detail: expect.stringContaining('COS did not take them') },
+    ])
   })
 
   describe('of a recorder that was killed', () => {

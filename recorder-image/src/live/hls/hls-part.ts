@@ -11,6 +11,7 @@ import {
   type LeftPlaylists,
   type LeftPlaylistsOptions,
   readLeftPlaylists,
+  tellNotEnded,
 } from './left-playlists.ts'
 import { type Continued, type HlsObject, Packager, type Rendition } from './packager.ts'
 import { contentTypes } from './playlist.ts'
@@ -244,9 +245,10 @@ export class HlsPart implements LivePart {
     this.#packaged.delete(packaged.source.id)
   }
 
-  async #end({ publisher, journalPath }: Packaged): Promise<void> {
-    // What is not in COS by now a later attempt ends.
+  async #end({ publisher, journalPath, source, folder }: Packaged): Promise<void> {
+    // What is not in COS by now a later attempt ends, if there is one.
     if (await publisher.end()) await rm(journalPath, { force: true }).catch(() => {})
+    else tellNotEnded({ ...source, folder }, 'COS did not take them', this.#options)
   }
 }
 

@@ -3,7 +3,8 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Hls, Stream } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
-import { type OnDamagedLines, readLinesNow } from '../../disk/durable-lines.ts'
+import { type OnDamagedFile, readLinesNow, unreadableFileNow } from '../../disk/durable-lines.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
 import type { LiveObjects } from '../live-objects.ts'
 import { contentTypes } from './playlist.ts'
 import { Published, type PublishedLine, playlistOptions } from './published.ts'
@@ -26,13 +27,18 @@ export interface LeftPlaylistsOptions {
   objects: Pick<LiveObjects, 'replace' | 'keyOf'>
   /** Folder on the volume with the journals. */
   directory: string
-  /** Told of lines of theirs that the disk has changed. */
-  onDamagedLines: OnDamagedLines
+  /** Told of lines of theirs that the disk has changed, and of journals that cannot be read. */
+  onDamagedLines: OnDamagedFile
+  ledger: Ledger
   log: Logger
 }
 
 /** What attempts that were killed left, the earliest first. Never throws. */
-export function readLeftPlaylists({ directory, onDamagedLines, log }: Omit<LeftPlaylistsOptions, 'objects'>): LeftPlaylists[] {
+export function readLeftPlaylists({
+  directory,
+  onDamagedLines,
+  log,
+}: Omit<LeftPlaylistsOptions, 'objects' | 'ledger'>): LeftPlaylists[] {
   return namesIn(directory).flatMap((name) => {
     const journalPath = join(directory, name)
     try {
@@ -44,19 +50,35 @@ export function readLeftPlaylists({ directory, onDamagedLines, log }: Omit<LeftP
       return [{ userId, stream, folder, journalPath, lines }]
     } catch (error) {
       log.warn({ file: name, error: (error as Error).message }, 'Playlists of an earlier attempt could not be read')
+      onDamagedLines(unreadableFileNow(journalPath))
       return []
     }
   })
 }
 
 /** Ends playlists that nobody goes on with: a player waits for more otherwise. They name what had got to COS; what was being made is named as lost with the objects. Never rejects. */
-export async function endLeftPlaylists(left: LeftPlaylists, spec: Hls, { objects, log }: LeftPlaylistsOptions): Promise<void> {
+export async function endLeftPlaylists(left: LeftPlaylists, spec: Hls, options: LeftPlaylistsOptions): Promise<void> {
+  const { objects, log } = options
   try {
     if (await isEnded(left, spec, objects)) await rm(left.journalPath)
+    else tellNotEnded(left, 'COS did not take them', options)
   } catch (error) {
     const about = { folder: left.folder, error: (error as Error).message }
     log.warn(about, 'Playlists of an earlier attempt could not be ended')
+    tellNotEnded(left, about.error, options)
   }
+}
+
+/** Whoever plays them waits for more. */
+export function tellNotEnded(
+  { userId, stream, folder }: Pick<LeftPlaylists, 'userId' | 'stream' | 'folder'>,
+  why: string,
+  { ledger }: Pick<LeftPlaylistsOptions, 'ledger'>,
+): void {
+  const now = Date.now() * 1000
+  const of = { userId, stream, medium: 'video' as const, frames: null, bytes: null, file: null }
+  const detail = `hls: the playlists in ${folder} are not ended: ${why}`
+  ledger.add({ ...of, fromMicros: now, toMicros: now, reason: 'LiveOutputLost', detail })
 }
 
 /** Whether nothing is left to do. */

@@ -1,8 +1,9 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pcmSchema } from '@trtc-recorder/api'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { DamagedFile } from '../../disk/durable-lines.ts'
 import type { NoticedLoss } from '../../ledger/ledger.ts'
 import { silentOpusPacket } from '../../media/opus.ts'
 import { aJob, noLog } from '../../recorder/testing.ts'
@@ -16,11 +17,13 @@ const alice: LiveSource = { id: 1, userId: 'alice', stream: 'main', attempt: 1, 
 let directory: string
 let receiver: Receiver
 let losses: NoticedLoss[]
+let damaged: DamagedFile[]
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'pcm-'))
   receiver = new Receiver()
   await receiver.open()
   losses = []
+  damaged = []
 })
 afterEach(async () => {
   await receiver.close()
@@ -32,6 +35,7 @@ function aPart(pcm: object = {}, attempt = 1) {
     job: aJob({}, { attempt }),
     pcm: pcmSchema.parse({ url: `${receiver.address}/{room}?user={userId}&stream={stream}&of={recording}`, ...pcm }),
     ...{ directory, policy, log: noLog, ledger: { add: (loss) => losses.push(loss) } },
+    onDamagedLines: (damage) => damaged.push(damage),
     authorization: async () => undefined,
   })
 }
@@ -158,5 +162,21 @@ describe('sound that is sent while it is recorded', () => {
       [1, 2],
       [2, 3],
     ])
+  })
+
+  test('counted by an attempt whose note the disk has changed in any bit is told of by the name of that, and by a release before is counted', async () => {
+    const first = aPart()
+    tell(first, alice, { type: 'opened' }, ...packets(0, 100), { type: 'closed' })
+    await first.end()
+    const note = join(directory, 'sent-1.json')
+    const bytes = await readFile(note)
+    const at = bytes.indexOf('"seconds":2')
+    await writeFile(note, Buffer.from(bytes).fill('7', at + 10, at + 11))
+    expect(aPart({}, 2).sent().sounds).toEqual([])
+    expect(damaged).toMatchObject([{ file: expect.stringMatching(/\/sent-1\.json$/), lines: 'all' }])
+    damaged = []
+    await writeFile(note, JSON.stringify(JSON.parse(bytes.toString()).sounds))
+    expect(aPart({}, 2).sent().sounds).toMatchObject([{ attempt: 1, seconds: 2 }])
+    expect(damaged).toEqual([])
   })
 })

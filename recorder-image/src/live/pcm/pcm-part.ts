@@ -14,6 +14,7 @@ import {
 } from '@trtc-recorder/api'
 import type { ReceiverPolicy } from '@trtc-recorder/api/receivers'
 import type { Logger } from 'pino'
+import type { OnDamagedFile } from '../../disk/durable-lines.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import { Decoding, type PcmForm } from '../../media/opus-decoding.ts'
 import type { LiveEvent, LivePart, LiveSound, LiveSource } from '../part.ts'
@@ -32,6 +33,8 @@ export interface PcmPartOptions {
   policy: ReceiverPolicy
   /** What is sent as the header Authorization; asked for each time. */
   authorization(): Promise<string | undefined>
+  /** Told of counts of earlier attempts that cannot be read. */
+  onDamagedLines: OnDamagedFile
   ledger: Pick<Ledger, 'add'>
   log: Logger
 }
@@ -72,7 +75,7 @@ export class PcmPart implements LivePart {
 
   constructor(options: PcmPartOptions) {
     this.#options = options
-    this.#sent = new SentSounds(options.directory, options.job.attempt)
+    this.#sent = new SentSounds(options.directory, options.job.attempt, options.onDamagedLines)
     this.#tellOfLeftovers()
   }
 

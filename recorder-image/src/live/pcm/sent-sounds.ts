@@ -1,6 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type LiveCounts, type SentSound, type Stream, sentSoundSchema } from '@trtc-recorder/api'
+import { z } from 'zod'
+import { checkedLine, readCheckedValue } from '../../disk/checked-lines.ts'
+import { type OnDamagedFile, unreadableFileNow } from '../../disk/durable-lines.ts'
 
 const fileName = (attempt: number) => `sent-${attempt}.json`
 const fileOf = /^sent-\d+\.json$/
@@ -26,11 +29,11 @@ export class SentSounds {
   readonly #tallies = new Map<string, { userId: string; stream: Stream; tally: SoundTally }>()
   #keptMillis = performance.now()
 
-  /** `directory` is made when something is kept. What is in it and cannot be read counts as nothing. */
-  constructor(directory: string, attempt: number) {
+  /** `directory` is made when something is kept. What is in it and cannot be read counts as nothing, and is told. */
+  constructor(directory: string, attempt: number, onDamage: OnDamagedFile) {
     this.#directory = directory
     this.#attempt = attempt
-    this.#earlier = readEarlier(directory, attempt)
+    this.#earlier = readEarlier(directory, attempt, onDamage)
   }
 
   tallyOf({ userId, stream }: { userId: string; stream: Stream }, atMicros: number): SoundTally {
@@ -73,7 +76,7 @@ export class SentSounds {
     const path = join(this.#directory, fileName(this.#attempt))
     try {
       mkdirSync(this.#directory, { recursive: true })
-      writeFileSync(`${path}.tmp`, JSON.stringify(own))
+      writeFileSync(`${path}.tmp`, checkedLine({ sounds: own }))
       renameSync(`${path}.tmp`, path)
     } catch {
       // The manifest of this attempt has them all the same.
@@ -92,23 +95,33 @@ export class SentSounds {
 /** Whether a name in the folder of live sound is one of these, and none of a backlog. */
 export const isOfSentSounds = (name: string) => name.startsWith('sent-')
 
-function readEarlier(directory: string, attempt: number): SentSound[] {
+function readEarlier(directory: string, attempt: number, onDamage: OnDamagedFile): SentSound[] {
+  let names: string[]
   try {
-    return readdirSync(directory)
-      .filter((name) => fileOf.test(name) && name !== fileName(attempt))
-      .flatMap((name) => readSounds(join(directory, name)))
+    names = readdirSync(directory)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') onDamage(unreadableFileNow(directory))
+    return []
+  }
+  return names
+    .filter((name) => fileOf.test(name) && name !== fileName(attempt))
+    .flatMap((name) => readSounds(join(directory, name), onDamage))
+}
+
+function readSounds(path: string, onDamage: OnDamagedFile): SentSound[] {
+  try {
+    const bytes = readFileSync(path)
+    // As the releases before wrote it.
+    if (bytes[0] === squareBracket) return sentSoundSchema.array().parse(JSON.parse(bytes.toString()))
+    return keptSchema.parse(readCheckedValue(bytes)).sounds
   } catch {
+    onDamage(unreadableFileNow(path))
     return []
   }
 }
 
-function readSounds(path: string): SentSound[] {
-  try {
-    return sentSoundSchema.array().parse(JSON.parse(readFileSync(path, 'utf8')))
-  } catch {
-    return []
-  }
-}
+const squareBracket = '['.charCodeAt(0)
+const keptSchema = z.object({ sounds: sentSoundSchema.array() })
 
 const isoOf = (micros: number) => new Date(Math.round(micros / 1000)).toISOString()
 const rounded = (seconds: number) => Math.round(seconds * 1000) / 1000

@@ -6,6 +6,7 @@ import { DecoderDelay } from '../../tap/decoder-delay.ts'
 import { Drops } from '../../tap/drops.ts'
 import { comesAsComplete, HoleWatch } from '../../tap/hole-watch.ts'
 import { KeyFrameRequests } from '../../tap/key-frame-requests.ts'
+import { TapFailures } from '../../tap/tap-failures.ts'
 import { BatchWriter } from '../../tap/wire.ts'
 import type { PageCommand, PageReport } from '../protocol.ts'
 import type { TapOptions, ToPage, ToWorker } from './messages.ts'
@@ -63,6 +64,8 @@ interface VideoTap {
 const videoTaps = new Set<VideoTap>()
 /** What was thrown away in each slot. */
 const dropsOf = new Map<number, Drops>()
+/** What failed in each slot. */
+const failuresOf = new Map<number, { kind: TapOptions['kind']; failures: TapFailures }>()
 let socket: WebSocket | undefined
 let timer: ReturnType<typeof setTimeout> | undefined
 
@@ -75,8 +78,11 @@ scope.onmessage = ({ data }) => {
 }
 
 scope.onrtctransform = ({ transformer }) => {
-  tap(transformer).catch((error) =>
-    report({ type: 'warning', message: `Tap of slot ${transformer.options.slot} ended: ${error}` }),
+  let ssrc = 0
+  tap(transformer, (of) => {
+    ssrc = of
+  }).catch((error) =>
+    report({ type: 'tapFailed', ...transformer.options, ssrc, frames: 0, bytes: 0, ended: true, message: String(error) }),
   )
 }
 
@@ -103,7 +109,7 @@ function connect(url: string): void {
   }
 }
 
-async function tap(transformer: Transformer): Promise<void> {
+async function tap(transformer: Transformer, onSsrc: (ssrc: number) => void): Promise<void> {
   const { slot, kind } = transformer.options
   const reader = transformer.readable.getReader()
   const writer = transformer.writable.getWriter()
@@ -118,28 +124,44 @@ async function tap(transformer: Transformer): Promise<void> {
   let ssrc: number | undefined
   const drops = dropsOf.get(slot) ?? new Drops()
   dropsOf.set(slot, drops)
+  const { failures } = failuresOf.get(slot) ?? { failures: new TapFailures() }
+  failuresOf.set(slot, { kind, failures })
+  let isTaken = false
+  function tapped(frame: Frame): void {
+    isTaken = false
+    const metadata = frame.getMetadata()
+    if (metadata.synchronizationSource !== undefined && metadata.synchronizationSource !== ssrc) {
+      ssrc = metadata.synchronizationSource
+      onSsrc(ssrc)
+      if (video) video.holes = new HoleWatch()
+      scope.postMessage({ type: 'newSubscription', slot, kind, ssrc })
+    }
+    const hole = video === undefined || frame.data.byteLength === 0 ? 0 : holeBefore(video, frame, metadata)
+    isTaken = take(frame, metadata, transformer.options, { ssrc: ssrc ?? 0, mayFollowHole: hole > 0 }, drops)
+    // Audio goes no further; nobody listens.
+    if (video === undefined) return
+    video.keyFrames.frameArrived(performance.now(), frame.type === 'key')
+    if (frame.data.byteLength > 0) {
+      video.last = { ssrc: ssrc ?? 0, rtpTimestamp: rtpOf(frame, metadata), millis: performance.now() }
+    }
+    if (!isTaken) video.keyFrames.need()
+    if (hole > 0)
+      scope.postMessage({ type: 'hole', slot, ssrc: ssrc ?? 0, rtpTimestamp: rtpOf(frame, metadata), millis: hole / 90 })
+    passOn(video, frame, ssrc ?? 0, metadata.mimeType)
+  }
   try {
     for (;;) {
       const { value: frame, done } = await reader.read()
       if (done) return
-      const metadata = frame.getMetadata()
-      if (metadata.synchronizationSource !== undefined && metadata.synchronizationSource !== ssrc) {
-        ssrc = metadata.synchronizationSource
-        if (video) video.holes = new HoleWatch()
-        scope.postMessage({ type: 'newSubscription', slot, kind, ssrc })
+      try {
+        tapped(frame)
+      } catch (error) {
+        // One frame that cannot be taken is no reason to take none of those after it.
+        const lost = isTaken ? { frames: 0, bytes: 0 } : { frames: 1, bytes: frame.data.byteLength }
+        failures.add({ ssrc: ssrc ?? 0, ...lost }, error)
+        if (!isTaken) video?.keyFrames.need()
+        schedule()
       }
-      const hole = video === undefined || frame.data.byteLength === 0 ? 0 : holeBefore(video, frame, metadata)
-      const isTaken = take(frame, metadata, transformer.options, { ssrc: ssrc ?? 0, mayFollowHole: hole > 0 }, drops)
-      // Audio goes no further; nobody listens.
-      if (video === undefined) continue
-      video.keyFrames.frameArrived(performance.now(), frame.type === 'key')
-      if (frame.data.byteLength > 0) {
-        video.last = { ssrc: ssrc ?? 0, rtpTimestamp: rtpOf(frame, metadata), millis: performance.now() }
-      }
-      if (!isTaken) video.keyFrames.need()
-      if (hole > 0)
-        scope.postMessage({ type: 'hole', slot, ssrc: ssrc ?? 0, rtpTimestamp: rtpOf(frame, metadata), millis: hole / 90 })
-      passOn(video, frame, ssrc ?? 0, metadata.mimeType)
     }
   } finally {
     if (video) videoTaps.delete(video)
@@ -202,6 +224,9 @@ function tellDrops(): void {
   for (const [slot, drops] of dropsOf)
     for (const { ssrc, frames, bytes } of drops.tell())
       batch.report({ type: 'overflow', slot, ssrc, droppedFrames: frames, droppedBytes: bytes } satisfies PageReport)
+  for (const [slot, { kind, failures }] of failuresOf)
+    for (const failure of failures.tell())
+      batch.report({ type: 'tapFailed', slot, kind, ...failure, ended: false } satisfies PageReport)
 }
 
 function report(report: PageReport): void {

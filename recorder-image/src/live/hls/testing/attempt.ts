@@ -72,7 +72,7 @@ export class Attempt {
     this.part = new HlsPart(
       { ...job.spec.live.hls!, ...hls },
       {
-        ...{ ...deps, objects: this.#objects, onDamagedLines: tellDamagedLines(job, this.#ledger, noLog) },
+        ...{ ...deps, objects: this.#objects, ledger: this.#ledger, onDamagedLines: tellDamagedLines(job, this.#ledger, noLog) },
         room: { requestKeyFrame: ({ id }) => this.asked.push(id) },
       },
     )
