@@ -115,7 +115,9 @@ interface Outcome {
   crashed: boolean
 }
 
-const noOutcome = (): Outcome => ({ passed: 0, passedOf: new Map(), failures: new Map(), crashed: false })
+function noOutcome(): Outcome {
+  return { passed: 0, passedOf: new Map(), failures: new Map(), crashed: false }
+}
 
 function tell({ passed, failures: byFile, crashed }: Outcome): { passed: number; failed: number } {
   const all = [...byFile].flatMap(([file, failed]) => failed.map(({ test, message }) => `failed: ${file}: ${test}: ${message}`))
