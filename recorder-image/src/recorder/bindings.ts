@@ -7,8 +7,11 @@ export interface Binding {
   stream: Stream
   kind: 'audio' | 'video'
   publication: LivePublication | undefined
-  /** Something of it was not taken: its next picture has to be one that begins anew. */
-  needsKey: boolean
+  /**
+   * The next picture has to be one that begins anew: since something of it was not taken, or after the rest of what was on its way when it was given up,
+   * which still goes on from what was taken.
+   */
+  needsKey: 'no' | 'afterRest' | 'now'
   /** The SDK gave the subscription up: what still comes with its SSRC is late, and its user's next publication is not meant. */
   over: boolean
 }
@@ -27,7 +30,7 @@ export class Bindings {
   readonly #bindings = new Map<string, Binding>()
 
   bind(subscription: Subscription, owner: Pick<Binding, 'userId' | 'stream' | 'kind' | 'publication'>): void {
-    this.#bindings.set(subscriptionKey(subscription), { ...owner, needsKey: false, over: false })
+    this.#bindings.set(subscriptionKey(subscription), { ...owner, needsKey: 'no', over: false })
   }
 
   get(subscription: Subscription): Binding | undefined {

@@ -429,6 +429,17 @@ describe('while it is paused', () => {
     expect(room.lost).toEqual([{ reason: 'NoKeyFrame', userId: 'alice', frames: 1 }])
   })
 
+  test('of two pauses soon after each other too: what came between them refers to what came in the first', () => {
+    const room = recorded().steer(true)
+    room.frame(3, 100, 'secret', 'video', false).seconds(0.05).steer(false).seconds(0.02)
+    const between = room.nowMicros
+    room.seconds(0.03).steer(true)
+    room.nowMicros = between
+    room.frame(3, 100, 'delta', 'video', false).frame(3, 100, 'a2').frame(3, 100, 'a3', 'video', false)
+    expect(room.story).toEqual(['alice main: a1 a2 a3 …'])
+    expect(room.lost).toEqual([{ reason: 'NoKeyFrame', userId: 'alice', frames: 1 }])
+  })
+
   test('files of those who leave end, and the recorder that comes back to the room asks for nothing', () => {
     const room = recorded().steer(true).leaves('alice').seconds(1)
     expect(room.story).toEqual(['alice main: a1 |'])

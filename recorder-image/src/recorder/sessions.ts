@@ -99,7 +99,9 @@ export class Sessions {
     const wasPaused = this.paused
     this.#doubt(nowMicros)
     const { givenUp, added } = this.#selection.steer(steering, this.anchors)
-    for (const binding of this.#bindings.all()) binding.needsKey ||= binding.kind === 'video' && isIn(givenUp, binding)
+    for (const binding of this.#bindings.all()) {
+      if (binding.kind === 'video' && binding.needsKey === 'no' && isIn(givenUp, binding)) binding.needsKey = 'afterRest'
+    }
     const actions: SessionAction[] = [
       ...givenUp.map((one) => ({ type: 'unsubscribe' as const, ...one })),
       ...added.map((one) => ({ type: 'subscribe' as const, ...one })),
@@ -186,13 +188,11 @@ export class Sessions {
       leaveOut(binding)
       return [lost(frame, { reason: 'Overflow', userId, stream })]
     }
-    // The rest goes on from what was taken before the pause.
-    if (judgement === 'take') {
-      if (binding.needsKey && !frame.key) {
-        return [lost(frame, { reason: 'NoKeyFrame', userId, stream }), { type: 'askForKey', slot: frame.slot }]
-      }
-      binding.needsKey = false
+    const isRest = judgement === 'isRest'
+    if (!frame.key && (binding.needsKey === 'now' || (binding.needsKey === 'afterRest' && !isRest))) {
+      return [lost(frame, { reason: 'NoKeyFrame', userId, stream }), { type: 'askForKey', slot: frame.slot }]
     }
+    if (binding.needsKey !== 'no') binding.needsKey = isRest ? 'afterRest' : 'no'
     if (!binding.over) binding.publication ??= this.#current(userId, stream)
     const publication = binding.publication
     if (publication === undefined || !this.#live.includes(publication)) {
@@ -377,7 +377,7 @@ export class Sessions {
 
 /** What was in a picture that is not taken those after it refer to, were it the first of its subscription. */
 function leaveOut(binding: Binding | undefined): void {
-  if (binding?.kind === 'video') binding.needsKey = true
+  if (binding?.kind === 'video') binding.needsKey = 'now'
 }
 
 function lost(frame: EncodedFrame, about: Pick<NoticedLoss, 'reason' | 'userId' | 'stream'>): SessionAction {
