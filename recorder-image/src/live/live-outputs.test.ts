@@ -109,7 +109,7 @@ describe('a part of spec.live', () => {
     live.paused()
     expect(part.sound.at(-1)).toBe('p61')
     live.tick(() => zero + 9_000_000)
-    live.resumed(1)
+    live.resumed(1, 0)
     live.closed(1)
     expect(part.types).toMatch(/sound paused resumed closed$/)
   })

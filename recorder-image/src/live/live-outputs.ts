@@ -97,9 +97,10 @@ export class LiveOutputs {
     this.#options.objects.isQuiet = true
   }
 
-  resumed(publicationId: number): void {
+  /** `micros`: by the clock of its frames. */
+  resumed(publicationId: number, micros: number): void {
     this.#options.objects.isQuiet = false
-    this.#with(publicationId, (feed) => feed.resume())
+    this.#with(publicationId, (feed) => feed.resume(micros))
   }
 
   closed(publicationId: number): void {
@@ -222,10 +223,10 @@ function timeOf(event: LiveEvent): number | undefined {
     case 'sends':
       return event.atMicros
     case 'reached':
+    case 'resumed':
       return event.micros
     case 'opened':
     case 'paused':
-    case 'resumed':
     case 'closed':
       return undefined
   }

@@ -42,7 +42,8 @@ export type LiveEvent =
   | { type: 'reached'; source: LiveSource; micros: number }
   /** The recording is paused, and all of before it has been told; nothing of the source comes until it is resumed. */
   | { type: 'paused'; source: LiveSource }
-  | { type: 'resumed'; source: LiveSource }
+  /** Nothing of before this time comes, though it was not told that it had been reached. */
+  | { type: 'resumed'; source: LiveSource; micros: number }
   /** Nothing of it comes any more. */
   | { type: 'closed'; source: LiveSource }
 

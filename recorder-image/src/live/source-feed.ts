@@ -63,10 +63,10 @@ export class SourceFeed {
     this.#tell({ type: 'paused', source: this.source })
   }
 
-  resume(): void {
+  resume(micros: number): void {
     if (!this.#isPaused) return
     this.#isPaused = false
-    this.#tell({ type: 'resumed', source: this.source })
+    this.#tell({ type: 'resumed', source: this.source, micros })
   }
 
   close(): void {

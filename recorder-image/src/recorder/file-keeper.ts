@@ -83,7 +83,7 @@ export class FileKeeper {
 
   paused(publication: Publication, pause: Stretch): void {
     this.#live.get(publication.id)?.media.paused(pause)
-    this.#deps.live.resumed(publication.id)
+    this.#deps.live.resumed(publication.id, pause.toMicros)
   }
 
   /** What the receiver counted around a hole in the pictures. */

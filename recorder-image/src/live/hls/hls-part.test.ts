@@ -137,7 +137,7 @@ describe('HLS of a user', () => {
     attempt.part.on({ type: 'opened', source })
     for (const event of told(3)) attempt.part.on(event)
     attempt.part.on({ type: 'paused', source })
-    attempt.part.on({ type: 'resumed', source })
+    attempt.part.on({ type: 'resumed', source, micros: 0 })
     for (const event of told(3, { from: 10 })) attempt.part.on(event)
     await attempt.end()
     expect(bucket.problems).toEqual([])

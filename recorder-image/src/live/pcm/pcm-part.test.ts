@@ -40,8 +40,8 @@ function aPart(pcm: object = {}, attempt = 1) {
   })
 }
 
-/** From now on, as the wall clock is asked for after a pause. */
-const startMicros = Date.now() * 1000
+/** Far from what the wall clock says, as where that was set while a file was open. */
+const startMicros = (Date.now() - 3_600_000) * 1000
 type Sourceless<Event> = Event extends unknown ? Omit<Event, 'source'> : never
 const tell = (part: PcmPart, source: LiveSource, ...events: Sourceless<LiveEvent>[]) => {
   for (const event of events) part.on({ ...event, source } as LiveEvent)
@@ -96,14 +96,15 @@ describe('sound that is sent while it is recorded', () => {
 
   test('of a pause has nothing, not even silence', async () => {
     const part = aPart()
-    const now = (Date.now() * 1000 - startMicros) / 1000
-    const paused = now - 3000
+    const [paused, resumed] = [1000, 4000]
     tell(part, alice, { type: 'opened' }, ...packets(paused - 1000, 50), { type: 'paused' })
-    tell(part, alice, { type: 'reached', micros: startMicros + (paused + 1500) * 1000 }, { type: 'resumed' })
+    tell(part, alice, { type: 'reached', micros: startMicros + (paused + 1500) * 1000 })
+    tell(part, alice, { type: 'resumed', micros: startMicros + resumed * 1000 })
     const missing = { is: 'missing', samples: 3000 * 48, ptsMicros: startMicros + paused * 1000 } as const
-    tell(part, alice, { type: 'sound', sound: missing }, ...packets(now, 50), { type: 'closed' })
+    tell(part, alice, { type: 'sound', sound: missing }, ...packets(resumed, 50), { type: 'closed' })
     await part.end()
     expect(receiver.connections[0]!.pcm.length).toBe(2000 * bytesPerMilli)
+    expect(part.sent().sounds).toMatchObject([{ from: isoAt(0), to: isoAt(resumed + 1000) }])
   })
 
   test('makes no connection for who sends none', async () => {

@@ -110,7 +110,7 @@ export class PcmPart implements LivePart {
         return
       case 'resumed':
         speaker.paused = false
-        speaker.voice?.clock.skipTo(Date.now() * 1000)
+        speaker.voice?.clock.skipTo(event.micros)
         return
       case 'closed':
         this.#speakers.delete(event.source)

@@ -78,7 +78,7 @@ describe('slices', () => {
     says(0, 400)
     feed.pause()
     expect(made.map(secondsOf)).toEqual([0.4])
-    feed.resume()
+    feed.resume(0)
     says(1000, 1400)
     feed.close()
     expect(made.map(secondsOf)).toEqual([0.4, 0.4])
