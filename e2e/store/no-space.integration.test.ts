@@ -173,7 +173,7 @@ async function forEachWrite(
       const { failed } = scene.volume
       const said = await scene.manifest().catch(() => undefined)
       // It could not even begin, and said so.
-      if (scene.fed.pictures === 0) return first.outcome === 'VolumeUnusable'
+      if (left === undefined && scene.fed.pictures === 0) return first.outcome === 'VolumeUnusable'
       scene.volume.shortage = undefined
       const { manifest } = await scene.store(3)
       const about = `${shortage.code} of ${shortage.operation} ${nth}: ${failed?.slice(scene.work.length)}`
