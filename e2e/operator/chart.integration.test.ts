@@ -95,7 +95,7 @@ describe('the chart', () => {
     expect(deaf.containers[0]?.env.map(({ name }) => name)).not.toContain('TRTC_RECORDER_GATEWAY_CALLERS_FILE')
     await expect(render(...enabled)).rejects.toThrow('gateway.policies.applicationsSecret must name the Secret')
     expect(policyRights(await render(...enabled, 'gateway.policies.applicationsSecret=applications'))).toEqual([
-      ['recordingpolicies', ['get', 'list']],
+      ['recordingpolicies', ['get', 'list', 'watch']],
       ['recordingpolicies/status', ['patch']],
     ])
   })
