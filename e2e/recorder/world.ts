@@ -346,22 +346,31 @@ export class World {
     return millis
   }
 
-  /** Of each picture that a user sent between two times a piece that is in no other of theirs, where there is one. */
+  /** Of each picture that a user sent between two times a piece that is in no other, neither of theirs nor of who else is there, where there is one. */
   async picturesSent(userId: string, fromMillis: number, toMillis: number): Promise<Buffer[]> {
-    const [source] = await clipSources(userId, { ...defaultClip, ...clip }, ['video'])
-    const spans = await this.#control.sent({ room: this.#room, userId, track: 'video' })
-    const sent = spans.flatMap(({ epochMillis, intervalMillis, first, last }) =>
-      Array.from({ length: last - first + 1 }, (_, i) => first + i).map((number) => ({
-        payload: source!.packetsOf(number).payloads.toSorted((a, b) => b.length - a.length)[0]!,
-        isMeant: epochMillis + number * intervalMillis > fromMillis && epochMillis + number * intervalMillis < toMillis,
-      })),
+    const sent = await this.#picturesOf(userId)
+    const isMeant = ({ atMillis }: { atMillis: number }) => atMillis > fromMillis && atMillis < toMillis
+    const ofOthers = await Promise.all(
+      [...this.#published].filter((user) => user !== userId).map((user) => this.#picturesOf(user)),
     )
-    // What a clip shows changes slowly, and comes again.
-    const others = Buffer.concat(sent.filter(({ isMeant }) => !isMeant).map(({ payload }) => payload))
+    // What a clip shows changes slowly, and comes again; clips of two users differ in who and when, and hardly elsewhere.
+    const others = Buffer.concat([...sent.filter((one) => !isMeant(one)), ...ofOthers.flat()].map(({ payload }) => payload))
     return sent
-      .filter(({ isMeant, payload }) => isMeant && payload.length > 60)
+      .filter((one) => isMeant(one) && one.payload.length > 60)
       .map(({ payload }) => payload.subarray(payload.length >> 2, (payload.length * 3) >> 2))
       .filter((slice) => !others.includes(slice))
+  }
+
+  /** The largest packet of each picture that a user sent, and when. */
+  async #picturesOf(userId: string): Promise<{ payload: Buffer; atMillis: number }[]> {
+    const [source] = await clipSources(userId, { ...defaultClip, ...clip }, ['video'])
+    const spans = await this.#control.sent({ room: this.#room, userId, track: 'video' })
+    return spans.flatMap(({ epochMillis, intervalMillis, first, last }) =>
+      Array.from({ length: last - first + 1 }, (_, i) => first + i).map((number) => ({
+        payload: source!.packetsOf(number).payloads.toSorted((one, other) => other.length - one.length)[0]!,
+        atMillis: epochMillis + number * intervalMillis,
+      })),
+    )
   }
 
   /** All that the recorders keep anywhere, by path: the volume, and everything in COS. */
