@@ -53,6 +53,14 @@ describe('pictures that never came', () => {
     expect([...losses, ...gaps.end()]).toEqual([])
   })
 
+  it('are a number of them where two pictures say the same time, too', () => {
+    const gaps = new PictureGaps()
+    for (const n of [0, 0, 1]) gaps.push(picture(n))
+    gaps.push(picture(30))
+    gaps.counted({ ssrc: 1, rtpTimestamp: 30 * 3000, lost: 3, asked: 9 })
+    expect(gaps.end().map(({ pictures }) => pictures)).toEqual([28])
+  })
+
   it('are those between two arrivals where the sender’s clock jumped an hour between them', () => {
     const hour = 3600 * 90_000
     const after = (missing: number) => {

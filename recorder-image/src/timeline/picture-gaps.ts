@@ -157,9 +157,9 @@ export class PictureGaps {
     return steps.length >= 5 && Math.max(...steps) <= steadyStep * median(steps)
   }
 
-  /** B pictures are shown between two that came before them. */
+  /** B pictures are shown between two that came before them. Two of one time are a sender's fault, and no step. */
   #stepsShown(): number[] {
-    const times = this.#times.toSorted((a, b) => a - b)
+    const times = [...new Set(this.#times)].sort((a, b) => a - b)
     return times.slice(1).map((time, at) => time - times[at]!)
   }
 
