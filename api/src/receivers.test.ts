@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { judge, type ReceiverPolicy, receiverOf } from './receivers.ts'
+import { isCidr, judge, type ReceiverPolicy, receiverOf } from './receivers.ts'
 
 const policy: ReceiverPolicy = {
   allow: [],
@@ -64,6 +64,44 @@ describe('an address', () => {
     expect(judge('127.0.0.1', { ...policy, allow })).toEqual({ is: 'open' })
     expect(judge('198.18.0.1', { ...policy, allow })).toMatchObject({ is: 'refused' })
   })
+
+  it.each([
+    ['10.0.0.0/8', '10.1.2.3', '11.0.0.1'],
+    ['10.0.0.0/8', '::ffff:10.1.2.3', '::ffff:11.0.0.1'],
+    ['10.0.0.0/8', '64:ff9b::a01:203', '64:ff9b::b00:1'],
+    // Bits behind its length count for nothing.
+    ['10.9.8.7/8', '10.1.2.3', '11.0.0.1'],
+    ['0.0.0.0/0', '93.184.216.34', '2606:2800:220:1::1'],
+    ['::/0', '2606:2800:220:1::1', '93.184.216.34'],
+    // An IPv4 network by another name.
+    ['::ffff:10.0.0.0/104', '10.1.2.3', '11.0.0.1'],
+    ['::ffff:a00:0/104', '10.1.2.3', '11.0.0.1'],
+    ['::FFFF:A00:0/104', '::ffff:10.1.2.3', '11.0.0.1'],
+    ['0:0:0:0:0:ffff:10.0.0.0/104', '10.1.2.3', '11.0.0.1'],
+    ['::ffff:0:0/96', '93.184.216.34', '2606:2800:220:1::1'],
+    ['::ffff:93.184.216.34', '93.184.216.34', '93.184.216.35'],
+    // What goes through NAT64, as the address of NAT64 that it is; and that of nothing else.
+    ['64:ff9b::/96', '64:ff9b::5db8:d822', '93.184.216.34'],
+    ['64:ff9b::93.184.216.0/120', '64:ff9b::5db8:d822', '93.184.216.34'],
+    ['::/0', '64:ff9b::5db8:d822', '93.184.216.34'],
+    ['2001:DB8:0::/32', '2001:db8::1', '2001:db9::1'],
+    ['2606:2800:0220:0001:0:0:0:1', '2606:2800:220:1::1', '2606:2800:220:1::2'],
+  ])('in %s on a list is %s, and not %s', (cidr, inside, outside) => {
+    const denied = { is: 'refused', what: 'an address on the deny-list' }
+    const listed = { ...policy, deny: [cidr] }
+    expect(judge(inside, listed)).toEqual(denied)
+    expect(judge(outside, listed)).not.toEqual(denied)
+    const strict = { ...policy, deny: [], allowPrivate: false }
+    expect(judge(inside, { ...strict, allow: [cidr] })).toEqual({ is: 'open' })
+    expect(judge(outside, { ...strict, allow: [cidr] })).toEqual(judge(outside, strict))
+  })
+
+  it.each([
+    ...['010.0.0.0/8', '0x0a.0.0.0/8', '10/8', '10.0/16', '167772160', '10.1', '10.0.0.256', '10.0.0.0/33', '10.0.0.0/08'],
+    ...['10.0.0.0/255.0.0.0', '10.0.0.0/', '10.0.0.0/8/8', '1.2.3.4:80', '[::1]', '::1/129', 'fe80::1%eth0', 'fe80::1%eth0/64'],
+    // Their network would be ::/8.
+    ...['::ffff:10.0.0.0/8', '::ffff:0:0/95', 'proxy.example', '', ' 10.0.0.0/8'],
+  ])('cannot be listed as %s, which would stand for something else or for nothing', (text) => expect(isCidr(text)).toBe(false))
 
   it('is judged alike in whatever way IPv6 wraps it', () => {
     fc.assert(

@@ -1,5 +1,6 @@
 import type { LookupAddress } from 'node:dns'
 import { lookup } from 'node:dns/promises'
+import { isIPv4, isIPv6 } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
 /**
@@ -36,6 +37,8 @@ const resolveAll: Resolve = (hostname) => lookup(hostname, { all: true, verbatim
 const metadata = ['fd00:ec2::/32', 'fd20:ce::/32', '100.100.100.200/32', '168.63.129.16/32']
 /** All that IANA has given out of IPv6 for use by anybody; the rest goes nowhere, or to an IPv4 address by another name (`::/96`). */
 const globalIpv6 = '2000::/3'
+/** Of `::ffff:0:0/96`, which is all of IPv4. */
+const mappedBits = 96
 
 /** Looks a host up once, and judges every address it has. */
 export async function receiverOf(hostname: string, policy: ReceiverPolicy, resolve: Resolve = resolveAll): Promise<Receiver> {
@@ -55,8 +58,10 @@ export type Judgement = { is: 'open' } | { is: 'private' } | { is: 'refused'; wh
 
 /** What may be done with one address. Pure. */
 export function judge(address: string, { allow, deny, apiServer, allowPrivate }: ReceiverPolicy): Judgement {
-  const parsed = embeddedIpv4(ipaddr.process(address))
-  const within = (cidrs: readonly string[]) => cidrs.some((cidr) => contains(cidr, parsed))
+  const given = ipaddr.process(address)
+  const parsed = embeddedIpv4(given)
+  // What goes through NAT64 may be listed as either.
+  const within = (cidrs: readonly string[]) => cidrs.some((cidr) => contains(cidr, parsed) || contains(cidr, given))
   if (within(deny)) return { is: 'refused', what: 'an address on the deny-list' }
   if (within(allow)) return { is: 'open' }
   if (within(apiServer)) return { is: 'refused', what: 'the API server' }
@@ -86,9 +91,29 @@ function embeddedIpv4(address: ipaddr.IPv4 | ipaddr.IPv6): ipaddr.IPv4 | ipaddr.
 }
 
 function contains(cidr: string, address: ipaddr.IPv4 | ipaddr.IPv6): boolean {
-  const [network, bits] = ipaddr.parseCIDR(cidr.includes('/') ? cidr : `${cidr}/${cidr.includes(':') ? 128 : 32}`)
-  return network.kind() === address.kind() && address.match(network as never, bits as never)
+  const network = networkOf(cidr)
+  if (network === undefined) throw new Error(`${cidr} is no address and no CIDR`)
+  return network.address.kind() === address.kind() && address.match(network.address as never, network.bits as never)
+}
+
+/**
+ * What a CIDR or an address stands for; an IPv4 network that is written as an IPv4-mapped one (`::ffff:10.0.0.0/104`) is that IPv4 network. Undefined for whatever
+ * programs read differently: octal and missing numbers, zones, and a mapped network that is larger than IPv4.
+ */
+function networkOf(text: string): { address: ipaddr.IPv4 | ipaddr.IPv6; bits: number } | undefined {
+  const [, host = '', length] = /^([^/]+)(?:\/(0|[1-9][0-9]{0,2}))?$/.exec(text) ?? []
+  if (isIPv4(host)) {
+    const bits = Number(length ?? 32)
+    return bits <= 32 ? { address: ipaddr.IPv4.parse(host), bits } : undefined
+  }
+  if (!isIPv6(host) || host.includes('%')) return undefined
+  // As a URL has it, in hexadecimal only: ipaddr.js takes `::10.0.0.1` for `::ffff:10.0.0.1`.
+  const address = ipaddr.IPv6.parse(new URL(`http://[${host}]`).hostname.slice(1, -1))
+  const bits = Number(length ?? 128)
+  if (bits > 128) return undefined
+  if (!address.isIPv4MappedAddress()) return { address, bits }
+  return bits < mappedBits ? undefined : { address: address.toIPv4Address(), bits: bits - mappedBits }
 }
 
 /** Whether a text is a CIDR or an address. */
-export const isCidr = (text: string): boolean => ipaddr.isValid(text) || ipaddr.isValidCIDR(text)
+export const isCidr = (text: string): boolean => networkOf(text) !== undefined
