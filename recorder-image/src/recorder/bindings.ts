@@ -7,6 +7,8 @@ export interface Binding {
   stream: Stream
   kind: 'audio' | 'video'
   publication: LivePublication | undefined
+  /** The stream is published again: what comes from its next key frame on is of that, and what still comes before is late. */
+  next: LivePublication | undefined
   /**
    * The next picture has to be one that begins anew: since something of it was not taken, or after the rest of what was on its way when it was given up,
    * which still goes on from what was taken.
@@ -30,7 +32,7 @@ export class Bindings {
   readonly #bindings = new Map<string, Binding>()
 
   bind(subscription: Subscription, owner: Pick<Binding, 'userId' | 'stream' | 'kind' | 'publication'>): void {
-    this.#bindings.set(subscriptionKey(subscription), { ...owner, needsKey: 'no', over: false })
+    this.#bindings.set(subscriptionKey(subscription), { ...owner, next: undefined, needsKey: 'no', over: false })
   }
 
   get(subscription: Subscription): Binding | undefined {
@@ -49,8 +51,10 @@ export class Bindings {
   /** A stream that is published again beside another one of the same user keeps its subscription, and so its SSRC. */
   keep(publication: LivePublication): void {
     for (const binding of this.#bindings.values()) {
-      const { userId, stream, over } = binding
-      if (userId === publication.userId && stream === publication.stream && !over) binding.publication = publication
+      const { userId, stream, kind, over } = binding
+      if (userId !== publication.userId || stream !== publication.stream || over) continue
+      if (kind === 'video') binding.next = publication
+      else binding.publication = publication
     }
   }
 

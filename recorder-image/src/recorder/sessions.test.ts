@@ -281,6 +281,18 @@ describe('one file for each time a stream is published', () => {
     expect(room.story).toEqual(['alice aux: s1 |', 'alice aux: s2 …'])
   })
 
+  test('what is on its way when a screen is shared again is of the time before, up to the key frame that it begins with', () => {
+    const room = new Room().enters('alice')
+    const screen = (published: boolean) => room.say({ type: 'published', userId: 'alice', stream: 'aux', published })
+    screen(true).bound('alice', 4, 101, 'aux').frame(4, 101, 's1')
+    screen(false).frame(4, 101, 's2', 'video', false).seconds(0.05)
+    screen(true).frame(4, 101, 's3', 'video', false).frame(4, 101, 't1').frame(4, 101, 't2', 'video', false).seconds(1)
+    expect(room.story).toEqual(['alice aux: s1 s2 s3 |', 'alice aux: t1 t2 …'])
+    screen(false)
+    screen(true).seconds(1).frame(4, 101, 'u1', 'video', false)
+    expect(room.story.at(-1)).toBe('alice aux: u1 …')
+  })
+
   test('sound and picture of a user go into one file, whichever begins', () => {
     const room = new Room().enters('carol', { audio: true }).bound('carol', 2, 50, 'main', 'audio').frame(2, 50, 'sound', 'audio')
     room.say({ type: 'available', userId: 'carol', stream: 'main', kind: 'video', available: true })

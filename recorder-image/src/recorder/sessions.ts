@@ -193,6 +193,13 @@ export class Sessions {
       return [lost(frame, { reason: 'NoKeyFrame', userId, stream }), { type: 'askForKey', slot: frame.slot }]
     }
     if (binding.needsKey !== 'no') binding.needsKey = isRest ? 'afterRest' : 'no'
+    if (
+      binding.next !== undefined &&
+      (frame.key || binding.publication === undefined || !this.#live.includes(binding.publication))
+    ) {
+      binding.publication = binding.next
+      binding.next = undefined
+    }
     if (!binding.over) binding.publication ??= this.#current(userId, stream)
     const publication = binding.publication
     if (publication === undefined || !this.#live.includes(publication)) {
