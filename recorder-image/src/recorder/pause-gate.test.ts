@@ -15,6 +15,15 @@ test.each([
   expect(gate.judge(atMicros)).toBe(judgement)
 })
 
+test('what was on its way when a short pause began still counts after it, until it has been taken', () => {
+  const gate = new PauseGate()
+  gate.pause(100)
+  gate.resume(150)
+  expect([90, 120, 160].map((at) => gate.judge(at))).toEqual(['isRest', 'paused', 'take'])
+  gate.restTaken(gate.number)
+  expect([90, 120, 160].map((at) => gate.judge(at))).toEqual(['tooLate', 'paused', 'take'])
+})
+
 test('what was on its way when a pause began still counts, though that of the pause before it has only just been taken', () => {
   const gate = new PauseGate()
   gate.pause(100)

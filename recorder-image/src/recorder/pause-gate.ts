@@ -33,10 +33,9 @@ export class PauseGate {
     this.#awaitsRest = true
   }
 
-  /** Says from when to when it was. */
+  /** Says from when to when it was. A short one may be over before what was on its way is here. */
   resume(nowMicros: number): Stretch {
     this.#pause.toMicros = nowMicros
-    this.#awaitsRest = false
     return this.#pause
   }
 

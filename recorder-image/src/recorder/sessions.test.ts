@@ -441,6 +441,23 @@ describe('while it is paused', () => {
     expect(room.lost).toEqual([{ reason: 'NoKeyFrame', userId: 'alice', frames: 1 }])
   })
 
+  test('what was on its way when a short pause began is taken after it, and pictures go on with one that can be decoded', () => {
+    const room = recorded()
+    room.nowMicros += 50_000
+    const before = room.nowMicros
+    room.nowMicros += 50_000
+    room.steer(true)
+    room.nowMicros += 50_000
+    room.steer(false)
+    const after = room.nowMicros
+    room.nowMicros = before
+    room.frame(3, 100, 'a2', 'video', false)
+    room.nowMicros = after
+    room.frame(3, 100, 'delta', 'video', false).frame(3, 100, 'a3')
+    expect(room.story).toEqual(['alice main: a1 a2 a3 …'])
+    expect(room.lost).toEqual([{ reason: 'NoKeyFrame', userId: 'alice', frames: 1 }])
+  })
+
   test('of two pauses soon after each other too: what came between them refers to what came in the first', () => {
     const room = recorded().steer(true)
     room.frame(3, 100, 'secret', 'video', false).seconds(0.05).steer(false).seconds(0.02)
