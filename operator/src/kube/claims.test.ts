@@ -1,7 +1,7 @@
 import type { KubeClient, Lease } from '@trtc-recorder/kube'
 import { ApiError } from '@trtc-recorder/kube'
 import fc from 'fast-check'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createLog } from '../telemetry/log.ts'
 import {
   askedByAnnotation,
@@ -288,6 +288,7 @@ test(`whatever happens, one release at most works in a namespace, and one does i
 /** An API server that has Leases, as far as it lets anybody have them. */
 function server(refuses: (verb: 'list' | 'create', key: string) => string | undefined) {
   const made: string[] = []
+  const watched = { times: 0 }
   const refuse = (verb: 'list' | 'create', key: string) => {
     const why = refuses(verb, key)
     if (why !== undefined)
@@ -299,6 +300,7 @@ function server(refuses: (verb: 'list' | 'create', key: string) => string | unde
       return { metadata: { resourceVersion: '1' }, items: [] }
     },
     async *watch(_: unknown, { signal }: { signal: AbortSignal }) {
+      watched.times++
       await new Promise((resolve) => signal.addEventListener('abort', resolve))
     },
     create: async (_: unknown, lease: Lease) => {
@@ -308,7 +310,7 @@ function server(refuses: (verb: 'list' | 'create', key: string) => string | unde
       return { ...lease, metadata: { ...lease.metadata, uid: key, resourceVersion: '2' } }
     },
   } as unknown as KubeClient
-  return { client, made }
+  return { client, made, watched }
 }
 
 function begin(client: KubeClient, namespaces: string[] = []) {
@@ -372,5 +374,19 @@ describe('claims', () => {
         return claims.has('lessons')
       })
       .toBe(true)
+  })
+
+  test('are watched anew each time that a question could have been missed, however long it is quiet', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { client, watched } = server(() => undefined)
+    begin(client, ['lessons'])
+    await vi.advanceTimersByTimeAsync(0)
+    // Until the list that comes each ten minutes.
+    for (let passed = 0; passed + patienceMillis < 600_000; passed += patienceMillis) {
+      const before = watched.times
+      await vi.advanceTimersByTimeAsync(patienceMillis)
+      expect(watched.times).toBeGreaterThan(before)
+    }
   })
 })

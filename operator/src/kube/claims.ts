@@ -22,8 +22,11 @@ export const servesAllAnnotation = 'trtc-recorder.dev/serves-all-namespaces'
 const again = { first: 0.5, longest: 5 }
 /** How long until a claim that may not be made is tried again; doubles each time. */
 const refused = { firstMillis: 60_000, longestMillis: 600_000 }
-/** A watch that is half-open is known as such before a claim is taken over for want of an answer. Bookmarks come each 60 to 75 s. */
-const silenceMillis = 90_000
+/**
+ * A watch that is half-open is known as such before a claim is taken over for want of an answer. Bookmarks come each 60 to 75 s; where they do not, it stays so: the watch
+ * is begun anew each time, for one that is only quiet looks like one on which a question is missed.
+ */
+const silence = { silenceMillis: 90_000, longestSilenceMillis: 90_000 }
 /** Who may not read Leases is not told so every minute. */
 const backoff = { initialMillis: 800, maxMillis: 300_000, factor: 2, jitter: 1, resetAfterMillis: 120_000 }
 const workers = 16
@@ -193,7 +196,7 @@ export class Claims implements Territory {
         }
       }
       const observer = metrics.reflector('leases')
-      const common = { name: 'leases', store, log, resyncMillis, silenceMillis, backoff, observer }
+      const common = { name: 'leases', store, log, resyncMillis, ...silence, backoff, observer }
       return new Reflector<Lease>({ ...common, source: { ...source, list }, ...scope })
     }
     const scopes = namespaces.length === 0 ? [undefined] : namespaces

@@ -55,9 +55,11 @@ export interface ReflectorOptions<T extends StoredObject> {
   watchTimeoutSeconds?: number
   /**
    * A watch that brings nothing for this long, not even a bookmark, may be half-open, and is begun anew. Default 120 s; twice as long after each that brought
-   * nothing at all, up to `resyncMillis`.
+   * nothing at all, up to `longestSilenceMillis`.
    */
   silenceMillis?: number
+  /** Default `resyncMillis`. Less, where something is decided by what a half-open watch does not bring. */
+  longestSilenceMillis?: number
   observer?: ReflectorObserver
 }
 
@@ -178,7 +180,7 @@ export class Reflector<T extends StoredObject> {
   /** One watch, from its start to its orderly end. What it saw is kept in `state` also when it fails. */
   async #watch(state: Extract<State, { at: 'watch' }>, signal: AbortSignal): Promise<State> {
     const { source, store, trim = (object: T) => object, watchTimeoutSeconds = 300, observer } = this.#options
-    const { resyncMillis = 600_000 } = this.#options
+    const { resyncMillis = 600_000, longestSilenceMillis = resyncMillis } = this.#options
     const resyncIn = state.listedAt + resyncMillis - performance.now()
     const stop = new AbortController()
     const end = (cause: 'silent' | 'resync') => stop.abort(new WatchEnded(cause))
@@ -216,7 +218,7 @@ export class Reflector<T extends StoredObject> {
       if (stop.signal.reason.cause === 'resync') return { at: 'list', rewindFrom: state.resourceVersion }
       this.#log.debug({ silenceMillis: this.#silenceMillis }, 'Watch brought nothing, not even a bookmark, and is begun anew')
       if (heard === 'nothing')
-        this.#silenceMillis = Math.min(Math.max(resyncMillis, this.#silenceMillis), 2 * this.#silenceMillis)
+        this.#silenceMillis = Math.min(Math.max(longestSilenceMillis, this.#silenceMillis), 2 * this.#silenceMillis)
       return state
     } finally {
       clearTimeout(resync)
