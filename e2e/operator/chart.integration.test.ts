@@ -371,16 +371,23 @@ describe('the chart', () => {
     const metrics = { podMonitor: { enabled: true }, prometheusRule: { enabled: true }, dashboard: { enabled: true } }
     const manifests = await renderValues({ metrics })
     const [rule] = ofKind(manifests, 'PrometheusRule') as unknown as {
-      spec: { groups: { rules: { alert: string; annotations: Record<string, string> }[] }[] }
+      spec: { groups: { rules: { alert: string; expr: string; annotations: Record<string, string> }[] }[] }
     }[]
     const alerts = rule!.spec.groups[0]!.rules
     expect(alerts.length).toBeGreaterThan(5)
     const operations = await readFile(join(chart, '../../docs/operations.md'), 'utf8')
-    for (const { alert, annotations } of alerts) {
+    for (const { alert, expr, annotations } of alerts) {
       expect(annotations.runbook_url).toBe(`docs/operations.md#${alert.toLowerCase()}`)
       expect(operations).toContain(`\n### ${alert}\n`)
+      expect(expr).not.toContain('$')
     }
+    // Other controllers lead, too.
+    const { containers } = templateOf(manifests).spec
+    const own = `namespace='${ofKind(manifests, 'Deployment')[0]!.metadata.namespace}', container='${containers[0]!.name}'`
+    const lease = settingsOf({ containers }).leaseName
+    expect(alerts.find(({ alert }) => alert === 'TrtcRecorderDown')!.expr).toContain(`{${own}, name='${lease}'}`)
     const [dashboard] = ofKind(manifests, 'ConfigMap') as unknown as { data: Record<string, string> }[]
+    expect(dashboard!.data['trtc-recorder.json']).not.toContain('$operator')
     expect(JSON.parse(dashboard!.data['trtc-recorder.json'] ?? '')).toMatchObject({ title: 'trtc-recorder' })
     expect(ofKind(manifests, 'PodMonitor')).toHaveLength(1)
     expect(ofKind(manifests, 'ServiceMonitor')).toHaveLength(0)

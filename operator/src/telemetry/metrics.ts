@@ -89,7 +89,7 @@ export function createMetrics(): Metrics {
   const watchEvents = counter('trtc_recorder_watch_events_total', 'Events of watches, by type.', ['resource', 'type'])
   const restarts = counter(
     'trtc_recorder_watch_restarts_total',
-    'Watches that ended otherwise than by the server’s time-out: expired, refused, failed, cut, silent, resync.',
+    'Watches that ended otherwise than by the server’s time-out: expired, refused, missing, failed, cut, silent, resync.',
     ['resource', 'cause'],
   )
   const deliveries = counter(

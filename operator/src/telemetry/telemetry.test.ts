@@ -133,37 +133,62 @@ describe('countStates', () => {
   })
 })
 
+/** The metrics of a process, each with its labels. */
+async function metricsAndLabels(): Promise<Map<string, readonly string[]>> {
+  const metrics = createMetrics()
+  metrics.recordings(() => ({ pending: 1 }))
+  metrics.unread(() => 0)
+  metrics.progressUnknown(() => 0)
+  metrics.claims(() => ({ held: 1 }))
+  const names = (await metrics.registry.getMetricsAsJSON()).map(({ name }) => name)
+  const labelsOf = (name: string) => (metrics.registry.getSingleMetric(name) as unknown as { labelNames: string[] }).labelNames
+  return new Map(names.map((name) => [name, labelsOf(name)]))
+}
+const textOf = (path: string) => readFile(new URL(`../../../${path}`, import.meta.url), 'utf8')
+
 describe('docs/operations.md', () => {
-  it('names every metric of ours, and none that there is not', async () => {
-    const metrics = createMetrics()
-    metrics.recordings(() => ({ pending: 1 }))
-    metrics.unread(() => 0)
-    metrics.progressUnknown(() => 0)
-    metrics.claims(() => ({ held: 1 }))
-    const ours = (await metrics.registry.getMetricsAsJSON()).map(({ name }) => name).filter((name) => /^trtc_/.test(name))
-    const docs = await readFile(new URL('../../../docs/operations.md', import.meta.url), 'utf8')
-    const named = docs.match(/^\| `trtc_recorder_\w+/gm)?.map((row) => row.slice('| `'.length))
-    expect(named?.toSorted()).toEqual(ours.toSorted())
+  it('names every metric of ours with its labels, and none that there is not', async () => {
+    const ours = [...(await metricsAndLabels())].filter(([name]) => name.startsWith('trtc_'))
+    const rows = [...(await textOf('docs/operations.md')).matchAll(/^\| `(trtc_recorder_\w+)(?:\{([\w,]+)\})?` /gm)]
+    const named = rows.map(([, name, labels]) => [name, labels?.split(',') ?? []])
+    expect(named.toSorted()).toEqual(ours.toSorted())
   })
 })
 
 describe('alerts and dashboard', () => {
-  it('ask for metrics that there are', async () => {
-    const metrics = createMetrics()
-    metrics.recordings(() => ({ pending: 1 }))
-    metrics.unread(() => 0)
-    metrics.progressUnknown(() => 0)
-    metrics.claims(() => ({ held: 1 }))
-    const known = new Set((await metrics.registry.getMetricsAsJSON()).map(({ name }) => name))
-    const files = new URL('../../../charts/trtc-recorder/files/', import.meta.url)
-    const text = (
-      await Promise.all(['alerts.yaml', 'dashboard.json'].map((name) => readFile(new URL(name, files), 'utf8')))
-    ).join('')
-    const asked = new Set(
-      text.match(/\b(trtc_recorder|controller_runtime|workqueue|rest_client|nodejs|process|leader_election)_\w+/g),
+  it('ask for metrics and labels that there are, and of those that others have, too, for the operator’s own', async () => {
+    const known = await metricsAndLabels()
+    const files = ['alerts.yaml', 'dashboard.json'].map((name) => textOf(`charts/trtc-recorder/files/${name}`))
+    const text = (await Promise.all(files)).join('\n').replaceAll('\\"', '"')
+    const expressions = [...text.matchAll(/(?:^ +expr: |"expr": ")(.*)$/gm)].map(([, expression = '']) => expression)
+    const wrong: string[] = []
+    let asked = 0
+    for (const expression of expressions) {
+      const labels = ['le', 'pod']
+      for (const [selector, name = '', matchers = ''] of expression.matchAll(/\b([a-z]+_\w+)(?:\{([^}]*)\})?/g)) {
+        if (/^(histogram_quantile)$/.test(name)) continue
+        asked += 1
+        const metric = known.has(name) ? name : name.replace(/_(bucket|sum|count)$/, '')
+        const own = known.get(metric)
+        if (own === undefined) wrong.push(`${name}: there is no such metric`)
+        labels.push(...(own ?? []))
+        const matched = [...matchers.matchAll(/(\w+)(?==|!)/g)].map(([label]) => label)
+        if (matched.some((label) => !own?.includes(label))) wrong.push(`${selector}: there is no such label`)
+        if (!name.startsWith('trtc_recorder_') && !matchers.includes('$operator')) wrong.push(`${selector}: whose?`)
+      }
+      const by = [...expression.matchAll(/\bby \(([^)]*)\)/g)].flatMap(([, list = '']) => list.split(', '))
+      wrong.push(...by.filter((label) => !labels.includes(label)).map((label) => `by (${label}) in ${expression}`))
+    }
+    expect(wrong).toEqual([])
+    expect(expressions.length).toBeGreaterThan(25)
+    expect(asked).toBeGreaterThan(25)
+  })
+
+  it('have a paragraph each', async () => {
+    const alerts = [...(await textOf('charts/trtc-recorder/files/alerts.yaml')).matchAll(/^ {2}(\w+):$/gm)].map(
+      ([, name]) => name,
     )
-    const base = (name: string) => (known.has(name) ? name : name.replace(/_(bucket|sum|count)$/, ''))
-    expect([...asked].filter((name) => !known.has(base(name)))).toEqual([])
-    expect(asked.size).toBeGreaterThan(10)
+    const paragraphs = [...(await textOf('docs/operations.md')).matchAll(/^### (TrtcRecorder\w+)$/gm)].map(([, name]) => name)
+    expect(paragraphs.toSorted()).toEqual(alerts.toSorted())
   })
 })
