@@ -257,7 +257,8 @@ export const clipReasons = {
   // CallbackDelivered
   Waiting: 'The clip is not over yet, or its callback is about to be sent.',
   Delivered: 'The receiver answered with 2xx.',
-  GivenUp: 'The receiver did not answer with 2xx for a day; the message says what it answered the last time.',
+  GivenUp:
+    'The receiver did not answer with 2xx within callback.giveUpSeconds of the chart, a day by default; the message says what it answered the last time.',
 } as const
 export type ClipReason = keyof typeof clipReasons
 
