@@ -29,7 +29,7 @@ verify: deps ## format, lint, types, import directions, generated files
 	@failed=0; \
 	$(STEP) "Format, lint, import directions" biome check . || failed=1; \
 	$(STEP) "Types" tsc --noEmit || failed=1; \
-	$(STEP) "Generated files" node api/generate/main.ts --check || failed=1; \
+	$(STEP) "Generated files" npm run --silent check-generated || failed=1; \
 	$(STEP) "Figures in the docs" node bench/report.ts --check || failed=1; \
 	exit $$failed
 
@@ -42,7 +42,7 @@ sandbox-up: deps ## starts the outside world on this machine: room, COS, callbac
 sandbox-down: ## ends it and leaves nothing behind
 	@if [ -x node_modules/.bin/node ]; then node sandbox/src/main.ts down; else echo "Nothing is installed, so nothing runs."; fi
 
-generate: deps ## writes the CRD, its copy in the chart and the tables in docs/ from the schemas in api/
+generate: deps ## writes the CRDs, their copies in the chart and the tables in docs/ from the schemas in api/ and the tables of the gateway
 	@node api/generate/main.ts
 	@node gateway/generate/main.ts
 	@node e2e/verify-cloud/generate.ts
