@@ -12,7 +12,8 @@ export interface FittingCrdOptions {
 
 /**
  * Waits for a CRD of Recordings that keeps what the operator decides by. One that is older drops what it does not know, so that an operator would forget what
- * volumes hold, and heed a user's annotation again and again. Where the API server does not say what it keeps, it is taken to keep all.
+ * volumes hold, and heed a user's annotation again and again. Where the API server does not say what it keeps, it is taken to keep all; where it does not answer, it
+ * is asked again.
  */
 export class FittingCrd {
   readonly #options: FittingCrdOptions
@@ -33,22 +34,25 @@ export class FittingCrd {
     const { log, retryMillis = 5000 } = this.#options
     for (;;) {
       const before = this.trouble
-      await this.#look(signal)
+      const isKnown = await this.#look(signal)
       const { trouble } = this
       if (trouble !== undefined && trouble !== before) log.error(`Operator does nothing yet: ${trouble}`)
       if (trouble === undefined && before !== undefined) log.info('CRD fits this operator now')
-      if (trouble === undefined || signal.aborted) return
+      if ((isKnown && trouble === undefined) || signal.aborted) return
       await sleep(retryMillis, signal)
     }
   }
 
-  async #look(signal: AbortSignal): Promise<void> {
+  /** Whether what it keeps is known now. */
+  async #look(signal: AbortSignal): Promise<boolean> {
     const { client, log } = this.#options
     try {
       const served = await servedFields(client, resources.recordings, signal)
       this.#missing = neededStatusFields.map((field) => `status.${field}`).filter((field) => served?.has(field) === false)
+      return true
     } catch (error) {
       if (!signal.aborted) log.warn({ err: error }, 'What the CRD keeps could not be read')
+      return false
     }
   }
 }

@@ -1,10 +1,10 @@
 import type { RecordingStatus } from '@trtc-recorder/api'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { callbackReconciler, toldRecordings } from './callback/controller.ts'
+import { unwatched } from './callback/testing.ts'
 import { isFinished } from './recording/fencing.ts'
 import { Model } from './recording/model.ts'
 import type { Death, Fault } from './recording/model-server.ts'
-import { createLog } from './telemetry/log.ts'
 
 /**
  * The whole life of a Recording with a callback, once for each write of the operator and each way in which that can go wrong: it dies before
@@ -116,14 +116,7 @@ async function play(life: keyof typeof lives, failure?: Model['server']['failure
   const sent: Sent[] = []
   const model = new Model({ callback: { url: 'https://example.com/recorded', format: 'Result' } }, (client, recordings, now) => {
     const { reconcile } = callbackReconciler(toldRecordings(recordings), {
-      client,
-      now,
-      events: { record() {}, flush: async () => {} },
-      log: createLog('error'),
-      metrics: { callbackDelivery() {} },
-      timeoutMillis: 1000,
-      limits: { giveUpMillis: 86_400_000, giveUpDeletedMillis: 86_400_000 },
-      policy: { allow: [], deny: [], apiServer: [], allowPrivate: false },
+      ...{ ...unwatched, client, now },
       send: async ({ id, body }) => {
         if (!('Files' in body) || 'ClipName' in body) throw new Error('the result has another form')
         sent.push({ id, files: body.Files.map(({ RecordFile, Status }) => `${RecordFile} ${Status}`) })

@@ -1,6 +1,5 @@
 import { type ClipAnnotation, clipAnnotations, type RecordingClip, type RecordingClipStatus } from '@trtc-recorder/api'
-import { type Answers, noSuchAnnotation } from '../recording/answers.ts'
-import type { Answer } from '../recording/plan.ts'
+import { type Answer, type Answers, noSuchAnnotation } from '../recording/answers.ts'
 import { redelivered } from '../recording/redelivered.ts'
 import { askedBy, unheeded, withoutForgotten } from '../recording/unheeded.ts'
 import { clipStage, numberOf } from './stage.ts'

@@ -1,7 +1,9 @@
 import { group, type KnownAnnotations } from '@trtc-recorder/api'
 import type { EventNote } from '../kube/events.ts'
-import type { Answer } from './plan.ts'
 
+/** What came of what a user asked for by an annotation, in a sentence for them. */
+export type Answer = { is: 'heeded'; what: string } | { is: 'ignored'; why: string }
+/** By annotation. */
 export type Answers = Partial<Record<string, Answer>>
 type Handled = { handled?: Record<string, string> | undefined } | undefined
 

@@ -8,6 +8,7 @@ import {
   type TroubleWord,
   troubleOf,
 } from '@trtc-recorder/api'
+import type { Answers } from './answers.ts'
 import { fruitlessUploadsInARow, mostFailuresInARow, uploadFailuresInARow } from './attempts.ts'
 import { findCondition, type NewCondition, withCondition, withoutCondition } from './conditions.ts'
 import type { Action, Observed, ObservedPod, Plan } from './plan.ts'
@@ -22,7 +23,7 @@ export class Draft {
   readonly now: Date
   readonly status: RecordingStatus
   readonly actions: Action[] = []
-  readonly answers: NonNullable<Plan['answers']> = {}
+  readonly answers: Answers = {}
   addFinalizer = false
   #requeueAfterMillis: number | undefined
 

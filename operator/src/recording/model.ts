@@ -42,12 +42,12 @@ export class Model {
   readonly taken = new Set<string>()
   /** Whether the call that is made was on its way when another one took the lead. */
   #isLateCall = false
+  /** Pods that such a call made beside another one. */
+  readonly #late = new Set<string>()
   /** Whether it is one that may not lead any more who is at work. */
   #isFormerAtWork = false
   /** The callbacks that came, by their key. */
   readonly told: string[] = []
-  /** Pods that such a call made beside another one. */
-  readonly #late = new Set<string>()
   /** Files that were recorded and whose record no recorder could hand on, for its Pod was taken by force while it wrote. */
   readonly media = new Map<string, Media>()
   /** UIDs of Pods on a node that is silent. */

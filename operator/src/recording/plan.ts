@@ -1,6 +1,7 @@
 import type { Control, Recording, RecordingStatus } from '@trtc-recorder/api'
 
 import type { PersistentVolumeClaim, Pod } from '@trtc-recorder/kube'
+import type { Answers } from './answers.ts'
 import type { Place } from './line.ts'
 
 import type { PodOrder } from './pod.ts'
@@ -60,16 +61,13 @@ export type Action =
   /** It has been over for as long as it was to stay. */
   | { do: 'deleteRecording' }
 
-/** What came of what a user asked for by an annotation, in a sentence for them. */
-export type Answer = { is: 'heeded'; what: string } | { is: 'ignored'; why: string }
-
 export interface Plan {
   /** Before anything else is made, so that nothing is left behind. */
   addFinalizer: boolean
   status: RecordingStatus
   actions: Action[]
   /** To the annotations that `status.handled` says are heeded by this. */
-  answers?: Partial<Record<string, Answer>>
+  answers?: Answers
   /** Look again after this long at the latest. */
   requeueAfterMillis?: number
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { callbackReconciler, toldRecordings } from '../callback/controller.ts'
-import { createLog } from '../telemetry/log.ts'
+import { unwatched } from '../callback/testing.ts'
 import { isFinished } from './fencing.ts'
 import { Model, PropertyError } from './model.ts'
 import type { MakeColleague } from './model-operator.ts'
@@ -190,13 +190,7 @@ function tellsWhereEverythingIs(model: Model): void {
 function telling(model: () => Model): MakeColleague {
   return (client, recordings, now, { call, fence }) =>
     callbackReconciler(toldRecordings(recordings), {
-      ...{ client, now, fence },
-      events: { record() {}, flush: async () => {} },
-      log: createLog('error'),
-      metrics: { callbackDelivery() {} },
-      timeoutMillis: 1000,
-      limits: { giveUpMillis: 86_400_000, giveUpDeletedMillis: 86_400_000 },
-      policy: { allow: [], deny: [], apiServer: [], allowPrivate: false },
+      ...{ ...unwatched, client, now, fence },
       send: async ({ id, fence }) => {
         await call(fence)
         if (model().receiverIsAway) return { outcome: 'refused', statusCode: 503, message: 'it is away' }

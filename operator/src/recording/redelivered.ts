@@ -1,5 +1,5 @@
 import type { CallbackStatus } from '@trtc-recorder/api'
-import type { Answer } from './plan.ts'
+import type { Answer } from './answers.ts'
 
 /** What becomes of the callback of something that is over when a user wants it to be sent again. */
 export function redelivered(callback: CallbackStatus, now: Date): { callback: CallbackStatus; answer: Answer } {

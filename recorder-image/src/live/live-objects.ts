@@ -15,7 +15,7 @@ import {
 import type { Logger } from 'pino'
 import { unreadableFileNow } from '../disk/durable-lines.ts'
 import { writeWhole } from '../disk/write-whole.ts'
-import { tellDamagedLines } from '../ledger/damaged-lines.ts'
+import { tellDamagedLines } from '../ledger/kept-records.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { EventLog } from '../report/event-log.ts'
 import { createLimiter } from '../store/limiter.ts'

@@ -12,7 +12,7 @@ import {
 import type { Logger } from 'pino'
 import { checkedLine, readCheckedValue } from '../disk/checked-lines.ts'
 import { writeWhole } from '../disk/write-whole.ts'
-import { tellDamagedLines } from '../ledger/damaged-lines.ts'
+import { tellDamagedLines } from '../ledger/kept-records.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { type ListIdentity, listFileName, type ObjectLine, ObjectList, readListFileName } from './object-list.ts'
 import type { LiveSource } from './part.ts'

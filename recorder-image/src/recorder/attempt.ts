@@ -1,7 +1,7 @@
 import { type RecorderJob, type StopReason, stopReasonSchema } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import { z } from 'zod'
-import type { NotKept } from '../ledger/damaged-lines.ts'
+import type { NotKept } from '../ledger/kept-records.ts'
 import { isFinalStop, type Stop } from './stop-policy.ts'
 
 const time = z.iso.datetime()

@@ -11,7 +11,7 @@ import {
   type StopReason,
 } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
-import { tellNotKept } from '../ledger/damaged-lines.ts'
+import { tellNotKept } from '../ledger/kept-records.ts'
 import type { LiveResult } from '../live/live-outputs.ts'
 import { mediaPaths, removeMedia } from '../media/media-paths.ts'
 import { storeOutputs } from '../outputs/outputs.ts'

@@ -2,7 +2,7 @@ import { fileName, keyPrefix, needFiles, type RecorderJob, type RecorderProgress
 import type { Logger } from 'pino'
 import type { GivesBack } from '../disk/disk-watch.ts'
 import { type Hole, holesOf, punchHole } from '../disk/holes.ts'
-import { tellDamagedLines, tellNotKept } from '../ledger/damaged-lines.ts'
+import { tellDamagedLines, tellNotKept } from '../ledger/kept-records.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { LiveOutputs } from '../live/live-outputs.ts'
 import { readHead } from '../media/head-file.ts'

@@ -1,6 +1,6 @@
 import { type ClipRequests, type Control, clipRequestsSchema, controlSchema, type RecorderJob } from '@trtc-recorder/api'
 import { Clock } from '../clock/clock.ts'
-import { tellDamagedLines } from '../ledger/damaged-lines.ts'
+import { tellDamagedLines } from '../ledger/kept-records.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { ReceiveBuffer } from '../ledger/receive-buffer.ts'
 import { LiveObjects, liveTraffic } from '../live/live-objects.ts'

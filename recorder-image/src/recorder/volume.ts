@@ -8,7 +8,7 @@ import { z } from 'zod'
 import { checkedLine, readCheckedValue } from '../disk/checked-lines.ts'
 import { type DamagedFile, DurableLines, readLines, unreadableFile } from '../disk/durable-lines.ts'
 import { isVolumeFull, mayPass } from '../disk/volume-full.ts'
-import type { NotKept } from '../ledger/damaged-lines.ts'
+import { linesNotKept, type NotKept } from '../ledger/kept-records.ts'
 import { type LedgerLine, lossesIn } from '../ledger/ledger.ts'
 import { mediaPaths } from '../media/media-paths.ts'
 import { type AttemptNote, attemptNoteSchema } from './attempt.ts'
@@ -230,11 +230,7 @@ export class Volume {
 
   /** Events and losses that the volume has not taken. */
   get notKept(): NotKept[] {
-    return [...this.#lines].flatMap(([path, { waiting, error }]) =>
-      error === undefined || waiting.length === 0
-        ? []
-        : [{ file: `attempts/${basename(path)}`, what: waiting.length === 1 ? '1 line' : `${waiting.length} lines`, error }],
-    )
+    return [...this.#lines].flatMap(([path, lines]) => linesNotKept(`attempts/${basename(path)}`, 'line', lines))
   }
 
   /** Forgets everything. Only for a recording that is complete and is made again by hand. */

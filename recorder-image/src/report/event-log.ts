@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { mostEventsAtOnce, type RecorderEvents, type RecordingEvent, type RecordingEventType } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import { DurableLines, type OnDamagedFile, type OnDamagedLines, readLines, unreadableFile } from '../disk/durable-lines.ts'
-import type { NotKept } from '../ledger/damaged-lines.ts'
+import { linesNotKept, type NotKept } from '../ledger/kept-records.ts'
 
 /** Events of one file on the volume. */
 const eventsAFile = 500
@@ -102,11 +102,7 @@ export class EventLog {
 
   /** What the volume has not taken yet: a later attempt will not find it. */
   get notKept(): NotKept[] {
-    return this.#files.flatMap(({ number, lines: { waiting, error } }) =>
-      error === undefined || waiting.length === 0
-        ? []
-        : [{ file: `events/${number}.jsonl`, what: waiting.length === 1 ? '1 event' : `${waiting.length} events`, error }],
-    )
+    return this.#files.flatMap(({ number, lines }) => linesNotKept(`events/${number}.jsonl`, 'event', lines))
   }
 
   /** Resolves when what happened is on the volume, or could not be written. */

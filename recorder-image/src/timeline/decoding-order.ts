@@ -50,7 +50,7 @@ const rememberedPictures = 64
 export function decoderWith(key: DecodingPlace, before?: Decoder): Decoder {
   if (key.type === 'counted') return { type: 'counted', last: key.value }
   const goesOn = key.goesOn && before?.type === 'refers'
-  const number = goesOn ? counted(before, key) : key.value
+  const number = goesOn ? numberIn(before, key) : key.value
   return {
     type: 'refers',
     key: number,
@@ -66,7 +66,7 @@ export function decoderAfter(decoder: Decoder, place: DecodingPlace): Decoder {
   if (decoder.type === 'counted' || place.type === 'counted') {
     return place.isReference && place.type === 'counted' ? { type: 'counted', last: place.value } : decoder
   }
-  const number = counted(decoder, place)
+  const number = numberIn(decoder, place)
   const kept = new Set(place.keeps.map((delta) => number + delta))
   return {
     ...decoder,
@@ -88,7 +88,7 @@ export function turnOf(decoder: Decoder, place: DecodingPlace, strict: boolean):
     return (decoder.last - value + modulus) % modulus < modulus / 2 ? 'past' : 'early'
   }
   const { key, held, taken, across } = decoder
-  const number = counted(decoder, place)
+  const number = numberIn(decoder, place)
   // What is decoded after it may have let go of what it uses, and would of what it does not.
   if (place.leads !== undefined && decoder.latest > key) return 'past'
   if (place.leads === 'acrossKey' && across === undefined) return 'past'
@@ -102,11 +102,8 @@ export function turnOf(decoder: Decoder, place: DecodingPlace, strict: boolean):
   return needed.every((delta) => isThere(delta) || wasThere(delta)) ? 'next' : 'early'
 }
 
-/** Its number in the counting of a decoder. */
-export const numberIn = (decoder: Extract<Decoder, { type: 'refers' }>, place: DecodingPlace) => counted(decoder, place)
-
-/** Its number, counted on from the latest. */
-function counted({ latest }: { latest: number }, { value, modulus }: DecodingPlace): number {
+/** Its number, counted on from the latest of a decoder. */
+export function numberIn({ latest }: { latest: number }, { value, modulus }: DecodingPlace): number {
   const ahead = (((value - latest) % modulus) + modulus) % modulus
   return latest + (ahead < modulus / 2 ? ahead : ahead - modulus)
 }

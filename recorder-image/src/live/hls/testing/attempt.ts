@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Hls, LiveCounts, Loss } from '@trtc-recorder/api'
-import { tellDamagedLines } from '../../../ledger/damaged-lines.ts'
+import { tellDamagedLines } from '../../../ledger/kept-records.ts'
 import { Ledger } from '../../../ledger/ledger.ts'
 import { aJob, noLog } from '../../../recorder/testing.ts'
 import { LiveObjects } from '../../live-objects.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { aJob, noLog } from '../recorder/testing.ts'
-import { tellDamagedLines } from './damaged-lines.ts'
+import { tellDamagedLines } from './kept-records.ts'
 import { Ledger } from './ledger.ts'
 
 test('lines that the disk has changed are in the ledger once, however many attempts find them', () => {
