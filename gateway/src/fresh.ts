@@ -14,11 +14,18 @@ export class Fresh<T> {
     const former = this.#answers.get(key)
     const known = await former
     if (known !== undefined && this.#nowMillis() - known.atMillis < freshMillis) return known.value
-    if (this.#answers.get(key) === former) {
-      const asking = ask().then((value) => ({ value, atMillis: this.#nowMillis() }))
-      this.#answers.set(key, asking)
-      asking.catch(() => this.#answers.delete(key))
-    }
-    return (await this.#answers.get(key)!).value
+    const current = this.#answers.get(key)
+    if (current !== undefined && current !== former) return (await current).value
+    const asking = ask().then((value) => ({ value, atMillis: this.#nowMillis() }))
+    this.#answers.set(key, asking)
+    asking.catch(() => {
+      if (this.#answers.get(key) === asking) this.#answers.delete(key)
+    })
+    return (await asking).value
+  }
+
+  /** It is not as it was: whoever comes from now on asks anew. */
+  forget(key: string): void {
+    this.#answers.delete(key)
   }
 }

@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net'
+import type { RecordingPolicy } from '@trtc-recorder/api'
 import { clusterAccess, createKubeClient } from '@trtc-recorder/kube'
 import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
@@ -46,6 +47,7 @@ const applications =
     ? undefined
     : await document(config.applicationsFile, parseApplications, 'applications', () => lookAtPolicies())
 const metrics = createMetrics()
+const policies = new Fresh<RecordingPolicy[]>()
 
 let isStopping = false
 const server = createServer(
@@ -55,7 +57,7 @@ const server = createServer(
     review: config.tokenReview ? tokenReviewer(client, { audiences: config.tokenAudiences }) : undefined,
     rates: new Rates(),
     quota: activeQuota(client),
-    events: applications && { applications: applications.current, policies: new Fresh(), counts: new ActiveCounts() },
+    events: applications && { applications: applications.current, policies, counts: new ActiveCounts() },
     log,
     metrics,
     now: () => new Date(),
@@ -73,7 +75,8 @@ for (const [listener, port] of [
 log.info({ port: portOf(server), healthPort: portOf(health) }, 'Gateway started')
 
 if (applications !== undefined) {
-  reviews = new PolicyReviews({ client, applications: applications.current, log, now: () => new Date() })
+  const onPolicies = (namespace: string) => policies.forget(namespace)
+  reviews = new PolicyReviews({ client, applications: applications.current, log, now: () => new Date(), onPolicies })
   lookAtPolicies()
 }
 

@@ -162,6 +162,41 @@ describe('a policy', () => {
     expect(cluster.recordings).toHaveLength(outcome === 'Made' ? 1 : 0)
   })
 
+  test.each([
+    ['is suspended', (policy: RecordingPolicy) => void Object.assign(policy.spec, { suspend: true }), 'Suspended'],
+    ['asks for other rooms', ({ spec }: RecordingPolicy) => void spec.rooms.exclude.push('43474'), 'NotAsked'],
+    ['is of another application', (policy: RecordingPolicy) => void Object.assign(policy.spec, { sdkAppId: 9 }), 'NotAsked'],
+  ])('that %s since it was last read records nothing any more', async (_, change, outcome) => {
+    const { cluster, outcomes, policy } = await listening({})
+    expect(await outcomes(eventsOf(1).enters('teacher'))).toEqual(['Made'])
+    change(policy())
+    policy().metadata.generation = 2
+    expect(await outcomes(room.enters('teacher'))).toEqual([outcome])
+    expect(cluster.recordings).toHaveLength(1)
+  })
+
+  test('that was deleted, or deleted and made anew, since it was last read records nothing', async () => {
+    const { cluster, outcomes } = await listening({})
+    expect(await outcomes(eventsOf(1).enters('teacher'))).toEqual(['Made'])
+    cluster.remove('recordingpolicies', 'lessons', 'p0')
+    expect(await outcomes(eventsOf(2).enters('teacher'))).toEqual(['NotAsked'])
+    await cluster.client.create(resources.recordingPolicies, policyNamed('p0', { recorderUserId: 'another' }))
+    expect(await outcomes(eventsOf(3).enters('teacher'))).toEqual(['NotAsked'])
+    expect(cluster.recordings).toHaveLength(1)
+  })
+
+  test('makes its Recordings as it says now, and says what becomes of them', async () => {
+    const gateway = await listening({})
+    expect(await gateway.outcomes(eventsOf(1).enters('teacher'))).toEqual(['Made'])
+    Object.assign(gateway.policy().spec.template, { mode: '00' })
+    gateway.policy().metadata.generation = 2
+    expect(await gateway.outcomes(room.enters('teacher'))).toEqual(['Made'])
+    expect(gateway.cluster.recordings[1]).toMatchObject({
+      metadata: { annotations: { 'trtc-recorder.dev/policy-generation': '2' } },
+      spec: { mode: '00' },
+    })
+  })
+
   test('names its Recordings apart by policy, room and session, as far as names can', async () => {
     const { cluster, tell } = await listening({}, { recorderUserId: 'second' })
     for (const name of [43474, '43474', 'Math 101: Fractions & more', '+', '-']) await tell(eventsOf(name).enters('teacher'))
@@ -320,6 +355,38 @@ describe('the status', () => {
     gateway.policy().metadata.generation = 2
     await review(gateway)
     expect(readyOf(gateway.policy())).toMatchObject({ status: 'True', observedGeneration: 2 })
+  })
+
+  test('is of what the last Recording says when it is written, also where another replica came before', async () => {
+    const gateway = await listening({})
+    await gateway.tell(room.enters('teacher'))
+    const { cluster } = gateway
+    const conditions = [{ type: 'Started', status: 'False', reason: 'SecretNotFound', message: 'Secret trtc does not exist' }]
+    gateway.policy().metadata.generation = 2
+    cluster.recordings[0]!.metadata.annotations!['trtc-recorder.dev/policy-generation'] = '2'
+    cluster.before('patch', 'recordingpolicies', () => {
+      cluster.setStatus(cluster.recordings[0]!.metadata.name, { conditions })
+      gateway.policy().metadata.resourceVersion = '99'
+    })
+    await review(gateway)
+    expect(readyOf(gateway.policy())).toMatchObject({ status: 'False', reason: 'SecretNotFound', observedGeneration: 2 })
+  })
+
+  test('keeps the conditions of another release', async () => {
+    const gateway = await listening({})
+    const theirs = { type: 'Audited', status: 'True', reason: 'Fine', message: '', observedGeneration: 1, lastTransitionTime: '' }
+    Object.assign(gateway.policy(), { status: { conditions: [theirs] } })
+    await gateway.tell(room.enters('teacher'))
+    expect(gateway.policy().status?.conditions).toMatchObject([{ type: 'Ready', reason: 'Listening' }, theirs])
+  })
+
+  test('tells of a Recording that was made without an answer, once', async () => {
+    const gateway = await listening({})
+    gateway.cluster.fail('create', 'recordings', undefined, 'after')
+    expect(await gateway.outcomes(room.enters('teacher'))).toEqual(['Made'])
+    expect(await gateway.outcomes(room.startsAudio('teacher', 1))).toEqual(['Recorded'])
+    const [{ metadata }] = gateway.cluster.recordings as [Recording]
+    expect(gateway.policy().status).toMatchObject({ recordingsMade: 1, lastRecording: metadata.name })
   })
 
   test('of a policy that an earlier release admitted does not say that its Recordings are refused', async () => {

@@ -1,5 +1,5 @@
 import type { Recording, RecordingPolicy } from '@trtc-recorder/api'
-import { ApiError, type KubeClient } from '@trtc-recorder/kube'
+import { ApiError, isNotFound, type KubeClient, resources } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
 import type { ActiveCounts } from '../callers/quota.ts'
 import { RefusedRequest } from '../errors.ts'
@@ -72,8 +72,36 @@ async function heedBy(context: Context, policy: RecordingPolicy, event: Heard['e
   const selector = selectorOfRoom(metadata.name, spec.sdkAppId, event.room)
   const recordings: Recording[] = []
   for await (const recording of labelled(client, metadata.namespace, selector)) recordings.push(recording)
+  const decisions = decide({ event, policy: spec, recordings })
+  if (decisions.some((decision) => decision.do === 'make')) {
+    const current = await asItIsNow(client, policy)
+    if (current === undefined) return { outcome: 'NotAsked' }
+    if (current.metadata.generation !== metadata.generation) {
+      if (current.spec.sdkAppId !== spec.sdkAppId || !asksForRoom(current.spec, event.room)) return { outcome: 'NotAsked' }
+      return carryOutAll(context, current, event, decide({ event, policy: current.spec, recordings }))
+    }
+  }
+  return carryOutAll(context, policy, event, decisions)
+}
+
+/** What was listed may be two seconds old, and somebody may have suspended or changed the policy since: what a Recording is made of is read. */
+async function asItIsNow(client: KubeClient, { metadata }: RecordingPolicy): Promise<RecordingPolicy | undefined> {
+  const { namespace, name, uid } = metadata
+  const found = await client.get(resources.recordingPolicies, { namespace, name }).catch((error) => {
+    if (isNotFound(error)) return undefined
+    throw error
+  })
+  return found?.metadata.uid === uid ? found : undefined
+}
+
+async function carryOutAll(
+  context: Context,
+  policy: RecordingPolicy,
+  event: Heard['event'],
+  decisions: readonly Decision[],
+): Promise<Heeded> {
   let heeded: Heeded = { outcome: 'NotAsked' }
-  for (const decision of decide({ event, policy: spec, recordings })) heeded = await carryOut(context, policy, event, decision)
+  for (const decision of decisions) heeded = await carryOut(context, policy, event, decision)
   return heeded
 }
 
@@ -116,7 +144,7 @@ async function carryOut(context: Context, policy: RecordingPolicy, event: Heard[
 
 /** What the status says comes after what was done: that it cannot be written is no reason to be told of the event again. */
 async function told({ client, log, now }: Context, policy: RecordingPolicy, fact: Exclude<Fact, { is: 'reviewed' }>) {
-  await writeStatus(client, policy, fact, now()).catch((error) => {
+  await writeStatus(client, policy, () => fact, now()).catch((error) => {
     const { namespace, name } = policy.metadata
     log.warn({ err: error, policy: `${namespace}/${name}` }, 'Status of a policy could not be written')
   })

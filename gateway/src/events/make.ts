@@ -15,7 +15,7 @@ import {
 import type { EventRoom } from './event.ts'
 import { beganAnnotation, endedAnnotation, generationAnnotation, isOfSession, labelsOfSession, sessionName } from './names.ts'
 
-/** What became of a Recording that was to be made. `found`: another event, or another replica, had made it. */
+/** What became of a Recording that was to be made. `found`: another event, or another replica, had made it, and tells of it. */
 export type Making =
   | { is: 'made' | 'found'; name: string }
   | { is: 'refused'; reason: 'RecordingRefused' | 'LimitReached'; message: string }
@@ -38,7 +38,8 @@ export async function makeRecording(
           if (isNotFound(cause)) return undefined
           throw cause
         })
-        if (found !== undefined && isOfSession(found, labels)) return { is: 'found', name }
+        // Where the first try had no answer it is that one's, as far as is known, and nobody has told of it.
+        if (found !== undefined && isOfSession(found, labels)) return { is: isLast ? 'made' : 'found', name }
         return refused('RecordingRefused', `Recording ${name} is there and not of this policy`)
       }
       if (isForbiddenByQuota(error)) return refused('LimitReached', `A quota does not allow it: ${wordsOf(error)}`)

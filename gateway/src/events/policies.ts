@@ -18,6 +18,8 @@ export interface Reviewing {
   applications(): Applications
   log: Logger
   now(): Date
+  /** What policies of a namespace say is not what they said. */
+  onPolicies?: (namespace: string) => void
   /** How long a namespace is left alone after it was looked at, and, counted from 1, after the so-many-th failure in a row. */
   pauseMillis?: { least: number; failed: (failures: number) => number }
 }
@@ -27,10 +29,11 @@ export async function reviewPolicies(
   { client, applications, now }: Pick<Reviewing, 'client' | 'applications' | 'now'>,
   namespace: string,
 ): Promise<void> {
-  for (const policy of await listPolicies(client, namespace)) {
+  const review = async (policy: RecordingPolicy) => {
     const isHeard = applications().get(String(policy.spec.sdkAppId))?.namespaces.includes(namespace) ?? false
-    await writeStatus(client, policy, { is: 'reviewed', isHeard, last: await lastRecording(client, policy) }, now())
+    return { is: 'reviewed' as const, isHeard, last: await lastRecording(client, policy) }
   }
+  for (const policy of await listPolicies(client, namespace)) await writeStatus(client, policy, review, now())
 }
 
 async function lastRecording(client: KubeClient, { metadata, status }: RecordingPolicy): Promise<Recording | undefined> {
@@ -68,12 +71,24 @@ export class PolicyReviews {
   stop = (): Promise<void> => this.lookAt([])
 
   #begin(namespace: string): void {
-    const { client, log } = this.#options
+    const { client, log, onPolicies } = this.#options
     const stop = new AbortController()
     const { look, done } = repeated(() => this.#review(namespace), this.#options.pauseMillis, stop.signal)
     /** UIDs of Recordings that are in trouble. */
     const inTrouble = new Set<string>()
-    const policies = { resource: resources.recordingPolicies, scope: { namespace }, isNews: () => true }
+    /** By UID. What is only a status of theirs changes nothing for events. */
+    const generations = new Map<string, number>()
+    const policies = {
+      resource: resources.recordingPolicies,
+      scope: { namespace },
+      isNews: ({ type, object }: { type: string; object: RecordingPolicy }) => {
+        const { uid, generation } = object.metadata
+        if (type === 'DELETED' || generations.get(uid) !== generation) onPolicies?.(namespace)
+        if (type === 'DELETED') generations.delete(uid)
+        else generations.set(uid, generation)
+        return true
+      },
+    }
     const recordings = {
       resource: resources.recordings,
       scope: { namespace, labelSelector: `${managedByLabel}=${managedBy},${policyLabel}` },

@@ -1,4 +1,10 @@
-import type { PolicyReason, Recording, RecordingPolicy, RecordingPolicyStatus } from '@trtc-recorder/api'
+import {
+  type PolicyReason,
+  policyConditionTypes,
+  type Recording,
+  type RecordingPolicy,
+  type RecordingPolicyStatus,
+} from '@trtc-recorder/api'
 import { isConflict, isNotFound, type KubeClient, resources } from '@trtc-recorder/kube'
 import { generationAnnotation } from './names.ts'
 
@@ -36,13 +42,16 @@ export function statusAfter(
         ...{ type: 'Ready', status: value, reason, message: message.slice(0, 1024), observedGeneration: generation },
         lastTransitionTime: current?.status === value ? current.lastTransitionTime : now.toISOString(),
       },
+      // Of another release, which knows what they say.
+      ...(status.conditions ?? []).filter(({ type }) => !Object.hasOwn(policyConditionTypes, type)),
     ],
   })
   switch (fact.is) {
     case 'made':
       return {
         ...ready('True', 'Listening', listening(spec.sdkAppId)),
-        recordingsMade: (status.recordingsMade ?? 0) + 1,
+        // Two replicas may each take it for their own, where one had no answer when it made it.
+        recordingsMade: (status.recordingsMade ?? 0) + (status.lastRecording === fact.recording ? 0 : 1),
         lastRecording: fact.recording,
         lastEventTime: timeOf(fact.atMillis),
       }
@@ -93,12 +102,17 @@ const timeOf = (millis: number) => new Date(millis).toISOString()
 /** How often a write is tried that others came before. */
 const mostTries = 5
 
-/** Writes a policy's status, if there is anything to write. Throws where the API server does not take it. */
-export async function writeStatus(client: KubeClient, policy: RecordingPolicy, fact: Fact, now: Date): Promise<void> {
+/** Writes a policy's status, if there is anything to write. `factOf`: of the policy as it is known then. Throws where the API server does not take it. */
+export async function writeStatus(
+  client: KubeClient,
+  policy: RecordingPolicy,
+  factOf: (policy: RecordingPolicy) => Fact | Promise<Fact>,
+  now: Date,
+): Promise<void> {
   const { namespace, name, uid } = policy.metadata
   let known = policy
   for (let tries = 1; ; tries += 1) {
-    const status = statusAfter(known, fact, now)
+    const status = statusAfter(known, await factOf(known), now)
     if (status === undefined) return
     try {
       const { resourceVersion } = known.metadata
