@@ -33,23 +33,44 @@ export function cosKeys(options: CosKeysOptions): CredentialProvider {
   return told(temporaryCredentials(source, log, now), options)
 }
 
-/** Read again before every request: three small files beside megabytes. */
+/**
+ * Read again before every request: three small files beside megabytes. With a namespace go its Secrets, and the kubelet takes them out of a Pod that still
+ * uploads; and somebody may delete one by mistake. COS takes the keys all the same, so those that were there last are used on.
+ */
 function secretKeys({ root, log, now = Date.now }: CosKeysOptions, name: string): CredentialProvider {
   let warnedOf: number | undefined
+  let last: CosCredentials | undefined
+  let isGone = false
+  const read = async (): Promise<CosCredentials> => {
+    const keys = await readMountedKeys(root, name, ['secretId', 'secretKey', 'token', 'expiredTime']).catch(missing)
+    const { token, expiredTime } = keys
+    const expires = expiredTime === undefined ? undefined : Number(expiredTime) * 1000
+    if (expires !== undefined && expires !== warnedOf && expires - now() < warnBeforeMillis) {
+      warnedOf = expires
+      log.warn({ secret: name, expiresAt: new Date(expires) }, 'Keys for COS run out; put fresh ones into their Secret')
+    }
+    return {
+      secretId: present(keys, name, 'secretId'),
+      secretKey: present(keys, name, 'secretKey'),
+      ...(token === undefined ? {} : { token }),
+      ...(expires === undefined ? {} : { expiresAt: new Date(expires) }),
+    }
+  }
   return {
     async current() {
-      const keys = await readMountedKeys(root, name, ['secretId', 'secretKey', 'token', 'expiredTime']).catch(missing)
-      const { token, expiredTime } = keys
-      const expires = expiredTime === undefined ? undefined : Number(expiredTime) * 1000
-      if (expires !== undefined && expires !== warnedOf && expires - now() < warnBeforeMillis) {
-        warnedOf = expires
-        log.warn({ secret: name, expiresAt: new Date(expires) }, 'Keys for COS run out; put fresh ones into their Secret')
-      }
-      return {
-        secretId: present(keys, name, 'secretId'),
-        secretKey: present(keys, name, 'secretKey'),
-        ...(token === undefined ? {} : { token }),
-        ...(expires === undefined ? {} : { expiresAt: new Date(expires) }),
+      try {
+        last = await read()
+        isGone = false
+        return last
+      } catch (error) {
+        if (last === undefined) throw error
+        if (!isGone)
+          log.warn(
+            { err: error, secret: name },
+            'Keys for COS are gone from their Secret; those that were there last are used on',
+          )
+        isGone = true
+        return last
       }
     },
     refused: () => undefined,

@@ -111,6 +111,20 @@ describe('keys for COS', () => {
     expect(told).toEqual(expect.arrayContaining(['token1', 'id2', 'key2']))
   })
 
+  test.each([
+    ['with their Secret', {}],
+    ['from their Secret', { secretId: 'id2' }],
+  ])('that go %s while it records are used on, and that is said once', async (_, left) => {
+    await mount({ 'trtc/userSig': 'eJx' })
+    await mountAsKubernetes('cos', { secretId: 'id1', secretKey: 'key1', token: 'token1' })
+    const { cos } = await open()
+    await mountAsKubernetes('cos', left)
+    for (const _ of [1, 2]) expect(await cos.current()).toEqual({ secretId: 'id1', secretKey: 'key1', token: 'token1' })
+    expect(logged.filter(({ msg }) => msg.startsWith('Keys for COS are gone'))).toHaveLength(1)
+    await mountAsKubernetes('cos', { secretId: 'id2', secretKey: 'key2' })
+    expect(await cos.current()).toEqual({ secretId: 'id2', secretKey: 'key2' })
+  })
+
   test('that say when they run out are warned of once', async () => {
     const expiredTime = Math.floor(Date.now() / 1000) + 600
     await mount({ ...mounted, 'cos/token': 't', 'cos/expiredTime': String(expiredTime) })
@@ -176,5 +190,7 @@ describe('the UserSig', () => {
     expect(facts.expiresAt.getTime() - Date.now()).toBeGreaterThan(6.9 * 86_400_000)
     expect(userSig.expiresAt).toBeUndefined()
     expect(told).toContain('the key')
+    await rm(join(root, 'app'), { recursive: true })
+    expect(readUserSig(await userSig.next())).toMatchObject({ userId: 'recorder' })
   })
 })

@@ -43,10 +43,16 @@ type SecretKeyRef = NonNullable<RecorderJob['spec']['userSigSecretRef']>
 
 function signed({ root, spec, onSecret }: UserSigOptions, { name, key }: SecretKeyRef): UserSigSource {
   const { sdkAppId, userId } = spec
+  let last: string | undefined
   return {
     expiresAt: undefined,
     async next() {
-      const secretKey = await readMountedKey(root, name, key)
+      // One that was there once is good, whatever becomes of its Secret.
+      const secretKey = await readMountedKey(root, name, key).catch((error) => {
+        if (last === undefined) throw error
+        return last
+      })
+      last = secretKey
       onSecret(secretKey)
       const issuedAtSeconds = Math.floor(Date.now() / 1000) - backdatedSeconds
       const userSig = signUserSig({ sdkAppId, userId, secretKey, issuedAtSeconds, expireSeconds: validSeconds })
