@@ -1,4 +1,4 @@
-import type { Recording, RecordingPolicy } from '@trtc-recorder/api'
+import type { Recording, RecordingClip, RecordingPolicy } from '@trtc-recorder/api'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { KubeObject, New, Resource } from '../../kube/src/index.ts'
 import { createKubeClient, isForbidden, isNotFound, isTooManyRequests, resources } from '../../kube/src/index.ts'
@@ -189,7 +189,7 @@ test('what a Recording may ask for is limited at admission, and the field is nam
   const namespace = await api.namespace()
   const listed = await api.namespace()
   const policy = {
-    ...{ networkProxyHosts: ['proxy.example', '*.lessons.example'], cosEndpoints: [], priorityClassNames: ['low'] },
+    ...{ networkProxyHosts: ['proxy.example', '*.Lessons.example'], cosEndpoints: [], priorityClassNames: ['low'] },
     ...{ serviceAccountNames: [], tolerationKeys: ['media'], secrets: 'Listed' },
   }
   const admission = { group: 'admissionregistration.k8s.io', version: 'v1', namespaced: false }
@@ -265,7 +265,24 @@ test('what a Recording may ask for is limited at admission, and the field is nam
   const { metadata } = made as RecordingPolicy
   const changed = await api.client.patch(resources.recordingPolicies, metadata, worse).catch((error: Error) => error.message)
   expect(changed).toContain('spec.template.serviceAccountName: may only be left out')
-  for (const name of ['demo-trtc-recorder-recordings', 'demo-trtc-recorder-recordingpolicies']) {
+  const createClip = (signingKey: string) =>
+    api.client
+      .create(resources.recordingClips, {
+        ...{ apiVersion: 'trtc-recorder.dev/v1alpha1', kind: 'RecordingClip' },
+        metadata: { namespace: listed, name: `c${Math.random().toString(36).slice(2)}` },
+        spec: {
+          ...{ recordingRef: { name: 'math' }, from: '1s', to: '2s' },
+          callback: { url: 'https://a.example', signingKeySecretRef: { name: signingKey } },
+        },
+      } as unknown as New<RecordingClip>)
+      .then(
+        () => 'accepted',
+        (error: Error) => error.message,
+      )
+  await until('the policy counts for clips', async () => (await createClip('database')) !== 'accepted')
+  expect(await createClip('database')).toContain('spec.callback.signingKeySecretRef.name: must be one that the namespace lists')
+  expect(await createClip('recorder')).toBe('accepted')
+  for (const name of ['recordings', 'recordingpolicies', 'recordingclips'].map((of) => `demo-trtc-recorder-${of}`)) {
     for (const plural of ['validatingadmissionpolicybindings', 'validatingadmissionpolicies']) {
       await api.client.delete({ ...admission, plural, kind: '' }, { name })
     }
