@@ -55,13 +55,16 @@ program
     const attempts = (await getRecording(kubectl(), name)).status?.attempts ?? []
     if (attempts.length === 0) process.stderr.write(`${name} has had no attempt yet\n`)
     const live = follow ? followed(attempts) : undefined
+    let had = 0
     for (const attempt of [...attempts.filter((one) => one !== live), ...(live === undefined ? [] : [live])]) {
       const { number, pod } = attempt
       process.stderr.write(`--- attempt ${number}, Pod ${pod}\n`)
       const flags = attempt === live ? ['--follow'] : []
       const code = await kubectl().show(['logs', pod, '--container', 'recorder', ...flags])
-      if (code !== 0) process.stderr.write(`The log of ${pod} cannot be had any more\n`)
+      if (code === 0) had += 1
+      else process.stderr.write(`The log of ${pod} cannot be had\n`)
     }
+    if (attempts.length > 0 && had === 0) process.exitCode = 1
   })
 
 program

@@ -23,6 +23,16 @@ test('names of Secrets stay, their contents do not', () =>
     turn: { credential: '[removed]' },
   }))
 
+test('what the operator tells a recorder stays, and so does which variables there are', () => {
+  const job = JSON.stringify({ spec: { roomId: 7, userSigSecretRef: { name: 'sig', key: 'userSig' } } })
+  const env = [
+    { name: 'TRTC_RECORDER_JOB', value: job },
+    { name: 'LICENSE', value: 'abc' },
+    { name: 'NODE', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
+  ]
+  expect(redact({ env })).toEqual({ env: [env[0], { name: 'LICENSE', value: '[removed]' }, env[2]] })
+})
+
 const secret = fc.stringMatching(/^[A-Za-z0-9]{12,40}$/)
 const hidingPlace = fc.constantFrom<((secret: string) => unknown)[]>(
   (s) => ({ password: s }),
@@ -33,6 +43,10 @@ const hidingPlace = fc.constantFrom<((secret: string) => unknown)[]>(
   (s) => ({ spec: { callback: { url: `https://host/hooks/${s}` } } }),
   (s) => `"secretId": "${s}"`,
   (s) => `Bearer ${s}`,
+  (s) => ({ spec: { live: { pcm: { url: `wss://host/stt/${s}` } } } }),
+  (s) => ({ env: [{ name: 'TRTC_RECORDER_JOB', value: JSON.stringify({ spec: { live: { pcm: { url: `wss://h/${s}` } } } }) }] }),
+  (s) => ({ env: [{ name: 'TRTC_RECORDER_JOB', value: JSON.stringify({ password: s }) }] }),
+  (s) => ({ containers: [{ env: [{ name: 'LICENSE', value: s }] }] }),
   (s) => ({ annotations: { 'kubectl.kubernetes.io/last-applied-configuration': s } }),
 )
 test('wherever a secret stands, it is not in what goes out', () =>

@@ -23,24 +23,46 @@ export function redactText(text: string): string {
   )
 }
 
-/** Of where the callback goes only the host: the path of such an address is a key where the receiver knows its callers by it. */
-function redactCallback(callback: unknown): unknown {
-  const rest = redact(callback)
+/** Members with an address of which only the host goes out: the path of such a one is a key where the receiver knows its callers by it. */
+const receivers = ['callback', 'pcm']
+
+function redactReceiver(receiver: unknown): unknown {
+  const rest = redact(receiver)
   if (rest === null || typeof rest !== 'object' || !('url' in rest) || typeof rest.url !== 'string') return rest
   return { ...rest, url: rest.url.replace(/^([a-z][a-z0-9+.-]*:\/\/[^/?#]*).*$/i, `$1/${hidden}`) }
 }
 
+/** Variables that the operator sets: what they hold is known. Of what else the chart, or a webhook, puts into a Pod it is not. */
+const ownVariables = /^(TRTC_RECORDER_[A-Z_]+|CFS_PATH)$/
+
+function redactVariable(variable: unknown): unknown {
+  const { name, value } = variable as { name?: unknown; value?: unknown }
+  if (value === undefined || ownVariables.test(String(name))) return redact(variable)
+  return { ...(redact(variable) as object), value: hidden }
+}
+
 /** The same for a value as JSON has it; managed fields and copies of what was applied are left out whole. */
 export function redact(value: unknown): unknown {
-  if (typeof value === 'string') return redactText(value)
+  if (typeof value === 'string') return redactWithin(value)
   if (Array.isArray(value)) return value.map(redact)
   if (value === null || typeof value !== 'object') return value
   return Object.fromEntries(
     Object.entries(value)
       .filter(([name]) => name !== 'managedFields' && name !== 'kubectl.kubernetes.io/last-applied-configuration')
       .map(([name, member]) => {
-        if (name === 'callback') return [name, redactCallback(member)]
+        if (receivers.includes(name)) return [name, redactReceiver(member)]
+        if (name === 'env' && Array.isArray(member)) return [name, member.map(redactVariable)]
         return [name, secretMembers.test(name) && typeof member === 'string' ? hidden : redact(member)]
       }),
   )
+}
+
+/** A text that is an object in JSON, such as a recorder's job, is gone through like one. */
+function redactWithin(text: string): string {
+  if (!text.startsWith('{')) return redactText(text)
+  try {
+    return JSON.stringify(redact(JSON.parse(text)))
+  } catch {
+    return redactText(text)
+  }
 }

@@ -22,7 +22,10 @@ export async function report(kubectl: Kubectl, name: string, now: Date): Promise
     ['Events', async () => JSON.stringify(redact(await eventsOf(kubectl, uid)), null, 2)],
     ...pods.map((pod): [string, () => Promise<string>] => [
       `Log of ${pod}`,
-      async () => redactText(await kubectl.read(['logs', pod, '--container', 'recorder', '--tail', '2000'])),
+      async () => {
+        const log = await kubectl.read(['logs', pod, '--container', 'recorder', '--tail', '2000'])
+        return log.split('\n').map(redact).join('\n')
+      },
     ]),
   ]
   const texts: string[] = []
