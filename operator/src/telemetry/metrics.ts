@@ -30,7 +30,8 @@ export interface Metrics {
 }
 
 /** What one try to deliver a callback came to. */
-export type CallbackOutcome = 'delivered' | 'refused' | 'unreachable' | 'unsigned' | 'unusable' | 'given_up'
+export const callbackOutcomes = ['delivered', 'refused', 'unreachable', 'unsigned', 'unusable', 'given_up'] as const
+export type CallbackOutcome = (typeof callbackOutcomes)[number]
 
 /** controller-runtime's buckets, so that its dashboards fit. */
 const reconcileBuckets = [
@@ -114,7 +115,9 @@ export function createMetrics(): Metrics {
   const storedBytes = counter('trtc_recorder_stored_bytes_total', 'Bytes of finished recordings that are verified in COS.', [])
   const lostEvents = counter('trtc_recorder_events_lost_total', 'Events that were dropped, or could not be written.', [])
   const clips = counter('trtc_recorder_clips_finished_total', 'Clips that are over, by the reason of Succeeded.', ['reason'])
+  // Of a series that begins with 1 Prometheus sees no increase, and an alert on it would miss the first.
   for (const result of ['succeeded', 'failed']) finished.inc({ result }, 0)
+  for (const outcome of callbackOutcomes) deliveries.inc({ outcome }, 0)
   for (const reason of ['Completed', 'NotExact', 'FilesFailed']) clips.inc({ reason }, 0)
 
   return {

@@ -75,6 +75,14 @@ describe('metrics', () => {
     expect(text).toContain('nodejs_eventloop_lag_seconds')
   })
 
+  it('that an alert waits for an increase of are there from the beginning: of a series that begins with 1 nothing has increased', async () => {
+    const alerts = await readFile(new URL('../../../charts/trtc-recorder/files/alerts.yaml', import.meta.url), 'utf8')
+    const asked = [...alerts.matchAll(/increase\((\w+)\{(\w+="[^"]*")\}/g)].map(([, name, label]) => `${name}{${label}} 0`)
+    expect(asked.length).toBeGreaterThan(1)
+    const text = await createMetrics().registry.metrics()
+    for (const line of asked) expect(text).toContain(line)
+  })
+
   it('are served', async () => {
     const server = createMetricsServer(createMetrics())
     const answer = await server.inject('/metrics')
