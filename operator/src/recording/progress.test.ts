@@ -214,10 +214,49 @@ describe('recorders that cannot be reached', () => {
     expect(asked.at(-1)).toBe('http://10.91.0.7:8080/status')
   })
 
-  test('are no more than 20 at once', async () => {
+  test('are no more than 20 at once in one namespace, and 40 in all', async () => {
     const { poller, asked } = aPoller(() => new Promise(() => {}))
     for (let pod = 0; pod < 50; pod += 1) poller.follow(`a/${pod}`, aPod(`dead-${pod}`), 'inRoom')
     await seconds(0)
+    expect(asked).toHaveLength(20)
+    for (let pod = 0; pod < 50; pod += 1) poller.follow(`n${pod}/${pod}`, aPod(`other-${pod}`), 'inRoom')
+    await seconds(0)
+    expect(asked).toHaveLength(40)
+  })
+
+  const silent = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 2000))
+    return unreachable()
+  }
+
+  test('however many there are in a namespace, hold up no recorder of another', async () => {
+    const { poller, asked } = aPoller((url) => (url.includes('10.0.0.1') ? silent() : aProgress()))
+    for (let pod = 0; pod < 2000; pod += 1) poller.follow(`a/${pod}`, aPod(`dead-${pod}`, '10.0.0.1'), 'inRoom')
+    await seconds(1)
+    for (const namespace of ['b', 'c', 'd']) {
+      poller.follow(`${namespace}/alive`, aPod(namespace), 'inRoom')
+      await seconds(0)
+      expect(asked.at(-1), namespace).toBe('http://10.91.0.7:8080/status')
+    }
+  })
+
+  test('and are known to be such, hold up nobody of their own namespace either', async () => {
+    const { poller, asked } = aPoller((url) => (url.includes('10.0.0.1') ? silent() : aProgress()))
+    for (let pod = 0; pod < 100; pod += 1) poller.follow(`a/${pod}`, aPod(`dead-${pod}`, '10.0.0.1'), 'inRoom')
+    await seconds(12)
+    // All of them at once, as when their Pods are not ready any more.
+    for (let pod = 0; pod < 100; pod += 1) poller.follow(`a/${pod}`, aPod(`dead-${pod}`, '10.0.0.1'), 'leaving')
+    poller.follow('a/alive', aPod('alive'), 'inRoom')
+    await seconds(0)
+    expect(asked.at(-1)).toBe('http://10.91.0.7:8080/status')
+    expect(poller.unknown()).toBe(100)
+  })
+
+  test('that are forgotten are not asked, and make room', async () => {
+    const { poller, asked } = aPoller(() => silent())
+    for (let pod = 0; pod < 50; pod += 1) poller.follow(`a/${pod}`, aPod(`dead-${pod}`), 'inRoom')
+    for (let pod = 0; pod < 50; pod += 1) poller.forget(`dead-${pod}`)
+    await seconds(10)
     expect(asked).toHaveLength(20)
   })
 })

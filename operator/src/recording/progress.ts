@@ -1,12 +1,15 @@
 import { type RecorderProgress, recorderProgressSchema } from '@trtc-recorder/api'
 import type { Pod } from '@trtc-recorder/kube'
 import { getFromRecorder, recorderUrl } from '../recorder-http.ts'
+import { namespaceOfKey } from '../runtime/objects.ts'
 import { isHeeded } from './control.ts'
 
 /** A recorder that is reached, but slow, holds up nobody but one of those who ask. */
 const timeoutMillis = 2_000
-/** Recorders asked at the same time. */
-const mostAtOnce = 20
+/** Recorders asked at the same time, half of them in one namespace. */
+const mostAtOnce = 40
+/** Of these, how many may be ones that let whoever asks wait the last time. */
+const mostSlow = 5
 /** After something has changed: at once, and again soon. */
 const firstMillis = 3_000
 const initialMillis = 15_000
@@ -44,6 +47,12 @@ export interface ProgressPollerOptions {
   onNews: (key: string) => void
 }
 
+/** Those that answered at once the last time, or were not asked yet, and those that did not. */
+interface Waiting {
+  prompt: Set<string>
+  slow: Set<string>
+}
+
 interface Followed {
   key: string
   pod: Pod
@@ -64,15 +73,19 @@ interface Followed {
  * 15 s, and less and less often), then after 3 s, after 15 s, and less and less often, up to every five minutes, and anew when its answer or its Pod changes → `onNews` →
  * `of` → `forget`. One that is on its way into the room is asked some times a second, for a short while.
  *
- * Guarantees: at most 20 are asked at once; one that cannot be reached is asked ever less often. It is a courtesy: where Pods cannot be reached
- * (a NetworkPolicy, an operator outside the cluster) nothing changes but that the status says so.
+ * Guarantees: at most 40 are asked at once; one that cannot be reached is asked ever less often. Namespaces take turns, and one of them gets half of the places
+ * that the others leave; so however many recorders of a namespace do not answer, those of another are asked at once, and those that answer are not held up by those
+ * that did not the last time. It is a courtesy: where Pods cannot be reached (a NetworkPolicy, an operator outside the cluster) nothing changes but that the
+ * status says so.
  */
 export class ProgressPoller {
   readonly #get: Get
   readonly #onNews: ProgressPollerOptions['onNews']
   readonly #followed = new Map<string, Followed>()
-  readonly #waiting: string[] = []
-  #asking = 0
+  /** By namespace, in the order of their turns: UIDs of those that are to be asked. */
+  readonly #waiting = new Map<string, Waiting>()
+  /** How many are being asked: in all, by namespace, and of those that let whoever asks wait. */
+  readonly #asking = { all: 0, in: new Map<string, number>(), slow: 0 }
   #stopped = false
 
   constructor({ get = getFromRecorder, onNews }: ProgressPollerOptions) {
@@ -108,8 +121,14 @@ export class ProgressPoller {
   }
 
   forget(podUid: string): void {
-    clearTimeout(this.#followed.get(podUid)?.timer)
+    const followed = this.#followed.get(podUid)
+    if (followed === undefined) return
+    clearTimeout(followed.timer)
     this.#followed.delete(podUid)
+    const waiting = this.#waiting.get(namespaceOfKey(followed.key))
+    waiting?.prompt.delete(podUid)
+    waiting?.slow.delete(podUid)
+    if (waiting?.prompt.size === 0 && waiting.slow.size === 0) this.#waiting.delete(namespaceOfKey(followed.key))
   }
 
   stop(): void {
@@ -118,22 +137,54 @@ export class ProgressPoller {
   }
 
   #queue(uid: string): void {
-    if (this.#stopped) return
-    clearTimeout(this.#followed.get(uid)?.timer)
-    if (!this.#waiting.includes(uid)) this.#waiting.push(uid)
-    while (this.#asking < mostAtOnce && this.#waiting.length > 0) void this.#ask(this.#waiting.shift()!)
+    const followed = this.#followed.get(uid)
+    if (this.#stopped || followed === undefined) return
+    clearTimeout(followed.timer)
+    const namespace = namespaceOfKey(followed.key)
+    const waiting = this.#waiting.get(namespace) ?? { prompt: new Set(), slow: new Set() }
+    waiting[isSlow(followed) ? 'slow' : 'prompt'].add(uid)
+    this.#waiting.set(namespace, waiting)
+    this.#askMore()
   }
 
-  async #ask(uid: string): Promise<void> {
+  #askMore(): void {
+    for (let next = this.#next(); next !== undefined; next = this.#next()) void this.#ask(next)
+  }
+
+  /** Takes the first whose turn it is, if there is a place for one. */
+  #next(): { uid: string; namespace: string; slow: 0 | 1 } | undefined {
+    for (const [namespace, { prompt, slow }] of this.#waiting) {
+      const own = this.#asking.in.get(namespace) ?? 0
+      // Rounded up: who has none gets the last place.
+      if (own >= Math.ceil((mostAtOnce - (this.#asking.all - own)) / 2)) continue
+      const uids = prompt.size > 0 ? prompt : this.#asking.slow < mostSlow ? slow : undefined
+      const [uid] = uids ?? []
+      if (uids === undefined || uid === undefined) continue
+      uids.delete(uid)
+      this.#waiting.delete(namespace)
+      if (prompt.size + slow.size > 0) this.#waiting.set(namespace, { prompt, slow })
+      return { uid, namespace, slow: uids === slow ? 1 : 0 }
+    }
+    return undefined
+  }
+
+  async #ask({ uid, namespace, slow }: { uid: string; namespace: string; slow: 0 | 1 }): Promise<void> {
     const followed = this.#followed.get(uid)
     if (followed === undefined) return
-    this.#asking += 1
+    const count = (by: 1 | -1) => {
+      this.#asking.all += by
+      this.#asking.slow += by * slow
+      const own = (this.#asking.in.get(namespace) ?? 0) + by
+      if (own > 0) this.#asking.in.set(namespace, own)
+      else this.#asking.in.delete(namespace)
+    }
+    count(1)
     const state = followed.state
     const before = followed.progress
     followed.asked += 1
     const began = performance.now()
     const progress = await this.#answer(followed.pod)
-    this.#asking -= 1
+    count(-1)
     followed.tookMillis = performance.now() - began
     if (this.#followed.get(uid) === followed) {
       followed.progress = progress
@@ -145,8 +196,7 @@ export class ProgressPoller {
       if (state === followed.state) this.#askAgain(uid, followed)
       if (isNews) this.#onNews(followed.key)
     }
-    const [next] = this.#waiting
-    if (next !== undefined) this.#queue(next)
+    this.#askMore()
   }
 
   #askAgain(uid: string, followed: Followed): void {
@@ -183,6 +233,7 @@ export function restMillis(followed: Pick<Followed, 'asked' | 'progress' | 'pod'
   return doubled(initialMillis, times)
 }
 
+const isSlow = ({ tookMillis }: Followed) => tookMillis >= slowMillis
 const doubled = (millis: number, times: number) => Math.min(longestMillis, millis * 2 ** Math.max(0, times))
 
 export const isInTheRoom = ({ state }: RecorderProgress) => state === 'recording' || state === 'paused'
