@@ -89,6 +89,22 @@ describe('a clip', () => {
     })
   })
 
+  test('keeps the conditions of another release', () => {
+    const theirs = {
+      type: 'Archived',
+      status: 'True',
+      reason: 'Cold',
+      message: '',
+      observedGeneration: 1,
+      lastTransitionTime: '',
+    }
+    const clip = aClip({ status: { conditions: [theirs] } } as unknown as Partial<RecordingClip>)
+    expect(decide({ clip, recording: { is: 'missing' } }).conditions).toEqual([
+      ...['Succeeded Unknown RecordingNotFound', 'Stalled True RecordingNotFound'],
+      'Archived True Cold',
+    ])
+  })
+
   test('is cut when that is over, at the times that its offsets are, from every manifest there is', () => {
     const { action, status, conditions } = decide({})
     expect(conditions).toEqual(['Succeeded Unknown Cutting', 'Reconciling True Cutting'])

@@ -3,6 +3,7 @@ import {
   type ClipCondition,
   type ClipReason,
   type ClipResult,
+  clipConditionTypes,
   maxClipFiles,
   type RecordingClip,
   type RecordingClipStatus,
@@ -66,6 +67,8 @@ export function withVerdict(
       condition('Succeeded', succeeded, verdict),
       ...(clip.spec.callback === undefined ? [] : [condition('CallbackDelivered', 'Unknown', untold)]),
       ...(progress === 'over' ? [] : [condition(progress, 'True', verdict)]),
+      // Of another release, which knows what they say.
+      ...former.filter(({ type }) => !Object.hasOwn(clipConditionTypes, type)),
     ],
   }
 }
