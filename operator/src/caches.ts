@@ -8,7 +8,7 @@ import { clipRefusedSince } from './clip/stage.ts'
 import { listWatch } from './kube/list-watch.ts'
 import { controllingRecording, labels, managedSelector } from './recording/names.ts'
 import { refusedSince } from './recording/stage.ts'
-import { keyOf } from './runtime/objects.ts'
+import { keyOf, ownerKey } from './runtime/objects.ts'
 import { Reflector } from './runtime/reflector.ts'
 import { SharedValues } from './runtime/shared-values.ts'
 import { type Indexers, Store } from './runtime/store.ts'
@@ -17,13 +17,13 @@ import type { Metrics } from './telemetry/metrics.ts'
 export type ClipIndex = 'recording' | 'refusedByQuotaIn'
 export type RecordingIndex = 'identity' | 'finishedIn' | 'refusedByQuotaIn'
 
-/** What the operator knows of the cluster. Pods and volumes are found by `recordingUid`, Pods that cut by that of their clip. */
+/** What the operator knows of the cluster. Pods and volumes are found by whom they were made for (`ownerKey`): a Recording, or a clip. */
 export interface Caches {
   recordings: Store<Recording, RecordingIndex>
-  pods: Store<Pod, 'recordingUid'>
+  pods: Store<Pod, 'owner'>
   /** By the key of their Recording. */
   clips: Store<RecordingClip, ClipIndex>
-  claims: Store<PersistentVolumeClaim, 'recordingUid'>
+  claims: Store<PersistentVolumeClaim, 'owner'>
   reflectors: readonly CacheReflector[]
   /** Resolves when everything has been read once. */
   synced: Promise<unknown>
@@ -75,9 +75,12 @@ export const recordingKeyOf = ({ metadata, spec }: RecordingClip) =>
   keyOf({ namespace: metadata.namespace, name: spec.recordingRef.name })
 
 /** By the owner's UID, and by the label, which a retained volume has alone. */
-function recordingUids(object: KubeObject): string[] {
-  const uids = [controllingRecording(object)?.uid, clipOf(object)?.uid, object.metadata.labels?.[labels.recordingUid]]
-  return [...new Set(uids.filter((uid) => uid !== undefined))]
+export const ownedIndexers: Indexers<KubeObject, 'owner'> = {
+  owner(object) {
+    const { namespace } = object.metadata
+    const uids = [controllingRecording(object)?.uid, clipOf(object)?.uid, object.metadata.labels?.[labels.recordingUid]]
+    return [...new Set(uids.flatMap((uid) => (uid === undefined ? [] : ownerKey({ namespace, uid }))))]
+  },
 }
 
 export function createCaches({ client, namespaces, resyncMillis, log, metrics }: CacheOptions): Caches {
@@ -107,7 +110,7 @@ export function createCaches({ client, namespaces, resyncMillis, log, metrics }:
   }
 
   const recordings = cache(resources.recordings, recordingIndexers, abridgedRecording)
-  const pods = cache(resources.pods, { recordingUid: recordingUids }, abridgedPod, managedSelector)
+  const pods = cache(resources.pods, ownedIndexers, abridgedPod, managedSelector)
 
   async function catchUp(signal: AbortSignal): Promise<void> {
     const served = namespaces.length === 0 ? [undefined] : namespaces.filter((namespace) => recordings.hasSynced(namespace))
@@ -123,7 +126,7 @@ export function createCaches({ client, namespaces, resyncMillis, log, metrics }:
     pods,
     clips: cache(resources.recordingClips, clipIndexers, withoutBallast),
     catchUp,
-    claims: cache(resources.persistentVolumeClaims, { recordingUid: recordingUids }, withoutBallast, managedSelector),
+    claims: cache(resources.persistentVolumeClaims, ownedIndexers, withoutBallast, managedSelector),
     reflectors,
     synced: Promise.all(reflectors.map((reflector) => reflector.synced)),
     answered: Promise.all(reflectors.map((reflector) => reflector.answered)),

@@ -17,7 +17,7 @@ import type { EventRecorder } from '../kube/events.ts'
 import { getFromRecorder, recorderUrl } from '../recorder-http.ts'
 import { backoffMillis } from '../runtime/backoff.ts'
 import type { Controller, ReconcileContext, ReconcileResult } from '../runtime/controller.ts'
-import { refOf } from '../runtime/objects.ts'
+import { ownerKey, refOf } from '../runtime/objects.ts'
 import type { Store } from '../runtime/store.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { type Delivery, type DeliveryResult, deliver } from './delivery.ts'
@@ -34,7 +34,7 @@ const mostBatches = 10
 export interface EventsDependencies {
   client: KubeClient
   recordings: Store<Recording, string>
-  pods: Pick<Store<Pod, 'recordingUid'>, 'byIndex'>
+  pods: Pick<Store<Pod, 'owner'>, 'byIndex'>
   events: EventRecorder
   log: Logger
   metrics: Pick<Metrics, 'controller' | 'callbackDelivery'>
@@ -99,7 +99,7 @@ export function eventsReconciler(
     const { uid } = cached.metadata
     const waits = (failed.get(uid)?.notBefore ?? 0) - performance.now()
     if (waits > 0) return { requeueAfterMillis: waits, priority: 'low' }
-    for (const pod of pods.byIndex('recordingUid', uid)) {
+    for (const pod of pods.byIndex('owner', ownerKey(cached.metadata))) {
       if (!pod.status?.podIP || pod.status.phase !== 'Running' || !isOf(cached, pod)) continue
       const isTold = await tellAll(key, pod, context)
       if (!isTold) break

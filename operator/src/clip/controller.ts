@@ -12,7 +12,7 @@ import type { Get } from '../recording/progress.ts'
 import { RefusalsInARow } from '../recording/refusals-in-a-row.ts'
 import { SecondTries } from '../recording/second-tries.ts'
 import { Controller, type ReconcileContext, type ReconcileResult } from '../runtime/controller.ts'
-import { keyOf } from '../runtime/objects.ts'
+import { keyOf, ownerKey } from '../runtime/objects.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { ClipRefusalWord } from './decide.ts'
 import { clipOf } from './names.ts'
@@ -148,7 +148,7 @@ export function clipController(dependencies: ClipDependencies): Controller {
       const recording = caches.recordings.get(recordingKeyOf(object))
       if (recording === undefined) return []
       return caches.pods
-        .byIndex('recordingUid', recording.metadata.uid)
+        .byIndex('owner', ownerKey(recording.metadata))
         .filter((pod) => toldRequests(pod)?.clips.some(({ clip }) => clip.uid === uid))
         .map(({ metadata }) => recorderPrefix + keyOf(metadata))
     })

@@ -1,7 +1,7 @@
 import { apiVersion, clipKind, type RecordingClip, type RecordingClipStatus, recordingClipSpecSchema } from '@trtc-recorder/api'
 import type { KubeClient, Pod } from '@trtc-recorder/kube'
 import { describe, expect, test } from 'vitest'
-import { clipIndexers, recordingIndexers } from '../caches.ts'
+import { clipIndexers, ownedIndexers, recordingIndexers } from '../caches.ts'
 import { aRecording, at, podConfig, start } from '../recording/testing.ts'
 import { endPod, holdUp, run, schedule } from '../recording/testing-pods.ts'
 import { Store } from '../runtime/store.ts'
@@ -50,7 +50,7 @@ const unschedulable = (pod: Pod) => {
 async function see(pods: Pod[], { status = {}, seconds = 100 }: { status?: RecordingClipStatus; seconds?: number } = {}) {
   const caches = {
     recordings: new Store({ indexers: recordingIndexers }),
-    pods: new Store<Pod, 'recordingUid'>({ indexers: { recordingUid: () => ['clip-uid'] } }),
+    pods: new Store<Pod, 'owner'>({ indexers: ownedIndexers }),
     clips: new Store({ indexers: clipIndexers }),
   }
   for (const pod of pods) caches.pods.wrote(pod)

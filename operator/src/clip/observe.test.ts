@@ -10,7 +10,7 @@ import {
 } from '@trtc-recorder/api'
 import type { KubeClient, Pod } from '@trtc-recorder/kube'
 import { describe, expect, test } from 'vitest'
-import { clipIndexers, recordingIndexers } from '../caches.ts'
+import { clipIndexers, ownedIndexers, recordingIndexers } from '../caches.ts'
 import { recorderPod } from '../recording/pod.ts'
 import { aProgress, aRecording, at, podConfig } from '../recording/testing.ts'
 import { endPod, enter, run } from '../recording/testing-pods.ts'
@@ -57,7 +57,7 @@ const waiting: ClipAnswer = { is: 'waiting', uid: 'proof-uid', message: 'a key f
 async function see(pods: Pod[], { clips = [aClip()], seconds = 61, recording = aRecordingUnderWay() } = {}) {
   const caches = {
     recordings: new Store({ indexers: recordingIndexers }),
-    pods: new Store<Pod, 'recordingUid'>({ indexers: { recordingUid: () => [recording.metadata.uid] } }),
+    pods: new Store<Pod, 'owner'>({ indexers: ownedIndexers }),
     clips: new Store({ indexers: clipIndexers }),
   }
   caches.recordings.wrote(recording)

@@ -7,6 +7,7 @@ import { recorderContainer } from '../recording/pod.ts'
 import { creatingMillis, hasEnded, hasRecorderRunning, isBeingCreatedFor, podState } from '../recording/pod-state.ts'
 import { eventsOfTrouble } from '../recording/pod-trouble.ts'
 import { terminated } from '../recording/result.ts'
+import { ownerKey } from '../runtime/objects.ts'
 import type { ObservedClip, ObservedRecorder, PodHolder } from './decide.ts'
 import { clipWork } from './pod.ts'
 import type { RecorderAnswers } from './recorder-answers.ts'
@@ -31,9 +32,7 @@ export async function observeClip(
   signal: AbortSignal,
 ): Promise<ObservedClip> {
   const { caches } = dependencies
-  const pods = caches.pods
-    .byIndex('recordingUid', clip.metadata.uid)
-    .toSorted((a, b) => (attemptOf(a) ?? 0) - (attemptOf(b) ?? 0))
+  const pods = caches.pods.byIndex('owner', ownerKey(clip.metadata)).toSorted((a, b) => (attemptOf(a) ?? 0) - (attemptOf(b) ?? 0))
   const pod = pods.filter((one) => !isLeftBehind(one, clip, dependencies.now())).at(-1)
   if (pod !== undefined) return { clip, recording: { is: 'unseen' }, pod: await observePod(pod, dependencies, signal) }
   const none = { is: 'none' } as const
@@ -118,7 +117,7 @@ export function recorderPodOf(
 ): Pod | undefined {
   const uploadOnly = new Set(status?.attempts?.filter((attempt) => attempt.uploadOnly === true).map(({ number }) => number))
   return pods
-    .byIndex('recordingUid', metadata.uid)
+    .byIndex('owner', ownerKey(metadata))
     .filter((pod) => belongsTo(pod, metadata.uid) && !hasEnded(pod) && !uploadOnly.has(attemptOf(pod) ?? 0))
     .toSorted((a, b) => (attemptOf(a) ?? 0) - (attemptOf(b) ?? 0))
     .at(-1)

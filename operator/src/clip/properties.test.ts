@@ -4,7 +4,7 @@ import { ApiError, ConnectionError } from '@trtc-recorder/kube'
 import fc from 'fast-check'
 import type { Logger } from 'pino'
 import { expect, test } from 'vitest'
-import { clipIndexers, recordingIndexers } from '../caches.ts'
+import { clipIndexers, ownedIndexers, recordingIndexers } from '../caches.ts'
 import { Killed, ModelServer } from '../recording/model-server.ts'
 import { attemptOf } from '../recording/names.ts'
 import { hasEnded } from '../recording/pod-state.ts'
@@ -242,9 +242,7 @@ class Model {
   #emptyCaches() {
     return {
       recordings: new Store({ indexers: recordingIndexers }),
-      pods: new Store<Pod, 'recordingUid'>({
-        indexers: { recordingUid: ({ metadata }) => [metadata.ownerReferences?.[0]?.uid ?? ''] },
-      }),
+      pods: new Store<Pod, 'owner'>({ indexers: ownedIndexers }),
       clips: new Store({ indexers: clipIndexers }),
     }
   }

@@ -10,6 +10,7 @@ import { type Refusal, refusalOf } from '../recording/refusal.ts'
 import type { RefusalsInARow } from '../recording/refusals-in-a-row.ts'
 import type { SecondTries } from '../recording/second-tries.ts'
 import type { ReconcileContext, ReconcileResult } from '../runtime/controller.ts'
+import { ownerKey } from '../runtime/objects.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { type ClipPlan, type ClipRefusalWord, decideClip, type ObservedClip } from './decide.ts'
 import { clipOf } from './names.ts'
@@ -144,7 +145,7 @@ async function act(
       onAsk(namespace, action.pod)
       return
     case 'deletePod':
-      for (const { metadata } of caches.pods.byIndex('recordingUid', uid)) {
+      for (const { metadata } of caches.pods.byIndex('owner', ownerKey(clip.metadata))) {
         if (metadata.deletionTimestamp !== undefined) continue
         const ref = { namespace, name: metadata.name }
         const going = await client.delete(resources.pods, ref, { uid: metadata.uid, signal }).catch(unlessGone)

@@ -3,7 +3,7 @@ import type { Pod } from '@trtc-recorder/kube'
 import { ApiError } from '@trtc-recorder/kube'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { identityOf, recordingIndexers } from '../caches.ts'
+import { identityOf, ownedIndexers, recordingIndexers } from '../caches.ts'
 import { Store } from '../runtime/store.ts'
 import { Admission } from './admission.ts'
 import { decide } from './decide.ts'
@@ -15,8 +15,6 @@ import { Refusal } from './refusal.ts'
 import { aFile, aRecording, aResult, at, podConfig, stoppedBy } from './testing.ts'
 import { holdUp } from './testing-pods.ts'
 import { World } from './testing-world.ts'
-
-const uidLabel = ({ metadata }: Pod) => [metadata.labels?.['trtc-recorder.dev/recording-uid'] ?? '']
 
 /** Several Recordings with an operator, whose caches know what is told to them. */
 class School {
@@ -147,7 +145,7 @@ class School {
   #newCaches() {
     return {
       recordings: new Store({ indexers: recordingIndexers }),
-      pods: new Store<Pod, 'recordingUid'>({ indexers: { recordingUid: uidLabel } }),
+      pods: new Store<Pod, 'owner'>({ indexers: ownedIndexers }),
     }
   }
 }

@@ -3,7 +3,7 @@ import type { Pod } from '@trtc-recorder/kube'
 import { ApiError } from '@trtc-recorder/kube'
 import { type Caches, identityOf } from '../caches.ts'
 import type { Territory } from '../runtime/controller.ts'
-import { keyOf } from '../runtime/objects.ts'
+import { keyOf, ownerKey } from '../runtime/objects.ts'
 import type { StoreEvent } from '../runtime/store.ts'
 import { findCondition } from './conditions.ts'
 import { goesOn, holds, IdentityClaims, isFinished, mayBeInRoom } from './fencing.ts'
@@ -189,8 +189,7 @@ export class Admission {
     return isNew(recording) && (this.#line?.has(recording.metadata.uid) || this.#hasPod(recording))
   }
 
-  #hasPod = ({ metadata }: Recording) =>
-    this.#caches.pods.byIndex('recordingUid', metadata.uid).some((pod: Pod) => !hasEnded(pod))
+  #hasPod = ({ metadata }: Recording) => this.#caches.pods.byIndex('owner', ownerKey(metadata)).some((pod: Pod) => !hasEnded(pod))
 
   #waiting(recording: Recording): Waiting {
     const { uid, namespace, name, creationTimestamp } = recording.metadata

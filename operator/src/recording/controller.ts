@@ -7,7 +7,7 @@ import type { Caches } from '../caches.ts'
 import type { Config } from '../config.ts'
 import type { EventRecorder } from '../kube/events.ts'
 import { Controller, type ReconcileContext, type ReconcileResult, type Territory } from '../runtime/controller.ts'
-import { keyOf, namespaceOfKey } from '../runtime/objects.ts'
+import { keyOf, namespaceOfKey, ownerKey } from '../runtime/objects.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { Admission } from './admission.ts'
 import { DepartedPods } from './departed.ts'
@@ -126,7 +126,9 @@ export function recordingController(dependencies: RecordingDependencies): Contro
     })
     if (live?.metadata.uid === owner.uid) return
     await removeOrphan(dependencies, orphan, signal)
-    const empty = claims.byIndex('recordingUid', owner.uid).filter((claim) => belongsTo(claim, owner.uid) && !isBound(claim))
+    const empty = claims
+      .byIndex('owner', ownerKey({ ...ref, uid: owner.uid }))
+      .filter((claim) => belongsTo(claim, owner.uid) && !isBound(claim))
     for (const claim of empty) await removeEmptyVolume(dependencies, claim, signal)
   }
 
@@ -162,7 +164,7 @@ export function recordingController(dependencies: RecordingDependencies): Contro
       departed.forgetAll(uid)
       untold.forget(event.object)
       refusals.forget(uid)
-      return caches.pods.byIndex('recordingUid', uid).map(orphanOf)
+      return caches.pods.byIndex('owner', ownerKey(event.object.metadata)).map(orphanOf)
     })
     .watches(caches.claims, ({ type, object }) => {
       const key = ownerOf(object)

@@ -6,6 +6,7 @@ import type { Caches } from '../caches.ts'
 
 import type { EventRecorder } from '../kube/events.ts'
 import type { ReconcileContext, ReconcileResult } from '../runtime/controller.ts'
+import { ownerKey } from '../runtime/objects.ts'
 import { controlAnnotations, nudgedAnnotation } from './control.ts'
 import { decide } from './decide.ts'
 import { eventsOf } from './events.ts'
@@ -205,7 +206,9 @@ class Hands {
         const { uid } = recording.metadata
         const { name } = action
         if (
-          this.#caches.claims.byIndex('recordingUid', uid).some((claim) => claim.metadata.name === name && belongsTo(claim, uid))
+          this.#caches.claims
+            .byIndex('owner', ownerKey(recording.metadata))
+            .some((claim) => claim.metadata.name === name && belongsTo(claim, uid))
         ) {
           return
         }

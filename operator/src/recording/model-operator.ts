@@ -1,9 +1,9 @@
 /** The operator of the model for the property tests: its caches, its own observe, decide and execute, and what is lost of it when it is killed. */
 import type { Recording } from '@trtc-recorder/api'
-import type { KubeClient, KubeObject, PersistentVolumeClaim, Pod } from '@trtc-recorder/kube'
+import type { KubeClient, PersistentVolumeClaim, Pod } from '@trtc-recorder/kube'
 import { ApiError, ConnectionError, isNotFound, resources } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
-import { recordingIndexers } from '../caches.ts'
+import { ownedIndexers, recordingIndexers } from '../caches.ts'
 import { type Fence, fencedClient, fenceOf, LeadershipInDoubt } from '../kube/fenced-client.ts'
 import type { Reconcile, ReconcileContext, ReconcileResult } from '../runtime/controller.ts'
 import { Store } from '../runtime/store.ts'
@@ -11,7 +11,7 @@ import { Admission } from './admission.ts'
 import { DepartedPods } from './departed.ts'
 import { removeOrphan } from './execute.ts'
 import { Killed, type ModelServer, type Plural, plurals, type Watches } from './model-server.ts'
-import { labels, recordingOf } from './names.ts'
+import { recordingOf } from './names.ts'
 import { reconcileRecording } from './reconcile.ts'
 import type { RefusalWord } from './refusal.ts'
 import { RefusalsInARow } from './refusals-in-a-row.ts'
@@ -229,11 +229,10 @@ export class ModelOperator {
   }
 
   #emptyCaches() {
-    const uids = ({ metadata }: KubeObject) => [metadata.labels?.[labels.recordingUid] ?? '']
     return {
       recordings: new Store({ indexers: recordingIndexers }),
-      pods: new Store<Pod, 'recordingUid'>({ indexers: { recordingUid: uids } }),
-      claims: new Store<PersistentVolumeClaim, 'recordingUid'>({ indexers: { recordingUid: uids } }),
+      pods: new Store<Pod, 'owner'>({ indexers: ownedIndexers }),
+      claims: new Store<PersistentVolumeClaim, 'owner'>({ indexers: ownedIndexers }),
     }
   }
 

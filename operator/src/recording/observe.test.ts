@@ -2,17 +2,14 @@ import type { RecorderProgress, Recording } from '@trtc-recorder/api'
 import type { KubeClient, PersistentVolumeClaim, Pod } from '@trtc-recorder/kube'
 import { ApiError } from '@trtc-recorder/kube'
 import { describe, expect, test } from 'vitest'
-import { recordingIndexers } from '../caches.ts'
+import { ownedIndexers, recordingIndexers } from '../caches.ts'
 import { Store } from '../runtime/store.ts'
 import { DepartedPods } from './departed.ts'
-import { labels } from './names.ts'
 import { observe } from './observe.ts'
 import { recorderPod } from './pod.ts'
 import { volumeClaim } from './pvc.ts'
 import { aFile, aProgress, aRecording, aResult, at, podConfig } from './testing.ts'
 import { endPod, enter, run } from './testing-pods.ts'
-
-const uids = (object: { metadata: Recording['metadata'] }) => [object.metadata.labels?.[labels.recordingUid] ?? '']
 
 function aCluster(
   recording: Recording,
@@ -20,8 +17,8 @@ function aCluster(
 ) {
   const caches = {
     recordings: new Store({ indexers: recordingIndexers }),
-    pods: new Store<Pod, 'recordingUid'>({ indexers: { recordingUid: uids } }),
-    claims: new Store<PersistentVolumeClaim, 'recordingUid'>({ indexers: { recordingUid: uids } }),
+    pods: new Store<Pod, 'owner'>({ indexers: ownedIndexers }),
+    claims: new Store<PersistentVolumeClaim, 'owner'>({ indexers: ownedIndexers }),
   }
   caches.recordings.wrote(recording)
   for (const pod of objects.pods ?? []) caches.pods.wrote(pod)
@@ -118,6 +115,15 @@ describe('what is observed', () => {
     stolen.metadata = { ...stolen.metadata, uid: 'v', ownerReferences: foreign.metadata.ownerReferences! }
     const { look } = aCluster(aRecording(), { pods: [foreign], claims: [stolen] })
     expect(await look()).toMatchObject({ pods: [], claims: [] })
+  })
+
+  test('is not what somebody has put its UID on in another namespace', async () => {
+    const pod = aPod((forged) => endPod(forged, at(10), aResult({ files: [aFile('mallory')] })))
+    const claim = volumeClaim(aRecording(), 'math', podConfig.options) as unknown as PersistentVolumeClaim
+    for (const { metadata } of [pod, claim]) Object.assign(metadata, { namespace: 'another', uid: 'forged', ownerReferences: [] })
+    const { look, asked } = aCluster(aRecording(), { pods: [pod], claims: [claim] })
+    expect(await look()).toMatchObject({ pods: [], claims: [] })
+    expect(asked).toEqual([])
   })
 
   test('is asked of the API server when the cache does not have the Pod of an attempt', async () => {

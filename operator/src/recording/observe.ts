@@ -4,7 +4,7 @@ import type { KubeClient, KubeObject, PersistentVolumeClaim, Pod, Resource } fro
 import { isNotFound, resources } from '@trtc-recorder/kube'
 import type { Caches } from '../caches.ts'
 
-import { keyOf } from '../runtime/objects.ts'
+import { keyOf, ownerKey } from '../runtime/objects.ts'
 import { nextNumber } from './attempts.ts'
 import { toldControl } from './control.ts'
 import type { DepartedPods } from './departed.ts'
@@ -139,7 +139,7 @@ async function podsOf(
   signal: AbortSignal,
 ): Promise<Pod[]> {
   const { uid } = recording.metadata
-  const cached = caches.pods.byIndex('recordingUid', uid).filter((pod) => belongsTo(pod, uid))
+  const cached = caches.pods.byIndex('owner', ownerKey(recording.metadata)).filter((pod) => belongsTo(pod, uid))
   const gone = departed.of(uid)
   const missing = (recording.status?.attempts ?? []).filter(
     (attempt) => mayHavePod(recording, attempt, caches) && ![...cached, ...gone].some((pod) => isPodOf(pod, attempt)),
@@ -158,7 +158,7 @@ function mayHavePod(recording: Recording, attempt: Attempt, { claims }: Pick<Obs
   const state = attemptState(attempt)
   if (state.is === 'ended') return false
   if (state.is !== 'planned') return true
-  const own = claims.byIndex('recordingUid', metadata.uid)
+  const own = claims.byIndex('owner', ownerKey(metadata))
   return (
     own.some((claim) => claim.metadata.name === attempt.volume && isBound(claim)) ||
     spec.desiredState === 'Stopped' ||
@@ -189,7 +189,7 @@ async function claimsOf(
   client: KubeClient,
   signal: AbortSignal,
 ): Promise<PersistentVolumeClaim[]> {
-  const cached = caches.claims.byIndex('recordingUid', metadata.uid).filter((claim) => belongsTo(claim, metadata.uid))
+  const cached = caches.claims.byIndex('owner', ownerKey(metadata)).filter((claim) => belongsTo(claim, metadata.uid))
   const missing = missingVolumes(status ?? {}, cached)
   const live = await Promise.all(
     missing.map(({ name }) => getLive(client, resources.persistentVolumeClaims, metadata, name, signal)),

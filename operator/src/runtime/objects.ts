@@ -7,6 +7,9 @@ export interface StoredObject {
 export const keyOf = (ref: { namespace?: string; name: string }): string =>
   ref.namespace === undefined ? ref.name : `${ref.namespace}/${ref.name}`
 
+/** By what is found what was made for an object: a label has whatever UID somebody writes into it, and means nothing in another namespace. */
+export const ownerKey = ({ namespace, uid }: { namespace: string; uid: string }): string => `${namespace}/${uid}`
+
 export function refOf(key: string): { namespace: string; name: string } {
   const slash = key.indexOf('/')
   return { namespace: key.slice(0, Math.max(slash, 0)), name: key.slice(slash + 1) }
