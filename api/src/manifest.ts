@@ -23,13 +23,20 @@ export const timelineEventSchema = z.object({
 })
 export type TimelineEvent = z.infer<typeof timelineEventSchema>
 
+/** Somebody has set the wall clock of the machine, or it was suspended. */
+export const clockStepSchema = z.object({
+  time: z.iso.datetime().describe('When it was, as the manifest tells times.'),
+  before: z.iso.datetime().describe('What the wall clock would have said then.'),
+  after: z.iso.datetime().describe('What it said from then on.'),
+})
+
 export const manifestFileSchema = recordedFileSchema.extend({
   part: z
     .int()
     .min(1)
     .default(1)
     .describe(
-      'From 1 on: which of the files that one stream became. A new one begins after 12 hours, and where a sender changes its video codec.',
+      'From 1 on: which of the files that one stream became. A new one begins after 12 hours, where a sender changes its video codec, and where the wall clock was set ahead (clockSteps).',
     ),
   check: fileCheckSchema
     .nullable()
@@ -100,6 +107,12 @@ export const manifestSchema = z.object({
       }),
     )
     .describe('When spec.desiredState was Paused, of all attempts.'),
+  clockSteps: z
+    .array(clockStepSchema)
+    .default([])
+    .describe(
+      'When the wall clock of a recorder was set meanwhile, in all attempts. Times follow one that is set ahead by a second and more: files end, and go on as the next ones, by the time after. They do not follow one that is set back: what is later than that goes on by the time before, and the wall clock said `after` where `time` is told.',
+    ),
   losses: z.array(lossSchema).describe('What is not in the recording, of all attempts, in the order of its beginning.'),
 })
 export type Manifest = z.infer<typeof manifestSchema>

@@ -11,6 +11,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { eventsReconciler } from '../../operator/src/callback/events-teller.ts'
 import { aRecording } from '../../operator/src/recording/testing.ts'
 import { createLog } from '../../operator/src/telemetry/log.ts'
+import { Clock } from '../../recorder-image/src/clock/clock.ts'
 import { noLog } from '../../recorder-image/src/recorder/testing.ts'
 import { EventLog } from '../../recorder-image/src/report/event-log.ts'
 import { startHttp } from '../../recorder-image/src/report/http.ts'
@@ -47,7 +48,9 @@ afterEach(async () => {
 })
 
 async function aRecorder() {
-  const log = await EventLog.open(join(root, 'events'), { volume: 1, isWanted: true, onDamagedLines: () => {}, log: noLog })
+  const log = await EventLog.open(join(root, 'events'), {
+    ...{ volume: 1, isWanted: true, onDamagedLines: () => {}, clock: new Clock(), log: noLog },
+  })
   const source = { events: (after: number) => log.after(after), progress: () => ({}) as never, notReady: async () => undefined }
   const { port, close: end } = await startHttp(source, 0, '127.0.0.1')
   close.push(end)

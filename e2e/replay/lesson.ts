@@ -60,6 +60,7 @@ export async function makeLesson(folder: string, seconds = 3600): Promise<Lesson
       ...[event(30, 'alice', 'videoOn', 'aux'), event(30 + seconds / 2, 'alice', 'videoOff', 'aux')],
     ],
     pauses: [{ from: iso(seconds * 0.7), to: iso(seconds * 0.72) }],
+    clockSteps: [],
     losses: [],
     outputs: [],
     live: [],

@@ -78,7 +78,7 @@ async function cut({ data }: Pick<Source, 'data'>, from: number, to: number, how
       return data.subarray(start, end)
     },
   }
-  const usual = { ffmpegPath: ffmpegs.image, until: new Date(Date.now() + 60_000), whenLate: 'hide', onDone() {} } as const
+  const usual = { ffmpegPath: ffmpegs.image, until: performance.now() + 60_000, whenLate: 'hide', onDone() {} } as const
   const bodyPath = `${path}.body`
   const where = { fromSeconds: from, toSeconds: to, startTime: new Date(0), bodyPath }
   const file = await cutFile(reader, 'x.mp4', { ...where, exact: { ...usual, ...how } })
@@ -229,7 +229,7 @@ test('MP3 begins within a frame where its Info frame is not heeded, but for what
   for (const from of [0, 0.7, 1.5, 1.503, 1.51, 1.519, 3.0167]) {
     const path = join(directory, `${from}.mp3`)
     const bodyPath = `${path}.body`
-    const exact: ExactOptions = { ffmpegPath: '/no/ffmpeg', until: new Date(0), whenLate: 'hide', onDone() {} }
+    const exact: ExactOptions = { ffmpegPath: '/no/ffmpeg', until: 0, whenLate: 'hide', onDone() {} }
     const made = (await cutFile(reader, 'x.mp3', { fromSeconds: from, toSeconds: 5.7, startTime: new Date(0), bodyPath, exact }))!
     expect(made.exactness).toEqual({ is: 'Exact' })
     const body = await readFile(bodyPath)
@@ -326,11 +326,11 @@ test('what cannot be encoded is hidden by an edit list after all, and it is said
     ],
     [{ ffmpegPath: '/no/ffmpeg' }, 'EncodingFailed', /ffmpeg cannot be run/],
     [
-      { ffmpegPath: await ffmpegThat('libopenh264', 'exec sleep 100'), until: new Date(Date.now() + 300) },
+      { ffmpegPath: await ffmpegThat('libopenh264', 'exec sleep 100'), until: performance.now() + 300 },
       'TookTooLong',
       /no time left to encode/,
     ],
-    [{ until: new Date(0) }, 'TookTooLong', /no time left to encode/],
+    [{ until: 0 }, 'TookTooLong', /no time left to encode/],
   ] as const) {
     const { file, path, problems } = await cut(seldom, 1.51, 4, how)
     expect(file.exactness).toEqual({ is, why: expect.stringMatching(why) })
@@ -340,7 +340,7 @@ test('what cannot be encoded is hidden by an edit list after all, and it is said
 })
 
 test('where it is wanted later rather than so, it is not cut when there is too little time', async () => {
-  await expect(cut(seldom, 1.51, 4, { until: new Date(0), whenLate: 'reject' })).rejects.toThrow(/no time left to encode/)
+  await expect(cut(seldom, 1.51, 4, { until: 0, whenLate: 'reject' })).rejects.toThrow(/no time left to encode/)
   const over = AbortSignal.timeout(200)
   const ffmpegPath = await ffmpegThat('libopenh264', 'exec sleep 100')
   await expect(cut(seldom, 1.51, 4, { ffmpegPath, signal: over, whenLate: 'reject' })).rejects.toThrow(/no time left/)

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import pino from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Clock } from '../../recorder-image/src/clock/clock.ts'
 import { DiskWatch } from '../../recorder-image/src/disk/disk-watch.ts'
 import { holesOf, takesHoles } from '../../recorder-image/src/disk/holes.ts'
 import { Ledger } from '../../recorder-image/src/ledger/ledger.ts'
@@ -42,6 +43,7 @@ async function mount(size: string): Promise<void> {
   opened = []
   keeper = new FileKeeper({
     ...{ job, volume, ledger, log, store: harness.store(), live: noLiveOutputs({ job, ledger, log }), events: { add: () => {} } },
+    clock: new Clock(),
     openMediaFile(directory, identity) {
       // So long that each batch is synced.
       const file = openMediaFile(directory, identity, { log, ledger, batchMs: 460 })

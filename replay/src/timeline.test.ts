@@ -24,6 +24,7 @@ function manifest(mode: Manifest['mode'], events: string, more: Partial<Manifest
     live: [],
     liveSound: [],
     pauses: [],
+    clockSteps: [],
     events: events
       .trim()
       .split('\n')
@@ -120,6 +121,7 @@ describe('the lanes of a manifest', () => {
         live: [],
         liveSound: [],
         pauses: [],
+        clockSteps: [],
       }),
     ).toEqual([])
   })

@@ -33,6 +33,7 @@ const input = {
       live: [],
       liveSound: [],
       pauses: [],
+      clockSteps: [],
       events: [{ time: '2026-01-01T10:00:01.000Z', userId: evil, stream: 'main' as const, event: 'enter' as const }],
     },
   },

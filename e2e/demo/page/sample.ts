@@ -102,6 +102,7 @@ async function record(
     files,
     events,
     pauses: [],
+    clockSteps: [],
     losses: [],
     outputs: [],
     live: [],

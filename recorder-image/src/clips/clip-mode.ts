@@ -17,9 +17,9 @@ export async function clip(environment: NodeJS.ProcessEnv, onSecret: (value: str
     const credentials = cosKeys({ root, cos: job.cos, environment, onSecret, log })
     const store = createStore({ cos: job.cos, credentials, log })
     const workDirectory = environment[recorderEnv.work] ?? '/work'
-    const now = Date.now()
-    const encoding = { until: new Date(now + encodeMillis), whenLate: 'hide', onDone() {} } as const
-    return await runClip(job, { store, workDirectory, deadline: new Date(now + patienceMillis), encoding, log })
+    const now = performance.now()
+    const encoding = { until: now + encodeMillis, whenLate: 'hide', onDone() {} } as const
+    return await runClip(job, { store, workDirectory, deadline: now + patienceMillis, encoding, log })
   } catch (error) {
     return { version: 1, outcome: 'FilesFailed', message: String((error as Error).message).slice(0, 1024), files: [] }
   }

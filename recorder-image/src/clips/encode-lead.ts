@@ -21,8 +21,8 @@ export class NotEncodedError extends Error {
 
 export interface EncodeLeadOptions {
   ffmpegPath: string
-  /** Until when it may go on. */
-  until: Date
+  /** Until when it may go on, by `performance.now()`. */
+  until: number
   signal?: AbortSignal
   /** Rejects where there is no room on disk for so much beside the clip. */
   findRoom?: (bytes: number) => Promise<void>

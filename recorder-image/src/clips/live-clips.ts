@@ -10,6 +10,7 @@ import {
   type RecorderJob,
 } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
+import type { Clock } from '../clock/clock.ts'
 import { holesOf, touchesHole } from '../disk/holes.ts'
 import { FinishedFile } from '../media/finished-file.ts'
 import type { MediaSnapshot } from '../media/media-file.ts'
@@ -26,6 +27,8 @@ import { type ClipReader, cutOne, objectReader, resultOf } from './run-clip.ts'
 /** What came until then is on the volume by now, or a batch later: the sound is encoded a second at a time. */
 const patienceMillis = 2500
 const lookAgainMillis = 150
+/** It may be set ahead meanwhile. */
+const lookAtClockMillis = 1000
 /** What is being finished is in COS a moment later, if it takes it. */
 const settleMillis = 10_000
 const storeMillis = 60_000
@@ -40,6 +43,8 @@ export interface LiveClipsOptions {
   volume: Pick<Volume, 'files' | 'clipsDirectory'>
   /** One of its own: what is recorded does not wait for clips. */
   store: ReadableStore
+  /** By which the times of the recording are told. */
+  clock: Pick<Clock, 'date'>
   log: Logger
 }
 
@@ -84,10 +89,10 @@ export class LiveClips {
     const answer = (one: ClipAnswer) => {
       if (this.#wanted.has(uid)) this.#answers.set(uid, one)
     }
-    const waitMillis = Date.parse(request.to) - Date.now()
+    const waitMillis = Date.parse(request.to) - this.#now
     answer({ is: 'waiting', uid, message: waitMillis > 0 ? `waits for ${request.to}` : 'waits for its turn' })
     try {
-      await waitUntil(Date.parse(request.to), signal)
+      await this.#reached(Date.parse(request.to), signal)
       await this.#limit(async () => {
         if (signal.aborted || !this.#wanted.has(uid)) return
         const result = await this.#cut(request, (message) => answer({ is: 'waiting', uid, message }))
@@ -104,9 +109,19 @@ export class LiveClips {
     }
   }
 
+  get #now(): number {
+    return this.#options.clock.date().getTime()
+  }
+
+  async #reached(millis: number, signal: AbortSignal): Promise<void> {
+    for (let left = millis - this.#now; left > 0; left = millis - this.#now) {
+      await sleep(Math.min(left, lookAtClockMillis), undefined, { ref: false, signal })
+    }
+  }
+
   async #cut(request: ClipRequest, onWaiting: (message: string) => void) {
     const { job, volume, store, log } = this.#options
-    const encodeUntil = new Date(Date.now() + encodeMillis)
+    const encodeUntil = performance.now() + encodeMillis
     const files: ClipFile[] = []
     const workDirectory = volume.clipsDirectory
     await mkdir(workDirectory, { recursive: true })
@@ -119,7 +134,7 @@ export class LiveClips {
         // Tenths: each is a change of the status.
         onDone: (share: number) => onWaiting(`encodes pictures of ${file.userId} anew: ${Math.floor(share * 10) * 10} %`),
       }
-      const options = { store, workDirectory, deadline: new Date(Date.now() + storeMillis + encodeMillis), encoding, log }
+      const options = { store, workDirectory, deadline: performance.now() + storeMillis + encodeMillis, encoding, log }
       const share = (cutting.toSeconds - cutting.fromSeconds) / Math.max(1, file.durationSeconds)
       await this.#findRoom(file.bytes * Math.min(1, share) * 2)
       const { reader, close } = await this.#open(file, options)
@@ -153,7 +168,7 @@ export class LiveClips {
     if (missing !== undefined) throw new Error(`${missing.name} is not in COS yet`)
     const live = keeper.growing.map(async ({ origin, media }): Promise<Source[]> => {
       let snapshot = await media.snapshot()
-      while (snapshot !== undefined && snapshot.reachesMicros < toMillis * 1000 && Date.now() < toMillis + patienceMillis) {
+      while (snapshot !== undefined && snapshot.reachesMicros < toMillis * 1000 && this.#now < toMillis + patienceMillis) {
         await sleep(lookAgainMillis)
         snapshot = await media.snapshot()
       }
@@ -182,7 +197,7 @@ export class LiveClips {
 
   async #open(
     file: Source,
-    options: { store: ReadableStore; deadline: Date },
+    options: { store: ReadableStore; deadline: number },
   ): Promise<{ reader: ClipReader; close: () => Promise<void> }> {
     if (!file.goesOn) return { reader: objectReader(file, options), close: async () => {} }
     const { snapshot, bodyPath } = file
@@ -201,14 +216,5 @@ export class LiveClips {
       },
     }
     return { reader, close: () => finished.close() }
-  }
-}
-
-/** Longer than a timer takes. */
-const longestSleepMillis = 2 ** 31 - 1
-
-async function waitUntil(millis: number, signal: AbortSignal): Promise<void> {
-  for (let left = millis - Date.now(); left > 0; left = millis - Date.now()) {
-    await sleep(Math.min(left, longestSleepMillis), undefined, { ref: false, signal })
   }
 }

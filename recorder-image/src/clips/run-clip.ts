@@ -25,8 +25,8 @@ export interface ClipOptions {
   store: ReadableStore
   /** Where clips are made before they are stored. */
   workDirectory: string
-  /** Until when COS is waited for. */
-  deadline: Date
+  /** Until when COS is waited for, by `performance.now()`. */
+  deadline: number
   /** How pictures are encoded anew, where that is asked for. */
   encoding: Omit<ExactOptions, 'ffmpegPath'>
   log: Logger

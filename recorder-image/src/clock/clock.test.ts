@@ -19,28 +19,51 @@ test('times are wall time, in microseconds', () => {
   expect(clock.millisOf(clock.micros())).toBe(clock.now())
 })
 
-test('a wall clock that is set an hour back makes nothing longer or shorter, and both times of it are told', () => {
+test('a wall clock that is set an hour back makes nothing longer or shorter, and no time that is told goes back', () => {
   const { clock, pass } = aClock()
   pass(1000)
-  const before = clock.micros()
+  const [before, told] = [clock.micros(), clock.told()]
   pass(500, -3_600_000)
-  expect(clock.micros() - before).toBe(500_000)
   clock.look()
-  expect(clock.look()).toEqual({ beforeMicros: 1_700_000_001_500_000, afterMicros: 1_699_996_401_500_000 })
-  expect(clock.micros() - before).toBe(500_000)
-  expect(clock.micros() + clock.steppedMicros).toBe(1_699_996_401_500_000)
+  pass(500)
+  expect(clock.look()).toEqual({
+    toldMicros: 1_700_000_001_500_000,
+    beforeMicros: 1_700_000_001_500_000,
+    afterMicros: 1_699_996_401_500_000,
+  })
+  expect(clock.micros() - before).toBe(1_000_000)
+  expect(clock.told() - told).toBe(1_000_000)
   expect(clock.look()).toBeUndefined()
 })
 
-test('a second step is told from where the first one led', () => {
+test('times that are told follow a wall clock that is set ahead, from then on', () => {
   const { clock, pass } = aClock()
-  for (const step of [10_000, -4_000]) {
+  const before = clock.micros()
+  pass(1000, 3_600_000)
+  clock.look()
+  expect(clock.look()).toMatchObject({ afterMicros: 1_700_003_601_000_000 })
+  expect(clock.told()).toBe(1_700_003_601_000_000)
+  expect(clock.date().toISOString()).toBe('2023-11-14T23:13:21.000Z')
+  expect(clock.told(before)).toBe(before)
+  expect(clock.micros() - before).toBe(1_000_000)
+  expect(clock.addedMicros).toBe(3_600_000_000)
+})
+
+test('a step is told from where the one before it led, and only what leads ahead of all before is followed', () => {
+  const { clock, pass } = aClock()
+  const told: number[] = []
+  for (const step of [10_000, -4_000, 3_000, 600, 500]) {
     pass(100, step)
     clock.look()
     const { beforeMicros, afterMicros } = clock.look()!
     expect(afterMicros - beforeMicros).toBe(step * 1000)
+    told.push((clock.told() - clock.micros()) / 1_000)
   }
-  expect(clock.steppedMicros).toBe(6_000_000)
+  expect(told).toEqual([10_000, 10_000, 10_000, 10_000, 10_000])
+  pass(100, 900)
+  clock.look()
+  clock.look()
+  expect(clock.addedMicros).toBe(11_000_000)
 })
 
 test('a reading that was held up is no step', () => {
@@ -50,5 +73,5 @@ test('a reading that was held up is no step', () => {
   machine.wall -= 80
   expect(clock.look()).toBeUndefined()
   expect(clock.look()).toBeUndefined()
-  expect(clock.steppedMicros).toBe(0)
+  expect(clock.told()).toBe(clock.micros())
 })

@@ -4,8 +4,11 @@ export interface TimeSource {
   wallMillis(): number
 }
 
-/** The wall clock was set: what it would have said, and what it says. Microseconds since 1970. */
+/** The wall clock was set. Microseconds since 1970. */
 export interface ClockStep {
+  /** When, as times are told. */
+  toldMicros: number
+  /** What the wall clock would have said then, and what it said. */
   beforeMicros: number
   afterMicros: number
 }
@@ -13,19 +16,25 @@ export interface ClockStep {
 const machine: TimeSource = { monotonicMillis: () => performance.now(), wallMillis: () => Date.now() }
 /** A reading of both clocks that is interrupted in between differs by this much at most; the wall clock shows whole milliseconds. */
 const noiseMillis = 50
+/** Where the wall clock is so far ahead of the times that are told, they follow. */
+const followMillis = 1000
 
 /**
- * The one clock of a recorder: monotonic, placed on wall time when it is made. Decisions and durations take `now`. Times are told in `micros`, an
- * axis that goes on evenly whatever becomes of the wall clock, so that what was recorded stays as long as it was; where a time is
- * told to the world for the first time (a new file, an event), `steppedMicros` is added to it.
+ * The one clock of a recorder: monotonic, placed on wall time when it is made (ADR 0109). Decisions and durations take `now`. Media and what happens is
+ * placed in `micros`, an axis that goes on evenly whatever becomes of the wall clock, so that what was recorded stays as long as it was. The world is
+ * told times by `told`: the same until the wall clock is set ahead, which is what becomes of one on a machine that was suspended. They follow it then, and they never go
+ * back: nothing ends before it began.
  *
  * NTP that only slows or hastens the clock does so to both, and there is nothing to correct.
  */
 export class Clock {
   readonly #source: TimeSource
   readonly #placedMillis: number
+  /** By how much the wall clock has been set since. */
   #steppedMillis = 0
-  #suspected = false
+  #suspected: number | undefined
+  /** What is added to times from a moment on, to tell them; ever more. */
+  readonly #added: { fromMicros: number; micros: number }[] = []
 
   constructor(source: TimeSource = machine) {
     this.#source = source
@@ -47,27 +56,44 @@ export class Clock {
     return micros / 1000 - this.#placedMillis
   }
 
-  /** By how much the wall clock has been set since, in microseconds. */
-  get steppedMicros(): number {
-    return Math.round(this.#steppedMillis * 1000)
+  /** A time of `micros`, as the world is told it. */
+  told(micros = this.micros()): number {
+    return micros + (this.#added.findLast(({ fromMicros }) => fromMicros <= micros)?.micros ?? 0)
+  }
+
+  /** Now, as the world is told it. */
+  date(): Date {
+    return new Date(this.told() / 1000)
+  }
+
+  /** What is added to `micros` now, to tell them. */
+  get addedMicros(): number {
+    return this.#added.at(-1)?.micros ?? 0
   }
 
   /** To be asked once in a while: whether the wall clock was set since the last time. Only believed when it is seen twice. */
   look(): ClockStep | undefined {
     const steppedMillis = this.#wallAtZero() - this.#placedMillis
-    if (Math.abs(steppedMillis - this.#steppedMillis) < noiseMillis) {
-      this.#suspected = false
-      return undefined
-    }
-    if (!this.#suspected) {
-      this.#suspected = true
-      return undefined
-    }
-    this.#suspected = false
     const nowMicros = this.micros()
-    const beforeMicros = nowMicros + this.steppedMicros
+    if (Math.abs(steppedMillis - this.#steppedMillis) < noiseMillis) {
+      this.#suspected = undefined
+      return undefined
+    }
+    if (this.#suspected === undefined) {
+      this.#suspected = nowMicros
+      return undefined
+    }
+    const micros = this.#suspected
+    this.#suspected = undefined
+    const step = {
+      toldMicros: this.told(micros),
+      beforeMicros: Math.round(micros + this.#steppedMillis * 1000),
+      afterMicros: Math.round(micros + steppedMillis * 1000),
+    }
     this.#steppedMillis = steppedMillis
-    return { beforeMicros, afterMicros: nowMicros + this.steppedMicros }
+    const aheadMillis = steppedMillis - this.addedMicros / 1000
+    if (aheadMillis >= followMillis) this.#added.push({ fromMicros: nowMicros, micros: Math.round(steppedMillis * 1000) })
+    return step
   }
 
   /** What the wall clock said when the monotonic one stood at zero. Read between two looks at the latter, so that a pause is seen. */

@@ -15,9 +15,7 @@ export interface NotKept {
 
 /** Tells the ledger of what a later attempt, or whoever reads the volume, will not find. What it says is in the manifest of this one all the same. */
 export function tellNotKept({ spec }: Pick<RecorderJob, 'spec'>, ledger: Ledger, { file, what, error }: NotKept): void {
-  const now = Date.now() * 1000
-  const detail = `${what} of ${file}: ${error.message}`
-  ledger.add({ ...ofNobody(spec), fromMicros: now, toMicros: now, reason: 'NotKept', detail })
+  ledger.addNow({ ...ofNobody(spec), reason: 'NotKept', detail: `${what} of ${file}: ${error.message}` })
 }
 
 /** What is not on the volume of a file to which lines are added; `one` of them is a line, or an event. */

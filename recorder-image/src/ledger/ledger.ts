@@ -36,16 +36,19 @@ export class Ledger {
   readonly #write: (lines: LedgerLine[]) => void
   readonly #earlier: readonly Loss[]
   readonly #explained: (loss: NoticedLoss) => NoticedLoss
+  readonly #now: () => number
 
-  /** `earlier`: what the attempts before this one told theirs. `explained`: a loss with what is known of its cause beyond whoever noticed it. */
+  /** `earlier`: what the attempts before this one told theirs. `explained`: a loss with what is known of its cause beyond whoever noticed it. `now`: as times are told. */
   constructor(
     write: (lines: LedgerLine[]) => void = () => {},
     earlier: readonly Loss[] = [],
     explained: (loss: NoticedLoss) => NoticedLoss = (loss) => loss,
+    now: () => number = () => Date.now() * 1000,
   ) {
     this.#write = write
     this.#earlier = earlier
     this.#explained = explained
+    this.#now = now
   }
 
   add(noticed: NoticedLoss): void {
@@ -67,6 +70,12 @@ export class Ledger {
     stretch.frames = plus(stretch.frames, loss.frames)
     stretch.bytes = plus(stretch.bytes, loss.bytes)
     this.#unwritten.add(id)
+  }
+
+  /** What is noticed now, and of which no more than that is known. */
+  addNow(noticed: Omit<NoticedLoss, 'fromMicros' | 'toMicros'>): void {
+    const now = this.#now()
+    this.add({ ...noticed, fromMicros: now, toMicros: now })
   }
 
   /** Hands what is new or has grown to `write`. */

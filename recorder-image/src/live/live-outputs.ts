@@ -136,11 +136,9 @@ export class LiveOutputs {
       this.#parts.map((part) =>
         Promise.race([part.end(), deadline]).catch((error: Error) => {
           this.#options.log.error({ part: part.name, err: error }, 'A live output failed at its end')
-          const now = Date.now() * 1000
           const nobodys = { userId: null, stream: null, medium: isOfSound(part.name) ? 'audio' : 'video', file: null } as const
           const detail = `${part.name}: it failed at its end: ${error.message}`
-          const loss = { ...nobodys, fromMicros: now, toMicros: now, frames: null, bytes: null, detail }
-          this.#options.ledger.add({ ...loss, reason: 'LiveOutputLost' })
+          this.#options.ledger.addNow({ ...nobodys, frames: null, bytes: null, reason: 'LiveOutputLost', detail })
         }),
       ),
     )

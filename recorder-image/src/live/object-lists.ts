@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, stat } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   isOfSound,
@@ -11,6 +11,7 @@ import {
 } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import { checkedLine, readCheckedValue } from '../disk/checked-lines.ts'
+import { unreadableFile } from '../disk/durable-lines.ts'
 import { writeWhole } from '../disk/write-whole.ts'
 import { tellDamagedLines } from '../ledger/kept-records.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -112,26 +113,36 @@ export class ObjectLists {
     const identity = readListFileName(name.replace(/\.done$/, ''))
     if (identity === undefined) return
     const { part, userId, stream } = identity
-    // From its first line to its last.
-    const now = new Date()
-    const { birthtime, mtime } = await stat(join(directory, name)).catch(() => ({ birthtime: now, mtime: now }))
-    const times = { fromMicros: birthtime.getTime() * 1000, toMicros: mtime.getTime() * 1000 }
+    const { fromMicros, toMicros } = await unreadableFile(join(directory, name))
     const detail = `${part}: its list on the volume cannot be read: ${message}`
     const medium = isOfSound(part) ? 'audio' : 'video'
     ledger.add({
-      ...{ userId, stream, medium, ...times, frames: null, bytes: null, file: null, reason: 'LiveOutputLost', detail },
+      ...{
+        userId,
+        stream,
+        medium,
+        fromMicros,
+        toMicros,
+        frames: null,
+        bytes: null,
+        file: null,
+        reason: 'LiveOutputLost',
+        detail,
+      },
     })
   }
 
   async #takeOverOne(name: string, names: readonly string[], goOn: (list: ObjectList, line: ObjectLine) => void): Promise<void> {
-    const path = join(this.#options.directory, name)
+    const { job, directory, ledger, log } = this.#options
+    const path = join(directory, name)
+    const identity = readListFileName(name.replace(/\.done$/, ''))
+    // Its own are in memory, and may have become complete by now.
+    if (identity === undefined || identity.attempt === job.attempt) return
     if (name.endsWith('.done')) {
       this.#closed.push(liveIndexSchema.parse(readCheckedValue(await readFile(path))))
       return
     }
-    const identity = readListFileName(name)
-    if (identity === undefined || identity.attempt === this.#options.job.attempt || names.includes(`${name}.done`)) return
-    const { job, ledger, log } = this.#options
+    if (names.includes(`${name}.done`)) return
     const list = await ObjectList.read(identity, path, tellDamagedLines(job, ledger, log))
     this.#open.set(name, list)
     for (const line of list.objects) goOn(list, line)

@@ -55,13 +55,13 @@ export class FfmpegProcess {
 /** How work ended that makes way for everything else. */
 export type AsideEnd = { is: 'done' } | { is: 'late' } | { is: 'failed'; why: string }
 
-/** Runs an ffmpeg with the lowest priority, until `deadline` or `signal` at most. `onProgress` is told what it says of its progress, every few seconds. */
+/** Runs an ffmpeg with the lowest priority, until `deadline` (by `performance.now()`) or `signal` at most. `onProgress` is told what it says of its progress, every few seconds. */
 export async function runAside(
   ffmpegPath: string,
   arguments_: readonly string[],
-  { deadline, signal, onProgress }: { deadline: Date; signal?: AbortSignal | undefined; onProgress: (text: string) => void },
+  { deadline, signal, onProgress }: { deadline: number; signal?: AbortSignal | undefined; onProgress: (text: string) => void },
 ): Promise<AsideEnd> {
-  const leftMillis = deadline.getTime() - Date.now()
+  const leftMillis = deadline - performance.now()
   if (leftMillis <= 0 || signal?.aborted) return { is: 'late' }
   const how = ['-loglevel', 'error', '-nostdin', '-y', '-progress', 'pipe:1', '-stats_period', '2']
   const ffmpeg = new FfmpegProcess(ffmpegPath, [...how, ...arguments_])

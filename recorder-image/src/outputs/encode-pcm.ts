@@ -4,7 +4,7 @@ import type { PcmFormat } from './wav.ts'
 
 export interface EncodeOptions {
   ffmpegPath: string
-  deadline: Date
+  deadline: number
 }
 
 /** With an Info frame in front, which says what of the first and the last frame is no sound: players and decoders then have the very samples. */

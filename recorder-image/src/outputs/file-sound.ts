@@ -10,7 +10,8 @@ export interface SoundOptions {
   /** Where the media of the files lies. */
   mediaDirectory: string
   ffmpegPath: string
-  deadline: Date
+  /** By `performance.now()`. */
+  deadline: number
   /** Of the recording's zero, since 1970. */
   zeroMillis: number
 }
@@ -34,7 +35,7 @@ async function* decoded(
     : ['-nostdin', '-f', 'mov', '-i', `concat:${content.paths.head}|${content.paths.body}`]
   const output = ['-map', '0:a:0', '-ac', '1', '-ar', String(rate), '-f', 's16le', 'pipe:1']
   const ffmpeg = new FfmpegProcess(ffmpegPath, ['-loglevel', 'error', '-threads', '1', ...input, '-vn', ...output])
-  const timer = setTimeout(() => ffmpeg.child.kill('SIGKILL'), Math.max(0, deadline.getTime() - Date.now()))
+  const timer = setTimeout(() => ffmpeg.child.kill('SIGKILL'), Math.max(0, deadline - performance.now()))
   // What is wrong with the pipe is told by the exit, and what is wrong with the volume is told here.
   let unreadable: Error | undefined
   const fed = pipeline(Readable.from(isMp3 ? bytesOf(content) : []), ffmpeg.child.stdin!).catch(
@@ -53,7 +54,7 @@ async function* decoded(
     const problem = await ffmpeg.ended
     await fed
     if (unreadable !== undefined) throw unreadable
-    if (Date.now() >= deadline.getTime()) throw new Error('there was no time left to decode the sound')
+    if (performance.now() >= deadline) throw new Error('there was no time left to decode the sound')
     if (problem !== undefined) throw new Error(`the sound of ${file.path} cannot be decoded: ${problem}`)
   } finally {
     clearTimeout(timer)

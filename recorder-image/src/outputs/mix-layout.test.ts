@@ -17,7 +17,7 @@ const event = (second: number, userId: string, what: 'videoOn' | 'videoOff') => 
 const manifest = (files: object[], events: object[] = []): Manifest =>
   manifestSchema.parse({
     ...{ version: 1, recording: { namespace: 'school', name: 'math', uid: '' }, sdkAppId: 1, roomId: 1, mode: '02' },
-    ...{ stopReason: 'Idle', files, events, pauses: [], losses: [] },
+    ...{ stopReason: 'Idle', files, events, pauses: [], clockSteps: [], losses: [] },
   })
 const spans = ({ cameras }: { cameras: Seen[] }) => cameras.map((seen) => seen.spans.map(({ from, to }) => [from, to]))
 

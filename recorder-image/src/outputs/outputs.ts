@@ -23,8 +23,8 @@ export interface OutputOptions {
   replayPage: string
   /** Nothing more is recorded. What is made of the files is made then; until then they stay on the volume for it. */
   isOver: boolean
-  /** Until when what is long may be made. */
-  deadline: Date
+  /** Until when what is long may be made, by `performance.now()`. */
+  deadline: number
   log: Logger
   /** Told what is being made, and how far it is. */
   onMaking?: (making: MakingOutput | null) => void
@@ -97,7 +97,7 @@ async function stored(
   { path, contentType }: Output,
   { store, directory, deadline }: OutputOptions,
 ): Promise<StoredObject> {
-  const until = { deadline: new Date(Math.max(deadline.getTime(), Date.now() + storeMillis)) }
+  const until = { deadline: Math.max(deadline, performance.now() + storeMillis) }
   switch (made.is) {
     case 'inMemory':
       return store.put(path, made.data, contentType, until)

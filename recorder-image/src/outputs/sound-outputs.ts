@@ -17,7 +17,7 @@ export interface SoundOutputOptions {
   /** Folder on the volume where what is long is made. */
   directory: string
   ffmpegPath: string
-  deadline: Date
+  deadline: number
 }
 
 const wav = 'audio/wav'

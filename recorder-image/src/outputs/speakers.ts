@@ -57,7 +57,7 @@ export class Speakers {
           if (piece.samples.length > 0) yield piece
         }
       } catch (error) {
-        if (Date.now() >= this.#options.deadline.getTime()) throw error
+        if (performance.now() >= this.#options.deadline) throw error
         missing.push({ file, why: (error as Error).message })
       }
     }

@@ -73,7 +73,7 @@ export async function recorded(job: RecorderJob, parts: readonly Part[], seconds
   const manifest: Manifest = manifestSchema.parse({
     ...{ version: 1, recording: job.recording, sdkAppId: 1, roomId: 1, mode: job.spec.mode, stopReason: 'Idle' },
     ...{ startTime: new Date(start).toISOString(), endTime: new Date(start + seconds * 1000).toISOString() },
-    ...{ files, events: [], pauses: [], losses: [] },
+    ...{ files, events: [], pauses: [], clockSteps: [], losses: [] },
   })
   return {
     directory,
@@ -93,7 +93,7 @@ export async function recorded(job: RecorderJob, parts: readonly Part[], seconds
           isOver,
           log: silentLog,
         },
-        deadline: new Date(Date.now() + 60_000),
+        deadline: performance.now() + 60_000,
         ...(onMaking === undefined ? {} : { onMaking }),
       }),
     leftBehind: () => stat(join(directory, 'outputs')).catch(() => undefined),

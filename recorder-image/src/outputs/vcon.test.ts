@@ -60,7 +60,7 @@ const manifest = manifestSchema.parse({
     ...[event(1, 'agent', 'enter'), event(5, 'bob', 'enter'), event(5, 'bob', 'audioOn'), event(10, 'bob', 'gap')],
     ...[event(20, 'bob', 'audioOff'), event(40, 'bob', 'leave')],
   ],
-  ...{ pauses: [], losses: [] },
+  ...{ pauses: [], clockSteps: [], losses: [] },
 })
 const hash = `sha512-${createHash('sha512').update('media').digest('base64url')}`
 const times = { key: 'calls/call-4711.vcon', startTime: at(0), seconds: 60, createdAt: at(61) }

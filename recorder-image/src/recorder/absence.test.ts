@@ -8,7 +8,7 @@ const at = (second: number) => new Date(Date.UTC(2026, 0, 1) + second * 1000)
 const iso = (second: number) => at(second).toISOString()
 const event = (second: number, userId: string, event: TimelineEvent['event'], stream: 'main' | 'aux' = 'main') =>
   ({ time: iso(second), userId, stream, event }) satisfies TimelineEvent
-const killed: AttemptNote = { attempt: 1, state: 'recording', enteredAt: iso(0), pauses: [] }
+const killed: AttemptNote = { attempt: 1, state: 'recording', enteredAt: iso(0), pauses: [], clockSteps: [] }
 const input = (more: Partial<AbsenceInput>): AbsenceInput => ({
   ...{ spec: aJob().spec, last: killed, ends: [], until: at(60), runningSince: at(50) },
   events: [event(1, 'alice', 'audioOn'), event(2, 'alice', 'videoOn')],
@@ -89,7 +89,7 @@ describe('what is missing between two recorders', () => {
 })
 
 test('an attempt that never got into the room changes nothing of that', () => {
-  expect(lastInRoom([killed, { attempt: 2, state: 'begun', pauses: [] }])).toBe(killed)
+  expect(lastInRoom([killed, { attempt: 2, state: 'begun', pauses: [], clockSteps: [] }])).toBe(killed)
 })
 
 test('where it cannot be found out who sent what, that is told, unless nothing can be missing', () => {

@@ -46,8 +46,8 @@ export function absenceLosses({ spec, last, events, ends, until, runningSince }:
     const file = ofLast.findLast((end) => end.userId === userId && end.stream === stream)
     const safeUntil = Math.max(Date.parse(since), file === undefined ? 0 : Math.max(endOf(file, medium), livedUntil - safeMillis))
     const from = hasStopped ? Date.parse(last.stoppedAt) : wasPaused ? runningSince!.getTime() : safeUntil
-    const to = until?.getTime() ?? from
-    if (to < from) return []
+    // By the clock of another machine it may have been in the room before: how long nobody was, nobody knows then.
+    const to = Math.max(from, until?.getTime() ?? from)
     return {
       userId,
       stream,
@@ -68,7 +68,7 @@ export function unknownAbsence({ spec, last, until }: Pick<AbsenceInput, 'spec' 
   const hasStopped = isStopped(last)
   if (hasStopped && isFinalStop(last.stopReason)) return []
   const from = Date.parse(hasStopped ? last.stoppedAt : enteredAt(last)!)
-  const times = { fromMicros: from * 1000, toMicros: (until?.getTime() ?? from) * 1000 }
+  const times = { fromMicros: from * 1000, toMicros: Math.max(from, until?.getTime() ?? from) * 1000 }
   return wantedMedia[spec.mode].main.map((medium) => ({
     ...{ userId: null, stream: null, medium, ...times, frames: null, bytes: null, file: null },
     reason: hasStopped ? 'RoomAway' : 'RecorderKilled',

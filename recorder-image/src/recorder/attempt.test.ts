@@ -5,10 +5,18 @@ import { aJob, noLog } from './testing.ts'
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1) + second * 1000)
 const iso = (second: number) => at(second).toISOString()
 const killed = (attempt: number, entered: number): AttemptNote => ({
-  ...{ attempt, state: 'recording', enteredAt: iso(entered), pauses: [] },
+  ...{ attempt, state: 'recording', enteredAt: iso(entered), pauses: [], clockSteps: [] },
 })
 const stopped = (attempt: number, stopReason: 'Idle' | 'Terminated', state: 'stopped' | 'complete' = 'stopped'): AttemptNote => ({
-  ...{ attempt, state, enteredAt: iso(attempt * 100), stoppedAt: iso(attempt * 100 + 50), stopReason, pauses: [] },
+  ...{
+    attempt,
+    state,
+    enteredAt: iso(attempt * 100),
+    stoppedAt: iso(attempt * 100 + 50),
+    stopReason,
+    pauses: [],
+    clockSteps: [],
+  },
 })
 
 describe('an attempt notes on the volume', () => {
@@ -26,7 +34,7 @@ describe('an attempt notes on the volume', () => {
       ...['begun', 'recording', 'recording', 'recording', 'recording', 'stopped', 'complete'],
     ])
     expect(notes.at(-1)).toEqual({
-      ...{ attempt: 3, state: 'complete', enteredAt: iso(1), stoppedAt: iso(5), stopReason: 'Idle' },
+      ...{ attempt: 3, state: 'complete', clockSteps: [], enteredAt: iso(1), stoppedAt: iso(5), stopReason: 'Idle' },
       pauses: [
         { from: iso(2), to: iso(3) },
         { from: iso(4), to: iso(5) },
@@ -83,7 +91,7 @@ describe('a recording is over', () => {
 })
 
 test('the attempt that a file is of is the last that had entered when it was begun', () => {
-  const earlier: AttemptNote[] = [killed(1, 10), { attempt: 2, state: 'begun', pauses: [] }, killed(3, 50)]
+  const earlier: AttemptNote[] = [killed(1, 10), { attempt: 2, state: 'begun', pauses: [], clockSteps: [] }, killed(3, 50)]
   expect([20, 50, 60].map((second) => attemptAt(earlier, iso(second)))).toEqual([1, 3, 3])
 })
 
@@ -111,7 +119,7 @@ describe('the pauses of a recording', () => {
       { from: iso(1), to: iso(2) },
       { from: iso(5), to: iso(16) },
     ])
-    const never: AttemptNote = { attempt: 2, state: 'begun', pauses: [] }
+    const never: AttemptNote = { attempt: 2, state: 'begun', pauses: [], clockSteps: [] }
     const last = { ...next, attempt: 3, pauses: [{ from: iso(10), to: null }] }
     expect(pausesOf([open, never, last]).at(-1)).toEqual({ from: iso(5), to: null })
   })

@@ -1,6 +1,7 @@
-import { type RecorderJob, type StopReason, stopReasonSchema } from '@trtc-recorder/api'
+import { clockStepSchema, type RecorderJob, type StopReason, stopReasonSchema } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import { z } from 'zod'
+import type { ClockStep } from '../clock/clock.ts'
 import type { NotKept } from '../ledger/kept-records.ts'
 import { isFinalStop, type Stop } from './stop-policy.ts'
 
@@ -9,7 +10,12 @@ const time = z.iso.datetime()
 const pause = z.object({ from: time, to: time.nullable() })
 export type Pause = z.infer<typeof pause>
 
-const same = { attempt: z.int().min(1), pauses: z.array(pause) }
+const same = {
+  attempt: z.int().min(1),
+  pauses: z.array(pause),
+  /** Releases before this one did not say it. */
+  clockSteps: z.array(clockStepSchema).default([]),
+}
 const stopped = { enteredAt: time.nullable(), stoppedAt: time, stopReason: stopReasonSchema }
 
 /**
@@ -37,7 +43,7 @@ export class Attempt {
   #again: NodeJS.Timeout | undefined
 
   constructor(attempt: number, write: (note: AttemptNote) => Promise<void>, log: Logger) {
-    this.#current = { attempt, state: 'begun', pauses: [] }
+    this.#current = { attempt, state: 'begun', pauses: [], clockSteps: [] }
     this.#write = write
     this.#log = log
   }
@@ -72,10 +78,17 @@ export class Attempt {
     return this.#note({ ...this.#current, pauses: ended(this.#current.pauses, at) })
   }
 
+  /** Somebody has set the wall clock. */
+  clockSet({ toldMicros, beforeMicros, afterMicros }: ClockStep): Promise<void> {
+    const iso = (micros: number) => new Date(micros / 1000).toISOString()
+    const step = { time: iso(toldMicros), before: iso(beforeMicros), after: iso(afterMicros) }
+    return this.#note({ ...this.#current, clockSteps: [...this.#current.clockSteps, step] })
+  }
+
   stopped(stopReason: StopReason, at: Date): Promise<void> {
-    const { attempt, pauses } = this.#current
+    const { attempt, pauses, clockSteps } = this.#current
     const times = { enteredAt: enteredAt(this.#current), stoppedAt: at.toISOString() }
-    return this.#note({ attempt, state: 'stopped', pauses: ended(pauses, at), ...times, stopReason })
+    return this.#note({ attempt, state: 'stopped', pauses: ended(pauses, at), clockSteps, ...times, stopReason })
   }
 
   complete(): Promise<void> {
@@ -146,7 +159,7 @@ export function alreadyOver(job: RecorderJob, earlier: readonly AttemptNote[], n
 
 /**
  * When nothing of anybody was taken, over all attempts. A recorder that was killed meanwhile could not say until when: until the next one was in the room,
- * and on from there where that was paused too. Null where none was.
+ * and on from there where that was paused too; null where none was. By the next one's clock that may be before it began: then nobody knows how long it was.
  */
 export function pausesOf(notes: readonly AttemptNote[]): Pause[] {
   const pauses: Pause[] = []
@@ -155,7 +168,10 @@ export function pausesOf(notes: readonly AttemptNote[]): Pause[] {
     const open = pauses.at(-1)?.to === null ? pauses.pop() : undefined
     const [first, ...others] = note.pauses
     const goesOn = open !== undefined && first !== undefined && first.from === entered
-    if (open !== undefined) pauses.push(goesOn ? { from: open.from, to: first.to } : { from: open.from, to: entered })
+    if (open !== undefined) {
+      const to = goesOn ? first.to : entered
+      pauses.push({ from: open.from, to: to !== null && to < open.from ? open.from : to })
+    }
     pauses.push(...(goesOn ? others : note.pauses))
   }
   return pauses

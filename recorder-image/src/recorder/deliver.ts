@@ -51,14 +51,14 @@ export interface DeliverOptions {
 
 /** After the stop: finishes and stores every file, then the manifest, and says what became of it all. Never rejects. */
 export async function deliver(prepared: Prepared, ending: Ending, options: DeliverOptions): Promise<RecorderResult> {
-  const { job, attempt, ledger } = prepared
+  const { job, attempt, ledger, clock } = prepared
   const stopReason = stopReasonOf(prepared, ending)
-  await attempt.stopped(stopReason, ending.how === 'stopped' ? ending.stoppedAt : new Date())
+  await attempt.stopped(stopReason, ending.how === 'stopped' ? ending.stoppedAt : clock.date())
   const [{ kept, live }] = await Promise.all([
     storeFiles(prepared, options),
     ending.how === 'stopped' ? ending.leave() : undefined,
   ])
-  const storedAt = kept.length > 0 && kept.every(isInCos) ? new Date().toISOString() : undefined
+  const storedAt = kept.length > 0 && kept.every(isInCos) ? clock.date().toISOString() : undefined
   const isOver = ending.how === 'over' || (ending.how === 'stopped' && (isByHand(job) || !goesOn(stopReason)))
   const manifest = await storeManifest(prepared, stopReason, { kept, live }, { ...options, isOver })
   if (isOver && kept.every(isInCos)) await discardStored(prepared.volume, options.log)
@@ -170,6 +170,7 @@ async function storeManifest(
       live: live.indexes,
       liveSound: live.sounds,
       pauses: pausesOf([...earlier, attempt.note]),
+      clockSteps: [...earlier, attempt.note].flatMap(({ clockSteps }) => clockSteps),
     })
     const { mediaDirectory, outputsDirectory: directory } = volume
     outputs = await storeOutputs(manifest, {
@@ -179,11 +180,11 @@ async function storeManifest(
       directory,
       replayPage,
       isOver,
-      deadline: new Date(Date.now() + makingMillis(manifest, uploadSeconds)),
+      deadline: performance.now() + makingMillis(manifest, uploadSeconds),
       log,
       onMaking,
     })
-    const deadline = new Date(Date.now() + Math.min(60, uploadSeconds) * 1000)
+    const deadline = performance.now() + Math.min(60, uploadSeconds) * 1000
     const body = Buffer.from(`${JSON.stringify({ ...manifest, outputs }, undefined, 2)}\n`)
     const { url } = await store.put(manifestKey(job), body, 'application/json', { deadline })
     return { is: 'stored', url, outputs }

@@ -1,5 +1,6 @@
 import { fileName, keyPrefix, needFiles, type RecorderJob, type RecorderProgress } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
+import type { Clock } from '../clock/clock.ts'
 import type { GivesBack } from '../disk/disk-watch.ts'
 import { type Hole, holesOf, punchHole } from '../disk/holes.ts'
 import { tellDamagedLines, tellNotKept } from '../ledger/kept-records.ts'
@@ -29,7 +30,17 @@ export interface FileKeeperDeps {
   /** Told of every file that is dealt with. */
   events: Pick<EventLog, 'add'>
   ledger: Ledger
+  clock: Pick<Clock, 'told' | 'addedMicros'>
   log: Logger
+}
+
+interface LiveFile {
+  media: MediaFile
+  keeping: Keeping
+  /** When the first part was opened, as it is told: all parts are named after it. */
+  firstMicros: number
+  /** What is added to times of the clock in this file: it goes on evenly. */
+  addedMicros: number
 }
 
 /** Less is not worth a process. */
@@ -44,7 +55,7 @@ const contentTypes = { mp3: 'audio/mpeg', mp4: 'video/mp4' }
 /**
  * Looks after every file from its first frame until it is verified in COS: media and upload grow side by side, the note of it is written
  * before its media is removed, and media that is not in COS is never removed. A file is closed (no more frames), finished (its head is made)
- * and stored, in this order; none waits for another.
+ * and stored, in this order; none waits for another. Times that it is given are `micros` of the clock.
  */
 export class FileKeeper {
   readonly #deps: FileKeeperDeps
@@ -52,24 +63,28 @@ export class FileKeeper {
   /** Media that is in COS, and kept for what is made of it when the recording is over. */
   #kept: SalvagedMediaFile[] = []
   #releasing = false
-  readonly #live = new Map<number, { media: MediaFile; keeping: Keeping; firstMicros: number }>()
+  readonly #live = new Map<number, LiveFile>()
 
   constructor(deps: FileKeeperDeps) {
     this.#deps = deps
   }
 
   open(publication: Publication, openedMicros: number): void {
-    this.#open(publication, openedMicros, { part: 1, firstMicros: openedMicros })
+    this.#open(publication, openedMicros, { part: 1 })
   }
 
   /** Returns false for a picture that is no use before the next key frame. */
   write(publication: Publication, frame: EncodedFrame): boolean {
     const live = this.#live.get(publication.id)
     if (live === undefined) return true
+    const arrivedMicros = frame.receiveTimeMicros
+    frame.receiveTimeMicros += live.addedMicros
     if (!live.media.takes(frame)) {
       this.#close(live.keeping)
       this.#deps.live.closed(publication.id)
-      this.#open(publication, frame.receiveTimeMicros, { part: live.keeping.origin.part + 1, firstMicros: live.firstMicros })
+      const { keeping, firstMicros } = live
+      const { addedMicros } = this.#open(publication, arrivedMicros, { part: keeping.origin.part + 1, firstMicros })
+      frame.receiveTimeMicros = arrivedMicros + addedMicros
     }
     const isOfUse = this.#live.get(publication.id)?.media.write(frame) ?? true
     this.#deps.live.frame(publication.id, frame)
@@ -77,18 +92,32 @@ export class FileKeeper {
   }
 
   sends(publication: Publication, kind: 'audio' | 'video', sends: boolean, atMicros: number): void {
-    this.#live.get(publication.id)?.media.sends(kind, sends, atMicros)
-    this.#deps.live.sends(publication.id, kind, sends, atMicros)
+    const inFileMicros = this.inFile(publication.id, atMicros)
+    this.#live.get(publication.id)?.media.sends(kind, sends, inFileMicros)
+    this.#deps.live.sends(publication.id, kind, sends, inFileMicros)
   }
 
-  paused(publication: Publication, pause: Stretch): void {
-    this.#live.get(publication.id)?.media.paused(pause)
-    this.#deps.live.resumed(publication.id, pause.toMicros)
+  paused(publication: Publication, { fromMicros, toMicros }: Stretch): void {
+    const [from, to] = [this.inFile(publication.id, fromMicros), this.inFile(publication.id, toMicros)]
+    this.#live.get(publication.id)?.media.paused({ fromMicros: from, toMicros: to })
+    this.#deps.live.resumed(publication.id, to)
   }
 
   /** What the receiver counted around a hole in the pictures. */
   hole(publication: Publication, counted: CountedHole): void {
-    this.#live.get(publication.id)?.media.hole(counted)
+    const { openMicros } = counted
+    const inFile = openMicros === undefined ? {} : { openMicros: this.inFile(publication.id, openMicros) }
+    this.#live.get(publication.id)?.media.hole({ ...counted, ...inFile })
+  }
+
+  /** A time of the clock, by that of the file which a publication goes into now. */
+  inFile(publicationId: number, micros: number): number {
+    return micros + (this.#live.get(publicationId)?.addedMicros ?? 0)
+  }
+
+  /** What is open ends as soon as it can without a loss, and goes on as the next file. */
+  endSoon(): void {
+    for (const { media } of this.#live.values()) media.endSoon()
   }
 
   /** Resolves with whether all of a publication until now is on the volume, whatever happens to the machine. */
@@ -228,10 +257,12 @@ export class FileKeeper {
     return (await Promise.all(kept)).filter((one) => one !== undefined)
   }
 
-  /** `firstMicros`: when the first part was opened; all parts are named after it. */
-  #open(publication: Publication, openedMicros: number, { part, firstMicros }: { part: number; firstMicros: number }): void {
-    const { job, volume, log } = this.#deps
+  #open(publication: Publication, clockMicros: number, { part, ...first }: { part: number; firstMicros?: number }): LiveFile {
+    const { job, volume, clock, log } = this.#deps
     const { userId, stream } = publication
+    const { addedMicros } = clock
+    const openedMicros = clockMicros + addedMicros
+    const firstMicros = first.firstMicros ?? openedMicros
     const name = fileName(job.spec, userId, stream, new Date(firstMicros / 1000), part)
     const origin = { name, userId, stream, attempt: job.attempt, part, openedMicros: Math.round(openedMicros) }
     const { mode, audioCodec, gaps, pause } = job.spec
@@ -243,9 +274,11 @@ export class FileKeeper {
     const dealtWith = Promise.resolve(undefined)
     const keeping: Keeping = { origin, state: 'recording', content: { media, upload }, finished: undefined, dealtWith }
     this.#files.push(keeping)
-    this.#live.set(publication.id, { media, keeping, firstMicros })
+    const live = { media, keeping, firstMicros, addedMicros }
+    this.#live.set(publication.id, live)
     this.#deps.live.opened(publication.id, { ...origin, file: name })
     log.info({ userId, stream, file: name }, 'File opened')
+    return live
   }
 
   #upload(media: SalvagedMediaFile): Upload {
@@ -369,7 +402,7 @@ export class FileKeeper {
     const { name, userId, stream, openedMicros } = origin
     if (ledger.lossesOf(name).some(({ reason }) => reason === 'LostInCos')) return
     const opened = new Date(openedMicros / 1000)
-    const times = finished ?? { startTime: opened, endTime: new Date() }
+    const times = finished ?? { startTime: opened, endTime: new Date(Math.max(this.#deps.clock.told(), openedMicros) / 1000) }
     const of = { userId, stream, file: name, reason: 'LostInCos' as const }
     try {
       const holes = holesOf(content!.media.bodyPath)

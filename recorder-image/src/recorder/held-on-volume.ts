@@ -31,7 +31,7 @@ const batchMillis = 100
 /** More that nobody claimed is not kept; the oldest goes. */
 const mostKeptBytes = 64 * 1024 * 1024
 
-const namePattern = /^(\d+)-\d+\.frames$/
+const namePattern = /^(\d+)-(\d+)\.frames$/
 
 /**
  * Copies of frames on the volume, as long as they are in no file: those of a subscription of which it is not known yet whose it is. A copy goes when what it
@@ -131,10 +131,10 @@ export class HeldOnVolume {
     const inUse = new Set([...this.#copies.values()].map(({ path }) => path))
     const kept = names.filter((name) => namePattern.test(name)).map((name) => join(this.#directory, name))
     const sized = await Promise.all(
-      kept.filter((path) => !inUse.has(path)).map(async (path) => ({ path, ...(await stat(path)) })),
+      kept.filter((path) => !inUse.has(path)).map(async (path) => ({ path, size: (await stat(path)).size })),
     )
     let bytes = 0
-    for (const { path, size } of sized.sort((a, b) => b.mtimeMs - a.mtimeMs)) {
+    for (const { path, size } of sized.sort((a, b) => orderOf(b.path) - orderOf(a.path))) {
       bytes += size
       if (bytes > mostBytes) await rm(path, { force: true })
     }
@@ -146,6 +146,12 @@ export class HeldOnVolume {
       .finally(() => this.#working.delete(done))
     this.#working.add(done)
   }
+}
+
+/** Rises with each that is begun, over all attempts: the time of a file goes by a clock that may be set. */
+function orderOf(path: string): number {
+  const [, attempt, hold] = namePattern.exec(basename(path))!
+  return Number(attempt) * 2 ** 32 + Number(hold)
 }
 
 /** Where a copy is, within the folder of the recording: the ledger names it so. */

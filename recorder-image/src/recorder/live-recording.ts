@@ -20,8 +20,6 @@ export class LiveRecording implements RoomHandlers {
   readonly #context: RecordContext
   readonly #stop: (stop: Stop) => void
   readonly #input: Pick<StopInput, 'startedAt' | 'idleSince'>
-  /** By how much the wall clock had been set when a file was opened: times inside it go on evenly. */
-  readonly #steppedOf = new Map<number, number>()
   /** Counted before anybody knew whose pictures they are, which are held as long. */
   #unclaimedHoles: Parameters<RoomHandlers['onHole']>[0][] = []
   #room: Room | undefined
@@ -46,7 +44,7 @@ export class LiveRecording implements RoomHandlers {
     if (paused === wasPaused) return
     if (paused) void this.#takeRest()
     log.info({ paused }, paused ? 'Paused: nothing of anybody is taken' : 'Recording goes on after a pause')
-    onPause(paused, new Date())
+    onPause(paused, clock.date())
   }
 
   /** What came before a pause belongs to the recording; the page has some of it still. */
@@ -85,10 +83,7 @@ export class LiveRecording implements RoomHandlers {
   onHole: RoomHandlers['onHole'] = (hole) => {
     const { sessions, keeper } = this.#context
     const publication = sessions.publicationOf(hole)
-    if (publication) {
-      const stepped = this.#steppedOf.get(publication.id) ?? 0
-      return keeper.hole(publication, hole.openMicros === undefined ? hole : { ...hole, openMicros: hole.openMicros + stepped })
-    }
+    if (publication) return keeper.hole(publication, hole)
     this.#unclaimedHoles = [...this.#unclaimedHoles.slice(-mostUnclaimedHoles), hole]
   }
 
@@ -115,16 +110,9 @@ export class LiveRecording implements RoomHandlers {
   }
 
   tick(): void {
-    const { sessions, awaited, ledger, live, receiveBuffer, clock, job, log } = this.#context
-    const step = clock.look()
-    if (step !== undefined) {
-      const [before, after] = [step.beforeMicros, step.afterMicros].map((micros) => new Date(micros / 1000).toISOString())
-      log.warn(
-        { before, after },
-        'The wall clock was set; files that are open go on by the time before, new ones begin by the time after',
-      )
-    }
-    receiveBuffer.look(clock.micros() + clock.steppedMicros)
+    const { sessions, awaited, ledger, keeper, live, receiveBuffer, clock, job, log } = this.#context
+    this.#lookAtClock()
+    receiveBuffer.look(clock.told())
     this.#act(sessions.tick(clock.micros()))
     const { again, losses } = awaited.tick(clock.micros())
     this.#lose(losses)
@@ -133,12 +121,25 @@ export class LiveRecording implements RoomHandlers {
       log.warn({ userId, media }, 'What was subscribed does not come; subscribed again')
       this.#room?.resubscribe({ userId, media })
     }
-    live.tick((publicationId) => clock.micros() + (this.#steppedOf.get(publicationId) ?? 0))
+    live.tick((publicationId) => keeper.inFile(publicationId, clock.micros()))
     ledger.settle()
     const { nothingSinceMicros } = awaited
     const nothingSince = nothingSinceMicros === undefined ? undefined : clock.millisOf(nothingSinceMicros)
     const stop = this.#wasIn && stopDue({ ...this.#input, nothingSince }, job.spec.limits, clock.now())
     if (stop) this.#stop(stop)
+  }
+
+  #lookAtClock(): void {
+    const { keeper, clock, onClockSet, log } = this.#context
+    const { addedMicros } = clock
+    const step = clock.look()
+    if (step === undefined) return
+    onClockSet(step)
+    const [before, after] = [step.beforeMicros, step.afterMicros].map((micros) => new Date(micros / 1000).toISOString())
+    const follows = clock.addedMicros !== addedMicros
+    if (follows) keeper.endSoon()
+    const what = follows ? 'files that are open end, and go on as the next ones' : 'times of this recording go on as before'
+    log.warn({ before, after }, `The wall clock was set; ${what}`)
   }
 
   /** Ends every file. */
@@ -155,9 +156,9 @@ export class LiveRecording implements RoomHandlers {
     this.#wasIn = true
     const { firstStartedAt } = job
     // Between attempts only the wall clock goes on.
-    const elapsedBefore = firstStartedAt === undefined ? 0 : Math.max(0, Date.now() - Date.parse(firstStartedAt))
+    const elapsedBefore = firstStartedAt === undefined ? 0 : Math.max(0, clock.date().getTime() - Date.parse(firstStartedAt))
     this.#input.startedAt = clock.now() - elapsedBefore
-    onEntered(new Date())
+    onEntered(clock.date())
   }
 
   #await(event: RoomEvent) {
@@ -198,27 +199,23 @@ export class LiveRecording implements RoomHandlers {
         this.#lose(awaited.ended(action, clock.micros()))
         return this.#room?.unsubscribe({ userId: action.userId, stream: action.stream, kind: action.kind })
       case 'open':
-        this.#steppedOf.set(action.publication.id, clock.steppedMicros)
-        return keeper.open(action.publication, action.openedMicros + clock.steppedMicros)
+        return keeper.open(action.publication, action.openedMicros)
       case 'write': {
         const { publication, frame } = action
         const { userId, stream } = publication
         this.#lose(awaited.arrived({ userId, stream, kind: frame.kind }, frame.ssrc, frame.receiveTimeMicros))
-        frame.receiveTimeMicros += this.#steppedOf.get(publication.id) ?? 0
         if (!keeper.write(publication, frame)) this.#room?.requestKeyFrame(frame.slot)
         return
       }
       case 'sends': {
         const { publication, kind, sends, timeMicros } = action
-        return keeper.sends(publication, kind, sends, timeMicros + (this.#steppedOf.get(publication.id) ?? 0))
+        return keeper.sends(publication, kind, sends, timeMicros)
       }
       case 'paused': {
         const { publication, fromMicros, toMicros } = action
-        const stepped = this.#steppedOf.get(publication.id) ?? 0
-        return keeper.paused(publication, { fromMicros: fromMicros + stepped, toMicros: toMicros + stepped })
+        return keeper.paused(publication, { fromMicros, toMicros })
       }
       case 'close':
-        this.#steppedOf.delete(action.publication.id)
         return keeper.close(action.publication)
       case 'askForKey':
         return this.#room?.requestKeyFrame(action.slot)
@@ -228,7 +225,7 @@ export class LiveRecording implements RoomHandlers {
         return this.#lose([action.loss])
       case 'hold': {
         const { hold, frame } = action
-        return held.hold(hold, { ...frame, receiveTimeMicros: frame.receiveTimeMicros + clock.steppedMicros })
+        return held.hold(hold, { ...frame, receiveTimeMicros: clock.told(frame.receiveTimeMicros) })
       }
       case 'unhold':
         return held.remove(action.hold)
@@ -246,17 +243,12 @@ export class LiveRecording implements RoomHandlers {
   #lose(losses: NoticedLoss[]): void {
     const { ledger, clock } = this.#context
     for (const loss of losses) {
-      ledger.add({
-        ...loss,
-        fromMicros: loss.fromMicros + clock.steppedMicros,
-        toMicros: loss.toMicros + clock.steppedMicros,
-      })
+      ledger.add({ ...loss, fromMicros: clock.told(loss.fromMicros), toMicros: clock.told(loss.toMicros) })
     }
   }
 
   #onWallClock(event: TimelineEvent): TimelineEvent {
-    const { steppedMicros } = this.#context.clock
-    if (steppedMicros === 0) return event
-    return { ...event, time: new Date(Date.parse(event.time) + steppedMicros / 1000).toISOString() }
+    const toldMicros = this.#context.clock.told(Date.parse(event.time) * 1000)
+    return { ...event, time: new Date(toldMicros / 1000).toISOString() }
   }
 }

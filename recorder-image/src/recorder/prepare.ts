@@ -1,5 +1,5 @@
 import { type ClipRequests, type Control, clipRequestsSchema, controlSchema, type RecorderJob } from '@trtc-recorder/api'
-import { Clock } from '../clock/clock.ts'
+import type { Clock } from '../clock/clock.ts'
 import { tellDamagedLines } from '../ledger/kept-records.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { ReceiveBuffer } from '../ledger/receive-buffer.ts'
@@ -55,7 +55,7 @@ export interface Prepared {
  * Everything that can be found wrong before anybody sees the recorder in the room: a UserSig that is missing, a volume that cannot be written.
  * Quick, whatever is on the volume; COS is not asked, and what earlier attempts left is only listed. Throws a RecorderFailure.
  */
-export async function prepare(options: RunOptions): Promise<Prepared> {
+export async function prepare(options: RunOptions, clock: Clock): Promise<Prepared> {
   const { log, components } = options
   const { secretsDirectory: root, onSecret } = options
   const secrets = await openSecrets({ root, spec: options.job.spec, environment: process.env, log, onSecret })
@@ -80,12 +80,13 @@ export async function prepare(options: RunOptions): Promise<Prepared> {
     (lines) => volume.addLosses(job.attempt, lines),
     await volume.losses(),
     (loss) => receiveBuffer.explain(loss),
+    () => clock.told(),
   )
   const onDamagedLines = tellDamagedLines(job, ledger, log)
   volume.onDamagedLines = onDamagedLines
   const store = components.createStore(job.spec.cos, secrets.cos, log)
   const events = await EventLog.open(volume.eventsDirectory, {
-    ...{ volume: job.volume, isWanted: job.keepsEvents ?? false, onDamagedLines, log },
+    ...{ volume: job.volume, isWanted: job.keepsEvents ?? false, onDamagedLines, clock, log },
   })
   const objects = new LiveObjects({
     ...{ job, ledger, events, log, directory: volume.liveDirectory },
@@ -112,6 +113,7 @@ export async function prepare(options: RunOptions): Promise<Prepared> {
     openMediaFile: (directory, identity) =>
       components.openMediaFile(directory, identity, { log, ledger, onVolumeFull, onVolumeFailed }),
     ledger,
+    clock,
     log,
   })
   const dealtWith = new Set((await volume.files()).map(({ file }) => file.path.split('/').at(-1)))
@@ -133,7 +135,7 @@ export async function prepare(options: RunOptions): Promise<Prepared> {
     keeper,
     live,
     events,
-    clock: options.clock ?? new Clock(),
+    clock,
     sessions: new Sessions(job.spec),
     awaited: new Awaited(),
     control,

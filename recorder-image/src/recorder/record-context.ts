@@ -1,6 +1,6 @@
 import type { Control, RecorderJob } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
-import type { Clock } from '../clock/clock.ts'
+import type { Clock, ClockStep } from '../clock/clock.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { ReceiveBuffer } from '../ledger/receive-buffer.ts'
 import type { LiveOutputs } from '../live/live-outputs.ts'
@@ -38,6 +38,8 @@ export interface RecordContext {
   control: ControlFile<Control>
   /** Told when nothing of anybody is taken any more, and when it is again. */
   onPause(paused: boolean, at: Date): void
+  /** Told when somebody has set the wall clock. */
+  onClockSet(step: ClockStep): void
   /** Told when the recorder is in the room for the first time. */
   onEntered(at: Date): void
   log: Logger

@@ -36,7 +36,7 @@ export async function recordRoom(context: RecordContext): Promise<Recorded> {
   }
   // Asked to stop before it could begin: then nobody needs to see it in the room.
   const early = await Promise.race([context.stopRequested, undefined])
-  if (early !== undefined) return { stop: early, stoppedAt: new Date(), unreachable: false, close: async () => {} }
+  if (early !== undefined) return { stop: early, stoppedAt: context.clock.date(), unreachable: false, close: async () => {} }
   const recording = new LiveRecording(context)
   if (context.control.current) recording.steer(context.control.current)
   context.control.onChange((control) => recording.steer(control))
@@ -57,7 +57,7 @@ export async function recordRoom(context: RecordContext): Promise<Recorded> {
     recording.end()
   }
   log.info({ reason: stop.reason }, `Recording stopped: ${stop.message}`)
-  return { stop, stoppedAt: new Date(), unreachable: context.awaited.nothingEverArrived, close: () => room.close() }
+  return { stop, stoppedAt: context.clock.date(), unreachable: context.awaited.nothingEverArrived, close: () => room.close() }
 }
 
 function roomOptions({ job, turnCredential, chromium, clock }: RecordContext): Omit<RoomOptions, 'userSig'> {

@@ -1,5 +1,7 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { aFrame } from './testing.ts'
+import { aFrame, aJob } from './testing.ts'
 import { terminated, World } from './testing-world.ts'
 
 let world: World
@@ -95,22 +97,61 @@ describe('one attempt', () => {
     expect(world.manifest.losses).toMatchObject([{ userId: 'alice', reason: 'LostInNetwork', frames: 12 }])
   })
 
-  test('whose wall clock is set while it records tells new files by the new time and leaves the old ones as they are', async () => {
-    const result = world.start()
-    await world.recording()
-    world.room.publishes('alice', 1)
-    world.steppedMillis = 3_600_000
-    world.room.publishes('bob', 2)
-    // It is looked at twice, half a second apart, before it is believed.
-    await new Promise((resolve) => setTimeout(resolve, 1200))
-    world.room.publishes('carol', 3)
-    world.room.sends(1, 'more ')
-    world.stop(terminated)
-    const { files } = await result
-    const begun = (userId: string) => Date.parse(files.find((file) => file.userId === userId)!.startTime)
-    expect(begun('carol') - begun('alice')).toBeGreaterThan(3_600_000)
-    expect(begun('carol') - begun('alice')).toBeLessThan(3_620_000)
-    expect(begun('bob') - begun('alice')).toBeLessThan(20_000)
+  describe('whose wall clock is set while it records', () => {
+    /** Alice publishes before, bob after; a pause begins before and ends after. */
+    async function recordedOver(steppedMillis: number) {
+      const result = world.start()
+      await world.recording()
+      world.room.publishes('alice', 1)
+      const { subscribe } = aJob().spec
+      await world.control({ version: 1, desiredState: 'Paused', subscribe })
+      await expect.poll(() => world.run!.progress().state).toBe('paused')
+      world.steppedMillis = steppedMillis
+      // It is looked at twice, half a second apart, before it is believed.
+      const note = () => readFile(join(world.root, 'work', 'school.maths', 'attempts', '1.json'), 'utf8')
+      await expect.poll(note, { timeout: 5000 }).toContain('"after"')
+      await world.control({ version: 1, desiredState: 'Running', subscribe })
+      await expect.poll(() => world.run!.progress().state).toBe('recording')
+      world.room.sends(1, 'more ')
+      world.room.publishes('bob', 2)
+      world.stop(terminated)
+      const { startedAt, stoppedAt, storedAt } = await result
+      return { manifest: world.manifest, startedAt: startedAt!, stoppedAt: stoppedAt!, storedAt: storedAt! }
+    }
+    const millis = (from: string, to: string | null | undefined) => Date.parse(to!) - Date.parse(from)
+
+    test('ahead tells times by it from then on: files end, and go on as the next ones', async () => {
+      const { manifest, startedAt, stoppedAt, storedAt } = await recordedOver(3_600_000)
+      const begun = (userId: string, part = 1) =>
+        manifest.files.find((file) => file.userId === userId && file.part === part)!.startTime
+      for (const later of [begun('bob'), begun('alice', 2), stoppedAt, storedAt, manifest.endTime!, manifest.pauses[0]!.to!]) {
+        expect(millis(begun('alice'), later)).toBeGreaterThan(3_600_000)
+        expect(millis(begun('alice'), later)).toBeLessThan(3_620_000)
+      }
+      expect(millis(startedAt, begun('alice'))).toBeLessThan(20_000)
+      expect(manifest.clockSteps).toHaveLength(1)
+      const { time, before, after } = manifest.clockSteps[0]!
+      expect(Math.abs(millis(before, after) - 3_600_000)).toBeLessThan(100)
+      expect(millis(time, before)).toBe(0)
+      expect(millis(manifest.pauses[0]!.from, time)).toBeGreaterThanOrEqual(0)
+    })
+
+    test('back tells times as before, and by how much it was set and when', async () => {
+      const { manifest, startedAt, stoppedAt, storedAt } = await recordedOver(-3_600_000)
+      expect(manifest.files.map(({ userId, part }) => `${userId} ${part}`)).toEqual(['alice 1', 'bob 1'])
+      expect(manifest.clockSteps).toHaveLength(1)
+      const { time, before, after } = manifest.clockSteps[0]!
+      expect(Math.abs(millis(before, after) + 3_600_000)).toBeLessThan(100)
+      const [pause] = manifest.pauses
+      const [alice, bob] = manifest.files.map(({ startTime }) => startTime)
+      // As the fake room stamps what it says by whole milliseconds, a file may begin one early.
+      const rising = [startedAt, pause!.from, time, pause!.to!, stoppedAt, storedAt]
+      expect(rising).toEqual(rising.toSorted())
+      for (const later of [alice!, bob!, ...rising, ...manifest.events.map(({ time }) => time)]) {
+        expect(millis(startedAt, later)).toBeGreaterThanOrEqual(-1)
+        expect(millis(startedAt, later)).toBeLessThan(20_000)
+      }
+    })
   })
 
   test('says how far it is', async () => {

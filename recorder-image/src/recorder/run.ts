@@ -8,6 +8,7 @@ import {
   recorderResultSchema,
 } from '@trtc-recorder/api'
 import { LiveClips } from '../clips/live-clips.ts'
+import { Clock, type ClockStep } from '../clock/clock.ts'
 import { DiskWatch } from '../disk/disk-watch.ts'
 import { absenceLosses, type FileEnd, lastInRoom, unknownAbsence } from './absence.ts'
 import { alreadyOver } from './attempt.ts'
@@ -31,7 +32,8 @@ const quickFinishMillis = 3000
 /** One attempt at one Recording, from job to result: prepare, record, deliver. */
 export class Run {
   readonly #options: RunOptions
-  readonly #begunAt = new Date()
+  readonly #clock: Clock
+  readonly #begunAt: Date
   #state: RecorderProgress['state'] = 'starting'
   #prepared: Prepared | undefined
   #storage: StorageProof | undefined
@@ -46,6 +48,8 @@ export class Run {
 
   constructor(options: RunOptions) {
     this.#options = options
+    this.#clock = options.clock ?? new Clock()
+    this.#begunAt = this.#clock.date()
   }
 
   /** Never rejects: whatever happens is in the result. */
@@ -53,7 +57,7 @@ export class Run {
     const { log, uploadSeconds, replayPage } = this.#options
     let prepared: Prepared
     try {
-      prepared = this.#prepared = await prepare(this.#options)
+      prepared = this.#prepared = await prepare(this.#options, this.#clock)
     } catch (error) {
       this.#state = 'done'
       return neverBegun(this.#failure(error), this.#options.job.attempt)
@@ -131,9 +135,10 @@ export class Run {
     )
   }
 
-  #cutClips({ job, keeper, volume, secrets, clipRequests }: Prepared): LiveClips {
+  #cutClips({ job, keeper, volume, secrets, clock, clipRequests }: Prepared): LiveClips {
     const { components, log } = this.#options
-    const clips = new LiveClips({ job, keeper, volume, log, store: components.createStore(job.spec.cos, secrets.cos, log) })
+    const store = components.createStore(job.spec.cos, secrets.cos, log)
+    const clips = new LiveClips({ job, keeper, volume, clock, log, store })
     this.#clips = clips
     clipRequests.onChange((requests) => clips.heed(requests))
     if (clipRequests.current) clips.heed(clipRequests.current)
@@ -163,7 +168,7 @@ export class Run {
     const { job, secrets, earlier, attempt } = prepared
     const { chromium, components, log } = this.#options
     try {
-      const over = alreadyOver(job, earlier, Date.now())
+      const over = alreadyOver(job, earlier, this.#clock.date().getTime())
       if (over !== undefined) {
         this.#absence = this.#noteAbsence(prepared, leftovers, undefined)
         return { how: 'over', stop: over }
@@ -193,6 +198,7 @@ export class Run {
         log,
         onEntered,
         onPause,
+        onClockSet: (step: ClockStep) => void attempt.clockSet(step),
       }
       const { stop, stoppedAt, unreachable, close } = await recordRoom(context)
       return { how: 'stopped', stop, stoppedAt, unreachable, leave: close }

@@ -38,7 +38,7 @@ export class StorageProof {
   async #prove(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       try {
-        await this.#store.preflight({ deadline: new Date(Date.now() + patienceSeconds * 1000) })
+        await this.#store.preflight({ deadline: performance.now() + patienceSeconds * 1000 })
         this.#proof = { state: 'proven' }
         return
       } catch (error) {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Control, type Manifest, manifestSchema, type RecorderJob } from '@trtc-recorder/api'
 import { Clock } from '../clock/clock.ts'
+import type { Components } from './options.ts'
 import { Run } from './run.ts'
 import type { Stop } from './stop-policy.ts'
 import { aJob, FakeMedia, FakeRoom, FakeStore, noLog } from './testing.ts'
@@ -20,6 +21,8 @@ export class World {
   steppedMillis = 0
   stop = (_: Stop) => {}
   run: Run | undefined
+  /** In place of fakes. */
+  components: Partial<Components> = {}
   salvageWaitsFor: Promise<void> | undefined
   readonly salvaged: string[] = []
 
@@ -71,6 +74,7 @@ export class World {
           return this.media.salvage(name)
         },
         createStore: () => this.store,
+        ...this.components,
       },
     })
     return this.run.result()

@@ -137,6 +137,7 @@ export class FakeMedia {
   readonly open = (directory: string, identity: MediaFileIdentity, { ledger }: MediaFileDeps): MediaFile => {
     this.ledger = ledger
     let body = ''
+    let endsSoon = false
     const media: MediaFile = {
       identity,
       bodyPath: join(directory, `${identity.name}.body`),
@@ -149,7 +150,7 @@ export class FakeMedia {
       problem: undefined,
       onGrowth: () => {},
       onWhole: () => {},
-      takes: (frame) => !Buffer.from(frame.data).toString().startsWith('next file'),
+      takes: (frame) => !endsSoon && !Buffer.from(frame.data).toString().startsWith('next file'),
       write(frame) {
         body += Buffer.from(frame.data).toString()
         media.onGrowth(body.length)
@@ -158,7 +159,9 @@ export class FakeMedia {
       sends: () => {},
       paused: () => {},
       release: async () => 0,
-      endSoon: () => {},
+      endSoon: () => {
+        endsSoon = true
+      },
       hole: () => {},
       snapshot: async () => undefined,
       safe: () => this.safe,

@@ -18,7 +18,13 @@ const event = (time: string) => ({ time, userId: 'alice', stream: 'main' as cons
 describe('the volume', () => {
   test('keeps attempts and events for the next one, in order', async () => {
     const first = await Volume.open(work, recording, noLog)
-    await first.writeAttempt({ attempt: 1, state: 'recording', enteredAt: '2026-01-01T00:00:00.000Z', pauses: [] })
+    await first.writeAttempt({
+      attempt: 1,
+      state: 'recording',
+      enteredAt: '2026-01-01T00:00:00.000Z',
+      pauses: [],
+      clockSteps: [],
+    })
     first.addEvent(1, event('2026-01-01T00:00:02.000Z'))
     await first.settled()
     const second = await Volume.open(work, recording, noLog)
@@ -65,7 +71,7 @@ describe('the volume', () => {
       volume.addEvent(1, event(`2026-01-01T00:00:0${second}.000Z`))
       await volume.settled()
     }
-    for (const attempt of [1, 2]) await volume.writeAttempt({ attempt, state: 'begun', pauses: [] })
+    for (const attempt of [1, 2]) await volume.writeAttempt({ attempt, state: 'begun', pauses: [], clockSteps: [] })
     const change = async (name: string, from: string, to: string) => {
       const path = join(work, 'school.maths', 'attempts', name)
       await writeFile(path, (await readFile(path, 'utf8')).replace(from, to))
@@ -107,7 +113,7 @@ describe('the volume', () => {
 
   test('recordings that share a folder do not mix', async () => {
     const maths = await Volume.open(work, recording, noLog)
-    await maths.writeAttempt({ attempt: 1, state: 'begun', pauses: [] })
+    await maths.writeAttempt({ attempt: 1, state: 'begun', pauses: [], clockSteps: [] })
     expect(await (await Volume.open(work, { ...recording, name: 'physics' }, noLog)).attempts()).toEqual([])
   })
 

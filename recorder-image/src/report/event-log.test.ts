@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Clock } from '../clock/clock.ts'
 import type { DamagedFile } from '../disk/durable-lines.ts'
 import { noLog } from '../recorder/testing.ts'
 import { EventLog } from './event-log.ts'
@@ -15,7 +16,9 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true }))
 
 const anAttempt = (isWanted = true) =>
-  EventLog.open(join(root, 'events'), { volume: 2, isWanted, onDamagedLines: (damage) => damaged.push(damage), log: noLog })
+  EventLog.open(join(root, 'events'), {
+    ...{ volume: 2, isWanted, onDamagedLines: (damage: DamagedFile) => damaged.push(damage), clock: new Clock(), log: noLog },
+  })
 const types = (log: EventLog, after: number) => log.after(after).events.map(({ id, type }) => `${id} ${type}`)
 
 test('events are counted on over attempts, and given to whoever asks for those after one, as often as they ask', async () => {

@@ -3,6 +3,7 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { mostEventsAtOnce, type RecorderEvents, type RecordingEvent, type RecordingEventType } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
+import type { Clock } from '../clock/clock.ts'
 import { DurableLines, type OnDamagedFile, type OnDamagedLines, readLines, unreadableFile } from '../disk/durable-lines.ts'
 import { linesNotKept, type NotKept } from '../ledger/kept-records.ts'
 
@@ -18,6 +19,7 @@ export interface EventLogOptions {
   isWanted: boolean
   /** Told of events that the disk has changed. */
   onDamagedLines: OnDamagedFile
+  clock: Pick<Clock, 'date'>
   log: Logger
 }
 
@@ -28,6 +30,7 @@ export interface EventLogOptions {
 export class EventLog {
   readonly #directory: string
   readonly #volume: number
+  readonly #clock: EventLogOptions['clock']
   readonly #log: Logger
   readonly #isWanted: boolean
   #events: RecordingEvent[] = []
@@ -38,10 +41,11 @@ export class EventLog {
   #asked = { id: 0, millis: Number.NEGATIVE_INFINITY }
   #onAsked = () => {}
 
-  private constructor(directory: string, { volume, isWanted, log }: EventLogOptions) {
+  private constructor(directory: string, { volume, isWanted, clock, log }: EventLogOptions) {
     this.#directory = directory
     this.#volume = volume
     this.#isWanted = isWanted
+    this.#clock = clock
     this.#log = log
   }
 
@@ -61,7 +65,7 @@ export class EventLog {
   add(type: RecordingEventType, object?: RecordingEvent['object']): void {
     if (!this.#isWanted) return
     const event: RecordingEvent = {
-      ...{ id: ++this.#last, type, time: new Date().toISOString() },
+      ...{ id: ++this.#last, type, time: this.#clock.date().toISOString() },
       ...(object === undefined ? {} : { object: recordingEventObject(object) }),
     }
     this.#events.push(event)

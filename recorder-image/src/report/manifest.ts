@@ -30,6 +30,8 @@ export interface ManifestInput {
   liveSound: SentSound[]
   /** In every attempt. */
   pauses: Manifest['pauses']
+  /** In every attempt. */
+  clockSteps: Manifest['clockSteps']
 }
 
 /** The manifest over all attempts. Pure. */
@@ -45,6 +47,7 @@ export function buildManifest({
   live,
   liveSound,
   pauses,
+  clockSteps,
 }: ManifestInput): Manifest {
   const { sdkAppId, roomId, strRoomId, mode } = job.spec
   const files = [...notes.map(({ file }) => file), ...kept.filter((file) => !notes.some((one) => one.file.path === file.path))]
@@ -62,6 +65,7 @@ export function buildManifest({
     files: files.sort((a, b) => a.startTime.localeCompare(b.startTime)),
     events: [...events, ...mediaEvents].sort((a, b) => a.time.localeCompare(b.time)),
     pauses,
+    clockSteps,
     losses,
     outputs: [],
     live,

@@ -258,7 +258,7 @@ export class GrowingUpload implements Upload {
     const { client, attempt } = this.#context
     const { key } = this.#source
     const stop = new AbortController()
-    const end = until(new Date(Date.now() + tidyMillis), stop)
+    const end = until(performance.now() + tidyMillis, stop)
     const ask: Ask = (request) => attempt(request, stop.signal, this.#wake, this.#log)
     await abortAbandoned(client, key, (upload) => upload.key === key, ask, this.#log).finally(end)
   }

@@ -15,9 +15,9 @@ const abandonedAfterMillis = 24 * 3600_000
  * Whether a recording can be stored, found out with every right that it will need: an upload is begun, gets a part, and is aborted, and an
  * object that is not there is asked about. Leaves nothing behind, even if answers are lost. Rejects with a StoreError that says what to do.
  */
-export async function preflight({ client, attempt, log }: StoreContext, path: string, deadline?: Date): Promise<void> {
+export async function preflight({ client, attempt, log }: StoreContext, path: string, deadline?: number): Promise<void> {
   const stop = new AbortController()
-  const end = until(deadline ?? new Date(Date.now() + defaultPatienceMillis), stop)
+  const end = until(deadline ?? performance.now() + defaultPatienceMillis, stop)
   const wake = new Wake()
   const probes = `${keyPrefix(path)}.trtc-recorder-preflight-`
   const key = probes + randomUUID()

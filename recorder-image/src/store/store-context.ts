@@ -116,9 +116,9 @@ export async function againOnMismatch<T>(store: () => Promise<T>, beforeSecond?:
   }
 }
 
-/** Aborts at a deadline; returns what lifts it. */
-export function until(deadline: Date | undefined, controller: AbortController): () => void {
-  if (!deadline) return () => undefined
-  const timer = setTimeout(() => controller.abort(), Math.max(0, deadline.getTime() - Date.now()))
+/** Aborts at a deadline, by `performance.now()`; returns what lifts it. */
+export function until(deadline: number | undefined, controller: AbortController): () => void {
+  if (deadline === undefined) return () => undefined
+  const timer = setTimeout(() => controller.abort(), Math.max(0, deadline - performance.now()))
   return () => clearTimeout(timer)
 }

@@ -43,8 +43,8 @@ export interface Upload {
 }
 
 export interface UntilOptions {
-  /** When to give up. Without it, whatever may pass is tried for ever. */
-  deadline?: Date
+  /** When to give up, by `performance.now()`: the wall clock may be set meanwhile. Without it, whatever may pass is tried for ever. */
+  deadline?: number
 }
 
 export interface PutOptions extends UntilOptions {

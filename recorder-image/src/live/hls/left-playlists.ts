@@ -75,10 +75,9 @@ export function tellNotEnded(
   why: string,
   { ledger }: Pick<LeftPlaylistsOptions, 'ledger'>,
 ): void {
-  const now = Date.now() * 1000
   const of = { userId, stream, medium: 'video' as const, frames: null, bytes: null, file: null }
   const detail = `hls: the playlists in ${folder} are not ended: ${why}`
-  ledger.add({ ...of, fromMicros: now, toMicros: now, reason: 'LiveOutputLost', detail })
+  ledger.addNow({ ...of, reason: 'LiveOutputLost', detail })
 }
 
 /** Whether nothing is left to do. */
