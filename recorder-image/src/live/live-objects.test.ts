@@ -9,6 +9,7 @@ import { Ledger } from '../ledger/ledger.ts'
 import { aJob, noLog } from '../recorder/testing.ts'
 import { type StoredObject, StoreError } from '../store/upload.ts'
 import { LiveObjects } from './live-objects.ts'
+import { entriesAList } from './object-list.ts'
 import type { LiveSource } from './part.ts'
 
 const never = new Promise<void>(() => {})
@@ -72,8 +73,8 @@ const aSlice = (name: string, text = name) => ({
   contentType: 'audio/ogg',
   toMicros: zero + 5 * second,
 })
-const make = (objects: LiveObjects, name: string, userId = 'alice') =>
-  objects.begin('audioSlices', sourceOf(userId), zero, zero + 5 * second).made(aSlice(name))
+const make = (objects: LiveObjects, name: string, userId = 'alice', attempt = 1) =>
+  objects.begin('audioSlices', sourceOf(userId, attempt), zero, zero + 5 * second).made(aSlice(name))
 
 describe('objects of live outputs', () => {
   test('are in COS at once, and in a list that the manifest names, with whose they are and when they were', async () => {
@@ -224,6 +225,17 @@ describe('objects of live outputs', () => {
     const third = anAttempt(3)
     third.takeOver()
     expect(await third.finish(never)).toMatchObject([{ userId: 'alice', stored: 1, lost: 1 }])
+  })
+
+  test('whose list is complete before those of earlier attempts are looked through are counted once', async () => {
+    const objects = anAttempt(2)
+    await Promise.all(Array.from({ length: entriesAList }, (_, n) => make(objects, `${n}.ogg`, 'alice', 2)))
+    objects.isQuiet = true
+    objects.tick()
+    await expect.poll(() => readdir(directory)).toContain('audioSlices.main.YWxpY2U.2-1.jsonl.done')
+    objects.takeOver()
+    expect(await objects.finish(never)).toMatchObject([{ userId: 'alice', stored: entriesAList }])
+    expect(objects.counts).toEqual([{ part: 'audioSlices', stored: entriesAList, waiting: 0, lost: 0 }])
   })
 
   test('of an earlier attempt whose note the disk has changed are in the ledger, where the note would say something else', async () => {
