@@ -20,7 +20,7 @@ const computing = [
   'recorder-image/src/live/stills/decode-still',
   'recorder-image/src/media/{dtx,h265-order,hour,long-mp3,media-file,opus-decoding,salvage,salvage-accounts,self-check}',
   'recorder-image/src/outputs/{mix-picture,paella,sound-outputs}',
-  'recorder-image/src/recorder/held-leftovers',
+  'recorder-image/src/recorder/{held-excluded,held-leftovers}',
 ]
 /** Ten users or five who send from one process, on time: where that is held up they begin anew. Beside what has the lowest priority they hold. */
 const onTime = ['e2e/recorder/{line,random-plan}']
