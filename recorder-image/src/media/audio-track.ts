@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { EncodedFrame } from '../tap/frame.ts'
-import { AudioAxis, type AudioPacket, type CutsOf } from '../timeline/audio-axis.ts'
+import { AudioAxis, type AudioPacket, type AxisRules } from '../timeline/audio-axis.ts'
 import type { AudioLoss } from '../timeline/audio-losses.ts'
 import type { AppendFile } from './append-file.ts'
 import { AudioEncoder, type EncodedAudio, overlapFrames } from './audio-encoder.ts'
@@ -24,8 +24,8 @@ export interface AudioTrackOptions {
   onLoss: (loss: AudioLoss) => void
   /** Sound of which the journal cannot be read any more, and that is not encoded. */
   onDamage: (damage: JournalDamage) => void
-  /** What is not laid at all of time in which nothing came. */
-  cutsOf: CutsOf
+  /** How it is laid. */
+  rules: AxisRules
   /** How long sound waits in the journal after an encoder that failed twice within this time. */
   restMs: number
 }
@@ -77,7 +77,7 @@ export class AudioTrack implements SoundTrack {
   /** With frames or packets of an earlier attempt, it is behind from the start, and only `finish` makes sense. */
   constructor(options: AudioTrackOptions, salvaged?: { frames: number }) {
     this.#options = options
-    this.axis = new AudioAxis(options.cutsOf)
+    this.axis = new AudioAxis(options.rules)
     this.#nextFrame = salvaged?.frames ?? 0
     this.#takenFrames = this.#nextFrame
     this.#release = new JournalRelease(options.journal)
@@ -244,7 +244,7 @@ export class AudioTrack implements SoundTrack {
   async #catchUp(last: boolean): Promise<void> {
     const packets = this.#journaled
     this.#backlog = []
-    const axis = new AudioAxis(this.#options.cutsOf)
+    const axis = new AudioAxis(this.#options.rules)
     this.#failure = undefined
     this.#endsWith = Number.POSITIVE_INFINITY
     this.#encoder = this.#newEncoder()

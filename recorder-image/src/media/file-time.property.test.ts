@@ -6,8 +6,8 @@ import { leastGapMicros, leastPauseMicros, type Stretch } from '../timeline/cuts
 import { present } from '../timeline/presentation.ts'
 import type { TimePoint } from '../timeline/time-table.ts'
 import { soundKind } from './audio-format.ts'
+import { axisRules } from './axis-rules.ts'
 import { type FileTime, fileTime } from './file-time.ts'
-import { liveCuts } from './live-cuts.ts'
 import { AudioColumns } from './media-columns.ts'
 import type { MediaFileIdentity } from './media-file.ts'
 import { MediaIndex } from './media-index.ts'
@@ -60,7 +60,7 @@ interface Recorded extends FileTime {
 function record(identity: MediaFileIdentity, played: readonly Scene[]): Recorded {
   const index = new MediaIndex()
   index.configs.push({ number: 0, codec: 'vp8', width: 16, height: 16, units: [] })
-  const axis = new AudioAxis(liveCuts(identity, index.pauses))
+  const axis = new AudioAxis(axisRules(identity, index.pauses))
   const [packets, pictures]: [Recorded['packets'], Recorded['pictures']] = [[], []]
   let [slot, ssrc, sequence, position] = [0, 1, 0, 0]
   const lay = (packet: AudioPacket | undefined) => {

@@ -6,6 +6,7 @@ import type { Stretch } from '../timeline/cuts.ts'
 import type { CountedHole } from '../timeline/picture-gaps.ts'
 import { soundKind } from './audio-format.ts'
 import { AudioTrack, defaultRestMs } from './audio-track.ts'
+import { axisRules } from './axis-rules.ts'
 import { BodyWriter } from './body-writer.ts'
 import { findFfmpeg } from './ffmpeg.ts'
 import type { UnfinishedMedia } from './finish-media.ts'
@@ -20,7 +21,6 @@ import {
   videoConfigRecord,
   wouldFollowRecord,
 } from './index-records.ts'
-import { liveCuts } from './live-cuts.ts'
 import type { FinishedMedia, MediaFile, MediaFileDeps, MediaFileIdentity, MediaSnapshot, WholeMedia } from './media-file.ts'
 import { type FileLoss, journalLoss, refusedByDisk, unwrittenPictures, unwrittenSound } from './media-losses.ts'
 import { type MediaPaths, mediaPaths, removeMedia } from './media-paths.ts'
@@ -118,7 +118,7 @@ class LiveMediaFile implements MediaFile {
           ? new OpusTrack({ journal, onLoss, onDamage })
           : new AudioTrack({
               ...{ ffmpegPath, format, journal, log, onAudio: () => this.#flushSoon(), onLoss, onDamage },
-              cutsOf: liveCuts(identity, this.#pauses),
+              rules: axisRules(identity, this.#pauses),
               restMs: this.#deps.encoderRestMs,
             })
     }

@@ -1,4 +1,4 @@
-import { AudioAxis, type CutsOf, type FeedItem } from '../timeline/audio-axis.ts'
+import { AudioAxis, type AxisRules, type FeedItem } from '../timeline/audio-axis.ts'
 import { AudioEncoder, overlapFrames } from './audio-encoder.ts'
 import type { AudioFormat } from './audio-format.ts'
 import { audioBatchRecord, opusBatchRecord, recordTypes } from './index-records.ts'
@@ -17,7 +17,7 @@ export interface RecoverOptions {
   /** Undefined for packets that are kept as they came. */
   format: AudioFormat | undefined
   ffmpegPath: string
-  cutsOf: CutsOf
+  rules: AxisRules
 }
 
 /** So much more than the last of it is encoded, until all of it is out. */
@@ -37,7 +37,7 @@ export async function recoverSound(missing: MissingSound, options: RecoverOption
 
 async function encoded(
   { firstFrame, frames }: MissingSound,
-  { journalPath, ffmpegPath, cutsOf }: RecoverOptions,
+  { journalPath, ffmpegPath, rules }: RecoverOptions,
   format: AudioFormat,
 ): Promise<SoundBatch | undefined> {
   const axisOf = (frame: number) => frame * format.samplesPerFrame - format.primingSamples
@@ -54,7 +54,7 @@ async function encoded(
     },
   })
   try {
-    for await (const { items, position, isDamaged } of laid(journalPath, cutsOf)) {
+    for await (const { items, position, isDamaged } of laid(journalPath, rules)) {
       if (isDamaged && position >= from && position < to) return undefined
       let at = position
       for (const item of items) {
@@ -81,11 +81,11 @@ async function encoded(
 /** Packets are numbered as they were laid. */
 async function copied(
   { firstFrame, frames }: MissingSound,
-  { journalPath, cutsOf }: RecoverOptions,
+  { journalPath, rules }: RecoverOptions,
 ): Promise<SoundBatch | undefined> {
   const packets: { data: Uint8Array; axisStart: number; samples: number }[] = []
   let number = 0
-  for await (const { items, position, isDamaged } of laid(journalPath, cutsOf)) {
+  for await (const { items, position, isDamaged } of laid(journalPath, rules)) {
     // What is damaged before it may have been packets: then nobody knows which number one has.
     if (isDamaged) return undefined
     let at = position
@@ -113,8 +113,11 @@ async function copied(
 const isGone = (item: FeedItem) => item.type === 'packet' && item.data.length === 0
 
 /** What a journal becomes on the axis, and where; `isDamaged`: bytes right before it cannot be read. */
-async function* laid(path: string, cutsOf: CutsOf): AsyncGenerator<{ items: FeedItem[]; position: number; isDamaged: boolean }> {
-  const axis = new AudioAxis(cutsOf)
+async function* laid(
+  path: string,
+  rules: AxisRules,
+): AsyncGenerator<{ items: FeedItem[]; position: number; isDamaged: boolean }> {
+  const axis = new AudioAxis(rules)
   let position = 0
   let isDamaged = false
   const step = (items: FeedItem[]) => {

@@ -7,13 +7,13 @@ import type { Stretch } from '../timeline/cuts.ts'
 import { longStep } from '../timeline/unproven-pictures.ts'
 import { soundKind } from './audio-format.ts'
 import { AudioTrack, defaultRestMs } from './audio-track.ts'
+import { axisRules } from './axis-rules.ts'
 import { BodyWriter, type KeptBytes } from './body-writer.ts'
 import { findFfmpeg } from './ffmpeg.ts'
 import type { UnfinishedMedia } from './finish-media.ts'
 import { finishQueue } from './finish-queue.ts'
 import { encodedRecord, picturesRecord } from './index-records.ts'
 import type { NumberedSample } from './indexed-pictures.ts'
-import { liveCuts } from './live-cuts.ts'
 import type { VideoColumns } from './media-columns.ts'
 import type { FinishedMedia, MediaFileDeps, MediaFileIdentity, SalvagedMediaFile, WholeMedia } from './media-file.ts'
 import { type MediaIndex, readMediaIndex } from './media-index.ts'
@@ -279,9 +279,9 @@ class LeftMediaFile implements SalvagedMediaFile {
       await track.salvage()
       return track
     }
-    const cutsOf = liveCuts(this.identity, this.#pauses)
+    const rules = axisRules(this.identity, this.#pauses)
     const track = new AudioTrack(
-      { ...options, ffmpegPath, format, log, cutsOf, onAudio: () => {}, restMs: defaultRestMs },
+      { ...options, ffmpegPath, format, log, rules, onAudio: () => {}, restMs: defaultRestMs },
       { frames },
     )
     if (encoded) await track.readJournal()
@@ -294,7 +294,7 @@ class LeftMediaFile implements SalvagedMediaFile {
     const { format } = soundKind(this.identity)
     // Of MP3 the bytes are in the file whatever the index says of them.
     if (this.identity.mode === '00') return
-    const options = { journalPath: this.#paths.journal, format, ffmpegPath, cutsOf: liveCuts(this.identity, this.#pauses) }
+    const options = { journalPath: this.#paths.journal, format, ffmpegPath, rules: axisRules(this.identity, this.#pauses) }
     for (const missing of missingSound) {
       const batch = await recoverSound(missing, options)
       if (batch !== undefined) await this.#writer.writeBatch(batch.chunks, batch.record)

@@ -1,8 +1,9 @@
 import { type AudioLoss, AudioLosses } from './audio-losses.ts'
-import { delayAt, lineMicros } from './clock.ts'
+import { type ClockWindows, delayAt, lineMicros } from './clock.ts'
 import type { Stretch } from './cuts.ts'
 import { type Ordered, PacketOrder } from './packet-order.ts'
 import { type Arrival, type Piece, type PieceRules, PieceSplitter, type Placed } from './pieces.ts'
+import { longPauseMicros, movedSince } from './seldom-speech.ts'
 
 export interface AudioPacket extends Arrival {
   /** 16 bit, wraps; null in journals of recorders that did not keep it. */
@@ -65,6 +66,15 @@ export const noSound: LaidSound = { spans: [], gaps: [], cuts: [] }
 export type CutsOf = (absence: Stretch) => readonly Stretch[]
 const nothingIsCut: CutsOf = () => []
 
+export interface AxisRules {
+  cutsOf?: CutsOf
+  /**
+   * Nothing can be moved any more when all is known, as in MP3. Then what comes after a long pause is held for a second, as long as the drift of its clock
+   * is not known: by the fastest packet of it, it is placed as well as can be.
+   */
+  isFinal?: boolean
+}
+
 /** The shortest Opus frame, 2.5 ms: silence comes in multiples of it. */
 export const silenceGrid = 120
 /** Shorter silences are what a sender does when nobody speaks, or the loss of a packet. */
@@ -84,6 +94,7 @@ const cutLead = 960
 /** How long after the next subscription began packets of the one before are still taken; after it they come too late. */
 const switchMicros = 300_000
 const stragglerMicros = 10_000_000
+const knownWindows = 60
 type OrderedPacket = AudioPacket & { lost: number | null }
 
 const audioRules: PieceRules<OrderedPacket> = {
@@ -130,13 +141,15 @@ export class AudioAxis implements LaidSound {
   #first: { piece: Piece; rtpStart: number } | undefined
   /** Axis position minus RTP time in the current piece. Drift moves it: by `#drift` so far, as known after so many windows. */
   #offset = 0
-  #drift = { samples: 0, windows: 0, startDelayMicros: 0 }
+  #drift = { samples: 0, windows: 0, startDelayMicros: 0, lastMicros: 0 }
   #arrivalMicros = 0
   readonly #cutsOf: CutsOf
+  readonly #isFinal: boolean
   #cutSamples = 0
 
-  constructor(cutsOf: CutsOf = nothingIsCut) {
+  constructor({ cutsOf = nothingIsCut, isFinal = false }: AxisRules = {}) {
     this.#cutsOf = cutsOf
+    this.#isFinal = isFinal
   }
 
   get packets(): PacketCount {
@@ -154,7 +167,7 @@ export class AudioAxis implements LaidSound {
     if (next !== undefined && packet.receiveTimeMicros - next.receiveTimeMicros >= switchMicros) {
       return [...this.#switchLane(), ...this.#push(packet)]
     }
-    this.#lane ??= newLane(packet.ssrc, false)
+    this.#lane ??= this.#newLane(packet.ssrc, false)
     if (packet.ssrc === this.#lane.ssrc) return this.#take(this.#lane, this.#lane.order.push(packet))
     if (packet.ssrc !== next?.ssrc) {
       if (this.#isStraggler(packet)) return []
@@ -193,7 +206,7 @@ export class AudioAxis implements LaidSound {
       this.#repeated += this.#lane.order.repeated
     }
     this.#left.delete(first.ssrc)
-    const lane = newLane(first.ssrc, true)
+    const lane = this.#newLane(first.ssrc, true)
     this.#lane = lane
     return [...items, ...packets.flatMap((packet) => this.#take(lane, lane.order.push(packet)))]
   }
@@ -243,7 +256,7 @@ export class AudioAxis implements LaidSound {
     this.#first ??= { piece, rtpStart: rtp }
     this.#piece = piece
     this.#offset = Math.round((startMicros - this.#originMicros) * 0.048) - this.#cutSamples - rtp
-    this.#drift = { samples: 0, windows: 0, startDelayMicros: 0 }
+    this.#drift = { samples: 0, windows: 0, startDelayMicros: 0, lastMicros: rtp / 0.048 }
   }
 
   /** A millisecond a second, while sound goes on and, at once, for all the time in which nobody spoke: else it would be lost on who speaks now and then. */
@@ -251,19 +264,17 @@ export class AudioAxis implements LaidSound {
     const { windows } = piece.clock
     if (windows.length === this.#drift.windows) return
     this.#drift.windows = windows.length
-    const line = piece.clock.line()
-    const [first, last] = [windows[0]!.rtpMicros, windows.at(-1)!.rtpMicros]
-    const isWholePiece = last - first <= lineMicros
-    if (isWholePiece && line.slope === 0) return
-    if (isWholePiece) this.#drift.startDelayMicros = delayAt(line, first)
-    const wanted = Math.round((delayAt(line, last) - this.#drift.startDelayMicros) * 0.048)
-    const missing = wanted - this.#drift.samples
-    const sinceMicros = last - (windows.at(-2)?.rtpMicros ?? last)
+    const last = windows.at(-1)!.rtpMicros
+    const sinceMicros = last - this.#drift.lastMicros
+    this.#drift.lastMicros = last
+    const silence = Math.max(0, rtp + this.#offset - this.samples)
+    const movedMicros = this.#movedMicros(piece, silence)
+    if (movedMicros === undefined) return
+    const missing = Math.round(movedMicros * 0.048) - this.#drift.samples
     if (Math.abs(missing) > driftMostSamples(sinceMicros)) {
       this.#drift.startDelayMicros += missing / 0.048
       return
     }
-    const silence = Math.max(0, rtp + this.#offset - this.samples)
     // What a short silence has room for may be more than the clock can have gone off by: the line is still finding its place.
     const most = Math.max(
       driftStepSamples,
@@ -272,6 +283,20 @@ export class AudioAxis implements LaidSound {
     const step = Math.max(-most, Math.min(most, missing))
     this.#drift.samples += step
     this.#offset += step
+  }
+
+  /** By how much the clock of a piece has gone off since its beginning; undefined as long as that is not known. */
+  #movedMicros({ clock }: Piece, silence: number): number | undefined {
+    const line = clock.line()
+    const [first, last] = [clock.windows[0]!.rtpMicros, clock.windows.at(-1)!.rtpMicros]
+    const isWholePiece = last - first <= lineMicros
+    if (this.#isFinal && silence >= longPauseMicros * 0.048 && !isDriftKnown(clock)) {
+      const movedMicros = movedSince(clock.windows)
+      if (movedMicros !== undefined) return movedMicros
+    }
+    if (isWholePiece && line.slope === 0) return undefined
+    if (isWholePiece) this.#drift.startDelayMicros = delayAt(line, first)
+    return delayAt(line, last) - this.#drift.startDelayMicros
   }
 
   /** Silence and stretching up to a position. */
@@ -309,6 +334,12 @@ export class AudioAxis implements LaidSound {
     return total
   }
 
+  #newLane(ssrc: number, holdFirst: boolean): Lane {
+    const holdAfter = (piece: Piece, ticks: number) =>
+      this.#isFinal && ticks >= longPauseMicros * 0.048 && !isDriftKnown(piece.clock)
+    return { ssrc, order: new PacketOrder(), splitter: new PieceSplitter(audioRules, { holdFirst, holdAfter }) }
+  }
+
   #noteLoss(before: AudioSpan, piece: Piece, rtp: number, { lost, sequenceNumber }: OrderedPacket): void {
     const fromMicros = Math.round(wallOf(before.piece, before.rtpEnd))
     const stretch = { fromMicros, toMicros: Math.max(fromMicros, Math.round(wallOf(piece, rtp))) }
@@ -327,10 +358,9 @@ export class AudioAxis implements LaidSound {
   }
 }
 
-const newLane = (ssrc: number, holdFirst: boolean): Lane => ({
-  ssrc,
-  order: new PacketOrder(),
-  splitter: new PieceSplitter(audioRules, { holdFirst }),
-})
+/** By a line whose slope stands out, over a minute of speech. */
+const isDriftKnown = (clock: ClockWindows) =>
+  (clock.line().slope !== 0 && clock.windows.length >= knownWindows) ||
+  clock.windows.at(-1)!.rtpMicros - clock.windows[0]!.rtpMicros > lineMicros
 
 const wallOf = (piece: Piece, rtp: number) => rtp / 0.048 + delayAt(piece.clock.line(), rtp / 0.048)

@@ -13,6 +13,12 @@ export interface ClockWindow {
   minDelayMicros: number
 }
 
+/** A window, and how far its packets came after the fastest of them on the whole. */
+export interface CountedWindow extends ClockWindow {
+  packets: number
+  excessMicros: number
+}
+
 /** The lower edge of the delays: delay(rtp) = delayMicros + slope · (rtp − rtpMicros). */
 export interface ClockLine {
   rtpMicros: number
@@ -65,7 +71,7 @@ export const delayAt = (line: ClockLine, rtpMicros: number) => line.delayMicros 
 
 /** Collects delays as packets arrive; keeps one small entry a second. */
 export class ClockWindows {
-  readonly windows: ClockWindow[] = []
+  readonly windows: CountedWindow[] = []
   /** The smallest delays of the first packets, in microseconds, in their order: of a piece that is short they say more than its few windows. */
   readonly leastDelays: number[] = []
   #lastStart = Number.NEGATIVE_INFINITY
@@ -77,11 +83,14 @@ export class ClockWindows {
     if (this.windows.length < edgeCount) this.#noteLeast(minDelayMicros)
     if (rtpMicros >= this.#lastStart + windowMicros) {
       this.#lastStart = rtpMicros
-      this.windows.push({ rtpMicros, minDelayMicros })
+      this.windows.push({ rtpMicros, minDelayMicros, packets: 1, excessMicros: 0 })
       return
     }
     const last = this.windows.at(-1)!
-    if (minDelayMicros >= last.minDelayMicros) return
+    const laterMicros = minDelayMicros - last.minDelayMicros
+    last.excessMicros += laterMicros >= 0 ? laterMicros : -laterMicros * last.packets
+    last.packets++
+    if (laterMicros >= 0) return
     last.rtpMicros = rtpMicros
     last.minDelayMicros = minDelayMicros
   }
@@ -123,9 +132,21 @@ export class ClockWindows {
   #recent = () => this.windows.slice(-recentWindows).map(({ minDelayMicros }) => minDelayMicros)
 }
 
-/** The line below all delays that lies closest to them. */
+/** The line below all delays that lies closest to them, flat unless a drift stands out. */
 export function lineBelow(windows: readonly ClockWindow[]): ClockLine {
   const points = thin(possible(windows))
+  const { closest, flat } = linesBelow(points)
+  const span = points.length === 0 ? 0 : points.at(-1)!.rtpMicros - points[0]!.rtpMicros
+  if (points.length < (span >= farApart.micros ? farApart.windows : minLineWindows)) return flat()
+  const line = closest()
+  const moved = Math.abs(line.slope) * span
+  const times = significance(points.length)
+  const noise = Math.max(significantMicros / times, line.noiseMicros)
+  return moved >= times * noise && isBorneOut(points, line, noise) ? line : flat()
+}
+
+/** The line below all points that lies closest to them, and the one of them that has no slope. */
+export function linesBelow(points: readonly ClockWindow[]): { closest: () => ClockLine; flat: () => ClockLine } {
   const middle = points.reduce((sum, { rtpMicros }) => sum + rtpMicros / points.length, 0)
   const height = (slope: number) => {
     let lowest = Number.POSITIVE_INFINITY
@@ -137,13 +158,7 @@ export function lineBelow(windows: readonly ClockWindow[]): ClockLine {
     const above = points.map(({ rtpMicros, minDelayMicros }) => minDelayMicros - delayMicros - slope * (rtpMicros - middle))
     return { rtpMicros: middle, delayMicros, slope, noiseMicros: median(above) }
   }
-  const span = points.length === 0 ? 0 : points.at(-1)!.rtpMicros - points[0]!.rtpMicros
-  if (points.length < (span >= farApart.micros ? farApart.windows : minLineWindows)) return through(0)
-  const line = through(highest(height))
-  const moved = Math.abs(line.slope) * span
-  const times = significance(points.length)
-  const noise = Math.max(significantMicros / times, line.noiseMicros)
-  return moved >= times * noise && isBorneOut(points, line, noise) ? line : through(0)
+  return { closest: () => through(highest(height)), flat: () => through(0) }
 }
 
 /** Whether there are points along the line in its first third and in its last: a queue at one end tells of no drift. */

@@ -62,11 +62,19 @@ export class PieceSplitter<T extends Arrival> {
   #before: T | undefined
   /** When the first packet of the latest piece came. */
   #turnedMicros = 0
-  #held: { why: 'jump' | 'stall' | 'first'; packets: T[] } | undefined
+  readonly #holdAfter: (piece: Piece, ticks: number) => boolean
+  #held: { why: 'jump' | 'stall' | 'first' | 'pause'; packets: T[] } | undefined
 
-  /** `holdFirst`: the first packets are held too, until their clock is known well enough to be placed by it. */
-  constructor(rules: PieceRules<T>, { holdFirst }: { holdFirst: boolean }) {
+  /**
+   * `holdFirst`: the first packets are held too, until their clock is known well enough to be placed by it. `holdAfter`: so are those after some steps of a
+   * piece, in ticks.
+   */
+  constructor(
+    rules: PieceRules<T>,
+    { holdFirst, holdAfter = () => false }: { holdFirst: boolean; holdAfter?: (piece: Piece, ticks: number) => boolean },
+  ) {
     this.#rules = rules
+    this.#holdAfter = holdAfter
     if (holdFirst) this.#held = { why: 'first', packets: [] }
   }
 
@@ -119,6 +127,11 @@ export class PieceSplitter<T extends Arrival> {
           )
         return [...placed, ...this.#watch([...overtook, ...others], more)]
       }
+      case 'pause': {
+        const [first, ...others] = held.packets as [T, ...T[]]
+        const placed = [this.#append(piece, first), ...others.flatMap((packet) => this.push(packet))]
+        return more ? placed : [...placed, ...this.#judge(false)]
+      }
     }
   }
 
@@ -147,10 +160,11 @@ export class PieceSplitter<T extends Arrival> {
     return more && watchedMicros < jumpHoldMicros ? [] : this.#judge(more)
   }
 
-  #doubt(piece: Piece, packet: T): 'jump' | 'stall' | undefined {
+  #doubt(piece: Piece, packet: T): 'jump' | 'stall' | 'pause' | undefined {
     const ticks = (packet.rtpTimestamp - this.#before!.rtpTimestamp) | 0
     if (!this.#rules.goesOn(ticks, packet, this.#before!) && this.#isElsewhere(piece, packet)) return 'jump'
-    return this.#latenessMicros(piece, packet) > stallMicros ? 'stall' : undefined
+    if (this.#latenessMicros(piece, packet) > stallMicros) return 'stall'
+    return this.#holdAfter(piece, ticks) ? 'pause' : undefined
   }
 
   #jumps(piece: Piece, packet: T, before: T): boolean {
