@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { wantsEvents } from './callback-events.ts'
+import { fileMarkOf, fileMarkPattern } from './file-mark.ts'
 import { type RecordingManifest, roomSpecShape } from './recording.ts'
 
 /** Environment of the recorder process. */
@@ -60,17 +61,33 @@ export const recorderJobSchema = z.object({
     .boolean()
     .optional()
     .describe('Somebody asks for events (`GET /events`): they are kept on the volume until they have been asked for.'),
+  fileMark: z
+    .string()
+    .regex(fileMarkPattern)
+    .optional()
+    .describe(
+      'What names of files have behind their time, as `~<mark>`: other recorders write files of the same room to the same folder, and two may begin within the same millisecond. Without it, there are no others.',
+    ),
   spec: z.object(roomSpecShape).describe('What to record and where to put it.'),
 })
 export type RecorderJob = z.infer<typeof recorderJobSchema>
 
+/** What one attempt is to do, beside what the Recording says. */
+export interface JobOrder {
+  attempt: number
+  firstStartedAt?: string | undefined
+  /** False by default. */
+  uploadOnly?: boolean
+  /** 1 by default. */
+  volume?: number
+  /** Other Recordings write files of its room to the same folder. False by default. */
+  isBesideOthers?: boolean
+}
+
 /** The job that carries out a Recording, or, with `uploadOnly`, what is left to do on a volume. */
 export function jobFor(
   recording: RecordingManifest,
-  attempt: number,
-  firstStartedAt?: string,
-  uploadOnly = false,
-  volume = 1,
+  { attempt, firstStartedAt, uploadOnly = false, volume = 1, isBesideOthers = false }: JobOrder,
 ): RecorderJob {
   const { name, namespace, uid } = recording.metadata
   const job = {
@@ -80,6 +97,7 @@ export function jobFor(
     ...(firstStartedAt === undefined ? {} : { firstStartedAt }),
     ...(uploadOnly ? { uploadOnly } : {}),
     ...(wantsEvents(recording.spec) ? { keepsEvents: true } : {}),
+    ...(isBesideOthers ? { fileMark: fileMarkOf(uid) } : {}),
     spec: recording.spec,
   }
   const { success, data } = recorderJobSchema.safeParse(job)

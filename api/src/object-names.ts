@@ -73,13 +73,21 @@ function prefixOf({ sdkAppId, roomId, strRoomId, fileNaming }: NamedSpec): strin
 
 /**
  * Name of a file without its folder: `<sdkAppId>_<room>_<base64url userId>_<main|aux>_<yyyymmddhhmmssSSS>.<mp3|mp4>`, or as `fileNaming` has it. Where
- * one file cannot hold all of a stream, the second one has `-2` (`_2`) before its extension, and so on.
+ * one file cannot hold all of a stream, the second one has `-2` (`_2`) before its extension, and so on. Where others write to the folder, `~<mark>` stands
+ * behind the time.
  */
-export function fileName(spec: NamedSpec, userId: string, stream: Stream, startTime: Date, part = 1): string {
+export function fileName(
+  { spec, fileMark }: Pick<RecorderJob, 'spec' | 'fileMark'>,
+  userId: string,
+  stream: Stream,
+  startTime: Date,
+  part = 1,
+): string {
   const { user, afterUser, beforePart } = namings[spec.fileNaming]
   const extension = spec.mode === '00' ? 'mp3' : 'mp4'
   const number = part === 1 ? '' : `${beforePart}${part}`
-  const after = `${afterUser}${stream}_${compactTime(startTime)}${number}.${extension}`
+  const mark = fileMark === undefined ? '' : `~${fileMark}`
+  const after = `${afterUser}${stream}_${compactTime(startTime)}${mark}${number}.${extension}`
   return nameOfUser(user(userId), (written) => `${prefixOf(spec)}${written}${after}`)
 }
 
@@ -91,7 +99,7 @@ export function readFileName(
   const { userPattern, userOf, afterUser, beforePart } = namings[spec.fileNaming]
   const prefix = prefixOf(spec)
   const pattern = new RegExp(
-    `^(${userPattern}|${cutUserPattern})${afterUser}(main|aux)_(\\d{4})(\\d\\d)(\\d\\d)(\\d\\d)(\\d\\d)(\\d\\d)(\\d{3})(${beforePart}\\d+)?\\.mp[34]$`,
+    `^(${userPattern}|${cutUserPattern})${afterUser}(main|aux)_(\\d{4})(\\d\\d)(\\d\\d)(\\d\\d)(\\d\\d)(\\d\\d)(\\d{3})(?:~[0-9a-f]{8})?(${beforePart}\\d+)?\\.mp[34]$`,
   )
   const match = pattern.exec(name.slice(prefix.length))
   if (!name.startsWith(prefix) || match === null) return undefined

@@ -95,7 +95,7 @@ test('what a user leaves out has its documented default', () => {
 })
 
 test('a job carries what the recorder needs and nothing of the cluster', () => {
-  const job = jobFor(recordingManifestSchema.parse(manifest({ roomId: 7, nodeSelector: { a: 'b' } })), 3)
+  const job = jobFor(recordingManifestSchema.parse(manifest({ roomId: 7, nodeSelector: { a: 'b' } })), { attempt: 3 })
   expect(recorderJobSchema.parse(JSON.parse(JSON.stringify(job)))).toEqual(job)
   expect(job.attempt).toBe(3)
   expect(job.spec).not.toHaveProperty('nodeSelector')

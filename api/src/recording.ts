@@ -173,7 +173,7 @@ export const roomSpecShape = {
     .default('Default')
     .meta(frozen)
     .describe(
-      '`Default`: `<sdkAppId>_<room>_<base64url userId>_<main|aux>_<start>`. `TRTC`: as TRTC’s own recording service names files of single streams, `<sdkAppId>_<room>__UserId_s_<base64 userId>__UserId_e_<main|aux>_<start>`; what is the number of a part there is the time of the start here. In a name that would be longer than 200 bytes the user is cut, `<beginning>~<hash>`; the manifest says whose it is.',
+      '`Default`: `<sdkAppId>_<room>_<base64url userId>_<main|aux>_<start>`. `TRTC`: as TRTC’s own recording service names files of single streams, `<sdkAppId>_<room>__UserId_s_<base64 userId>__UserId_e_<main|aux>_<start>`; what is the number of a part there is the time of the start here. In a name that would be longer than 200 bytes the user is cut, `<beginning>~<hash>`; the manifest says whose it is. While another Recording has files of the room in the same folder, `~` and the first eight characters of the UID stand behind the time: two recorders may begin a file within one millisecond.',
     ),
   cos: cosSchema.meta(frozen).describe('Where the files go.'),
   outputs: outputsSchema.prefault({}).meta(frozen).describe('What is made of the recording when it is over, beside its files.'),

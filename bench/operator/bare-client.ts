@@ -43,5 +43,5 @@ async function makePod({ metadata: { namespace, name, resourceVersion } }: Recor
   const held = await client.patch(resources.recordings, { namespace, name }, { type: 'merge', body })
   const volume = volumeName(name, 1)
   await client.create(resources.persistentVolumeClaims, volumeClaim(held, volume, pod.options))
-  await client.create(resources.pods, recorderPod(held, { attempt: 1, uploadOnly: false, volume }, pod))
+  await client.create(resources.pods, recorderPod(held, { attempt: 1, uploadOnly: false, volume, isBesideOthers: false }, pod))
 }

@@ -38,7 +38,7 @@ export async function startByHttp(world: World, { roomId, userId }: { roomId: nu
     RoomId: roomId,
     UserId: userId,
     UserSig: userSigFor(identities.trtc, userId),
-    CosConfig: { SecretId: secretId, SecretKey: secretKey, Region: region, Bucket: bucket, Path: '/demo' },
+    CosConfig: { SecretId: secretId, SecretKey: secretKey, Region: region, Bucket: bucket, Path: '/demo/lesson-audio' },
     Callback: `${world.callbackUrl}/signed?recording=lesson-audio`,
     Mode: '00',
   }

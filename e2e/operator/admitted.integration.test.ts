@@ -113,7 +113,7 @@ test('a Recording that is admitted has a Pod and a volume that are', async () =>
     ] as const) {
       const volume = volumeName(name, number)
       await take(resources.persistentVolumeClaims, volumeClaim(recording, volume, config.options))
-      const pod = recorderPod(recording, { attempt, uploadOnly: false, volume }, config)
+      const pod = recorderPod(recording, { attempt, uploadOnly: false, volume, isBesideOthers: false }, config)
       expect(pod.metadata.name).toBe(podName(name, attempt))
       await take(resources.pods, pod)
     }

@@ -291,7 +291,7 @@ test(`every value that the chart's schema admits renders, and is taken by the AP
 function recorderOf(settings: Config, namespace: string): Manifest[] {
   const recording = aRecording({}, { namespace })
   const config = podConfig(settings, { allow: [], deny: [], apiServer: [], allowPrivate: true })
-  const order = { attempt: 1, firstStartedAt: undefined, uploadOnly: false, volume: 'math-v1' }
+  const order = { attempt: 1, firstStartedAt: undefined, uploadOnly: false, volume: 'math-v1', isBesideOthers: false }
   const pod = recorderPod(recording, order, config)
   const { priorityClassName: _, runtimeClassName: __, ...spec } = pod.spec!
   return [{ ...pod, spec }, volumeClaim(recording, 'math-v1', config.options)] as unknown as Manifest[]

@@ -250,7 +250,7 @@ describe('on a real API server, a clip', () => {
     async function startRecorder(namespace: string, without?: { annotation: string }) {
       const recording = await api.client.create(resources.recordings, newRecording(namespace, 'math'))
       const startTime = new Date(Date.now() - 300_000).toISOString()
-      const order = { attempt: 1, volume: 'math-v1', uploadOnly: false }
+      const order = { attempt: 1, volume: 'math-v1', uploadOnly: false, isBesideOthers: false }
       const wanted = recorderPod(recording, order, podConfig)
       wanted.spec!.nodeName = 'node-1'
       if (without !== undefined) delete (wanted.metadata.annotations as Record<string, string>)[without.annotation]

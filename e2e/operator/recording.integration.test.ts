@@ -5,6 +5,7 @@ import type { KubeObject, New, PersistentVolumeClaim, Resource } from '../../kub
 import { isNotFound, resources } from '../../kube/src/index.ts'
 import { findCondition } from '../../operator/src/recording/conditions.ts'
 import { aFile, aRecording, aResult } from '../../operator/src/recording/testing.ts'
+import { jobIn } from '../../operator/src/recording/testing-world.ts'
 import { type ApiServer, startApiServer, until } from './api-server.ts'
 import { ToyKubelet } from './toy-kubelet.ts'
 import { clientThatDies, type RunningOperator, runOperator } from './toy-operator.ts'
@@ -271,6 +272,19 @@ describe('on a real API server, a Recording', () => {
     one.kubelet.onRunning = whenRemoved
     await untilSucceededIs(two.namespace, 'Unknown Recording', 'second')
     expect(await succeeded(one.namespace, 'first')).toBe('True Completed')
+  })
+
+  test('marks its files where another one writes files of the room to the same folder', async () => {
+    const [one, two] = [await aNamespace(), await aNamespace()]
+    await anOperator()
+    await apply(one.namespace, { roomId: 4711, userId: 'first' })
+    await untilSucceededIs(one.namespace, 'Unknown Recording')
+    await apply(two.namespace, { roomId: 4711, userId: 'second' })
+    await untilSucceededIs(two.namespace, 'Unknown Recording')
+    const jobOf = async (namespace: string) => jobIn((await itemsIn(resources.pods, namespace))[0]!)
+    const { uid } = (await read(two.namespace))!.metadata
+    expect((await jobOf(two.namespace)).fileMark).toBe(uid.slice(0, 8))
+    expect((await jobOf(one.namespace)).fileMark).toBeUndefined()
   })
 
   test('whose finalizer was taken off by force leaves no Pod behind for ever', async () => {

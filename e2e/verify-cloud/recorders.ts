@@ -12,7 +12,7 @@ export interface RecorderOptions {
   name: string
   userId: string
   roomId: number
-  /** Of this run in the bucket, without slashes around. */
+  /** Of this run in the bucket, without slashes around; each recorder has one of its own in it, for two begin a file within one millisecond now and then. */
   folder: string
   /** Emptied by the caller. */
   directory: string
@@ -40,7 +40,7 @@ export async function startRecorder({
       ...{ sdkAppId, roomId, userId, appSecretKeyRef: { name: 'app' }, mode: '02' },
       limits: { startTimeoutSeconds: enterSeconds },
       cos: {
-        ...{ region, bucket, path: `/${folder}`, credentialsSecretRef: { name: 'cos' } },
+        ...{ region, bucket, path: `/${folder}/${name}`, credentialsSecretRef: { name: 'cos' } },
         ...(endpoints === undefined ? {} : { endpoint: endpoints.cos }),
       },
       ...(endpoints === undefined ? {} : { networkProxy: { unifiedProxy: endpoints.room } }),

@@ -81,7 +81,7 @@ describe('a finished Recording in a cache', () => {
 })
 
 test('a Pod in a cache is small, and still says what is asked of it', () => {
-  const order = { attempt: 1, uploadOnly: false, volume: 'math-v1' }
+  const order = { attempt: 1, uploadOnly: false, volume: 'math-v1', isBesideOthers: false }
   const pod = recorderPod(aRecording(), order, podConfig) as unknown as Pod
   pod.spec!.nodeName = 'node-1'
   const short = abridgedPod(pod)

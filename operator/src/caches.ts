@@ -1,4 +1,4 @@
-import type { Recording, RecordingClip } from '@trtc-recorder/api'
+import { keyPrefix, type Recording, type RecordingClip } from '@trtc-recorder/api'
 import type { KubeClient, KubeObject, PersistentVolumeClaim, Pod, Resource } from '@trtc-recorder/kube'
 import { resources } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
@@ -15,7 +15,7 @@ import { type Indexers, Store } from './runtime/store.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
 export type ClipIndex = 'recording' | 'refusedByQuotaIn'
-export type RecordingIndex = 'identity' | 'finishedIn' | 'refusedByQuotaIn'
+export type RecordingIndex = 'identity' | 'folder' | 'finishedIn' | 'refusedByQuotaIn'
 
 /** What the operator knows of the cluster. Pods and volumes are found by whom they were made for (`ownerKey`): a Recording, or a clip. */
 export interface Caches {
@@ -52,12 +52,22 @@ export interface CacheOptions {
 }
 
 /** Two Recordings with one identity would make TRTC remove each other’s recorder from the room for ever. */
-export const identityOf = ({ spec }: Pick<Recording, 'spec'>): string =>
-  [spec.sdkAppId, spec.roomId === undefined ? `name:${spec.strRoomId}` : `number:${spec.roomId}`, spec.userId].join('\n')
+export const identityOf = ({ spec }: Pick<Recording, 'spec'>): string => [roomOf(spec), spec.userId].join('\n')
 
-/** Recordings are found by who they are in which room; those that are over, and those that wait for a quota, by their namespace. */
+const roomOf = ({ sdkAppId, roomId, strRoomId }: Recording['spec']): string =>
+  [sdkAppId, roomId === undefined ? `name:${strRoomId}` : `number:${roomId}`].join('\n')
+
+/**
+ * Where its files go and what room they are of: two Recordings that are alike in this may give two files one name. A bucket has one name whatever domain it is
+ * reached by, and files of sound and of pictures have different extensions.
+ */
+export const folderOf = ({ spec }: Pick<Recording, 'spec'>): string =>
+  [spec.cos.bucket, keyPrefix(spec.cos.path), roomOf(spec), spec.mode === '00' ? 'mp3' : 'mp4'].join('\n')
+
+/** Recordings are found by who they are in which room, and where their files go while they make some; those that are over, and those that wait for a quota, by their namespace. */
 export const recordingIndexers: Indexers<Recording, RecordingIndex> = {
   identity: (recording) => [identityOf(recording)],
+  folder: (recording) => (recording.status?.completionTime === undefined ? [folderOf(recording)] : []),
   finishedIn: ({ status, metadata }) => (status?.completionTime === undefined ? [] : [metadata.namespace]),
   refusedByQuotaIn: ({ status, metadata }) =>
     refusedSince(status ?? {}, 'QuotaExceeded') === undefined ? [] : [metadata.namespace],

@@ -39,7 +39,9 @@ function aPod(...changes: ((pod: Pod) => unknown)[]): Pod {
   return anAttempt(1, ...changes)
 }
 function anAttempt(attempt: number, ...changes: ((pod: Pod) => unknown)[]): Pod {
-  const pod = structuredClone(recorderPod(aRecording(), { attempt, volume: 'math-v1', uploadOnly: false }, podConfig)) as Pod
+  const pod = structuredClone(
+    recorderPod(aRecording(), { attempt, volume: 'math-v1', uploadOnly: false, isBesideOthers: false }, podConfig),
+  ) as Pod
   pod.metadata = { ...pod.metadata, uid: `pod-${attempt}`, resourceVersion: '2', creationTimestamp: at(0).toISOString() }
   for (const change of changes) change(pod)
   return pod

@@ -81,7 +81,11 @@ describe('a recorder is asked for', () => {
 })
 
 describe('a recorder Pod', () => {
-  const made = recorderPod(aRecording(), { attempt: 1, volume: 'math-v1', uploadOnly: false }, podConfig) as Pod
+  const made = recorderPod(
+    aRecording(),
+    { attempt: 1, volume: 'math-v1', uploadOnly: false, isBesideOthers: false },
+    podConfig,
+  ) as Pod
   const withAnnotation = (text: string | undefined): Pod => {
     const { [clipsAnnotation]: _, ...annotations } = made.metadata.annotations!
     if (text !== undefined) annotations[clipsAnnotation] = text

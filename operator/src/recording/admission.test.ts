@@ -421,11 +421,53 @@ describe('limits', () => {
   test('count the first Pod of a Recording also where an operator ended before it told of it', () => {
     const school = new School({ perCluster: 1 })
     const [first, second] = [school.opens('first'), school.opens('second')]
-    const made = recorderPod(first.recording, { attempt: 1, uploadOnly: false, volume: 'first-v1' }, podConfig)
+    const made = recorderPod(
+      first.recording,
+      { attempt: 1, uploadOnly: false, volume: 'first-v1', isBesideOthers: false },
+      podConfig,
+    )
     first.pods = [{ ...made, metadata: { ...made.metadata, uid: 'p', creationTimestamp: at(1).toISOString() } } as never]
     school.restart()
     school.looksAt(second)
     expect(second.is('Succeeded')).toBe('Unknown Queued')
+  })
+})
+
+describe('two Recordings whose files could have one name', () => {
+  const inRoom = { roomId: 7, mode: '00' } as const
+  const cos = aRecording().spec.cos
+  const beside = (one: Parameters<School['opens']>[1], other: Parameters<School['opens']>[1]) => {
+    const school = new School()
+    const [first, second] = [school.opens('first', one), school.opens('second', other)]
+    return [first, second].map(({ recording }) => school.admission.ask(recording).isBesideOthers)
+  }
+
+  test.each<[string, Parameters<School['opens']>[1], Parameters<School['opens']>[1], boolean]>([
+    ['one room, one folder, sound of each', inRoom, { ...inRoom, userId: 'another' }, true],
+    ['pictures and all of one room', { ...inRoom, mode: '01' }, { ...inRoom, mode: '02' }, true],
+    ['in two namespaces', inRoom, { ...inRoom, namespace: 'exams' }, true],
+    [
+      'a folder written in two ways',
+      { ...inRoom, cos: { ...cos, path: '/a/' } },
+      { ...inRoom, cos: { ...cos, path: 'a' } },
+      true,
+    ],
+    ['one bucket by two domains', inRoom, { ...inRoom, cos: { ...cos, endpoint: 'cos-internal.example.com' } }, true],
+    ['MP3 and MP4', inRoom, { ...inRoom, mode: '02' }, false],
+    ['two rooms', inRoom, { ...inRoom, roomId: 8 }, false],
+    ['a room of that number and one of that name', inRoom, { ...inRoom, roomId: undefined, strRoomId: '7' }, false],
+    ['two applications', inRoom, { ...inRoom, sdkAppId: 1400000009 }, false],
+    ['two folders', inRoom, { ...inRoom, cos: { ...cos, path: '/elsewhere' } }, false],
+    ['two buckets', inRoom, { ...inRoom, cos: { ...cos, bucket: 'other-1250000000' } }, false],
+  ])('%s', (_, one, other, expected) => expect(beside(one, other)).toEqual([expected, expected]))
+
+  test('are no more two when one is over', () => {
+    const school = new School()
+    const [first, second] = [school.opens('first', inRoom), school.opens('second', { ...inRoom, userId: 'another' })]
+    first.settle().scheduled().inRoom().ends(stoppedBy('Idle'))
+    expect(first.recording.status?.completionTime).toBeDefined()
+    school.tell(first)
+    expect(school.admission.ask(second.recording).isBesideOthers).toBe(false)
   })
 })
 

@@ -1,7 +1,7 @@
 import type { Recording, RecordingStatus } from '@trtc-recorder/api'
 import type { Pod } from '@trtc-recorder/kube'
 import { ApiError } from '@trtc-recorder/kube'
-import { type Caches, identityOf } from '../caches.ts'
+import { type Caches, folderOf, identityOf } from '../caches.ts'
 import type { Territory } from '../runtime/controller.ts'
 import { keyOf, ownerKey } from '../runtime/objects.ts'
 import type { StoreEvent } from '../runtime/store.ts'
@@ -67,12 +67,15 @@ export class Admission {
     return this.#line?.waiting ?? 0
   }
 
-  ask(recording: Recording): Pick<Observed, 'identityHeldBy' | 'identityIsWanted' | 'place'> {
+  ask(recording: Recording): Pick<Observed, 'identityHeldBy' | 'identityIsWanted' | 'isBesideOthers' | 'place'> {
     return {
       identityHeldBy: this.#identityHeldBy(recording),
       identityIsWanted: this.#rivalsOf(recording).some(
         (rival) => rival.metadata.uid !== recording.metadata.uid && waitsForIt(rival),
       ),
+      isBesideOthers: this.#caches.recordings
+        .byIndex('folder', folderOf(recording))
+        .some(({ metadata }) => metadata.uid !== recording.metadata.uid),
       place: this.#placeFor(recording),
     }
   }

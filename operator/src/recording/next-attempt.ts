@@ -134,7 +134,8 @@ export function wasJustRefused(draft: Draft, attempt: Attempt): boolean {
 export function makeRecorder(draft: Draft, attempt: Attempt): void {
   delete attempt.refusedTime
   const { number, uploadOnly = false, volume } = attempt
-  const order = { attempt: number, firstStartedAt: draft.status.startTime, uploadOnly, volume: volume! }
+  const { isBesideOthers } = draft.observed
+  const order = { attempt: number, firstStartedAt: draft.status.startTime, uploadOnly, volume: volume!, isBesideOthers }
   draft.act({ do: 'ensureVolume', name: volume! }, { do: 'createPod', order })
   // Should the answer be lost.
   draft.lookAgainIn(15_000)

@@ -48,7 +48,7 @@ function aCluster(
 
 const aPod = (change: (pod: Pod) => void = () => {}): Pod => {
   const made = structuredClone(
-    recorderPod(aRecording(), { attempt: 1, volume: 'math', uploadOnly: false }, podConfig),
+    recorderPod(aRecording(), { attempt: 1, volume: 'math', uploadOnly: false, isBesideOthers: false }, podConfig),
   ) as unknown as Pod
   made.metadata = { ...made.metadata, uid: 'pod-uid', resourceVersion: '2', creationTimestamp: at(0).toISOString() }
   change(made)

@@ -33,7 +33,7 @@ const logPatienceMillis = 120_000
 const logLines = 400
 
 /** All but whether it may begin, which is asked in one go with the decision. */
-export type Seen = Omit<Observed, 'identityHeldBy' | 'identityIsWanted' | 'place' | 'mayBeGrantedNow'>
+export type Seen = Omit<Observed, 'identityHeldBy' | 'identityIsWanted' | 'isBesideOthers' | 'place' | 'mayBeGrantedNow'>
 
 /** Gathers what a decision about one Recording rests on: from the caches, and live where the caches may be behind. */
 export async function observe(

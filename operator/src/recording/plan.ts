@@ -20,6 +20,8 @@ export interface Observed {
   identityHeldBy: string | undefined
   /** Another Recording waits for the identity that this one holds. */
   identityIsWanted: boolean
+  /** Other Recordings that are not over write files of its room to the same folder. */
+  isBesideOthers: boolean
   /** Whether one more may record, where that is limited. */
   place: Place
   /** What is known of how the recorder in the room is doing. */

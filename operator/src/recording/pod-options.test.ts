@@ -8,7 +8,7 @@ const podOf = (options: object, spec: object = {}) => {
   return recorderPod(aRecording(spec), anOrder, config)
 }
 /** One that only uploads, for that has no toleration of the operator's own. */
-const anOrder = { attempt: 1, uploadOnly: true, volume: 'math' }
+const anOrder = { attempt: 1, uploadOnly: true, volume: 'math', isBesideOthers: false }
 
 describe('an administrator’s options', () => {
   test('are not there where nothing is said, and then nobody says who runs as whom', () => {

@@ -6,7 +6,7 @@ import { podOptionsSchema } from './pod-options.ts'
 import { volumeClaim } from './pvc.ts'
 import { aRecording, podConfig } from './testing.ts'
 
-const order = { attempt: 2, volume: 'math-v1', uploadOnly: false }
+const order = { attempt: 2, volume: 'math-v1', uploadOnly: false, isBesideOthers: false }
 const pod = recorderPod(aRecording(), order, podConfig)
 const container = pod.spec!.containers[0]!
 const env = (name: string, of = pod) => of.spec?.containers[0]?.env?.find((variable) => variable.name === name)?.value
@@ -92,12 +92,21 @@ describe('the recorder Pod', () => {
     expect(job.uploadOnly).toBeUndefined()
   })
 
+  test('has the recorder mark the names of files where other Recordings write files of the same room to the same folder', () => {
+    const markOf = (isBesideOthers: boolean) => {
+      const recording = aRecording({}, { uid: 'a1b2c3d4-0000-4000-8000-000000000000' })
+      const pod = recorderPod(recording, { ...order, isBesideOthers }, podConfig)
+      return recorderJobSchema.parse(JSON.parse(env('TRTC_RECORDER_JOB', pod)!)).fileMark
+    }
+    expect([true, false].map(markOf)).toEqual(['a1b2c3d4', undefined])
+  })
+
   test('hands over also what an API server of another release has admitted, for the recorder to say what is wrong with it', () => {
     const { spec } = aRecording()
     const subscribe = { ...spec.subscribe, include: ['a*b'] }
     const pod = recorderPod(
       aRecording({ subscribe, nodeSelector: { a: 'b' } }),
-      { attempt: 1, uploadOnly: false, volume: 'math-v1' },
+      { attempt: 1, uploadOnly: false, volume: 'math-v1', isBesideOthers: false },
       podConfig,
     )
     const job = JSON.parse(pod.spec?.containers[0]?.env?.find(({ name }) => name === 'TRTC_RECORDER_JOB')?.value ?? '')
@@ -111,7 +120,7 @@ describe('the recorder Pod', () => {
     const outputs = { replay: true, audio16k: true, speech: false, vcon: false, mix: false }
     for (const subscribe of [spec.subscribe, { ...spec.subscribe, include: ['a*b'] }]) {
       const stored = { ...aRecording(), spec: { ...spec, subscribe, outputs } } as unknown as Recording
-      const pod = recorderPod(stored, { attempt: 1, uploadOnly: false, volume: 'math-v1' }, podConfig)
+      const pod = recorderPod(stored, { attempt: 1, uploadOnly: false, volume: 'math-v1', isBesideOthers: false }, podConfig)
       const job = JSON.parse(pod.spec?.containers[0]?.env?.find(({ name }) => name === 'TRTC_RECORDER_JOB')?.value ?? '')
       expect(job.spec).toMatchObject({ live: {}, outputs: { replay: true, audio16k: true, audio16kFormat: 'Wav' } })
     }

@@ -55,6 +55,8 @@ export interface PodOrder {
   uploadOnly: boolean
   /** Name of the PersistentVolumeClaim it works on. */
   volume: string
+  /** Other Recordings write files of its room to the same folder. */
+  isBesideOthers: boolean
 }
 
 /**
@@ -63,13 +65,7 @@ export interface PodOrder {
  */
 export function recorderPod(recording: Recording, order: PodOrder, config: RecorderPodConfig): New<Pod> {
   const { metadata, spec } = recording
-  const job = jobFor(
-    { ...recording, metadata: { ...recording.metadata } },
-    order.attempt,
-    order.firstStartedAt,
-    order.uploadOnly,
-    volumeNumber(order.volume),
-  )
+  const job = jobFor({ ...recording, metadata: { ...recording.metadata } }, { ...order, volume: volumeNumber(order.volume) })
   const secrets = referredSecrets(job)
   const pod = {
     apiVersion: 'v1',

@@ -8,7 +8,7 @@ import { endPod } from './testing-pods.ts'
 
 const aPod = () => {
   const pod = structuredClone(
-    recorderPod(aRecording(), { attempt: 1, volume: 'math', uploadOnly: false }, podConfig),
+    recorderPod(aRecording(), { attempt: 1, volume: 'math', uploadOnly: false, isBesideOthers: false }, podConfig),
   ) as unknown as Pod
   pod.metadata.creationTimestamp = at(0).toISOString()
   return pod

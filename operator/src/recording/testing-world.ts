@@ -98,6 +98,7 @@ export class World {
       claims: this.claims,
       identityHeldBy: this.heldBy,
       identityIsWanted: this.isWanted,
+      isBesideOthers: false,
       place: this.place,
       progress: this.progress === undefined ? { is: 'not asked' } : { is: 'known', said: this.progress },
       image: podConfig.image,
@@ -335,5 +336,5 @@ export class World {
 /** The job that the newest Pod was given. */
 export const jobOf = (world: World) => jobIn(world.pod)
 
-const jobIn = (pod: Pod) =>
+export const jobIn = (pod: Pod) =>
   JSON.parse(pod.spec?.containers[0]?.env?.find((variable) => variable.name === 'TRTC_RECORDER_JOB')?.value ?? '{}')

@@ -302,7 +302,7 @@ describe('a volume that cannot follow', () => {
 describe('a Pod that nobody planned', () => {
   /** What a create that was answered with an error, and was carried out, leaves. */
   const unplanned = (world: World, attempt: number) => {
-    const order = { attempt, uploadOnly: false, volume: 'math-v1' }
+    const order = { attempt, uploadOnly: false, volume: 'math-v1', isBesideOthers: false }
     const pod = structuredClone(recorderPod(world.recording, order, podConfig)) as never as World['pods'][number]
     pod.metadata = { ...pod.metadata, uid: `unplanned-${attempt}`, creationTimestamp: world.now.toISOString() }
     enter(pod, world.now)

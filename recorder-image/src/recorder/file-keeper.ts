@@ -263,7 +263,7 @@ export class FileKeeper {
     const { addedMicros } = clock
     const openedMicros = clockMicros + addedMicros
     const firstMicros = first.firstMicros ?? openedMicros
-    const name = fileName(job.spec, userId, stream, new Date(firstMicros / 1000), part)
+    const name = fileName(job, userId, stream, new Date(firstMicros / 1000), part)
     const origin = { name, userId, stream, attempt: job.attempt, part, openedMicros: Math.round(openedMicros) }
     const { mode, audioCodec, gaps, pause } = job.spec
     const media = this.#deps.openMediaFile(volume.mediaDirectory, { ...origin, mode, audioCodec, gaps, pause })

@@ -114,7 +114,7 @@ async function recover(
   const [{ attempt, owner }] = copies as [HeldCopy]
   const { userId, stream } = owner!
   const frames = copies.flatMap((copy) => copy.frames).sort((a, b) => a.receiveTimeMicros - b.receiveTimeMicros)
-  const nameAt = (micros: number) => fileName(job.spec, userId, stream, new Date(micros / 1000))
+  const nameAt = (micros: number) => fileName(job, userId, stream, new Date(micros / 1000))
   let openedMicros = Math.round(frames[0]!.receiveTimeMicros)
   // The file that they should have come into may be there, and empty.
   while (volume.knows(nameAt(openedMicros))) openedMicros += 1000

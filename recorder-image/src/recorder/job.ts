@@ -40,7 +40,7 @@ export function jobFromRecordingFile(yaml: string, file: string): RecorderJob {
   const manifest = checked(recordingManifestSchema, recording, file)
   const [field] = unknownFields((recording as { spec: unknown }).spec, manifest.spec, 'spec')
   if (field !== undefined) throw new RecorderFailure('InvalidJob', `${file}: ${field}: there is no such field`)
-  return jobFor(manifest, 1)
+  return jobFor(manifest, { attempt: 1 })
 }
 
 /** What somebody wrote that nobody reads, as a field whose name is misspelt: kubectl would refuse it. */

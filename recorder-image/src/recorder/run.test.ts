@@ -63,6 +63,17 @@ describe('one attempt', () => {
     expect([...world.store.objects.values()].slice(0, 2).sort()).toEqual(['alice |', 'next file goes on|'])
   })
 
+  test('marks the names of its files where other Recordings write files of the same room to the same folder', async () => {
+    const result = world.start({ ...aJob(), fileMark: 'a1b2c3d4' })
+    await world.recording()
+    world.room.publishes('alice', 1)
+    world.room.inPage.push(aFrame(1, 'next file'), aFrame(1, ' goes on'))
+    world.stop(terminated)
+    expect(await result).toMatchObject({ outcome: 'Completed', files: [{ userId: 'alice' }, { userId: 'alice' }] })
+    const names = world.manifest.files.map(({ path }) => path.replace(/^.*_main_\d{17}/, ''))
+    expect(names.sort()).toEqual(['~a1b2c3d4-2.mp4', '~a1b2c3d4.mp4'])
+  })
+
   test('sends a file while it is checked, and calls it stored only when it has passed', async () => {
     const check = Promise.withResolvers<void>()
     world.media.checked = check.promise
