@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { type Lease, resources } from '../../kube/src/index.ts'
 import { type ApiServer, startApiServer } from './api-server.ts'
 import { messages, type Operator, runOperator, says } from './operator-process.ts'
-import { finishedRecording, newRecording } from './recordings.ts'
+import { newRecording } from './recordings.ts'
 
 let api: ApiServer
 beforeAll(async () => {
@@ -50,6 +50,13 @@ async function receiver(): Promise<{ url: string; received: string[] }> {
   return { url: `http://127.0.0.1:${(sink.address() as AddressInfo).port}/`, received }
 }
 
+/** A Recording that was to be stopped before it began: it is over without a recorder, and its callback is due. Gives the callback's key. */
+async function neverStarted(namespace: string, name: string, url: string): Promise<string> {
+  const spec = { desiredState: 'Stopped', callback: { url } }
+  const { metadata } = await api.client.create(resources.recordings, newRecording(namespace, name, spec))
+  return `${metadata.uid}/result`
+}
+
 const claim = (namespace: string): Promise<Lease> => api.client.get(resources.leases, { namespace, name: 'trtc-recorder.dev' })
 const holder = async (namespace: string) => (await claim(namespace).catch(() => undefined))?.spec?.holderIdentity
 const podsIn = async (namespace: string) =>
@@ -68,8 +75,8 @@ test('of two releases that serve all namespaces the second says so and does noth
   const { url, received } = await receiver()
   const first = await install('first', [])
   await says(first, 'Became the leader')
-  const told = await finishedRecording(api.client, lessons, 'told', { callback: { url } })
-  await expect.poll(() => received, ready).toEqual([`${told.metadata.uid}/result`])
+  const told = await neverStarted(lessons, 'told', url)
+  await expect.poll(() => received, ready).toEqual([told])
   expect(await holder(lessons)).toBe(first.release)
 
   const second = await install('second', [])
@@ -83,9 +90,9 @@ test('of two releases that serve all namespaces the second says so and does noth
     .toContainEqual(expect.stringContaining(`ServedByAnotherRelease: This cluster is served by release ${first.release}`))
 
   // Each is done once, whoever else would.
-  const more = await finishedRecording(api.client, lessons, 'more', { callback: { url } })
+  const more = await neverStarted(lessons, 'more', url)
   await api.client.create(resources.recordings, newRecording(lessons, 'math'))
-  await expect.poll(() => received.at(1), ready).toBe(`${more.metadata.uid}/result`)
+  await expect.poll(() => received.at(1), ready).toBe(more)
   await expect.poll(() => podsIn(lessons), ready).toEqual(['math-a1'])
   const isAnswered = async () => {
     const { metadata } = await api.client.get(resources.leases, { namespace: 'kube-system', name: 'all.trtc-recorder.dev' })
@@ -124,8 +131,8 @@ test('releases whose namespaces overlap keep to what each had first, and hand ov
   await expect.poll(() => holder(exams), ready).toBe(some.release)
   expect(await some.probe('/readyz')).toBe('200 ok\n')
   await expect.poll(() => claimsOf(some), ready).toEqual(['held 1', 'other 1', 'unguarded 0'])
-  const exam = await finishedRecording(api.client, exams, 'exam', { callback: { url } })
-  await expect.poll(() => received, ready).toEqual([`${exam.metadata.uid}/result`])
+  const exam = await neverStarted(exams, 'exam', url)
+  await expect.poll(() => received, ready).toEqual([exam])
   await says(some, 'Callback delivered')
   expect(messages(everywhere)).not.toContain('Callback delivered')
   await says(everywhere, 'Namespace is served by another release, and left alone')
@@ -136,8 +143,9 @@ test('releases whose namespaces overlap keep to what each had first, and hand ov
     { type: 'merge', body: { spec: { holderIdentity: some.release } } },
   )
   await expect.poll(() => claimsOf(some), ready).toEqual(['held 2', 'other 0', 'unguarded 0'])
-  const lesson = await finishedRecording(api.client, lessons, 'lesson', { callback: { url } })
-  await expect.poll(() => received.at(1), ready).toBe(`${lesson.metadata.uid}/result`)
+  const lesson = await neverStarted(lessons, 'lesson', url)
+  await expect.poll(() => received.at(1), ready).toBe(lesson)
   await expect.poll(() => messages(some).filter((message) => message === 'Callback delivered').length, ready).toBe(2)
+  expect(messages(everywhere)).not.toContain('Callback delivered')
   expect(await podsIn(lessons)).toEqual(['algebra-a1'])
 })
