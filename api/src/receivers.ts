@@ -42,7 +42,7 @@ const mappedBits = 96
 
 /** Looks a host up once, and judges every address it has. */
 export async function receiverOf(hostname: string, policy: ReceiverPolicy, resolve: Resolve = resolveAll): Promise<Receiver> {
-  const host = hostname.replace(/^\[|\]$/g, '')
+  const host = bare(hostname)
   const addresses = ipaddr.isValid(host) ? [literal(host)] : await resolve(host).catch(() => [])
   const [first, ...rest] = addresses.map(({ address }) => judge(address, policy))
   if (first === undefined) return { is: 'unknown' }
@@ -51,6 +51,11 @@ export async function receiverOf(hostname: string, policy: ReceiverPolicy, resol
   if (refused?.is === 'refused') return { is: 'refused', message: `${host} is ${refused.what}, which may not be called` }
   return { is: rest.some(({ is }) => is === 'private') || first.is === 'private' ? 'private' : 'open', addresses }
 }
+
+/** Whether the host of a URL is an address, and no name that is to be looked up. */
+export const isAddress = (hostname: string): boolean => ipaddr.isValid(bare(hostname))
+
+const bare = (hostname: string) => hostname.replace(/^\[|\]$/g, '')
 
 const literal = (address: string): LookupAddress => ({ address, family: ipaddr.parse(address).kind() === 'ipv4' ? 4 : 6 })
 
@@ -114,6 +119,9 @@ function networkOf(text: string): { address: ipaddr.IPv4 | ipaddr.IPv6; bits: nu
   if (!address.isIPv4MappedAddress()) return { address, bits }
   return bits < mappedBits ? undefined : { address: address.toIPv4Address(), bits: bits - mappedBits }
 }
+
+/** Whether an address, as the host of a URL has it, is in a network. */
+export const isWithin = (hostname: string, cidr: string): boolean => contains(cidr, ipaddr.process(bare(hostname)))
 
 /** Whether a text is a CIDR or an address. */
 export const isCidr = (text: string): boolean => networkOf(text) !== undefined

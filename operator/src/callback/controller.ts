@@ -18,7 +18,7 @@ import type { Controller, ReconcileContext, ReconcileResult } from '../runtime/c
 import { refOf } from '../runtime/objects.ts'
 import type { Store } from '../runtime/store.ts'
 import type { CallbackOutcome, Metrics } from '../telemetry/metrics.ts'
-import { type Delivery, type DeliveryResult, deliver } from './delivery.ts'
+import { type Delivery, type DeliveryResult, deliver, inFull } from './delivery.ts'
 import { afterTry, type CallbackLimits, due, sentence } from './policy.ts'
 import { record } from './record.ts'
 import { signingKey } from './signing-key.ts'
@@ -46,6 +46,8 @@ export interface CallbackDependencies {
 interface Tried {
   status: CallbackStatus
   at: Date
+  /** What went wrong, for the log. */
+  error: string | undefined
 }
 
 /**
@@ -110,7 +112,8 @@ export function callbackReconciler<T extends Told>(
 
     // 4. Record, then report.
     const at = now()
-    const tried = { status: afterTry(live, current.callback, result, at, limits), at }
+    const error = result.outcome === 'delivered' ? undefined : inFull(result)
+    const tried = { status: afterTry(live, current.callback, result, at, limits), at, error }
     unrecorded.set(live.metadata.uid, tried)
     return recordTry(live, tried, context)
   }
@@ -136,14 +139,14 @@ export function callbackReconciler<T extends Told>(
     unrecorded.delete(before.metadata.uid)
     if (recorded.is === 'obsolete') return undefined
     store.wrote(recorded.told)
-    report(before, tried.status, context.log)
+    report(before, tried, context.log)
     const next = due(recorded.told, now(), limits)
     return next.is === 'never' ? undefined : { requeueAfterMillis: next.is === 'later' ? next.inMillis : 0 }
   }
 
   /** An Event for each change of the story, not for each try; a log line for each try. */
-  function report(before: T, { state, ...callback }: CallbackStatus, log: Logger): void {
-    const line = { attempts: callback.attempts, statusCode: callback.lastStatusCode, error: callback.lastError }
+  function report(before: T, { status: { state, ...callback }, error }: Tried, log: Logger): void {
+    const line = { attempts: callback.attempts, statusCode: callback.lastStatusCode, error }
     const regarding = { ...before, kind }
     const note = sentence({ state, ...callback })
     switch (state) {

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { Dispatcher } from 'undici'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { fenceOf, LeadershipInDoubt } from '../kube/fenced-client.ts'
-import { concealed, type Delivery, type DeliveryResult, deliver, sign } from './delivery.ts'
+import { concealed, type Delivery, type DeliveryResult, deliver, inFull, sign } from './delivery.ts'
 
 let server: Server
 let address: string
@@ -26,6 +26,12 @@ beforeEach(async () => {
 afterEach(async () => {
   server.closeAllConnections()
   await new Promise((resolve) => server.close(resolve))
+})
+
+/** What the name of a receiver stands for, where this is said of addresses. */
+const at = (address: string, over: Partial<Delivery['policy']>): Partial<Delivery> => ({
+  resolve: async () => [{ address, family: 4 }],
+  policy: { ...policy, allow: [], ...over },
 })
 
 /** The receivers of these tests are on this machine. */
@@ -170,9 +176,6 @@ describe('deliver', () => {
     const nowhere = { ...policy, allow: [] }
     const message = `${address} is not called: 127.0.0.1 is a loopback address, which may not be called`
     expect(await send({ policy: nowhere })).toEqual({ outcome: 'unusable', message })
-    const url = `${address.replace('127.0.0.1', 'rebind.example')}/hook`
-    const resolve = async () => [{ address: '127.0.0.1', family: 4 }]
-    expect(await send({ policy: nowhere, url, resolve })).toMatchObject({ outcome: 'unusable' })
     expect(received).toEqual([])
   })
 
@@ -190,16 +193,40 @@ describe('deliver', () => {
     const conceal = async (result: DeliveryResult) => {
       const began = performance.now()
       const told = await concealed(Promise.resolve(result), {
-        ...{ receiver: 'http://hook.lessons.svc', timeoutMillis: 150 },
+        ...{ receiver: 'http://10.0.0.7', isName: false, timeoutMillis: 150 },
         ...{ timeout: AbortSignal.timeout(150), signal: new AbortController().signal },
       })
       return { told, millis: performance.now() - began }
     }
     const nobody = await conceal({ outcome: 'unreachable', message: 'ECONNREFUSED' })
     const somebody = await conceal({ outcome: 'refused', statusCode: 404, message: 'answered 404' })
-    expect(somebody.told).toEqual(nobody.told)
+    const bare = ({ unsaid: _, ...told }: DeliveryResult & { unsaid?: string }) => told
+    expect(bare(somebody.told)).toEqual(bare(nobody.told))
     expect(Math.min(somebody.millis, nobody.millis)).toBeGreaterThanOrEqual(140)
     const delivered = { outcome: 'delivered' as const, statusCode: 204 }
     expect((await conceal(delivered)).told).toEqual(delivered)
+  })
+
+  it.each<[string, Partial<Delivery>, string]>([
+    ['is not known', { resolve: async () => [] }, 'could not be reached: its name is not known'],
+    ['takes too long to look up', { resolve: () => new Promise(() => {}) }, 'could not be reached: its name is not known'],
+    ['is that of a private address', at('10.255.255.1', {}), 'http://db.payments.svc:5432'],
+    ['is that of an address on the deny-list', at('10.0.0.7', { deny: ['10.0.0.0/8'] }), 'an address on the deny-list'],
+    ['is that of a private address where none may be called', at('10.0.0.7', { allowPrivate: false }), 'a private address'],
+    ['is that of the API server', at('10.96.0.1', { apiServer: ['10.96.0.1'] }), 'is the API server'],
+    ['is that of this very machine', at('127.0.0.1', {}), 'a loopback address'],
+    ['is that of a metadata service', at('169.254.169.254', {}), 'a link-local address'],
+  ])('does not tell a name that %s from any other, in words or in time; the log does', async (_, over, logged) => {
+    const began = performance.now()
+    const url = 'http://db.payments.svc:5432/hook?token=top'
+    const result = await send({ url, policy: { ...policy, allow: [] }, timeoutMillis: 150, ...over })
+    if (result.outcome === 'delivered') throw new Error('it was delivered')
+    expect(result.outcome).toBe('unreachable')
+    expect(result.message).toBe(
+      'http://db.payments.svc:5432 did not answer with 2xx within 0.15 s: it stands for a private address, or for one that may not be called, or its name is not known; the operator’s log says which',
+    )
+    expect(performance.now() - began).toBeGreaterThanOrEqual(140)
+    expect(inFull(result)).toContain(logged)
+    expect(inFull(result)).not.toContain('top')
   })
 })

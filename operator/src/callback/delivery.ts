@@ -10,18 +10,21 @@ import {
   signatureHeader,
   type TrtcCallbackBody,
 } from '@trtc-recorder/api'
-import { type ReceiverPolicy, type Resolve, receiverOf } from '@trtc-recorder/api/receivers'
+import { isAddress, type Receiver, type ReceiverPolicy, type Resolve, receiverOf } from '@trtc-recorder/api/receivers'
 import { Agent, buildConnector, type Dispatcher, request } from 'undici'
 import { type Fence, LeadershipInDoubt } from '../kube/fenced-client.ts'
 import { sleep, timeoutSignal } from '../runtime/timers.ts'
 
-/** What one try came to. `message` names the receiver by scheme, host and port only: paths and queries may hold its secrets. */
+/**
+ * What one try came to. `message` names the receiver by scheme, host and port only: paths and queries may hold its secrets. `unsaid`: what the administrator may know
+ * besides, and no tenant.
+ */
 export type DeliveryResult =
   | { outcome: 'delivered'; statusCode: number }
   /** It answered, but not with 2xx. */
   | { outcome: 'refused'; statusCode: number; message: string }
   /** No answer in time, or no connection. */
-  | { outcome: 'unreachable'; message: string }
+  | { outcome: 'unreachable'; message: string; unsaid?: string }
   /** Not sent: the key that it has to be signed with is not there. */
   | { outcome: 'unsigned'; message: string }
   /** Not sent: the address cannot be called. */
@@ -52,7 +55,8 @@ const answerBytes = 65_536
 
 /**
  * POSTs the result once. Redirects are not followed: the signature and the contents are for the address in the spec. Of a receiver at a
- * private address nothing is told but whether it took the result: neither words nor time say whether there is anybody.
+ * private address nothing is told but whether it took the result: neither words nor time say whether there is anybody. Of a name that stands for none that is told of,
+ * neither do they say whether there is such a name.
  */
 export async function deliver(delivery: Delivery): Promise<DeliveryResult> {
   const { timeoutMillis, signal, policy } = delivery
@@ -66,38 +70,64 @@ export async function deliver(delivery: Delivery): Promise<DeliveryResult> {
     fence()
     return post(delivery, target, proxied, timeout)
   }
-  const found = await receiverOf(target.url.hostname, policy, delivery.resolve)
+  const { hostname } = target.url
+  const isName = !isAddress(hostname)
+  const conceal = (attempt: DeliveryResult | Promise<DeliveryResult>) =>
+    concealed(attempt, { receiver, isName, timeoutMillis, timeout, signal })
+  const found = await inTime(receiverOf(hostname, policy, delivery.resolve), timeoutMillis, AbortSignal.any([timeout, signal]))
   switch (found.is) {
-    case 'refused':
-      return { outcome: 'unusable', message: `${receiver} is not called: ${found.message}` }
+    case 'refused': {
+      const refused = { outcome: 'unusable' as const, message: `${receiver} is not called: ${found.message}` }
+      // What an address is, whoever writes it knows; what a name stands for, not.
+      return isName ? conceal(refused) : refused
+    }
     case 'unknown':
-      return { outcome: 'unreachable', message: `${receiver} could not be reached: its name is not known` }
+      return conceal({ outcome: 'unreachable', message: `${receiver} could not be reached: its name is not known` })
     case 'open':
       return withAgent(found.addresses, fence, (agent) => post(delivery, target, agent, timeout))
     case 'private':
-      return concealed(
-        withAgent(found.addresses, fence, (agent) => post(delivery, target, agent, timeout)),
-        { receiver, timeoutMillis, timeout, signal },
-      )
+      return conceal(withAgent(found.addresses, fence, (agent) => post(delivery, target, agent, timeout)))
   }
 }
 
-/** Whoever could tell a refused connection from silence, or an answer from either, could look for open ports with it. */
+/** A name that takes longer to look up than the whole try may take is not known. */
+async function inTime(found: Promise<Receiver>, timeoutMillis: number, late: AbortSignal): Promise<Receiver> {
+  const isFound = new AbortController()
+  const isLate = sleep(timeoutMillis, AbortSignal.any([late, isFound.signal]))
+  try {
+    return await Promise.race([found, isLate.then(() => ({ is: 'unknown' as const }))])
+  } finally {
+    isFound.abort()
+  }
+}
+
+/** For the log, which no tenant reads. */
+export const inFull = (result: Exclude<DeliveryResult, { outcome: 'delivered' }>): string =>
+  (result.outcome === 'unreachable' && result.unsaid) || result.message
+
+/**
+ * Whoever could tell a refused connection from silence, or an answer from either, could look for open ports with it, and whoever could tell a name that is not known from
+ * one that is, for Services.
+ */
 export async function concealed(
-  attempt: Promise<DeliveryResult>,
+  attempt: DeliveryResult | Promise<DeliveryResult>,
   {
     receiver,
+    isName,
     timeoutMillis,
     timeout,
     signal,
-  }: { receiver: string; timeoutMillis: number; timeout: AbortSignal; signal: AbortSignal },
+  }: { receiver: string; isName: boolean; timeoutMillis: number; timeout: AbortSignal; signal: AbortSignal },
 ): Promise<DeliveryResult> {
   const result = await attempt
   if (result.outcome === 'delivered') return result
   await sleep(timeoutMillis, AbortSignal.any([timeout, signal]))
   if (signal.aborted) throw signal.reason
-  const message = `${receiver}, at a private address, did not answer with 2xx within ${timeoutMillis / 1000} s`
-  return { outcome: 'unreachable', message }
+  const silence = `did not answer with 2xx within ${timeoutMillis / 1000} s`
+  const message = isName
+    ? `${receiver} ${silence}: it stands for a private address, or for one that may not be called, or its name is not known; the operator’s log says which`
+    : `${receiver}, at a private address, ${silence}`
+  return { outcome: 'unreachable', message, unsaid: result.message }
 }
 
 interface Target {

@@ -20,7 +20,7 @@ import type { Controller, ReconcileContext, ReconcileResult } from '../runtime/c
 import { ownerKey, refOf } from '../runtime/objects.ts'
 import type { Store } from '../runtime/store.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { type Delivery, type DeliveryResult, deliver } from './delivery.ts'
+import { type Delivery, type DeliveryResult, deliver, inFull } from './delivery.ts'
 import { signingKey } from './signing-key.ts'
 import { tellingController } from './telling-controller.ts'
 
@@ -157,7 +157,7 @@ export function eventsReconciler(
     }
     const tries = (failed.get(uid)?.tries ?? 0) + 1
     failed.set(uid, { tries, notBefore: performance.now() + backoffMillis(tries, { ...retries, random: Math.random }) })
-    context.log.warn({ events: said.events.length, tries, error: result.message }, 'Events could not be told')
+    context.log.warn({ events: said.events.length, tries, error: inFull(result) }, 'Events could not be told')
     if (tries === 1) {
       const note = `Events ${first} to ${last} could not be told, and are tried again: ${result.message}`
       events.record(

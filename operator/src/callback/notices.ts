@@ -8,7 +8,7 @@ import type { Controller, ReconcileContext, ReconcileResult } from '../runtime/c
 import { refOf } from '../runtime/objects.ts'
 import type { Store } from '../runtime/store.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { type Delivery, deliver } from './delivery.ts'
+import { type Delivery, deliver, inFull } from './delivery.ts'
 import { signingKey } from './signing-key.ts'
 import { tellingController } from './telling-controller.ts'
 
@@ -79,7 +79,7 @@ export function noticeReconciler(
 
     const count = tried.count + 1
     tries.set(uid, { ...tried, count })
-    context.log.warn({ event: notice.type, tries: count, error: result.message }, 'Event could not be told')
+    context.log.warn({ event: notice.type, tries: count, error: inFull(result) }, 'Event could not be told')
     const isTooLate = now().getTime() + patience.againMillis > tried.since + patience.givesUpMillis
     if (!isTooLate) return { requeueAfterMillis: count === 1 ? 0 : patience.againMillis }
     metrics.callbackDelivery('given_up')
