@@ -315,6 +315,9 @@ export const recordingClipStatusSchema = z.object({
   callback: callbackStatusSchema.optional().describe('Delivery of the callback.'),
   handled: handledSchema,
 })
+/** What the operator decides by, as with a Recording: without one of these it would cut the same for ever, or heed an annotation again and again. */
+export const neededClipStatusFields = ['attempts', 'completionTime', 'handled'] as const
+
 export type RecordingClipStatus = z.infer<typeof recordingClipStatusSchema>
 
 export interface RecordingClip {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { recordingPolicySpecSchema } from './recording-policy.ts'
+import { z } from 'zod'
+import { neededPolicySpecFields, recordingPolicySpecSchema } from './recording-policy.ts'
 import { isScheduled, type Schedule } from './schedule.ts'
 import { acceptedPolicies, leastPolicy, refusedPolicies } from './testing/policies.ts'
 
@@ -13,6 +14,22 @@ test.each(refusedPolicies)('$what is refused and the field is named', ({ over, f
 
 test.each(acceptedPolicies)('$what is accepted', ({ over }) => {
   expect(recordingPolicySpecSchema.safeParse({ ...leastPolicy, ...over }).error).toBeUndefined()
+})
+
+test('all of a policy that may keep it from recording something is needed of a CRD', () => {
+  interface Schema {
+    properties?: Record<string, Schema>
+    items?: Schema
+  }
+  const leaves = ({ properties, items }: Schema, at: string): string[] =>
+    items?.properties !== undefined
+      ? leaves(items, at)
+      : properties === undefined
+        ? [at]
+        : Object.entries(properties).flatMap(([name, field]) => leaves(field, at === '' ? name : `${at}.${name}`))
+  const { template: _, sdkAppId: __, recorderUserId: ___, ...keeping } = recordingPolicySpecSchema.shape
+  const schema = z.toJSONSchema(z.object(keeping), { io: 'input', unrepresentable: 'any' }) as Schema
+  expect([...neededPolicySpecFields].toSorted()).toEqual(leaves(schema, '').toSorted())
 })
 
 const schedule = (over: Partial<Schedule['windows'][number]>, timeZone = 'Asia/Shanghai'): Schedule => ({

@@ -140,6 +140,21 @@ export const recordingPolicySpecSchema = ruled(
     fieldPath: '.enters.include',
   },
 )
+/** What keeps a policy from recording something. Without one of these a CRD of an earlier release would have rooms recorded that are not to be. */
+export const neededPolicySpecFields = [
+  'suspend',
+  'rooms.type',
+  'rooms.include',
+  'rooms.exclude',
+  'enters.role',
+  'enters.include',
+  'enters.exclude',
+  'schedule.timeZone',
+  'schedule.windows.days',
+  'schedule.windows.from',
+  'schedule.windows.to',
+  'limits.activeRecordings',
+] as const
 export type RecordingPolicySpec = z.infer<typeof recordingPolicySpecSchema>
 
 /** Every condition that a policy can have. */
@@ -157,6 +172,8 @@ export const policyReasons = {
   LimitReached: 'The last Recording that was to be made would have been one more than limits.activeRecordings or a quota allows.',
   SecretNotFound: 'The last Recording waits for a Secret; the message names it.',
   RoomRefused: 'TRTC refused the recorder of the last Recording: application, key or user are not right.',
+  CrdOutdated:
+    'The CRD of policies is older than the gateway, and would drop what keeps a policy from recording something; the message names it. Nothing is begun meanwhile.',
 } as const
 export type PolicyReason = keyof typeof policyReasons
 
@@ -175,6 +192,8 @@ export const policyReasonRemedies: Record<PolicyReason, string> = {
     'Make the Secret, or the key in it, that the message names: the Recording begins by itself, and so do all that follow.',
   RoomRefused:
     'Compare spec.sdkAppId, the key in spec.template.appSecretKeyRef and spec.recorderUserId with the application; the code of TRTC in the message says more.',
+  CrdOutdated:
+    'Apply the CRDs of the gateway’s release, and then the policies again: what was dropped of them may be gone. It is noticed within seconds.',
 }
 
 const word = <T extends string>() => z.string().min(1).max(64) as unknown as z.ZodType<T, T>

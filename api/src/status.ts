@@ -166,7 +166,7 @@ export const recordingStatusSchema = z.object({
 })
 /**
  * Fields of a status that the operator decides by. Without any other a CRD of an earlier release only lets it tell less; without one of these it would lose what is
- * on a volume, or do the same thing for ever, so it waits for a CRD that has them.
+ * on a volume, or do the same thing for ever, so it leaves all alone while the CRD has not got them.
  */
 export const neededStatusFields = ['attempts.state', 'attempts.volume', 'handled', 'volumes'] as const
 

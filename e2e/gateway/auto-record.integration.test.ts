@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { recordingManifestSchema } from '../../api/src/index.ts'
 import { signOf } from '../../gateway/src/events/applications.ts'
+import { generationAnnotation } from '../../gateway/src/events/names.ts'
 import { eventsOf, policyNamed, recorder } from '../../gateway/src/testing/trtc-events.ts'
 import { createKubeClient, isForbidden, type Resource, resources } from '../../kube/src/index.ts'
 import { ensureBinaries } from '../../sandbox/src/cluster/binaries.ts'
@@ -144,6 +145,30 @@ test('a policy of an application that is not heard says so, and the gateway may 
   await client.close()
 })
 
+test('where an older CRD of policies is applied, nothing is begun that a policy may not have asked for, and each says so, until it is mended', async () => {
+  const send = (id: number) => {
+    const body = JSON.stringify(eventsOf(id, Date.now()).enters('teacher'))
+    const headers = { sdkappid: String(sdkAppId), sign: signOf(callbackKey, Buffer.from(body)) }
+    return fetch(url(0), { method: 'POST', headers, body })
+  }
+  await api.forgetFields('recordingpolicies', 'spec.suspend', 'spec.limits')
+  try {
+    await until('it says so', async () => (await reasonOf('lessons')) === 'CrdOutdated', 30_000)
+    const { message } = (await policy()).status!.conditions![0]!
+    expect(message).toContain('is older than this gateway and would drop spec.suspend, spec.limits.activeRecordings')
+    // TRTC tells it again.
+    await until('the event is refused', async () => (await send(4321)).status === 503, 30_000)
+    const meanwhile = (await recordings()).length
+    expect((await send(4320)).status).toBe(503)
+    expect(await recordings()).toHaveLength(meanwhile)
+  } finally {
+    await api.forgetFields('recordingpolicies')
+  }
+  await until('it listens again', async () => (await reasonOf('lessons')) === 'Listening', 30_000)
+  await until('the event is heard', async () => (await send(4320)).status === 200, 30_000)
+  expect((await recordings()).map(({ spec }) => spec.roomId)).toContain(4320)
+}, 90_000)
+
 test('a policy says what has become of it as soon as that is so, and not when somebody happens to look', async () => {
   const soon = 8000
   const says = (name: string, reason: string) =>
@@ -164,8 +189,17 @@ test('a policy says what has become of it as soon as that is so, and not when so
       body,
     })
   }
-  expect((await send(4310)).status).toBe(200)
-  const name = (await policy()).status!.lastRecording!
+  let name = ''
+  let room = 43_100
+  // The gateway knows a policy for two seconds.
+  await until('a Recording is made by the policy as it is', async () => {
+    room += 1
+    expect((await send(room)).status).toBe(200)
+    const { metadata, status } = await policy()
+    name = status!.lastRecording!
+    const made = await api.client.get(resources.recordings, { namespace, name })
+    return made.metadata.annotations?.[generationAnnotation] === String(metadata.generation)
+  })
   const lastTransitionTime = new Date().toISOString()
   const waits = (status: 'Unknown' | 'True', reason: string) => {
     const started = { type: 'Started', status, reason, message: 'so it is', observedGeneration: 1, lastTransitionTime }

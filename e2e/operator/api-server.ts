@@ -30,7 +30,7 @@ export interface ApiServer {
   /** Takes the CRD away, as `kubectl delete crd` would; with it go its objects, once nobody holds them any more. */
   removeDefinition(plural: string): Promise<void>
   installDefinition(plural: string): Promise<void>
-  /** Makes the CRD one that does not know these fields of a status, as that of an earlier release. None: it is this one's again. */
+  /** Makes the CRD one that does not know these fields (`status.volumes`), as that of an earlier release. None: it is this one's again. */
   forgetFields(plural: string, ...fields: string[]): Promise<void>
   /** A new namespace. */
   namespace(): Promise<string>
@@ -157,8 +157,13 @@ export async function startApiServer({ auditLog }: { auditLog?: string } = {}): 
     installDefinition: (plural) => installDefinition(client, plural),
     async forgetFields(plural, ...fields) {
       const definition = await definitionOf(plural)
-      const { status } = definition.spec.versions[0]!.schema.openAPIV3Schema.properties
-      for (const field of fields) delete status.properties[field]
+      const { openAPIV3Schema } = definition.spec.versions[0]!.schema
+      for (const field of fields) {
+        const path = field.split('.')
+        const last = path.pop()!
+        const parent = path.reduce<Schema>((schema, name) => schema.properties![name]!, openAPIV3Schema)
+        delete parent.properties![last]
+      }
       const ref = { name: definition.metadata.name }
       const { resourceVersion } = (await client.get(definitions, ref)).metadata
       await client.replace(definitions, { ...definition, metadata: { ...definition.metadata, resourceVersion } } as KubeObject)
@@ -174,8 +179,11 @@ export async function startApiServer({ auditLog }: { auditLog?: string } = {}): 
   }
 }
 
+interface Schema {
+  properties?: Record<string, Schema>
+}
 interface Definition extends KubeObject {
-  spec: { versions: { schema: { openAPIV3Schema: { properties: { status: { properties: Record<string, unknown> } } } } }[] }
+  spec: { versions: { schema: { openAPIV3Schema: Schema } }[] }
 }
 
 async function definitionOf(plural: string): Promise<Definition> {

@@ -2,8 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Recording } from '@trtc-recorder/api'
 import { afterAll, test as base, beforeAll, describe, expect, onTestFinished } from 'vitest'
-import { type Lease, resources } from '../../kube/src/index.ts'
-import { servedFields } from '../../operator/src/kube/served-fields.ts'
+import { type Lease, resources, servedFields } from '../../kube/src/index.ts'
 import { aResult } from '../../operator/src/recording/testing.ts'
 import { type ApiServer, startApiServer } from './api-server.ts'
 import { messages, type Operator, runOperator, says } from './operator-process.ts'
@@ -258,29 +257,63 @@ describe('an operator whose API server is away', () => {
     expect(operator.stderr()).toBe('')
   })
 
+  /** The API server publishes what it serves a moment after it serves it. */
+  const forget = async (...fields: string[]) => {
+    await api.forgetFields('recordings', ...fields)
+    const published = async () => [
+      ...(await servedFields(api.client, [resources.recordings], AbortSignal.timeout(20_000)))!.get(resources.recordings)!,
+    ]
+    for (const field of fields) await expect.poll(published, { timeout: 20_000 }).not.toContain(field)
+  }
+  const trouble =
+    'the CRD recordings.trtc-recorder.dev is older than this operator and would drop status.handled, status.volumes: apply the CRDs of this release'
+
   test('does nothing while the CRD drops what it decides by, says so, and begins when the CRD is mended', async ({
     world: { namespace, startOperator },
   }) => {
-    await api.forgetFields('recordings', 'volumes', 'handled')
+    await forget('status.volumes', 'status.handled')
     onTestFinished(() => api.forgetFields('recordings'))
-    // The API server publishes what it serves a moment after it serves it.
-    const published = async () => [...(await servedFields(api.client, resources.recordings, AbortSignal.timeout(20_000)))!]
-    await expect.poll(published, { timeout: 20_000 }).not.toContain('status.handled')
     const operator = await startOperator('one', { TRTC_RECORDER_LEADER_ELECTION: 'false' })
-    const trouble =
-      'the CRD recordings.trtc-recorder.dev is older than this operator and would drop status.handled, status.volumes: apply the CRDs of this release'
     await expect.poll(() => operator.probe('/readyz'), { timeout: 20_000 }).toBe(`503 CRD: ${trouble}\n`)
     expect(await operator.probe('/healthz')).toBe('200 ok\n')
     await api.client.create(resources.recordings, newRecording(namespace, 'physics'))
 
     await api.forgetFields('recordings')
-    await says(operator, 'CRD fits this operator now', 30_000)
+    await says(operator, 'CRDs fit this operator now', 30_000)
     const podsOf = async () => (await api.client.list(resources.pods, { namespace })).items.map(({ metadata }) => metadata.name)
     await expect.poll(podsOf, { timeout: 20_000 }).toEqual(['physics-a1'])
     expect(await operator.probe('/readyz')).toBe('200 ok\n')
     expect(operator.lines.filter(({ level }) => level === 'error').map(({ msg }) => msg)).toEqual([
-      `Operator does nothing yet: ${trouble}`,
+      `Waiting for CRDs that fit: ${trouble}`,
     ])
+  })
+
+  test('stops where an older CRD is applied while it runs, forgets nothing of what that drops, and goes on when it is mended', async ({
+    world: { namespace, startOperator },
+  }) => {
+    const kubelet = new ToyKubelet(api.client, namespace, () => aResult({ stopReason: 'Terminated' }))
+    onTestFinished(() => kubelet.stop())
+    const operator = await startOperator('one', { TRTC_RECORDER_LEADER_ELECTION: 'false' })
+    const { metadata } = await api.client.create(resources.recordings, newRecording(namespace, 'physics'))
+    const physics = () => api.client.get(resources.recordings, metadata)
+    await expect.poll(async () => (await physics()).status?.startTime, { timeout: 20_000 }).toBeDefined()
+    const { volumes } = (await physics()).status!
+
+    await forget('status.volumes', 'status.handled')
+    onTestFinished(() => api.forgetFields('recordings'))
+    await expect.poll(() => operator.probe('/readyz'), { timeout: 20_000 }).toBe(`503 CRD: ${trouble}\n`)
+    expect(await operator.probe('/healthz')).toBe('200 ok\n')
+    await api.client.create(resources.recordings, newRecording(namespace, 'chemistry'))
+
+    await api.forgetFields('recordings')
+    await says(operator, 'CRDs fit this operator now', 30_000)
+    await expect.poll(() => kubelet.seen.has('chemistry-a1'), { timeout: 20_000 }).toBe(true)
+    // The API server still has what it did not show meanwhile, for nobody has written.
+    expect((await physics()).status?.volumes).toMatchObject([{ uid: volumes![0]!.uid, state: 'Holding' }])
+    await api.client.patch(resources.recordings, metadata, { type: 'merge', body: { spec: { desiredState: 'Stopped' } } })
+    await expect.poll(async () => (await physics()).status?.completionTime, { timeout: 20_000 }).toBeDefined()
+    expect(kubelet.seen).toEqual(new Set(['physics-a1', 'chemistry-a1']))
+    await expect.poll(() => operator.probe('/readyz')).toBe('200 ok\n')
   })
 
   test('stops on SIGTERM also while it cannot reach an API server', async ({ world: { namespace, startOperator } }) => {

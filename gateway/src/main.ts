@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net'
-import type { RecordingPolicy } from '@trtc-recorder/api'
-import { clusterAccess, createKubeClient } from '@trtc-recorder/kube'
+import { neededPolicySpecFields, type RecordingPolicy } from '@trtc-recorder/api'
+import { clusterAccess, createKubeClient, FittingCrds, guardedClient, resources } from '@trtc-recorder/kube'
 import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import { CallerDirectory, parseCallers } from './callers/directory.ts'
@@ -33,13 +33,20 @@ process.on('uncaughtException', (error) => {
 })
 
 const access = await clusterAccess(process.env, config.serviceAccountDirectory)
-const client = createKubeClient(access, { userAgent: 'trtc-recorder-gateway' })
+const bareClient = createKubeClient(access, { userAgent: 'trtc-recorder-gateway' })
+const crds = new FittingCrds({
+  ...{ client: bareClient, log, who: 'gateway' },
+  needed: [{ resource: resources.recordingPolicies, fields: neededPolicySpecFields.map((field) => `spec.${field}`) }],
+})
+const client = guardedClient(bareClient, crds)
 const document = <T>(path: string, parse: (text: string) => T, what: string, onChange?: () => void) =>
   watchDocument(path, parse, { what, log, onChange }).catch((error: Error) => {
     process.stderr.write(`${error.message}\n`)
     process.exit(2)
   })
 let reviews: PolicyReviews | undefined
+let looking: Promise<void> | undefined
+const noLonger = new AbortController()
 const callers = config.callersFile === undefined ? undefined : await document(config.callersFile, parseCallers, 'callers')
 const nobody = new CallerDirectory([])
 const applications =
@@ -57,7 +64,12 @@ const server = createServer(
     review: config.tokenReview ? tokenReviewer(client, { audiences: config.tokenAudiences }) : undefined,
     rates: new Rates(),
     quota: activeQuota(client),
-    events: applications && { applications: applications.current, policies, counts: new ActiveCounts() },
+    events: applications && {
+      applications: applications.current,
+      policies,
+      counts: new ActiveCounts(),
+      trouble: crds.trouble,
+    },
     log,
     metrics,
     now: () => new Date(),
@@ -76,7 +88,13 @@ log.info({ port: portOf(server), healthPort: portOf(health) }, 'Gateway started'
 
 if (applications !== undefined) {
   const onPolicies = (namespace: string) => policies.forget(namespace)
-  reviews = new PolicyReviews({ client, applications: applications.current, log, now: () => new Date(), onPolicies })
+  const now = () => new Date()
+  reviews = new PolicyReviews({ client, applications: applications.current, trouble: crds.trouble, log, now, onPolicies })
+  crds.onChange(() => {
+    policyNamespaces().forEach(onPolicies)
+    lookAtPolicies()
+  })
+  looking = crds.run(noLonger.signal)
   lookAtPolicies()
 }
 
@@ -96,14 +114,19 @@ await server.close()
 await health.close()
 callers?.stop()
 applications?.stop()
-await reviews?.stop()
+noLonger.abort()
+await Promise.all([reviews?.stop(), looking])
 await client.close()
 log.info('Gateway stopped')
 process.exit(0)
 
 function lookAtPolicies(): void {
+  void reviews?.lookAt(policyNamespaces())
+}
+
+function policyNamespaces(): string[] {
   const heard = [...(applications?.current().values() ?? [])].flatMap(({ namespaces }) => namespaces)
-  void reviews?.lookAt([...new Set([...config.policyNamespaces, ...heard])])
+  return [...new Set([...config.policyNamespaces, ...heard])]
 }
 
 /** The port that it has, which is another one where 0 was asked for. */

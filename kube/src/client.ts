@@ -28,6 +28,12 @@ export interface CallOptions {
   timeoutMillis?: number
 }
 
+export interface WriteOptions extends CallOptions {
+  subresource?: string
+  /** Strict: refused where a field of it is not known, which would be dropped otherwise. */
+  fieldValidation?: 'Strict'
+}
+
 export interface ListOptions extends CallOptions {
   namespace?: string
   labelSelector?: string
@@ -73,13 +79,8 @@ export interface KubeClient {
   list<T extends KubeObject>(resource: Resource<T>, options?: ListOptions): Promise<KubeList<T>>
   create<T extends KubeObject>(resource: Resource<T>, object: New<T>, options?: CallOptions): Promise<T>
   /** PUT; refused with 409 if `metadata.resourceVersion` is stale. */
-  replace<T extends KubeObject>(resource: Resource<T>, object: T, options?: CallOptions & { subresource?: string }): Promise<T>
-  patch<T extends KubeObject>(
-    resource: Resource<T>,
-    ref: ObjectRef,
-    patch: Patch,
-    options?: CallOptions & { subresource?: string },
-  ): Promise<T>
+  replace<T extends KubeObject>(resource: Resource<T>, object: T, options?: WriteOptions): Promise<T>
+  patch<T extends KubeObject>(resource: Resource<T>, ref: ObjectRef, patch: Patch, options?: WriteOptions): Promise<T>
   /**
    * Accepted is not gone: finalizers and the grace period keep the object. Gives it as it is from now on, or as it was when it went; undefined where the
    * API server says only that it is gone. 404 if there is none.
@@ -169,16 +170,17 @@ export function createKubeClient(access: ClusterAccess | KubeConfig, options: Ku
         body: object,
       }),
 
-    replace: (resource, object, { subresource, ...call } = {}) =>
+    replace: (resource, object, { subresource, fieldValidation, ...call } = {}) =>
       json({
         ...call,
         method: 'PUT',
         what: what('replace', resource, object.metadata, subresource),
         path: resourcePath(resource, object.metadata.namespace, object.metadata.name, subresource),
+        query: { fieldValidation },
         body: object,
       }),
 
-    patch: (resource, ref, patch, { subresource, ...call } = {}) =>
+    patch: (resource, ref, patch, { subresource, fieldValidation, ...call } = {}) =>
       json({
         ...call,
         method: 'PATCH',
@@ -186,7 +188,7 @@ export function createKubeClient(access: ClusterAccess | KubeConfig, options: Ku
         path: resourcePath(resource, ref.namespace, ref.name, subresource),
         contentType: contentTypes[patch.type],
         body: patch.type === 'json' ? patch.operations : patch.body,
-        ...(patch.type === 'apply' ? { query: { fieldManager: patch.fieldManager, force: patch.force } } : {}),
+        query: { fieldValidation, ...(patch.type === 'apply' ? { fieldManager: patch.fieldManager, force: patch.force } : {}) },
       }),
 
     delete: async <T extends KubeObject>(resource: Resource<T>, ref: ObjectRef, options: DeleteOptions = {}) => {

@@ -1,5 +1,5 @@
-import { group, type Recording } from '@trtc-recorder/api'
-import { clusterAccess, createKubeClient } from '@trtc-recorder/kube'
+import { group, neededClipStatusFields, neededStatusFields, type Recording } from '@trtc-recorder/api'
+import { clusterAccess, createKubeClient, FittingCrds, guardedClient, resources } from '@trtc-recorder/kube'
 
 import { createCaches } from './caches.ts'
 import { callbackController, toldClips, toldRecordings } from './callback/controller.ts'
@@ -8,7 +8,7 @@ import { eventsController } from './callback/events-teller.ts'
 import { noticeController } from './callback/notices.ts'
 import { clipController } from './clip/controller.ts'
 import { ConfigError, parseConfig, usage } from './config.ts'
-import { FittingCrd } from './fitting-crd.ts'
+import { whereCrdsFit } from './crd-territory.ts'
 import { Claims } from './kube/claims.ts'
 import { createEventRecorder } from './kube/events.ts'
 import { fencedClient, fenceOf } from './kube/fenced-client.ts'
@@ -46,7 +46,15 @@ process.on('uncaughtException', (error) => {
 const access = await clusterAccess(process.env, config.serviceAccountDirectory)
 const metrics = createMetrics()
 const health = new Health()
-const client = createKubeClient(access, { observer: metrics.request })
+const bareClient = createKubeClient(access, { observer: metrics.request })
+const crds = new FittingCrds({
+  ...{ client: bareClient, log, who: 'operator' },
+  needed: [
+    { resource: resources.recordings, fields: neededStatusFields.map((field) => `status.${field}`) },
+    { resource: resources.recordingClips, fields: neededClipStatusFields.map((field) => `status.${field}`) },
+  ],
+})
+const client = guardedClient(bareClient, crds)
 const events = createEventRecorder({
   client,
   log,
@@ -131,31 +139,37 @@ const resultTelling = {
     giveUpDeletedMillis: config.callbackGiveUpDeletedSeconds * 1000,
   },
 }
-const controllers = [
+// What is decided by a status that the API server keeps in part only would be decided wrongly.
+const whereRecordingsFit = whereCrdsFit(claims, crds, resources.recordings)
+const whereClipsFit = whereCrdsFit(claims, crds, resources.recordings, resources.recordingClips)
+const ofRecordings = [
   recordingController({
     ...{ client: asLeader, caches, events, config, log, metrics, priorityOf },
     onRoom: quotas.onRoom,
     onPriorities: priorities.onChange,
     receivers: telling.policy,
-    territory: claims,
+    territory: whereRecordingsFit,
   }),
+  noticeController(telling),
+  eventsController({ ...telling, pods: caches.pods }),
+  callbackController(toldRecordings(caches.recordings), resultTelling),
+]
+const ofClips = [
   clipController({
     ...{ client: asLeader, caches, events, log, metrics },
     pod: podConfig(config, telling.policy),
     onRoom: quotas.onRoom,
   }),
-  noticeController(telling),
-  eventsController({ ...telling, pods: caches.pods }),
-  callbackController(toldRecordings(caches.recordings), resultTelling),
   callbackController(toldClips(caches.clips), resultTelling),
 ]
 if (config.finishedPerNamespace !== undefined) {
-  controllers.push(
+  ofRecordings.push(
     retentionController({ client: asLeader, recordings: caches.recordings, most: config.finishedPerNamespace, log, metrics }),
   )
 }
-for (const controller of controllers) controller.worksIn(claims)
-controllers.unshift(claims.controller)
+for (const controller of ofRecordings) controller.worksIn(whereRecordingsFit)
+for (const controller of ofClips) controller.worksIn(whereClipsFit)
+const controllers = [claims.controller, ...ofRecordings, ...ofClips]
 
 // Servers
 const stop = new AbortController()
@@ -170,8 +184,7 @@ health.ready('caches', () => {
   const none = unread.length === Math.max(1, config.watchNamespaces.length)
   return none ? `nothing could be read yet of ${unread.join(', ') || 'the cluster'}` : undefined
 })
-const crd = new FittingCrd({ client, log })
-health.ready('CRD', () => crd.trouble)
+health.ready('CRD', () => crds.trouble())
 // Part of what it is to serve may be another release's. That it serves nothing at all is no state to be rolled out.
 health.ready('claims', () => {
   const { isAltogether, claims: others } = claims.standsAside()
@@ -192,6 +205,7 @@ log.info({ healthPort: config.healthPort, metricsPort: config.metricsPort }, 'Op
 
 // Run: every operator keeps its caches warm, one of them works. Two Recordings with one identity may be in two namespaces, so work begins
 // when all that can be read has been read.
+const looking = crds.run(stop.signal)
 const reading = Promise.all([caches.run(stop.signal), priorities.run(stop.signal), quotas.run(stop.signal)])
 let claiming: Promise<unknown> | undefined
 await Promise.race([Promise.all([caches.answered, priorities.answered]), stopping])
@@ -202,7 +216,7 @@ for (const namespace of caches.unread()) {
   )
 }
 // Before it leads: who has led so far may be of the CRD's own release.
-await crd.fits(stop.signal)
+await crds.fits(resources.recordings, stop.signal)
 if (!stop.signal.aborted) {
   if (election !== undefined) health.live('leader election', () => hung(election.idleMillis, hangsAfterMillis.lease))
   election?.lost.then(() => process.exit(1))
@@ -220,7 +234,7 @@ await stopping
 
 await shutDown(
   [
-    { done: 'Watches stopped', run: () => Promise.all([reading, claiming]) },
+    { done: 'Watches stopped', run: () => Promise.all([reading, claiming, looking]) },
     {
       done: 'Controllers drained',
       run: (millisLeft) => Promise.all(controllers.map((controller) => controller.stop(millisLeft - tidyUpMillis))),

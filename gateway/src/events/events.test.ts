@@ -314,7 +314,10 @@ describe('the status', () => {
     `applications: [{sdkAppId: ${sdkAppId}, callbackKeys: [${callbackKey}], namespaces: [lessons]}]`,
   )
   const review = ({ cluster, clock }: Awaited<ReturnType<typeof listening>>, heard = applications) =>
-    reviewPolicies({ client: cluster.client, applications: () => heard, now: () => clock.now }, 'lessons')
+    reviewPolicies(
+      { client: cluster.client, applications: () => heard, trouble: () => undefined, now: () => clock.now },
+      'lessons',
+    )
   const writes = (cluster: { calls: string[] }) =>
     cluster.calls.filter((call) => call.startsWith('patch recordingpolicies')).length
 

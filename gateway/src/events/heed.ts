@@ -18,6 +18,8 @@ export interface Events {
   applications(): Applications
   policies: Fresh<RecordingPolicy[]>
   counts: ActiveCounts
+  /** What keeps policies from being heeded, in words: the API server may have dropped what restricts them. */
+  trouble(): string | undefined
 }
 
 interface Context {
@@ -52,6 +54,11 @@ async function heedIn(context: Context, { sdkAppId }: Application, namespace: st
   const { client, events } = context
   const all = await events.policies.get(namespace, () => listPolicies(client, namespace))
   const policies = all.filter(({ spec }) => spec.sdkAppId === sdkAppId)
+  const trouble = events.trouble()
+  if (event.is === 'present' && policies.length > 0 && trouble !== undefined) {
+    context.log.error({ namespace }, `Event is not heeded: ${trouble}`)
+    throw new RefusedRequest('Unavailable', 'The cluster keeps policies in part only. Tell it again', { retryAfterSeconds: 10 })
+  }
   // Also where it creates the room: then nobody else is in it.
   if (event.is !== 'dismissed' && policies.some(({ spec }) => spec.recorderUserId === event.userId))
     return [{ outcome: 'OfRecorder' }]

@@ -16,6 +16,8 @@ export async function listPolicies(client: KubeClient, namespace: string): Promi
 export interface Reviewing {
   client: KubeClient
   applications(): Applications
+  /** What keeps all policies from being heeded. */
+  trouble(): string | undefined
   log: Logger
   now(): Date
   /** What policies of a namespace say is not what they said. */
@@ -26,12 +28,12 @@ export interface Reviewing {
 
 /** Looks at each policy of a namespace without an event: whether it can hear any, and what became of its last Recording. */
 export async function reviewPolicies(
-  { client, applications, now }: Pick<Reviewing, 'client' | 'applications' | 'now'>,
+  { client, applications, trouble, now }: Pick<Reviewing, 'client' | 'applications' | 'trouble' | 'now'>,
   namespace: string,
 ): Promise<void> {
   const review = async (policy: RecordingPolicy) => {
     const isHeard = applications().get(String(policy.spec.sdkAppId))?.namespaces.includes(namespace) ?? false
-    return { is: 'reviewed' as const, isHeard, last: await lastRecording(client, policy) }
+    return { is: 'reviewed' as const, isHeard, trouble: trouble(), last: await lastRecording(client, policy) }
   }
   for (const policy of await listPolicies(client, namespace)) await writeStatus(client, policy, review, now())
 }

@@ -21,7 +21,7 @@ export type Fact =
   /** An event asked for a Recording that there is. */
   | { is: 'met'; atMillis: number }
   /** Looked at without an event. `last`: the Recording that was made last, if it is there. */
-  | { is: 'reviewed'; isHeard: boolean; last: Recording | undefined }
+  | { is: 'reviewed'; isHeard: boolean; trouble: string | undefined; last: Recording | undefined }
 
 const metEveryMillis = 300_000
 
@@ -74,21 +74,22 @@ type Judgement = ['True' | 'False', PolicyReason, string]
 
 function judged(
   { sdkAppId, suspend }: RecordingPolicy['spec'],
-  { isHeard, last }: Extract<Fact, { is: 'reviewed' }>,
+  { isHeard, trouble, last }: Extract<Fact, { is: 'reviewed' }>,
   current: NonNullable<RecordingPolicyStatus['conditions']>[number] | undefined,
   generation: number,
 ): Judgement {
   if (!isHeard) {
     return ['False', 'ApplicationUnknown', `The gateway has no callback key of application ${sdkAppId} for this namespace`]
   }
+  if (trouble !== undefined) return ['False', 'CrdOutdated', trouble]
   if (suspend) return ['True', 'Suspended', 'spec.suspend is true']
   // Said until a Recording is made again, or the policy is changed.
   if (current?.reason === 'RecordingRefused' || current?.reason === 'LimitReached') {
     return ['False', current.reason, current.message]
   }
   // One that was made before a change says nothing of the policy as it is.
-  const trouble = last?.metadata.annotations?.[generationAnnotation] === String(generation) ? troubleOf(last) : undefined
-  return trouble ?? ['True', 'Listening', listening(sdkAppId)]
+  const ofLast = last?.metadata.annotations?.[generationAnnotation] === String(generation) ? troubleOf(last) : undefined
+  return ofLast ?? ['True', 'Listening', listening(sdkAppId)]
 }
 
 export function troubleOf({ metadata: { name }, status }: Recording): Judgement | undefined {

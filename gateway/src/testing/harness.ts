@@ -83,7 +83,12 @@ export function gatewayFor(
       review: tokenReviewer(cluster.client, { audiences: [], nowMillis }),
       rates: new Rates(nowMillis),
       quota: activeQuota(cluster.client, nowMillis),
-      events: { applications: () => heard, policies: new Fresh(nowMillis), counts: new ActiveCounts(nowMillis) },
+      events: {
+        applications: () => heard,
+        policies: new Fresh(nowMillis),
+        counts: new ActiveCounts(nowMillis),
+        trouble: () => undefined,
+      },
       log,
       metrics,
       now: () => clock.now,
