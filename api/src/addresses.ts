@@ -13,11 +13,25 @@ const ipv6 = [
   `:(:${group}){1,7}`,
   '::',
 ].join('|')
+/** The last 32 bits of it may be written as those of IPv4 are, where an administrator writes; in an address that is called they may not. */
+const ipv6WithIpv4 = [
+  `(${group}:){6}${ipv4()}`,
+  `(${group}:){1,5}:${ipv4()}`,
+  ...[1, 2, 3, 4].map((behind) => `(${group}:){1,${5 - behind}}(:${group}){1,${behind}}:${ipv4()}`),
+  `:(:${group}){0,5}:${ipv4()}`,
+].join('|')
+function ipv4(): string {
+  return `${octet}(\\.${octet}){3}`
+}
+/** What an administrator may list of networks. All of these are understood but an IPv4-mapped one that is larger than IPv4. */
+export const cidrPattern = `^(${ipv4()}(/(3[0-2]|[12]?[0-9]))?|(${ipv6}|${ipv6WithIpv4})(/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))?)$`
 export const dnsLabel = '[A-Za-z0-9]([-_A-Za-z0-9]{0,61}[A-Za-z0-9])?'
 /** It begins with a letter: all digits would be taken for an IPv4 address. */
 export const lastDnsLabel = '[A-Za-z]([-_A-Za-z0-9]{0,61}[A-Za-z0-9])?'
 const hostName = `(${dnsLabel}\\.)*${lastDnsLabel}\\.?`
 const host = `(${octet}(\\.${octet}){3}|\\[(${ipv6})\\]|${hostName})`
+/** What an administrator may list of such hosts: each, with its brackets or without, or all below a name. Nothing else could be named by an address. */
+export const listedHostPattern = `^((\\*\\.)?${hostName}|${ipv4()}|${ipv6}|\\[(${ipv6})\\])$`
 export const port = ':(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})'
 const rest = `[^${invisible}]*`
 /** Of a name, its last dot and a port. */

@@ -67,7 +67,7 @@ const metadataSchema = ruled(
 )
 
 /** The bucket stands in front of it, so it is never an address. */
-const endpointPattern = new RegExp(`^https?://(${dnsLabel}\\.)*${lastDnsLabel}(${port})?$`)
+export const endpointPattern = new RegExp(`^https?://(${dnsLabel}\\.)*${lastDnsLabel}(${port})?$`)
 
 const encryptionSchema = ruled(
   z.object({

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
+import { isCidr } from '../../api/src/receivers.ts'
 import type { KubeObject, New, Resource } from '../../kube/src/index.ts'
 import type { Config } from '../../operator/src/config.ts'
 import { podConfig } from '../../operator/src/recording/controller.ts'
@@ -95,7 +96,7 @@ type Values = Record<string, Record<string, unknown>>
 
 /** What the chart refuses with a sentence of its own (templates/checks.yaml), or what no schema can say: how limits and requests go together. */
 function possible(values: Values): Values {
-  const { gateway, caBundle, recorder, crds, metrics, networkPolicy } = values
+  const { gateway, caBundle, recorder, crds, metrics, networkPolicy, callback } = values
   const native = (quantities: object | null | undefined) =>
     quantities && Object.fromEntries(Object.entries(quantities).filter(([name]) => /^(cpu|memory|ephemeral-storage)$/.test(name)))
   const withoutLimits = (part: Record<string, unknown>) => {
@@ -128,11 +129,13 @@ function possible(values: Values): Values {
       gateway: {
         ...withoutLimits(withoutDoubles(gateway)),
         ...(gateway.networkPolicyFrom ? { networkPolicyFrom: within(gateway.networkPolicyFrom) } : {}),
+        trustedProxies: taken(gateway.trustedProxies),
         ...(gateway.callersSecret ? {} : { callersSecret: 'callers' }),
         ...(isHeard ? { policies: { ...(gateway.policies as object), applicationsSecret: 'applications' } } : {}),
         namespaces: (gateway.namespaces as string[] | undefined)?.length ? gateway.namespaces : ['lessons'],
       },
     }),
+    ...(callback && { callback: { ...callback, allow: taken(callback.allow), deny: taken(callback.deny) } }),
     crds: { ...crds, enabled: false },
     checkNamespaces: false as never,
   } as Values
@@ -150,6 +153,9 @@ function withoutKeysTwice(part: unknown): unknown {
     }),
   )
 }
+
+/** Some IPv4-mapped networks are larger than IPv4. */
+const taken = (cidrs: unknown) => (Array.isArray(cidrs) ? cidrs.filter(isCidr) : cidrs)
 
 /** What is taken out of a network is a part of it. */
 const within = (peers: unknown) =>

@@ -104,6 +104,17 @@ describe('the chart', () => {
     ['a network of the other family', from(['10.0.0.0/8', 'fd00::/64']), 'has fd00::/64, which is no part of'],
     ['what is not of its IPv6 network', from(['2001:db8:8000::/33', '2001:db8:7fff::/48']), 'has 2001:db8:7fff::/48'],
     [
+      'a network larger than IPv4 that begins as it',
+      { callback: { deny: ['10.0.0.0/8', '0::FFFF:10.0.0.0/95'] } },
+      'callback.deny: 0::FFFF:10.0.0.0/95 is larger than all of IPv4',
+    ],
+    [
+      'such a network of proxies',
+      { gateway: { trustedProxies: ['0:0:0:0:0:ffff:a00::/8'] } },
+      'gateway.trustedProxies: 0:0:0:0:0:ffff:a00::/8 is',
+    ],
+    ['one of receivers', { callback: { allow: ['::ffff:0:0/0'] } }, 'callback.allow: ::ffff:0:0/0 is larger'],
+    [
       'an iSCSI volume of too long a name',
       { extraVolumes: [{ name: 'x'.repeat(60), iscsi: { ...iscsi, initiatorName: iscsi.iqn } }] },
       'too long beside iscsi.initiatorName',
@@ -189,7 +200,8 @@ test('what a Recording may ask for is limited at admission, and the field is nam
   const namespace = await api.namespace()
   const listed = await api.namespace()
   const policy = {
-    ...{ networkProxyHosts: ['proxy.example', '*.Lessons.example'], cosEndpoints: [], priorityClassNames: ['low'] },
+    ...{ networkProxyHosts: ['Proxy.Example.', '*.Lessons.example', '[FD00:0::7]', '10.0.0.7'], priorityClassNames: ['low'] },
+    cosEndpoints: ['https://COS.example:443', 'http://cos.example:8080'],
     ...{ serviceAccountNames: [], tolerationKeys: ['media'], secrets: 'Listed' },
   }
   const admission = { group: 'admissionregistration.k8s.io', version: 'v1', namespaced: false }
@@ -219,13 +231,17 @@ test('what a Recording may ask for is limited at admission, and the field is nam
     [{ networkProxy: { unifiedProxy: 'evil.example:443' } }, 'spec.networkProxy: '],
     [{ networkProxy: { websocketProxy: 'wss://proxy.example.evil.example/ws' } }, 'spec.networkProxy: '],
     [{ networkProxy: { unifiedProxy: '[fd00::1]:443' } }, 'spec.networkProxy: '],
+    [{ networkProxy: { unifiedProxy: '[::ffff:a00:7]:443' } }, 'spec.networkProxy: '],
+    [{ networkProxy: { unifiedProxy: 'lessons.example:443' } }, 'spec.networkProxy: '],
     [{ networkProxy: { turnServer } }, 'spec.networkProxy: '],
     [{ userSigSecretRef: { name: 'database' } }, 'spec.userSigSecretRef.name: '],
     [{ cos: { region: 'r', bucket: 'b-1', credentialsSecretRef: { name: 'database' } } }, 'spec.cos.credentialsSecretRef.name: '],
-    [
-      { cos: { region: 'r', bucket: 'b-1', credentialsSecretRef: { name: 'cos' }, endpoint: 'https://cos.evil.example' } },
-      'spec.cos.endpoint: ',
-    ],
+    ...['https://cos.evil.example', 'https://cos.example:8443', 'http://cos.example', 'https://cos.example:80'].map(
+      (endpoint) => [
+        { cos: { region: 'r', bucket: 'b-1', credentialsSecretRef: { name: 'cos' }, endpoint } },
+        'spec.cos.endpoint: ',
+      ],
+    ),
     [
       { callback: { url: 'https://a.example', signingKeySecretRef: { name: 'database' } } },
       'spec.callback.signingKeySecretRef.name: ',
@@ -244,6 +260,17 @@ test('what a Recording may ask for is limited at admission, and the field is nam
       networkProxy: { unifiedProxy: 'proxy.example:443', websocketProxy: 'wss://a.lessons.example:8443/ws' },
     }),
   ).toBe('accepted')
+  // However it is written.
+  const cos = { region: 'r', bucket: 'b-1', credentialsSecretRef: { name: 'cos' } }
+  for (const spec of [
+    { networkProxy: { unifiedProxy: 'PROXY.example.:443', websocketProxy: 'wss://A.lessons.EXAMPLE./ws' } },
+    { networkProxy: { unifiedProxy: '[fd00:0:0::7]:443', websocketProxy: 'wss://10.0.0.7/ws' } },
+    { cos: { ...cos, endpoint: 'https://cos.Example' } },
+    { cos: { ...cos, endpoint: 'https://cos.example:443' } },
+    { cos: { ...cos, endpoint: 'http://cos.example:8080' } },
+  ]) {
+    expect(await create(spec)).toBe('accepted')
+  }
   const template = { appSecretKeyRef: { name: 'cos' }, cos: newRecording(listed, 'x').spec.cos }
   const createPolicy = (over: object) =>
     api.client

@@ -76,6 +76,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "trtc-recorder.beginning" -}}
 {{- $address := index . 0 }}
 {{- $bits := index . 1 | int }}
+{{- /* The last 32 bits of an IPv6 address may be written as IPv4 ones are. */}}
+{{- if contains ":" $address }}
+{{- with regexFind "[0-9]+([.][0-9]+){3}$" $address }}
+{{- $octets := splitList "." . }}
+{{- $high := add (mul (index $octets 0) 256) (index $octets 1) }}
+{{- $low := add (mul (index $octets 2) 256) (index $octets 3) }}
+{{- $address = printf "%s%x:%x" (trimSuffix . $address) $high $low }}
+{{- end }}
+{{- end }}
 {{- $groups := splitList "." $address }}
 {{- $width := 8 }}
 {{- $base := "" }}
@@ -98,6 +107,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $kept = append $kept (mul (div (int64 (printf "%s%s" $base $group)) $unit) $unit) }}
 {{- end }}
 {{- join "," $kept }}
+{{- end }}
+
+{{/* A host of a list as CEL compares it: an address is written as Kubernetes writes it, whoever wrote it otherwise. */}}
+{{- define "trtc-recorder.hostInCel" -}}
+{{- $host := lower . | trimSuffix "." | trimPrefix "[" | trimSuffix "]" }}
+{{- if or (contains ":" $host) (regexMatch "^[0-9.]+$" $host) }}string(ip('{{ $host }}')){{ else }}'{{ $host }}'{{ end }}
 {{- end }}
 
 {{/* Labels of (list "name of a template" . more): a label that both have is written once, and the more particular one counts. */}}

@@ -1,4 +1,6 @@
 import { lookup } from 'node:dns/promises'
+import { domainToASCII } from 'node:url'
+import { isAddress, isCidr, isWithin } from '@trtc-recorder/api/receivers'
 import { type Dispatcher, ProxyAgent } from 'undici'
 import type { Delivery } from './delivery.ts'
 
@@ -11,7 +13,7 @@ export async function apiServerAddresses(servers: readonly (string | undefined)[
 
 const hostOf = (server: string) => (server.includes('://') ? new URL(server).hostname.replace(/^\[|\]$/g, '') : server)
 
-/** HTTPS_PROXY, HTTP_PROXY and NO_PROXY, as curl reads them: NO_PROXY holds names, domains with all that is below them, and `*`. */
+/** HTTPS_PROXY, HTTP_PROXY and NO_PROXY, as curl reads them: NO_PROXY holds names, domains with all that is below them, addresses, networks, and `*`. */
 export function proxyOfEnvironment(env: Record<string, string | undefined>): Delivery['proxy'] | undefined {
   const variable = (name: string) => env[name.toLowerCase()] || env[name] || undefined
   const agents = new Map<string, Dispatcher>()
@@ -29,7 +31,11 @@ export function proxyOfEnvironment(env: Record<string, string | undefined>): Del
   }
 }
 
-const isBelow = (host: string, entry: string) => {
-  const domain = entry.replace(/^\*?\./, '').toLowerCase()
-  return entry === '*' || host.toLowerCase() === domain || host.toLowerCase().endsWith(`.${domain}`)
+/** Compared is what is meant, however it is written. */
+function isBelow(host: string, entry: string): boolean {
+  if (entry === '*') return true
+  const bare = entry.replace(/^\*?\./, '').replace(/^\[|\]$/g, '')
+  if (isCidr(bare)) return isAddress(host) && isWithin(host, bare)
+  const [name, domain] = [host, bare].map((text) => domainToASCII(text).replace(/\.$/, ''))
+  return domain !== '' && (name === domain || name!.endsWith(`.${domain}`))
 }
