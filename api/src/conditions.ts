@@ -82,7 +82,7 @@ export type ConditionReason = keyof typeof conditionReasons
 /** What the reader can do about each reason, whatever brought it about. The paragraphs of docs/operations.md are made of it. */
 export const reasonRemedies: Record<ConditionReason, string> = {
   Pending:
-    'Nothing, if it lasts seconds. If it lasts, no operator works (see TrtcRecorderDown), the scheduler does not run, or the volume of an earlier attempt is still being deleted; the message says which object is waited for.',
+    'Nothing, if it lasts seconds. If it lasts, no operator works (see TrtcRecorderDown), the scheduler does not run, or a volume that is to be uploaded from is being deleted; the message says which object is waited for.',
   Starting:
     'Nothing, if it lasts seconds. The first Pod on a node waits for its image. If it lasts, look at the Pod’s Events and at the recorder’s log; the attempt ends by itself after limits.startTimeoutSeconds.',
   Entered: 'Nothing.',

@@ -380,7 +380,8 @@ export const troubles = {
     counts: false,
     volume: 'same',
     condition: 'VolumeLost',
-    meaning: 'A PersistentVolumeClaim is gone, or is another one of the same name, while it held what was not in COS.',
+    meaning:
+      'A PersistentVolumeClaim is gone, or is another one of the same name, while it held what was not in COS; or it is being deleted, so that no recorder can begin on it. The next one has a volume of its own.',
     remedy: 'Look for a snapshot or for the PersistentVolume behind it; status.volumes says what it held.',
   },
   IdentityInUse: {

@@ -4,6 +4,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { KubeObject, New, PersistentVolumeClaim, Resource } from '../../kube/src/index.ts'
 import { isNotFound, resources } from '../../kube/src/index.ts'
 import { findCondition } from '../../operator/src/recording/conditions.ts'
+import { holds } from '../../operator/src/recording/fencing.ts'
+import { podOptionsSchema, restricted } from '../../operator/src/recording/pod-options.ts'
 import { aFile, aRecording, aResult } from '../../operator/src/recording/testing.ts'
 import { jobIn } from '../../operator/src/recording/testing-world.ts'
 import { type ApiServer, startApiServer, until } from './api-server.ts'
@@ -83,6 +85,17 @@ const nothingIsLeft = (namespace: string) =>
   )
 
 describe('on a real API server, a Recording', () => {
+  test('whose recorder tolerates what the API server does not know (Gt, with its feature gate off) says so, and lets another have its identity', async () => {
+    const { namespace } = await aNamespace()
+    const tolerations = [{ key: 'cores', operator: 'Gt' as const, value: '8' }]
+    await anOperator(namespace, { recorderPod: podOptionsSchema.parse({ ...restricted, tolerations }) })
+    await apply(namespace)
+    await untilSucceededIs(namespace, 'Unknown PodRejected')
+    const said = findCondition((await read(namespace))?.status?.conditions, 'Succeeded')?.message
+    expect(said).toMatch(/tolerations.*"Gt"/)
+    expect(holds((await read(namespace))!)).toBe(false)
+  })
+
   test('whose ttlSecondsAfterFinished is set while it is kept goes when its time is up, with all that was its', async () => {
     const { namespace, kubelet } = await aNamespace()
     await anOperator(namespace)

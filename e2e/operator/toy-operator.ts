@@ -17,7 +17,7 @@ export interface RunningOperator {
 export async function runOperator(
   client: KubeClient,
   namespace?: string,
-  limits: Pick<RecordingConfig, 'recordingsPerNamespace' | 'recordingsPerCluster'> = {},
+  limits: Partial<Pick<RecordingConfig, 'recordingsPerNamespace' | 'recordingsPerCluster' | 'recorderPod'>> = {},
 ): Promise<RunningOperator> {
   const log = createLog('error', { write: (line: string) => process.env.SHOW_LOG && process.stderr.write(line) })
   const metrics = createMetrics()
@@ -32,7 +32,6 @@ export async function runOperator(
     events: { record: ({ metadata }, event) => events.push({ name: metadata.name, event }), flush: async () => {} },
     config: {
       workers: 10,
-      ...limits,
       recorderImage: 'registry.example/recorder:1',
       recorderImagePullPolicy: 'IfNotPresent',
       recorderImagePullSecrets: [],
@@ -40,6 +39,7 @@ export async function runOperator(
       recorderServiceAccount: 'default',
       recorderChromiumArgs: '',
       recorderPod: podOptionsSchema.parse(restricted),
+      ...limits,
     },
     log,
     metrics,

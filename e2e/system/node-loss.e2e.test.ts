@@ -95,16 +95,27 @@ describe.concurrent('a node', () => {
     await starting.gone()
   })
 
-  test('whose kubelet is stopped and whose container runtime is killed: the recorder goes on until the next one is in the room', async ({
+  test('whose container runtime is killed, and whose kubelet is stopped then: the recorder goes on until the next one is in the room, and so does one that could not start', async ({
     scene,
   }) => {
     const [, node] = nodes
     await scene.publish('alice')
     const recording = await recordOn(node!, scene, 'unattended')
     await recordFor(5)
-    await kubectl('label', 'node', 'sandbox', `${here(node!.name)}=yes`)
-    await node!.hold('kubelet')
     await node!.hold('containerd')
+    const killedAt = Date.now()
+    const unmade = await scene.record('unmade', {
+      ...on(node!),
+      userId: 'other',
+      userSigSecretRef: { name: await scene.recorder('other') },
+    })
+    await unmade.until('given to the node', ({ status }) => status?.attempts?.[0]?.node === node!.name)
+    await kubectl('label', 'node', 'sandbox', `${here(node!.name)}=yes`)
+    const elsewhere = await isRecordedElsewhere(unmade)
+    expect(Date.parse(elsewhere.status!.attempts![1]!.startTime!) - killedAt).toBeLessThan(longestGapMillis)
+    expect(elsewhere.status!.attempts![0]).toMatchObject({ state: 'LeftBehind', reason: 'NodeSilent' })
+    expect(elsewhere.status!.attempts![0]!.message).toContain('container runtime')
+    await node!.hold('kubelet')
     await isRecordedElsewhere(recording)
     await recordFor(3)
     node!.release('containerd')
@@ -117,6 +128,7 @@ describe.concurrent('a node', () => {
     const { files } = (await expectWhole(recording)).status!
     // TRTC sent the one out when the other one came in.
     expect(gapMillis(files!)).toBeLessThan(10_000)
+    await expectWhole(unmade, 1)
   })
 })
 

@@ -4,8 +4,8 @@ import type { Caches } from '../caches.ts'
 import { recordingKeyOf } from '../caches.ts'
 import { attemptOf, belongsTo } from '../recording/names.ts'
 import { recorderContainer } from '../recording/pod.ts'
-import { creatingMillis, hasEnded, hasRecorderRunning, isBeingCreatedFor, podState } from '../recording/pod-state.ts'
-import { eventsOfTrouble } from '../recording/pod-trouble.ts'
+import { hasEnded, hasRecorderRunning, isBeingCreatedForLong, podState } from '../recording/pod-state.ts'
+import { eventsOfTrouble, type PodComplaint } from '../recording/pod-trouble.ts'
 import { terminated } from '../recording/result.ts'
 import { ownerKey } from '../runtime/objects.ts'
 import type { ObservedClip, ObservedRecorder, PodHolder } from './decide.ts'
@@ -137,13 +137,13 @@ async function observePod(pod: Pod, { client, now }: ObserveDependencies, signal
     const message = `Pod ${name} was deleted, and its node ${pod.spec?.nodeName ?? ''} says nothing of it`
     return { is: 'lost', ...about, word: 'NodeSilent', message }
   }
-  const isCreating = isBeingCreatedFor(pod, creatingMillis, now())
+  const isCreating = isBeingCreatedForLong(pod, now())
   const trouble = isCreating ? await eventsOfTrouble(pod, client, signal) : undefined
   return { is: 'atWork', ...about, ...holderOf(pod, now(), trouble), ...(isLostAt === undefined ? {} : { isLostAt }) }
 }
 
 /** What a Pod is about, or what keeps it from beginning. */
-function holderOf(pod: Pod, now: Date, trouble: string | undefined): { word: PodHolder; message: string; since: Date } {
+function holderOf(pod: Pod, now: Date, trouble: PodComplaint | undefined): { word: PodHolder; message: string; since: Date } {
   const { name, creationTimestamp } = pod.metadata
   const state = podState(pod, { kind: 'none' }, now, { trouble })
   switch (state.kind) {

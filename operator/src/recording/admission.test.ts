@@ -237,7 +237,7 @@ describe('an identity', () => {
     const first = school.opens('first', { roomId: 7 })
     school.looksAt(first)
     first.now = at(1)
-    first.trouble = 'FailedMount: no such volume'
+    first.trouble = { message: 'FailedMount: no such volume', since: at(0).toISOString(), isLast: true }
     first.podBecomes((pod) => holdUp(pod, first.now, reason))
     first.after(40)
     school.tell(first)

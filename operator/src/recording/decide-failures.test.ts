@@ -47,6 +47,34 @@ describe('an attempt that fails', () => {
     expect(world.status.files).toHaveLength(2)
   })
 
+  test('whose container is not made is looked at when it should be, though nobody tells of it', () => {
+    const world = new World().settle().scheduled()
+    expect(world.nextLookSeconds).toBeLessThanOrEqual(20)
+    world.after(20)
+    expect(world.is('Succeeded')).toBe('Unknown ContainerNotStarted')
+    expect(world.nextLookSeconds).toBeLessThanOrEqual(20)
+  })
+
+  test.each([
+    [
+      'only uploads, for as long as it takes',
+      (world: World) => world.ends(aResult({ outcome: 'UploadIncomplete', stopReason: 'Idle' })).after(5),
+    ],
+  ])('whose Pod %s says that its node is silent as early as one that records', (_, reach) => {
+    const world = reach(new World().settle().scheduled().inRoom()).scheduled()
+    expect(jobOf(world).uploadOnly).toBe(true)
+    world.podBecomes((pod) => {
+      run(pod, world.now)
+      pod.status!.conditions = [
+        { type: 'Ready', status: 'False', lastTransitionTime: world.now.toISOString() },
+        { type: 'ContainersReady', status: 'True' },
+      ]
+    })
+    expect(world.is('Succeeded')).toBe('Unknown NodeLost')
+    expect(world.is('Stored')).toMatch(/^False|^Unknown/)
+    expect(world.condition('Succeeded')?.message).toContain('What it has is stored when the node is back')
+  })
+
   test('never overlaps with the next one, unless its node is silent', () => {
     const world = new World().settle().scheduled().inRoom()
     world.podBecomes((pod) => {

@@ -44,6 +44,8 @@ function isHeldUp({ status }: Recording): boolean {
   const open = openRecorder(attempts)
   if (open !== undefined) return isRefused(open)
   if (findCondition(status?.conditions, 'Succeeded')?.reason === 'Queued') return true
+  // Only a person can help it on.
+  if (findCondition(status?.conditions, 'Stalled')?.status === 'True') return true
   const last = endedAttempts(attempts).findLast(({ uploadOnly }) => !uploadOnly)
   return last !== undefined && (status?.startTime === undefined || troubleOf(last.reason).next === 'wait')
 }

@@ -6,10 +6,10 @@ import { forgetWhatWasTrueThen, withProgress } from './files.ts'
 import { lookAgainAsLongAsItLasted } from './next-attempt.ts'
 import type { ObservedPod } from './plan.ts'
 import { recorderContainer } from './pod.ts'
-import { type PodState, silentByItself } from './pod-state.ts'
-import { timeToEnter } from './stage.ts'
+import { dueToBeMadeAt, type PodState, silentByItself } from './pod-state.ts'
+import { timeToEnter, volumeState } from './stage.ts'
 import { steer } from './steer.ts'
-import { nowHolds } from './volumes.ts'
+import { claimOf, nowHolds, volumeOf } from './volumes.ts'
 
 /** How long before its end a UserSig is warned of. */
 const warnBeforeMillis = 3600_000
@@ -26,7 +26,9 @@ export function followPod(draft: Draft, attempt: Attempt, observed: ObservedPod)
   steer(draft, attempt, observed)
 
   const silentAt = silentByItself(pod, { startTimeoutSeconds: timeToEnter(draft.recording, attempt) })
-  if (silentAt !== undefined && silentAt > draft.now.getTime()) draft.lookAgainIn(silentAt - draft.now.getTime())
+  for (const at of [silentAt, dueToBeMadeAt(pod)]) {
+    if (at !== undefined && at > draft.now.getTime()) draft.lookAgainIn(at - draft.now.getTime())
+  }
   noteProgress(draft)
   noteLeaving(draft, attempt, state)
   if (state.kind === 'silent') tell(draft, attempt, state)
@@ -34,9 +36,17 @@ export function followPod(draft: Draft, attempt: Attempt, observed: ObservedPod)
   else if (isEnding) finishing(draft, `Pod ${pod.metadata.name} is being deleted; the recorder finishes its files first`)
   else {
     tell(draft, attempt, state)
+    if (state.kind === 'unscheduled') makeVolumeAgain(draft, attempt)
     if (state.kind === 'blocked' && !isWorthWaiting(draft, pod, state)) draft.act({ do: 'deletePod', pod })
     else if (state.kind === 'blocked' || state.kind === 'unscheduled') makeWay(draft, attempt, pod, state)
   }
+}
+
+/** Somebody has deleted it before any Pod used it, so that it went at once. */
+function makeVolumeAgain(draft: Draft, attempt: Attempt): void {
+  const volume = volumeOf(draft, attempt)
+  if (volume === undefined || volumeState(volume).is !== 'planned' || claimOf(draft.observed.claims, volume) !== undefined) return
+  draft.act({ do: 'ensureVolume', name: volume.name })
 }
 
 export function noteWhereItIs(attempt: Attempt, pod: ObservedPod['pod']): void {

@@ -259,7 +259,8 @@ export class Model {
     this.nodeIsSilent = true
     for (const pod of this.pods.filter((one) => one.spec?.nodeName && !isOver(one))) {
       this.#outOfSight.add(pod.metadata.uid)
-      if (hasEntered(pod)) {
+      // Who only uploads is ready as soon as it runs.
+      if (hasEntered(pod) || jobOf(pod).uploadOnly) {
         this.#changePod(pod, ({ status }) => {
           const others = status!.conditions?.filter(({ type }) => type !== 'Ready' && type !== 'ContainersReady') ?? []
           const lastTransitionTime = this.now.toISOString()
@@ -269,7 +270,7 @@ export class Model {
           ]
           status!.conditions = [...others, ...conditions]
         })
-      } else if (!jobOf(pod).uploadOnly) this.#changePod(pod, (copy) => takeFromNode(copy, this.now))
+      } else this.#changePod(pod, (copy) => takeFromNode(copy, this.now))
     }
   }
 

@@ -4,7 +4,7 @@ import { findCondition } from './conditions.ts'
 import type { Draft } from './draft.ts'
 import { podName } from './names.ts'
 import { attemptState } from './stage.ts'
-import { claimOf, mostVolumes, volumeOutOfReach, volumeToRecordOn, volumeToUpload } from './volumes.ts'
+import { beingDeletedSince, mostVolumes, volumeOutOfReach, volumeToRecordOn, volumeToUpload } from './volumes.ts'
 
 /** Whether, when and on what the next attempt begins. */
 
@@ -75,9 +75,9 @@ export function beginTheNextAttempt(draft: Draft): undefined {
     draft.waitingForSomebody('VolumeUnreachable', message)
     return
   }
-  const deletedSince = beingDeletedSince(draft, volume.name)
+  const deletedSince = beingDeletedSince(draft, volume)
   if (deletedSince !== undefined) {
-    const then = uploadOnly ? 'and no Pod can use it any more. When it is gone, status.volumes says what it held' : whenItIsGone
+    const then = 'and no Pod can use it any more. When it is gone, status.volumes says what it held'
     draft.waiting('Pending', `PersistentVolumeClaim ${volume.name} is being deleted, ${then}`)
     draft.lookAgainIn(nextLookMillis(goingVolume, Date.parse(deletedSince), draft.now.getTime()))
     return
@@ -91,15 +91,8 @@ export function beginTheNextAttempt(draft: Draft): undefined {
   makeRecorder(draft, attempt)
 }
 
-const whenItIsGone = 'and a new one is made when it is gone'
 /** Its end is heard of; this is for what is missed. */
 const goingVolume = { firstSeconds: 30, longestSeconds: 600 }
-
-/** Somebody deletes a volume that no Pod uses at the moment. A new one is made when it is gone, or, if it held something, beside it. */
-export function beingDeletedSince(draft: Draft, name: string): string | undefined {
-  const volume = draft.volumes.find((candidate) => candidate.name === name)
-  return volume && claimOf(draft.observed.claims, volume)?.metadata.deletionTimestamp
-}
 
 export function planAttempt({ status, attempts, recording }: Draft, volume: string, uploadOnly: boolean): Attempt {
   const number = nextNumber(attempts)

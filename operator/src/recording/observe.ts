@@ -11,7 +11,7 @@ import type { DepartedPods } from './departed.ts'
 import { attemptOf, belongsTo } from './names.ts'
 import type { Observed, ObservedPod } from './plan.ts'
 import { recorderContainer } from './pod.ts'
-import { creatingMillis, departedState, hasRecorderRunning, isBeingCreatedFor, podState } from './pod-state.ts'
+import { departedState, hasRecorderRunning, isBeingCreatedForLong, podState } from './pod-state.ts'
 import { eventsOfTrouble } from './pod-trouble.ts'
 import { isInTheRoom, type Progress, type ProgressPoller } from './progress.ts'
 import { type ReadResult, type ResultReading, resultInLog, terminated, terminationResult } from './result.ts'
@@ -102,7 +102,7 @@ async function observedPod(
   signal: AbortSignal,
 ): Promise<ObservedPod> {
   const reading = await readResult(pod, client, now, false, signal)
-  const trouble = isBeingCreatedFor(pod, creatingMillis, now) ? await eventsOfTrouble(pod, client, signal) : undefined
+  const trouble = isBeingCreatedForLong(pod, now) ? await eventsOfTrouble(pod, client, signal) : undefined
   const attempt = recording.status?.attempts?.find((one) => isPodOf(pod, one))
   const beside = { trouble, startTimeoutSeconds: timeToEnter(recording, attempt), uploadOnly: attempt?.uploadOnly }
   return { pod, state: podState(pod, reading, now, beside), isGone: false }

@@ -18,12 +18,14 @@ describe('the state of a Pod', () => {
   const stateOf = (
     change: (pod: Pod) => void,
     now = at(100),
-    trouble?: string,
+    complaint?: string,
     startTimeoutSeconds?: number,
     uploadOnly = false,
+    isLast = true,
   ) => {
     const pod = aPod()
     change(pod)
+    const trouble = complaint === undefined ? undefined : { message: complaint, since: at(1).toISOString(), isLast }
     return podState(pod, { kind: 'none' }, now, { trouble, startTimeoutSeconds, uploadOnly })
   }
   const deleted =
@@ -48,6 +50,19 @@ describe('the state of a Pod', () => {
       pod.status = { conditions: [{ type: 'PodScheduled', status: 'False', reason, message: said }] }
     })
     expect(state).toMatchObject({ kind: 'unscheduled', reason: 'Unschedulable', message })
+  })
+
+  test('is ready as soon as it runs where it only uploads, which says nothing of a room, and that its node is silent', () => {
+    const uploads = (change: (pod: Pod) => void) => stateOf(change, at(100), undefined, undefined, true)
+    expect(uploads((pod) => enter(pod, at(3)))).toMatchObject({ kind: 'starting' })
+    const silent = uploads((pod) => {
+      enter(pod, at(3))
+      pod.status!.conditions = [
+        { type: 'Ready', status: 'False', lastTransitionTime: at(60).toISOString() },
+        { type: 'ContainersReady', status: 'True' },
+      ]
+    })
+    expect(silent).toMatchObject({ kind: 'silent', since: at(60).toISOString() })
   })
 
   test('has ended when it was deleted before a node had it, and not when one has', () => {
@@ -255,6 +270,47 @@ describe('the state of a Pod', () => {
     },
   )
 
+  const noSocket =
+    'FailedCreatePodSandBox: rpc error: code = Unavailable desc = connection error: desc = "transport: Error while dialing: dial unix /run/containerd/containerd.sock: connect: connection refused"'
+
+  test('is silent half a minute after its kubelet began to say that there is no container runtime, and nothing went on since', () => {
+    const made = beingMade('ContainerCreating')
+    expect(stateOf(made, at(30), noSocket)).toMatchObject({ kind: 'blocked', word: 'ContainerNotMade' })
+    expect(stateOf(made, at(31), noSocket)).toMatchObject({
+      kind: 'silent',
+      since: at(31).toISOString(),
+      message: expect.stringMatching(/^The container runtime of node node-1 does not answer, .*containerd.sock/),
+    })
+    // It came back, and makes what it was asked for.
+    expect(stateOf(made, at(300), noSocket, undefined, false, false)).toMatchObject({ kind: 'blocked' })
+    const inSandbox = (pod: Pod) => {
+      made(pod)
+      pod.status!.conditions!.push({ type: 'PodReadyToStartContainers', status: 'True' })
+    }
+    expect(stateOf(inSandbox, at(300), noSocket)).toMatchObject({ kind: 'blocked' })
+    expect(stateOf((pod) => run(pod, at(20)), at(300), noSocket)).toMatchObject({ kind: 'starting' })
+  })
+
+  test('is silent as well where the runtime was gone when the image was to be pulled', () => {
+    const state = stateOf((pod) => {
+      beingMade('ErrImagePull')(pod)
+      pod.status!.containerStatuses![0]!.state!.waiting!.message =
+        'rpc error: code = Unavailable desc = error reading from server: EOF'
+    })
+    expect(state).toMatchObject({ kind: 'silent', since: at(30).toISOString() })
+  })
+
+  test.each([
+    'failed to pull and unpack image: 503 Service Unavailable',
+    'rpc error: code = Unknown desc = failed to reserve sandbox name',
+  ])('is no more than blocked by %s', (message) => {
+    const state = stateOf((pod) => {
+      beingMade('ErrImagePull')(pod)
+      pod.status!.containerStatuses![0]!.state!.waiting!.message = message
+    })
+    expect(state).toMatchObject({ kind: 'blocked', word: 'ImagePullFailed' })
+  })
+
   test('tells what the kubelet says beside a reason that nobody here knows', () => {
     const state = stateOf((pod) => {
       beingMade('ImageVolumeMountFailed')(pod)
@@ -291,18 +347,22 @@ describe('the state of a Pod', () => {
   })
 })
 
-test('the last Event of a Pod is what it is held up by', () => {
-  const event = (seconds: number, reason: string, times: object) => ({
+test('the last complaint about a Pod is what it is held up by, and whether anything went on since', () => {
+  const event = (seconds: number, reason: string, times: object, type = 'Warning') => ({
     metadata: { ...aRecording().metadata, creationTimestamp: at(seconds).toISOString() },
+    type,
     reason,
     message: 'because',
     ...times,
   })
   expect(latest([])).toBeUndefined()
-  expect(
-    latest([
-      event(1, 'FailedMount', { lastTimestamp: at(90).toISOString() }),
-      event(50, 'FailedAttachVolume', { lastTimestamp: null, eventTime: at(50).toISOString() }),
-    ]),
-  ).toBe('FailedMount: because')
+  expect(latest([event(1, 'Scheduled', {}, 'Normal')])).toBeUndefined()
+  const complaints = [
+    event(1, 'FailedMount', { firstTimestamp: at(1).toISOString(), lastTimestamp: at(90).toISOString() }),
+    event(50, 'FailedAttachVolume', { lastTimestamp: null, eventTime: at(50).toISOString() }),
+  ]
+  const since = at(1).toISOString()
+  expect(latest(complaints)).toEqual({ message: 'FailedMount: because', since, isLast: true })
+  expect(latest([...complaints, event(90, 'Pulling', { lastTimestamp: at(90).toISOString() }, 'Normal')])?.isLast).toBe(true)
+  expect(latest([...complaints, event(91, 'Pulling', { lastTimestamp: at(91).toISOString() }, 'Normal')])?.isLast).toBe(false)
 })

@@ -2,6 +2,7 @@ import type { TroubleWord } from '@trtc-recorder/api'
 import type { Pod } from '@trtc-recorder/kube'
 import { stopAskedAnnotation } from './control.ts'
 import { recorderContainer, toleratedSilenceSeconds } from './pod.ts'
+import type { PodComplaint } from './pod-trouble.ts'
 import { type ResultReading, terminated } from './result.ts'
 
 /**
@@ -39,7 +40,7 @@ export interface PodEnd {
 /** A node is taken for silent when its Pod should have been gone this long ago. */
 const silenceMillis = 60_000
 /** Making a container ready takes some seconds. After this long something is in its way, and Events say what. */
-export const creatingMillis = 20_000
+const creatingMillis = 20_000
 
 const imageReasons = [
   'ErrImagePull',
@@ -59,11 +60,11 @@ const startReasons = [
 
 /** What is known beside the Pod itself. */
 export interface Beside {
-  /** What Events say of a Pod whose containers are not made, newest first. */
-  trouble?: string | undefined
+  /** What Events say of a Pod whose containers are not made. */
+  trouble?: PodComplaint | undefined
   /** How long its recorder may take to be in the room, before it ends by itself. Undefined: it is to enter none, or has been in one. */
   startTimeoutSeconds?: number | undefined
-  /** It enters no room, so it is never ready, and may take its time when it is asked to end. */
+  /** It enters no room, so that it is ready says only that it runs; and it may take its time when it is asked to end. */
   uploadOnly?: boolean | undefined
 }
 
@@ -82,8 +83,10 @@ export function podState(pod: Pod, reading: ResultReading, now: Date, beside: Be
   const silence = silenceOf(pod, now) ?? (uploadOnly ? undefined : takenFromItsNode(pod))
   if (silence !== undefined) return silence
   const container = recorderStatus(pod)
-  if (container?.ready === true) return { kind: 'inRoom', since: readySince(pod) }
+  if (container?.ready === true && !uploadOnly) return { kind: 'inRoom', since: readySince(pod) }
   if (isAskedToEnd(pod) && hasRecorderRunning(pod)) return { kind: 'leaving' }
+  const runtime = withoutRuntime(pod, now, trouble)
+  if (runtime !== undefined) return runtime
   const obstacle = obstacleOf(pod, now, trouble)
   if (obstacle !== undefined) return obstacle
   const overdue = overdueAt(pod, startTimeoutSeconds)
@@ -212,8 +215,32 @@ function readySince(pod: Pod): string {
   return since ?? pod.metadata.creationTimestamp
 }
 
+/**
+ * Its kubelet lives, and says that the container runtime does not: so says the call that failed. One that is started anew is back within seconds. After half a minute the
+ * kubelet calls its node not ready, which keeps the next Pod from it, and does nothing more for those that it has.
+ */
+function withoutRuntime(pod: Pod, now: Date, trouble: PodComplaint | undefined): PodState | undefined {
+  if (!isBeingCreatedForLong(pod, now)) return undefined
+  const waiting = recorderStatus(pod)?.state?.waiting?.message ?? ''
+  const hasSandbox = condition(pod, 'PodReadyToStartContainers')?.status === 'True'
+  const complaints = [
+    ...(noRuntime.test(waiting) ? [{ message: waiting, since: scheduledSince(pod) }] : []),
+    ...(trouble?.isLast && !hasSandbox && noRuntime.test(trouble.message) ? [trouble] : []),
+  ]
+  const [said] = complaints
+  if (said === undefined) return undefined
+  const since = new Date(Date.parse(said.since) + runtimeGoneMillis)
+  if (since > now) return undefined
+  const message = `The container runtime of node ${pod.spec?.nodeName} does not answer, so that Pod ${pod.metadata.name} cannot start there: ${said.message}`
+  return { kind: 'silent', message, since: since.toISOString() }
+}
+
+/** What gRPC says of a socket on which nobody listens, or where somebody stopped in the middle of an answer. */
+const noRuntime = /code = Unavailable\b.*(\bunix\b|\bEOF\b|transport is closing)/s
+const runtimeGoneMillis = 30_000
+
 /** What keeps the recorder's container from running: its own image, that of a container before it, a volume that cannot be mounted, … */
-function obstacleOf(pod: Pod, now: Date, trouble: string | undefined): PodState | undefined {
+function obstacleOf(pod: Pod, now: Date, trouble: PodComplaint | undefined): PodState | undefined {
   const since = scheduledSince(pod)
   const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])]
   for (const { name, state } of statuses.filter((status) => status.name === recorderContainer || isBefore(pod, status.name))) {
@@ -227,9 +254,9 @@ function obstacleOf(pod: Pod, now: Date, trouble: string | undefined): PodState 
       since,
     }
   }
-  if (!isBeingCreatedFor(pod, creatingMillis, now)) return undefined
+  if (!isBeingCreatedForLong(pod, now)) return undefined
   const waiting = recorderStatus(pod)?.state?.waiting
-  const why = [waiting?.message, heldUpBefore(pod), trouble].filter((part) => part).join('; ')
+  const why = [waiting?.message, heldUpBefore(pod), trouble?.message].filter((part) => part).join('; ')
   const more = `no Event says why; "kubectl describe pod ${pod.metadata.name}" shows more`
   const message = `${waiting?.reason ?? 'ContainerCreating'} since ${since}: ${why === '' ? more : why}`
   return { kind: 'blocked', word: 'ContainerNotMade', message, since }
@@ -248,11 +275,17 @@ function heldUpBefore(pod: Pod): string | undefined {
   return undefined
 }
 
-/** Whether the recorder's container has been waiting to be made for so long since the Pod has a node. */
-export function isBeingCreatedFor(pod: Pod, millis: number, now: Date): boolean {
+/** Whether the recorder's container has been waiting to be made for longer than that takes. */
+export function isBeingCreatedForLong(pod: Pod, now: Date): boolean {
+  const due = dueToBeMadeAt(pod)
+  return due !== undefined && due <= now.getTime()
+}
+
+/** When the recorder's container should be made at the latest, since the Pod has a node; undefined where it is, or the Pod has none. Nobody tells that it is not. */
+export function dueToBeMadeAt(pod: Pod): number | undefined {
   const state = recorderStatus(pod)?.state
-  if (!pod.spec?.nodeName || state?.running !== undefined || state?.terminated !== undefined) return false
-  return now.getTime() - Date.parse(scheduledSince(pod)) >= millis
+  if (!pod.spec?.nodeName || state?.running !== undefined || state?.terminated !== undefined) return undefined
+  return Date.parse(scheduledSince(pod)) + creatingMillis
 }
 
 const scheduledSince = (pod: Pod) => condition(pod, 'PodScheduled')?.lastTransitionTime ?? pod.metadata.creationTimestamp

@@ -192,6 +192,13 @@ describe('the recorder Pod', () => {
     expect(spec?.containers[0]?.resources).toEqual(resources)
   })
 
+  test('is ready when it is in the room, and where it only uploads as soon as it runs, so that it is noticed if its node falls silent', () => {
+    const probes = (uploadOnly: boolean) => recorderPod(aRecording(), { ...order, uploadOnly }, podConfig).spec?.containers[0]
+    expect(probes(false)?.readinessProbe?.httpGet?.path).toBe('/readyz')
+    expect(probes(true)?.readinessProbe).toBeUndefined()
+    expect(probes(true)?.livenessProbe).toEqual(probes(false)?.livenessProbe)
+  })
+
   describe('on a node that falls silent', () => {
     const unreachable = { key: 'node.kubernetes.io/unreachable', operator: 'Exists', effect: 'NoExecute' } as const
     const tolerationsOf = (tolerations?: object[], uploadOnly = false, chart: object[] = []) => {

@@ -96,14 +96,8 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
           imagePullPolicy: config.imagePullPolicy,
           env: environment(job, config),
           ports: [{ name: 'http', containerPort: recorderPort, protocol: 'TCP' }],
-          readinessProbe: {
-            httpGet: { path: '/readyz', port: 'http' },
-            // Whoever is not yet in the room in the usual second or two has not failed. The operator hears of it from the recorder itself.
-            initialDelaySeconds: 3,
-            periodSeconds: 1,
-            timeoutSeconds: 2,
-            failureThreshold: 3,
-          },
+          // Who only uploads is ready as soon as it runs: of what was never ready nobody says that its node has fallen silent.
+          ...(order.uploadOnly ? {} : { readinessProbe: inTheRoom }),
           livenessProbe: {
             httpGet: { path: '/healthz', port: 'http' },
             initialDelaySeconds: 30,
@@ -168,6 +162,15 @@ function leavingASilentNode(spec: NonNullable<Pod['spec']>): NonNullable<Pod['sp
 }
 
 const unreachable = 'node.kubernetes.io/unreachable'
+
+const inTheRoom = {
+  httpGet: { path: '/readyz', port: 'http' },
+  // Whoever is not yet in the room in the usual second or two has not failed. The operator hears of it from the recorder itself.
+  initialDelaySeconds: 3,
+  periodSeconds: 1,
+  timeoutSeconds: 2,
+  failureThreshold: 3,
+}
 
 /** Where Pods of a Recording may run, and what they may pull. */
 export const placement = ({ spec }: Recording, config: RecorderPodConfig) => ({

@@ -2,7 +2,7 @@ import { type Attempt, troubles } from '@trtc-recorder/api'
 import type { Draft } from './draft.ts'
 import type { ObservedPod } from './plan.ts'
 import { volumeNameOf, volumeState } from './stage.ts'
-import { nowHolds, volumeOf } from './volumes.ts'
+import { beingDeletedSince, nowHolds, volumeOf } from './volumes.ts'
 
 /**
  * A recorder whose node is silent, or whose volume cannot follow it, does not end the lesson: it is left behind, and the next attempt begins
@@ -31,10 +31,11 @@ function leaveBehindIfOutOfReach(draft: Draft, attempt: Attempt, observed: Obser
   if (volume !== undefined) volume.retired = true
 }
 
-/** Its Pod can never start, for the claim it names is gone. */
+/** Its Pod can never start, for the claim it names is gone, or going. */
 function isOnLostVolume(draft: Draft, attempt: Attempt, { state }: ObservedPod): boolean {
   const volume = volumeOf(draft, attempt)
-  return volume !== undefined && volumeState(volume).is === 'lost' && ['unscheduled', 'blocked'].includes(state.kind)
+  if (volume === undefined || !['unscheduled', 'blocked'].includes(state.kind)) return false
+  return volumeState(volume).is === 'lost' || beingDeletedSince(draft, volume) !== undefined
 }
 
 type Word = 'NodeSilent' | 'VolumeUnreachable' | 'VolumeLost'

@@ -21,6 +21,7 @@ import { labels, takenOverAnnotation } from './names.ts'
 import type { Action, Observed, Plan } from './plan.ts'
 import { recorderPod } from './pod.ts'
 import { departedState, podState } from './pod-state.ts'
+import type { PodComplaint } from './pod-trouble.ts'
 import { volumeClaim } from './pvc.ts'
 import type { Refusal } from './refusal.ts'
 import { type ResultReading, terminationResult } from './result.ts'
@@ -50,7 +51,7 @@ export class World {
   place: Place = { is: 'free' }
   progress: RecorderProgress | undefined
   /** What Events say of a container that cannot be made. */
-  trouble: string | undefined
+  trouble: PodComplaint | undefined
   now = start
   /** Where there are others beside it, whoever looks after them has a say. */
   decides = (): Plan => decide(this.observed(), this.now)

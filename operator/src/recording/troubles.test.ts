@@ -120,7 +120,7 @@ const scenes: Record<TroubleWord, { first(): World; again?(world: World): World 
   ContainerNotMade: {
     first: () => {
       const world = new World()
-      world.trouble = 'FailedMount: no such volume'
+      world.trouble = { message: 'FailedMount: no such volume', since: at(0).toISOString(), isLast: true }
       return waitingFor('ContainerCreating')(world.settle()).after(20)
     },
   },

@@ -2,8 +2,9 @@ import type { Attempt } from '@trtc-recorder/api'
 import { delayMillis } from './attempts.ts'
 import type { Draft } from './draft.ts'
 import { isWorthWaiting, noteWhereItIs } from './live-pod.ts'
-import { beingDeletedSince, makeRecorder, planAttempt, wasJustRefused } from './next-attempt.ts'
-import { volumeToUploadBeside } from './volumes.ts'
+import { makeRecorder, planAttempt, wasJustRefused } from './next-attempt.ts'
+import { dueToBeMadeAt } from './pod-state.ts'
+import { beingDeletedSince, volumeToUploadBeside } from './volumes.ts'
 
 /**
  * What a recorder left on a node that was silent goes up as soon as the node is back, by a Pod that does not enter the room, while the next
@@ -19,13 +20,15 @@ export function uploadBeside(draft: Draft): void {
   }
   const { pod, state } = observed
   noteWhereItIs(attempt, pod)
+  const dueAt = dueToBeMadeAt(pod)
+  if (dueAt !== undefined && dueAt > draft.now.getTime()) draft.lookAgainIn(dueAt - draft.now.getTime())
   if (state.kind === 'blocked' && !isWorthWaiting(draft, pod, state)) draft.act({ do: 'deletePod', pod })
 }
 
 function begin(draft: Draft): Attempt | undefined {
   if (draft.stage.is !== 'recording' || draft.asked !== undefined) return undefined
   const volume = volumeToUploadBeside(draft)
-  if (volume === undefined || beingDeletedSince(draft, volume.name) !== undefined) return undefined
+  if (volume === undefined || beingDeletedSince(draft, volume) !== undefined) return undefined
   const before = draft.attempts.filter((attempt) => attempt.volume === volume.name && attempt.uploadOnly)
   const last = before.at(-1)?.endTime
   const waitMillis = last === undefined ? 0 : Date.parse(last) + delayMillis(before) - draft.now.getTime()

@@ -58,6 +58,21 @@ test('a volume that was made in a run whose status was never written is the one 
   expect(world.status.attempts).toMatchObject([{ pod: 'math-a1', volume: 'math-v1' }])
 })
 
+/** Somebody deletes its first volume, which stays for now. */
+function isDeleted(world: World): World {
+  const [first, ...others] = world.claims
+  world.claims = [{ ...first!, metadata: { ...first!.metadata, deletionTimestamp: world.now.toISOString() } }, ...others]
+  return world
+}
+
+test('a volume that somebody deletes before any Pod used it is made again', () => {
+  const world = new World().settle()
+  world.claims = []
+  world.settle()
+  expect(world.claims.map(({ metadata }) => metadata.name)).toEqual(['math-v1'])
+  expect(world.scheduled().inRoom().is('Succeeded')).toBe('Unknown Recording')
+})
+
 describe('a volume that is gone although it held what was not in COS', () => {
   test('is lost, and nothing is called stored', () => {
     const world = inRoom().ends(undefined, { reason: 'OOMKilled' })
@@ -107,6 +122,28 @@ describe('a volume that is gone although it held what was not in COS', () => {
     second.claims = []
     second.settle().ends(stoppedBy('Idle', aFile('bob', { attempt: 2 })))
     expect(second.is('Stored')).toBe('False VolumeLost')
+  })
+
+  test.each([
+    ['before the next recorder is made', (world: World) => isDeleted(world).after(5), 'math-a2'],
+    [
+      'while the next recorder waits for a node',
+      (world: World) =>
+        isDeleted(world.after(5)).podBecomes((pod) => {
+          const message = '0/1 nodes are available: persistentvolumeclaim "math-v1" is being deleted.'
+          pod.status!.conditions = [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }]
+        }),
+      'math-a3',
+    ],
+  ])('and stays for long when somebody deletes it %s: the lesson is recorded on another', (_, deletes, pod) => {
+    const world = deletes(inRoom().ends(undefined, { reason: 'OOMKilled' }))
+    expect(world.live.map(({ metadata }) => metadata.name)).toEqual([pod])
+    expect(world.status.attempts?.at(-1)).toMatchObject({ pod, volume: 'math-v2' })
+    expect(world.scheduled().inRoom().is('Succeeded')).toBe('Unknown Recording')
+    // It says what it holds for as long as it is there, and is lost then.
+    expect(world.status.volumes).toMatchObject([{ name: 'math-v1', state: 'Holding' }, { name: 'math-v2' }])
+    world.claims = world.claims.filter(({ metadata }) => metadata.name !== 'math-v1')
+    expect(world.settle().status.volumes).toMatchObject([{ name: 'math-v1', state: 'Lost' }, { state: 'Holding' }])
   })
 
   test('does not stop the lesson from being recorded on', () => {
@@ -288,7 +325,8 @@ describe('a volume that cannot follow', () => {
       }
     })
   const multiAttach = (world: World) => {
-    world.trouble = 'FailedAttachVolume: Multi-Attach error for volume "pvc-1"'
+    const message = 'FailedAttachVolume: Multi-Attach error for volume "pvc-1"'
+    world.trouble = { message, since: world.now.toISOString(), isLast: true }
     return world.podBecomes((pod) => {
       pod.spec!.nodeName = 'node-2'
       pod.status = {

@@ -32,8 +32,10 @@ export function lookAfterVolumes(draft: Draft): undefined {
     if (claim?.metadata.ownerReferences?.length) draft.act({ do: 'disownVolume', claim })
     switch (state.is) {
       case 'lost':
-      case 'planned':
         return [volume]
+      case 'planned':
+        // It went before anybody used it.
+        return volume.retired && claim === undefined && !isInUse(draft, volume) ? [] : [volume]
       case 'empty':
         if (claim !== undefined) return [{ ...volume, uid: claim.metadata.uid }]
         return isInUse(draft, volume) ? [{ name: volume.name, state: 'Planned' as const }] : []
@@ -117,6 +119,10 @@ export function noteWhetherItMayHaveRun(draft: Draft, attempt: Attempt): boolean
   return true
 }
 
+/** Somebody deletes it: no Pod that is not on a node yet can use it any more, however long it takes to go. */
+export const beingDeletedSince = (draft: Draft, volume: RecordingVolume): string | undefined =>
+  claimOf(draft.observed.claims, volume)?.metadata.deletionTimestamp
+
 export const isBound = (claim: PersistentVolumeClaim | undefined) => claim?.spec?.volumeName !== undefined
 
 /** A planned attempt that is given up. */
@@ -130,9 +136,11 @@ export function endWithoutPod(draft: Draft, attempt: Attempt, why: string): void
   delete attempt.refusedTime
 }
 
-/** The volume the next recorder works on: the one that is there, unless nothing may be recorded on that any more. */
+/** The volume the next recorder works on: the one that is there, unless nothing may, or can, be recorded on that any more. */
 export function volumeToRecordOn(draft: Draft): RecordingVolume | undefined {
-  const usable = draft.volumes.find((volume) => !volume.retired && volumeState(volume).is !== 'lost')
+  const usable = draft.volumes.find(
+    (volume) => !volume.retired && volumeState(volume).is !== 'lost' && beingDeletedSince(draft, volume) === undefined,
+  )
   if (usable !== undefined) return usable
   if (draft.volumes.length >= mostVolumes) return undefined
   const made: RecordingVolume = { name: freshName(draft), state: 'Planned' }
