@@ -175,6 +175,19 @@ describe('a Recording in a namespace that is being deleted', () => {
     world.settle()
   }
 
+  test.each([
+    ['stored all', stoppedBy('Terminated', aFile('alice')), 'True Completed'],
+    ['not stored all', notStored({ stopReason: 'Terminated' }), 'False UploadIncomplete'],
+  ])('is over, and told of, as soon as its recorder has %s, however much later it is deleted itself', (_, result, stored) => {
+    const world = inRoom(new World(aRecording({ callback: { url: 'https://example.com', format: 'Result' } })))
+    namespaceGoes(world, ['its Pods'])
+    world.ends(result).after(10)
+    expect(world.status).toMatchObject({ stopReason: 'Deleted', callback: { state: 'Pending' } })
+    expect(world.is('Stored')).toBe(stored)
+    world.recording.status!.callback!.state = 'Delivered'
+    expect(world.delete().gone).toBe(true)
+  })
+
   describe.each(Object.entries(stages))('%s', (name, reach) => {
     test.each([
       { first: 'the Recording', second: 'its Pods', volumes: 'go' },

@@ -102,7 +102,8 @@ function stopTold({ observed, now }: Draft): string | undefined {
 }
 
 function beOverWhenAsked(draft: Draft): undefined {
-  const { asked, status } = draft
+  const { status } = draft
+  const asked = draft.asked ?? (isInADyingNamespace(draft) ? 'Deleted' : undefined)
   if (draft.stage.is !== 'recording' || asked === undefined) return
   const attempt = draft.open
   // Its Pod is not there, and the API server was asked.
@@ -161,10 +162,15 @@ function whatIsLeft({ volumes, recording, status }: Draft): RecordingVolume[] {
   })
 }
 
-/** Nothing can be made in it any more, and soon nothing will be left. */
+/**
+ * Nothing can be made in it any more, and soon nothing will be left. Kubernetes deletes the Pods first, and then, where those take longer than some seconds,
+ * looks again after half of the time that they may take: a Recording is deleted a quarter of an hour after its recorder, and who waits for the result need not wait for that.
+ */
+const isInADyingNamespace = ({ observed: { refusal } }: Draft) => refusal?.word === 'NamespaceTerminating'
+
 function giveUpInADyingNamespace(draft: Draft): void {
   const { refusal } = draft.observed
-  if (refusal?.word !== 'NamespaceTerminating' || !draft.isDeleting) return
+  if (refusal === undefined || !isInADyingNamespace(draft)) return
   const open = draft.allOpen
   for (const attempt of open) if (draft.podOf(attempt) === undefined) endWithoutPod(draft, attempt, notWanted)
   const told = open[0] ?? draft.attempts.at(-1)
