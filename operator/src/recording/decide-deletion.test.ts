@@ -180,6 +180,7 @@ describe('a Recording in a namespace that is being deleted', () => {
     ['not stored all', notStored({ stopReason: 'Terminated' }), 'False UploadIncomplete'],
   ])('is over, and told of, as soon as its recorder has %s, however much later it is deleted itself', (_, result, stored) => {
     const world = inRoom(new World(aRecording({ callback: { url: 'https://example.com', format: 'Result' } })))
+    world.claims = world.claims.map((claim) => ({ ...claim, spec: { ...claim.spec, volumeName: 'pv-1' } }))
     namespaceGoes(world, ['its Pods'])
     world.ends(result).after(10)
     expect(world.status).toMatchObject({ stopReason: 'Deleted', callback: { state: 'Pending' } })

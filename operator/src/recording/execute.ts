@@ -88,7 +88,7 @@ export async function execute(
     const volume = volumeOf(underWay)
     const { uid } = recording.metadata
     const times = dependencies.refusals.times(uid, error.word, volume) + 1
-    const refusal = { word: error.word, message: error.message, volume, times }
+    const refusal = { word: error.word, message: error.message, volume, times, isFirstAsk: isFirstAsk(before, plan, volume) }
     const after = decide({ ...observed, recording, refusal }, dependencies.now())
     recording = await hands.writeStatus(recording, after.status)
     // What is asked for again at once is not refused for a second time yet.
@@ -103,6 +103,19 @@ export async function execute(
 /** The volume that an action makes, or makes a Pod for. */
 export const volumeOf = (action: Action | undefined): string =>
   action?.do === 'ensureVolume' ? action.name : action?.do === 'createPod' ? action.order.volume : ''
+
+/**
+ * Whether the Pod that was to work on this volume was to be made for the first time: the status that the plan was made from tells of no such attempt. Only the first of
+ * all may have been asked for without that.
+ */
+export const isFirstAsk = ({ status }: Recording, { actions }: Pick<Plan, 'actions'>, volume: string): boolean =>
+  actions.some(
+    (action) =>
+      action.do === 'createPod' &&
+      action.order.volume === volume &&
+      action.order.attempt > 1 &&
+      !status?.attempts?.some(({ number }) => number === action.order.attempt),
+  )
 
 const isFirstRecorder = ({ status }: Recording, { actions }: Plan) =>
   status?.attempts === undefined &&

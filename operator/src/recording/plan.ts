@@ -30,8 +30,11 @@ export interface Observed {
   image: string
   /** Something has happened after which what the API server refused before may be granted. */
   mayBeGrantedNow: boolean
-  /** What the API server would not let the operator make just now: a volume, or a Pod that is to work on it. `times`: how often in a row, as far as is known. */
-  refusal: { word: RefusalWord; message: string; volume: string; times: number } | undefined
+  /**
+   * What the API server would not let the operator make just now: a volume, or a Pod that is to work on it. `times`: how often in a row, as far as is known. `isFirstAsk`:
+   * nobody has asked for that Pod before, so that it cannot have been there.
+   */
+  refusal: { word: RefusalWord; message: string; volume: string; times: number; isFirstAsk: boolean } | undefined
 }
 
 export interface ObservedPod {

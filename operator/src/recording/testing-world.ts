@@ -15,7 +15,7 @@ import type { KubeObject, New, PersistentVolumeClaim, Pod } from '@trtc-recorder
 import { findCondition } from './conditions.ts'
 import { controlAnnotations, nudgedAnnotation } from './control.ts'
 import { decide } from './decide.ts'
-import { volumeOf } from './execute.ts'
+import { isFirstAsk, volumeOf } from './execute.ts'
 import type { Place } from './line.ts'
 import { labels, takenOverAnnotation } from './names.ts'
 import type { Action, Observed, Plan } from './plan.ts'
@@ -136,6 +136,7 @@ export class World {
 
   carryOut(plan: Plan): void {
     const { metadata } = this.recording
+    const before = this.recording
     if (plan.addFinalizer) metadata.finalizers = [...(metadata.finalizers ?? []), recordingFinalizer]
     this.recording = { ...this.recording, status: JSON.parse(JSON.stringify(plan.status)) }
     for (const action of plan.actions) {
@@ -143,7 +144,14 @@ export class World {
       if (refusal === undefined) this.#do(action)
       else {
         const { word, message } = refusal
-        const after = decide({ ...this.observed(), refusal: { word, message, volume: volumeOf(action), times: 1 } }, this.now)
+        const refused = {
+          word,
+          message,
+          volume: volumeOf(action),
+          times: 1,
+          isFirstAsk: isFirstAsk(before, plan, volumeOf(action)),
+        }
+        const after = decide({ ...this.observed(), refusal: refused }, this.now)
         this.recording = { ...this.recording, status: JSON.parse(JSON.stringify(after.status)) }
         return
       }

@@ -112,6 +112,8 @@ export function nowHolds(draft: Draft, attempt: Attempt): void {
 export function noteWhetherItMayHaveRun(draft: Draft, attempt: Attempt): boolean {
   const volume = volumeOf(draft, attempt)
   if (volume === undefined || !isBound(claimOf(draft.observed.claims, volume))) return false
+  const { refusal } = draft.observed
+  if (refusal?.isFirstAsk && refusal.volume === volume.name) return false
   if (volumeState(volume).is === 'planned' || volumeState(volume).is === 'empty') {
     volume.state = 'Holding'
     volume.holds = `What attempt ${attempt.number} may have recorded`
