@@ -23,6 +23,7 @@ export const recordedFileSchema = z.object({
     .min(0)
     .default(0)
     .describe('Pictures and sound packets that should be in it and are not, as far as they could be counted.'),
+  lostFramesAre: z.literal('AtMost').optional().describe('Given where `lostFrames` is the most it can be.'),
   lostSeconds: z.number().min(0).default(0).describe('Length of the stretches in which something is missing, in seconds.'),
   video: z
     .object({ codec: z.string(), width: z.int(), height: z.int() })

@@ -41,6 +41,12 @@ export const lossSchema = z.object({
   from: z.iso.datetime().describe('When it began, by the recorder’s clock.'),
   to: z.iso.datetime().describe('When it ended.'),
   frames: z.int().min(0).nullable().describe('Pictures or sound packets; null where they cannot be counted.'),
+  framesAre: z
+    .literal('AtMost')
+    .optional()
+    .describe(
+      'Given where `frames` is the most it can be: pictures of a camera whose number only their rhythm tells, while it may have made none for a time.',
+    ),
   bytes: z.int().min(0).nullable().describe('Bytes of them; null where they never arrived.'),
   reason: z.enum(Object.keys(lossReasons) as [LossReason, ...LossReason[]]).describe('Why.'),
   file: z.string().nullable().describe('Name of the file it is missing from; null where there is none.'),
@@ -52,6 +58,7 @@ export type Loss = z.infer<typeof lossSchema>
 export const lossTotalsSchema = z.object({
   stretches: z.int().min(0).describe('Number of stretches.'),
   frames: z.int().min(0).describe('Pictures and sound packets, as far as they could be counted.'),
+  framesAre: z.literal('AtMost').optional().describe('Given where that is the most it can be, of some stretch at least.'),
   bytes: z.int().min(0).describe('Bytes of them, as far as they arrived.'),
 })
 export type LossTotals = z.infer<typeof lossTotalsSchema>

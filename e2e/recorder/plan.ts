@@ -42,6 +42,7 @@ export type Action =
   | { type: 'lose'; percent: number; repairable: boolean }
   | { type: 'freeze'; seconds: number }
   | { type: 'standStill'; seconds: number }
+  | { type: 'restCamera'; seconds: number }
   | { type: 'jumpClock'; seconds: number }
 
 /** Seconds from when everybody is being recorded. */
@@ -136,6 +137,8 @@ function act(world: World, actor: Actor, step: Step, publish: (actor: Actor) => 
       return world.freezeLine(userId, step.seconds)
     case 'standStill':
       return world.standStill(userId, step.seconds)
+    case 'restCamera':
+      return world.restCamera(userId, step.seconds)
     case 'jumpClock':
       return world.jumpClock(userId, step.seconds)
   }

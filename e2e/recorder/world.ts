@@ -185,6 +185,7 @@ export class World {
     this.#control.loss({ room: this.#room, userId: recorderUserId, publisherId, percent, repairable })
   jumpClock = (userId: string, seconds: number) => this.#control.jumpClock({ room: this.#room, userId, seconds })
   standStill = (userId: string, seconds: number) => this.#control.standStill({ room: this.#room, userId, seconds })
+  restCamera = (userId: string, seconds: number) => this.#control.restCamera({ room: this.#room, userId, seconds })
   sent = (userId: string, track: 'audio' | 'video') => this.#control.sent({ room: this.#room, userId, track })
   killMediaPath = () => this.#control.killMediaPath({ room: this.#room, userId: recorderUserId })
 

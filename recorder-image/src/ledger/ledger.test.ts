@@ -37,6 +37,18 @@ test('further apart, of another user or for another reason they stay apart', () 
   expect(ledger.totals).toEqual({ frames: 4, bytes: 400, stretches: 4 })
 })
 
+test('what is counted and what is bounded stay apart, and their sum is a bound', () => {
+  const ledger = new Ledger()
+  ledger.add(loss({ frames: 5 }))
+  ledger.add(loss({ frames: 20, framesAre: 'AtMost' }))
+  ledger.add(loss({ frames: 7, framesAre: 'AtMost' }))
+  expect(ledger.losses.map(({ frames, framesAre }) => [frames, framesAre])).toEqual([
+    [5, undefined],
+    [27, 'AtMost'],
+  ])
+  expect(ledger.totals).toEqual({ frames: 32, framesAre: 'AtMost', bytes: 300, stretches: 2 })
+})
+
 test('what cannot be counted is null, not nothing', () => {
   const ledger = new Ledger()
   ledger.add(loss({ frames: null, bytes: null }))
@@ -64,6 +76,7 @@ test('whatever is added, the lines written amount to the losses told, and those 
     medium: fc.constantFrom<('audio' | 'video')[]>('audio', 'video'),
     fromMicros: fc.integer({ min: 0, max: 100 * second }),
     frames: fc.option(fc.nat()),
+    framesAre: fc.constantFrom<NoticedLoss['framesAre'][]>('AtMost', undefined),
     bytes: fc.option(fc.nat()),
     reason: fc.constantFrom<NoticedLoss['reason'][]>('LostInNetwork', 'Overflow'),
     file: fc.constantFrom('a', null),

@@ -8,6 +8,8 @@ export interface NoticedLoss {
   fromMicros: number
   toMicros: number
   frames: number | null
+  /** `frames` is the most it can be. */
+  framesAre?: 'AtMost' | undefined
   bytes: number | null
   reason: LossReason
   file: string | null
@@ -54,7 +56,7 @@ export class Ledger {
   add(noticed: NoticedLoss): void {
     const loss = this.#explained(noticed)
     // Not by its detail, of which a sender may make as many as it likes.
-    const kind = JSON.stringify([loss.userId, loss.stream, loss.medium, loss.reason, loss.file])
+    const kind = JSON.stringify([loss.userId, loss.stream, loss.medium, loss.reason, loss.file, loss.framesAre])
     const ids = this.#ofKind.get(kind) ?? []
     const isSame = (at: number) => this.#stretches[at]!.detail === loss.detail && isOneStretch(this.#stretches[at]!, loss)
     const id = ids.find(isSame) ?? (ids.length >= stretchesOfAKind ? ids.at(-1) : undefined)
@@ -109,6 +111,7 @@ export function totalsOf(all: readonly Loss[]): LossTotals {
   const losses = all.filter(isMissing)
   return {
     frames: losses.reduce((sum, { frames }) => sum + (frames ?? 0), 0),
+    ...(losses.some(({ framesAre }) => framesAre === 'AtMost') ? { framesAre: 'AtMost' as const } : {}),
     bytes: losses.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0),
     stretches: losses.length,
   }
@@ -128,6 +131,13 @@ export function secondsOf(losses: readonly Loss[]): number {
 
 /** The losses that the lines of one ledger amount to. */
 export const lossesIn = (lines: readonly LedgerLine[]): Loss[] => [...new Map(lines.map(({ id, loss }) => [id, loss])).values()]
+
+/** How many are missing, for a person, with the verb. */
+export function framesMissing({ frames, framesAre }: Pick<LossTotals, 'frames' | 'framesAre'>): string {
+  if (frames === 0) return 'something is missing'
+  const count = frames === 1 ? '1 frame is' : `${frames} frames are`
+  return `${framesAre === 'AtMost' ? `at most ${count}` : count} missing`
+}
 
 const isOneStretch = (known: NoticedLoss, loss: NoticedLoss) =>
   loss.fromMicros <= known.toMicros + sameStretchMicros && loss.toMicros >= known.fromMicros - sameStretchMicros

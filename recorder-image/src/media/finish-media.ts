@@ -110,7 +110,7 @@ async function finishFrom(
     filledShare: filledShare(media.sound, presentation),
     ffmpegPath: media.ffmpegPath,
   })
-  const problems = [...media.problems, ...missing(media, presentation), ...unaccounted(media, index)]
+  const problems = [...media.problems, ...unaccounted(media, index)]
   const unchecked: FinishedMedia = {
     head: await writeHead(media.paths.head, head),
     bodyBytes,
@@ -139,15 +139,6 @@ const endsOf = ({ video, audio }: Presentation): FinishedMedia['ends'] => ({
   ...(video && { video: wallTime(video.startMicros + ((video.decodeTicks.at(-1) ?? 0) + video.lastTicks) / 0.09) }),
   ...(audio && { audio: wallTime(audio.startMicros + audio.samples / 0.048) }),
 })
-
-/** What the mode promises and is not there at all. */
-function missing({ identity, undecodable }: UnfinishedMedia, presentation: Presentation): string[] {
-  const problems: string[] = []
-  if (presentation.video === undefined && undecodable > 0) {
-    problems.push(`no key frame came: ${undecodable} pictures of ${identity.userId} could not be used`)
-  }
-  return problems
-}
 
 /**
  * All that came is in the file or in the ledger, and all of the sound that was laid is in the file. Of pictures it is not known of a file that an

@@ -30,7 +30,7 @@ import { SilenceAhead } from './silence-ahead.ts'
 import { SoundReader } from './sound-reader.ts'
 import { finishInto, type SoundTrack } from './sound-track.ts'
 import { belongsInFile, canBeginFile } from './split.ts'
-import { VideoTrack } from './video-track.ts'
+import { type Handover, VideoTrack } from './video-track.ts'
 
 /** What a batch of the page brought, and what the encoder makes of it a moment later, is written at once. */
 const defaultBatchMs = 250
@@ -49,7 +49,7 @@ class LiveMediaFile implements MediaFile {
   onGrowth: (bodyBytes: number) => void = () => {}
   onWhole: (whole: WholeMedia) => void = () => {}
   readonly #paths: MediaPaths
-  readonly #deps: Required<MediaFileDeps>
+  readonly #deps: Required<Omit<MediaFileDeps, 'before'>>
   readonly #writer: BodyWriter
   readonly #silence: SilenceAhead
   readonly #sound = new SoundReader((frame, reason, detail) => this.#lost(frame, reason, detail))
@@ -103,8 +103,11 @@ class LiveMediaFile implements MediaFile {
     if (identity.mode !== '00') {
       this.#video = new VideoTrack(
         (frame, reason, detail) => this.#lost(frame, reason, detail),
-        ({ pictures, ...times }) =>
-          this.#lose({ medium: 'video', ...times, frames: pictures, bytes: null, reason: 'LostInNetwork', detail: '' }),
+        ({ pictures, picturesAre, ...times }) => {
+          const frames = { frames: pictures, ...(picturesAre === undefined ? {} : { framesAre: picturesAre }) }
+          this.#lose({ medium: 'video', ...times, ...frames, bytes: null, reason: 'LostInNetwork', detail: '' })
+        },
+        deps.before?.handOver(),
       )
     }
     if (identity.mode !== '01') {
@@ -186,6 +189,10 @@ class LiveMediaFile implements MediaFile {
   async release(): Promise<number> {
     if (this.#finished !== undefined || this.#writer.error !== undefined) return 0
     return (await this.#audio?.release(this.#journalDone)) ?? 0
+  }
+
+  handOver(): Handover | undefined {
+    return this.#video?.handOver()
   }
 
   endSoon(): void {

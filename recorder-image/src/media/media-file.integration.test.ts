@@ -222,11 +222,21 @@ describe('camera and microphone, mode 02', () => {
     for (const beep of playback.beeps) expect(beep % 1).toBeLessThan(0.05)
   })
 
-  it('waits for a key frame, and says so if none ever comes', async () => {
+  it('waits for a key frame; if none ever comes, the sound is a whole file, and the ledger has the pictures', async () => {
+    const ledger = new Ledger()
     const frames = send({ clip, from: 0.5, to: 0.99, atSeconds: 0 })
-    const { finished, playback } = await record('02', frames)
-    expect(finished.problem).toBe('no key frame came: 15 pictures of alice could not be used')
+    const { finished, playback } = await record('02', frames, { ledger })
+    expect(finished.problem).toBeUndefined()
     expect(playback.sound.length / 48_000).toBeGreaterThan(0.48)
+    expect(ledger.lossesOf('file.mp4')).toMatchObject([{ medium: 'video', reason: 'NoKeyFrame', frames: 15 }])
+  })
+
+  it('says so where nothing came but pictures without a key frame', async () => {
+    const frames = send({ clip, from: 0.5, to: 0.99, atSeconds: 0 }).filter(({ kind }) => kind === 'video')
+    const file = openFile('02', await newDirectory())
+    for (const frame of frames) file.write(frame)
+    const finished = await file.finish()
+    expect(finished.problem).toBe('no key frame came: 15 pictures of alice could not be used')
   })
 
   it('records the sound of a user whose pictures it cannot take, and tells the ledger', async () => {

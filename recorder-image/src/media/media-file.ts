@@ -15,6 +15,7 @@ import type { EncodedFrame } from '../tap/frame.ts'
 import type { Stretch } from '../timeline/cuts.ts'
 import type { CountedHole } from '../timeline/picture-gaps.ts'
 import type { TimePoint } from '../timeline/time-table.ts'
+import type { Handover } from './video-track.ts'
 
 /** Who and what a file is of. Kept beside the media, so that a later attempt can finish it. */
 export interface MediaFileIdentity {
@@ -49,6 +50,8 @@ export interface MediaFileDeps {
   batchMs?: number
   /** How long sound waits in the journal after an encoder that failed twice within this time, the first time; a minute. */
   encoderRestMs?: number
+  /** The file before, from which this one goes on. */
+  before?: MediaFile | undefined
 }
 
 /**
@@ -86,6 +89,8 @@ export interface MediaFile {
    * that were; rejects where the file system cannot do it.
    */
   release(): Promise<number>
+  /** The next file goes on from here: what turns out to be missing between the two, that tells. */
+  handOver(): Handover | undefined
   /** To be finished as soon as another file can go on without a loss: `takes` says false of the first frame with which one can begin. */
   endSoon(): void
   /** What the receiver counted around a hole in the pictures: whether something was lost, or not sent. */
@@ -106,7 +111,7 @@ export interface MediaFile {
 /** A file that an earlier attempt left: as it is, with nothing more to write. */
 export type SalvagedMediaFile = Omit<
   MediaFile,
-  'write' | 'takes' | 'sends' | 'paused' | 'release' | 'endSoon' | 'hole' | 'snapshot' | 'safe'
+  'write' | 'takes' | 'sends' | 'paused' | 'release' | 'handOver' | 'endSoon' | 'hole' | 'snapshot' | 'safe'
 >
 
 /** A file that goes on, as it is on the volume by now: whole up to there. */

@@ -59,6 +59,14 @@ interface Arriving {
   codec: VideoCodec
 }
 
+/** What the next file of a publication has to know of a subscription to tell what is missing between the two. */
+interface HandedOver {
+  clock: PictureClock
+  gaps: PictureGaps
+  codec: VideoCodec | undefined
+}
+export type Handover = Map<number, HandedOver>
+
 /** Pictures of one subscription, from a key frame on. */
 interface Chain {
   clock: PictureClock
@@ -82,6 +90,8 @@ export class VideoTrack {
   /** When the first picture of another codec came, which the file does not take. */
   #otherSinceMicros = Number.POSITIVE_INFINITY
   readonly #chains = new Map<number, Chain>()
+  /** Subscriptions of the file before that have not gone on yet. */
+  readonly #handedOver: Handover
   /** The user does not send pictures since then, as far as is known. */
   #pausedMicros: number | undefined
   /** By what they are. */
@@ -94,10 +104,11 @@ export class VideoTrack {
   /** Of pictures that were given to `take`: how many are in order, and how many waited. */
   #taken = { inOrder: 0, waiting: 0 }
 
-  /** `onMissing` is told of pictures that never came. */
-  constructor(onLost: OnLostPicture, onMissing: (loss: PictureLoss) => void) {
+  /** `onMissing` is told of pictures that never came, also of those between the file before and this one. */
+  constructor(onLost: OnLostPicture, onMissing: (loss: PictureLoss) => void, before: Handover = new Map()) {
     this.#onLost = onLost
     this.#onMissing = onMissing
+    this.#handedOver = before
   }
 
   /** Of the pictures so far; undefined where none came. */
@@ -115,11 +126,12 @@ export class VideoTrack {
     if ((this.#codec ?? reader.codec) !== reader.codec) {
       // Its key frame, with which the next file begins, did not come: nobody but who asks for another would get one.
       this.#otherSinceMicros = Math.min(this.#otherSinceMicros, frame.receiveTimeMicros)
+      this.#leaveOut(frame)
       this.#onLost(frame, 'NoKeyFrame', `${frame.mimeType}, in a file of ${this.#codec}`)
       return false
     }
     const chain = this.#chains.get(frame.ssrc)
-    const clock = chain?.clock ?? new PictureClock()
+    const clock = chain?.clock ?? this.#handedOver.get(frame.ssrc)?.clock ?? new PictureClock()
     const time = clock.place(frame)
     const before = chain === undefined ? this.#config : configAt(chain, time.rtp)
     const arriving = { frame, clock, time, chain, codec: reader.codec }
@@ -145,19 +157,33 @@ export class VideoTrack {
   /** Whether the user sends pictures from now on: what is missing while they do not is not lost. */
   sends(sends: boolean, atMicros: number): void {
     this.#pausedMicros = sends ? undefined : atMicros
-    for (const { gaps } of this.#chains.values()) gaps.sends(sends, atMicros)
+    for (const { gaps } of [...this.#chains.values(), ...this.#handedOver.values()]) gaps.sends(sends, atMicros)
   }
 
   /** What the receiver counted around a hole. */
   hole(counted: CountedHole): void {
     const chain = this.#chains.get(counted.ssrc)
-    chain?.gaps.counted(counted)
+    this.#subscriptionOf(counted)?.gaps.counted(counted)
     if (chain !== undefined) this.#settle(chain.unproven.counted(counted))
   }
 
   /** Nothing more comes: what is missing is lost. `untilMicros`: until when something of the user did. */
   end(untilMicros = Number.NEGATIVE_INFINITY): void {
-    for (const [ssrc, chain] of [...this.#chains]) this.#end(ssrc, chain, Math.min(untilMicros, this.#otherSinceMicros))
+    const until = Math.min(untilMicros, this.#otherSinceMicros)
+    for (const [ssrc, chain] of [...this.#chains]) this.#end(ssrc, chain, until)
+    for (const { gaps } of this.#handedOver.values()) for (const loss of gaps.end(until)) this.#onMissing(loss)
+    this.#handedOver.clear()
+  }
+
+  /** The next file goes on from here: what turns out to be missing from now on, that tells. */
+  handOver(): Handover {
+    const handover: Handover = new Map(this.#handedOver)
+    this.#handedOver.clear()
+    for (const [ssrc, chain] of this.#chains) {
+      handover.set(ssrc, { clock: chain.clock, gaps: chain.gaps, codec: this.#codec })
+      chain.gaps = new PictureGaps()
+    }
+    return handover
   }
 
   /** What is new, and in order, since the last time; for whoever never asks for batches. */
@@ -201,6 +227,7 @@ export class VideoTrack {
     const key = picture.key || (chain === undefined && picture.recoveryPoint)
     if (chain === undefined && (!key || config === undefined)) {
       this.undecodable++
+      this.#handedOver.get(frame.ssrc)?.gaps.leftOut(time.rtp)
       this.#onLost(frame, 'NoKeyFrame', '')
       return false
     }
@@ -210,6 +237,7 @@ export class VideoTrack {
       return true
     }
     const { rtp } = time
+    const beganAnew = chain === undefined && (this.#handedOver.get(frame.ssrc)?.codec ?? codec) !== codec
     const { changes, firstRtp, late, unproven, gaps } = chain ?? this.#begin(frame.ssrc, clock, rtp)
     if (!key && rtp < firstRtp && picture.leads !== 'fromKey') {
       const detail = picture.leads === undefined ? 'came later than the key frame after it' : 'refers to what is in front of it'
@@ -220,13 +248,14 @@ export class VideoTrack {
       changes.push({ rtp, config })
       if (changes.length > rememberedChanges) changes.shift()
     }
-    const anotherSize = before !== undefined && (config.width !== before.width || config.height !== before.height)
+    const isOfSize = (one: StoredVideoConfig) => config.width === one.width && config.height === one.height
+    const encoderBeganAnew = beganAnew || (before !== undefined && !isOfSize(before))
     this.#config = config
     this.#codec = codec
     const { parameterSets, data, number, leads } = picture
     const { rtpTimestamp, receiveTimeMicros, mayFollowHole = false } = frame
     const about = { rtpTimestamp, receiveTimeMicros, key, mayFollowHole }
-    for (const loss of gaps.push({ ...about, ...time, anotherSize })) this.#onMissing(loss)
+    for (const loss of gaps.push({ ...about, ...time, encoderBeganAnew })) this.#onMissing(loss)
     const { taken, lost } = late.push({
       ...about,
       ...time,
@@ -241,6 +270,15 @@ export class VideoTrack {
     this.#settle({ taken: [], lost })
     for (const one of taken) this.#settle(one.number === undefined ? unproven.push(one) : { taken: [one], lost: [] })
     return !unproven.isBroken
+  }
+
+  #subscriptionOf({ ssrc }: { ssrc: number }): Pick<HandedOver, 'clock' | 'gaps'> | undefined {
+    return this.#chains.get(ssrc) ?? this.#handedOver.get(ssrc)
+  }
+
+  #leaveOut(frame: EncodedFrame): void {
+    const known = this.#subscriptionOf(frame)
+    known?.gaps.leftOut(known.clock.place(frame).rtp)
   }
 
   #end(ssrc: number, { late, unproven, gaps }: Chain, untilMicros?: number): void {
@@ -277,11 +315,13 @@ export class VideoTrack {
   }
 
   #begin(ssrc: number, clock: PictureClock, firstRtp: number): Chain {
+    const gaps = this.#handedOver.get(ssrc)?.gaps
+    this.#handedOver.delete(ssrc)
     const chain: Chain = {
-      ...{ clock, firstRtp, changes: [], gaps: new PictureGaps() },
+      ...{ clock, firstRtp, changes: [], gaps: gaps ?? new PictureGaps() },
       ...{ late: new LatePictures(), unproven: new UnprovenPictures() },
     }
-    if (this.#pausedMicros !== undefined) chain.gaps.sends(false, this.#pausedMicros)
+    if (gaps === undefined && this.#pausedMicros !== undefined) chain.gaps.sends(false, this.#pausedMicros)
     this.#chains.set(ssrc, chain)
     return chain
   }

@@ -24,7 +24,8 @@ export interface FileKeeperDeps {
   job: RecorderJob
   volume: Volume
   store: Store
-  openMediaFile(directory: string, identity: MediaFileIdentity): MediaFile
+  /** `before`: the file from which it goes on, if there is one. */
+  openMediaFile(directory: string, identity: MediaFileIdentity, before: MediaFile | undefined): MediaFile
   /** Gets everything that goes into files, after they did. */
   live: LiveOutputs
   /** Told of every file that is dealt with. */
@@ -70,7 +71,7 @@ export class FileKeeper {
   }
 
   open(publication: Publication, openedMicros: number): void {
-    this.#open(publication, openedMicros, { part: 1 })
+    this.#open(publication, openedMicros, { part: 1, before: undefined })
   }
 
   /** Returns false for a picture that is no use before the next key frame. */
@@ -80,10 +81,11 @@ export class FileKeeper {
     const arrivedMicros = frame.receiveTimeMicros
     frame.receiveTimeMicros += live.addedMicros
     if (!live.media.takes(frame)) {
-      this.#close(live.keeping)
+      const { keeping, firstMicros, media } = live
+      const next = { part: keeping.origin.part + 1, firstMicros, before: media }
       this.#deps.live.closed(publication.id)
-      const { keeping, firstMicros } = live
-      const { addedMicros } = this.#open(publication, arrivedMicros, { part: keeping.origin.part + 1, firstMicros })
+      const { addedMicros } = this.#open(publication, arrivedMicros, next)
+      this.#close(keeping)
       frame.receiveTimeMicros = arrivedMicros + addedMicros
     }
     const isOfUse = this.#live.get(publication.id)?.media.write(frame) ?? true
@@ -257,7 +259,11 @@ export class FileKeeper {
     return (await Promise.all(kept)).filter((one) => one !== undefined)
   }
 
-  #open(publication: Publication, clockMicros: number, { part, ...first }: { part: number; firstMicros?: number }): LiveFile {
+  #open(
+    publication: Publication,
+    clockMicros: number,
+    { part, before, ...first }: { part: number; firstMicros?: number; before: MediaFile | undefined },
+  ): LiveFile {
     const { job, volume, clock, log } = this.#deps
     const { userId, stream } = publication
     const { addedMicros } = clock
@@ -266,7 +272,8 @@ export class FileKeeper {
     const name = fileName(job, userId, stream, new Date(firstMicros / 1000), part)
     const origin = { name, userId, stream, attempt: job.attempt, part, openedMicros: Math.round(openedMicros) }
     const { mode, audioCodec, gaps, pause } = job.spec
-    const media = this.#deps.openMediaFile(volume.mediaDirectory, { ...origin, mode, audioCodec, gaps, pause })
+    const identity = { ...origin, mode, audioCodec, gaps, pause }
+    const media = this.#deps.openMediaFile(volume.mediaDirectory, identity, before)
     const upload = this.#upload(media)
     media.onGrowth = (bytes) => upload.grew(bytes)
     // Of what comes from now on nothing would get to COS.

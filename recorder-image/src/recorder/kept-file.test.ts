@@ -16,9 +16,21 @@ const finished: FinishedMedia = {
 }
 const origin = { name: 'a.mp4', userId: 'alice', stream: 'main' as const, attempt: 1, part: 1, openedMicros: 0 }
 const keeping: Keeping = { origin, state: 'finishing', content: undefined, finished, dealtWith: Promise.resolve(undefined) }
-const loss = (reason: NoticedLoss['reason'], frames: number): NoticedLoss => ({
+const loss = (reason: NoticedLoss['reason'], frames: number, more: Partial<NoticedLoss> = {}): NoticedLoss => ({
   ...{ userId: 'alice', stream: 'main', medium: 'video', fromMicros: 1e6, toMicros: 2e6, frames, bytes: 10, reason },
   ...{ file: 'a.mp4', detail: '' },
+  ...more,
+})
+
+test('how many are missing at most is said, and that it is no more than that', () => {
+  const ledger = new Ledger()
+  ledger.add(loss('LostInNetwork', 3))
+  ledger.add(loss('LostInNetwork', 20, { framesAre: 'AtMost' }))
+  expect(describeFile(keeping, aJob(), ledger)).toMatchObject({
+    message: 'ok, but at most 23 frames are missing in 1 s: LostInNetwork',
+    lostFrames: 23,
+    lostFramesAre: 'AtMost',
+  })
 })
 
 test.each([

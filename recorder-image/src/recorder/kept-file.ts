@@ -7,7 +7,7 @@ import {
   type RecorderProgress,
   type Stream,
 } from '@trtc-recorder/api'
-import { isMissing, type Ledger, secondsOf, totalsOf } from '../ledger/ledger.ts'
+import { framesMissing, isMissing, type Ledger, secondsOf, totalsOf } from '../ledger/ledger.ts'
 import type { FinishedMedia, SalvagedMediaFile } from '../media/media-file.ts'
 import { objectUrl } from '../store/object-url.ts'
 import type { Upload } from '../store/upload.ts'
@@ -48,6 +48,7 @@ export function describe({ origin, content, finished }: Keeping, { spec }: Recor
   const path = keyPrefix(spec.cos.path) + name
   const told = ledger.lossesOf(name)
   const losses = told.filter(isMissing)
+  const { frames: lostFrames, framesAre: lostFramesAre } = totalsOf(losses)
   const startTime = (finished?.startTime ?? new Date(openedMicros / 1000)).toISOString()
   return {
     userId,
@@ -62,7 +63,8 @@ export function describe({ origin, content, finished }: Keeping, { spec }: Recor
     endTime: finished?.endTime.toISOString() ?? startTime,
     attempt,
     part,
-    lostFrames: totalsOf(losses).frames,
+    lostFrames,
+    ...(lostFramesAre === undefined ? {} : { lostFramesAre }),
     lostSeconds: secondsOf(losses),
     clockSource: 'arrival',
     clockErrorMs: finished?.clockErrorMs ?? null,
@@ -82,9 +84,7 @@ function messageOf(told: readonly Loss[], check: FileCheck | null | undefined): 
   const losses = told.filter(isMissing)
   if (losses.length === 0) return `ok${unchecked}`
   const reasons = [...new Set(losses.map(({ reason }) => reason))].join(', ')
-  const { frames } = totalsOf(losses)
-  const what = frames === 0 ? 'something is' : `${frames} frames are`
-  return `ok, but ${what} missing in ${secondsOf(losses)} s: ${reasons}${unchecked}`
+  return `ok, but ${framesMissing(totalsOf(losses))} in ${secondsOf(losses)} s: ${reasons}${unchecked}`
 }
 
 export const limited = (message: string) => (message.length <= 512 ? message : `${message.slice(0, 511)}…`)

@@ -1,4 +1,4 @@
-import { noLosses } from '@trtc-recorder/api'
+import { type LossTotals, noLosses } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
 import { RecorderFailure } from './failure.ts'
 import { type Fate, type FileFate, verdictOf } from './outcome.ts'
@@ -55,6 +55,14 @@ describe('how the process ends', () => {
     expect(verdictOf(idle, undefined, [], { ...lost, stretches: 1 }).message).toBe(
       'Nobody there. There is no file; something is missing in 1 stretch of time, see the manifest',
     )
+  })
+
+  test('how much is missing is said as it is known', () => {
+    const message = (lost: LossTotals) => verdictOf(idle, undefined, [file('stored')], lost).message
+    const lost = { stretches: 1, frames: 12, bytes: 0 }
+    expect(message(lost)).toContain('; 12 frames are missing in 1 stretch of time')
+    expect(message({ ...lost, frames: 1 })).toContain('; 1 frame is missing in')
+    expect(message({ ...lost, framesAre: 'AtMost' })).toContain('; at most 12 frames are missing in')
   })
 
   test('the message says what is wrong with which file, and never exceeds the schema', () => {

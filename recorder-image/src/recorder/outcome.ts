@@ -1,4 +1,5 @@
 import type { LossTotals, RecordedFile, RecorderOutcome } from '@trtc-recorder/api'
+import { framesMissing } from '../ledger/ledger.ts'
 import type { RecorderFailure } from './failure.ts'
 import type { Stop } from './stop-policy.ts'
 
@@ -51,12 +52,11 @@ const told = ({ file }: FileFate) => `${file.path}: ${file.message}`
 
 function storedMessage(fates: FileFate[], lost: LossTotals): string {
   const stored = fates.filter((one) => one.fate === 'stored').length
-  const { frames, stretches } = lost
-  const what = frames === 0 ? 'something is' : `${frames} frames are`
+  const { stretches } = lost
   const missing =
     stretches === 0
       ? ''
-      : `; ${what} missing in ${stretches === 1 ? '1 stretch' : `${stretches} stretches`} of time, see the manifest`
+      : `; ${framesMissing(lost)} in ${stretches === 1 ? '1 stretch' : `${stretches} stretches`} of time, see the manifest`
   if (fates.length === 0) return stretches === 0 ? 'There is no file: nobody sent anything' : `There is no file${missing}`
   if (stored < fates.length) return `${stored} of ${fates.length} files are stored${missing}`
   return (stored === 1 ? '1 file is stored' : `${stored} files are stored`) + missing

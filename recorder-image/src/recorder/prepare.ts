@@ -110,8 +110,8 @@ export async function prepare(options: RunOptions, clock: Clock): Promise<Prepar
     job,
     volume,
     store,
-    openMediaFile: (directory, identity) =>
-      components.openMediaFile(directory, identity, { log, ledger, onVolumeFull, onVolumeFailed }),
+    openMediaFile: (directory, identity, before) =>
+      components.openMediaFile(directory, identity, { log, ledger, onVolumeFull, onVolumeFailed, before }),
     ledger,
     clock,
     log,

@@ -53,7 +53,7 @@ export async function recordRoom(context: RecordContext): Promise<Recorded> {
   } finally {
     clearInterval(ticks)
     // What the page still has belongs to the recording.
-    await room.flush()
+    await room.lastWord()
     recording.end()
   }
   log.info({ reason: stop.reason }, `Recording stopped: ${stop.message}`)

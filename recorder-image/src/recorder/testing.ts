@@ -52,6 +52,10 @@ export class FakeRoom {
   readonly open = (_options: RoomOptions, handlers: RoomHandlers): Room => {
     this.#handlers = handlers
     queueMicrotask(() => this.onOpen(this))
+    const flush = async () => {
+      for (const frame of this.inPage.splice(0)) handlers.onFrame(frame)
+      this.flushed = true
+    }
     return {
       over: this.#over.promise,
       requestKeyFrame: () => {},
@@ -60,10 +64,8 @@ export class FakeRoom {
         this.subscribed.splice(this.subscribed.indexOf(`${userId} ${stream} ${kind}`), 1)
       },
       subscribe: ({ userId, stream, kind }) => void this.subscribed.push(`${userId} ${stream} ${kind}`),
-      flush: async () => {
-        for (const frame of this.inPage.splice(0)) handlers.onFrame(frame)
-        this.flushed = true
-      },
+      flush,
+      lastWord: flush,
       close: async () => {
         this.closed = true
       },
@@ -140,6 +142,7 @@ export class FakeMedia {
     let endsSoon = false
     const media: MediaFile = {
       identity,
+      handOver: () => undefined,
       bodyPath: join(directory, `${identity.name}.body`),
       get bodyBytes() {
         return body.length

@@ -1,4 +1,5 @@
 import type { Stream } from '@trtc-recorder/api'
+import type { CountedHole } from '../timeline/picture-gaps.ts'
 import type { PageEvent } from './events.ts'
 
 /** What Node tells the page, as JSON over the tap's socket. The UserSig and the TURN password go this way: never in a URL, an argument or a log. */
@@ -32,6 +33,8 @@ export type PageCommand =
   | { type: 'leave' }
   /** Send what is in the batch and answer `flushed` with the same id. */
   | { type: 'flush'; id: number }
+  /** Nothing more will be recorded: say what is known by now of what was missing, then as for `flush`. */
+  | { type: 'lastWord'; id: number }
 
 /** What the page tells Node besides frames, in order with them. */
 export type PageReport =
@@ -46,10 +49,10 @@ export type PageReport =
   /** Counters of the connection for media that was opened last; -1 where there is none. */
   | { type: 'path'; packets: number; responses: number }
   /**
-   * Of the packets of one stream since the hole before the picture of this time: how many are missing for good, how often any was asked for again.
-   * With `openMicros` of the hole behind it: by then nothing had come after it.
+   * What became of the packets of one stream around the hole before the picture of this time (`CountedHole`). With `openMicros` of the hole behind it: by then
+   * nothing had come after it.
    */
-  | { type: 'hole'; slot: number; ssrc: number; rtpTimestamp: number; lost: number; asked: number; openMicros?: number }
+  | ({ type: 'hole'; slot: number } & CountedHole)
   | { type: 'left' }
   /** Node did not keep up: frames were thrown away until the next key frame. Said within the time of a batch, whatever comes after them. */
   | { type: 'overflow'; slot: number; ssrc: number; droppedFrames: number; droppedBytes: number }

@@ -37,6 +37,8 @@ export interface RoomPage {
   send(command: PageCommand): void
   /** Resolves when everything the page had until now has arrived, or after a moment when it does not answer. */
   flush(): Promise<void>
+  /** The same when nothing more will be recorded, with what it knows by now of what was missing. */
+  lastWord(): Promise<void>
   /** Has it leave the room, for as long as a page that answers takes. */
   leave(): Promise<void>
   /** Ends Chromium, also where it is still starting. */
@@ -88,12 +90,11 @@ class Page implements RoomPage {
   }
 
   flush(): Promise<void> {
-    if (!this.#ready || this.#over) return Promise.resolve()
-    const id = ++this.#lastFlush
-    return within(flushMillis, (resolve) => {
-      this.#flushes.set(id, resolve)
-      this.send({ type: 'flush', id })
-    })
+    return this.#flush('flush')
+  }
+
+  lastWord(): Promise<void> {
+    return this.#flush('lastWord')
   }
 
   leave(): Promise<void> {
@@ -111,6 +112,15 @@ class Page implements RoomPage {
     await this.#chromium?.kill()
     await this.#starting
     await this.#tap?.close()
+  }
+
+  #flush(type: 'flush' | 'lastWord'): Promise<void> {
+    if (!this.#ready || this.#over) return Promise.resolve()
+    const id = ++this.#lastFlush
+    return within(flushMillis, (resolve) => {
+      this.#flushes.set(id, resolve)
+      this.send({ type, id })
+    })
   }
 
   async #start(options: ChromiumOptions): Promise<void> {

@@ -18,6 +18,7 @@ class Pages {
     return {
       send: (command) => void page.commands.push(command),
       flush: async () => {},
+      lastWord: async () => {},
       leave: async () => {
         page.left = true
       },

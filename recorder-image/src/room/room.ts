@@ -35,6 +35,8 @@ export interface Room {
   requestKeyFrame(slot: number): void
   /** Resolves when everything the page had until now has arrived, or after a moment when the page does not answer. */
   flush(): Promise<void>
+  /** The same when nothing more will be recorded, with what the page knows by now of what was missing. */
+  lastWord(): Promise<void>
   /** Resolves when the recorder is not in the room and will not come back by itself. */
   readonly over: Promise<RoomEnd>
   /** Leaves the room politely if the page still answers, and ends Chromium. */
@@ -108,6 +110,10 @@ class SupervisedRoom implements Room {
 
   async flush(): Promise<void> {
     await this.#page?.flush()
+  }
+
+  async lastWord(): Promise<void> {
+    await this.#page?.lastWord()
   }
 
   async close(): Promise<void> {

@@ -3,6 +3,8 @@ import { UsualStep } from './usual-step.ts'
 
 /** A step longer than this many usual ones is one. Whoever judges what it means looks closer; asking once too often costs nothing. */
 const longStep = 1.5
+/** A hole says no more than this of what is usual: where every other picture is lost, too, a hole is longer than usual. */
+const mostHole = 1.2
 /** What is longer than so many usual ones says nothing of what is usual. */
 const mostSteps = 4
 
@@ -29,7 +31,7 @@ export class HoleWatch {
     if (mayComeAfterLost && step <= 0) return 0
     const isHole = mayComeAfterLost && step > longStep * this.#usual.ticks
     // Of B pictures each goes on by one on average. Where many are lost a hole is still no step that is usual.
-    this.#usual.add(Math.max(0, step), isHole ? longStep : mostSteps)
+    this.#usual.add(Math.max(0, step), isHole ? mostHole : mostSteps)
     return isHole ? step : 0
   }
 }

@@ -6,6 +6,8 @@ export interface PictureLoss {
   fromMicros: number
   toMicros: number
   pictures: number
+  /** `pictures` is the most it can be: the sender may have made none for a part of the time. */
+  picturesAre?: 'AtMost'
 }
 
 /** A picture that came, with what tells whether some are missing before it. */
@@ -14,13 +16,13 @@ export interface WatchedPicture extends PictureTime {
   rtpTimestamp: number
   receiveTimeMicros: number
   key: boolean
-  anotherSize: boolean
+  encoderBeganAnew: boolean
   mayFollowHole: boolean
 }
 
 /** Missing pictures may still come for so long after the key frame that overtook them. */
 const repairMicros = 2_000_000
-/** So long it is waited for what the receiver counted; without it, what looks like a loss is one. */
+/** So long it is waited for what the receiver counted; without it, what looks like a loss may be one. */
 const countMicros = 6_000_000
 const rememberedPictures = 16
 /** While pictures stay away the receiver's count is looked at once a second. */
@@ -29,6 +31,11 @@ const nextLookMicros = 1_000_000
 const longStep = 1.6
 /** Pictures are steady when none is shown later after another than so many usual steps; of others nobody can say that one is missing. */
 const steadyStep = 2.5
+/** So long not a packet comes of a camera that goes on, whatever pictures are held back. */
+const leastQuietMicros = 200_000
+const quietSteps = 3
+/** Two rhythms that differ by no more of them are one. */
+const sameStep = 0.1
 
 /** What the receiver counted around the hole before the picture of this RTP time, in packets. */
 export interface CountedHole {
@@ -36,30 +43,47 @@ export interface CountedHole {
   rtpTimestamp: number
   /** Missing for good. Packets that come twice make it less. */
   lost: number
-  /** How often any was asked for again: never where nothing was missing, not even for a while. */
-  asked: number
+  /** Nothing is missing any more, but something was for so long that what goes on from it may have been given up. */
+  cameTooLate?: boolean
+  /** They may be those of another hole, of the same time, or have come since. */
+  isUnsure?: boolean
   /** The hole is the one behind the picture of this RTP time, and by then nothing had come after it. In microseconds since 1970. */
   openMicros?: number
+  /** With it: for so long not even a packet had. */
+  quietMicros?: number
+}
+
+interface Rhythm {
+  /** Usual of late. Where steps are uneven, the least: of a bad line most of them may be holes. Infinite where there is none. */
+  step: number
+  /** None was left out of late, so that it is known for sure. */
+  isEven: boolean
+  /** Whether one that is missing would be missed. Where not, as on a line that is bad from the beginning, only the receiver's count says that some are missing. */
+  isSteady: boolean
 }
 
 interface Hole {
   /** RTP time of the picture after it as it was sent. */
   rtpTimestamp: number
   counted: CountedHole | undefined
-  /** The key frame has another size: an encoder began anew, which takes its time. */
-  anotherSize: boolean
-  key: boolean
+  /** The key frame has another size or codec: an encoder began anew, which takes its time. */
+  encoderBeganAnew: boolean
+  /** For some of it nothing was received at all: all was lost, or the camera made nothing. */
+  wasQuiet: boolean
+  /** Its length is known by arrival alone: the sender's clock was set meanwhile. */
+  isByArrival: boolean
   fromRtp: number
   toRtp: number
   /** How long it is. */
   ticks: number
+  /** Where it lies, by the arrival of the picture on that side of it that came sooner. */
+  fromMicros: number
   toMicros: number
-  /** Usual before it. */
-  step: number
-  /** Pictures of it that came late. */
+  noticedMicros: number
+  /** Pictures of it that came: late, or of no use. */
   filled: number
-  /** Whether pictures were steady before it. Where they were not, as on a line that is bad from the beginning, only the receiver's count says that some are missing. */
-  isSteady: boolean
+  /** Before it. */
+  rhythm: Rhythm
 }
 
 /**
@@ -74,13 +98,27 @@ export class PictureGaps {
   #times: number[] = []
   #holes: Hole[] = []
   #pausedMicros: { from: number; to: number }[] = []
+  /** Pictures that came since the last one, and are told of as lost by whoever could not take them. */
+  #leftOut = 0
   /** The picture that came last. */
   #last: { rtpTimestamp: number; receiveTimeMicros: number } | undefined
   /** What was counted since, while nothing came. */
-  #open: { lost: number; toMicros: number } | undefined
+  #open: { lost: number; toMicros: number; wasQuiet: boolean } | undefined
 
-  push({ rtpTimestamp, rtp, jumpedTicks, receiveTimeMicros, key, anotherSize, mayFollowHole }: WatchedPicture): PictureLoss[] {
+  push({
+    rtpTimestamp,
+    rtp,
+    jumpedTicks,
+    receiveTimeMicros,
+    key,
+    encoderBeganAnew,
+    mayFollowHole,
+  }: WatchedPicture): PictureLoss[] {
+    const lastMicros = this.#last?.receiveTimeMicros ?? receiveTimeMicros
     this.#last = { rtpTimestamp, receiveTimeMicros }
+    const wasQuiet = this.#open?.wasQuiet ?? false
+    const leftOut = this.#leftOut
+    this.#leftOut = 0
     this.#open = undefined
     const last = this.#lastRtp ?? rtp
     const step = rtp - last
@@ -90,18 +128,20 @@ export class PictureGaps {
     }
     this.#lastRtp = rtp
     const ticks = jumpedTicks ?? step
-    const isSteady = this.#isSteady
-    const usual = isSteady ? this.#usualStep : Math.min(...this.#stepsShown())
-    const isHole = (key || mayFollowHole) && ticks > longStep * usual
+    const rhythm = this.#rhythm
+    const isHole = (key || mayFollowHole) && ticks > longStep * rhythm.step
     if (isHole) {
+      const fromMicros = Math.min(lastMicros, Math.round(receiveTimeMicros - ticks / 0.09))
+      const toMicros = Math.round(fromMicros + ticks / 0.09)
       this.#holes.push({
-        ...{ rtpTimestamp, counted: undefined, anotherSize, key, fromRtp: last, toRtp: rtp, ticks },
-        ...{ toMicros: receiveTimeMicros, step: usual, filled: 0, isSteady },
+        ...{ rtpTimestamp, counted: undefined, encoderBeganAnew, wasQuiet, isByArrival: jumpedTicks !== undefined },
+        ...{ fromRtp: last, toRtp: rtp, ticks },
+        ...{ fromMicros, toMicros, noticedMicros: receiveTimeMicros, filled: leftOut, rhythm },
       })
     }
-    if ((isHole && isSteady) || jumpedTicks !== undefined) {
+    if ((isHole && rhythm.isSteady) || jumpedTicks !== undefined) {
       // The rhythm before the hole goes on after it.
-      const moved = step - this.#usualStep
+      const moved = step - rhythm.step
       this.#times = this.#times.map((time) => time + moved)
     }
     this.#remember(rtp)
@@ -110,13 +150,19 @@ export class PictureGaps {
 
   /** It may come before the key frame has been taken for one, or for a hole that is none: then it says nothing. */
   counted(counted: CountedHole): void {
-    const { rtpTimestamp, lost, openMicros } = counted
+    const { rtpTimestamp, lost, openMicros, quietMicros = 0 } = counted
     if (openMicros !== undefined) {
-      if (rtpTimestamp === this.#last?.rtpTimestamp) this.#open = { lost, toMicros: openMicros }
+      const wasQuiet = this.#open?.wasQuiet || quietMicros >= Math.max(leastQuietMicros, quietSteps * (this.#rhythm.step / 0.09))
+      if (rtpTimestamp === this.#last?.rtpTimestamp) this.#open = { lost, toMicros: openMicros, wasQuiet }
       return
     }
     const hole = this.#holes.find((one) => one.rtpTimestamp === rtpTimestamp)
     if (hole !== undefined) hole.counted = counted
+  }
+
+  /** One came that nobody can take, which is told elsewhere. */
+  leftOut(rtp: number): void {
+    if (!this.#fill(rtp)) this.#leftOut++
   }
 
   /** The user does not send, or does again. */
@@ -143,18 +189,21 @@ export class PictureGaps {
       stopped === undefined
         ? known
         : Math.max(fromMicros, Math.min(stopped.from, Math.max(known, open.toMicros + nextLookMicros)))
-    const step = this.#usualStep
-    const pictures = step > 0 ? Math.max(1, Math.floor(((toMicros - fromMicros) * 0.09) / step)) : 1
-    return [{ fromMicros, toMicros, pictures }]
+    const { step } = this.#rhythm
+    const pictures = Math.max(1, picturesWithin(toMicros - fromMicros, step) - this.#leftOut)
+    return [{ fromMicros, toMicros, pictures, picturesAre: 'AtMost' }]
   }
 
-  get #usualStep(): number {
-    return median(this.#stepsShown())
-  }
-
-  get #isSteady(): boolean {
+  get #rhythm(): Rhythm {
     const steps = this.#stepsShown()
-    return steps.length >= 5 && Math.max(...steps) <= steadyStep * median(steps)
+    const middle = median(steps)
+    const longest = Math.max(...steps)
+    const isEven = longest <= longStep * middle
+    return {
+      step: isEven ? middle : Math.min(...steps),
+      isEven,
+      isSteady: steps.length >= 5 && longest <= steadyStep * middle,
+    }
   }
 
   /** B pictures are shown between two that came before them. Two of one time are a sender's fault, and no step. */
@@ -178,32 +227,56 @@ export class PictureGaps {
   }
 
   #over(nowMicros: number): PictureLoss[] {
-    const over = this.#holes.filter(({ toMicros, counted }) => nowMicros - toMicros >= (counted ? repairMicros : countMicros))
+    const over = this.#holes.filter(
+      ({ noticedMicros, counted }) => nowMicros - noticedMicros >= (counted ? repairMicros : countMicros),
+    )
     if (over.length > 0) this.#holes = this.#holes.filter((hole) => !over.includes(hole))
     return over.filter(wasLost).flatMap((hole) => this.#lossOf(hole))
   }
 
-  #lossOf({ ticks, toMicros, step, filled, counted }: Hole): PictureLoss[] {
-    const fromMicros = Math.round(toMicros - ticks / 0.09)
-    const pause = this.#pausedMicros.find(({ from, to }) => from < toMicros && to > fromMicros)
+  #lossOf(hole: Hole): PictureLoss[] {
+    const { ticks, fromMicros, toMicros, filled, counted, isByArrival } = hole
+    const step = this.#stepWithin(hole)
+    const pauses = this.#pausedMicros.filter(({ from, to }) => from < toMicros && to > fromMicros)
+    const [pause] = pauses
     if (pause === undefined) {
-      const pictures = Math.round(ticks / step) - 1 - filled
-      return pictures > 0 ? [{ fromMicros, toMicros, pictures }] : []
+      const pictures = (isByArrival ? Math.ceil(ticks / step) : Math.round(ticks / step)) - 1 - filled
+      if (pictures <= 0) return []
+      return [{ fromMicros, toMicros, pictures, ...(isSureOf(hole, step) ? {} : { picturesAre: 'AtMost' as const }) }]
     }
-    // While the user was muted nothing was sent; what stayed missing was sent before. At least the last picture, of which nothing told before the next.
-    if (counted === undefined || counted.lost <= 0) return []
-    const until = Math.max(fromMicros, pause.from)
-    const pictures = Math.max(1, Math.floor(((until - fromMicros) * 0.09) / step)) - filled
-    return pictures > 0 ? [{ fromMicros, toMicros: until, pictures }] : []
+    // While the user was muted nothing was sent. What stayed missing was sent before, of which nothing told before the next picture, or after it.
+    if (counted !== undefined && counted.lost <= 0) return []
+    const pausedMicros = pauses.reduce((sum, { from, to }) => sum + Math.min(to, toMicros) - Math.max(from, fromMicros), 0)
+    const pictures = Math.max(1, picturesWithin(toMicros - fromMicros - pausedMicros, step)) - filled
+    const untilMicros = pauses.at(-1)!.to < toMicros ? toMicros : Math.max(fromMicros, pause.from)
+    return pictures > 0 ? [{ fromMicros, toMicros: untilMicros, pictures, picturesAre: 'AtMost' }] : []
+  }
+
+  /** How far apart the pictures of a hole were at least: as before it, or as after it, whichever is less. */
+  #stepWithin({ rhythm: { step } }: Hole): number {
+    const after = this.#rhythm.step
+    return Math.abs(after - step) > sameStep * step ? Math.min(step, after) : step
   }
 }
 
+/** At most. */
+const picturesWithin = (micros: number, step: number) => (Number.isFinite(step) ? Math.ceil((micros * 0.09) / step - 0.01) : 0)
+
 /**
- * On a bad line something is asked for again all the time: then an encoder that began anew is believed as long as nothing stays missing. So is one that
- * leaves something out between others; what follows was taken for the same reason.
+ * By the receiver's count: nothing was lost where nothing stayed missing, and nothing came so late that it was given up. Where that is not known, a step of
+ * pictures that were steady is one, and one of others is not.
  */
-function wasLost({ counted, anotherSize, key, isSteady }: Hole): boolean {
+function wasLost({ counted, rhythm: { isSteady } }: Hole): boolean {
   if (counted === undefined) return isSteady
-  if (!isSteady) return counted.lost > 0
-  return counted.lost > 0 || (counted.asked > 0 && !anotherSize && key)
+  return counted.lost > 0 || (isSteady && counted.cameTooLate === true)
+}
+
+/**
+ * Whether the rhythm tells how many they were: it went on through the hole, and something was lost in it. An encoder that began anew, for another size, took
+ * its time, and a camera of which nothing came may have made nothing.
+ */
+function isSureOf({ counted, encoderBeganAnew, rhythm, isByArrival, wasQuiet }: Hole, stepWithin: number): boolean {
+  const isCounted = counted !== undefined && counted.lost > 0 && counted.isUnsure !== true
+  const goesOn = rhythm.isSteady && rhythm.isEven && rhythm.step === stepWithin
+  return isCounted && goesOn && !encoderBeganAnew && !isByArrival && !wasQuiet
 }

@@ -252,7 +252,7 @@ describe('pictures over a hostile network', { timeout: 60_000 }, () => {
         const inOrder = [...kept, ...lost].sort((a, b) => a.arrivalMillis - b.arrivalMillis)
         const losses = inOrder.flatMap(({ sent: { rtpTimestamp, key }, arrivalMillis }) => {
           const about = { rtpTimestamp, receiveTimeMicros: arrivalMillis * 1000, key }
-          return gaps.push({ ...about, ...clock.place(about), anotherSize: false, mayFollowHole: false })
+          return gaps.push({ ...about, ...clock.place(about), encoderBeganAnew: false, mayFollowHole: false })
         })
         losses.push(...gaps.end())
         const last = Math.max(...kept.map(({ sent }) => sent.number))

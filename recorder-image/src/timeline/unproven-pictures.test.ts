@@ -40,7 +40,7 @@ class Receiver {
 
   /** What the receiver counted before this picture. */
   counted(number: number, lost: number): this {
-    return this.#settle(this.#pictures.counted({ ssrc: 1, rtpTimestamp: rtpOf(number), lost, asked: lost }))
+    return this.#settle(this.#pictures.counted({ ssrc: 1, rtpTimestamp: rtpOf(number), lost }))
   }
 
   get isBroken(): boolean {

@@ -47,6 +47,7 @@ const argumentOf: Record<keyof RoomControl, z.ZodType> = {
   freezeLine: z.strictObject({ ...who, publisherId: userId.optional(), seconds: z.number().positive() }),
   jumpClock: z.strictObject({ ...who, seconds: z.number() }),
   standStill: z.strictObject({ ...who, seconds: z.number().positive() }),
+  restCamera: z.strictObject({ ...who, seconds: z.number().positive() }),
   preferCodec: z.strictObject({ ...who, codec: z.enum(['h264', 'vp8']) }),
   dropSignalling: z.strictObject({ ...who, code: z.int().optional() }),
   silenceSignalling: z.strictObject({ ...who, silent: z.boolean() }),

@@ -63,6 +63,8 @@ export interface RoomControl {
   jumpClock(options: Who & { seconds: number }): Promise<void>
   /** A scripted anchor sends nothing for so long, and its clocks stand still: its virtual machine is paused. */
   standStill(options: Who & { seconds: number }): Promise<void>
+  /** The cameras of a scripted anchor make no pictures for so long, without a word, and go on with a key frame; its sound goes on. */
+  restCamera(options: Who & { seconds: number }): Promise<void>
   /** In which codec a member who enters from now on is told to send its camera. */
   preferCodec(options: Who & { codec: VideoCodec }): Promise<void>
   /** Drops a member's signalling socket with a close code. 1006 (abnormal) unless told otherwise. */

@@ -173,6 +173,10 @@ export class Rooms implements RoomControl {
     this.#anchor(room, userId).standStill(seconds)
   }
 
+  async restCamera({ room, userId, seconds }: Parameters<RoomControl['restCamera']>[0]) {
+    this.#anchor(room, userId).restCamera(seconds)
+  }
+
   async preferCodec({ room, userId, codec }: Parameters<RoomControl['preferCodec']>[0]) {
     this.findOrMake(room).uplinkCodecs.set(userId, codec)
   }

@@ -206,6 +206,18 @@ describe('a scripted anchor', () => {
     ])
   })
 
+  it('rests with its camera while its clock runs on, and goes on with a key frame', () => {
+    play(0, videoSource('video'))
+    want('video')
+    anchor.tick(at(1.25))
+    anchor.restCamera(10)
+    anchor.tick(at(11.95))
+    expect(of(ssrcs.video)).toHaveLength(3)
+    anchor.tick(at(12.05))
+    const [, , before, after] = of(ssrcs.video)
+    expect(after).toMatchObject({ payload: 'video clip 20', timestamp: (before!.timestamp + 972_000) >>> 0 })
+  })
+
   it('jumps ahead with its clocks, but for what was taken before', () => {
     const order = [0, 3, 1, 2]
     play(0, { ...videoSource('video'), encoderMillis: 200, shownAs: (n) => n - (n % 4) + order[n % 4]! })

@@ -120,6 +120,17 @@ export class ScriptedAnchor implements Publisher {
     }
   }
 
+  /** Its cameras make nothing for so long, while their RTP clocks run on. Then pictures go on where they stopped, from the next key frame on. */
+  restCamera(seconds: number): void {
+    for (const [track, lane] of this.#lanes) {
+      if (track === 'audio') continue
+      lane.epochMillis += seconds * 1000
+      lane.rtpBase = (lane.rtpBase + this.#ticks(seconds * 1000, lane.source.clockHz)) % 2 ** 32
+      lane.waitsForKey = true
+      lane.span = undefined
+    }
+  }
+
   /** A clip has a key frame each second, and others where it was made so (`ClipParameters.keyFrames`). Like an encoder of WebRTC it makes no two within 300 ms. */
   requestKeyFrame(track: Track): void {
     const lane = this.#lanes.get(track)

@@ -1,11 +1,11 @@
 import type { TapOptions } from './messages.ts'
-import type { RepairCounts } from './repair-counts.ts'
+import type { PacketCounts } from './repair-counts.ts'
 
 export interface TappedConnections {
   /** What came through the connection that receives, by its own count; -1 where there is none. */
   path(): Promise<{ packets: number; responses: number }>
   /** Of the streams of pictures that come through it, by SSRC. */
-  repairs(): Promise<Map<number, RepairCounts>>
+  repairs(): Promise<Map<number, PacketCounts>>
 }
 
 /**
@@ -42,11 +42,18 @@ function pathOf(stats: RTCStatsReport | undefined): { packets: number; responses
   return path
 }
 
-function repairsOf(stats: RTCStatsReport | undefined): Map<number, RepairCounts> {
-  const repairs = new Map<number, RepairCounts>()
+function repairsOf(stats: RTCStatsReport | undefined): Map<number, PacketCounts> {
+  const repairs = new Map<number, PacketCounts>()
   for (const entry of stats?.values() ?? []) {
     if (entry.type !== 'inbound-rtp' || entry.kind !== 'video') continue
-    repairs.set(entry.ssrc, { lost: entry.packetsLost ?? 0, asked: entry.nackCount ?? 0 })
+    const {
+      ssrc,
+      packetsLost: lost = 0,
+      packetsReceived: received = 0,
+      timestamp,
+      lastPacketReceivedTimestamp = timestamp,
+    } = entry
+    repairs.set(ssrc, { lost, received, quietMillis: Math.max(0, timestamp - lastPacketReceivedTimestamp) })
   }
   return repairs
 }

@@ -13,7 +13,7 @@ export type ToPage =
   | { type: 'command'; command: PageCommand }
   /** Frames with an SSRC never seen in this slot: whose are they? */
   | { type: 'newSubscription'; slot: number; kind: 'audio' | 'video'; ssrc: number }
-  /** Pictures may be missing before this one, for so long by the sender's clock. */
+  /** Pictures may be missing before this one, for so long: by the sender's clock, or since the one before came. */
   | { type: 'hole'; slot: number; ssrc: number; rtpTimestamp: number; millis: number }
   /** Pictures stay away after this one, for so long by now. */
   | { type: 'silence'; slot: number; ssrc: number; rtpTimestamp: number; millis: number }

@@ -47,14 +47,18 @@ worker.onmessage = ({ data }: MessageEvent<ToPage>) => {
     const { slot, ssrc, rtpTimestamp, millis } = data
     repairs
       .since(ssrc, millis + onItsWayMillis)
-      .then((counts) => report({ type: 'hole', slot, ssrc, rtpTimestamp, ...counts }), warn)
+      .then((repair) => report({ type: 'hole', slot, ssrc, rtpTimestamp, ...repair }))
+      // Of a stream that is over nothing is counted any more.
+      .catch(() => {})
   } else if (data.type === 'silence') {
     const { slot, ssrc, rtpTimestamp, millis } = data
     // The stream may end before it is known whether what is missing is repaired; what comes after all says so by itself.
     repairs
       .untilNow(ssrc, millis + onItsWayMillis)
-      .then((counts) => report({ type: 'hole', slot, ssrc, rtpTimestamp, ...counts, openMicros: nowMicros() }))
-      // Of a stream that is over nothing is counted any more.
+      .then(({ lost, quietMillis }) => {
+        const open = { openMicros: nowMicros(), quietMicros: Math.round(quietMillis * 1000) }
+        report({ type: 'hole', slot, ssrc, rtpTimestamp, lost, ...open })
+      })
       .catch(() => {})
   } else binder.bind(data)
 }
@@ -86,6 +90,9 @@ function obey(command: PageCommand): void {
       return
     case 'leave':
       Promise.resolve(cloud?.exitRoom()).finally(() => report({ type: 'left' }))
+      return
+    case 'lastWord':
+      repairs.end().finally(() => report({ type: 'flushed', id: command.id }))
       return
     case 'flush':
     case 'clock':

@@ -20,6 +20,9 @@ let batchMillis = 500
 /** How much may wait for Node. Beyond it video waits for the next key frame; audio is given up at twice as much. */
 const maxWaitingBytes = 16 * 1024 * 1024
 
+/** While pictures stay away it is looked so often whether anything of them comes at all. */
+const silenceEachMillis = 400
+
 /** Members of the frame metadata that lib.dom does not know yet. */
 interface Metadata {
   rtpTimestamp?: number
@@ -59,7 +62,7 @@ interface VideoTap {
   delay: DecoderDelay<Frame>
   holes: HoleWatch
   /** The picture that came last. */
-  last: { ssrc: number; rtpTimestamp: number; millis: number } | undefined
+  last: { ssrc: number; rtpTimestamp: number; millis: number; toldMillis: number } | undefined
 }
 const videoTaps = new Set<VideoTap>()
 /** What was thrown away in each slot. */
@@ -99,6 +102,9 @@ function connect(url: string): void {
       tellDrops()
       report({ type: 'flushed', id: command.id })
       flush()
+    } else if (command.type === 'lastWord') {
+      flush()
+      scope.postMessage({ type: 'command', command })
     } else if (command.type === 'requestKeyFrame') {
       for (const tap of videoTaps) if (tap.transformer.options.slot === command.slot) tap.keyFrames.need()
       flush()
@@ -136,17 +142,22 @@ async function tap(transformer: Transformer, onSsrc: (ssrc: number) => void): Pr
       if (video) video.holes = new HoleWatch()
       scope.postMessage({ type: 'newSubscription', slot, kind, ssrc })
     }
+    const lastMillis = video?.last?.millis ?? performance.now()
     const hole = video === undefined || frame.data.byteLength === 0 ? 0 : holeBefore(video, frame, metadata)
     isTaken = take(frame, metadata, transformer.options, { ssrc: ssrc ?? 0, mayFollowHole: hole > 0 }, drops)
     // Audio goes no further; nobody listens.
     if (video === undefined) return
     video.keyFrames.frameArrived(performance.now(), frame.type === 'key')
     if (frame.data.byteLength > 0) {
-      video.last = { ssrc: ssrc ?? 0, rtpTimestamp: rtpOf(frame, metadata), millis: performance.now() }
+      const toldMillis = Number.NEGATIVE_INFINITY
+      video.last = { ssrc: ssrc ?? 0, rtpTimestamp: rtpOf(frame, metadata), millis: performance.now(), toldMillis }
     }
     if (!isTaken) video.keyFrames.need()
-    if (hole > 0)
-      scope.postMessage({ type: 'hole', slot, ssrc: ssrc ?? 0, rtpTimestamp: rtpOf(frame, metadata), millis: hole / 90 })
+    if (hole > 0) {
+      // The picture behind the hole may have come late itself.
+      const millis = Math.max(hole / 90, performance.now() - lastMillis)
+      scope.postMessage({ type: 'hole', slot, ssrc: ssrc ?? 0, rtpTimestamp: rtpOf(frame, metadata), millis })
+    }
     passOn(video, frame, ssrc ?? 0, metadata.mimeType)
   }
   try {
@@ -246,17 +257,21 @@ function flush(): void {
   if (socket?.readyState === WebSocket.OPEN && batch.byteLength > 0) socket.send(batch.take())
   else if (batch.byteLength > 0) schedule()
   const now = performance.now()
-  for (const { transformer, writer, keyFrames, delay, last } of videoTaps) {
+  for (const tap of videoTaps) {
+    const { transformer, writer, keyFrames, delay } = tap
     for (const frame of delay.due(now)) writer.write(frame).catch(() => {})
     if (keyFrames.isDue(now)) {
       transformer.sendKeyFrameRequest().catch(() => {})
-      if (last !== undefined && keyFrames.isInGap) tellSilence(transformer.options.slot, last, now)
-    }
+      tellSilence(tap, now)
+    } else if (keyFrames.isWatching) tellSilence(tap, now)
     if (delay.isHolding || keyFrames.isWatching) schedule()
   }
 }
 
 /** Whatever the stream ends with: what is missing behind its last picture nothing else would tell of. */
-function tellSilence(slot: number, { ssrc, rtpTimestamp, millis }: NonNullable<VideoTap['last']>, now: number): void {
-  scope.postMessage({ type: 'silence', slot, ssrc, rtpTimestamp, millis: now - millis })
+function tellSilence({ transformer, keyFrames, last }: VideoTap, now: number): void {
+  if (last === undefined || !keyFrames.isInGap || now - last.toldMillis < silenceEachMillis) return
+  last.toldMillis = now
+  const { ssrc, rtpTimestamp, millis } = last
+  scope.postMessage({ type: 'silence', slot: transformer.options.slot, ssrc, rtpTimestamp, millis: now - millis })
 }
