@@ -73,9 +73,7 @@ export class Admission {
       identityIsWanted: this.#rivalsOf(recording).some(
         (rival) => rival.metadata.uid !== recording.metadata.uid && waitsForIt(rival),
       ),
-      isBesideOthers: this.#caches.recordings
-        .byIndex('folder', folderOf(recording))
-        .some(({ metadata }) => metadata.uid !== recording.metadata.uid),
+      isBesideOthers: this.#isBesideOthers(recording),
       place: this.#placeFor(recording),
     }
   }
@@ -144,6 +142,13 @@ export class Admission {
     // What is in another namespace is nobody's business here.
     const isNeighbour = holder.metadata.namespace === recording.metadata.namespace
     return isNeighbour ? `Recording ${holder.metadata.name}` : 'A Recording of another namespace'
+  }
+
+  /** One that is over names no file any more, and of most that are the caches do not have where its files went. */
+  #isBesideOthers(recording: Recording): boolean {
+    if (isFinished(recording)) return false
+    const sharing = this.#caches.recordings.byIndex('folder', folderOf(recording))
+    return sharing.some(({ metadata }) => metadata.uid !== recording.metadata.uid)
   }
 
   #placeFor(recording: Recording): Place {
