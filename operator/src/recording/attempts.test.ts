@@ -40,9 +40,18 @@ describe('how long to wait', () => {
     expect(delayMillis(history(...words))).toBe(seconds * 1000)
   })
 
-  test('not at all after a recorder that was sent away in good health', () => {
-    expect(delayMillis(history('Evicted+3').map(exitedWithSuccess))).toBe(0)
-  })
+  test.each([
+    [['Evicted+3'], 0],
+    [['Evicted+3', 'Terminated+3'], 5],
+    [Array(10).fill('Terminated+3'), 300],
+    [['Evicted+3', 'Evicted+3', 'Evicted+90'], 0],
+    [['Evicted+90', 'Evicted+3'], 0],
+  ] as [Parameters<typeof history>, number][])(
+    'after recorders that were sent away in good health, %j: %i s',
+    (words, seconds) => {
+      expect(delayMillis(history(...words).map(exitedWithSuccess))).toBe(seconds * 1000)
+    },
+  )
 })
 
 test('what stays the same is looked at less and less often', () => {

@@ -33,14 +33,20 @@ export function delayMillis(attempts: readonly Attempt[]): number {
   const last = ended(attempts).at(-1)
   if (last === undefined) return 0
   const trouble = troubleOf(last.reason)
-  // It was sent away in good health.
-  if (last.startTime !== undefined && last.exitCode === 0) return 0
+  if (wasSentAway(last)) {
+    // Whatever sends it away each time that it has just come, it does not help to be there again at once.
+    const soonAfter = trailing(ended(attempts), (attempt) => wasSentAway(attempt) && !recordedForLong(attempt))
+    return soonAfter <= 1 ? 0 : growingMillis(trouble.after, soonAfter - 1)
+  }
   const inARow = trailing(
     ended(attempts),
     (attempt) => !recordedForLong(attempt) && troubleOf(attempt.reason).next === trouble.next,
   )
   return growingMillis(trouble.after, inARow)
 }
+
+/** In good health. */
+const wasSentAway = ({ startTime, exitCode }: Attempt) => startTime !== undefined && exitCode === 0
 
 /** The first time, doubled for each time in a row, up to the longest. */
 export function growingMillis(after: { firstSeconds: number; longestSeconds: number }, times: number): number {
