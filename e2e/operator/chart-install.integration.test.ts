@@ -180,6 +180,7 @@ describe('the chart', () => {
     ['a peer that is two', { networkPolicy: { metricsFrom: [{ podSelector: {}, ipBlock: { cidr: '10.0.0.0/8' } }] } }],
     ['a selector of no words', { policy: { namespaceSelector: { matchExpressions: [{ key: 'a', operator: 'Is' }] } } }],
     ['a spread of nothing', { topologySpreadConstraints: [{ maxSkew: 1 }] }],
+    ['more than fits into a policy', { policy: { serviceAccountNames: Array.from({ length: 257 }, (_, at) => `a${at}`) } }],
     ['a key that is no name of a file', { gateway: { callersKey: '..data' } }],
   ])('refuses %s that cannot be', async (_, values) => {
     await expect(renderValues(values)).rejects.toThrow(/values don't meet the specifications of the schema/)
