@@ -1,10 +1,11 @@
 import { createHmac } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Secret } from '../../kube/src/index.ts'
+import type { Resource, Secret } from '../../kube/src/index.ts'
 import { ApiError, ConnectionError, createKubeClient, type KubeClient, resources } from '../../kube/src/index.ts'
 import { createCaches } from '../../operator/src/caches.ts'
 import { type CallbackDependencies, callbackController, toldRecordings } from '../../operator/src/callback/controller.ts'
 import { noticeController } from '../../operator/src/callback/notices.ts'
+import { Claims, claimName } from '../../operator/src/kube/claims.ts'
 import { createEventRecorder } from '../../operator/src/kube/events.ts'
 import { createLog } from '../../operator/src/telemetry/log.ts'
 import { createMetrics } from '../../operator/src/telemetry/metrics.ts'
@@ -30,11 +31,12 @@ afterEach(async () => {
   await sink.stop()
 })
 
-/** Caches and callback controller, as main.ts puts them together. */
+/** Caches and callback controller, as main.ts puts them together; the claims of a release only where they matter. */
 async function startOperator(
   client: KubeClient = api.client,
   more: Partial<CallbackDependencies> = {},
   namespaces: readonly string[] = [namespace],
+  isClaimed = false,
 ) {
   const lines: Record<string, unknown>[] = []
   const log = createLog('debug', { write: (line) => void lines.push(JSON.parse(line)) })
@@ -65,16 +67,26 @@ async function startOperator(
     ...{ client, recordings: caches.recordings, events, log, metrics, workers: 4 },
     policy: { allow: ['127.0.0.0/8'], deny: [], apiServer: [], allowPrivate: true },
   })
+  const claims = new Claims({
+    ...{ client, events, log, metrics, namespaces, release: 'test/recorder' },
+    ...{ patienceMillis: 120_000, resyncMillis: 600_000 },
+  })
+  let claiming: Promise<unknown> | undefined
+  if (isClaimed) {
+    for (const one of [controller, notices]) one.worksIn(claims)
+    claiming = claims.run(stop.signal)
+    claims.controller.start()
+  }
   controller.start()
   notices.start()
   const end = async () => {
-    await Promise.all([controller.stop(5000), notices.stop(5000)])
+    await Promise.all([controller.stop(5000), notices.stop(5000), claims.controller.stop(5000)])
     stop.abort()
-    await running
+    await Promise.all([running, claiming])
     await events.flush()
   }
   started.push(end)
-  return { lines, events, caches, end }
+  return { lines, events, caches, claims, end }
 }
 
 const read = (name: string) => api.client.get(resources.recordings, { namespace, name })
@@ -191,6 +203,32 @@ describe('a result', () => {
     await startOperator()
     await reaches('bare', 'Delivered')
     expect((await read('bare')).status?.conditions).toMatchObject([{ type: 'CallbackDelivered', status: 'True' }])
+  })
+})
+
+describe('a namespace that is deleted', () => {
+  const namespaces: Resource = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false }
+
+  it('with the claim to it while the receiver thinks, has its result told once, and that is noted', async () => {
+    const recording = await finishedRecording(api.client, namespace, 'math', { callback: { url: sink.url } })
+    const operator = await startOperator(api.client, { timeoutMillis: 20_000 }, [namespace], true)
+    const lease = { namespace, name: claimName }
+    let wasLost = false
+    sink.answer = async (response) => {
+      sink.answer = ok
+      // What the controllers of a cluster do, of which there are none here: the Lease goes before what has a finalizer.
+      await api.client.delete(namespaces, { name: namespace } as never)
+      operator.claims.onChange(() => {
+        wasLost ||= !operator.claims.has(namespace)
+      })
+      await api.client.delete(resources.leases, lease)
+      await expect.poll(() => wasLost && operator.claims.has(namespace), { timeout: 10_000, interval: 10 }).toBe(true)
+      ok(response)
+    }
+    await reaches('math', 'Delivered')
+    expect(wasLost).toBe(true)
+    expect(sink.received.map(({ headers }) => headers['idempotency-key'])).toEqual([`${recording.metadata.uid}/result`])
+    expect(await callbackOf('math')).toMatchObject({ attempts: 1, lastStatusCode: 200 })
   })
 })
 

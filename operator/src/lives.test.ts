@@ -111,20 +111,28 @@ interface Outcome {
   writes: readonly string[]
 }
 
-/** Played once, with at most one thing that goes wrong. */
-async function play(life: keyof typeof lives, failure?: Model['server']['failure']): Promise<Outcome> {
+/** Played once, with at most one thing that goes wrong. `whileItThinks`: done when the receiver has the callback and has not answered yet. */
+async function play(
+  life: keyof typeof lives,
+  failure?: Model['server']['failure'],
+  whileItThinks: (model: Model) => void = () => {},
+): Promise<Outcome> {
   const sent: Sent[] = []
-  const model = new Model({ callback: { url: 'https://example.com/recorded', format: 'Result' } }, (client, recordings, now) => {
-    const { reconcile } = callbackReconciler(toldRecordings(recordings), {
-      ...{ ...unwatched, client, now },
-      send: async ({ id, body }) => {
-        if (!('Files' in body) || 'ClipName' in body) throw new Error('the result has another form')
-        sent.push({ id, files: body.Files.map(({ RecordFile, Status }) => `${RecordFile} ${Status}`) })
-        return { outcome: 'delivered', statusCode: 200 }
-      },
-    })
-    return reconcile
-  })
+  const model: Model = new Model(
+    { callback: { url: 'https://example.com/recorded', format: 'Result' } },
+    (client, recordings, now) => {
+      const { reconcile } = callbackReconciler(toldRecordings(recordings), {
+        ...{ ...unwatched, client, now },
+        send: async ({ id, body }) => {
+          if (!('Files' in body) || 'ClipName' in body) throw new Error('the result has another form')
+          sent.push({ id, files: body.Files.map(({ RecordFile, Status }) => `${RecordFile} ${Status}`) })
+          whileItThinks(model)
+          return { outcome: 'delivered', statusCode: 200 }
+        },
+      })
+      return reconcile
+    },
+  )
   model.watchesAreLate = true
   model.server.failure = failure
   let last: RecordingStatus | undefined
@@ -188,6 +196,12 @@ describe.each(Object.keys(lives))('a Recording that is %s', (life) => {
   test('ends as it should, and whoever wants to know is told once', () => {
     expect(calm.end).toMatchObject({ left: [], unsaved: [], callback: 'Delivered' })
     expect(calm.sent).toHaveLength(1)
+  })
+
+  test('is told of once where what tells it is cut off before the receiver has answered', async () => {
+    const { end, sent } = await play(life, undefined, (model) => model.isCutOff())
+    expect(end).toEqual(calm.end)
+    expect(sent).toHaveLength(1)
   })
 
   test.each(failures)('comes to the same end whichever write is answered with: %s', async (how) => {

@@ -136,11 +136,50 @@ describe('deliver', () => {
     expect(await send()).toMatchObject({ outcome: 'unreachable' })
   })
 
-  it('throws, and so counts for nothing, when the process has no more time', async () => {
-    const stop = new AbortController()
-    const why = new Error('shutting down')
-    answer = () => stop.abort(why)
-    await expect(send({ signal: stop.signal })).rejects.toBe(why)
+  describe('where whoever sends it may not go on', () => {
+    const why = new Error('the namespace is another one’s')
+    let stop: AbortController
+    beforeEach(() => {
+      stop = new AbortController()
+    })
+
+    it.each<[string, number, DeliveryResult['outcome']]>([
+      ['takes it', 204, 'delivered'],
+      ['refuses it', 503, 'refused'],
+    ])('counts what a receiver says that has it already, and %s', async (_, code, outcome) => {
+      answer = (response) => {
+        stop.abort(why)
+        setImmediate(() => response.writeHead(code).end())
+      }
+      expect(await send({ signal: stop.signal })).toMatchObject({ outcome, statusCode: code })
+      expect(received).toHaveLength(1)
+    })
+
+    it('counts that nothing was said in time', async () => {
+      answer = () => stop.abort(why)
+      expect(await send({ signal: stop.signal, timeoutMillis: 50 })).toEqual({
+        outcome: 'unreachable',
+        message: `${address} did not answer within 0.05 s`,
+      })
+    })
+
+    it('throws, and so counts for nothing, before it is sent', async () => {
+      stop.abort(why)
+      await expect(send({ signal: stop.signal })).rejects.toBe(why)
+      const dispatcher = { dispatch: () => expect.unreachable('it is asked for a connection') } as unknown as Dispatcher
+      await expect(send({ signal: stop.signal, proxy: () => dispatcher })).rejects.toBe(why)
+      expect(received).toEqual([])
+    })
+
+    it('throws while its name is looked up, or the connection is made', async () => {
+      const resolve = async () => {
+        stop.abort(why)
+        return [{ address: '127.0.0.1', family: 4 }]
+      }
+      const url = `${address.replace('127.0.0.1', 'slow.example')}/hook`
+      await expect(send({ signal: stop.signal, url, resolve })).rejects.toBe(why)
+      expect(received).toEqual([])
+    })
   })
 
   it('makes a connection of its own each time', async () => {
@@ -194,7 +233,7 @@ describe('deliver', () => {
       const began = performance.now()
       const told = await concealed(Promise.resolve(result), {
         ...{ receiver: 'http://10.0.0.7', isName: false, timeoutMillis: 150 },
-        ...{ timeout: AbortSignal.timeout(150), signal: new AbortController().signal },
+        timeout: AbortSignal.timeout(150),
       })
       return { told, millis: performance.now() - began }
     }

@@ -39,14 +39,17 @@ export interface Delivery {
   sdkAppId?: number
   signingKey?: Uint8Array
   timeoutMillis: number
-  /** Aborted when the process has no more time: the try then throws, and counts for nothing. */
+  /**
+   * Aborted when whoever sends it may not go on. What has not been sent by then is not: the try throws, and counts for nothing. What has been is answered or
+   * times out, and that counts.
+   */
   signal: AbortSignal
   policy: ReceiverPolicy
   /** Sends callbacks through a proxy, which then is who looks names up; gives undefined for a host that is called directly. */
   proxy?: (url: URL) => Dispatcher | undefined
   /** How names are looked up, once for each try. */
   resolve?: Resolve
-  /** Whether it may still be sent; the try then throws, and counts for nothing. */
+  /** Whether it may still be sent; if not, the try throws, and counts for nothing. */
   fence?: Fence | undefined
 }
 
@@ -59,35 +62,78 @@ const answerBytes = 65_536
  * neither do they say whether there is such a name.
  */
 export async function deliver(delivery: Delivery): Promise<DeliveryResult> {
-  const { timeoutMillis, signal, policy } = delivery
+  const { timeoutMillis, policy } = delivery
   const target = targetOf(delivery.url)
   if (target === undefined) return { outcome: 'unusable', message: 'spec.callback.url is no address that can be called' }
   const receiver = target.url.origin
   const timeout = timeoutSignal(timeoutMillis)
-  const fence = () => delivery.fence?.(`callback to ${receiver}`)
-  const proxied = delivery.proxy?.(target.url)
-  if (proxied !== undefined) {
-    fence()
-    return post(delivery, target, proxied, timeout)
-  }
-  const { hostname } = target.url
-  const isName = !isAddress(hostname)
-  const conceal = (attempt: DeliveryResult | Promise<DeliveryResult>) =>
-    concealed(attempt, { receiver, isName, timeoutMillis, timeout, signal })
-  const found = await inTime(receiverOf(hostname, policy, delivery.resolve), timeoutMillis, AbortSignal.any([timeout, signal]))
-  switch (found.is) {
-    case 'refused': {
-      const refused = { outcome: 'unusable' as const, message: `${receiver} is not called: ${found.message}` }
-      // What an address is, whoever writes it knows; what a name stands for, not.
-      return isName ? conceal(refused) : refused
+  const passage = new Passage(delivery, receiver)
+  try {
+    const proxied = delivery.proxy?.(target.url)
+    if (proxied !== undefined) {
+      passage.send()
+      return await post(delivery, target, proxied, passage, timeout)
     }
-    case 'unknown':
-      return conceal({ outcome: 'unreachable', message: `${receiver} could not be reached: its name is not known` })
-    case 'open':
-      return withAgent(found.addresses, fence, (agent) => post(delivery, target, agent, timeout))
-    case 'private':
-      return conceal(withAgent(found.addresses, fence, (agent) => post(delivery, target, agent, timeout)))
+    const { hostname } = target.url
+    const isName = !isAddress(hostname)
+    const conceal = (attempt: DeliveryResult | Promise<DeliveryResult>) =>
+      concealed(attempt, { receiver, isName, timeoutMillis, timeout })
+    const direct = (addresses: LookupAddress[]) =>
+      withAgent(addresses, passage, (agent) => post(delivery, target, agent, passage, timeout))
+    const late = AbortSignal.any([timeout, passage.closed])
+    const found = await inTime(receiverOf(hostname, policy, delivery.resolve), timeoutMillis, late)
+    passage.closed.throwIfAborted()
+    switch (found.is) {
+      case 'refused': {
+        const refused = { outcome: 'unusable' as const, message: `${receiver} is not called: ${found.message}` }
+        // What an address is, whoever writes it knows; what a name stands for, not.
+        return isName ? await conceal(refused) : refused
+      }
+      case 'unknown':
+        return await conceal({ outcome: 'unreachable', message: `${receiver} could not be reached: its name is not known` })
+      case 'open':
+        return await direct(found.addresses)
+      case 'private':
+        return await conceal(direct(found.addresses))
+    }
+  } finally {
+    passage.end()
   }
+}
+
+/**
+ * The moment in which a request is sent. Before it whoever may not go on, or may not lead any more, sends nothing. Cut off after it a request may have arrived
+ * all the same, and would be sent twice by whoever tries again: from then on it is answered, or its time is over.
+ */
+class Passage {
+  readonly #delivery: Pick<Delivery, 'signal' | 'fence'>
+  readonly #receiver: string
+  readonly #closed = new AbortController()
+
+  constructor(delivery: Pick<Delivery, 'signal' | 'fence'>, receiver: string) {
+    this.#delivery = delivery
+    this.#receiver = receiver
+    if (delivery.signal.aborted) this.#close()
+    else delivery.signal.addEventListener('abort', this.#close, { once: true })
+  }
+
+  /** Aborted where nothing is sent any more. */
+  get closed(): AbortSignal {
+    return this.#closed.signal
+  }
+
+  /** Throws where nothing may be sent. */
+  send(): void {
+    this.closed.throwIfAborted()
+    this.#delivery.fence?.(`callback to ${this.#receiver}`)
+    this.end()
+  }
+
+  end(): void {
+    this.#delivery.signal.removeEventListener('abort', this.#close)
+  }
+
+  readonly #close = () => this.#closed.abort(this.#delivery.signal.reason)
 }
 
 /** A name that takes longer to look up than the whole try may take is not known. */
@@ -116,13 +162,11 @@ export async function concealed(
     isName,
     timeoutMillis,
     timeout,
-    signal,
-  }: { receiver: string; isName: boolean; timeoutMillis: number; timeout: AbortSignal; signal: AbortSignal },
+  }: { receiver: string; isName: boolean; timeoutMillis: number; timeout: AbortSignal },
 ): Promise<DeliveryResult> {
   const result = await attempt
   if (result.outcome === 'delivered') return result
-  await sleep(timeoutMillis, AbortSignal.any([timeout, signal]))
-  if (signal.aborted) throw signal.reason
+  await sleep(timeoutMillis, timeout)
   const silence = `did not answer with 2xx within ${timeoutMillis / 1000} s`
   const message = isName
     ? `${receiver} ${silence}: it stands for a private address, or for one that may not be called, or its name is not known; the operator’s log says which`
@@ -135,8 +179,14 @@ interface Target {
   credentials: string | undefined
 }
 
-async function post(delivery: Delivery, target: Target, dispatcher: Dispatcher, timeout: AbortSignal): Promise<DeliveryResult> {
-  const { id, timeoutMillis, signal, signingKey, sdkAppId } = delivery
+async function post(
+  delivery: Delivery,
+  target: Target,
+  dispatcher: Dispatcher,
+  { closed }: Passage,
+  timeout: AbortSignal,
+): Promise<DeliveryResult> {
+  const { id, timeoutMillis, signingKey, sdkAppId } = delivery
   const { url, credentials } = target
   const receiver = url.origin
   const body = JSON.stringify(delivery.body)
@@ -153,25 +203,25 @@ async function post(delivery: Delivery, target: Target, dispatcher: Dispatcher, 
       },
       body,
       dispatcher,
-      signal: AbortSignal.any([timeout, signal]),
+      signal: AbortSignal.any([timeout, closed]),
     })
     // Once the head is here the answer is known, whatever becomes of the rest.
     answer.body.dump({ limit: answerBytes, signal: timeout }).catch(() => {})
     return judge(answer.statusCode, receiver)
   } catch (error) {
     if (error instanceof LeadershipInDoubt) throw error
+    if (closed.aborted) throw closed.reason
     if (timeout.aborted) return { outcome: 'unreachable', message: `${receiver} did not answer within ${timeoutMillis / 1000} s` }
-    if (signal.aborted) throw signal.reason
     return { outcome: 'unreachable', message: `${receiver} could not be reached: ${reasonOf(error)}` }
   }
 }
 
 /**
  * One connection a delivery, to an address that was judged: on a kept one that the receiver is just closing, a request may fail that was
- * carried out, and would be sent twice; and a name that is looked up again may have become another address. The fence is asked when it stands, and
- * nothing but the request is left to do: who was frozen before that does not send it.
+ * carried out, and would be sent twice; and a name that is looked up again may have become another address. The request is let through when it stands, and
+ * nothing else is left to do: who was frozen before that does not send it.
  */
-async function withAgent<T>(addresses: LookupAddress[], fence: () => void, use: (agent: Agent) => Promise<T>): Promise<T> {
+async function withAgent<T>(addresses: LookupAddress[], passage: Passage, use: (agent: Agent) => Promise<T>): Promise<T> {
   const lookup: LookupFunction = (_, { all }, callback) => {
     if (all) callback(null, addresses)
     else callback(null, addresses[0]!.address, addresses[0]!.family)
@@ -181,11 +231,11 @@ async function withAgent<T>(addresses: LookupAddress[], fence: () => void, use: 
     connectTo(options, (error, socket) => {
       if (error !== null) return callback(error, null)
       try {
-        fence()
+        passage.send()
         callback(null, socket)
-      } catch (doubt) {
+      } catch (why) {
         socket.destroy()
-        callback(doubt as Error, null)
+        callback(why as Error, null)
       }
     })
   const agent = new Agent({ pipelining: 0, keepAliveTimeout: 1, maxHeaderSize: 16_384, connect })

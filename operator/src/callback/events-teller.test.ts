@@ -25,12 +25,18 @@ let asked: string[]
 let sent: Delivery[]
 let answers: DeliveryResult[]
 let notes: string[]
+/** Once, of what is written. */
+let fails: Error | undefined
+let onSend: () => void
 
 /** One Recording, whose status is patched as the API server would, and its recorder. */
 function reconciler() {
   const client = {
     get: async () => structuredClone(recording),
     patch: async (_: unknown, __: unknown, { body }: { body: { status: { notices: Record<string, string> } } }) => {
+      const why = fails
+      fails = undefined
+      if (why !== undefined) throw why
       const status = recording.status ?? {}
       recording = { ...recording, status: { ...status, notices: { ...status.notices, ...body.status.notices } } }
       return recording
@@ -52,6 +58,7 @@ function reconciler() {
     },
     send: async (delivery) => {
       sent.push(delivery)
+      onSend()
       return answers.shift() ?? { outcome: 'delivered', statusCode: 200 }
     },
   })
@@ -69,6 +76,8 @@ beforeEach(() => {
   sent = []
   answers = []
   notes = []
+  fails = undefined
+  onSend = () => {}
 })
 
 describe('events', () => {
@@ -127,6 +136,35 @@ describe('events', () => {
       [`${uid}/307-2-2`, 1400000001, 307],
     ])
     expect(recording.status?.notices).toEqual({ v2: '2' })
+  })
+
+  test('that are taken and cannot be noted are not told again, but noted by the next run', async () => {
+    const { reconcile } = reconciler()
+    happens('recordingStarted')
+    fails = new Error('cut off')
+    await expect(reconcile('school/maths', context)).rejects.toThrow('cut off')
+    happens('recordingPaused')
+    await reconcile('school/maths', context)
+    expect(ids()).toEqual([['2-1'], ['2-2']])
+    expect(recording.status?.notices).toEqual({ v2: '2' })
+  })
+
+  test('of which some are taken are not all told again by the same operator', async () => {
+    const hls = hlsSchema.parse({})
+    recording = { ...aRecording({ callback: { ...callback, format: 'TRTC', events: false }, live: { hls } }), status: inRoom }
+    const { reconcile } = reconciler()
+    const times = { startTime: '2026-03-01T10:01:45.000Z', endTime: '2026-03-01T10:02:00.000Z' }
+    const object = { userId: 'alice', stream: 'main' as const, path: 'a/x.hls/1/index.m3u8', url: 'https://cos/x' }
+    happens('playlistStored', { ...object, ...times, status: 1, message: 'ok' })
+    answers = [{ outcome: 'delivered', statusCode: 200 }]
+    onSend = () => {
+      if (sent.length === 2) throw new Error('cut off')
+    }
+    await expect(reconcile('school/maths', context)).rejects.toThrow('cut off')
+    onSend = () => {}
+    await reconcile('school/maths', context)
+    expect(sent.map(({ body }) => 'EventType' in body && body.EventType)).toEqual([304, 307, 307])
+    expect(recording.status?.notices).toEqual({ v2: '1' })
   })
 
   test('that are many are told in several, one after the other', async () => {

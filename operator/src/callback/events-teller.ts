@@ -56,7 +56,7 @@ const concerns = ({ spec, status }: Recording) => wantsEvents(spec) && status?.c
  * (of TRTC's events, each in its own) → record in `status.notices` → and again. Recorders keep events on their volumes, so a new operator, and a new attempt, go on where
  * the last one was.
  *
- * Guarantees: in order, each at least once; the next batch is not sent before the one before it was answered with 2xx. A receiver that is away is
+ * Guarantees: in order, each at least once, and once as long as one operator is at work; the next batch is not sent before the one before it was answered with 2xx. A receiver that is away is
  * tried ever less often, once a minute at least, and misses what a recorder does not keep (the last 5000), or what is not told within 10 s of its end.
  */
 export function eventsController(dependencies: EventsDependencies): Controller {
@@ -92,11 +92,20 @@ export function eventsReconciler(
   const failed = new Map<string, { tries: number; notBefore: number }>()
   /** By UID: which volume the recorder of that Pod works on. */
   const volumes = new Map<string, { podUid: string; volume: number }>()
+  /** By UID: the keys of what was taken of the batch that is due. */
+  const taken = new Map<string, Set<string>>()
+  /** By UID: the last event of a batch that was taken, and does not stand in the status yet. */
+  const unrecorded = new Map<string, { name: string; text: string }>()
 
   async function reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult | undefined> {
     const cached = recordings.get(key)
     if (cached === undefined || !concerns(cached)) return undefined
     const { uid } = cached.metadata
+    const earlier = unrecorded.get(uid)
+    // Another one may have told more meanwhile.
+    const isNews = earlier !== undefined && Number(earlier.text) > Number(cached.status?.notices?.[earlier.name] ?? 0)
+    if (isNews) await record(cached, earlier, context.signal)
+    else unrecorded.delete(uid)
     const waits = (failed.get(uid)?.notBefore ?? 0) - performance.now()
     if (waits > 0) return { requeueAfterMillis: waits, priority: 'low' }
     for (const pod of pods.byIndex('owner', ownerKey(cached.metadata))) {
@@ -122,7 +131,7 @@ export function eventsReconciler(
       recordings.wrote(live)
       if (toldOf(live, volume) !== toldOf(cached, volume)) continue
       if (!(await tell(live, said, context))) return false
-      await record(live, toldKey(volume), String(said.events.at(-1)!.id), context.signal)
+      await record(live, { name: toldKey(volume), text: String(said.events.at(-1)!.id) }, context.signal)
     }
     return true
   }
@@ -146,13 +155,18 @@ export function eventsReconciler(
     const { uid } = recording.metadata
     const [first, last] = [said.events[0]!.id, said.events.at(-1)!.id]
     let result: DeliveryResult | undefined
+    const had = taken.get(uid) ?? new Set()
+    taken.set(uid, had)
     for (const [id, body] of bodiesOf(recording, said)) {
+      if (had.has(id)) continue
       result = await attempt(recording, body, `${uid}/${id}`, context.signal)
       metrics.callbackDelivery(result.outcome)
       if (result.outcome !== 'delivered') break
+      had.add(id)
     }
     if (result === undefined || result.outcome === 'delivered') {
       failed.delete(uid)
+      taken.delete(uid)
       return true
     }
     const tries = (failed.get(uid)?.tries ?? 0) + 1
@@ -200,7 +214,12 @@ export function eventsReconciler(
   }
 
   /** Written for this very Recording, beside what others write in its status. */
-  async function record({ metadata }: Recording, name: string, text: string, signal: AbortSignal): Promise<void> {
+  async function record(
+    { metadata }: Recording,
+    { name, text }: { name: string; text: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    unrecorded.set(metadata.uid, { name, text })
     const body = { metadata: { uid: metadata.uid }, status: { notices: { [name]: text } } }
     const ref = { namespace: metadata.namespace, name: metadata.name }
     const written = await client
@@ -209,6 +228,7 @@ export function eventsReconciler(
         if (isNotFound(error)) return undefined
         throw error
       })
+    unrecorded.delete(metadata.uid)
     if (written !== undefined) recordings.wrote(written)
   }
 
@@ -222,7 +242,6 @@ export function eventsReconciler(
   return { reconcile, forget }
 
   function forget({ metadata: { uid } }: Recording): void {
-    failed.delete(uid)
-    volumes.delete(uid)
+    for (const known of [failed, volumes, taken, unrecorded]) known.delete(uid)
   }
 }

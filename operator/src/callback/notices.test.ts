@@ -17,6 +17,8 @@ let now: Date
 let sent: Delivery[]
 let answers: DeliveryResult[]
 let notes: string[]
+/** Once, of what is written. */
+let fails: Error | undefined
 const context = { log: createLog('error'), signal: new AbortController().signal } as never
 
 /** One Recording, whose status is patched as the API server would. */
@@ -29,6 +31,9 @@ function reconciler() {
       { body }: { body: { metadata: { uid: string }; status: { notices: Record<string, string> } } },
     ) => {
       expect(body.metadata.uid).toBe(recording.metadata.uid)
+      const why = fails
+      fails = undefined
+      if (why !== undefined) throw why
       const status = recording.status ?? {}
       recording = { ...recording, status: { ...status, notices: { ...status.notices, ...body.status.notices } } }
       return recording
@@ -55,6 +60,7 @@ beforeEach(() => {
   sent = []
   answers = []
   notes = []
+  fails = undefined
 })
 
 const down: DeliveryResult = { outcome: 'refused', statusCode: 503, message: 'answered 503' }
@@ -97,6 +103,16 @@ describe('events of TRTC', () => {
     for (let round = 0; round < 3; round += 1) await reconcile('key', context)
     expect(recording.status?.notices).toEqual({ 301: '0' })
     expect(types()).toEqual([301, 301, 301])
+  })
+
+  test('that arrive and cannot be noted are not told again, but noted by the next run', async () => {
+    const { reconcile } = reconciler()
+    fails = new Error('cut off')
+    await expect(reconcile('key', context)).rejects.toThrow('cut off')
+    expect(recording.status?.notices).toBeUndefined()
+    await reconcile('key', context)
+    expect(types()).toEqual([301])
+    expect(recording.status?.notices).toEqual({ 301: '0' })
   })
 
   test('of a second attempt, and of files that come late, are told anew', async () => {

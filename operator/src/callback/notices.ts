@@ -31,7 +31,8 @@ export interface NoticeDependencies {
 
 /**
  * Tells TRTC's events of what goes on, one after the other: due → deliver → record in `status.notices`. What is due follows from the status; how often
- * it was tried is only remembered, so that a new operator tries for another minute. The result (310) is the callback controller's.
+ * it was tried is only remembered, so that a new operator tries for another minute. A write that fails is repeated, not the delivery. The result (310) is the
+ * callback controller's.
  */
 export function noticeController(dependencies: NoticeDependencies): Controller {
   return tellingController(
@@ -46,11 +47,23 @@ export function noticeController(dependencies: NoticeDependencies): Controller {
   )
 }
 
+interface Told {
+  type: TrtcNotice['type']
+  text: string
+  /** What the status said of it before. */
+  before: string | undefined
+}
+
 interface Tries {
   of: string
   count: number
   since: number
 }
+
+const toldOf = ({ status }: Recording, { type }: TrtcNotice, text: string): Told => ({
+  ...{ type, text },
+  before: status?.notices?.[type],
+})
 
 export function noticeReconciler(
   dependencies: Omit<NoticeDependencies, 'workers' | 'metrics'> & { metrics: Pick<Metrics, 'callbackDelivery'> },
@@ -59,23 +72,32 @@ export function noticeReconciler(
   const { now = () => new Date(), send = deliver } = dependencies
   /** By UID of the Recording: how the notice that is due has fared so far. */
   const tries = new Map<string, Tries>()
+  /** By UID of the Recording: what became of a notice, and does not stand in the status yet. */
+  const unrecorded = new Map<string, Told>()
 
   async function reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult | undefined> {
     const cached = recordings.get(key)
-    if (cached === undefined || dueTrtcNotice(cached) === undefined) return undefined
+    if (cached === undefined) return undefined
+    const earlier = unrecorded.get(cached.metadata.uid)
+    // Another one may have told more meanwhile.
+    if (earlier !== undefined && cached.status?.notices?.[earlier.type] === earlier.before)
+      return record(cached, earlier, context)
+    unrecorded.delete(cached.metadata.uid)
+    if (dueTrtcNotice(cached) === undefined) return undefined
     const live = await client.get(resources.recordings, refOf(key), { signal: context.signal }).catch((error) => {
       if (isNotFound(error)) return undefined
       throw error
     })
     const notice = live && dueTrtcNotice(live)
     if (live === undefined || notice === undefined) return undefined
+    recordings.wrote(live)
     const { uid } = live.metadata
     const of = `${notice.type} ${notice.instance}`
     const former = tries.get(uid)
     const tried = former?.of === of ? former : { of, count: 0, since: now().getTime() }
     const result = await attempt(live, notice, context.signal)
     metrics.callbackDelivery(result.outcome)
-    if (result.outcome === 'delivered') return told(live, notice, notice.instance, context)
+    if (result.outcome === 'delivered') return record(live, toldOf(live, notice, notice.instance), context)
 
     const count = tried.count + 1
     tries.set(uid, { ...tried, count })
@@ -90,7 +112,7 @@ export function noticeReconciler(
         note: `Event ${notice.type} could not be told within a minute: ${result.message}`,
       },
     )
-    return told(live, notice, `${notice.instance} GivenUp`, context)
+    return record(live, toldOf(live, notice, `${notice.instance} GivenUp`), context)
   }
 
   async function attempt(recording: Recording, notice: TrtcNotice, signal: AbortSignal): ReturnType<typeof deliver> {
@@ -111,25 +133,26 @@ export function noticeReconciler(
   }
 
   /** Written for this very Recording, beside what others write in its status; then the next one is looked for. */
-  async function told(
-    { metadata }: Recording,
-    { type }: TrtcNotice,
-    text: string,
-    { signal }: ReconcileContext,
-  ): Promise<ReconcileResult | undefined> {
+  async function record({ metadata }: Recording, told: Told, { signal }: ReconcileContext): Promise<ReconcileResult | undefined> {
     const { namespace, name, uid } = metadata
-    const body = { metadata: { uid }, status: { notices: { [type]: text } } }
+    unrecorded.set(uid, told)
+    const body = { metadata: { uid }, status: { notices: { [told.type]: told.text } } }
     const written = await client
       .patch(resources.recordings, { namespace, name }, { type: 'merge', body }, { subresource: 'status', signal })
       .catch((error) => {
         if (isNotFound(error)) return undefined
         throw error
       })
-    tries.delete(uid)
+    forget(metadata)
     if (written === undefined) return undefined
     recordings.wrote(written)
     return dueTrtcNotice(written) === undefined ? undefined : { requeueAfterMillis: 0 }
   }
 
-  return { reconcile, forget: ({ metadata }: Recording) => void tries.delete(metadata.uid) }
+  function forget({ uid }: { uid: string }): void {
+    tries.delete(uid)
+    unrecorded.delete(uid)
+  }
+
+  return { reconcile, forget: ({ metadata }: Recording) => forget(metadata) }
 }

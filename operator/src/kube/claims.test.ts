@@ -2,6 +2,7 @@ import type { KubeClient, Lease } from '@trtc-recorder/kube'
 import { ApiError } from '@trtc-recorder/kube'
 import fc from 'fast-check'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { Controller } from '../runtime/controller.ts'
 import { createLog } from '../telemetry/log.ts'
 import {
   askedByAnnotation,
@@ -288,7 +289,7 @@ test(`whatever happens, one release at most works in a namespace, and one does i
 /** An API server that has Leases, as far as it lets anybody have them. */
 function server(refuses: (verb: 'list' | 'create', key: string) => string | undefined) {
   const made: string[] = []
-  const watched = { times: 0 }
+  const watched: { times: number; brings(event: object): void } = { times: 0, brings() {} }
   const refuse = (verb: 'list' | 'create', key: string) => {
     const why = refuses(verb, key)
     if (why !== undefined)
@@ -301,7 +302,14 @@ function server(refuses: (verb: 'list' | 'create', key: string) => string | unde
     },
     async *watch(_: unknown, { signal }: { signal: AbortSignal }) {
       watched.times++
-      await new Promise((resolve) => signal.addEventListener('abort', resolve))
+      while (!signal.aborted) {
+        const event = await new Promise<object | undefined>((resolve) => {
+          watched.brings = resolve
+          signal.addEventListener('abort', () => resolve(undefined))
+        })
+        if (event === undefined) return
+        yield event
+      }
     },
     create: async (_: unknown, lease: Lease) => {
       const key = `${lease.metadata.namespace}/${lease.metadata.name}`
@@ -360,6 +368,39 @@ describe('claims', () => {
     const { claims, lines } = begin(client, ['lessons'])
     await expect.poll(() => claims.has('lessons')).toBe(true)
     expect(lines.filter(({ level }) => level === 'error')).toEqual([])
+  })
+
+  test('that go with their namespace cut off what is under way there, which begins anew, and may not have been in vain', async () => {
+    let isTerminating = false
+    const { client, made, watched } = server((verb) =>
+      verb === 'create' && isTerminating ? 'namespace lessons because it is being terminated' : undefined,
+    )
+    const { claims } = begin(client, ['lessons'])
+    const runs: { signal: AbortSignal; end(): void }[] = []
+    const controller = new Controller({
+      name: 'callbacks',
+      log: createLog('error', { write() {} }),
+      reconcile: (_, { signal }) => new Promise((_, reject) => runs.push({ signal, end: () => reject(new Error('cut off')) })),
+    }).worksIn(claims)
+    controller.start()
+    onTestFinished(async () => {
+      for (const { end } of runs) end()
+      await controller.stop(1000)
+    })
+    await expect.poll(() => claims.has('lessons')).toBe(true)
+    controller.enqueue('lessons/math')
+    await expect.poll(() => runs.length).toBe(1)
+
+    isTerminating = true
+    const metadata = { namespace: 'lessons', name: claimName, uid: made[0], resourceVersion: '3' }
+    watched.brings({ type: 'DELETED', object: { ...aLease(me.release, {}, '3'), metadata } })
+    await expect.poll(() => runs[0]?.signal.aborted).toBe(true)
+    // It sees to it itself whether what it has sent may be cut off.
+    expect(runs).toHaveLength(1)
+    runs[0]?.end()
+    await expect.poll(() => runs.length).toBe(2)
+    expect(runs[1]?.signal.aborted).toBe(false)
+    expect(claims.count()).toEqual({ held: 0, other: 0, unguarded: 1 })
   })
 
   test('to a namespace that is not there are made once there is something to do in it', async () => {

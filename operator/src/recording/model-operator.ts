@@ -16,7 +16,7 @@ import { reconcileRecording } from './reconcile.ts'
 import type { RefusalWord } from './refusal.ts'
 import { RefusalsInARow } from './refusals-in-a-row.ts'
 import { SecondTries } from './second-tries.ts'
-import { refusedSince } from './stage.ts'
+import { refused } from './stage.ts'
 import { podConfig } from './testing.ts'
 import { Untold } from './untold.ts'
 
@@ -60,6 +60,7 @@ export class ModelOperator {
   #untold = new Untold()
   #refusals = new RefusalsInARow<RefusalWord>()
   #failures = 0
+  #run = new AbortController()
   #colleague: Reconcile
 
   constructor(server: ModelServer, now: () => Date, makeColleague: MakeColleague) {
@@ -117,6 +118,11 @@ export class ModelOperator {
     if (this.#frozen !== undefined) this.#frozen.run = run
   }
 
+  /** What it is doing is cut off, as where its namespace is no longer its own. */
+  isCutOff(): void {
+    this.#run.abort(new ConnectionError('cut off'))
+  }
+
   async #gate(what: Frozen): Promise<void> {
     if (this.#freeze?.what !== what) return
     this.#freeze.callsLeft -= 1
@@ -131,9 +137,9 @@ export class ModelOperator {
 
   async #runAll(): Promise<void> {
     this.dueMillis = Number.POSITIVE_INFINITY
-    await this.#run((context) => this.#reconcileRecording(context))
-    await this.#run((context) => this.#removeOrphans(context))
-    await this.#run((context) => this.#colleague('lessons/math', context))
+    await this.#runOnce((context) => this.#reconcileRecording(context))
+    await this.#runOnce((context) => this.#removeOrphans(context))
+    await this.#runOnce((context) => this.#colleague('lessons/math', context))
   }
 
   /** Pods that are left when their Recording is gone. */
@@ -149,10 +155,10 @@ export class ModelOperator {
     }
   }
 
-  async #run(reconcile: (context: ReconcileContext) => Promise<ReconcileResult | undefined>): Promise<void> {
-    const { signal } = new AbortController()
+  async #runOnce(reconcile: (context: ReconcileContext) => Promise<ReconcileResult | undefined>): Promise<void> {
+    this.#run = new AbortController()
     try {
-      const after = await reconcile({ id: '', log: silentLog, signal })
+      const after = await reconcile({ id: '', log: silentLog, signal: this.#run.signal })
       this.#failures = 0
       this.#lookAgainIn(after?.requeueAfterMillis ?? Number.POSITIVE_INFINITY)
     } catch (error) {
@@ -223,7 +229,7 @@ export class ModelOperator {
   #newSecondTries() {
     return new SecondTries<Recording>({
       objects: this.#caches.recordings,
-      refusedSince: ({ status = {} }, word) => refusedSince(status, word),
+      refused: ({ status = {} }, word) => refused(status, word),
       wake: () => this.#lookAgainIn(0),
     })
   }
@@ -249,13 +255,14 @@ const isOfEverydayLife = (error: unknown) =>
   error instanceof LeadershipInDoubt ||
   /decided again/.test((error as Error).message)
 
-/** Each call waits at the gate first. */
+/** Each call waits at the gate first. One whose run was cut off is not made. */
 const gated = (client: KubeClient, gate: () => Promise<void>): KubeClient =>
   new Proxy(client, {
     get(target, name) {
       const call = Reflect.get(target, name) as (...args: unknown[]) => Promise<unknown>
       return async (...args: unknown[]) => {
         await gate()
+        ;(args.at(-1) as { signal?: AbortSignal } | undefined)?.signal?.throwIfAborted()
         return call(...args)
       }
     },

@@ -98,6 +98,7 @@ export class Model {
   }
 
   restart = (): void => this.#operator.restart()
+  isCutOff = (): void => this.#operator.isCutOff()
   deliver = (only?: Plural, most?: number): void => this.#operator.deliver(only, most)
 
   /** What the watches of the second replica have brought is older than what the leader knows, and all that it begins with. */
