@@ -1,4 +1,5 @@
 import type { ClipReason } from './recording-clip.ts'
+import type { Waker } from './wakers.ts'
 
 /**
  * Everything that can end, stop or hold a clip, each with what is done about it. The operator acts by this table and the documentation is made from
@@ -15,8 +16,10 @@ export interface ClipTrouble {
    * when it can.
    */
   next: 'over' | 'again' | 'wait' | 'stay'
-  /** How long until the next try, or the next look: at first, and at most; it grows in between. A change that can be seen brings it at once. Undefined: only that does. */
+  /** How long until the next try, or the next look: at first, and at most; it grows in between. Undefined: only what wakes it does. */
   after: { firstSeconds: number; longestSeconds: number } | undefined
+  /** What brings it on at once, before that time. Empty: nothing that the operator watches, or there is nothing to wait for. */
+  wokenBy: readonly Waker[]
   /** The reason in the conditions. */
   condition: ClipReason
   /** What it means, in a sentence. */
@@ -28,6 +31,7 @@ export interface ClipTrouble {
 /** Pods that are made for a clip, at most. */
 export const mostClipAttempts = 5
 
+const byNothing = [] as const
 const nothing = 'Nothing; it goes on by itself.'
 const pauses = { firstSeconds: 5, longestSeconds: 60 }
 const refused = { firstSeconds: 5, longestSeconds: 300 }
@@ -40,14 +44,25 @@ export const clipTroubles = {
     seen: 'recording',
     next: 'stay',
     after: undefined,
+    wokenBy: ['Recording'],
     condition: 'RecordingNotFound',
     meaning: 'There is no Recording of that name in the namespace.',
     remedy: 'Make it, or a clip of another one.',
+  },
+  RecordingDeleted: {
+    seen: 'recording',
+    next: 'over',
+    after: undefined,
+    wokenBy: byNothing,
+    condition: 'RecordingDeleted',
+    meaning: 'The Recording that it is of was deleted before it was cut. Another one of the same name is not taken for it.',
+    remedy: 'Make a new clip, of a Recording that is there.',
   },
   NothingRecorded: {
     seen: 'recording',
     next: 'over',
     after: undefined,
+    wokenBy: byNothing,
     condition: 'NothingThere',
     meaning: 'The Recording is over, and has recorded nothing.',
     remedy: 'Look at the conditions of the Recording.',
@@ -56,6 +71,7 @@ export const clipTroubles = {
     seen: 'recording',
     next: 'over',
     after: undefined,
+    wokenBy: byNothing,
     condition: 'RecordingUnusable',
     meaning: 'What the status of the Recording says of its start, its manifests or its bucket cannot be understood.',
     remedy:
@@ -67,6 +83,7 @@ export const clipTroubles = {
     seen: 'recorder',
     next: 'stay',
     after: undefined,
+    wokenBy: ['Recording'],
     condition: 'RecordingUnderWay',
     meaning:
       'Nobody has been in the room yet, or the end of the clip is more than a minute ahead; it is looked at a minute before that.',
@@ -76,6 +93,7 @@ export const clipTroubles = {
     seen: 'recorder',
     next: 'stay',
     after: undefined,
+    wokenBy: ['Recording', 'Recorder'],
     condition: 'RecordingUnderWay',
     meaning: 'No recorder is in the room, its node is silent, or an earlier release made it and it cannot be asked.',
     remedy: nothing,
@@ -84,6 +102,7 @@ export const clipTroubles = {
     seen: 'recorder',
     next: 'stay',
     after: putOff,
+    wokenBy: ['Recording', 'Recorder'],
     condition: 'RecordingUnderWay',
     meaning: 'The recorder is asked for sixteen clips that were made before this one.',
     remedy: nothing,
@@ -92,6 +111,7 @@ export const clipTroubles = {
     seen: 'recorder',
     next: 'stay',
     after: putOff,
+    wokenBy: ['Recording', 'Recorder'],
     condition: 'RecordingUnderWay',
     meaning: 'Some of its time may have been recorded on a volume that the recorder does not have.',
     remedy: nothing,
@@ -100,6 +120,7 @@ export const clipTroubles = {
     seen: 'recorder',
     next: 'stay',
     after: { firstSeconds: 0.3, longestSeconds: 30 },
+    wokenBy: ['Recording', 'Recorder'],
     condition: 'Cutting',
     meaning: 'The recorder is asked for it.',
     remedy: nothing,
@@ -108,6 +129,7 @@ export const clipTroubles = {
     seen: 'recorder',
     next: 'stay',
     after: putOff,
+    wokenBy: ['Recording', 'Recorder'],
     condition: 'RecordingUnderWay',
     meaning: 'The recorder could not be told of the clip for a minute, or has said nothing of it for as long.',
     remedy: 'Let the operator reach recorders at port 8080; without that it is cut when the recording is over.',
@@ -116,6 +138,7 @@ export const clipTroubles = {
     seen: 'recorder',
     next: 'stay',
     after: putOff,
+    wokenBy: ['Recording', 'Recorder'],
     condition: 'RecordingUnderWay',
     meaning: 'The recorder could not cut it, or had nothing of that time where another volume may have; the message says why.',
     remedy: nothing,
@@ -126,6 +149,7 @@ export const clipTroubles = {
     seen: 'refusal',
     next: 'wait',
     after: refused,
+    wokenBy: ['Quota'],
     condition: 'QuotaExceeded',
     meaning: 'A ResourceQuota of the namespace does not allow the Pod now.',
     remedy: 'Wait for other Pods to end, or raise the quota. It is asked for again as soon as there is room.',
@@ -134,6 +158,7 @@ export const clipTroubles = {
     seen: 'refusal',
     next: 'wait',
     after: refused,
+    wokenBy: ['PriorityClass'],
     condition: 'PodRejected',
     meaning:
       'The API server or an admission webhook refused the Pod, or there is another one of its name; the message is its answer.',
@@ -143,6 +168,7 @@ export const clipTroubles = {
     seen: 'refusal',
     next: 'wait',
     after: refused,
+    wokenBy: byNothing,
     condition: 'PodRejected',
     meaning: 'The namespace is being deleted, and the clip with it.',
     remedy: 'Make clips before you delete a namespace.',
@@ -153,6 +179,7 @@ export const clipTroubles = {
     seen: 'pod',
     next: 'stay',
     after: standing,
+    wokenBy: ['Pod'],
     condition: 'Cutting',
     meaning: 'A Pod cuts it. One that takes longer than an hour is ended, and another one made.',
     remedy: nothing,
@@ -161,6 +188,7 @@ export const clipTroubles = {
     seen: 'pod',
     next: 'stay',
     after: standing,
+    wokenBy: ['Pod'],
     condition: 'Unschedulable',
     meaning: 'No node has room for the Pod.',
     remedy: 'Add a node, or mend nodeSelector and tolerations of the Recording.',
@@ -169,6 +197,7 @@ export const clipTroubles = {
     seen: 'pod',
     next: 'stay',
     after: standing,
+    wokenBy: ['Pod'],
     condition: 'ImagePullFailed',
     meaning: 'The image of the recorder cannot be pulled.',
     remedy: 'Mend the chart’s recorder.image or its pull secrets, and delete the Pod: the next one has the new image.',
@@ -177,6 +206,7 @@ export const clipTroubles = {
     seen: 'pod',
     next: 'stay',
     after: standing,
+    wokenBy: ['Pod'],
     condition: 'ContainerNotStarted',
     meaning: 'The kubelet cannot make or start the container; the message is its answer.',
     remedy: 'Mend what the kubelet complains of, mostly in the chart’s values.',
@@ -187,6 +217,7 @@ export const clipTroubles = {
     seen: 'end',
     next: 'again',
     after: pauses,
+    wokenBy: byNothing,
     condition: 'Retrying',
     meaning: 'The Pod ended and said nothing: it was evicted, ran out of memory or of its hour, or crashed.',
     remedy: 'The message says what is known; the Pod’s log is there until the Pod goes.',
@@ -195,6 +226,7 @@ export const clipTroubles = {
     seen: 'end',
     next: 'again',
     after: pauses,
+    wokenBy: byNothing,
     condition: 'Retrying',
     meaning: 'The Pod should have been gone a minute ago, and its node says nothing. Two that cut the same write the same.',
     remedy: 'Bring the node back, or delete the Node.',
@@ -203,6 +235,7 @@ export const clipTroubles = {
     seen: 'result',
     next: 'again',
     after: pauses,
+    wokenBy: byNothing,
     condition: 'Retrying',
     meaning: 'COS did not answer in time.',
     remedy: 'See that COS can be reached from the node.',
@@ -211,6 +244,7 @@ export const clipTroubles = {
     seen: 'end',
     next: 'over',
     after: undefined,
+    wokenBy: byNothing,
     condition: 'AttemptsExhausted',
     meaning: 'Five Pods were made, and none of them could cut it; the message says how the last one ended.',
     remedy: 'Mend what it says, and annotate the clip with `retry-upload`.',
@@ -221,6 +255,7 @@ export const clipTroubles = {
     seen: 'result',
     next: 'over',
     after: undefined,
+    wokenBy: byNothing,
     condition: 'Completed',
     meaning: 'Every file of the clip is in COS, and decodes.',
     remedy: 'Nothing.',
@@ -229,6 +264,7 @@ export const clipTroubles = {
     seen: 'result',
     next: 'over',
     after: undefined,
+    wokenBy: byNothing,
     condition: 'NothingThere',
     meaning: 'Nobody who is asked for was recorded in that time.',
     remedy: 'Look at spec.users, and at the times of the files in the status of the Recording.',
@@ -237,6 +273,7 @@ export const clipTroubles = {
     seen: 'result',
     next: 'over',
     after: undefined,
+    wokenBy: byNothing,
     condition: 'FilesFailed',
     meaning: 'At least one file could not be cut or stored.',
     remedy: 'Look at its message in status.files, and annotate the clip with `retry-upload`.',
@@ -245,6 +282,7 @@ export const clipTroubles = {
     seen: 'result',
     next: 'over',
     after: undefined,
+    wokenBy: byNothing,
     condition: 'NotExact',
     meaning: 'The files are stored, and spec.exact was not heeded: the image of the recorder is of an earlier release.',
     remedy: 'Use an operator and a recorder of one release, and make a new clip.',
@@ -253,6 +291,7 @@ export const clipTroubles = {
     seen: 'result',
     next: 'over',
     after: undefined,
+    wokenBy: byNothing,
     condition: 'StorageRefused',
     meaning: 'COS refused: the recording is not there, or access is denied.',
     remedy: 'Give the keys GetObject besides what recording needs, and annotate the clip with `retry-upload`.',

@@ -234,6 +234,8 @@ export const clipConditionTypes = {
 /** Every reason that the conditions of a clip can have. */
 export const clipReasons = {
   RecordingNotFound: 'There is no Recording of that name in the namespace. The clip waits for one.',
+  RecordingDeleted:
+    'The Recording that the clip is of was deleted before it was cut; status.recordingUid says which that was. A later one of the same name is another one.',
   RecordingUnderWay:
     'The recording still goes on, or its files are not all stored yet, and the clip cannot be cut now; the message says why. It is cut as soon as it can be, at the latest when the recording is over.',
   RecordingUnusable:
@@ -293,6 +295,13 @@ export const recordingClipStatusSchema = z.object({
     .optional()
     .describe(
       '`Succeeded`: True when every file is stored, False when something is missing, Unknown before that. `CallbackDelivered`: True when the callback was answered with 2xx, False while it is tried again or was given up, Unknown before; absent without spec.callback. `Reconciling`: True while it is worked on or waited for. `Stalled`: True when only a person can help.',
+    ),
+  recordingUid: z
+    .string()
+    .max(64)
+    .optional()
+    .describe(
+      'UID of the Recording that it is cut from, once there was one of that name. A later one of the same name is not it.',
     ),
   startTime: time.optional().describe('Wall-clock time where the clip begins.'),
   endTime: time.optional().describe('Wall-clock time where it ends.'),

@@ -185,6 +185,35 @@ describe('on a real API server, a clip', () => {
     )
   })
 
+  test('is of the first Recording that there was of its name, and of no later one', async () => {
+    const namespace = await api.namespace()
+    await runClips(namespace)
+    const clip = await apply(namespace, {}, 'proof')
+    await untilSucceededIs(clip, 'Unknown RecordingNotFound')
+    const first = await api.client.create(resources.recordings, newRecording(namespace, 'math'))
+    await untilSucceededIs(clip, 'Unknown RecordingUnderWay')
+    const of = async ({ metadata }: RecordingClip) =>
+      (await api.client.get(resources.recordingClips, metadata)).status?.recordingUid
+    expect(await of(clip)).toBe(first.metadata.uid)
+
+    await api.client.delete(resources.recordings, first.metadata)
+    const second = await api.client.create(resources.recordings, newRecording(namespace, 'math'))
+    await untilSucceededIs(clip, 'False RecordingDeleted')
+    await finish(second)
+    const body = { metadata: { annotations: { 'trtc-recorder.dev/retry-upload': '1' } } }
+    await api.client.patch(resources.recordingClips, clip.metadata, { type: 'merge', body })
+    await until(
+      'it is answered',
+      async () => (await api.client.get(resources.recordingClips, clip.metadata)).status?.handled !== undefined,
+    )
+    expect(await succeeded(clip)).toBe('False RecordingDeleted')
+    expect(await pods(namespace)).toEqual([])
+
+    const later = await apply(namespace, {}, 'later')
+    expect((await podOf(namespace)).metadata.name).toBe('later-c1')
+    await until('it says whose it is', async () => (await of(later)) === second.metadata.uid)
+  })
+
   test('whose Pod a quota does not allow says so and when it asks again, and is cut when there is room', async () => {
     const namespace = await api.namespace()
     const quota = {

@@ -92,7 +92,8 @@ describe('retry-upload', () => {
 
   test.each<[string, string, RecordingClipStatus, Partial<ObservedClip>]>([
     ['of which every file is stored', 'Every file of the clip is stored', over('Completed'), {}],
-    ['whose Recording is gone', 'There is no Recording math any more', over('FilesFailed'), { recording: { is: 'missing' } }],
+    ['whose Recording is gone', 'Recording math of then is not there', over('FilesFailed'), { recording: { is: 'missing' } }],
+    ['whose Recording has a namesake', 'Recording math of then is not', over('FilesFailed'), { recording: { is: 'deleted' } }],
     [
       'whose Pod is at work',
       'Pod proof-c1 is at work on it',

@@ -7,7 +7,7 @@ import { clipStage, numberOf } from './stage.ts'
 /** As much of what there is as matters here. */
 interface Observed {
   clip: RecordingClip
-  recording: { is: string }
+  recording: { is: 'unseen' | 'missing' | 'deleted' | 'underWay' | 'over' }
   pod: { is: 'none' } | { is: 'atWork' | 'ended' | 'lost'; name: string }
 }
 
@@ -45,8 +45,9 @@ const heed: Record<ClipAnnotation, (heeding: Heeding, observed: Observed, now: D
       if (succeeded?.status === 'True') {
         return { is: 'ignored', why: 'Every file of the clip is stored. Make another clip to cut it again.' }
       }
-      if (recording.is === 'missing') {
-        return { is: 'ignored', why: `There is no Recording ${clip.spec.recordingRef.name} any more to cut it from.` }
+      if (recording.is === 'missing' || recording.is === 'deleted') {
+        const { name } = clip.spec.recordingRef
+        return { is: 'ignored', why: `Recording ${name} of then is not there any more to cut it from. Make another clip.` }
       }
       // A callback that is still being tried would tell of what is no result any more.
       const { completionTime: _, callback: __, attempts = 0, ...rest } = status

@@ -46,7 +46,7 @@ const volumes = { name: 'math-v1', state: 'Empty' } as const
 const attempt = { number: 1, pod: 'math-a1', volume: 'math-v1', startTime: at(60).toISOString() }
 const underWay = (recorder: ObservedRecorder, status: RecordingStatus = {}): ObservedClip['recording'] => ({
   is: 'underWay',
-  recording: { status: { ...began, attempts: [attempt], volumes: [volumes], ...status } },
+  recording: { ...aRecording(), status: { ...began, attempts: [attempt], volumes: [volumes], ...status } },
   recorder,
 })
 const recorder = { pod: 'math-a1', volume: 'math-v1' }
@@ -103,6 +103,21 @@ describe('a clip', () => {
       ...['Succeeded Unknown RecordingNotFound', 'Stalled True RecordingNotFound'],
       'Archived True Cold',
     ])
+  })
+
+  test('is of the first Recording that there was of its name, and over where that was deleted', () => {
+    const { uid } = aRecording().metadata
+    expect(decide({ recording: { is: 'missing' } }).status.recordingUid).toBeUndefined()
+    for (const recording of [over(), underWay({ is: 'none', why: 'no recorder is in the room' })])
+      expect(decide({ recording }).status.recordingUid).toBe(uid)
+    const bound = aClip({ status: { recordingUid: uid } })
+    const deleted = decide({ clip: bound, recording: { is: 'deleted' } })
+    expect(deleted).toMatchObject({
+      conditions: ['Succeeded False RecordingDeleted', 'Stalled True RecordingDeleted'],
+      action: { do: 'nothing' },
+      status: { recordingUid: uid, completionTime: at(700).toISOString() },
+    })
+    expect(deleted.status.conditions?.[0]?.message).toContain(`Recording math, of UID ${uid}, was deleted`)
   })
 
   test('is cut when that is over, at the times that its offsets are, from every manifest there is', () => {
@@ -310,7 +325,9 @@ describe('a clip of a Recording that goes on', () => {
   const isCut = ['Succeeded Unknown Cutting', 'Reconciling True Cutting']
 
   test('waits for a recorder in the room, by which its offsets are counted', () => {
-    const plan = decide({ recording: { is: 'underWay', recording: {}, recorder: { is: 'none', why: 'nobody is there' } } })
+    const plan = decide({
+      recording: { is: 'underWay', recording: aRecording(), recorder: { is: 'none', why: 'nobody is there' } },
+    })
     expect(plan).toMatchObject({ conditions: waits, action: { do: 'nothing' }, requeueAfterMillis: undefined })
     expect(messageOf(plan)).toContain('no recorder has been in the room yet')
   })
@@ -478,7 +495,7 @@ describe('a clip of a Recording that goes on', () => {
     fc.assert(
       fc.property(status, recorders, moment, moment, fc.nat(1e6), (status, recorder, from, to, seconds) => {
         const clip = aClip({ spec: { ...aClip().spec, from, to } })
-        const recording = { is: 'underWay', recording: { status: status as RecordingStatus }, recorder } as const
+        const recording = { is: 'underWay', recording: { ...aRecording(), status: status as RecordingStatus }, recorder } as const
         const plan = decide({ clip, recording }, seconds)
         expect(plan.requeueAfterMillis ?? 1).toBeGreaterThan(0)
         expect(recordingClipStatusSchema.omit({ files: true }).safeParse(plan.status).error).toBeUndefined()
@@ -501,7 +518,7 @@ describe('a clip to which nothing happens is looked at less and less often, or n
   // TypeScript wants a scene for each row of the table.
   const scenes: Record<Waited, Partial<ObservedClip>> = {
     RecordingNotFound: { recording: { is: 'missing' } },
-    TooEarly: { recording: { is: 'underWay', recording: {}, recorder: { is: 'none', why: 'nobody is there' } } },
+    TooEarly: { recording: { is: 'underWay', recording: aRecording(), recorder: { is: 'none', why: 'nobody is there' } } },
     NoRecorder: { recording: underWay({ is: 'none', why: 'nobody is there' }) },
     RecorderBusy: { recording: underWay({ is: 'busy', ...recorder }) },
     OtherVolume: { recording: underWay(notAsked(), { attempts: [{ ...attempt, volume: 'math-v0' }] }) },

@@ -37,7 +37,9 @@ export interface ObservedClip {
   recording: /** Nobody has looked: its Pod, or its end, says what there is to say. */
     | { is: 'unseen' }
     | { is: 'missing' }
-    | { is: 'underWay'; recording: Pick<Recording, 'status'>; recorder: ObservedRecorder }
+    /** The one that it is of; there may be another one of its name. */
+    | { is: 'deleted' }
+    | { is: 'underWay'; recording: Pick<Recording, 'metadata' | 'status'>; recorder: ObservedRecorder }
     | { is: 'over'; recording: Recording; work: ClipWork }
   /** Its Pod. */
   pod:
@@ -94,9 +96,10 @@ export function decideClip(observed: ObservedClip, now: Date): ClipPlan {
 }
 
 function decideOn(observed: ObservedClip, now: Date): ClipPlan {
-  const { clip, recording, pod, refusal } = observed
-  const stage = clipStage(clip.status)
+  const { recording, pod, refusal } = observed
+  const stage = clipStage(observed.clip.status)
   if (stage.is === 'over') return afterwards(observed, stage.completionTime, now)
+  const clip = bound(observed.clip, recording)
   if (refusal !== undefined) return afterRefusal(clip, stage.attempt, refusal, now)
   switch (pod.is) {
     case 'atWork':
@@ -106,8 +109,14 @@ function decideOn(observed: ObservedClip, now: Date): ClipPlan {
     case 'lost':
       return again(clip, stage.attempt, pod, now)
     case 'none':
-      return withoutPod(observed, stage.attempt, recording, now)
+      return withoutPod({ ...observed, clip }, stage.attempt, recording, now)
   }
+}
+
+/** From when there is a Recording of its name a clip is of that one, whichever may have the name later. */
+function bound(clip: RecordingClip, recording: ObservedClip['recording']): RecordingClip {
+  if (clip.status?.recordingUid !== undefined || !('recording' in recording)) return clip
+  return { ...clip, status: { ...clip.status, recordingUid: recording.recording.metadata.uid } }
 }
 
 /** A change of its Pod brings it; what a Pod does not tell is looked for less and less often. */
@@ -216,6 +225,12 @@ function withoutPod(
     case 'missing': {
       const message = `There is no Recording ${name} in namespace ${clip.metadata.namespace}`
       return { status: withVerdict(clip, {}, { reason: 'RecordingNotFound', message }, now), action: { do: 'nothing' } }
+    }
+    case 'deleted': {
+      const uid = clip.status?.recordingUid ?? ''
+      const message = `Recording ${name}, of UID ${uid}, was deleted before the clip was cut. Another one of that name is not taken for it`
+      const status = concluded(clip, {}, { reason: 'RecordingDeleted', message }, now)
+      return { status, action: { do: 'nothing' } }
     }
     case 'unseen':
       return { status: clip.status ?? {}, action: { do: 'nothing' } }

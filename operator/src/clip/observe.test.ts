@@ -8,7 +8,7 @@ import {
   type RecordingClip,
   recordingClipSpecSchema,
 } from '@trtc-recorder/api'
-import type { KubeClient, Pod } from '@trtc-recorder/kube'
+import { ApiError, type KubeClient, type Pod } from '@trtc-recorder/kube'
 import { describe, expect, test } from 'vitest'
 import { clipIndexers, ownedIndexers, recordingIndexers } from '../caches.ts'
 import { recorderPod } from '../recording/pod.ts'
@@ -55,14 +55,20 @@ const askedFor =
   }
 const waiting: ClipAnswer = { is: 'waiting', uid: 'proof-uid', message: 'a key frame is awaited' }
 
-/** How the clip sees its recorder, and what was asked over HTTP for that. */
-async function see(pods: Pod[], { clips = [aClip()], seconds = 61, recording = aRecordingUnderWay() } = {}) {
+/** Of its Recording: what the cache has, and what the API server. */
+async function seeRecording(
+  clip: RecordingClip,
+  known: { cached?: Recording | undefined; live?: Recording | undefined },
+  pods: Pod[] = [],
+  clips = [clip],
+  seconds = 61,
+) {
   const caches = {
     recordings: new Store({ indexers: recordingIndexers }),
     pods: new Store<Pod, 'owner'>({ indexers: ownedIndexers }),
     clips: new Store({ indexers: clipIndexers }),
   }
-  caches.recordings.wrote(recording)
+  if (known.cached !== undefined) caches.recordings.wrote(known.cached)
   for (const pod of pods) caches.pods.wrote(pod)
   for (const clip of clips) caches.clips.wrote(clip)
   const urls: string[] = []
@@ -70,11 +76,75 @@ async function see(pods: Pod[], { clips = [aClip()], seconds = 61, recording = a
     urls.push(url)
     return aProgress({ clips: [waiting] })
   })
-  const dependencies = { client: {} as KubeClient, caches, answers, now: () => at(seconds) }
-  const observed = await observeClip(clips[0]!, dependencies, AbortSignal.timeout(1000))
-  if (observed.recording.is !== 'underWay') throw new Error(`The recording is ${observed.recording.is}`)
-  return { recorder: observed.recording.recorder, urls }
+  let reads = 0
+  const client = {
+    get: async () => {
+      reads += 1
+      if (known.live === undefined) throw new ApiError('get', 404, { reason: 'NotFound' })
+      return known.live
+    },
+  } as unknown as KubeClient
+  const { recording } = await observeClip(clip, { client, caches, answers, now: () => at(seconds) }, AbortSignal.timeout(1000))
+  return { recording, urls, reads }
 }
+
+/** How the clip sees its recorder, and what was asked over HTTP for that. */
+async function see(pods: Pod[], { clips = [aClip()], seconds = 61, recording = aRecordingUnderWay() } = {}) {
+  const seen = await seeRecording(clips[0]!, { cached: recording, live: recording }, pods, clips, seconds)
+  if (seen.recording.is !== 'underWay') throw new Error(`The recording is ${seen.recording.is}`)
+  return { recorder: seen.recording.recorder, urls: seen.urls }
+}
+
+describe('the Recording of a clip', () => {
+  const former = aRecordingUnderWay()
+  const own = former.metadata.uid
+  const namesake: Recording = {
+    ...former,
+    metadata: { ...former.metadata, uid: 'another', creationTimestamp: at(30).toISOString() },
+  }
+  const finished = { ...former, status: { ...former.status, completionTime: at(40).toISOString() } }
+  const retry = { 'trtc-recorder.dev/retry-upload': '1' }
+  const annotated = { ...aClip().metadata, annotations: retry }
+
+  test.each<[string, RecordingClip['status'], Parameters<typeof seeRecording>[1], string, number]>([
+    ['none where there was none yet', {}, {}, 'missing', 0],
+    ['the first that there is, as the API server has it', {}, { cached: former, live: namesake }, 'underWay another', 1],
+    ['none where the cache has not heard that it is gone', {}, { cached: former }, 'missing', 1],
+    ['that one from then on', { recordingUid: own }, { cached: former, live: namesake }, `underWay ${own}`, 0],
+    ['that one, which the cache has not heard of yet', { recordingUid: own }, { live: former }, `underWay ${own}`, 1],
+    [
+      'that one behind a cache that is older',
+      { recordingUid: 'another' },
+      { cached: former, live: namesake },
+      'underWay another',
+      1,
+    ],
+    ['no later one of the name', { recordingUid: own }, { cached: namesake, live: namesake }, 'deleted', 1],
+    [
+      'no later one where that one is still taken for over',
+      { recordingUid: own },
+      { cached: finished, live: namesake },
+      'deleted',
+      1,
+    ],
+    ['none any more', { recordingUid: own }, {}, 'deleted', 1],
+  ])('is %s', async (_, status, known, is, reads) => {
+    const { recording, ...seen } = await seeRecording({ ...aClip(), status: status! }, known)
+    const uid = 'recording' in recording ? ` ${recording.recording.metadata.uid}` : ''
+    expect([`${recording.is}${uid}`, seen.reads]).toEqual([is, reads])
+  })
+
+  test.each<[string, RecordingClip['status'], boolean, string, number]>([
+    ['is asked for by nobody', { recordingUid: own }, false, 'unseen', 0],
+    ['is gone for whoever wants it cut anew', { recordingUid: own }, true, 'deleted', 1],
+    ['is another, also where nobody noted whose it was', { completionTime: at(20).toISOString() }, true, 'deleted', 1],
+  ])('of one that is over %s', async (_, status, isWanted, is, reads) => {
+    const clip = { ...aClip(), status: { completionTime: at(50).toISOString(), ...status } }
+    if (isWanted) clip.metadata = annotated
+    const seen = await seeRecording(clip, { cached: namesake, live: namesake })
+    expect([seen.recording.is, seen.reads]).toEqual([is, reads])
+  })
+})
 
 describe('of a Recording that goes on, a clip', () => {
   test('sees a recorder in the room, which can be asked', async () => {

@@ -1,4 +1,4 @@
-import { type ClipResult, clipResultSchema, type Recording, type RecordingClip } from '@trtc-recorder/api'
+import { type ClipResult, clipAnnotations, clipResultSchema, type Recording, type RecordingClip } from '@trtc-recorder/api'
 import { isNotFound, type KubeClient, type Pod, resources } from '@trtc-recorder/kube'
 import type { Caches } from '../caches.ts'
 import { recordingKeyOf } from '../caches.ts'
@@ -8,6 +8,7 @@ import { hasEnded, hasRecorderRunning, isBeingCreatedForLong, podState } from '.
 import { eventsOfTrouble, type PodComplaint } from '../recording/pod-trouble.ts'
 import { terminated } from '../recording/result.ts'
 import { ownerKey } from '../runtime/objects.ts'
+import { unheeded } from '../recording/unheeded.ts'
 import type { ObservedClip, ObservedRecorder, PodHolder } from './decide.ts'
 import { clipWork } from './pod.ts'
 import type { RecorderAnswers } from './recorder-answers.ts'
@@ -36,10 +37,9 @@ export async function observeClip(
   const pod = pods.filter((one) => !isLeftBehind(one, clip, dependencies.now())).at(-1)
   if (pod !== undefined) return { clip, recording: { is: 'unseen' }, pod: await observePod(pod, dependencies, signal) }
   const none = { is: 'none' } as const
-  if (isClipOver(clip)) {
-    const isThere = caches.recordings.get(recordingKeyOf(clip)) !== undefined
-    return { clip, recording: { is: isThere ? 'unseen' : 'missing' }, pod: none }
-  }
+  // Of what it was cut from nobody asks any more, but for who wants it cut anew.
+  const isToBeSeen = !isClipOver(clip) || unheeded(clip, clipAnnotations).length > 0
+  if (!isToBeSeen) return { clip, recording: { is: 'unseen' }, pod: none }
   return { clip, recording: await observeRecording(clip, dependencies, signal), pod: none }
 }
 
@@ -59,25 +59,38 @@ function isLeftBehind(pod: Pod, { status }: RecordingClip, now: Date): boolean {
 const lostTime = ({ metadata: { deletionTimestamp } }: Pod) =>
   deletionTimestamp === undefined ? undefined : new Date(Date.parse(deletionTimestamp) + silenceMillis)
 
+/**
+ * The Recording that a clip is of: the first that there was of its name. Whose it is, and that it is gone or over, is said by the API server itself: a cache may
+ * not have heard of a namesake yet.
+ */
 async function observeRecording(
   clip: RecordingClip,
   dependencies: ObserveDependencies,
   signal: AbortSignal,
 ): Promise<ObservedClip['recording']> {
   const { client, caches } = dependencies
+  const uid = clip.status?.recordingUid
   const cached = caches.recordings.get(recordingKeyOf(clip))
-  if (cached === undefined) return { is: 'missing' }
-  const underWay = async (recording: Recording) =>
-    ({ is: 'underWay', recording, recorder: await observeRecorder(clip, recording, dependencies) }) as const
-  if (cached.status?.completionTime === undefined) return underWay(cached)
+  if (cached === undefined && uid === undefined) return { is: 'missing' }
   const ref = { namespace: clip.metadata.namespace, name: clip.spec.recordingRef.name }
-  const recording: Recording | undefined = await client.get(resources.recordings, ref, { signal }).catch((error) => {
-    if (isNotFound(error)) return undefined
-    throw error
-  })
-  if (recording === undefined) return { is: 'missing' }
-  if (recording.status?.completionTime === undefined) return underWay(recording)
-  return { is: 'over', recording, work: clipWork(clip, recording) }
+  const isKnown = cached?.metadata.uid === uid && cached?.status?.completionTime === undefined
+  const recording: Recording | undefined = isKnown
+    ? cached
+    : await client.get(resources.recordings, ref, { signal }).catch((error) => {
+        if (isNotFound(error)) return undefined
+        throw error
+      })
+  if (recording === undefined) return { is: uid === undefined ? 'missing' : 'deleted' }
+  if (isAnother(clip, recording)) return { is: 'deleted' }
+  if (recording.status?.completionTime !== undefined) return { is: 'over', recording, work: clipWork(clip, recording) }
+  return { is: 'underWay', recording, recorder: await observeRecorder(clip, recording, dependencies) }
+}
+
+/** Whose a clip is that an earlier release has brought to its end nobody noted. */
+function isAnother({ status = {} }: RecordingClip, { metadata }: Recording): boolean {
+  const { recordingUid, completionTime } = status
+  if (recordingUid !== undefined) return metadata.uid !== recordingUid
+  return completionTime !== undefined && Date.parse(metadata.creationTimestamp) > Date.parse(completionTime)
 }
 
 /** The recorder of a Recording that goes on, and what it says of the clip if it was asked for it and the clip's end has come. */

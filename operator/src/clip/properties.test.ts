@@ -16,7 +16,7 @@ import { Store } from '../runtime/store.ts'
 import type { ClipRefusalWord } from './decide.ts'
 import { reconcileClip } from './reconcile.ts'
 import { RecorderAnswers } from './recorder-answers.ts'
-import { attemptsBefore, clipRefusedSince, clipStage } from './stage.ts'
+import { attemptsBefore, clipRefused, clipStage } from './stage.ts'
 
 const silentLog = { warn() {}, info() {}, debug() {}, error() {} } as unknown as Logger
 const kinds = ['recordings', 'pods', 'recordingclips'] as const
@@ -46,6 +46,9 @@ class Model {
   #refusals = new RefusalsInARow<ClipRefusalWord>()
   #heeded = new Map<string, Record<string, string>>()
   #failures = 0
+  #recordings = 0
+  /** UID of the Recording that the clip has told it is of. */
+  of: string | undefined
 
   constructor() {
     const clip: RecordingClip = {
@@ -83,7 +86,12 @@ class Model {
       manifestUrl: 'https://lessons-1250000000.cos.ap-guangzhou.myqcloud.com/lessons/math_uid.manifest.json',
     }
     const status = { startTime: at(0).toISOString(), ...(what === 'over' ? over : {}) }
-    this.server.put('recordings', { ...(known ?? aRecording()), status } as never)
+    // Whoever makes one anew makes another one.
+    const made = aRecording()
+    this.server.put('recordings', {
+      ...(known ?? { ...made, metadata: { ...made.metadata, uid: `recording-${++this.#recordings}` } }),
+      status,
+    } as never)
   }
 
   annotates(annotation: string): void {
@@ -221,6 +229,8 @@ class Model {
       throw new PropertyError(`${pod.metadata.name} is one too many`)
     if (this.clip === undefined || clipStage(this.clip.status).is === 'over')
       throw new PropertyError('it is over, and is cut once more')
+    const current = this.server.find('recordings', 'math')?.metadata.uid
+    if (this.of !== undefined && this.of !== current) throw new PropertyError(`it is of ${this.of}, and cut from ${current}`)
   }
 
   #change(pod: Pod, change: (pod: Pod) => void): void {
@@ -232,7 +242,7 @@ class Model {
   #newSecondTries() {
     return new SecondTries<RecordingClip>({
       objects: this.#caches.clips,
-      refusedSince: ({ status }, word) => (word === 'QuotaExceeded' ? clipRefusedSince(status, word) : undefined),
+      refused: ({ status }, word) => clipRefused(status, word),
       wake: () => {
         this.dueMillis = 0
       },
@@ -294,8 +304,11 @@ const steps = fc.array(
 )
 
 /** What holds at every moment. */
-function check({ clip }: Model): void {
+function check(model: Model): void {
+  const { clip } = model
   if (clip?.status?.conditions === undefined) return
+  model.of ??= clip.status.recordingUid
+  if (clip.status.recordingUid !== model.of) throw new PropertyError('it is of another Recording than before')
   const [succeeded] = clip.status.conditions
   if (!succeeded?.message) throw new PropertyError('it does not say what it waits for')
   if ((clip.status.attempts ?? 0) > mostClipAttempts + attemptsBefore(clip.status))

@@ -3,6 +3,7 @@ import {
   clipKind,
   clipsAnnotation,
   mostClipRequests,
+  type Recording,
   type RecordingClip,
   recordingClipSpecSchema,
 } from '@trtc-recorder/api'
@@ -13,7 +14,7 @@ import { recorderPod } from '../recording/pod.ts'
 import { aRecording, at, podConfig } from '../recording/testing.ts'
 import { toldRequests, volumeOfPod, wantedRequests } from './requests.ts'
 
-const recording = { status: { startTime: at(0).toISOString() } }
+const recording = { ...aRecording(), status: { startTime: at(0).toISOString() } }
 const aClip = (
   uid: string,
   over: { made?: number; to?: string } & Partial<Pick<RecordingClip, 'status'>> = {},
@@ -30,8 +31,8 @@ const aClip = (
   }
   return { apiVersion, kind: clipKind, metadata, spec, ...rest }
 }
-const uidsOf = (clips: RecordingClip[], of: Parameters<typeof wantedRequests>[1] = recording, seconds = 30) =>
-  wantedRequests(clips, of, 'math-v1', at(seconds)).clips.map(({ clip }) => clip.uid)
+const uidsOf = (clips: RecordingClip[], of: Pick<Recording, 'status'> = recording, seconds = 30) =>
+  wantedRequests(clips, { ...recording, ...of }, 'math-v1', at(seconds)).clips.map(({ clip }) => clip.uid)
 const putOff = {
   startTime: at(10).toISOString(),
   conditions: [{ type: 'Succeeded', status: 'Unknown', reason: 'RecordingUnderWay', message: '', observedGeneration: 1 }],
@@ -56,6 +57,16 @@ describe('a recorder is asked for', () => {
     const over = aClip('over', { status: { completionTime: at(1).toISOString() } })
     expect(uidsOf([deleted, over, aClip('later', { to: '1m31s' }), aClip('now', { to: '1m30s' })])).toEqual(['now'])
     expect(uidsOf([aClip('a')], { status: {} })).toEqual([])
+  })
+
+  test('none that is of an earlier Recording of the same name', () => {
+    const { uid } = recording.metadata
+    const clips = [
+      aClip('new'),
+      aClip('own', { status: { recordingUid: uid } }),
+      aClip('other', { status: { recordingUid: 'x' } }),
+    ]
+    expect(uidsOf(clips)).toEqual(['new', 'own'])
   })
 
   test('none that may be on another volume in part', () => {

@@ -81,16 +81,19 @@ export const hasOtherVolumes = ({ status }: Pick<Recording, 'status'>, volume: s
     (name) => name !== undefined && name !== volume,
   )
 
-/** All that the recorder on this volume should be asked for now, the oldest first. Those that it has put off make way for others. */
+/**
+ * All that the recorder on this volume should be asked for now, the oldest first. Those that it has put off make way for others. `clips`: those of the
+ * Recording's name, some of which may be of an earlier one.
+ */
 export function wantedRequests(
   clips: readonly RecordingClip[],
-  recording: Pick<Recording, 'status'>,
+  recording: Pick<Recording, 'metadata' | 'status'>,
   volume: string,
   now: Date,
 ): ClipRequests {
   const age = ({ metadata }: RecordingClip) => `${metadata.creationTimestamp} ${metadata.uid}`
   const due = clips
-    .filter((clip) => clip.metadata.deletionTimestamp === undefined && !isClipOver(clip))
+    .filter((clip) => clip.metadata.deletionTimestamp === undefined && !isClipOver(clip) && mayBeOf(clip, recording))
     .filter((clip) => dueTimes(clip, recording, now).is === 'due')
     .toSorted((a, b) => (age(a) < age(b) ? -1 : 1))
   const chosen = new Map<RecordingClip, ClipRequest>()
@@ -101,6 +104,10 @@ export function wantedRequests(
   }
   return { version: 1, clips: due.flatMap((clip) => chosen.get(clip) ?? []) }
 }
+
+/** Not of another one of the same name. Which it is of is written when it is first looked at. */
+const mayBeOf = ({ status }: RecordingClip, { metadata }: Pick<Recording, 'metadata'>) =>
+  status?.recordingUid === undefined || status.recordingUid === metadata.uid
 
 /** It was asked for before, and now waits: others may go before it. */
 export const isPutOff = ({ status }: RecordingClip) =>

@@ -23,6 +23,7 @@ type VerdictReason = Exclude<ClipReason, 'Waiting' | 'Delivered' | 'GivenUp'>
 /** Which of the conditions beside `Succeeded` each reason has, and what `Succeeded` is then. */
 const meaning: Record<VerdictReason, { succeeded: ClipCondition['status']; progress: Progress }> = {
   RecordingNotFound: { succeeded: 'Unknown', progress: 'Stalled' },
+  RecordingDeleted: { succeeded: 'False', progress: 'Stalled' },
   RecordingUnderWay: { succeeded: 'Unknown', progress: 'Reconciling' },
   RecordingUnusable: { succeeded: 'False', progress: 'Stalled' },
   Cutting: { succeeded: 'Unknown', progress: 'Reconciling' },
