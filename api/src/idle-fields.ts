@@ -1,7 +1,9 @@
+import { type LivePartName, liveParts } from './live.ts'
+import { type OutputKind, outputKinds } from './outputs.ts'
 import type { CelRule } from './rules.ts'
 
 /**
- * Fields of a Recording's spec that mean something only beside another: what is written there without that would be accepted and ignored. The API server refuses it
+ * Fields of a Recording's spec that mean something only beside another: what is written there without that would be accepted and ignored, or could never work. The API server refuses it
  * in a Recording that is made, and in the template of a policy that is changed. What was admitted before, by an earlier release, stays and is ignored as it always was: a
  * Recording that is there can be changed, stopped and applied again whatever stands in it, and the gateway leaves such fields out of what it makes.
  *
@@ -10,14 +12,22 @@ import type { CelRule } from './rules.ts'
 export interface IdleField extends CelRule {
   /** Where it stands, as `outputs.mixFormat`. */
   field: string
+  /** What is left out where it is idle, if that is more than the field. False: nothing, for without it something else would be done than was asked for. */
+  leftOut?: string | false
   isIdle(spec: LooseSpec): boolean
 }
 
 /** As a user writes it, without defaults, or as it is read, with them. */
 export interface LooseSpec {
   mode?: unknown
-  outputs?: { mix?: unknown; mixFormat?: unknown; audio16k?: unknown; audio16kFormat?: unknown } | undefined
-  live?: { hls?: { streams?: unknown } | undefined } | undefined
+  outputs?:
+    | ({ mixFormat?: unknown; audio16kFormat?: unknown; pair?: { left?: unknown; right?: unknown } | undefined } & {
+        [kind in Exclude<OutputKind, 'pair'>]?: unknown
+      })
+    | undefined
+  live?: { [part in LivePartName]?: { users?: LooseLists | undefined; streams?: unknown } | undefined } | undefined
+  callback?: { outputs?: unknown } | undefined
+  networkProxy?: { turnServer?: unknown; iceTransportPolicy?: unknown } | undefined
   subscribe?: { audio?: LooseLists | undefined; video?: LooseLists | undefined } | undefined
 }
 interface LooseLists {
@@ -39,7 +49,57 @@ const lists = (medium: 'audio' | 'video', mode: string, why: string): IdleField[
     fieldPath: `.subscribe.${medium}.${list}`,
   }))
 
+const isListed = (list: unknown): list is unknown[] => Array.isArray(list) && list.length > 0
+
+/** Of whom a part is made is frozen, so that nobody will ever be meant. Whom to record may be changed, and nobody today is somebody tomorrow. */
+const nobody = (part: LivePartName): IdleField => {
+  const users = `self.live.${part}.users`
+  return {
+    field: `live.${part}.users.include`,
+    leftOut: `live.${part}`,
+    isIdle({ live }) {
+      const { include, exclude } = live?.[part]?.users ?? {}
+      return isListed(include) && isListed(exclude) && include.every((user) => exclude.includes(user))
+    },
+    rule: `!has(self.live) || !has(self.live.${part}) || !has(${users}) || !has(${users}.include) || size(${users}.include) == 0 || !has(${users}.exclude) || !${users}.include.all(user, user in ${users}.exclude)`,
+    message: 'has nobody whom exclude does not have, too, and who is excluded is not meant even if included',
+    fieldPath: `.live.${part}.users.include`,
+  }
+}
+
+/** Whether anything is made when the recording is over. */
+const isMade = (kind: string) => (kind === 'pair' ? 'has(self.outputs.pair)' : isTrue(kind))
+
 export const idleFields: readonly IdleField[] = [
+  {
+    field: 'callback.outputs',
+    isIdle: ({ callback, outputs = {} }) =>
+      callback?.outputs === true &&
+      (Object.keys(outputKinds) as OutputKind[]).every((kind) => outputs[kind] === undefined || outputs[kind] === false),
+    rule: `!has(self.callback) || !has(self.callback.outputs) || !self.callback.outputs || (has(self.outputs) && (${Object.keys(outputKinds).map(isMade).join(' || ')}))`,
+    message: 'has no effect where nothing is made: ask for something in outputs, or leave it out',
+    fieldPath: '.callback.outputs',
+  },
+  {
+    field: 'networkProxy.iceTransportPolicy',
+    leftOut: false,
+    isIdle: ({ networkProxy }) => networkProxy?.iceTransportPolicy === 'relay' && networkProxy.turnServer === undefined,
+    rule: "!has(self.networkProxy) || !has(self.networkProxy.iceTransportPolicy) || self.networkProxy.iceTransportPolicy != 'relay' || has(self.networkProxy.turnServer)",
+    message: 'relay sends media through a TURN server only, and there is none: set networkProxy.turnServer, or leave it out',
+    fieldPath: '.networkProxy.iceTransportPolicy',
+  },
+  {
+    field: 'outputs.pair.right',
+    leftOut: 'outputs.pair',
+    isIdle({ outputs }) {
+      const { left, right } = outputs?.pair ?? {}
+      return isListed(left) && isListed(right) && right.every((user) => left.includes(user))
+    },
+    rule: '!has(self.outputs) || !has(self.outputs.pair) || !self.outputs.pair.right.all(user, user in self.outputs.pair.left)',
+    message: 'has nobody whom left does not have, too, and who is on both sides is on the left one only',
+    fieldPath: '.outputs.pair.right',
+  },
+  ...(Object.keys(liveParts) as LivePartName[]).map(nobody),
   {
     field: 'outputs.mixFormat',
     isIdle: ({ outputs = {} }) => outputs.mixFormat === 'Mp4' && outputs.mix !== true,
@@ -73,14 +133,15 @@ export const idleProblems = (spec: LooseSpec): { path: string; message: string }
 
 /** The same without the fields that have no effect in it. */
 export function withoutIdleFields<Spec extends object>(spec: Spec): Spec {
-  const idle = idleFields.filter(({ isIdle }) => isIdle(spec as LooseSpec))
+  const idle = idleFields.filter(({ isIdle, leftOut }) => leftOut !== false && isIdle(spec as LooseSpec))
   if (idle.length === 0) return spec
   const copy = structuredClone(spec)
-  for (const { field } of idle) {
-    const steps = field.split('.')
+  for (const { field, leftOut = field } of idle) {
+    const steps = (leftOut as string).split('.')
     const last = steps.pop()!
-    const parent = steps.reduce<Record<string, unknown>>((at, step) => at[step] as Record<string, unknown>, copy as never)
-    delete parent[last]
+    const parent = steps.reduce<Record<string, unknown> | undefined>((at, step) => at?.[step] as never, copy as never)
+    delete parent?.[last]
   }
-  return copy
+  // What is gone may have been what another one needed.
+  return withoutIdleFields(copy)
 }

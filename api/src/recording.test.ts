@@ -119,7 +119,12 @@ test('outputs are told where the callback asks for them, and only there', () => 
   ]
   const bodyFor = (callback: object) =>
     callbackBody(
-      recordingManifestSchema.parse(manifest({ roomId: 7, callback: { url: 'https://school.example', ...callback } })).spec,
+      recordingManifestSchema.parse(
+        manifest({
+          ...{ roomId: 7, callback: { url: 'https://school.example', ...callback } },
+          outputs: { pair: { left: ['agent'], right: ['customer'] } },
+        }),
+      ).spec,
       [],
       { outputs },
     )

@@ -74,7 +74,10 @@ export const networkProxySchema = z
       })
       .optional()
       .describe('TURN server for media.'),
-    iceTransportPolicy: z.enum(['all', 'relay']).optional().describe('`relay` sends media through the TURN server only.'),
+    iceTransportPolicy: z
+      .enum(['all', 'relay'])
+      .optional()
+      .describe('`relay` sends media through turnServer only, which has to be set then.'),
   })
   .describe('The members of the SDK’s own network proxy, for private networks. Leave it out to reach TRTC directly.')
 
@@ -199,7 +202,7 @@ const resultCallbackSchema = ruled(
       .boolean()
       .optional()
       .describe(
-        'True: the result also has what was made of spec.outputs, as `Outputs`. `TRTC` has no word for it, and refuses it.',
+        'True: the result also has what was made of spec.outputs, of which there has to be something, as `Outputs`. `TRTC` has no word for it, and refuses it.',
       ),
     events: z
       .boolean()

@@ -34,7 +34,7 @@ const turnServer = { url: 'turn.example:3478', username: 'u', credentialSecretRe
 export const refusedSpecs: RefusedSpec[] = [
   {
     what: 'outputs told in TRTC’s words',
-    over: { callback: { url: 'https://school.example', format: 'TRTC', outputs: true } },
+    over: { callback: { url: 'https://school.example', format: 'TRTC', outputs: true }, outputs: { replay: true } },
     field: 'spec.callback.outputs',
   },
   {
@@ -90,6 +90,34 @@ export const refusedSpecs: RefusedSpec[] = [
     over: { tolerations: [{ key: 'cores', operator: 'Equal', value: '-5' }] },
     field: 'spec.tolerations[0].value',
   },
+  {
+    what: 'outputs told of that are not made',
+    over: { callback: { url: 'https://school.example', outputs: true } },
+    field: 'spec.callback.outputs',
+  },
+  {
+    what: 'media through a TURN server that there is not',
+    over: { networkProxy: { unifiedProxy: 'proxy.example:443', iceTransportPolicy: 'relay' } },
+    field: 'spec.networkProxy.iceTransportPolicy',
+  },
+  {
+    what: 'a pair of which the right side is on the left',
+    over: { outputs: { pair: { left: ['agent_.*$', 'bot'], right: ['bot'] } } },
+    field: 'spec.outputs.pair.right',
+  },
+  ...(['audioSlices', 'stills', 'hls', 'pcm'] as const).map((part) => ({
+    what: `${part} of nobody`,
+    over: {
+      mode: '02',
+      live: {
+        [part]: {
+          ...(part === 'pcm' ? { url: 'wss://asr.example/' } : {}),
+          users: { include: ['alice'], exclude: ['bob', 'alice'] },
+        },
+      },
+    },
+    field: `spec.live.${part}.users.include`,
+  })),
   {
     what: 'how a mix is written that is not made',
     over: { mode: '02', outputs: { mixFormat: 'Mp4' } },
@@ -330,6 +358,22 @@ export const acceptedSpecs: { what: string; over: object }[] = [
       live: { audioSlices: { seconds: 60, users: { include: ['customer_.*$'], exclude: ['customer_1'] } } },
       callback: { url: 'https://school.example', events: true },
     },
+  },
+  {
+    what: 'outputs that are told of, each alone',
+    over: {
+      callback: { url: 'https://school.example', outputs: true },
+      outputs: { pair: { left: ['a', 'b'], right: ['b', 'c'] } },
+    },
+  },
+  {
+    what: 'a replay that is told of',
+    over: { callback: { url: 'https://school.example', outputs: true }, outputs: { replay: true } },
+  },
+  { what: 'media by any way, said', over: { networkProxy: { iceTransportPolicy: 'all' } } },
+  {
+    what: 'whom to record that begins with nobody, for it may be changed',
+    over: { subscribe: { include: ['alice'], exclude: ['alice'] } },
   },
   {
     what: 'live sound to an address of each user',
