@@ -22,6 +22,8 @@ import {
   type Trouble,
   troubles,
   userAnnotations,
+  type Waker,
+  wakers,
 } from '../src/index.ts'
 import { clipSpecSchema, clipStatusSchema } from './clip-crd.ts'
 import { specSchema, statusSchema } from './crd.ts'
@@ -87,6 +89,7 @@ export const clipTables = (): Record<string, string> => ({
 
 /** The paragraphs of docs/operations.md: each condition and each reason with what is done about it, and what the reader can do. */
 export const operationsParagraphs = (): Record<string, string> => ({
+  waits: waitsTable(),
   conditionParagraphs: paragraphs(
     Object.entries(conditionTypes).map(([type, meaning]) => [
       type,
@@ -149,7 +152,9 @@ function whenOf({ firstSeconds, longestSeconds }: { firstSeconds: number; longes
   return firstSeconds === longestSeconds ? `after ${firstSeconds} s` : `after ${firstSeconds} s, growing to ${longestSeconds} s`
 }
 
-function whatIsDoneForClip({ next, after }: ClipTrouble): string {
+const whatIsDoneForClip = (trouble: ClipTrouble) => `${stepOfClip(trouble)}${atOnceWhen(trouble)}`
+
+function stepOfClip({ next, after }: ClipTrouble): string {
   const when = after === undefined ? undefined : whenOf(after)
   switch (next) {
     case 'over':
@@ -163,7 +168,9 @@ function whatIsDoneForClip({ next, after }: ClipTrouble): string {
   }
 }
 
-function whatIsDone({ next, after, counts }: Trouble): string {
+const whatIsDone = (trouble: Trouble) => `${stepOf(trouble)}${atOnceWhen(trouble)}`
+
+function stepOf({ next, after, counts }: Trouble): string {
   const when = whenOf(after)
   const limit = counts ? '; five in a row end the recording' : ''
   switch (next) {
@@ -178,6 +185,26 @@ function whatIsDone({ next, after, counts }: Trouble): string {
     case 'stay':
       return `Waited for; looked at ${when}.`
   }
+}
+
+const atOnceWhen = ({ wokenBy }: { wokenBy: readonly Waker[] }) =>
+  wokenBy.length === 0 ? '' : ` At once when ${listed(wokenBy.map((waker) => wakers[waker]))}.`
+
+const listed = (parts: readonly string[]) => [parts.slice(0, -1).join('; '), parts.at(-1)].filter(Boolean).join('; or when ')
+
+/** Everything that waits, with what wakes it. */
+function waitsTable(): string {
+  const rows = (kind: string, all: Record<string, Trouble | ClipTrouble>) =>
+    Object.entries(all)
+      .filter(([, { next }]) => next !== 'over')
+      .map(([word, { condition, wokenBy, after }]) => [
+        `${kind} ${code(word)}`,
+        code(condition),
+        wokenBy.length === 0 ? 'nothing that is watched' : listed(wokenBy.map((waker) => wakers[waker])),
+        after === undefined ? 'by that alone' : whenOf(after),
+      ])
+  const head = ['What waits, and for what', 'Reason in conditions', 'Goes on at once when', 'Otherwise']
+  return table(head, [...rows('Recording,', troubles), ...rows('Clip,', clipTroubles)])
 }
 
 /** Replaces what stands between `<!-- generated: NAME -->` and `<!-- end: NAME -->`. Throws if a table has no place in the text. */

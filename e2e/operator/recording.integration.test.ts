@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Recording } from '@trtc-recorder/api'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { KubeObject, New, PersistentVolumeClaim, Resource } from '../../kube/src/index.ts'
+import type { KubeObject, New, PersistentVolumeClaim, PriorityClass, Resource, ResourceQuota } from '../../kube/src/index.ts'
 import { isNotFound, resources } from '../../kube/src/index.ts'
 import { findCondition } from '../../operator/src/recording/conditions.ts'
 import { holds } from '../../operator/src/recording/fencing.ts'
@@ -83,6 +83,108 @@ const nothingIsLeft = (namespace: string) =>
     },
     20_000,
   )
+
+/** It has been refused so often that it would come by itself in five minutes. */
+const waitsForLong = (namespace: string) =>
+  until('it waits for long', async () => {
+    const { status, ...known } = (await read(namespace))!
+    const refusedTime = new Date().toISOString()
+    const attempts = status!.attempts!.map((attempt) => ({ ...attempt, refusedTimes: 9, refusedTime }))
+    const later = { ...known, status: { ...status, attempts } }
+    return api.client.replace(resources.recordings, later, { subresource: 'status' }).then(
+      () => true,
+      () => false,
+    )
+  })
+
+/** What keeps the Pods of a namespace from being made, of which nobody tells the operator when it is gone. */
+const obstacles: Record<string, { inTheWay(namespace: string): Promise<() => Promise<void>>; says: RegExp }> = {
+  'a LimitRange': {
+    says: /minimum cpu usage per Container is 1/,
+    inTheWay: (namespace) =>
+      put({
+        ...{ apiVersion: 'v1', kind: 'LimitRange', metadata: { namespace, name: 'large' } },
+        spec: { limits: [{ type: 'Container', min: { cpu: '1' } }] },
+      }),
+  },
+  'an admission webhook that does not answer': {
+    says: /failed calling webhook "pods.obstacle.example"/,
+    inTheWay: async (namespace) => {
+      const mend = await put({
+        ...{ apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingWebhookConfiguration' },
+        metadata: { name: `webhook-${namespace}` },
+        webhooks: [
+          {
+            ...{ name: 'pods.obstacle.example', failurePolicy: 'Fail', sideEffects: 'None', admissionReviewVersions: ['v1'] },
+            ...{ clientConfig: { url: 'https://127.0.0.1:1/' }, namespaceSelector: only(namespace), rules: [creating] },
+          },
+        ],
+      })
+      await untilRefused(namespace, 'failed calling webhook')
+      return mend
+    },
+  },
+  'an admission policy': {
+    says: /no Pods before noon/,
+    inTheWay: async (namespace) => {
+      const name = `policy-${namespace}`
+      const apiVersion = 'admissionregistration.k8s.io/v1'
+      const mend = await put({
+        ...{ apiVersion, kind: 'ValidatingAdmissionPolicy', metadata: { name } },
+        spec: {
+          ...{ failurePolicy: 'Fail', matchConstraints: { namespaceSelector: only(namespace), resourceRules: [creating] } },
+          validations: [{ expression: 'false', message: 'no Pods before noon' }],
+        },
+      })
+      const unbind = await put({
+        ...{ apiVersion, kind: 'ValidatingAdmissionPolicyBinding', metadata: { name } },
+        spec: { policyName: name, validationActions: ['Deny'] },
+      })
+      await untilRefused(namespace, 'no Pods before noon')
+      return async () => {
+        await unbind()
+        await mend()
+      }
+    },
+  },
+}
+const only = (namespace: string) => ({ matchLabels: { 'kubernetes.io/metadata.name': namespace } })
+const creating = { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods', 'configmaps'] }
+
+/** It is in force a moment after it was made. */
+async function untilRefused(namespace: string, why: string): Promise<void> {
+  const configMaps: Resource = { group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap', namespaced: true }
+  let probes = 0
+  await until(`it is refused: ${why}`, () => {
+    const probe = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace, name: `probe-${++probes}` } }
+    return api.client.create(configMaps, probe as unknown as New<KubeObject>).then(
+      () => false,
+      (error: Error) => error.message.includes(why),
+    )
+  })
+}
+
+/** Makes an object, and gives the way to take it away. */
+async function put(object: {
+  apiVersion: string
+  kind: string
+  metadata: { namespace?: string; name: string }
+  [more: string]: unknown
+}) {
+  const { apiVersion, kind, metadata } = object
+  const [group, version] = apiVersion.includes('/') ? (apiVersion.split('/') as [string, string]) : ['', apiVersion]
+  const plural = kind === 'ValidatingAdmissionPolicy' ? 'validatingadmissionpolicies' : `${kind.toLowerCase()}s`
+  const resource: Resource = { group, version, plural, kind, namespaced: metadata.namespace !== undefined }
+  await api.client.create(resource, object as unknown as New<KubeObject>)
+  let isThere = true
+  const remove = async () => {
+    if (!isThere) return
+    isThere = false
+    await api.client.delete(resource, metadata as KubeObject['metadata'])
+  }
+  cleanUp.push(remove)
+  return remove
+}
 
 describe('on a real API server, a Recording', () => {
   test('whose recorder tolerates what the API server does not know (Gt, with its feature gate off) says so, and lets another have its identity', async () => {
@@ -231,23 +333,61 @@ describe('on a real API server, a Recording', () => {
     await apply(namespace)
     await untilSucceededIs(namespace, 'Unknown QuotaExceeded')
     expect(findCondition((await read(namespace))?.status?.conditions, 'Started')?.message).toContain('exceeded quota: none')
-    // It has been refused so often that it would come by itself in five minutes.
-    await until('it waits for long', async () => {
-      const { status, ...known } = (await read(namespace))!
-      const attempts = status!.attempts!.map((attempt) => ({
-        ...attempt,
-        refusedTimes: 9,
-        refusedTime: new Date().toISOString(),
-      }))
-      const later = { ...known, status: { ...status, attempts } }
-      return api.client.replace(resources.recordings, later, { subresource: 'status' }).then(
-        () => true,
-        () => false,
-      )
-    })
+    await waitsForLong(namespace)
     await api.client.delete(quotas, { namespace, name: 'none' })
     await untilSucceededIs(namespace, 'Unknown Recording')
   })
+
+  test('begins at once when a quota that it waits for is raised', async () => {
+    const { namespace } = await aNamespace()
+    const quota = { metadata: { namespace, name: 'few' }, spec: { hard: { pods: '0' } } }
+    const made = await api.client.create(resources.resourceQuotas, quota as unknown as New<ResourceQuota>)
+    const reckoned = async (pods: string) => {
+      const known = await api.client.get(resources.resourceQuotas, made.metadata)
+      const raised = await api.client.replace(resources.resourceQuotas, { ...known, spec: { hard: { pods } } } as ResourceQuota)
+      const status = { hard: { pods }, used: { pods: '0' } }
+      await api.client.replace(resources.resourceQuotas, { ...raised, status }, { subresource: 'status' })
+    }
+    await reckoned('0')
+    await anOperator(namespace)
+    await apply(namespace)
+    await untilSucceededIs(namespace, 'Unknown QuotaExceeded')
+    await waitsForLong(namespace)
+    await reckoned('1')
+    await untilSucceededIs(namespace, 'Unknown Recording')
+  })
+
+  test('begins at once when the PriorityClass is made that it lacks', async () => {
+    const { namespace } = await aNamespace()
+    const name = `exam-${namespace}`
+    await anOperator(namespace)
+    await apply(namespace, { priorityClassName: name })
+    await untilSucceededIs(namespace, 'Unknown PodRejected')
+    expect(findCondition((await read(namespace))?.status?.conditions, 'Succeeded')?.message).toContain(
+      `no PriorityClass with name ${name}`,
+    )
+    await waitsForLong(namespace)
+    const made = await api.client.create(resources.priorityClasses, {
+      ...{ apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name }, value: 1000 },
+    } as unknown as New<PriorityClass>)
+    cleanUp.push(async () => void (await api.client.delete(resources.priorityClasses, made.metadata)))
+    await untilSucceededIs(namespace, 'Unknown Recording')
+  })
+
+  test.each(Object.entries(obstacles))(
+    'whose Pod %s refuses says so, and goes on by itself when that is mended',
+    async (_, { inTheWay, says }) => {
+      const { namespace } = await aNamespace()
+      const mend = await inTheWay(namespace)
+      await anOperator(namespace)
+      await apply(namespace)
+      await untilSucceededIs(namespace, 'Unknown PodRejected')
+      expect(findCondition((await read(namespace))?.status?.conditions, 'Succeeded')?.message).toMatch(says)
+      await mend()
+      await untilSucceededIs(namespace, 'Unknown Recording')
+    },
+    60_000,
+  )
 
   test('waits in line where two may record at once, also when another operator takes over, and begins when a place is free', async () => {
     const { namespace, kubelet } = await aNamespace()

@@ -2,6 +2,7 @@ import { ApiError, ConnectionError, type KubeClient } from '../../kube/src/index
 import { createCaches } from '../../operator/src/caches.ts'
 import { callbackController, toldRecordings } from '../../operator/src/callback/controller.ts'
 import type { EventNote } from '../../operator/src/kube/events.ts'
+import { createPriorityClasses } from '../../operator/src/priority-classes.ts'
 import { createQuotas } from '../../operator/src/quotas.ts'
 import { type RecordingConfig, recordingController } from '../../operator/src/recording/controller.ts'
 import { podOptionsSchema, restricted } from '../../operator/src/recording/pod-options.ts'
@@ -24,6 +25,7 @@ export async function runOperator(
   const namespaces = namespace === undefined ? [] : [namespace]
   const caches = createCaches({ client, namespaces, resyncMillis: 600_000, log, metrics })
   const quotas = createQuotas({ client, namespaces, resyncMillis: 600_000, log })
+  const priorities = createPriorityClasses({ client, given: {}, resyncMillis: 600_000, log })
   const events: RunningOperator['events'] = []
   const controller = recordingController({
     receivers: { allow: [], deny: [], apiServer: [], allowPrivate: true },
@@ -44,6 +46,7 @@ export async function runOperator(
     log,
     metrics,
     onRoom: quotas.onRoom,
+    onPriorities: priorities.onChange,
     get: () => Promise.reject(new Error('Pods have no network here')),
   })
   const callbacks = callbackController(toldRecordings(caches.recordings), {
@@ -57,7 +60,7 @@ export async function runOperator(
     limits: { giveUpMillis: 86_400_000, giveUpDeletedMillis: 600_000 },
   })
   const stop = new AbortController()
-  const running = Promise.all([caches.run(stop.signal), quotas.run(stop.signal)])
+  const running = Promise.all([caches.run(stop.signal), quotas.run(stop.signal), priorities.run(stop.signal)])
   await caches.synced
   await caches.catchUp(stop.signal)
   controller.start()

@@ -4,18 +4,19 @@ import { resources } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
 import { abridgedPod, abridgedRecording, withoutBallast } from './abridged.ts'
 import { clipOf } from './clip/names.ts'
-import { clipRefusedSince } from './clip/stage.ts'
+import { clipRefused } from './clip/stage.ts'
 import { listWatch } from './kube/list-watch.ts'
 import { controllingRecording, labels, managedSelector } from './recording/names.ts'
-import { refusedSince } from './recording/stage.ts'
+import { refusedIn } from './recording/refusal.ts'
+import { refused } from './recording/stage.ts'
 import { keyOf, ownerKey } from './runtime/objects.ts'
 import { Reflector } from './runtime/reflector.ts'
 import { SharedValues } from './runtime/shared-values.ts'
 import { type Indexers, Store } from './runtime/store.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
-export type ClipIndex = 'recording' | 'refusedByQuotaIn'
-export type RecordingIndex = 'identity' | 'folder' | 'finishedIn' | 'refusedByQuotaIn'
+export type ClipIndex = 'recording' | 'refused'
+export type RecordingIndex = 'identity' | 'folder' | 'finishedIn' | 'refused'
 
 /** What the operator knows of the cluster. Pods and volumes are found by whom they were made for (`ownerKey`): a Recording, or a clip. */
 export interface Caches {
@@ -64,20 +65,23 @@ const roomOf = ({ sdkAppId, roomId, strRoomId }: Recording['spec']): string =>
 export const folderOf = ({ spec }: Pick<Recording, 'spec'>): string =>
   [spec.cos.bucket, keyPrefix(spec.cos.path), roomOf(spec), spec.mode === '00' ? 'mp3' : 'mp4'].join('\n')
 
-/** Recordings are found by who they are in which room, and where their files go while they make some; those that are over, and those that wait for a quota, by their namespace. */
+/** Recordings are found by who they are in which room, and where their files go while they make some, those that are over by their namespace, and those that the API server refuses something by why. */
 export const recordingIndexers: Indexers<Recording, RecordingIndex> = {
   identity: (recording) => [identityOf(recording)],
   folder: (recording) => (recording.status?.completionTime === undefined ? [folderOf(recording)] : []),
   finishedIn: ({ status, metadata }) => (status?.completionTime === undefined ? [] : [metadata.namespace]),
-  refusedByQuotaIn: ({ status, metadata }) =>
-    refusedSince(status ?? {}, 'QuotaExceeded') === undefined ? [] : [metadata.namespace],
+  refused: ({ status = {}, metadata }) => whereRefused(metadata, (word) => refused(status, word)),
 }
 
-/** Clips are found by their Recording; those that wait for a quota, by their namespace. */
+/** Clips are found by their Recording, and those that the API server refuses a Pod by why. */
 export const clipIndexers: Indexers<RecordingClip, ClipIndex> = {
   recording: (clip) => [recordingKeyOf(clip)],
-  refusedByQuotaIn: ({ status, metadata }) =>
-    clipRefusedSince(status, 'QuotaExceeded') === undefined ? [] : [metadata.namespace],
+  refused: ({ status, metadata }) => whereRefused(metadata, (word) => clipRefused(status, word)),
+}
+
+function whereRefused({ namespace }: { namespace: string }, refused: (word: keyof typeof refusedIn) => object | undefined) {
+  const words = Object.keys(refusedIn) as (keyof typeof refusedIn)[]
+  return words.filter((word) => refused(word) !== undefined).map((word) => refusedIn[word](namespace))
 }
 
 /** The key of the Recording that a clip is cut from. */

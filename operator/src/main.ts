@@ -159,6 +159,7 @@ const ofClips = [
     ...{ client: asLeader, caches, events, log, metrics },
     pod: podConfig(config, telling.policy),
     onRoom: quotas.onRoom,
+    onPriorities: priorities.onChange,
   }),
   callbackController(toldClips(caches.clips), resultTelling),
 ]

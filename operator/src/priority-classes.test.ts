@@ -27,7 +27,11 @@ test('a PriorityClass that comes, counts otherwise or goes is told of, and one t
   const log = createLog('error', { write: () => {} })
   const classes = createPriorityClasses({ client, given: {}, resyncMillis: 600_000, log })
   const heard: number[] = []
-  classes.onChange(() => heard.push(classes.valueOf('exam'), classes.valueOf(undefined)))
+  const there: string[] = []
+  classes.onChange((name, { isThere }) => {
+    heard.push(classes.valueOf('exam'), classes.valueOf(undefined))
+    there.push(`${name} ${isThere}`)
+  })
   const running = classes.run(stop.signal)
   await classes.answered
   expect(heard).toEqual([1000, 0])
@@ -45,6 +49,7 @@ test('a PriorityClass that comes, counts otherwise or goes is told of, and one t
   expect(heard.splice(0)).toEqual([0, 0])
   await next({ type: 'ADDED', object: aClass('5', 5) })
   expect(heard).toEqual([5, 0])
+  expect(there).toEqual(['exam true', 'exam true', 'exam false', 'exam true'])
   stop.abort()
   happens.shift()!(undefined)
   await running

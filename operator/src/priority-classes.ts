@@ -14,6 +14,8 @@ export interface PriorityClassOptions {
   log: Logger
 }
 
+export type PriorityClasses = ReturnType<typeof createPriorityClasses>
+
 /**
  * The values of PriorityClasses: those of the cluster, followed by a watch, and before them those that the administrator gave. A class that is not known
  * counts 0, which is also what Kubernetes takes where there is no default.
@@ -35,11 +37,11 @@ export function createPriorityClasses({ client, given, resyncMillis, log }: Prio
     valueOf: (name: string | undefined): number =>
       name === undefined ? theDefault() : (given[name] ?? store.get(name)?.value ?? 0),
     /** Calls whenever a class comes, goes, or counts otherwise. */
-    onChange(hear: () => void): void {
+    onChange(hear: (name: string, now: { isThere: boolean }) => void): void {
       store.subscribe((event) => {
         const [before, now] = [event.type === 'updated' ? event.previous : undefined, event.object]
         const isSame = before !== undefined && before.value === now.value && before.globalDefault === now.globalDefault
-        if (event.type !== 'resynced' && !isSame) hear()
+        if (event.type !== 'resynced' && !isSame) hear(now.metadata.name, { isThere: event.type !== 'deleted' })
       })
     },
     /** Resolves when they are known, or cannot be. */

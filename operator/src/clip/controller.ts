@@ -5,12 +5,13 @@ import { isConflict, type Pod, resources } from '@trtc-recorder/kube'
 import type { Logger } from 'pino'
 import { type Caches, recordingKeyOf } from '../caches.ts'
 import type { EventRecorder } from '../kube/events.ts'
+import type { PriorityClasses } from '../priority-classes.ts'
 import { recordingOf } from '../recording/names.ts'
 import type { RecorderPodConfig } from '../recording/pod.ts'
 import { hasEnded } from '../recording/pod-state.ts'
 import type { Get } from '../recording/progress.ts'
 import { RefusalsInARow } from '../recording/refusals-in-a-row.ts'
-import { SecondTries } from '../recording/second-tries.ts'
+import { apiServerLagMillis, SecondTries } from '../recording/second-tries.ts'
 import { Controller, type ReconcileContext, type ReconcileResult } from '../runtime/controller.ts'
 import { keyOf, ownerKey } from '../runtime/objects.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
@@ -19,7 +20,7 @@ import { clipOf } from './names.ts'
 import { reconcileClip, unlessGone, writer } from './reconcile.ts'
 import { RecorderAnswers } from './recorder-answers.ts'
 import { isPutOff, toldRequests, volumeOfPod, wantedRequests } from './requests.ts'
-import { clipRefusedSince, isClipOver } from './stage.ts'
+import { clipRefused, isClipOver } from './stage.ts'
 
 export interface ClipDependencies {
   client: KubeClient
@@ -30,13 +31,13 @@ export interface ClipDependencies {
   metrics: Pick<Metrics, 'controller' | 'clipFinished'>
   /** Calls with a namespace whenever a quota of it has room. */
   onRoom?: (hear: (namespace: string) => void) => void
+  /** Calls whenever a PriorityClass comes, goes, or counts otherwise than before. */
+  onPriorities?: PriorityClasses['onChange']
   now?: () => Date
   /** How recorders are asked what has become of clips. */
   get?: Get
 }
 
-/** The API server judges by a cache of its own, which has the news of a quota about when this process has. */
-const quotaLagMillis = 200
 /** Clips worked on at the same time. The cutting is done by their Pods. */
 const workers = 8
 
@@ -60,8 +61,11 @@ export function clipController(dependencies: ClipDependencies): Controller {
   const answers = new RecorderAnswers(dependencies.get)
   const secondTries = new SecondTries<RecordingClip>({
     objects: caches.clips,
-    refusedSince: ({ status }, word) => (word === 'QuotaExceeded' ? clipRefusedSince(status, word) : undefined),
-    wake: (key, { first }) => controller.enqueueAfter(key, first ? quotaLagMillis : 0),
+    refused: ({ status }, word) => clipRefused(status, word),
+    wake: (key, { first }) => controller.enqueueAfter(key, first ? apiServerLagMillis : 0),
+  })
+  dependencies.onPriorities?.((name, { isThere }) => {
+    if (isThere) secondTries.priorityClassIsThere(name)
   })
   dependencies.onRoom?.((namespace) => secondTries.quotaHasRoom(namespace))
   const refusals = new RefusalsInARow<ClipRefusalWord>()

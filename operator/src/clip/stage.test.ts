@@ -1,6 +1,6 @@
 import type { ClipReason, RecordingClipStatus } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
-import { type ClipStage, clipRefusedSince, clipStage } from './stage.ts'
+import { type ClipStage, clipRefused, clipStage } from './stage.ts'
 
 const because = (reason: ClipReason) =>
   [{ type: 'Succeeded', status: 'Unknown', reason, message: '', observedGeneration: 1, lastTransitionTime: 't' }] as const
@@ -33,8 +33,8 @@ describe('the stage of a clip', () => {
 
   test('says since when a quota refuses it, and nothing of another refusal', () => {
     const status = { nextAttemptTime: 'next', refusedTime: 'then', conditions: [...because('QuotaExceeded')] }
-    expect(clipRefusedSince(status, 'QuotaExceeded')).toBe('then')
-    expect(clipRefusedSince(status, 'PodRejected')).toBeUndefined()
-    expect(clipRefusedSince({ ...status, completionTime: 'now' }, 'QuotaExceeded')).toBeUndefined()
+    expect(clipRefused(status, 'QuotaExceeded')).toEqual({ since: 'then', message: '' })
+    expect(clipRefused(status, 'PodRejected')).toBeUndefined()
+    expect(clipRefused({ ...status, completionTime: 'now' }, 'QuotaExceeded')).toBeUndefined()
   })
 })

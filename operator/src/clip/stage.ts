@@ -52,8 +52,13 @@ export function numberOf(attempt: ClipAttempt): number {
 
 export const isClipOver = ({ status }: { status?: RecordingClipStatus }) => clipStage(status).is === 'over'
 
-/** Since when a clip is refused its Pod for this reason; undefined if it is not. */
-export function clipRefusedSince(status: RecordingClipStatus | undefined, reason: ClipReason): string | undefined {
+/** Since when a clip is refused its Pod for this reason, and in which words; undefined if it is not. */
+export function clipRefused(
+  status: RecordingClipStatus | undefined,
+  reason: string,
+): { since: string; message: string } | undefined {
   const stage = clipStage(status)
-  return stage.is === 'open' && stage.attempt.is === 'refused' && stage.attempt.reason === reason ? stage.attempt.time : undefined
+  if (stage.is === 'over' || stage.attempt.is !== 'refused' || stage.attempt.reason !== reason) return undefined
+  const message = status?.conditions?.find(({ type }) => type === 'Succeeded')?.message ?? ''
+  return { since: stage.attempt.time, message }
 }

@@ -6,6 +6,7 @@ import type { Logger } from 'pino'
 import type { Caches } from '../caches.ts'
 import type { Config } from '../config.ts'
 import type { EventRecorder } from '../kube/events.ts'
+import type { PriorityClasses } from '../priority-classes.ts'
 import { Controller, type ReconcileContext, type ReconcileResult, type Territory } from '../runtime/controller.ts'
 import { keyOf, namespaceOfKey, ownerKey } from '../runtime/objects.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
@@ -18,8 +19,8 @@ import { type Get, ProgressPoller } from './progress.ts'
 import { reconcileRecording } from './reconcile.ts'
 import type { RefusalWord } from './refusal.ts'
 import { RefusalsInARow } from './refusals-in-a-row.ts'
-import { SecondTries } from './second-tries.ts'
-import { refusedSince } from './stage.ts'
+import { apiServerLagMillis, SecondTries } from './second-tries.ts'
+import { refused } from './stage.ts'
 import { Untold } from './untold.ts'
 import { urgencyOfPod, urgencyOfRecording } from './urgency.ts'
 import { isBound } from './volumes.ts'
@@ -36,8 +37,8 @@ export interface RecordingDependencies {
   now?: () => Date
   /** Value of the PriorityClass of a Recording’s recorder. */
   priorityOf?: (recording: Recording) => number
-  /** Calls whenever a PriorityClass counts otherwise than before. */
-  onPriorities?: (hear: () => void) => void
+  /** Calls whenever a PriorityClass comes, goes, or counts otherwise than before. */
+  onPriorities?: PriorityClasses['onChange']
   /** Whom recorders may send live sound to. */
   receivers: ReceiverPolicy
   /** Namespaces that are served here. Default: all. */
@@ -61,9 +62,6 @@ export type RecordingConfig = Pick<
 
 /** A Pod that keeps its finalizer although its Recording is gone, as a key of the queue. */
 const orphanPrefix = 'orphan:'
-
-/** The API server judges by a cache of its own, which has the news of a quota about when this process has. */
-const quotaLagMillis = 200
 
 /**
  * Turns Recordings into recorder Pods and what those leave into status: observe → decide → execute.
@@ -92,11 +90,14 @@ export function recordingController(dependencies: RecordingDependencies): Contro
       if (Object.values({ recordings, pods, claims }).every((store) => store.hasSynced(namespace))) controller.enqueue(key)
     },
   })
-  dependencies.onPriorities?.(() => admission.prioritiesChanged())
   const secondTries = new SecondTries<Recording>({
     objects: recordings,
-    refusedSince: ({ status = {} }, word) => refusedSince(status, word),
-    wake: (key, { first }) => controller.enqueueAfter(key, first ? quotaLagMillis : 0),
+    refused: ({ status = {} }, word) => refused(status, word),
+    wake: (key, { first }) => controller.enqueueAfter(key, first ? apiServerLagMillis : 0),
+  })
+  dependencies.onPriorities?.((name, { isThere }) => {
+    admission.prioritiesChanged()
+    if (isThere) secondTries.priorityClassIsThere(name)
   })
   dependencies.onRoom?.((namespace) => secondTries.quotaHasRoom(namespace))
   const untold = new Untold()

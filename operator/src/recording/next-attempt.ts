@@ -79,7 +79,7 @@ export function beginTheNextAttempt(draft: Draft): undefined {
   if (deletedSince !== undefined) {
     const then = 'and no Pod can use it any more. When it is gone, status.volumes says what it held'
     draft.waiting('Pending', `PersistentVolumeClaim ${volume.name} is being deleted, ${then}`)
-    draft.lookAgainIn(nextLookMillis(goingVolume, Date.parse(deletedSince), draft.now.getTime()))
+    lookAgainAsLongAsItLasted(draft, 'VolumeGoing', deletedSince)
     return
   }
   const attempt = planAttempt(draft, volume.name, uploadOnly)
@@ -90,9 +90,6 @@ export function beginTheNextAttempt(draft: Draft): undefined {
   else draft.waiting('RetryScheduled', `Attempt ${number} begins: Pod ${attempt.pod}`)
   makeRecorder(draft, attempt)
 }
-
-/** Its end is heard of; this is for what is missed. */
-const goingVolume = { firstSeconds: 30, longestSeconds: 600 }
 
 export function planAttempt({ status, attempts, recording }: Draft, volume: string, uploadOnly: boolean): Attempt {
   const number = nextNumber(attempts)

@@ -28,3 +28,9 @@ export function refusalOf(error: unknown): Refusal | undefined {
   if (isNamespaceTerminating(error)) return new Refusal('NamespaceTerminating', message)
   return refusingCodes.includes(code) ? new Refusal('PodRejected', message) : undefined
 }
+
+/** Values of the index `refused` of caches: what a quota refuses is looked for by namespace. */
+export const refusedIn = {
+  QuotaExceeded: (namespace: string) => `QuotaExceeded ${namespace}`,
+  PodRejected: () => 'PodRejected',
+}

@@ -5,7 +5,7 @@ import { Store } from '../runtime/store.ts'
 import { decide } from './decide.ts'
 import { Refusal, type RefusalWord } from './refusal.ts'
 import { SecondTries } from './second-tries.ts'
-import { refusedSince } from './stage.ts'
+import { refused as isRefused } from './stage.ts'
 import { aRecording } from './testing.ts'
 import { World } from './testing-world.ts'
 
@@ -25,7 +25,7 @@ beforeEach(() => {
   recordings = new Store({ indexers: recordingIndexers })
   tries = new SecondTries({
     objects: recordings,
-    refusedSince: ({ status = {} }, word) => refusedSince(status, word),
+    refused: ({ status = {} }, word) => isRefused(status, word),
     wake: (key) => woken.push(key),
   })
   tried = []
@@ -36,11 +36,16 @@ beforeEach(() => {
 /** One that was refused so many times, each after its back-off. */
 function refused(
   name: string,
-  { word = 'QuotaExceeded', times = 6, namespace = 'lessons' }: { word?: RefusalWord; times?: number; namespace?: string } = {},
+  {
+    word = 'QuotaExceeded',
+    times = 6,
+    namespace = 'lessons',
+    why = 'because',
+  }: { word?: RefusalWord; times?: number; namespace?: string; why?: string } = {},
 ): World {
   const world = new World(aRecording({}, { name, namespace, uid: name }))
   worlds.set(`${namespace}/${name}`, world)
-  world.refuses.createPod = new Refusal(word, 'because')
+  world.refuses.createPod = new Refusal(word, why)
   world.settle()
   for (let time = 1; time < times; time += 1) world.after(300)
   tell(world)
@@ -122,4 +127,18 @@ test('a volume of somebody else that is gone lets the Recording begin whose name
   looksAtThoseWoken()
   expect(tried).toEqual(['first'])
   expect(first.pods).toHaveLength(1)
+})
+
+test('a PriorityClass that is there lets those begin that were refused for the want of it, in whatever namespace, and nobody else', () => {
+  const why = 'no PriorityClass with name exam was found'
+  const rejected = { word: 'PodRejected', why } as const
+  refused('first', { ...rejected, times: 7 })
+  refused('second', { ...rejected, namespace: 'exams', times: 8 })
+  refused('other', { word: 'PodRejected', why: 'no PriorityClass with name lesson was found' })
+  refused('quota')
+  room = 9
+  tries.priorityClassIsThere('exam')
+  looksAtThoseWoken()
+  expect(tried).toEqual(['first', 'second'])
+  expect([...worlds.values()].map(({ pods }) => pods.length)).toEqual([1, 1, 0, 0])
 })

@@ -39,11 +39,12 @@ export function attemptState(attempt: Attempt): AttemptState {
   return { is: 'planned', refused }
 }
 
-/** Since when a Recording is refused a Pod or a volume for this reason; undefined if it is not. */
-export function refusedSince({ attempts = [] }: RecordingStatus, reason: string): string | undefined {
+/** Since when a Recording is refused a Pod or a volume for this reason, and in which words; undefined if it is not. */
+export function refused({ attempts = [] }: RecordingStatus, reason: string): { since: string; message: string } | undefined {
   for (const attempt of attempts) {
     const state = attemptState(attempt)
-    if (attempt.reason === reason && state.is === 'planned' && state.refused !== undefined) return state.refused.time
+    if (attempt.reason === reason && state.is === 'planned' && state.refused !== undefined)
+      return { since: state.refused.time, message: attempt.message ?? '' }
   }
   return undefined
 }
