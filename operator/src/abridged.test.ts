@@ -2,12 +2,14 @@ import { type Recording, userAnnotations } from '@trtc-recorder/api'
 import type { Pod } from '@trtc-recorder/kube'
 import { describe, expect, test } from 'vitest'
 import { abridgedPod, abridgedRecording, withoutBallast } from './abridged.ts'
-import { identityOf } from './caches.ts'
+import { identityOf, type RecordingIndex, recordingIndexers } from './caches.ts'
+import { Admission } from './recording/admission.ts'
 import { decide } from './recording/decide.ts'
 import { isKept } from './recording/expiry.ts'
 import { recorderPod } from './recording/pod.ts'
 import { aRecording, podConfig } from './recording/testing.ts'
 import { World } from './recording/testing-world.ts'
+import { Store } from './runtime/store.ts'
 
 const finalizers = ['trtc-recorder.dev/recording']
 const finished = (more: object = {}): Recording => {
@@ -33,6 +35,20 @@ describe('a finished Recording in a cache', () => {
     expect(identityOf(short)).toBe(identityOf(finished()))
     expect(short.metadata).toMatchObject({ uid: 'recording-uid', resourceVersion: expect.any(String) })
     expect(short.status?.conditions).toMatchObject([{ type: 'Succeeded', status: 'True', reason: 'Completed' }])
+  })
+
+  test('is looked at like any other', () => {
+    const recordings = new Store<Recording, RecordingIndex>({ indexers: recordingIndexers })
+    const pods = new Store<Pod, 'owner'>({ indexers: { owner: () => [] } })
+    const short = abridgedRecording(finished())
+    recordings.replace([short], { resourceVersion: '1', rewound: false })
+    const admission = new Admission({
+      caches: { recordings, pods },
+      limits: { perNamespace: undefined, perCluster: undefined },
+      priorityOf: () => 0,
+      wake() {},
+    })
+    expect(admission.ask(short)).toMatchObject({ identityHeldBy: undefined, isBesideOthers: false, place: { is: 'free' } })
   })
 
   test('is as small when the gateway has made it', () => {

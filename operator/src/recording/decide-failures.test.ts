@@ -47,6 +47,18 @@ describe('an attempt that fails', () => {
     expect(world.status.files).toHaveLength(2)
   })
 
+  test('goes on elsewhere where its node was not ready before it fell silent, so that nobody says of its Pod that it is not', () => {
+    const world = new World().settle().scheduled().inRoom()
+    world.podBecomes((pod) => takeFromNode(pod, world.now))
+    expect(world.is('Succeeded')).toBe('Unknown Finishing')
+    expect(world.nextLookSeconds).toBe(10)
+    world.after(10)
+    expect(world.is('Succeeded')).toBe('Unknown NodeLost')
+    world.after(5)
+    expect(world.status.attempts).toMatchObject([{ state: 'LeftBehind', reason: 'NodeSilent' }, { volume: 'math-v2' }])
+    expect(world.scheduled().inRoom().is('Succeeded')).toBe('Unknown Recording')
+  })
+
   test('whose container is not made is looked at when it should be, though nobody tells of it', () => {
     const world = new World().settle().scheduled()
     expect(world.nextLookSeconds).toBeLessThanOrEqual(20)

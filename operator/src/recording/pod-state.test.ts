@@ -148,8 +148,10 @@ describe('the state of a Pod', () => {
       expect(stateOf(change, at(18), undefined, 60)).toMatchObject({ kind: 'starting' })
     })
 
-    test('has a kubelet that lives where it was ready before', () => {
-      expect(stateOf(taken((pod) => enter(pod, at(5))))).toMatchObject({ kind: 'inRoom' })
+    test('has a kubelet that lives where it was ready before and soon is no more, and none where it is ready still', () => {
+      const ready = taken((pod) => enter(pod, at(5)))
+      expect(stateOf(ready, at(74))).toMatchObject({ kind: 'inRoom' })
+      expect(stateOf(ready, at(75))).toMatchObject({ kind: 'silent', since: at(65).toISOString() })
       const left = taken((pod) => {
         run(pod, at(5))
         pod.status!.conditions = [notReadySince(66)]

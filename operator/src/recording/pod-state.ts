@@ -80,7 +80,7 @@ export function podState(pod: Pod, reading: ResultReading, now: Date, beside: Be
   // Nobody ever ran it, and nobody will: no kubelet knows of it.
   if (metadata.deletionTimestamp !== undefined && !node) return { kind: 'ended', end: podEnd(pod, reading) }
   if (!node) return unscheduled(pod)
-  const silence = silenceOf(pod, now) ?? (uploadOnly ? undefined : takenFromItsNode(pod))
+  const silence = silenceOf(pod, now) ?? (uploadOnly ? undefined : takenFromItsNode(pod, now))
   if (silence !== undefined) return silence
   const container = recorderStatus(pod)
   if (container?.ready === true && !uploadOnly) return { kind: 'inRoom', since: readySince(pod) }
@@ -161,18 +161,32 @@ function silenceOf(pod: Pod, now: Date): PodState | undefined {
  * (pod.ts). A recorder of which the kubelet never said that it is in the room is not waited for then: where the kubelet lives after all, because somebody
  * else has put such a taint on the node, there is next to nothing that it could finish.
  */
-function takenFromItsNode(pod: Pod): PodState | undefined {
+function takenFromItsNode(pod: Pod, now: Date): PodState | undefined {
   const { metadata, spec } = pod
-  const target = condition(pod, 'DisruptionTarget')
-  if (metadata.deletionTimestamp === undefined || target?.status !== 'True' || target.reason !== 'DeletionByTaintManager') {
-    return undefined
+  const taken = takenAt(pod)
+  if (taken === undefined) return undefined
+  const what = `Pod ${metadata.name} was taken from node ${spec?.nodeName} at ${taken.toISOString()}`
+  if (recorderStatus(pod)?.ready === true) {
+    // A node that its kubelet called not ready before it fell silent: of its Pods the node controller says nothing for a second time.
+    if (now.getTime() < taken.getTime() + readyStillMillis) return undefined
+    const message = `${what}, and is as ready as before, though it was asked to end: the node is taken for silent`
+    return { kind: 'silent', message, since: taken.toISOString() }
   }
-  if (recorderStatus(pod)?.ready === true || wasReady(pod)) return undefined
-  const deleted = target.lastTransitionTime ?? metadata.deletionTimestamp
-  const since = new Date(Date.parse(deleted) - toleratedSilenceSeconds * 1000).toISOString()
-  const message = `Pod ${metadata.name} was taken from node ${spec?.nodeName} at ${deleted}, before anything was heard of its recorder: the node is taken for silent`
-  return { kind: 'silent', message, since }
+  if (wasReady(pod)) return undefined
+  const since = new Date(taken.getTime() - toleratedSilenceSeconds * 1000).toISOString()
+  return { kind: 'silent', message: `${what}, before anything was heard of its recorder: the node is taken for silent`, since }
 }
+
+/** When the node controller deleted it for a taint of its node. */
+function takenAt(pod: Pod): Date | undefined {
+  const { deletionTimestamp } = pod.metadata
+  const target = condition(pod, 'DisruptionTarget')
+  if (deletionTimestamp === undefined || target?.status !== 'True' || target.reason !== 'DeletionByTaintManager') return undefined
+  return new Date(target.lastTransitionTime ?? deletionTimestamp)
+}
+
+/** A recorder that is asked to end leaves the room at once, and its kubelet says within about five seconds that it is not ready any more. */
+const readyStillMillis = 10_000
 
 /** When a Pod that is to end should be gone: at once where its recorder never ran, for then there is nothing to finish. */
 function timeUpSince(pod: Pod): string | undefined {
@@ -183,7 +197,8 @@ function timeUpSince(pod: Pod): string | undefined {
 
 /** When a Pod of which nothing more is heard is taken for one on a silent node, for that alone. */
 export function silentByItself(pod: Pod, { startTimeoutSeconds }: Pick<Beside, 'startTimeoutSeconds'>): number | undefined {
-  if (recorderStatus(pod)?.ready === true) return undefined
+  const taken = takenAt(pod)
+  if (recorderStatus(pod)?.ready === true) return taken && taken.getTime() + readyStillMillis
   const timeUp = timeUpSince(pod)
   return timeUp === undefined ? overdueAt(pod, startTimeoutSeconds) : Date.parse(timeUp) + silenceMillis
 }
