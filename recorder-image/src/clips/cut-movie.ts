@@ -1,4 +1,5 @@
 import { type Mp4Track, movieTimescale } from '../media/mp4-head.ts'
+import { codecOfEntry } from '../media/video-sample-entry.ts'
 import { type Bytes, placesIn, rangesOf } from './ranges.ts'
 
 /** What of a movie is presented in a stretch of it, and what has to be decoded before that. */
@@ -99,8 +100,48 @@ export interface StretchPictures {
 export const shownAt = ({ starts, shownAfter }: Pick<Mp4Track, 'starts' | 'shownAfter'>, at: number) =>
   starts[at]! + (shownAfter?.[at] ?? 0)
 
+/** The pictures of a stretch, in a track without those that a decoder which begins with their key frame cannot show. */
+export interface DecodablePictures extends StretchPictures {
+  track: Mp4Track
+}
+
+/**
+ * Undefined where no picture is shown then. Of H.265, pictures that are decoded after the key frame and shown before it are left out: none of them is shown in the stretch, nothing that
+ * is needs them (ITU-T H.265, 3.1, trailing picture), and they may refer to what is in front of the key frame.
+ */
+export function decodablePictures(track: Mp4Track, fromTick: number, toTick: number): DecodablePictures | undefined {
+  const pictures = picturesIn(track, fromTick, toTick)
+  if (pictures === undefined) return undefined
+  const { first, shown, last } = pictures
+  const leading = leadingOf(track, first, last)
+  if (leading.length === 0) return { track, ...pictures }
+  const before = (picture: number) => leading.filter((at) => at < picture).length
+  return { track: withoutSamples(track, new Set(leading)), first, shown: shown - before(shown), last: last - before(last) }
+}
+
+function leadingOf(track: Mp4Track, key: number, last: number): number[] {
+  const { sampleEntries, entries, shownAfter, keys } = track
+  if (shownAfter === undefined || codecOfEntry(sampleEntries[entries?.[key] ?? 0]!) !== 'h265') return []
+  const end = Math.min(last + 1, keys?.find((other) => other > key) ?? track.sizes.length)
+  const behind = Array.from({ length: Math.max(0, end - key - 1) }, (_, at) => key + 1 + at)
+  return behind.filter((at) => shownAt(track, at) < shownAt(track, key))
+}
+
+function withoutSamples(track: Mp4Track, left: ReadonlySet<number>): Mp4Track {
+  const isThere = (_: unknown, at: number) => !left.has(at)
+  const { sizes, offsets, starts, shownAfter, entries, keys } = track
+  const places = new Uint32Array(sizes.length)
+  for (let at = 1; at < places.length; at++) places[at] = places[at - 1]! + (left.has(at - 1) ? 0 : 1)
+  return {
+    ...{ ...track, sizes: sizes.filter(isThere), offsets: offsets.filter(isThere), starts: starts.filter(isThere) },
+    ...(shownAfter === undefined ? {} : { shownAfter: shownAfter.filter(isThere) }),
+    ...(entries === undefined ? {} : { entries: entries.filter(isThere) }),
+    ...(keys === undefined ? {} : { keys: keys.map((key) => places[key]!) }),
+  }
+}
+
 /** Undefined where no picture is shown then. */
-export function picturesIn(track: Mp4Track, fromTick: number, toTick: number): StretchPictures | undefined {
+function picturesIn(track: Mp4Track, fromTick: number, toTick: number): StretchPictures | undefined {
   const { starts, keys } = track
   let shown = -1
   let last = -1
@@ -118,10 +159,10 @@ export function picturesIn(track: Mp4Track, fromTick: number, toTick: number): S
 }
 
 /** The picture that is shown when the stretch begins is shown from there on; those it is decoded from pass in a millisecond each. */
-function cutPictures(track: Mp4Track, fromTick: number, toTick: number): Cut | undefined {
-  const pictures = picturesIn(track, fromTick, toTick)
+function cutPictures(whole: Mp4Track, fromTick: number, toTick: number): Cut | undefined {
+  const pictures = decodablePictures(whole, fromTick, toTick)
   if (pictures === undefined) return undefined
-  const { first, shown, last } = pictures
+  const { track, first, shown, last } = pictures
   const presentedFrom = Math.max(fromTick, shownAt(track, shown))
   const times =
     track.shownAfter === undefined

@@ -2,11 +2,10 @@ import { toLengthPrefixed } from '../media/annexb.ts'
 import { type Mp4Track, movieTimescale } from '../media/mp4-head.ts'
 import type { VideoConfig } from '../media/video-codec.ts'
 import { readAvcEntry, videoSampleEntry } from '../media/video-sample-entry.ts'
-import { picturesIn, type StretchPictures, samplesOf, shownAt, type TickStretch, tickStretch } from './cut-movie.ts'
+import { type DecodablePictures, decodablePictures, samplesOf, shownAt, type TickStretch, tickStretch } from './cut-movie.ts'
 
 /** The pictures of a stretch of time, and where copying them may begin. Numbers are those of the track, in the order of decoding. */
-export interface ExactStretch extends StretchPictures {
-  track: Mp4Track
+export interface ExactStretch extends DecodablePictures {
   stretch: TickStretch
   /**
    * Key frames of the stretch that part its pictures as they are decoded and as they are shown: none before is shown later, none behind is shown earlier. What is behind
@@ -18,11 +17,11 @@ export interface ExactStretch extends StretchPictures {
 /** Pure. Undefined where no picture is shown then. */
 export function exactStretch(track: Mp4Track, fromSeconds: number, toSeconds: number): ExactStretch | undefined {
   const stretch = tickStretch(track, fromSeconds, toSeconds)
-  const pictures = stretch && picturesIn(track, stretch.fromTick, stretch.toTick)
-  return stretch && pictures && { ...pictures, track, stretch, seams: seamsIn(track, pictures) }
+  const pictures = stretch && decodablePictures(track, stretch.fromTick, stretch.toTick)
+  return stretch && pictures && { ...pictures, stretch, seams: seamsIn(pictures) }
 }
 
-function seamsIn(track: Mp4Track, { shown, last }: StretchPictures): number[] {
+function seamsIn({ track, shown, last }: DecodablePictures): number[] {
   const keys = track.keys ?? Uint32Array.from({ length: last - shown + 1 }, (_, at) => shown + at)
   const within = keys.filter((key) => key >= shown && key <= last)
   if (track.shownAfter === undefined) return [...within]

@@ -12,12 +12,13 @@ export interface LiveSource {
   readonly file: string
 }
 
-/** One picture, in decoding order from a key frame on. Times are wall-clock time in microseconds since 1970. */
+/** One picture, in decoding order; no part can use what comes before the first key frame. Times are wall-clock time in microseconds since 1970. */
 export interface LivePicture {
   /** As a sample of MP4 (H.264 and H.265: NAL units behind their lengths), without parameter sets. A view: copy what you keep. */
   data: Uint8Array
   /** Parameter sets that came with it, as a part of such a sample; mostly empty but for key frames. A view. */
   parameterSets: Uint8Array
+  /** Can be decoded by itself. */
   key: boolean
   /** What a decoder must know; the same object until it changes. */
   config: StoredVideoConfig

@@ -1,3 +1,4 @@
+import { isIdrSample } from '../media/h264.ts'
 import type { StoredVideoConfig } from '../media/video-codec.ts'
 import { VideoTrack } from '../media/video-track.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
@@ -6,7 +7,7 @@ import { videoRules } from '../timeline/picture-order.ts'
 import { type Arrival, type Piece, PieceSplitter, type Placed } from '../timeline/pieces.ts'
 import type { LivePicture } from './part.ts'
 
-type Timeless = Arrival & Omit<LivePicture, 'ptsMicros'>
+type Timeless = Arrival & Omit<LivePicture, 'ptsMicros'> & { leads: boolean }
 
 /**
  * The pictures of one source as parts are told of them: from a key frame on, in decoding order, placed on the wall clock. What is lost the file tells
@@ -36,9 +37,11 @@ export class PictureFeed {
     return taken.samples.flatMap((sample) => {
       const parameterSets = sample.setBytes > 0 ? chunks.next().value! : new Uint8Array()
       const data = chunks.next().value!
-      const { ssrc, rtpTimestamp, receiveTimeMicros, key } = sample
+      const { ssrc, rtpTimestamp, receiveTimeMicros, leads } = sample
       const config = this.#configs.get(sample.config)!
-      return this.#place({ ssrc, rtpTimestamp, receiveTimeMicros, data, parameterSets, key, config })
+      // A file may begin with less, if nothing better comes; what is made of it now asks for a key frame.
+      const key = sample.key && (config.codec !== 'h264' || isIdrSample(data))
+      return this.#place({ ssrc, rtpTimestamp, receiveTimeMicros, data, parameterSets, key, leads, config })
     })
   }
 
@@ -60,10 +63,10 @@ export class PictureFeed {
   }
 
   #told({ piece, rtp, packet }: Placed<Timeless>): LivePicture[] {
-    const { data, parameterSets, key, config } = packet
+    const { data, parameterSets, key, leads, config } = packet
     const ptsMicros = Math.round(rtp / 0.09 + delayAt(piece.clock.line(), rtp / 0.09))
     if (key) this.#latestKey = { piece, rtp }
-    else if (this.#latestKey?.piece === piece && rtp < this.#latestKey.rtp) {
+    else if (!leads && this.#latestKey?.piece === piece && rtp < this.#latestKey.rtp) {
       this.#onLate(ptsMicros)
       return []
     }

@@ -5,6 +5,7 @@ import { picturesToDecode, type Stretch, soundToDecode } from './check-sample.ts
 import { FfmpegProcess } from './ffmpeg.ts'
 import type { FinishedFile } from './finished-file.ts'
 import { isIdrSample } from './h264.ts'
+import { asBeginning } from './h265-units.ts'
 import type { Mp4Track } from './mp4-head.ts'
 import { OggOpusWriter } from './ogg.ts'
 import { opusSamples } from './opus.ts'
@@ -43,11 +44,15 @@ export async function decodePictures(
     async function* chunks() {
       yield head
       let number = 0
+      let before = 0
       for (const { first, end } of mine) {
+        // What is between the two the decoder is not given, and must not think that it was.
+        const begun = config.codec === 'h265' && first !== before ? asBeginning : (sample: Uint8Array) => sample
+        before = end
         for (let at = first; at < end; at++) {
           const sample = await file.readBody(track.offsets[at]!, track.sizes[at]!)
           if (at === first && config.codec === 'h264' && !isIdrSample(sample)) isExact = false
-          if (order.add(sample, at, at === first)) yield picture(sample, number++)
+          if (order.add(sample, at, at === first)) yield picture(at === first ? begun(sample) : sample, number++)
           else wanted--
         }
       }

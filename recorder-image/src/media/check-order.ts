@@ -1,4 +1,4 @@
-import { type Decoder, type DecodingPlace, decoderAfter, decoderWith, turnOf } from '../timeline/decoding-order.ts'
+import { type Decoder, decoderAfter, decoderWith, type Ordered, turnOf } from '../timeline/decoding-order.ts'
 import { toAnnexB } from './annexb.ts'
 import { UnreadableError } from './bit-reader.ts'
 import { pictureReader } from './read-picture.ts'
@@ -55,30 +55,31 @@ export class PictureOrder {
       this.#decoder = undefined
       return true
     }
-    const { key, recoveryPoint, number } = picture
+    const { key, recoveryPoint, number, leads } = picture
     if (beginsGroup && !key && !recoveryPoint) this.#noKeys.push(at)
-    if (number?.type === 'refers') return this.#addReferring(number, key, at, goesOn)
+    if (number?.type === 'refers') return this.#addReferring({ number, leads }, key, at, goesOn)
     this.#decoder = undefined
     if (number === undefined) return true
     const { value, modulus, isReference } = number
-    if (!beginsGroup && this.#last !== undefined && value !== (this.#last + 1) % modulus) this.#gaps.push(at)
-    if (beginsGroup || isReference) this.#last = value
+    const begins = beginsGroup || key
+    if (!begins && this.#last !== undefined && value !== (this.#last + 1) % modulus) this.#gaps.push(at)
+    if (begins || isReference) this.#last = value
     return true
   }
 
-  #addReferring(place: DecodingPlace, key: boolean, at: number, goesOn: boolean): boolean {
+  #addReferring(one: Ordered, key: boolean, at: number, goesOn: boolean): boolean {
     const decoder = this.#decoder
     if (key) {
-      this.#decoder = decoderWith(place, goesOn ? decoder : undefined)
+      this.#decoder = decoderWith(one.number, goesOn ? decoder : undefined)
       if (!goesOn) this.#beganAt = at
       return true
     }
     if (decoder?.type !== 'refers') return true
-    const isLackingAll = place.type === 'refers' && place.leads === 'acrossKey' && decoder.across === undefined
+    const isLackingAll = one.leads === 'acrossKey' && decoder.across === undefined
     // The file is looked at from its beginning on, or from somewhere in the middle.
     if (isLackingAll && this.#beganAt > 0) return false
-    if (turnOf(decoder, place, false) !== 'next') this.#lacking.push(at)
-    this.#decoder = decoderAfter(decoder, place)
+    if (turnOf(decoder, one, false) !== 'next') this.#lacking.push(at)
+    this.#decoder = decoderAfter(decoder, one.number)
     return true
   }
 

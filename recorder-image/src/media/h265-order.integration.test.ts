@@ -41,7 +41,7 @@ const hash = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('h
 function take(arrived: readonly Sent[]): { taken: Sent[]; lost: Sent[] } {
   const late = new LatePictures<Sent & NumberedPicture>()
   const [taken, lost]: [Sent[], Sent[]] = [[], []]
-  const settle = (released: ReturnType<typeof late.push>) => {
+  const settle = (released: ReturnType<typeof late.end>) => {
     taken.push(...released.taken)
     lost.push(...released.lost)
   }
@@ -94,6 +94,33 @@ describe('pictures of H.265 that were overtaken by the next key frame', { timeou
       }),
       { numRuns: 100 },
     )
+  })
+
+  it('are put in order the first time, too, when nobody knows yet whether some lead their key frame', async () => {
+    for (const parameters of ['bframes=4:b-adapt=1:radl=2:min-keyint=30', 'bframes=4:b-adapt=0:open-gop=1', 'bframes=0:ref=1']) {
+      const { pictures, config } = await encodeH265(parameters, { seconds: 4 })
+      expect((await shown(pictures, config)).complaints).toBe('')
+      const keys = pictures.filter(({ picture }) => picture.key)
+      const groupOf = ({ sent }: Sent) => keys.findLastIndex((key) => key.sent <= sent)
+      const second = pictures.filter((one) => groupOf(one) === 1)
+      fc.assert(
+        fc.property(fc.infiniteStream(fc.nat(1e6)), (draws) => {
+          const weights = new Map(second.slice(1).map((one) => [one, draws.next().value as number]))
+          const rest = pictures.filter((one) => !weights.has(one))
+          const at = rest.findIndex((one) => groupOf(one) === 2) + 1
+          const shuffled = second.slice(1).toSorted((a, b) => weights.get(a)! - weights.get(b)!)
+          const { taken, lost } = take([...rest.slice(0, at), ...shuffled, ...rest.slice(at)])
+          expect(lost.map(({ sent }) => sent)).toEqual([])
+          expect(decodingOrder(taken, groupOf).map(({ sent }) => sent)).toEqual(pictures.map(({ sent }) => sent))
+        }),
+        { numRuns: 200 },
+      )
+    }
+  })
+
+  it('say where they stand in whatever colours they are', async () => {
+    const { pictures } = await encodeH265('bframes=3', { seconds: 1, pixels: 'yuv444p' })
+    expect(pictures.every(({ picture }) => picture.number?.type === 'refers')).toBe(true)
   })
 
   it.each([

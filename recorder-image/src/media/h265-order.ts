@@ -18,9 +18,17 @@ interface Sequence {
   sets: readonly (readonly Reference[])[]
   hasLongTerm: boolean
   longTermSets: number
-  /** By the number of their picture parameter set. */
-  slices: ReadonlyMap<number, { hasOutputFlag: boolean; extraBits: number }>
 }
+
+/** What a picture parameter set says of the slices that name it. */
+interface SliceRules {
+  sequence: Sequence
+  hasOutputFlag: boolean
+  extraBits: number
+}
+
+/** By the number of their picture parameter set. */
+type RulesOfSlices = ReadonlyMap<number, SliceRules>
 
 /** More than the fields up to the reference pictures take. */
 const sliceHeaderBytes = 256
@@ -28,39 +36,39 @@ const mostReferences = 16
 const mostSets = 64
 const mostLongTermSets = 32
 
-/** Undefined where it cannot be told: several sequences, or references by other means. */
+/** Undefined where it cannot be told: references by other means than their distance (long-term pictures), or what no sequence describes. */
 export function decodingPlace(units: readonly Uint8Array[], config: VideoConfig | undefined): DecodingPlace | undefined {
   const slice = firstSlice(units)
-  const sequence = config?.codec === 'h265' ? sequenceOf(config) : undefined
-  if (slice === undefined || sequence === undefined) return undefined
-  return orUndefined(() => readSlice(slice, typeOf(slice), sequence))
+  const rules = config?.codec === 'h265' ? rulesOf(config) : undefined
+  if (slice === undefined || rules === undefined) return undefined
+  return orUndefined(() => readSlice(slice, typeOf(slice), rules))
 }
 
 /** Whether it is shown before the key frame in front of it. */
 export function leadsOf(units: readonly Uint8Array[]): Leads | undefined {
   const slice = firstSlice(units)
-  return slice === undefined ? undefined : leadsByType(typeOf(slice))
-}
-
-function leadsByType(type: number): Leads | undefined {
-  if (type < nalTypes.firstLeading || type > nalTypes.lastLeading) return undefined
+  const type = slice === undefined ? undefined : typeOf(slice)
+  if (type === undefined || type < nalTypes.firstLeading || type > nalTypes.lastLeading) return undefined
   return type <= nalTypes.lastDecodableLeading ? 'fromKey' : 'acrossKey'
 }
+
+const mayBeLed = (type: number) =>
+  type >= nalTypes.firstIrap && type <= nalTypes.lastIrap && type !== nalTypes.brokenLinkAlone && type !== nalTypes.idr
 
 const firstSlice = (units: readonly Uint8Array[]) => units.find((unit) => typeOf(unit) <= nalTypes.lastSlice && isBaseLayer(unit))
 
 const isBaseLayer = (unit: Uint8Array) => (unit[0]! & 1) === 0 && unit[1]! >> 3 === 0
 
 /** A configuration stays the same for many pictures. */
-const sequences = new WeakMap<VideoConfig, Sequence | undefined>()
+const knownRules = new WeakMap<VideoConfig, RulesOfSlices | undefined>()
 
-function sequenceOf(config: VideoConfig): Sequence | undefined {
-  if (!sequences.has(config))
-    sequences.set(
+function rulesOf(config: VideoConfig): RulesOfSlices | undefined {
+  if (!knownRules.has(config))
+    knownRules.set(
       config,
-      orUndefined(() => readSequence(config)),
+      orUndefined(() => readRules(config)),
     )
-  return sequences.get(config)
+  return knownRules.get(config)
 }
 
 /** What cannot be read of the order costs no picture. */
@@ -73,21 +81,21 @@ function orUndefined<T>(read: () => T): T | undefined {
   }
 }
 
-function readSlice(slice: Uint8Array, type: number, sequence: Sequence): DecodingPlace | undefined {
-  const { orderBits, sets, hasLongTerm, longTermSets, slices } = sequence
+function readSlice(slice: Uint8Array, type: number, rulesOfSlices: RulesOfSlices): DecodingPlace | undefined {
   const bits = new BitReader(parameterSetPayload(slice.subarray(0, sliceHeaderBytes), 2))
   if (bits.read(1) !== 1) return undefined
   const isKey = type >= nalTypes.firstIrap && type <= nalTypes.lastIrapReserved
   if (isKey) bits.read(1)
-  const rules = slices.get(bits.ue(63))
+  const rules = rulesOfSlices.get(bits.ue(63))
   if (rules === undefined) return undefined
+  const { orderBits, sets, hasLongTerm, longTermSets } = rules.sequence
   bits.skip(rules.extraBits)
   bits.ue(2)
   if (rules.hasOutputFlag) bits.skip(1)
   const modulus = 2 ** orderBits
   const about = {
     ...{ type: 'refers' as const, modulus, isReference: isKey || type % 2 === 1 },
-    ...{ leads: leadsByType(type), goesOn: type === nalTypes.cleanRandomAccess },
+    ...{ goesOn: type === nalTypes.cleanRandomAccess, mayBeLed: mayBeLed(type) },
   }
   if (type === nalTypes.idr || type === nalTypes.idrWithLeading) return { ...about, value: 0, uses: [], keeps: [] }
   const value = bits.read(orderBits)
@@ -103,11 +111,26 @@ function readSlice(slice: Uint8Array, type: number, sequence: Sequence): Decodin
 /** Of a number from 0 to `count` - 1. */
 const bitsFor = (count: number) => (count <= 1 ? 0 : 32 - Math.clz32(count - 1))
 
-function readSequence({ units }: VideoConfig): Sequence | undefined {
-  const [sps, ...others] = units.filter((unit) => typeOf(unit) === nalTypes.sps)
-  if (sps === undefined || others.length > 0) return undefined
-  const { rest: bits, layers, chromaFormat } = parseSps(sps)
-  if (chromaFormat === 3) return undefined
+/** Of two sets of one number the later one holds. */
+function readRules({ units }: VideoConfig): RulesOfSlices {
+  const of = (type: number) => units.filter((unit) => typeOf(unit) === type && isBaseLayer(unit))
+  const sequences = new Map<number, Sequence | undefined>()
+  for (const sps of of(nalTypes.sps)) {
+    const { id, ...sequence } = parseSps(sps)
+    sequences.set(id, readSequence(sequence))
+  }
+  const rules = new Map<number, SliceRules>()
+  for (const pps of of(nalTypes.pps)) {
+    const { id, sequenceId, ...rest } = sliceRules(pps)
+    const sequence = sequences.get(sequenceId)
+    if (sequence !== undefined) rules.set(id, { sequence, ...rest })
+  }
+  return rules
+}
+
+/** From where it says how pictures are counted. Undefined of one whose slices are coded in three planes. */
+function readSequence({ rest: bits, layers, inPlanes }: Omit<ReturnType<typeof parseSps>, 'id'>): Sequence | undefined {
+  if (inPlanes) return undefined
   const orderBits = bits.ue(12) + 4
   for (let left = bits.read(1) === 1 ? layers : 1; left > 0; left--) for (let field = 0; field < 3; field++) bits.ue(2 ** 32)
   for (let field = 0; field < 6; field++) bits.ue(64)
@@ -123,17 +146,15 @@ function readSequence({ units }: VideoConfig): Sequence | undefined {
   for (let count = bits.ue(mostSets); sets.length < count; ) sets.push(readSet(bits, sets, count))
   const hasLongTerm = bits.read(1) === 1
   const longTermSets = hasLongTerm ? bits.ue(mostLongTermSets) : 0
-  const slices = new Map(units.filter((unit) => typeOf(unit) === nalTypes.pps).map(sliceRules))
-  return { orderBits, sets, hasLongTerm, longTermSets, slices }
+  return { orderBits, sets, hasLongTerm, longTermSets }
 }
 
 /** The fields of a picture parameter set that a slice header depends on (7.3.2.3.1). */
-function sliceRules(pps: Uint8Array): [number, { hasOutputFlag: boolean; extraBits: number }] {
+function sliceRules(pps: Uint8Array): { id: number; sequenceId: number; hasOutputFlag: boolean; extraBits: number } {
   const bits = new BitReader(parameterSetPayload(pps, 2))
-  const id = bits.ue(63)
-  bits.ue(15)
+  const [id, sequenceId] = [bits.ue(63), bits.ue(15)]
   bits.skip(1)
-  return [id, { hasOutputFlag: bits.read(1) === 1, extraBits: bits.read(3) }]
+  return { id, sequenceId, hasOutputFlag: bits.read(1) === 1, extraBits: bits.read(3) }
 }
 
 /** 7.3.4. */

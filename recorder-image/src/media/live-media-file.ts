@@ -77,6 +77,8 @@ class LiveMediaFile implements MediaFile {
   /** Front part of the journal, in bytes, that nothing needs any more, whatever happens to process and machine. */
   #journalDone = 0
   #endsSoon = false
+  /** By the clock of the frames: since when it is to end as soon as another can begin. */
+  #endsSinceMicros: number | undefined
   #timer: NodeJS.Timeout | undefined
   #flushed: Promise<void> = Promise.resolve()
   #finished: Promise<FinishedMedia> | undefined
@@ -139,7 +141,10 @@ class LiveMediaFile implements MediaFile {
   takes(frame: EncodedFrame): boolean {
     // By the clock of the frames, which is not stepped.
     this.#firstMicros ??= frame.receiveTimeMicros
-    if (this.#endsSoon && canBeginFile(frame, this.#video?.codec)) return false
+    if (this.#endsSoon) {
+      this.#endsSinceMicros ??= frame.receiveTimeMicros
+      if (canBeginFile(frame, this.#video?.codec, frame.receiveTimeMicros - this.#endsSinceMicros)) return false
+    }
     return belongsInFile(frame, this.#firstMicros, this.#video?.codec)
   }
 

@@ -1,4 +1,7 @@
 import type { EncodedFrame } from '../tap/frame.ts'
+import { splitNalUnits } from './annexb.ts'
+import { UnreadableError } from './bit-reader.ts'
+import { nalTypes, typeOf } from './h265-units.ts'
 import { pictureReader } from './read-picture.ts'
 import type { VideoCodec } from './video-codec.ts'
 
@@ -17,9 +20,26 @@ export function belongsInFile(frame: EncodedFrame, openedMicros: number, codec: 
   if (frame.kind === 'audio') return codec !== undefined || beyondMicros < 0
   if (!frame.key || codec === undefined) return true
   const other = pictureReader(frame.mimeType)?.codec
-  return beyondMicros < 0 && (other === undefined || other === codec)
+  if (other !== undefined && other !== codec) return false
+  return beyondMicros < 0 || !canBeginFile(frame, codec, beyondMicros)
 }
 
-/** Whether a file can begin with a frame, and the one before it, which has pictures of `codec` if any, end before it, without a loss. */
-export const canBeginFile = ({ kind, key }: EncodedFrame, codec: VideoCodec | undefined): boolean =>
-  kind === 'audio' ? codec === undefined : key
+/**
+ * Whether a file can begin with a frame, and the one before it, which has pictures of `codec` if any, end before it, without a loss. Of H.265 pictures that are decoded after a key
+ * frame may refer to what is in front of it, and then they are of no file: `waitedMicros` long one is waited for of which that cannot be.
+ */
+export function canBeginFile(frame: EncodedFrame, codec: VideoCodec | undefined, waitedMicros: number): boolean {
+  if (frame.kind === 'audio') return codec === undefined
+  return frame.key && (waitedMicros >= patienceMicros / 2 || !mayBeLedAcross(frame))
+}
+
+function mayBeLedAcross({ mimeType, data }: EncodedFrame): boolean {
+  if (pictureReader(mimeType)?.codec !== 'h265') return false
+  try {
+    return splitNalUnits(data).some((unit) => typeOf(unit) === nalTypes.cleanRandomAccess)
+  } catch (error) {
+    // What cannot be read is of no file.
+    if (error instanceof UnreadableError) return false
+    throw error
+  }
+}

@@ -15,9 +15,10 @@ export type DecodingPlace = {
       type: 'refers'
       uses: readonly number[]
       keeps: readonly number[]
-      leads: Leads | undefined
       /** Of a key frame: whether it is counted on from what is in front of it, and pictures that lead it may refer to that. */
       goesOn: boolean
+      /** Of a key frame: whether pictures may lead it. */
+      mayBeLed: boolean
     }
 )
 
@@ -26,6 +27,12 @@ export type DecodingPlace = {
  * may, and is not decodable where decoding begins with that key frame.
  */
 export type Leads = 'fromKey' | 'acrossKey'
+
+/** A picture that says where it stands, and whether it leads a key frame. */
+export interface Ordered {
+  number: DecodingPlace
+  leads?: Leads | undefined
+}
 
 /** What a decoder has that was given some pictures from a key frame on. */
 export type Decoder =
@@ -80,7 +87,7 @@ export function decoderAfter(decoder: Decoder, place: DecodingPlace): Decoder {
  * Whether a picture is next; `early` where what goes before it has not come yet; `past` where it cannot be decoded any more, or only so that what was decoded after it is
  * disturbed. `strict`: also what it does not use itself goes before it.
  */
-export function turnOf(decoder: Decoder, place: DecodingPlace, strict: boolean): 'next' | 'early' | 'past' {
+export function turnOf(decoder: Decoder, { number: place, leads }: Ordered, strict: boolean): 'next' | 'early' | 'past' {
   if (decoder.type === 'counted' || place.type === 'counted') {
     if (decoder.type !== 'counted') return 'next'
     const { value, modulus } = place
@@ -90,9 +97,9 @@ export function turnOf(decoder: Decoder, place: DecodingPlace, strict: boolean):
   const { key, held, taken, across } = decoder
   const number = numberIn(decoder, place)
   // What is decoded after it may have let go of what it uses, and would of what it does not.
-  if (place.leads !== undefined && decoder.latest > key) return 'past'
-  if (place.leads === 'acrossKey' && across === undefined) return 'past'
-  const isAcross = (one: number) => place.leads !== undefined && one < key && (across?.includes(one) ?? false)
+  if (leads !== undefined && decoder.latest > key) return 'past'
+  if (leads === 'acrossKey' && across === undefined) return 'past'
+  const isAcross = (one: number) => leads !== undefined && one < key && (across?.includes(one) ?? false)
   const isThere = (delta: number) => held.includes(number + delta) || isAcross(number + delta)
   const wasThere = (delta: number) => taken.includes(number + delta)
   if (wasThere(0) || place.uses.some((delta) => !isThere(delta) && wasThere(delta))) return 'past'

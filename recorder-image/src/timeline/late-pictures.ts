@@ -1,5 +1,13 @@
 import { median } from './clock.ts'
-import { type Decoder, type DecodingPlace, decoderAfter, decoderWith, type Leads, turnOf } from './decoding-order.ts'
+import {
+  type Decoder,
+  type DecodingPlace,
+  decoderAfter,
+  decoderWith,
+  type Leads,
+  type Ordered,
+  turnOf,
+} from './decoding-order.ts'
 import type { PictureTime } from './picture-clock.ts'
 import { breaks, isWaitedFor, stepsAhead } from './reference-order.ts'
 
@@ -20,12 +28,19 @@ export interface Released<T> {
   lost: T[]
 }
 
+/** `beginsAnew`: it is a key frame, and nothing that is decoded behind it goes on from what is in front of it. */
+export interface Pushed<T> extends Released<T> {
+  beginsAnew: boolean
+}
+
 /** A picture that others refer to may still come for so long after one that does. */
 const repairMicros = 2_000_000
 const rememberedPictures = 24
 
 interface Group<T> {
   keyRtp: number
+  /** Whether pictures may lead its key frame. */
+  mayBeLed: boolean
   sinceMicros: number
   /** With what was taken so far; undefined where the key frame does not say where it stands. */
   decoder: Decoder | undefined
@@ -60,33 +75,46 @@ export class LatePictures<T extends NumberedPicture> {
   readonly #shown: number[] = []
   /** Whether there are pictures that nobody refers to. */
   #hasUnreferenced = false
-  /** Whether there are pictures that lead their key frame. */
-  #hasLeading = false
+  /** Whether there are pictures that lead their key frame. It shows at the first one that may have some, but for the very first, which nothing is shown before. */
+  #hasLeading: 'not known' | 'yes' | 'no' = 'not known'
 
-  push(picture: T): Released<T> {
-    const { rtp, clock, key, number, receiveTimeMicros } = picture
+  push(picture: T): Pushed<T> {
+    const { rtp, clock, key, receiveTimeMicros } = picture
     const at = { rtp, clock }
     const { taken, lost } = this.#expired(receiveTimeMicros)
     if (key) {
       this.#noteShown(rtp)
-      return { taken: [...taken, picture, ...this.#begin(at, picture)], lost }
+      const { group, followed } = this.#begin(at, picture)
+      const { decoder } = group
+      const isFirst = this.#groups.length === 1
+      const beginsAnew = decoder?.type === 'refers' ? decoder.across === undefined : isFirst
+      return { taken: [...taken, picture, ...followed], lost, beginsAnew }
     }
+    return { ...this.#pushBetween(picture, { taken, lost }), beginsAnew: false }
+  }
+
+  #pushBetween(picture: T, { taken, lost }: Released<T>): Released<T> {
+    const { rtp, clock, number } = picture
+    const at = { rtp, clock }
     const group = this.#groupOf(picture)
     if (group === undefined || number === undefined) return { taken: [...taken, picture], lost }
     if (!number.isReference) this.#hasUnreferenced = true
-    if (picture.leads !== undefined) this.#hasLeading = true
+    if (picture.leads !== undefined) this.#hasLeading = 'yes'
     const isLast = group === this.#groups.at(-1)
     if (isLast) this.#noteShown(rtp)
     // What refers to pictures in front of its key frame does so whether they came or not, and what is decoded after it waits with it.
     const mayWait = picture.leads === 'acrossKey' || (picture.leads !== undefined && rtp > group.keyRtp)
     if (isLast && !mayWait && group.waiting.length === 0) {
+      const isKnown = group !== this.#groups[0] && group.mayBeLed && picture.leads === undefined
+      if (isKnown && this.#hasLeading === 'not known') this.#hasLeading = 'no'
       add(group, { picture, number, at })
       return { taken: [...taken, picture], lost }
     }
     // Something that refers to a later one was taken already; to decode it now would disturb that.
     const isBehind = clock === group.latest.clock && rtp < group.latest.rtp
-    if (isBehind && this.#turn(group, number, 'waits') === 'past') return { taken, lost: [...lost, picture] }
-    group.waiting.push({ picture, number, at })
+    const one = { picture, number, at }
+    if (isBehind && this.#turn(group, orderedOf(one), 'waits') === 'past') return { taken, lost: [...lost, picture] }
+    group.waiting.push(one)
     return { taken: [...taken, ...this.#drainFrom(group)], lost }
   }
 
@@ -121,7 +149,7 @@ export class LatePictures<T extends NumberedPicture> {
     const taken: T[] = []
     const mayBeTaken = (one: Waiting<T>) =>
       this.#isNear(group, one, before) &&
-      this.#turn(group, one.number, before) === 'next' &&
+      this.#turn(group, orderedOf(one), before) === 'next' &&
       (before === 'is over' || !this.#lacks(group, one))
     for (;;) {
       const places = group.waiting.map(({ number }) => number)
@@ -137,14 +165,15 @@ export class LatePictures<T extends NumberedPicture> {
   }
 
   /** Where the sender's clock jumped nobody knows how near it is: then it is the first of those that came, when nothing more is waited for. */
-  #isNear({ keyRtp, latest, waiting, decoder }: Group<T>, { number, at }: Waiting<T>, before: 'waits' | 'is over'): boolean {
+  #isNear({ keyRtp, latest, waiting, decoder }: Group<T>, one: Waiting<T>, before: 'waits' | 'is over'): boolean {
+    const { number, at } = one
     // Where each refers to the one before, the next one is shown next; its own key frame may still come.
     const isNext = before === 'waits' && (!this.#hasUnreferenced || number.type === 'refers')
-    const steps = (isNext ? nextStep : this.#mostSteps) * stepsAhead(decoder, number)
-    if (number.type === 'refers' && number.leads !== undefined)
+    const steps = (isNext ? nextStep : this.#mostSteps) * stepsAhead(decoder, orderedOf(one))
+    if (number.type === 'refers' && one.picture.leads !== undefined)
       return at.rtp < keyRtp && (keyRtp === this.#groups.at(-1)?.keyRtp || keyRtp - at.rtp <= steps * this.#usualStep)
     if (at.clock === latest.clock) return at.rtp - latest.rtp <= steps * this.#usualStep
-    return before === 'is over' && waiting.every((one) => one.at.clock !== at.clock || one.at.rtp >= at.rtp)
+    return before === 'is over' && waiting.every((other) => other.at.clock !== at.clock || other.at.rtp >= at.rtp)
   }
 
   get #mostSteps(): number {
@@ -153,9 +182,9 @@ export class LatePictures<T extends NumberedPicture> {
   }
 
   /** Whether pictures have not come yet that are sent before it, and shown between the two that others refer to. */
-  #lacks(group: Group<T>, { number, at }: Waiting<T>): boolean {
+  #lacks(group: Group<T>, { picture, number, at }: Waiting<T>): boolean {
     if (number.type === 'refers') {
-      const isLed = number.leads === undefined && group.waiting.some(({ picture }) => picture.leads !== undefined)
+      const isLed = picture.leads === undefined && group.waiting.some((one) => one.picture.leads !== undefined)
       const all = this.#groups.map(({ decoder }) => decoder)
       const waiting = group.waiting.map((one) => one.number)
       return isLed || isWaitedFor(this.#decoderOf(group), number, { leading: this.#mayLead(group), waiting, all })
@@ -168,9 +197,9 @@ export class LatePictures<T extends NumberedPicture> {
   }
 
   /** What is over waits for nothing that it does not use itself. */
-  #turn(group: Group<T>, number: DecodingPlace, before: 'waits' | 'is over'): ReturnType<typeof turnOf> {
+  #turn(group: Group<T>, one: Ordered, before: 'waits' | 'is over'): ReturnType<typeof turnOf> {
     const decoder = this.#decoderOf(group)
-    return decoder === undefined ? 'next' : turnOf(decoder, number, before === 'waits')
+    return decoder === undefined ? 'next' : turnOf(decoder, one, before === 'waits')
   }
 
   /** What is in front of the key frame may have come later than that. */
@@ -181,9 +210,9 @@ export class LatePictures<T extends NumberedPicture> {
   }
 
   /** How many pictures may lead its key frame: so many are shown between that and what came before it. */
-  #mayLead({ keyRtp, latest: { clock } }: Group<T>): number {
+  #mayLead({ keyRtp, mayBeLed, latest: { clock } }: Group<T>): number {
     const before = this.#groups.findLast((group) => group.keyRtp < keyRtp)
-    if (!this.#hasLeading || before === undefined || before.latest.clock !== clock) return 0
+    if (!mayBeLed || this.#hasLeading === 'no' || before === undefined || before.latest.clock !== clock) return 0
     return Math.max(0, Math.round((keyRtp - before.latest.rtp) / this.#usualStep) - 1)
   }
 
@@ -199,7 +228,7 @@ export class LatePictures<T extends NumberedPicture> {
   }
 
   /** It may come later than pictures that refer to it. */
-  #begin(at: PlaceInTime, { number, receiveTimeMicros: sinceMicros }: T): T[] {
+  #begin(at: PlaceInTime, { number, receiveTimeMicros: sinceMicros }: T): { group: Group<T>; followed: T[] } {
     const before = this.#groups.findLast(({ keyRtp }) => keyRtp <= at.rtp)
     const decoder = number && decoderWith(number, this.#goesOn(before, at, number) ? before?.decoder : undefined)
     const waiting = this.#groups.flatMap((group) => {
@@ -210,19 +239,20 @@ export class LatePictures<T extends NumberedPicture> {
       return own
     })
     const references = { before: at, last: at }
-    const group: Group<T> = { keyRtp: at.rtp, sinceMicros, decoder, latest: at, references, shown: [], waiting }
+    const mayBeLed = number?.type === 'refers' && number.mayBeLed
+    const group: Group<T> = { keyRtp: at.rtp, mayBeLed, sinceMicros, decoder, latest: at, references, shown: [], waiting }
     this.#groups.push(group)
     this.#groups.sort((a, b) => a.keyRtp - b.keyRtp)
     const isForgotten = ([first, next]: Group<T>[]) =>
       next !== undefined && sinceMicros - next.sinceMicros > repairMicros && first!.waiting.length === 0
     while (isForgotten(this.#groups)) this.#groups.shift()
-    return this.#drainFrom(group)
+    return { group, followed: this.#drainFrom(group) }
   }
 
   /** Whether what is in front of a key frame is that which came last: numbers that come round say the same of what came a while before. */
   #goesOn(before: Group<T> | undefined, at: PlaceInTime, number: DecodingPlace): boolean {
     if (before?.decoder === undefined || before.latest.clock !== at.clock) return false
-    return at.rtp - before.latest.rtp <= mostSteps * stepsAhead(before.decoder, number) * this.#usualStep
+    return at.rtp - before.latest.rtp <= mostSteps * stepsAhead(before.decoder, { number }) * this.#usualStep
   }
 
   #expired(nowMicros: number): Released<T> {
@@ -237,6 +267,8 @@ export class LatePictures<T extends NumberedPicture> {
     return released
   }
 }
+
+const orderedOf = <T extends NumberedPicture>({ picture: { leads }, number }: Waiting<T>): Ordered => ({ number, leads })
 
 function add<T>(group: Group<T>, { number, at }: Waiting<T>): void {
   if (group.decoder !== undefined) group.decoder = decoderAfter(group.decoder, number)

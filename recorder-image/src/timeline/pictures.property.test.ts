@@ -67,11 +67,11 @@ function shoot(cam: Camera): Picture[] {
       key = codec === 'h265 open' ? 0 : shownAs
     }
     const deltas = uses.map((used) => used - shownAs)
-    const refers = { type: 'refers' as const, value: (shownAs - key) % 256, modulus: 256, isReference, leads }
+    const refers = { type: 'refers' as const, value: (shownAs - key) % 256, modulus: 256, isReference }
     const decoding: DecodingPlace =
       codec === 'h264'
         ? { type: 'counted', value: references % 16, modulus: 16, isReference }
-        : { ...refers, uses: deltas, keeps: deltas, goesOn: isKey && codec === 'h265 open' }
+        : { ...refers, uses: deltas, keeps: deltas, goesOn: isKey && codec === 'h265 open', mayBeLed: isKey }
     if (isReference) references++
     const trueMillis = (shownAs / fps) * 1000
     const ahead = shownAs >= firstAfterJump(cam) ? jump!.seconds * 90_000 : 0

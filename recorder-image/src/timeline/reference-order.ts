@@ -2,7 +2,7 @@
  * What tells the order of pictures that name their references (H.265), beside those: numbers count them as they are shown, so it is known which are missing, and a
  * decoder lets go of what a picture does not keep. Pure.
  */
-import { type Decoder, type DecodingPlace, numberIn } from './decoding-order.ts'
+import { type Decoder, type DecodingPlace, numberIn, type Ordered } from './decoding-order.ts'
 
 type Refers = Extract<Decoder, { type: 'refers' }>
 
@@ -10,10 +10,10 @@ type Refers = Extract<Decoder, { type: 'refers' }>
 const mostSteps = 32
 
 /** How many numbers a picture is ahead of the latest, or behind the key frame; 1 where numbers do not say. */
-export function stepsAhead(decoder: Decoder | undefined, place: DecodingPlace): number {
+export function stepsAhead(decoder: Decoder | undefined, { number: place, leads }: Ordered): number {
   if (decoder?.type !== 'refers' || place.type !== 'refers') return 1
   const number = numberIn(decoder, place)
-  return Math.max(1, place.leads === undefined ? number - decoder.latest : decoder.key - number)
+  return Math.max(1, leads === undefined ? number - decoder.latest : decoder.key - number)
 }
 
 /** Whether taking a picture would drop what another of these uses that could be taken first. */

@@ -72,6 +72,17 @@ describe('HLS of a user', () => {
     await attempt.end()
   })
 
+  test('asks for a key frame where it begins without one, as a sender that makes none but recovery points does', async () => {
+    const attempt = new Attempt(new Bucket(), await newVolume(), 1)
+    attempt.part.on({ type: 'opened', source })
+    for (const event of told(1)) {
+      attempt.part.on(event.type === 'picture' ? { ...event, picture: { ...event.picture, key: false } } : event)
+    }
+    expect(new Set(attempt.asked)).toEqual(new Set([source.id]))
+    attempt.part.on({ type: 'closed', source })
+    await attempt.end()
+  })
+
   test('is two playlists and one that names them, for the file and for whoever watches the user', async () => {
     const bucket = new Bucket()
     const directory = await newVolume()

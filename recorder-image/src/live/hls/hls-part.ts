@@ -174,7 +174,10 @@ export class HlsPart implements LivePart {
     const { isTaken, objects } = packaged.packager.picture(picture)
     this.#add(packaged, objects)
     if (isTaken) this.#taken(packaged, 'video', ptsMicros)
-    else this.#leaveOut(packaged, 'video', ptsMicros, 'no key frame came for as long as a segment may be')
+    else {
+      this.#leaveOut(packaged, 'video', ptsMicros, 'no key frame came for as long as a segment may be')
+      this.#options.room.requestKeyFrame(packaged.source)
+    }
     this.#ask(packaged, ptsMicros)
   }
 

@@ -14,13 +14,13 @@ export interface Sent {
 /** Pictures of x265, dark but for the first of each second, with a key frame each second, in the order in which they are decoded and sent. */
 export async function encodeH265(
   parameters: string,
-  { seconds = 3, fps = 30 } = {},
+  { seconds = 3, fps = 30, numbered = false, pixels = 'yuv420p' } = {},
 ): Promise<{ pictures: Sent[]; config: VideoConfig; frames: EncodedFrame[] }> {
   const encoder = [
-    ...['-preset', 'medium', '-x265-params'],
+    ...['-preset', 'medium', '-pix_fmt', pixels, '-x265-params'],
     `aud=1:repeat-headers=1:open-gop=0:scenecut=0:log-level=none:${parameters}`,
   ]
-  const clip = await makeClip({ seconds, fps, codec: 'h265', encoder })
+  const clip = await makeClip({ seconds, fps, numbered, codec: 'h265', encoder })
   let config: VideoConfig | undefined
   const read = clip.pictures.map(({ data }) => {
     const picture = readH265(data, config)
