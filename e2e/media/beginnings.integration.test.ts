@@ -97,7 +97,7 @@ const isRefreshed = ({ stream }: Whole) => !stream[0]!.key
 async function cutClip({ data }: Whole, from: number, to: number, exact: boolean): Promise<{ path: string; cut: CutFile }> {
   const bodyPath = join(await newDirectory(), 'clip.body')
   const reader = { bytes: data.length, read: async (start: number, end: number) => data.subarray(start, end) }
-  const options = { ffmpegPath, until: new Date(Date.now() + 60_000), whenLate: 'hide', onDone() {} } as const
+  const options = { ffmpegPath, until: performance.now() + 60_000, whenLate: 'hide', onDone() {} } as const
   const where = { fromSeconds: from, toSeconds: to, startTime: new Date(0), bodyPath, ...(exact ? { exact: options } : {}) }
   const cut = await cutFile(reader, 'x.mp4', where)
   const path = bodyPath.replace('.body', '.mp4')
