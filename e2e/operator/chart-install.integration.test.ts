@@ -48,6 +48,11 @@ describe('the chart', () => {
       'recorder.resources: requests.memory is 3Gi, which is more than limits.memory, 2G',
     ],
     [
+      'too little for a browser',
+      { recorder: { resources: { requests: { memory: '32Mi' }, limits: { memory: '64Mi' } } } },
+      'recorder.resources: limits.memory is 64Mi, and must be at least 256Mi',
+    ],
+    [
       'what Prometheus would count twice',
       { metrics: { podMonitor: { enabled: true }, serviceMonitor: { enabled: true } } },
       'metrics.podMonitor and metrics.serviceMonitor are both enabled',
