@@ -79,6 +79,14 @@ test('warn of what a recorder that goes on needs help with, each time anew', () 
   expect(told).toEqual(['Warning StorageRefused', 'Warning StorageRefused', 'Warning UserSigExpiring'])
 })
 
+test('tell once what two conditions say', () => {
+  const world = new World().settle().scheduled().inRoom()
+  const before = world.status
+  world.ends(aResult({ outcome: 'UploadRefused', stopReason: 'Idle', startedAt: at(5).toISOString(), message: 'AccessDenied' }))
+  expect(world.is('Stored')).toBe('False StorageRefused')
+  expect(reasons(before, world.status)).toEqual(['Warning UploadRefused', 'Warning StorageRefused'])
+})
+
 describe('a condition', () => {
   const pending = { status: 'Unknown', reason: 'Pending', message: 'wait' } as const
   test('keeps the time of its last transition until its status changes', () => {

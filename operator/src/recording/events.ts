@@ -9,7 +9,7 @@ import { attemptState, volumeState } from './stage.ts'
  * is trouble, or its end. That a Recording is on its way or in the room, and since when, stands in its conditions.
  */
 export function eventsOf(before: RecordingStatus | undefined, after: RecordingStatus, answers: Answers = {}): EventNote[] {
-  return [
+  const notes = [
     ...attemptEvents(before, after),
     ...leftBehindEvents(before, after),
     ...volumeEvents(before, after),
@@ -17,6 +17,8 @@ export function eventsOf(before: RecordingStatus | undefined, after: RecordingSt
     ...warningEvents(before, after),
     ...storyEvents(before, after),
   ]
+  // Two conditions may say the same.
+  return notes.filter(({ reason, note }, at) => notes.findIndex((one) => one.reason === reason && one.note === note) === at)
 }
 
 function annotationEvents(before: RecordingStatus | undefined, after: RecordingStatus, answers: Answers): EventNote[] {
