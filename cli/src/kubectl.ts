@@ -56,10 +56,16 @@ export function userKubectl(globalFlags: readonly string[], command = process.en
 const resource = 'recordings.trtc-recorder.dev'
 
 export const getRecording = async (kubectl: Kubectl, name: string): Promise<Recording> =>
-  JSON.parse(await kubectl.read(['get', resource, name, '--output', 'json']))
+  JSON.parse(await kubectl.read(['get', resource, checked(name), '--output', 'json']))
 
-export const patchRecording = (kubectl: Kubectl, name: string, patch: object): Promise<string> =>
-  kubectl.read(['patch', resource, name, '--type', 'merge', '--patch', JSON.stringify(patch)])
+export const patchRecording = async (kubectl: Kubectl, name: string, patch: object): Promise<string> =>
+  kubectl.read(['patch', resource, checked(name), '--type', 'merge', '--patch', JSON.stringify(patch)])
+
+/** kubectl would take it for a flag, or for a kind. */
+function checked(name: string): string {
+  if (/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(name)) return name
+  throw new Error(`${JSON.stringify(name)} can be no name of a Recording; give the name alone, such as math`)
+}
 
 const clipResource = 'recordingclips.trtc-recorder.dev'
 

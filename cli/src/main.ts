@@ -178,8 +178,9 @@ program
 
 // Of a pager or a `head` that has seen enough.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit(0)
+  if (error.code === 'EPIPE') process.exit(0)
+  process.stderr.write(`${error.message}\n`)
+  process.exit(1)
 })
 
 await program.parseAsync().catch((error: Error) => {

@@ -45,6 +45,42 @@ test('while it records: since when, and how to end it', () => {
   expect(text).toContain('To end it: kubectl trtc stop -n school math')
 })
 
+test('what is of one second stands in its order, and the end of an attempt once', () => {
+  const text = story(
+    recording({
+      conditions: [condition('Succeeded', 'Unknown', 'StorageRefused', 'no')],
+      attempts: [
+        {
+          number: 1,
+          pod: 'a1',
+          startTime: '2026-03-01T09:00:00.480Z',
+          endTime: '2026-03-01T09:00:00Z',
+          reason: 'UploadRefused',
+          message: 'no',
+        },
+      ],
+    }),
+    [
+      {
+        type: 'Warning',
+        reason: 'UploadRefused',
+        message: 'Attempt 1 (Pod a1) ended: no',
+        time: '2026-03-01T09:00:00.1Z',
+        count: 1,
+      },
+      { type: 'Warning', reason: 'StorageRefused', message: 'Upload 2 begins', time: '2026-03-01T09:00:00.2Z', count: 1 },
+    ],
+    now,
+  )
+  const happened = text.slice(text.indexOf('What happened')).split('\n').slice(1, 5)
+  expect(happened.map((line) => line.trim().split('  ')[1])).toEqual([
+    'created',
+    'attempt 1 entered the room (Pod a1)',
+    'attempt 1 ended (Pod a1): UploadRefused: no',
+    'StorageRefused: Upload 2 begins',
+  ])
+})
+
 test('a refused upload names what is missing, why, and the way out', () => {
   const text = story(
     recording({

@@ -35,9 +35,13 @@ function state({ status, metadata }: Recording, now: Date): string[] {
   return [...(summary === '' ? [] : [`${summary[0]!.toUpperCase()}${summary.slice(1)}.`]), ...table(rows)]
 }
 
-/** Attempts and Events in one line of time. An Event of the same second as what the status says is the same thing told twice. */
+/**
+ * Attempts and Events in one line of time. What an Event says of the end of an attempt, the status says as well. Kubernetes counts some times in whole seconds: what is of
+ * one second stands in the order in which it happens.
+ */
 function history({ metadata, status }: Recording, events: readonly EventSummary[]): string[] {
   const told: [string, string][] = [[metadata.creationTimestamp, 'created']]
+  const ends = (status?.attempts ?? []).map(({ number, pod }) => `Attempt ${number} (Pod ${pod}) ended: `)
   for (const { number, pod, node, startTime, endTime, reason, message } of status?.attempts ?? []) {
     const where = node === undefined ? `Pod ${pod}` : `Pod ${pod} on ${node}`
     if (startTime !== undefined) told.push([startTime, `attempt ${number} entered the room (${where})`])
@@ -45,10 +49,11 @@ function history({ metadata, status }: Recording, events: readonly EventSummary[
     if (endTime !== undefined) told.push([endTime, `attempt ${number} ended (${where})${why === '' ? '' : `: ${why}`}`])
   }
   for (const { type, reason, message, time, count } of events) {
-    if (type !== 'Warning') continue
+    if (type !== 'Warning' || ends.some((end) => message?.startsWith(end))) continue
     told.push([time, `${reason ?? 'Warning'}: ${message ?? ''}${count > 1 ? ` (${count} times)` : ''}`])
   }
-  return told.sort(([a], [b]) => a.localeCompare(b)).map(([at, what]) => `${time(at)}  ${oneLine(what)}`)
+  const second = (iso: string) => Math.floor(Date.parse(iso) / 1000)
+  return told.sort(([a], [b]) => second(a) - second(b)).map(([at, what]) => `${time(at)}  ${oneLine(what)}`)
 }
 
 export function files({ status }: Recording): string[] {

@@ -167,5 +167,8 @@ test('a Recording that is not there is said to be not there, and nothing is give
     code: 1,
     stderr: expect.stringContaining('"history" not found'),
   })
+  for (const odd of ['recording/math', 'Math']) {
+    await expect(trtc('status', odd)).rejects.toMatchObject({ stderr: expect.stringContaining('give the name alone') })
+  }
   await expect(trtc('give-up', 'math')).rejects.toMatchObject({ stderr: expect.stringContaining('--yes') })
 })
