@@ -373,7 +373,7 @@ test('an operator with exactly the chart’s permissions gets through the whole 
   )
   refused.length = 0
   const kubelet = new ToyKubelet(api.client, namespace, () => aResult({ stopReason: 'Terminated' }))
-  const operator = await runOperator(client)
+  const operator = await runOperator(client, undefined, {}, { readsPriorityClasses: false })
   try {
     const { apiVersion, kind, spec } = aRecording()
     await api.client.create(resources.recordings, {

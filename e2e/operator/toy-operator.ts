@@ -19,13 +19,18 @@ export async function runOperator(
   client: KubeClient,
   namespace?: string,
   limits: Partial<Pick<RecordingConfig, 'recordingsPerNamespace' | 'recordingsPerCluster' | 'recorderPod'>> = {},
+  // As the chart gives it the right to where something is limited.
+  { readsPriorityClasses = true } = {},
 ): Promise<RunningOperator> {
   const log = createLog('error', { write: (line: string) => process.env.SHOW_LOG && process.stderr.write(line) })
   const metrics = createMetrics()
   const namespaces = namespace === undefined ? [] : [namespace]
   const caches = createCaches({ client, namespaces, resyncMillis: 600_000, log, metrics })
   const quotas = createQuotas({ client, namespaces, resyncMillis: 600_000, log })
-  const priorities = createPriorityClasses({ client, given: {}, resyncMillis: 600_000, log })
+  const priorities = createPriorityClasses({
+    client: readsPriorityClasses ? client : undefined,
+    ...{ given: {}, resyncMillis: 600_000, log },
+  })
   const events: RunningOperator['events'] = []
   const controller = recordingController({
     receivers: { allow: [], deny: [], apiServer: [], allowPrivate: true },
