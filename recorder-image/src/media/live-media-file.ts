@@ -21,16 +21,25 @@ import {
   videoConfigRecord,
   wouldFollowRecord,
 } from './index-records.ts'
-import type { FinishedMedia, MediaFile, MediaFileDeps, MediaFileIdentity, MediaSnapshot, WholeMedia } from './media-file.ts'
+import type {
+  FinishedMedia,
+  Handover,
+  MediaFile,
+  MediaFileDeps,
+  MediaFileIdentity,
+  MediaSnapshot,
+  WholeMedia,
+} from './media-file.ts'
 import { type FileLoss, journalLoss, refusedByDisk, unwrittenPictures, unwrittenSound } from './media-losses.ts'
 import { type MediaPaths, mediaPaths, removeMedia } from './media-paths.ts'
 import { OpusTrack, type OpusTrackOptions } from './opus-track.ts'
 import { Safety } from './safety.ts'
 import { SilenceAhead } from './silence-ahead.ts'
 import { SoundReader } from './sound-reader.ts'
+import { SoundSeam } from './sound-seam.ts'
 import { finishInto, type SoundTrack } from './sound-track.ts'
 import { belongsInFile, canBeginFile } from './split.ts'
-import { type Handover, VideoTrack } from './video-track.ts'
+import { VideoTrack } from './video-track.ts'
 
 /** What a batch of the page brought, and what the encoder makes of it a moment later, is written at once. */
 const defaultBatchMs = 250
@@ -53,6 +62,7 @@ class LiveMediaFile implements MediaFile {
   readonly #writer: BodyWriter
   readonly #silence: SilenceAhead
   readonly #sound = new SoundReader((frame, reason, detail) => this.#lost(frame, reason, detail))
+  readonly #seam: SoundSeam
   #video: VideoTrack | undefined
   #audio: SoundTrack | undefined
   readonly #problems = new Set<string>()
@@ -100,6 +110,8 @@ class LiveMediaFile implements MediaFile {
     }
     this.#writer = new BodyWriter(this.#paths)
     this.#silence = new SilenceAhead(this.#writer, identity)
+    const before = deps.before?.handOver()
+    this.#seam = new SoundSeam(before?.sound)
     // Twice: without it nobody would know what the rest was, though a single bit of it had changed.
     for (let copies = 0; copies < 2; copies++) this.#writer.note(identityRecord(identity))
     if (identity.mode !== '00') {
@@ -109,7 +121,7 @@ class LiveMediaFile implements MediaFile {
           const frames = { frames: pictures, ...(picturesAre === undefined ? {} : { framesAre: picturesAre }) }
           this.#lose({ medium: 'video', ...times, ...frames, bytes: null, reason: 'LostInNetwork', detail: '' })
         },
-        deps.before?.handOver(),
+        before?.pictures,
       )
     }
     if (identity.mode !== '01') {
@@ -177,7 +189,7 @@ class LiveMediaFile implements MediaFile {
     }
     this.#firstSoundMicros = Math.min(this.#firstSoundMicros, frame.receiveTimeMicros)
     this.#lastSoundMicros = Math.max(this.#lastSoundMicros, frame.receiveTimeMicros)
-    for (const packet of this.#sound.read(frame)) this.#audio?.push(packet)
+    for (const packet of this.#sound.read(frame)) if (this.#seam.push(packet)) this.#audio?.push(packet)
     return true
   }
 
@@ -196,8 +208,8 @@ class LiveMediaFile implements MediaFile {
     return (await this.#audio?.release(this.#journalDone)) ?? 0
   }
 
-  handOver(): Handover | undefined {
-    return this.#video?.handOver()
+  handOver(): Handover {
+    return { pictures: this.#video?.handOver(), sound: this.#seam.latest }
   }
 
   endSoon(): void {
@@ -237,6 +249,7 @@ class LiveMediaFile implements MediaFile {
     await this.#flushed
     if (this.#audio !== undefined) await finishInto(this.#audio, () => this.#flush())
     this.#video?.end(this.#lastSoundMicros)
+    this.#tellSeam(Number.POSITIVE_INFINITY)
     await this.#flush()
     if (this.#audio?.problem !== undefined) this.#report(this.#audio.problem)
     else if (this.#audio !== undefined) this.#writer.note(encodedRecord())
@@ -298,6 +311,7 @@ class LiveMediaFile implements MediaFile {
     // Whose it is before anything of it: nobody could salvage the rest.
     await this.#writer.flush()
     await this.#audio?.flush()
+    this.#tellSeam(this.#lastSoundMicros)
     const video = this.#video?.takeBatch()
     // With what was taken, for more comes while it is written.
     const counted = this.#counted
@@ -376,6 +390,13 @@ class LiveMediaFile implements MediaFile {
       this.#lose(unwrittenSound({ fromMicros, toMicros: this.#lastSoundMicros }, error))
     }
     if (samples > 0 || this.#unwritten.length > 0) this.#reportUnwritten()
+  }
+
+  /** Sound that is missing between the file before and this one. */
+  #tellSeam(nowMicros: number): void {
+    for (const { packets, ...stretch } of this.#seam.take(nowMicros)) {
+      this.#lose({ medium: 'audio', ...stretch, frames: packets, bytes: null, reason: 'LostInNetwork', detail: '' })
+    }
   }
 
   #lose(loss: FileLoss): void {

@@ -15,7 +15,8 @@ import type { EncodedFrame } from '../tap/frame.ts'
 import type { Stretch } from '../timeline/cuts.ts'
 import type { CountedHole } from '../timeline/picture-gaps.ts'
 import type { TimePoint } from '../timeline/time-table.ts'
-import type { Handover } from './video-track.ts'
+import type { LatestSound } from './sound-seam.ts'
+import type { PicturesHandover } from './video-track.ts'
 
 /** Who and what a file is of. Kept beside the media, so that a later attempt can finish it. */
 export interface MediaFileIdentity {
@@ -90,7 +91,7 @@ export interface MediaFile {
    */
   release(): Promise<number>
   /** The next file goes on from here: what turns out to be missing between the two, that tells. */
-  handOver(): Handover | undefined
+  handOver(): Handover
   /** To be finished as soon as another file can go on without a loss: `takes` says false of the first frame with which one can begin. */
   endSoon(): void
   /** What the receiver counted around a hole in the pictures: whether something was lost, or not sent. */
@@ -106,6 +107,12 @@ export interface MediaFile {
   finish(): Promise<FinishedMedia>
   /** Deletes what is on disk. For when the file is stored; only after `finish`. */
   discard(): Promise<void>
+}
+
+/** What the next file of a publication has to know to tell what is missing between the two. */
+export interface Handover {
+  pictures: PicturesHandover | undefined
+  sound: LatestSound
 }
 
 /** A file that an earlier attempt left: as it is, with nothing more to write. */

@@ -66,7 +66,7 @@ interface HandedOver {
   gaps: PictureGaps
   codec: VideoCodec | undefined
 }
-export type Handover = Map<number, HandedOver>
+export type PicturesHandover = Map<number, HandedOver>
 
 /** Pictures of one subscription, from a key frame on. */
 interface Chain {
@@ -92,7 +92,7 @@ export class VideoTrack {
   #otherSinceMicros = Number.POSITIVE_INFINITY
   readonly #chains = new Map<number, Chain>()
   /** Subscriptions of the file before that have not gone on yet. */
-  readonly #handedOver: Handover
+  readonly #handedOver: PicturesHandover
   /** The user does not send pictures since then, as far as is known. */
   #pausedMicros: number | undefined
   /** By what they are. */
@@ -106,7 +106,7 @@ export class VideoTrack {
   #taken = { inOrder: 0, waiting: 0 }
 
   /** `onMissing` is told of pictures that never came, also of those between the file before and this one. */
-  constructor(onLost: OnLostPicture, onMissing: (loss: PictureLoss) => void, before: Handover = new Map()) {
+  constructor(onLost: OnLostPicture, onMissing: (loss: PictureLoss) => void, before: PicturesHandover = new Map()) {
     this.#onLost = onLost
     this.#onMissing = onMissing
     this.#handedOver = before
@@ -177,8 +177,8 @@ export class VideoTrack {
   }
 
   /** The next file goes on from here: what turns out to be missing from now on, that tells. */
-  handOver(): Handover {
-    const handover: Handover = new Map(this.#handedOver)
+  handOver(): PicturesHandover {
+    const handover: PicturesHandover = new Map(this.#handedOver)
     this.#handedOver.clear()
     for (const [ssrc, chain] of this.#chains) {
       handover.set(ssrc, { clock: chain.clock, gaps: chain.gaps, codec: this.#codec })

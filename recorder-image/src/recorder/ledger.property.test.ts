@@ -2,8 +2,10 @@ import { limitsSchema, subscribeSchema } from '@trtc-recorder/api'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Ledger, type NoticedLoss } from '../ledger/ledger.ts'
+import type { Handover } from '../media/media-file.ts'
+import { SoundSeam } from '../media/sound-seam.ts'
 import { belongsInFile } from '../media/split.ts'
-import { type Handover, VideoTrack } from '../media/video-track.ts'
+import { VideoTrack } from '../media/video-track.ts'
 import type { RoomEvent } from '../room/events.ts'
 import { RepairHistory } from '../room/page/repair-counts.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
@@ -32,6 +34,7 @@ const microsOf = (millis: number) => epochMicros + Math.round(millis * 1000)
 interface SimulatedFile {
   openedMicros: number
   video: VideoTrack
+  seam: SoundSeam
   audio: AudioAxis
 }
 
@@ -77,14 +80,14 @@ class Recorder {
         let file = this.#files.get(publication.id)!
         if (!belongsInFile(frame, file.openedMicros, file.video.codec)) {
           const before = file
-          file = this.#open(frame.receiveTimeMicros, before.video.handOver())
+          file = this.#open(frame.receiveTimeMicros, { pictures: before.video.handOver(), sound: before.seam.latest })
           this.#files.set(publication.id, file)
           this.#close(before)
         }
         if (frame.kind === 'video') {
           file.video.push(frame)
           this.#takePictures(file)
-        } else file.audio.push({ ...frame, samples: 960 })
+        } else if (file.seam.push(frame)) file.audio.push({ ...frame, samples: 960 })
         return
       }
       case 'sends':
@@ -111,9 +114,9 @@ class Recorder {
         }
         this.ledger.add({ ...of, medium: 'video', ...times, ...frames, bytes: null, reason: 'LostInNetwork' })
       },
-      before,
+      before?.pictures,
     )
-    return { openedMicros, video, audio: new AudioAxis() }
+    return { openedMicros, video, seam: new SoundSeam(before?.sound), audio: new AudioAxis() }
   }
 
   #takePictures({ video }: SimulatedFile): void {
@@ -123,7 +126,10 @@ class Recorder {
   #close(file: SimulatedFile): void {
     file.audio.end()
     this.soundInFiles += file.audio.packets.laid
-    for (const { packets, reason, fromMicros, toMicros, bytes } of file.audio.takeLosses(true)) {
+    const seams = file.seam
+      .take(Number.POSITIVE_INFINITY)
+      .map((loss) => ({ ...loss, reason: 'LostInNetwork' as const, bytes: null }))
+    for (const { packets, reason, fromMicros, toMicros, bytes } of [...file.audio.takeLosses(true), ...seams]) {
       const of = { userId: 'alice', stream: 'main', file: 'a', detail: '' } as const
       this.ledger.add({ ...of, medium: 'audio', fromMicros, toMicros, frames: packets, bytes, reason })
     }

@@ -142,7 +142,7 @@ export class FakeMedia {
     let endsSoon = false
     const media: MediaFile = {
       identity,
-      handOver: () => undefined,
+      handOver: () => ({ pictures: undefined, sound: new Map() }),
       bodyPath: join(directory, `${identity.name}.body`),
       get bodyBytes() {
         return body.length

@@ -96,7 +96,6 @@ export function perform({ seed, firstCodec, acts, losses }: Plan): Performance {
   let now = 1000
   let [pictureDue, soundDue] = [now, now]
   const calm: { fromMillis: number; toMillis: number }[] = []
-  const soundCalm: typeof calm = []
 
   const arrival = (atMillis: number, kind: 'audio' | 'video') => {
     const usual = atMillis + delayMillis + random() * 8
@@ -182,8 +181,6 @@ export function perform({ seed, firstCodec, acts, losses }: Plan): Performance {
       wantsKey = true
     },
     codec: ({ restMillis }: { restMillis: number }) => {
-      // Of sound that is lost between two files nobody knows.
-      soundCalm.push({ fromMillis: now - 500, toMillis: now + restMillis + 3000 })
       sends(restMillis, { video: false })
       codec = codec === 'video/VP8' ? 'video/H264' : 'video/VP8'
       wantsKey = true
@@ -224,7 +221,7 @@ export function perform({ seed, firstCodec, acts, losses }: Plan): Performance {
     packet.arrivalMillis = Math.min(packet.arrivalMillis, atMillis + delayMillis + 8)
   }
   for (const { atMillis, packets } of pictures) if (isWithin(calm, atMillis)) for (const one of packets) calmDown(one, atMillis)
-  for (const one of sound) if (isWithin([...calm, ...soundCalm], one.atMillis)) calmDown(one, one.atMillis)
+  for (const one of sound) if (isWithin(calm, one.atMillis)) calmDown(one, one.atMillis)
   for (const of of Map.groupBy(pictures, (one) => `${one.ssrc} ${one.codec}`).values()) handOut(of)
   return { pictures, sound, said, countedAnew, untilMillis: now + 500 }
 }
