@@ -38,6 +38,8 @@ export class IndexedPictures {
   count = 0
   /** Something that is lost is referred to. */
   #isBroken = false
+  /** What leads the latest key frame may refer to something that is. */
+  #isLedByLost = false
   #lastMicros: number | undefined
 
   constructor(configs: readonly (StoredVideoConfig | undefined)[]) {
@@ -110,13 +112,22 @@ export class IndexedPictures {
     const at = sample.receiveTimeMicros
     this.#lastMicros = at
     const isKnown = this.#configs[sample.config] !== undefined
-    if (sample.key && isKnown) this.#isBroken = false
-    if (this.#isBroken || !isKnown) this.#lose({ fromMicros: at, toMicros: at, frames: 1, bytes: sample.bytes })
+    if (sample.key && isKnown) {
+      this.#isLedByLost = this.#isBroken
+      this.#isBroken = false
+    }
+    const loss = { fromMicros: at, toMicros: at, frames: 1, bytes: sample.bytes }
+    if (this.#isBroken || !isKnown) this.#lose(loss)
+    else if (this.#isLedByLost && sample.leads) this.#noteLoss(loss)
     else this.columns.push(sample, offset)
   }
 
   #lose(loss: Omit<IndexLoss, 'medium'>): void {
     this.#isBroken = true
+    this.#noteLoss(loss)
+  }
+
+  #noteLoss(loss: Omit<IndexLoss, 'medium'>): void {
     const last = this.losses.at(-1)
     if (last === undefined || !this.#goesOn) this.losses.push({ medium: 'video', ...loss })
     else {
