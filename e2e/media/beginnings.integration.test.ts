@@ -1,13 +1,15 @@
+import { globSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { checkClip } from '../../recorder-image/src/clips/check-clip.ts'
 import { type CutFile, cutFile } from '../../recorder-image/src/clips/cut-file.ts'
 import { Ledger } from '../../recorder-image/src/ledger/ledger.ts'
 import { Packager } from '../../recorder-image/src/live/hls/packager.ts'
 import { PictureFeed } from '../../recorder-image/src/live/picture-feed.ts'
-import { decodeStill } from '../../recorder-image/src/live/stills/decode-still.ts'
+import { StillDecoder } from '../../recorder-image/src/live/stills/still-decoder.ts'
 import { decodePictures } from '../../recorder-image/src/media/check-decoding.ts'
 import { findFfmpeg } from '../../recorder-image/src/media/ffmpeg.ts'
 import { FinishedFile } from '../../recorder-image/src/media/finished-file.ts'
@@ -75,7 +77,7 @@ function acrossKey(stream: Stream, key: number): number[] {
   })
 }
 
-const without = (numbers: readonly number[], left: readonly number[]) => numbers.filter((number) => !left.includes(number))
+const without = <T>(all: readonly T[], left: readonly T[]) => all.filter((one) => !left.includes(one))
 
 async function shown(path: string, input: string[] = []) {
   const { pictures, complaints: all } = await shownIn(path, input)
@@ -207,11 +209,13 @@ const beginnings: Record<string, (whole: Whole) => Promise<void>> = {
     expect(late).toEqual([])
     const keys = pictures.filter(({ key }) => key)
     const numbers: number[] = []
+    const decoder = new StillDecoder(ffmpegPath)
     for (const { config, data } of keys) {
       const path = join(await newDirectory(), 'still.jpeg')
-      await writeFile(path, await decodeStill({ config, sample: data }, ffmpegPath))
+      await writeFile(path, await decoder.decode({ config, sample: data }))
       numbers.push(...(await shown(path)).numbers)
     }
+    decoder.end()
     // What begins at a recovery point is not whole there, and no still is made of it.
     expect(numbers).toEqual(isRefreshed(whole) ? [] : keysOf(whole.stream).map((at) => numberOf(whole.stream[at]!)))
   },
@@ -287,6 +291,31 @@ const beginnings: Record<string, (whole: Whole) => Promise<void>> = {
     else expect(numbers.slice(-60)).toEqual(rest.slice(-60))
   },
 }
+
+/** What gives pictures to a decoder, or makes a file or a segment of them, and where in this table that is tried. Whoever adds to the one adds to the other. */
+const makers: Record<string, readonly (keyof typeof beginnings)[]> = {
+  'clips/cut-file.ts': ['a clip', 'an exact clip'],
+  'clips/encode-lead.ts': ['an exact clip'],
+  'live/hls/packager.ts': ['a segment of HLS'],
+  'live/stills/decode-still.ts': ['a still'],
+  'live/stills/lasting-decoder.ts': ['a still'],
+  'media/check-decoding.ts': ['a stretch that is decoded to check a long file'],
+  'media/finish-media.ts': ['a file', 'the second file of a split', 'a picture that is held until the camera comes'],
+  'outputs/stream-pictures.ts': ['a picture of a mix, or of a pair'],
+}
+
+test('everything that is made of pictures is in the table', async () => {
+  const source = fileURLToPath(new URL('../../recorder-image/src', import.meta.url))
+  const all = globSync('**/*.ts', { cwd: source }).filter((path) => !/\btesting\b|\.test\.ts$/.test(path))
+  const found: string[] = []
+  for (const path of all) {
+    const code = await readFile(join(source, path), 'utf8')
+    if (/(?<!function )\b(rawVideo|buildMp4Head|buildFragment|annexBOf)\(/.test(code)) found.push(path)
+  }
+  // The last one is how raw video is made.
+  expect(without(found.toSorted(), ['media/raw-video.ts'])).toEqual(Object.keys(makers))
+  for (const name of Object.values(makers).flat()) expect(Object.keys(beginnings)).toContain(name)
+})
 
 let directory: string
 beforeAll(async () => {
