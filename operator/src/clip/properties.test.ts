@@ -365,6 +365,21 @@ test(`whatever happens, one Pod at a time cuts a clip, and it comes to its end (
   expect(why).toBe('holds')
 })
 
+test('a clip whose Recording was told and is replaced is not cut from the other one by an operator that has not heard of either', async () => {
+  const model = new Model()
+  model.recordingIs('underWay')
+  model.deliver()
+  model.server.faults.push('lost, but done')
+  await model.reconcile()
+  model.recordingIs('missing')
+  model.recordingIs('over')
+  await model.reconcile()
+  expect(model.pods).toEqual([])
+  model.deliver()
+  await model.reconcile()
+  expect(model.clip?.status).toMatchObject({ recordingUid: 'recording-1', conditions: [{ reason: 'RecordingDeleted' }, {}] })
+})
+
 test.each([
   ['of this release', []],
   ['of an earlier release', ['refusedTimes', 'refusedTime']],

@@ -51,16 +51,20 @@ export async function reconcileClip(
   try {
     const observed = { ...(await observeClip(clip, dependencies, context.signal)), ...secondTries.ask(clip) }
     let plan = decideClip(observed, now())
+    let known: RecordingClip | undefined = clip
     if (plan.action.do === 'createPod') {
+      // Which Recording it is of is told before anything is made of that: a cache that is behind may not know that it is another one's, and then this is refused.
+      if (clip.status?.recordingUid === undefined) known = await writeStatus(clip, plan, dependencies, context)
+      if (known === undefined) return undefined
       // Its name says which attempt it is, so that it may come before the status.
       const refusal = await create(clip, plan.action, dependencies, context.signal)
       if (refusal === undefined) refusals.forget(clip.metadata.uid)
       else {
         const times = refusals.count(clip.metadata.uid, refusal.word)
-        plan = decideClip({ ...observed, refusal: { ...refusal, times } }, now())
+        plan = decideClip({ ...observed, clip: known, refusal: { ...refusal, times } }, now())
       }
     }
-    await writeStatus(clip, plan, dependencies, context)
+    await writeStatus(known, plan, dependencies, context)
     await act(clip, plan.action, dependencies, context.signal)
     return plan.requeueAfterMillis === undefined ? undefined : { requeueAfterMillis: plan.requeueAfterMillis }
   } finally {
@@ -102,32 +106,34 @@ const refusedWith = ({ word, message }: Refusal): ClipRefusal => ({
   message,
 })
 
+/** As it was written; undefined where the clip is gone. */
 async function writeStatus(
   clip: RecordingClip,
   { status, answers = {} }: ClipPlan,
   { client, caches, events, metrics, heeded }: ReconcileClipDependencies,
   { signal, log }: ReconcileContext,
-): Promise<void> {
-  if (isDeepStrictEqual(clip.status, status)) return
+): Promise<RecordingClip | undefined> {
+  if (isDeepStrictEqual(clip.status, status)) return clip
   const written = await client
     .replace(resources.recordingClips, { ...clip, status }, { subresource: 'status', signal })
     .catch((error) => {
       if (!isNotFound(error)) throw error
       return undefined
     })
-  if (written === undefined) return
+  if (written === undefined) return undefined
   caches.clips.wrote(written, writer)
   if (status.handled !== undefined) heeded.set(clip.metadata.uid, status.handled)
   const regarding = { ...written, kind: clipKind }
   for (const note of answerEvents(clip.status, status, answers)) events.record(regarding, note)
   const [succeeded] = status.conditions ?? []
   const before = clip.status?.conditions?.find(({ type }) => type === 'Succeeded')
-  if (succeeded === undefined || before?.reason === succeeded.reason) return
+  if (succeeded === undefined || before?.reason === succeeded.reason) return written
   if (status.completionTime !== undefined) metrics.clipFinished(succeeded.reason)
   const { reason, message: note } = succeeded
   const isTrouble = status.conditions?.some(({ type }) => type === 'Stalled') ?? false
   log.info({ clip: clip.metadata.name, reason, note }, 'Clip changed')
   events.record(regarding, { type: isTrouble ? 'Warning' : 'Normal', reason, action: 'CutClip', note })
+  return written
 }
 
 async function act(
