@@ -219,7 +219,8 @@ export class Model {
   schedules(): void {
     for (const pod of this.pods.filter((one) => !one.spec?.nodeName && one.metadata.deletionTimestamp === undefined)) {
       const volume = this.#volumeOf(pod) as PersistentVolumeClaim | undefined
-      if (volume === undefined) continue
+      // No scheduler gives a Pod a node whose volume is being deleted.
+      if (volume === undefined || volume.metadata.deletionTimestamp !== undefined) continue
       if (volume.spec?.volumeName === undefined) {
         const spec = { ...volume.spec, volumeName: `pv-of-${volume.metadata.uid}` }
         this.server.put('persistentvolumeclaims', { ...volume, spec })
