@@ -234,13 +234,14 @@ export const troubles = {
   },
   NodeLost: {
     seen: 'end',
-    next: 'again',
-    after: soon,
+    next: 'elsewhere',
+    after: { firstSeconds: 1, longestSeconds: 60 },
     wokenBy: byNothing,
     counts: false,
     volume: 'holds',
     condition: 'RetryScheduled',
-    meaning: 'The node was removed from the cluster, and the Pod with it.',
+    meaning:
+      'The node was removed from the cluster, and the Pod with it. The next attempt does not wait for the volume, which may be of that node, or attached to it still; what is on it is uploaded as soon as a Pod can reach it.',
     remedy: nothing,
   },
   OOMKilled: {

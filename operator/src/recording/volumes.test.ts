@@ -298,6 +298,21 @@ describe('a node that falls silent', () => {
 })
 
 describe('a volume that cannot follow', () => {
+  test('since its node was removed is not waited for: the next attempt has one of its own at once, and the old one is emptied meanwhile', () => {
+    const world = inRoom().after(90)
+    // Drained, asked to end, and then the node was gone: whoever collects Pods took it away.
+    world.podBecomes((pod) => {
+      pod.metadata.deletionTimestamp = at(1890).toISOString()
+    })
+    world.ends(undefined, { disruption: 'DeletionByPodGC' }).after(1)
+    expect(world.status.attempts).toMatchObject([
+      { reason: 'NodeLost', volume: 'math-v1' },
+      { number: 2, volume: 'math-v1', uploadOnly: true },
+      { number: 3, volume: 'math-v2' },
+    ])
+    expect(world.status.volumes).toMatchObject([{ name: 'math-v1', state: 'Holding', retired: true }, { name: 'math-v2' }])
+  })
+
   test.each([
     ['another zone', (world: World) => unschedulable(world)],
     ['still attached elsewhere', (world: World) => multiAttach(world)],
