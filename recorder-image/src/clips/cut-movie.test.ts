@@ -21,7 +21,10 @@ const sound = (frames: number): Mp4Track => ({
 
 const movies = fc
   .record({ order: pictureOrders, frames: fc.integer({ min: 1, max: 60 }), stretch: stretches })
-  .map(({ order, frames, stretch }) => ({ tracks: [pictures(order, [entry('avc1')]), sound(frames)], ...stretch }))
+  .map(({ order, frames, stretch }) => ({
+    tracks: [pictures(order, [entry(order.open ? 'hvc1' : 'avc1')]), sound(frames)],
+    ...stretch,
+  }))
 
 describe('what is cut out of a movie', () => {
   test('shows each picture of its time when it was shown, after those it is decoded from, and hides what was before', () => {
@@ -52,6 +55,17 @@ describe('what is cut out of a movie', () => {
     )
   })
 
+  test('has of H.265 nothing of what leads its first key frame, which no decoder shows there', () => {
+    fc.assert(
+      fc.property(movies, ({ tracks, from, to }) => {
+        const found = cutMovie(tracks, from, to).tracks.find(({ kind }) => kind === 'video')
+        if (found?.sampleEntries[0]?.toString('latin1', 4, 8) !== 'hvc1') return
+        const [key, ...rest] = presented(found).slice(0, found.keys![1])
+        expect(rest.filter((time) => time < key!)).toEqual([])
+      }),
+    )
+  })
+
   test('is where it is said to be, in a head that reads back as it was written', () => {
     fc.assert(
       fc.property(movies, ({ tracks, from, to }) => {
@@ -72,7 +86,9 @@ describe('what is cut out of a movie', () => {
   })
 
   test('is nothing behind the end of the movie', () => {
-    expect(cutMovie([pictures({ times: [0, 100], group: 1, swap: false }, [entry('avc1')]), sound(10)], 60, 61)).toEqual({
+    expect(
+      cutMovie([pictures({ times: [0, 100], group: 1, swap: false, open: false }, [entry('avc1')]), sound(10)], 60, 61),
+    ).toEqual({
       tracks: [],
       ranges: [],
       bodyBytes: 0,

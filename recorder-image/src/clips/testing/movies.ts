@@ -1,6 +1,7 @@
 /** Movies to cut, at random: what matters are their times and their order. */
 import fc from 'fast-check'
 import type { Mp4Track } from '../../media/mp4-head.ts'
+import { codecOfEntry } from '../../media/video-sample-entry.ts'
 
 export interface PictureOrder {
   /** In milliseconds, rising, from 0. */
@@ -9,6 +10,8 @@ export interface PictureOrder {
   group: number
   /** Every second pair of a group is shown in the other order than it is decoded. */
   swap: boolean
+  /** Of H.265: two of a group, but of the first, are shown before the key frame that they are decoded after. */
+  open: boolean
 }
 
 export const pictureOrders: fc.Arbitrary<PictureOrder> = fc
@@ -16,6 +19,7 @@ export const pictureOrders: fc.Arbitrary<PictureOrder> = fc
     steps: fc.array(fc.integer({ min: 1, max: 500 }), { minLength: 1, maxLength: 40 }),
     group: fc.integer({ min: 1, max: 12 }),
     swap: fc.boolean(),
+    open: fc.boolean(),
   })
   .map(({ steps, ...order }) => {
     let time = 0
@@ -28,11 +32,19 @@ export const stretches = fc
   .map(({ from, length }) => ({ from: from / 1000, to: (from + length) / 1000 }))
 
 /** Picture number n lies at 1000 n and has 100 + n bytes. The sample entries take turns with the groups. */
-export function pictures({ times, group, swap }: PictureOrder, sampleEntries: readonly Buffer[]): Mp4Track {
+export function pictures({ times, group, swap, open }: PictureOrder, sampleEntries: readonly Buffer[]): Mp4Track {
   const shown = times.map((time) => time * 90)
   if (swap) {
     for (let at = 1; at + 1 < shown.length; at += 3) {
       if (at % group !== 0 && (at + 1) % group !== 0) [shown[at], shown[at + 1]] = [shown[at + 1]!, shown[at]!]
+    }
+  }
+  if (open && codecOfEntry(sampleEntries[0]!) === 'h265') {
+    const leading = Math.min(2, group - 1)
+    for (let key = group; key + leading < shown.length; key += group) {
+      for (let at = key; at < key + leading; at++) [shown[at], shown[at + 1]] = [shown[at + 1]!, shown[at]!]
+      const [first, second] = [key + 1, key + 2]
+      if (leading === 2 && shown[first]! > shown[second]!) [shown[first], shown[second]] = [shown[second]!, shown[first]!]
     }
   }
   const starts = times.map((time) => time * 90)
@@ -43,11 +55,11 @@ export function pictures({ times, group, swap }: PictureOrder, sampleEntries: re
     sizes: Uint32Array.from(times, (_, at) => 100 + at),
     offsets: Float64Array.from(times, (_, at) => at * 1000),
     starts: Float64Array.from(starts),
-    ...(swap ? { shownAfter: Uint32Array.from(shown, (time, at) => time + late - starts[at]!) } : {}),
+    ...(late > 0 || swap ? { shownAfter: Uint32Array.from(shown, (time, at) => time + late - starts[at]!) } : {}),
     entries: Uint8Array.from(times, (_, at) => Math.floor(at / group) % sampleEntries.length),
     end,
     keys: Uint32Array.from(times.flatMap((_, at) => (at % group === 0 ? [at] : []))),
-    edit: { delay: 0, mediaTime: swap ? late : 0, duration: Math.round((end * 48_000) / 90_000) },
+    edit: { delay: 0, mediaTime: late, duration: Math.round((end * 48_000) / 90_000) },
   }
 }
 
