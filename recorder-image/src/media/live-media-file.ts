@@ -38,7 +38,7 @@ import { SilenceAhead } from './silence-ahead.ts'
 import { SoundReader } from './sound-reader.ts'
 import { SoundSeam } from './sound-seam.ts'
 import { finishInto, type SoundTrack } from './sound-track.ts'
-import { belongsInFile, canBeginFile } from './split.ts'
+import { belongsInFile, canBeginFile, isCameraOff } from './split.ts'
 import { VideoTrack } from './video-track.ts'
 
 /** What a batch of the page brought, and what the encoder makes of it a moment later, is written at once. */
@@ -155,6 +155,7 @@ class LiveMediaFile implements MediaFile {
     this.#firstMicros ??= frame.receiveTimeMicros
     if (this.#endsSoon) {
       this.#endsSinceMicros ??= frame.receiveTimeMicros
+      if (isCameraOff(frame, this.#lastPictureMicros)) return false
       if (canBeginFile(frame, this.#video?.codec, frame.receiveTimeMicros - this.#endsSinceMicros)) return false
     }
     return belongsInFile(frame, this.#firstMicros, this.#video?.codec)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { EncodedFrame } from '../tap/frame.ts'
-import { belongsInFile, canBeginFile } from './split.ts'
+import { belongsInFile, canBeginFile, isCameraOff } from './split.ts'
 
 const opened = 1_000_000
 const at = (hours: number, more: Partial<EncodedFrame> = {}): EncodedFrame => ({
@@ -48,4 +48,11 @@ describe('the next file of a stream begins', () => {
     const endless = Buffer.concat(new Array(5000).fill(Buffer.of(0, 0, 1, 0x2a, 1)))
     expect(canBeginFile(at(1, { ...cra, data: endless }), 'h265', 0)).toBe(true)
   })
+})
+
+it('a file that is to end soon ends with sound, too, once its user has turned the camera off', () => {
+  const last = opened + 9e6
+  expect(isCameraOff(at(18 / 3600, sound), last)).toBe(false)
+  expect(isCameraOff(at(20 / 3600, sound), last)).toBe(true)
+  expect(isCameraOff(at(20 / 3600), last)).toBe(false)
 })

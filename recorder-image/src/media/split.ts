@@ -43,3 +43,10 @@ function mayBeLedAcross({ mimeType, data }: EncodedFrame): boolean {
     throw error
   }
 }
+
+/** So long without a picture there is no camera: the next one begins with a key frame. */
+const cameraOffMicros = 10_000_000
+
+/** Whether sound comes so long after the last picture that the next file can begin with it. */
+export const isCameraOff = ({ kind, receiveTimeMicros }: EncodedFrame, lastPictureMicros: number): boolean =>
+  kind === 'audio' && receiveTimeMicros - lastPictureMicros >= cameraOffMicros
