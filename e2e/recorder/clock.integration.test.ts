@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { lookUpHere } from '../../sandbox/src/names/look-up-here.ts'
 import { World } from './world.ts'
 
 let world: World
@@ -25,7 +26,7 @@ const settable = `
 
 test('a wall clock that is set back an hour, and then ahead two: everything is recorded, told by times that never go back, and the manifest says so', async () => {
   await world.publish('alice', { audio: true, video: true })
-  const environment = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(settable)}` }
+  const environment = { NODE_OPTIONS: `${lookUpHere.NODE_OPTIONS} --import=data:text/javascript,${encodeURIComponent(settable)}` }
   const recorder = await world.recordFromNow({ environment })
   await recorder.logged({ msg: 'Media arrived', userId: 'alice', kind: 'video' })
   await sleep(2000)
