@@ -46,6 +46,14 @@ describe('sound between two files', () => {
     expect(new SoundSeam(before.latest).push(anew)).toBe(true)
   })
 
+  test('is told by the one after a file in which nothing came', () => {
+    const before = new SoundSeam()
+    push(before, range(0, 20))
+    const after = new SoundSeam(new SoundSeam(before.latest).latest)
+    push(after, range(31, 200))
+    expect(after.take(Number.POSITIVE_INFINITY).map(({ packets }) => packets)).toEqual([10])
+  })
+
   test('is told once it is known, and once', () => {
     const before = new SoundSeam()
     push(before, range(0, 20))

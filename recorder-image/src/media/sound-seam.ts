@@ -27,14 +27,15 @@ const mostMissing = 3000
  * where the first one ended. Pure.
  */
 export class SoundSeam {
-  /** What came last, for the next file. */
-  readonly latest: LatestSound = new Map()
+  /** What came last, for the next file; in the file before, where nothing has come since. */
+  readonly latest: LatestSound
   readonly #before: LatestSound
   /** Of subscriptions that go on: how far each packet that came at first lies behind the last one of the file before. */
   readonly #seams = new Map<number, { sinceMicros: number; came: number[]; lowest: number }>()
 
   constructor(before: LatestSound = new Map()) {
-    this.#before = before
+    this.#before = new Map(before)
+    this.latest = new Map(before)
   }
 
   /** Returns false for one of the time of the file before: that has it, or has told that it is missing. */

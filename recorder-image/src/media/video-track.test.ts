@@ -97,3 +97,31 @@ test('where the codec changes and its first key frame is lost, another is asked 
   expect(push(picture(3, { mimeType: 'video/H264' }))).toEqual([false])
   expect(end()).toMatchObject({ taken: [0, 1, 2], lost: ['3 NoKeyFrame: video/H264, in a file of vp8'] })
 })
+
+describe('a subscription whose first key frame Chromium gave up', () => {
+  const startCode = Buffer.from([0, 0, 0, 1])
+  const units = (...hex: string[]) => Buffer.concat(hex.flatMap((unit) => [startCode, Buffer.from(unit, 'hex')]))
+  /** 16x16 of x264, whose pictures have numbers of four bits. */
+  const h264 = (n: number) => {
+    const isKey = n % 10 === 0
+    const slice = Buffer.from([isKey ? 0x65 : 0x41, 0xe1 | ((n % 10) << 1), 0x80, 0x80]).toString('hex')
+    const sets = isKey ? ['6742c00ada7b011000000300100000030320f1226a', '68ce3c80'] : []
+    return picture(n, { mimeType: 'video/H264', data: units(...sets, slice) })
+  }
+  const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, at) => first + at)
+
+  test('has it in the ledger, by the number of the first picture that came', () => {
+    const { push, end } = trackWith()
+    push(...range(3, 14).map(h264))
+    const { taken, lost, missing } = end()
+    expect(taken).toEqual([10, 11, 12, 13, 14])
+    expect(lost).toEqual(range(3, 9).map((n) => `${n} NoKeyFrame: `))
+    expect(missing).toEqual([3])
+  })
+
+  test('has nothing more there where it begins with it', () => {
+    const { push, end } = trackWith()
+    push(...range(0, 14).map(h264))
+    expect(end()).toEqual({ taken: range(0, 14), lost: [], missing: [] })
+  })
+})

@@ -5,7 +5,6 @@ import { PictureClock, type PictureTime } from '../timeline/picture-clock.ts'
 import { type CountedHole, PictureGaps, type PictureLoss } from '../timeline/picture-gaps.ts'
 import { UnprovenPictures } from '../timeline/unproven-pictures.ts'
 import { UnreadableError } from './bit-reader.ts'
-import { asBeginning } from './h265-units.ts'
 import type { BatchPicture, PictureBatch } from './index-records.ts'
 import type { VideoSample } from './media-columns.ts'
 import { pictureReader } from './read-picture.ts'
@@ -34,6 +33,11 @@ export type OnLostPicture = (frame: EncodedFrame, reason: LossReason, detail: st
 const rememberedChanges = 16
 /** Sizes and profiles that one file may have. A sender that changes between a few comes back to them; one that goes on making new ones is hostile. */
 const maxConfigs = 64
+
+/** Subscriptions of one file that begin without a key frame. */
+const mostBeheaded = 16
+/** More than what tells the number of a picture. */
+const headerBytes = 256
 
 /** A picture on its way into the file. */
 interface ReadPicture extends NumberedPicture {
@@ -93,6 +97,10 @@ export class VideoTrack {
   readonly #chains = new Map<number, Chain>()
   /** Subscriptions of the file before that have not gone on yet. */
   readonly #handedOver: PicturesHandover
+  /** Subscriptions of which a key frame came, here or in the file before. */
+  readonly #begun = new Set<number>()
+  /** Of those without one yet: the first picture that came, whose number tells how many came before it. */
+  readonly #beheaded = new Map<number, EncodedFrame>()
   /** The user does not send pictures since then, as far as is known. */
   #pausedMicros: number | undefined
   /** By what they are. */
@@ -110,6 +118,7 @@ export class VideoTrack {
     this.#onLost = onLost
     this.#onMissing = onMissing
     this.#handedOver = before
+    for (const ssrc of before.keys()) this.#begun.add(ssrc)
   }
 
   /** Of the pictures so far; undefined where none came. */
@@ -229,6 +238,10 @@ export class VideoTrack {
     if (chain === undefined && (!key || config === undefined)) {
       this.undecodable++
       this.#handedOver.get(frame.ssrc)?.gaps.leftOut(time.rtp)
+      const isKnown = this.#begun.has(frame.ssrc) || this.#beheaded.has(frame.ssrc)
+      if (!isKnown && this.#beheaded.size < mostBeheaded) {
+        this.#beheaded.set(frame.ssrc, { ...frame, data: frame.data.slice(0, headerBytes) })
+      }
       this.#onLost(frame, 'NoKeyFrame', '')
       return false
     }
@@ -239,6 +252,7 @@ export class VideoTrack {
     }
     const { rtp } = time
     const beganAnew = chain === undefined && (this.#handedOver.get(frame.ssrc)?.codec ?? codec) !== codec
+    if (chain === undefined) this.#tellBeheaded(frame, config)
     const { changes, firstRtp, late, unproven, gaps } = chain ?? this.#begin(frame.ssrc, clock, rtp)
     if (!key && rtp < firstRtp && picture.leads !== 'fromKey') {
       const detail = picture.leads === undefined ? 'came later than the key frame after it' : 'refers to what is in front of it'
@@ -257,16 +271,39 @@ export class VideoTrack {
     const { rtpTimestamp, receiveTimeMicros, mayFollowHole = false } = frame
     const about = { rtpTimestamp, receiveTimeMicros, key, mayFollowHole }
     for (const loss of gaps.push({ ...about, ...time, encoderBeganAnew })) this.#onMissing(loss)
-    const one: ReadPicture = { ...about, ...time, frame, parameterSets, data, config, number, leads, waitsAs: undefined }
-    const { taken, lost, beginsAnew } = late.push(one)
-    if (beginsAnew && codec === 'h265') one.data = asBeginning(data)
+    const { taken, lost } = late.push({
+      ...about,
+      ...time,
+      frame,
+      parameterSets,
+      data,
+      config,
+      number,
+      leads,
+      waitsAs: undefined,
+    })
     this.#settle({ taken: [], lost })
-    for (const next of taken) this.#settle(next.number === undefined ? unproven.push(next) : { taken: [next], lost: [] })
+    for (const one of taken) this.#settle(one.number === undefined ? unproven.push(one) : { taken: [one], lost: [] })
     return !unproven.isBroken
   }
 
   #subscriptionOf({ ssrc }: { ssrc: number }): Pick<HandedOver, 'clock' | 'gaps'> | undefined {
     return this.#chains.get(ssrc) ?? this.#handedOver.get(ssrc)
+  }
+
+  /**
+   * Chromium may give up the first key frame of a subscription, where its packets change places (one of it came before the parameter sets), and hand out what
+   * follows it. H.264 counts its pictures from the key frame on: from nowhere else it is known that there was one. The room may have sent none of it.
+   */
+  #tellBeheaded(key: EncodedFrame, config: StoredVideoConfig): void {
+    const first = this.#beheaded.get(key.ssrc)
+    this.#beheaded.delete(key.ssrc)
+    this.#begun.add(key.ssrc)
+    if (first === undefined || first.mimeType !== key.mimeType) return
+    const { number } = pictureReader(first.mimeType)!.read(first.data, config)
+    if (number?.type !== 'counted' || number.value === 0) return
+    const at = { fromMicros: first.receiveTimeMicros, toMicros: first.receiveTimeMicros }
+    this.#onMissing({ ...at, pictures: number.value, picturesAre: 'AtMost' })
   }
 
   #leaveOut(frame: EncodedFrame): void {

@@ -140,9 +140,9 @@ export class RepairHistory {
   #before(ssrc: number, atMillis: number): PacketCounts {
     // Of what was before all that is remembered the first that is stands for it; before the very first look nothing had been counted.
     const until = Math.max(this.#hasForgotten ? 1 : 0, this.#looks.findLastIndex((look) => look.atMillis <= atMillis) + 1)
-    const recent = this.#looks.slice(0, until).findIndex((look) => look.atMillis >= atMillis - onItsWayMillis)
-    const from = Math.max(0, Math.min(recent === -1 ? until : recent, until - 2))
-    let best: PacketCounts | undefined
+    const first = this.#looks.findLastIndex((look) => look.atMillis <= atMillis - onItsWayMillis)
+    const from = Math.max(0, Math.min(first, until - 2))
+    let best = first === -1 && !this.#hasForgotten ? nothing : undefined
     for (const { counts } of this.#looks.slice(from, until)) {
       const count = counts.get(ssrc) ?? nothing
       best = best === undefined || isAnew(best, count) ? count : { ...count, lost: Math.min(best.lost, count.lost) }
