@@ -31,11 +31,19 @@ function leaveBehindIfOutOfReach(draft: Draft, attempt: Attempt, observed: Obser
   if (volume !== undefined) volume.retired = true
 }
 
+/** Pods and volumes are heard of apart: a Pod that got its node, or its container, just before its volume was deleted works on it, and the volume stays. By then that is heard of. */
+const knownAfterMillis = 15_000
+
 /** Its Pod can never start, for the claim it names is gone, or going. */
 function isOnLostVolume(draft: Draft, attempt: Attempt, { state }: ObservedPod): boolean {
   const volume = volumeOf(draft, attempt)
   if (volume === undefined || !['unscheduled', 'blocked'].includes(state.kind)) return false
-  return volumeState(volume).is === 'lost' || beingDeletedSince(draft, volume) !== undefined
+  if (volumeState(volume).is === 'lost') return true
+  const since = beingDeletedSince(draft, volume)
+  if (since === undefined) return false
+  const left = Date.parse(since) + knownAfterMillis - draft.now.getTime()
+  if (left > 0) draft.lookAgainIn(left)
+  return left <= 0
 }
 
 type Word = 'NodeSilent' | 'VolumeUnreachable' | 'VolumeLost'

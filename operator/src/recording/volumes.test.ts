@@ -129,10 +129,12 @@ describe('a volume that is gone although it held what was not in COS', () => {
     [
       'while the next recorder waits for a node',
       (world: World) =>
-        isDeleted(world.after(5)).podBecomes((pod) => {
-          const message = '0/1 nodes are available: persistentvolumeclaim "math-v1" is being deleted.'
-          pod.status!.conditions = [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }]
-        }),
+        isDeleted(world.after(5))
+          .podBecomes((pod) => {
+            const message = '0/1 nodes are available: persistentvolumeclaim "math-v1" is being deleted.'
+            pod.status!.conditions = [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }]
+          })
+          .after(15),
       'math-a3',
     ],
   ])('and stays for long when somebody deletes it %s: the lesson is recorded on another', (_, deletes, pod) => {
@@ -144,6 +146,14 @@ describe('a volume that is gone although it held what was not in COS', () => {
     expect(world.status.volumes).toMatchObject([{ name: 'math-v1', state: 'Holding' }, { name: 'math-v2' }])
     world.claims = world.claims.filter(({ metadata }) => metadata.name !== 'math-v1')
     expect(world.settle().status.volumes).toMatchObject([{ name: 'math-v1', state: 'Lost' }, { state: 'Holding' }])
+  })
+
+  test('and keeps a recorder that got its node just before somebody deleted it: that works on it', () => {
+    const world = isDeleted(inRoom().ends(undefined, { reason: 'OOMKilled' }).after(5))
+    expect(world.settle().live.map(({ metadata }) => metadata.name)).toEqual(['math-a2'])
+    world.after(10).scheduled().inRoom().after(60)
+    expect(world.live.map(({ metadata }) => metadata.name)).toEqual(['math-a2'])
+    expect(world.status.volumes).toMatchObject([{ name: 'math-v1', state: 'Holding' }])
   })
 
   test('does not stop the lesson from being recorded on', () => {
