@@ -186,6 +186,18 @@ describe('what a file says of its clock', { timeout: 60_000 }, () => {
     expect(about(60, 200)).toBeLessThan(100)
   })
 
+  it('is far less than the time for which a machine stood still: what came at once afterwards says nothing of the clock', () => {
+    const net = fc.sample(network(), 1)[0]!
+    const calm = { ...net, seed: 7, jitterMillis: 10, repaired: 0, lost: 0, overtaken: 0, twice: 0 }
+    const queue = { fromMillis: 0, forMillis: 0, delayMillis: 0 }
+    const stoodStill = { ...calm, queue, freeze: { fromMillis: 4000, forMillis: 20_000 } }
+    const user = { seconds: 30, ppm: 0, jumps: false, net: stoodStill }
+    for (const file of [pictures(user), sound(user)]) {
+      expect(file.errorMillis).toBeLessThan(200)
+      expect(worst(file)).toBeLessThanOrEqual(file.errorMillis + 1.5)
+    }
+  })
+
   it('is small enough that files of one room agree within 20 ms (15 cases)', () => {
     // Behind a queue that is there for as long as a clock a file says itself that it knows less.
     const calm = user.map((one) => {

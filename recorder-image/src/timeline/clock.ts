@@ -57,6 +57,8 @@ const edgeFactor = 2
 const mostErrorMicros = 1_000_000
 /** Of so many of the seconds the fastest packet has to be as near as is told. */
 const errorShare = 0.95
+/** What comes so close together, of the time in which it was sent, was held up. */
+const heldUpShare = 0.1
 /**
  * A drift is believed when it has moved the clock by a millisecond, and by so many times the noise: 6 with the fewest windows (measured: no
  * jitter passes for a drift), less with more of them.
@@ -204,12 +206,17 @@ export function fitClock(windows: readonly ClockWindow[]): ClockFit {
  */
 export function clockErrorMicros({ windows, leastDelays }: Pick<ClockWindows, 'windows' | 'leastDelays'>): number {
   const fit = fitClock(windows)
-  const off = Float64Array.from(windows, ({ rtpMicros, minDelayMicros }) =>
-    Math.abs(rtpMicros + minDelayMicros - wallMicros(fit, rtpMicros)),
-  ).sort()
+  const telling = windows.filter((window, at) => !wasHeldUp(window, windows[at + 1]))
+  const off = Float64Array.from(telling, (window) => Math.abs(arrivalOf(window) - wallMicros(fit, window.rtpMicros))).sort()
   const fastest = windows.length >= edgeCount ? off.subarray(0, edgeCount) : leastDelays
   return Math.max(off[Math.ceil(off.length * errorShare) - 1] ?? 0, edgeMicros(fastest))
 }
+
+const arrivalOf = ({ rtpMicros, minDelayMicros }: ClockWindow) => rtpMicros + minDelayMicros
+
+/** What came at once with what was sent a second later waited for a machine or a line that stood still: it says nothing of the clock. */
+const wasHeldUp = (window: ClockWindow, next: ClockWindow | undefined) =>
+  next !== undefined && arrivalOf(next) - arrivalOf(window) < heldUpShare * (next.rtpMicros - window.rtpMicros)
 
 /** How far below the smallest of some values in their order the edge may lie. Of fewer values it takes more times their distance to be as sure. */
 function edgeMicros(values: ArrayLike<number>): number {
