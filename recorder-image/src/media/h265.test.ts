@@ -32,7 +32,8 @@ function trailing(order: number, { set = zero, longTerm = '' } = {}): Uint8Array
   const header = `1${set}${one}${order.toString(2).padStart(8, '0')}${references}`
   return Uint8Array.of(nalTypes.lastTrailing << 1, 1, ...packed(`${header}${longTerm}1010101`))
 }
-const cra = (set = zero) => Uint8Array.of(nalTypes.cleanRandomAccess << 1, 1, ...packed(`10${set}0110000000000`))
+const cra = ({ order = 0, set = zero } = {}) =>
+  Uint8Array.of(nalTypes.cleanRandomAccess << 1, 1, ...packed(`10${set}011${order.toString(2).padStart(8, '0')}10000`))
 const placeOf = (slice: Uint8Array, sets: Uint8Array[]) => readH265(annexBOf([slice]), readH265(annexBOf(sets)).config).number
 
 describe('the place of a picture of H.265 in the order of decoding', () => {
@@ -105,12 +106,33 @@ describe('a key frame of H.265 with nothing in front of it', () => {
 
   test('is a broken link in all its slices, and else as it was sent', () => {
     const supplement = Uint8Array.of(39 << 1, 1, 5, 1, 1, 0x80)
-    const sample = toLengthPrefixed([supplement, cra(), cra(one)])
+    const sample = toLengthPrefixed([supplement, cra(), cra({ set: one })])
     const begun = asBeginning(sample)
     expect(types(begun)).toEqual([39, nalTypes.brokenLink, nalTypes.brokenLink])
     const differing = [...begun.keys()].filter((at) => begun[at] !== sample[at])
     expect(differing).toHaveLength(2)
     expect(types(sample)).toEqual([39, nalTypes.cleanRandomAccess, nalTypes.cleanRandomAccess])
+  })
+
+  test('is that in the file wherever a subscription begins with it, and is not where one goes on', () => {
+    const track = new VideoTrack(
+      () => {},
+      () => {},
+    )
+    const about = { slot: 1, kind: 'video', sequenceNumber: null, mimeType: 'video/H265', key: false } as const
+    for (const [subscription, ssrc] of [7, 8].entries()) {
+      for (let n = 0; n < 20; n++) {
+        const at = subscription * 20 + n
+        const data = annexBOf(n % 10 === 0 ? [vps, sps, pps, cra({ order: n })] : [trailing(n)])
+        track.push({ ...about, ssrc, rtpTimestamp: at * 3000, receiveTimeMicros: 1e15 + at * 33_333, data })
+      }
+    }
+    track.end()
+    const { samples, chunks } = track.take()!
+    const pictures = chunks.filter((chunk) => types(chunk).every((type) => type <= nalTypes.lastSlice))
+    const ofKeys = pictures.flatMap((picture, at) => (samples[at]!.key ? types(picture) : []))
+    const { brokenLink, cleanRandomAccess } = nalTypes
+    expect(ofKeys).toEqual([brokenLink, cleanRandomAccess, brokenLink, cleanRandomAccess])
   })
 
   test('is as it was sent where it says so itself', () => {

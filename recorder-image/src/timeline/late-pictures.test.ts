@@ -71,6 +71,44 @@ describe('pictures that a key frame has overtaken', () => {
     expect(take(arrived, numbers)).toEqual({ taken: [...upTo(60), 63, 61, 70, 66, 64, 69, 68], lost: [] })
   })
 
+  describe('of H.265', () => {
+    /** As it counts from its key frame on, and which it refers to, by how many are shown between. */
+    const refers = (n: number, key: number, uses: number[], mayBeLed = false) => ({
+      ...{ type: 'refers' as const, value: (n - key + 256) % 256, modulus: 256, isReference: true },
+      ...{ uses, keeps: uses, goesOn: false, mayBeLed },
+    })
+    const keyOf = (n: number) => n - (n % 10)
+    const behind = (n: number): Partial<Named> => ({ number: refers(n, keyOf(n), n % 10 === 0 ? [] : [-1], n % 10 === 0) })
+    /** Shown before the next key frame, and decoded after it. */
+    const leading = (n: number, uses: number[]): Partial<Named> => ({ leads: 'fromKey', number: refers(n, keyOf(n) + 10, uses) })
+    const all = { ...Object.fromEntries(upTo(30).map((n) => [n, behind(n)])), 8: leading(8, [2]), 9: leading(9, [1, -1]) }
+
+    it('that lead their key frame are decoded before those behind it, the first time there are some, too', () =>
+      expect(take([...upTo(7), 10, 20, 11, 9, 12, 8, 13], all)).toEqual({
+        taken: [...upTo(7), 10, 20, 8, 9, 11, 12, 13],
+        lost: [],
+      }))
+
+    it('are not waited for where there never are any', () => {
+      const none = Object.fromEntries(upTo(30).map((n) => [n, behind(n)]))
+      // What is in front of the second key frame never comes.
+      const numbers = [...upTo(11), 20, 21, 30, 23, 22, 31]
+      expect(take(numbers, none)).toEqual({ taken: [...upTo(11), 20, 21, 30, 22, 23, 31], lost: [] })
+    })
+
+    it('begin anew with a key frame that goes on from nothing, and go on with one that does', () => {
+      const late = new LatePictures<NumberedPicture>()
+      const began = [0, 10, 20, 30].map((n) => {
+        const time = { rtp: n * 6000, clock: n < 30 ? 0 : 1, receiveTimeMicros: n * 66_000 }
+        const number = { ...refers(n, 0, [], true), goesOn: true }
+        const { beginsAnew } = late.push({ ...time, key: true, number })
+        for (let at = n + 1; at < n + 10; at++) late.push({ ...time, rtp: at * 6000, key: false, number: refers(at, 0, [-1]) })
+        return beginsAnew
+      })
+      expect(began).toEqual([true, false, false, true])
+    })
+  })
+
   it('are taken as they come where the codec gives no numbers', () => {
     const none = { number: undefined }
     expect(take([0, 1, 10, 3, 2], { 0: none, 1: none, 2: none, 3: none, 10: none }).taken).toEqual([0, 1, 10, 3, 2])
