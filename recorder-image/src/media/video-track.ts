@@ -5,6 +5,7 @@ import { PictureClock, type PictureTime } from '../timeline/picture-clock.ts'
 import { type CountedHole, PictureGaps, type PictureLoss } from '../timeline/picture-gaps.ts'
 import { UnprovenPictures } from '../timeline/unproven-pictures.ts'
 import { UnreadableError } from './bit-reader.ts'
+import { asBeginning } from './h265-units.ts'
 import type { BatchPicture, PictureBatch } from './index-records.ts'
 import type { VideoSample } from './media-columns.ts'
 import { pictureReader } from './read-picture.ts'
@@ -271,19 +272,11 @@ export class VideoTrack {
     const { rtpTimestamp, receiveTimeMicros, mayFollowHole = false } = frame
     const about = { rtpTimestamp, receiveTimeMicros, key, mayFollowHole }
     for (const loss of gaps.push({ ...about, ...time, encoderBeganAnew })) this.#onMissing(loss)
-    const { taken, lost } = late.push({
-      ...about,
-      ...time,
-      frame,
-      parameterSets,
-      data,
-      config,
-      number,
-      leads,
-      waitsAs: undefined,
-    })
+    const one: ReadPicture = { ...about, ...time, frame, parameterSets, data, config, number, leads, waitsAs: undefined }
+    const { taken, lost, beginsAnew } = late.push(one)
+    if (beginsAnew && codec === 'h265') one.data = asBeginning(data)
     this.#settle({ taken: [], lost })
-    for (const one of taken) this.#settle(one.number === undefined ? unproven.push(one) : { taken: [one], lost: [] })
+    for (const next of taken) this.#settle(next.number === undefined ? unproven.push(next) : { taken: [next], lost: [] })
     return !unproven.isBroken
   }
 
