@@ -46,6 +46,17 @@ describe('sound between two files', () => {
     expect(new SoundSeam(before.latest).push(anew)).toBe(true)
   })
 
+  test('is told by the numbers where the clock was set back before', () => {
+    const before = new SoundSeam()
+    push(before, range(0, 20))
+    for (const sequenceNumber of range(21, 40)) {
+      before.push({ ssrc: 7, sequenceNumber, rtpTimestamp: (sequenceNumber * 960 - 1e8) >>> 0, receiveTimeMicros: 420_000 })
+    }
+    const after = new SoundSeam(before.latest)
+    push(after, range(46, 200))
+    expect(after.take(Number.POSITIVE_INFINITY).map(({ packets }) => packets)).toEqual([5])
+  })
+
   test('is told by the one after a file in which nothing came', () => {
     const before = new SoundSeam()
     push(before, range(0, 20))

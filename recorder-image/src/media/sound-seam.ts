@@ -21,6 +21,8 @@ const waitMicros = 2_000_000
 const firstMicros = 1_000_000
 /** More are not missing: the sender counts from somewhere else. */
 const mostMissing = 3000
+/** A number this far back is not late but counted anew, as in `timeline/packet-order.ts`. */
+const restartBehind = 1000
 
 /**
  * The sound of one file tells by its numbers what is missing between its packets. This tells what is missing between two files of which the second one goes on
@@ -42,14 +44,13 @@ export class SoundSeam {
   push({ ssrc, sequenceNumber, rtpTimestamp, receiveTimeMicros }: NumberedPacket): boolean {
     if (sequenceNumber === null) return true
     const latest = this.latest.get(ssrc)
-    if (latest === undefined || ((rtpTimestamp - latest.rtpTimestamp) | 0) > 0) {
+    if (latest === undefined || isLater({ sequenceNumber, rtpTimestamp }, latest)) {
       this.latest.set(ssrc, { sequenceNumber, rtpTimestamp, receiveTimeMicros })
     }
     const before = this.#before.get(ssrc)
     if (before === undefined) return true
     const by = ahead(before.sequenceNumber, sequenceNumber)
-    // One that was sent later, with a smaller number, is of a sender who counts anew.
-    if (by <= 0) return ((rtpTimestamp - before.rtpTimestamp) | 0) > 0
+    if (by <= 0) return isLater({ sequenceNumber, rtpTimestamp }, before)
     const seam = this.#seams.get(ssrc) ?? { sinceMicros: receiveTimeMicros, came: [], lowest: by }
     this.#seams.set(ssrc, seam)
     const since = receiveTimeMicros - seam.sinceMicros
@@ -73,6 +74,14 @@ export class SoundSeam {
     }
     return losses
   }
+}
+
+type Place = Pick<NumberedPacket, 'rtpTimestamp'> & { sequenceNumber: number }
+
+/** By the numbers, whatever clocks say; one that is not ahead was sent later only if its sender counts anew. */
+function isLater(packet: Place, than: Place): boolean {
+  const by = ahead(than.sequenceNumber, packet.sequenceNumber)
+  return by > 0 || by < -restartBehind || ((packet.rtpTimestamp - than.rtpTimestamp) | 0) > 0
 }
 
 const ahead = (from: number, to: number) => ((to - from) << 16) >> 16

@@ -270,6 +270,7 @@ const act = fc.oneof(
   fc.record({ type: fc.constant('leave' as const), forMillis: millis(40, 3000) }),
   fc.record({ type: fc.constant('republish' as const), forMillis: millis(40, 1000) }),
   fc.record({ type: fc.constant('reconnect' as const), forMillis: millis(200, 1500) }),
+  fc.record({ type: fc.constant('clockJumps' as const), seconds: fc.constantFrom(3600, -3600, 20) }),
   fc.record({ type: fc.constant('countersBeginAgain' as const) }),
 )
 const loss: fc.Arbitrary<Loss> = fc.record({

@@ -14,6 +14,8 @@ export type Act =
   | { type: 'republish'; forMillis: number }
   /** The connection for media is built anew. */
   | { type: 'reconnect'; forMillis: number }
+  /** The sender's clocks are set, while pictures and sound go on. */
+  | { type: 'clockJumps'; seconds: number }
   /** The receiver counts from 0 again. */
   | { type: 'countersBeginAgain' }
 
@@ -201,6 +203,9 @@ export function perform({ seed, firstCodec, acts, losses }: Plan): Performance {
       calm.push({ fromMillis: now - 1500, toMillis: now })
       sends(forMillis, { video: false, audio: false })
       subscribe()
+    },
+    clockJumps: ({ seconds }: { seconds: number }) => {
+      rtpBase = { video: rtpBase.video + seconds * 90_000, audio: rtpBase.audio + seconds * 48_000 }
     },
     countersBeginAgain: () => void countedAnew.set(ssrc.video, [...(countedAnew.get(ssrc.video) ?? []), now]),
   }
