@@ -10,7 +10,8 @@ const mostMissing = 0.1
 /**
  * What a decoder does not say: it conceals a picture that is missing, and begins wherever it is told to. So of groups of pictures it is looked whether each begins
  * with one that can be decoded by itself, of H.264 whether its numbers (7.4.3, frame_num) go on without a gap, and of H.265 whether what each says it refers to
- * is there (8.3.2, reference picture sets). VP8 and VP9 say nothing of the kind: the slots of a decoder are never empty. Of AV1 it is not looked for.
+ * is there (8.3.2, reference picture sets). VP8 and VP9 say nothing of the kind: the slots of a decoder are never empty. Of AV1 it is not looked for: its
+ * coding goes on from picture to picture, so a decoder fails where one is missing that others go on from, unless a sender codes each by itself.
  */
 export class PictureOrder {
   readonly #read: (sample: Uint8Array) => Picture | undefined

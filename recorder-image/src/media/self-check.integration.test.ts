@@ -77,6 +77,14 @@ describe('the self-check', () => {
     expect(check?.result).toBe('Failed')
   })
 
+  it('finds that a picture of AV1 is missing, for what comes behind it does not decode', async () => {
+    const av1 = await makeClip({ seconds: 2, codec: 'av1' })
+    const media = await checkedFile(send({ clip: av1, from: 0, to: 2, atSeconds: 0, kinds: ['video'] }))
+    expect((await checkMedia(media)).result).toBe('Passed')
+    const [video] = media.tracks
+    expect((await checkMedia(withTracks(media, [withoutPicture(video!, 10)]))).detail).toMatch(/the pictures cannot be decoded/)
+  })
+
   it('finds one picture in the middle that does not decode, and where each group begins', async () => {
     const file = openFile('01', await newDirectory(), { batchMs: 10 })
     const frames = send({ clip, from: 0, to: 4, atSeconds: 0, kinds: ['video'] })
