@@ -64,3 +64,20 @@ test('every file that documents name is there', async () => {
   expect(missing).toEqual([])
   expect(named).toBeGreaterThan(50)
 })
+
+test('each decision has a number of its own, and its title and every mention say which', async () => {
+  const numbers: number[] = []
+  for await (const path of glob('docs/adr/[0-9]*.md', { cwd: root })) {
+    const number = Number(/(\d{4})-/.exec(path)![1])
+    numbers.push(number)
+    expect(await readFile(join(root, path), 'utf8'), path).toMatch(new RegExp(`^# (ADR )?0*${number}[.:] `))
+  }
+  expect(numbers.filter((number, at) => numbers.indexOf(number) !== at)).toEqual([])
+  const unknown: string[] = []
+  for await (const path of glob('**/*.{ts,md,yaml}', { cwd: root, exclude: (name) => !isOurs(name) })) {
+    if (!isOurs(path)) continue
+    for (const [, number] of (await readFile(join(root, path), 'utf8')).matchAll(/\bADR 0*(\d+)\b/g))
+      if (!numbers.includes(Number(number))) unknown.push(`${path}: ADR ${number}`)
+  }
+  expect(unknown).toEqual([])
+})
