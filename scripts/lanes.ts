@@ -27,7 +27,7 @@ const onTime = ['e2e/recorder/{line,random-plan}']
 /** They play in real time, or wait for what must come in time, and hold two at a time, also beside what has the lowest priority. */
 const unhurried = [
   'e2e/demo/page',
-  'e2e/recorder/{clock,full-volume,hangs,kills,kills-of-outputs,live-clips,live-pictures,pause,pause-and-faults,pcm,real-publisher,recording,stops}',
+  'e2e/recorder/{clock,full-volume,hangs,kills,kills-of-outputs,leaving,live-clips,live-pictures,pause,pause-and-faults,pcm,real-publisher,recording,stops}',
   'e2e/replay/{odd-rooms,replay}',
   'e2e/store/{fifty-users,live-slices}',
   'e2e/try',

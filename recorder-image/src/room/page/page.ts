@@ -12,7 +12,16 @@ import { tapReceivers } from './hooks.ts'
 import type { ToPage, ToWorker } from './messages.ts'
 import { refusalCode } from './refusal-code.ts'
 import { RepairHistory } from './repair-counts.ts'
-import { type Cloud, createCloud, onKickedOut, onPublishState, ownersOfSsrcs, paramsWithProxy, rebuildMedia } from './sdk.ts'
+import {
+  type Cloud,
+  createCloud,
+  onKickedOut,
+  onPublishState,
+  ownersOfSsrcs,
+  paramsWithProxy,
+  rebuildMedia,
+  receiveTheRest,
+} from './sdk.ts'
 
 type Event = PageEvent extends infer E ? (E extends { timeMicros: number } ? Omit<E, 'timeMicros'> : never) : never
 type Media = { stream: Stream; kind: 'audio' | 'video' }
@@ -20,6 +29,8 @@ type Media = { stream: Stream; kind: 'audio' | 'video' }
 const aliveMillis = 500
 /** The SDK tells of a refusal in two events, the code first and the text a moment later. */
 const refusalTextMillis = 200
+/** What comes later than that after its user left is hardly of use: it may belong to no file any more. */
+const restMillis = 1000
 /** From the last picture before a hole to a look at it, beyond the hole itself. */
 const onItsWayMillis = 500
 
@@ -121,6 +132,7 @@ function listen(cloud: Cloud): void {
   cloud.on('onEnterRoom', (result: number) => {
     if (result >= 0) {
       isIn = true
+      receiveTheRest(cloud, restMillis)
       return reportEvent({ type: 'entered' })
     }
     refusal = result

@@ -6,6 +6,8 @@
  * - `cloud._trtc`: the inner instance. Its `kicked-out` event is the only word of a
  *   duplicate login (reason `kick`), of which the wrapper makes no onExitRoom.
  * - `_trtc.room.singlePC.startReconnection()`: builds the connection for media anew, as the SDK does by itself 18 s after the path died.
+ * - `_trtc.room.singlePC.removeDownlink(userId)`, called when a user left or is not wanted any more: takes their receivers away at once, and gives their media
+ *   ids, which `_downlinkMIDMap` has. `addDownlink({ userId })` is called before a user is subscribed to. Both are replaced by ones that wait.
  * - `_trtc.room`: emits `remote-publish-state-changed` with what a user publishes apart from what is muted, and holds
  *   `remotePublishedUserMap`, whose entries know the SSRCs the SDK chose for a user's subscription.
  * - Refusals: enterRoom never rejects; onEnterRoom(< 0) and onError come instead. `refusal-code.ts` reads the server's code from them.
@@ -25,11 +27,20 @@ interface PublishState {
   hasAuxiliary: boolean
 }
 
+/** What receives from everybody. */
+interface SinglePeer {
+  startReconnection(): Promise<void>
+  addDownlink(downlink: { userId: string }): Promise<void>
+  removeDownlink(userId: string): Promise<number[] | undefined>
+  getPeerConnection(): RTCPeerConnection | null
+  readonly _downlinkMIDMap: Map<string, number[]>
+}
+
 interface Inner {
   on(event: 'kicked-out', listener: (event: { reason: string }) => void): void
   room: {
     on(event: 'remote-publish-state-changed', listener: (event: { muteState: PublishState }) => void): void
-    singlePC?: { startReconnection(): Promise<void> }
+    singlePC?: SinglePeer
     remotePublishedUserMap: Map<string, { userId: string; ssrc: { audio: number; video: number; auxiliary: number } }>
   }
 }
@@ -59,6 +70,37 @@ export const onKickedOut = (cloud: Cloud, listener: (reason: string) => void): v
 /** Gives the connection for media up and builds it anew; everything is subscribed again by that, with other SSRCs. */
 export async function rebuildMedia(cloud: Cloud): Promise<void> {
   await innerOf(cloud).room.singlePC?.startReconnection()
+}
+
+/**
+ * Receives for so long what is on its way when a user stops publishing, or is not wanted any more: signalling overtakes media. Who is subscribed to again before
+ * that gets other SSRCs by way of the same receivers, so then it is over at once. To be called once in the room.
+ */
+export function receiveTheRest(cloud: Cloud, forMillis: number): void {
+  const peer = innerOf(cloud).room.singlePC
+  if (peer === undefined) return
+  const { addDownlink, removeDownlink } = peer
+  const waiting = new Map<string, { mids: number[]; connection: unknown; timer: ReturnType<typeof setTimeout> }>()
+  const remove = async (userId: string) => {
+    const rest = waiting.get(userId)
+    if (rest === undefined) return
+    waiting.delete(userId)
+    clearTimeout(rest.timer)
+    // A connection that was built anew has none of these receivers.
+    if (peer.getPeerConnection() === rest.connection) await removeDownlink.call(peer, userId)
+    else if (peer._downlinkMIDMap.get(userId) === rest.mids) peer._downlinkMIDMap.delete(userId)
+  }
+  peer.removeDownlink = async (userId) => {
+    const mids = peer._downlinkMIDMap.get(userId)
+    if (mids === undefined || waiting.has(userId)) return mids
+    const timer = setTimeout(() => remove(userId).catch(() => {}), forMillis)
+    waiting.set(userId, { mids, connection: peer.getPeerConnection(), timer })
+    return mids
+  }
+  peer.addDownlink = async (downlink) => {
+    await remove(downlink.userId)
+    await addDownlink.call(peer, downlink)
+  }
 }
 
 /** The users for whose subscriptions the SDK chose SSRCs that hold now. */
