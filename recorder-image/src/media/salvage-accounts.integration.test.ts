@@ -86,7 +86,11 @@ describe('pictures of a recorder that was killed', () => {
     const { directory, live } = await headlessFile()
     const ledger = new Ledger(() => {}, live.losses)
     expect((await salvage(directory, ledger)).finished.problem).toBeUndefined()
-    expect(ledger.losses).toMatchObject([{ reason: 'NoKeyFrame', frames: 24 }])
+    expect(ledger.losses).toMatchObject([
+      { reason: 'NoKeyFrame', frames: 24 },
+      // The first that came is the seventh from its key frame, by the number that it bears.
+      { reason: 'LostInNetwork', frames: 6, framesAre: 'AtMost' },
+    ])
   })
 
   it('are no whole file where one of them is in neither', async () => {
