@@ -29,6 +29,23 @@ describe('the termination message', () => {
   })
 })
 
+test.each([2, 'Archived', null, { of: 'a later release' }])(
+  'a file of status %j is read with the rest, as one that is not known to be there',
+  (status) => {
+    const pod = aPod()
+    endPod(pod, at(10), aResult({ files: [aFile('alice', { status: status as 1, message: 'm'.repeat(512) }), aFile('bob')] }))
+    const files = terminationResult(pod)?.files
+    expect(files).toMatchObject([
+      { userId: 'alice', status: 0 },
+      { userId: 'bob', status: 1, message: 'ok' },
+    ])
+    expect(files![0]!.message).toContain(
+      `status ${JSON.stringify(status)}, which this release does not know; its recorder said: mmm`,
+    )
+    expect(files![0]!.message).toHaveLength(512)
+  },
+)
+
 describe('the log', () => {
   const line = (value: unknown) => JSON.stringify(value)
   test('has the result in its last line that says so', () => {

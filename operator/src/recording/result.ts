@@ -1,10 +1,21 @@
-import { terminationMessageSchema } from '@trtc-recorder/api'
+import { type RecordedFile, recordedFileSchema, terminationMessageSchema } from '@trtc-recorder/api'
 import type { Pod } from '@trtc-recorder/kube'
 import { z } from 'zod'
 import { recorderContainer } from './pod.ts'
 
+/** Of a status that is not known here nobody can say that the file is in COS, whole: its message says which it was. */
+const readableFileSchema = recordedFileSchema.extend({ status: z.json() }).transform(({ status, ...file }): RecordedFile => {
+  if (status === 0 || status === 1) return { ...file, status }
+  const unknown = `status ${JSON.stringify(status).slice(0, 32)}, which this release does not know; its recorder said: ${file.message}`
+  return { ...file, status: 0, message: unknown.slice(0, 512) }
+})
+
 /** A result as this operator reads it: of a recorder of another release it may say words that are not known here. */
-const readableResultSchema = terminationMessageSchema.extend({ outcome: z.string().min(1), stopReason: z.string().min(1) })
+const readableResultSchema = terminationMessageSchema.extend({
+  outcome: z.string().min(1),
+  stopReason: z.string().min(1),
+  files: z.array(readableFileSchema),
+})
 export type ReadResult = z.infer<typeof readableResultSchema>
 
 export type ResultReading =
