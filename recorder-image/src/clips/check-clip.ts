@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import { demux } from '../media/check-demuxed.ts'
 import { FfmpegProcess } from '../media/ffmpeg.ts'
 import { FinishedFile } from '../media/finished-file.ts'
-import { type Mp4Track, movieTimescale } from '../media/mp4-head.ts'
 import { compareTables } from '../media/mp4-tables.ts'
 import type { CutFile } from './cut-file.ts'
 
@@ -20,23 +19,12 @@ export async function checkClip(name: string, clip: CutFile, bodyPath: string, f
   const deadline = performance.now() + timeoutMillis
   try {
     const tables = name.endsWith('.mp4') ? compareTables(clip.head, clip.bodyBytes, clip.tracks) : []
-    const durationSeconds = Math.max(clip.durationSeconds, ...clip.tracks.map(secondsWithHidden))
+    const { durationSeconds } = clip
     const demuxed = name.endsWith('.mp4') ? (await demux(file, clip.tracks, { durationSeconds, deadline })).problems : []
     return [...tables, ...demuxed, ...(await decodeBeginning(name, file, ffmpegPath, deadline))]
   } finally {
     await file.close()
   }
-}
-
-/** To the end of what is shown last, also where that is behind the end, and is there because a picture in front of it refers to it: a demuxer goes by that. */
-function secondsWithHidden({ kind, starts, shownAfter, end, timescale, edit }: Mp4Track): number {
-  if (kind === 'audio' || shownAfter === undefined) return 0
-  let last = 0
-  for (let at = 0; at < starts.length; at++) {
-    const ends = starts[at]! + shownAfter[at]! + (starts[at + 1] ?? end) - starts[at]!
-    last = Math.max(last, ends)
-  }
-  return edit.delay / movieTimescale + (last - edit.mediaTime) / timescale
 }
 
 async function decodeBeginning(name: string, file: FinishedFile, ffmpegPath: string, deadline: number): Promise<string[]> {

@@ -34,13 +34,33 @@ export async function demux(
       if (track.keys !== undefined) await compareGroups(track, track.keys, other, deadline, result)
     }
     const seconds = found.length === 0 ? 0 : await input.computeDuration()
-    if (Math.abs(seconds - durationSeconds) > durationToleranceSeconds) {
-      result.problems.push(`the file lasts ${seconds.toFixed(3)} s instead of ${durationSeconds} s`)
-    }
+    compareEnds(Math.max(0, ...tracks.map(shownEnd)), durationSeconds, result)
+    compareEnds(seconds, Math.max(0, ...tracks.map(demuxedEnd)), result)
   } finally {
     input.dispose()
   }
   return result
+}
+
+function compareEnds(found: number, expected: number, { problems }: Demuxed): void {
+  if (Math.abs(found - expected) > durationToleranceSeconds) {
+    problems.push(`the file lasts ${found.toFixed(3)} s instead of ${Number(expected.toFixed(3))} s`)
+  }
+}
+
+/** In seconds. */
+const shownEnd = ({ edit }: Mp4Track) => (edit.delay + edit.duration) / movieTimescale
+
+/**
+ * Where the demuxer takes a track to end, in seconds: as long behind the picture that is shown last as the next one is decoded behind it. That is not where it ends where B
+ * pictures are decoded after it and there is a pause among them, nor where a clip ends before it, which is there because one in front of it refers to it.
+ */
+function demuxedEnd(track: Mp4Track): number {
+  const { starts, shownAfter, end, timescale, edit } = track
+  if (shownAfter === undefined) return shownEnd(track)
+  let last = 0
+  for (let at = 1; at < starts.length; at++) if (starts[at]! + shownAfter[at]! >= starts[last]! + shownAfter[last]!) last = at
+  return edit.delay / movieTimescale + ((starts[last + 1] ?? end) + shownAfter[last]! - edit.mediaTime) / timescale
 }
 
 async function compareSamples(track: Mp4Track, found: InputTrack, result: Demuxed): Promise<void> {

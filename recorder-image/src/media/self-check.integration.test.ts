@@ -51,6 +51,23 @@ describe('the self-check', () => {
     })
   })
 
+  it('passes B pictures in front of a pause, the last of which in decoding order is not the last that is shown', async () => {
+    const encoder = ['-profile:v', 'main', '-bf', '2', '-x264-params', 'aud=1:scenecut=0:b-adapt=0:b-pyramid=none']
+    const sent = send({ clip: await makeClip({ seconds: 1, encoder }), from: 0, to: 1, atSeconds: 0, kinds: ['video'] })
+    // I0 P3 B1 B2 P6 …, P29 B28. The camera makes nothing for 1/15 s before the last one, P29.
+    const shownAs = (at: number) => (at === 0 ? 0 : at % 3 === 1 ? Math.min(at + 2, 29) : at - 1)
+    const frames = sent.map((frame, at) => ({
+      ...frame,
+      rtpTimestamp: 2000 + shownAs(at) * 3000 + (shownAs(at) === 29 ? 6000 : 0),
+      receiveTimeMicros: frame.receiveTimeMicros + 133_333,
+    }))
+    const media = await checkedFile(frames)
+    expect(media.durationSeconds).toBeCloseTo(1.067, 3)
+    expect(await checkMedia(media)).toMatchObject({ result: 'Passed', detail: '', decodedPictures: 30 })
+    // What a file is said to last is still held against what is in it.
+    expect((await checkMedia({ ...media, durationSeconds: 1.2 })).detail).toContain('the file lasts 1.067 s instead of 1.2 s')
+  })
+
   it('finds a frame that is none', async () => {
     const media = await mp3File()
     await overwrite(media.bodyPath, 384 * 10, Buffer.alloc(384))
