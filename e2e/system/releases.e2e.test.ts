@@ -54,7 +54,8 @@ test('of two releases in one cluster the second says who serves its namespace, a
     .poll(() => said(8081, '/readyz'), { timeout: 30_000 })
     .toContain(`503 claims: release ${first} holds ${scene.namespace}/`)
   expect(await claims()).toEqual(['held 0', 'other 1', 'unguarded 0'])
-  expect(await isReady()).toBe('False')
+  // The kubelet asks every few seconds, and takes back what it said after several answers.
+  await expect.poll(isReady, { timeout: 60_000 }).toBe('False')
   const events = () => scene.kubectl('get', 'events', '--field-selector', 'reason=ServedByAnotherRelease')
   await expect.poll(events, { timeout: 10_000 }).toContain(`Namespace ${scene.namespace} is served by release ${first}`)
 
