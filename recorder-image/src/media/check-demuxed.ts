@@ -33,19 +33,15 @@ export async function demux(
       await compareSamples(track, other, result)
       if (track.keys !== undefined) await compareGroups(track, track.keys, other, deadline, result)
     }
-    const seconds = found.length === 0 ? 0 : await input.computeDuration()
-    compareEnds(Math.max(0, ...tracks.map(shownEnd)), durationSeconds, result)
-    compareEnds(seconds, Math.max(0, ...tracks.map(demuxedEnd)), result)
+    const demuxed = found.length === 0 ? 0 : await input.computeDuration()
+    const seconds = demuxed - (Math.max(0, ...tracks.map(demuxedEnd)) - Math.max(0, ...tracks.map(shownEnd)))
+    if (Math.abs(seconds - durationSeconds) > durationToleranceSeconds) {
+      result.problems.push(`the file lasts ${seconds.toFixed(3)} s instead of ${durationSeconds} s`)
+    }
   } finally {
     input.dispose()
   }
   return result
-}
-
-function compareEnds(found: number, expected: number, { problems }: Demuxed): void {
-  if (Math.abs(found - expected) > durationToleranceSeconds) {
-    problems.push(`the file lasts ${found.toFixed(3)} s instead of ${Number(expected.toFixed(3))} s`)
-  }
 }
 
 /** In seconds. */
@@ -60,7 +56,9 @@ function demuxedEnd(track: Mp4Track): number {
   if (shownAfter === undefined) return shownEnd(track)
   let last = 0
   for (let at = 1; at < starts.length; at++) if (starts[at]! + shownAfter[at]! >= starts[last]! + shownAfter[last]!) last = at
-  return edit.delay / movieTimescale + ((starts[last + 1] ?? end) + shownAfter[last]! - edit.mediaTime) / timescale
+  const seconds = (tick: number) => edit.delay / movieTimescale + (tick + shownAfter[last]! - edit.mediaTime) / timescale
+  const isUsual = last === starts.length - 1 && seconds(starts[last]!) < shownEnd(track)
+  return isUsual ? shownEnd(track) : seconds(starts[last + 1] ?? end)
 }
 
 async function compareSamples(track: Mp4Track, found: InputTrack, result: Demuxed): Promise<void> {
