@@ -111,7 +111,7 @@ export const manifestSchema = z.object({
     .array(clockStepSchema)
     .default([])
     .describe(
-      'When the wall clock of a recorder was set meanwhile, in all attempts. Times follow one that is set ahead by a second and more: files end, and go on as the next ones, by the time after. They do not follow one that is set back: what is later than that goes on by the time before, and the wall clock said `after` where `time` is told.',
+      'When the wall clock of a recorder was set meanwhile, in all attempts. Times follow one that is set ahead by a second and more: files end, and go on as the next ones, by the time after. They do not follow one that is set back: what is later than that goes on by the time before, and the wall clock said `after` where `time` is told. Where it was set between two attempts `time` is when the later one began, by the time after, by which that tells all its times. Of an attempt on another machine, or after a boot, it is known only where the later one began before the earlier had ended: then `before` is the least that it would have said.',
     ),
   losses: z.array(lossSchema).describe('What is not in the recording, of all attempts, in the order of its beginning.'),
 })

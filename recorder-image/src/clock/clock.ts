@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+
 /** The two clocks of the machine, in milliseconds: one that never jumps, and one that says what time it is. */
 export interface TimeSource {
   monotonicMillis(): number
@@ -11,6 +13,13 @@ export interface ClockStep {
   /** What the wall clock would have said then, and what it said. */
   beforeMicros: number
   afterMicros: number
+}
+
+/** How a machine's wall clock is set: what it said, or would have, when the machine began to run. The same for all of its processes until somebody sets it. */
+export interface WallSetting {
+  /** Of which time that the machine began to run. */
+  boot: string
+  atBootMillis: number
 }
 
 const machine: TimeSource = { monotonicMillis: () => performance.now(), wallMillis: () => Date.now() }
@@ -96,6 +105,21 @@ export class Clock {
     return step
   }
 
+  /** Undefined where the machine does not say which boot this is. */
+  get wallSetting(): WallSetting | undefined {
+    return boot === undefined ? undefined : { boot, atBootMillis: this.#wallAtZero() - zeroSinceBootMillis }
+  }
+
+  /** Whether the wall clock was set since a process of before took note of it; undefined where it was not, and after a boot or on another machine, where nobody can know. */
+  stepSince(earlier: WallSetting): ClockStep | undefined {
+    const now = this.wallSetting
+    if (now === undefined || now.boot !== earlier.boot) return undefined
+    const steppedMillis = now.atBootMillis - earlier.atBootMillis
+    if (Math.abs(steppedMillis) < noiseMillis) return undefined
+    const toldMicros = this.told()
+    return { toldMicros, beforeMicros: Math.round(toldMicros - steppedMillis * 1000), afterMicros: toldMicros }
+  }
+
   /** What the wall clock said when the monotonic one stood at zero. Read between two looks at the latter, so that a pause is seen. */
   #wallAtZero(): number {
     let best = { pauseMillis: Number.POSITIVE_INFINITY, wallAtZero: 0 }
@@ -106,5 +130,17 @@ export class Clock {
       if (after - before < best.pauseMillis) best = { pauseMillis: after - before, wallAtZero: wall - (before + after) / 2 }
     }
     return best.wallAtZero
+  }
+}
+
+/** From when the machine began to run to zero of this process's monotonic clock. */
+const zeroSinceBootMillis = Number(process.hrtime.bigint()) / 1e6 - performance.now()
+const boot = readBoot()
+
+function readBoot(): string | undefined {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  } catch {
+    return undefined
   }
 }

@@ -1,6 +1,6 @@
 import type { TimelineEvent } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
-import { type AbsenceInput, absenceLosses, lastInRoom, unknownAbsence } from './absence.ts'
+import { type AbsenceInput, absenceLosses, clockBehind, lastInRoom, unknownAbsence } from './absence.ts'
 import type { AttemptNote } from './attempt.ts'
 import { aJob } from './testing.ts'
 
@@ -104,4 +104,26 @@ test('where it cannot be found out who sent what, that is told, unless nothing c
     [null, 'video', 'RecorderKilled'],
   ])
   expect(told({ ...killed, state: 'stopped', stoppedAt: iso(40), stopReason: 'Idle' })).toEqual([])
+})
+
+describe('a clock that is behind what was told before', () => {
+  const end = { attempt: 1, userId: 'alice', stream: 'main' as const, endTime: at(30) }
+  const here = { boot: 'here', atBootMillis: 0 }
+  const behind = (last: AttemptNote, begun: number, wall = here) => {
+    const step = clockBehind({ last, ends: [end] }, at(begun), wall)
+    return step && [step.toldMicros, step.beforeMicros, step.afterMicros].map((micros) => micros / 1e6 - at(0).getTime() / 1000)
+  }
+
+  test('is one of another machine, by as much as is known', () => {
+    expect(behind({ ...killed, wall: { boot: 'elsewhere', atBootMillis: 0 } }, 10)).toEqual([10, 30, 10])
+    expect(behind(killed, 10)).toEqual([10, 30, 10])
+    const stopped = { ...killed, state: 'stopped', stoppedAt: iso(40), stopReason: 'Terminated' } as const
+    expect(behind(stopped, 10)).toEqual([10, 40, 10])
+  })
+
+  test('is none that goes on, of a machine that tells of it otherwise, or by a little', () => {
+    expect(behind(killed, 31)).toBeUndefined()
+    expect(behind({ ...killed, wall: here }, 10)).toBeUndefined()
+    expect(behind(killed, 29.5)).toBeUndefined()
+  })
 })

@@ -1,4 +1,5 @@
 import { isSubscribed, type Medium, type RecorderJob, type Stream, type TimelineEvent, wantedMedia } from '@trtc-recorder/api'
+import type { ClockStep, WallSetting } from '../clock/clock.ts'
 import type { NoticedLoss } from '../ledger/ledger.ts'
 import { type AttemptNote, enteredAt } from './attempt.ts'
 import { isFinalStop } from './stop-policy.ts'
@@ -74,6 +75,26 @@ export function unknownAbsence({ spec, last, until }: Pick<AbsenceInput, 'spec' 
     reason: hasStopped ? 'RoomAway' : 'RecorderKilled',
     detail: `who sent anything until a recorder was in the room again could not be found out: ${why}`,
   }))
+}
+
+/** So far two machines' clocks may be apart. */
+const apartMillis = 1000
+
+/**
+ * The clock of an attempt that began before the one before it had ended, by what each of them says. On another machine, or after a boot, nothing else tells that it
+ * is behind, and this no more than by how much at least; on the same one its `wall` tells all there is to know.
+ */
+export function clockBehind(
+  { last, ends }: Pick<AbsenceInput, 'last' | 'ends'>,
+  begunAt: Date,
+  wall: WallSetting | undefined,
+): ClockStep | undefined {
+  if (last.wall !== undefined && last.wall.boot === wall?.boot) return undefined
+  const ofLast = ends.filter(({ attempt }) => attempt === last.attempt).map(({ endTime }) => endTime.getTime())
+  const latest = Math.max(...ofLast, isStopped(last) ? Date.parse(last.stoppedAt) : 0)
+  const begun = begunAt.getTime()
+  if (latest - begun < apartMillis) return undefined
+  return { toldMicros: begun * 1000, beforeMicros: latest * 1000, afterMicros: begun * 1000 }
 }
 
 type StoppedNote = Extract<AttemptNote, { state: 'stopped' | 'complete' }>

@@ -1,7 +1,7 @@
 import { clockStepSchema, type RecorderJob, type StopReason, stopReasonSchema } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import { z } from 'zod'
-import type { ClockStep } from '../clock/clock.ts'
+import type { ClockStep, WallSetting } from '../clock/clock.ts'
 import type { NotKept } from '../ledger/kept-records.ts'
 import { isFinalStop, type Stop } from './stop-policy.ts'
 
@@ -15,6 +15,8 @@ const same = {
   pauses: z.array(pause),
   /** Releases before this one did not say it. */
   clockSteps: z.array(clockStepSchema).default([]),
+  /** How the wall clock was set as far as this attempt knows. Releases before this one did not say it. */
+  wall: z.object({ boot: z.string(), atBootMillis: z.number() }).optional(),
 }
 const stopped = { enteredAt: time.nullable(), stoppedAt: time, stopReason: stopReasonSchema }
 
@@ -37,15 +39,22 @@ export const enteredAt = (note: AttemptNote): string | null => (note.state === '
 export class Attempt {
   readonly #write: (note: AttemptNote) => Promise<void>
   readonly #log: Logger
+  readonly #wall: () => WallSetting | undefined
   #current: AttemptNote
   #written: Promise<void> = Promise.resolve()
   #error: Error | undefined
   #again: NodeJS.Timeout | undefined
 
-  constructor(attempt: number, write: (note: AttemptNote) => Promise<void>, log: Logger) {
-    this.#current = { attempt, state: 'begun', pauses: [], clockSteps: [] }
+  constructor(
+    attempt: number,
+    write: (note: AttemptNote) => Promise<void>,
+    log: Logger,
+    wall: () => WallSetting | undefined = () => undefined,
+  ) {
+    this.#current = { attempt, state: 'begun', pauses: [], clockSteps: [], wall: wall() }
     this.#write = write
     this.#log = log
+    this.#wall = wall
   }
 
   get note(): AttemptNote {
@@ -78,17 +87,17 @@ export class Attempt {
     return this.#note({ ...this.#current, pauses: ended(this.#current.pauses, at) })
   }
 
-  /** Somebody has set the wall clock. */
+  /** Somebody has set the wall clock, since the attempt before or in this one. */
   clockSet({ toldMicros, beforeMicros, afterMicros }: ClockStep): Promise<void> {
     const iso = (micros: number) => new Date(micros / 1000).toISOString()
     const step = { time: iso(toldMicros), before: iso(beforeMicros), after: iso(afterMicros) }
-    return this.#note({ ...this.#current, clockSteps: [...this.#current.clockSteps, step] })
+    return this.#note({ ...this.#current, clockSteps: [...this.#current.clockSteps, step], wall: this.#wall() })
   }
 
   stopped(stopReason: StopReason, at: Date): Promise<void> {
-    const { attempt, pauses, clockSteps } = this.#current
+    const { attempt, pauses, clockSteps, wall } = this.#current
     const times = { enteredAt: enteredAt(this.#current), stoppedAt: at.toISOString() }
-    return this.#note({ attempt, state: 'stopped', pauses: ended(pauses, at), clockSteps, ...times, stopReason })
+    return this.#note({ attempt, state: 'stopped', pauses: ended(pauses, at), clockSteps, wall, ...times, stopReason })
   }
 
   complete(): Promise<void> {

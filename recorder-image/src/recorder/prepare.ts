@@ -63,8 +63,16 @@ export async function prepare(options: RunOptions, clock: Clock): Promise<Prepar
   const { job, anew } = numbered(options.job, await volume.attempts(), options.byHand)
   if (anew) await volume.clear()
   const earlier = (await volume.attempts()).filter(({ attempt }) => attempt !== job.attempt)
-  const attempt = new Attempt(job.attempt, (record) => volume.writeAttempt(record), log)
+  const write = (record: AttemptNote) => volume.writeAttempt(record)
+  const attempt = new Attempt(job.attempt, write, log, () => clock.wallSetting)
   await attempt.begun()
+  const known = earlier.findLast(({ wall }) => wall !== undefined)?.wall
+  const step = known && clock.stepSince(known)
+  if (step !== undefined) {
+    const [before, after] = [step.beforeMicros, step.afterMicros].map((micros) => new Date(micros / 1000).toISOString())
+    log.warn({ before, after }, 'The wall clock was set since the attempt before; times go on by the time after')
+    await attempt.clockSet(step)
+  }
 
   const full = Promise.withResolvers<Stop>()
   const onVolumeFull = () => {

@@ -264,6 +264,22 @@ describe('the next attempt', () => {
     expect(world.media.left).toHaveLength(1)
   })
 
+  test.each([-3_600_000, 3_600_000])('says that the wall clock was set by %s ms since the one before', async (steppedMillis) => {
+    await firstAttempt(terminated)
+    world.store.uploadError = undefined
+    world.steppedMillis = steppedMillis
+    const second = world.start(aJob({}, { attempt: 2 }))
+    await world.recording()
+    world.stop(terminated)
+    const { startedAt } = await second
+    expect(world.manifest.clockSteps).toHaveLength(1)
+    const { time, before, after } = world.manifest.clockSteps[0]!
+    expect(Math.abs(Date.parse(after) - Date.parse(before) - steppedMillis)).toBeLessThan(100)
+    expect(time).toBe(after)
+    // As the second tells them.
+    expect(Math.abs(Date.parse(startedAt!) - Date.parse(time))).toBeLessThan(20_000)
+  })
+
   test('after a lost room the outcome asks for one', async () => {
     const result = world.start()
     await world.recording()

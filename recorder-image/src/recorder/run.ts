@@ -10,7 +10,7 @@ import {
 import { LiveClips } from '../clips/live-clips.ts'
 import { Clock, type ClockStep } from '../clock/clock.ts'
 import { DiskWatch } from '../disk/disk-watch.ts'
-import { absenceLosses, type FileEnd, lastInRoom, unknownAbsence } from './absence.ts'
+import { absenceLosses, clockBehind, type FileEnd, lastInRoom, unknownAbsence } from './absence.ts'
 import { alreadyOver } from './attempt.ts'
 import { deliver, type Ending } from './deliver.ts'
 import { RecorderFailure } from './failure.ts'
@@ -209,7 +209,7 @@ export class Run {
 
   /** Tells the ledger of what nobody recorded between the recorder before this one and this one. Never rejects. */
   async #noteAbsence(prepared: Prepared, leftovers: Promise<FileEnd[]>, until: Date | undefined): Promise<void> {
-    const { job, earlier, volume, ledger, sessions } = prepared
+    const { job, earlier, volume, ledger, sessions, attempt } = prepared
     const last = lastInRoom(earlier)
     if (last === undefined) return
     const runningSince = sessions.paused ? undefined : this.#begunAt
@@ -217,6 +217,8 @@ export class Run {
       const events = await volume.eventsOf(last.attempt)
       const stored = (await volume.files()).map(({ file }) => ({ ...file, endTime: new Date(file.endTime) }))
       const ends = [...stored, ...(await leftovers)]
+      const behind = clockBehind({ last, ends }, this.#begunAt, attempt.note.wall)
+      if (behind !== undefined) void attempt.clockSet(behind)
       for (const loss of absenceLosses({ spec: job.spec, last, events, ends, until, runningSince })) ledger.add(loss)
     } catch (error) {
       const { message } = error as Error
