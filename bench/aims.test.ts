@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { missedAims } from './aims.ts'
 import { noResults, type Results } from './results.ts'
 
-const cost = { picture: '1280x720', coresPerAnchorOf: {}, pssMB: 1, wakeUpsPerSecond: 1 }
+const cost = { picture: '1280x720', coresPerAnchorOf: {}, pssMB: 1, pssMBOf: {}, wakeUpsPerSecond: 1 }
 const run = (mode: '00' | '02', anchors: number, coresPerAnchor: number) => ({
   ...{ ...cost, mode, anchors, coresPerAnchor, framesLost: 0, worstPtsErrorMs: 0, lossesInLedger: 0 },
 })
@@ -27,6 +27,31 @@ test('what is, is named with what was measured and what was aimed at', () => {
   expect(missedAims({ ...results, stopToStoredMs: [stop(60, 400), stop(3600, 600)] })).toEqual([
     'stop after an hour to one after a minute: 1.500 times as long, aim 1.3',
   ])
+})
+
+test('memory, lost frames, the start and each stop have aims of their own', () => {
+  const [row] = results.runs
+  expect(
+    missedAims({
+      ...results,
+      runs: [
+        { ...row!, anchors: 1, pssMB: 300 },
+        { ...row!, anchors: 10, coresPerAnchor: 0, pssMB: 421 },
+      ],
+    }),
+  ).toEqual(['mode 02, 10 × 1280x720: 421 MB, aim 420'])
+  expect(missedAims({ ...results, runs: [{ ...row!, framesLost: 1 }] })).toEqual(['mode 02, 5 × 1280x720: 1 frames lost, aim 0'])
+  const start = (entered: number) => ({
+    rounds: 10,
+    entered,
+    firstByte: 9999,
+    enteredMax: 9999,
+    firstByteMax: 9999,
+    mediaRecorder: 9999,
+  })
+  expect(missedAims({ ...results, startMs: start(1500) })).toEqual([])
+  expect(missedAims({ ...results, startMs: start(1501) })).toEqual(['start to in the room: 1501 ms, aim 1500'])
+  expect(missedAims({ ...results, stopToStoredMs: [stop(60, 1001)] })).toEqual(['stop to stored after 1 min: 1001 ms, aim 1000'])
 })
 
 test('what was not measured is beyond none', () => {

@@ -1,7 +1,7 @@
 /** What is aimed at, and what of the results is beyond it. */
 import type { Mode } from '@trtc-recorder/api'
 import { nameOf } from './plan.ts'
-import type { LiveRun, RecorderRun, Results } from './results.ts'
+import type { LiveRun, RecorderRun, Results, StopToStored } from './results.ts'
 
 /** Cores per anchor, on a machine on which MediaRecorder with VP8 takes 0.41 at one anchor. */
 const coresPerAnchor: Record<Mode, Record<number, number>> = {
@@ -9,6 +9,12 @@ const coresPerAnchor: Record<Mode, Record<number, number>> = {
   '01': { 1: 0.07, 5: 0.035, 10: 0.025 },
   '00': { 1: 0.05, 5: 0.02, 10: 0.015 },
 }
+/** Proportional set size of all processes, in MB; every mode is to stay within it. */
+const pssMB: Record<number, number> = { 1: 300, 10: 420 }
+/** From the start of the process, in ms. */
+export const enteredMs = 1500
+/** From the stop to the end of the process, in ms, at any length. */
+export const storedMs = 1000
 /** Cores per anchor of all parts of spec.live together, beyond recording. */
 export const liveCoresPerAnchor = 0.02
 /** How many times as long a stop after an hour takes as one after a minute. */
@@ -25,6 +31,12 @@ const aimOf = (value: number | undefined, measured: number | undefined, digits =
 
 export const recorderAim = ({ mode, anchors, coresPerAnchor: measured }: RecorderRun) =>
   aimOf(coresPerAnchor[mode][anchors], measured)
+
+export const memoryAim = ({ anchors, pssMB: measured }: Pick<RecorderRun, 'anchors' | 'pssMB'>) => aimOf(pssMB[anchors], measured)
+
+export const startAim = ({ startMs }: Pick<Results, 'startMs'>): Aim => aimOf(enteredMs, startMs?.entered)!
+
+export const storedAim = ({ median }: Pick<StopToStored, 'median'>): Aim => aimOf(storedMs, median)!
 
 /** What a part takes beyond a recording of as many; undefined where that was not measured. */
 export function beyondRecording({ runs }: Pick<Results, 'runs'>, { anchors, coresPerAnchor }: LiveRun): number | undefined {
@@ -46,19 +58,28 @@ export const stopAim = (results: Pick<Results, 'stopToStoredMs'>): Aim => aimOf(
 
 /** What was measured beyond its aim, one a line. */
 export function missedAims(results: Results): string[] {
-  const line = (what: string, measured: number, { value }: Aim, unit: string) =>
-    `${what}: ${measured.toFixed(3)} ${unit}, aim ${value}`
+  const line = (what: string, measured: number, aim: Aim | undefined, unit: string, digits = 3) =>
+    aim?.isMissed ? [`${what}: ${measured.toFixed(digits)} ${unit}, aim ${aim.value}`] : []
   const recorded = results.runs.flatMap((run) => {
-    const aim = recorderAim(run)
-    const step = { part: 'recorder', ...run, picture: run.picture as '1280x720' } as const
-    return aim?.isMissed ? [line(nameOf(step), run.coresPerAnchor, aim, 'core per anchor')] : []
+    const name = nameOf({ part: 'recorder', ...run, picture: run.picture as '1280x720' })
+    return [
+      ...line(name, run.coresPerAnchor, recorderAim(run), 'core per anchor'),
+      ...line(name, run.pssMB, memoryAim(run), 'MB', 0),
+      ...line(name, run.framesLost, { value: 0, isMissed: run.framesLost > 0 }, 'frames lost', 0),
+    ]
   })
-  const live = results.live.flatMap((run) => {
-    const aim = liveAim(results, run)
-    const step = { part: 'live', ...run, picture: run.picture as '1280x720' } as const
-    return aim?.isMissed ? [line(nameOf(step), beyondRecording(results, run)!, aim, 'core per anchor beyond recording')] : []
-  })
-  const stop = stopAim(results)
-  const grown = stop.isMissed ? [line('stop after an hour to one after a minute', stopGrew(results)!, stop, 'times as long')] : []
-  return [...recorded, ...live, ...grown]
+  const live = results.live.flatMap((run) =>
+    line(
+      nameOf({ part: 'live', ...run, picture: run.picture as '1280x720' }),
+      beyondRecording(results, run) ?? 0,
+      liveAim(results, run),
+      'core per anchor beyond recording',
+    ),
+  )
+  const start = line('start to in the room', results.startMs?.entered ?? 0, startAim(results), 'ms', 0)
+  const stored = results.stopToStoredMs.flatMap((stop) =>
+    line(`stop to stored after ${stop.recordedSeconds / 60} min`, stop.median, storedAim(stop), 'ms', 0),
+  )
+  const grown = line('stop after an hour to one after a minute', stopGrew(results) ?? 0, stopAim(results), 'times as long')
+  return [...recorded, ...live, ...start, ...stored, ...grown]
 }

@@ -64,12 +64,17 @@ export async function cpuSecondsOver(root: number, millis: number): Promise<numb
   return usage(root).cpuSeconds - before.cpuSeconds
 }
 
-/** Proportional set size of a process and all its descendants, in MB. */
-export const pssMegabytes = (root: number) =>
-  tree(root).reduce((sum, { pid }) => {
+/** Proportional set size of a process and all its descendants, in MB, by program. */
+export function pssMegabytesOf(root: number): Record<string, number> {
+  const of: Record<string, number> = {}
+  for (const { pid, name } of tree(root)) {
     const pss = /^Pss:\s+(\d+)/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1]
-    return sum + Number(pss ?? 0) / 1024
-  }, 0)
+    of[name] = (of[name] ?? 0) + Number(pss ?? 0) / 1024
+  }
+  return of
+}
+
+export const pssMegabytes = (root: number) => Object.values(pssMegabytesOf(root)).reduce((sum, megabytes) => sum + megabytes, 0)
 
 /** Open files, sockets and pipes of a process and all its descendants. */
 export const openFiles = (root: number) => tree(root).reduce((sum, { pid }) => sum + names(`/proc/${pid}/fd`).length, 0)

@@ -23,7 +23,7 @@ import { beepFidelity, type Fidelity, pictureFidelity, pictureTimes } from './fi
 import { notMade } from './made.ts'
 import { finishedRecording, measureOutput } from './outputs/measure.ts'
 import { chosen, nameOf, plan, type Step } from './plan.ts'
-import { pssMegabytes, type Rate, rate, usage } from './process-tree.ts'
+import { pssMegabytesOf, type Rate, rate, usage } from './process-tree.ts'
 import { ratios, writeReport } from './report.ts'
 import { isComplete, noResults, put, readResults, resultsFile, writeResults } from './results.ts'
 import { startUp } from './start-up.ts'
@@ -114,8 +114,11 @@ async function take(step: Step): Promise<void> {
     }
     case 'start': {
       results.startMs = await startUp(world, rounds)
-      const { entered, firstByte } = results.startMs
-      return say(nameOf(step), `in the room after ${entered} ms, first byte on the volume after ${firstByte} ms`)
+      const { entered, firstByte, mediaRecorder } = results.startMs
+      return say(
+        nameOf(step),
+        `in the room after ${entered} ms, first byte on the volume after ${firstByte} ms; a MediaRecorder runs ${mediaRecorder} ms after the launch of its browser`,
+      )
     }
     case 'stop': {
       const times = await stopToStored(world, step.recorded, rounds)
@@ -201,12 +204,14 @@ async function measure(pid: number, anchors: number) {
   }
   const each = (value: (rate: Rate) => number) => median(rates.map(value))
   const programs = [...new Set(rates.flatMap(({ coresOf }) => Object.keys(coresOf)))]
+  const pssMBOf = pssMegabytesOf(pid)
   return {
     coresPerAnchor: rounded(each(({ cores }) => cores) / anchors),
     coresPerAnchorOf: Object.fromEntries(
       programs.map((name) => [name, rounded(each(({ coresOf }) => coresOf[name] ?? 0) / anchors, 4)]),
     ),
-    pssMB: Math.round(pssMegabytes(pid)),
+    pssMB: Math.round(Object.values(pssMBOf).reduce((sum, megabytes) => sum + megabytes, 0)),
+    pssMBOf: Object.fromEntries(Object.entries(pssMBOf).map(([name, megabytes]) => [name, Math.round(megabytes)])),
     wakeUpsPerSecond: Math.round(each(({ wakeUpsPerSecond }) => wakeUpsPerSecond)),
   }
 }

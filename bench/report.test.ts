@@ -2,7 +2,12 @@ import { describe, expect, test } from 'vitest'
 import { report, summary, withSummary } from './report.ts'
 import { noResults, type Results } from './results.ts'
 
-const cost = { picture: '1280x720', coresPerAnchorOf: { chromium: 0.02, node: 0.005, ffmpeg: 0.009 }, wakeUpsPerSecond: 900 }
+const cost = {
+  picture: '1280x720',
+  coresPerAnchorOf: { chromium: 0.02, node: 0.005, ffmpeg: 0.009 },
+  pssMBOf: { chromium: 200, node: 70, ffmpeg: 30 },
+  wakeUpsPerSecond: 900,
+}
 const results: Results = {
   ...noResults(2, 20, 'machine'),
   complete: true,
@@ -34,7 +39,7 @@ const results: Results = {
     { recordedSeconds: 60, rounds: 10, median: 400, max: 500 },
     { recordedSeconds: 3600, rounds: 10, median: 500, max: 700 },
   ],
-  startMs: { rounds: 10, entered: 1200, firstByte: 1500, enteredMax: 1400, firstByteMax: 1900 },
+  startMs: { rounds: 10, entered: 1200, firstByte: 1500, enteredMax: 1400, firstByteMax: 1900, mediaRecorder: 1000 },
 }
 
 test('rows of several runs are said to be that', () => {
@@ -58,6 +63,16 @@ describe('the page on what a recording costs', () => {
     const withLive = (coresPerAnchor: number) => report({ ...results, live: [{ ...live, coresPerAnchor }] })
     expect(withLive(0.06)).toContain('| all | 5 | 0.060 | 0.020 | 0.020 |')
     expect(withLive(0.061)).toContain('| all | 5 | 0.061 | 0.021 | 0.020, **missed** |')
+  })
+
+  test('says of memory and of the start what is aimed at', () => {
+    const [row] = results.runs
+    const at = (pssMB: number) => report({ ...results, runs: [{ ...row!, anchors: 1, pssMB }] })
+    expect(at(300)).toContain('| 02 | 1 | 300 MB | 300 | 200 | 70 | 30 |')
+    expect(at(301)).toContain('| 02 | 1 | 301 MB | 300, **missed** |')
+    expect(report(results)).toContain('in the room after **1200 ms** (1400; aim 1500)')
+    expect(report(results)).toContain('1.50 times the **1000 ms**')
+    expect(report({ ...results, startMs: { ...results.startMs!, entered: 1600 } })).toContain('(1400; aim 1500, **missed**)')
   })
 
   test('sets what is made when all is over beside the same by hand, where it was measured', () => {

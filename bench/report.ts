@@ -5,7 +5,18 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Mode } from '@trtc-recorder/api'
-import { type Aim, beyondRecording, liveAim, liveCoresPerAnchor, recorderAim, stopAim, stopGrew } from './aims.ts'
+import {
+  type Aim,
+  beyondRecording,
+  liveAim,
+  liveCoresPerAnchor,
+  memoryAim,
+  recorderAim,
+  startAim,
+  stopAim,
+  stopGrew,
+  storedAim,
+} from './aims.ts'
 import { isOperatorReportFresh, writeOperatorReport } from './operator/report.ts'
 import { readOperatorResults } from './operator/results.ts'
 import { type OutputRun, type RecorderRun, type Results, readResults } from './results.ts'
@@ -21,6 +32,7 @@ const modeNames: Record<Mode, string> = {
   '02': '02, picture as it was sent and sound as AAC',
 }
 const ffmpegNames = { image: 'that of the image', machine: 'the machine’s own', given: 'one that was given' }
+const programs = ['chromium', 'node', 'ffmpeg'] as const
 const typeNames = { vp8: '`video/webm;codecs=vp8,opus`', none: 'no type, which copies H.264' }
 
 export function report(results: Results): string {
@@ -88,13 +100,26 @@ ${table(
   runs.map(({ mode, anchors, coresPerAnchorOf: of }) => [
     mode,
     String(anchors),
-    ...['chromium', 'node', 'ffmpeg'].map((name) => (of[name] === undefined ? '' : of[name].toFixed(4))),
+    ...programs.map((name) => (of[name] === undefined ? '' : of[name].toFixed(4))),
   ]),
 )}
 
 Chromium's part is the floor: it receives, repairs and decrypts every packet, and hands each frame to the tap; its decoder gets a picture of
 16x16 in place of every frame. At one anchor most of it is being woken, whatever for. ffmpeg's part is the encoder itself, which costs what the
 sound is worth: a steady tone with beeps, as here, is twice as dear as speech ([ADR 20](adr/0020-sound-encoder.md)).
+
+## Memory
+
+${table(
+  ['mode', 'anchors', 'PSS', 'aim', ...splitOf(runs)],
+  runs.map((run) => [
+    run.mode,
+    String(run.anchors),
+    `${run.pssMB} MB`,
+    aimText(memoryAim(run), 0),
+    ...splitOf(runs).map((name) => String(run.pssMBOf[name] ?? '')),
+  ]),
+)}
 
 ## What is made while it records
 
@@ -116,16 +141,17 @@ anchor beyond recording.
 
 ${overOutputs(results)}## Start
 
-From the start of the process, median of ${startMs?.rounds ?? 0} (worst): in the room after **${startMs?.entered ?? '–'} ms** (${startMs?.enteredMax ?? '–'}), the first byte of an anchor's media on the
-volume after **${startMs?.firstByte ?? '–'} ms** (${startMs?.firstByteMax ?? '–'}).
+From the start of the process, median of ${startMs?.rounds ?? 0} (worst): in the room after **${startMs?.entered ?? '–'} ms** (${startMs?.enteredMax ?? '–'}; aim ${aimText(startAim(results), 0)}), the first byte of an anchor's media on the
+volume after **${startMs?.firstByte ?? '–'} ms** (${startMs?.firstByteMax ?? '–'}).${besideStart(results)}
 
 ## Stop
 
 ${table(
-  ['recorded', 'stop to stored, median', 'worst', 'of'],
+  ['recorded', 'stop to stored, median', 'aim', 'worst', 'of'],
   stopToStoredMs.map(({ recordedSeconds, median, max, rounds }) => [
     `${recordedSeconds / 60} min`,
     `${median} ms`,
+    aimText(storedAim({ median }), 0),
     `${max} ms`,
     `${rounds} runs`,
   ]),
@@ -154,6 +180,10 @@ ${(['02', '01', '00'] as const).map((mode) => `| mode ${mode}, core per anchor |
 ${lost} frames lost over all runs. In the room ${startMs?.entered ?? '–'} ms after the start of the process.
 ${stored}`
 }
+
+/** The programs of which it was measured how much of the memory is theirs. */
+const splitOf = (runs: readonly RecorderRun[]) =>
+  programs.filter((name) => runs.some(({ pssMBOf }) => pssMBOf[name] !== undefined))
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
@@ -196,6 +226,12 @@ ffmpeg, with two pictures by libx264 (of \`vcon\`, sha512sum), which knows nothi
 `
 }
 
+function besideStart({ startMs }: Results): string {
+  if (startMs === null || startMs.mediaRecorder === null) return ''
+  const { firstByte, mediaRecorder } = startMs
+  return ` That is ${(firstByte / mediaRecorder).toFixed(2)} times the **${mediaRecorder} ms** that pass, in turn with it, from the launch of the same browser until a MediaRecorder runs in it with the same SDK, which is what the machine, the SDK and the room take.`
+}
+
 function ofSeveralRuns({ madeInRuns }: Results): string {
   return madeInRuns === 1
     ? ''
@@ -228,6 +264,9 @@ export function ratios(results: Results): string[] {
       `mode ${run.mode}, ${run.anchors}: ${ratio(theirs.coresPerAnchor, run.coresPerAnchor)} times less than MediaRecorder VP8`,
     ]
   })
+  const { startMs } = results
+  if (startMs !== null && startMs.mediaRecorder !== null)
+    times.push(`first byte to a MediaRecorder's start: ${(startMs.firstByte / startMs.mediaRecorder).toFixed(2)}`)
   const grew = stopGrew(results)
   if (grew !== undefined) times.push(`stop after an hour to one after a minute: ${grew.toFixed(2)}`)
   for (const { output, here, byHand } of outputs)

@@ -37,6 +37,8 @@ interface Cost {
   /** Of it, by program. */
   coresPerAnchorOf: Record<string, number>
   pssMB: number
+  /** Of it, by program; empty where that was not measured. */
+  pssMBOf: Record<string, number>
   wakeUpsPerSecond: number
 }
 
@@ -70,13 +72,18 @@ export interface StopToStored {
   max: number
 }
 
-/** From the start of the process, median of `rounds`. */
+/** From the start of the process, in ms, median of `rounds`. */
 export interface StartUp {
   rounds: number
   entered: number
   firstByte: number
   enteredMax: number
   firstByteMax: number
+  /**
+   * Beside it, from the launch of the same browser until a MediaRecorder ran in it: what the machine, the SDK and the room take.
+   * Null where it was not measured.
+   */
+  mediaRecorder: number | null
 }
 
 /** Of two users, an hour long. */

@@ -3,15 +3,19 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { StartUp } from './results.ts'
 import { median } from './statistics.ts'
-import type { World } from './world.ts'
+import { stop, type World } from './world.ts'
 
 const pollMillis = 5
 
-/** From the start of a recorder's process to the room, and to the first byte of an anchor's media on the volume. One anchor publishes. */
+/**
+ * From the start of a recorder's process to the room, and to the first byte of an anchor's media on the volume; in turn with it a MediaRecorder in the same
+ * browser. One anchor publishes.
+ */
 export async function startUp(world: World, rounds: number): Promise<StartUp> {
   await world.publish(1, '1280x720')
   const entered: number[] = []
   const firstByte: number[] = []
+  const baseline: number[] = []
   for (let round = 0; round < rounds; round++) {
     const recorder = await world.startRecorder({ mode: '02', picture: '1280x720' })
     const onVolume = mediaOn(recorder.work, () => recorder.child.exitCode !== null)
@@ -20,6 +24,9 @@ export async function startUp(world: World, rounds: number): Promise<StartUp> {
     const { result } = await recorder.stop()
     await world.forget(result)
     world.clear()
+    const { child, launchToRecordingMillis } = await world.startBaseline('none', 1, '1280x720')
+    baseline.push(Math.round(launchToRecordingMillis))
+    await stop(child)
   }
   return {
     rounds,
@@ -27,6 +34,7 @@ export async function startUp(world: World, rounds: number): Promise<StartUp> {
     firstByte: median(firstByte),
     enteredMax: Math.max(...entered),
     firstByteMax: Math.max(...firstByte),
+    mediaRecorder: median(baseline),
   }
 }
 

@@ -222,8 +222,11 @@ export class World {
     const enter = { ...roomOf(picture), userId, userSig: userSigFor(trtc, userId) }
     const proxy = { unifiedProxy: this.#room.unifiedProxy }
     child.stdin!.end(JSON.stringify({ enter, proxy, type, chromiumArgs: this.#chromiumArgs, directory }))
-    await linesWith(child, child.stdout!, '"recording"', anchors)
-    return { child, file: join(directory, '0.webm') }
+    const [launched] = await Promise.all([
+      linesWith(child, child.stdout!, '"launching"', 1).then(() => performance.now()),
+      linesWith(child, child.stdout!, '"recording"', anchors),
+    ])
+    return { child, launchToRecordingMillis: performance.now() - launched, file: join(directory, '0.webm') }
   }
 
   get #chromiumArgs(): string {
@@ -243,6 +246,8 @@ export class World {
 
 export interface RunningBaseline {
   child: ChildProcess
+  /** From the launch of its browser until a MediaRecorder ran for each anchor. */
+  launchToRecordingMillis: number
   /** What the first of its MediaRecorders has written. */
   file: string
 }

@@ -1,6 +1,6 @@
 /**
- * Runs the baseline as one process tree, like a recorder. Takes {enter, proxy, type, chromiumArgs, directory} as JSON on stdin; writes a JSON line for
- * each user whose MediaRecorder runs, and its chunks to a file of the directory. SIGTERM ends it.
+ * Runs the baseline as one process tree, like a recorder. Takes {enter, proxy, type, chromiumArgs, directory} as JSON on stdin; writes a JSON line when
+ * all is there but its browser, and one for each user whose MediaRecorder runs, and its chunks to a file of the directory. SIGTERM ends it.
  */
 import { appendFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -33,6 +33,7 @@ new WebSocketServer({ server }).on('connection', (socket) =>
 )
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 const { port } = server.address() as { port: number }
+console.log(JSON.stringify({ launching: true }))
 const chromium = await launchChromium(findChromium(process.env), extraSwitches(chromiumArgs))
 process.once('SIGTERM', async () => {
   await chromium.kill()
