@@ -182,6 +182,12 @@ describe('keys that are wrong while recording goes on', () => {
     expect(await stored).toMatchObject({ bytes: 3 * MiB + head.length })
   })
 
+  test('nor is it where others have come before it was asked why', async () => {
+    const keys = [{ secretId, secretKey }, await harness.control.temporaryKeys(-1)]
+    const store = harness.store({ keys: () => keys.shift() ?? { secretId, secretKey } })
+    expect(await store.put('a.json', Buffer.from('{}'), 'application/json')).toMatchObject({ bytes: 2 })
+  })
+
   test('at the end of the time they are unavailable, not refused: another attempt may have better ones', async () => {
     const source = harness.source()
     const keys = await harness.control.temporaryKeys(-1)
