@@ -398,6 +398,30 @@ export const troubles = {
       'The node has not been heard of for about a minute, or does not tell in time that a recorder is in the room, or has ended. The next attempt begins elsewhere, on a volume of its own; TRTC sends the earlier recorder out.',
     remedy: 'Bring the node back, so that what is on its volume can be stored; if it never comes back, delete the Node.',
   },
+  SlowStart: {
+    seen: 'node',
+    next: 'elsewhere',
+    after: { firstSeconds: 60, longestSeconds: 60 },
+    wokenBy: ['Pod'],
+    counts: false,
+    volume: 'same',
+    condition: 'ContainerNotStarted',
+    meaning:
+      'Nothing has come of the Pod on its node for a minute: its container runtime, its network or its disk fails, or is slow. The next attempt begins elsewhere, on a volume of its own, and the Pod stays until one of the two runs; the other one makes way.',
+    remedy: 'Look at the Pod’s Events and at its node. Nothing, if it was only slow.',
+  },
+  SlowEnd: {
+    seen: 'node',
+    next: 'elsewhere',
+    after: { firstSeconds: 60, longestSeconds: 60 },
+    wokenBy: ['Pod'],
+    counts: false,
+    volume: 'holds',
+    condition: 'Finishing',
+    meaning:
+      'The recorder was asked to end by somebody else than the operator, as by a drain, has left the room, and has not ended within a minute. The next attempt does not wait for its files, and begins on a volume of its own.',
+    remedy: 'Nothing; what it has is stored by itself, or when its node is back.',
+  },
   VolumeUnreachable: {
     seen: 'volume',
     next: 'elsewhere',

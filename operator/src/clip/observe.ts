@@ -4,8 +4,8 @@ import type { Caches } from '../caches.ts'
 import { recordingKeyOf } from '../caches.ts'
 import { attemptOf, belongsTo } from '../recording/names.ts'
 import { recorderContainer } from '../recording/pod.ts'
+import { newsOf, type PodNews } from '../recording/pod-news.ts'
 import { hasEnded, hasRecorderRunning, isBeingCreatedForLong, podState } from '../recording/pod-state.ts'
-import { eventsOfTrouble, type PodComplaint } from '../recording/pod-trouble.ts'
 import { terminated } from '../recording/result.ts'
 import { unheeded } from '../recording/unheeded.ts'
 import { ownerKey } from '../runtime/objects.ts'
@@ -151,14 +151,14 @@ async function observePod(pod: Pod, { client, now }: ObserveDependencies, signal
     return { is: 'lost', ...about, word: 'NodeSilent', message }
   }
   const isCreating = isBeingCreatedForLong(pod, now())
-  const trouble = isCreating ? await eventsOfTrouble(pod, client, signal) : undefined
-  return { is: 'atWork', ...about, ...holderOf(pod, now(), trouble), ...(isLostAt === undefined ? {} : { isLostAt }) }
+  const news = isCreating ? await newsOf(pod, client, signal) : undefined
+  return { is: 'atWork', ...about, ...holderOf(pod, now(), news), ...(isLostAt === undefined ? {} : { isLostAt }) }
 }
 
 /** What a Pod is about, or what keeps it from beginning. */
-function holderOf(pod: Pod, now: Date, trouble: PodComplaint | undefined): { word: PodHolder; message: string; since: Date } {
+function holderOf(pod: Pod, now: Date, news: PodNews | undefined): { word: PodHolder; message: string; since: Date } {
   const { name, creationTimestamp } = pod.metadata
-  const state = podState(pod, { kind: 'none' }, now, { trouble })
+  const state = podState(pod, { kind: 'none' }, now, { news })
   switch (state.kind) {
     case 'unscheduled':
       return {

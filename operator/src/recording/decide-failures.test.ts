@@ -1,8 +1,10 @@
+import type { Pod } from '@trtc-recorder/kube'
 import { describe, expect, test } from 'vitest'
 import { decide } from './decide.ts'
 import { eventsOf } from './events.ts'
+import { Refusal } from './refusal.ts'
 import { aFile, aRecording, aResult, at, interrupted, stoppedBy } from './testing.ts'
-import { holdUp, run, takeFromNode } from './testing-pods.ts'
+import { endPod, enter, holdUp, leave, run, takeFromNode } from './testing-pods.ts'
 import { jobOf, World } from './testing-world.ts'
 
 const withCallback = () => aRecording({ callback: { url: 'https://school.example/recorded', format: 'Result' } })
@@ -294,8 +296,8 @@ describe('a node that falls silent before the recorder is in the room', () => {
     ],
   ])('and has its Pod deleted before %s has the next attempt begin elsewhere at once', (_, begun) => {
     const world = begun(new World())
-    // The node controller sees after about 50 s that a node is silent.
-    world.after(65).podBecomes((pod) => takeFromNode(pod, world.now))
+    // The node controller sees after about 50 s that a node is silent, and the Pod came when it was for some.
+    world.after(55).podBecomes((pod) => takeFromNode(pod, world.now))
     expect(world.status.attempts).toMatchObject([
       { number: 1, state: 'LeftBehind', reason: 'NodeSilent' },
       { number: 2, volume: 'math-v2' },
@@ -315,6 +317,124 @@ describe('a node that falls silent before the recorder is in the room', () => {
     expect(world.status.attempts).toHaveLength(1)
     world.after(2).after(15)
     expect(world.status.attempts).toMatchObject([{ state: 'LeftBehind' }, { number: 2, volume: 'math-v2' }])
+  })
+})
+
+describe('a node that makes nothing of a Pod', () => {
+  const waiting = (world: World) => world.podBecomes((pod) => holdUp(pod, world.now, 'ContainerCreating'))
+  /** The Pod of attempt 1 waits beside that of attempt 2. */
+  const slow = () => waiting(new World().settle()).after(60)
+  const first = (world: World, change: (pod: Pod) => void) => {
+    const changed = structuredClone(world.pods[0]!)
+    change(changed)
+    world.pods = [changed, ...world.pods.slice(1)]
+    return world.settle()
+  }
+
+  test('is not waited for alone: after a minute the next attempt begins elsewhere, and the Pod stays', () => {
+    const world = waiting(new World().settle()).after(59)
+    expect(world.pods).toHaveLength(1)
+    expect(world.nextLookSeconds).toBe(1)
+    world.after(1)
+    expect(world.status.attempts).toMatchObject([
+      { number: 1, state: 'LeftBehind', reason: 'SlowStart', message: expect.stringContaining('ContainerCreating since') },
+      { number: 2, state: 'Planned', volume: 'math-v2' },
+    ])
+    expect(world.pods.map(({ metadata }) => metadata.deletionTimestamp)).toEqual([undefined, undefined])
+    // The scheduler may know nothing of it.
+    expect(world.pod.spec?.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution).toEqual([
+      { weight: 100, preference: { matchFields: [{ key: 'metadata.name', operator: 'NotIn', values: ['node-1'] }] } },
+    ])
+  })
+
+  test('makes way as soon as the other one runs', () => {
+    const world = slow().podBecomes((pod) => run(pod, at(65)))
+    expect(world.pods[0]?.metadata.deletionTimestamp).toBeDefined()
+    expect(world.pod.metadata.deletionTimestamp).toBeUndefined()
+    expect(world.inRoom().is('Succeeded')).toBe('Unknown Recording')
+    // Nobody knows whether it has run since.
+    expect(world.status.volumes).toMatchObject([{ name: 'math-v1', state: 'Holding', retired: true }, { name: 'math-v2' }])
+  })
+
+  test.each<[string, (world: World) => World]>([
+    ['has no node yet', (world) => world],
+    ['waits as well', waiting],
+    [
+      'is refused',
+      (world) => {
+        world.pods = [world.pods[0]!]
+        world.refuses.createPod = new Refusal('QuotaExceeded', 'exceeded quota: none')
+        return world.settle()
+      },
+    ],
+  ])('and does after all, while the other one %s, has the recorder', (_, other) => {
+    const world = first(other(slow()), (pod) => run(pod, at(70)))
+    expect(world.status.attempts?.[0]).toMatchObject({ number: 1, state: 'Running' })
+    expect(world.status.attempts?.[0]).not.toHaveProperty('reason')
+    expect(world.pods[0]?.metadata.deletionTimestamp).toBeUndefined()
+    for (const pod of world.pods.slice(1)) expect(pod.metadata.deletionTimestamp).toBeDefined()
+    first(world, (pod) => enter(pod, at(72)))
+    expect(world.is('Succeeded')).toBe('Unknown Recording')
+    world.kubeletsLetGo()
+    // That the other one came to nothing says nothing of the recording.
+    expect(world.status.attempts?.[1]).toMatchObject({ state: 'Ended', reason: 'SlowStart' })
+    first(world, (pod) => endPod(pod, at(90), stoppedBy('RoomDismissed', aFile('alice'))))
+    if (world.pods.length > 0) world.scheduled().ends(aResult({ stopReason: 'NeverStarted' }))
+    expect(world.is('Succeeded')).toBe('True Completed')
+    expect(world.claims).toEqual([])
+  })
+
+  test('is the only one of its kind: what is so on two nodes is so on a third', () => {
+    const world = waiting(slow()).after(3600)
+    expect(world.pods.map(({ metadata }) => metadata.name)).toEqual(['math-a1', 'math-a2'])
+    expect(world.is('Succeeded')).toBe('Unknown ContainerNotStarted')
+  })
+
+  test('keeps nothing when the recording is stopped', () => {
+    const world = waiting(slow()).stop()
+    for (const pod of world.pods) expect(pod.metadata.deletionTimestamp).toBeDefined()
+  })
+
+  test('is waited for where it is only to upload', () => {
+    const world = new World().settle().scheduled().inRoom()
+    world.ends(aResult({ outcome: 'UploadIncomplete', stopReason: 'Idle' })).after(5)
+    expect(waiting(world).after(3600).status.attempts).toHaveLength(2)
+  })
+})
+
+describe('a recorder that somebody else asked to end', () => {
+  const inTheRoom = () => new World().settle().scheduled().inRoom().after(90)
+  const drained = () => inTheRoom().podBecomes((pod) => leave(pod, at(90)))
+
+  test('is not waited for while it is at its files for more than a minute, whether or not its node lives', () => {
+    const world = drained().after(59)
+    expect(world.pods).toHaveLength(1)
+    expect(world.is('Succeeded')).toBe('Unknown Finishing')
+    expect(world.nextLookSeconds).toBe(1)
+    world.after(1)
+    expect(world.status.attempts).toMatchObject([
+      { number: 1, state: 'LeftBehind', reason: 'SlowEnd', message: expect.stringContaining('is still at its files') },
+      { number: 2, volume: 'math-v2' },
+    ])
+    world.scheduled().inRoom()
+    const [former, recorder] = world.pods
+    world.pods = [recorder!, former!]
+    world.ends(stoppedBy('Terminated', aFile('alice', { path: 'first' })))
+    expect(world.status.files).toHaveLength(1)
+    expect(world.is('Succeeded')).toBe('Unknown Recording')
+    expect(world.status.volumes).toMatchObject([{ name: 'math-v1', state: 'Empty' }, { name: 'math-v2' }])
+  })
+
+  test('is waited for where it had come to its end before', () => {
+    const world = inTheRoom().podBecomes((pod) => {
+      leave(pod, at(90))
+      pod.metadata.deletionTimestamp = at(120 + pod.metadata.deletionGracePeriodSeconds!).toISOString()
+    })
+    expect(world.after(600).status.attempts).toHaveLength(1)
+  })
+
+  test('is waited for when it is stopped', () => {
+    expect(drained().stop().after(600).status.attempts).toHaveLength(1)
   })
 })
 

@@ -8,6 +8,7 @@ import { forgetWhatWasTrueThen, withResult } from './files.ts'
 import { attemptOf } from './names.ts'
 import type { ObservedPod } from './plan.ts'
 import type { PodEnd } from './pod-state.ts'
+import { podThatMayStillStart } from './reach.ts'
 import { attemptState } from './stage.ts'
 import { volumeOf } from './volumes.ts'
 
@@ -199,9 +200,9 @@ const hasContainer = ({ status, metadata }: Pod) =>
   status?.phase !== 'Pending' ||
   (status.containerStatuses ?? []).some(({ state }) => !state?.waiting)
 
-/** Pods of attempts that are not under way: those that live are asked to end, those whose result stands in the status are cleared away. */
+/** Pods of attempts that are not under way, and may not come to be: those that live are asked to end, those whose result stands in the status are cleared away. */
 export function clearAwayPods(draft: Draft): undefined {
-  const current = draft.allOpen.map((attempt) => draft.podOf(attempt))
+  const current = [...draft.allOpen.map((attempt) => draft.podOf(attempt)), podThatMayStillStart(draft)]
   for (const observed of draft.observed.pods) {
     const { pod, state, isGone } = observed
     if (isGone || current.includes(observed) || isAhead(draft, observed)) continue

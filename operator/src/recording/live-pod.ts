@@ -7,6 +7,7 @@ import { lookAgainAsLongAsItLasted } from './next-attempt.ts'
 import type { ObservedPod } from './plan.ts'
 import { recorderContainer } from './pod.ts'
 import { dueToBeMadeAt, type PodState, silentByItself } from './pod-state.ts'
+import { podThatMayStillStart } from './reach.ts'
 import { timeToEnter, volumeState } from './stage.ts'
 import { steer } from './steer.ts'
 import { claimOf, nowHolds, volumeOf } from './volumes.ts'
@@ -219,8 +220,10 @@ function makeWay(
   state: Extract<PodState, { kind: 'blocked' | 'unscheduled' }>,
 ): void {
   if (!draft.observed.identityIsWanted || draft.entered || attempt.uploadOnly) return
-  const patience = giveWayMillis[state.kind === 'blocked' ? state.word : state.kind]
-  const rest = Date.parse(state.since) + patience - draft.now.getTime()
+  const before = podThatMayStillStart(draft)?.state
+  const waits = before?.kind === 'blocked' ? [before, state] : [state]
+  const ends = waits.map((wait) => Date.parse(wait.since) + giveWayMillis[wait.kind === 'blocked' ? wait.word : wait.kind])
+  const rest = Math.min(...ends) - draft.now.getTime()
   if (rest > 0) draft.lookAgainIn(rest)
   else draft.act({ do: 'deletePod', pod })
 }

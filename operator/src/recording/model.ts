@@ -16,7 +16,7 @@ import { type Frozen, type MakeColleague, ModelOperator } from './model-operator
 import { ModelServer, type Plural } from './model-server.ts'
 import { attemptOf } from './names.ts'
 import { aFile, aRecording, start } from './testing.ts'
-import { endPod, enter, schedule, takeFromNode } from './testing-pods.ts'
+import { endPod, enter, leave, schedule, takeFromNode } from './testing-pods.ts'
 
 /** What is on a volume: every file that was recorded on it, and whether it is in COS. */
 type Media = Map<string, 'on the volume' | 'in COS'>
@@ -52,6 +52,8 @@ export class Model {
   readonly media = new Map<string, Media>()
   /** UIDs of Pods on a node that is silent. */
   readonly #outOfSight = new Set<string>()
+  /** UIDs of Pods whose recorder was in the room without a word. */
+  readonly #unheard = new Set<string>()
   /** Names of volumes whose recorder was sent out for good. */
   readonly #over = new Map<string, string>()
   #files = 0
@@ -280,7 +282,7 @@ export class Model {
     this.nodeIsSilent = false
     this.#outOfSight.clear()
     for (const pod of this.pods.filter(
-      (one) => !isOver(one) && one.status?.conditions?.some(({ type }) => type === 'ContainersReady'),
+      (one) => !isOver(one) && !hasLeft(one) && one.status?.conditions?.some(({ type }) => type === 'ContainersReady'),
     )) {
       this.#changePod(pod, ({ status }) => {
         status!.conditions = status!.conditions!.filter(({ type }) => type !== 'Ready' && type !== 'ContainersReady')
@@ -311,9 +313,32 @@ export class Model {
       this.ends(over, {}, pod)
       return
     }
+    // TRTC sends out who is there with the same userId.
+    for (const other of this.running.filter((one) => hasEntered(one) && one !== pod)) this.ends('DuplicateUser', {}, other)
     this.#files += 1
     this.#mediaOf(pod).set(`file-${this.#files}`, 'on the volume')
     this.#changePod(pod, (copy) => enter(copy, this.now))
+  }
+
+  /** The oldest that is not there yet, of which its node had made nothing for a while. */
+  theSlowOneEnters(): void {
+    this.enters(this.running.find((pod) => !this.#hasBeenThere(pod) && !jobOf(pod).uploadOnly))
+  }
+
+  /** One that was left behind enters and records, and no kubelet tells of it. */
+  recordsUnheard(): void {
+    const left = this.recording?.status?.attempts?.filter(({ state }) => state === 'LeftBehind').map(({ pod }) => pod)
+    const pod = this.pods.find((one) => left?.includes(one.metadata.name) && !isOver(one) && !this.#hasBeenThere(one))
+    if (!pod?.spec?.nodeName || jobOf(pod).uploadOnly) return
+    this.#unheard.add(pod.metadata.uid)
+    this.#files += 1
+    this.#mediaOf(pod).set(`file-${this.#files}`, 'on the volume')
+  }
+
+  /** Those that are asked to end leave the room, and are at their files from then on. */
+  leave(): void {
+    for (const pod of this.running.filter((one) => hasEntered(one) && one.metadata.deletionTimestamp !== undefined))
+      this.#changePod(pod, (copy) => leave(copy, this.now))
   }
 
   /** It finishes, uploads what the volume has, and says so. */
@@ -333,14 +358,14 @@ export class Model {
       stopReason: uploadOnly ? 'NeverStarted' : stopReason,
       files: how.omitted && files.length > 0 ? [] : files,
       ...(how.omitted && files.length > 0 ? { filesOmitted: files.length } : {}),
-      ...(hasEntered(pod) ? { startedAt: this.now.toISOString() } : {}),
+      ...(this.#hasBeenThere(pod) ? { startedAt: this.now.toISOString() } : {}),
     }
     this.#changePod(pod, (copy) => endPod(copy, this.now, said as never, { exitCode: recorderOutcomes[outcome].exitCode }))
   }
 
   /** It does not get into the room, or a Secret or COS is not there. */
   fails(pod = this.running.at(-1)): void {
-    if (pod === undefined || hasEntered(pod)) return
+    if (pod === undefined || this.#hasBeenThere(pod)) return
     const { attempt, uploadOnly } = jobOf(pod)
     const notStored = this.cosIsAway ? 'UploadIncomplete' : 'InternalError'
     const outcome = this.secretIsMissing ? 'SecretNotFound' : uploadOnly ? notStored : 'StartTimeout'
@@ -417,7 +442,9 @@ export class Model {
     else {
       const grace = (pod.spec.terminationGracePeriodSeconds ?? 30) * 1000
       const deletionTimestamp = new Date(this.now.getTime() + grace).toISOString()
-      this.#changePod(pod, (copy) => Object.assign(copy.metadata, { deletionTimestamp }))
+      this.#changePod(pod, (copy) =>
+        Object.assign(copy.metadata, { deletionTimestamp, deletionGracePeriodSeconds: grace / 1000 }),
+      )
     }
   }
 
@@ -442,6 +469,8 @@ export class Model {
     this.server.put('pods', copy)
   }
 
+  #hasBeenThere = (pod: Pod) => hasEntered(pod) || hasLeft(pod) || this.#unheard.has(pod.metadata.uid)
+
   #volumeOf = (pod: Pod) => this.server.find('persistentvolumeclaims', claimName(pod) ?? '')
 
   #mediaOf(pod: Pod): Media {
@@ -458,6 +487,8 @@ export const isOver = (pod: Pod) => pod.status?.phase === 'Succeeded' || pod.sta
 
 const isAlive = (pod: Pod) => pod.metadata.deletionTimestamp === undefined || pod.spec?.nodeName !== undefined
 const hasEntered = (pod: Pod) => pod.status?.containerStatuses?.[0]?.ready === true
+const hasLeft = (pod: Pod) =>
+  pod.status?.conditions?.some(({ type, status }) => type === 'ContainersReady' && status === 'False') ?? false
 const claimName = (pod: Pod) =>
   pod.spec?.volumes?.find((volume) => volume.persistentVolumeClaim !== undefined)?.persistentVolumeClaim?.claimName
 

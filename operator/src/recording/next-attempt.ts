@@ -125,11 +125,16 @@ export function makeRecorder(draft: Draft, attempt: Attempt): void {
   delete attempt.refusedTime
   const { number, uploadOnly = false, volume } = attempt
   const { isBesideOthers } = draft.observed
-  const order = { attempt: number, firstStartedAt: draft.status.startTime, uploadOnly, volume: volume!, isBesideOthers }
+  const notOn = uploadOnly ? [] : nodesLeftBehind(draft)
+  const order = { attempt: number, firstStartedAt: draft.status.startTime, uploadOnly, volume: volume!, isBesideOthers, notOn }
   draft.act({ do: 'ensureVolume', name: volume! }, { do: 'createPod', order })
   // Should the answer be lost.
   draft.lookAgainIn(15_000)
 }
+
+const nodesLeftBehind = ({ attempts }: Draft) => [
+  ...new Set(attempts.flatMap((attempt) => (attemptState(attempt).is === 'leftBehind' && attempt.node ? [attempt.node] : []))),
+]
 
 function noteRefusal({ observed: { refusal }, now }: Draft, attempt: Attempt): void {
   if (refusal === undefined || refusal.volume !== attempt.volume) return

@@ -11,8 +11,8 @@ import type { DepartedPods } from './departed.ts'
 import { attemptOf, belongsTo } from './names.ts'
 import type { Observed, ObservedPod } from './plan.ts'
 import { recorderContainer } from './pod.ts'
+import { newsOf } from './pod-news.ts'
 import { departedState, hasRecorderRunning, isBeingCreatedForLong, podState } from './pod-state.ts'
-import { eventsOfTrouble } from './pod-trouble.ts'
 import { isInTheRoom, type Progress, type ProgressPoller } from './progress.ts'
 import { type ReadResult, type ResultReading, resultInLog, terminated, terminationResult } from './result.ts'
 import { attemptState, mainAttempt, stageOf, timeToEnter, volumeState } from './stage.ts'
@@ -102,9 +102,9 @@ async function observedPod(
   signal: AbortSignal,
 ): Promise<ObservedPod> {
   const reading = await readResult(pod, client, now, false, signal)
-  const trouble = isBeingCreatedForLong(pod, now) ? await eventsOfTrouble(pod, client, signal) : undefined
+  const news = isBeingCreatedForLong(pod, now) ? await newsOf(pod, client, signal) : undefined
   const attempt = recording.status?.attempts?.find((one) => isPodOf(pod, one))
-  const beside = { trouble, startTimeoutSeconds: timeToEnter(recording, attempt), uploadOnly: attempt?.uploadOnly }
+  const beside = { news, startTimeoutSeconds: timeToEnter(recording, attempt), uploadOnly: attempt?.uploadOnly }
   return { pod, state: podState(pod, reading, now, beside), isGone: false }
 }
 

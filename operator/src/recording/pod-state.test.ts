@@ -1,8 +1,8 @@
 import type { Pod } from '@trtc-recorder/kube'
 import { describe, expect, test } from 'vitest'
 import { recorderPod } from './pod.ts'
+import { newsIn, type PodNews } from './pod-news.ts'
 import { podState } from './pod-state.ts'
-import { latest } from './pod-trouble.ts'
 import { aRecording, aResult, at, podConfig } from './testing.ts'
 import { endPod, enter, holdUp, run, schedule, takeFromNode } from './testing-pods.ts'
 
@@ -18,15 +18,13 @@ describe('the state of a Pod', () => {
   const stateOf = (
     change: (pod: Pod) => void,
     now = at(100),
-    complaint?: string,
+    news?: PodNews,
     startTimeoutSeconds?: number,
     uploadOnly = false,
-    isLast = true,
   ) => {
     const pod = aPod()
     change(pod)
-    const trouble = complaint === undefined ? undefined : { message: complaint, since: at(1).toISOString(), isLast }
-    return podState(pod, { kind: 'none' }, now, { trouble, startTimeoutSeconds, uploadOnly })
+    return podState(pod, { kind: 'none' }, now, { news, startTimeoutSeconds, uploadOnly })
   }
   const deleted =
     (seconds: number, change: (pod: Pod) => void = () => {}) =>
@@ -67,7 +65,7 @@ describe('the state of a Pod', () => {
 
   test('has ended when it was deleted before a node had it, and not when one has', () => {
     expect(stateOf(deleted(100))).toMatchObject({ kind: 'ended', end: { ran: false, cause: 'PodDeleted' } })
-    expect(stateOf(deleted(100, (pod) => run(pod, at(1))))).toEqual({ kind: 'leaving' })
+    expect(stateOf(deleted(100, (pod) => run(pod, at(1))))).toMatchObject({ kind: 'leaving' })
   })
 
   test('is silent when its time is long up and its node says nothing', () => {
@@ -107,7 +105,7 @@ describe('the state of a Pod', () => {
       run(pod, at(1))
       pod.metadata.deletionGracePeriodSeconds = 1800
     })
-    expect(stateOf(finishing, at(91))).toEqual({ kind: 'leaving' })
+    expect(stateOf(finishing, at(91))).toEqual({ kind: 'leaving', askedAt: at(30).toISOString() })
   })
 
   test('is silent when its recorder is long due in the room, has not ended, and nobody tells', () => {
@@ -156,12 +154,12 @@ describe('the state of a Pod', () => {
         run(pod, at(5))
         pod.status!.conditions = [notReadySince(66)]
       })
-      expect(stateOf(left)).toEqual({ kind: 'leaving' })
+      expect(stateOf(left)).toEqual({ kind: 'leaving', askedAt: at(65).toISOString() })
     })
 
     test('and only uploads has until its time is up', () => {
       const running = taken((pod) => run(pod, at(5)))
-      expect(stateOf(running, at(65), undefined, undefined, true)).toEqual({ kind: 'leaving' })
+      expect(stateOf(running, at(65), undefined, undefined, true)).toMatchObject({ kind: 'leaving' })
     })
   })
 
@@ -260,11 +258,12 @@ describe('the state of a Pod', () => {
     'with %s is on its way for a while, and then blocked by what Events say',
     (reason) => {
       expect(stateOf(beingMade(reason), at(19))).toMatchObject({ kind: 'starting' })
-      expect(stateOf(beingMade(reason), at(20), 'FailedMount: no such volume')).toEqual({
+      expect(stateOf(beingMade(reason), at(20), { complaint: 'FailedMount: no such volume' })).toEqual({
         kind: 'blocked',
         word: 'ContainerNotMade',
         message: `${reason ?? 'ContainerCreating'} since ${at(0).toISOString()}: FailedMount: no such volume`,
         since: at(0).toISOString(),
+        idleSince: at(0).toISOString(),
       })
       expect(stateOf(beingMade(reason), at(20))).toMatchObject({
         message: expect.stringContaining('kubectl describe pod math-a1'),
@@ -273,33 +272,81 @@ describe('the state of a Pod', () => {
   )
 
   const noSocket =
-    'FailedCreatePodSandBox: rpc error: code = Unavailable desc = connection error: desc = "transport: Error while dialing: dial unix /run/containerd/containerd.sock: connect: connection refused"'
+    'rpc error: code = Unavailable desc = connection error: desc = "transport: Error while dialing: dial unix /run/containerd/containerd.sock: connect: connection refused"'
+  const timedOut = 'FailedCreatePodSandBox: rpc error: code = DeadlineExceeded desc = context deadline exceeded'
+  const went = (seconds: number) => at(seconds).toISOString()
+  const hasSandbox = (seconds: number) => (pod: Pod) => {
+    beingMade('ContainerCreating')(pod)
+    pod.status!.conditions!.push({ type: 'PodReadyToStartContainers', status: 'True', lastTransitionTime: went(seconds) })
+  }
+  const initially = (state: object) => (pod: Pod) => {
+    beingMade('PodInitializing')(pod)
+    pod.status!.initContainerStatuses = [{ name: 'mesh', image: '', imageID: '', ready: false, restartCount: 0, state }]
+  }
 
-  test('is silent half a minute after its kubelet began to say that there is no container runtime, and nothing went on since', () => {
-    const made = beingMade('ContainerCreating')
-    expect(stateOf(made, at(30), noSocket)).toMatchObject({ kind: 'blocked', word: 'ContainerNotMade' })
-    expect(stateOf(made, at(31), noSocket)).toMatchObject({
-      kind: 'silent',
-      since: at(31).toISOString(),
-      message: expect.stringMatching(/^The container runtime of node node-1 does not answer, .*containerd.sock/),
-    })
-    // It came back, and makes what it was asked for.
-    expect(stateOf(made, at(300), noSocket, undefined, false, false)).toMatchObject({ kind: 'blocked' })
-    const inSandbox = (pod: Pod) => {
-      made(pod)
-      pod.status!.conditions!.push({ type: 'PodReadyToStartContainers', status: 'True' })
-    }
-    expect(stateOf(inSandbox, at(300), noSocket)).toMatchObject({ kind: 'blocked' })
-    expect(stateOf((pod) => run(pod, at(20)), at(300), noSocket)).toMatchObject({ kind: 'starting' })
+  test.each<[what: string, change: (pod: Pod) => void, news: PodNews | undefined, idleSince: number]>([
+    [
+      'a kubelet that does not look at it: its runtime was gone before, or it was started anew without one',
+      beingMade(),
+      undefined,
+      0,
+    ],
+    ['a runtime that hangs while its sandbox is made', beingMade('ContainerCreating'), {}, 0],
+    ['a runtime that was killed', beingMade('ContainerCreating'), { complaint: `FailedCreatePodSandBox: ${noSocket}` }, 0],
+    ['a runtime that hangs, minutes later', beingMade('ContainerCreating'), { complaint: timedOut }, 0],
+    [
+      'a network plugin that fails',
+      beingMade('ContainerCreating'),
+      { complaint: 'FailedCreatePodSandBox: failed to setup network' },
+      0,
+    ],
+    [
+      'a node whose network is not ready',
+      beingMade('ContainerCreating'),
+      { complaint: 'NetworkNotReady: cni plugin not initialized' },
+      0,
+    ],
+    [
+      'a volume that is of a machine that was replaced',
+      beingMade('ContainerCreating'),
+      { complaint: 'FailedMount: path does not exist' },
+      0,
+    ],
+    ['Events that cannot be read', beingMade('ContainerCreating'), { complaint: 'its Events cannot be read: forbidden' }, 0],
+    ['a runtime that hangs when its volume is attached', beingMade('ContainerCreating'), { wentOnAt: went(30) }, 30],
+    ['a runtime that hangs when it has its sandbox', hasSandbox(40), undefined, 40],
+    ['a runtime that hangs when the image is there', hasSandbox(40), { wentOnAt: went(50) }, 50],
+    ['a runtime that hangs while it makes what comes first', initially({ waiting: { reason: 'PodInitializing' } }), undefined, 0],
+    ['a runtime that hangs when that is done', initially({ terminated: { exitCode: 0, finishedAt: went(70) } }), undefined, 70],
+    ['a runtime that hangs while it pulls the image', hasSandbox(40), { wentOnAt: went(41), pullingSince: went(41) }, 281],
+  ])('has come to nothing on its node with %s', (_, change, news, idleSince) => {
+    for (const seconds of [Math.max(20, idleSince), 300])
+      expect(stateOf(change, at(seconds), news)).toMatchObject({ kind: 'blocked', idleSince: went(idleSince) })
   })
 
-  test('is silent as well where the runtime was gone when the image was to be pulled', () => {
+  test.each<[what: string, change: (pod: Pod) => void, news?: PodNews]>([
+    ['while its image is pulled', hasSandbox(40), { wentOnAt: went(41), pullingSince: went(41) }],
+    ['while a container that comes first is at work', initially({ running: { startedAt: went(1) } })],
+    ['while a container that comes first fails', initially({ waiting: { reason: 'CrashLoopBackOff' } })],
+    ['whose image is not there', beingMade('ErrImagePull')],
+    ['whose configuration is wrong', beingMade('CreateContainerConfigError')],
+  ])('has not come to nothing on its node %s', (_, change, news) => {
+    const state = stateOf(change, at(280), news)
+    expect(state).toMatchObject({ kind: 'blocked' })
+    expect(state).not.toHaveProperty('idleSince')
+  })
+
+  test.each([
+    ['ErrImagePull', 'rpc error: code = Unavailable desc = error reading from server: EOF'],
+    ['ErrImagePull', 'failed to extract layer: write /var/lib/containerd/x: no space left on device'],
+    ['CreateContainerError', noSocket],
+    ['RunContainerError', 'mkdir /run/containerd/x: read-only file system'],
+  ])('has come to nothing on its node as well by %s: %s', (reason, message) => {
     const state = stateOf((pod) => {
-      beingMade('ErrImagePull')(pod)
-      pod.status!.containerStatuses![0]!.state!.waiting!.message =
-        'rpc error: code = Unavailable desc = error reading from server: EOF'
+      beingMade(reason)(pod)
+      pod.status!.containerStatuses![0]!.state!.waiting!.message = message
     })
-    expect(state).toMatchObject({ kind: 'silent', since: at(30).toISOString() })
+    expect(state).toMatchObject({ kind: 'blocked', idleSince: at(0).toISOString() })
   })
 
   test.each([
@@ -311,6 +358,7 @@ describe('the state of a Pod', () => {
       pod.status!.containerStatuses![0]!.state!.waiting!.message = message
     })
     expect(state).toMatchObject({ kind: 'blocked', word: 'ImagePullFailed' })
+    expect(state).not.toHaveProperty('idleSince')
   })
 
   test('tells what the kubelet says beside a reason that nobody here knows', () => {
@@ -349,22 +397,31 @@ describe('the state of a Pod', () => {
   })
 })
 
-test('the last complaint about a Pod is what it is held up by, and whether anything went on since', () => {
-  const event = (seconds: number, reason: string, times: object, type = 'Warning') => ({
+test('Events say what a Pod is held up by, when something last went on, and since when its image is pulled', () => {
+  const event = (seconds: number, reason: string, times: object = {}, type = 'Normal', container = 'recorder') => ({
     metadata: { ...aRecording().metadata, creationTimestamp: at(seconds).toISOString() },
+    involvedObject: { fieldPath: `spec.containers{${container}}` },
     type,
     reason,
     message: 'because',
     ...times,
   })
-  expect(latest([])).toBeUndefined()
-  expect(latest([event(1, 'Scheduled', {}, 'Normal')])).toBeUndefined()
+  expect(newsIn([])).toEqual({})
+  expect(newsIn([event(1, 'Scheduled')])).toEqual({})
   const complaints = [
-    event(1, 'FailedMount', { firstTimestamp: at(1).toISOString(), lastTimestamp: at(90).toISOString() }),
-    event(50, 'FailedAttachVolume', { lastTimestamp: null, eventTime: at(50).toISOString() }),
+    event(1, 'FailedMount', { lastTimestamp: at(90).toISOString() }, 'Warning'),
+    event(50, 'FailedAttachVolume', { lastTimestamp: null, eventTime: at(50).toISOString() }, 'Warning'),
+    // No warning, and no step either.
+    event(60, 'SandboxChanged', { lastTimestamp: at(95).toISOString() }),
   ]
-  const since = at(1).toISOString()
-  expect(latest(complaints)).toEqual({ message: 'FailedMount: because', since, isLast: true })
-  expect(latest([...complaints, event(90, 'Pulling', { lastTimestamp: at(90).toISOString() }, 'Normal')])?.isLast).toBe(true)
-  expect(latest([...complaints, event(91, 'Pulling', { lastTimestamp: at(91).toISOString() }, 'Normal')])?.isLast).toBe(false)
+  expect(newsIn(complaints)).toEqual({ complaint: 'FailedMount: because' })
+  expect(newsIn([...complaints, event(30, 'SuccessfulAttachVolume')])).toEqual({
+    complaint: 'FailedMount: because',
+    wentOnAt: at(30).toISOString(),
+  })
+  const pulling = event(40, 'Pulling')
+  const since = at(40).toISOString()
+  expect(newsIn([event(39, 'Pulled', {}, 'Normal', 'mesh'), pulling])).toEqual({ wentOnAt: since, pullingSince: since })
+  expect(newsIn([pulling, event(40, 'Pulled')])).toEqual({ wentOnAt: since })
+  expect(newsIn([pulling, event(42, 'Failed', {}, 'Warning')])).toEqual({ complaint: 'Failed: because', wentOnAt: since })
 })

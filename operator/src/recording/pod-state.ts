@@ -2,7 +2,7 @@ import type { TroubleWord } from '@trtc-recorder/api'
 import type { Pod } from '@trtc-recorder/kube'
 import { stopAskedAnnotation } from './control.ts'
 import { recorderContainer, toleratedSilenceSeconds } from './pod.ts'
-import type { PodComplaint } from './pod-trouble.ts'
+import type { PodNews } from './pod-news.ts'
 import { type ResultReading, terminated } from './result.ts'
 
 /**
@@ -12,11 +12,14 @@ import { type ResultReading, terminated } from './result.ts'
 export type PodState =
   | { kind: 'unscheduled'; reason: 'Pending' | 'Unschedulable'; message: string; since: string }
   | { kind: 'starting'; message: string }
-  /** The kubelet cannot start the container. `since`: when the Pod was scheduled. */
-  | { kind: 'blocked'; word: BlockedWord; message: string; since: string }
+  /**
+   * The kubelet cannot start the container. `since`: when the Pod was scheduled. `idleSince`: since when nothing has come of it on its node, and nothing that is
+   * the same everywhere explains that.
+   */
+  | { kind: 'blocked'; word: BlockedWord; message: string; since: string; idleSince?: string }
   | { kind: 'inRoom'; since: string }
-  /** It was asked to end, and is not ready any more: it has left the room and finishes its files. */
-  | { kind: 'leaving' }
+  /** It is not ready any more: it has left the room and finishes its files. `askedAt`: when somebody asked for that, who deleted its Pod. */
+  | { kind: 'leaving'; askedAt?: string }
   /** Its node says nothing any more: the recorder may be in the room, or be no more. `isOverdue`: for no other reason than that it takes so long. */
   | { kind: 'silent'; message: string; since: string; isOverdue?: true }
   | { kind: 'resultPending'; message: string; since: string }
@@ -61,7 +64,7 @@ const startReasons = [
 /** What is known beside the Pod itself. */
 export interface Beside {
   /** What Events say of a Pod whose containers are not made. */
-  trouble?: PodComplaint | undefined
+  news?: PodNews | undefined
   /** How long its recorder may take to be in the room, before it ends by itself. Undefined: it is to enter none, or has been in one. */
   startTimeoutSeconds?: number | undefined
   /** It enters no room, so that it is ready says only that it runs; and it may take its time when it is asked to end. */
@@ -69,7 +72,7 @@ export interface Beside {
 }
 
 export function podState(pod: Pod, reading: ResultReading, now: Date, beside: Beside = {}): PodState {
-  const { trouble, startTimeoutSeconds, uploadOnly = false } = beside
+  const { news, startTimeoutSeconds, uploadOnly = false } = beside
   const { metadata } = pod
   const node = pod.spec?.nodeName
   if (hasEnded(pod)) {
@@ -84,10 +87,8 @@ export function podState(pod: Pod, reading: ResultReading, now: Date, beside: Be
   if (silence !== undefined) return silence
   const container = recorderStatus(pod)
   if (container?.ready === true && !uploadOnly) return { kind: 'inRoom', since: readySince(pod) }
-  if (isAskedToEnd(pod) && hasRecorderRunning(pod)) return { kind: 'leaving' }
-  const runtime = withoutRuntime(pod, now, trouble)
-  if (runtime !== undefined) return runtime
-  const obstacle = obstacleOf(pod, now, trouble)
+  if (isAskedToEnd(pod) && hasRecorderRunning(pod)) return { kind: 'leaving', ...askedToLeave(pod) }
+  const obstacle = obstacleOf(pod, now, news)
   if (obstacle !== undefined) return obstacle
   const overdue = overdueAt(pod, startTimeoutSeconds)
   if (overdue !== undefined && overdue <= now.getTime()) {
@@ -189,10 +190,23 @@ function takenAt(pod: Pod): Date | undefined {
 const readyStillMillis = 10_000
 
 /** When a Pod that is to end should be gone: at once where its recorder never ran, for then there is nothing to finish. */
-function timeUpSince(pod: Pod): string | undefined {
-  const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = pod.metadata
-  if (deletionTimestamp === undefined || hasRun(pod)) return deletionTimestamp
+const timeUpSince = (pod: Pod) => (hasRun(pod) ? pod.metadata.deletionTimestamp : deletedAt(pod))
+
+/** When somebody deleted it. */
+function deletedAt({ metadata: { deletionTimestamp, deletionGracePeriodSeconds = 0 } }: Pod): string | undefined {
+  if (deletionTimestamp === undefined) return undefined
   return new Date(Date.parse(deletionTimestamp) - deletionGracePeriodSeconds * 1000).toISOString()
+}
+
+/** One is a kubelet's, the other an API server's. */
+const clocksDifferMillis = 5_000
+
+/** Not where it had left by itself before, for then it has come to its end. */
+function askedToLeave(pod: Pod): { askedAt?: string } {
+  const askedAt = deletedAt(pod)
+  const ready = condition(pod, 'ContainersReady')
+  const hadLeft = wasReady(pod) && Date.parse(ready?.lastTransitionTime ?? '') + clocksDifferMillis < Date.parse(askedAt ?? '')
+  return askedAt === undefined || hadLeft ? {} : { askedAt }
 }
 
 /** When a Pod of which nothing more is heard is taken for one on a silent node, for that alone. */
@@ -230,52 +244,63 @@ function readySince(pod: Pod): string {
   return since ?? pod.metadata.creationTimestamp
 }
 
-/**
- * Its kubelet lives, and says that the container runtime does not: so says the call that failed. One that is started anew is back within seconds. After half a minute the
- * kubelet calls its node not ready, which keeps the next Pod from it, and does nothing more for those that it has.
- */
-function withoutRuntime(pod: Pod, now: Date, trouble: PodComplaint | undefined): PodState | undefined {
-  if (!isBeingCreatedForLong(pod, now)) return undefined
-  const waiting = recorderStatus(pod)?.state?.waiting?.message ?? ''
-  const hasSandbox = condition(pod, 'PodReadyToStartContainers')?.status === 'True'
-  const complaints = [
-    ...(noRuntime.test(waiting) ? [{ message: waiting, since: scheduledSince(pod) }] : []),
-    ...(trouble?.isLast && !hasSandbox && noRuntime.test(trouble.message) ? [trouble] : []),
-  ]
-  const [said] = complaints
-  if (said === undefined) return undefined
-  const since = new Date(Date.parse(said.since) + runtimeGoneMillis)
-  if (since > now) return undefined
-  const message = `The container runtime of node ${pod.spec?.nodeName} does not answer, so that Pod ${pod.metadata.name} cannot start there: ${said.message}`
-  return { kind: 'silent', message, since: since.toISOString() }
-}
-
-/** What gRPC says of a socket on which nobody listens, or where somebody stopped in the middle of an answer. */
-const noRuntime = /code = Unavailable\b.*(\bunix\b|\bEOF\b|transport is closing)/s
-const runtimeGoneMillis = 30_000
-
 /** What keeps the recorder's container from running: its own image, that of a container before it, a volume that cannot be mounted, … */
-function obstacleOf(pod: Pod, now: Date, trouble: PodComplaint | undefined): PodState | undefined {
+function obstacleOf(pod: Pod, now: Date, news: PodNews | undefined): PodState | undefined {
   const since = scheduledSince(pod)
   const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])]
   for (const { name, state } of statuses.filter((status) => status.name === recorderContainer || isBefore(pod, status.name))) {
     const blockedBy = blocked(state?.waiting?.reason)
     if (blockedBy === undefined) continue
     const whose = name === recorderContainer ? '' : `container ${name}: `
-    return {
-      kind: 'blocked',
-      word: blockedBy,
-      message: `${whose}${state?.waiting?.reason}: ${state?.waiting?.message ?? 'no message'}`,
-      since,
-    }
+    const message = `${whose}${state?.waiting?.reason}: ${state?.waiting?.message ?? 'no message'}`
+    // What is wrong with an image, or a container, is so on every node.
+    const idle = nodeFails.test(message) ? { idleSince: since } : {}
+    return { kind: 'blocked', word: blockedBy, message, since, ...idle }
   }
   if (!isBeingCreatedForLong(pod, now)) return undefined
   const waiting = recorderStatus(pod)?.state?.waiting
-  const why = [waiting?.message, heldUpBefore(pod), trouble?.message].filter((part) => part).join('; ')
+  const why = [waiting?.message, heldUpBefore(pod), news?.complaint].filter((part) => part).join('; ')
   const more = `no Event says why; "kubectl describe pod ${pod.metadata.name}" shows more`
   const message = `${waiting?.reason ?? 'ContainerCreating'} since ${since}: ${why === '' ? more : why}`
-  return { kind: 'blocked', word: 'ContainerNotMade', message, since }
+  return { kind: 'blocked', word: 'ContainerNotMade', message, since, ...idle(pod, now, news) }
 }
+
+/** What a kubelet says of a runtime on whose socket nobody listens, or who stopped in the middle of an answer, and of a disk that is full or broken. */
+const nodeFails =
+  /code = Unavailable\b.*(\bunix\b|\bEOF\b|transport is closing)|no space left on device|read-only file system|input\/output error/s
+
+/** An image may take that long to come, or is not waited for alone. */
+const pullMillis = 240_000
+
+/**
+ * A container runtime that hangs, a kubelet that lives and looks at no Pod, a network plugin that does not answer: for some of them no Event comes, for most
+ * of them the node is called not ready minutes later, or never. What they have in common is that nothing comes of the Pod.
+ */
+function idle(pod: Pod, now: Date, news: PodNews = {}): { idleSince?: string } {
+  if (isHeldUpByAnother(pod)) return {}
+  const { wentOnAt, pullingSince } = news
+  const inits = pod.status?.initContainerStatuses ?? []
+  const steps = [
+    scheduledSince(pod),
+    condition(pod, 'Initialized')?.lastTransitionTime,
+    condition(pod, 'PodReadyToStartContainers')?.status === 'True'
+      ? condition(pod, 'PodReadyToStartContainers')?.lastTransitionTime
+      : undefined,
+    ...inits.map(({ state }) => state?.terminated?.finishedAt),
+    wentOnAt,
+  ].filter((time) => time !== undefined)
+  const last = Math.max(...steps.map((time) => Date.parse(time)))
+  const until = pullingSince === undefined ? last : Date.parse(pullingSince) + pullMillis
+  return until > now.getTime() ? {} : { idleSince: new Date(until).toISOString() }
+}
+
+/** A container that comes first is at work, or fails by itself; where it is not made either, it waits for the same as the recorder's. */
+const isHeldUpByAnother = (pod: Pod) =>
+  (pod.status?.initContainerStatuses ?? []).some(
+    ({ state, started }) =>
+      (state?.running !== undefined && started !== true) ||
+      !['ContainerCreating', 'PodInitializing', undefined].includes(state?.waiting?.reason),
+  )
 
 /** What a container that has to run before the recorder's is at, such as one that was injected. */
 function heldUpBefore(pod: Pod): string | undefined {

@@ -57,6 +57,8 @@ export interface PodOrder {
   volume: string
   /** Other Recordings write files of its room to the same folder. */
   isBesideOthers: boolean
+  /** Nodes where an attempt was left behind. One of them may look well to the scheduler. */
+  notOn?: readonly string[]
 }
 
 /**
@@ -146,7 +148,7 @@ export function recorderPod(recording: Recording, order: PodOrder, config: Recor
       ...placement(recording, config),
     },
   } as New<Pod>
-  const made = withOptions(pod, config.options)
+  const made = preferablyNotOn(withOptions(pod, config.options), order.notOn ?? [])
   return order.uploadOnly ? made : { ...made, spec: leavingASilentNode(made.spec!) }
 }
 
@@ -162,6 +164,20 @@ function leavingASilentNode(spec: NonNullable<Pod['spec']>): NonNullable<Pod['sp
 }
 
 const unreachable = 'node.kubernetes.io/unreachable'
+
+/** Where there is no other node it is tried there again. */
+function preferablyNotOn(pod: New<Pod>, nodes: readonly string[]): New<Pod> {
+  if (nodes.length === 0) return pod
+  const { affinity = {} } = pod.spec!
+  const { nodeAffinity = {} } = affinity
+  const matchFields = nodes.map((node) => ({ key: 'metadata.name', operator: 'NotIn', values: [node] }))
+  const preferred = [
+    ...(nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution ?? []),
+    { weight: 100, preference: { matchFields } },
+  ]
+  const apart = { ...nodeAffinity, preferredDuringSchedulingIgnoredDuringExecution: preferred }
+  return { ...pod, spec: { ...pod.spec!, affinity: { ...affinity, nodeAffinity: apart } } } as New<Pod>
+}
 
 const inTheRoom = {
   httpGet: { path: '/readyz', port: 'http' },

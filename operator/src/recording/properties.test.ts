@@ -26,6 +26,12 @@ const moves: Record<string, { weight: number; move(model: Model): unknown }> = {
       model.enters()
     },
   },
+  'the recorder that was slow to start enters': { weight: 3, move: (model) => model.theSlowOneEnters() },
+  'a recorder that was left behind records, and nobody tells of it': {
+    weight: 1,
+    move: (model) => model.recordsUnheard(),
+  },
+  'recorders that were asked to end are at their files': { weight: 2, move: (model) => model.leave() },
   'the room is dismissed': { weight: 1, move: (model) => model.ends('RoomDismissed') },
   'the connection is lost': { weight: 2, move: (model) => model.ends('RoomLost') },
   'the recorder ends, with more files than can be read': {

@@ -1,15 +1,17 @@
-import { type Attempt, troubles } from '@trtc-recorder/api'
+import { type Attempt, type TroubleWord, troubles } from '@trtc-recorder/api'
 import type { Draft } from './draft.ts'
 import type { ObservedPod } from './plan.ts'
-import { volumeNameOf, volumeState } from './stage.ts'
-import { beingDeletedSince, nowHolds, volumeOf } from './volumes.ts'
+import { hasRecorderRunning } from './pod-state.ts'
+import { attemptState, volumeNameOf, volumeState } from './stage.ts'
+import { beingDeletedSince, endWithoutPod, mostVolumes, nowHolds, volumeOf } from './volumes.ts'
 
 /**
- * A recorder whose node is silent, or whose volume cannot follow it, does not end the lesson: it is left behind, and the next attempt begins
- * elsewhere on a volume of its own. TRTC is the fence: who enters last sends the earlier one out, and a recorder that was sent out finishes
+ * A recorder whose node is silent, or makes nothing of its Pod, or whose volume cannot follow it, does not end the lesson: it is left behind, and the next
+ * attempt begins elsewhere on a volume of its own. TRTC is the fence: who enters last sends the earlier one out, and a recorder that was sent out finishes
  * and stays out.
  */
 export function leaveBehindWhatIsOutOfReach(draft: Draft): undefined {
+  takeBackWhoStartsFirst(draft)
   for (const attempt of draft.allOpen) {
     const observed = draft.podOf(attempt)
     if (observed !== undefined) leaveBehindIfOutOfReach(draft, attempt, observed)
@@ -22,13 +24,73 @@ function leaveBehindIfOutOfReach(draft: Draft, attempt: Attempt, observed: Obser
   if (isWaitedFor && !isOnLostVolume(draft, attempt, observed)) return
   const word = outOfReach(draft, attempt, observed)
   if (word === undefined) return
+  leaveBehind(
+    draft,
+    attempt,
+    observed,
+    word,
+    `${messageOf(observed)}. The next attempt begins elsewhere, on a volume of its own.`,
+  )
+  // Whatever was said last of it, it may have recorded since.
+  if (word !== 'VolumeUnreachable' && word !== 'VolumeLost') nowHolds(draft, attempt)
+}
+
+function leaveBehind(draft: Draft, attempt: Attempt, { pod }: ObservedPod, word: Word, message: string): void {
   attempt.state = 'LeftBehind'
-  attempt.podUid = observed.pod.metadata.uid
+  attempt.podUid = pod.metadata.uid
   attempt.reason = word
-  attempt.message = `${messageOf(observed)}. The next attempt begins elsewhere, on a volume of its own.`.slice(0, 1024)
-  if (word === 'NodeSilent') nowHolds(draft, attempt)
+  attempt.message = message.slice(0, 1024)
   const volume = volumeOf(draft, attempt)
   if (volume !== undefined) volume.retired = true
+}
+
+/** Its node has made nothing of its Pod yet, and another one is on its way for that: whoever runs first is the recorder. */
+const isSlow = (attempt: Attempt) =>
+  attemptState(attempt).is === 'leftBehind' && attempt.reason === ('SlowStart' satisfies TroubleWord)
+
+function takeBackWhoStartsFirst(draft: Draft): void {
+  const slow = draft.attempts.find((attempt) => isSlow(attempt) && mayBeRecorder(draft.podOf(attempt)))
+  const { open } = draft
+  if (slow === undefined || !mayStillStart(draft, slow)) return
+  if (open !== undefined) makeWayFor(draft, slow, open)
+  slow.state = 'Running'
+  delete slow.reason
+  delete slow.message
+  const volume = volumeOf(draft, slow)
+  if (volume !== undefined) delete volume.retired
+}
+
+function makeWayFor(draft: Draft, first: Attempt, attempt: Attempt): void {
+  const why = `Attempt ${first.number} has started after all.`
+  const observed = draft.podOf(attempt)
+  if (observed !== undefined) {
+    leaveBehind(draft, attempt, observed, 'SlowStart', why)
+    if (observed.pod.spec?.nodeName) nowHolds(draft, attempt)
+  } else {
+    endWithoutPod(draft, attempt, why)
+    attempt.reason = 'SlowStart' satisfies TroubleWord
+  }
+}
+
+const mayBeRecorder = (observed: ObservedPod | undefined) =>
+  observed !== undefined &&
+  ['starting', 'inRoom'].includes(observed.state.kind) &&
+  hasRecorderRunning(observed.pod) &&
+  observed.pod.metadata.deletionTimestamp === undefined
+
+/** Whether it is still of use: until another recorder runs, or none is wanted, or the place in the room was given to somebody else. */
+function mayStillStart(draft: Draft, slow: Attempt): boolean {
+  const { open, observed, stage, asked, attempts } = draft
+  if (stage.is !== 'recording' || asked !== undefined || observed.identityHeldBy !== undefined) return false
+  if (open === undefined) return attempts.at(-1) === slow || !observed.identityIsWanted
+  const begun = draft.podOf(open)
+  return begun === undefined || !hasRecorderRunning(begun.pod)
+}
+
+/** The Pod that its node has made nothing of yet, beside that of the next attempt. */
+export function podThatMayStillStart(draft: Draft): ObservedPod | undefined {
+  const slow = draft.attempts.find(isSlow)
+  return slow !== undefined && mayStillStart(draft, slow) ? draft.podOf(slow) : undefined
 }
 
 /** Pods and volumes are heard of apart: a Pod that got its node, or its container, just before its volume was deleted works on it, and the volume stays. By then that is heard of. */
@@ -46,19 +108,26 @@ function isOnLostVolume(draft: Draft, attempt: Attempt, { state }: ObservedPod):
   return left <= 0
 }
 
-type Word = 'NodeSilent' | 'VolumeUnreachable' | 'VolumeLost'
+type Word = Extract<TroubleWord, 'NodeSilent' | 'SlowStart' | 'SlowEnd' | 'VolumeUnreachable' | 'VolumeLost'>
 
 function outOfReach(draft: Draft, attempt: Attempt, observed: ObservedPod): Word | undefined {
   const { state } = observed
   if (isOnLostVolume(draft, attempt, observed)) return 'VolumeLost'
   if (state.kind === 'silent') return isOver(draft, state.since, 'NodeSilent') ? 'NodeSilent' : undefined
-  if (!isOfAnEarlierAttempt(draft, attempt)) return undefined
-  const cannotFollow =
-    (state.kind === 'unscheduled' && /volume node affinity conflict/i.test(state.message)) ||
-    (state.kind === 'blocked' && /Multi-Attach|FailedAttachVolume/i.test(state.message))
-  if (!cannotFollow || !('since' in state)) return undefined
-  return isOver(draft, state.since, 'VolumeUnreachable') ? 'VolumeUnreachable' : undefined
+  if (state.kind === 'leaving') return state.askedAt && isOver(draft, state.askedAt, 'SlowEnd') ? 'SlowEnd' : undefined
+  if (isOfAnEarlierAttempt(draft, attempt) && cannotFollow(state)) {
+    return isOver(draft, state.since, 'VolumeUnreachable') ? 'VolumeUnreachable' : undefined
+  }
+  if (state.kind !== 'blocked' || state.idleSince === undefined || !isWorthAnother(draft)) return undefined
+  return isOver(draft, state.idleSince, 'SlowStart') ? 'SlowStart' : undefined
 }
+
+const cannotFollow = (state: ObservedPod['state']): state is Extract<ObservedPod['state'], { kind: 'unscheduled' | 'blocked' }> =>
+  (state.kind === 'unscheduled' && /volume node affinity conflict/i.test(state.message)) ||
+  (state.kind === 'blocked' && /Multi-Attach|FailedAttachVolume/i.test(state.message))
+
+/** What is so on two nodes is so on a third. */
+const isWorthAnother = ({ attempts, volumes }: Draft) => !attempts.some(isSlow) && volumes.length < mostVolumes
 
 /** Says when to look again if its time is not yet up. */
 function isOver(draft: Draft, since: string, word: Word): boolean {
@@ -74,4 +143,5 @@ const isOfAnEarlierAttempt = ({ attempts, recording }: Draft, attempt: Attempt) 
       volumeNameOf(other, recording.metadata.name) === volumeNameOf(attempt, recording.metadata.name),
   )
 
-const messageOf = ({ state }: ObservedPod) => ('message' in state ? state.message : state.kind)
+const messageOf = ({ pod, state }: ObservedPod) =>
+  'message' in state ? state.message : `Pod ${pod.metadata.name} was asked to end, and its recorder is still at its files`

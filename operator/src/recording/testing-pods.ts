@@ -58,6 +58,18 @@ export function enter(pod: Pod, now: Date): void {
   ]
 }
 
+/** Somebody drains its node, or deletes it, and its recorder leaves the room and is at its files. */
+export function leave(pod: Pod, now: Date): void {
+  const grace = pod.spec?.terminationGracePeriodSeconds ?? 30
+  pod.metadata.deletionTimestamp ??= new Date(now.getTime() + grace * 1000).toISOString()
+  pod.metadata.deletionGracePeriodSeconds ??= grace
+  pod.status!.containerStatuses![0]!.ready = false
+  const others = pod.status?.conditions?.filter(({ type }) => type !== 'Ready' && type !== 'ContainersReady') ?? []
+  const lastTransitionTime = now.toISOString()
+  const notReady = ['Ready', 'ContainersReady'].map((type) => ({ type, status: 'False', lastTransitionTime }))
+  pod.status!.conditions = [...others, ...notReady]
+}
+
 /** The node controller deletes it: its node has a taint that it tolerates no longer. No kubelet need know of it. */
 export function takeFromNode(pod: Pod, now: Date): void {
   const grace = pod.spec?.terminationGracePeriodSeconds ?? 30

@@ -2,7 +2,7 @@
 import type { TroubleWord } from '@trtc-recorder/api'
 import { Refusal } from './refusal.ts'
 import { aFile, aResult, at, interrupted } from './testing.ts'
-import { endPod, holdUp } from './testing-pods.ts'
+import { endPod, holdUp, leave } from './testing-pods.ts'
 import { World } from './testing-world.ts'
 
 /** A recorder on its way into the room. */
@@ -118,8 +118,10 @@ export const scenes: Record<TroubleWord, { first(): World; again?(world: World):
   ContainerNotMade: {
     first: () => {
       const world = new World()
-      world.trouble = { message: 'FailedMount: no such volume', since: at(0).toISOString(), isLast: true }
-      return waitingFor('ContainerCreating')(world.settle()).after(20)
+      world.news = { complaint: 'FailedMount: no such volume' }
+      // On one node, and on another.
+      waitingFor('ContainerCreating')(world.settle()).after(60)
+      return waitingFor('ContainerCreating')(world).after(20)
     },
   },
   ContainerNotStarted: { first: () => waitingFor('CreateContainerConfigError')(new World().settle()) },
@@ -139,6 +141,15 @@ export const scenes: Record<TroubleWord, { first(): World; again?(world: World):
       return world.podBecomes((pod) => {
         pod.status!.conditions = conditionsOfNode(world)
       })
+    },
+  },
+  SlowStart: {
+    first: () => starting().after(20),
+  },
+  SlowEnd: {
+    first: () => {
+      const world = inRoom().after(90)
+      return world.podBecomes((pod) => leave(pod, world.now))
     },
   },
   VolumeUnreachable: {

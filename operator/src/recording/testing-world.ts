@@ -20,8 +20,8 @@ import type { Place } from './line.ts'
 import { labels, takenOverAnnotation } from './names.ts'
 import type { Action, Observed, Plan } from './plan.ts'
 import { recorderPod } from './pod.ts'
+import type { PodNews } from './pod-news.ts'
 import { departedState, podState } from './pod-state.ts'
-import type { PodComplaint } from './pod-trouble.ts'
 import { volumeClaim } from './pvc.ts'
 import type { Refusal } from './refusal.ts'
 import { type ResultReading, terminationResult } from './result.ts'
@@ -51,7 +51,7 @@ export class World {
   place: Place = { is: 'free' }
   progress: RecorderProgress | undefined
   /** What Events say of a container that cannot be made. */
-  trouble: PodComplaint | undefined
+  news: PodNews | undefined
   now = start
   /** Where there are others beside it, whoever looks after them has a say. */
   decides = (): Plan => decide(this.observed(), this.now)
@@ -86,7 +86,7 @@ export class World {
           const reading: ResultReading = result === undefined ? { kind: 'none' } : { kind: 'read', result }
           const attempt = this.recording.status?.attempts?.find((one) => one.pod === pod.metadata.name)
           const startTimeoutSeconds = timeToEnter(this.recording, attempt)
-          const beside = { trouble: this.trouble, startTimeoutSeconds, uploadOnly: attempt?.uploadOnly }
+          const beside = { news: this.news, startTimeoutSeconds, uploadOnly: attempt?.uploadOnly }
           return { pod, state: podState(pod, reading, this.now, beside), isGone: false }
         })
         .concat(
@@ -206,6 +206,14 @@ export class World {
     const { pod } = this
     this.pods = this.pods.filter((one) => one !== pod)
     this.departed = [...this.departed, pod]
+    return this.settle()
+  }
+
+  /** Pods that were deleted before their recorder ran go at once, if there is a kubelet that lives. */
+  kubeletsLetGo(): this {
+    const goes = ({ metadata, status }: Pod) => metadata.deletionTimestamp !== undefined && status?.phase === 'Pending'
+    this.departed = [...this.departed, ...this.pods.filter(goes)]
+    this.pods = this.pods.filter((pod) => !goes(pod))
     return this.settle()
   }
 

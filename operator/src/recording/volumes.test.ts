@@ -351,7 +351,7 @@ describe('a volume that cannot follow', () => {
     })
   const multiAttach = (world: World) => {
     const message = 'FailedAttachVolume: Multi-Attach error for volume "pvc-1"'
-    world.trouble = { message, since: world.now.toISOString(), isLast: true }
+    world.news = { complaint: message }
     return world.podBecomes((pod) => {
       pod.spec!.nodeName = 'node-2'
       pod.status = {

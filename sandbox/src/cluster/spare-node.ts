@@ -25,6 +25,9 @@ export interface SpareNode {
   /** Kills one of its parts and keeps it from starting again. What that part had started goes on. */
   hold(part: NodePart): Promise<void>
   release(part: NodePart): void
+  /** Stops one of its parts in the middle of whatever it does: who talks to it waits. */
+  freeze(part: NodePart): Promise<void>
+  thaw(part: NodePart): Promise<void>
   /** Ends it with all that runs on it, and takes it out of the cluster. Its volumes stay until their claims go. */
   stop(): Promise<void>
 }
@@ -81,17 +84,23 @@ export async function startSpareNode(
     })
   }
 
+  async function signal(part: NodePart, signal: 'KILL' | 'STOP' | 'CONT'): Promise<void> {
+    const pid = readFileSync(join(directory, 'pids', part), 'utf8').trim()
+    const [nsenter, ...args] = insideNode(node, ['bash', '-c', `kill -${signal} ${pid}`])
+    await run(nsenter!, args)
+  }
+
   return {
     name: node.name,
     cutOff: () => cutOff(node),
     reconnect: () => reconnect(node),
     async hold(part) {
-      const pid = readFileSync(join(directory, 'pids', part), 'utf8').trim()
       writeFileSync(join(directory, 'held', part), '')
-      const [nsenter, ...args] = insideNode(node, ['bash', '-c', `kill -KILL ${pid}`])
-      await run(nsenter!, args)
+      await signal(part, 'KILL')
     },
     release: (part) => rmSync(join(directory, 'held', part)),
+    freeze: (part) => signal(part, 'STOP'),
+    thaw: (part) => signal(part, 'CONT'),
     stop,
   }
 }
