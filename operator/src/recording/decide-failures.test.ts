@@ -61,6 +61,31 @@ describe('an attempt that fails', () => {
     expect(world.scheduled().inRoom().is('Succeeded')).toBe('Unknown Recording')
   })
 
+  test('goes on elsewhere where its node was not ready before, was as good as ready again, and its recorder answers no more', () => {
+    const readySince = (readyAt: number) => (world: World) =>
+      world.podBecomes((pod) => {
+        pod.status!.conditions = [
+          { type: 'Ready', status: 'True', lastTransitionTime: at(readyAt).toISOString() },
+          { type: 'ContainersReady', status: 'True', lastTransitionTime: at(2).toISOString() },
+        ]
+      })
+    const world = readySince(40)(new World().settle().scheduled().inRoom())
+    world.heardAt = at(90)
+    expect(world.after(100).status.attempts).toHaveLength(1)
+    expect(world.nextLookSeconds).toBe(50)
+    world.after(50)
+    expect(world.status.attempts).toMatchObject([
+      { state: 'LeftBehind', reason: 'NodeSilent', message: expect.stringContaining('does not answer any more') },
+      { volume: 'math-v2' },
+    ])
+    // Of any other node the node controller would say so; that the operator hears nothing may be for its own network.
+    const ready = readySince(2)(new World().settle().scheduled().inRoom())
+    ready.heardAt = at(90)
+    expect(ready.after(600).status.attempts).toHaveLength(1)
+    const neverHeard = readySince(40)(new World().settle().scheduled().inRoom())
+    expect(neverHeard.after(600).status.attempts).toHaveLength(1)
+  })
+
   test('whose container is not made is looked at when it should be, though nobody tells of it', () => {
     const world = new World().settle().scheduled()
     expect(world.nextLookSeconds).toBeLessThanOrEqual(20)

@@ -12,7 +12,7 @@ import { attemptOf, belongsTo } from './names.ts'
 import type { Observed, ObservedPod } from './plan.ts'
 import { recorderContainer } from './pod.ts'
 import { newsOf } from './pod-news.ts'
-import { departedState, hasRecorderRunning, isBeingCreatedForLong, podState } from './pod-state.ts'
+import { departedState, hasRecorderRunning, isBeingCreatedForLong, podState, wasCalledNotReady } from './pod-state.ts'
 import { isInTheRoom, type Progress, type ProgressPoller } from './progress.ts'
 import { type ReadResult, type ResultReading, resultInLog, terminated, terminationResult } from './result.ts'
 import { attemptState, mainAttempt, stageOf, timeToEnter, volumeState } from './stage.ts'
@@ -78,7 +78,8 @@ function ask(
   { progress }: ObserveDependencies,
   isArriving: boolean,
 ): Progress {
-  return progress.follow(keyOf(metadata), pod, `${state.kind} ${toldControl(pod)?.desiredState}`, { isArriving })
+  const asked = `${state.kind} ${toldControl(pod)?.desiredState} ${wasCalledNotReady(pod)}`
+  return progress.follow(keyOf(metadata), pod, asked, { isArriving })
 }
 
 const isAwaited = ({ state }: ObservedPod) => state.kind === 'starting' || (state.kind === 'silent' && state.isOverdue === true)

@@ -237,6 +237,16 @@ function wasReady(pod: Pod): boolean {
   return ready?.status === 'False' && Date.parse(ready.lastTransitionTime ?? '') > Date.parse(startedAt ?? '')
 }
 
+/**
+ * The node controller has made a Pod not ready once, because its node was, and the kubelet has made it ready again, without anything having changed in it. Of
+ * the Pods of such a node the node controller says nothing for a second time before it deletes them, after five minutes.
+ */
+export function wasCalledNotReady(pod: Pod): boolean {
+  const [ready, containers] = ['Ready', 'ContainersReady'].map((type) => condition(pod, type))
+  if (ready?.status !== 'True' || containers?.status !== 'True') return false
+  return Date.parse(ready.lastTransitionTime ?? '') - Date.parse(containers.lastTransitionTime ?? '') > 1000
+}
+
 /** The Pod is ready later than the recorder's container where a sidecar takes longer. */
 function readySince(pod: Pod): string {
   const ready = condition(pod, 'Ready')

@@ -55,6 +55,30 @@ describe('a recorder in the room', () => {
     expect(poller.follow('lessons/math', aPod(), 'inRoom')).toMatchObject({ is: 'known', said: { state: 'recording' } })
   })
 
+  test('on a node that was called not ready is asked every 15 s, and it is known when it last answered', async () => {
+    let answers = true
+    const { poller, asked } = aPoller(() => (answers ? aProgress() : unreachable()))
+    const lastTransitionTimes = { Ready: '2026-03-01T10:00:40Z', ContainersReady: '2026-03-01T10:00:02Z' }
+    const conditions = Object.entries(lastTransitionTimes).map(([type, time]) => ({
+      ...{ type, status: 'True', lastTransitionTime: time },
+    }))
+    const pod = { ...aPod(), status: { podIP: '10.91.0.7', conditions } } as unknown as Pod
+    poller.follow('a/b', pod, 'inRoom')
+    await seconds(600)
+    const before = asked.length
+    await seconds(60)
+    expect(asked).toHaveLength(before + 4)
+    answers = false
+    const heardAt = new Date(Date.now())
+    await seconds(60)
+    expect(asked).toHaveLength(before + 8)
+    const progress = poller.follow('a/b', pod, 'inRoom')
+    expect(progress).toMatchObject({ is: 'unknown' })
+    const said = (progress as { heardAt?: Date }).heardAt!.getTime()
+    expect(heardAt.getTime() - said).toBeGreaterThanOrEqual(0)
+    expect(heardAt.getTime() - said).toBeLessThanOrEqual(15_000)
+  })
+
   test('on its way there is asked some times a second, for a short while', async () => {
     let state: RecorderProgress['state'] = 'starting'
     const { poller, asked, news } = aPoller(() => aProgress({ state }))

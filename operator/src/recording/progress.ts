@@ -3,6 +3,7 @@ import type { Pod } from '@trtc-recorder/kube'
 import { getFromRecorder, recorderUrl } from '../recorder-http.ts'
 import { namespaceOfKey } from '../runtime/objects.ts'
 import { isHeeded } from './control.ts'
+import { wasCalledNotReady } from './pod-state.ts'
 
 /** A recorder that is reached, but slow, holds up nobody but one of those who ask. */
 const timeoutMillis = 2_000
@@ -38,13 +39,14 @@ export type Progress =
   /** Nobody has been asked yet. */
   | { is: 'not asked' }
   | { is: 'known'; said: RecorderProgress }
-  /** It was asked and did not answer; `why` is for a person. */
-  | { is: 'unknown'; why: string }
+  /** It was asked and did not answer; `why` is for a person. `heardAt`: when it last did, if ever. */
+  | { is: 'unknown'; why: string; heardAt?: Date }
 
 export interface ProgressPollerOptions {
   get?: Get | undefined
   /** Called with the key of a Recording when there is something new to decide on. */
   onNews: (key: string) => void
+  now?: () => Date
 }
 
 /** Those that answered at once the last time, or were not asked yet, and those that did not. */
@@ -62,6 +64,7 @@ interface Followed {
   asked: number
   /** How long the last answer took. */
   tookMillis: number
+  heardAt: Date | undefined
   progress: Progress
   timer: NodeJS.Timeout | undefined
 }
@@ -71,7 +74,7 @@ interface Followed {
  *
  * Flow: `follow` a Pod whose recorder is in the room → it is asked at once, every 2 s until there is a file (after five minutes without one, every
  * 15 s, and less and less often), then after 3 s, after 15 s, and less and less often, up to every five minutes, and anew when its answer or its Pod changes → `onNews` →
- * `of` → `forget`. One that is on its way into the room is asked some times a second, for a short while.
+ * `of` → `forget`. One that is on its way into the room is asked some times a second, for a short while; one on a node that was called not ready every 15 s.
  *
  * Guarantees: at most 40 are asked at once; one that cannot be reached is asked ever less often. Namespaces take turns, and one of them gets half of the places
  * that the others leave; so however many recorders of a namespace do not answer, those of another are asked at once, and those that answer are not held up by those
@@ -81,6 +84,7 @@ interface Followed {
 export class ProgressPoller {
   readonly #get: Get
   readonly #onNews: ProgressPollerOptions['onNews']
+  readonly #now: () => Date
   readonly #followed = new Map<string, Followed>()
   /** By namespace, in the order of their turns: UIDs of those that are to be asked. */
   readonly #waiting = new Map<string, Waiting>()
@@ -88,9 +92,10 @@ export class ProgressPoller {
   readonly #asking = { all: 0, in: new Map<string, number>(), slow: 0 }
   #stopped = false
 
-  constructor({ get = getFromRecorder, onNews }: ProgressPollerOptions) {
+  constructor({ get = getFromRecorder, onNews, now = () => new Date() }: ProgressPollerOptions) {
     this.#get = get
     this.#onNews = onNews
+    this.#now = now
   }
 
   /** What is known of the recorder in a Pod, who is asked from now on if he was not. */
@@ -99,7 +104,9 @@ export class ProgressPoller {
     const known = this.#followed.get(uid)
     if (known === undefined) {
       const progress: Progress = { is: 'not asked' }
-      this.#followed.set(uid, { key, pod, state, isArriving, asked: 0, tookMillis: 0, progress, timer: undefined })
+      this.#followed.set(uid, {
+        ...{ key, pod, state, isArriving, asked: 0, tookMillis: 0, heardAt: undefined, progress, timer: undefined },
+      })
       this.#queue(uid)
       return progress
     }
@@ -183,7 +190,10 @@ export class ProgressPoller {
     const before = followed.progress
     followed.asked += 1
     const began = performance.now()
-    const progress = await this.#answer(followed.pod)
+    const answer = await this.#answer(followed.pod)
+    if (answer.is === 'known') followed.heardAt = this.#now()
+    const { heardAt } = followed
+    const progress = answer.is === 'unknown' && heardAt !== undefined ? { ...answer, heardAt } : answer
     count(-1)
     followed.tookMillis = performance.now() - began
     if (this.#followed.get(uid) === followed) {
@@ -230,7 +240,8 @@ export function restMillis(followed: Pick<Followed, 'asked' | 'progress' | 'pod'
   }
   if (asked <= 1 && progress.is === 'known') return firstMillis
   const times = progress.is === 'known' ? asked - 2 : asked - 1
-  return doubled(initialMillis, times)
+  // Of a node that has once been called not ready nobody else may tell that it has fallen silent since.
+  return wasCalledNotReady(pod) ? initialMillis : doubled(initialMillis, times)
 }
 
 const isSlow = ({ tookMillis }: Followed) => tookMillis >= slowMillis

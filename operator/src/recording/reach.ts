@@ -1,7 +1,7 @@
 import { type Attempt, type TroubleWord, troubles } from '@trtc-recorder/api'
 import type { Draft } from './draft.ts'
 import type { ObservedPod } from './plan.ts'
-import { hasRecorderRunning } from './pod-state.ts'
+import { hasRecorderRunning, wasCalledNotReady } from './pod-state.ts'
 import { attemptState, volumeNameOf, volumeState } from './stage.ts'
 import { beingDeletedSince, endWithoutPod, mostVolumes, nowHolds, volumeOf } from './volumes.ts'
 
@@ -113,7 +113,8 @@ type Word = Extract<TroubleWord, 'NodeSilent' | 'SlowStart' | 'SlowEnd' | 'Volum
 function outOfReach(draft: Draft, attempt: Attempt, observed: ObservedPod): Word | undefined {
   const { state } = observed
   if (isOnLostVolume(draft, attempt, observed)) return 'VolumeLost'
-  if (state.kind === 'silent') return isOver(draft, state.since, 'NodeSilent') ? 'NodeSilent' : undefined
+  const silentSince = state.kind === 'silent' ? state.since : unheardSince(draft, attempt, observed)
+  if (silentSince !== undefined) return isOver(draft, silentSince, 'NodeSilent') ? 'NodeSilent' : undefined
   if (state.kind === 'leaving') return state.askedAt && isOver(draft, state.askedAt, 'SlowEnd') ? 'SlowEnd' : undefined
   if (isOfAnEarlierAttempt(draft, attempt) && cannotFollow(state)) {
     return isOver(draft, state.since, 'VolumeUnreachable') ? 'VolumeUnreachable' : undefined
@@ -143,5 +144,23 @@ const isOfAnEarlierAttempt = ({ attempts, recording }: Draft, attempt: Attempt) 
       volumeNameOf(other, recording.metadata.name) === volumeNameOf(attempt, recording.metadata.name),
   )
 
-const messageOf = ({ pod, state }: ObservedPod) =>
-  'message' in state ? state.message : `Pod ${pod.metadata.name} was asked to end, and its recorder is still at its files`
+/** As long as the node controller waits for a node. */
+const nodeGraceMillis = 45_000
+
+/**
+ * Its node was called not ready before, and a recorder that answered does so no more. That alone says nothing, for the operator may be the one who is cut
+ * off; but of this node nobody else would say that it has fallen silent.
+ */
+function unheardSince(draft: Draft, attempt: Attempt, { pod, state }: ObservedPod): string | undefined {
+  const { progress } = draft.observed
+  if (attempt !== draft.open || state.kind !== 'inRoom' || progress.is !== 'unknown' || progress.heardAt === undefined)
+    return undefined
+  return wasCalledNotReady(pod) ? new Date(progress.heardAt.getTime() + nodeGraceMillis).toISOString() : undefined
+}
+
+function messageOf({ pod, state }: ObservedPod): string {
+  const { name } = pod.metadata
+  if ('message' in state) return state.message
+  if (state.kind === 'leaving') return `Pod ${name} was asked to end, and its recorder is still at its files`
+  return `Node ${pod.spec?.nodeName} was not ready, and now the recorder in Pod ${name} does not answer any more`
+}

@@ -50,6 +50,8 @@ export class World {
   isWanted = false
   place: Place = { is: 'free' }
   progress: RecorderProgress | undefined
+  /** It does not answer any more, and did last then. */
+  heardAt: Date | undefined
   /** What Events say of a container that cannot be made. */
   news: PodNews | undefined
   now = start
@@ -101,11 +103,16 @@ export class World {
       identityIsWanted: this.isWanted,
       isBesideOthers: false,
       place: this.place,
-      progress: this.progress === undefined ? { is: 'not asked' } : { is: 'known', said: this.progress },
+      progress: this.#progress(),
       image: podConfig.image,
       mayBeGrantedNow: this.mayBeGrantedNow,
       refusal: undefined,
     }
+  }
+
+  #progress(): Observed['progress'] {
+    if (this.heardAt !== undefined) return { is: 'unknown', why: 'it cannot be reached', heardAt: this.heardAt }
+    return this.progress === undefined ? { is: 'not asked' } : { is: 'known', said: this.progress }
   }
 
   /** The first volume. */
