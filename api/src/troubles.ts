@@ -398,6 +398,19 @@ export const troubles = {
       'The node has not been heard of for about a minute, or does not tell in time that a recorder is in the room, or has ended. The next attempt begins elsewhere, on a volume of its own; TRTC sends the earlier recorder out.',
     remedy: 'Bring the node back, so that what is on its volume can be stored; if it never comes back, delete the Node.',
   },
+  NodeAway: {
+    seen: 'node',
+    next: 'stay',
+    after: { firstSeconds: 30, longestSeconds: 600 },
+    wokenBy: ['Pod'],
+    counts: false,
+    volume: 'same',
+    condition: 'NodeLost',
+    meaning:
+      'Recording is over, and a volume holds what is not in COS, with the Pod of an attempt that was left behind on a node that is not heard of. It is uploaded when that Pod has ended, or is gone.',
+    remedy:
+      'Bring the node back; if it never comes back, delete the Node; if the volume is gone with it, use the annotation give-up.',
+  },
   SlowStart: {
     seen: 'node',
     next: 'elsewhere',
@@ -433,6 +446,18 @@ export const troubles = {
     meaning:
       'The volume of the earlier attempt cannot follow the Pod: another zone, a local disk, or still attached to another node.',
     remedy: 'Nothing, for the next attempt has a volume of its own. To store what is on the earlier one, bring its node back.',
+  },
+  TooManyVolumes: {
+    seen: 'volume',
+    next: 'stay',
+    after: { firstSeconds: 60, longestSeconds: 600 },
+    wokenBy: ['Pod', 'Volume'],
+    counts: false,
+    volume: 'same',
+    condition: 'VolumeUnreachable',
+    meaning:
+      'As many volumes of the Recording as it may have hold what is not in COS and cannot be reached, so that the next attempt can have none of its own.',
+    remedy: 'Bring their nodes back, or delete the Nodes; status.volumes names the volumes. What can be uploaded makes room.',
   },
   VolumeGoing: {
     seen: 'volume',

@@ -1,4 +1,4 @@
-import { type Attempt, troubleOf } from '@trtc-recorder/api'
+import { type Attempt, type TroubleWord, troubleOf, troubles } from '@trtc-recorder/api'
 import { delayMillis, growingMillis, isRecorder, keepLast, nextLookMillis, nextNumber } from './attempts.ts'
 import { findCondition } from './conditions.ts'
 import type { Draft } from './draft.ts'
@@ -26,6 +26,7 @@ export function waitForTheNextAttempt(draft: Draft): 'enough' | undefined {
       'NodeLost',
       `PersistentVolumeClaim ${volume?.name} holds what is not in COS, and node ${node} is not heard of. It is uploaded when the node is back, or was deleted`,
     )
+    lookAgainAsLongAsItLasted(draft, 'NodeAway')
     return 'enough'
   }
   // How it goes with uploads beside is of no concern to the recorder.
@@ -73,6 +74,7 @@ export function beginTheNextAttempt(draft: Draft): undefined {
   if (volume === undefined) {
     const message = `${mostVolumes} volumes of this Recording are out of reach, which is as many as it may have. See status.volumes`
     draft.waitingForSomebody('VolumeUnreachable', message)
+    lookAgainAsLongAsItLasted(draft, 'TooManyVolumes')
     return
   }
   const deletedSince = beingDeletedSince(draft, volume)
@@ -150,8 +152,8 @@ function ordinal(number: number): string {
 }
 
 /** What has been the same for long is looked at less and less often. */
-export function lookAgainAsLongAsItLasted(draft: Draft, word: string, since?: string): void {
+export function lookAgainAsLongAsItLasted(draft: Draft, word: TroubleWord, since?: string): void {
   const lasting = since ?? findCondition(draft.observed.recording.status?.conditions, 'Succeeded')?.lastTransitionTime
   const sinceMillis = lasting === undefined ? draft.now.getTime() : Date.parse(lasting)
-  draft.lookAgainIn(nextLookMillis(troubleOf(word).after, sinceMillis, draft.now.getTime()))
+  draft.lookAgainIn(nextLookMillis(troubles[word].after, sinceMillis, draft.now.getTime()))
 }

@@ -4,6 +4,7 @@ import { Refusal } from './refusal.ts'
 import { aFile, aResult, at, interrupted } from './testing.ts'
 import { endPod, holdUp, leave } from './testing-pods.ts'
 import { World } from './testing-world.ts'
+import { mostVolumes } from './volumes.ts'
 
 /** A recorder on its way into the room. */
 const starting = () => new World().settle().scheduled()
@@ -15,6 +16,11 @@ const conditionsOfNode = (world: World) => [
   { type: 'Ready', status: 'False', lastTransitionTime: world.now.toISOString() },
   { type: 'ContainersReady', status: 'True' },
 ]
+
+const onASilentNode = (world: World) =>
+  world.podBecomes((pod) => {
+    pod.status!.conditions = conditionsOfNode(world)
+  })
 
 const waitingFor = (reason: string) => (world: World) => world.podBecomes((pod) => holdUp(pod, world.now, reason))
 
@@ -135,12 +141,11 @@ export const scenes: Record<TroubleWord, { first(): World; again?(world: World):
       return world.ends(said('UploadIncomplete', { stopReason: 'Deleted' })).after(5)
     },
   },
-  NodeSilent: {
+  NodeSilent: { first: () => onASilentNode(inRoom()) },
+  NodeAway: {
     first: () => {
-      const world = inRoom()
-      return world.podBecomes((pod) => {
-        pod.status!.conditions = conditionsOfNode(world)
-      })
+      const world = onASilentNode(inRoom()).after(15).scheduled().inRoom()
+      return world.ends(aResult({ stopReason: 'RoomDismissed', startedAt: at(1).toISOString() }))
     },
   },
   SlowStart: {
@@ -156,6 +161,13 @@ export const scenes: Record<TroubleWord, { first(): World; again?(world: World):
     first: () => {
       const world = inRoom().after(90).ends(interrupted).after(5)
       return unschedulable('1 node(s) had volume node affinity conflict')(world)
+    },
+  },
+  TooManyVolumes: {
+    first: () => {
+      const world = new World().settle()
+      for (let volume = 0; volume < mostVolumes; volume += 1) onASilentNode(world.scheduled().inRoom()).after(15)
+      return world
     },
   },
   VolumeGoing: {

@@ -307,6 +307,24 @@ describe('a node that falls silent', () => {
   })
 })
 
+test('a volume that is empty makes room for another one, however many a long lesson has had', () => {
+  const world = new World().settle()
+  for (let attempt = 1; attempt <= 20; attempt += 1) {
+    nodeFallsSilent(world.scheduled().inRoom()).after(15)
+    // The node is back, and its recorder has stored what it had.
+    const left = world.pods.findIndex(({ metadata }) => metadata.name === `math-a${attempt}`)
+    const ended = structuredClone(world.pods[left]!)
+    endPod(ended, world.now, stoppedBy('DuplicateUser', aFile('alice', { path: `file-${attempt}` })))
+    world.pods = world.pods.map((pod, index) => (index === left ? ended : pod))
+    world.settle()
+  }
+  expect(world.scheduled().inRoom().is('Succeeded')).toBe('Unknown Recording')
+  expect(world.claims.length).toBeLessThanOrEqual(16)
+  world.ends(stoppedBy('RoomDismissed', aFile('alice', { path: 'last', attempt: 21 })))
+  expect(world.is('Succeeded')).toBe('True Completed')
+  expect(world.claims).toEqual([])
+})
+
 describe('a volume that cannot follow', () => {
   test('since its node was removed is not waited for: the next attempt has one of its own at once, and the old one is emptied meanwhile', () => {
     const world = inRoom().after(90)

@@ -144,10 +144,21 @@ export function volumeToRecordOn(draft: Draft): RecordingVolume | undefined {
     (volume) => !volume.retired && volumeState(volume).is !== 'lost' && beingDeletedSince(draft, volume) === undefined,
   )
   if (usable !== undefined) return usable
+  if (draft.volumes.length >= mostVolumes) letGoOfOneThatIsEmpty(draft)
   if (draft.volumes.length >= mostVolumes) return undefined
   const made: RecordingVolume = { name: freshName(draft), state: 'Planned' }
   draft.status.volumes = [...draft.volumes, made]
   return made
+}
+
+/** All that was recorded on it is in COS, and nothing is recorded on it any more. */
+function letGoOfOneThatIsEmpty(draft: Draft): void {
+  if (draft.recording.spec.storage.retention === 'Retain') return
+  const empty = draft.volumes.find((volume) => volume.retired && volumeState(volume).is === 'empty' && !isInUse(draft, volume))
+  if (empty === undefined) return
+  const claim = claimOf(draft.observed.claims, empty)
+  if (claim !== undefined) draft.act({ do: 'deleteVolume', claim })
+  draft.status.volumes = draft.volumes.filter((volume) => volume !== empty)
 }
 
 /** Names are not used again while anything remembers them. */
