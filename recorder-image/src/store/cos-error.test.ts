@@ -30,6 +30,18 @@ describe('what may pass and what will not', () => {
     ['unavailable', 0, 'ENOTFOUND'],
   ])('%s: HTTP %i %s', (kind, status, code) => expect(storeErrorOf(failure({ status, code })).kind).toBe(kind))
 
+  test.each([302, 403, 404, 407, 502])(
+    'what somebody between here and COS answers, HTTP %i, says nothing of the object',
+    (status) => {
+      for (const key of ['', 'a/alice.mp4'])
+        expect(storeErrorOf(failure({ status, code: '', requestId: undefined, key }))).toMatchObject({
+          kind: 'unavailable',
+          code: `HTTP${status}`,
+          message: expect.stringMatching(/an answer without a COS error.*Check that this machine reaches COS/),
+        })
+    },
+  )
+
   test('an upload that is gone can be begun anew', () => {
     expect(isUploadGone(storeErrorOf(failure({ status: 404, code: 'NoSuchUpload' })))).toBe(true)
     expect(isUploadGone(storeErrorOf(failure({ status: 404, code: 'NoSuchBucket' })))).toBe(false)

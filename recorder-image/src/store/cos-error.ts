@@ -49,7 +49,7 @@ export const unreachable = 'Check that this machine reaches COS, and spec.cos.en
 export function storeErrorOf(failure: CosFailure): StoreError {
   const { operation, bucket, key, status, detail, requestId } = failure
   const code = codeOf(failure)
-  const isFinal = (status >= 300 && status < 500 && !passingStatuses.has(status)) || gone.has(code)
+  const isFinal = (status >= 300 && status < 500 && !passingStatuses.has(status) && !isOfAnother(failure)) || gone.has(code)
   const refused = isFinal && !passing.has(code) && !keyProblems.has(code)
   const what = key === '' ? `bucket ${bucket}` : `${key} in bucket ${bucket}`
   const answer = [`HTTP ${status}`, ...(requestId ? [`request ${requestId}`] : [])].join(', ')
@@ -60,13 +60,19 @@ export function storeErrorOf(failure: CosFailure): StoreError {
   const message =
     status === 0
       ? `COS did not answer ${operation} of ${what}: ${reason}. ${unreachable}`
-      : `COS ${refused || keyProblems.has(code) ? 'refused' : 'failed'} ${operation} of ${what}: ${reason} (${answer}). ${adviceFor(code, status)}`
+      : `COS ${refused || keyProblems.has(code) ? 'refused' : 'failed'} ${operation} of ${what}: ${reason} (${answer}). ${isOfAnother(failure) ? unreachable : adviceFor(code, status)}`
   return new StoreError(refused ? 'refused' : 'unavailable', code, message.trim())
 }
 
-function codeOf({ code, status, key, detail }: CosFailure): string {
+/** COS gives each request an id, and each refusal that has a body a code. A proxy on the way has neither: what it says is not said of the object, and may pass. */
+const isOfAnother = ({ status, code, requestId }: CosFailure) => status !== 0 && requestId === undefined && !isCode(code)
+const isCode = (code: string) => code !== '' && !/^\d+$/.test(code)
+
+function codeOf(failure: CosFailure): string {
+  const { code, status, key, detail } = failure
   if (code === 'AccessDenied' && detail.startsWith('Request has expired')) return 'RequestExpired'
-  if (code !== '' && !/^\d+$/.test(code)) return code
+  if (isCode(code)) return code
+  if (isOfAnother(failure)) return `HTTP${status}`
   if (status === 404) return key === '' ? 'NoSuchBucket' : 'NoSuchKey'
   if (status === 403) return 'AccessDenied'
   return status === 0 ? 'NoAnswer' : `HTTP${status}`
