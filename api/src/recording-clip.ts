@@ -324,8 +324,8 @@ export const recordingClipStatusSchema = z.object({
   callback: callbackStatusSchema.optional().describe('Delivery of the callback.'),
   handled: handledSchema,
 })
-/** What the operator decides by, as with a Recording: without one of these it would cut the same for ever, or heed an annotation again and again. */
-export const neededClipStatusFields = ['attempts', 'completionTime', 'handled'] as const
+/** What the operator decides by, as with a Recording: without one of these it would cut the same for ever or from another Recording, or heed an annotation again and again. */
+export const neededClipStatusFields = ['attempts', 'completionTime', 'handled', 'recordingUid'] as const
 
 export type RecordingClipStatus = z.infer<typeof recordingClipStatusSchema>
 

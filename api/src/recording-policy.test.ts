@@ -27,8 +27,10 @@ test('all of a policy that may keep it from recording something is needed of a C
       : properties === undefined
         ? [at]
         : Object.entries(properties).flatMap(([name, field]) => leaves(field, at === '' ? name : `${at}.${name}`))
-  const { template: _, sdkAppId: __, recorderUserId: ___, ...keeping } = recordingPolicySpecSchema.shape
-  const schema = z.toJSONSchema(z.object(keeping), { io: 'input', unrepresentable: 'any' }) as Schema
+  const { template, sdkAppId: _, recorderUserId: __, ...rest } = recordingPolicySpecSchema.shape
+  const { subscribe } = template.shape
+  const keeping = z.object({ ...rest, template: z.object({ subscribe }) })
+  const schema = z.toJSONSchema(keeping, { io: 'input', unrepresentable: 'any' }) as Schema
   expect([...neededPolicySpecFields].toSorted()).toEqual(leaves(schema, '').toSorted())
 })
 

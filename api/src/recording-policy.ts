@@ -140,7 +140,7 @@ export const recordingPolicySpecSchema = ruled(
     fieldPath: '.enters.include',
   },
 )
-/** What keeps a policy from recording something. Without one of these a CRD of an earlier release would have rooms recorded that are not to be. */
+/** What keeps a policy from recording something. Without one of these a CRD of an earlier release would have rooms or people recorded that are not to be. */
 export const neededPolicySpecFields = [
   'suspend',
   'rooms.type',
@@ -154,6 +154,12 @@ export const neededPolicySpecFields = [
   'schedule.windows.from',
   'schedule.windows.to',
   'limits.activeRecordings',
+  'template.subscribe.include',
+  'template.subscribe.exclude',
+  'template.subscribe.audio.include',
+  'template.subscribe.audio.exclude',
+  'template.subscribe.video.include',
+  'template.subscribe.video.exclude',
 ] as const
 export type RecordingPolicySpec = z.infer<typeof recordingPolicySpecSchema>
 

@@ -1,8 +1,8 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Recording } from '@trtc-recorder/api'
+import type { Recording, RecordingClip } from '@trtc-recorder/api'
 import { afterAll, test as base, beforeAll, describe, expect, onTestFinished } from 'vitest'
-import { type Lease, resources, servedFields } from '../../kube/src/index.ts'
+import { type KubeObject, type Lease, type New, type Resource, resources, servedFields } from '../../kube/src/index.ts'
 import { aResult } from '../../operator/src/recording/testing.ts'
 import { type ApiServer, startApiServer } from './api-server.ts'
 import { messages, type Operator, runOperator, says } from './operator-process.ts'
@@ -258,12 +258,18 @@ describe('an operator whose API server is away', () => {
   })
 
   /** The API server publishes what it serves a moment after it serves it. */
-  const forget = async (...fields: string[]) => {
-    await api.forgetFields('recordings', ...fields)
-    const published = async () => [
-      ...(await servedFields(api.client, [resources.recordings], AbortSignal.timeout(20_000)))!.get(resources.recordings)!,
-    ]
+  const forget = async (resource: Resource<KubeObject>, ...fields: string[]) => {
+    await api.forgetFields(resource.plural, ...fields)
+    const published = async () => [...(await servedFields(api.client, [resource], AbortSignal.timeout(20_000)))!.get(resource)!]
     for (const field of fields) await expect.poll(published, { timeout: 20_000 }).not.toContain(field)
+  }
+  const saidOf = async (namespace: string) => {
+    const { items } = await api.client.list(resources.events, { namespace })
+    const events = items as unknown as { reason: string; note: string; regarding: { kind: string; name: string } }[]
+    return events
+      .filter(({ reason }) => reason === 'CrdOutdated')
+      .map(({ regarding, note }) => `${regarding.kind} ${regarding.name}: ${note}`)
+      .toSorted()
   }
   const trouble =
     'the CRD recordings.trtc-recorder.dev is older than this operator and would drop status.handled, status.volumes: apply the CRDs of this release'
@@ -271,7 +277,7 @@ describe('an operator whose API server is away', () => {
   test('does nothing while the CRD drops what it decides by, says so, and begins when the CRD is mended', async ({
     world: { namespace, startOperator },
   }) => {
-    await forget('status.volumes', 'status.handled')
+    await forget(resources.recordings, 'status.volumes', 'status.handled')
     onTestFinished(() => api.forgetFields('recordings'))
     const operator = await startOperator('one', { TRTC_RECORDER_LEADER_ELECTION: 'false' })
     await expect.poll(() => operator.probe('/readyz'), { timeout: 20_000 }).toBe(`503 CRD: ${trouble}\n`)
@@ -299,11 +305,14 @@ describe('an operator whose API server is away', () => {
     await expect.poll(async () => (await physics()).status?.startTime, { timeout: 20_000 }).toBeDefined()
     const { volumes } = (await physics()).status!
 
-    await forget('status.volumes', 'status.handled')
+    await forget(resources.recordings, 'status.volumes', 'status.handled')
     onTestFinished(() => api.forgetFields('recordings'))
     await expect.poll(() => operator.probe('/readyz'), { timeout: 20_000 }).toBe(`503 CRD: ${trouble}\n`)
     expect(await operator.probe('/healthz')).toBe('200 ok\n')
     await api.client.create(resources.recordings, newRecording(namespace, 'chemistry'))
+    await expect
+      .poll(() => saidOf(namespace), { timeout: 20_000 })
+      .toEqual(['chemistry', 'physics'].map((name) => `Recording ${name}: It is left alone as it is: ${trouble}`))
 
     await api.forgetFields('recordings')
     await says(operator, 'CRDs fit this operator now', 30_000)
@@ -314,6 +323,34 @@ describe('an operator whose API server is away', () => {
     await expect.poll(async () => (await physics()).status?.completionTime, { timeout: 20_000 }).toBeDefined()
     expect(kubelet.seen).toEqual(new Set(['physics-a1', 'chemistry-a1']))
     await expect.poll(() => operator.probe('/readyz')).toBe('200 ok\n')
+  })
+
+  test('leaves clips alone where their CRD would drop which Recording they are of, and says so on each; Recordings go on', async ({
+    world: { namespace, startOperator },
+  }) => {
+    await forget(resources.recordingClips, 'status.recordingUid')
+    onTestFinished(() => api.forgetFields('recordingclips'))
+    const operator = await startOperator('one', { TRTC_RECORDER_LEADER_ELECTION: 'false' })
+    const dropped =
+      'the CRD recordingclips.trtc-recorder.dev is older than this operator and would drop status.recordingUid: apply the CRDs of this release'
+    await expect.poll(() => operator.probe('/readyz'), { timeout: 20_000 }).toBe(`503 CRD: ${dropped}\n`)
+    await api.client.create(resources.recordings, newRecording(namespace, 'physics'))
+    const clip = await api.client.create(resources.recordingClips, {
+      ...{ apiVersion: 'trtc-recorder.dev/v1alpha1', kind: 'RecordingClip', metadata: { namespace, name: 'proof' } },
+      spec: { recordingRef: { name: 'physics' }, from: '10s', to: '70s' },
+    } as unknown as New<RecordingClip>)
+    await expect
+      .poll(() => saidOf(namespace), { timeout: 20_000 })
+      .toEqual([`RecordingClip proof: It is left alone as it is: ${dropped}`])
+    const podsOf = async () => (await api.client.list(resources.pods, { namespace })).items.map(({ metadata }) => metadata.name)
+    await expect.poll(podsOf, { timeout: 20_000 }).toEqual(['physics-a1'])
+    const statusOf = async () => (await api.client.get(resources.recordingClips, clip.metadata)).status
+    expect((await statusOf())?.conditions).toBeUndefined()
+
+    await api.forgetFields('recordingclips')
+    const reasonOf = async () => (await statusOf())?.conditions?.[0]?.reason
+    await expect.poll(reasonOf, { timeout: 30_000 }).toBe('RecordingUnderWay')
+    expect(await saidOf(namespace)).toHaveLength(1)
   })
 
   test('stops on SIGTERM also while it cannot reach an API server', async ({ world: { namespace, startOperator } }) => {

@@ -8,6 +8,7 @@ import { eventsController } from './callback/events-teller.ts'
 import { noticeController } from './callback/notices.ts'
 import { clipController } from './clip/controller.ts'
 import { ConfigError, parseConfig, usage } from './config.ts'
+import { sayWhereCrdsDoNotFit } from './crd-notices.ts'
 import { whereCrdsFit } from './crd-territory.ts'
 import { Claims } from './kube/claims.ts'
 import { createEventRecorder } from './kube/events.ts'
@@ -140,8 +141,13 @@ const resultTelling = {
   },
 }
 // What is decided by a status that the API server keeps in part only would be decided wrongly.
-const whereRecordingsFit = whereCrdsFit(claims, crds, resources.recordings)
-const whereClipsFit = whereCrdsFit(claims, crds, resources.recordings, resources.recordingClips)
+const ofRecordingsIsNeeded = [resources.recordings]
+const ofClipsIsNeeded = [resources.recordings, resources.recordingClips]
+const whereRecordingsFit = whereCrdsFit(claims, crds, ...ofRecordingsIsNeeded)
+const whereClipsFit = whereCrdsFit(claims, crds, ...ofClipsIsNeeded)
+const saying = { crds, territory: claims, events }
+sayWhereCrdsDoNotFit({ ...saying, resource: resources.recordings, cache: caches.recordings, needs: ofRecordingsIsNeeded })
+sayWhereCrdsDoNotFit({ ...saying, resource: resources.recordingClips, cache: caches.clips, needs: ofClipsIsNeeded })
 const ofRecordings = [
   recordingController({
     ...{ client: asLeader, caches, events, config, log, metrics, priorityOf },
