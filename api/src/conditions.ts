@@ -145,7 +145,8 @@ export const reasonRemedies: Record<ConditionReason, string> = {
   RecorderFailed: 'The message names the field. Make a new Recording without it; if it was admitted, report that it was.',
   AttemptsExhausted:
     'Mend what the last attempt failed of, which the message says, and make a new Recording, or have this one tried again with the annotation retry-upload if something is on its volume.',
-  StoppedBeforeStart: 'Nothing, if that was wanted; status.attempts says what held it up until then.',
+  StoppedBeforeStart:
+    'Nothing, if that was wanted; status.attempts says what held it up until then. It does not begin later, whatever spec.desiredState says then: make a new Recording.',
   Delivered: 'Nothing.',
   Waiting: 'Nothing.',
   Retrying:

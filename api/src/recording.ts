@@ -250,7 +250,7 @@ export const recordingSpecSchema = z.object({
     .enum(['Running', 'Paused', 'Stopped'])
     .default('Running')
     .describe(
-      '`Paused`: within a second nothing of anybody is taken or written any more, until it is `Running` again and goes on in the same files, in which that time is what spec.pause says. `Stopped` ends the recording: files are finished, uploaded and reported. What it says after that is ignored, so that what was applied before can be applied again.',
+      '`Paused`: within a second nothing of anybody is taken or written any more, until it is `Running` again and goes on in the same files, in which that time is what spec.pause says. `Stopped` ends the recording: files are finished, uploaded and reported. What it says after that is ignored, so that what was applied before can be applied again. A Recording that is made with `Stopped` is over at once, and none that begins later.',
     ),
   ttlSecondsAfterFinished: z
     .int()

@@ -250,9 +250,24 @@ describe('a Recording that is stopped', () => {
   })
 
   test('before the operator ever saw it never has a Pod', () => {
-    const world = new World(aRecording({ desiredState: 'Stopped' })).settle()
-    expect(world.actions).not.toContain('createPod')
+    const world = new World(
+      aRecording({ desiredState: 'Stopped', callback: { url: 'https://school.example' } as never }),
+    ).settle()
+    expect(world.actions.filter((action) => action === 'createPod' || action === 'ensureVolume')).toEqual([])
+    expect([world.status.attempts ?? [], world.status.volumes ?? [], world.volume]).toEqual([[], [], undefined])
     expect(world.is('Succeeded')).toBe('True StoppedBeforeStart')
+    expect(world.condition('Succeeded')?.message).toBe(
+      'The recording was ended before the recorder entered the room. spec.desiredState was set to Stopped. That is for good: make a new Recording to record.',
+    )
+    expect(world.status).toMatchObject({ stopReason: 'StopRequested', fileCount: 0, callback: { state: 'Pending' } })
+    // To begin later it would have to be another one.
+    const { completionTime } = world.status
+    world.changes({ desiredState: 'Running' })
+    expect([world.status.completionTime, world.pods, world.is('Succeeded')]).toEqual([
+      completionTime,
+      [],
+      'True StoppedBeforeStart',
+    ])
   })
 
   test('while starting waits for the recorder to end', () => {

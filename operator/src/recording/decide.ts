@@ -1,4 +1,11 @@
-import { type CallbackStatus, dueTrtcNotice, type Recording, type RecordingVolume, recordingFinalizer } from '@trtc-recorder/api'
+import {
+  type CallbackStatus,
+  type ConditionReason,
+  dueTrtcNotice,
+  type Recording,
+  type RecordingVolume,
+  recordingFinalizer,
+} from '@trtc-recorder/api'
 import type { PersistentVolumeClaim } from '@trtc-recorder/kube'
 import { heedAnnotations } from './annotations.ts'
 import { nextNumber } from './attempts.ts'
@@ -119,7 +126,7 @@ function finishWhenNothingIsLeft(draft: Draft): undefined {
   giveUpInADyingNamespace(draft)
   if (draft.allOpen.length > 0 || volumeToUpload(draft) !== undefined || volumeOutOfReach(draft) !== undefined) return
   const { succeeded: bare, stored } = conclude(status, stage.stopReason)
-  const succeeded = { ...bare, message: bare.message + ignored(draft) }
+  const succeeded = { ...bare, message: bare.message + forGood(draft, bare.reason) }
   draft.set('Succeeded', succeeded)
   draft.set('Stored', stored)
   draft.drop('Reconciling', 'Stalled')
@@ -136,10 +143,12 @@ function finishWhenNothingIsLeft(draft: Draft): undefined {
   }
 }
 
-/** A manifest that was applied before may be applied again; that is no wish to record anew. */
-function ignored({ status, recording }: Draft): string {
+/** A manifest that was applied before may be applied again; that is no wish to record anew. Nor is one that was made stopped a Recording that is to begin later. */
+function forGood({ status, recording }: Draft, reason: ConditionReason): string {
   const { desiredState } = recording.spec
-  if (status.stopRequestedTime === undefined || desiredState === 'Stopped') return ''
+  if (status.stopRequestedTime === undefined) return ''
+  if (desiredState === 'Stopped')
+    return reason === 'StoppedBeforeStart' ? ' That is for good: make a new Recording to record.' : ''
   return ` spec.desiredState says ${desiredState} again, which is ignored: make a new Recording to record again.`
 }
 
