@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { group, kind, plural, recordingSpecSchema, recordingStatusSchema, version } from '../src/index.ts'
 import { freeze, objectRules, specRules, withRules, withTolerationsOfItsVersion } from './rules.ts'
+import { withoutMeanings } from './same.ts'
 import { type Rule, type Schema, structural } from './structural.ts'
 
 export const schemaOf = (source: z.ZodType) =>
@@ -83,7 +84,7 @@ export function definition({ kind, plural, shortName, description, spec, status,
         apiVersion: { type: 'string', description: 'Version of the schema of this object.' },
         kind: { type: 'string', description: 'Kind of this object.' },
         metadata: { type: 'object' },
-        spec,
+        spec: withoutMeanings(spec),
         status,
       },
     },

@@ -3,6 +3,7 @@ import { livePicturesRule, liveSoundRule } from '../src/live.ts'
 import { picturesRule, soundRule } from '../src/outputs.ts'
 import { numericTolerationsRule } from '../src/placement.ts'
 import { opusMessage } from '../src/recording.ts'
+import { sameMeaning } from './same.ts'
 import type { Rule, Schema } from './structural.ts'
 
 const frozenMessage = (kind: string) => `is immutable; create a new ${kind} instead`
@@ -20,15 +21,30 @@ export function freeze(object: Schema, kind: string): Schema {
       properties[name] = field
       continue
     }
-    const same = typeof immutable === 'string' ? immutable : 'self == oldSelf'
-    properties[name] = withRules(field, { rule: same, message })
+    properties[name] = withRules(field, { rule: sameInAnyWords(field), message })
     const mayBeAbsent = !object.required?.includes(name) && field.default === undefined
     if (mayBeAbsent) {
-      presence.push({ rule: `has(self.${name}) == has(oldSelf.${name})`, message, fieldPath: `.${name}` })
+      const [one, other] = [`self.${name}`, `oldSelf.${name}`]
+      const same = `has(${one}) == has(${other})`
+      const rule =
+        field.absent === undefined ? same : `${same} || (has(${one}) ? ${isEmpty(field, one)} : ${isEmpty(field, other)})`
+      presence.push({ rule, message, fieldPath: `.${name}` })
     }
   }
   return withRules({ ...object, properties }, ...presence)
 }
+
+/** What is written as it was is the same whatever it means, and judged at once. */
+function sameInAnyWords(field: Schema): string {
+  const [verbatim, inOtherWords] = ['self == oldSelf', sameMeaning(field)]
+  return inOtherWords === verbatim ? verbatim : `${verbatim} || (${inOtherWords})`
+}
+
+/** An object without any of its fields, which is what `absent` says is no other than none. */
+const isEmpty = ({ properties = {} }: Schema, object: string) =>
+  Object.keys(properties)
+    .map((name) => `!has(${object}.${name})`)
+    .join(' && ')
 
 /** What the spec as a whole has to hold, beside what each field says of itself. */
 export const specRules: Rule[] = [

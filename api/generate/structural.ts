@@ -15,8 +15,10 @@ export interface Schema {
   properties?: Record<string, Schema>
   additionalProperties?: boolean | Schema
   items?: Schema
-  /** See api/src/recording.ts and api/src/rules.ts. */
-  immutable?: boolean | string
+  /** See api/src/recording.ts, api/src/rules.ts and api/src/same.ts. */
+  immutable?: boolean
+  same?: string
+  absent?: string
   patternMessage?: string
   rules?: Rule[]
   'x-kubernetes-validations'?: Rule[]
@@ -40,7 +42,7 @@ const mostProperties = 64
 /**
  * Turns zod's output into a structural schema: no `additionalProperties` beside `properties`, unions of literals as one enum,
  * `date-time` without zod's own pattern, a list type on every list, and no bounds that only say "a JavaScript integer".
- * `immutable` is left in place for the rules; the rules that stand beside zod's checks become CEL rules.
+ * `immutable`, `same` and `absent` are left in place for the rules; the rules that stand beside zod's checks become CEL rules.
  */
 export function structural(schema: Schema): Schema {
   const { patternMessage, rules = [], ...out }: Schema = { ...schema }

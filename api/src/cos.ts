@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { dnsLabel, lastDnsLabel, port } from './addresses.ts'
 import { secretName } from './placement.ts'
 import { characters, halves, matching, ruled } from './rules.ts'
+import { sameAddress, sameFolder } from './same.ts'
 
 /** COS takes keys of up to 850 bytes; the folder leaves room for the longest file name. */
 const maxPathBytes = 512
@@ -97,7 +98,10 @@ export const cosSchema = ruled(
       .max(63)
       .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?-[0-9]+$/)
       .describe('Bucket with its APPID suffix, such as lessons-1250000000.'),
-    path: pathSchema.default('/').describe('Folder in the bucket, such as /lessons. `/` is the root. At most 512 bytes.'),
+    path: pathSchema
+      .meta({ same: sameFolder })
+      .default('/')
+      .describe('Folder in the bucket, such as /lessons. `/` is the root. At most 512 bytes.'),
     credentialsSecretRef: z
       .object({ name: secretName })
       .optional()
@@ -109,6 +113,7 @@ export const cosSchema = ruled(
       endpointPattern,
       'must be scheme, domain and, if need be, port, such as https://cos-internal.ap-guangzhou.tencentcos.cn; the bucket is put in front of the domain, so an IP address cannot work',
     )
+      .meta({ same: sameAddress })
       .optional()
       .describe(
         'Another domain of COS than the region’s own, such as https://cos-internal.ap-guangzhou.tencentcos.cn, https://cos.accelerate.myqcloud.com or that of a private line: scheme, domain and, if need be, port, without the bucket. The bucket is put in front of it, `<bucket>.<domain>`, and that name has to resolve; COS takes no bucket in the path, so an IP address cannot work.',
@@ -119,11 +124,13 @@ export const cosSchema = ruled(
       .describe('COS storage class of the files. The bucket’s default where it is not set.'),
     tags: tagsSchema
       .optional()
+      .meta({ absent: '{}' })
       .describe(
         'Object tags of every file, for lifecycle rules and access policies. At most 10; letters, digits, blanks and `+ - = . _ : / @`. The credentials need PutObjectTagging.',
       ),
     metadata: metadataSchema
       .optional()
+      .meta({ absent: '{}' })
       .describe(
         'Metadata of every file: `x-cos-meta-<name>`. Names of lower-case letters, digits and dashes, values of printable ASCII, 2048 bytes in all.',
       ),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { CelRule } from './rules.ts'
+import { sameSet } from './same.ts'
 import { userIdPattern } from './user-patterns.ts'
 
 /** What can be made of a recording when it is over, beside its files. */
@@ -17,7 +18,12 @@ export const outputKinds = {
 export type OutputKind = keyof typeof outputKinds
 
 const side = (which: string, more = '') =>
-  z.array(userIdPattern).min(1).max(32).describe(`Users on the ${which} channel, mixed if there are several.${more}`)
+  z
+    .array(userIdPattern)
+    .min(1)
+    .max(32)
+    .meta({ same: sameSet })
+    .describe(`Users on the ${which} channel, mixed if there are several.${more}`)
 
 export const pairSchema = z.object({
   left: side('left'),

@@ -182,3 +182,14 @@ interface Toleration {
 }
 
 export const tolerationsSchema = z.array(tolerationSchema).max(16)
+
+/** The same taints are tolerated: in any order, and what is left out is empty; no operator is `Equal`. */
+export const sameTolerations = (() => {
+  const text = (name: string, of: string) => `(has(${of}.${name}) ? ${of}.${name} : '')`
+  const operator = (of: string) => `(${text('operator', of)} == '' ? 'Equal' : ${of}.operator)`
+  const seconds = (of: string) => `(has(${of}.tolerationSeconds) ? ${of}.tolerationSeconds : -1)`
+  const parts = (of: string) => [...['key', 'value', 'effect'].map((name) => text(name, of)), operator(of), seconds(of)]
+  const same = parts('one').map((part, index) => `${part} == ${parts('other')[index]}`)
+  const within = (some: string, others: string) => `${some}.all(one, ${others}.exists(other, ${same.join(' && ')}))`
+  return `${within('self', 'oldSelf')} && ${within('oldSelf', 'self')}`
+})()

@@ -7,6 +7,7 @@ import { keyPrefix } from './object-names.ts'
 import { objectName, secretKeyRef } from './placement.ts'
 import type { apiVersion, ObjectMeta } from './recording.ts'
 import { matching, ruled } from './rules.ts'
+import { sameAddress, sameSet } from './same.ts'
 import { callbackStatusSchema, handledSchema } from './status.ts'
 import { userIdPattern } from './user-patterns.ts'
 
@@ -52,6 +53,16 @@ function millisOf(moment: string): number {
   return millis
 }
 
+/** A time in another zone or with a fraction of nothing, an offset in other units. What an earlier release admitted may be no moment. */
+const sameMoment = (() => {
+  const areMoments = ['self', 'oldSelf'].map((value) => `${value}.matches(${JSON.stringify(momentPattern.source)})`)
+  const areOfOneKind = "self.contains('T') == oldSelf.contains('T')"
+  const of = (type: string) => `${type}(self) == ${type}(oldSelf)`
+  const isSame = `(self.contains('T') ? ${of('timestamp')} : ${of('duration')})`
+  return [...areMoments, areOfOneKind, isSame].join(' && ')
+})()
+const frozenMoment = { ...frozen, same: sameMoment }
+
 /** The wall-clock time that a moment of a clip is. */
 export const clipTime = (moment: string, recordingStart: Date): Date =>
   new Date(Math.round(isTime(moment) ? millisOf(moment) : recordingStart.getTime() + millisOf(moment)))
@@ -91,20 +102,20 @@ export const recordingClipSpecSchema = [
       .describe('The Recording to cut from. It need not exist yet.'),
     from: moment(
       'Where the clip begins: a time such as 2026-03-01T09:30:00Z, or an offset from the start of the recording (its status.startTime) such as 90s or 1h2m3.5s.',
-    ).meta(frozen),
-    to: moment('Where it ends: a time or an offset, as `from`. At most 3 hours later.').meta(frozen),
+    ).meta(frozenMoment),
+    to: moment('Where it ends: a time or an offset, as `from`. At most 3 hours later.').meta(frozenMoment),
     users: z
       .array(userIdPattern)
       .max(32)
       .default([])
-      .meta(frozen)
+      .meta({ ...frozen, same: sameSet })
       .describe('Whose: each a user id, or a prefix followed by `.*$`. Empty: everybody who was there then.'),
     streams: z
       .array(streamSchema)
       .min(1)
       .max(2)
       .default(['main', 'aux'])
-      .meta(frozen)
+      .meta({ ...frozen, same: sameSet })
       .describe('Which streams: `main` is camera and microphone, `aux` the sub stream (screen).'),
     exact: z
       .boolean()
@@ -115,7 +126,7 @@ export const recordingClipSpecSchema = [
       ),
     callback: z
       .object({
-        url: callbackUrlSchema.describe('http or https address that gets the result by POST.'),
+        url: callbackUrlSchema.meta({ same: sameAddress }).describe('http or https address that gets the result by POST.'),
         signingKeySecretRef: secretKeyRef('signingKey', 'the key that signs callbacks').optional(),
       })
       .optional()

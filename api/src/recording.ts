@@ -4,9 +4,18 @@ import { cosSchema } from './cos.ts'
 import { idleProblems } from './idle-fields.ts'
 import { type Live, liveNeedsSound, livePicturesRule, liveSchema, liveSoundRule } from './live.ts'
 import { needPictures, needSound, type Outputs, outputsSchema, picturesRule, soundRule } from './outputs.ts'
-import { nodeSelectorSchema, objectName, resourcesSchema, sameResources, secretKeyRef, tolerationsSchema } from './placement.ts'
+import {
+  nodeSelectorSchema,
+  objectName,
+  resourcesSchema,
+  sameResources,
+  sameTolerations,
+  secretKeyRef,
+  tolerationsSchema,
+} from './placement.ts'
 import { atLeast } from './quantity.ts'
 import { halves, matching, ruled } from './rules.ts'
+import { sameAddress, sameHost } from './same.ts'
 import { type RecordingStatus, recordingStatusSchema } from './status.ts'
 import { userLists } from './user-patterns.ts'
 
@@ -22,8 +31,8 @@ export const recordingFinalizer = `${group}/recording`
 export const podFinalizer = `${group}/result`
 
 /**
- * `.meta({ immutable: true })` freezes a field: the generator turns it into CEL rules that name the field. A CEL expression
- * instead of true says when two values that are written differently are the same.
+ * `.meta({ immutable: true })` freezes a field: the generator turns it into CEL rules that name the field. What `same.ts` has for it, or for what is in
+ * it, may be written differently.
  * Every string and list has a maximum, or the API server refuses the CEL rules as too expensive.
  */
 const frozen = { immutable: true }
@@ -58,13 +67,22 @@ export type FileNaming = z.infer<typeof fileNamingSchema>
 
 export const networkProxySchema = z
   .object({
-    unifiedProxy: hostPort('proxy.example:443').describe('host:port that serves schedule, signalling and logs.').optional(),
-    websocketProxy: address('wss?', 'wss://proxy.example/ws').describe('wss:// address for signalling.').optional(),
-    scheduleProxy: hostPort('proxy.example:443').describe('host:port for scheduling.').optional(),
-    loggerProxy: address('https?', 'https://proxy.example/logger').describe('https:// address for the SDK’s logs.').optional(),
+    unifiedProxy: hostPort('proxy.example:443')
+      .meta({ same: sameHost })
+      .describe('host:port that serves schedule, signalling and logs.')
+      .optional(),
+    websocketProxy: address('wss?', 'wss://proxy.example/ws')
+      .meta({ same: sameAddress })
+      .describe('wss:// address for signalling.')
+      .optional(),
+    scheduleProxy: hostPort('proxy.example:443').meta({ same: sameHost }).describe('host:port for scheduling.').optional(),
+    loggerProxy: address('https?', 'https://proxy.example/logger')
+      .meta({ same: sameAddress })
+      .describe('https:// address for the SDK’s logs.')
+      .optional(),
     turnServer: z
       .object({
-        url: hostPort('turn.example:3478').describe('TURN server, host:port.'),
+        url: hostPort('turn.example:3478').meta({ same: sameHost }).describe('TURN server, host:port.'),
         username: matching(
           z.string().min(1).max(128),
           new RegExp(`^[^${String.raw`\p{Cc}`}${halves}]+$`, 'u'),
@@ -77,6 +95,7 @@ export const networkProxySchema = z
     iceTransportPolicy: z
       .enum(['all', 'relay'])
       .optional()
+      .meta({ absent: "'all'" })
       .describe('`relay` sends media through turnServer only, which has to be set then.'),
   })
   .describe('The members of the SDK’s own network proxy, for private networks. Leave it out to reach TRTC directly.')
@@ -185,12 +204,12 @@ export const roomSpecShape = {
     .meta(frozen)
     .describe('What is made of it while it records, beside its files. Nothing, where it is left out.'),
   limits: limitsSchema.prefault({}).meta(frozen).describe('When to stop without being asked.'),
-  networkProxy: networkProxySchema.optional().meta(frozen),
+  networkProxy: networkProxySchema.optional().meta({ ...frozen, absent: '{}' }),
 }
 
 const resultCallbackSchema = ruled(
   z.object({
-    url: callbackUrlSchema.describe('http or https address that gets the result by POST.'),
+    url: callbackUrlSchema.meta({ same: sameAddress }).describe('http or https address that gets the result by POST.'),
     signingKeySecretRef: secretKeyRef('signingKey', 'the key that signs callbacks').optional(),
     format: z
       .enum(['Result', 'TRTC'])
@@ -201,12 +220,14 @@ const resultCallbackSchema = ruled(
     outputs: z
       .boolean()
       .optional()
+      .meta({ absent: 'false' })
       .describe(
         'True: the result also has what was made of spec.outputs, of which there has to be something, as `Outputs`. `TRTC` has no word for it, and refuses it.',
       ),
     events: z
       .boolean()
       .optional()
+      .meta({ absent: 'false' })
       .describe(
         'True: what happens while it records is told to url, too: files and slices that are in COS, pauses, its start and stop; every two seconds, those since the last time in one POST. `TRTC` has events of its own, and refuses it.',
       ),
@@ -244,7 +265,7 @@ export const recordingSpecSchema = z.object({
         .describe('`DeleteWhenStored` deletes the volume once every file is verified in COS; `Retain` leaves it to you.'),
     })
     .prefault({})
-    .meta({ immutable: sameStorage })
+    .meta({ ...frozen, same: sameStorage })
     .describe('The volume the recorder works on.'),
   desiredState: z
     .enum(['Running', 'Paused', 'Stopped'])
@@ -262,10 +283,13 @@ export const recordingSpecSchema = z.object({
     ),
   resources: resourcesSchema
     .optional()
-    .meta({ immutable: sameResources })
+    .meta({ ...frozen, same: sameResources })
     .describe('CPU and memory of the recorder Pod. The chart’s recorder.resources where it is not set.'),
   nodeSelector: nodeSelectorSchema.optional().meta(frozen).describe('Labels of the nodes to record on.'),
-  tolerations: tolerationsSchema.optional().meta(frozen).describe('Taints the recorder Pod tolerates.'),
+  tolerations: tolerationsSchema
+    .optional()
+    .meta({ ...frozen, same: sameTolerations })
+    .describe('Taints the recorder Pod tolerates.'),
   priorityClassName: objectName().optional().meta(frozen).describe('PriorityClass of the recorder Pod.'),
   serviceAccountName: objectName()
     .optional()

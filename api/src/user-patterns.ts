@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { invisible, matching } from './rules.ts'
+import { sameSet } from './same.ts'
 
 export const userIdPattern = matching(
   z.string().min(1).max(64),
@@ -16,6 +17,6 @@ export const matchesPattern = (pattern: string, userId: string) =>
 
 /** Whom something is done to; `what` completes “users … ”, such as `to record`. */
 export const userLists = (what: string, user: z.ZodString = userIdPattern) => ({
-  include: z.array(user).max(32).default([]).describe(`Users ${what}. Empty: everyone.`),
-  exclude: z.array(user).max(32).default([]).describe(`Users never ${what}, even if included.`),
+  include: z.array(user).max(32).meta({ same: sameSet }).default([]).describe(`Users ${what}. Empty: everyone.`),
+  exclude: z.array(user).max(32).meta({ same: sameSet }).default([]).describe(`Users never ${what}, even if included.`),
 })

@@ -9,6 +9,7 @@ import {
 } from '@trtc-recorder/api'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { acceptedClips, leastClip, refusedClips } from '../../api/src/testing/clips.ts'
+import { sameAndOtherClips } from '../../api/src/testing/same.ts'
 import { isNotFound, type New, type Pod, type ResourceQuota, resources, type Secret } from '../../kube/src/index.ts'
 import { createCaches } from '../../operator/src/caches.ts'
 import { callbackController, toldClips } from '../../operator/src/callback/controller.ts'
@@ -99,6 +100,28 @@ describe('the API server', () => {
   test('says what would be right', async () => {
     expect(await refusal(apply(namespace, { from: 'noon' }))).toContain('an offset from the start of the recording such as 90s')
     expect(await refusal(apply(namespace, { to: '90m', from: '2026-03-01T09:00:00Z' }))).toContain('must both be times')
+  })
+
+  describe.each(sameAndOtherClips)('of $what', ({ over, same, other, field }) => {
+    /** As a GitOps tool that owns all fields does. */
+    const replace = async ({ metadata: { name } }: RecordingClip, spec: object) => {
+      const { metadata, ...clip } = await api.client.get(resources.recordingClips, { namespace, name })
+      return api.client.replace(resources.recordingClips, { ...clip, metadata, spec: { ...leastClip, ...spec } as never })
+    }
+
+    test('other words are no change', async () => {
+      const made = await apply(namespace, over)
+      for (const again of same) {
+        await replace(made, { ...over, ...again })
+        await replace(made, over)
+      }
+    })
+
+    test('anything else is refused, and the field is named', async () => {
+      const made = await apply(namespace, over)
+      for (const change of other)
+        expect(await refusal(replace(made, { ...over, ...change }))).toMatch(new RegExp(`spec\\.${field}: .*is immutable`))
+    })
   })
 
   test('freezes a clip, but for how long it stays', async () => {

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { acceptedPolicies, leastPolicy, refusedPolicies } from '../../api/src/testing/policies.ts'
 import { acceptedSpecs, leastSpec, refusedSpecs } from '../../api/src/testing/refusals.ts'
+import { sameAndOther } from '../../api/src/testing/same.ts'
 import type { KubeObject, New, Resource } from '../../kube/src/index.ts'
 import { resources } from '../../kube/src/index.ts'
 import { writeWithinLimits } from '../../operator/src/recording/within-limits.ts'
@@ -36,6 +37,13 @@ const create = (over: Fields = {}, name?: string) =>
   api.client.create(resources.recordings, recording({ ...leastSpec, ...over }, name))
 const patch = ({ metadata }: Recording, spec: Fields) =>
   api.client.patch(resources.recordings, metadata, { type: 'merge', body: { spec } })
+/** As `kubectl replace` and a GitOps tool that owns all fields do. */
+const replace = async ({ metadata }: Recording, spec: Fields) => {
+  const { resourceVersion } = (await api.client.get(resources.recordings, metadata)).metadata
+  const { name } = metadata
+  const again = recording({ ...leastSpec, ...spec }, name) as unknown as Recording
+  return api.client.replace(resources.recordings, { ...again, metadata: { ...again.metadata, resourceVersion } })
+}
 const createPolicy = (over: Fields = {}, name = `p${++count}`) =>
   api.client.create(resources.recordingPolicies, {
     ...{ apiVersion: 'trtc-recorder.dev/v1alpha1', kind: 'RecordingPolicy', metadata: { namespace, name } },
@@ -82,17 +90,29 @@ describe('the API server', () => {
     await create(over as Fields)
   })
 
-  test('takes the same size and the same resources in other words for no change', async () => {
-    const { metadata, spec } = await create({ storage: { size: '1024Mi' }, resources: { limits: { cpu: '1', memory: '1Gi' } } })
-    const again = { storage: { ...spec.storage, size: '1Gi' }, resources: { limits: { cpu: '1000m', memory: '1024Mi' } } }
-    await patch({ metadata } as Recording, again)
-    expect(await refusal(patch({ metadata } as Recording, { storage: { size: '2Gi' } }))).toMatch(/spec\.storage: .*is immutable/)
-    expect(await refusal(patch({ metadata } as Recording, { resources: { limits: { memory: '2Gi' } } }))).toMatch(
-      /spec\.resources: .*is immutable/,
-    )
-    expect(await refusal(patch({ metadata } as Recording, { resources: { requests: { cpu: '1' } } }))).toMatch(
-      /spec\.resources: .*is immutable/,
-    )
+  describe.each(sameAndOther)('of $what', ({ over, same, other, field }) => {
+    test('other words are no change', async () => {
+      const made = await create(over)
+      for (const again of same) {
+        await replace(made, { ...over, ...again })
+        await replace(made, over)
+      }
+    })
+
+    test('anything else is refused, and the field is named', async () => {
+      const made = await create(over)
+      for (const change of other)
+        expect(await refusal(replace(made, { ...over, ...change }))).toMatch(new RegExp(`spec\\.${field}: .*is immutable`))
+    })
+  })
+
+  test('a policy may be written in other words, or otherwise, at any time', async () => {
+    const template = { ...leastPolicy.template, resources: { limits: { memory: '1024Mi' } } }
+    const made = await createPolicy({ template })
+    for (const memory of ['1Gi', '2Gi']) {
+      const body = { spec: { template: { resources: { limits: { memory } } } } }
+      await api.client.patch(resources.recordingPolicies, made.metadata, { type: 'merge', body })
+    }
   })
 
   test('refuses a name that leaves no place for the number of the attempt', async () => {

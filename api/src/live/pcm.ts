@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { pcmUrlSchema } from '../addresses.ts'
 import { streamSchema } from '../files.ts'
 import { secretKeyRef } from '../placement.ts'
+import { sameAddress } from '../same.ts'
 import { userLists } from '../user-patterns.ts'
 
 /** How sound is handed on, each with what it means. 16 bit, little endian. */
@@ -12,9 +13,11 @@ export const pcmForms = {
 export type PcmFormName = keyof typeof pcmForms
 
 export const pcmSchema = z.object({
-  url: pcmUrlSchema.describe(
-    'ws or wss address that takes the sound. `{userId}`, `{room}`, `{stream}` and `{recording}` in its path or query are filled in. It is judged as that of a callback is.',
-  ),
+  url: pcmUrlSchema
+    .meta({ same: sameAddress })
+    .describe(
+      'ws or wss address that takes the sound. `{userId}`, `{room}`, `{stream}` and `{recording}` in its path or query are filled in. It is judged as that of a callback is.',
+    ),
   users: z
     .object(userLists('whose sound is sent'))
     .prefault({})

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { streamSchema } from '../files.ts'
+import { sameSet } from '../same.ts'
 import { userLists } from '../user-patterns.ts'
 
 export const stillsSchema = z.object({
@@ -11,6 +12,7 @@ export const stillsSchema = z.object({
     .array(streamSchema)
     .min(1)
     .max(2)
+    .meta({ same: sameSet })
     .default(['main', 'aux'])
     .describe('Of which streams: camera (`main`), shared screen (`aux`).'),
   seconds: z
