@@ -414,12 +414,15 @@ test('installed, upgraded, uninstalled and installed again, it leaves the CRD wi
     kind: 'ClusterRole',
     namespaced: false,
   }
+  const crds = ['recordings', 'recordingpolicies', 'recordingclips']
   const name = 'recordings.trtc-recorder.dev'
-  // One that came from nobody is left alone, and does not stop an install.
+  // One that came from nobody is left alone, and does not stop an install. Of all that it is said once.
   const foreign = await api.namespace()
-  expect(await helm('install', 'second', chart, '--namespace', foreign)).toContain(
-    'The CRD was installed by somebody else (not by Helm)',
-  )
+  const said = await helm('install', 'second', chart, '--namespace', foreign)
+  expect(said.match(/.*installed by somebody else.*\n.*/g)).toEqual([
+    'The CRDs of recordings, recordingpolicies, recordingclips were installed by somebody else (not by Helm) and left as found. To bring up to this release:\n' +
+      `     kubectl apply --server-side --force-conflicts ${crds.map((crd) => `-f crds/trtc-recorder.dev_${crd}.yaml`).join(' ')}`,
+  ])
   await helm('uninstall', 'second', '--namespace', foreign)
   await api.client.delete(definitions, { name })
   await until('the CRD is gone', async () => api.client.get(definitions, { name }).then(() => false, isNotFound))
@@ -458,8 +461,10 @@ test('installed, upgraded, uninstalled and installed again, it leaves the CRD wi
   await helm('uninstall', 'demo', '--namespace', namespace)
   expect(await api.client.get(roles, { name: 'demo-trtc-recorder' }).catch(isNotFound)).toBe(true)
   expect(await api.client.get(resources.recordings, { namespace, name: 'math' })).toMatchObject({ kind: 'Recording' })
-  // Under another name too, which takes the CRD as it is.
-  expect(await helm('install', 'other', chart, '--namespace', namespace)).toContain(`somebody else (release ${namespace}/demo)`)
+  // Under another name too, which takes the CRD as it is. The others were never Helm's.
+  const notesOfOther = await helm('install', 'other', chart, '--namespace', namespace)
+  expect(notesOfOther).toContain(`The CRD of recordings was installed by somebody else (release ${namespace}/demo)`)
+  expect(notesOfOther).toContain('The CRDs of recordingpolicies, recordingclips were installed by somebody else (not by Helm)')
   await helm('uninstall', 'other', '--namespace', namespace)
   await helm('install', 'demo', chart, '--namespace', namespace)
   await helm('uninstall', 'demo', '--namespace', namespace)
