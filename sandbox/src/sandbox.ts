@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { clusterBinaries, ensureBinaries } from './cluster/binaries.ts'
+import { clusterBinaries, ensureBinaries, judges } from './cluster/binaries.ts'
 import { type ClusterStatus, clusterDown, clusterStatus, clusterUp, refuseForeignCluster } from './cluster/index.ts'
 import { stateDirectory } from './cluster/paths.ts'
 import { runningDaemon } from './daemon.ts'
@@ -20,7 +20,7 @@ export interface UpOptions {
 /** Builds what is not built yet of all that the sandbox and its tests run. */
 export async function build(report: Report = onScreen): Promise<void> {
   // Compiling Kubernetes and unpacking Debian wait for different things most of the time.
-  await Promise.all([ensureBinaries([...clusterBinaries, 'kstatus'], report), images(report)])
+  await Promise.all([ensureBinaries([...clusterBinaries, ...judges], report), images(report)])
 }
 
 /** Starts everything: what is built already or runs already is left alone. Returns the images for the chart's values. */

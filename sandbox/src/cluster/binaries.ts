@@ -7,7 +7,7 @@ import { cacheDirectory, contentHash, projectDirectory } from './paths.ts'
 
 const kubernetesVersion = 'v1.34.4'
 
-/** The Go modules in sandbox/cluster/: each pins its commands with go.mod and go.sum; pause and kstatus have source of their own. */
+/** The Go modules in sandbox/cluster/: each pins its commands with go.mod and go.sum; pause, kstatus and promql have source of their own. */
 const modules = {
   etcd: { packages: { etcd: 'go.etcd.io/etcd/server/v3' }, ldflags: '' },
   kubernetes: {
@@ -25,6 +25,7 @@ const modules = {
   helm: { packages: { helm: 'helm.sh/helm/v4/cmd/helm' }, ldflags: '' },
   pause: { packages: { pause: '.' }, ldflags: '' },
   kstatus: { packages: { kstatus: '.' }, ldflags: '' },
+  promql: { packages: { promql: '.' }, ldflags: '' },
 } as const
 
 type Module = keyof typeof modules
@@ -34,11 +35,15 @@ export type Binary =
   | keyof (typeof modules)['helm']['packages']
   | keyof (typeof modules)['pause']['packages']
   | keyof (typeof modules)['kstatus']['packages']
+  | keyof (typeof modules)['promql']['packages']
+
+/** Libraries of others that only tests ask. */
+export const judges = ['kstatus', 'promql'] as const satisfies Binary[]
 
 /** Every command of the cluster, in the order in which they are built. */
-export const clusterBinaries = Object.values(modules)
-  .filter((module) => module !== modules.kstatus)
-  .flatMap((module) => Object.keys(module.packages)) as Binary[]
+export const clusterBinaries = (Object.values(modules).flatMap((module) => Object.keys(module.packages)) as Binary[]).filter(
+  (name) => !judges.some((judge) => judge === name),
+)
 
 /** Of what a debugger would read, which is stripped at the end, nothing is made: a ninth of the work. */
 const gcflags = 'all=-dwarf=false'
