@@ -6,6 +6,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
 import { clipPlural, group, numericTolerationsFrom, numericTolerationsRule, plural, policyPlural } from '../src/index.ts'
+import { chartGroups } from './chart-groups.ts'
 import { recordingClipCrd } from './clip-crd.ts'
 import { recordingCrd } from './crd.ts'
 import { recordingPolicyCrd } from './policy-crd.ts'
@@ -19,6 +20,8 @@ const generated: Record<string, () => Promise<string>> = {
   [`crds/${group}_${plural}.yaml`]: async () => banner + yaml(recordingCrd()),
   [`crds/${group}_${policyPlural}.yaml`]: async () => banner + yaml(recordingPolicyCrd()),
   [`crds/${group}_${clipPlural}.yaml`]: async () => banner + yaml(recordingClipCrd()),
+  'charts/trtc-recorder/templates/_groups.tpl': async () =>
+    chartGroups(await current('charts/trtc-recorder/values.yaml'), await current('charts/trtc-recorder/values.schema.json')),
   'charts/trtc-recorder/templates/crds/recordingclips.yaml': async () => chartCrd(recordingClipCrd()),
   'charts/trtc-recorder/templates/crds/recordings.yaml': async () => chartCrd(recordingCrd()),
   'charts/trtc-recorder/templates/crds/recordingpolicies.yaml': async () => chartCrd(recordingPolicyCrd()),
@@ -51,7 +54,8 @@ if (check && stale.length > 0) {
 /** The same CRD with the chart's switches around it. */
 function chartCrd({ apiVersion, kind, metadata, spec }: ReturnType<typeof recordingCrd>): string {
   const body = forOlderClusters(yaml({ spec }))
-  return `{{- if and .Values.crds.enabled (not (include "trtc-recorder.foreignCrd" (list . "${spec.names.plural}"))) }}
+  return `{{- include "trtc-recorder.fill" . }}
+{{- if and .Values.crds.enabled (not (include "trtc-recorder.foreignCrd" (list . "${spec.names.plural}"))) }}
 ${banner}apiVersion: ${apiVersion}
 kind: ${kind}
 metadata:

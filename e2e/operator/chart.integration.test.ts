@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { numericTolerationsRule } from '../../api/src/index.ts'
@@ -18,7 +20,10 @@ import {
   settingsOf,
   templateOf,
 } from './chart.ts'
-import type { Schema } from './chart-samples.ts'
+import { resolved, type Schema } from './chart-samples.ts'
+
+const schema = JSON.parse(readFileSync(join(chart, 'values.schema.json'), 'utf8')) as Schema
+const seed = Number(process.env.SEED)
 
 let helmIn: Helm
 beforeAll(async () => {
@@ -71,7 +76,7 @@ describe('the chart', () => {
     'logLevel=chatty',
     'callback.signing.enabeld=true',
     'workers=0',
-    'recorder=null',
+    'workers=null',
     'policy.secrets=Some',
     'callback.deny={everyone}',
     'image.digest=latest',
@@ -348,13 +353,11 @@ describe('the chart', () => {
     expect(wrong).toEqual([])
   })
 
-  test('takes null for every map and list', async () => {
-    const schema = JSON.parse(await readFile(join(chart, 'values.schema.json'), 'utf8')) as Schema
+  test('takes null for every map and list at once', async () => {
     const nulls = (node: Schema): object => {
       const values: Record<string, unknown> = {}
       for (const [name, property] of Object.entries(node.properties ?? {})) {
-        const { type = [], properties } =
-          property.$ref === undefined ? property : schema.definitions![property.$ref.split('/').at(-1)!]!
+        const { type = [], properties } = resolved(property, schema)
         if (type.includes('null')) values[name] = null
         else if (properties !== undefined) values[name] = nulls({ properties })
       }
@@ -365,6 +368,50 @@ describe('the chart', () => {
     const manifests = await renderValues({ ...values, replicas: 2, ...everythingOn(values) })
     const { spec } = templateOf(manifests)
     expect(settingsOf(spec).recorderPod).toMatchObject({ labels: {}, nodeSelector: {} })
+  })
+
+  describe('where maps are null', () => {
+    const isMap = (node: Schema) => [node.type].flat().includes('object')
+    const mapsIn = (node: Schema, path: string[] = []): string[][] =>
+      Object.entries(node.properties ?? {}).flatMap(([name, given]) => {
+        const part = resolved(given, schema)
+        const inner = mapsIn(part, [...path, name])
+        return isMap(part) || part.oneOf?.some(isMap) ? [[...path, name], ...inner] : inner
+      })
+    const maps = mapsIn(schema)
+    /** What the chart knows the inside of; other maps are the user's, or Kubernetes', and empty where they are null. */
+    const isGroup = (path: string[]) =>
+      path.reduce((node, name) => resolved(node.properties![name]!, schema), schema).type === 'object'
+
+    type Values = Record<string, unknown>
+    const everything: Values = { replicas: 2, ...everythingOn({}) }
+    const withNull = (values: Values, [name = '', ...rest]: string[]): Values => {
+      if (rest.length === 0) return { ...values, [name]: null }
+      const inner = name in values ? values[name] : {}
+      return inner === null ? values : { ...values, [name]: withNull(inner as Values, rest) }
+    }
+    const without = (values: Values, [name = '', ...rest]: string[]): Values => {
+      const { [name]: inner, ...others } = values
+      return rest.length === 0 || inner === undefined ? others : { ...others, [name]: without(inner as Values, rest) }
+    }
+
+    async function judge(paths: string[][]): Promise<void> {
+      const rendered = await renderValues(paths.reduce(withNull, everything))
+      settingsOf(templateOf(rendered).spec)
+      if (paths.every(isGroup)) expect(rendered).toEqual(await renderValues(paths.reduce(without, everything)))
+    }
+
+    test('there are as many as the schema has, at any depth', () => {
+      expect(maps.length).toBeGreaterThan(60)
+      for (const path of ['metrics', 'metrics.service', 'affinity.nodeAffinity', 'securityContext.seccompProfile'])
+        expect(maps).toContainEqual(path.split('.'))
+    })
+
+    test.each(maps.map((path) => [path.join('.'), path] as const))('%s may be', async (_, path) => judge([path]))
+
+    test(`any of them may be (SEED=${seed})`, async () => {
+      await fc.assert(fc.asyncProperty(fc.subarray(maps, { minLength: 2 }), judge), { numRuns: 15, seed })
+    })
   })
 
   test('shows Prometheus and Grafana what there is', async () => {

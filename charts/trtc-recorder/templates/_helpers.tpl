@@ -1,3 +1,16 @@
+{{/* Gives each group of values that somebody set to null what values.yaml says of it. Every template begins with it: nobody knows which Helm takes first. */}}
+{{- define "trtc-recorder.fill" -}}
+{{- $values := .Values }}
+{{- range $path, $group := include "trtc-recorder.groups" . | fromYaml }}
+{{- $names := splitList "." $path }}
+{{- $at := $values }}
+{{- range initial $names }}{{ $at = get $at . }}{{ end }}
+{{- if not (kindIs "map" (get $at (last $names))) }}
+{{- $_ := set $at (last $names) $group }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* A name or size as it was written: Helm reads numbers as floats, and would write a large one as 1.2e+07. */}}
 {{- define "trtc-recorder.text" -}}
 {{- if and (kindIs "float64" .) (eq (floor .) .) }}{{ printf "%.0f" . }}{{ else }}{{ toString . }}{{ end }}
