@@ -241,6 +241,19 @@ describe('the API server', () => {
     expect(written.status?.files?.length).toBe(500)
   })
 
+  // Each is refused by another one: etcd, the API server's client of it, the API server.
+  test.each([7, 8, 12])(
+    'takes a status with more to say of outputs than an object holds, shortened: %i files missing of each',
+    async (count) => {
+      const missing = Array.from({ length: count }, () => 'x'.repeat(1000))
+      const output = { kind: 'speech', path: 'a', url: '', status: 0, message: 'ok', missing, bytes: 0 }
+      const status = { outputs: Array.from({ length: 256 }, () => output), fileCount: 9000 }
+      const { written, isShortened } = await writeWithinLimits(api.client, await create(), status as never, AbortSignal.any([]))
+      expect(isShortened).toBe(true)
+      expect(written.status).toMatchObject({ fileCount: 9000 })
+    },
+  )
+
   test('takes words of another release, for they must not make a status write fail', async () => {
     const made = await create()
     const status = {

@@ -38,17 +38,20 @@ test('a status that fits is written as it is, once', async () => {
   expect(written.isShortened).toBe(false)
 })
 
-test.each([tooLarge, new ApiError('replace', 413, { reason: 'RequestEntityTooLarge' })])(
-  'one that is too large says less and less, and how the recording stands to the last: %s',
-  async (error) => {
-    const { statuses, written } = await tried(error, 4)
-    const { moreFiles: _, ...listed } = status
-    const failed = { ...listed, outputs: [status.outputs![1]] }
-    const { outputs: __, ...without } = listed
-    expect(statuses).toEqual([status, listed, failed, { ...without, files: [status.files![1]] }, { ...without, files: [] }])
-    expect(written).toMatchObject({ isShortened: true, written: { status: { fileCount: 900, manifestUrl: status.manifestUrl } } })
-  },
-)
+const unsent = 'rpc error: code = ResourceExhausted desc = trying to send message larger than max (2185129 vs. 2097152)'
+
+test.each([
+  tooLarge,
+  new ApiError('replace', 413, { reason: 'RequestEntityTooLarge' }),
+  new ApiError('replace', 500, { message: unsent }),
+])('one that is too large says less and less, and how the recording stands to the last: %s', async (error) => {
+  const { statuses, written } = await tried(error, 4)
+  const { moreFiles: _, ...listed } = status
+  const failed = { ...listed, outputs: [status.outputs![1]] }
+  const { outputs: __, ...without } = listed
+  expect(statuses).toEqual([status, listed, failed, { ...without, files: [status.files![1]] }, { ...without, files: [] }])
+  expect(written).toMatchObject({ isShortened: true, written: { status: { fileCount: 900, manifestUrl: status.manifestUrl } } })
+})
 
 test.each([
   ['is refused for another reason', new ApiError('replace', 409, { reason: 'Conflict' }), 1],

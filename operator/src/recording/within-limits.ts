@@ -41,6 +41,10 @@ function shorterThan(status: RecordingStatus): RecordingStatus[] {
 
 const mostFailed = 32
 
-/** The API server says 413 of what is more than a request may have, and etcd’s own complaint of an object comes as a failure of the server. */
+/**
+ * The API server says 413 of what is more than a request may have; what its own client of etcd will not send (2 MB), and what etcd will not have (1.5 MB), comes as
+ * a failure of the server.
+ */
 const isTooLarge = (error: unknown) =>
-  error instanceof ApiError && (error.code === 413 || (error.code >= 500 && /request is too large/.test(error.message)))
+  error instanceof ApiError &&
+  (error.code === 413 || (error.code >= 500 && /request is too large|message larger than max/.test(error.message)))
