@@ -107,7 +107,7 @@ export function createMetrics(): Metrics {
   )
   const stopToStored = histogramOf(
     'trtc_recorder_stop_to_stored_seconds',
-    'From when it was known that a recording stops to everything being stored and told.',
+    'From when it was known that a recording stops to everything being stored and the status saying so.',
     [0.25, 0.5, 0.75, 1, 2, 3, 5, 10, 30, 60, 300, 1800, 7200],
   )
   const attempts = counter('trtc_recorder_attempts_total', 'Attempts that ended, by how.', ['reason'])

@@ -1,4 +1,5 @@
-import type { Recording } from '@trtc-recorder/api'
+import type { ConditionType, Recording } from '@trtc-recorder/api'
+import { allFiles } from '../file-list.ts'
 import type { StoreEvent } from '../runtime/store.ts'
 
 /** What happened to Recordings, counted once each. No name of an object is ever a label. */
@@ -7,7 +8,10 @@ export interface RecordingCounters {
   started(seconds: number): void
   /** An attempt ended; `reason` as it stands in the status. */
   attemptEnded(reason: string): void
-  /** All is over. `stopToStoredSeconds` is from when it was known that it stops, if this process saw that. */
+  /**
+   * All is over. `storedBytes`: what was not counted when it was over before. `stopToStoredSeconds` is from when it was known that it stops, if this process saw
+   * that, and all is stored.
+   */
   finished(result: 'succeeded' | 'failed', storedBytes: number, stopToStoredSeconds: number | undefined): void
 }
 
@@ -22,15 +26,19 @@ export function countChanges(
 ) {
   /** UID → when its end was first known. */
   const stopping = new Map<string, number>()
+  /** UID → what was stored of one that was over and is uploaded from once more. */
+  const reopened = new Map<string, number>()
 
   return (event: StoreEvent<Recording>): void => {
     const { uid } = event.object.metadata
-    if (event.type === 'deleted') stopping.delete(uid)
+    if (event.type === 'deleted') for (const known of [stopping, reopened]) known.delete(uid)
     if (event.type !== 'updated') return
     const { object, previous } = event
-    if (isEnding(object) && !isOver(object) && !stopping.has(uid)) stopping.set(uid, now())
+    if (isOver(previous) && !isOver(object)) reopened.set(uid, storedBytes(previous))
+    if (isEnding(object) && !isOver(object) && !stopping.has(uid) && !reopened.has(uid)) stopping.set(uid, now())
     const since = stopping.get(uid)
-    if (isOver(object)) stopping.delete(uid)
+    const storedBefore = reopened.get(uid) ?? 0
+    if (isOver(object)) for (const known of [stopping, reopened]) known.delete(uid)
     if (!serves(object)) return
 
     const { status = {}, metadata } = object
@@ -42,12 +50,19 @@ export function countChanges(
       if (endTime !== undefined && !ended.has(number)) counters.attemptEnded(reason ?? 'Unknown')
     }
     if (isOver(object) && !isOver(previous)) {
-      const succeeded = status.conditions?.find(({ type }) => type === 'Succeeded')?.status === 'True'
-      const stored = status.files?.reduce((sum, file) => sum + (file.status === 1 ? file.bytes : 0), 0) ?? 0
-      counters.finished(succeeded ? 'succeeded' : 'failed', stored, since === undefined ? undefined : (now() - since) / 1000)
+      const bytes = Math.max(0, storedBytes(object) - storedBefore)
+      const seconds = since === undefined || !holds(object, 'Stored') ? undefined : (now() - since) / 1000
+      counters.finished(holds(object, 'Succeeded') ? 'succeeded' : 'failed', bytes, seconds)
     }
   }
 }
+
+const holds = ({ status }: Recording, condition: ConditionType) =>
+  status?.conditions?.some(({ type, status }) => type === condition && status === 'True') ?? false
+
+/** Also of those that a status has no place to list. */
+const storedBytes = ({ status = {} }: Recording) =>
+  allFiles(status).reduce((sum, file) => sum + (file.status === 1 ? file.bytes : 0), 0)
 
 const isOver = ({ status }: Recording) => status?.completionTime !== undefined
 
