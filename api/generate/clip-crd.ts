@@ -19,7 +19,7 @@ const printerColumns: PrinterColumn[] = [
 const objectRules: Rule[] = [{ rule: 'size(self.metadata.name) <= 52', message: 'metadata.name must have at most 52 characters' }]
 
 export const clipSpecSchema = (): Schema => ({
-  ...freeze(schemaOf(recordingClipSpecSchema), clipKind),
+  ...freeze(schemaOf(recordingClipSpecSchema, { isOfUsers: true }), clipKind),
   description: 'What to cut out of a recording. Frozen after creation, but for ttlSecondsAfterFinished.',
 })
 

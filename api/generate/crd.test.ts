@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import { recordingSpecSchema } from '../src/index.ts'
 import { clipSpecSchema } from './clip-crd.ts'
-import { recordingCrd, specSchema } from './crd.ts'
+import { recordingCrd, schemaOf, specSchema } from './crd.ts'
 import { policySpecSchema } from './policy-crd.ts'
 import { freeze } from './rules.ts'
 import { type Schema, structural } from './structural.ts'
@@ -132,6 +133,12 @@ test('a required frozen field needs no rule on its parent', () => {
   )
   expect(rulesOf(frozen).map((rule) => rule.fieldPath)).toEqual(['.b'])
   expect(rulesOf(frozen.properties?.c)).toEqual([])
+})
+
+test('what names in a map have to be is said by a rule, or not at all', () => {
+  const schema = z.object({ tags: z.record(z.string().max(5), z.string().max(5)) })
+  expect(() => schemaOf(schema, { isOfUsers: true })).toThrow(/names in a map/)
+  expect(schemaOf(schema).properties?.tags).not.toHaveProperty('propertyNames')
 })
 
 test('a union of literals becomes an enum, any other union is refused', () => {

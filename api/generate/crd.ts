@@ -4,8 +4,14 @@ import { freeze, objectRules, specRules, withRules, withTolerationsOfItsVersion 
 import { withoutMeanings } from './same.ts'
 import { type Rule, type Schema, structural } from './structural.ts'
 
-export const schemaOf = (source: z.ZodType) =>
-  structural(z.toJSONSchema(source, { target: 'openapi-3.0', io: 'input' }) as Schema)
+/** `isOfUsers`: users write it, so that more is judged of it. */
+export const schemaOf = (source: z.ZodType, { isOfUsers = false } = {}) =>
+  structural(z.toJSONSchema(source, { target: 'openapi-3.0', io: 'input', override: namesOfMaps }) as Schema, isOfUsers)
+
+/** OpenAPI has no word for what the names in a map have to be, so zod leaves it out. */
+function namesOfMaps({ zodSchema: { _zod }, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: object }): void {
+  if (_zod.def.type === 'record') Object.assign(jsonSchema, { propertyNames: z.toJSONSchema(_zod.def.keyType) })
+}
 
 export interface PrinterColumn {
   name: string
@@ -35,7 +41,7 @@ const printerColumns: PrinterColumn[] = [
 ]
 
 export function specSchema(): Schema {
-  const spec = withTolerationsOfItsVersion(schemaOf(recordingSpecSchema))
+  const spec = withTolerationsOfItsVersion(schemaOf(recordingSpecSchema, { isOfUsers: true }))
   const frozen = freeze(spec, kind)
   return withRules(
     { ...frozen, description: 'What to record, and where to put it. Frozen after creation, but for subscribe and desiredState.' },

@@ -29,7 +29,7 @@ function thawed({ immutable: _, ...schema }: Schema): Schema {
 }
 
 export function policySpecSchema(): Schema {
-  const spec = thawed(schemaOf(recordingPolicySpecSchema))
+  const spec = thawed(schemaOf(recordingPolicySpecSchema, { isOfUsers: true }))
   const template = withTolerationsOfItsVersion(spec.properties?.template ?? {})
   return {
     ...spec,

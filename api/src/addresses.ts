@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { invisible, matching } from './rules.ts'
+import { invisible, matching, ruled } from './rules.ts'
 
 /** Addresses that a Recording may name, held to what can be an address at all. Whether somebody is there is another matter. */
 
@@ -34,36 +34,59 @@ const host = `(${octet}(\\.${octet}){3}|\\[(${ipv6})\\]|${hostName})`
 export const listedHostPattern = `^((\\*\\.)?${hostName}|${ipv4()}|${ipv6}|\\[(${ipv6})\\])$`
 export const port = ':(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})'
 const rest = `[^${invisible}]*`
+/** What a name may have of characters, beside a dot at its end. */
+export const longestName = 253
 /** Of a name, its last dot and a port. */
-const maxHostPort = 253 + 1 + 6
+const maxHostPort = longestName + 1 + 6
 const userInfo = "([A-Za-z0-9._~!$&'()*+,;=:-]|%[0-7][0-9A-Fa-f])*@"
 
-export const callbackUrlSchema = matching(
-  z.string().max(2048),
-  new RegExp(`^https?://(${userInfo})?${host}(${port})?([/?#]${rest})?$`, 'u'),
-  'must be http:// or https://, a host name or IP address, and where it is needed a port from 1 to 65535 and a path without blanks',
+/** Each part of a name has its length in the pattern; this is about all of it. `before`: what stands in front of it, as a pattern. */
+export function withName<Text extends z.ZodString>(schema: Text, before: string, longest = longestName): Text {
+  const tooLong = `^${before}[^/?#:]{${longest}}([^./?#:]|\\.[^/?#:])`
+  return ruled(schema, (text) => !new RegExp(tooLong).test(text), {
+    rule: `!self.matches(${JSON.stringify(tooLong)})`,
+    message: `must have a host name of at most ${longest} characters`,
+  })
+}
+
+export const callbackUrlSchema = withName(
+  matching(
+    z.string().max(2048),
+    new RegExp(`^https?://(${userInfo})?${host}(${port})?([/?#]${rest})?$`, 'u'),
+    'must be http:// or https://, a host name or IP address, and where it is needed a port from 1 to 65535 and a path without blanks',
+  ),
+  'https?://([^/?#@]*@)?',
 )
 
 export const hostPort = (example: string) =>
-  matching(
-    z.string().min(1).max(maxHostPort),
-    new RegExp(`^${host}(${port})?$`),
-    `must be a host, and where it is needed a port from 1 to 65535, such as ${example}`,
+  withName(
+    matching(
+      z.string().min(1).max(maxHostPort),
+      new RegExp(`^${host}(${port})?$`),
+      `must be a host, and where it is needed a port from 1 to 65535, such as ${example}`,
+    ),
+    '',
   )
 
 export const address = (schemes: string, example: string) =>
-  matching(
-    z.string().min(1).max(512),
-    new RegExp(`^${schemes}://${host}(${port})?(/${rest})?$`, 'u'),
-    `must be an address such as ${example}`,
+  withName(
+    matching(
+      z.string().min(1).max(512),
+      new RegExp(`^${schemes}://${host}(${port})?(/${rest})?$`, 'u'),
+      `must be an address such as ${example}`,
+    ),
+    `${schemes}://`,
   )
 
 /** What stands in an address for what is known only when somebody publishes. */
 export const pcmPlaceholders = ['userId', 'room', 'stream', 'recording'] as const
 
 /** Placeholders stand behind the host only: whom it goes to must be known before. */
-export const pcmUrlSchema = matching(
-  z.string().min(1).max(2048),
-  new RegExp(`^wss?://${host}(${port})?([/?]([^{}#${invisible}]|\\{(${pcmPlaceholders.join('|')})\\})*)?$`, 'u'),
-  'must be ws:// or wss://, a host name or IP address, and where it is needed a port from 1 to 65535, a path and a query, in which {userId}, {room}, {stream} and {recording} may stand',
+export const pcmUrlSchema = withName(
+  matching(
+    z.string().min(1).max(2048),
+    new RegExp(`^wss?://${host}(${port})?([/?]([^{}#${invisible}]|\\{(${pcmPlaceholders.join('|')})\\})*)?$`, 'u'),
+    'must be ws:// or wss://, a host name or IP address, and where it is needed a port from 1 to 65535, a path and a query, in which {userId}, {room}, {stream} and {recording} may stand',
+  ),
+  'wss?://',
 )

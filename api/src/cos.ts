@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { dnsLabel, lastDnsLabel, port } from './addresses.ts'
+import { dnsLabel, lastDnsLabel, longestName, port, withName } from './addresses.ts'
 import { secretName } from './placement.ts'
 import { characters, halves, matching, ruled } from './rules.ts'
 import { sameAddress, sameFolder } from './same.ts'
@@ -9,6 +9,7 @@ const maxPathBytes = 512
 /** What COS takes of tags and of metadata (436/35665, 436/7749). */
 const maxTags = 10
 const maxTagNameCharacters = 127
+const maxMetadataName = 128
 const maxMetadataBytes = 2048
 
 /** What no name in a path may have: a slash, a backslash, a control character, half a character. */
@@ -33,7 +34,7 @@ const pathSchema = ruled(
 const tagsSchema = ruled(
   z
     .record(
-      z.string().min(1).max(255),
+      z.string(),
       matching(z.string().min(1).max(255), tagPattern, 'must have letters, digits, blanks and + - = . _ : / @ only'),
     )
     .meta({ maxProperties: maxTags }),
@@ -50,14 +51,14 @@ const metadataSchema = ruled(
   ruled(
     z
       .record(
-        z.string().min(1).max(128),
+        z.string(),
         matching(z.string().min(1).max(1024), /^[!-~]([ -~]*[!-~])?$/, 'must be printable ASCII without blanks at its ends'),
       )
       .meta({ maxProperties: 32 }),
-    (metadata) => Object.keys(metadata).every((name) => metadataName.test(name)),
+    (metadata) => Object.keys(metadata).every((name) => name.length <= maxMetadataName && metadataName.test(name)),
     {
-      rule: `self.all(name, name.matches(${JSON.stringify(metadataName.source)}))`,
-      message: 'must have names of lower-case letters, digits and dashes only',
+      rule: `self.all(name, size(name) <= ${maxMetadataName} && name.matches(${JSON.stringify(metadataName.source)}))`,
+      message: `must have names of at most ${maxMetadataName} lower-case letters, digits and dashes only`,
     },
   ),
   (metadata) => Object.entries(metadata).reduce((sum, [name, value]) => sum + name.length + value.length, 0) <= maxMetadataBytes,
@@ -66,6 +67,8 @@ const metadataSchema = ruled(
     message: `must have at most ${maxMetadataBytes} bytes in all`,
   },
 )
+
+const longestBucket = 63
 
 /** The bucket stands in front of it, so it is never an address. */
 export const endpointPattern = new RegExp(`^https?://(${dnsLabel}\\.)*${lastDnsLabel}(${port})?$`)
@@ -95,7 +98,7 @@ export const cosSchema = ruled(
     bucket: z
       .string()
       .min(1)
-      .max(63)
+      .max(longestBucket)
       .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?-[0-9]+$/)
       .describe('Bucket with its APPID suffix, such as lessons-1250000000.'),
     path: pathSchema
@@ -108,10 +111,14 @@ export const cosSchema = ruled(
       .describe(
         'Secret with keys `secretId` and `secretKey`, for temporary credentials `token` and, if known, `expiredTime` in seconds since 1970. It is read again when Kubernetes changes it. Without it the recorder has the role of its Pod: that of its service account on TKE (OIDC), else that of the node (CAM role).',
       ),
-    endpoint: matching(
-      z.string().max(512),
-      endpointPattern,
-      'must be scheme, domain and, if need be, port, such as https://cos-internal.ap-guangzhou.tencentcos.cn; the bucket is put in front of the domain, so an IP address cannot work',
+    endpoint: withName(
+      matching(
+        z.string().max(512),
+        endpointPattern,
+        'must be scheme, domain and, if need be, port, such as https://cos-internal.ap-guangzhou.tencentcos.cn; the bucket is put in front of the domain, so an IP address cannot work',
+      ),
+      'https?://',
+      longestName - longestBucket - 1,
     )
       .meta({ same: sameAddress })
       .optional()

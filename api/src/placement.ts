@@ -40,7 +40,7 @@ const resourceNames = ['cpu', 'memory', 'ephemeral-storage']
 
 const quantities = () =>
   ruled(
-    z.record(z.string().max(63), quantitySchema).meta({ maxProperties: resourceNames.length }),
+    z.record(z.string(), quantitySchema).meta({ maxProperties: resourceNames.length }),
     (map) => Object.keys(map).every((name) => resourceNames.includes(name)),
     {
       rule: `self.all(name, name in [${resourceNames.map((name) => `'${name}'`).join(', ')}])`,
@@ -94,7 +94,7 @@ const labelValue = (orElse = '') =>
   )
 
 export const nodeSelectorSchema = ruled(
-  z.record(z.string().max(316), labelValue()).meta({ maxProperties: 16 }),
+  z.record(z.string(), labelValue()).meta({ maxProperties: 16 }),
   (map) => Object.keys(map).every((key) => key.length <= 316 && prefixFits(key) && qualifiedName.test(key)),
   {
     rule: `self.all(key, size(key) <= 316 && ${prefixRule('key')} && key.matches(${JSON.stringify(qualifiedName.source)}))`,

@@ -279,7 +279,7 @@ export const recordingSpecSchema = z.object({
     .max(31_536_000)
     .optional()
     .describe(
-      'Deletes the Recording this long after it is over and its callback was delivered or given up; its files stay in COS. One whose volume holds what is not in COS stays. Never, where it is not set: an object that deletes itself fights GitOps.',
+      'Deletes the Recording this long after it is over and its callback was delivered or given up; its files stay in COS. One whose volume holds, or held, what is not in COS stays. Never, where it is not set: an object that deletes itself fights GitOps.',
     ),
   resources: resourcesSchema
     .optional()

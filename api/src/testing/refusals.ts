@@ -27,6 +27,8 @@ const halves = [
 ] as const
 const longPrefix = `${'a'.repeat(254)}/b`
 const resources = (requests: object, limits: object = {}) => ({ resources: { requests, limits } })
+/** Of labels that are short enough. */
+const longName = (length: number) => `${'a.'.repeat(length).slice(0, length - 2)}bc`
 const callback = (url: string) => ({ callback: { url } })
 const turnServer = { url: 'turn.example:3478', username: 'u', credentialSecretRef: { name: 'turn' } }
 
@@ -154,6 +156,14 @@ export const refusedSpecs: RefusedSpec[] = [
     field: 'spec.subscribe.audio.exclude',
   },
   { what: 'no room', over: { roomId: undefined }, field: 'spec.roomId' },
+  // Small enough to pass for none with the API server's own check.
+  { what: 'an application with a fraction', over: { sdkAppId: 1400000001.1 }, field: 'spec.sdkAppId' },
+  { what: 'an application with a small fraction', over: { sdkAppId: 5.0000000001 }, field: 'spec.sdkAppId' },
+  {
+    what: 'a time with a small fraction',
+    over: { limits: { maxDurationSeconds: 60.000000001 } },
+    field: 'spec.limits.maxDurationSeconds',
+  },
   { what: 'a room number of 0', over: { roomId: 0 }, field: 'spec.roomId' },
   { what: 'a user id with a blank', over: { userId: 'the recorder' }, field: 'spec.userId' },
   { what: 'a mode there is not', over: { mode: '03' }, field: 'spec.mode' },
@@ -196,6 +206,11 @@ export const refusedSpecs: RefusedSpec[] = [
     what: 'eleven tags',
     over: inCos({ tags: Object.fromEntries([...'abcdefghijk'].map((name) => [name, 'x'])) }),
     field: 'spec.cos.tags',
+  },
+  {
+    what: 'metadata of a longer name than there may be',
+    over: inCos({ metadata: { ['a'.repeat(129)]: 'x' } }),
+    field: 'spec.cos.metadata',
   },
   { what: 'metadata with a capital', over: inCos({ metadata: { Course: 'x' } }), field: 'spec.cos.metadata' },
   {
@@ -262,6 +277,30 @@ export const refusedSpecs: RefusedSpec[] = [
     over: callback(`https://${'a'.repeat(64)}.example`),
     field: 'spec.callback.url',
   },
+  ...[
+    { what: 'a callback to a name', over: callback(`https://user:pass@${longName(254)}:8443/x`), field: 'spec.callback.url' },
+    { what: 'a callback to a name with a dot', over: callback(`https://${longName(254)}.`), field: 'spec.callback.url' },
+    {
+      what: 'live sound to a name',
+      over: { live: { pcm: { url: `wss://${longName(254)}/{userId}` } } },
+      field: 'spec.live.pcm.url',
+    },
+    {
+      what: 'a TURN server of a name',
+      over: { networkProxy: { turnServer: { ...turnServer, url: longName(254) } } },
+      field: 'spec.networkProxy.turnServer.url',
+    },
+    {
+      what: 'a websocket proxy of a name',
+      over: { networkProxy: { websocketProxy: `wss://${longName(254)}` } },
+      field: 'spec.networkProxy.websocketProxy',
+    },
+    {
+      what: 'an endpoint of a name, with the bucket in front,',
+      over: inCos({ endpoint: `https://${longName(190)}:8443` }),
+      field: 'spec.cos.endpoint',
+    },
+  ].map(({ what, ...rest }) => ({ what: `${what} that is longer than a name can be`, ...rest })),
   {
     what: 'a proxy path with a blank of no width',
     over: { networkProxy: { websocketProxy: 'wss://proxy.example/a\ufeff' } },
@@ -383,6 +422,11 @@ export const acceptedSpecs: { what: string; over: object }[] = [
     what: 'a callback with user, port, path and query',
     over: callback('https://us%40er:pa%20ss@school.example:8443/a%20b?c=d#e'),
   },
+  {
+    what: 'a callback to as long a name as there is',
+    over: callback(`https://user:pass@${longName(253)}.:8443/${'x'.repeat(300)}`),
+  },
+  { what: 'an endpoint of as long a name as there is', over: inCos({ endpoint: `https://${longName(189)}:8443` }) },
   { what: 'a callback to an IPv6 address', over: callback('http://[2001:db8::1]:8080') },
   { what: 'a callback to a Service', over: callback('http://receiver.lessons.svc.cluster.local./hook') },
   { what: 'a callback to a name with digits in front', over: callback('http://10-0-0-5.lessons.pod:80') },
