@@ -265,6 +265,10 @@ describe('a clip', () => {
       const told = { ...over, status: { ...over.status, callback: { ...pending, state } } }
       expect(decide({ clip: told }, 9000).action).toEqual({ do: 'deleteClip' })
     }
+    // Whoever wants to know what became of the callback has the whole time for it.
+    const callback = { ...pending, state: 'Delivered', attempts: 9, lastAttemptTime: at(8990).toISOString() } as const
+    const told = { ...over, spec: { ...over.spec, ttlSecondsAfterFinished: 60 }, status: { ...over.status, callback } }
+    expect(decide({ clip: told }, 9000)).toMatchObject({ action: { do: 'nothing' }, requeueAfterMillis: 50_000 })
   })
 
   test.each<[ClipRefusalWord, string[]]>([

@@ -15,7 +15,7 @@ import {
 } from '@trtc-recorder/api'
 import type { Answers } from '../recording/answers.ts'
 import { growingMillis, nextLookMillis } from '../recording/attempts.ts'
-import { isKept } from '../recording/expiry.ts'
+import { isKept, overSince } from '../recording/expiry.ts'
 import { heedClipAnnotations } from './annotations.ts'
 import type { ClipWork } from './pod.ts'
 import type { Heard } from './recorder-answers.ts'
@@ -153,7 +153,7 @@ function afterwards({ clip, pod }: ObservedClip, completionTime: string, now: Da
   const { ttlSecondsAfterFinished } = clip.spec
   const isToBeTold = status.callback?.state === 'Pending'
   if (ttlSecondsAfterFinished === undefined || isToBeTold || isKept(clip)) return { status, action: { do: 'nothing' } }
-  const restMillis = Date.parse(completionTime) + ttlSecondsAfterFinished * 1000 - now.getTime()
+  const restMillis = overSince(completionTime, status.callback) + ttlSecondsAfterFinished * 1000 - now.getTime()
   if (restMillis > 0) return { status, action: { do: 'nothing' }, requeueAfterMillis: restMillis }
   return { status, action: { do: 'deleteClip' } }
 }

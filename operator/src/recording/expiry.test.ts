@@ -44,12 +44,15 @@ describe('a Recording with ttlSecondsAfterFinished', () => {
     expect(remainingMillis(world.recording, world.now)).toBe(60_000)
   })
 
-  test('stays while its status alone says where media is that is not in COS', () => {
-    const { recording, now } = over({ ttlSecondsAfterFinished: 0 })
-    expect(remainingMillis(recording, now)).toBeLessThanOrEqual(0)
-    const volumes = [{ name: 'v', state: 'Holding' as const, holds: 'one file' }]
-    expect(remainingMillis({ ...recording, status: { ...recording.status, volumes } }, now)).toBeUndefined()
-  })
+  test.each(['Holding', 'Lost'] as const)(
+    'stays while its status alone says where media is, or was, that is not in COS: %s',
+    (state) => {
+      const { recording, now } = over({ ttlSecondsAfterFinished: 0 })
+      expect(remainingMillis(recording, now)).toBeLessThanOrEqual(0)
+      const volumes = [{ name: 'v', state, holds: 'one file' }]
+      expect(remainingMillis({ ...recording, status: { ...recording.status, volumes } }, now)).toBeUndefined()
+    },
+  )
 
   test('is not deleted twice', () => {
     const { recording, now } = over({ ttlSecondsAfterFinished: 0 })

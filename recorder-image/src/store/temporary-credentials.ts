@@ -1,5 +1,4 @@
 import type { Logger } from 'pino'
-import { machine, type TimeSource } from '../clock/clock.ts'
 import type { CosCredentials, CredentialProvider } from './credentials.ts'
 
 /** Keys as a role gets them: for a while. */
@@ -24,15 +23,10 @@ export const renewalDue = (fetchedAt: number, expiresAt: number) =>
 
 /**
  * Keeps temporary keys and renews them before they run out: in the background while the old ones hold, and while the request waits when they
- * do not. A source that does not answer costs nothing as long as the old keys hold. How long that is, is read off the wall clock once, when they come: one that is set
- * back later would have them hold for as much longer.
+ * do not. A source that does not answer costs nothing as long as the old keys hold.
  */
-export function temporaryCredentials(
-  source: CredentialSource,
-  log: Logger,
-  { monotonicMillis: now, wallMillis }: TimeSource = machine,
-): CredentialProvider {
-  let kept: { keys: TemporaryCredentials; fetchedAt: number; expiresAt: number } | undefined
+export function temporaryCredentials(source: CredentialSource, log: Logger, now: () => number = Date.now): CredentialProvider {
+  let kept: { keys: TemporaryCredentials; fetchedAt: number } | undefined
   let asking: Promise<TemporaryCredentials> | undefined
   let askedAt = Number.NEGATIVE_INFINITY
 
@@ -41,8 +35,7 @@ export function temporaryCredentials(
     asking ??= source
       .fetch()
       .then((keys) => {
-        const fetchedAt = now()
-        kept = { keys, fetchedAt, expiresAt: fetchedAt + keys.expiresAt.getTime() - wallMillis() }
+        kept = { keys, fetchedAt: now() }
         log.info({ source: source.name, expiresAt: keys.expiresAt }, 'Got keys for COS')
         return keys
       })
@@ -54,8 +47,8 @@ export function temporaryCredentials(
 
   return {
     async current() {
-      if (kept === undefined || now() >= kept.expiresAt) return ask()
-      const isDue = now() >= renewalDue(kept.fetchedAt, kept.expiresAt)
+      if (kept === undefined || now() >= kept.keys.expiresAt.getTime()) return ask()
+      const isDue = now() >= renewalDue(kept.fetchedAt, kept.keys.expiresAt.getTime())
       if (isDue && now() - askedAt >= pauseMillis) {
         const { expiresAt } = kept.keys
         ask().catch((error: Error) =>
