@@ -36,7 +36,7 @@ export const manifestFileSchema = recordedFileSchema.extend({
     .min(1)
     .default(1)
     .describe(
-      'From 1 on: which of the files that one stream became. A new one begins after 12 hours, where a sender changes its video codec, and where the wall clock was set ahead (clockSteps).',
+      'From 1 on: which of the files that one stream became. A new one begins after 12 hours, where a sender changes its video codec, at the 65th size or profile of its pictures, and where the wall clock was set ahead (clockSteps).',
     ),
   check: fileCheckSchema
     .nullable()

@@ -31,8 +31,10 @@ afterEach(async () => {
   await rm(directory, { recursive: true })
 })
 
-const ofNode = (now?: () => number) => temporaryCredentials(metadataCredentials(rolesUrl), log, now)
-const ofPod = (now?: () => number) => temporaryCredentials(webIdentityCredentials(identity, rolesUrl), log, now)
+/** So many milliseconds later. */
+const clock = (later: () => number) => ({ monotonicMillis: () => performance.now() + later(), wallMillis: () => Date.now() })
+const ofNode = (later = () => 0) => temporaryCredentials(metadataCredentials(rolesUrl), log, clock(later))
+const ofPod = (later = () => 0) => temporaryCredentials(webIdentityCredentials(identity, rolesUrl), log, clock(later))
 
 /** Records 2 MiB, lets something happen to the keys, and records and stores the rest. */
 async function recordWith(credentials: CredentialProvider, meanwhile: () => Promise<void> | void) {
@@ -79,7 +81,7 @@ describe.each([
 
   test('gets fresh keys before the old ones run out, in the middle of an upload', async () => {
     let later = 0
-    const credentials = provider(() => Date.now() + later)
+    const credentials = provider(() => later)
     await recordWith(credentials, async () => {
       later = 7000_000
       await credentials.current()
@@ -93,7 +95,7 @@ describe.each([
   test('gets others when COS says that these have run out', async () => {
     let later = 0
     await recordWith(
-      provider(() => Date.now() + later),
+      provider(() => later),
       async () => {
         later = 60_000
         await harness.control.expireKeys()
@@ -178,6 +180,12 @@ describe('keys that are wrong while recording goes on', () => {
     await harness.control.waitFor({ operation: 'HeadObject', status: 403 }, 2)
     keys = { secretId, secretKey }
     expect(await stored).toMatchObject({ bytes: 3 * MiB + head.length })
+  })
+
+  test('nor is it where others have come before it was asked why', async () => {
+    const keys = [{ secretId, secretKey }, await harness.control.temporaryKeys(-1)]
+    const store = harness.store({ keys: () => keys.shift() ?? { secretId, secretKey } })
+    expect(await store.put('a.json', Buffer.from('{}'), 'application/json')).toMatchObject({ bytes: 2 })
   })
 
   test('at the end of the time they are unavailable, not refused: another attempt may have better ones', async () => {

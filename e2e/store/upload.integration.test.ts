@@ -179,6 +179,13 @@ describe('COS in trouble', () => {
     expect(new Set(hit.map(({ operation }) => operation))).toEqual(new Set(operations))
   })
 
+  test('what is no answer to HEAD says nothing of what COS has: nothing is sent again', async () => {
+    await harness.control.fault({ kind: 'garbage' }, { operations: ['HeadObject'], count: 2 })
+    const { source, upload, bodyBytes } = await record()
+    await expectStored(await upload.finish(head, bodyBytes), source)
+    expect(await harness.control.requests({ operation: 'CompleteMultipartUpload' })).toHaveLength(1)
+  })
+
   test('parts that COS has under other tags than it said are completed under those', async () => {
     await harness.control.fault({ kind: 'wrongTag' }, { operations: ['UploadPart'], count: 3 })
     const { source, upload, bodyBytes } = await record()

@@ -22,7 +22,7 @@ export interface WallSetting {
   atBootMillis: number
 }
 
-const machine: TimeSource = { monotonicMillis: () => performance.now(), wallMillis: () => Date.now() }
+export const machine: TimeSource = { monotonicMillis: () => performance.now(), wallMillis: () => Date.now() }
 /** A reading of both clocks that is interrupted in between differs by this much at most; the wall clock shows whole milliseconds. */
 const noiseMillis = 50
 /** Where the wall clock is so far ahead of the times that are told, they follow. */

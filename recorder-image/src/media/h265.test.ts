@@ -36,6 +36,15 @@ const cra = ({ order = 0, set = zero } = {}) =>
   Uint8Array.of(nalTypes.cleanRandomAccess << 1, 1, ...packed(`10${set}011${order.toString(2).padStart(8, '0')}10000`))
 const placeOf = (slice: Uint8Array, sets: Uint8Array[]) => readH265(annexBOf([slice]), readH265(annexBOf(sets)).config).number
 
+test('a picture parameter set of H.265 that comes alone takes the place of the one of its number, and of no other', () => {
+  const second = changed(pps, (bits) => replaced(bits, 0, 1, one))
+  const newSecond = Buffer.concat([second, Buffer.of(0x80)])
+  const known = readH265(annexBOf([vps, sps, pps, second])).config
+  expect(readH265(annexBOf([newSecond]), known).config!.units).toEqual([vps, sps, pps, newSecond])
+  // A new sequence brings its own.
+  expect(readH265(annexBOf([sps, newSecond]), known).config!.units).toEqual([vps, sps, newSecond])
+})
+
 describe('the place of a picture of H.265 in the order of decoding', () => {
   test('is told by the sequence that its slice names, where there are several', () => {
     const wanted = placeOf(trailing(5), [vps, sps, pps])

@@ -1,6 +1,6 @@
 /** H.265 (ITU-T H.265): what is in an access unit, and how MP4 describes it (ISO 14496-15, 8). */
 import { parameterSetPayload, splitNalUnits, toLengthPrefixed } from './annexb.ts'
-import { UnreadableError } from './bit-reader.ts'
+import { BitReader, UnreadableError } from './bit-reader.ts'
 import { decodingPlace, leadsOf } from './h265-order.ts'
 import { nalTypes, parseSps, typeOf } from './h265-units.ts'
 import type { Picture, VideoConfig } from './video-codec.ts'
@@ -29,14 +29,22 @@ export function readH265(accessUnit: Uint8Array, known?: VideoConfig): Picture {
   }
 }
 
+const ppsId = (unit: Uint8Array) => new BitReader(parameterSetPayload(unit, 2)).ue(63)
+
 const isSet = (type: number) => (setTypes as readonly number[]).includes(type)
 
 function configOf(sets: readonly Uint8Array[], known: VideoConfig | undefined): VideoConfig | undefined {
   for (const unit of sets) parameterSetPayload(unit, 2)
   const knownUnits = known?.codec === 'h265' ? known.units : []
+  const bringsSequence = sets.some((unit) => typeOf(unit) === nalTypes.sps)
   const kinds = setTypes.map((type) => {
     const brought = sets.filter((unit) => typeOf(unit) === type)
-    return brought.length > 0 ? brought : knownUnits.filter((unit) => typeOf(unit) === type)
+    const before = knownUnits.filter((unit) => typeOf(unit) === type)
+    if (brought.length === 0) return before
+    if (type !== nalTypes.pps || bringsSequence) return brought
+    // Without a new sequence each replaces the one of its number.
+    const newIds = new Set(brought.map(ppsId))
+    return [...before.filter((unit) => !newIds.has(ppsId(unit))), ...brought]
   })
   if (kinds.some((kind) => kind.length > maxSetsOfAKind))
     throw new UnreadableError('it has more parameter sets than a file can hold')

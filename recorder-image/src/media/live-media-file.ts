@@ -45,6 +45,8 @@ import { VideoTrack } from './video-track.ts'
 const defaultBatchMs = 250
 /** What a stalled disk may make wait; beyond it pictures are left out up to the next key frame. */
 const maxWaitingBytes = 64 * 1024 * 1024
+/** One that has no room for another size lasts at least so long: a sender may make sizes for nothing but the files that they cost. */
+const leastFullMicros = 10_000_000
 
 /** Starts a file in `directory`, which must exist. What goes wrong with the disk is said by `problem` and at `finish`. */
 export const openMediaFile = (directory: string, identity: MediaFileIdentity, deps: MediaFileDeps): MediaFile =>
@@ -153,6 +155,7 @@ class LiveMediaFile implements MediaFile {
   takes(frame: EncodedFrame): boolean {
     // By the clock of the frames, which is not stepped.
     this.#firstMicros ??= frame.receiveTimeMicros
+    if (this.#video?.isFull && frame.receiveTimeMicros - this.#firstMicros >= leastFullMicros) this.endSoon()
     if (this.#endsSoon) {
       this.#endsSinceMicros ??= frame.receiveTimeMicros
       if (isCameraOff(frame, this.#lastPictureMicros)) return false

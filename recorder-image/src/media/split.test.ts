@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { EncodedFrame } from '../tap/frame.ts'
 import { belongsInFile, canBeginFile, isCameraOff } from './split.ts'
+import { newDirectory } from './testing/new-directory.ts'
+import { openFile } from './testing/recording.ts'
+import { maxConfigs } from './video-track.ts'
 
 const opened = 1_000_000
 const at = (hours: number, more: Partial<EncodedFrame> = {}): EncodedFrame => ({
@@ -55,4 +58,22 @@ it('a file that is to end soon ends with sound, too, once its user has turned th
   expect(isCameraOff(at(18 / 3600, sound), last)).toBe(false)
   expect(isCameraOff(at(20 / 3600, sound), last)).toBe(true)
   expect(isCameraOff(at(20 / 3600), last)).toBe(false)
+})
+
+it('a file that has no room for another size of its pictures goes on as the next one, and not every moment', async () => {
+  const file = openFile('01', await newDirectory(), { ffmpegPath: '/nowhere/ffmpeg' })
+  const size = (width: number, seconds: number): EncodedFrame => ({
+    ...at(0, { key: true, mimeType: 'video/VP8', rtpTimestamp: seconds * 90_000 }),
+    receiveTimeMicros: opened + seconds * 1e6,
+    data: Uint8Array.of(0x10, 2, 0, 0x9d, 1, 0x2a, width, 0, 16, 0, 0, 0),
+  })
+  // A window that is made larger.
+  for (let width = 1; width <= maxConfigs; width++) {
+    expect(file.takes(size(width, width / 10))).toBe(true)
+    expect(file.write(size(width, width / 10))).toBe(true)
+  }
+  expect(file.takes(size(100, 9.9))).toBe(true)
+  expect(file.takes({ ...size(100, 10.2), key: false })).toBe(true)
+  expect(file.takes(size(100, 10.3))).toBe(false)
+  await file.finish()
 })

@@ -32,8 +32,8 @@ export type OnLostPicture = (frame: EncodedFrame, reason: LossReason, detail: st
 
 /** Of how many changes of size or profile the times are kept, for pictures that come late. */
 const rememberedChanges = 16
-/** Sizes and profiles that one file may have. A sender that changes between a few comes back to them; one that goes on making new ones is hostile. */
-const maxConfigs = 64
+/** Sizes and profiles that one file may have: each is a sample entry of it, and is checked by a decoder of its own. A window that is shared and resized has as many within seconds. */
+export const maxConfigs = 64
 
 /** Subscriptions of one file that begin without a key frame. */
 const mostBeheaded = 16
@@ -125,6 +125,11 @@ export class VideoTrack {
   /** Of the pictures so far; undefined where none came. */
   get codec(): VideoCodec | undefined {
     return this.#codec
+  }
+
+  /** Whether there is no room for another size or profile. */
+  get isFull(): boolean {
+    return this.#configs.size >= maxConfigs
   }
 
   /** Returns false for a picture that is no use before the next key frame. */

@@ -14,7 +14,6 @@ export interface CosKeysOptions {
   log: Logger
   /** Told of every key as soon as it is known. */
   onSecret(value: string): void
-  now?: () => number
 }
 
 /** Keys of a Secret that say when they run out are warned of so long before. */
@@ -22,7 +21,7 @@ const warnBeforeMillis = 15 * 60_000
 
 /** The keys for COS: of the Secret that is named, or of the role that the Pod has by its service account, or else by its node. */
 export function cosKeys(options: CosKeysOptions): CredentialProvider {
-  const { cos, environment, log, now } = options
+  const { cos, environment, log } = options
   const { credentialsSecretRef } = cos
   if (credentialsSecretRef !== undefined) return told(secretKeys(options, credentialsSecretRef.name), options)
   const identity = webIdentityOf(environment)
@@ -30,14 +29,14 @@ export function cosKeys(options: CosKeysOptions): CredentialProvider {
     identity === undefined
       ? metadataCredentials(environment[recorderEnv.metadataUrl])
       : webIdentityCredentials(identity, environment[recorderEnv.stsUrl])
-  return told(temporaryCredentials(source, log, now), options)
+  return told(temporaryCredentials(source, log), options)
 }
 
 /**
  * Read again before every request: three small files beside megabytes. With a namespace go its Secrets, and the kubelet takes them out of a Pod that still
  * uploads; and somebody may delete one by mistake. COS takes the keys all the same, so those that were there last are used on.
  */
-function secretKeys({ root, log, now = Date.now }: CosKeysOptions, name: string): CredentialProvider {
+function secretKeys({ root, log }: CosKeysOptions, name: string): CredentialProvider {
   let warnedOf: number | undefined
   let last: CosCredentials | undefined
   let isGone = false
@@ -45,7 +44,7 @@ function secretKeys({ root, log, now = Date.now }: CosKeysOptions, name: string)
     const keys = await readMountedKeys(root, name, ['secretId', 'secretKey', 'token', 'expiredTime']).catch(missing)
     const { token, expiredTime } = keys
     const expires = expiredTime === undefined ? undefined : Number(expiredTime) * 1000
-    if (expires !== undefined && expires !== warnedOf && expires - now() < warnBeforeMillis) {
+    if (expires !== undefined && expires !== warnedOf && expires - Date.now() < warnBeforeMillis) {
       warnedOf = expires
       log.warn({ secret: name, expiresAt: new Date(expires) }, 'Keys for COS run out; put fresh ones into their Secret')
     }

@@ -63,14 +63,14 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
     operation: string,
     key: string,
     signal: AbortSignal,
-    send: (cos: COS, place: Place) => Promise<T>,
+    send: (cos: COS, place: Place, keys: CosCredentials) => Promise<T>,
   ): Promise<T> {
     const context = { operation, bucket: Bucket, key }
     const keys = await currentKeys(credentials)
     current = keys
     const signedBy = clockOffsetMillis
     try {
-      return await sdk.call(signal, (cos, Headers) => send(cos, { Bucket, Region, Key: key, Headers }))
+      return await sdk.call(signal, (cos, Headers) => send(cos, { Bucket, Region, Key: key, Headers }, keys))
     } catch (error) {
       if (signal.aborted) {
         throw new StoreError('unavailable', 'DeadlineExceeded', `There was no time left for ${operation} of ${key} in ${Bucket}.`)
@@ -135,14 +135,21 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
       `What ${operation} of ${key} in bucket ${Bucket} was answered with is no answer of COS. ${unreachable}`,
     )
 
-  /** An answer to HEAD has no body that says why; a GET of the same object tells keys that have run out from keys without the right. */
-  async function explained(error: StoreError, key: string, signal: AbortSignal): Promise<never> {
-    if (error.code === 'AccessDenied') {
-      await call('GetObject', key, signal, (cos, place) => cos.getObject({ ...place, Range: 'bytes=0-0' })).catch((why) => {
-        if (isCredentialProblem(why)) throw why
-      })
+  /**
+   * An answer to HEAD has no body that says why; a GET of the same object tells keys that have run out from keys without the right. Not where others have come
+   * meanwhile: those have not been tried.
+   */
+  async function explained(error: StoreError, key: string, signal: AbortSignal, refused: CosCredentials): Promise<never> {
+    if (error.code !== 'AccessDenied') throw error
+    let areOthers = false
+    const get = (cos: COS, place: Place, keys: CosCredentials) => {
+      areOthers = !isDeepStrictEqual(keys, refused)
+      return cos.getObject({ ...place, Range: 'bytes=0-0' })
     }
-    throw error
+    await call('GetObject', key, signal, get).catch((why) => {
+      if (isCredentialProblem(why)) throw why
+    })
+    throw areOthers ? new StoreError('unavailable', error.code, error.message) : error
   }
 
   return {
@@ -243,9 +250,14 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
     },
 
     async head(key: string, signal: AbortSignal): Promise<ObjectFacts> {
-      const { headers = {} } = await call('HeadObject', key, signal, (cos, place) => cos.headObject(place)).catch((error) =>
-        explained(error, key, signal),
-      )
+      let used: CosCredentials = { secretId: '', secretKey: '' }
+      const ask = (cos: COS, place: Place, keys: CosCredentials) => {
+        used = keys
+        return cos.headObject(place)
+      }
+      const { headers = {} } = await call('HeadObject', key, signal, ask).catch((error) => explained(error, key, signal, used))
+      // What is no object of COS is not what was stored wrongly either, and would have all of it sent again.
+      if (headers.etag === undefined) throw notAnswered('HeadObject', key)
       return { bytes: Number(headers['content-length']), crc64: headers['x-cos-hash-crc64ecma'] }
     },
   }

@@ -86,9 +86,16 @@ export class GrowingUpload implements Upload {
   releasable(): Hole | undefined {
     // A successor has to know the parts.
     if (this.#state === 'lost' || !this.#uploadLog.isWritten) return undefined
+    let holes: Hole[]
+    try {
+      holes = holesOf(this.#source.bodyPath)
+    } catch {
+      // It is not known any more which of its bytes are media. Of the other files as much is given back as before.
+      return undefined
+    }
     let end = this.#plan.holdbackBytes
     for (let number = 2; this.#parts.get(number)?.confirmed; number++) end = this.#parts.get(number)!.end
-    const start = Math.max(this.#plan.holdbackBytes, ...holesOf(this.#source.bodyPath).map((hole) => hole.end))
+    const start = Math.max(this.#plan.holdbackBytes, ...holes.map((hole) => hole.end))
     return end > start ? { start, end } : undefined
   }
 

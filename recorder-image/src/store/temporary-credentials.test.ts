@@ -4,13 +4,17 @@ import { type CredentialSource, renewalDue, temporaryCredentials } from './tempo
 
 const minute = 60_000
 let now: number
+/** By how much the wall clock has been set. */
+let setMillis: number
 /** A service whose keys hold for so long; each is called after the number of the question. */
 let source: CredentialSource & { asked: number; holdsMillis: number; answers: boolean }
-const provider = () => temporaryCredentials(source, pino({ level: 'silent' }), () => now)
+const provider = () => temporaryCredentials(source, pino({ level: 'silent' }), { monotonicMillis: () => now, wallMillis: wall })
+const wall = () => now + setMillis
 const idle = () => new Promise((resolve) => setImmediate(resolve))
 
 beforeEach(() => {
   now = 1_000_000_000_000
+  setMillis = 0
   source = {
     name: 'a service',
     asked: 0,
@@ -20,7 +24,7 @@ beforeEach(() => {
       this.asked += 1
       if (!this.answers) throw new Error('a service did not answer')
       const secretId = String(this.asked)
-      return { secretId, secretKey: 'k', token: 't', expiresAt: new Date(now + this.holdsMillis) }
+      return { secretId, secretKey: 'k', token: 't', expiresAt: new Date(wall() + this.holdsMillis) }
     },
   }
 })
@@ -70,6 +74,33 @@ describe('keys of a role', () => {
     await expect(keys.current()).rejects.toThrow('a service did not answer')
     source.answers = true
     expect((await keys.current()).secretId).toBe(String(source.asked))
+  })
+
+  test.each([
+    ['back by a day', -1440],
+    ['ahead by a day', 1440],
+  ])('hold as long as they do where the wall clock is set %s', async (_, minutes) => {
+    const keys = provider()
+    const first = await keys.current()
+    setMillis = minutes * minute
+    now += 20_000
+    expect((await keys.current()).secretId).toBe('1')
+    now += 116 * minute
+    await keys.current()
+    await idle()
+    expect((await keys.current()).secretId).toBe('2')
+    keys.refused({ ...first, secretId: '2' })
+    now += 121 * minute
+    expect((await keys.current()).secretId).toBe('3')
+  })
+
+  test('that COS does not take are replaced where the wall clock was set back', async () => {
+    const keys = provider()
+    const first = await keys.current()
+    setMillis = -60 * minute
+    now += 11_000
+    keys.refused(first)
+    expect((await keys.current()).secretId).toBe('2')
   })
 
   test('that COS does not take are replaced, but not at once after they came', async () => {

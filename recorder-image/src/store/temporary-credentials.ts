@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { machine, type TimeSource } from '../clock/clock.ts'
 import type { CosCredentials, CredentialProvider } from './credentials.ts'
 
 /** Keys as a role gets them: for a while. */
@@ -23,10 +24,15 @@ export const renewalDue = (fetchedAt: number, expiresAt: number) =>
 
 /**
  * Keeps temporary keys and renews them before they run out: in the background while the old ones hold, and while the request waits when they
- * do not. A source that does not answer costs nothing as long as the old keys hold.
+ * do not. A source that does not answer costs nothing as long as the old keys hold. How long that is, is read off the wall clock once, when they come: one that is set
+ * back later would have them hold for as much longer.
  */
-export function temporaryCredentials(source: CredentialSource, log: Logger, now: () => number = Date.now): CredentialProvider {
-  let kept: { keys: TemporaryCredentials; fetchedAt: number } | undefined
+export function temporaryCredentials(
+  source: CredentialSource,
+  log: Logger,
+  { monotonicMillis: now, wallMillis }: TimeSource = machine,
+): CredentialProvider {
+  let kept: { keys: TemporaryCredentials; fetchedAt: number; expiresAt: number } | undefined
   let asking: Promise<TemporaryCredentials> | undefined
   let askedAt = Number.NEGATIVE_INFINITY
 
@@ -35,7 +41,8 @@ export function temporaryCredentials(source: CredentialSource, log: Logger, now:
     asking ??= source
       .fetch()
       .then((keys) => {
-        kept = { keys, fetchedAt: now() }
+        const fetchedAt = now()
+        kept = { keys, fetchedAt, expiresAt: fetchedAt + keys.expiresAt.getTime() - wallMillis() }
         log.info({ source: source.name, expiresAt: keys.expiresAt }, 'Got keys for COS')
         return keys
       })
@@ -47,8 +54,8 @@ export function temporaryCredentials(source: CredentialSource, log: Logger, now:
 
   return {
     async current() {
-      if (kept === undefined || now() >= kept.keys.expiresAt.getTime()) return ask()
-      const isDue = now() >= renewalDue(kept.fetchedAt, kept.keys.expiresAt.getTime())
+      if (kept === undefined || now() >= kept.expiresAt) return ask()
+      const isDue = now() >= renewalDue(kept.fetchedAt, kept.expiresAt)
       if (isDue && now() - askedAt >= pauseMillis) {
         const { expiresAt } = kept.keys
         ask().catch((error: Error) =>
