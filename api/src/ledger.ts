@@ -27,6 +27,8 @@ export const lossReasons = {
     'The volume did not take a record that the recorder keeps beside the media; the detail names it. The files have everything, and it is no part of the totals.',
   Unproven:
     'Pictures are in the file of which it was not known yet, when the recorder was killed, whether one that they refer to was lost: they may show disturbed. No part of the totals.',
+  EndUnproven:
+    'Nothing tells whether the last of what a user sent came: it stopped coming before its user stopped sending, as far as that is known, or came on after that. If anything is missing it is no more than `frames`. No part of the totals.',
   LiveOutputLost:
     'A part of spec.live could not make or store what it should have; the detail names the part. The files have it, and it is no part of the totals.',
   RecorderKilled: 'The recorder ended without a chance to write what it had.',

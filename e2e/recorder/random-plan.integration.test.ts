@@ -89,6 +89,6 @@ afterAll(() => world.close())
 test.each(users)(`%s (seed ${seed}): all that was sent is there, at its time, and nothing else`, (userId) => {
   const { findings, losses } = verdicts.get(userId)!
   expect(findings).toEqual([])
-  // What was on its way when its user left belongs to nothing any more.
-  expect(losses.filter(({ reason }) => reason !== 'AfterTheEnd')).toEqual([])
+  // What was on its way when its user left belongs to nothing any more, and of a line that is late nobody knows when that was.
+  expect(losses.filter(({ reason }) => reason !== 'AfterTheEnd' && reason !== 'EndUnproven')).toEqual([])
 })

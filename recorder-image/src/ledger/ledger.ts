@@ -104,7 +104,7 @@ export class Ledger {
 
 /** Whether it is not in the files; of all else that the ledger has, the files have it, or something. */
 export const isMissing = ({ reason }: Pick<Loss, 'reason'>) => !notMissing.has(reason)
-const notMissing: ReadonlySet<Loss['reason']> = new Set(['LiveOutputLost', 'NotKept', 'Unproven'])
+const notMissing: ReadonlySet<Loss['reason']> = new Set(['LiveOutputLost', 'NotKept', 'Unproven', 'EndUnproven'])
 
 /** Of what is not in the files. */
 export function totalsOf(all: readonly Loss[]): LossTotals {

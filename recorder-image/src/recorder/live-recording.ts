@@ -4,6 +4,7 @@ import type { NoticedLoss } from '../ledger/ledger.ts'
 import type { RoomEvent } from '../room/events.ts'
 import type { Room, RoomHandlers } from '../room/room.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
+import { Endings } from './endings.ts'
 import { unclaimedDetail } from './held-leftovers.ts'
 import type { RecordContext } from './record-context.ts'
 import type { SessionAction } from './sessions.ts'
@@ -22,8 +23,10 @@ export class LiveRecording implements RoomHandlers {
   readonly #input: Pick<StopInput, 'startedAt' | 'idleSince'>
   /** Counted before anybody knew whose pictures they are, which are held as long. */
   #unclaimedHoles: Parameters<RoomHandlers['onHole']>[0][] = []
+  readonly #endings = new Endings()
   #room: Room | undefined
   #wasIn = false
+  #stoppedMicros: number | undefined
   #over = false
 
   constructor(context: RecordContext) {
@@ -142,11 +145,12 @@ export class LiveRecording implements RoomHandlers {
     log.warn({ before, after }, `The wall clock was set; ${what}`)
   }
 
-  /** Ends every file. */
-  end(): void {
-    const { sessions, awaited, clock } = this.#context
+  /** Ends every file. `stoppedMicros`: since when nothing more was waited for. */
+  end(stoppedMicros: number): void {
+    const { sessions, awaited } = this.#context
+    this.#stoppedMicros = stoppedMicros
     this.#act(sessions.closeAll())
-    this.#lose(awaited.ended({}, clock.micros()))
+    this.#lose(awaited.ended({}, stoppedMicros))
     this.#over = true
   }
 
@@ -165,8 +169,10 @@ export class LiveRecording implements RoomHandlers {
     const { awaited } = this.#context
     switch (event.type) {
       case 'away':
+        this.#endings.forget()
         return awaited.away()
       case 'mediaRebuilt':
+        this.#endings.forget()
         return awaited.mediaRebuilt(event.timeMicros)
       case 'anchorLeft':
         return this.#lose(awaited.ended({ userId: event.userId }, event.timeMicros))
@@ -197,18 +203,24 @@ export class LiveRecording implements RoomHandlers {
         return this.#room?.subscribe({ userId: action.userId, stream: action.stream, kind: action.kind })
       case 'unsubscribe':
         this.#lose(awaited.ended(action, clock.micros()))
+        this.#endings.forget({ userId: action.userId, stream: action.stream, kind: action.kind })
         return this.#room?.unsubscribe({ userId: action.userId, stream: action.stream, kind: action.kind })
       case 'open':
         return keeper.open(action.publication, action.openedMicros)
       case 'write': {
         const { publication, frame } = action
         const { userId, stream } = publication
-        this.#lose(awaited.arrived({ userId, stream, kind: frame.kind }, frame.ssrc, frame.receiveTimeMicros))
+        // The rest of what has ended is not what is awaited of the same user now.
+        if (publication.endedMicros === undefined) {
+          this.#lose(awaited.arrived({ userId, stream, kind: frame.kind }, frame.ssrc, frame.receiveTimeMicros))
+        }
+        this.#lose(this.#endings.arrived(publication, frame))
         if (!keeper.write(publication, frame)) this.#room?.requestKeyFrame(frame.slot)
         return
       }
       case 'sends': {
         const { publication, kind, sends, timeMicros } = action
+        this.#endings.sends(publication, kind, sends, timeMicros)
         return keeper.sends(publication, kind, sends, timeMicros)
       }
       case 'paused': {
@@ -216,6 +228,7 @@ export class LiveRecording implements RoomHandlers {
         return keeper.paused(publication, { fromMicros, toMicros })
       }
       case 'close':
+        this.#lose(this.#endings.ended(action.publication, this.#stoppedMicros ?? clock.micros()))
         return keeper.close(action.publication)
       case 'askForKey':
         return this.#room?.requestKeyFrame(action.slot)

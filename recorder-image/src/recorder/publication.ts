@@ -5,10 +5,11 @@ export interface Publication {
   readonly id: number
   readonly userId: string
   readonly stream: Stream
+  /** Undefined while it is published. */
+  readonly endedMicros?: number | undefined
 }
 
 export interface LivePublication extends Publication {
   opened: boolean
-  /** Undefined while it is published. */
   endedMicros: number | undefined
 }

@@ -52,9 +52,10 @@ export async function recordRoom(context: RecordContext): Promise<Recorded> {
     throw error
   } finally {
     clearInterval(ticks)
+    const stoppedMicros = context.clock.micros()
     // What the page still has belongs to the recording.
     await room.lastWord()
-    recording.end()
+    recording.end(stoppedMicros)
   }
   log.info({ reason: stop.reason }, `Recording stopped: ${stop.message}`)
   return { stop, stoppedAt: context.clock.date(), unreachable: context.awaited.nothingEverArrived, close: () => room.close() }

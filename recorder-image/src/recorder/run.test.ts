@@ -108,6 +108,46 @@ describe('one attempt', () => {
     expect(world.manifest.losses).toMatchObject([{ userId: 'alice', reason: 'LostInNetwork', frames: 12 }])
   })
 
+  describe('whose user goes', () => {
+    const at = (slot: number, millis: number, sinceMillis: number) => ({
+      ...{ ...aFrame(slot, 'x'), rtpTimestamp: millis * 90 },
+      receiveTimeMicros: (sinceMillis + millis) * 1000,
+    })
+    const main = { userId: 'alice', stream: 'main' } as const
+    const publish = (published: boolean) => {
+      world.room.say({ type: 'available', ...main, kind: 'video', available: published })
+      world.room.say({ type: 'published', ...main, published })
+    }
+
+    test('says that the end is unproven where nothing came any more before that', async () => {
+      const result = world.start()
+      await world.recording()
+      world.room.publishes('alice', 1)
+      const since = Date.now() - 1000
+      for (let millis = 0; millis <= 600; millis += 40) world.room.frame(at(1, millis, since))
+      publish(false)
+      world.stop(terminated)
+      expect(await result).toMatchObject({ outcome: 'Completed', losses: { stretches: 0 }, files: [{ message: 'ok' }] })
+      expect(world.manifest.losses).toMatchObject([{ ...main, medium: 'video', reason: 'EndUnproven', framesAre: 'AtMost' }])
+      expect(Date.parse(world.manifest.losses[0]!.from)).toBe(since + 600)
+    })
+
+    test('takes what was on its way for no sign of what they publish next', async () => {
+      const result = world.start()
+      await world.recording()
+      world.room.publishes('alice', 1)
+      const since = Date.now()
+      publish(false)
+      publish(true)
+      world.room.frame(at(1, 40, since))
+      world.room.say({ type: 'bound', slot: 2, ssrc: 2, ...main, kind: 'video' })
+      world.room.frame(at(2, 640, since))
+      world.stop(terminated)
+      expect(await result).toMatchObject({ files: [{ status: 1 }, { status: 1 }] })
+      expect(world.manifest.losses.map(({ reason }) => reason)).not.toContain('RoomAway')
+    })
+  })
+
   describe('whose wall clock is set while it records', () => {
     /** Alice publishes before, bob after; a pause begins before and ends after. */
     async function recordedOver(steppedMillis: number) {

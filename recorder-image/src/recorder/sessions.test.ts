@@ -130,7 +130,7 @@ describe('whose frame is it', () => {
 
   test('a frame of the user before that comes late never lands in the file of the next', () => {
     const room = new Room().enters('alice').bound('alice', 3, 100).frame(3, 100, 'a1').leaves('alice')
-    room.enters('bob').bound('bob', 3, 200).frame(3, 100, 'late').frame(3, 200, 'b1').seconds(1).frame(3, 100, 'too late')
+    room.enters('bob').bound('bob', 3, 200).frame(3, 100, 'late').frame(3, 200, 'b1').seconds(2).frame(3, 100, 'too late')
     expect(room.story).toEqual(['alice main: a1 late |', 'bob main: b1 …'])
   })
 
@@ -233,7 +233,7 @@ describe('one file for each time a stream is published', () => {
   })
 
   test('leaving and coming back begins the next one', () => {
-    const room = new Room().enters('bob').bound('bob', 3, 100).frame(3, 100, 'b1').leaves('bob').seconds(1)
+    const room = new Room().enters('bob').bound('bob', 3, 100).frame(3, 100, 'b1').leaves('bob').seconds(2)
     expect(room.story).toEqual(['bob main: b1 |'])
     room.enters('bob').bound('bob', 3, 101).frame(3, 101, 'b2').stop()
     expect(room.story).toEqual(['bob main: b1 |', 'bob main: b2 |'])
@@ -275,7 +275,7 @@ describe('one file for each time a stream is published', () => {
     screen(true)
     room.bound('alice', 4, 101, 'aux').frame(4, 101, 's1')
     screen(false)
-    room.seconds(1)
+    room.seconds(2)
     screen(true)
     room.frame(4, 101, 's2')
     expect(room.story).toEqual(['alice aux: s1 |', 'alice aux: s2 …'])
@@ -286,10 +286,10 @@ describe('one file for each time a stream is published', () => {
     const screen = (published: boolean) => room.say({ type: 'published', userId: 'alice', stream: 'aux', published })
     screen(true).bound('alice', 4, 101, 'aux').frame(4, 101, 's1')
     screen(false).frame(4, 101, 's2', 'video', false).seconds(0.05)
-    screen(true).frame(4, 101, 's3', 'video', false).frame(4, 101, 't1').frame(4, 101, 't2', 'video', false).seconds(1)
+    screen(true).frame(4, 101, 's3', 'video', false).frame(4, 101, 't1').frame(4, 101, 't2', 'video', false).seconds(2)
     expect(room.story).toEqual(['alice aux: s1 s2 s3 |', 'alice aux: t1 t2 …'])
     screen(false)
-    screen(true).seconds(1).frame(4, 101, 'u1', 'video', false)
+    screen(true).seconds(2).frame(4, 101, 'u1', 'video', false)
     expect(room.story.at(-1)).toBe('alice aux: u1 …')
   })
 
@@ -311,7 +311,7 @@ describe('one file for each time a stream is published', () => {
       .bound('alice', 3, 100)
       .frame(3, 100, 'a1')
       .leaves('alice')
-      .seconds(1)
+      .seconds(2)
       .frame(3, 100, 'a2')
     expect(room.story).toEqual(['alice main: a1 |'])
     expect(room.lost).toEqual([{ reason: 'AfterTheEnd', userId: 'alice', frames: 1 }])
@@ -470,7 +470,7 @@ describe('while it is paused', () => {
   })
 
   test('files of those who leave end, and the recorder that comes back to the room asks for nothing', () => {
-    const room = recorded().steer(true).leaves('alice').seconds(1)
+    const room = recorded().steer(true).leaves('alice').seconds(2)
     expect(room.story).toEqual(['alice main: a1 |'])
     room.say({ type: 'away', why: 'The page crashed' }).say({ type: 'entered' }).enters('bob')
     expect(room.subscribed).toEqual([])

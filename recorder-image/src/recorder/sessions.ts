@@ -4,6 +4,7 @@ import type { RoomEvent } from '../room/events.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
 import type { Stretch } from '../timeline/cuts.ts'
 import { type Binding, Bindings, subscriptionKey } from './bindings.ts'
+import { restMicros } from './endings.ts'
 import { type HeldAction, HeldFrames, heldMicros } from './held-frames.ts'
 import { PauseGate } from './pause-gate.ts'
 import type { LivePublication, Publication } from './publication.ts'
@@ -40,8 +41,8 @@ export interface Anchor {
   recorded: boolean
 }
 
-/** Signalling may overtake media: what arrives this long after the end of a publication still belongs to it. */
-const lingerMicros = 500_000
+/** Signalling may overtake media: what arrives this long after the end of a publication still belongs to it. Of what the page receives then it has told by now. */
+const lingerMicros = restMicros + 200_000
 
 /** After coming back to the room: within it the room has told of everybody who is there. */
 const confirmMicros = 3_000_000

@@ -184,6 +184,8 @@ describe('pictures that never came', () => {
     ['by what came of the user beside them', { lost: 3, until: 3_300_000 }, ['at most 30']],
     ['by when the user stopped sending', { lost: 3, until: 9_000_000, mutedAt: 2_500_000 }, ['at most 6']],
     ['by that, which may be before the next look', { lost: 3, mutedAt: 3_300_000 }, ['at most 30']],
+    ['as none where the last had just come when it was looked', { lost: 3, openMicros: 2_310_000 }, []],
+    ['as one at least where its user had stopped before it came', { lost: 3, mutedAt: 2_290_000 }, ['at most 1']],
     ['as none where nothing is missing, and the sender made none', { lost: 0, until: 9_000_000 }, []],
     ['as none where another picture came after it was looked', { lost: 3, after: 68, until: 9_000_000 }, []],
   ]

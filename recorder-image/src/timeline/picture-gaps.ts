@@ -29,6 +29,8 @@ const rememberedPictures = 16
 const nextLookMicros = 1_000_000
 /** A step is longer than usual from here on. */
 const longStep = 1.6
+/** Two that come one after the other on a line that is not even come no nearer than so many. */
+const leastStep = 0.5
 /** Pictures are steady when none is shown later after another than so many usual steps; of others nobody can say that one is missing. */
 const steadyStep = 2.5
 /** So long not a packet comes of a camera that goes on, whatever pictures are held back. */
@@ -190,6 +192,8 @@ export class PictureGaps {
         ? known
         : Math.max(fromMicros, Math.min(stopped.from, Math.max(known, open.toMicros + nextLookMicros)))
     const { step } = this.#rhythm
+    // It was looked at just when one had come: what is counted was lost in front of that.
+    if (stopped === undefined && Number.isFinite(step) && (toMicros - fromMicros) * 0.09 < leastStep * step) return []
     const pictures = Math.max(1, picturesWithin(toMicros - fromMicros, step) - this.#leftOut)
     return [{ fromMicros, toMicros, pictures, picturesAre: 'AtMost' }]
   }

@@ -82,7 +82,10 @@ const delayMillis = 30
 const decodedAfterMillis = 1000
 const widths = [16, 32]
 
-/** What is sent, and what of it Chromium hands out when. Nothing is lost near the ends of a subscription: of that nobody can know. */
+/** What is lost so shortly before an end nobody can know: signalling tells of it no more exactly. */
+const endMillis = 180
+
+/** What is sent, and what of it Chromium hands out when. Nothing is lost near the beginnings of a subscription. */
 export function perform({ seed, firstCodec, acts, losses }: Plan): Performance {
   const random = seeded(seed)
   const pictures: SentPicture[] = []
@@ -160,8 +163,7 @@ export function perform({ seed, firstCodec, acts, losses }: Plan): Performance {
     subscribe()
   }
   const ends = () => {
-    // What is lost behind the last packet nobody can know.
-    calm.push({ fromMillis: now - 1500, toMillis: now })
+    calm.push({ fromMillis: now - endMillis, toMillis: now })
     for (const kind of ['audio', 'video'] as const) available(kind, false)
     published(false)
   }
@@ -218,7 +220,7 @@ export function perform({ seed, firstCodec, acts, losses }: Plan): Performance {
     steps[act.type](act as never)
   }
   sends(4000)
-  calm.push({ fromMillis: now - 2500, toMillis: now })
+  calm.push({ fromMillis: now - endMillis, toMillis: now })
   // The calm before an end is known when that comes.
   const isWithin = (of: typeof calm, millis: number) =>
     of.some(({ fromMillis, toMillis }) => millis >= fromMillis && millis < toMillis)

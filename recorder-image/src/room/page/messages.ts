@@ -6,7 +6,11 @@ export interface TapOptions {
   kind: 'audio' | 'video'
 }
 
-export type ToWorker = { type: 'connect'; url: string } | { type: 'report'; report: PageReport }
+export type ToWorker =
+  | { type: 'connect'; url: string }
+  | { type: 'report'; report: PageReport }
+  /** Something ends: what stays away behind the last picture of each is to be told. */
+  | { type: 'tellEnds' }
 
 export type ToPage =
   | { type: 'connected' }
@@ -15,5 +19,5 @@ export type ToPage =
   | { type: 'newSubscription'; slot: number; kind: 'audio' | 'video'; ssrc: number }
   /** Pictures may be missing before this one, for so long: by the sender's clock, or since the one before came. */
   | { type: 'hole'; slot: number; ssrc: number; rtpTimestamp: number; millis: number }
-  /** Pictures stay away after this one, for so long by now. */
+  /** Pictures stay away after this one, for so long by now, or it may have been the last. */
   | { type: 'silence'; slot: number; ssrc: number; rtpTimestamp: number; millis: number }

@@ -31,6 +31,8 @@ const aliveMillis = 500
 const refusalTextMillis = 200
 /** What comes later than that after its user left is hardly of use: it may belong to no file any more. */
 const restMillis = 1000
+/** Just before it is over. */
+const tellEndsAfterMillis = restMillis - 50
 /** From the last picture before a hole to a look at it, beyond the hole itself. */
 const onItsWayMillis = 500
 
@@ -169,8 +171,10 @@ function listen(cloud: Cloud): void {
     for (const stream of ['main', 'aux'] as const)
       reportEvent({ type: 'published', userId, stream, published: published[stream] })
   })
-  const available = (stream: Stream, kind: 'audio' | 'video') => (userId: string, available: boolean | number) =>
+  const available = (stream: Stream, kind: 'audio' | 'video') => (userId: string, available: boolean | number) => {
     reportEvent({ type: 'available', userId, stream, kind, available: Boolean(available) })
+    if (kind === 'video' && !available) setTimeout(() => send({ type: 'tellEnds' }), tellEndsAfterMillis)
+  }
   cloud.on('onUserAudioAvailable', available('main', 'audio'))
   cloud.on('onUserVideoAvailable', available('main', 'video'))
   cloud.on('onUserSubStreamAvailable', available('aux', 'video'))

@@ -155,6 +155,18 @@ describe('what is missing since a hole', () => {
     expect(performance.now()).toBe(asked)
   })
 
+  test('is told before it is said that all is told', async () => {
+    missing = () => 5
+    await at(25_000)
+    let told = false
+    const last = history.untilNow(ssrc, 200).then(() => {
+      told = true
+    })
+    await history.end()
+    expect(told).toBe(true)
+    await last
+  })
+
   test('is told at once where nothing more is recorded, by what is known then', async () => {
     missing = (millis) => (millis < 24_900 ? 3 : 5)
     await at(25_000)

@@ -76,11 +76,7 @@ export class RepairHistory {
    * is over, or counted anew.
    */
   since(ssrc: number, millis: number): Promise<Repair> {
-    const asking = this.#since(ssrc, millis)
-    this.#asking.add(asking)
-    const answered = () => this.#asking.delete(asking)
-    asking.then(answered, answered)
-    return asking
+    return this.#answering(this.#since(ssrc, millis))
   }
 
   /** Nothing more is waited for: what was asked is answered by what is known now. Resolves when it is. */
@@ -91,7 +87,18 @@ export class RepairHistory {
   }
 
   /** What is missing since so long ago by now, whatever is still on its way, and since when nothing came. */
-  async untilNow(ssrc: number, millis: number): Promise<{ lost: number; quietMillis: number }> {
+  untilNow(ssrc: number, millis: number): Promise<{ lost: number; quietMillis: number }> {
+    return this.#answering(this.#untilNow(ssrc, millis))
+  }
+
+  #answering<T>(asking: Promise<T>): Promise<T> {
+    this.#asking.add(asking)
+    const answered = () => this.#asking.delete(asking)
+    asking.then(answered, answered)
+    return asking
+  }
+
+  async #untilNow(ssrc: number, millis: number): Promise<{ lost: number; quietMillis: number }> {
     const before = this.#before(ssrc, performance.now() - millis)
     const counts = (await this.#look()).get(ssrc) ?? missingFrom(ssrc)
     return { lost: lostBetween(before, counts), quietMillis: counts.quietMillis }

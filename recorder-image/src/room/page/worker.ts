@@ -74,6 +74,7 @@ let timer: ReturnType<typeof setTimeout> | undefined
 
 scope.onmessage = ({ data }) => {
   if (data.type === 'connect') connect(data.url)
+  else if (data.type === 'tellEnds') tellEnds()
   else {
     report(data.report)
     flush()
@@ -104,6 +105,7 @@ function connect(url: string): void {
       flush()
     } else if (command.type === 'lastWord') {
       flush()
+      tellEnds()
       scope.postMessage({ type: 'command', command })
     } else if (command.type === 'requestKeyFrame') {
       for (const tap of videoTaps) if (tap.transformer.options.slot === command.slot) tap.keyFrames.need()
@@ -275,8 +277,19 @@ function flush(): void {
 }
 
 /** Whatever the stream ends with: what is missing behind its last picture nothing else would tell of. */
-function tellSilence({ transformer, keyFrames, last }: VideoTap, now: number): void {
-  if (last === undefined || !keyFrames.isInGap || now - last.toldMillis < silenceEachMillis) return
+function tellSilence(tap: VideoTap, now: number): void {
+  const { keyFrames, last } = tap
+  if (last !== undefined && keyFrames.isInGap && now - last.toldMillis >= silenceEachMillis) tellEnd(tap, now)
+}
+
+/** Pictures behind a hole are here and held back: none of them may be handed out any more. */
+function tellEnds(): void {
+  const now = performance.now()
+  for (const tap of videoTaps) tellEnd(tap, now)
+}
+
+function tellEnd({ transformer, last }: VideoTap, now: number): void {
+  if (last === undefined) return
   last.toldMillis = now
   const { ssrc, rtpTimestamp, millis } = last
   scope.postMessage({ type: 'silence', slot: transformer.options.slot, ssrc, rtpTimestamp, millis: now - millis })
