@@ -7,7 +7,8 @@
  *   duplicate login (reason `kick`), of which the wrapper makes no onExitRoom.
  * - `_trtc.room.singlePC.startReconnection()`: builds the connection for media anew, as the SDK does by itself 18 s after the path died.
  * - `_trtc.room.singlePC.removeDownlink(userId)`, called when a user left or is not wanted any more: takes their receivers away at once, and gives their media
- *   ids, which `_downlinkMIDMap` has. `addDownlink({ userId })` is called before a user is subscribed to. Both are replaced by ones that wait.
+ *   ids, which `_downlinkMIDMap` has. It is replaced by one that waits. Meanwhile who is subscribed to again has to get other receivers: these are found by
+ *   the names of their streams in `parsedAnswer`, the remote description, which begin with the user's `tinyId`.
  * - `_trtc.room`: emits `remote-publish-state-changed` with what a user publishes apart from what is muted, and holds
  *   `remotePublishedUserMap`, whose entries know the SSRCs the SDK chose for a user's subscription.
  * - Refusals: enterRoom never rejects; onEnterRoom(< 0) and onError come instead. `refusal-code.ts` reads the server's code from them.
@@ -30,10 +31,10 @@ interface PublishState {
 /** What receives from everybody. */
 interface SinglePeer {
   startReconnection(): Promise<void>
-  addDownlink(downlink: { userId: string }): Promise<void>
   removeDownlink(userId: string): Promise<number[] | undefined>
   getPeerConnection(): RTCPeerConnection | null
   readonly _downlinkMIDMap: Map<string, number[]>
+  readonly parsedAnswer: { media: { mid: number | string; ssrcs?: { value?: string | undefined }[] }[] } | null
 }
 
 interface Inner {
@@ -74,32 +75,29 @@ export async function rebuildMedia(cloud: Cloud): Promise<void> {
 
 /**
  * Receives for so long what is on its way when a user stops publishing, or is not wanted any more: signalling overtakes media. Who is subscribed to again before
- * that gets other SSRCs by way of the same receivers, so then it is over at once. To be called once in the room.
+ * that is received beside it, by way of other receivers. To be called once in the room.
  */
 export function receiveTheRest(cloud: Cloud, forMillis: number): void {
   const peer = innerOf(cloud).room.singlePC
   if (peer === undefined) return
-  const { addDownlink, removeDownlink } = peer
-  const waiting = new Map<string, { mids: number[]; connection: unknown; timer: ReturnType<typeof setTimeout> }>()
-  const remove = async (userId: string) => {
-    const rest = waiting.get(userId)
-    if (rest === undefined) return
-    waiting.delete(userId)
-    clearTimeout(rest.timer)
-    // A connection that was built anew has none of these receivers.
-    if (peer.getPeerConnection() === rest.connection) await removeDownlink.call(peer, userId)
-    else if (peer._downlinkMIDMap.get(userId) === rest.mids) peer._downlinkMIDMap.delete(userId)
-  }
+  const removeDownlink = peer.removeDownlink.bind(peer)
+  let rests = 0
   peer.removeDownlink = async (userId) => {
     const mids = peer._downlinkMIDMap.get(userId)
-    if (mids === undefined || waiting.has(userId)) return mids
-    const timer = setTimeout(() => remove(userId).catch(() => {}), forMillis)
-    waiting.set(userId, { mids, connection: peer.getPeerConnection(), timer })
+    if (mids === undefined) return undefined
+    const connection = peer.getPeerConnection()
+    const rest = `rest ${++rests} of ${userId}`
+    peer._downlinkMIDMap.delete(userId)
+    peer._downlinkMIDMap.set(rest, mids)
+    for (const { mid, ssrcs } of peer.parsedAnswer?.media ?? [])
+      if (mids.includes(Number(mid)))
+        for (const one of ssrcs ?? []) one.value = one.value?.replace(/[^ ]+/g, `rest${rests}-${mid}`)
+    setTimeout(() => {
+      // A connection that was built anew has none of these receivers.
+      if (peer.getPeerConnection() === connection) removeDownlink(rest).catch(() => {})
+      else peer._downlinkMIDMap.delete(rest)
+    }, forMillis)
     return mids
-  }
-  peer.addDownlink = async (downlink) => {
-    await remove(downlink.userId)
-    await addDownlink.call(peer, downlink)
   }
 }
 
