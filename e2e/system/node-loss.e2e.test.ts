@@ -136,13 +136,16 @@ describe('a container runtime', () => {
     await lose(node)
     const lostAt = Date.now()
     const unmade = await scene.record(`unmade-${number}`, on(node))
-    await unmade.until('given to the node', ({ status }) => status?.attempts?.[0]?.node === node.name)
-    await kubectl('label', 'node', 'sandbox', `${here(node.name)}=yes`)
-    const elsewhere = await isRecordedElsewhere(unmade)
-    expect(Date.parse(elsewhere.status!.attempts![1]!.startTime!) - lostAt).toBeLessThan(longestGapMillis)
-    expect(elsewhere.status!.attempts![0]).toMatchObject({ node: node.name, state: 'LeftBehind', reason: 'SlowStart' })
-    await recordFor(3)
-    await giveBack(node)
+    try {
+      await unmade.until('given to the node', ({ status }) => status?.attempts?.[0]?.node === node.name)
+      await kubectl('label', 'node', 'sandbox', `${here(node.name)}=yes`)
+      const elsewhere = await isRecordedElsewhere(unmade)
+      expect(Date.parse(elsewhere.status!.attempts![1]!.startTime!) - lostAt).toBeLessThan(longestGapMillis)
+      expect(elsewhere.status!.attempts![0]).toMatchObject({ node: node.name, state: 'LeftBehind', reason: 'SlowStart' })
+      await recordFor(3)
+    } finally {
+      await giveBack(node)
+    }
     expect((await expectWhole(unmade, 1)).status!.files).toHaveLength(1)
   })
 })
