@@ -50,7 +50,7 @@ generate: deps ## writes the CRDs, their copies in the chart and the tables in d
 bench-recorder: deps-try ## cost, start and stop of the recorder beside the browser's MediaRecorder; FFMPEG=… for another ffmpeg than the machine's
 	@node bench/recorder.ts $(if $(FFMPEG),--ffmpeg $(FFMPEG))
 
-bench-operator: deps ## the operator beside Kubernetes' own Job controller, at 1,000 and 10,000 at once, and single lives on the sandbox (N=1000, PARTS=runs,finished,resync,lives,churn for less; CHURN_MINUTES=30 for longer)
+bench-operator: deps ## the operator beside Kubernetes' own Job controller, at 1,000 and 10,000 at once, and single lives on the sandbox (N=1000, PARTS=runs,finished,resync,unreachable,lives,churn for less; CHURN_MINUTES=30 for longer)
 	@node bench/operator.ts
 
 bench-gateway: deps ## starts by HTTP at 500 a second, beside a bare client of the API server; RATE=…, SECONDS=…

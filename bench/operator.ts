@@ -1,9 +1,9 @@
 /**
  * From the creation of Recordings to their Pods, and their whole life, on a real API server and etcd with Pods that are played, beside the same
  * number of Jobs through Kubernetes' own Job controller and the writes before the Pods alone, in the same run; what is held of
- * Recordings that are over; what a full resync asks; single lives on the sandbox's cluster; whether the operator grows.
+ * Recordings that are over; what a full resync asks; what it changes that some recorders cannot be reached; single lives on the sandbox's cluster; whether the operator grows.
  *
- *     make bench-operator [N=1000] [PARTS=runs,finished,resync,lives,churn] [WORKERS=32] [ROUNDS=5] [CHURN_MINUTES=1] [FINISHED=2000] [RESYNCED=1000]
+ *     make bench-operator [N=1000] [PARTS=runs,finished,resync,unreachable,lives,churn] [WORKERS=32] [ROUNDS=5] [CHURN_MINUTES=1] [FINISHED=2000] [RESYNCED=1000] [UNREACHABLE=2000]
  *
  * What has been measured is written after each part. With neither N nor PARTS it goes to bench/results/operator.json, and from there to
  * docs/performance-operator.md; else to .sandbox/bench-operator.json. A part that fails is named in `failed`, and the rest goes on.
@@ -20,10 +20,12 @@ import { measureRecordings } from './operator/recordings.ts'
 import { writeOperatorReport } from './operator/report.ts'
 import { noOperatorResults, operatorResultsFile, writeOperatorResults } from './operator/results.ts'
 import { measureResync } from './operator/resync.ts'
+import { measureUnreachable } from './operator/unreachable.ts'
 
 const { N, PARTS, WORKERS = '32', ROUNDS = '5', CHURN_MINUTES = '1', FINISHED = '2000', RESYNCED = '1000' } = process.env
+const { UNREACHABLE = '2000' } = process.env
 const sizes = N ? N.split(',').map(Number) : [1000, 10_000]
-const parts = PARTS ? PARTS.split(',') : ['runs', 'finished', 'resync', 'lives', 'churn']
+const parts = PARTS ? PARTS.split(',') : ['runs', 'finished', 'resync', 'unreachable', 'churn', 'lives']
 const workers = Number(WORKERS)
 const isWhole = !N && !PARTS
 const output = isWhole ? operatorResultsFile : join(import.meta.dirname, '../.sandbox/bench-operator.json')
@@ -57,6 +59,11 @@ if (parts.includes('finished')) {
 if (parts.includes('resync')) {
   await attempt('A full resync', async () => {
     results.resync = await measureResync(Number(RESYNCED), workers, say)
+  })
+}
+if (parts.includes('unreachable')) {
+  await attempt('Recorders that cannot be reached', async () => {
+    results.unreachable = await withApiServer((api) => measureUnreachable(api, Number(UNREACHABLE), workers, say))
   })
 }
 if (parts.includes('churn')) {

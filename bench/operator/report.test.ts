@@ -76,6 +76,22 @@ test('the page says what a full resync asks, and from where it is answered', () 
   )
 })
 
+test('the page says what it changes that some recorders cannot be reached, where that was measured', () => {
+  expect(operatorReport(results)).not.toContain('some do not')
+  const reached = { stopToToldMs: 10, createToPodMs: 20, idleCpuMs: 300, idleRequests: 8 }
+  const unreached = { stopToToldMs: 11, createToPodMs: 20, idleCpuMs: 330, idleRequests: 8 }
+  const ratios = { stopToToldMs: 1.1, createToPodMs: 1, idleCpuMs: 1.1, idleRequests: 1 }
+  const page = operatorReport({
+    ...results,
+    unreachable: { n: 2000, share: 0.05, phasesEach: 4, reached, unreached, ratios },
+  })
+  expect(page).toContain(
+    'With 2000 Recordings, medians of 4 phases in which all recorders answer and of as many in which 1 in 20',
+  )
+  expect(page).toContain('| stop to recorder told, one at a time | 10 ms | 11 ms | 1.10 |')
+  expect(page).toContain('| its requests to the API server in that time | 8 | 8 | 1.00 |')
+})
+
 test('the page says what has not been measured', () => {
   const page = operatorReport({ ...results, failed: ['10000 at once: Gave up waiting until all record'] })
   expect(page).toContain('Not measured: 10000 at once: Gave up waiting until all record.')

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import {
   type Floor,
+  type Measures,
   type OperatorResults,
   type OperatorRun,
   type Quantiles,
@@ -20,6 +21,7 @@ export const goals = {
   memoryMB: 300,
   applyToStartedMs: 2000,
   stopToSucceededMs: 600,
+  timesWhileUnreachable: 1.1,
 } as const
 
 const startParts: Record<Exclude<keyof StartParts, 'podReady'>, string> = {
@@ -79,7 +81,7 @@ ${table(
 )}
 
 ${floorOf(runs)}The second replica makes the next Pod ${results.takeOverSeconds ?? '–'} s after the leader is killed; its lease runs out after 15 s.
-${churn(results)}
+${unreachable(results)}${churn(results)}
 ## A full resync
 
 ${resync(results)}
@@ -174,6 +176,30 @@ ${table(
 )}
 
 The API server answered the ${requests} requests, ${where} (\`apiserver_cache_list_total\`). In the ${everySeconds} s in which that happened the operator took ${ms(cpuMs)} of CPU, and API server and etcd ${ms(serverCpuMs)}, watches and leases included.`
+}
+
+function unreachable({ unreachable }: OperatorResults): string {
+  if (unreachable === undefined) return ''
+  const { n, share, phasesEach, reached, unreached, ratios } = unreachable
+  const row = (what: string, name: keyof Measures, unit: (value: number) => string) => [
+    what,
+    unit(reached[name]),
+    unit(unreached[name]),
+    ratios[name].toFixed(2),
+  ]
+  return `
+With ${n} Recordings, medians of ${phasesEach} phases in which all recorders answer and of as many in which 1 in ${Math.round(1 / share)} does not, by turns (aim: at most ${goals.timesWhileUnreachable} times):
+
+${table(
+  ['', 'all answer', 'some do not', 'times'],
+  [
+    row('stop to recorder told, one at a time', 'stopToToldMs', ms),
+    row('create to Pod, one at a time', 'createToPodMs', ms),
+    row('CPU of the operator in 15 s in which nobody wants anything', 'idleCpuMs', ms),
+    row('its requests to the API server in that time', 'idleRequests', String),
+  ],
+)}
+`
 }
 
 function churn({ churn }: OperatorResults): string {

@@ -29,6 +29,8 @@ export interface OperatorResults {
   finished?: Finished
   /** Not in results of before it was measured. */
   resync?: Resync
+  /** Not in results of before it was measured. */
+  unreachable?: Unreachable
   /** What could not be measured, and why. */
   failed: string[]
 }
@@ -90,6 +92,28 @@ export interface Finished {
   n: number
   kilobytesEach: number
   wholeKilobytesEach: number
+}
+
+/** What is measured of a phase; medians of several. */
+export interface Measures {
+  /** From the request to stop to the recorder being told. */
+  stopToToldMs: number
+  createToPodMs: number
+  /** Of the operator in 15 s in which nobody wants anything. */
+  idleCpuMs: number
+  /** The same of its requests to the API server. */
+  idleRequests: number
+}
+
+/** What it changes that the recorders of some of n Recordings cannot be reached: phases with and without, by turns. */
+export interface Unreachable {
+  n: number
+  share: number
+  phasesEach: number
+  reached: Measures
+  unreached: Measures
+  /** How many times as much it is while some cannot be reached. */
+  ratios: Measures
 }
 
 /** What a full resync asks of the API server. */
