@@ -114,6 +114,7 @@ describe('the end of what a user sent', () => {
   test('of what its user sends on is unproven where its recorder stops only if it had fallen behind', () => {
     const stopped = (endings: Endings, millis: number) => told(endings.ended(alice, millis * 1000))
     expect(stopped(sent({ sound: 2000, pictures: 2000 }), 2200)).toEqual([])
+    expect(stopped(sent({ sound: 2080, pictures: 2000 }), 2100)).toEqual([])
     expect(stopped(sent({ sound: 2200, pictures: 2000 }), 2300)).toEqual(['alice video 2000-2300 AtMost 10 EndUnproven'])
     expect(stopped(sent({ pictures: 2000 }), 2300)).toEqual(['alice video 2000-2300 AtMost 10 EndUnproven'])
   })

@@ -99,7 +99,7 @@ export class Endings {
     const { endedMicros } = publication
     const flows = this.#of(publication.id)
     const latestMicros = Math.max(...[...this.#flows.values()].map(({ lastMicros }) => lastMicros))
-    const surelyMicros = Math.max(latestMicros, nowMicros - onItsWayMicros)
+    const surelyMicros = Math.max(latestMicros - apartMicros, nowMicros - onItsWayMicros)
     for (const flow of flows) flow.stoppedMicros ??= endedMicros
     const losses = flows.flatMap((flow) => {
       const { stoppedMicros } = flow
