@@ -56,6 +56,8 @@ export interface RecordOptions {
   /** In place of this world's own work directory. */
   work?: string
   environment?: NodeJS.ProcessEnv
+  /** More switches for its Chromium. */
+  chromiumArgs?: string[]
   /** By way of the script that is the image's entry point; its process is that of the script. */
   asInImage?: boolean
 }
@@ -205,6 +207,7 @@ export class World {
     byRole = false,
     work = join(this.#directory, 'work'),
     environment = {},
+    chromiumArgs = [],
     asInImage = false,
   }: RecordOptions = {}): Promise<RecorderProcess> {
     const secrets = join(this.#directory, 'secrets')
@@ -222,7 +225,9 @@ export class World {
       [recorderEnv.metadataUrl]: this.#running.cos.rolesUrl,
       [recorderEnv.control]: this.#controlPath,
       [recorderEnv.clips]: this.#clipsPath,
-      TRTC_RECORDER_CHROMIUM_ARGS: `--ignore-certificate-errors-spki-list=${this.#running.room.spki}`,
+      TRTC_RECORDER_CHROMIUM_ARGS: [`--ignore-certificate-errors-spki-list=${this.#running.room.spki}`, ...chromiumArgs].join(
+        ' ',
+      ),
       ...environment,
     }
     const recorder = new RecorderProcess(arguments_, all, { asInImage })

@@ -10,7 +10,7 @@ import { makeClip } from '../../recorder-image/src/media/testing/clip.ts'
 import { epochMicros, send } from '../../recorder-image/src/media/testing/sender.ts'
 import { Run } from '../../recorder-image/src/recorder/run.ts'
 import type { Stop } from '../../recorder-image/src/recorder/stop-policy.ts'
-import { aJob, FakeRoom, noLog } from '../../recorder-image/src/recorder/testing.ts'
+import { aJob, FakePage, FakeRoom, noLog } from '../../recorder-image/src/recorder/testing.ts'
 import { bucket, type Harness, startHarness } from './harness.ts'
 
 const users = Array.from({ length: 50 }, (_, n) => `user${String(n).padStart(2, '0')}`)
@@ -54,6 +54,7 @@ test('fifty users who come in the same moment, camera and microphone each: every
     onSecret: () => {},
     components: {
       ...{ leftMediaFiles, salvageMediaFile, openMediaFile, createStore: () => harness.store() },
+      beginPage: () => new FakePage(),
       openRoom: (options, handlers) => room.open(options, handlers),
     },
   })

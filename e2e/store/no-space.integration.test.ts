@@ -11,7 +11,7 @@ import { type Clip, makeClip } from '../../recorder-image/src/media/testing/clip
 import { epochMicros, send } from '../../recorder-image/src/media/testing/sender.ts'
 import { Run } from '../../recorder-image/src/recorder/run.ts'
 import type { Stop } from '../../recorder-image/src/recorder/stop-policy.ts'
-import { aJob, FakeRoom } from '../../recorder-image/src/recorder/testing.ts'
+import { aJob, FakePage, FakeRoom } from '../../recorder-image/src/recorder/testing.ts'
 import { bucket, type Harness, startHarness } from './harness.ts'
 import { operations, ScarceVolume, type Shortage } from './scarce-volume.ts'
 
@@ -82,6 +82,7 @@ class Scene {
       onSecret: () => {},
       components: {
         ...{ leftMediaFiles, salvageMediaFile, createStore: () => harness.store() },
+        beginPage: () => new FakePage(),
         openRoom: (options, handlers) => room.open(options, handlers),
         openMediaFile: (directory, identity, deps) => openMediaFile(directory, identity, { ...deps, batchMs: batchMillis }),
       },

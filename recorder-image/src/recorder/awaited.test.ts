@@ -196,7 +196,7 @@ describe('whether nothing comes at all', () => {
 describe('the recorder away', () => {
   test('is a loss of each user who published, from the last frame to the first', () => {
     const story = new Story().asks(alice).asks(bob).for(5, [alice, 1], [bob, 2]).for(3)
-    story.awaited.away()
+    story.awaited.away(story.micros)
     story.for(2)
     story.awaited.back(story.micros)
     story.asks(alice).asks(bob).for(1, [alice, 3]).for(9, [alice, 3], [bob, 4])
@@ -207,7 +207,7 @@ describe('the recorder away', () => {
     const story = new Story().asks(alice).for(3)
     story.awaited.mediaRebuilt(story.micros)
     story.for(5)
-    story.awaited.away()
+    story.awaited.away(story.micros)
     story.for(2)
     story.awaited.back(story.micros)
     story.asks(alice).for(5)
@@ -217,7 +217,7 @@ describe('the recorder away', () => {
 
   test('grows in the ledger while it lasts', () => {
     const story = new Story().asks(alice).for(5, [alice, 1])
-    story.awaited.away()
+    story.awaited.away(story.micros)
     story.for(60)
     expect(story.losses).toEqual(['alice RoomAway 4.98..65'])
     expect(story.again).toEqual([])
@@ -226,11 +226,35 @@ describe('the recorder away', () => {
 
   test('of somebody who left meanwhile ends with it', () => {
     const story = new Story().asks(alice).for(5, [alice, 1])
-    story.awaited.away()
+    story.awaited.away(story.micros)
     story.for(2)
     story.awaited.back(story.micros)
     story.for(20)
     expect(story.losses).toEqual(['alice RoomAway 4.98..10'])
+  })
+
+  test('is a loss also of what was given up since the page was heard last, and of nothing that was given up before', () => {
+    const story = new Story().asks(alice).asks(bob).for(5, [alice, 1], [bob, 2])
+    story.tell(story.awaited.givenUp(bob, story.micros))
+    story.for(1, [alice, 1])
+    const heardMicros = story.micros
+    story.for(1)
+    story.tell(story.awaited.givenUp(alice, story.micros))
+    story.for(1)
+    story.tell(story.awaited.away(heardMicros))
+    story.tell(story.awaited.away(heardMicros))
+    expect(story.losses).toEqual(['alice RoomAway 5.98..7'])
+  })
+
+  test('is a loss of what was asked for when the page heard nothing any more, from then on, however soon it comes', () => {
+    const story = new Story().for(3)
+    const heardMicros = story.micros
+    story.for(1).asks(alice).for(1)
+    story.tell(story.awaited.away(heardMicros))
+    story.for(1)
+    story.awaited.back(story.micros)
+    story.asks(alice).for(1, [alice, 1])
+    expect(story.losses).toEqual(['alice RoomAway 4..6'])
   })
 
   test('is also a connection for media that was built anew; whoever does not come back from it never arrives', () => {

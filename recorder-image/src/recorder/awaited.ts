@@ -56,6 +56,8 @@ const atOnceMicros = second
 const stoodStillMicros = 2 * second
 /** A pause between two subscriptions of one thing that is none. */
 const seamlessMicros = 200_000
+/** No page is silent for longer before it is given up. */
+const restMicros = 30 * second
 /** What did not come so long after the recorder was back does not stay away because the recorder was. */
 const backMicros = 3 * second
 
@@ -65,6 +67,8 @@ const backMicros = 3 * second
  */
 export class Awaited {
   readonly #all = new Map<string, Awaiting>()
+  /** What was given up while the page may have had some of it still, and when. */
+  #rests: { one: Awaiting; atMicros: number }[] = []
   /** When the recorder was back after it was away, or the first frame came through a connection built anew. */
   #backMicros: number | undefined
   #rebuiltMicros = Number.NEGATIVE_INFINITY
@@ -97,6 +101,13 @@ export class Awaited {
     return losses
   }
 
+  /** It is wanted no more: what came until now belongs to the recording, and may still be in the page. */
+  givenUp(wanted: Wanted, nowMicros: number): NoticedLoss[] {
+    const one = this.#all.get(keyOf(wanted))
+    if (one?.arrived && one.awayMicros === undefined) this.#rests.push({ one, atMicros: nowMicros })
+    return this.ended(wanted, nowMicros)
+  }
+
   arrived(wanted: Wanted, ssrc: number, atMicros: number): NoticedLoss[] {
     this.#anythingArrived = true
     this.#nothingMicros = undefined
@@ -116,13 +127,20 @@ export class Awaited {
     return losses
   }
 
-  /** The page is gone. Nothing is asked for until the next one is in the room and tells who publishes. */
-  away(): void {
+  /**
+   * The page is gone, with what came to it since it was heard last. Nothing is asked for until the next one is in the room and tells who publishes.
+   */
+  away(heardMicros: number): NoticedLoss[] {
     this.#backMicros = undefined
     for (const one of this.#all.values()) {
       one.askedMicros = undefined
       markAway(one)
+      // It was asked for when the page heard nothing any more, or a moment before.
+      if (!one.arrived && one.sinceMicros + firstPatienceMicros > heardMicros) one.awayMicros ??= one.sinceMicros
     }
+    const gone = this.#rests.filter(({ atMicros }) => atMicros > heardMicros)
+    this.#rests = []
+    return gone.map(({ one, atMicros }) => lossOf(one, 'RoomAway', one.lastMicros ?? atMicros, atMicros))
   }
 
   back(nowMicros: number): void {
@@ -140,6 +158,7 @@ export class Awaited {
   tick(nowMicros: number): { again: Wanted[]; losses: NoticedLoss[] } {
     if (this.#lookedMicros !== undefined && nowMicros - this.#lookedMicros >= stoodStillMicros) this.#awakeMicros = nowMicros
     this.#lookedMicros = nowMicros
+    this.#rests = this.#rests.filter(({ atMicros }) => nowMicros - atMicros < restMicros)
     const losses = [...this.#all.values()].flatMap((one) => this.#lossesOf(one, nowMicros, neverArrivedMicros))
     this.#settleAfterReturn(nowMicros)
     const isRebuilding = nowMicros - this.#rebuiltMicros < stalledMicros

@@ -170,7 +170,7 @@ export class LiveRecording implements RoomHandlers {
     switch (event.type) {
       case 'away':
         this.#endings.forget()
-        return awaited.away()
+        return this.#lose(awaited.away(event.heardMicros))
       case 'mediaRebuilt':
         this.#endings.forget()
         return awaited.mediaRebuilt(event.timeMicros)
@@ -202,7 +202,7 @@ export class LiveRecording implements RoomHandlers {
         awaited.asked(action, clock.micros())
         return this.#room?.subscribe({ userId: action.userId, stream: action.stream, kind: action.kind })
       case 'unsubscribe':
-        this.#lose(awaited.ended(action, clock.micros()))
+        this.#lose(awaited.givenUp(action, clock.micros()))
         this.#endings.forget({ userId: action.userId, stream: action.stream, kind: action.kind })
         return this.#room?.unsubscribe({ userId: action.userId, stream: action.stream, kind: action.kind })
       case 'open':

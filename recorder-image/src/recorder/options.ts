@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { Clock } from '../clock/clock.ts'
 import type { MediaFile, MediaFileDeps, MediaFileIdentity, SalvagedMediaFile } from '../media/media-file.ts'
 import type { RoomOptions } from '../room/room.ts'
+import type { BegunPage, PageOptions } from '../room/room-page.ts'
 import type { StoreTraffic } from '../store/store.ts'
 import type { ReadableStore } from '../store/upload.ts'
 import type { RecordContext } from './record-context.ts'
@@ -11,6 +12,7 @@ import type { Stop } from './stop-policy.ts'
 
 /** What a run is made of; tests bring their own. */
 export interface Components {
+  beginPage(options: PageOptions): BegunPage
   openRoom: RecordContext['openRoom']
   openMediaFile(directory: string, identity: MediaFileIdentity, deps: MediaFileDeps): MediaFile
   /** Names of the files in a directory. */

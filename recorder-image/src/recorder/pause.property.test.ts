@@ -149,7 +149,7 @@ test('whatever happens, nothing that came while it was paused is written, what c
             // The room tells anew who is there.
             inRoom.clear()
             subscribed.clear()
-            apply(sessions.event({ type: 'away', why: 'The page crashed', timeMicros }))
+            apply(sessions.event({ type: 'away', why: 'The page crashed', heardMicros: timeMicros, timeMicros }))
             apply(sessions.event({ type: 'entered', timeMicros }))
         }
         apply(sessions.tick(nowMicros))

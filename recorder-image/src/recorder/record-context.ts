@@ -5,6 +5,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { ReceiveBuffer } from '../ledger/receive-buffer.ts'
 import type { LiveOutputs } from '../live/live-outputs.ts'
 import type { Room, RoomHandlers, RoomOptions } from '../room/room.ts'
+import type { BegunPage } from '../room/room-page.ts'
 import type { Awaited } from './awaited.ts'
 import type { ControlFile } from './control-file.ts'
 import type { FileKeeper } from './file-keeper.ts'
@@ -21,6 +22,8 @@ export interface RecordContext {
   /** Password of the TURN user, where the network proxy names a TURN server. */
   turnCredential?: string
   chromium: RoomOptions['chromium']
+  /** Starts since before all of this was there. */
+  firstPage: BegunPage | undefined
   openRoom(options: RoomOptions, handlers: RoomHandlers): Room
   stopRequested: Promise<Stop>
   clock: Clock

@@ -61,12 +61,13 @@ export async function recordRoom(context: RecordContext): Promise<Recorded> {
   return { stop, stoppedAt: context.clock.date(), unreachable: context.awaited.nothingEverArrived, close: () => room.close() }
 }
 
-function roomOptions({ job, turnCredential, chromium, clock }: RecordContext): Omit<RoomOptions, 'userSig'> {
+function roomOptions({ job, turnCredential, chromium, firstPage, clock }: RecordContext): Omit<RoomOptions, 'userSig'> {
   const { sdkAppId, userId, roomId, strRoomId, limits } = job.spec
   const networkProxy = sdkProxy(job.spec.networkProxy, turnCredential)
   const room = roomId === undefined ? { strRoomId: strRoomId! } : { roomId }
   return {
     chromium,
+    firstPage,
     clock,
     enter: {
       ...{ type: 'enter', sdkAppId, userId, ...room },

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { aFrame, aJob } from './testing.ts'
@@ -39,6 +39,21 @@ describe('one attempt', () => {
     expect(world.room.closed).toBe(true)
     expect(world.media.left).toEqual([])
     expect(world.secrets).toEqual(['sig', 'id', 'key'])
+  })
+
+  test('has Chromium start beside all that is prepared, and ends it where there is nothing to record', async () => {
+    const result = world.start()
+    expect(world.page).toMatchObject({ discarded: false })
+    await world.recording()
+    world.room.ends({ type: 'sentOut', reason: 'RoomDismissed', message: 'The room was dissolved' })
+    await result
+    await world.start(aJob({}, { attempt: 2 }))
+    expect(world.page).toMatchObject({ discarded: true })
+    await rm(join(world.root, 'secrets'), { recursive: true })
+    expect(await world.start(aJob({}, { attempt: 3 }))).toMatchObject({ outcome: 'SecretNotFound' })
+    expect(world.page).toMatchObject({ discarded: true })
+    await world.start(aJob({}, { attempt: 4, uploadOnly: true }))
+    expect(world.page).toBeUndefined()
   })
 
   test('asked to stop, it takes what the page still has', async () => {

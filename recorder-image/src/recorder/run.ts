@@ -10,6 +10,7 @@ import {
 import { LiveClips } from '../clips/live-clips.ts'
 import { Clock, type ClockStep } from '../clock/clock.ts'
 import { DiskWatch } from '../disk/disk-watch.ts'
+import type { BegunPage } from '../room/room-page.ts'
 import { absenceLosses, clockBehind, type FileEnd, lastInRoom, unknownAbsence } from './absence.ts'
 import { alreadyOver } from './attempt.ts'
 import { deliver, type Ending } from './deliver.ts'
@@ -54,13 +55,16 @@ export class Run {
 
   /** Never rejects: whatever happens is in the result. */
   async result(): Promise<RecorderResult> {
-    const { log, uploadSeconds, replayPage } = this.#options
+    const { job, log, uploadSeconds, replayPage, chromium, components } = this.#options
+    // Chromium takes its time to start, and needs nothing of what is prepared.
+    const page = job.uploadOnly ? undefined : components.beginPage({ chromium, clock: this.#clock })
     let prepared: Prepared
     try {
       prepared = this.#prepared = await prepare(this.#options, this.#clock)
     } catch (error) {
+      await page?.discard()
       this.#state = 'done'
-      return neverBegun(this.#failure(error), this.#options.job.attempt)
+      return neverBegun(this.#failure(error), job.attempt)
     }
     // The room first: all of this goes on beside it.
     const leftovers = this.#takeOverLeftovers(prepared)
@@ -75,7 +79,8 @@ export class Run {
       },
     })
     const clips = this.#cutClips(prepared)
-    const ending = await this.#record(prepared, leftovers)
+    const ending = await this.#record(prepared, leftovers, page)
+    await page?.discard()
     clips.end()
     this.#decided.resolve()
     if (this.#state === 'recording' || this.#state === 'paused') this.#leftMillis = performance.now()
@@ -164,7 +169,7 @@ export class Run {
     return takeOverLeftovers({ ...prepared, salvage, recover })
   }
 
-  async #record(prepared: Prepared, leftovers: Promise<FileEnd[]>): Promise<Ending> {
+  async #record(prepared: Prepared, leftovers: Promise<FileEnd[]>, firstPage: BegunPage | undefined): Promise<Ending> {
     const { job, secrets, earlier, attempt } = prepared
     const { chromium, components, log } = this.#options
     try {
@@ -194,6 +199,7 @@ export class Run {
         userSig: () => userSig.next(),
         ...turn,
         chromium,
+        firstPage,
         openRoom: components.openRoom,
         log,
         onEntered,

@@ -319,7 +319,8 @@ describe('one file for each time a stream is published', () => {
 })
 
 describe('when the recorder was away', () => {
-  const away = (room: Room) => room.say({ type: 'away', why: 'Chromium ended' }).seconds(4).say({ type: 'entered' })
+  const away = (room: Room) =>
+    room.say({ type: 'away', why: 'Chromium ended', heardMicros: 0 }).seconds(4).say({ type: 'entered' })
 
   test('files go on as the next ones, and the timeline has it', () => {
     const room = new Room().enters('alice').bound('alice', 3, 100).frame(3, 100, 'a1')
@@ -472,7 +473,7 @@ describe('while it is paused', () => {
   test('files of those who leave end, and the recorder that comes back to the room asks for nothing', () => {
     const room = recorded().steer(true).leaves('alice').seconds(2)
     expect(room.story).toEqual(['alice main: a1 |'])
-    room.say({ type: 'away', why: 'The page crashed' }).say({ type: 'entered' }).enters('bob')
+    room.say({ type: 'away', why: 'The page crashed', heardMicros: 0 }).say({ type: 'entered' }).enters('bob')
     expect(room.subscribed).toEqual([])
   })
 })

@@ -6,7 +6,7 @@ import { Clock } from '../clock/clock.ts'
 import type { Components } from './options.ts'
 import { Run } from './run.ts'
 import type { Stop } from './stop-policy.ts'
-import { aJob, FakeMedia, FakeRoom, FakeStore, noLog } from './testing.ts'
+import { aJob, FakeMedia, FakePage, FakeRoom, FakeStore, noLog } from './testing.ts'
 
 export const terminated: Stop = { reason: 'Terminated', message: 'The recorder was asked to stop' }
 
@@ -16,6 +16,8 @@ export class World {
   readonly store = new FakeStore()
   readonly secrets: string[] = []
   room = new FakeRoom()
+  /** Begun by the latest attempt. */
+  page: FakePage | undefined
   root = ''
   passedMillis = 0
   steppedMillis = 0
@@ -43,6 +45,7 @@ export class World {
 
   start(job: RecorderJob = aJob(), options: { byHand?: boolean; uploadSeconds?: number } = {}) {
     this.room = Object.assign(new FakeRoom(), { onOpen: this.room.onOpen })
+    this.page = undefined
     const stopRequested = new Promise<Stop>((resolve) => {
       this.stop = resolve
     })
@@ -65,6 +68,10 @@ export class World {
         wallMillis: () => Date.now() + this.passedMillis + this.steppedMillis,
       }),
       components: {
+        beginPage: () => {
+          this.page = new FakePage()
+          return this.page
+        },
         openRoom: (options, handlers) => this.room.open(options, handlers),
         openMediaFile: this.media.open,
         leftMediaFiles: async () => this.media.left.map(({ identity }) => identity.name),

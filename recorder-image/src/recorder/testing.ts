@@ -5,6 +5,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { MediaFile, MediaFileDeps, MediaFileIdentity, SalvagedMediaFile } from '../media/media-file.ts'
 import type { RoomEvent } from '../room/events.ts'
 import type { Room, RoomHandlers, RoomOptions } from '../room/room.ts'
+import type { BegunPage } from '../room/room-page.ts'
 import type { RoomEnd } from '../room/supervision.ts'
 import { type ReadableStore, type StoredObject, StoreError, type Upload, type UploadSource } from '../store/upload.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
@@ -34,6 +35,17 @@ export function aJob(spec: Record<string, unknown> = {}, more: Partial<RecorderJ
 }
 
 export const noLog = pino({ enabled: false })
+
+/** What a room that is none has no use for. */
+export class FakePage implements BegunPage {
+  discarded = false
+  take = () => {
+    throw new Error('A room that is none takes no page')
+  }
+  discard = async () => {
+    this.discarded = true
+  }
+}
 
 type Timeless<E> = E extends { timeMicros: number } ? Omit<E, 'timeMicros'> : never
 

@@ -33,9 +33,9 @@ export function findChromium(environment: NodeJS.ProcessEnv): string {
 
 /**
  * Starts Chromium in a process group of its own: Ctrl-C at a terminal reaches the recorder only, and one signal ends all of Chromium.
- * Rejects when the browser does not come up.
+ * Rejects when the browser does not come up. `onAnswer`: it has answered to something.
  */
-export async function launchChromium(path: string, extraArguments: string[]): Promise<Chromium> {
+export async function launchChromium(path: string, extraArguments: string[], onAnswer = () => {}): Promise<Chromium> {
   await removeOrphanedProfiles()
   const profile = await mkdtemp(join(tmpdir(), `${profilePrefix}${process.pid}-`))
   const bundle = process.env.NODE_EXTRA_CA_CERTS
@@ -72,8 +72,12 @@ export async function launchChromium(path: string, extraArguments: string[]): Pr
     }
   }
   process.once('exit', killGroup)
-  const call = <T>(method: string, params: object, sessionId?: string) =>
-    Promise.race([pipe.call<T>(method, params, sessionId), gone.then((reason) => Promise.reject(new Error(reason)))])
+  const call = async <T>(method: string, params: object, sessionId?: string): Promise<T> => {
+    const answer = pipe.call<T>(method, params, sessionId)
+    const answered = await Promise.race([answer, gone.then((reason) => Promise.reject(new Error(reason)))])
+    onAnswer()
+    return answered
+  }
 
   return {
     pid: child.pid ?? 0,

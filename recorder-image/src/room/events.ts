@@ -25,7 +25,7 @@ export type Ending = Extract<StopReason, 'RoomDismissed' | 'RemovedByApi' | 'Dup
 /** What the supervisor tells of the room, in order with frames. `entered` comes again each time the recorder is back. */
 export type RoomEvent =
   | Exclude<PageEvent, { type: 'refused' | 'ended' }>
-  /** The page is given up and another one is on its way. Whoever publishes is told anew by that. */
-  | { type: 'away'; why: string; timeMicros: number }
+  /** The page is given up and another one is on its way. Whoever publishes is told anew by that. What came to the page since it was heard last is gone with it. */
+  | { type: 'away'; why: string; heardMicros: number; timeMicros: number }
   /** No packet comes any more; the SDK was told to build the connection for media anew. */
   | { type: 'mediaRebuilt'; timeMicros: number }

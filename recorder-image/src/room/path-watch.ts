@@ -13,6 +13,18 @@ const lookEveryMillis = 200
  * and the moments of looking, a dead path is known after 2 s. Rooms send a report of each stream every second, also of silent ones.
  */
 const deadMillis = 1200
+/** A page that lives answers at once. One whose connection for media hangs says that it lives, and never answers. Not by the clock: this process may stand still. */
+const mostUnansweredLooks = 10
+const doubtfulLooks = 4
+
+export interface PathVerdict {
+  /** The page is to be asked what came. */
+  look: boolean
+  /** The path is dead, and has been for so long. */
+  deadForMillis: number | undefined
+  /** The page does not answer to looks: it may hang, or it does. */
+  hangs: 'no' | 'maybe' | 'yes'
+}
 
 /**
  * Tells a path that is dead from users who are silent: whoever publishes and sends nothing leaves the path as it is, and reports of the room or its
@@ -23,22 +35,33 @@ export class PathWatch {
   #last: PathCounters | undefined
   #sameSince = 0
   #sameAnswers = 0
+  #unansweredLooks = 0
 
   /** `isQuiet`: media ought to come and does not. A path that is dead is said to be so each time, with how long it has been. */
-  tick(isQuiet: boolean, at: number): { look: boolean; deadForMillis: number | undefined } {
+  tick(isQuiet: boolean, at: number): PathVerdict {
     if (!isQuiet) {
       this.#last = undefined
       this.#sameAnswers = 0
-      return { look: false, deadForMillis: undefined }
+      this.#unansweredLooks = 0
+      return { look: false, deadForMillis: undefined, hangs: 'no' }
     }
     const look = at - this.#lookedAt >= lookEveryMillis
-    if (look) this.#lookedAt = at
+    if (look) {
+      this.#lookedAt = at
+      this.#unansweredLooks += 1
+    }
     const same = at - this.#sameSince
-    return { look, deadForMillis: this.#sameAnswers >= 3 && same >= deadMillis ? same : undefined }
+    const unanswered = this.#unansweredLooks
+    return {
+      look,
+      deadForMillis: this.#sameAnswers >= 3 && same >= deadMillis ? same : undefined,
+      hangs: unanswered > mostUnansweredLooks ? 'yes' : unanswered > doubtfulLooks ? 'maybe' : 'no',
+    }
   }
 
   /** The answer to a look. */
   said({ packets, responses }: PathCounters, at: number): void {
+    this.#unansweredLooks = 0
     const isSame = this.#last !== undefined && this.#last.packets === packets && this.#last.responses === responses
     this.#last = { packets, responses }
     this.#sameAnswers = isSame ? this.#sameAnswers + 1 : 0

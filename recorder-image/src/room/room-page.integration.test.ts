@@ -9,7 +9,7 @@ import { Clock } from '../clock/clock.ts'
 import { findChromium } from './chromium.ts'
 import type { PageEvent } from './events.ts'
 import type { RoomOptions } from './room.ts'
-import { openRoomPage, type RoomPage } from './room-page.ts'
+import { beginRoomPage, type RoomPage } from './room-page.ts'
 
 /** Accepts connections and never says a word: entering goes on until somebody ends it. */
 let silence: Server
@@ -33,6 +33,7 @@ afterEach(async () => {
 })
 
 const userSig = 'top-secret-signature'
+const patience = { launchMillis: 20_000, startMillis: 20_000, answerMillis: 2500 }
 
 const options = (port = (silence.address() as AddressInfo).port): RoomOptions => ({
   chromium: { path: findChromium(process.env), args: [] },
@@ -58,10 +59,10 @@ async function open(port?: number) {
   }
   const ready = Promise.withResolvers<void>()
   const { chromium, clock, enter } = options(port)
-  page = openRoomPage(
-    { chromium, clock },
+  page = beginRoomPage({ chromium, clock }).take(
     {
       onReady: ready.resolve,
+      onDoubt: () => {},
       onEvent: tell,
       onFailed: (why) => tell({ type: 'failed', why }),
       onFrame: () => {},
@@ -71,6 +72,7 @@ async function open(port?: number) {
       onTapFailed: () => {},
       onWarning: () => {},
     },
+    patience,
   )
   await ready.promise
   page.send({ ...enter, userSig })
@@ -151,10 +153,11 @@ describe('the room page in Chromium', () => {
 
   test('a recorder that is killed leaves no Chromium behind', async () => {
     const script = `
-      const { openRoomPage } = await import(${JSON.stringify(new URL('./room-page.ts', import.meta.url).href)})
+      const { beginRoomPage } = await import(${JSON.stringify(new URL('./room-page.ts', import.meta.url).href)})
       const { Clock } = await import(${JSON.stringify(new URL('../clock/clock.ts', import.meta.url).href)})
       const options = { chromium: ${JSON.stringify(options().chromium)}, clock: new Clock() }
-      openRoomPage(options, { onReady: () => console.log('open') })`
+      const handlers = { onReady: () => console.log('open') }
+      beginRoomPage(options).take(handlers, ${JSON.stringify(patience)})`
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
     await once(child.stdout, 'data')
     const pids = (await chromiumProcesses()).map(({ pid }) => pid)

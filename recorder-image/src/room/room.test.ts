@@ -3,27 +3,45 @@ import { Clock } from '../clock/clock.ts'
 import type { RoomEvent } from './events.ts'
 import type { PageCommand } from './protocol.ts'
 import { openRoom, type Room, type RoomHandlers } from './room.ts'
-import type { PageHandlers, RoomPage } from './room-page.ts'
+import type { BegunPage, PageHandlers } from './room-page.ts'
+
+const aPage = () => ({
+  handlers: undefined as unknown as PageHandlers,
+  commands: [] as PageCommand[],
+  answers: true,
+  discarded: false,
+  left: false,
+})
 
 /** Pages that say what a test tells them to. */
 class Pages {
-  readonly all: { handlers: PageHandlers; commands: PageCommand[]; discarded: boolean; left: boolean }[] = []
+  readonly all: ReturnType<typeof aPage>[] = []
   get last() {
     return this.all.at(-1)!
   }
 
-  readonly open = (_: unknown, handlers: PageHandlers): RoomPage => {
-    const page = { handlers, commands: [] as PageCommand[], discarded: false, left: false }
+  readonly begin = (): BegunPage => {
+    const page = aPage()
     this.all.push(page)
+    const discard = async () => {
+      page.discarded = true
+    }
     return {
-      send: (command) => void page.commands.push(command),
-      flush: async () => {},
-      lastWord: async () => {},
-      leave: async () => {
-        page.left = true
+      take: (handlers) => {
+        page.handlers = handlers
+        return {
+          heardAt: 0,
+          send: (command) => void page.commands.push(command),
+          flush: async () => true,
+          lastWord: async () => page.answers,
+          leave: async () => {
+            page.left = true
+          },
+          discard,
+        }
       },
       discard: async () => {
-        page.discarded = true
+        if (page.handlers === undefined) await discard()
       },
     }
   }
@@ -49,15 +67,16 @@ beforeEach(() => {
 })
 afterEach(() => room.close())
 
-function open(more: Partial<RoomHandlers> = {}, clock = new Clock()): void {
+function open(more: Partial<RoomHandlers> = {}, clock = new Clock(), firstPage?: BegunPage): void {
   room = openRoom(
     {
       chromium: { path: '', args: [] },
       clock,
+      firstPage,
       enter: { type: 'enter', sdkAppId: 1, userId: 'recorder', roomId: 1 },
       userSig: async () => `sig ${++sigs}`,
       startTimeoutMillis: 60_000,
-      openPage: pages.open,
+      beginPage: pages.begin,
     },
     {
       onEvent: ({ type }) => events.push(type),
@@ -83,6 +102,46 @@ test('a page that fails is ended and replaced by one that enters with a UserSig 
   await pages.enters()
   expect(events).toEqual(['entered', 'away', 'entered'])
   expect(pages.last.commands).toContainEqual(expect.objectContaining({ type: 'enter', userSig: 'sig 2' }))
+})
+
+test('the next page starts while it is in doubt whether this one lives, and is ended where it does', async () => {
+  const clock = new Clock()
+  let now = 10_000
+  vi.spyOn(clock, 'now').mockImplementation(() => now)
+  open({}, clock)
+  await pages.enters()
+  const [first] = pages.all
+  first!.handlers.onDoubt(true)
+  expect(pages.all).toHaveLength(2)
+  first!.handlers.onDoubt(false)
+  expect(pages.last.discarded).toBe(true)
+  // On a machine that has too much to do already.
+  now += 10_000
+  first!.handlers.onDoubt(true)
+  expect(pages.all).toHaveLength(2)
+  now += 20_000
+  first!.handlers.onDoubt(true)
+  expect(pages.all).toHaveLength(3)
+  first!.handlers.onFailed('The page has not answered for 2.5 s')
+  expect(pages.all).toHaveLength(3)
+  expect(first!.discarded).toBe(true)
+  await pages.enters()
+  expect(events).toEqual(['entered', 'away', 'entered'])
+  expect(pages.last.discarded).toBe(false)
+})
+
+test('the first page may have been begun before', async () => {
+  open({}, new Clock(), pages.begin())
+  await pages.enters()
+  expect(pages.all).toHaveLength(1)
+})
+
+test('a page that started in vain is ended with the room', async () => {
+  open()
+  await pages.enters()
+  pages.last.handlers.onDoubt(true)
+  await room.close()
+  expect(pages.last.discarded).toBe(true)
 })
 
 test('an error in what the recorder makes of an event is a defect, and not one of the page', async () => {
@@ -123,6 +182,16 @@ test('who was sent out does not come back; closing ends Chromium', async () => {
   expect(pages.all).toHaveLength(1)
   await room.close()
   expect(pages.last).toMatchObject({ discarded: true, left: false })
+})
+
+test('what a page does not give away when the recording stops was missed', async () => {
+  open()
+  await pages.enters()
+  await room.lastWord()
+  expect(events).toEqual(['entered'])
+  pages.last.answers = false
+  await room.lastWord()
+  expect(events).toEqual(['entered', 'away'])
 })
 
 test('closing leaves the room first', async () => {

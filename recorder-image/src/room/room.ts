@@ -1,9 +1,16 @@
-import type { Clock } from '../clock/clock.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
 import type { RoomEvent } from './events.ts'
 import { PathWatch } from './path-watch.ts'
 import type { PageCommand, PageReport } from './protocol.ts'
-import { type ChromiumOptions, type HoleReport, openRoomPage, type RoomPage } from './room-page.ts'
+import {
+  type BegunPage,
+  beginRoomPage,
+  type HoleReport,
+  type PageHandlers,
+  type PageOptions,
+  type Patience,
+  type RoomPage,
+} from './room-page.ts'
 import { begin, type Effect, type RoomEnd, type RoomState, type Step, type SupervisorEvent, step } from './supervision.ts'
 
 export type EnterCommand = Extract<PageCommand, { type: 'enter' }>
@@ -35,7 +42,7 @@ export interface Room {
   requestKeyFrame(slot: number): void
   /** Resolves when everything the page had until now has arrived, or after a moment when the page does not answer. */
   flush(): Promise<void>
-  /** The same when nothing more will be recorded, with what the page knows by now of what was missing. */
+  /** The same when nothing more will be recorded, with what the page knows by now of what was missing. Of one that does not answer `away` is told. */
   lastWord(): Promise<void>
   /** Resolves when the recorder is not in the room and will not come back by itself. */
   readonly over: Promise<RoomEnd>
@@ -43,9 +50,9 @@ export interface Room {
   close(): Promise<void>
 }
 
-export interface RoomOptions {
-  chromium: ChromiumOptions
-  clock: Clock
+export interface RoomOptions extends PageOptions {
+  /** The first page, where it was begun already. */
+  firstPage?: BegunPage | undefined
   /** All but the UserSig. */
   enter: Omit<EnterCommand, 'userSig'>
   /** A UserSig that is good now; asked for each time a page enters. */
@@ -53,11 +60,13 @@ export interface RoomOptions {
   /** How long getting in for the first time may take. */
   startTimeoutMillis: number
   /** Real pages, unless a test brings its own. */
-  openPage?: typeof openRoomPage
+  beginPage?: typeof beginRoomPage
 }
 
 const tickMillis = 250
 const keyFrameRequestMillis = 1000
+/** A page that falls silent again and again on a machine that is overloaded must not be the reason for ever more of them. */
+const nextPageEveryMillis = 30_000
 
 /** Enters the room and stays in it: the thin rim of `supervision`, which decides. Never throws. */
 export function openRoom(options: RoomOptions, handlers: RoomHandlers): Room {
@@ -68,11 +77,16 @@ class SupervisedRoom implements Room {
   readonly over: Promise<RoomEnd>
   readonly #options: RoomOptions
   readonly #handlers: RoomHandlers
-  readonly #end: (end: RoomEnd) => void
+  readonly #isOver: (end: RoomEnd) => void
   readonly #timer: NodeJS.Timeout
   readonly #discarded = new Set<Promise<void>>()
   #state: RoomState
   #page: RoomPage | undefined
+  /** Begun before it is needed. */
+  #nextPage: BegunPage | undefined
+  #nextPageBegunAt = Number.NEGATIVE_INFINITY
+  /** When the page was heard last that was given up last. */
+  #heardAt = Number.NEGATIVE_INFINITY
   #path = new PathWatch()
   #lastFrameAt: number | undefined
   readonly #keyFrameRequestedAt = new Map<number, number>()
@@ -82,7 +96,8 @@ class SupervisedRoom implements Room {
     this.#handlers = handlers
     const { promise, resolve } = Promise.withResolvers<RoomEnd>()
     this.over = promise
-    this.#end = resolve
+    this.#isOver = resolve
+    this.#nextPage = options.firstPage
     this.#timer = setInterval(() => this.#tick(), tickMillis)
     const first = begin(options.clock.now(), options.startTimeoutMillis)
     this.#state = first.state
@@ -113,7 +128,11 @@ class SupervisedRoom implements Room {
   }
 
   async lastWord(): Promise<void> {
-    await this.#page?.lastWord()
+    const page = this.#page
+    const answered = (await page?.lastWord()) ?? true
+    const isIn = page === this.#page && (this.#state.name === 'in' || this.#state.name === 'reconnecting')
+    if (page !== undefined) this.#heardAt = page.heardAt
+    if (!answered && isIn) this.#do({ type: 'away', why: 'The page did not answer when the recording stopped' })
   }
 
   async close(): Promise<void> {
@@ -122,6 +141,7 @@ class SupervisedRoom implements Room {
     clearInterval(this.#timer)
     const page = this.#page
     this.#page = undefined
+    this.#discardNext()
     if (!wasSentOut) await page?.leave()
     await page?.discard()
     await Promise.all(this.#discarded)
@@ -131,9 +151,12 @@ class SupervisedRoom implements Room {
     this.#happened({ type: 'tick', lastFrameAt: this.#lastFrameAt })
     const { name, page } = this.#state
     if (name !== 'in' && name !== 'reconnecting') return
-    const { look, deadForMillis } = this.#path.tick(this.#handlers.isQuiet(), this.#options.clock.now())
+    const { look, deadForMillis, hangs } = this.#path.tick(this.#handlers.isQuiet(), this.#options.clock.now())
     if (look) this.#page?.send({ type: 'look' })
-    if (deadForMillis !== undefined) this.#happened({ type: 'pathDead', page, forMillis: deadForMillis })
+    if (hangs === 'maybe') this.#doubt(true)
+    if (hangs === 'yes')
+      this.#happened({ type: 'failed', page, why: 'The page does not say what comes through its connection for media' })
+    else if (deadForMillis !== undefined) this.#happened({ type: 'pathDead', page, forMillis: deadForMillis })
   }
 
   #happened(event: DistributedOmit<SupervisorEvent, 'at'>): void {
@@ -146,10 +169,11 @@ class SupervisedRoom implements Room {
   }
 
   #do(effect: Effect) {
-    const timeMicros = this.#options.clock.micros()
+    const { clock } = this.#options
+    const timeMicros = clock.micros()
     switch (effect.type) {
       case 'launch':
-        this.#launch(effect.page)
+        this.#launch(effect.page, effect.patience)
         return
       case 'enter':
         void this.#enter(effect.page)
@@ -166,39 +190,63 @@ class SupervisedRoom implements Room {
         return this.#tell(() => this.#handlers.onEvent(event))
       }
       case 'away':
-        return this.#tell(() => this.#handlers.onEvent({ type: 'away', why: effect.why, timeMicros }))
+        return this.#tell(() => {
+          const heardMicros = clock.micros(this.#heardAt)
+          this.#handlers.onEvent({ type: 'away', why: effect.why, heardMicros, timeMicros })
+        })
       case 'notIn':
         this.#handlers.onWarning('Room not entered; trying again', { error: effect.why })
         return
       case 'over':
         clearInterval(this.#timer)
-        this.#end(effect.end)
+        this.#discardNext()
+        this.#isOver(effect.end)
     }
   }
 
-  #launch(page: number): void {
+  #launch(page: number, patience: Patience): void {
     this.#lastFrameAt = undefined
     this.#path = new PathWatch()
-    const { chromium, clock, openPage = openRoomPage } = this.#options
+    const { clock } = this.#options
     const isMeant = () => this.#state.page === page
-    this.#page = openPage(
-      { chromium, clock },
-      {
-        onReady: () => this.#happened({ type: 'ready', page }),
-        onFailed: (why) => this.#happened({ type: 'failed', page, why }),
-        onEvent: (event) => this.#happened({ type: 'said', page, event }),
-        onPath: (path) => isMeant() && this.#path.said(path, clock.now()),
-        onHole: (report) => isMeant() && this.#tell(() => this.#handlers.onHole(report)),
-        onOverflow: (report) => isMeant() && this.#tell(() => this.#handlers.onOverflow(report)),
-        onTapFailed: (report) => isMeant() && this.#tell(() => this.#handlers.onTapFailed(report)),
-        onWarning: (message, details) => isMeant() && this.#handlers.onWarning(message, details),
-        onFrame: (frame) => {
-          if (!isMeant()) return
-          this.#lastFrameAt = clock.now()
-          this.#tell(() => this.#handlers.onFrame(frame))
-        },
+    const begun = this.#nextPage ?? this.#beginPage()
+    this.#nextPage = undefined
+    const handlers: PageHandlers = {
+      onReady: () => this.#happened({ type: 'ready', page }),
+      onDoubt: (doubted) => isMeant() && this.#doubt(doubted),
+      onFailed: (why) => this.#happened({ type: 'failed', page, why }),
+      onEvent: (event) => this.#happened({ type: 'said', page, event }),
+      onPath: (path) => {
+        if (!isMeant()) return
+        this.#path.said(path, clock.now())
+        this.#doubt(false)
       },
-    )
+      onHole: (report) => isMeant() && this.#tell(() => this.#handlers.onHole(report)),
+      onOverflow: (report) => isMeant() && this.#tell(() => this.#handlers.onOverflow(report)),
+      onTapFailed: (report) => isMeant() && this.#tell(() => this.#handlers.onTapFailed(report)),
+      onWarning: (message, details) => isMeant() && this.#handlers.onWarning(message, details),
+      onFrame: (frame) => {
+        if (!isMeant()) return
+        this.#lastFrameAt = clock.now()
+        this.#tell(() => this.#handlers.onFrame(frame))
+      },
+    }
+    this.#page = begun.take(handlers, patience)
+  }
+
+  #beginPage(): BegunPage {
+    const { chromium, clock, beginPage = beginRoomPage } = this.#options
+    return beginPage({ chromium, clock })
+  }
+
+  /** Chromium takes as long to start as it takes until a silent page is given up: so the next one starts meanwhile. */
+  #doubt(doubted: boolean) {
+    if (!doubted) return this.#discardNext()
+    if (this.#state.name === 'over' || this.#nextPage !== undefined) return
+    const now = this.#options.clock.now()
+    if (now - this.#nextPageBegunAt < nextPageEveryMillis) return
+    this.#nextPageBegunAt = now
+    this.#nextPage = this.#beginPage()
   }
 
   async #enter(page: number): Promise<void> {
@@ -213,6 +261,17 @@ class SupervisedRoom implements Room {
   #discard(): void {
     const page = this.#page
     this.#page = undefined
+    if (page !== undefined) this.#heardAt = page.heardAt
+    this.#end(page)
+  }
+
+  #discardNext(): void {
+    const page = this.#nextPage
+    this.#nextPage = undefined
+    this.#end(page)
+  }
+
+  #end(page: RoomPage | BegunPage | undefined): void {
     const discarded = page?.discard().catch((error: Error) => {
       this.#handlers.onWarning('What a page left could not be removed', { error: error.message })
     })

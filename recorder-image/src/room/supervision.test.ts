@@ -124,6 +124,21 @@ describe('staying in', () => {
     }
   })
 
+  test('the first page may take its time to start; the next one has 2.5 s to answer, and each that follows it in a row twice as much', () => {
+    const play = new Play().enters()
+    for (let times = 0; times < 6; times++) {
+      play.fails()
+      if (play.state.name === 'replacing') play.pass(play.state.until - play.at)
+    }
+    const patience = play.done.flatMap((effect) => (effect.type === 'launch' ? [effect.patience] : []))
+    expect(patience[0]).toEqual({ launchMillis: 20_000, startMillis: 5000, answerMillis: 2500 })
+    const times = [1, 2, 4, 8, 8, 8]
+    expect(patience.slice(1).map(({ answerMillis }) => answerMillis)).toEqual(times.map((n) => n * 2500))
+    const starting = [5000, 10_000, 20_000, 20_000, 20_000, 20_000]
+    expect(patience.slice(1).map(({ launchMillis }) => launchMillis)).toEqual(starting)
+    expect(patience.slice(1).map(({ startMillis }) => startMillis)).toEqual(starting)
+  })
+
   test('pages that fail one after the other are given growing pauses, and in the end up', () => {
     const play = new Play().enters()
     let tries = 0

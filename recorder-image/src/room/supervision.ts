@@ -1,4 +1,5 @@
 import type { Ending, PageEvent } from './events.ts'
+import type { Patience } from './room-page.ts'
 import { isFinalRefusal } from './trtc-codes.ts'
 
 /** What befell a page. */
@@ -69,7 +70,7 @@ export type SupervisorEvent = { at: number } & (
 )
 
 export type Effect =
-  | { type: 'launch'; page: number }
+  | { type: 'launch'; page: number; patience: Patience }
   | { type: 'enter'; page: number }
   /** Ends a page's Chromium; there is nothing more to be had from it. */
   | { type: 'discard'; page: number }
@@ -87,6 +88,11 @@ export interface Step {
 }
 
 const launchMillis = 20_000
+/** A page that gives no sign of life for so long has failed. Each that follows on it in a row is given twice as much, for the machine may be slow. */
+const patienceMillis = 2500
+/** Each step of the start of Chromium: the first took 2.5 s on two cores with a load of 17. */
+const startPatienceMillis = 5000
+const mostPatienceMillis = 20_000
 /** The SDK tries for 5 s by itself, and three times where it is refused. */
 const enterMillis = 20_000
 const firstEntryPauseMillis = 1000
@@ -111,8 +117,7 @@ const inFlightMillis = 300
 
 export function begin(at: number, startTimeoutMillis: number): Step {
   const past = { wasIn: false, inSince: undefined, givenUp: 0, trouble: undefined }
-  const state: RoomState = { ...past, name: 'starting', page: 1, since: at, startDeadline: at + startTimeoutMillis }
-  return { state, effects: [{ type: 'launch', page: 1 }] }
+  return launch({ ...past, name: 'replacing', page: 1, until: at, startDeadline: at + startTimeoutMillis }, at)
 }
 
 /** What becomes of the state, and what is to be done. Pure. */
@@ -228,7 +233,15 @@ function replace(state: RoomState, trouble: Trouble, at: number): Step {
 }
 
 function launch(state: RoomState, at: number): Step {
-  return { state: { ...pastOf(state), name: 'starting', since: at }, effects: [{ type: 'launch', page: state.page }] }
+  const launch: Effect = { type: 'launch', page: state.page, patience: patienceOf(state) }
+  return { state: { ...pastOf(state), name: 'starting', since: at }, effects: [launch] }
+}
+
+function patienceOf({ wasIn, givenUp }: Past): Patience {
+  const grown = (millis: number) => Math.min(mostPatienceMillis, millis * 2 ** Math.max(0, givenUp - 1))
+  const startMillis = grown(startPatienceMillis)
+  // The first Chromium may have to be read from a disk.
+  return { launchMillis: wasIn ? startMillis : mostPatienceMillis, startMillis, answerMillis: grown(patienceMillis) }
 }
 
 function over(state: RoomState, end: RoomEnd): Step {

@@ -1,13 +1,16 @@
 /**
- * What a Chromium looks like to the recorder, without one: `node browser.ts ALIVE_MILLIS`. Answers on the debugging pipe, connects to the tap as the page's
- * worker does, says `alive` for so long, and sends frames for as long as it runs.
+ * What a Chromium looks like to the recorder, without one: `node browser.ts ALIVE_MILLIS HANGS_AT LIVES`. Answers on the debugging pipe, connects to the tap as the
+ * page's worker does, says `alive` for so long, and sends frames for as long as it runs. What it hangs at it never does; with `-` it does all of it.
+ * When it says `alive` it makes the file LIVES.
  */
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream, createWriteStream, writeFileSync } from 'node:fs'
 import { WebSocket } from 'ws'
 import { BatchWriter } from '../../tap/wire.ts'
 import type { PageCommand, PageReport } from '../protocol.ts'
 
 const aliveMillis = Number(process.argv[2])
+const hangsAt = process.argv[3]!
+const lives = process.argv[4]!
 const out = createWriteStream('', { fd: 4 })
 let origin = ''
 let rest = ''
@@ -20,6 +23,7 @@ createReadStream('', { fd: 3, encoding: 'utf8' })
   .on('end', () => process.exit())
 
 function answer({ id, method, params }: { id: number; method: string; params: { url?: string; expression?: string } }): void {
+  if (method === hangsAt) return
   if (method === 'Page.navigate') origin = params.url!
   if (method === 'Runtime.evaluate') connect(/\/tap\/[\w-]+/.exec(params.expression!)![0])
   out.write(`${JSON.stringify({ id, result: { targetId: 'target', sessionId: 'session' } })}\0`)
@@ -33,8 +37,12 @@ function connect(tapPath: string): void {
     socket.send(batch.take())
   }
   socket.on('open', () => {
+    if (hangsAt === 'ready') return
     report({ type: 'ready' })
-    const alive = setInterval(() => report({ type: 'alive' }), 500)
+    const alive = setInterval(() => {
+      report({ type: 'alive' })
+      writeFileSync(lives, '')
+    }, 500)
     setTimeout(() => clearInterval(alive), aliveMillis)
     setInterval(() => {
       batch.frame(aFrame(), Buffer.from('media'))
