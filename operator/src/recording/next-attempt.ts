@@ -24,7 +24,7 @@ export function waitForTheNextAttempt(draft: Draft): 'enough' | undefined {
     const node = attempts.findLast((attempt) => attempt.volume === volume?.name)?.node
     draft.waiting(
       'NodeLost',
-      `PersistentVolumeClaim ${volume?.name} holds what is not in COS, and node ${node} is not heard of. It is uploaded when the node is back, or was deleted`,
+      `PersistentVolumeClaim ${volume?.name} may hold what is not in COS, and its Pod on node ${node} has not ended. It is uploaded when the node is back, or was deleted`,
     )
     lookAgainAsLongAsItLasted(draft, 'NodeAway')
     return 'enough'
