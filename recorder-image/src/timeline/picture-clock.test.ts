@@ -33,5 +33,14 @@ test('a jump says how long the step took by arrival, and nothing else does', () 
   expect(jumped).toEqual([undefined, undefined, 18_000, undefined])
 })
 
+test('a clock that jumps ahead and soon back goes on behind both, not as what is late from before', () => {
+  const away = [0.2, 0.3, 1.2, 2.2].map((at): [number, number] => [at + hour, at])
+  const back = place([0, 0], [0.1, 0.1], ...away, [2.7, 2.7], [2.8, 2.8]).slice(-2)
+  expect(back[0]).toBeGreaterThan(10)
+  expect(back[1]! - back[0]!).toBeCloseTo(0.1)
+})
+
 test('one picture of nonsense moves no other', () =>
-  expect(place([0, 0], [0.1, 0.1], [777_777, 0.2], [0.3, 0.3], [0.4, 0.4]).filter((_, n) => n !== 2)).toEqual([0, 0.1, 0.3, 0.4]))
+  expect(place([0, 0], [0.1, 0.1], [777_777, 0.2], [0.3, 0.3], [0.4, 0.4], [3, 3]).filter((_, n) => n !== 2)).toEqual([
+    0, 0.1, 0.3, 0.4, 3,
+  ]))

@@ -12,12 +12,16 @@ interface Clock {
   /** Of the latest picture: as it was sent, 32 bit, and on the line. */
   rtpTimestamp: number
   rtp: number
+  /** Another one of it came behind its first: that was no nonsense. */
+  isFollowed: boolean
 }
 
 /** A picture so far behind others is none that comes late: a clock was set. */
 const longestBackTicks = 450_000
 /** A step that leads so far past the time of arrival is a jump ahead. */
 const aheadTicks = 450_000
+/** What a line delays changes by less: so much later than by arrival may what came before a jump have been sent. */
+const unevenTicks = 90_000
 /** From the last picture of one clock to the first one of the next there is room on the line for what is late of the one and of the other. */
 const betweenClocksTicks = longestBackTicks + aheadTicks
 
@@ -28,6 +32,8 @@ const betweenClocksTicks = longestBackTicks + aheadTicks
 export class PictureClock {
   #clock: Clock | undefined
   #before: Clock | undefined
+  /** Up to where on the line it can have gone until it jumped. What would lie behind that is of a clock that jumped back. */
+  #beforeEnds = 0
   #receiveTimeMicros = 0
 
   place({ rtpTimestamp, receiveTimeMicros }: { rtpTimestamp: number; receiveTimeMicros: number }): PictureTime {
@@ -35,16 +41,19 @@ export class PictureClock {
     this.#receiveTimeMicros = Math.max(this.#receiveTimeMicros, receiveTimeMicros)
     const clock = this.#clock
     if (clock === undefined) {
-      this.#clock = { number: 0, rtpTimestamp, rtp: rtpTimestamp }
+      this.#clock = { number: 0, rtpTimestamp, rtp: rtpTimestamp, isFollowed: false }
       return { rtp: rtpTimestamp, clock: 0, jumpedTicks: undefined }
     }
     const step = (rtpTimestamp - clock.rtpTimestamp) | 0
     if (step >= -longestBackTicks && step <= sinceTicks + aheadTicks) return onLine(clock, rtpTimestamp, step)
     const before = this.#before
     const stepBefore = before === undefined ? Number.POSITIVE_INFINITY : (rtpTimestamp - before.rtpTimestamp) | 0
-    if (before !== undefined && Math.abs(stepBefore) <= longestBackTicks) return onLine(before, rtpTimestamp, stepBefore)
+    if (before !== undefined && Math.abs(stepBefore) <= longestBackTicks) {
+      if (!clock.isFollowed || before.rtp + stepBefore <= this.#beforeEnds) return onLine(before, rtpTimestamp, stepBefore)
+    }
     this.#before = clock
-    const next = { number: clock.number + 1, rtpTimestamp, rtp: clock.rtp + betweenClocksTicks }
+    this.#beforeEnds = clock.rtp + sinceTicks + unevenTicks
+    const next = { number: clock.number + 1, rtpTimestamp, rtp: clock.rtp + betweenClocksTicks, isFollowed: false }
     this.#clock = next
     return { rtp: next.rtp, clock: next.number, jumpedTicks: sinceTicks }
   }
@@ -52,6 +61,6 @@ export class PictureClock {
 
 function onLine(clock: Clock, rtpTimestamp: number, step: number): PictureTime {
   const rtp = clock.rtp + step
-  if (step > 0) Object.assign(clock, { rtpTimestamp, rtp })
+  if (step > 0) Object.assign(clock, { rtpTimestamp, rtp, isFollowed: true })
   return { rtp, clock: clock.number, jumpedTicks: undefined }
 }
