@@ -219,7 +219,9 @@ const isAhead = (draft: Draft, { pod }: ObservedPod) => (attemptOf(pod) ?? 0) >=
 /** Its recorder has ended, so whatever else runs in the Pod does not get the half hour that a recorder may need. */
 const lingerSeconds = 30
 
-const mayLinger = ({ metadata }: Pod) =>
-  metadata.deletionTimestamp === undefined || (metadata.deletionGracePeriodSeconds ?? 0) > lingerSeconds
+/** One in which nothing runs any more and that is being deleted is the kubelet's to take away. */
+const mayLinger = ({ metadata, status }: Pod) =>
+  metadata.deletionTimestamp === undefined ||
+  (!['Succeeded', 'Failed'].includes(status?.phase ?? '') && (metadata.deletionGracePeriodSeconds ?? 0) > lingerSeconds)
 
 const earlier = (a: string, b: string) => (Date.parse(b) < Date.parse(a) ? b : a)
