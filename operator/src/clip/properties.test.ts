@@ -379,7 +379,7 @@ test(`whatever happens, one Pod at a time cuts a clip, and it comes to its end (
   expect(await whyNot({ numRuns: runs })).toBe('holds')
 })
 
-describe('where the CRD is of an earlier release, and does not keep', () => {
+describe('where the CRD is of an earlier release, and does not keep', { timeout: 3_600_000 }, () => {
   const optional = Object.entries(recordingClipStatusSchema.shape).flatMap(([name, field]) => (field.isOptional() ? name : []))
   const needed: readonly string[] = neededClipStatusFields
   /** There since there are clips. */
