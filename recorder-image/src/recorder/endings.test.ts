@@ -43,6 +43,12 @@ describe('the end of what a user sent', () => {
     ])
   })
 
+  test('is there where nothing came for so long that it would be known of a path that is dead', () => {
+    expect(ended(sent({ sound: 2000, pictures: 2000 }), 4400)).toHaveLength(2)
+    expect(ended(sent({ sound: 2000, pictures: 2000 }), 5000)).toEqual([])
+    expect(ended(sent({ sound: 5200, pictures: 2000 }), 5000)).toEqual(['alice audio 5200-6000 AtMost 45 EndUnproven'])
+  })
+
   test('is unproven where it came on after they had stopped, for as long as it was received', () => {
     expect(ended(sent({ pictures: 2200 }), 2000)).toEqual(['alice video 2200-3000 AtMost 23 EndUnproven'])
     expect(ended(sent({ pictures: 2200 }), 2000, 2240)).toEqual(['alice video 2200-2240 AtMost 4 EndUnproven'])
@@ -119,11 +125,16 @@ describe('the end of what a user sent', () => {
     expect(stopped(sent({ pictures: 2000 }), 2300)).toEqual(['alice video 2000-2300 AtMost 10 EndUnproven'])
   })
 
-  test('is nothing to tell of what nobody wants any more', () => {
+  test('is nothing to tell of what nobody wants any more, though some of it still comes, until it is wanted again', () => {
     const endings = sent({ sound: 2000, pictures: 2000 })
-    endings.forget({ userId: 'alice', stream: 'main', kind: 'audio' })
-    endings.forget({ userId: 'bob' })
+    const sound = { userId: 'alice', stream: 'main', kind: 'audio' } as const
+    endings.wants(sound, false)
+    endings.wants({ ...sound, userId: 'bob' }, false)
+    endings.arrived(alice, frame('audio', 2020))
     expect(ended(endings, 2400)).toEqual(['alice video 2000-2400 AtMost 13 EndUnproven'])
+    endings.wants(sound, true)
+    for (let millis = 5000; millis <= 6000; millis += 20) endings.arrived(alice, frame('audio', millis))
+    expect(ended(endings, 6200)).toEqual(['alice audio 6000-6200 AtMost 15 EndUnproven'])
     const all = sent({ sound: 2000 })
     all.forget()
     expect(ended(all, 2400)).toEqual([])

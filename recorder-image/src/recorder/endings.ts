@@ -5,6 +5,9 @@ import type { Publication } from './publication.ts'
 
 type Kind = EncodedFrame['kind']
 
+/** One medium of a user, as it is subscribed to. */
+type Wanted = Pick<Publication, 'userId' | 'stream'> & { kind: Kind }
+
 /** What came with one SSRC of a publication. */
 interface Flow {
   publication: Publication
@@ -50,6 +53,8 @@ const rememberedFrames = 16
 const noRhythmMicros = 2_000_000
 /** A clock drifts by 10 ms in it. */
 const bestWithinMicros = 30_000_000
+/** By then a path that is dead is known, and told of: what stayed away for so long through one that lives was not sent. */
+const pathKnownMicros = 2_500_000
 /** Nothing is held up for so long: the sender's clock was set. */
 const setMicros = 5_000_000
 const ticksPerMicro = { audio: 0.048, video: 0.09 }
@@ -64,8 +69,11 @@ const silenceBytes = 2
  */
 export class Endings {
   readonly #flows = new Map<string, Flow>()
+  /** What is on its way when nobody wants it any more still comes. */
+  readonly #unwanted = new Set<string>()
 
   arrived(publication: Publication, { kind, ssrc, rtpTimestamp, receiveTimeMicros, data }: EncodedFrame): NoticedLoss[] {
+    if (this.#unwanted.has(nameOf({ ...publication, kind }))) return []
     const key = `${publication.id} ${kind} ${ssrc}`
     let flow = this.#flows.get(key)
     const losses = flow === undefined ? this.#replaced(publication, kind, receiveTimeMicros) : []
@@ -110,7 +118,16 @@ export class Endings {
     return losses
   }
 
-  /** Nothing more of it is wanted, or all that is missing of it is known otherwise; a field that is left out means all. */
+  /** Whether it is wanted from now on. */
+  wants(wanted: Wanted, isWanted: boolean): void {
+    if (isWanted) this.#unwanted.delete(nameOf(wanted))
+    else {
+      this.#unwanted.add(nameOf(wanted))
+      this.forget(wanted)
+    }
+  }
+
+  /** All that is missing of it is known otherwise; a field that is left out means all. */
   forget(which: { publication?: Publication; userId?: string; stream?: Publication['stream']; kind?: Kind } = {}): void {
     const { publication: { id } = {}, userId, stream, kind } = which
     for (const [key, flow] of this.#flows) {
@@ -140,6 +157,8 @@ export class Endings {
   }
 }
 
+const nameOf = ({ userId, stream, kind }: Wanted) => `${kind} ${stream} ${userId}`
+
 /** Returns whether the sender's clock was set. */
 function noteDelay(best: BestDelay, arrivalMicros: number, rtpMicros: number): boolean {
   const micros = arrivalMicros - rtpMicros
@@ -165,7 +184,8 @@ function unproven(flow: Flow, { surelyMicros, mostMicros, wasOvertaken }: End): 
   const { publication, kind, lastMicros } = flow
   const step = stepOf(flow)
   const patienceMicros = Number.isFinite(step) ? step + jitterMicros : noRhythmMicros
-  if (!wasOvertaken && surelyMicros - lastMicros <= patienceMicros) return []
+  const awayMicros = surelyMicros - lastMicros
+  if (awayMicros >= pathKnownMicros || (!wasOvertaken && awayMicros <= patienceMicros)) return []
   const { userId, stream } = publication
   const frames = Number.isFinite(step) ? Math.ceil((mostMicros + apartMicros - lastMicros) / step) : null
   const about = { userId, stream, medium: kind, fromMicros: lastMicros, toMicros: mostMicros, bytes: null, file: null }

@@ -200,10 +200,11 @@ export class LiveRecording implements RoomHandlers {
     switch (action.type) {
       case 'subscribe':
         awaited.asked(action, clock.micros())
+        this.#endings.wants(action, true)
         return this.#room?.subscribe({ userId: action.userId, stream: action.stream, kind: action.kind })
       case 'unsubscribe':
         this.#lose(awaited.givenUp(action, clock.micros()))
-        this.#endings.forget({ userId: action.userId, stream: action.stream, kind: action.kind })
+        this.#endings.wants(action, false)
         return this.#room?.unsubscribe({ userId: action.userId, stream: action.stream, kind: action.kind })
       case 'open':
         return keeper.open(action.publication, action.openedMicros)
