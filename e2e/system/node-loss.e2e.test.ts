@@ -151,6 +151,8 @@ describe('a container runtime', () => {
     // A kubelet that was in the middle of its start starts it all the same before it ends it, and TRTC sends the other recorder out.
     await unmade.until('told how the first attempt ended', ({ status }) => status?.attempts?.[0]?.endTime !== undefined)
     await unmade.is('Succeeded', 'Unknown', 'Recording', 60)
+    // What is shorter has no beep by which it could be told whose it is.
+    await recordFor(3)
     await expectWhole(unmade, 1)
   })
 })
