@@ -114,6 +114,14 @@ async function recordAlice(): Promise<RecorderProcess> {
   return recorder
 }
 
+async function recordAliceUntilPaused(): Promise<RecorderProcess> {
+  await tell('Running')
+  const recorder = await recordAlice()
+  await tell('Paused')
+  await becomes(recorder, 'paused')
+  return recorder
+}
+
 /** How long it took another page to enter. */
 async function inAgain(recorder: RecorderProcess, since: number): Promise<number> {
   await logged(recorder, 'Room entered', 2)
@@ -193,10 +201,7 @@ describe('another page is in the room within 5 s, and files go on as the next on
 
 describe('a page that hangs while the recording is paused', () => {
   test('is replaced, and takes nothing: it goes on in the next file when it is told to', async () => {
-    await tell('Running')
-    const recorder = await recordAlice()
-    await tell('Paused')
-    await becomes(recorder, 'paused')
+    const recorder = await recordAliceUntilPaused()
     await sleep(500)
     const since = performance.now()
     await hangs['page is stopped']!(recorder)
@@ -216,10 +221,7 @@ describe('a page that hangs while the recording is paused', () => {
   })
 
   test('is replaced although it was told to go on meanwhile, and what is missed since then is told', async () => {
-    await tell('Running')
-    const recorder = await recordAlice()
-    await tell('Paused')
-    await becomes(recorder, 'paused')
+    const recorder = await recordAliceUntilPaused()
     await sleep(500)
     const since = performance.now()
     await hangs['page is stopped']!(recorder)
@@ -263,10 +265,7 @@ describe('who is sent out while it is paused', () => {
     RemovedByApi: () => world.removeRecorder(),
   }
   test.each(Object.keys(ways) as (keyof typeof ways)[])('ends, and the pause with it: %s', async (stopReason) => {
-    await tell('Running')
-    const recorder = await recordAlice()
-    await tell('Paused')
-    await becomes(recorder, 'paused')
+    const recorder = await recordAliceUntilPaused()
     await ways[stopReason]()
     const { result } = await recorder.ended
     expect(result).toMatchObject({ outcome: 'Completed', stopReason, files: [{ userId: 'alice', status: 1 }] })

@@ -130,7 +130,7 @@ describe('the end of what a user sent', () => {
     const sound = { userId: 'alice', stream: 'main', kind: 'audio' } as const
     endings.wants(sound, false)
     endings.wants({ ...sound, userId: 'bob' }, false)
-    endings.arrived(alice, frame('audio', 2020))
+    for (const millis of [2020, 2040, 2060]) endings.arrived(alice, frame('audio', millis))
     expect(ended(endings, 2400)).toEqual(['alice video 2000-2400 AtMost 13 EndUnproven'])
     endings.wants(sound, true)
     for (let millis = 5000; millis <= 6000; millis += 20) endings.arrived(alice, frame('audio', millis))
