@@ -29,6 +29,20 @@ test('what is, is named with what was measured and what was aimed at', () => {
   ])
 })
 
+test('where the machine takes more of a core for the same, so many times as much is aimed at; elsewhere what was asked', () => {
+  const on = (mediaRecorderCores: number, ours: number) =>
+    missedAims({
+      ...results,
+      runs: [run('02', 5, ours)],
+      live: [],
+      mediaRecorder: [{ ...cost, type: 'vp8', anchors: 1, coresPerAnchor: mediaRecorderCores, framesPerSecond: 30 }],
+    })
+  expect(on(0.814, 0.09)).toEqual([])
+  expect(on(0.814, 0.091)).toEqual(['mode 02, 5 × 1280x720: 0.091 core per anchor, aim 0.09'])
+  expect(on(0.2, 0.045)).toEqual([])
+  expect(on(0.2, 0.046)).toEqual(['mode 02, 5 × 1280x720: 0.046 core per anchor, aim 0.045'])
+})
+
 test('memory, lost frames, the start and each stop have aims of their own', () => {
   const [row] = results.runs
   expect(

@@ -65,6 +65,14 @@ describe('the page on what a recording costs', () => {
     expect(withLive(0.061)).toContain('| all | 5 | 0.061 | 0.021 | 0.020, **missed** |')
   })
 
+  test('says how many times as much a slower machine takes, and aims at so much', () => {
+    const mediaRecorder = [{ type: 'vp8' as const, anchors: 1, ...cost, coresPerAnchor: 0.814, pssMB: 900, framesPerSecond: 30 }]
+    const slower = report({ ...results, mediaRecorder })
+    expect(slower).toContain('This one takes 2.00 times as much')
+    expect(slower).toContain('| 02 | 5 | 0.040 | 0.090 |')
+    expect(report(results)).not.toContain('times as much for the same')
+  })
+
   test('says of memory and of the start what is aimed at', () => {
     const [row] = results.runs
     const at = (pssMB: number) => report({ ...results, runs: [{ ...row!, anchors: 1, pssMB }] })

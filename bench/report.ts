@@ -10,8 +10,10 @@ import {
   beyondRecording,
   liveAim,
   liveCoresPerAnchor,
+  mediaRecorderCores,
   memoryAim,
   recorderAim,
+  slowness,
   startAim,
   stopAim,
   stopGrew,
@@ -65,7 +67,7 @@ ${table(
     run.mode,
     run.anchors === 25 ? '25 × 640x360' : String(run.anchors),
     run.coresPerAnchor.toFixed(3),
-    aimText(recorderAim(run)),
+    aimText(recorderAim(results, run)),
     ratio(vp8(run.anchors)?.coresPerAnchor, run.coresPerAnchor),
     String(run.framesLost),
     `${run.worstPtsErrorMs.toFixed(1)} ms`,
@@ -76,7 +78,7 @@ ${table(
 
 Modes: ${Object.values(modeNames).join('; ')}. Frames are pictures; in mode 00, which has none, the beep that every publisher sends each second,
 heard to about a millisecond. Cores and wake-ups are the median of three windows of a row. Frames are counted from the first of a file to 0.4 s before the stop, and their error is the distance
-from the even row in which they were sent; how they lie to wall time, and that they decode, is what the tests try ([e2e/media](../e2e/media)).
+from the even row in which they were sent; how they lie to wall time, and that they decode, is what the tests try ([e2e/media](../e2e/media)).${aimsOfAnother(results)}
 
 ## The browser's MediaRecorder, beside it
 
@@ -224,6 +226,13 @@ Of two users in mode 02, ten minutes, reckoned up to an hour of the recording; a
 ffmpeg, with two pictures by libx264 (of \`vcon\`, sha512sum), which knows nothing of what begins when.
 
 `
+}
+
+function aimsOfAnother(results: Results): string {
+  const times = slowness(results)
+  return times === 1
+    ? ''
+    : ` The aims in cores are of a machine on which the MediaRecorder with VP8 takes ${mediaRecorderCores} of a core at one anchor. This one takes ${times.toFixed(2)} times as much for the same, and they stand here multiplied by that.`
 }
 
 function besideStart({ startMs }: Results): string {
