@@ -20,6 +20,7 @@ import { RefusalsInARow } from '../recording/refusals-in-a-row.ts'
 import { SecondTries } from '../recording/second-tries.ts'
 import { aRecording, at, podConfig, start } from '../recording/testing.ts'
 import { endPod, holdUp, run, schedule } from '../recording/testing-pods.ts'
+import { copyOf } from '../runtime/copy.ts'
 import { Store } from '../runtime/store.ts'
 import type { ClipRefusalWord } from './decide.ts'
 import { reconcileClip } from './reconcile.ts'
@@ -126,8 +127,7 @@ class Model {
     this.#heeded = new Map()
     this.#watches = this.server.watch()
     for (const kind of kinds) {
-      for (const object of this.server.list(kind))
-        this.#caches[kindOf(kind)].apply({ type: 'ADDED', object: structuredClone(object) } as never)
+      for (const object of this.server.list(kind)) this.#caches[kindOf(kind)].apply({ type: 'ADDED', object } as never)
     }
     this.dueMillis = 0
   }
@@ -243,7 +243,7 @@ class Model {
   }
 
   #change(pod: Pod, change: (pod: Pod) => void): void {
-    const copy = structuredClone(this.server.find('pods', pod.metadata.name)) as Pod
+    const copy = copyOf(this.server.find('pods', pod.metadata.name)) as Pod
     change(copy)
     this.server.put('pods', copy)
   }

@@ -8,6 +8,7 @@ import {
   type TroubleWord,
   troubleOf,
 } from '@trtc-recorder/api'
+import { copyOf } from '../runtime/copy.ts'
 import type { Answers } from './answers.ts'
 import { fruitlessUploadsInARow, mostFailuresInARow, uploadFailuresInARow } from './attempts.ts'
 import { findCondition, type NewCondition, withCondition, withoutCondition } from './conditions.ts'
@@ -30,7 +31,7 @@ export class Draft {
   constructor(observed: Observed, now: Date) {
     this.observed = observed
     this.now = now
-    this.status = inTodaysWords(structuredClone(observed.recording.status ?? {}), observed.recording.metadata.name)
+    this.status = inTodaysWords(copyOf(observed.recording.status ?? {}), observed.recording.metadata.name)
     // Deleting an object counts as a change of it; one that is finished is only tidied up after.
     if (!this.isFinished || !this.isDeleting) this.status.observedGeneration = observed.recording.metadata.generation
   }

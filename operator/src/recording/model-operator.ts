@@ -204,8 +204,7 @@ export class ModelOperator {
     this.#refusals = new RefusalsInARow()
     this.#watches = this.#server.watch()
     for (const plural of plurals) {
-      for (const object of this.#server.list(plural))
-        this.#store(plural).apply({ type: 'ADDED', object: structuredClone(object) } as never)
+      for (const object of this.#server.list(plural)) this.#store(plural).apply({ type: 'ADDED', object } as never)
     }
     this.#colleague = this.#makeColleague(this.#client, this.#caches.recordings, this.#now, this.#receiver)
     this.dueMillis = this.#now().getTime()

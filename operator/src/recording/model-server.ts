@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Recording, RecordingStatus } from '@trtc-recorder/api'
 import type { JsonPatchOperation, KubeClient, KubeObject, Patch } from '@trtc-recorder/kube'
 import { ApiError, ConnectionError } from '@trtc-recorder/kube'
+import { copyOf } from '../runtime/copy.ts'
 
 export type Plural = 'recordings' | 'pods' | 'persistentvolumeclaims' | 'recordingclips'
 export type Fault = '409' | '429' | '500' | 'lost' | 'lost, but done'
@@ -137,7 +138,7 @@ export class ModelServer {
         carryOut()
         throw new Killed(what)
       case undefined:
-        return structuredClone(carryOut())
+        return carryOut()
     }
   }
 
@@ -147,15 +148,13 @@ export class ModelServer {
     }
     if (this.#objects[plural].has(object.metadata.name)) throw new ApiError('create', 409, { reason: 'AlreadyExists' })
     this.#rules.isToBeMade(plural, object)
-    const made = structuredClone(object)
-    made.metadata = {
-      ...made.metadata,
+    const metadata = {
+      ...object.metadata,
       uid: `uid-${++this.version}`,
       generation: 1,
       creationTimestamp: this.#rules.now().toISOString(),
     }
-    if (plural === 'pods') Object.assign(made, { status: { phase: 'Pending' } })
-    const put = this.put(plural, made)
+    const put = this.put(plural, { ...object, metadata, ...(plural === 'pods' ? { status: { phase: 'Pending' } } : {}) })
     this.#rules.hasChanged()
     return put
   }
@@ -168,7 +167,7 @@ export class ModelServer {
     }
     if (uid !== undefined && uid !== known.metadata.uid) throw new ApiError('patch', 409, { reason: 'Conflict' })
     if (finalizers !== undefined) return this.writeFinalizers(known as Recording, finalizers)
-    const changed = structuredClone(known)
+    const changed = copyOf(known)
     if (annotations !== undefined) {
       const merged = Object.entries({ ...changed.metadata.annotations, ...annotations }).filter(([, value]) => value !== null)
       changed.metadata.annotations = Object.fromEntries(merged) as Record<string, string>
@@ -178,7 +177,7 @@ export class ModelServer {
   }
 
   #patchByOperations(plural: Plural, name: string, operations: readonly JsonPatchOperation[]): KubeObject {
-    const changed = this.#get(plural, name)
+    const changed = copyOf(this.#get(plural, name))
     for (const { op, path, value } of operations) {
       const steps = path.slice(1).split('/')
       const last = steps.pop()!
@@ -186,7 +185,7 @@ export class ModelServer {
       const isSame = isDeepStrictEqual(parent?.[last], value)
       if (parent === undefined || (op === 'test' && !isSame)) throw new ApiError('patch', 422, { reason: 'Invalid' })
       if (op === 'remove') throw new Error('the model removes nothing by a JSON patch')
-      if (op !== 'test') parent[last === '-' ? (parent as unknown as unknown[]).length : last] = structuredClone(value)
+      if (op !== 'test') parent[last === '-' ? (parent as unknown as unknown[]).length : last] = copyOf(value)
     }
     return this.put(plural, changed)
   }
@@ -202,22 +201,22 @@ export class ModelServer {
   #get(plural: Plural, name: string): KubeObject {
     const known = this.#objects[plural].get(name)
     if (known === undefined) throw new ApiError(`get ${plural} ${name}`, 404, { reason: 'NotFound' })
-    return structuredClone(known)
+    return known
   }
 
   put<T extends KubeObject>(plural: Plural, object: T): T {
     const isNew = !this.#objects[plural].has(object.metadata.name)
-    const put = { ...object, metadata: { ...object.metadata, resourceVersion: String(++this.version) } }
+    const put = frozen({ ...object, metadata: { ...object.metadata, resourceVersion: String(++this.version) } })
     this.#objects[plural].set(object.metadata.name, put)
     if (plural === 'recordings') this.onStatus((put as unknown as Recording).status ?? {})
-    this.#changes[plural].push({ type: isNew ? 'ADDED' : 'MODIFIED', object: structuredClone(put) })
+    this.#changes[plural].push({ type: isNew ? 'ADDED' : 'MODIFIED', object: put })
     return put
   }
 
   remove(plural: Plural, object: KubeObject): void {
     if (!this.#objects[plural].delete(object.metadata.name)) return
     const metadata = { ...object.metadata, resourceVersion: String(++this.version) }
-    this.#changes[plural].push({ type: 'DELETED', object: structuredClone({ ...object, metadata }) })
+    this.#changes[plural].push({ type: 'DELETED', object: frozen({ ...object, metadata }) })
   }
 }
 
@@ -257,6 +256,13 @@ interface PatchBody {
     annotations?: Record<string, string | null>
     ownerReferences?: null
   }
+}
+
+/** What the server, its watches and its answers share: whoever changes it is told at once. What is frozen already was frozen here. */
+function frozen<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  for (const inner of Object.values(value)) frozen(inner)
+  return Object.freeze(value)
 }
 
 /** What is left of a value without the fields at these paths, in which lists count for nothing. */

@@ -12,6 +12,7 @@ import {
   type UserAnnotation,
 } from '@trtc-recorder/api'
 import type { KubeObject, PersistentVolumeClaim, Pod } from '@trtc-recorder/kube'
+import { copyOf } from '../runtime/copy.ts'
 import { type Frozen, type MakeColleague, ModelOperator } from './model-operator.ts'
 import { ModelServer, type Plural } from './model-server.ts'
 import { attemptOf } from './names.ts'
@@ -464,7 +465,7 @@ export class Model {
   #changePod(pod: Pod, change: (pod: Pod) => void): void {
     const current = this.server.find('pods', pod.metadata.name)
     if (current?.metadata.uid !== pod.metadata.uid) return
-    const copy = structuredClone(current) as Pod
+    const copy = copyOf(current) as Pod
     change(copy)
     this.server.put('pods', copy)
   }

@@ -26,7 +26,8 @@ export type ResultReading =
 
 /** What a recorder left as its termination message. */
 export function terminationResult(pod: Pod): ReadResult | undefined {
-  return parse(readableResultSchema, terminated(pod)?.message)
+  const message = terminated(pod)?.message
+  return message ? parse(readableResultSchema, message) : undefined
 }
 
 export const terminated = (pod: Pod) =>
@@ -44,11 +45,8 @@ export function resultInLog(log: string): ReadResult | undefined {
   return undefined
 }
 
-function parse<T>(
-  schema: { safeParse(value: unknown): { success: true; data: T } | { success: false } },
-  text: string | undefined,
-) {
-  const result = schema.safeParse(parseJson(text ?? ''))
+function parse<T>(schema: { safeParse(value: unknown): { success: true; data: T } | { success: false } }, text: string) {
+  const result = schema.safeParse(parseJson(text))
   return result.success ? result.data : undefined
 }
 

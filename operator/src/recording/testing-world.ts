@@ -12,13 +12,14 @@ import {
   type UserAnnotation,
 } from '@trtc-recorder/api'
 import type { KubeObject, New, PersistentVolumeClaim, Pod } from '@trtc-recorder/kube'
+import { copyOf } from '../runtime/copy.ts'
 import { findCondition } from './conditions.ts'
 import { controlAnnotations, nudgedAnnotation } from './control.ts'
 import { decide } from './decide.ts'
 import { isFirstAsk, volumeOf } from './execute.ts'
 import type { Place } from './line.ts'
 import { labels, takenOverAnnotation } from './names.ts'
-import type { Action, Observed, Plan } from './plan.ts'
+import type { Action, Observed, ObservedPod, Plan } from './plan.ts'
 import { recorderPod } from './pod.ts'
 import type { PodNews } from './pod-news.ts'
 import { departedState, podState } from './pod-state.ts'
@@ -82,22 +83,10 @@ export class World {
   observed(): Observed {
     return {
       recording: this.recording,
-      pods: this.pods
-        .map((pod) => {
-          const result = terminationResult(pod)
-          const reading: ResultReading = result === undefined ? { kind: 'none' } : { kind: 'read', result }
-          const attempt = this.recording.status?.attempts?.find((one) => one.pod === pod.metadata.name)
-          const startTimeoutSeconds = timeToEnter(this.recording, attempt)
-          const beside = { news: this.news, startTimeoutSeconds, uploadOnly: attempt?.uploadOnly }
-          return { pod, state: podState(pod, reading, this.now, beside), isGone: false }
-        })
-        .concat(
-          this.departed.map((pod) => {
-            const result = terminationResult(pod)
-            const reading: ResultReading = result === undefined ? { kind: 'none' } : { kind: 'read', result }
-            return { pod, state: departedState(pod, reading), isGone: true }
-          }),
-        ),
+      pods: [
+        ...this.#present(),
+        ...this.departed.map((pod) => ({ pod, state: departedState(pod, readingOf(pod)), isGone: true })),
+      ],
       claims: this.claims,
       identityHeldBy: this.heldBy,
       identityIsWanted: this.isWanted,
@@ -108,6 +97,15 @@ export class World {
       mayBeGrantedNow: this.mayBeGrantedNow,
       refusal: undefined,
     }
+  }
+
+  #present(): ObservedPod[] {
+    return this.pods.map((pod) => {
+      const attempt = this.recording.status?.attempts?.find((one) => one.pod === pod.metadata.name)
+      const startTimeoutSeconds = timeToEnter(this.recording, attempt)
+      const beside = { news: this.news, startTimeoutSeconds, uploadOnly: attempt?.uploadOnly }
+      return { pod, state: podState(pod, readingOf(pod), this.now, beside), isGone: false }
+    })
   }
 
   #progress(): Observed['progress'] {
@@ -122,18 +120,22 @@ export class World {
 
   /** Decides and does until there is nothing more to do at this moment. */
   settle(): this {
+    let before = this.#seen()
     for (let round = 0; round < 20; round += 1) {
-      const before = JSON.stringify([this.recording, this.pods, this.claims, this.gone])
       if (this.gone) return this
       this.carryOut(this.decides())
       this.#reap()
       this.carriedOut()
       const recorders = this.live.filter((pod) => !jobIn(pod).uploadOnly).map((pod) => pod.metadata.name)
       if (recorders.length > 1) throw new Error(`two live recorders: ${recorders.join(', ')}`)
-      if (JSON.stringify([this.recording, this.pods, this.claims, this.gone]) === before) return this
+      const after = this.#seen()
+      if (after === before) return this
+      before = after
     }
     throw new Error('the decision never comes to rest')
   }
+
+  #seen = () => JSON.stringify([this.recording, this.pods, this.claims, this.gone])
 
   after(seconds: number): this {
     this.now = new Date(this.now.getTime() + seconds * 1000)
@@ -173,7 +175,7 @@ export class World {
   /** Those of attempts that were left behind do not count: TRTC sends them out. */
   get live(): Pod[] {
     const apart = this.status.attempts?.filter(({ state }) => state === 'LeftBehind').map(({ pod }) => pod)
-    return this.observed().pods.flatMap(({ pod, state }) =>
+    return this.#present().flatMap(({ pod, state }) =>
       state.kind === 'ended' || apart?.includes(pod.metadata.name) ? [] : [pod],
     )
   }
@@ -181,7 +183,7 @@ export class World {
   /** Every node comes back, and every recorder that was asked to end does. */
   allEnd(result: TerminationMessage): this {
     this.pods = this.pods.map((pod) => {
-      const copy = structuredClone(pod)
+      const copy = copyOf(pod)
       if (copy.status?.phase !== 'Succeeded' && copy.status?.phase !== 'Failed') endPod(copy, this.now, result)
       return copy
     })
@@ -197,7 +199,7 @@ export class World {
 
   /** Applies to the newest Pod what a scheduler or a kubelet would write. */
   podBecomes(change: (pod: Pod) => void): this {
-    const pod = structuredClone(this.pod)
+    const pod = copyOf(this.pod)
     change(pod)
     this.pods = [...this.pods.slice(0, -1), pod]
     return this.settle()
@@ -337,7 +339,7 @@ export class World {
   #changePod(target: Pod, change: (pod: Pod) => void): void {
     this.pods = this.pods.flatMap((pod) => {
       if (pod.metadata.uid !== target.metadata.uid) return [pod]
-      const changed = structuredClone(pod)
+      const changed = copyOf(pod)
       change(changed)
       const ended = changed.status?.phase !== 'Running' && (changed.status?.phase !== 'Pending' || !changed.spec?.nodeName)
       const gone = changed.metadata.deletionTimestamp !== undefined && !changed.metadata.finalizers?.length && ended
@@ -355,6 +357,11 @@ export class World {
     }
     return { ...object, metadata } as unknown as T
   }
+}
+
+function readingOf(pod: Pod): ResultReading {
+  const result = terminationResult(pod)
+  return result === undefined ? { kind: 'none' } : { kind: 'read', result }
 }
 
 /** The job that the newest Pod was given. */
