@@ -5,7 +5,7 @@ import { type RecordingManifest, roomSpecShape } from './recording.ts'
 
 /** Environment of the recorder process. */
 export const recorderEnv = {
-  /** The job, one JSON value. Holds names of Secrets, never their contents. */
+  /** The job, one JSON value, in as many variables as it needs (`jsonVariables`). Holds names of Secrets, never their contents. */
   job: 'TRTC_RECORDER_JOB',
   /** Work directory; the volume is mounted there. The template's own name for it. */
   work: 'CFS_PATH',

@@ -46,6 +46,8 @@ const hidingPlace = fc.constantFrom<((secret: string) => unknown)[]>(
   (s) => ({ spec: { live: { pcm: { url: `wss://host/stt/${s}` } } } }),
   (s) => ({ env: [{ name: 'TRTC_RECORDER_JOB', value: JSON.stringify({ spec: { live: { pcm: { url: `wss://h/${s}` } } } }) }] }),
   (s) => ({ env: [{ name: 'TRTC_RECORDER_JOB', value: JSON.stringify({ password: s }) }] }),
+  (s) => ({ env: [{ name: 'TRTC_RECORDER_JOB', value: `{"spec":{"live":{"pcm":{"url":"wss://h/${s}"` }] }),
+  (s) => ({ env: [{ name: 'TRTC_RECORDER_JOB_2', value: `"live":{"pcm":{"url":"wss://h/${s}"}}}}` }] }),
   (s) => ({ containers: [{ env: [{ name: 'LICENSE', value: s }] }] }),
   (s) => ({ annotations: { 'kubectl.kubernetes.io/last-applied-configuration': s } }),
 )

@@ -37,8 +37,19 @@ const ownVariables = /^(TRTC_RECORDER_[A-Z_]+|CFS_PATH)$/
 
 function redactVariable(variable: unknown): unknown {
   const { name, value } = variable as { name?: unknown; value?: unknown }
-  if (value === undefined || ownVariables.test(String(name))) return redact(variable)
+  if (value === undefined || (ownVariables.test(String(name)) && !isCut(value))) return redact(variable)
   return { ...(redact(variable) as object), value: hidden }
+}
+
+/** The first of several variables that hold one JSON value, which can be gone through only as a whole. */
+function isCut(value: unknown): boolean {
+  if (typeof value !== 'string' || !value.startsWith('{')) return false
+  try {
+    JSON.parse(value)
+    return false
+  } catch {
+    return true
+  }
 }
 
 /** The same for a value as JSON has it; managed fields and copies of what was applied are left out whole. */

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { clipsAnnotation } from '../../api/src/index.ts'
+import { largestSpec } from '../../api/src/testing/largest.ts'
 import type { KubeObject, New, Resource } from '../../kube/src/index.ts'
 import { isInvalid, resources } from '../../kube/src/index.ts'
 import { parseConfig } from '../../operator/src/config.ts'
@@ -73,6 +75,8 @@ const specs: object[] = [
   ]),
   ...tolerations.map((toleration) => ({ tolerations: [toleration] })),
 ]
+/** As large as there are, in characters of four bytes, of one that is two in JSON, and in plain ones. What a name stands for is there. */
+const largest = ['😀', '"', 'x'].map((fill) => ({ ...largestSpec([fill]), priorityClassName: undefined }))
 const recordingNames = [
   '1',
   'a.b',
@@ -95,12 +99,12 @@ test('a Recording that is admitted has a Pod and a volume that are', async () =>
   const refused: string[] = []
   let admitted = 0
 
-  async function tryOne(name: string, spec: object): Promise<void> {
+  async function tryOne(name: string, spec: object): Promise<boolean> {
     const recording = await api.client.create(resources.recordings, newRecording(namespace, name, spec)).catch((error) => {
       if (!isInvalid(error)) throw error
       return undefined
     })
-    if (recording === undefined) return
+    if (recording === undefined) return false
     admitted += 1
     const take = <T extends KubeObject>(resource: Resource<T>, object: New<T>) =>
       api.client
@@ -116,13 +120,20 @@ test('a Recording that is admitted has a Pod and a volume that are', async () =>
       const pod = recorderPod(recording, { attempt, uploadOnly: false, volume, isBesideOthers: false }, config)
       expect(pod.metadata.name).toBe(podName(name, attempt))
       await take(resources.pods, pod)
+      // With what a recorder is asked for besides.
+      const body = { metadata: { annotations: { [clipsAnnotation]: 'x'.repeat(140_000) } } }
+      await api.client
+        .patch(resources.pods, pod.metadata as { namespace: string; name: string }, { type: 'merge', body })
+        .catch((error: Error) => refused.push(`${name}: ${error.message}`))
     }
+    return true
   }
 
   for (const name of recordingNames) await tryOne(name, {})
   for (let first = 0; first < specs.length; first += 20) {
     await Promise.all(specs.slice(first, first + 20).map((spec, index) => tryOne(`odd-${first + index}`, spec)))
   }
+  for (const [index, spec] of largest.entries()) expect(await tryOne(`largest-${index}`, spec)).toBe(true)
   expect(refused).toEqual([])
   // Of each kind something is, so that nothing is taken for admitted that was refused for another reason.
   expect(admitted).toBeGreaterThan(150)

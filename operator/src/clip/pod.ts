@@ -3,6 +3,7 @@ import {
   clipJobEnv,
   clipJobSchema,
   clipTime,
+  jsonVariables,
   type Recording,
   type RecordingClip,
   recorderEnv,
@@ -93,7 +94,7 @@ export function clipPod(
   const { spec } = recording
   const secretName = spec.cos.credentialsSecretRef?.name
   const env = {
-    [clipJobEnv]: JSON.stringify(job),
+    ...jsonVariables(clipJobEnv, job),
     [recorderEnv.work]: workDirectory,
     [recorderEnv.secrets]: secretsDirectory,
     [recorderEnv.terminationMessage]: terminationMessagePath,

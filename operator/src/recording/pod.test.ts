@@ -92,6 +92,13 @@ describe('the recorder Pod', () => {
     expect(job.uploadOnly).toBeUndefined()
   })
 
+  test('gets what its Recording says through Kubernetes, which fills in variables', () => {
+    const recording = aRecording({ strRoomId: 'a$$b $(KUBERNETES_SERVICE_HOST)' })
+    const value = env('TRTC_RECORDER_JOB', recorderPod(recording, order, podConfig))!
+    expect(value).not.toContain('$')
+    expect(JSON.parse(value).spec.strRoomId).toBe('a$$b $(KUBERNETES_SERVICE_HOST)')
+  })
+
   test('has the recorder mark the names of files where other Recordings write files of the same room to the same folder', () => {
     const markOf = (isBesideOthers: boolean) => {
       const recording = aRecording({}, { uid: 'a1b2c3d4-0000-4000-8000-000000000000' })

@@ -3,6 +3,7 @@ import {
   clipsAnnotation,
   controlAnnotation,
   jobFor,
+  jsonVariables,
   type RecorderJob,
   type Recording,
   recorderEnv,
@@ -206,7 +207,7 @@ const isOwned = ({ metadata }: Recording) => metadata.deletionTimestamp === unde
 
 function environment(job: RecorderJob, config: RecorderPodConfig) {
   const values: Record<string, string> = {
-    [recorderEnv.job]: JSON.stringify(job),
+    ...jsonVariables(recorderEnv.job, job),
     [recorderEnv.work]: workDirectory,
     [recorderEnv.secrets]: secretsDirectory,
     [recorderEnv.control]: `${controlDirectory}/${controlFile}`,

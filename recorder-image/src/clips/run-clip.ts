@@ -8,6 +8,7 @@ import {
   clipJobEnv,
   clipJobSchema,
   clipKey,
+  jsonOfVariables,
   type Manifest,
   type ManifestFile,
   manifestSchema,
@@ -34,7 +35,7 @@ export interface ClipOptions {
 
 /** The job as the operator hands it over. Throws with the field that is wrong. */
 export function clipJobFrom(environment: NodeJS.ProcessEnv): ClipJob {
-  return clipJobSchema.parse(JSON.parse(environment[clipJobEnv] ?? ''))
+  return clipJobSchema.parse(JSON.parse(jsonOfVariables(clipJobEnv, environment) ?? ''))
 }
 
 /**

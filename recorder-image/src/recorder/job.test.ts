@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises'
+import { jsonVariables, recorderJobSchema } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
 import { jobFromEnvironment, jobFromRecordingFile } from './job.ts'
 import { aJob } from './testing.ts'
@@ -11,6 +12,24 @@ const withCos = (over: object) => ({ ...aJob(), spec: { ...aJob().spec, cos: { .
 describe('a job from the environment', () => {
   test('is taken as it is', () => {
     expect(fromEnvironment(aJob({}, { attempt: 3 }))()).toEqual(aJob({}, { attempt: 3 }))
+  })
+
+  test('is taken from as many variables as it was put into, and with characters of any plane', () => {
+    const include = Array.from({ length: 32 }, (_, n) => '😀'.repeat(63) + String.fromCodePoint(0x1f400 + n))
+    const users = { include, exclude: [] }
+    const spec = {
+      ...aJob().spec,
+      subscribe: { ...users, audio: users, video: users },
+      live: { hls: { users }, stills: { users } },
+    }
+    const job = recorderJobSchema.parse({
+      ...aJob(),
+      spec: { ...spec, mode: '02', outputs: { pair: { left: include, right: include } } },
+    })
+    const big = { ...job, recording: { ...job.recording, namespace: 'x'.repeat(100_000) } }
+    const variables = jsonVariables('TRTC_RECORDER_JOB', big)
+    expect(Object.keys(variables).length).toBeGreaterThan(2)
+    expect(jobFromEnvironment(variables)).toEqual(big)
   })
 
   test.each([

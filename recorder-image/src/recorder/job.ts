@@ -3,6 +3,7 @@ import {
   halfCharacterMessage,
   halfCharacters,
   jobFor,
+  jsonOfVariables,
   type RecorderJob,
   recorderEnv,
   recorderJobSchema,
@@ -11,9 +12,9 @@ import {
 import { parseAllDocuments } from 'yaml'
 import { RecorderFailure } from './failure.ts'
 
-/** The job as the operator hands it over: one JSON value in the environment. */
+/** The job as the operator hands it over. */
 export function jobFromEnvironment(environment: NodeJS.ProcessEnv): RecorderJob {
-  const text = environment[recorderEnv.job]
+  const text = jsonOfVariables(recorderEnv.job, environment)
   if (text === undefined)
     throw new RecorderFailure('InvalidJob', `${recorderEnv.job} is not set; see --help for running without a cluster`)
   let value: unknown
