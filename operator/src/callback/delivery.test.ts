@@ -1,9 +1,9 @@
 import { createHmac } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Dispatcher } from 'undici'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { fenceOf, LeadershipInDoubt } from '../kube/fenced-client.ts'
+import { connectTo } from './connection.ts'
 import { concealed, type Delivery, type DeliveryResult, deliver, inFull, sign } from './delivery.ts'
 
 let server: Server
@@ -166,8 +166,8 @@ describe('deliver', () => {
     it('throws, and so counts for nothing, before it is sent', async () => {
       stop.abort(why)
       await expect(send({ signal: stop.signal })).rejects.toBe(why)
-      const dispatcher = { dispatch: () => expect.unreachable('it is asked for a connection') } as unknown as Dispatcher
-      await expect(send({ signal: stop.signal, proxy: () => dispatcher })).rejects.toBe(why)
+      const connect = async () => expect.unreachable('it is asked for a connection')
+      await expect(send({ signal: stop.signal, proxy: () => connect })).rejects.toBe(why)
       expect(received).toEqual([])
     })
 
@@ -204,11 +204,13 @@ describe('deliver', () => {
   })
 
   it('sends nothing through a proxy where another operator may lead', async () => {
-    const proxy = () => {
-      throw new Error('it is asked for no connection')
-    }
-    const dispatcher = { dispatch: proxy } as unknown as Dispatcher
-    await expect(send({ fence: fenceOf(() => false), proxy: () => dispatcher })).rejects.toThrow(LeadershipInDoubt)
+    let connections = 0
+    server.on('connection', () => {
+      connections += 1
+    })
+    const connect = connectTo([{ address: '127.0.0.1', family: 4 }])
+    await expect(send({ fence: fenceOf(() => connections === 0), proxy: () => connect })).rejects.toThrow(LeadershipInDoubt)
+    expect(received).toEqual([])
   })
 
   it('does not call what may not be called, and says so', async () => {

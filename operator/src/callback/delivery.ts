@@ -1,6 +1,5 @@
 import { createHmac } from 'node:crypto'
 import type { LookupAddress } from 'node:dns'
-import type { LookupFunction } from 'node:net'
 import {
   type CallbackBody,
   type ClipCallbackBody,
@@ -11,9 +10,9 @@ import {
   type TrtcCallbackBody,
 } from '@trtc-recorder/api'
 import { isAddress, type Receiver, type ReceiverPolicy, type Resolve, receiverOf } from '@trtc-recorder/api/receivers'
-import { Agent, buildConnector, type Dispatcher, request } from 'undici'
 import { type Fence, LeadershipInDoubt } from '../kube/fenced-client.ts'
 import { sleep, timeoutSignal } from '../runtime/timers.ts'
+import { basic, type Connect, connectTo, post, secured } from './connection.ts'
 
 /**
  * What one try came to. `message` names the receiver by scheme, host and port only: paths and queries may hold its secrets. `unsaid`: what the administrator may know
@@ -46,15 +45,12 @@ export interface Delivery {
   signal: AbortSignal
   policy: ReceiverPolicy
   /** Sends callbacks through a proxy, which then is who looks names up; gives undefined for a host that is called directly. */
-  proxy?: (url: URL) => Dispatcher | undefined
+  proxy?: (url: URL) => Connect | undefined
   /** How names are looked up, once for each try. */
   resolve?: Resolve
   /** Whether it may still be sent; if not, the try throws, and counts for nothing. */
   fence?: Fence | undefined
 }
-
-/** How much of an answer's body is read before the connection is cut; nobody looks at it. */
-const answerBytes = 65_536
 
 /**
  * POSTs the result once. Redirects are not followed: the signature and the contents are for the address in the spec. Of a receiver at a
@@ -70,16 +66,12 @@ export async function deliver(delivery: Delivery): Promise<DeliveryResult> {
   const passage = new Passage(delivery, receiver)
   try {
     const proxied = delivery.proxy?.(target.url)
-    if (proxied !== undefined) {
-      passage.send()
-      return await post(delivery, target, proxied, passage, timeout)
-    }
+    if (proxied !== undefined) return await send(delivery, target, proxied, passage, timeout)
     const { hostname } = target.url
     const isName = !isAddress(hostname)
     const conceal = (attempt: DeliveryResult | Promise<DeliveryResult>) =>
       concealed(attempt, { receiver, isName, timeoutMillis, timeout })
-    const direct = (addresses: LookupAddress[]) =>
-      withAgent(addresses, passage, (agent) => post(delivery, target, agent, passage, timeout))
+    const direct = (addresses: LookupAddress[]) => send(delivery, target, connectTo(addresses), passage, timeout)
     const late = AbortSignal.any([timeout, passage.closed])
     const found = await inTime(receiverOf(hostname, policy, delivery.resolve), timeoutMillis, late)
     passage.closed.throwIfAborted()
@@ -171,7 +163,7 @@ export async function concealed(
   const message = isName
     ? `${receiver} ${silence}: it stands for a private address, or for one that may not be called, or its name is not known; the operator’s log says which`
     : `${receiver}, at a private address, ${silence}`
-  return { outcome: 'unreachable', message, unsaid: result.message }
+  return { outcome: 'unreachable', message, unsaid: inFull(result) }
 }
 
 interface Target {
@@ -179,70 +171,47 @@ interface Target {
   credentials: string | undefined
 }
 
-async function post(
+/**
+ * One connection a delivery: on a kept one that the receiver is just closing, a request may fail that was carried out, and would be sent twice. The request is let
+ * through when it stands, and nothing else is left to do: who was frozen before that does not send it.
+ */
+async function send(
   delivery: Delivery,
   target: Target,
-  dispatcher: Dispatcher,
-  { closed }: Passage,
+  connect: Connect,
+  passage: Passage,
   timeout: AbortSignal,
 ): Promise<DeliveryResult> {
   const { id, timeoutMillis, signingKey, sdkAppId } = delivery
   const { url, credentials } = target
+  const { closed } = passage
   const receiver = url.origin
   const body = JSON.stringify(delivery.body)
+  const headers = {
+    'content-type': 'application/json',
+    'user-agent': 'trtc-recorder',
+    [idempotencyHeader]: id,
+    ...(sdkAppId === undefined ? {} : { [sdkAppIdHeader]: String(sdkAppId) }),
+    ...(signingKey === undefined ? {} : { [signatureHeader]: sign(signingKey, body) }),
+    ...(credentials === undefined ? {} : { authorization: basic(credentials) }),
+  }
+  const signal = AbortSignal.any([timeout, closed])
   try {
-    const answer = await request(url, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        'user-agent': 'trtc-recorder',
-        [idempotencyHeader]: id,
-        ...(sdkAppId === undefined ? {} : { [sdkAppIdHeader]: String(sdkAppId) }),
-        ...(signingKey === undefined ? {} : { [signatureHeader]: sign(signingKey, body) }),
-        ...(credentials === undefined ? {} : { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` }),
-      },
-      body,
-      dispatcher,
-      signal: AbortSignal.any([timeout, closed]),
-    })
-    // Once the head is here the answer is known, whatever becomes of the rest.
-    answer.body.dump({ limit: answerBytes, signal: timeout }).catch(() => {})
-    return judge(answer.statusCode, receiver)
+    closed.throwIfAborted()
+    const socket = await secured(url, await connect(url, signal), signal)
+    try {
+      passage.send()
+    } catch (error) {
+      socket.destroy()
+      throw error
+    }
+    return judge(await post({ url, headers, body }, socket, signal), receiver)
   } catch (error) {
     if (error instanceof LeadershipInDoubt) throw error
     if (closed.aborted) throw closed.reason
     if (timeout.aborted) return { outcome: 'unreachable', message: `${receiver} did not answer within ${timeoutMillis / 1000} s` }
-    return { outcome: 'unreachable', message: `${receiver} could not be reached: ${reasonOf(error)}` }
-  }
-}
-
-/**
- * One connection a delivery, to an address that was judged: on a kept one that the receiver is just closing, a request may fail that was
- * carried out, and would be sent twice; and a name that is looked up again may have become another address. The request is let through when it stands, and
- * nothing else is left to do: who was frozen before that does not send it.
- */
-async function withAgent<T>(addresses: LookupAddress[], passage: Passage, use: (agent: Agent) => Promise<T>): Promise<T> {
-  const lookup: LookupFunction = (_, { all }, callback) => {
-    if (all) callback(null, addresses)
-    else callback(null, addresses[0]!.address, addresses[0]!.family)
-  }
-  const connectTo = buildConnector({ lookup })
-  const connect: buildConnector.connector = (options, callback) =>
-    connectTo(options, (error, socket) => {
-      if (error !== null) return callback(error, null)
-      try {
-        passage.send()
-        callback(null, socket)
-      } catch (why) {
-        socket.destroy()
-        callback(why as Error, null)
-      }
-    })
-  const agent = new Agent({ pipelining: 0, keepAliveTimeout: 1, maxHeaderSize: 16_384, connect })
-  try {
-    return await use(agent)
-  } finally {
-    agent.close().catch(() => {})
+    const message = `${receiver} ${whyNot(error as NodeJS.ErrnoException)}`
+    return { outcome: 'unreachable', message, unsaid: `${message} (${textOf(error)})` }
   }
 }
 
@@ -267,11 +236,37 @@ export function sign(key: Uint8Array, body: string): string {
 
 function judge(statusCode: number, receiver: string): DeliveryResult {
   if (statusCode >= 200 && statusCode < 300) return { outcome: 'delivered', statusCode }
+  // Three digits, and no status that HTTP knows; those from 100 on are no final answer.
+  if (statusCode < 200) return { outcome: 'unreachable', message: `${receiver} ${noHttp}` }
   const redirect = statusCode >= 300 && statusCode < 400 ? '; redirects are not followed' : ''
   return { outcome: 'refused', statusCode, message: `${receiver} answered ${statusCode}${redirect}` }
 }
 
-function reasonOf(error: unknown): string {
+const noHttp = 'gave an answer that is not HTTP/1.1'
+
+/** What the operating system says of a connection, each with what it means. */
+const failures: Record<string, string> = {
+  ECONNREFUSED: 'nobody listens there',
+  ECONNRESET: 'the connection was cut before there was an answer',
+  EPIPE: 'the connection was cut before there was an answer',
+  EHOSTUNREACH: 'there is no way to it',
+  ENETUNREACH: 'there is no way to it',
+  EADDRNOTAVAIL: 'there is no way to it',
+  ETIMEDOUT: 'no connection came about in time',
+  PROXY_REFUSED: 'the proxy does not let the operator through to it',
+}
+
+/** In words of our own: what a library says of a connection may be anything, and is for the log. */
+function whyNot({ code = '' }: NodeJS.ErrnoException): string {
+  if (code.startsWith('HPE_')) return noHttp
+  const known = failures[code]
+  if (known !== undefined) return `could not be reached: ${code}: ${known}`
+  if (/^(EPROTO|ERR_SSL_)/.test(code)) return 'could not be reached: it does not speak TLS, or not as the operator does'
+  if (/CERT|ISSUER|SIGNATURE|CRL/.test(code)) return `could not be reached: ${code}: its certificate is not accepted`
+  return 'could not be reached'
+}
+
+function textOf(error: unknown): string {
   const { code, message, errors } = error as Error & { code?: string; errors?: Error[] }
   return [code, message || errors?.map((each) => each.message).join(', ')]
     .filter((part) => part)

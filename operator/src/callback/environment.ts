@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { domainToASCII } from 'node:url'
 import { isAddress, isCidr, isWithin } from '@trtc-recorder/api/receivers'
-import { type Dispatcher, ProxyAgent } from 'undici'
+import { connectThrough } from './connection.ts'
 import type { Delivery } from './delivery.ts'
 
 /** The API server's own addresses, which no callback may go to: the Service's, and that of the kubeconfig. */
@@ -16,18 +16,12 @@ const hostOf = (server: string) => (server.includes('://') ? new URL(server).hos
 /** HTTPS_PROXY, HTTP_PROXY and NO_PROXY, as curl reads them: NO_PROXY holds names, domains with all that is below them, addresses, networks, and `*`. */
 export function proxyOfEnvironment(env: Record<string, string | undefined>): Delivery['proxy'] | undefined {
   const variable = (name: string) => env[name.toLowerCase()] || env[name] || undefined
-  const agents = new Map<string, Dispatcher>()
-  const agentOf = (uri: string) => {
-    const agent = agents.get(uri) ?? new ProxyAgent({ uri, keepAliveTimeout: 1 })
-    agents.set(uri, agent)
-    return agent
-  }
   const [http, https] = [variable('HTTP_PROXY'), variable('HTTPS_PROXY')]
   if (http === undefined && https === undefined) return undefined
   const without = (variable('NO_PROXY') ?? '').split(/[\s,]+/).filter((entry) => entry !== '')
   return (url) => {
     const proxy = url.protocol === 'https:' ? https : http
-    return proxy === undefined || without.some((entry) => isBelow(url.hostname, entry)) ? undefined : agentOf(proxy)
+    return proxy === undefined || without.some((entry) => isBelow(url.hostname, entry)) ? undefined : connectThrough(proxy)
   }
 }
 
