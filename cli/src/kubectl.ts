@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { apiVersion, clipKind, type Recording, type RecordingClip, type RecordingClipSpec } from '@trtc-recorder/api'
+import { whatIsMissing } from './rights.ts'
 
 /** The cluster as the user's own kubectl reaches it: every kubeconfig, credential plugin and proxy that works there works here. */
 export interface Kubectl {
@@ -25,7 +26,7 @@ export interface EventSummary {
 /** `globalFlags`: those that every kubectl command takes, such as `--namespace` and `--context`. */
 export function userKubectl(globalFlags: readonly string[], command = process.env.KUBECTL ?? 'kubectl'): Kubectl {
   const start = (args: readonly string[], stdout: 'pipe' | 'inherit', stdin: 'pipe' | 'ignore' = 'ignore') =>
-    spawn(command, [...args, ...globalFlags], { stdio: [stdin, stdout, stdout === 'pipe' ? 'pipe' : 'inherit'] })
+    spawn(command, [...args, ...globalFlags], { stdio: [stdin, stdout, 'pipe'] })
   return {
     read: (args, input) =>
       new Promise((resolve, reject) => {
@@ -41,16 +42,32 @@ export function userKubectl(globalFlags: readonly string[], command = process.en
         })
         child.once('error', (error) => reject(new Error(`${command} cannot be run: ${error.message}`)))
         child.once('close', (code) =>
-          code === 0 ? resolve(out) : reject(new Error(err.trim() || `${command} ${args[0]} ended with exit code ${code}`)),
+          code === 0
+            ? resolve(out)
+            : reject(new Error(withHelp(err.trim() || `${command} ${args[0]} ended with exit code ${code}`))),
         )
       }),
     show: (args) =>
       new Promise((resolve, reject) => {
         const child = start(args, 'inherit')
         child.once('error', (error) => reject(new Error(`${command} cannot be run: ${error.message}`)))
-        child.once('close', (code) => resolve(code ?? 1))
+        let err = ''
+        child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+          err = (err + text).slice(-4000)
+          process.stderr.write(text)
+        })
+        child.once('close', (code) => {
+          const help = code === 0 ? undefined : whatIsMissing(err)
+          if (help !== undefined) process.stderr.write(`${help}\n`)
+          resolve(code ?? 1)
+        })
       }),
   }
+}
+
+function withHelp(said: string): string {
+  const help = whatIsMissing(said)
+  return help === undefined ? said : `${said}\n${help}`
 }
 
 const resource = 'recordings.trtc-recorder.dev'

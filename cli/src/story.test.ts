@@ -1,5 +1,12 @@
-import { type Recording, recordingManifestSchema } from '@trtc-recorder/api'
-import { expect, test } from 'vitest'
+import {
+  type ConditionReason,
+  conditionReasons,
+  conditionTypes,
+  type Recording,
+  reasonRemedies,
+  recordingManifestSchema,
+} from '@trtc-recorder/api'
+import { describe, expect, test } from 'vitest'
 import { filesBeyond, followed, story } from './story.ts'
 import { bytes, duration } from './text.ts'
 
@@ -104,6 +111,119 @@ test('a refused upload names what is missing, why, and the way out', () => {
   expect(text).toMatch(/alice {2}main {4}missing {2}12 s .* access denied/)
   expect(text).toContain('UploadRefused: COS said no (2 times)')
   expect(text).toContain('kubectl trtc retry-upload -n school math')
+})
+
+const nextOf = (of: Recording) => {
+  const text = story(of, [], now)
+  return text
+    .slice(text.indexOf('What to do next'))
+    .trimEnd()
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim())
+}
+
+describe('what to do next', () => {
+  const statuses = ['True', 'False', 'Unknown']
+  const reasons = Object.keys(conditionReasons) as ConditionReason[]
+
+  test('is never left open: there is a line for whatever stands in the conditions, and for nothing', () => {
+    expect(nextOf(recording(undefined))).toEqual([expect.stringContaining('See that an operator runs')])
+    for (const type of Object.keys(conditionTypes)) {
+      for (const status of statuses) {
+        for (const reason of reasons)
+          expect(nextOf(recording({ conditions: [condition(type, status, reason, 'why')] }))).not.toEqual([])
+      }
+    }
+  })
+
+  test.each(reasons.filter((reason) => reasonRemedies[reason] !== 'Nothing.'))(
+    'has what helps with %s, wherever it says that something is amiss',
+    (reason) => {
+      const says = `${reason}: ${reasonRemedies[reason]}`
+      for (const type of ['Started', 'Stored', 'CallbackDelivered']) {
+        expect(nextOf(recording({ conditions: [condition(type, 'False', reason, 'why')] }))).toContain(says)
+      }
+      for (const type of ['Stalled', 'Reconciling']) {
+        expect(nextOf(recording({ conditions: [condition(type, 'True', reason, 'why')] }))).toContain(says)
+      }
+      for (const status of statuses) {
+        expect(nextOf(recording({ conditions: [condition('Succeeded', status, reason, 'why')] }))).toContain(says)
+      }
+    },
+  )
+
+  const entered = condition('Started', 'True', 'Entered', 'The recorder is in the room')
+  test.each<[string, object, Partial<Recording['spec']>, string[]]>([
+    [
+      'is paused',
+      { conditions: [entered, condition('Succeeded', 'Unknown', 'Paused', 'Paused')] },
+      { desiredState: 'Paused' },
+      [
+        'Paused: Set spec.desiredState to Running',
+        'To go on: kubectl patch recording -n school math',
+        'To end it: kubectl trtc stop',
+      ],
+    ],
+    [
+      'is over, and all is well',
+      {
+        completionTime: now.toISOString(),
+        conditions: [entered, condition('Succeeded', 'True', 'Completed', ''), condition('Stored', 'True', 'Completed', '')],
+      },
+      {},
+      ['Nothing.'],
+    ],
+    [
+      'recorded nobody, which may be a mistake',
+      { completionTime: now.toISOString(), conditions: [entered, condition('Succeeded', 'True', 'NothingRecorded', '')] },
+      {},
+      ['NothingRecorded: Nothing, if nobody was there. Else'],
+    ],
+    [
+      'was stopped, and finishes its files',
+      {
+        stopRequestedTime: now.toISOString(),
+        conditions: [
+          entered,
+          condition('Succeeded', 'Unknown', 'Finishing', ''),
+          condition('Reconciling', 'True', 'Finishing', ''),
+        ],
+      },
+      { desiredState: 'Stopped' },
+      ['Finishing: Nothing; hours of a mix'],
+    ],
+    [
+      'goes on elsewhere',
+      {
+        conditions: [entered, condition('Succeeded', 'Unknown', 'Recording', '')],
+        attempts: [{ number: 1, pod: 'math-a1', state: 'LeftBehind', reason: 'NodeSilent' }],
+      },
+      {},
+      ['Recording: ', 'Attempt 1, which was left behind: ', 'To end it: '],
+    ],
+    [
+      'has lost its volume',
+      {
+        completionTime: now.toISOString(),
+        conditions: [entered, condition('Stored', 'False', 'VolumeLost', '')],
+        volumes: [{ name: 'math-v1', state: 'Lost' }],
+      },
+      {},
+      ['VolumeLost: Look for a snapshot'],
+    ],
+  ])('of one that %s says so', (_, status, spec, says) => {
+    const of = recording(status)
+    expect(nextOf({ ...of, spec: { ...of.spec, ...spec } })).toEqual(says.map((part) => expect.stringContaining(part)))
+  })
+
+  test('of one that is being deleted and waits for COS is how to let it go', () => {
+    const of = recording({ conditions: [condition('Stored', 'False', 'UploadIncomplete', 'COS is away')] })
+    const metadata = { ...of.metadata, deletionTimestamp: now.toISOString() }
+    expect(nextOf({ ...of, metadata })).toContain(
+      'To let it go without what is not stored: kubectl trtc give-up --yes -n school math',
+    )
+  })
 })
 
 test.each([

@@ -1,4 +1,13 @@
-import { type Attempt, type Condition, type ConditionReason, type Recording, reasonRemedies } from '@trtc-recorder/api'
+import {
+  type Attempt,
+  type Condition,
+  type ConditionReason,
+  type ConditionType,
+  type Recording,
+  type RecordingVolume,
+  reasonRemedies,
+  troubleOf,
+} from '@trtc-recorder/api'
 import type { EventSummary } from './kubectl.ts'
 import { bytes, duration, oneLine, table, time } from './text.ts'
 
@@ -81,34 +90,62 @@ export function filesBeyond({ status }: Recording): string[] {
 export const followed = (attempts: readonly Attempt[]): Attempt | undefined =>
   attempts.findLast(({ state, endTime }) => endTime === undefined && state !== 'LeftBehind')
 
-/** The reason that stands in the way, with what can be done about it. */
-function next({ status, metadata, spec }: Recording): string[] {
-  const conditions = status?.conditions ?? []
-  const of = (type: string) => conditions.find((condition) => condition.type === type)
-  const blocking = (['Stalled', 'Reconciling', 'Stored', 'Started', 'CallbackDelivered'] as const).flatMap((type) => {
-    const condition = of(type)
-    return condition !== undefined && isInTheWay(condition) ? [condition.reason] : []
-  })
-  const lines = [...new Set(blocking)].map((reason) => `${reason}: ${whatHelps(reason)}`)
+/** What a person can do now, or that there is nothing to be done: never nothing at all. */
+function next(recording: Recording): string[] {
+  const conditions = recording.status?.conditions ?? []
+  if (conditions.length === 0) return ['See that an operator runs, and serves this namespace: its Deployment has to be ready.']
+  const said = [...new Set(reasonsToSay(conditions))].map((reason) => `${reason}: ${whatHelps(reason)}`)
+  const lines = [...said, ...leftBehind(recording), ...commands(recording)]
+  return lines.length > 0 ? lines : ['Nothing.']
+}
+
+/** Those that stand in the way; what all comes to says least, and last. */
+function reasonsToSay(conditions: readonly Condition[]): ConditionReason[] {
+  const blocking = told.flatMap((type) => conditions.filter((condition) => condition.type === type && isInTheWay(condition)))
+  const outcome = conditions.filter(({ type, reason }) => type === 'Succeeded' && !isNothing(reason, blocking.length > 0))
+  return [...blocking, ...outcome].map(({ reason }) => reason)
+}
+
+const told: readonly ConditionType[] = ['Stalled', 'Reconciling', 'Stored', 'Started', 'CallbackDelivered']
+
+/** Whether nothing is to be done about it; beside what is, that goes without saying. */
+const isNothing = (reason: ConditionReason, isBesideOthers: boolean) =>
+  (isBesideOthers ? /^Nothing[.;]/ : /^Nothing\.$/).test(whatHelps(reason))
+
+/** The lesson goes on without them, so that no condition tells of them. */
+const leftBehind = ({ status }: Recording): string[] =>
+  (status?.attempts ?? [])
+    .filter(({ state, endTime }) => state === 'LeftBehind' && endTime === undefined)
+    .map(({ number, reason }) => `Attempt ${number}, which was left behind: ${troubleOf(reason).remedy}`)
+
+function commands({ status, metadata, spec }: Recording): string[] {
+  const of = (type: ConditionType) => status?.conditions?.find((condition) => condition.type === type)
   const flags = `-n ${metadata.namespace} ${metadata.name}`
-  if (of('Stored')?.status === 'False' && status?.completionTime !== undefined) lines.push(`kubectl trtc retry-upload ${flags}`)
+  const isOver = status?.completionTime !== undefined
+  const isUnstored = of('Stored')?.status === 'False'
+  const lines: string[] = []
+  if (isOver && isUnstored && holdsSomething(status.volumes)) lines.push(`kubectl trtc retry-upload ${flags}`)
+  if (!isOver && isUnstored && metadata.deletionTimestamp !== undefined)
+    lines.push(`To let it go without what is not stored: kubectl trtc give-up --yes ${flags}`)
   if (of('CallbackDelivered')?.reason === 'GivenUp') lines.push(`kubectl trtc redeliver-callback ${flags}`)
-  if (
-    lines.length === 0 &&
-    status?.completionTime === undefined &&
-    spec.desiredState === 'Running' &&
-    of('Started')?.status === 'True'
-  ) {
-    lines.push(`To end it: kubectl trtc stop ${flags}`)
+  const isToRecord = !isOver && of('Succeeded')?.reason !== 'Finishing' && status?.stopRequestedTime === undefined
+  if (!isToRecord || of('Started')?.status !== 'True' || metadata.deletionTimestamp !== undefined) return lines
+  if (spec.desiredState === 'Paused') {
+    const patch = JSON.stringify({ spec: { desiredState: 'Running' } })
+    lines.push(`To go on: kubectl patch recording ${flags} --type merge --patch '${patch}'`)
   }
+  if (spec.desiredState !== 'Stopped') lines.push(`To end it: kubectl trtc stop ${flags}`)
   return lines
 }
+
+/** What is lost cannot be uploaded. An earlier release did not say. */
+const holdsSomething = (volumes: readonly RecordingVolume[] | undefined) =>
+  volumes === undefined || volumes.some(({ state }) => !['Planned', 'Empty', 'Lost'].includes(state))
 
 /** Also where it records on, or is between two attempts: who reads this can do something about it. */
 function isInTheWay({ type, status, reason }: Condition): boolean {
   if (warnings.includes(reason)) return true
-  if (type === 'Reconciling') return status === 'True' && reason !== 'Finishing'
-  return type === 'Stalled' ? status === 'True' : status === 'False'
+  return type === 'Stalled' || type === 'Reconciling' ? status === 'True' : status === 'False'
 }
 
 const warnings: readonly ConditionReason[] = ['UserSigExpiring', 'VolumeLow']

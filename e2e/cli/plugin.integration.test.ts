@@ -22,8 +22,31 @@ beforeAll(async () => {
   kubectl = (await ensureBinaries(['kubectl'])).kubectl
   server = await startApiServer()
   namespace = await server.namespace()
+  await makeReader()
 })
 afterAll(() => server?.stop())
+
+/** The user tenant may see Recordings, and do nothing else. */
+async function makeReader(): Promise<void> {
+  const role = { apiVersion: 'rbac.authorization.k8s.io/v1', metadata: { namespace, name: 'reader' } }
+  const rbac = (plural: string, kind: string): Resource => ({
+    group: 'rbac.authorization.k8s.io',
+    version: 'v1',
+    plural,
+    kind,
+    namespaced: true,
+  })
+  const rules = [{ apiGroups: ['trtc-recorder.dev'], resources: ['recordings'], verbs: ['get'] }]
+  await server.client.create(rbac('roles', 'Role'), { ...role, kind: 'Role', rules } as New<KubeObject>)
+  const subjects = [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'tenant' }]
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'reader' }
+  await server.client.create(rbac('rolebindings', 'RoleBinding'), {
+    ...role,
+    kind: 'RoleBinding',
+    subjects,
+    roleRef,
+  } as New<KubeObject>)
+}
 
 const trtc = (...args: string[]) =>
   run(kubectl, ['trtc', '--kubeconfig', server.kubeconfigPath, '--namespace', namespace, ...args], {
@@ -58,24 +81,6 @@ test('status, stop, the ways out and report do what they say', async () => {
 })
 
 test('tells the story also to who may not see Events, and says so', async () => {
-  const role = { apiVersion: 'rbac.authorization.k8s.io/v1', metadata: { namespace, name: 'reader' } }
-  const rbac = (plural: string, kind: string): Resource => ({
-    group: 'rbac.authorization.k8s.io',
-    version: 'v1',
-    plural,
-    kind,
-    namespaced: true,
-  })
-  const rules = [{ apiGroups: ['trtc-recorder.dev'], resources: ['recordings'], verbs: ['get'] }]
-  await server.client.create(rbac('roles', 'Role'), { ...role, kind: 'Role', rules } as New<KubeObject>)
-  const subjects = [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'tenant' }]
-  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'reader' }
-  await server.client.create(rbac('rolebindings', 'RoleBinding'), {
-    ...role,
-    kind: 'RoleBinding',
-    subjects,
-    roleRef,
-  } as New<KubeObject>)
   await server.client.create(resources.recordings, newRecording(namespace, 'seen'))
   const kubeconfig = await server.userConfigPath('tenant')
   const { stdout, stderr } = await run(
@@ -87,6 +92,38 @@ test('tells the story also to who may not see Events, and says so', async () => 
   )
   expect(stdout).toContain('The operator has not looked at it yet')
   expect(stderr).toContain('Without Events: ')
+})
+
+test.each<[string, string[], string, string]>([
+  ['status', ['math'], 'operator', 'get recordings.trtc-recorder.dev'],
+  ['files', ['math'], 'operator', 'get recordings.trtc-recorder.dev'],
+  ['logs', ['math'], 'operator', 'get recordings.trtc-recorder.dev'],
+  ['report', ['math'], 'operator', 'get recordings.trtc-recorder.dev'],
+  ['stop', ['math'], 'tenant', 'patch recordings.trtc-recorder.dev'],
+  ['retry-upload', ['math'], 'tenant', 'patch recordings.trtc-recorder.dev'],
+  ['give-up', ['math', '--yes'], 'tenant', 'patch recordings.trtc-recorder.dev'],
+  ['clip', ['math', '--from', '1s', '--to', '2s'], 'tenant', 'create recordingclips.trtc-recorder.dev'],
+])('%s says which right is missing to who has it not, and which role has it', async (command, args, user, right) => {
+  const kubeconfig = await server.userConfigPath(user)
+  const { stderr } = await run(kubectl, ['trtc', '--kubeconfig', kubeconfig, '--namespace', namespace, command, ...args], {
+    env: { ...process.env, PATH: `${dist}:${dirname(kubectl)}:${process.env.PATH}` },
+  }).then(
+    () => expect.unreachable('it may'),
+    (error: { stderr: string }) => error,
+  )
+  const role = right.startsWith('get') ? 'view' : 'edit'
+  expect(stderr).toContain(`Missing is the right to ${right} in namespace ${namespace}. The role ${role} has it`)
+})
+
+test('logs says of each attempt which right is missing', async () => {
+  await server.client.create(resources.recordings, newRecording(namespace, 'told'))
+  const body = { status: { attempts: [{ number: 1, pod: 'told-a1' }] } }
+  await server.client.patch(resources.recordings, { namespace, name: 'told' }, { type: 'merge', body }, { subresource: 'status' })
+  const kubeconfig = await server.userConfigPath('tenant')
+  const said = run(kubectl, ['trtc', '--kubeconfig', kubeconfig, '--namespace', namespace, 'logs', 'told'], {
+    env: { ...process.env, PATH: `${dist}:${dirname(kubectl)}:${process.env.PATH}` },
+  })
+  await expect(said).rejects.toMatchObject({ stderr: expect.stringContaining('Missing is the right to get pods in namespace') })
 })
 
 test.each([
