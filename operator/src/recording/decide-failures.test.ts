@@ -1,3 +1,4 @@
+import type { TerminationMessage } from '@trtc-recorder/api'
 import type { Pod } from '@trtc-recorder/kube'
 import { describe, expect, test } from 'vitest'
 import { decide } from './decide.ts'
@@ -448,6 +449,63 @@ describe('a recorder that somebody else asked to end', () => {
     expect(world.status.files).toHaveLength(1)
     expect(world.is('Succeeded')).toBe('Unknown Recording')
     expect(world.status.volumes).toMatchObject([{ name: 'math-v1', state: 'Empty' }, { name: 'math-v2' }])
+  })
+
+  /** The former one, which was left behind, comes to its end with this result. */
+  const formerEnds = (world: World, result: TerminationMessage) => {
+    world.pods = [...world.pods.slice(1), world.pods[0]!]
+    return world.ends(result)
+  }
+  const nextOne = (world: World) => world.pods.find(({ metadata }) => metadata.name === 'math-a2')
+
+  test.each<[string, (world: World) => World, boolean]>([
+    [
+      'has no Pod yet',
+      (world) => {
+        world.refuses.createPod = new Refusal('QuotaExceeded', 'exceeded quota: none')
+        return world.after(60)
+      },
+      false,
+    ],
+    ['has no node yet', (world) => world.after(60), false],
+    ['is on its way', (world) => world.after(60).scheduled(), true],
+    ['is in the room', (world) => world.after(60).scheduled().inRoom(), true],
+  ])('ends the recording where it says that the room had ended before, and the next one %s', (_, next, hasNode) => {
+    for (const stop of ['RoomDismissed', 'RemovedByApi'] as const) {
+      const both = next(drained())
+      const left = aResult({
+        stopReason: stop,
+        startedAt: at(5).toISOString(),
+        stoppedAt: at(89).toISOString(),
+        files: [aFile('alice')],
+      })
+      formerEnds(both, left)
+      expect(both.status.stopReason).toBe(stop)
+      if (hasNode) {
+        expect(nextOne(both)?.metadata.deletionTimestamp).toBeDefined()
+        expect(both.is('Succeeded')).toBe('Unknown Finishing')
+        both.pods = both.pods.filter((pod) => pod.metadata.name === 'math-a2')
+        both.ends(stoppedBy('Terminated'))
+      }
+      expect(both.status.stopReason).toBe(stop)
+      expect(both.is('Succeeded')).toBe('True Completed')
+      expect(both.claims).toEqual([])
+    }
+  })
+
+  test.each(['Terminated', 'Idle', 'MaxDuration'] as const)(
+    'and says that it stopped for %s leaves the rest to the next one',
+    (stop) => {
+      const world = formerEnds(drained().after(60).scheduled().inRoom(), stoppedBy(stop, aFile('alice')))
+      expect(world.is('Succeeded')).toBe('Unknown Recording')
+      expect(nextOne(world)?.metadata.deletionTimestamp).toBeUndefined()
+    },
+  )
+
+  test('is not believed where the next one was in the room by then, and has heard nothing of it', () => {
+    const world = drained().after(60).scheduled().inRoom().after(60)
+    const late = { ...stoppedBy('RoomDismissed', aFile('alice')), stoppedAt: at(200).toISOString() }
+    expect(formerEnds(world, late).is('Succeeded')).toBe('Unknown Recording')
   })
 
   test('is waited for where it had come to its end before', () => {

@@ -27,7 +27,7 @@ import {
 } from './next-attempt.ts'
 import type { Observed, ObservedPod, Plan } from './plan.ts'
 import { leaveBehindWhatIsOutOfReach } from './reach.ts'
-import { attemptState, volumeState } from './stage.ts'
+import { attemptState, stageOf, volumeState } from './stage.ts'
 import { unheeded } from './unheeded.ts'
 import { uploadBeside } from './upload-beside.ts'
 import {
@@ -111,12 +111,16 @@ function stopTold({ observed, now }: Draft): string | undefined {
 function beOverWhenAsked(draft: Draft): undefined {
   const { status } = draft
   const asked = draft.asked ?? (isInADyingNamespace(draft) ? 'Deleted' : undefined)
-  if (draft.stage.is !== 'recording' || asked === undefined) return
-  const attempt = draft.open
+  const isRecording = draft.stage.is === 'recording'
+  if (isRecording ? asked === undefined : !wasOver(draft)) return
+  const attempt = isRecording ? draft.open : draft.unneeded
   // Its Pod is not there, and the API server was asked.
   if (attempt !== undefined && draft.podOf(attempt) === undefined) endWithoutPod(draft, attempt, notWanted)
-  if (draft.open === undefined) status.stopReason = asked
+  if (isRecording && draft.open === undefined) status.stopReason = asked
 }
+
+/** When the status says so, the API server is asked whether what is planned has a Pod. */
+const wasOver = ({ recording: { status = {} } }: Draft) => stageOf(status).is === 'storing'
 
 const notWanted = 'It was not wanted any more before its Pod was made.'
 
@@ -243,6 +247,11 @@ function followTheLivePod(draft: Draft): 'enough' | undefined {
     const state = attemptState(attempt)
     // One that was refused begins anew, if nobody else has taken its place meanwhile.
     if (state.is === 'planned' && state.refused !== undefined) return undefined
+    if (attempt === draft.unneeded) {
+      // To be given up; when the status says that recording is over, the API server is asked first.
+      draft.lookAgainIn(0)
+      return 'enough'
+    }
     noteWhetherItMayHaveRun(draft, attempt)
     // Planned, and not made yet, or made and not seen yet: making it again does no harm.
     makeRecorder(draft, attempt)

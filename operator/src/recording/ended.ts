@@ -59,7 +59,10 @@ function recordEnd(draft: Draft, attempt: Attempt, pod: Pod | undefined, end: Po
   const role = leftBehind ? 'leftBehind' : attempt.uploadOnly ? 'uploads' : 'records'
   const judgement = judge(
     { ...end, ran },
-    { asked, entered: draft.entered, role, isOvertaken: isOvertaken(draft, attempt), isWanted: draft.observed.identityIsWanted },
+    {
+      ...{ asked, entered: draft.entered, role, isWanted: draft.observed.identityIsWanted },
+      ...{ wasLatest: wasLatest(draft, attempt, result?.stoppedAt), isOvertaken: isOvertaken(draft, attempt) },
+    },
   )
 
   if (pod !== undefined) attempt.podUid = pod.metadata.uid
@@ -86,11 +89,22 @@ function recordEnd(draft: Draft, attempt: Attempt, pod: Pod | undefined, end: Po
   // A recorder that was sent out has noted on its volume that it is over, and none enters the room from there again.
   if (result?.stopReason === 'DuplicateUser' && volume !== undefined) volume.retired = true
 
-  const exhausted = failuresInARow(draft.attempts) >= mostFailuresInARow
+  const exhausted = role === 'records' && failuresInARow(draft.attempts) >= mostFailuresInARow
   const over =
     status.stopReason ?? judgement.stopReason ?? (exhausted ? (draft.entered ? 'RoomLost' : 'NeverStarted') : undefined)
   if (over !== undefined) status.stopReason = over
 }
+
+/** Whoever came later, and was in the room when this one left, has heard of the same. */
+const wasLatest = ({ attempts }: Draft, { number }: Attempt, stoppedAt: string | undefined) =>
+  stoppedAt !== undefined &&
+  !attempts.some(
+    (other) =>
+      isRecorder(other) &&
+      other.number > number &&
+      Date.parse(other.startTime ?? '') <= Date.parse(stoppedAt) &&
+      !(Date.parse(other.endTime ?? '') <= Date.parse(stoppedAt)),
+  )
 
 /** An earlier recorder, left behind on a node that was silent, was not at its end when this one was in the room. */
 const isOvertaken = ({ attempts }: Draft, { number, startTime = '' }: Attempt) =>

@@ -15,7 +15,9 @@ const ended = (over: Partial<PodEnd> = {}): PodEnd => ({
   ...over,
 })
 
-const inTheRoom: Circumstances = { asked: undefined, entered: true, role: 'records', isOvertaken: false, isWanted: false }
+const inTheRoom: Circumstances = {
+  ...{ asked: undefined, entered: true, role: 'records', wasLatest: true, isOvertaken: false, isWanted: false },
+}
 
 const said = (outcome: RecorderOutcome, stopReason: StopReason, over: Partial<PodEnd> = {}) =>
   ended({ exitCode: recorderOutcomes[outcome].exitCode, result: aResult({ outcome, stopReason }), ...over })
@@ -111,11 +113,25 @@ describe('a recorder that says what happened', () => {
 })
 
 describe('a recorder that was left behind', () => {
-  test.each(['DuplicateUser', 'RoomDismissed', 'Idle'] as const)('and stopped for %s says nothing of the recording', (stop) => {
-    const judgement = judge(said('Completed', stop), { ...inTheRoom, role: 'leftBehind' })
-    expect(judgement).toMatchObject({ reason: 'Completed' })
-    expect(judgement.stopReason).toBeUndefined()
-  })
+  const leftBehind: Circumstances = { ...inTheRoom, role: 'leftBehind' }
+
+  test.each(['DuplicateUser', 'Idle', 'MaxDuration', 'Terminated', 'RoomLost'] as const)(
+    'and stopped for %s says nothing of the recording',
+    (stop) => {
+      for (const asked of [undefined, 'StopRequested'] as const)
+        expect(judge(said('Completed', stop), { ...leftBehind, asked }).stopReason).toBeUndefined()
+    },
+  )
+
+  test.each(['RoomDismissed', 'RemovedByApi'] as const)(
+    'and stopped for %s ends it, unless one that came later was there',
+    (stop) => {
+      expect(judge(said('Completed', stop), leftBehind)).toMatchObject({ reason: 'Completed', stopReason: stop })
+      expect(judge(said('UploadIncomplete', stop), leftBehind)).toMatchObject({ reason: 'UploadIncomplete', stopReason: stop })
+      expect(judge(said('Completed', stop), { ...leftBehind, wasLatest: false }).stopReason).toBeUndefined()
+      expect(judge(said('Completed', stop), { ...leftBehind, role: 'uploads' }).stopReason).toBeUndefined()
+    },
+  )
 })
 
 test('a recorder that one left behind has sent out does not end the recording', () => {

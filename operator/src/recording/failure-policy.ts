@@ -24,16 +24,21 @@ const finalStops: readonly string[] = [
   'MaxDuration',
 ] satisfies StopReason[]
 
+/** How a room ends, which happens once: who comes later does not hear of it, and would be in a room that nobody wants to be recorded any more. */
+const endsOfTheRoom: readonly string[] = ['RoomDismissed', 'RemovedByApi'] satisfies StopReason[]
+
 export interface Circumstances {
   /** Why the recording was to end, if it was: a SIGTERM was the operator's own then. */
   asked: StopReason | undefined
   /** Whether any attempt has been in the room. */
   entered: boolean
   /**
-   * How one that was left behind ended says nothing of the recording, for the next attempt began without waiting for it and TRTC sent it out. Nor
-   * does how one ended that only uploads.
+   * How one that was left behind ended says nothing of the recording, for the next attempt began without waiting for it and TRTC sent it out; but for
+   * the end of the room, where the next one was not in it yet. Nor does how one ended that only uploads.
    */
   role: 'records' | 'leftBehind' | 'uploads'
+  /** None that came later was in the room when it left. */
+  wasLatest: boolean
   /** One that was left behind may have come back into the room, and have sent this one out. */
   isOvertaken: boolean
   /** Another Recording waits for its identity. */
@@ -41,9 +46,11 @@ export interface Circumstances {
 }
 
 /** Says how an attempt ended, and whether the recording did. */
-export function judge(end: PodEnd, { asked, entered, role, isOvertaken, isWanted }: Circumstances): Judgement {
+export function judge(end: PodEnd, { asked, entered, role, wasLatest, isOvertaken, isWanted }: Circumstances): Judgement {
   const { result } = end
-  const over = (stopReason: StopReason | undefined) => (stopReason === undefined || role !== 'records' ? {} : { stopReason })
+  const counts = (stopReason: StopReason) =>
+    role === 'records' || (role === 'leftBehind' && wasLatest && endsOfTheRoom.includes(stopReason))
+  const over = (stopReason: StopReason | undefined) => (stopReason !== undefined && counts(stopReason) ? { stopReason } : {})
   if (!end.ran && isWanted && !entered && role === 'records') {
     return { reason: 'IdentityInUse', message: gaveWay(end), ...over(asked) }
   }

@@ -1,7 +1,8 @@
-import { type Attempt, type ConditionReason, type MakingOutput, stopReasons, troubles } from '@trtc-recorder/api'
+import { type Attempt, type ConditionReason, type MakingOutput, troubles } from '@trtc-recorder/api'
 import { nextLookMillis } from './attempts.ts'
 import { findCondition, hasBeenInTheRoom, type NewCondition } from './conditions.ts'
 import type { Draft } from './draft.ts'
+import { stopMeaning } from './failure-policy.ts'
 import { forgetWhatWasTrueThen, withProgress } from './files.ts'
 import { lookAgainAsLongAsItLasted } from './next-attempt.ts'
 import type { ObservedPod } from './plan.ts'
@@ -22,7 +23,7 @@ const giveWayMillis = { unscheduled: 60_000, ImagePullFailed: 60_000, ContainerN
 export function followPod(draft: Draft, attempt: Attempt, observed: ObservedPod): void {
   const { pod, state } = observed
   noteWhereItIs(attempt, pod)
-  const asked = draft.status.stopReason === undefined ? draft.asked : undefined
+  const over = attempt === draft.unneeded || draft.stage.is === 'recording' ? (draft.status.stopReason ?? draft.asked) : undefined
   const isEnding = pod.metadata.deletionTimestamp !== undefined
   steer(draft, attempt, observed)
 
@@ -33,7 +34,7 @@ export function followPod(draft: Draft, attempt: Attempt, observed: ObservedPod)
   noteProgress(draft)
   noteLeaving(draft, attempt, state)
   if (state.kind === 'silent') tell(draft, attempt, state)
-  else if (asked !== undefined) finishing(draft, `${stopReasons[asked]} The recorder finishes its files.`)
+  else if (over !== undefined) finishing(draft, `${stopMeaning(over)} The recorder finishes its files.`)
   else if (isEnding) finishing(draft, `Pod ${pod.metadata.name} is being deleted; the recorder finishes its files first`)
   else {
     tell(draft, attempt, state)

@@ -300,6 +300,13 @@ export class Model {
     if (other !== undefined) this.ends('DuplicateUser', {}, other)
   }
 
+  /** It had left the room by then, or was the only one there. */
+  oneLeftBehindSays(stopReason: string): void {
+    const left = this.recording?.status?.attempts?.find(({ state }) => state === 'LeftBehind')
+    const pod = this.running.find(({ metadata }) => metadata.name === left?.pod)
+    if (pod !== undefined && this.#hasBeenThere(pod)) this.ends(stopReason, {}, pod)
+  }
+
   // Recorders. Each is that of the newest Pod that has not ended, or of all.
 
   get running(): Pod[] {
@@ -359,7 +366,7 @@ export class Model {
       stopReason: uploadOnly ? 'NeverStarted' : stopReason,
       files: how.omitted && files.length > 0 ? [] : files,
       ...(how.omitted && files.length > 0 ? { filesOmitted: files.length } : {}),
-      ...(this.#hasBeenThere(pod) ? { startedAt: this.now.toISOString() } : {}),
+      ...(this.#hasBeenThere(pod) ? { startedAt: this.now.toISOString(), stoppedAt: this.now.toISOString() } : {}),
     }
     this.#changePod(pod, (copy) => endPod(copy, this.now, said as never, { exitCode: recorderOutcomes[outcome].exitCode }))
   }

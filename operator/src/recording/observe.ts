@@ -163,6 +163,7 @@ function mayHavePod(recording: Recording, attempt: Attempt, { claims }: Pick<Obs
   return (
     own.some((claim) => claim.metadata.name === attempt.volume && isBound(claim)) ||
     spec.desiredState === 'Stopped' ||
+    stageOf(recording.status ?? {}).is === 'storing' ||
     recording.status?.stopRequestedTime !== undefined ||
     metadata.deletionTimestamp !== undefined ||
     unheeded(recording).length > 0

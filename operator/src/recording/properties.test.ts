@@ -47,6 +47,10 @@ const moves: Record<string, { weight: number; move(model: Model): unknown }> = {
   'the node falls silent': { weight: 1, move: (model) => model.nodeFallsSilent() },
   'the node comes back': { weight: 2, move: (model) => model.nodeComesBack() },
   'the recorder left behind comes back into the room': { weight: 1, move: (model) => model.oneLeftBehindComesBack() },
+  'the recorder left behind says that the room was dismissed': {
+    weight: 1,
+    move: (model) => model.oneLeftBehindSays('RoomDismissed'),
+  },
   'COS is away': { weight: 1, move: (model) => Object.assign(model, { cosIsAway: true }) },
   'COS is back': { weight: 1, move: (model) => Object.assign(model, { cosIsAway: false }) },
   'a Secret is missing': { weight: 1, move: (model) => Object.assign(model, { secretIsMissing: true }) },

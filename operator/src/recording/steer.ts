@@ -9,10 +9,15 @@ const deafMillis = 15_000
 
 /**
  * Tells a recorder that has been in the room what has changed; one that is not there yet, or cannot be told, has its Pod deleted when it is
- * to stop, which is a SIGTERM. A stop that is told has no grace period to end in: the Pod is cleared away when it has ended.
+ * to stop, which is a SIGTERM. A stop that is told has no grace period to end in: the Pod is cleared away when it has ended. Where the recording is over by the word of an
+ * earlier one, nobody has asked for that in the Recording, and so it is no stop that could be told.
  */
 export function steer(draft: Draft, attempt: Attempt, { pod, state }: ObservedPod): void {
   if (pod.metadata.deletionTimestamp !== undefined || attempt.uploadOnly) return
+  if (attempt === draft.unneeded) {
+    draft.act({ do: 'deletePod', pod })
+    return
+  }
   const wanted = wantedControl({ ...draft.recording, status: draft.status })
   const told = toldControl(pod)
   const isStop = wanted.desiredState === 'Stopped'
