@@ -279,8 +279,10 @@ describe('an operator whose API server is away', () => {
   }) => {
     await forget(resources.recordings, 'status.volumes', 'status.handled')
     onTestFinished(() => api.forgetFields('recordings'))
-    const operator = await startOperator('one', { TRTC_RECORDER_LEADER_ELECTION: 'false' })
+    const own = { TRTC_RECORDER_LEASE_NAMESPACE: namespace, TRTC_RECORDER_POD_UID: 'uid-of-one' }
+    const operator = await startOperator('one', { TRTC_RECORDER_LEADER_ELECTION: 'false', ...own })
     await expect.poll(() => operator.probe('/readyz'), { timeout: 20_000 }).toBe(`503 CRD: ${trouble}\n`)
+    await expect.poll(() => saidOf(namespace), { timeout: 20_000 }).toEqual([`Pod one: It is not ready: ${trouble}`])
     expect(await operator.probe('/healthz')).toBe('200 ok\n')
     await api.client.create(resources.recordings, newRecording(namespace, 'physics'))
 

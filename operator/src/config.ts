@@ -66,6 +66,10 @@ const settings = {
   leaseNamespace: { schema: label.optional(), help: 'Namespace of the Lease. The operator’s own where it is not set.' },
   leaseName: { schema: z.string().min(1).default('trtc-recorder-operator'), help: 'Name of the Lease.' },
   identity: { schema: z.string().min(1).default(hostname), help: 'Name of this process, unique among the operators.' },
+  podUid: {
+    schema: z.string().max(64).optional(),
+    help: 'UID of the operator’s own Pod, of which the identity is the name: an Event there says what it waits for while it is not ready.',
+  },
 
   release: {
     schema: z.string().min(1).max(200).optional(),

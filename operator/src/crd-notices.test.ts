@@ -1,7 +1,7 @@
 import type { Recording } from '@trtc-recorder/api'
 import { resources } from '@trtc-recorder/kube'
 import { expect, test } from 'vitest'
-import { sayWhereCrdsDoNotFit } from './crd-notices.ts'
+import { sayThatCrdsAreAwaited, sayWhereCrdsDoNotFit } from './crd-notices.ts'
 import type { EventNote } from './kube/events.ts'
 import { aRecording, at } from './recording/testing.ts'
 import { Store } from './runtime/store.ts'
@@ -60,6 +60,30 @@ test('who waits for a CRD that fits is told of it once, and of another trouble a
   expect(hears()).toEqual([])
   changes('another')
   expect(hears().map((line) => line.slice(0, 16))).toEqual(['Recording math: ', 'Recording art: C', 'Recording music:'])
+})
+
+test('the operator says of its own Pod what it waits for, once for each trouble, whoever leads', () => {
+  const said: string[] = []
+  const handlers: (() => void)[] = []
+  let trouble: string | undefined
+  const own = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { namespace: 'trtc', name: 'operator-1', uid: 'u', resourceVersion: '' },
+  }
+  sayThatCrdsAreAwaited(
+    { trouble: () => trouble, onChange: (handler) => void handlers.push(handler) },
+    {
+      record: ({ kind, metadata }, { note }: EventNote) => void said.push(`${kind} ${metadata.name}: ${note}`),
+      flush: async () => {},
+    },
+    own,
+  )
+  for (const next of [older, undefined, 'another']) {
+    trouble = next
+    for (const handler of handlers) handler()
+  }
+  expect(said).toEqual([`Pod operator-1: It is not ready: ${older}`, 'Pod operator-1: It is not ready: another'])
 })
 
 test('what is over waits for nothing, but to be let go of', () => {

@@ -1,5 +1,5 @@
 import type { FittingCrds, KubeObject, Resource } from '@trtc-recorder/kube'
-import type { EventRecorder } from './kube/events.ts'
+import type { EventRecorder, Regarding } from './kube/events.ts'
 import type { Territory } from './runtime/controller.ts'
 import type { Store } from './runtime/store.ts'
 
@@ -14,6 +14,22 @@ interface CrdNoticesOptions<T extends Completed> {
   cache: Pick<Store<T>, 'subscribe' | 'values'>
   /** The kinds whose CRDs have to fit before anything is done about these objects. */
   needs: readonly Resource<KubeObject>[]
+}
+
+/**
+ * Says of the operator's own Pod that it waits for the CRDs, and why: that it is not ready, `helm` and `kubectl` show, and the kubelet's Event has no more than the status of
+ * an answer. Before it leads it says nothing of any other object, for who has led so far may be of the CRDs' own release.
+ */
+export function sayThatCrdsAreAwaited(
+  crds: Pick<FittingCrds, 'trouble' | 'onChange'>,
+  events: EventRecorder,
+  own: Regarding,
+): void {
+  crds.onChange(() => {
+    const trouble = crds.trouble()
+    if (trouble === undefined) return
+    events.record(own, { type: 'Warning', reason: 'CrdOutdated', action: 'Wait', note: `It is not ready: ${trouble}` })
+  })
 }
 
 /**

@@ -8,7 +8,7 @@ import { eventsController } from './callback/events-teller.ts'
 import { noticeController } from './callback/notices.ts'
 import { clipController } from './clip/controller.ts'
 import { ConfigError, parseConfig, usage } from './config.ts'
-import { sayWhereCrdsDoNotFit } from './crd-notices.ts'
+import { sayThatCrdsAreAwaited, sayWhereCrdsDoNotFit } from './crd-notices.ts'
 import { whereCrdsFit } from './crd-territory.ts'
 import { Claims } from './kube/claims.ts'
 import { createEventRecorder } from './kube/events.ts'
@@ -63,6 +63,11 @@ const events = createEventRecorder({
   reportingInstance: config.identity,
   onLost: metrics.eventLost,
 })
+
+if (config.podUid !== undefined) {
+  const { leaseNamespace: namespace, identity: name, podUid: uid } = config
+  sayThatCrdsAreAwaited(crds, events, { apiVersion: 'v1', kind: 'Pod', metadata: { namespace, name, uid, resourceVersion: '' } })
+}
 
 // Leadership: what is done by it is written, and told, by nobody who may have lost it.
 let isLeading = !config.leaderElection

@@ -13,7 +13,11 @@ export interface EventNote {
 }
 
 /** What `record` needs to know of the object an Event is about. */
-export type Regarding = Pick<KubeObject, 'metadata'> & { apiVersion: string; kind: string }
+export interface Regarding {
+  apiVersion: string
+  kind: string
+  metadata: Pick<KubeObject['metadata'], 'name' | 'namespace' | 'uid' | 'resourceVersion'>
+}
 
 /** `record` neither waits nor fails. Call it after the status write that the Event is about. */
 export interface EventRecorder {
