@@ -1,4 +1,4 @@
-import { otherAnnotation, otherAnnotations } from '@trtc-recorder/api'
+import { annotationName, otherAnnotation, otherAnnotations, type UserAnnotation, userAnnotations } from '@trtc-recorder/api'
 import { describe, expect, test } from 'vitest'
 import { nudgedAnnotation } from './control.ts'
 import { decide } from './decide.ts'
@@ -92,6 +92,65 @@ describe('force-new-attempt', () => {
     expect(world.pod.metadata.deletionTimestamp).toBeDefined()
     world.ends(stoppedBy('Terminated', aFile('alice')))
     expect(world.pod.metadata.name).toBe('math-a2')
+  })
+})
+
+describe('several at once, with a stop or without one', () => {
+  const withMedia = () => inRoom(new World(withCallback())).ends(refused)
+  const scenes: Record<string, () => World> = {
+    'on its way': () => new World(withCallback()).settle(),
+    'in the room': () => inRoom(new World(withCallback())),
+    'between two attempts': () => inRoom(new World(withCallback())).ends(interrupted),
+    'with an upload that waits': withMedia,
+    'with an upload under way': () => withMedia().annotate('retry-upload', 'before').scheduled(),
+    'over, with what was given up': () => withMedia().annotate('give-up', 'before').callbackDelivered(),
+    over: () =>
+      inRoom(new World(withCallback()))
+        .ends(stoppedBy('Idle', aFile('alice')))
+        .callbackDelivered(),
+    'refused a Pod': () => {
+      const world = new World(withCallback())
+      world.refuses = { createPod: new Refusal('QuotaExceeded', 'because') }
+      return world.settle()
+    },
+  }
+  const all = Object.keys(userAnnotations) as UserAnnotation[]
+  const subsets = Array.from({ length: 2 ** all.length - 1 }, (_, n) => all.filter((_, bit) => ((n + 1) >> bit) & 1))
+
+  test.each(Object.keys(scenes))('are each answered once, and with what comes of it: %s', (scene) => {
+    for (const subset of subsets) {
+      for (const stop of ['none', 'before', 'together'] as const) {
+        const what = `${subset.join(' ')}, stop: ${stop}`
+        const world = scenes[scene]!()
+        if (stop === 'before') world.stop()
+        const { metadata } = world.recording
+        metadata.annotations = {
+          ...metadata.annotations,
+          ...Object.fromEntries(subset.map((one) => [annotationName(one), what])),
+        }
+        if (stop === 'together') world.recording.spec = { ...world.recording.spec, desiredState: 'Stopped' }
+        const last = Math.max(0, ...(world.status.attempts ?? []).map(({ number }) => number))
+        const { answers = {} } = decide(world.observed(), world.now)
+        expect(Object.keys(answers).toSorted(), what).toEqual(subset.toSorted())
+        world.settle()
+        expect(world.status.handled, what).toMatchObject(Object.fromEntries(subset.map((one) => [one, what])))
+
+        const said = (annotation: UserAnnotation) => (answers[annotation]?.is === 'heeded' ? answers[annotation].what : '')
+        if (said('retry-upload').includes('is uploaded now')) expect(world.status.completionTime, what).toBeUndefined()
+        world.refuses = {}
+        world.allEnd(stoppedBy('Terminated', aFile('alice'))).after(600)
+        const since = world.status.attempts?.filter(({ number }) => number > last) ?? []
+        if (said('force-new-attempt').includes('the next attempt begins')) expect(since, what).not.toEqual([])
+        if (said('retry-upload').includes('is uploaded now')) {
+          expect(world.status.volumes?.filter(({ state }) => state === 'Holding') ?? [], what).toEqual([])
+        }
+        const isToEnd = stop !== 'none' || answers['give-up']?.is === 'heeded'
+        for (let round = 0; isToEnd && round < 3 && world.status.completionTime === undefined; round += 1) {
+          world.allEnd(stoppedBy('Terminated', aFile('alice'))).after(600)
+        }
+        if (isToEnd) expect(world.status.completionTime, what).toBeDefined()
+      }
+    }
   })
 })
 

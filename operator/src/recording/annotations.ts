@@ -5,12 +5,14 @@ import type { Draft } from './draft.ts'
 import { redelivered } from './redelivered.ts'
 import { attemptState, volumeState } from './stage.ts'
 import { askedBy, isUserAnnotation, unheeded, withoutForgotten } from './unheeded.ts'
-import { endWithoutPod, nowHolds } from './volumes.ts'
+import { endWithoutPod, nowHolds, volumeOutOfReach, volumeToUpload } from './volumes.ts'
 
 /** Once for each value, whatever comes of it; what that is, is told. */
 export function heedAnnotations(draft: Draft): undefined {
   forgetUnknown(draft)
-  for (const annotation of unheeded(draft.recording)) {
+  const asked = unheeded(draft.recording)
+  const known = (Object.keys(heed) as UserAnnotation[]).filter((annotation) => asked.includes(annotation))
+  for (const annotation of [...known, ...asked.filter((other) => !isUserAnnotation(other))]) {
     draft.answers[annotation] = isUserAnnotation(annotation) ? heed[annotation](draft) : noSuchAnnotation(userAnnotations)
     draft.status.handled = { ...draft.status.handled, [annotation]: askedBy(draft.recording, annotation)! }
   }
@@ -21,7 +23,22 @@ function forgetUnknown({ status, recording }: Draft): void {
     status.handled = withoutForgotten({ metadata: recording.metadata, status }, recordingAnnotations)
 }
 
+/** In the order in which they are heeded: of several that stand there at once, what is to be saved wins over what is let go of. */
 const heed: Record<UserAnnotation, (draft: Draft) => Answer> = {
+  'give-up': (draft) => {
+    const { status } = draft
+    if (draft.stage.is === 'finished') {
+      return {
+        is: 'ignored',
+        why: 'The recording is over, and nothing is waited for but its callback; status.volumes says what is not in COS.',
+      }
+    }
+    for (const attempt of draft.allOpen) endOrLeaveBehind(draft, attempt, 'The annotation give-up asked to let go of it.')
+    for (const volume of draft.volumes.filter((one) => volumeState(one).is === 'holding')) volume.givenUp = true
+    status.stopReason ??= 'GivenUp'
+    return { is: 'heeded', what: 'The recording ends, and nothing is waited for any more.' }
+  },
+
   'retry-upload': (draft) => {
     const { status, now, attempts } = draft
     for (const volume of draft.volumes.filter((one) => volumeState(one).is === 'holding')) {
@@ -49,10 +66,11 @@ const heed: Record<UserAnnotation, (draft: Draft) => Answer> = {
     return { is: 'heeded', what: `What is on ${held.join(', ')} is uploaded now. ${nudged}`.trim() }
   },
 
-  'redeliver-callback': ({ status, now, recording }) => {
+  'redeliver-callback': ({ status, now, recording, isFinished }) => {
     const { callback } = status
     if (recording.spec.callback === undefined) return { is: 'ignored', why: 'The Recording names nobody in spec.callback.' }
-    if (callback === undefined) return { is: 'ignored', why: 'The recording is not over yet; its callback is sent when it is.' }
+    if (callback === undefined || !isFinished)
+      return { is: 'ignored', why: 'The recording is not over yet; its callback is sent when it is.' }
     const again = redelivered(callback, now)
     status.callback = again.callback
     return again.answer
@@ -66,6 +84,10 @@ const heed: Record<UserAnnotation, (draft: Draft) => Answer> = {
         why: 'The recording is over. Make a new Recording to record again; retry-upload uploads what is left.',
       }
     }
+    const hasMore = volumeToUpload(draft) !== undefined || volumeOutOfReach(draft) !== undefined
+    if (draft.stage.is === 'storing' && !hasMore && (open === undefined || open.uploadOnly)) {
+      return { is: 'ignored', why: 'The recording is over, and there is nothing that another attempt would upload.' }
+    }
     status.nextAttemptTime = now.toISOString()
     if (open === undefined) return { is: 'heeded', what: 'The next attempt does not wait for its time any longer.' }
     delete open.refusedTimes
@@ -73,25 +95,10 @@ const heed: Record<UserAnnotation, (draft: Draft) => Answer> = {
     // A plan is carried out at once then; anything else makes room for the next.
     if (draft.podOf(open) === undefined) return { is: 'heeded', what: `The API server is asked for Pod ${open.pod} now.` }
     endOrLeaveBehind(draft, open, 'The annotation force-new-attempt asked for another one.')
-    const then =
-      attemptState(open).is === 'leftBehind'
-        ? 'is left behind; the next attempt begins'
-        : 'ends, and then the next attempt begins'
-    return { is: 'heeded', what: `Attempt ${open.number} ${then}.` }
-  },
-
-  'give-up': (draft) => {
-    const { status } = draft
-    if (draft.stage.is === 'finished') {
-      return {
-        is: 'ignored',
-        why: 'The recording is over, and nothing is waited for but its callback; status.volumes says what is not in COS.',
-      }
-    }
-    for (const attempt of draft.allOpen) endOrLeaveBehind(draft, attempt, 'The annotation give-up asked to let go of it.')
-    for (const volume of draft.volumes.filter((one) => volumeState(one).is === 'holding')) volume.givenUp = true
-    status.stopReason ??= 'GivenUp'
-    return { is: 'heeded', what: 'The recording ends, and nothing is waited for any more.' }
+    const isLeft = attemptState(open).is === 'leftBehind'
+    const goesOn = draft.stage.is === 'recording' && draft.asked === undefined
+    const then = goesOn ? 'the next attempt begins' : 'what it leaves on its volume is uploaded'
+    return { is: 'heeded', what: `Attempt ${open.number} ${isLeft ? 'is left behind;' : 'ends, and then'} ${then}.` }
   },
 
   'take-over-volume': (draft) => {
