@@ -8,6 +8,8 @@ export const lossReasons = {
   RepairedTooLate: 'Packets were repaired, but later than the recorder could wait for them.',
   NoKeyFrame: 'Pictures came without a key frame before them, so nothing could decode them.',
   Overflow: 'The recorder did not keep up with the page.',
+  PausedMeanwhile:
+    'It was received before a pause, and reached the recorder later than anything is taken after that began: its page hung, or it was held back for what came before it.',
   TapFailed: 'The recorder’s page could not take it, by a defect of its own; the detail says what failed.',
   DiskSlow: 'The volume did not keep up with what was to be written.',
   DiskFull: 'The volume was full.',

@@ -31,8 +31,8 @@ const rememberedBindings = 1000
 export class Bindings {
   readonly #bindings = new Map<string, Binding>()
 
-  bind(subscription: Subscription, owner: Pick<Binding, 'userId' | 'stream' | 'kind' | 'publication'>): void {
-    this.#bindings.set(subscriptionKey(subscription), { ...owner, next: undefined, needsKey: 'no', over: false })
+  bind(subscription: Subscription, owner: Omit<Binding, 'next' | 'over'>): void {
+    this.#bindings.set(subscriptionKey(subscription), { ...owner, next: undefined, over: false })
   }
 
   get(subscription: Subscription): Binding | undefined {

@@ -50,12 +50,12 @@ export class LiveRecording implements RoomHandlers {
     onPause(paused, clock.date())
   }
 
-  /** What came before a pause belongs to the recording; the page has some of it still. */
+  /** What came before a pause belongs to the recording; the page, or what hands it to the page, has some of it still. */
   async #takeRest(): Promise<void> {
     const { sessions, live } = this.#context
     const pause = sessions.pauseNumber
     await Promise.race([this.#room?.flush(), sleep(restMillis, undefined, { ref: false })])
-    sessions.restTaken(pause)
+    this.#act(sessions.restTaken(pause))
     if (sessions.paused && sessions.pauseNumber === pause) live.paused()
   }
 

@@ -39,9 +39,11 @@ export class PauseGate {
     return this.#pause
   }
 
-  /** What was on its way when that pause began is here; of one that began since it may not be. */
-  restTaken(number: number): void {
-    if (number === this.#number) this.#awaitsRest = false
+  /** What was on its way when that pause began is here; of one that began since it may not be. Returns whether it is the last one. */
+  restTaken(number: number): boolean {
+    if (number !== this.#number) return false
+    this.#awaitsRest = false
+    return true
   }
 
   judge(arrivedMicros: number): Judgement {

@@ -72,6 +72,10 @@ class Room {
     return this.#apply(this.sessions.tick(this.nowMicros))
   }
 
+  restTaken(): this {
+    return this.#apply(this.sessions.restTaken(this.sessions.pauseNumber))
+  }
+
   stop(): this {
     return this.#apply(this.sessions.closeAll())
   }
@@ -468,6 +472,54 @@ describe('while it is paused', () => {
     room.frame(3, 100, 'delta', 'video', false).frame(3, 100, 'a2').frame(3, 100, 'a3', 'video', false)
     expect(room.story).toEqual(['alice main: a1 a2 a3 …'])
     expect(room.lost).toEqual([{ reason: 'NoKeyFrame', userId: 'alice', frames: 1 }])
+  })
+
+  describe('what came before it', () => {
+    /** What a frame of before is that gets here when it has begun. */
+    const late = (room: Room, send: () => void) => {
+      const now = room.nowMicros
+      room.nowMicros -= 20_000
+      send()
+      room.nowMicros = now
+    }
+
+    test('and gets here while the rest is waited for is taken, and later it is told, for what it is', () => {
+      const room = recorded().steer(true)
+      late(room, () => room.frame(3, 100, 'a2', 'video', false).frame(4, 200, 's2', 'audio'))
+      room.restTaken()
+      late(room, () => room.frame(3, 100, 'a3', 'video', false))
+      expect(room.story).toEqual(['alice main: a1 a2 s2 …'])
+      expect(room.lost).toEqual([{ reason: 'PausedMeanwhile', userId: 'alice', frames: 1 }])
+    })
+
+    test('of which it is not known yet whose it is waits as long as the rest is waited for', () => {
+      const room = recorded().frame(9, 900, 'b1').frame(8, 800, 'x').seconds(0.02).steer(true)
+      late(room, () => room.frame(9, 900, 'b2', 'video', false))
+      room.enters('bob').bound('bob', 9, 900)
+      late(room, () => room.frame(9, 900, 'b3', 'video', false))
+      expect(room.lost).toEqual([])
+      room.restTaken()
+      late(room, () => room.frame(8, 800, 'y'))
+      expect(room.story).toEqual(['alice main: a1 …', 'bob main: b1 b2 b3 …'])
+      expect(room.lost).toEqual([
+        { reason: 'Unclaimed', userId: null, frames: 1 },
+        { reason: 'PausedMeanwhile', userId: null, frames: 1 },
+      ])
+    })
+
+    test('of which it never was known is not what the next goes on from', () => {
+      const room = recorded().frame(9, 900, 'b1').seconds(0.02).steer(true).seconds(0.1).steer(false)
+      expect(room.lost).toEqual([{ reason: 'Unclaimed', userId: null, frames: 1 }])
+      room.frame(9, 900, 'b2').enters('bob').bound('bob', 9, 900)
+      expect(room.story).toEqual(['alice main: a1 …', 'bob main: b2 …'])
+    })
+
+    test('of somebody who is known in it goes on after it with a picture that can be decoded', () => {
+      const room = recorded().frame(9, 900, 'b1').seconds(0.02).steer(true).enters('bob').bound('bob', 9, 900)
+      room.seconds(0.1).steer(false).frame(9, 900, 'delta', 'video', false).frame(9, 900, 'b2')
+      expect(room.story).toEqual(['alice main: a1 …', 'bob main: b1 b2 …'])
+      expect(room.lost).toEqual([{ reason: 'NoKeyFrame', userId: 'bob', frames: 1 }])
+    })
   })
 
   test('files of those who leave end, and the recorder that comes back to the room asks for nothing', () => {

@@ -115,21 +115,22 @@ export class Sessions {
 
   #paused(nowMicros: number): SessionAction[] {
     this.#gate.pause(nowMicros)
-    return [...this.#held.expire(Number.POSITIVE_INFINITY), ...this.#timelineOfAll('paused', nowMicros)]
+    return this.#timelineOfAll('paused', nowMicros)
   }
 
   #resumed(nowMicros: number): SessionAction[] {
     const pause = this.#gate.resume(nowMicros)
     const open = this.#live.filter((one) => one.opened)
     return [
+      ...this.#held.expire(Number.POSITIVE_INFINITY),
       ...open.map((publication) => ({ type: 'paused' as const, publication, ...pause })),
       ...this.#timelineOfAll('resumed', nowMicros),
     ]
   }
 
-  /** What was on its way when a pause began is here: from now on nothing is taken, whenever it came. */
-  restTaken(pause: number): void {
-    this.#gate.restTaken(pause)
+  /** What was on its way when a pause began is here: from now on nothing is taken, whenever it came, and what nobody has claimed by now nobody does. */
+  restTaken(pause: number): SessionAction[] {
+    return this.#gate.restTaken(pause) && this.paused ? this.#held.expire(Number.POSITIVE_INFINITY) : []
   }
 
   event(event: RoomEvent): SessionAction[] {
@@ -176,8 +177,10 @@ export class Sessions {
       return []
     }
     if (binding === undefined) {
-      if (judgement === 'take') return this.#hold(frame)
-      return [lost(frame, { reason: 'Unclaimed', userId: null, stream: null })]
+      // What comes after a pause goes on from what came in it, and is not to be taken for one with the rest of before.
+      if (judgement === 'take' || (judgement === 'isRest' && this.paused)) return this.#hold(frame)
+      const reason = judgement === 'isRest' ? 'Unclaimed' : 'PausedMeanwhile'
+      return [lost(frame, { reason, userId: null, stream: null })]
     }
     const { userId, stream } = binding
     // Nobody asked for it: what the SDK had subscribed to before, or receives beside what is wanted.
@@ -187,7 +190,7 @@ export class Sessions {
     }
     if (judgement === 'tooLate') {
       leaveOut(binding)
-      return [lost(frame, { reason: 'Overflow', userId, stream })]
+      return [lost(frame, { reason: 'PausedMeanwhile', userId, stream })]
     }
     const isRest = judgement === 'isRest'
     if (!frame.key && (binding.needsKey === 'now' || (binding.needsKey === 'afterRest' && !isRest))) {
@@ -327,7 +330,8 @@ export class Sessions {
 
   #bind(event: Extract<RoomEvent, { type: 'bound' }>): SessionAction[] {
     const { userId, stream, kind } = event
-    this.#bindings.bind(event, { userId, stream, kind, publication: this.#current(userId, stream) })
+    const needsKey = this.paused && kind === 'video' ? 'afterRest' : 'no'
+    this.#bindings.bind(event, { userId, stream, kind, publication: this.#current(userId, stream), needsKey })
     const held = this.#held.release(subscriptionKey(event))
     if (held === undefined) return []
     const actions = held.frames.flatMap((frame) => this.frame(frame))

@@ -31,7 +31,7 @@ export type PageCommand =
   /** Say what time it is by the page's clock. */
   | { type: 'clock' }
   | { type: 'leave' }
-  /** Send what is in the batch and answer `flushed` with the same id. */
+  /** Send what is in the batch; answer `flushed` with the same id, a moment later, behind what had been received until now and was still on its way to it. */
   | { type: 'flush'; id: number }
   /** Nothing more will be recorded: say what is known by now of what was missing, then as for `flush`. */
   | { type: 'lastWord'; id: number }

@@ -62,7 +62,7 @@ export interface RoomPage {
   /** When it last said anything, on the monotonic clock; media counts here. */
   readonly heardAt: number
   send(command: PageCommand): void
-  /** Resolves when everything the page had until now has arrived, or, with false, after a moment when it does not answer. */
+  /** Resolves when everything that was received until now has arrived, or, with false, after a moment when the page does not answer. */
   flush(): Promise<boolean>
   /** The same when nothing more will be recorded, with what it knows by now of what was missing. */
   lastWord(): Promise<boolean>

@@ -40,7 +40,7 @@ export interface Room {
   resubscribe(command: ResubscribeCommand): void
   /** Asks the sender in a slot for a key frame; may be called for every picture. */
   requestKeyFrame(slot: number): void
-  /** Resolves when everything the page had until now has arrived, or after a moment when the page does not answer. */
+  /** Resolves when everything that was received until now has arrived, or after a moment when the page does not answer. */
   flush(): Promise<void>
   /** The same when nothing more will be recorded, with what the page knows by now of what was missing. Of one that does not answer `away` is told. */
   lastWord(): Promise<void>

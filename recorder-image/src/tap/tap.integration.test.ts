@@ -1,12 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { afterEach, describe, expect, test } from 'vitest'
 import { bundlePage } from '../../build.ts'
 import { pictureReader } from '../media/read-picture.ts'
 import { type Chromium, findChromium, launchChromium } from '../room/chromium.ts'
-import type { PageReport } from '../room/protocol.ts'
+import type { PageCommand, PageReport } from '../room/protocol.ts'
 import type { EncodedFrame } from './frame.ts'
 import { startTapServer, type TapServer } from './server.ts'
+import type { TapRecord } from './wire.ts'
 
 let chromium: Chromium
 let server: TapServer
@@ -16,7 +18,11 @@ afterEach(async () => {
 })
 
 /** Frames as they come from receivers in a page, until `enough` says so. */
-async function tapped(codec: string, enough: (frames: EncodedFrame[]) => boolean, beforeWorker = '') {
+async function tapped(
+  codec: string,
+  enough: (frames: EncodedFrame[]) => boolean,
+  { beforeWorker = '', onRecord = () => {} }: { beforeWorker?: string; onRecord?: (record: TapRecord) => void } = {},
+) {
   const page = await build({
     entryPoints: [fileURLToPath(new URL('./testing/loopback-page.ts', import.meta.url))],
     bundle: true,
@@ -32,6 +38,7 @@ async function tapped(codec: string, enough: (frames: EncodedFrame[]) => boolean
     { ...files, worker: Buffer.concat([Buffer.from(beforeWorker), (await bundlePage()).worker]) },
     {
       onRecord(record) {
+        onRecord(record)
         if (record.type === 'frame') frames.push(record.frame)
         else if (isTapFailed(record.report)) failed.push(record.report)
         else said.push((record.report as Extract<PageReport, { type: 'warning' }>).message)
@@ -81,10 +88,43 @@ describe('the tap in Chromium', () => {
         return getMetadata.call(this)
       };`
     const pictures = (frames: EncodedFrame[]) => frames.filter(({ kind }) => kind === 'video')
-    const { frames, failed } = await tapped('VP8', (frames) => pictures(frames).length >= 40, failsAtTwenty)
+    const { frames, failed } = await tapped('VP8', (frames) => pictures(frames).length >= 40, {
+      beforeWorker: failsAtTwenty,
+    })
     const [{ ssrc }] = pictures(frames) as [EncodedFrame]
     expect(failed).toMatchObject([{ slot: 1, kind: 'video', ssrc, frames: 1, ended: false, message: 'Error: a defect' }])
     expect(failed[0]!.bytes).toBeGreaterThan(0)
+  })
+
+  test('has been handed all that was received until a flush was asked for when it answers', async () => {
+    let askedMicros = Number.NEGATIVE_INFINITY
+    let reported = Promise.withResolvers<PageReport>()
+    let isAnswered = false
+    const late: number[] = []
+    await tapped('H264', (frames) => frames.length >= 60, {
+      onRecord(record) {
+        if (record.type === 'report') reported.resolve(record.report as PageReport)
+        else if (isAnswered && record.frame.receiveTimeMicros < askedMicros)
+          late.push(askedMicros - record.frame.receiveTimeMicros)
+      },
+    })
+    const answerTo = async (command: PageCommand) => {
+      for (reported = Promise.withResolvers(), server.send(command); ; reported = Promise.withResolvers()) {
+        const report = await reported.promise
+        if (report.type === 'clock' || report.type === 'flushed') return report
+      }
+    }
+    for (let id = 1; id <= 40; id++) {
+      // At any moment between two pictures.
+      await sleep((id * 7) % 50)
+      const asked = await answerTo({ type: 'clock' })
+      isAnswered = false
+      askedMicros = asked.type === 'clock' ? asked.pageMicros : 0
+      await answerTo({ type: 'flush', id })
+      isAnswered = true
+    }
+    await sleep(700)
+    expect(late).toEqual([])
   })
 
   test('carries every frame of every receiver to Node, whole and with its time', async () => {

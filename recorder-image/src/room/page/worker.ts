@@ -20,6 +20,12 @@ let batchMillis = 500
 /** How much may wait for Node. Beyond it video waits for the next key frame; audio is given up at twice as much. */
 const maxWaitingBytes = 16 * 1024 * 1024
 
+/**
+ * What was received until now the taps have been handed by then, unless it waits for a repair: each frame passes through several threads. Measured on two cores, an
+ * answer at once overtook a frame of 1 to 9 ms before it in 7 of 40 cases.
+ */
+const handedOutMillis = 200
+
 /** While pictures stay away it is looked so often whether anything of them comes at all. */
 const silenceEachMillis = 400
 
@@ -100,9 +106,12 @@ function connect(url: string): void {
       report({ type: 'clock', pageMicros: Math.round((performance.timeOrigin + performance.now()) * 1000) })
       flush()
     } else if (command.type === 'flush') {
-      tellDrops()
-      report({ type: 'flushed', id: command.id })
       flush()
+      setTimeout(() => {
+        tellDrops()
+        report({ type: 'flushed', id: command.id })
+        flush()
+      }, handedOutMillis)
     } else if (command.type === 'lastWord') {
       flush()
       tellEnds()
