@@ -415,7 +415,9 @@ class LiveMediaFile implements MediaFile {
   }
 
   get #counted(): { received: number; lost: number } {
-    return { received: this.#pictures - (this.#video?.withoutPicture ?? 0), lost: this.#lostPictures }
+    const { withoutPicture = 0, held = 0 } = this.#video ?? {}
+    // Were the recorder killed now, no key frame would come for those that are held.
+    return { received: this.#pictures - withoutPicture, lost: this.#lostPictures + held }
   }
 
   #lost(frame: EncodedFrame, reason: LossReason, detail: string): void {

@@ -594,6 +594,24 @@ describe('pictures that do not come in the order in which they are shown', () =>
     expect(ledger.losses).toEqual([])
   })
 
+  it.each(['h264', 'h265', 'vp8'] as const)(
+    'are all shown when the first key frame of %s comes behind some that refer to it',
+    async (codec) => {
+      const clip = await makeClip({ seconds: 2, codec })
+      const frames = send({ clip, from: 0, to: 2, atSeconds: 0, kinds: ['video'] })
+      for (const [n, late] of [150_000, 60_000].entries()) frames[n]!.receiveTimeMicros += late
+      frames.sort((a, b) => a.receiveTimeMicros - b.receiveTimeMicros)
+      expect(frames[0]!.key).toBe(false)
+      const ledger = new Ledger()
+      const { finished, playback } = await record('01', frames, { ledger })
+      expect(finished.problem).toBeUndefined()
+      expect(playback.complaints).toBe('')
+      expect(playback.pictures).toHaveLength(60)
+      expectTimes(playback.flashes, [0, 1], 0.001)
+      expect(ledger.losses).toEqual([])
+    },
+  )
+
   it('are shown in their order and at their time when the sender makes B pictures', async () => {
     const clip = await makeClip({
       seconds: 4,

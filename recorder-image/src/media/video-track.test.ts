@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { EncodedFrame } from '../tap/frame.ts'
 import { VideoTrack } from './video-track.ts'
@@ -98,21 +99,21 @@ test('where the codec changes and its first key frame is lost, another is asked 
   expect(end()).toMatchObject({ taken: [0, 1, 2], lost: ['3 NoKeyFrame: video/H264, in a file of vp8'] })
 })
 
-describe('a subscription whose first key frame Chromium gave up', () => {
-  const startCode = Buffer.from([0, 0, 0, 1])
-  const units = (...hex: string[]) => Buffer.concat(hex.flatMap((unit) => [startCode, Buffer.from(unit, 'hex')]))
-  /** 16x16 of x264, whose pictures have numbers of four bits. */
-  const h264 = (n: number) => {
-    const isKey = n % 10 === 0
-    const slice = Buffer.from([isKey ? 0x65 : 0x41, 0xe1 | ((n % 10) << 1), 0x80, 0x80]).toString('hex')
-    const sets = isKey ? ['6742c00ada7b011000000300100000030320f1226a', '68ce3c80'] : []
-    return picture(n, { mimeType: 'video/H264', data: units(...sets, slice) })
-  }
-  const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, at) => first + at)
+const startCode = Buffer.from([0, 0, 0, 1])
+const units = (...hex: string[]) => Buffer.concat(hex.flatMap((unit) => [startCode, Buffer.from(unit, 'hex')]))
+/** 16x16 of x264, whose pictures have numbers of four bits. */
+const h264 = (n: number, more: Partial<EncodedFrame> = {}) => {
+  const isKey = n % 10 === 0
+  const slice = Buffer.from([isKey ? 0x65 : 0x41, 0xe1 | ((n % 10) << 1), 0x80, 0x80]).toString('hex')
+  const sets = isKey ? ['6742c00ada7b011000000300100000030320f1226a', '68ce3c80'] : []
+  return picture(n, { mimeType: 'video/H264', data: units(...sets, slice), ...more })
+}
+const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, at) => first + at)
 
+describe('a subscription whose first key frame Chromium gave up', () => {
   test('has it in the ledger, by the number of the first picture that came', () => {
     const { push, end } = trackWith()
-    push(...range(3, 14).map(h264))
+    push(...range(3, 14).map((n) => h264(n)))
     const { taken, lost, missing } = end()
     expect(taken).toEqual([10, 11, 12, 13, 14])
     expect(lost).toEqual(range(3, 9).map((n) => `${n} NoKeyFrame: `))
@@ -121,7 +122,97 @@ describe('a subscription whose first key frame Chromium gave up', () => {
 
   test('has nothing more there where it begins with it', () => {
     const { push, end } = trackWith()
-    push(...range(0, 14).map(h264))
+    push(...range(0, 14).map((n) => h264(n)))
     expect(end()).toEqual({ taken: range(0, 14), lost: [], missing: [] })
+  })
+})
+
+describe('a subscription whose first key frame comes behind pictures that refer to it', () => {
+  const at = (seconds: number) => ({ receiveTimeMicros: seconds * 1e6 })
+
+  test.each([
+    ['H.264', h264],
+    ['VP8', picture],
+  ])('has them in their order, in %s', (_, of) => {
+    const { push, end } = trackWith()
+    push(...[2, 1, 3, 0, 4, 5].map((n) => of(n)))
+    expect(end()).toEqual({ taken: range(0, 5), lost: [], missing: [] })
+  })
+
+  test('has those that come later still where they belong', () => {
+    const { push, end } = trackWith()
+    expect(push(...[2, 3, 0, 1, 4].map((n) => h264(n)))).toEqual([false, false, false, true, true])
+    expect(end()).toEqual({ taken: range(0, 4), lost: [], missing: [] })
+  })
+
+  test('has none of those that refer to one that never came', () => {
+    const { push, end } = trackWith()
+    push(...[2, 3, 0, 4, 10, 11].map((n) => h264(n)))
+    const { taken, lost } = end()
+    expect(taken).toEqual([0, 10, 11])
+    expect(lost).toEqual([2, 3, 4].map((n) => `${n} LostInNetwork: the picture it refers to`))
+  })
+
+  test('waits two seconds for it, and then for the next one: nothing goes on from pictures that were given up', () => {
+    const { push, end } = trackWith()
+    expect(push(h264(1, at(0.1)), h264(2, at(0.2)), h264(3, at(2.15)), h264(0, at(2.16)), h264(4, at(2.2)))).toEqual(
+      Array.from({ length: 5 }, () => false),
+    )
+    push(h264(10, at(2.3)), h264(11, at(2.4)))
+    const { taken, lost, missing } = end()
+    expect(taken).toEqual([0, 10, 11])
+    expect(lost).toEqual([1, 2, 3, 4].map((n) => `${n} NoKeyFrame: `))
+    expect(missing).toEqual([])
+  })
+
+  test('holds eight megabytes of them at most', () => {
+    const { track, push, end } = trackWith()
+    const large = (n: number) => {
+      const { data } = h264(n)
+      return h264(n, { data: Buffer.concat([data, Buffer.alloc(1024 * 1024, 1)]) })
+    }
+    for (const n of range(1, 8)) push(large(n))
+    expect(track.held).toBe(0)
+    push(h264(0), h264(9), h264(10))
+    expect(end().taken).toEqual([0, 10])
+  })
+
+  test('the next file of it goes on from none that the one before gave up', () => {
+    const { track, push } = trackWith()
+    push(h264(1), h264(2))
+    const next = new VideoTrack(
+      () => {},
+      () => {},
+      track.handOver(),
+    )
+    for (const n of [0, 3, 10, 11]) next.push(h264(n))
+    expect(next.take()!.samples.map(({ rtpTimestamp }) => rtpTimestamp / 6000)).toEqual([0, 10, 11])
+  })
+
+  test('whatever comes when of those before the first that comes: all that is in the file decodes, and the ledger has the rest', () => {
+    const delay = fc.option(fc.double({ min: 0, max: 3, noNaN: true }), { nil: undefined, freq: 6 })
+    fc.assert(
+      fc.property(fc.array(delay, { minLength: 1, maxLength: 6 }), fc.integer({ min: 7, max: 40 }), (before, length) => {
+        // Of what comes before the first one Chromium does not know that it is missing; what follows that it keeps in order.
+        const first = before.length
+        const came = range(0, length).flatMap((n) => {
+          const late = n < first ? before[n] : 0
+          return late === undefined ? [] : [{ n, seconds: Math.max(n, first) / 15 + late }]
+        })
+        came.sort((one, other) => one.seconds - other.seconds || other.n - one.n)
+        const { push, end } = trackWith()
+        for (const { n, seconds } of came) push(h264(n, at(seconds)))
+        const { taken, lost } = end()
+        expect([...taken, ...lost.map((one) => Number.parseInt(one, 10))].sort((a, b) => a - b)).toEqual(
+          came.map(({ n }) => n).sort((a, b) => a - b),
+        )
+        for (const [key, group] of Map.groupBy(taken, (n) => n - (n % 10))) {
+          expect(group).toEqual(range(key, key + group.length - 1))
+        }
+        const isWhole = before.every((late) => late !== undefined && late < (9.5 - first) / 15)
+        if (isWhole) expect(lost).toEqual([])
+      }),
+      { numRuns: 2000 },
+    )
   })
 })

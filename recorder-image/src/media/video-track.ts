@@ -1,5 +1,6 @@
 import type { LossReason } from '@trtc-recorder/api'
 import type { EncodedFrame } from '../tap/frame.ts'
+import { comesAsComplete } from '../tap/hole-watch.ts'
 import { LatePictures, type NumberedPicture, type Released } from '../timeline/late-pictures.ts'
 import { PictureClock, type PictureTime } from '../timeline/picture-clock.ts'
 import { type CountedHole, PictureGaps, type PictureLoss } from '../timeline/picture-gaps.ts'
@@ -35,8 +36,11 @@ const rememberedChanges = 16
 /** Sizes and profiles that one file may have: each is a sample entry of it, and is checked by a decoder of its own. A window that is shared and resized has as many within seconds. */
 export const maxConfigs = 64
 
+/** The first key frame of a subscription may come so long after pictures that refer to it; no more of these than so much is held. */
+const headMicros = 2_000_000
+const mostHeldBytes = 8 * 1024 * 1024
 /** Subscriptions of one file that begin without a key frame. */
-const mostBeheaded = 16
+const mostHeadless = 16
 /** More than what tells the number of a picture. */
 const headerBytes = 256
 
@@ -63,6 +67,23 @@ interface Arriving {
   before: StoredVideoConfig | undefined
   picture: Picture
   codec: VideoCodec
+  /** It came before the key frame from which it goes on. */
+  cameBeforeKey: boolean
+}
+
+/** A subscription of which pictures came, and no key frame yet. */
+interface Headless {
+  /** As they came. */
+  held: EncodedFrame[]
+  givenUp: GivenUp | undefined
+}
+
+/** Pictures for which no key frame came in time. */
+interface GivenUp {
+  /** Which came first: its number tells how many came before it. */
+  first: EncodedFrame
+  /** RTP time of the one that is shown last. */
+  lastRtp: number
 }
 
 /** What the next file of a publication has to know of a subscription to tell what is missing between the two. */
@@ -71,7 +92,10 @@ interface HandedOver {
   gaps: PictureGaps
   codec: VideoCodec | undefined
 }
-export type PicturesHandover = Map<number, HandedOver>
+export interface PicturesHandover {
+  begun: Map<number, HandedOver>
+  headless: Map<number, GivenUp>
+}
 
 /** Pictures of one subscription, from a key frame on. */
 interface Chain {
@@ -97,11 +121,11 @@ export class VideoTrack {
   #otherSinceMicros = Number.POSITIVE_INFINITY
   readonly #chains = new Map<number, Chain>()
   /** Subscriptions of the file before that have not gone on yet. */
-  readonly #handedOver: PicturesHandover
+  readonly #handedOver: PicturesHandover['begun']
   /** Subscriptions of which a key frame came, here or in the file before. */
   readonly #begun = new Set<number>()
-  /** Of those without one yet: the first picture that came, whose number tells how many came before it. */
-  readonly #beheaded = new Map<number, EncodedFrame>()
+  readonly #headless = new Map<number, Headless>()
+  #heldBytes = 0
   /** The user does not send pictures since then, as far as is known. */
   #pausedMicros: number | undefined
   /** By what they are. */
@@ -115,11 +139,12 @@ export class VideoTrack {
   #taken = { inOrder: 0, waiting: 0 }
 
   /** `onMissing` is told of pictures that never came, also of those between the file before and this one. */
-  constructor(onLost: OnLostPicture, onMissing: (loss: PictureLoss) => void, before: PicturesHandover = new Map()) {
+  constructor(onLost: OnLostPicture, onMissing: (loss: PictureLoss) => void, before?: PicturesHandover) {
     this.#onLost = onLost
     this.#onMissing = onMissing
-    this.#handedOver = before
-    for (const ssrc of before.keys()) this.#begun.add(ssrc)
+    this.#handedOver = before?.begun ?? new Map()
+    for (const ssrc of this.#handedOver.keys()) this.#begun.add(ssrc)
+    for (const [ssrc, givenUp] of before?.headless ?? []) this.#headless.set(ssrc, { held: [], givenUp })
   }
 
   /** Of the pictures so far; undefined where none came. */
@@ -132,8 +157,18 @@ export class VideoTrack {
     return this.#configs.size >= maxConfigs
   }
 
+  /** Pictures that wait for their key frame, and are lost where nothing more comes. */
+  get held(): number {
+    return [...this.#headless.values()].reduce((sum, { held }) => sum + held.length, 0)
+  }
+
   /** Returns false for a picture that is no use before the next key frame. */
   push(frame: EncodedFrame): boolean {
+    this.#giveUpBefore(frame.receiveTimeMicros - headMicros)
+    return this.#push(frame, false)
+  }
+
+  #push(frame: EncodedFrame, cameBeforeKey: boolean): boolean {
     const reader = pictureReader(frame.mimeType)
     if (reader === undefined) {
       this.#onLost(frame, 'UnsupportedCodec', frame.mimeType)
@@ -150,7 +185,7 @@ export class VideoTrack {
     const clock = chain?.clock ?? this.#handedOver.get(frame.ssrc)?.clock ?? new PictureClock()
     const time = clock.place(frame)
     const before = chain === undefined ? this.#config : configAt(chain, time.rtp)
-    const arriving = { frame, clock, time, chain, codec: reader.codec }
+    const arriving = { frame, clock, time, chain, codec: reader.codec, cameBeforeKey }
     try {
       const picture = reader.read(frame.data, before)
       const after = picture.leads === undefined || chain === undefined ? before : configOfLeading(chain, time.rtp)
@@ -167,6 +202,7 @@ export class VideoTrack {
 
   /** From now on nothing decodes until the next key frame: frames had to be left out. */
   interrupt(): void {
+    this.#giveUpBefore(Number.POSITIVE_INFINITY)
     for (const [ssrc, chain] of [...this.#chains]) this.#end(ssrc, chain)
   }
 
@@ -185,6 +221,7 @@ export class VideoTrack {
 
   /** Nothing more comes: what is missing is lost. `untilMicros`: until when something of the user did. */
   end(untilMicros = Number.NEGATIVE_INFINITY): void {
+    this.#giveUpBefore(Number.POSITIVE_INFINITY)
     const until = Math.min(untilMicros, this.#otherSinceMicros)
     for (const [ssrc, chain] of [...this.#chains]) this.#end(ssrc, chain, until)
     for (const { gaps } of this.#handedOver.values()) for (const loss of gaps.end(until)) this.#onMissing(loss)
@@ -193,13 +230,15 @@ export class VideoTrack {
 
   /** The next file goes on from here: what turns out to be missing from now on, that tells. */
   handOver(): PicturesHandover {
-    const handover: PicturesHandover = new Map(this.#handedOver)
+    this.#giveUpBefore(Number.POSITIVE_INFINITY)
+    const begun = new Map(this.#handedOver)
     this.#handedOver.clear()
     for (const [ssrc, chain] of this.#chains) {
-      handover.set(ssrc, { clock: chain.clock, gaps: chain.gaps, codec: this.#codec })
+      begun.set(ssrc, { clock: chain.clock, gaps: chain.gaps, codec: this.#codec })
       chain.gaps = new PictureGaps()
     }
-    return handover
+    const headless = new Map([...this.#headless].flatMap(([ssrc, { givenUp }]) => (givenUp ? [[ssrc, givenUp]] : [])))
+    return { begun, headless }
   }
 
   /** What is new, and in order, since the last time; for whoever never asks for batches. */
@@ -238,17 +277,13 @@ export class VideoTrack {
     return batch
   }
 
-  #take({ frame, clock, time, chain, before, picture, codec }: Arriving): boolean {
+  #take({ frame, clock, time, chain, before, picture, codec, cameBeforeKey }: Arriving): boolean {
     const config = picture.config === undefined ? before : this.#known(picture.config)
     const key = picture.key || (chain === undefined && picture.recoveryPoint)
     if (chain === undefined && (!key || config === undefined)) {
-      this.undecodable++
+      if (this.#hold(frame)) return false
       this.#handedOver.get(frame.ssrc)?.gaps.leftOut(time.rtp)
-      const isKnown = this.#begun.has(frame.ssrc) || this.#beheaded.has(frame.ssrc)
-      if (!isKnown && this.#beheaded.size < mostBeheaded) {
-        this.#beheaded.set(frame.ssrc, { ...frame, data: frame.data.slice(0, headerBytes) })
-      }
-      this.#onLost(frame, 'NoKeyFrame', '')
+      this.#loseWithoutKey(frame)
       return false
     }
     if (config === undefined) throw new Error('a picture goes on where none began')
@@ -258,8 +293,9 @@ export class VideoTrack {
     }
     const { rtp } = time
     const beganAnew = chain === undefined && (this.#handedOver.get(frame.ssrc)?.codec ?? codec) !== codec
-    if (chain === undefined) this.#tellBeheaded(frame, config)
-    const { changes, firstRtp, late, unproven, gaps } = chain ?? this.#begin(frame.ssrc, clock, rtp)
+    const head = chain === undefined ? this.#headOf(frame, config) : undefined
+    const goingOn = chain ?? this.#begin(frame.ssrc, clock, rtp)
+    const { changes, firstRtp, late, unproven, gaps } = goingOn
     if (!key && rtp < firstRtp && picture.leads !== 'fromKey') {
       const detail = picture.leads === undefined ? 'came later than the key frame after it' : 'refers to what is in front of it'
       this.#onLost(frame, 'NoKeyFrame', detail)
@@ -278,26 +314,82 @@ export class VideoTrack {
     const about = { rtpTimestamp, receiveTimeMicros, key, mayFollowHole }
     for (const loss of gaps.push({ ...about, ...time, encoderBeganAnew })) this.#onMissing(loss)
     const one: ReadPicture = { ...about, ...time, frame, parameterSets, data, config, number, leads, waitsAs: undefined }
-    const { taken, lost, beginsAnew } = late.push(one)
+    const { taken, lost, beginsAnew } = late.push(one, cameBeforeKey)
     if (beginsAnew && codec === 'h265') one.data = asBeginning(data)
     this.#settle({ taken: [], lost })
     for (const next of taken) this.#settle(next.number === undefined ? unproven.push(next) : { taken: [next], lost: [] })
-    return !unproven.isBroken
+    if (head?.goesOn === false) {
+      this.#end(frame.ssrc, goingOn)
+      return false
+    }
+    for (const held of head?.followers ?? []) this.#push(held, true)
+    return !unproven.isBroken && (head === undefined || late.waiting.length === 0)
   }
 
   #subscriptionOf({ ssrc }: { ssrc: number }): Pick<HandedOver, 'clock' | 'gaps'> | undefined {
     return this.#chains.get(ssrc) ?? this.#handedOver.get(ssrc)
   }
 
+  /** Where packets change places Chromium may hand out the first key frame of a subscription behind pictures that refer to it. */
+  #hold(frame: EncodedFrame): boolean {
+    const { ssrc } = frame
+    if (this.#begun.has(ssrc) || (!this.#headless.has(ssrc) && this.#headless.size >= mostHeadless)) return false
+    const headless = this.#headless.get(ssrc) ?? { held: [], givenUp: undefined }
+    this.#headless.set(ssrc, headless)
+    // The data of a frame is a view into its batch; holding a few frames must not hold all of the batch.
+    headless.held.push({ ...frame, data: frame.data.slice() })
+    this.#heldBytes += frame.data.length
+    if (this.#heldBytes > mostHeldBytes) this.#giveUpBefore(Number.POSITIVE_INFINITY)
+    return true
+  }
+
+  #giveUpBefore(micros: number): void {
+    for (const headless of this.#headless.values()) this.#giveUp(headless, ({ receiveTimeMicros }) => receiveTimeMicros <= micros)
+  }
+
+  #giveUp(headless: Headless, isOver: (frame: EncodedFrame) => boolean): void {
+    const over = headless.held.filter(isOver)
+    if (over.length === 0) return
+    for (const frame of over) {
+      const { rtpTimestamp, data } = frame
+      const first = headless.givenUp?.first ?? { ...frame, data: data.slice(0, headerBytes) }
+      const lastRtp = headless.givenUp?.lastRtp ?? rtpTimestamp
+      headless.givenUp = { first, lastRtp: isLater(rtpTimestamp, lastRtp) ? rtpTimestamp : lastRtp }
+      this.#heldBytes -= data.length
+      this.#loseWithoutKey(frame)
+    }
+    headless.held = headless.held.filter((frame) => !isOver(frame))
+  }
+
+  #loseWithoutKey(frame: EncodedFrame): void {
+    this.undecodable++
+    this.#onLost(frame, 'NoKeyFrame', '')
+  }
+
+  /** What is known of a subscription that begins with this key frame: the pictures that wait for it, unless one of those that refer to it was given up. */
+  #headOf(key: EncodedFrame, config: StoredVideoConfig): { followers: EncodedFrame[]; goesOn: boolean } | undefined {
+    this.#begun.add(key.ssrc)
+    const headless = this.#headless.get(key.ssrc)
+    if (headless === undefined) return undefined
+    const goesOn = headless.givenUp === undefined || !isLater(headless.givenUp.lastRtp, key.rtpTimestamp)
+    const follows = ({ mimeType, rtpTimestamp }: EncodedFrame) =>
+      goesOn && mimeType === key.mimeType && isLater(rtpTimestamp, key.rtpTimestamp)
+    this.#giveUp(headless, (frame) => !follows(frame))
+    const followers = headless.held
+    this.#heldBytes -= followers.reduce((sum, { data }) => sum + data.length, 0)
+    this.#headless.delete(key.ssrc)
+    if (goesOn && headless.givenUp !== undefined) this.#tellBeheaded(headless.givenUp.first, key, config)
+    // Of other codecs their numbers put them in order.
+    if (comesAsComplete(key.mimeType)) followers.sort((a, b) => (a.rtpTimestamp - b.rtpTimestamp) | 0)
+    return { followers, goesOn }
+  }
+
   /**
    * Chromium may give up the first key frame of a subscription, where its packets change places (one of it came before the parameter sets), and hand out what
    * follows it. H.264 counts its pictures from the key frame on: from nowhere else it is known that there was one. The room may have sent none of it.
    */
-  #tellBeheaded(key: EncodedFrame, config: StoredVideoConfig): void {
-    const first = this.#beheaded.get(key.ssrc)
-    this.#beheaded.delete(key.ssrc)
-    this.#begun.add(key.ssrc)
-    if (first === undefined || first.mimeType !== key.mimeType) return
+  #tellBeheaded(first: EncodedFrame, key: EncodedFrame, config: StoredVideoConfig): void {
+    if (first.mimeType !== key.mimeType) return
     const { number } = pictureReader(first.mimeType)!.read(first.data, config)
     if (number?.type !== 'counted' || number.value === 0) return
     const at = { fromMicros: first.receiveTimeMicros, toMicros: first.receiveTimeMicros }
@@ -371,6 +463,9 @@ function add({ chunks, pictures }: VideoBatch, kind: 'inOrder' | 'waits', pictur
   }
   pictures.push({ kind, sample })
 }
+
+/** By RTP times as they are sent, 32 bit. */
+const isLater = (one: number, other: number) => ((one - other) | 0) > 0
 
 /** A picture that comes late is decoded by what held before the key frame that overtook it. */
 const configAt = ({ changes }: Chain, at: number): StoredVideoConfig | undefined =>

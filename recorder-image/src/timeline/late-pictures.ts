@@ -51,6 +51,8 @@ interface Group<T> {
   /** When those are shown that were taken of late. */
   shown: number[]
   waiting: Waiting<T>[]
+  /** Some were given up: what comes after them says so by its number alone. */
+  isBroken: boolean
 }
 
 interface Waiting<T> {
@@ -78,7 +80,8 @@ export class LatePictures<T extends NumberedPicture> {
   /** Whether there are pictures that lead their key frame. It shows at the first one that may have some, but for the very first, which nothing is shown before. */
   #hasLeading: 'not known' | 'yes' | 'no' = 'not known'
 
-  push(picture: T): Pushed<T> {
+  /** `isUnordered`: it came before its key frame, when Chromium had nothing to order it by. */
+  push(picture: T, isUnordered = false): Pushed<T> {
     const { rtp, clock, key, receiveTimeMicros } = picture
     const at = { rtp, clock }
     const { taken, lost } = this.#expired(receiveTimeMicros)
@@ -90,10 +93,10 @@ export class LatePictures<T extends NumberedPicture> {
       const beginsAnew = decoder?.type === 'refers' ? decoder.across === undefined : isFirst
       return { taken: [...taken, picture, ...followed], lost, beginsAnew }
     }
-    return { ...this.#pushBetween(picture, { taken, lost }), beginsAnew: false }
+    return { ...this.#pushBetween(picture, isUnordered, { taken, lost }), beginsAnew: false }
   }
 
-  #pushBetween(picture: T, { taken, lost }: Released<T>): Released<T> {
+  #pushBetween(picture: T, isUnordered: boolean, { taken, lost }: Released<T>): Released<T> {
     const { rtp, clock, number } = picture
     const at = { rtp, clock }
     const group = this.#groupOf(picture)
@@ -104,7 +107,7 @@ export class LatePictures<T extends NumberedPicture> {
     if (isLast) this.#noteShown(rtp)
     // What refers to pictures in front of its key frame does so whether they came or not, and what is decoded after it waits with it.
     const mayWait = picture.leads === 'acrossKey' || (picture.leads !== undefined && rtp > group.keyRtp)
-    if (isLast && !mayWait && group.waiting.length === 0) {
+    if (isLast && !mayWait && !isUnordered && !group.isBroken && group.waiting.length === 0) {
       const isKnown = group !== this.#groups[0] && group.mayBeLed && picture.leads === undefined
       if (isKnown && this.#hasLeading === 'not known') this.#hasLeading = 'no'
       add(group, { picture, number, at })
@@ -240,7 +243,8 @@ export class LatePictures<T extends NumberedPicture> {
     })
     const references = { before: at, last: at }
     const mayBeLed = number?.type === 'refers' && number.mayBeLed
-    const group: Group<T> = { keyRtp: at.rtp, mayBeLed, sinceMicros, decoder, latest: at, references, shown: [], waiting }
+    const fresh = { latest: at, references, shown: [], isBroken: false }
+    const group: Group<T> = { keyRtp: at.rtp, mayBeLed, sinceMicros, decoder, waiting, ...fresh }
     this.#groups.push(group)
     this.#groups.sort((a, b) => a.keyRtp - b.keyRtp)
     const isForgotten = ([first, next]: Group<T>[]) =>
@@ -261,7 +265,9 @@ export class LatePictures<T extends NumberedPicture> {
       const isOver = ({ picture }: Waiting<T>) => nowMicros - picture.receiveTimeMicros >= repairMicros
       if (!group.waiting.some(isOver)) continue
       released.taken.push(...this.#drain(group, 'is over'))
-      released.lost.push(...group.waiting.filter(isOver).map(({ picture }) => picture))
+      const lost = group.waiting.filter(isOver).map(({ picture }) => picture)
+      released.lost.push(...lost)
+      if (lost.length > 0) group.isBroken = true
       group.waiting = group.waiting.filter((one) => !isOver(one))
     }
     return released
