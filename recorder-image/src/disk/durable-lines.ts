@@ -90,6 +90,13 @@ export const unreadableFileNow = (path: string): DamagedFile => {
   return { file: shownPath(path), lines: 'all', ...timesOf(found) }
 }
 
+/** So many lines of a file were changed. */
+export const damagedLinesOf = (path: string, lines: number): DamagedLines => ({
+  file: shownPath(path),
+  lines,
+  ...timesOf(statSync(path)),
+})
+
 const shownPath = (path: string) => `${basename(dirname(path))}/${basename(path)}`
 
 function timesOf(found: Stats | undefined): Pick<DamagedLines, 'fromMicros' | 'toMicros'> {
@@ -107,7 +114,7 @@ export const readLinesNow = <T>(path: string, onDamage: OnDamagedLines): T[] => 
 function linesOf<T>(path: string, bytes: Buffer, onDamage: OnDamagedLines): T[] {
   const { lines, damaged } = readCheckedLines<T>(bytes)
   if (damaged === 0) return lines
-  onDamage({ file: shownPath(path), lines: damaged, ...timesOf(statSync(path)) })
+  onDamage(damagedLinesOf(path, damaged))
   return lines
 }
 

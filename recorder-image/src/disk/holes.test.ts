@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { checkedLine } from './checked-lines.ts'
-import { holesOf, holesPath } from './holes.ts'
+import { holesOf, holesPath, mendHoles } from './holes.ts'
 
 let folder: string
 let body: string
@@ -34,6 +34,23 @@ test('where both copies may be damaged nobody takes zeros for media', async () =
   const line = checkedLine(holes[0]!).replace('8192', '8193')
   await writeFile(holesPath(body), `\n${line}\n${line}`)
   expect(() => holesOf(body)).toThrow('file.body.holes is damaged')
+})
+
+test('where it is not known any more the body tells: zeros that something was written behind', async () => {
+  const random = Buffer.from(Array.from({ length: 1 << 20 }, (_, at) => ((at * 7919) % 255) | 1))
+  const given = [
+    { start: 70_000, end: 300_001 },
+    { start: 400_000, end: 480_000 },
+  ]
+  const bytes = Buffer.concat([random, Buffer.alloc(200_000)])
+  for (const { start, end } of given) bytes.fill(0, start, end)
+  bytes.fill(0, 600_000, 610_000)
+  await writeFile(body, bytes)
+  const lines = [...given, given[0]!].map((hole) => `\n${checkedLine(hole)}`)
+  await writeFile(holesPath(body), lines.map((line, at) => (at === 1 ? line : line.replace('70000', '70001'))).join(''))
+  expect(await mendHoles(body)).toMatchObject({ file: expect.stringContaining('file.body.holes'), lines: 2 })
+  expect(holesOf(body).toSorted((a, b) => a.start - b.start)).toEqual(given)
+  expect(await mendHoles(body)).toBeUndefined()
 })
 
 test('of a release before, once each, they are read; one that was torn was none', async () => {

@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { createReadStream, readFileSync } from 'node:fs'
 import { open, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { checkedLine, readCheckedLines } from './checked-lines.ts'
+import { type CheckedLines, checkedLine, readCheckedLines } from './checked-lines.ts'
+import { type DamagedLines, damagedLinesOf } from './durable-lines.ts'
+import { replaceWith } from './write-whole.ts'
 
 /** Bytes start to end, end not included, of a body that were given back to the volume: COS has them, and they read as zeros here. */
 export interface Hole {
@@ -17,6 +19,9 @@ export const holesPath = (bodyPath: string) => `${bodyPath}.holes`
 
 const run = promisify(execFile)
 const probeBytes = 4096
+const blockBytes = 4096
+/** No media has so many zeros in a row, and no less is given back. */
+const leastZeros = 16 * 1024
 
 /**
  * Gives bytes of a file back to the volume; its length stays, and they read as zeros. Node has no call for it, hence `fallocate` of util-linux. Rejects
@@ -46,8 +51,7 @@ export async function punchHole(bodyPath: string, { start, end }: Hole): Promise
   try {
     const { size } = await lines.stat()
     try {
-      const line = checkedLine({ start, end })
-      await lines.appendFile(`\n${line}\n${line}`)
+      await lines.appendFile(linesOf({ start, end }))
       await lines.datasync()
       await makeHole(bodyPath, { start, end })
     } catch (error) {
@@ -64,18 +68,66 @@ export async function punchHole(bodyPath: string, { start, end }: Hole): Promise
  * is not known then which bytes are media.
  */
 export function holesOf(bodyPath: string): Hole[] {
-  let bytes: Buffer
+  const list = readHoles(bodyPath)
+  if (isUnsure(list)) throw new Error(`${holesPath(bodyPath)} is damaged: it does not say any more which bytes were given back`)
+  return holesIn(list)
+}
+
+/**
+ * Where it is not known any more which bytes are media, the body tells: what was given back reads as zeros, and behind it something was written. The list is written anew.
+ * Returns what was damaged, undefined where it is known.
+ */
+export async function mendHoles(bodyPath: string): Promise<DamagedLines | undefined> {
+  const list = readHoles(bodyPath)
+  if (!isUnsure(list)) return undefined
+  const path = holesPath(bodyPath)
+  const damage = damagedLinesOf(path, list.damaged)
+  const holes = [...holesIn(list), ...(await zerosIn(bodyPath))]
+  const temporary = `${path}.tmp`
+  await replaceWith(path, temporary, () => writeFile(temporary, holes.map(linesOf).join(''), { flush: true }))
+  return damage
+}
+
+const linesOf = (hole: Hole) => `\n${checkedLine(hole)}\n${checkedLine(hole)}`
+
+function readHoles(bodyPath: string): CheckedLines<Hole> {
   try {
-    bytes = readFileSync(holesPath(bodyPath))
+    return readCheckedLines<Hole>(readFileSync(holesPath(bodyPath)))
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { lines: [], damaged: 0, damagedAfter: [] }
     throw error
   }
-  const { lines, damaged } = readCheckedLines<Hole>(bytes)
-  if (damaged > 1) throw new Error(`${holesPath(bodyPath)} is damaged: it does not say any more which bytes were given back`)
+}
+
+const isUnsure = ({ damaged }: CheckedLines<Hole>) => damaged > 1
+
+function holesIn({ lines }: CheckedLines<Hole>): Hole[] {
   const isOne = ({ start, end }: Hole, at: number) =>
     Number.isInteger(start) && Number.isInteger(end) && lines.findIndex((one) => one.start === start && one.end === end) === at
   return lines.filter(isOne).map(({ start, end }) => ({ start, end }))
+}
+
+async function zerosIn(path: string): Promise<Hole[]> {
+  const zeros = Buffer.alloc(blockBytes)
+  const found: Hole[] = []
+  let offset = 0
+  /** Zeros that the last block ends with, and those in front of it that go on into it. */
+  let start: number | undefined
+  for await (const chunk of createReadStream(path, { highWaterMark: 256 * blockBytes }) as AsyncIterable<Buffer>) {
+    for (let at = 0, length = 0; at < chunk.length; at += length, offset += length) {
+      const block = chunk.subarray(at, at + blockBytes)
+      length = block.length
+      if (block.equals(zeros.subarray(0, length))) {
+        start ??= offset
+        continue
+      }
+      const end = offset + block.findIndex((byte) => byte !== 0)
+      if (start !== undefined && end - start >= leastZeros) found.push({ start, end })
+      const last = block.findLastIndex((byte) => byte !== 0)
+      start = last === length - 1 ? undefined : offset + last + 1
+    }
+  }
+  return found
 }
 
 /** Whether some of these bytes are gone. */

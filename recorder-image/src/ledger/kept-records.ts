@@ -27,7 +27,7 @@ export const linesNotKept = (
 
 /** Tells the ledger of lines that the disk has changed, once, however many attempts find them: what they said is missing wherever it is told. */
 export const tellDamagedLines =
-  ({ spec }: Pick<RecorderJob, 'spec'>, ledger: Ledger, log: Logger) =>
+  ({ spec }: { spec: Pick<RecorderJob['spec'], 'mode'> }, ledger: Ledger, log: Logger) =>
   ({ file, lines, fromMicros, toMicros }: DamagedFile): void => {
     const detail = `${countOf(lines, 'line')} of ${file}, which the recorder keeps beside the media`
     log.error({ file, lines }, 'Lines on the volume cannot be read any more')
@@ -37,7 +37,7 @@ export const tellDamagedLines =
 
 const countOf = (count: number | 'all', one: string) => (count === 1 ? `1 ${one}` : `${count} ${one}s`)
 
-const ofNobody = ({ mode }: RecorderJob['spec']) =>
+const ofNobody = ({ mode }: Pick<RecorderJob['spec'], 'mode'>) =>
   ({
     ...{ userId: null, stream: null, medium: mode === '00' ? 'audio' : 'video' },
     ...{ frames: null, bytes: null, file: null },

@@ -21,6 +21,7 @@ import {
   videoConfigRecord,
   wouldFollowRecord,
 } from './index-records.ts'
+import { knowHoles } from './known-holes.ts'
 import type {
   FinishedMedia,
   Handover,
@@ -262,6 +263,7 @@ class LiveMediaFile implements MediaFile {
     if (await this.#syncTwice()) this.onGrowth(this.bodyBytes)
     this.#tellUnwritten()
     this.#settleSafe(Number.POSITIVE_INFINITY)
+    await knowHoles(this.#paths, this.identity, this.#deps).catch((error: Error) => this.#report(error.message))
     await this.#writer.close()
     return await finishQueue.finish(
       async () => this.#letGo(),

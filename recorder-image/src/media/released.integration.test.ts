@@ -1,7 +1,7 @@
 import { copyFile, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { punchHole } from '../disk/holes.ts'
+import { holesOf, holesPath, punchHole } from '../disk/holes.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { leftMediaFiles, salvageMediaFile } from './salvage.ts'
 import { makeClip } from './testing/clip.ts'
@@ -12,9 +12,9 @@ import { send } from './testing/sender.ts'
 const hole = { start: 8192, end: 24_576 }
 
 /** A file of six seconds, some of which COS has, so that its bytes were given back to the volume. */
-async function recordAndRelease(mode: '00' | '02', directory: string) {
+async function recordAndRelease(mode: '00' | '02', directory: string, ledger = new Ledger()) {
   const clip = await makeClip({ seconds: 12 })
-  const file = openFile(mode, directory)
+  const file = openFile(mode, directory, { ledger })
   for (const frame of send({ clip, from: 0, to: 6, atSeconds: 0 })) file.write(frame)
   await expect.poll(() => file.bodyBytes).toBeGreaterThan(hole.end)
   await punchHole(file.bodyPath, hole)
@@ -42,6 +42,44 @@ it('salvage takes what was given back for whole', async () => {
   const left = await salvageMediaFile(directory, name!, { log: silentLog, ledger: new Ledger() })
   expect(left!.bodyBytes).toBeGreaterThanOrEqual(bodyBytes)
   expect((await left!.finish()).problem).toBeUndefined()
+})
+
+describe('where nothing says any more what was given back', () => {
+  /** Two lines that a lost machine has torn, so that zeros are in their place. */
+  const tear = async (bodyPath: string) => {
+    const lines = await readFile(holesPath(bodyPath))
+    const [first = 0, second = 0] = [lines.indexOf('start'), lines.lastIndexOf('start')]
+    for (const at of [first, second]) lines.fill(0, at, at + 12)
+    await writeFile(holesPath(bodyPath), lines)
+    expect(() => holesOf(bodyPath)).toThrow('is damaged')
+  }
+  const told = (ledger: Ledger) => ledger.losses.map(({ reason, detail }) => `${reason}: ${detail}`)
+  const damage = 'DiskDamaged: 2 lines of '
+
+  it('salvage takes it from the body, and the ledger has that it was damaged', async () => {
+    const directory = await newDirectory()
+    const { bodyPath, bodyBytes } = await recordAndRelease('02', directory)
+    await tear(bodyPath)
+    const ledger = new Ledger()
+    const [name] = await leftMediaFiles(directory)
+    const left = await salvageMediaFile(directory, name!, { log: silentLog, ledger })
+    expect(left!.bodyBytes).toBeGreaterThanOrEqual(bodyBytes)
+    // A byte of media beside it may be a zero.
+    const [found] = holesOf(bodyPath)
+    expect([Math.round(found!.start / 64) * 64, Math.round(found!.end / 64) * 64]).toEqual([hole.start, hole.end])
+    const finished = await left!.finish()
+    expect(finished.problem).toBeUndefined()
+    expect(finished.check).toMatchObject({ result: 'Unchecked', detail: expect.stringContaining('given back to the volume') })
+    expect(told(ledger)).toContainEqual(expect.stringContaining(damage))
+  })
+
+  it('so does a file that is finished by the recorder that made it', async () => {
+    const ledger = new Ledger()
+    const file = await recordAndRelease('02', await newDirectory(), ledger)
+    await tear(file.bodyPath)
+    expect((await file.finish()).problem).toBeUndefined()
+    expect(told(ledger)).toEqual([expect.stringContaining(damage)])
+  })
 })
 
 describe.each([

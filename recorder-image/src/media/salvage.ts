@@ -14,6 +14,7 @@ import type { UnfinishedMedia } from './finish-media.ts'
 import { finishQueue } from './finish-queue.ts'
 import { encodedRecord, picturesRecord } from './index-records.ts'
 import type { NumberedSample } from './indexed-pictures.ts'
+import { knowHoles } from './known-holes.ts'
 import type { VideoColumns } from './media-columns.ts'
 import type { FinishedMedia, MediaFileDeps, MediaFileIdentity, SalvagedMediaFile, WholeMedia } from './media-file.ts'
 import { type MediaIndex, readMediaIndex } from './media-index.ts'
@@ -57,6 +58,7 @@ export async function salvageMediaFile(
   const bytes = (await sizeOf(paths.body)) + (await sizeOf(paths.journal))
   const heldNothing = bytes + index.bodyBytes + index.damagedBytes + index.problems.length === 0
   if (index.identity !== undefined) {
+    await knowHoles(paths, index.identity as MediaFileIdentity, deps)
     const file = new LeftMediaFile(paths, index, await keptBytes(paths, index), deps)
     if (!heldNothing) return file
     await file.tellOfNothing()
