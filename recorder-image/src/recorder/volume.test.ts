@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Loss } from '@trtc-recorder/api'
@@ -55,6 +55,15 @@ describe('the volume', () => {
       await volume.settled()
     }
     expect((await (await Volume.open(work, recording, noLog)).losses()).map(({ frames }) => frames)).toEqual([2, 4])
+  })
+
+  test('keeps nothing of a note that it does not take', async () => {
+    const volume = await Volume.open(work, recording, noLog)
+    const attempts = join(work, 'school.maths', 'attempts')
+    // Nothing can be put at the place of a folder.
+    await mkdir(join(attempts, '1.json'))
+    await expect(volume.writeAttempt({ attempt: 1, state: 'begun', pauses: [], clockSteps: [] })).rejects.toThrow('EISDIR')
+    expect(await readdir(attempts)).toEqual(['1.json'])
   })
 
   test('a line that was cut short by a kill does not hide the others', async () => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync, rmSync } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { type Loss, manifestFileSchema, type RecorderJob, type TimelineEvent, timelineEventSchema } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { checkedLine, readCheckedValue } from '../disk/checked-lines.ts'
 import { type DamagedFile, DurableLines, readLines, unreadableFile } from '../disk/durable-lines.ts'
 import { isVolumeFull, mayPass } from '../disk/volume-full.ts'
+import { replaceWith } from '../disk/write-whole.ts'
 import { linesNotKept, type NotKept } from '../ledger/kept-records.ts'
 import { type LedgerLine, lossesIn } from '../ledger/ledger.ts'
 import { mediaPaths } from '../media/media-paths.ts'
@@ -136,8 +137,11 @@ export class Volume {
 
   async checkWritable(): Promise<void> {
     const probe = join(this.#root, `.probe-${randomUUID()}`)
-    await writeDurably(probe, 'probe')
-    await rm(probe)
+    try {
+      await writeDurably(probe, 'probe')
+    } finally {
+      await rm(probe, { force: true })
+    }
   }
 
   uploadLogPath(name: string): string {
@@ -298,8 +302,7 @@ const replaceDurably = (path: string, value: object): Promise<void> =>
 
 async function replaceOnce(path: string, value: object): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`
-  await writeDurably(temporary, checkedLine(value))
-  await rename(temporary, path)
+  await replaceWith(path, temporary, () => writeDurably(temporary, checkedLine(value)))
 }
 
 async function writeDurably(path: string, text: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type LiveCounts, type SentSound, type Stream, sentSoundSchema } from '@trtc-recorder/api'
 import { z } from 'zod'
@@ -76,8 +76,12 @@ export class SentSounds {
     const path = join(this.#directory, fileName(this.#attempt))
     try {
       mkdirSync(this.#directory, { recursive: true })
-      writeFileSync(`${path}.tmp`, checkedLine({ sounds: own }))
-      renameSync(`${path}.tmp`, path)
+      try {
+        writeFileSync(`${path}.tmp`, checkedLine({ sounds: own }))
+        renameSync(`${path}.tmp`, path)
+      } finally {
+        rmSync(`${path}.tmp`, { force: true })
+      }
     } catch {
       // The manifest of this attempt has them all the same.
     }
