@@ -73,6 +73,25 @@ describe('finishing', () => {
     expect(second.problem).toBe('no media came from whole')
   })
 
+  it('costs nothing where a thread dies while it has nothing to do, or as it is given a file', async () => {
+    const workers: Worker[] = []
+    const queue = new FinishQueue(() => {
+      workers.push(new Worker(new URL('./finish-worker.ts', import.meta.url)))
+      return workers.at(-1)!
+    })
+    const finish = async (name: string) => (await queue.finish(() => emptyFile(name))).problem
+    expect(await finish('alice')).toBe('no media came from alice')
+    await workers[0]!.terminate()
+    expect(await finish('bob')).toBe('no media came from bob')
+    const dies = workers[1]!.terminate()
+    expect(await finish('carol')).toBe('no media came from carol')
+    await dies
+    queue.warm()
+    expect(await finish('dave')).toBe('no media came from dave')
+    expect(workers).toHaveLength(3)
+    await workers[2]!.terminate()
+  })
+
   it('keeps what was made of a file whose check never ends, and says that it was not checked', async () => {
     const broken = `
       const { parentPort } = require('node:worker_threads')

@@ -67,11 +67,20 @@ export class FinishQueue {
   }
 
   async #run<T>(task: MediaTask, media: UnfinishedMedia, onUnchecked: (unchecked: FinishedMedia) => void): Promise<T> {
-    const thread = this.#wake() ?? new FinishThread(this.#startWorker())
-    const { made, problem } = await thread.run<T>(task, media, onUnchecked)
-    this.#rest(thread)
-    if (problem !== undefined) throw new Error(problem)
-    return made as T
+    for (;;) {
+      const rested = this.#wake()
+      const thread = rested ?? new FinishThread(this.#startWorker())
+      try {
+        const { made, problem } = await thread.run<T>(task, media, onUnchecked)
+        this.#rest(thread)
+        if (problem !== undefined) throw new Error(problem)
+        return made as T
+      } catch (error) {
+        // One that died while it had nothing to do costs no file.
+        if (rested === undefined || thread.hasBegun) throw error
+        void thread.end()
+      }
+    }
   }
 
   #wake(): FinishThread | undefined {
@@ -95,11 +104,13 @@ interface Made<T> {
   problem?: string
 }
 
-/** What a thread says: on the way, that all is made and is being checked, and at the end what it made. */
-type Said<T> = { unchecked: FinishedMedia } | Made<T>
+/** What a thread says: that it has taken a task, on the way that all is made and is being checked, and at the end what it made. */
+type Said<T> = { begun: true } | { unchecked: FinishedMedia } | Made<T>
 
 class FinishThread {
   idle: NodeJS.Timeout | undefined
+  /** Whether it has taken the task that it was given last. */
+  hasBegun = false
   readonly #worker: Worker
   /** Why it can do nothing any more. */
   #failure: Error | undefined
@@ -110,7 +121,8 @@ class FinishThread {
     this.#worker = worker
     this.#worker.unref()
     this.#worker.on('message', (said: Said<unknown>) => {
-      if ('unchecked' in said) this.#onUnchecked(said.unchecked)
+      if ('begun' in said) this.hasBegun = true
+      else if ('unchecked' in said) this.#onUnchecked(said.unchecked)
       else this.#waiting?.resolve(said)
     })
     this.#worker.on('error', (error: Error) => this.#fail(error))
@@ -118,6 +130,7 @@ class FinishThread {
   }
 
   async run<T>(task: MediaTask, media: UnfinishedMedia, onUnchecked: (unchecked: FinishedMedia) => void): Promise<Made<T>> {
+    this.hasBegun = false
     if (this.#failure !== undefined) throw this.#failure
     this.#onUnchecked = onUnchecked
     this.#waiting = Promise.withResolvers()

@@ -5,6 +5,7 @@ import { finishMedia, snapshotMedia, type UnfinishedMedia } from './finish-media
 export type MediaTask = 'finish' | 'snapshot'
 
 parentPort!.on('message', async ({ task, media }: { task: MediaTask; media: UnfinishedMedia }) => {
+  parentPort!.postMessage({ begun: true })
   switch (task) {
     case 'finish':
       return parentPort!.postMessage({ made: await finishMedia(media, (unchecked) => parentPort!.postMessage({ unchecked })) })
