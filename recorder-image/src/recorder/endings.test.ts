@@ -43,6 +43,16 @@ describe('the end of what a user sent', () => {
     ])
   })
 
+  test('is unproven to the last where packets were missing a moment before', () => {
+    const endings = sent({ pictures: 2000 })
+    for (const [n, number] of [65_533, 65_534, 0, 1].entries())
+      endings.arrived(alice, { ...frame('audio', 1940 + n * 20), sequenceNumber: number })
+    expect(ended(endings, 2090)).toEqual([
+      'alice video 2000-2090 AtMost 5 EndUnproven',
+      'alice audio 2000-2090 AtMost 10 EndUnproven',
+    ])
+  })
+
   test('is there where nothing came for so long that it would be known of a path that is dead', () => {
     expect(ended(sent({ sound: 2000, pictures: 2000 }), 4400)).toHaveLength(2)
     expect(ended(sent({ sound: 2000, pictures: 2000 }), 5000)).toEqual([])

@@ -19,6 +19,8 @@ interface Flow {
   rtp: number
   /** Of the last that came. */
   rtpTimes: number[]
+  /** The same of sound, for longer. */
+  sequenceNumbers: number[]
   best: BestDelay
   /** The last packet of sound said that there is none, and the next one takes its time. */
   isSilent: boolean
@@ -49,6 +51,8 @@ const apartMicros = 100_000
 const onItsWayMicros = 200_000
 const jitterMicros = 30_000
 const rememberedFrames = 16
+/** A second of sound. */
+const rememberedPackets = 50
 /** What came once need not come again sooner. */
 const noRhythmMicros = 2_000_000
 /** A clock drifts by 10 ms in it. */
@@ -72,14 +76,15 @@ export class Endings {
   /** What is on its way when nobody wants it any more still comes. */
   readonly #unwanted = new Set<string>()
 
-  arrived(publication: Publication, { kind, ssrc, rtpTimestamp, receiveTimeMicros, data }: EncodedFrame): NoticedLoss[] {
+  arrived(publication: Publication, frame: EncodedFrame): NoticedLoss[] {
+    const { kind, ssrc, rtpTimestamp, sequenceNumber, receiveTimeMicros, data } = frame
     if (this.#unwanted.has(nameOf({ ...publication, kind }))) return []
     const key = `${publication.id} ${kind} ${ssrc}`
     let flow = this.#flows.get(key)
     const losses = flow === undefined ? this.#replaced(publication, kind, receiveTimeMicros) : []
     if (flow === undefined) {
       const best = { sinceMicros: receiveTimeMicros, micros: Number.POSITIVE_INFINITY, before: Number.POSITIVE_INFINITY }
-      const fresh = { rtp: rtpTimestamp, rtpTimes: [], best, isSilent: false, stoppedMicros: undefined }
+      const fresh = { rtp: rtpTimestamp, rtpTimes: [], sequenceNumbers: [], best, isSilent: false, stoppedMicros: undefined }
       flow = { publication, kind, ssrc, lastMicros: receiveTimeMicros, ...fresh }
       this.#flows.set(key, flow)
     }
@@ -92,6 +97,8 @@ export class Endings {
     }
     flow.rtpTimes.push(rtpTimestamp)
     if (flow.rtpTimes.length > rememberedFrames) flow.rtpTimes.shift()
+    if (sequenceNumber !== null) flow.sequenceNumbers.push(sequenceNumber)
+    if (flow.sequenceNumbers.length > rememberedPackets) flow.sequenceNumbers.shift()
     flow.isSilent = kind === 'audio' && data.length <= silenceBytes
     return losses
   }
@@ -174,7 +181,9 @@ function endOf(stoppedMicros: number, flows: readonly Flow[], nowMicros: number)
   const isTogether = (one: Flow) => Math.abs((one.stoppedMicros ?? Number.POSITIVE_INFINITY) - stoppedMicros) <= apartMicros
   const lastMicros = Math.max(...flows.filter(isTogether).map((one) => one.lastMicros))
   const wasOvertaken = lastMicros > stoppedMicros + apartMicros
-  const surelyMicros = Math.max(lastMicros, stoppedMicros - apartMicros)
+  // Of a line on which packets are missing the last ones may be, too.
+  const apart = flows.some(misses) ? 0 : apartMicros
+  const surelyMicros = Math.max(lastMicros, stoppedMicros - apart)
   const restUntilMicros = Math.min(nowMicros, stoppedMicros + restMicros)
   const mostMicros = Math.max(lastMicros, wasOvertaken ? restUntilMicros : stoppedMicros)
   return { surelyMicros, mostMicros, wasOvertaken }
@@ -192,6 +201,13 @@ function unproven(flow: Flow, { surelyMicros, mostMicros, wasOvertaken }: End): 
   const many = frames === null ? { frames } : { frames, framesAre: 'AtMost' as const }
   const detail = wasOvertaken ? 'it came on after its user had stopped' : 'nothing came any more before its user stopped'
   return [{ ...about, ...many, reason: 'EndUnproven', detail }]
+}
+
+/** Whether packets are missing between the last that came. */
+function misses({ sequenceNumbers }: Flow): boolean {
+  const [last = 0] = sequenceNumbers.slice(-1)
+  const steps = new Set(sequenceNumbers.map((number) => ((number - last) << 16) >> 16))
+  return Math.max(...steps) - Math.min(...steps) >= steps.size
 }
 
 /** From one to the next, as a rule; infinite where too few came to tell. */
