@@ -85,7 +85,7 @@ const heed: Record<UserAnnotation, (draft: Draft) => Answer> = {
       }
     }
     const hasMore = volumeToUpload(draft) !== undefined || volumeOutOfReach(draft) !== undefined
-    if (draft.stage.is === 'storing' && !hasMore && (open === undefined || open.uploadOnly)) {
+    if (draft.stage.is === 'storing' && !hasMore) {
       return { is: 'ignored', why: 'The recording is over, and there is nothing that another attempt would upload.' }
     }
     status.nextAttemptTime = now.toISOString()
