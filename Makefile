@@ -27,10 +27,11 @@ test: deps ## unit, integration and end-to-end tests, with all that they need
 
 verify: deps ## format, lint, types, import directions, generated files
 	@failed=0; \
+	$(STEP) "Types" tsc --noEmit & types=$$!; \
 	$(STEP) "Format, lint, import directions" biome check . || failed=1; \
-	$(STEP) "Types" tsc --noEmit || failed=1; \
 	$(STEP) "Generated files" npm run --silent check-generated || failed=1; \
 	$(STEP) "Figures in the docs" node bench/report.ts --check || failed=1; \
+	wait $$types || failed=1; \
 	exit $$failed
 
 images: deps ## builds the images of the recorder and the operator, and imports them if the sandbox is up

@@ -3,7 +3,7 @@
  * `N passed, N failed`, after the name and first line of each failure. Exit code 0 only if nothing failed. A sandbox that the tests have started is ended.
  *
  * What the later tests need and a new machine does not have, Kubernetes and the images, is built meanwhile with the time that the tests before leave
- * (SCHED_IDLE). lanes.ts has which these are, and which run some files at a time.
+ * (SCHED_IDLE). lanes.ts has which these are, which run some files at a time, which beside others, and which with the time that all others leave.
  *
  * Of what plays in real time, in a browser or on the cluster, a file in which a test failed is run once more as a whole, with what its tests share. What
  * passed only then is named with what it had failed of, and is to be looked into. `vitest run` and the soaks try nothing twice.
@@ -12,7 +12,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
-import { e2eLanes, integrationLanes, type Lane } from './lanes.ts'
+import { type Lane, type Project, plan } from './lanes.ts'
 
 interface VitestReport {
   numPassedTests: number
@@ -37,7 +37,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   })
 }
 
-const projects = process.argv.slice(2)
+const projects = process.argv.slice(2) as Project[]
 const wasUp = projects.includes('e2e') && (await sandboxRuns())
 let runs = 0
 let passed = 0
@@ -49,17 +49,28 @@ const inRealTime = ['integration', 'e2e']
 /** More than these fail of one cause, which does not pass. */
 const mostFilesAgain = 6
 const building = projects.some((project) => inRealTime.includes(project)) ? build() : undefined
-for (const project of projects) {
+const firsts = new Map(projects.map((project) => [project, noOutcome()]))
+const { steps, beside } = plan(projects)
+let besideAll: Promise<unknown> | undefined
+let sandbox: Promise<void> | undefined
+for (const step of steps) {
+  // Unit tests leave no time.
+  if (step.every(({ project }) => project !== 'unit'))
+    besideAll ??= Promise.resolve(building).then(() => Promise.all(beside.map((lane) => runLane(lane, 'beside'))))
+  if (step.some(({ needsBuild }) => needsBuild)) await building
   if (interrupted) break
-  const started = performance.now()
-  console.log(`\n=== ${project} tests`)
-  const counts = await runProject(project)
-  passed += counts.passed
-  failed += counts.failed
-  const seconds = ((performance.now() - started) / 1000).toFixed(1)
-  console.log(`=== ${project} tests: ${counts.passed} passed, ${counts.failed} failed (${seconds} s)`)
+  if (step.some(({ project }) => project === 'e2e')) {
+    sandbox ??= sandboxUp()
+    await sandbox
+  }
+  await Promise.all(step.map((lane, at) => runLane(lane, at === 0 ? 'in front' : 'behind')))
 }
-if (projects.includes('e2e') && !wasUp) await run(process.execPath, ['sandbox/src/main.ts', 'down'])
+await besideAll
+// The last first: its sandbox is up.
+for (const project of projects.toReversed()) {
+  await onceMore(project, firsts.get(project)!)
+  if (project === 'e2e' && !wasUp) await run(process.execPath, ['sandbox/src/main.ts', 'down'])
+}
 if (interrupted) process.exit(130)
 for (const line of [...unsteady, ...failures]) console.log(line)
 console.log(`${passed} passed, ${failed} failed`)
@@ -71,39 +82,30 @@ interface Failure {
   message: string
 }
 
+async function runLane(lane: Lane, where: Where): Promise<void> {
+  if (interrupted) return
+  const { project, files } = lane
+  const started = performance.now()
+  const what = `${project} tests${files.length === 0 ? '' : `, ${files.length} files`}${where === 'in front' ? '' : ', beside others'}`
+  console.log(`\n=== ${what}`)
+  const outcome = await runFiles(lane, where)
+  add(outcome, firsts.get(project)!)
+  console.log(`=== ${what}: ${((performance.now() - started) / 1000).toFixed(1)} s`)
+}
+
 /** A vitest that crashed counts as one failure: it has no failed test to show. */
-async function runProject(project: string): Promise<{ passed: number; failed: number }> {
-  const first = noOutcome()
-  const beside: Promise<Outcome>[] = []
-  const besideIsOver = async () => {
-    for (const outcome of await Promise.all(beside.splice(0))) add(outcome, first)
-  }
-  if (project === 'e2e' && !interrupted) await sandboxUp()
-  for (const lane of lanesOf(project)) {
-    if (interrupted) break
-    if (lane.beside) {
-      // What is built has the same time, and is waited for first.
-      beside.push(Promise.resolve(building).then(() => (interrupted ? noOutcome() : runFiles(project, lane))))
-      continue
-    }
-    if (lane.needsBuild) {
-      await building
-      await besideIsOver()
-    }
-    add(await runFiles(project, lane), first)
-  }
-  await besideIsOver()
+async function onceMore(project: Project, first: Outcome): Promise<void> {
   const again = inRealTime.includes(project) ? [...new Set(first.failures.keys())] : []
-  if (again.length === 0 || again.length > mostFilesAgain || interrupted) return tell(first)
+  if (again.length === 0 || again.length > mostFilesAgain || interrupted) return tell(project, first)
   console.log(`\n=== ${project} tests once more, of the files in which one failed: ${again.join(', ')}`)
-  const second = await runFiles(project, { files: again, filesAtATime: 1, needsBuild: true })
+  const second = await runFiles({ project, files: again, filesAtATime: 1, needsBuild: true })
   for (const [file, failed] of first.failures) {
     const stillFailed = new Set(second.failures.get(file)?.map(({ test }) => test))
     for (const { test, message } of failed)
       if (!stillFailed.has(test)) unsteady.push(`passed at the second try: ${file}: ${test}: ${message}`)
   }
   const passedBefore = first.passed - again.reduce((sum, file) => sum + (first.passedOf.get(file) ?? 0), 0)
-  return tell({ ...second, passed: passedBefore + second.passed })
+  tell(project, { ...second, passed: passedBefore + second.passed })
 }
 
 interface Outcome {
@@ -119,21 +121,19 @@ function noOutcome(): Outcome {
   return { passed: 0, passedOf: new Map(), failures: new Map(), crashed: false }
 }
 
-function tell({ passed, failures: byFile, crashed }: Outcome): { passed: number; failed: number } {
-  const all = [...byFile].flatMap(([file, failed]) => failed.map(({ test, message }) => `failed: ${file}: ${test}: ${message}`))
+function tell(project: Project, outcome: Outcome): void {
+  const all = [...outcome.failures].flatMap(([file, failed]) =>
+    failed.map(({ test, message }) => `failed: ${file}: ${test}: ${message}`),
+  )
   failures.push(...all)
-  return { passed, failed: all.length === 0 && crashed ? 1 : all.length }
-}
-
-function lanesOf(project: string): Lane[] {
-  if (project === 'integration') return integrationLanes()
-  if (project === 'e2e') return e2eLanes()
-  return [{ files: [], filesAtATime: 1, needsBuild: false }]
+  const notPassed = all.length === 0 && outcome.crashed ? 1 : all.length
+  passed += outcome.passed
+  failed += notPassed
+  console.log(`=== ${project} tests: ${outcome.passed} passed, ${notPassed} failed`)
 }
 
 /** For all lanes once: each leaves up what was up before. What could not be started, the first of them tries once more, and says why not. */
 async function sandboxUp(): Promise<void> {
-  await building
   await run(process.execPath, ['sandbox/src/main.ts', 'up'])
 }
 
@@ -150,15 +150,24 @@ function add(some: Outcome, all: Outcome): void {
   all.crashed ||= some.crashed
 }
 
-async function runFiles(project: string, { files, filesAtATime, needsBuild, beside }: Lane): Promise<Outcome> {
+/** `behind` and `beside` others what is printed is printed in the end, in one piece; `beside`, with the time that all others leave. */
+type Where = 'in front' | 'behind' | 'beside'
+
+async function runFiles({ project, files, filesAtATime, needsBuild }: Lane, where: Where = 'in front'): Promise<Outcome> {
   const report = join(reports, `${project}-${++runs}.json`)
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
   const vitest = join(root, 'node_modules/.bin/vitest')
   const args = ['run', '--project', project, '--passWithNoTests', ...reporters, ...files]
-  const environment = { FILES_AT_A_TIME: String(filesAtATime), ...(needsBuild ? {} : { BUILT_MEANWHILE: 'yes' }) }
-  const code = beside
-    ? await endedInOnePiece(start('chrt', ['--idle', '0', vitest, ...args], environment, 'pipe'))
-    : await ended(start(vitest, args, environment))
+  const environment = {
+    FILES_AT_A_TIME: String(filesAtATime),
+    ...(needsBuild ? {} : { BUILT_MEANWHILE: 'yes' }),
+    ...(where === 'beside' ? { LOWEST_PRIORITY: 'yes' } : {}),
+  }
+  const [command, ...rest] = where === 'beside' ? ['chrt', '--idle', '0', vitest, ...args] : [vitest, ...args]
+  const code =
+    where === 'in front'
+      ? await ended(start(command!, rest, environment))
+      : await endedInOnePiece(start(command!, rest, environment, 'pipe'))
   const outcome: Outcome = { passed: 0, passedOf: new Map(), failures: new Map(), crashed: code !== 0 }
   let result: VitestReport
   try {
@@ -193,7 +202,9 @@ function start(
   more: NodeJS.ProcessEnv = {},
   output: 'inherit' | 'pipe' = 'inherit',
 ): ChildProcess {
-  const env = { SEQUENCES: '10000', ...process.env, ...more }
+  // Half of what a process of this project or a thread of its takes to start is to read its TypeScript, and tests start thousands.
+  const compiled = join(root, 'node_modules/.cache/compiled')
+  const env = { SEQUENCES: '10000', NODE_COMPILE_CACHE: compiled, ...process.env, ...more }
   return spawn(command, args, { cwd: root, stdio: ['inherit', output, output], env })
 }
 

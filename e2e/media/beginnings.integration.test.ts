@@ -323,7 +323,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(directory, { recursive: true, force: true }))
 
-describe.each(Object.entries(kinds))('of %s', { timeout: 120_000 }, (_, streamOf) => {
+describe.each(Object.entries(kinds))('of %s', (_, streamOf) => {
   let whole: Whole
   beforeAll(async () => {
     const stream = await streamOf()
@@ -334,7 +334,7 @@ describe.each(Object.entries(kinds))('of %s', { timeout: 120_000 }, (_, streamOf
     const { pictures, complaints } = await shown(path)
     expect(complaints).toBe('')
     whole = { stream, data: await readFile(path), shown: pictures }
-  }, 120_000)
+  })
 
   test.each(Object.entries(beginnings))('%s begins as it should', (_, check) => check(whole))
 })

@@ -22,7 +22,7 @@ beforeAll(async () => {
 const leadingAt = (pictures: readonly Sent[], from: number) => pictures.slice(from).filter(({ rtp }) => rtp < pictures[from]!.rtp)
 const secondKey = (pictures: readonly Sent[]) => pictures.findIndex(({ picture, sent }) => picture.key && sent > 0)
 
-describe('a file of H.265', { timeout: 60_000 }, () => {
+describe('a file of H.265', () => {
   it.each([closed, open, decodableLeading])(
     'has each picture at its time, those too that are decoded after one that is shown later (%s)',
     async (parameters) => {
