@@ -70,6 +70,16 @@ describe('the head of an MP4', () => {
     expect(asked.at(-1)![0]).toBe(bodyBytes - 300)
   })
 
+  it('finds them there where the head is so large that their offsets need 64 bits', async () => {
+    const bodyBytes = 0xffff_0000 - 1
+    const offset = bodyBytes - 20_000 * 100
+    const head = buildMp4Head({ creationTime: new Date(0), bodyBytes, tracks: [track(20_000, { offset })] })
+    expect(head.indexOf('co64')).toBeGreaterThan(0)
+    const { found, asked } = await demux(head, bodyBytes)
+    await new EncodedPacketSink(found).getFirstPacket()
+    expect(asked.at(-1)![0]).toBe(offset)
+  })
+
   it('lasts days, beyond what 32 bits hold', async () => {
     const days = 3
     const long = track(1000, { samplesPerFrame: (days * 86_400 * 48_000) / 1000 })

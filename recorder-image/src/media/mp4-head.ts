@@ -48,10 +48,18 @@ export function buildMp4Head(movie: Mp4Movie): Buffer {
   const mdat = large
     ? Buffer.concat([u32(1), Buffer.from('mdat'), u64(movie.bodyBytes + 16)])
     : Buffer.concat([u32(movie.bodyBytes + 8), Buffer.from('mdat')])
-  // Chunk offsets count from the start of the file, so they need the size of the head, which they do not change.
-  const sized = moov(movie, chunked, 0, large)
-  const headBytes = ftyp.length + sized.length + mdat.length
-  return Buffer.concat([ftyp, moov(movie, chunked, headBytes, large || headBytes + movie.bodyBytes > 0xffff_ffff), mdat])
+  // Chunk offsets count from the start of the file, so they need the size of the head, which only their own size changes.
+  const headBytes = (co64: boolean) => ftyp.length + moovBytes(movie, chunked, co64) + mdat.length
+  const co64 = headBytes(false) + movie.bodyBytes > 0xffff_ffff
+  return Buffer.concat([ftyp, moov(movie, chunked, headBytes(co64), co64), mdat])
+}
+
+/** How large it is, without making it: most of it are the tables, which are there. */
+function moovBytes(movie: Mp4Movie, tracks: readonly TabledTrack[], co64: boolean): number {
+  const empty = tracks.map(({ track }) => ({ track, chunks: [], tables: [] }))
+  const inTables = tracks.flatMap(({ tables }) => tables).reduce((sum, { length }) => sum + length, 0)
+  const inChunks = tracks.reduce((sum, { chunks }) => sum + chunks.length * (co64 ? 8 : 4), 0)
+  return moov(movie, empty, 0, co64).length + inTables + inChunks
 }
 
 /** The head of a file in fragments (ISO 14496-12, 8.8; a CMAF header): one track, described, and no samples. Its number is `fragmentTrackId`. */
@@ -86,7 +94,7 @@ function chunksOf({ sizes, offsets, starts, entries, timescale }: Mp4Track): Chu
   let end = -1
   let chunkStart = 0
   for (let at = 0; at < sizes.length; at++) {
-    const entry = entries?.[at] ?? 0
+    const entry = entries === undefined ? 0 : entries[at]!
     if (chunk?.entry !== entry || offsets[at] !== end || starts[at]! - chunkStart >= timescale) {
       chunk = { offset: offsets[at]!, samples: 0, entry }
       chunks.push(chunk)
@@ -155,9 +163,11 @@ function withTables(track: Mp4Track): TabledTrack {
   const { sizes, starts, end, keys } = track
   const chunks = chunksOf(track)
   const stsd = fullBox('stsd', 0, 0, u32(track.sampleEntries.length), ...track.sampleEntries)
-  const stts = runLengths('stts', sizes.length, (at) => (at + 1 < sizes.length ? starts[at + 1]! : end) - starts[at]!)
+  const durations = new Float64Array(sizes.length)
+  for (let at = 0; at < durations.length; at++) durations[at] = (at + 1 < sizes.length ? starts[at + 1]! : end) - starts[at]!
+  const stts = runLengths('stts', durations)
   const { shownAfter } = track
-  const ctts = shownAfter === undefined ? [] : [runLengths('ctts', shownAfter.length, (at) => shownAfter[at]!)]
+  const ctts = shownAfter === undefined ? [] : [runLengths('ctts', shownAfter)]
   const runs: number[] = []
   chunks.forEach(({ samples, entry }, index) => {
     if (runs[runs.length - 2] !== samples || runs[runs.length - 1] !== entry + 1) runs.push(index + 1, samples, entry + 1)
@@ -176,12 +186,14 @@ function chunkOffsets(chunks: readonly Chunk[], bodyStart: number, co64: boolean
 }
 
 /** A table of how many samples in turn have which number. */
-function runLengths(type: string, count: number, numberAt: (at: number) => number): Buffer {
+function runLengths(type: string, numbers: Float64Array | Uint32Array): Buffer {
   const runs: number[] = []
-  for (let at = 0; at < count; at++) {
-    const number = numberAt(at)
-    if (runs[runs.length - 1] === number) runs[runs.length - 2]!++
-    else runs.push(1, number)
+  let run = 0
+  for (let at = 0; at < numbers.length; at++) {
+    run++
+    if (at + 1 < numbers.length && numbers[at + 1] === numbers[at]) continue
+    runs.push(run, numbers[at]!)
+    run = 0
   }
   return fullBox(type, 0, 0, u32(runs.length / 2), table(runs))
 }
