@@ -129,6 +129,10 @@ export class PictureGaps {
       return this.#over(receiveTimeMicros)
     }
     this.#lastRtp = rtp
+    if (!key && !mayFollowHole && jumpedTicks === undefined) {
+      this.#remember(rtp)
+      return this.#over(receiveTimeMicros)
+    }
     const ticks = jumpedTicks ?? step
     const rhythm = this.#rhythm
     const isHole = (key || mayFollowHole) && ticks > longStep * rhythm.step

@@ -39,6 +39,8 @@ interface Chunk {
   mutedBefore: boolean | undefined
   /** Undefined when it is on the volume only. */
   inMemory: Sound[] | undefined
+  /** It is written to the volume, or will be. */
+  isSetAside: boolean
 }
 
 /**
@@ -138,7 +140,15 @@ export class Backlog {
   #begin(fromMicros: number, where: 'push' | 'unshift'): Chunk {
     const counts = { samples: 0, sounds: 0, packets: 0, bytes: 0 }
     const mutes = { muted: undefined, mutedBefore: where === 'push' ? this.#mutedBefore : undefined }
-    const chunk: Chunk = { number: ++this.#lastNumber, beganMicros: fromMicros, fromMicros, ...counts, ...mutes, inMemory: [] }
+    const chunk: Chunk = {
+      number: ++this.#lastNumber,
+      beganMicros: fromMicros,
+      fromMicros,
+      ...counts,
+      ...mutes,
+      inMemory: [],
+      isSetAside: false,
+    }
     if (where === 'push') this.#mutedBefore = undefined
     this.#chunks[where](chunk)
     return chunk
@@ -146,6 +156,7 @@ export class Backlog {
 
   /** The next that is taken stays in memory, too. */
   #setAside(chunk: Chunk): void {
+    chunk.isSetAside = true
     const { directory } = this.#options
     const isNeeded = () => this.#chunks.includes(chunk)
     this.#later(async () => {
@@ -195,7 +206,7 @@ export class Backlog {
   #forget(chunk: Chunk): void {
     this.#chunks.splice(this.#chunks.indexOf(chunk), 1)
     if (this.isEmpty && !this.#isClosed) this.#arrived = Promise.withResolvers()
-    this.#later(() => rm(this.#pathOf(chunk), { force: true }))
+    if (chunk.isSetAside) this.#later(() => rm(this.#pathOf(chunk), { force: true }))
   }
 
   #later(what: () => Promise<void>): void {
