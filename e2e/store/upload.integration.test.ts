@@ -55,6 +55,37 @@ describe('a file that grows', () => {
     expect(sentAfterStop[0]).toBe(head.length + MiB + 1000)
   })
 
+  test('what is left of a body that has ended goes while its head is made, and only the head and the start of the body are left then', async () => {
+    const source = harness.source()
+    const upload = harness.store().open(source)
+    const bytes = harness.grow(source, 3 * MiB + 1000)
+    upload.grew(bytes)
+    await expect.poll(() => upload.uploadedBytes).toBe(2 * MiB)
+    upload.ended(bytes)
+    await expect.poll(() => upload.uploadedBytes).toBe(2 * MiB + 1000)
+    const before = await harness.control.requests()
+
+    await upload.finish(head, bytes)
+
+    const after = await harness.control.requests({ after: before.at(-1)!.sequence })
+    expect(after.map(({ operation, partNumber }) => partNumber ?? operation)).toEqual([
+      1,
+      'CompleteMultipartUpload',
+      'HeadObject',
+    ])
+    expect((await harness.stored()).equals(harness.file(source, head))).toBe(true)
+  })
+
+  test('a body that ends otherwise than was told is stored as it is', async () => {
+    const source = harness.source()
+    const upload = harness.store().open(source)
+    const bytes = harness.grow(source, 3 * MiB + 1000)
+    upload.ended(bytes)
+    const more = harness.grow(source, 500)
+    expect(await upload.finish(head, more)).toMatchObject({ bytes: head.length + more })
+    expect((await harness.stored()).equals(harness.file(source, head))).toBe(true)
+  })
+
   test.each([
     ['shorter than the held-back start', 1000],
     ['hardly longer', MiB + 10],
@@ -62,6 +93,7 @@ describe('a file that grows', () => {
     const source = harness.source()
     const upload = harness.store().open(source)
     upload.grew(harness.grow(source, bytes))
+    upload.ended(bytes)
     await upload.finish(head, bytes)
     expect((await harness.control.requests()).map(({ operation }) => operation)).toEqual(['PutObject', 'HeadObject'])
     expect((await harness.stored()).equals(harness.file(source, head))).toBe(true)

@@ -10,7 +10,7 @@ import {
   recordTypes,
   videoConfigRecord,
 } from './index-records.ts'
-import { readMediaIndex } from './media-index.ts'
+import { IndexReading, type MediaIndex, readMediaIndex } from './media-index.ts'
 import { encodeRecord } from './records.ts'
 import { newDirectory } from './testing/new-directory.ts'
 
@@ -126,5 +126,30 @@ describe('an index in which a bit has changed', () => {
     const upTo = await readMediaIndex(path)
     expect(Array.from(upTo.video.rtpTimestamps.values)).toEqual([0])
     expect(upTo.wholeBytes).toBe(identity.length + config.length + batch(0).length)
+  })
+})
+
+describe('an index that is read while it grows', () => {
+  const whole = Buffer.concat(records())
+  const said = ({ video, audio, bodyBytes, wholeBytes, damagedBytes, identity, configs }: MediaIndex) => ({
+    ...{ bodyBytes, wholeBytes, damagedBytes, identity, configs },
+    pictures: [video.bytes.values, video.offsets.values, video.rtpTimestamps.values, video.keys.values],
+    sound: [audio.sizes.values, audio.offsets.values],
+  })
+
+  test('says the same as one that is read when all is there, wherever it ended meanwhile', async () => {
+    await writeFile(path, whole)
+    const expected = said(await readMediaIndex(path))
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.nat(whole.length), { maxLength: 5 }), async (ends) => {
+        const reading = new IndexReading(path)
+        for (const end of [...ends.sort((a, b) => a - b), whole.length]) {
+          await writeFile(path, whole.subarray(0, end))
+          await reading.goOn()
+        }
+        expect(said(reading.end())).toEqual(expected)
+      }),
+      { numRuns: 100 },
+    )
   })
 })

@@ -4,13 +4,14 @@ import { describe, expect, it } from 'vitest'
 import { Ledger } from '../ledger/ledger.ts'
 import { AudioAxis } from '../timeline/audio-axis.ts'
 import { deliver, network } from '../timeline/testing/hostile-network.ts'
-import { type UnfinishedMedia, unaccounted } from './finish-media.ts'
+import { unaccounted } from './finish-media.ts'
 import { MediaIndex } from './media-index.ts'
 import { mediaPaths } from './media-paths.ts'
 import { silentOpusPacket } from './opus.ts'
 import { salvageMediaFile } from './salvage.ts'
 import { newDirectory } from './testing/new-directory.ts'
 import { openFile, silentLog } from './testing/recording.ts'
+import type { UnfinishedMedia } from './unfinished-media.ts'
 
 /** Sound of so many packets, of which the index has so many frames of AAC. */
 function aFile(packets: number, frames: number): { media: UnfinishedMedia; index: MediaIndex } {

@@ -1,51 +1,33 @@
-import type { LaidSound, PacketCount } from '../timeline/audio-axis.ts'
 import { type Presentation, present } from '../timeline/presentation.ts'
 import { channels, sampleRate, soundKind } from './audio-format.ts'
 import { rounded } from './check-shares.ts'
 import { fileTime } from './file-time.ts'
 import { writeHead } from './head-file.ts'
 import { eventsOf } from './media-events.ts'
-import type { FinishedMedia, MediaFileIdentity, MediaSnapshot } from './media-file.ts'
-import { type MediaIndex, readMediaIndex } from './media-index.ts'
-import type { MediaPaths } from './media-paths.ts'
+import type { FinishedMedia, MediaSnapshot } from './media-file.ts'
+import { IndexReading, type MediaIndex, readMediaIndex } from './media-index.ts'
 import { buildMp3Head } from './mp3-head.ts'
 import { buildMp4Head } from './mp4-head.ts'
 import { mp4Tracks, videoFacts } from './mp4-tracks.ts'
 import { checkMedia } from './self-check.ts'
 import { axisOfFrame } from './sound-frames.ts'
-
-/** What there is of a file when nothing more comes. Plain data: it goes to another thread. */
-export interface UnfinishedMedia {
-  paths: MediaPaths
-  identity: MediaFileIdentity
-  /** Where the sound came to lie; empty in mode 01. */
-  sound: LaidSound
-  problems: readonly string[]
-  /** Pictures that came, and how many of them the ledger was told are not in the file; undefined where nobody counted. */
-  pictures: { received: number; lost: number } | undefined
-  /** What became of the packets of the sound; undefined where it is not all in the file, which is a problem of its own. */
-  packets: PacketCount | undefined
-  /** Pictures that came without a key frame before them. */
-  undecodable: number
-  ffmpegPath: string
-}
+import { emptyMedia, type UnfinishedMedia, unfinishedMedia, wallTime } from './unfinished-media.ts'
 
 /**
  * Makes the head of a file from what is on disk, tells `onMade` of it, and checks that the two together are a whole file. What `onMade` is told is what
- * holds where the check never ends. Never rejects.
+ * holds where the check never ends. `reading`: of its index, when it had not ended yet. Never rejects.
  */
-export async function finishMedia(media: UnfinishedMedia, onMade: (made: FinishedMedia) => void): Promise<FinishedMedia> {
+export async function finishMedia(
+  media: UnfinishedMedia,
+  onMade: (made: FinishedMedia) => void,
+  reading = new IndexReading(media.paths.index),
+): Promise<FinishedMedia> {
   try {
-    return await finishFrom(media, await readMediaIndex(media.paths.index), onMade)
+    await reading.goOn()
+    return await finishFrom(media, reading.end(), onMade)
   } catch (error) {
     return unfinishedMedia(media, error as Error)
   }
-}
-
-/** What is left to say of a file that could not be finished. */
-export function unfinishedMedia(media: UnfinishedMedia, error: Error): FinishedMedia {
-  const problem = `${media.paths.index} could not be made into a file: ${error.message}`
-  return emptyMedia({ ...media, problems: [...media.problems, problem] }, 0)
 }
 
 /** A file that goes on, as it is on the volume by now. Undefined where nothing has come yet. Rejects where the index cannot be read. */
@@ -78,6 +60,7 @@ function headOf(media: UnfinishedMedia, index: MediaIndex) {
       mayReorder: index.configs.every(({ codec }) => codec === 'h264' || codec === 'h265'),
     },
     media.sound,
+    index.placed,
   )
   if (presentation === undefined) return undefined
   const { inFile, mediaSeconds, endMicros, times } = fileTime(identity, presentation, index, media.sound)
@@ -170,28 +153,3 @@ function filledShare({ gaps }: UnfinishedMedia['sound'], { audio }: Presentation
   const filled = gaps.reduce((sum, { samples }) => sum + samples, 0)
   return audio === undefined || audio.axisSamples === 0 ? 0 : rounded(filled / audio.axisSamples)
 }
-
-/** A file in which nothing ever arrived is still a file, and says so. */
-function emptyMedia({ identity, problems, undecodable }: UnfinishedMedia, bodyBytes: number): FinishedMedia {
-  const opened = wallTime(identity.openedMicros)
-  const data = identity.mode === '00' ? buildMp3Head(0, 0) : buildMp4Head({ creationTime: opened, bodyBytes, tracks: [] })
-  const nothing =
-    undecodable > 0
-      ? `no key frame came: ${undecodable} pictures of ${identity.userId} could not be used`
-      : `no media came from ${identity.userId}`
-  return {
-    head: { kind: 'inMemory', data, bytes: data.length },
-    bodyBytes,
-    startTime: opened,
-    endTime: opened,
-    ends: {},
-    durationSeconds: 0,
-    clockErrorMs: null,
-    times: [],
-    events: [],
-    check: null,
-    problem: [...problems, nothing].join('; '),
-  }
-}
-
-const wallTime = (micros: number) => new Date(Math.round(micros / 1000))

@@ -1,14 +1,15 @@
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { noSound } from '../timeline/audio-axis.ts'
-import type { UnfinishedMedia } from './finish-media.ts'
 import { FinishQueue } from './finish-queue.ts'
 import { readHead } from './head-file.ts'
 import { identityRecord } from './index-records.ts'
 import type { WholeMedia } from './media-file.ts'
 import { mediaPaths } from './media-paths.ts'
 import { newDirectory } from './testing/new-directory.ts'
+import type { UnfinishedMedia } from './unfinished-media.ts'
 
 /** A file in which nothing arrived. */
 async function emptyFile(name: string): Promise<UnfinishedMedia> {
@@ -86,7 +87,7 @@ describe('finishing', () => {
     const dies = workers[1]!.terminate()
     expect(await finish('carol')).toBe('no media came from carol')
     await dies
-    queue.warm()
+    queue.readAhead('dave.index')
     expect(await finish('dave')).toBe('no media came from dave')
     expect(workers).toHaveLength(3)
     await workers[2]!.terminate()
@@ -109,5 +110,21 @@ describe('finishing', () => {
     expect(finished).toMatchObject({ bodyBytes: 7, durationSeconds: 2 })
     expect(Buffer.from(await readHead(finished.head)).toString()).toBe('head')
     expect(finished.problem).toMatch(/^it could not be checked: .*ended with code 3$/)
+  })
+
+  it('goes on with what was read ahead of it, and without it where that failed', async () => {
+    const dies = `require('node:worker_threads').parentPort.on('message', () => process.exit(3))`
+    const dead = new Worker(dies, { eval: true })
+    const usual = new URL('./finish-worker.ts', import.meta.url)
+    let started = 0
+    const queue = new FinishQueue(() => (started++ === 0 ? dead : new Worker(usual)))
+    const media = await Promise.all(
+      ['dead', 'read'].map(async (name) => ({ ...(await emptyFile(name)), pictures: { received: 0, lost: 0 } })),
+    )
+    for (const { paths } of media) queue.readAhead(paths.index)
+    expect(started).toBe(2)
+    await once(dead, 'exit')
+    const finished = await Promise.all(media.map((one) => queue.finish(async () => one)))
+    expect(finished.map(({ problem }) => problem)).toEqual(['no media came from dead', 'no media came from read'])
   })
 })

@@ -1,14 +1,13 @@
 import { stat } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import { createLimiter } from '../store/limiter.ts'
-import { type UnfinishedMedia, unfinishedMedia } from './finish-media.ts'
-import type { MediaTask } from './finish-worker.ts'
+import type { MediaTask, ThreadOrder } from './finish-worker.ts'
 import type { FinishedMedia, MediaSnapshot, WholeMedia } from './media-file.ts'
+import { longIndexBytes } from './media-index.ts'
+import { type UnfinishedMedia, unfinishedMedia } from './unfinished-media.ts'
 
 /** Files that are finished at once: what one needs in memory grows with its length, and there may be fifty. */
 const atOnce = 2
-/** An index larger than this is of a file of many hours; of those one at a time is finished. */
-const longIndexBytes = 32 * 1024 * 1024
 /** A thread that has had nothing to do for this long ends. */
 const idleMs = 10_000
 
@@ -27,9 +26,19 @@ export class FinishQueue {
     this.#startWorker = startWorker
   }
 
-  /** Starts a thread for a file that will soon come: loading its code takes longer than finishing a short file. */
-  warm(): void {
-    if (this.#idle.length === 0) this.#rest(new FinishThread(this.#startWorker()))
+  /**
+   * A file will soon come, of which this is the index. A thread is started for it, which takes longer than finishing a short file, and reads what there is of it, which
+   * takes longer the longer it is. Of so many files as are finished at once.
+   */
+  readAhead(index: string): void {
+    if (this.#idle.some(({ ahead }) => ahead === index)) return
+    let thread = this.#idle.find(({ ahead }) => ahead === undefined)
+    if (thread === undefined) {
+      if (this.#idle.length >= atOnce) return
+      thread = new FinishThread(this.#startWorker())
+      this.#rest(thread)
+    }
+    thread.readAhead(index)
   }
 
   /**
@@ -50,7 +59,7 @@ export class FinishQueue {
 
   /** A file that goes on, as it is by now. One at a time, beside those that are finished. Undefined where nothing has come; rejects where it cannot be read. */
   async snapshot(media: UnfinishedMedia): Promise<MediaSnapshot | undefined> {
-    return await this.#limitSnapshots(() => this.#run<MediaSnapshot | undefined>('snapshot', media, () => {}))
+    return await this.#limitSnapshots(() => this.#run<MediaSnapshot | undefined>({ task: 'snapshot', media }, () => {}))
   }
 
   async #inThread(media: UnfinishedMedia, onWhole: (whole: WholeMedia) => void): Promise<FinishedMedia> {
@@ -59,19 +68,19 @@ export class FinishQueue {
       made = unchecked
       onWhole(unchecked)
     }
-    return this.#run<FinishedMedia>('finish', media, onUnchecked).catch((error: Error) => {
+    return this.#run<FinishedMedia>({ task: 'finish', media }, onUnchecked).catch((error: Error) => {
       if (made === undefined) return unfinishedMedia(media, error)
       const problem = [made.problem, `it could not be checked: ${error.message}`].filter((one) => one !== undefined).join('; ')
       return { ...made, problem }
     })
   }
 
-  async #run<T>(task: MediaTask, media: UnfinishedMedia, onUnchecked: (unchecked: FinishedMedia) => void): Promise<T> {
+  async #run<T>(task: MediaTask, onUnchecked: (unchecked: FinishedMedia) => void): Promise<T> {
     for (;;) {
-      const rested = this.#wake()
+      const rested = this.#wake(task)
       const thread = rested ?? new FinishThread(this.#startWorker())
       try {
-        const { made, problem } = await thread.run<T>(task, media, onUnchecked)
+        const { made, problem } = await thread.run<T>(task, onUnchecked)
         this.#rest(thread)
         if (problem !== undefined) throw new Error(problem)
         return made as T
@@ -83,18 +92,26 @@ export class FinishQueue {
     }
   }
 
-  #wake(): FinishThread | undefined {
-    const thread = this.#idle.pop()
-    clearTimeout(thread?.idle)
+  /** The thread that has read the file, else one that has read none. */
+  #wake({ task, media }: MediaTask): FinishThread | undefined {
+    const index = task === 'finish' ? media.paths.index : undefined
+    const that = (ahead: string | undefined) => this.#idle.find((thread) => thread.ahead === ahead)
+    const thread = that(index) ?? that(undefined) ?? this.#idle[0]
+    if (thread !== undefined) this.#take(thread)
     return thread
   }
 
   #rest(thread: FinishThread): void {
     this.#idle.push(thread)
     thread.idle = setTimeout(() => {
-      this.#idle.splice(this.#idle.indexOf(thread), 1)
+      this.#take(thread)
       void thread.end()
     }, idleMs).unref()
+  }
+
+  #take(thread: FinishThread): void {
+    clearTimeout(thread.idle)
+    this.#idle.splice(this.#idle.indexOf(thread), 1)
   }
 }
 
@@ -111,6 +128,8 @@ class FinishThread {
   idle: NodeJS.Timeout | undefined
   /** Whether it has taken the task that it was given last. */
   hasBegun = false
+  /** The index that it has read for a file that is to come. */
+  ahead: string | undefined
   readonly #worker: Worker
   /** Why it can do nothing any more. */
   #failure: Error | undefined
@@ -129,19 +148,29 @@ class FinishThread {
     this.#worker.on('exit', (code) => this.#fail(new Error(`the thread that finishes files ended with code ${code}`)))
   }
 
-  async run<T>(task: MediaTask, media: UnfinishedMedia, onUnchecked: (unchecked: FinishedMedia) => void): Promise<Made<T>> {
+  readAhead(index: string): void {
+    this.ahead = index
+    this.#order({ task: 'readAhead', index })
+  }
+
+  async run<T>(task: MediaTask, onUnchecked: (unchecked: FinishedMedia) => void): Promise<Made<T>> {
     this.hasBegun = false
     if (this.#failure !== undefined) throw this.#failure
+    this.ahead = undefined
     this.#onUnchecked = onUnchecked
     this.#waiting = Promise.withResolvers()
     this.#worker.ref()
     try {
-      this.#worker.postMessage({ task, media })
+      this.#order(task)
       return (await this.#waiting.promise) as Made<T>
     } finally {
       this.#waiting = undefined
       this.#worker.unref()
     }
+  }
+
+  #order(order: ThreadOrder): void {
+    this.#worker.postMessage(order)
   }
 
   async end(): Promise<void> {

@@ -9,7 +9,6 @@ import { AudioTrack, defaultRestMs } from './audio-track.ts'
 import { axisRules } from './axis-rules.ts'
 import { BodyWriter } from './body-writer.ts'
 import { findFfmpeg } from './ffmpeg.ts'
-import type { UnfinishedMedia } from './finish-media.ts'
 import { finishQueue } from './finish-queue.ts'
 import {
   encodedRecord,
@@ -40,6 +39,7 @@ import { SoundReader } from './sound-reader.ts'
 import { SoundSeam } from './sound-seam.ts'
 import { finishInto, type SoundTrack } from './sound-track.ts'
 import { belongsInFile, canBeginFile, isCameraOff } from './split.ts'
+import type { UnfinishedMedia } from './unfinished-media.ts'
 import { VideoTrack } from './video-track.ts'
 
 /** What a batch of the page brought, and what the encoder makes of it a moment later, is written at once. */
@@ -59,6 +59,7 @@ class LiveMediaFile implements MediaFile {
   readonly bodyPath: string
   recordedBytes = 0
   onGrowth: (bodyBytes: number) => void = () => {}
+  onBody: (bodyBytes: number) => void = () => {}
   onWhole: (whole: WholeMedia) => void = () => {}
   readonly #paths: MediaPaths
   readonly #deps: Required<Omit<MediaFileDeps, 'before'>>
@@ -237,7 +238,12 @@ class LiveMediaFile implements MediaFile {
     return this.#safety.whenKnown()
   }
 
+  willFinish(): void {
+    if (this.#finished === undefined) finishQueue.readAhead(this.#paths.index)
+  }
+
   finish(): Promise<FinishedMedia> {
+    this.willFinish()
     this.#finished ??= this.#finish()
     return this.#finished
   }
@@ -248,7 +254,6 @@ class LiveMediaFile implements MediaFile {
   }
 
   async #finish(): Promise<FinishedMedia> {
-    finishQueue.warm()
     clearTimeout(this.#timer)
     this.#timer = undefined
     await this.#flushed
@@ -265,6 +270,7 @@ class LiveMediaFile implements MediaFile {
     this.#settleSafe(Number.POSITIVE_INFINITY)
     await knowHoles(this.#paths, this.identity, this.#deps).catch((error: Error) => this.#report(error.message))
     await this.#writer.close()
+    if (this.#writer.error === undefined) this.onBody(this.bodyBytes)
     return await finishQueue.finish(
       async () => this.#letGo(),
       (whole) => this.onWhole(whole),

@@ -33,6 +33,8 @@ function beginningsOf({ startMicros, video, audio }: Presentation): Presentation
 /** Each change of the pictures' size. */
 function sizesOf({ video }: Presentation, index: MediaIndex) {
   const changes: { time: string; event: 'resolution'; width: number; height: number }[] = []
+  // Looking at each picture takes time that grows with them.
+  if (index.configs.length < 2) return changes
   let last: VideoConfig | undefined
   for (let at = 0; at < (video?.samples.length ?? 0); at++) {
     const config = index.configs[index.video.configs.at(video!.samples[at]!)]!

@@ -72,6 +72,8 @@ export interface MediaFile {
   readonly problem: string | undefined
   /** Called whenever bodyBytes grew. */
   onGrowth: (bodyBytes: number) => void
+  /** Called by `finish` when the body is what it will be, and the head is still to be made. */
+  onBody: (bodyBytes: number) => void
   /** Called by `finish` when head and body are what they will be, and are being checked; not at all where nothing could be made of what came. */
   onWhole: (whole: WholeMedia) => void
   /** Whether the file has room for it; if not it is to be finished, and the next one begins with this frame. */
@@ -103,6 +105,8 @@ export interface MediaFile {
   snapshot(): Promise<MediaSnapshot | undefined>
   /** Resolves with true when all that it was given until now would survive the loss of the machine; with false when the volume does not take it. */
   safe(): Promise<boolean>
+  /** It is about to be finished: what takes long of that is begun. */
+  willFinish(): void
   /** Stops taking frames, drains the encoder, makes and checks the head. Never throws for bad media: it says so in `problem`. */
   finish(): Promise<FinishedMedia>
   /** Deletes what is on disk. For when the file is stored; only after `finish`. */
@@ -118,7 +122,18 @@ export interface Handover {
 /** A file that an earlier attempt left: as it is, with nothing more to write. */
 export type SalvagedMediaFile = Omit<
   MediaFile,
-  'write' | 'takes' | 'sends' | 'paused' | 'release' | 'handOver' | 'endSoon' | 'hole' | 'snapshot' | 'safe'
+  | 'onBody'
+  | 'write'
+  | 'takes'
+  | 'sends'
+  | 'paused'
+  | 'release'
+  | 'handOver'
+  | 'endSoon'
+  | 'hole'
+  | 'snapshot'
+  | 'safe'
+  | 'willFinish'
 >
 
 /** A file that goes on, as it is on the volume by now: whole up to there. */

@@ -1,4 +1,5 @@
 import type { Stretch } from '../timeline/cuts.ts'
+import { PlacedPictures } from '../timeline/picture-order.ts'
 import { readAvcConfig } from './avc-records.ts'
 import {
   type BodyBatch,
@@ -22,6 +23,9 @@ import { AudioColumns, type VideoColumns } from './media-columns.ts'
 import { type MediaRecord, readRecords } from './records.ts'
 import type { StoredVideoConfig } from './video-codec.ts'
 
+/** An index larger than this is of a file of many hours; of those one at a time is finished, for what that needs in memory. */
+export const longIndexBytes = 32 * 1024 * 1024
+
 /** Everything an index says. */
 export class MediaIndex {
   /** JSON as it was written; undefined where not even that was, or by a version that this one cannot read. */
@@ -32,6 +36,8 @@ export class MediaIndex {
   /** Of versions 1 and 2: from which picture on each configuration holds. */
   readonly avcFirstSamples: number[] = []
   readonly pictures = new IndexedPictures(this.configs)
+  /** Those of them that were placed in time before the file had ended. */
+  readonly placed = new PlacedPictures()
   readonly audio = new AudioColumns()
   /** Frames of sound of which a damaged record said where they are. */
   missingSound: { firstFrame: number; frames: number; bytes: number }[] = []
@@ -54,30 +60,68 @@ export class MediaIndex {
   get video(): VideoColumns {
     return this.pictures.columns
   }
+
+  /** Places the pictures that are in order by now. */
+  place(): void {
+    const { ssrcs, rtpTimestamps, receiveTimesMicros } = this.video
+    const columns = { ssrcs: ssrcs.values, rtpTimestamps: rtpTimestamps.values }
+    this.placed.add({ ...columns, receiveTimesMicros: receiveTimesMicros.values })
+  }
 }
 
-/**
- * `undecided`: what becomes of pictures of which it did not show where they belong: they follow as they would if nothing more came, or are left out, where
- * the file goes on.
- */
-export async function readMediaIndex(path: string, undecided: 'would follow' | 'waits' = 'would follow'): Promise<MediaIndex> {
-  const index = new MediaIndex()
-  const reader = readRecords(path)
-  try {
-    for (let next = await reader.next(); ; next = await reader.next()) {
-      if (next.done === true) break
-      if (!next.value.every((record) => take(index, record))) break
-    }
-  } finally {
-    // A record that cannot be read ends it early, and the file must not stay open.
-    await reader.return(0)
+/** An index as it is read, while its file may still grow. */
+export class IndexReading {
+  readonly #path: string
+  readonly #index = new MediaIndex()
+  /** What comes is of no use: see `take`. */
+  #isOver = false
+
+  constructor(path: string) {
+    this.#path = path
   }
-  index.pictures.end(undecided)
-  // What was damaged may have been the last of it.
-  if (index.damagedBytes > 0) index.encoded = false
-  // One that no record says any more is used by no picture.
-  for (let number = 0; number < index.configs.length; number++) index.configs[number] ??= index.configs.find(Boolean)!
-  return index
+
+  /** Reads what has come since the last time. */
+  async goOn(): Promise<void> {
+    if (this.#isOver) return
+    const reader = readRecords(this.#path, this.#index.wholeBytes)
+    try {
+      for (let next = await reader.next(); ; next = await reader.next()) {
+        if (next.done === true) return
+        this.#isOver = !next.value.every((record) => take(this.#index, record))
+        if (this.#isOver) return
+      }
+    } finally {
+      // A record that cannot be read ends it early, and the file must not stay open.
+      await reader.return(0)
+    }
+  }
+
+  /** What takes long of finishing, as far as it can be done before all has come. */
+  async prepare(): Promise<void> {
+    await this.goOn()
+    this.#index.place()
+  }
+
+  /**
+   * Nothing more comes. `undecided`: what becomes of pictures of which it did not show where they belong: they follow as they would if nothing more came, or are
+   * left out, where the file goes on.
+   */
+  end(undecided: 'would follow' | 'waits' = 'would follow'): MediaIndex {
+    const index = this.#index
+    index.pictures.end(undecided)
+    // What was damaged may have been the last of it.
+    if (index.damagedBytes > 0) index.encoded = false
+    // One that no record says any more is used by no picture.
+    for (let number = 0; number < index.configs.length; number++) index.configs[number] ??= index.configs.find(Boolean)!
+    return index
+  }
+}
+
+/** All that an index says by now. `undecided` as in `IndexReading.end`. */
+export async function readMediaIndex(path: string, undecided?: 'would follow' | 'waits'): Promise<MediaIndex> {
+  const reading = new IndexReading(path)
+  await reading.goOn()
+  return reading.end(undecided)
 }
 
 /** Whether to read on: of versions that do not count what came before, nobody knows what a damaged record took along. */

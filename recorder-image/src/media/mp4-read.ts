@@ -1,5 +1,4 @@
 /** Reads the head of an MP4 back, box by box and by none of the code that wrote it. */
-import { filled } from '../timeline/numbers.ts'
 import type { Mp4Track } from './mp4-head.ts'
 
 /** The tracks of a head such as `buildMp4Head` makes. Their offsets count from the start of the file. Throws for one that lacks a box. */
@@ -59,20 +58,17 @@ function readEdit(elst: Box): Mp4Track['edit'] {
 
 export function sizesOf(table: Box): Uint32Array {
   const stsz = table.child('stsz')
-  const sizes = new Uint32Array(stsz.u32(8))
+  const count = stsz.u32(8)
   // All have this one, where others write it.
-  if (stsz.u32(4) > 0) return sizes.fill(stsz.u32(4))
-  for (let sample = 0; sample < sizes.length; sample++) sizes[sample] = stsz.u32(12 + sample * 4)
-  return sizes
+  if (stsz.u32(4) > 0) return new Uint32Array(count).fill(stsz.u32(4))
+  return stsz.u32s(12, count)
 }
 
 export function startsOf(table: Box): Float64Array {
   const durations = runsOf(table.child('stts'))
-  let time = 0
-  return filled(new Float64Array(durations.length), (at) => {
-    time += durations[at]!
-    return time - durations[at]!
-  })
+  const starts = new Float64Array(durations.length)
+  for (let at = 1; at < starts.length; at++) starts[at] = starts[at - 1]! + durations[at - 1]!
+  return starts
 }
 
 /** Empty where there is no such table: then each sample is shown when it is decoded. */
@@ -146,6 +142,16 @@ export class Box {
 
   u32(at: number): number {
     return this.#data.readUInt32BE(this.#start + at)
+  }
+
+  /** So many numbers, one after the other. Throws where the box does not have them. */
+  u32s(at: number, count: number): Uint32Array {
+    const numbers = new Uint32Array(count)
+    const bytes = Buffer.from(numbers.buffer)
+    if (this.slice(at, at + bytes.length).copy(bytes) < bytes.length) throw new Error('a table is shorter than it says')
+    // Node's machines are all little endian.
+    bytes.swap32()
+    return numbers
   }
 
   u64(at: number): number {

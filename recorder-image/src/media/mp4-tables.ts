@@ -17,7 +17,8 @@ export function compareTables(head: Uint8Array, bodyBytes: number, tracks: reado
     const sizes = sizesOf(table)
     const { offsets, entries } = placesOf(table, sizes)
     const found = [sizes, startsOf(table), offsets, shownAfterOf(table), entries] as const
-    const places = track.offsets.map((offset) => head.length + offset)
+    const places = new Float64Array(track.offsets)
+    for (let sample = 0; sample < places.length; sample++) places[sample]! += head.length
     const described = track.entries ?? new Uint8Array(sizes.length)
     const expected = [track.sizes, track.starts, places, track.shownAfter ?? new Uint32Array(), described] as const
     for (const [at, what] of (['sizes', 'times', 'places', 'display times', 'descriptions'] as const).entries()) {
@@ -25,7 +26,10 @@ export function compareTables(head: Uint8Array, bodyBytes: number, tracks: reado
       if (wrong !== undefined) problems.push(`the ${what} of the ${track.kind} samples are wrong from sample ${wrong} on`)
     }
     let end = 0
-    for (let sample = 0; sample < sizes.length; sample++) end = Math.max(end, offsets[sample]! + sizes[sample]!)
+    for (let sample = 0; sample < sizes.length; sample++) {
+      const sampleEnd = offsets[sample]! + sizes[sample]!
+      if (sampleEnd > end) end = sampleEnd
+    }
     if (end > head.length + bodyBytes) problems.push(`the ${track.kind} samples go beyond the end of the file`)
   })
   return problems

@@ -1,10 +1,10 @@
 import { filled } from '../timeline/numbers.ts'
-import type { AudioPresentation, Presentation, VideoPresentation } from '../timeline/presentation.ts'
+import type { Presentation, VideoPresentation } from '../timeline/presentation.ts'
 import { aacConfig, channels, mp3BitRate, type SoundKind, sampleRate } from './audio-format.ts'
 import type { VideoColumns } from './media-columns.ts'
 import type { MediaIndex } from './media-index.ts'
 import { type Mp4Track, movieTimescale, mp4a, opusEntry } from './mp4-head.ts'
-import { axisOfFrame, framesKept } from './sound-frames.ts'
+import { framesKept, placesOfFrames } from './sound-frames.ts'
 import { type ParameterSets, videoCodecString, videoSampleEntry } from './video-sample-entry.ts'
 
 /** The tracks of a file: what its index says is in the body, at the times that were decided for it. Video first. */
@@ -29,24 +29,33 @@ function videoTrack(presentation: Presentation, index: MediaIndex): Mp4Track | u
   if (video === undefined || facts === undefined) return undefined
   const { bytes, setBytes, configs, offsets, keys } = index.video
   const sets = parameterSetsOf(index)
-  // The parameter sets lie in front of a sample: where they are not to be in it, it begins behind them.
-  const skipped = (sample: number) => (sets === 'apart' ? setBytes.at(sample) : 0)
   const delayTicks = Math.round((video.startMicros - presentation.startMicros) * 0.09)
   const isHeld = delayTicks > video.lastTicks
   const times = isHeld ? heldFromStart(video, delayTicks) : video
   const { samples } = times
   const { timescale, starts, shownAfter, shift, end } = inTimescale(times)
+  const sizes = new Uint32Array(samples.length)
+  const places = new Float64Array(samples.length)
+  const entries = new Uint8Array(samples.length)
+  for (let at = 0; at < samples.length; at++) {
+    const sample = samples[at]!
+    // The parameter sets lie in front of a sample: where they are not to be in it, it begins behind them.
+    const skipped = sets === 'apart' ? setBytes.at(sample) : 0
+    sizes[at] = bytes.at(sample) - skipped
+    places[at] = offsets.at(sample) + skipped
+    entries[at] = configs.at(sample)
+  }
   return {
     kind: 'video',
     timescale,
     sampleEntries: index.configs.map((config) => videoSampleEntry(config, sets)),
     width: facts.width,
     height: facts.height,
-    sizes: samples.map((sample) => bytes.at(sample) - skipped(sample)),
-    offsets: filled(new Float64Array(samples.length), (at) => offsets.at(samples[at]!) + skipped(samples[at]!)),
+    sizes,
+    offsets: places,
     starts,
     ...(shownAfter === undefined ? {} : { shownAfter }),
-    entries: filled(new Uint8Array(samples.length), (at) => configs.at(samples[at]!)),
+    entries,
     end,
     keys: Uint32Array.from(keysAmong(samples, keys)),
     edit: {
@@ -84,8 +93,10 @@ function inTimescale({ ticks, decodeTicks, lastTicks }: PictureTimes) {
   // B pictures are decoded before pictures that are shown before them: all are shown so much later that none is shown before it is decoded.
   let shift = 0
   for (let at = 0; at < ticks.length; at++) {
-    if (at > 0) longest = Math.max(longest, decodeTicks[at]! - decodeTicks[at - 1]!)
-    shift = Math.max(shift, decodeTicks[at]! - ticks[at]!)
+    const step = at > 0 ? decodeTicks[at]! - decodeTicks[at - 1]! : 0
+    if (step > longest) longest = step
+    const early = decodeTicks[at]! - ticks[at]!
+    if (early > shift) shift = early
   }
   const divisor = [1, 10, 90].find((divisor) => longest / divisor < maxStep) ?? 90
   const starts = new Float64Array(ticks.length)
@@ -113,16 +124,21 @@ function audioTrack(presentation: Presentation, index: MediaIndex, sound: SoundK
   const unheard = Math.min(leadFrames, lead.sizes.length) * silence.samples
   const leadSamples = lead.sizes.length * silence.samples - unheard
   const mediaTime = sound.primingSamples + unheard
-  const frames = framesKept(audio, index.audio, sound)
-  const starts = new Float64Array(lead.sizes.length + frames.length)
-  const startOf = (frame: number) => unheard + leadSamples + startOfFrame(audio, index, sound, frame)
-  for (let at = 1; at < lead.sizes.length; at++) starts[at] = at * silence.samples
-  frames.forEach((frame, number) => {
-    const at = lead.sizes.length + number
+  const places = placesOfFrames(audio, index.audio, sound)
+  const frames = framesKept(places, index.audio)
+  const [before, total] = [lead.sizes.length, lead.sizes.length + frames.length]
+  const [starts, sizes, offsets] = [new Float64Array(total), new Uint32Array(total), new Float64Array(total)]
+  sizes.set(lead.sizes)
+  offsets.set(lead.offsets)
+  for (let at = 1; at < before; at++) starts[at] = at * silence.samples
+  const startOf = (frame: number) => unheard + leadSamples + startOfFrame(places, sound, frame)
+  for (let at = before; at < total; at++) {
+    const frame = frames[at - before]!
     starts[at] = at === 0 ? 0 : Math.max(startOf(frame), starts[at - 1]! + 1)
-  })
+    sizes[at] = index.audio.sizes.at(frame)
+    offsets[at] = index.audio.offsets.at(frame)
+  }
   const end = Math.max(startOf(count), starts.at(-1)! + 1)
-  const { sizes, offsets } = index.audio
   return {
     kind: 'audio',
     timescale: sampleRate,
@@ -131,14 +147,8 @@ function audioTrack(presentation: Presentation, index: MediaIndex, sound: SoundK
     ],
     width: 0,
     height: 0,
-    sizes: concat(
-      lead.sizes,
-      frames.map((frame) => sizes.at(frame)),
-    ),
-    offsets: concat(
-      lead.offsets,
-      filled(new Float64Array(frames.length), (at) => offsets.at(frames[at]!)),
-    ),
+    sizes,
+    offsets,
     starts,
     end,
     edit: {
@@ -151,8 +161,8 @@ function audioTrack(presentation: Presentation, index: MediaIndex, sound: SoundK
 }
 
 /** Where a frame begins, in samples of the track without what is in front of its sound; of the one after the last, where that ends. */
-function startOfFrame({ place }: AudioPresentation, { audio }: MediaIndex, sound: SoundKind, frame: number): number {
-  const start = Math.round(place(axisOfFrame(audio, sound, frame)))
+function startOfFrame(places: Float64Array, sound: SoundKind, frame: number): number {
+  const start = Math.round(places[frame]!)
   if (sound.format === undefined) return start
   return frame === 0 ? 0 : sound.primingSamples + start
 }

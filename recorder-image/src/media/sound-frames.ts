@@ -32,15 +32,19 @@ export function alignedToFrames(
   })
 }
 
+/** Where each frame begins, in samples of the wall clock since the start of the sound, and where the last one ends. */
+export function placesOfFrames({ place }: AudioPresentation, frames: AudioColumns, sound: SoundKind): Float64Array {
+  const places = new Float64Array(frames.sizes.length + 1)
+  for (let frame = 0; frame < places.length; frame++) places[frame] = place(axisOfFrame(frames, sound, frame))
+  return places
+}
+
 /** Numbers of the frames that take any time, and are there. */
-export function framesKept({ place }: AudioPresentation, frames: AudioColumns, sound: SoundKind): Uint32Array {
-  const kept = new Uint32Array(frames.sizes.length)
+export function framesKept(places: Float64Array, { sizes }: AudioColumns): Uint32Array {
+  const kept = new Uint32Array(sizes.length)
   let count = 0
-  let start = place(axisOfFrame(frames, sound, 0))
-  for (let frame = 0; frame < frames.sizes.length; frame++) {
-    const end = place(axisOfFrame(frames, sound, frame + 1))
-    if (end - start >= 1 && frames.sizes.at(frame) > 0) kept[count++] = frame
-    start = end
+  for (let frame = 0; frame < sizes.length; frame++) {
+    if (places[frame + 1]! - places[frame]! >= 1 && sizes.at(frame) > 0) kept[count++] = frame
   }
   return kept.subarray(0, count)
 }

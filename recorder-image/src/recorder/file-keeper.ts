@@ -122,6 +122,11 @@ export class FileKeeper {
     for (const { media } of this.#live.values()) media.endSoon()
   }
 
+  /** A moment from now all that is open is closed for good. */
+  willClose(): void {
+    for (const { media } of this.#live.values()) media.willFinish()
+  }
+
   /** Resolves with whether all of a publication until now is on the volume, whatever happens to the machine. */
   safe(publication: Publication): Promise<boolean> {
     return this.#live.get(publication.id)?.media.safe() ?? Promise.resolve(true)
@@ -276,6 +281,7 @@ export class FileKeeper {
     const media = this.#deps.openMediaFile(volume.mediaDirectory, identity, before)
     const upload = this.#upload(media)
     media.onGrowth = (bytes) => upload.grew(bytes)
+    media.onBody = (bytes) => upload.ended(bytes)
     // Of what comes from now on nothing would get to COS.
     upload.onLost = () => media.endSoon()
     const dealtWith = Promise.resolve(undefined)

@@ -53,6 +53,7 @@ export async function recordRoom(context: RecordContext): Promise<Recorded> {
   } finally {
     clearInterval(ticks)
     const stoppedMicros = context.clock.micros()
+    context.keeper.willClose()
     // What the page still has belongs to the recording.
     await room.lastWord()
     recording.end(stoppedMicros)

@@ -164,6 +164,7 @@ export class FakeMedia {
       },
       problem: undefined,
       onGrowth: () => {},
+      onBody: () => {},
       onWhole: () => {},
       takes: (frame) => !endsSoon && !Buffer.from(frame.data).toString().startsWith('next file'),
       write(frame) {
@@ -180,6 +181,7 @@ export class FakeMedia {
       hole: () => {},
       snapshot: async () => undefined,
       safe: () => this.safe,
+      willFinish: () => {},
       finish: async () => {
         const whole = {
           head: { kind: 'inMemory' as const, data: Buffer.from(`${body}|`), bytes: body.length + 1 },
@@ -232,6 +234,7 @@ export class FakeStore implements ReadableStore {
       damagedLog: undefined,
       releasable: () => undefined,
       grew: () => {},
+      ended: () => {},
       uploadedBytes: 0,
       giveUp: async () => {},
       finish: async (head) => {

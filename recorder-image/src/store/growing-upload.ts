@@ -22,8 +22,8 @@ const tidyMillis = 5_000
 const maxRounds = 4
 
 /**
- * The upload of one file. While the file grows, each part that is full goes; at the end the tail, and part 1, which is the head
- * and the held-back start of the body. The log lets a later process go on with the same upload.
+ * The upload of one file. While the file grows, each part that is full goes; when the body is what it will be, the tail; at the end part 1, which is
+ * the head and the held-back start of the body. The log lets a later process go on with the same upload.
  *
  * Guarantees: `grew` never throws; `finish` resolves only when COS reports the size and checksum of what is on the volume.
  * Assumes: nobody else writes to the key, the first `bodyBytes` bytes of the body never change, and `finish` is called once; after
@@ -44,6 +44,8 @@ export class GrowingUpload implements Upload {
   #loggedId: string | undefined
   #session: Promise<string> | undefined
   #bodyBytes = 0
+  /** The body is what it will be. */
+  #hasEnded = false
   /** No part before this one is missing. */
   #cursor = 2
   #state: 'growing' | 'resting' | 'lost' | 'finishing' = 'growing'
@@ -80,6 +82,14 @@ export class GrowingUpload implements Upload {
 
   grew(bodyBytes: number): void {
     this.#bodyBytes = Math.max(this.#bodyBytes, bodyBytes)
+    this.#advance()
+  }
+
+  ended(bodyBytes: number): void {
+    this.#bodyBytes = bodyBytes
+    // One that goes as a whole has to wait for its head.
+    if (this.#fitsOnePut(bodyBytes)) return
+    this.#hasEnded = true
     this.#advance()
   }
 
@@ -130,12 +140,12 @@ export class GrowingUpload implements Upload {
     )
   }
 
-  /** Sends full parts in the background, a few at a time. */
+  /** Sends parts that have all they will ever have in the background, a few at a time. */
   #advance(): void {
     if (this.#state !== 'growing') return
     while (this.#parts.has(this.#cursor)) this.#cursor += 1
     for (const range of partRanges(this.#plan, this.#bodyBytes, this.#cursor)) {
-      if (!isFull(this.#plan, range) || this.#inFlight.size >= parallelParts) return
+      if (!(this.#hasEnded || isFull(this.#plan, range)) || this.#inFlight.size >= parallelParts) return
       if (this.#isConfirmed(range) || this.#inFlight.has(range.number)) continue
       this.#part(range).then(
         () => this.#advance(),
@@ -203,7 +213,9 @@ export class GrowingUpload implements Upload {
     }
     const uploadId = await this.#open()
     const ranges = [...partRanges(this.#plan, bodyBytes)]
-    await Promise.all(ranges.filter((range) => !this.#isConfirmed(range)).map((range) => this.#part(range)))
+    const missing = () => ranges.filter((range) => !this.#isConfirmed(range))
+    // What is on its way may be of a body that ended otherwise than it was told.
+    while (missing().length > 0) await Promise.all(missing().map((range) => this.#part(range)))
     const first = this.#content(0, this.#plan.holdbackBytes, head)
     const sent = await this.#try((signal) => client.uploadPart(key, uploadId, 1, first, signal))
     const parts = ranges.map(({ number }) => this.#parts.get(number)!)

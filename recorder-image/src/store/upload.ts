@@ -24,6 +24,8 @@ export interface Upload {
   onLost: () => void
   /** More of the body is final: its first `bodyBytes` bytes. Starts uploads in the background; never throws. */
   grew(bodyBytes: number): void
+  /** The body is what it will be, and its head is still being made: what is left of the body goes meanwhile. Never throws. */
+  ended(bodyBytes: number): void
   /**
    * Bytes of the body that are not needed on the volume any more: COS has confirmed the checksum of each part of them. Once they are given back, the
    * upload cannot be begun anew. Undefined where there are none.

@@ -274,6 +274,6 @@ function highest(height: (slope: number) => number): number {
 /** Of an even number of values, the lower of the two in the middle: always a value that occurred. */
 export function median(values: readonly number[]): number {
   if (values.length === 0) return 0
-  const sorted = Float64Array.from(values).sort()
+  const sorted = new Float64Array(values).sort()
   return sorted[(sorted.length - 1) >> 1]!
 }

@@ -1,7 +1,7 @@
 import type { AudioGap, LaidSound } from './audio-axis.ts'
 import { type ClockFit, clockErrorMicros, fitClock, median, wallMicros } from './clock.ts'
 import { type CutRules, common, cutsIn, type Stretch, withoutCuts } from './cuts.ts'
-import { type ArrivalColumns, orderPictures } from './picture-order.ts'
+import { type ArrivalColumns, orderPictures, type PlacedPictures } from './picture-order.ts'
 import type { Piece } from './pieces.ts'
 
 /** All times in microseconds since 1970 unless they say otherwise. */
@@ -55,9 +55,9 @@ const soundLeadMicros = 20_000
 /** A picture held longer than this, and ten times longer than usual, is a gap. */
 const videoGapMinTicks = 90_000
 
-/** Decides, when all is known, at what time of the file each sample is presented. Pure. */
-export function present(video: ArrivalColumns, audio: LaidSound): Presentation | undefined {
-  const shown = presentVideo(video)
+/** Decides, when all is known, at what time of the file each sample is presented. `placed` as of `orderPictures`. Pure without it. */
+export function present(video: ArrivalColumns, audio: LaidSound, placed?: PlacedPictures): Presentation | undefined {
+  const shown = presentVideo(video, placed)
   const heard = presentAudio(audio)
   if (shown === undefined && heard === undefined) return undefined
   const videoEnd = shown && shown.startMicros + ((shown.decodeTicks.at(-1) ?? 0) + shown.lastTicks) / 0.09
@@ -80,8 +80,8 @@ export function present(video: ArrivalColumns, audio: LaidSound): Presentation |
 const errorOf = (pieces: Iterable<Piece>, movedMicros: number) =>
   movedMicros + Math.max(0, ...Array.from(pieces, ({ clock }) => clockErrorMicros(clock)))
 
-function presentVideo(arrivals: ArrivalColumns): VideoPresentation | undefined {
-  const { samples, rtp, pieceOf, pieces, shownAs } = orderPictures(arrivals)
+function presentVideo(arrivals: ArrivalColumns, placed: PlacedPictures | undefined): VideoPresentation | undefined {
+  const { samples, rtp, pieceOf, pieces, shownAs } = orderPictures(arrivals, placed)
   if (samples.length === 0) return undefined
   const fits = pieces.map((piece) => fitClock(piece.clock.windows))
   const wall = (at: number) => wallMicros(fits[pieceOf[at]!]!, rtp[at]! / 0.09)
@@ -89,14 +89,17 @@ function presentVideo(arrivals: ArrivalColumns): VideoPresentation | undefined {
   const ticks = new Float64Array(samples.length)
   const decodeTicks = new Float64Array(samples.length)
   let movedTicks = 0
-  shownAs.forEach((at, number) => {
+  let before = -1
+  for (let number = 0; number < shownAs.length; number++) {
+    const at = shownAs[number]!
     const wanted = Math.round((wall(at) - startMicros) * 0.09)
     // Pieces whose clocks contradict each other must not turn time back.
-    const tick = Math.max(wanted, number === 0 ? 0 : decodeTicks[number - 1]! + 1)
+    const tick = Math.max(wanted, before + 1)
     movedTicks = Math.max(movedTicks, tick - wanted)
     ticks[at] = tick
     decodeTicks[number] = tick
-  })
+    before = tick
+  }
   return { startMicros, samples, ticks, decodeTicks, lastTicks: usualStep(decodeTicks), pieces, movedMicros: movedTicks / 0.09 }
 }
 
