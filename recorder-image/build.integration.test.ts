@@ -14,6 +14,8 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
 const scripts = () => readdirSync(directory).filter((name) => name.endsWith('.js'))
 
+const scriptOf = (name: string) => readFileSync(join(directory, name), 'utf8')
+
 describe('the bundled recorder', () => {
   test('runs without a package beside it', () => {
     // From a folder that has no node_modules above it, as in the image.
@@ -21,11 +23,24 @@ describe('the bundled recorder', () => {
     expect(help).toContain('Records one TRTC room')
   })
 
+  test('records without loading what only checks a file, before there is one', () => {
+    const loaded = new Set<string>()
+    const load = (name: string) => {
+      if (loaded.has(name)) return
+      loaded.add(name)
+      for (const [, file] of scriptOf(name).matchAll(/(?:from|import)\s*"\.\/([^"]+)"/g)) load(file!)
+    }
+    load('main.js')
+    for (const name of scripts()) if (name.startsWith('run-process')) load(name)
+    expect(loaded.size).toBeGreaterThan(1)
+    const checks = scripts().filter((name) => scriptOf(name).includes('EncodedPacketSink'))
+    expect(checks.length).toBeGreaterThan(0)
+    expect(checks.filter((name) => loaded.has(name))).toEqual([])
+  })
+
   test('has a file for each thread it starts, and for the page', () => {
     const started = scripts().flatMap((name) =>
-      [...readFileSync(join(directory, name), 'utf8').matchAll(/new Worker\d*\(new URL\("\.\/([^"]+)"/g)].map(
-        ([, file]) => file!,
-      ),
+      [...scriptOf(name).matchAll(/new Worker\d*\(new URL\("\.\/([^"]+)"/g)].map(([, file]) => file!),
     )
     expect(started.length).toBeGreaterThan(0)
     for (const file of [...started, 'index.html', 'page.js', 'worker.js'])

@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { demux } from '../media/check-demuxed.ts'
 import { FfmpegProcess } from '../media/ffmpeg.ts'
 import { FinishedFile } from '../media/finished-file.ts'
 import { compareTables } from '../media/mp4-tables.ts'
@@ -18,6 +17,8 @@ export async function checkClip(name: string, clip: CutFile, bodyPath: string, f
   const file = await FinishedFile.open(clip.head, bodyPath, clip.bodyBytes)
   const deadline = performance.now() + timeoutMillis
   try {
+    // Large, and most recorders cut no clip.
+    const { demux } = await import('../media/check-demuxed.ts')
     const tables = name.endsWith('.mp4') ? compareTables(clip.head, clip.bodyBytes, clip.tracks) : []
     const { durationSeconds } = clip
     const demuxed = name.endsWith('.mp4') ? (await demux(file, clip.tracks, { durationSeconds, deadline })).problems : []

@@ -1,7 +1,6 @@
 import type { FileCheck, Mode } from '@trtc-recorder/api'
 import { mp3, mp3FrameBytes, type SoundKind, sampleRate } from './audio-format.ts'
 import { type Decoded, decodeMp3, decodePictures, decodeSound } from './check-decoding.ts'
-import { demux } from './check-demuxed.ts'
 import { frozenShare, silentShare } from './check-shares.ts'
 import { FinishedFile } from './finished-file.ts'
 import type { Mp4Track } from './mp4-head.ts'
@@ -62,7 +61,7 @@ export async function checkMedia(media: CheckedMedia): Promise<FileCheck> {
     const [pictures, sound, demuxed] = await Promise.all([
       video === undefined ? undefined : decodePictures(file, video, media.configs, options),
       audio === undefined ? undefined : decodeSound(file, audio, media.sound, options),
-      demux(file, media.tracks, options).then((demuxed) => {
+      demuxedBy(file, media, options).then((demuxed) => {
         problems.push(...compareTables(media.head, media.bodyBytes, media.tracks))
         return demuxed
       }),
@@ -80,6 +79,12 @@ export async function checkMedia(media: CheckedMedia): Promise<FileCheck> {
   } finally {
     await file?.close()
   }
+}
+
+/** The demuxer is large: loaded where something is checked, and while that is decoded already. */
+async function demuxedBy(file: FinishedFile, { tracks }: CheckedMedia, options: { durationSeconds: number; deadline: number }) {
+  const { demux } = await import('./check-demuxed.ts')
+  return await demux(file, tracks, options)
 }
 
 function silentShareOf({ mode, sound, filledShare }: CheckedMedia, audio: Mp4Track | undefined): number | null {
