@@ -1,4 +1,4 @@
-/** Decodes Opus for many: a `DecodeOrder` comes in, for each `decode` a `Decoded` goes out, in order. */
+/** Decodes Opus for many: some `DecodeOrder`s come in, and where one is to `decode`, a `Decoded` goes out for them, in order. */
 import { parentPort } from 'node:worker_threads'
 import { OpusDecoder } from 'opus-decoder'
 import { opusLead, silentOpusPacket } from './opus.ts'
@@ -10,30 +10,37 @@ const decoders = new Map<number, OpusDecoder<16_000 | 48_000>>()
 console.error = () => {}
 
 let turn: Promise<void> = Promise.resolve()
-parentPort!.on('message', (order: DecodeOrder) => {
-  turn = turn.then(() => carryOut(order))
+parentPort!.on('message', (orders: DecodeOrder[]) => {
+  turn = turn.then(async () => {
+    const pcm: Uint8Array<ArrayBuffer>[] = []
+    for (const order of orders) pcm.push(...(await carryOut(order)))
+    if (pcm.length === 0) return
+    parentPort!.postMessage(
+      { pcm },
+      pcm.map(({ buffer }) => buffer),
+    )
+  })
 })
 
-async function carryOut(order: DecodeOrder): Promise<void> {
+async function carryOut(order: DecodeOrder): Promise<Uint8Array<ArrayBuffer>[]> {
   switch (order.type) {
     case 'open': {
+      // A thread is told of what is open when it begins, and may hear of it once more.
+      if (decoders.has(order.id)) return []
       // libopus itself decodes at the rate that is asked for, and mixes to one channel.
       const decoder = new OpusDecoder({ sampleRate: order.form.rate, channels: order.form.channels })
       await decoder.ready
       // It may begin in the middle of a stream.
       decoder.decodeFrames([silentOpusPacket(opusLead)])
       decoders.set(order.id, decoder)
-      return
+      return []
     }
-    case 'decode': {
-      const { channelData } = decoders.get(order.id)!.decodeFrames(order.packets)
-      const pcm = interleaved(channelData)
-      parentPort!.postMessage({ pcm }, [pcm.buffer])
-      return
-    }
+    case 'decode':
+      return [interleaved(decoders.get(order.id)!.decodeFrames(order.packets).channelData)]
     case 'close':
       decoders.get(order.id)?.free()
       decoders.delete(order.id)
+      return []
   }
 }
 

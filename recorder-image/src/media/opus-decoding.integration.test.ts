@@ -35,6 +35,20 @@ describe('Opus, decoded in a thread', () => {
     expectBeeps(beepsIn(samplesOf(asWav(pcm), 0, form.channels), form.rate), [0, 1, 2])
   })
 
+  test('is of many in one turn for each their own', async () => {
+    const form = { rate: 16_000, channels: 1 } as const
+    const packetsOf = (n: number) => clip.packets.slice(n * 20, n * 20 + 20).map(({ data }) => data)
+    const decoding = new Decoding()
+    const decoders = [0, 1, 2, 3].map(() => decoding.open(form))
+    const together = await Promise.all(decoders.map((decoder, n) => decoder.decode(packetsOf(n))))
+    for (const [n, decoder] of decoders.entries()) {
+      decoder.close()
+      const alone = new Decoding().open(form)
+      expect(Buffer.compare(together[n]!, await alone.decode(packetsOf(n)))).toBe(0)
+      alone.close()
+    }
+  })
+
   test('does not crack where it begins in the middle of a stream, just when the loudness changes', async () => {
     const { packets } = await makeClip({ seconds: 4, fps: 1, toneHertz: 420 })
     const decoder = new Decoding().open({ rate: 48_000, channels: 2 })
