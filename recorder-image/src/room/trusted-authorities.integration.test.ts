@@ -1,10 +1,11 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { text } from 'node:stream/consumers'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { findChromium, launchChromium } from './chromium.ts'
 
 /** A server whose certificate only the company's own authority has signed, as in a network that looks into TLS. */
@@ -77,4 +78,34 @@ test.each([
   writeFileSync(file('broken.crt'), '-----BEGIN CERTIFICATE-----\nbm90aGluZw==\n-----END CERTIFICATE-----\n')
   process.env.NODE_EXTRA_CA_CERTS = file(name)
   await expect(open()).rejects.toThrow(message)
+})
+
+describe('a certutil that hangs', () => {
+  const stub = () => {
+    const home = mkdtempSync(file('home-'))
+    writeFileSync(join(home, 'certutil'), `#!/bin/sh\necho $$ > ${home}/pid\nexec sleep 600\n`, { mode: 0o755 })
+    return { home, path: `${home}:${process.env.PATH}` }
+  }
+  const trust = (home: string) =>
+    `import('${join(import.meta.dirname, 'trusted-authorities.ts')}').then((it) => it.trustAuthorities('${home}', '${file('ca.crt')}', 2))`
+  const run = (code: string, path: string) => spawn(process.execPath, ['-e', code], { env: { ...process.env, PATH: path } })
+
+  test('is told of', async () => {
+    const { home, path } = stub()
+    const child = run(trust(home), path)
+    expect(await text(child.stderr)).toContain('cannot be given the CA bundle: certutil did not end within 2 s')
+  })
+
+  test('does not outlive a recorder that was killed', async () => {
+    const { home, path } = stub()
+    const child = run(trust(home), path)
+    const pidOf = () => {
+      const pid = existsSync(join(home, 'pid')) ? readFileSync(join(home, 'pid'), 'utf8').trim() : ''
+      if (pid === '') throw new Error('certutil has not begun')
+      return pid
+    }
+    const pid = await vi.waitFor(pidOf, { timeout: 20_000 })
+    child.kill('SIGKILL')
+    await vi.waitFor(() => expect(existsSync(`/proc/${pid}`)).toBe(false), { timeout: 20_000 })
+  })
 })
