@@ -43,11 +43,12 @@ export class LiveRecording implements RoomHandlers {
     const { sessions, clock, onPause, log } = this.#context
     const wasPaused = sessions.paused
     const paused = control.desiredState === 'Paused'
-    this.#act(sessions.steer({ paused, subscribe: control.subscribe }, clock.micros()))
+    const nowMicros = clock.micros()
+    this.#act(sessions.steer({ paused, subscribe: control.subscribe }, nowMicros), nowMicros)
     if (paused === wasPaused) return
     if (paused) void this.#takeRest()
     log.info({ paused }, paused ? 'Paused: nothing of anybody is taken' : 'Recording goes on after a pause')
-    onPause(paused, clock.date())
+    onPause(paused, new Date(clock.told(nowMicros) / 1000))
   }
 
   /** What came before a pause belongs to the recording; the page, or what hands it to the page, has some of it still. */
@@ -191,19 +192,20 @@ export class LiveRecording implements RoomHandlers {
     }
   }
 
-  #act(actions: SessionAction[]): void {
-    for (const action of actions) this.#do(action)
+  #act(actions: SessionAction[], nowMicros = this.#context.clock.micros()): void {
+    for (const action of actions) this.#do(action, nowMicros)
   }
 
-  #do(action: SessionAction) {
+  /** What happens at once happens at one time: a pause ends when what is asked for again ought to come. */
+  #do(action: SessionAction, nowMicros: number) {
     const { keeper, volume, held, awaited, clock, job } = this.#context
     switch (action.type) {
       case 'subscribe':
-        awaited.asked(action, clock.micros())
+        awaited.asked(action, nowMicros)
         this.#endings.wants(action, true)
         return this.#room?.subscribe({ userId: action.userId, stream: action.stream, kind: action.kind })
       case 'unsubscribe':
-        this.#lose(awaited.givenUp(action, clock.micros()))
+        this.#lose(awaited.givenUp(action, nowMicros))
         this.#endings.wants(action, false)
         return this.#room?.unsubscribe({ userId: action.userId, stream: action.stream, kind: action.kind })
       case 'open':
@@ -229,7 +231,7 @@ export class LiveRecording implements RoomHandlers {
         return keeper.paused(publication, { fromMicros, toMicros })
       }
       case 'close':
-        this.#lose(this.#endings.ended(action.publication, this.#stoppedMicros ?? clock.micros()))
+        this.#lose(this.#endings.ended(action.publication, this.#stoppedMicros ?? nowMicros))
         return keeper.close(action.publication)
       case 'askForKey':
         return this.#room?.requestKeyFrame(action.slot)

@@ -44,6 +44,28 @@ describe('a recording that is steered', () => {
     expect(Date.parse(pause!.to!)).toBeGreaterThan(Date.parse(pause!.from))
   })
 
+  test('paused and resumed at one moment each, whatever time it takes, and from there on what does not come is missing', async () => {
+    const { subscribe } = aJob().spec
+    const result = world.start()
+    await world.recording()
+    world.room.publishes('alice', 1)
+    world.room.onAsked = () => {
+      world.passedMillis += 20
+    }
+    await world.control({ version: 1, desiredState: 'Paused', subscribe })
+    await expect.poll(() => world.run!.progress().state).toBe('paused')
+    await world.control({ version: 1, desiredState: 'Running', subscribe })
+    await expect.poll(() => world.run!.progress().state).toBe('recording')
+    world.passedMillis += 6000
+    await expect.poll(() => world.run!.progress().losses.stretches).toBeGreaterThan(0)
+    world.stop(terminated)
+    await result
+    const { pauses, events, losses } = world.manifest
+    const times = events.flatMap(({ event, time }) => (event === 'paused' || event === 'resumed' ? [time] : []))
+    expect(pauses.map(({ from, to }) => [from, to])).toEqual([times])
+    expect(losses.map(({ reason, from }) => [reason, from])).toEqual([['NeverArrived', times[1]]])
+  })
+
   test('whose events somebody asks for keeps what happens, in order, and ends when they have it', async () => {
     const { subscribe } = aJob().spec
     const result = world.start(aJob({}, { keepsEvents: true }))

@@ -73,9 +73,13 @@ export class FakeRoom {
       requestKeyFrame: () => {},
       resubscribe: () => {},
       unsubscribe: ({ userId, stream, kind }) => {
+        this.onAsked()
         this.subscribed.splice(this.subscribed.indexOf(`${userId} ${stream} ${kind}`), 1)
       },
-      subscribe: ({ userId, stream, kind }) => void this.subscribed.push(`${userId} ${stream} ${kind}`),
+      subscribe: ({ userId, stream, kind }) => {
+        this.onAsked()
+        this.subscribed.push(`${userId} ${stream} ${kind}`)
+      },
       flush,
       lastWord: flush,
       close: async () => {
@@ -83,6 +87,9 @@ export class FakeRoom {
       },
     }
   }
+
+  /** Called when something is asked for, or not any more. */
+  onAsked: () => void = () => {}
 
   /** Called when the page is ready; a room that lets everybody in unless a test says otherwise. */
   onOpen: (room: FakeRoom) => void = (room) => room.say({ type: 'entered' })
