@@ -15,14 +15,16 @@ export async function reconcileRecording(
   dependencies: ReconcileDependencies,
   context: ReconcileContext,
 ): Promise<ReconcileResult | undefined> {
-  const { admission, secondTries, now } = dependencies
+  const { admission, secondTries } = dependencies
+  // One moment for all of it: what was not due yet when it was observed, and is when it is decided on, would be looked at by nobody again.
+  const now = dependencies.now()
   try {
-    const seen = await observe(cached, dependencies, now(), context.signal)
+    const seen = await observe(cached, dependencies, now, context.signal)
     // Asked, decided and claimed without a pause between, so that no two are let in for one.
     const observed = { ...seen, ...admission.ask(seen.recording), ...secondTries.ask(seen.recording) }
-    const plan = decide(observed, now())
+    const plan = decide(observed, now)
     admission.answered(seen.recording, plan)
-    const result = await execute(observed, plan, dependencies, context)
+    const result = await execute(observed, plan, { ...dependencies, now: () => now }, context)
     admission.settle(seen.recording)
     return result
   } catch (error) {
