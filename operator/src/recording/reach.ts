@@ -12,9 +12,20 @@ import { beingDeletedSince, endWithoutPod, mostVolumes, nowHolds, volumeOf } fro
  */
 export function leaveBehindWhatIsOutOfReach(draft: Draft): undefined {
   takeBackWhoStartsFirst(draft)
+  noteWhoStartedAfterAll(draft)
   for (const attempt of draft.allOpen) {
     const observed = draft.podOf(attempt)
     if (observed !== undefined) leaveBehindIfOutOfReach(draft, attempt, observed)
+  }
+}
+
+/** On a volume that was taken for lost, or out of reach, while it was nobody's yet: its Pod had its node, and the volume stays for as long as that runs. */
+function noteWhoStartedAfterAll(draft: Draft): void {
+  for (const attempt of draft.attempts.filter((one) => attemptState(one).is === 'leftBehind' && !one.uploadOnly)) {
+    const volume = volumeOf(draft, attempt)
+    const observed = draft.podOf(attempt)
+    if (volume === undefined || observed === undefined || !hasRecorderRunning(observed.pod)) continue
+    if (['planned', 'empty'].includes(volumeState(volume).is)) nowHolds(draft, attempt)
   }
 }
 

@@ -156,6 +156,17 @@ describe('a volume that is gone although it held what was not in COS', () => {
     expect(world.status.volumes).toMatchObject([{ name: 'math-v1', state: 'Holding' }])
   })
 
+  test('and is named as soon as a recorder that was given up for it runs after all, on a node that was slow', () => {
+    const world = isDeleted(new World().settle().scheduled()).after(60)
+    expect(world.status.attempts).toMatchObject([{ state: 'LeftBehind', reason: 'VolumeLost' }, { volume: 'math-v2' }])
+    const [slow, ...others] = world.pods
+    const late = structuredClone(slow!)
+    enter(late, world.now)
+    world.pods = [late, ...others]
+    expect(world.settle().status.volumes).toMatchObject([{ name: 'math-v1', state: 'Holding' }, { name: 'math-v2' }])
+    expect(world.stop().is('Stored')).not.toBe('True NothingRecorded')
+  })
+
   test('does not stop the lesson from being recorded on', () => {
     const world = inRoom().ends(undefined, { reason: 'OOMKilled' })
     world.claims = []
