@@ -16,7 +16,7 @@ export interface Lane {
 /** They compute, and wait for no clock: neither a browser's nor a sender's. It may take them several times as long. */
 const computing = [
   'e2e/media/{beginnings,check-file}',
-  'e2e/store/{clips,credentials,names,no-space,outputs,preflight,release,resume,upload,week}',
+  'e2e/store/{clips,credentials,exact-clips,names,no-space,outputs,preflight,release,resume,upload,week}',
   'recorder-image/src/clips/cut-file',
   'recorder-image/src/live/stills/decode-still',
   'recorder-image/src/media/{dtx,h265-file,h265-order,hour,long-mp3,media-file,opus-decoding,salvage,salvage-accounts,self-check}',

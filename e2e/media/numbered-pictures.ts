@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { findFfmpeg } from '../../recorder-image/src/media/ffmpeg.ts'
+import { complaintsIn, machineProgram, sayingAll } from '../../recorder-image/src/media/testing/machine-program.ts'
 
 const run = promisify(execFile)
 const cells = 8
@@ -14,11 +14,11 @@ export interface Shown {
 /** `input`: options for ffmpeg in front of the file, such as `-ignore_editlist 1`. A cell that is neither black nor white makes a number that is none. */
 export async function shownIn(path: string, input: string[] = []): Promise<Shown> {
   const options = { encoding: 'buffer' as const, maxBuffer: 2 ** 30 }
-  const decode = (level: string, ...output: string[]) =>
-    run(findFfmpeg(), ['-v', level, ...input, '-i', path, '-map', '0:v', '-fps_mode', 'passthrough', ...output], options)
   // The middle of each cell.
   const filter = `showinfo=checksum=0,crop=iw:ih/16:0:ih*29/32,scale=${cells * 8}:1:flags=area,format=gray`
-  const { stdout, stderr } = await decode('info', '-vf', filter, '-f', 'rawvideo', '-')
+  const all = ['-map', '0:v', '-fps_mode', 'passthrough']
+  const outputs = [...all, '-vf', filter, '-f', 'rawvideo', '-', ...all, '-enc_time_base', '1:90000', '-f', 'null', '-']
+  const { stdout, stderr } = await run(machineProgram('ffmpeg'), [...sayingAll, ...input, '-i', path, ...outputs], options)
   const times = [...stderr.toString().matchAll(/pts_time:\s*(-?[0-9.e-]+)/g)].map((match) => Number(match[1]))
   const pictures = times.map((seconds, n) => {
     let number = 0
@@ -28,6 +28,5 @@ export async function shownIn(path: string, input: string[] = []): Promise<Shown
     }
     return { number, seconds }
   })
-  const { stderr: complaints } = await decode('warning', '-enc_time_base', '1:90000', '-f', 'null', '-')
-  return { pictures, complaints: complaints.toString() }
+  return { pictures, complaints: complaintsIn(stderr.toString()) }
 }

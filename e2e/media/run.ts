@@ -1,24 +1,14 @@
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-
-/** Which program to run: FFMPEG_BIN names ffmpeg and, beside it, ffprobe; else what PATH has. */
-export function program(name: 'ffmpeg' | 'ffprobe'): string {
-  const ffmpeg = process.env.FFMPEG_BIN
-  if (ffmpeg === undefined) return name
-  if (name === 'ffmpeg') return ffmpeg
-  const beside = join(dirname(ffmpeg), name)
-  return existsSync(beside) ? beside : name
-}
+import { machineProgram } from '../../recorder-image/src/media/testing/machine-program.ts'
 
 /**
  * Runs ffmpeg or ffprobe with `count` outputs: stdout, then file descriptors 3, 4, … (descriptor 2 is stderr, so outputs[1] stays
  * empty). What is on stderr comes back as lines, without repeats; the exit code adds one if nothing else was said.
  */
 export async function run(name: 'ffmpeg' | 'ffprobe', args: readonly string[], count: number, input?: Uint8Array) {
-  const child = spawn(program(name), args, {
+  const child = spawn(machineProgram(name), args, {
     stdio: [
       input === undefined ? 'ignore' : 'pipe',
       'pipe',

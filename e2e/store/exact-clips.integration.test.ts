@@ -7,24 +7,18 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { checkClip } from '../../recorder-image/src/clips/check-clip.ts'
 import { cutFile, type ExactOptions } from '../../recorder-image/src/clips/cut-file.ts'
-import { findFfmpeg } from '../../recorder-image/src/media/ffmpeg.ts'
-import { playInChromium } from '../../recorder-image/src/media/testing/chromium-playback.ts'
 import { makeClip } from '../../recorder-image/src/media/testing/clip.ts'
+import { machineProgram } from '../../recorder-image/src/media/testing/machine-program.ts'
 import { play } from '../../recorder-image/src/media/testing/playback.ts'
 import { finishAndPlay, openFile, type Recording } from '../../recorder-image/src/media/testing/recording.ts'
 import { send } from '../../recorder-image/src/media/testing/sender.ts'
 import type { EncodedFrame } from '../../recorder-image/src/tap/frame.ts'
 import { ensureFfmpeg } from '../../sandbox/src/images/index.ts'
-import { type Shown, shownIn } from '../media/numbered-pictures.ts'
+import { shownIn } from '../media/numbered-pictures.ts'
+import { cutExactly, recordSource, type Source } from './exact-clip.ts'
 
 const run = promisify(execFile)
 const fps = 30
-/** A file that was recorded, and what a player shows of it. */
-interface Source {
-  path: string
-  data: Buffer
-  shown: Shown['pictures']
-}
 /** A key frame every three seconds; two sizes; with Opus. */
 let seldom: Source
 /** One every five. */
@@ -33,7 +27,7 @@ let sizes: Source
 let opus: Source
 let reordered: Source
 /** What users have, with OpenH264, and what is here, with x264. */
-const ffmpegs = { image: '', machine: findFfmpeg() }
+const ffmpegs = { image: '', machine: machineProgram('ffmpeg') }
 let directory: string
 
 beforeAll(async () => {
@@ -60,34 +54,11 @@ beforeAll(async () => {
 }, 1_800_000)
 afterAll(() => rm(directory, { recursive: true, force: true }))
 
-async function recorded(frames: readonly EncodedFrame[], how: Recording = {}): Promise<Source> {
-  const file = openFile('02', await mkdtemp(join(directory, 'source-')), how)
-  for (const frame of frames) file.write(frame)
-  const { path } = await finishAndPlay(file)
-  return { path, data: await readFile(path), shown: (await shownIn(path)).pictures }
-}
+const recorded = (frames: readonly EncodedFrame[], how: Recording = {}) => recordSource(directory, frames, how)
 
 let count = 0
-async function cut({ data }: Pick<Source, 'data'>, from: number, to: number, how: Partial<ExactOptions> = {}) {
-  const path = join(directory, `${count++}.mp4`)
-  const reader = {
-    bytes: data.length,
-    readBytes: 0,
-    async read(start: number, end: number) {
-      this.readBytes += end - start
-      return data.subarray(start, end)
-    },
-  }
-  const usual = { ffmpegPath: ffmpegs.image, until: performance.now() + 60_000, whenLate: 'hide', onDone() {} } as const
-  const bodyPath = `${path}.body`
-  const where = { fromSeconds: from, toSeconds: to, startTime: new Date(0), bodyPath }
-  const file = await cutFile(reader, 'x.mp4', { ...where, exact: { ...usual, ...how } })
-  if (file === undefined) throw new Error(`there is nothing from ${from} to ${to}`)
-  await writeFile(path, Buffer.concat([file.head, await readFile(bodyPath)]))
-  const problems = await checkClip('x.mp4', file, bodyPath, ffmpegs.image)
-  return { file, path, readBytes: reader.readBytes, problems, entries: file.tracks[0]!.sampleEntries.map(typeOf) }
-}
-const typeOf = (entry: Buffer) => entry.toString('latin1', 4, 8)
+const cut = (source: Pick<Source, 'data'>, from: number, to: number, exact: Partial<ExactOptions> = {}) =>
+  cutExactly(join(directory, `${count++}.mp4`), source, { from, to, checkedBy: ffmpegs.image, exact })
 const ignoringEdits = ['-ignore_editlist', '1']
 
 /** A player that heeds edit lists, and one that does not, show the pictures of that time, each at its time, and no other. */
@@ -261,19 +232,6 @@ test('of the file no more is read than without, but for what a key frame begins 
   expect(exactly.readBytes).toBeLessThan(headBytes + usual.bodyBytes * 1.1 + 2 * 4096)
   // Nothing from before is in it.
   expect(exactly.file.tracks[0]!.sizes).toHaveLength(75)
-})
-
-test('Chromium plays it from its beginning, through the seam, and from behind it', async () => {
-  const { path } = await cut(seldom, 1.51, 5)
-  for (const from of [0, 2.6]) {
-    const { error, pictures } = await playInChromium(path, { from })
-    expect(error).toBe('')
-    // A flash is all white but for its number, and is where it belongs; a busy machine may draw the picture behind it.
-    const flashes = pictures.slice(1).filter(({ brightness }) => brightness > 150)
-    for (const { time } of flashes) expect(Math.min(...[0.49, 1.49, 2.49].map((one) => Math.abs(one - time)))).toBeLessThan(0.035)
-    expect(pictures.at(-1)!.time).toBeGreaterThan(3.2)
-    if (from === 0) expect(pictures[0]!.time).toBe(0)
-  }
 })
 
 test.each([

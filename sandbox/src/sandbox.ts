@@ -4,7 +4,7 @@ import { clusterBinaries, ensureBinaries, judges } from './cluster/binaries.ts'
 import { type ClusterStatus, clusterDown, clusterStatus, clusterUp, refuseForeignCluster } from './cluster/index.ts'
 import { stateDirectory } from './cluster/paths.ts'
 import { runningDaemon } from './daemon.ts'
-import { type Images, images } from './images/index.ts'
+import { ensureFfmpeg, type Images, images } from './images/index.ts'
 import { onScreen, type Report } from './progress.ts'
 import { cosDirectory, recordState, type Service, sandboxFile, serviceNames, startService, stopService } from './services.ts'
 
@@ -20,7 +20,7 @@ export interface UpOptions {
 /** Builds what is not built yet of all that the sandbox and its tests run. */
 export async function build(report: Report = onScreen): Promise<void> {
   // Compiling Kubernetes and unpacking Debian wait for different things most of the time.
-  await Promise.all([ensureBinaries([...clusterBinaries, ...judges], report), images(report)])
+  await Promise.all([ensureBinaries([...clusterBinaries, ...judges], report), images(report).then(() => ensureFfmpeg(report))])
 }
 
 /** Starts everything: what is built already or runs already is left alone. Returns the images for the chart's values. */

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findFfmpeg } from '../media/ffmpeg.ts'
 import { makeClip } from '../media/testing/clip.ts'
+import { machineProgram } from '../media/testing/machine-program.ts'
 import { record } from '../media/testing/recording.ts'
 import { send } from '../media/testing/sender.ts'
 import { checkClip } from './check-clip.ts'
@@ -29,15 +30,8 @@ afterAll(() => rm(directory, { recursive: true, force: true }))
 
 /** Pictures by their decoded content, with the time of each, and sound of one channel at 48 kHz. */
 async function decoded(path: string) {
-  const ffmpeg = findFfmpeg()
-  const { stdout: probed } = await run(ffmpeg.replace(/ffmpeg$/, 'ffprobe'), [
-    '-v',
-    'error',
-    '-show_streams',
-    '-of',
-    'json',
-    path,
-  ])
+  const ffmpeg = machineProgram('ffmpeg')
+  const { stdout: probed } = await run(machineProgram('ffprobe'), ['-v', 'error', '-show_streams', '-of', 'json', path])
   const kinds = (JSON.parse(probed) as { streams: { codec_type: string }[] }).streams.map(({ codec_type }) => codec_type)
   const pictures: { seconds: number; content: string }[] = []
   let complaints = ''

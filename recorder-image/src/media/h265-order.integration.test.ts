@@ -7,8 +7,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { LatePictures, type NumberedPicture } from '../timeline/late-pictures.ts'
 import { annexBOf, toAnnexB } from './annexb.ts'
-import { findFfmpeg } from './ffmpeg.ts'
 import { encodeH265, type Sent } from './testing/h265-clip.ts'
+import { machineProgram } from './testing/machine-program.ts'
 import { newDirectory } from './testing/new-directory.ts'
 import type { VideoConfig } from './video-codec.ts'
 
@@ -32,7 +32,7 @@ async function decode(pictures: readonly Sent[], config: VideoConfig) {
   await writeFile(path, Buffer.concat([annexBOf(config.units), ...pictures.map(({ picture }) => toAnnexB(picture.data))]))
   const options = { encoding: 'buffer' as const, maxBuffer: 1e8 }
   const output = ['-fps_mode', 'passthrough', '-f', 'rawvideo', '-']
-  return await run(findFfmpeg(), ['-v', 'warning', '-i', path, ...output], options)
+  return await run(machineProgram('ffmpeg'), ['-v', 'warning', '-i', path, ...output], options)
 }
 
 const hash = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
@@ -70,7 +70,7 @@ const sources = [
   ['of which some lead their key frame and do not refer to what is in front of it', 'bframes=4:b-adapt=1:radl=2:min-keyint=30'],
 ] as const
 
-describe('pictures of H.265 that were overtaken by the next key frame', { timeout: 60_000 }, () => {
+describe('pictures of H.265 that were overtaken by the next key frame', () => {
   it.each(sources)('are put in order, whatever order they come in: %s', async (_, parameters) => {
     const { pictures, config } = await encodeH265(parameters, { seconds: 4 })
     expect(pictures.map(({ rtp }) => rtp / 3000).toSorted((a, b) => a - b)).toEqual(pictures.map((_, n) => n))

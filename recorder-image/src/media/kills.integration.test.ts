@@ -60,11 +60,16 @@ const later = (frame: EncodedFrame, micros: number) => ({
 })
 
 /** Records them at their pace until that moment, then kills the recorder. Returns up to when frames were given to it for certain. */
-async function recordAndKill(directory: string, all: readonly EncodedFrame[], afterSeconds: number): Promise<number> {
+async function recordAndKill(
+  directory: string,
+  all: readonly EncodedFrame[],
+  afterSeconds: number,
+  mode: '00' | '02' = '02',
+): Promise<number> {
   const path = join(await newDirectory(), 'frames.json')
   await writeFile(path, JSON.stringify(all.map((frame) => ({ ...frame, data: Buffer.from(frame.data).toString('base64') }))))
   const script = fileURLToPath(new URL('testing/recorder-process.ts', import.meta.url))
-  const recorder = spawn(process.execPath, [script, directory, path, '02'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const recorder = spawn(process.execPath, [script, directory, path, mode], { stdio: ['ignore', 'pipe', 'inherit'] })
   let wrote = 0
   let text = ''
   recorder.stdout.setEncoding('utf8').on('data', (chunk: string) => {
@@ -123,4 +128,30 @@ describe(`a recorder that is killed on a bad line (TEST_SEED=${seed})`, () => {
       }
     },
   )
+})
+
+describe('a recorder that is killed', () => {
+  it.each([
+    ['02', 1.7],
+    ['02', 3.1],
+    ['00', 2.6],
+  ] as const)('in mode %s after %d s loses less than a second', async (mode, afterSeconds) => {
+    const directory = await newDirectory()
+    const clip = await makeClip({ seconds: 6 })
+    const wrote = await recordAndKill(directory, send({ clip, from: 0, to: 6, atSeconds: 0 }), afterSeconds, mode)
+    const [name, ...others] = await leftMediaFiles(directory)
+    expect(others).toEqual([])
+    const file = (await salvageMediaFile(directory, name!, { log: silentLog, ledger: new Ledger() }))!
+    expect(file.identity).toMatchObject({ userId: 'alice', mode })
+    const { finished, playback } = await finishAndPlay(file)
+    expect(finished.problem).toBeUndefined()
+    expect(playback.complaints).toBe('')
+    expect(finished.durationSeconds).toBeGreaterThan(wrote - 1)
+    expect(playback.sound.length / 48_000).toBeGreaterThan(wrote - 1)
+    if (mode === '02') expect(playback.pictures.length).toBeGreaterThan((wrote - 1) * 30)
+    playback.beeps.forEach((beep, n) => {
+      expect(Math.abs(beep - n)).toBeLessThan(0.001)
+    })
+    expect(playback.beeps.length).toBeGreaterThanOrEqual(Math.ceil(wrote - 1))
+  })
 })

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { mp3, mp3FrameBytes } from './audio-format.ts'
-import { findFfmpeg } from './ffmpeg.ts'
 import { buildMp3Head } from './mp3-head.ts'
 import { maxFileMicros } from './split.ts'
+import { machineProgram } from './testing/machine-program.ts'
 import { newDirectory } from './testing/new-directory.ts'
 import { play } from './testing/playback.ts'
 
@@ -19,7 +19,7 @@ beforeAll(async () => {
   const beep = "aevalsrc='0.5*sin(2*PI*2000*t)*lt(mod(t\\,1)\\,0.1)':s=48000:d=60"
   const options = { encoding: 'buffer' as const, maxBuffer: 1e8 }
   const stereo = ['-f', 'lavfi', '-i', beep, '-ac', '2', ...mp3.ffmpegArguments, '-']
-  const { stdout } = await run(findFfmpeg(), ['-v', 'error', ...stereo], options)
+  const { stdout } = await run(machineProgram('ffmpeg'), ['-v', 'error', ...stereo], options)
   minute = stdout.subarray(0, 60 * framesPerSecond * mp3FrameBytes)
 })
 

@@ -1,9 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { copyFile, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Ledger } from '../ledger/ledger.ts'
 import { readHead } from './head-file.ts'
@@ -35,38 +32,6 @@ async function copyOf(directory: string): Promise<string> {
   for (const name of await readdir(directory)) await copyFile(join(directory, name), join(copy, name))
   return copy
 }
-
-describe('a recorder that was killed', () => {
-  it.each([
-    ['02', 1.7],
-    ['02', 3.1],
-    ['00', 2.6],
-  ] as const)('in mode %s after %d s loses less than a second', async (mode, afterSeconds) => {
-    const directory = await newDirectory()
-    const framesPath = join(await newDirectory(), 'frames.json')
-    const frames = send({ clip, from: 0, to: 6, atSeconds: 0 })
-    await writeFile(
-      framesPath,
-      JSON.stringify(frames.map((frame) => ({ ...frame, data: Buffer.from(frame.data).toString('base64') }))),
-    )
-    const script = fileURLToPath(new URL('testing/recorder-process.ts', import.meta.url))
-    const recorder = spawn(process.execPath, [script, directory, framesPath, mode], { stdio: ['ignore', 'pipe', 'inherit'] })
-    const wrote = await killAfter(recorder, afterSeconds)
-
-    const file = await salvageOne(directory)
-    expect(file.identity).toMatchObject({ userId: 'alice', mode })
-    const { finished, playback } = await finishAndPlay(file)
-    expect(finished.problem).toBeUndefined()
-    expect(playback.complaints).toBe('')
-    expect(finished.durationSeconds).toBeGreaterThan(wrote - 1)
-    expect(playback.sound.length / 48_000).toBeGreaterThan(wrote - 1)
-    if (mode === '02') expect(playback.pictures.length).toBeGreaterThan((wrote - 1) * 30)
-    playback.beeps.forEach((beep, n) => {
-      expect(Math.abs(beep - n)).toBeLessThan(0.001)
-    })
-    expect(playback.beeps.length).toBeGreaterThanOrEqual(Math.ceil(wrote - 1))
-  })
-})
 
 describe('files cut anywhere', () => {
   it.each(['02', '01', '00'] as const)('in mode %s become a file that decodes, with all that was whole', async (mode) => {
@@ -198,17 +163,3 @@ describe('files cut anywhere', () => {
     expect(await readdir(directory)).toEqual([])
   })
 })
-
-/** Kills a process when it has written so much media; returns how much it said it had. */
-async function killAfter(recorder: ChildProcess, seconds: number): Promise<number> {
-  let wrote = 0
-  let text = ''
-  recorder.stdout!.setEncoding('utf8').on('data', (chunk: string) => {
-    text += chunk
-    for (const match of text.matchAll(/wrote ([0-9.]+)\n/g)) wrote = Number(match[1])
-    if (wrote >= seconds) recorder.kill('SIGKILL')
-  })
-  await once(recorder, 'exit')
-  expect(recorder.signalCode).toBe('SIGKILL')
-  return wrote
-}

@@ -4,15 +4,15 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { MakingOutput } from '@trtc-recorder/api'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { findFfmpeg } from '../media/ffmpeg.ts'
 import { type Clip, makeClip } from '../media/testing/clip.ts'
+import { machineProgram } from '../media/testing/machine-program.ts'
 import { play } from '../media/testing/playback.ts'
 import { send } from '../media/testing/sender.ts'
 import { aJob } from '../recorder/testing.ts'
 import { recorded } from './testing.ts'
 
 const run = promisify(execFile)
-const ffprobe = findFfmpeg().replace(/ffmpeg$/, 'ffprobe')
+const ffprobe = machineProgram('ffprobe')
 const path = 'lessons/maths.mix.mp4'
 
 let small: Clip

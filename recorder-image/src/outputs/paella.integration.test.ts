@@ -3,8 +3,8 @@ import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { findFfmpeg } from '../media/ffmpeg.ts'
 import { type Clip, makeClip } from '../media/testing/clip.ts'
+import { machineProgram } from '../media/testing/machine-program.ts'
 import { send } from '../media/testing/sender.ts'
 import { aJob } from '../recorder/testing.ts'
 import { recorded } from './testing.ts'
@@ -38,7 +38,7 @@ const world = (outputs: object) =>
 
 /** When a white picture appears, by what an MP4 says, in seconds; and how long all of it is. */
 async function flashesIn(path: string): Promise<{ flashes: number[]; seconds: number; tracks: string[] }> {
-  const ffprobe = findFfmpeg().replace(/ffmpeg$/, 'ffprobe')
+  const ffprobe = machineProgram('ffprobe')
   const frames = [
     '-f',
     'lavfi',

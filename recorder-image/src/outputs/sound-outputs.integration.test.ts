@@ -4,8 +4,8 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { findFfmpeg } from '../media/ffmpeg.ts'
 import { type Clip, makeClip } from '../media/testing/clip.ts'
+import { machineProgram } from '../media/testing/machine-program.ts'
 import { send } from '../media/testing/sender.ts'
 import { aJob } from '../recorder/testing.ts'
 import { beepsIn, recorded, samplesOf } from './testing.ts'
@@ -82,10 +82,10 @@ describe('what is made of sound', () => {
     const body = flac.store.bodies.get(alice!.path)!
     await writeFile(path, body)
     const decode = ['-v', 'error', '-xerror', '-i', path, '-f', 's16le', '-']
-    const { stdout } = await run(findFfmpeg(), decode, { encoding: 'buffer', maxBuffer: 2 ** 24 })
+    const { stdout } = await run(machineProgram('ffmpeg'), decode, { encoding: 'buffer', maxBuffer: 2 ** 24 })
     expect(stdout.equals(pcm)).toBe(true)
     const probe = ['-v', 'error', '-show_streams', '-of', 'json', path]
-    const { streams } = JSON.parse((await run(findFfmpeg().replace(/ffmpeg$/, 'ffprobe'), probe)).stdout)
+    const { streams } = JSON.parse((await run(machineProgram('ffprobe'), probe)).stdout)
     expect(streams).toMatchObject([{ codec_name: 'flac', sample_rate: '16000', channels: 1, duration: '10.000000' }])
     expect(body.toString('hex', 26, 42)).toBe(createHash('md5').update(pcm).digest('hex'))
     expect(await readdir(join(flac.directory, 'outputs'))).toEqual([])
@@ -109,7 +109,7 @@ describe('what is made of sound', () => {
     )
     await writeFile(join(directory, 'pair.wav'), wav)
     const probe = ['-v', 'error', '-show_streams', '-of', 'json', join(directory, 'pair.wav')]
-    const { streams } = JSON.parse((await run(findFfmpeg().replace(/ffmpeg$/, 'ffprobe'), probe)).stdout)
+    const { streams } = JSON.parse((await run(machineProgram('ffprobe'), probe)).stdout)
     expect(streams).toMatchObject([{ codec_name: 'pcm_s16le', sample_rate: '8000', channels: 2, duration: '10.000000' }])
   })
 
@@ -145,7 +145,7 @@ describe('what is made of sound', () => {
     const path = join(directory, 'mix.mp3')
     await writeFile(path, store.bodies.get(mix!.path)!)
     const decode = ['-v', 'error', '-i', path, '-f', 's16le', '-']
-    const { stdout } = await run(findFfmpeg(), decode, { encoding: 'buffer', maxBuffer: 2 ** 24 })
+    const { stdout } = await run(machineProgram('ffmpeg'), decode, { encoding: 'buffer', maxBuffer: 2 ** 24 })
     const samples = samplesOf(Buffer.concat([Buffer.from('data0000'), stdout]))
     expect(samples).toHaveLength(10 * 48_000)
     const first = beepsIn(samplesOf(store.bodies.get(alice!.path)!), 16_000)[0]!
@@ -154,7 +154,7 @@ describe('what is made of sound', () => {
       [0, 1, 2.5, 3.5, 4.5, 5, 5.5, 6, 6.5].map((at) => first + at),
     )
     const probe = ['-v', 'error', '-show_format', '-of', 'json', path]
-    const { format } = JSON.parse((await run(findFfmpeg().replace(/ffmpeg$/, 'ffprobe'), probe)).stdout)
+    const { format } = JSON.parse((await run(machineProgram('ffprobe'), probe)).stdout)
     expect(Number(format.duration)).toBeCloseTo(10, 1)
     expect(await readdir(join(directory, 'outputs'))).toEqual([])
   })
@@ -229,7 +229,7 @@ describe('what is made of sound', () => {
     const path = join(directory, 'pair.wav')
     await writeFile(path, wav)
     const probe = ['-v', 'error', '-show_streams', '-of', 'json', path]
-    const { streams } = JSON.parse((await run(findFfmpeg().replace(/ffmpeg$/, 'ffprobe'), probe)).stdout)
+    const { streams } = JSON.parse((await run(machineProgram('ffprobe'), probe)).stdout)
     expect(streams).toMatchObject([{ codec_name: 'pcm_s16le', channels: 2, duration: '10.000000' }])
   })
 

@@ -8,11 +8,15 @@ import { buildah, command } from './buildah.ts'
 const packages = ['ca-certificates']
 const excluded = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/info/*', '/usr/share/locale/*']
 
-/** Reference of the base image, made from Debian packages where it is not in the cache yet: the sandbox has no registry to pull it from. */
+/** Reference of the base image, whether or not it has been made. */
+export const baseReference = () =>
+  `localhost/trtc-recorder/base:${release}-${contentHash([...aptSources(), ...aptOptions(), ...packages, ...excluded])}`
+
+/** The same, made from Debian packages where it is not in the cache yet: the sandbox has no registry to pull it from. */
 export async function ensureBase(report: Report): Promise<string> {
   const sources = aptSources()
   const options = aptOptions()
-  const reference = `localhost/trtc-recorder/base:${release}-${contentHash([...sources, ...options, ...packages, ...excluded])}`
+  const reference = baseReference()
   if (await hasImage(reference)) return reference
 
   const step = report(`Making the base image of Debian ${release}`)

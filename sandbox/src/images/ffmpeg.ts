@@ -2,18 +2,29 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs
 import { join } from 'node:path'
 import { cacheDirectory, contentHash, projectDirectory } from '../cluster/paths.ts'
 import { onScreen, type Report } from '../progress.ts'
-import { ensureBase } from './base.ts'
+import { baseReference, ensureBase } from './base.ts'
 import { buildStaged } from './context.ts'
 
 const sources = ['recorder-image/Dockerfile', 'recorder-image/ffmpeg/build.sh']
 
+const directoryOf = (base: string) =>
+  join(cacheDirectory(), `ffmpeg-${contentHash([base, ...sources.map((path) => readFileSync(join(projectDirectory, path)))])}`)
+
+/** Path of the ffmpeg that the recorder's image has, where it is in the cache. */
+export function builtFfmpeg(): string | undefined {
+  try {
+    const file = join(directoryOf(baseReference()), 'ffmpeg')
+    return existsSync(file) ? file : undefined
+  } catch {
+    // apt here has no source of what images are made of, so none has been made.
+    return undefined
+  }
+}
+
 /** The ffmpeg that the recorder's image has, as a file of this machine; built by the image's own Dockerfile where it is not in the cache yet. */
 export async function ensureFfmpeg(report: Report = onScreen): Promise<string> {
   const base = await ensureBase(report)
-  const directory = join(
-    cacheDirectory(),
-    `ffmpeg-${contentHash([base, ...sources.map((path) => readFileSync(join(projectDirectory, path)))])}`,
-  )
+  const directory = directoryOf(base)
   const file = join(directory, 'ffmpeg')
   if (existsSync(file)) return file
 

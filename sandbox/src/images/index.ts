@@ -4,7 +4,7 @@ import { ensureBase, hasImage } from './base.ts'
 import { buildStaged, type ImageName, imageSources, sourceTag } from './context.ts'
 import { importImage, isImported, removeOthers } from './import.ts'
 
-export { ensureFfmpeg } from './ffmpeg.ts'
+export { builtFfmpeg, ensureFfmpeg } from './ffmpeg.ts'
 
 /** References of the images, as Helm values and Pods name them. */
 export type Images = Record<ImageName, string>

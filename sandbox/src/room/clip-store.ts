@@ -225,9 +225,10 @@ async function encode(args: string[], input: () => Iterable<Buffer>): Promise<vo
   }
 }
 
-/** FFMPEG_BIN, else the binary beside the package ffmpeg-static, else ffmpeg in PATH. */
-export function ffmpegBinary(): string {
-  if (process.env.FFMPEG_BIN) return process.env.FFMPEG_BIN
+/** FFMPEG_BIN where ffprobe is beside it, else the binary beside the package ffmpeg-static, else ffmpeg in PATH. The recorder's own makes no clips. */
+function ffmpegBinary(): string {
+  const given = process.env.FFMPEG_BIN
+  if (given && existsSync(join(dirname(given), 'ffprobe'))) return given
   try {
     const beside = join(dirname(createRequire(import.meta.url).resolve('ffmpeg-static/package.json')), 'ffmpeg')
     if (existsSync(beside)) return beside

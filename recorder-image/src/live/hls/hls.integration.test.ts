@@ -3,10 +3,10 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { findFfmpeg } from '../../media/ffmpeg.ts'
 import { opusSamples } from '../../media/opus.ts'
 import { pictureReader } from '../../media/read-picture.ts'
 import { type Clip, makeClip } from '../../media/testing/clip.ts'
+import { machineProgram } from '../../media/testing/machine-program.ts'
 import { newDirectory } from '../../media/testing/new-directory.ts'
 import { epochMicros, send } from '../../media/testing/sender.ts'
 import type { StoredVideoConfig } from '../../media/video-codec.ts'
@@ -100,7 +100,7 @@ function* toldOf(source: LiveSource, frames: readonly EncodedFrame[]): Generator
 /** Pictures and samples as ffmpeg decodes them: their times in seconds. */
 async function decoded(path: string, stream: 'v' | 'a'): Promise<number[]> {
   const muxer = ['-map', `0:${stream}`, '-fps_mode', 'passthrough', '-copyts', '-f', 'framecrc', '-']
-  const { stdout, stderr } = await run(findFfmpeg(), ['-v', 'warning', '-i', path, ...muxer])
+  const { stdout, stderr } = await run(machineProgram('ffmpeg'), ['-v', 'warning', '-i', path, ...muxer])
   expect(stderr).toBe('')
   const timebase = /#tb 0: (\d+)\/(\d+)/.exec(stdout)!
   const tick = Number(timebase[1]) / Number(timebase[2])

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { findFfmpeg } from '../../media/ffmpeg.ts'
 import { pictureReader } from '../../media/read-picture.ts'
 import { makeClip } from '../../media/testing/clip.ts'
+import { machineProgram } from '../../media/testing/machine-program.ts'
 import { newDirectory } from '../../media/testing/new-directory.ts'
 import { videoCodecs } from '../../media/video-codec.ts'
 import { decodeStill, type StillSource } from './decode-still.ts'
@@ -33,7 +34,7 @@ describe('a still', () => {
     const path = join(await newDirectory(), 'still.jpeg')
     await writeFile(path, jpeg)
     const scaled = ['-vf', 'scale=1:1', '-pix_fmt', 'gray', '-f', 'rawvideo', '-']
-    const { stdout, stderr } = await run(findFfmpeg(), ['-v', 'error', '-i', path, ...scaled], { encoding: 'buffer' })
+    const { stdout, stderr } = await run(machineProgram('ffmpeg'), ['-v', 'error', '-i', path, ...scaled], { encoding: 'buffer' })
     expect(stderr.toString()).toBe('')
     // The first picture of a clip is white, in the full range of a JPEG.
     expect(stdout[0]).toBeGreaterThan(250)

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { annexBOf, splitNalUnits } from '../annexb.ts'
-import { findFfmpeg } from '../ffmpeg.ts'
 import { opusSamples } from '../opus.ts'
 import type { VideoCodec } from '../video-codec.ts'
+import { machineProgram } from './machine-program.ts'
 
 const run = promisify(execFile)
 
@@ -46,7 +46,7 @@ export async function makeClip(options: {
     const sound = `0.1*sin(2*PI*${toneHertz}*t)+0.5*sin(2*PI*2000*t)*lt(mod(t\\,1)\\,0.1)`
     const beep = new Array(channels).fill(sound).join('|')
     const source = `aevalsrc=${beep}:s=48000:d=${seconds}`
-    await run(findFfmpeg(), [
+    await run(machineProgram('ffmpeg'), [
       ...['-v', 'error', '-f', 'lavfi', '-i', pattern, '-f', 'lavfi', '-i', source],
       ...['-map', '0:v', '-pix_fmt', 'yuv420p', '-g', `${fps}`, ...encoders[codec], ...encoder, pictures],
       ...['-map', '1:a', '-c:a', 'libopus', '-b:a', '64k', '-frame_duration', '20', ...soundEncoder, ogg],
