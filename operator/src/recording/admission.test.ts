@@ -323,6 +323,20 @@ describe('limits', () => {
     expect(e.condition('Succeeded')?.message).toMatch(/^2nd of 4 /)
   })
 
+  test('say the same of all that wait, whoever is looked at first, when more may record than before', () => {
+    const school = new School({ perNamespace: 2 })
+    const lessons = [...'abcdefghijkl'].map((name) => school.opens(name))
+    school.looksAt(...lessons)
+    expect(school.admission.queued).toBe(10)
+    school.limits.perNamespace = 6
+    school.restart()
+    school.turn()
+    school.looksAt(...lessons.toReversed())
+    school.looksAtThoseWoken()
+    const told = lessons.slice(6).map((lesson) => lesson.condition('Succeeded')?.message.split(' that')[0])
+    expect(told).toEqual(['1st of 6', '2nd of 6', '3rd of 6', '4th of 6', '5th of 6', '6th of 6'])
+  })
+
   test('are reckoned from when a recorder has left the room, not from when its files are stored', () => {
     const school = new School({ perCluster: 1 })
     const [first, second] = [school.opens('first'), school.opens('second')]

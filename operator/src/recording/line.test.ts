@@ -87,6 +87,23 @@ describe('the line', () => {
     expect(line.placeOf('y2')).toEqual({ is: 'free' })
   })
 
+  test('counts nobody who is called, whether or not it has begun, and tells the first three of that at once', () => {
+    const { line, moved } = aLine({ perCluster: 1 })
+    const all = ['a', 'b', 'c', 'd'].map((uid, index) => one(uid, { creationTimestamp: `2026-03-01T10:00:0${index}Z` }))
+    for (const waiting of all) line.wait(waiting)
+    expect(line.placeOf('d')).toEqual({ is: 'waits', at: 3, of: 3, within: 'cluster', limit: 1 })
+    line.take(all[0]!)
+    expect(line.placeOf('d')).toMatchObject({ at: 3, of: 3 })
+    expect(moved).toEqual([])
+    line.leave('a')
+    expect(moved).toEqual(['c', 'd'])
+    expect(line.placeOf('d')).toMatchObject({ at: 2, of: 2 })
+    expect(line.waiting).toBe(2)
+    // It does not begin after all.
+    line.leave('b')
+    expect(line.placeOf('d')).toMatchObject({ at: 1, of: 1 })
+  })
+
   test('tells the first three when they move, and nobody else', () => {
     const { line, moved } = aLine({ perNamespace: 1 })
     line.take(one('x'))

@@ -56,8 +56,9 @@ export class Line {
   readonly #limits: Limits
   readonly #onCall: LineOptions['onCall']
   readonly #onMove: NonNullable<LineOptions['onMove']>
-  /** Those that wait, by UID and in order by namespace; those that are called are among them. */
+  /** Those that want a place, by UID, called or not. */
   readonly #waiting = new Map<string, Waiting>()
+  /** Those that wait, in order by namespace: for who is called a place is free, and nobody is behind it. */
   readonly #byNamespace = new Map<string, Waiting[]>()
   readonly #called = new Map<string, string>()
   /** UID → namespace of those that have a place. */
@@ -76,7 +77,7 @@ export class Line {
   }
 
   get waiting(): number {
-    return this.#waiting.size
+    return this.#waiting.size - this.#called.size
   }
 
   /** It wants a place. One that is in line already stays where it is, called or not, unless its priority has changed. */
@@ -92,11 +93,9 @@ export class Line {
   /** It has a place, whether or not one was free. */
   take({ uid, namespace }: Pick<Waiting, 'uid' | 'namespace'>): void {
     if (this.#taken.has(uid)) return
-    const wasCalled = this.#called.has(uid)
     this.#remove(uid)
     this.#taken.set(uid, namespace)
     this.#use(namespace, 1)
-    if (wasCalled) this.#tellTheFirst(namespace)
   }
 
   /** It neither has a place nor wants one. */
@@ -123,50 +122,57 @@ export class Line {
       const room = (perNamespace ?? Number.POSITIVE_INFINITY) - (this.#used.get(namespace) ?? 0)
       ahead += namespace === one.namespace ? before : Math.min(before, Math.max(0, room))
     }
-    return { is: 'waits', at: ahead + 1, of: this.#waiting.size, within: 'cluster', limit: perCluster ?? 0 }
+    return { is: 'waits', at: ahead + 1, of: this.waiting, within: 'cluster', limit: perCluster ?? 0 }
   }
 
   /** For every place that is free. */
   call(): void {
+    const moved = new Set<string>()
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      this.#takeOut(next)
       this.#called.set(next.uid, next.namespace)
       this.#use(next.namespace, 1)
+      moved.add(next.namespace)
       this.#onCall(next)
     }
+    if (moved.size > 0) this.#tellTheFirst(moved)
   }
 
   #next(): Waiting | undefined {
     const { perNamespace = Number.POSITIVE_INFINITY, perCluster = Number.POSITIVE_INFINITY } = this.#limits
     if (this.#taken.size + this.#called.size >= perCluster) return undefined
     let first: Waiting | undefined
-    for (const [namespace, line] of this.#byNamespace) {
+    for (const [namespace, [head]] of this.#byNamespace) {
       if ((this.#used.get(namespace) ?? 0) >= perNamespace) continue
-      const head = line.find(({ uid }) => !this.#called.has(uid))
       if (head !== undefined && (first === undefined || inOrder(head, first) < 0)) first = head
     }
     return first
   }
 
-  #tellTheFirst(namespace: string): void {
-    const first = (line: Iterable<Waiting>) => [...line].toSorted(inOrder).slice(0, toldAtOnce)
-    const ofNamespace = this.#byNamespace.get(namespace)?.slice(0, toldAtOnce) ?? []
-    const heads = [...this.#byNamespace.values()].flatMap((line) => line.slice(0, toldAtOnce))
-    const ofCluster = this.#limits.perCluster === undefined ? [] : first(heads)
-    for (const one of new Set([...ofNamespace, ...ofCluster])) if (!this.#called.has(one.uid)) this.#onMove(one)
+  #tellTheFirst(namespaces: Iterable<string>): void {
+    const headOf = (line: readonly Waiting[] = []) => line.slice(0, toldAtOnce)
+    const ofNamespaces = [...namespaces].flatMap((namespace) => headOf(this.#byNamespace.get(namespace)))
+    const heads = [...this.#byNamespace.values()].flatMap(headOf)
+    const ofCluster = this.#limits.perCluster === undefined ? [] : headOf(heads.toSorted(inOrder))
+    for (const one of new Set([...ofNamespaces, ...ofCluster])) this.#onMove(one)
   }
 
   #remove(uid: string): void {
     const one = this.#waiting.get(uid)
     if (one !== undefined) {
-      const line = this.#byNamespace.get(one.namespace)!
-      line.splice(positionIn(line, one), 1)
-      if (line.length === 0) this.#byNamespace.delete(one.namespace)
+      if (!this.#called.has(uid)) this.#takeOut(one)
       this.#waiting.delete(uid)
     }
     const used = this.#taken.get(uid) ?? this.#called.get(uid)
     this.#taken.delete(uid)
     this.#called.delete(uid)
     if (used !== undefined) this.#use(used, -1)
+  }
+
+  #takeOut(one: Waiting): void {
+    const line = this.#byNamespace.get(one.namespace)!
+    line.splice(positionIn(line, one), 1)
+    if (line.length === 0) this.#byNamespace.delete(one.namespace)
   }
 
   #use(namespace: string, change: 1 | -1): void {
