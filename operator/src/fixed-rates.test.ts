@@ -17,6 +17,8 @@ const known: Record<string, string> = {
     'leader election: who waits for a lease that runs out has to see that it does',
   'operator/src/kube/lease.ts: await sleep(retryPeriodMillis, this.#stop.signal)':
     'leader election: a lease that is not renewed is lost',
+  'operator/src/recording/decide.ts: draft.lookAgainIn(0)':
+    'once: then the status says that recording is over, and what is planned is given up',
   'operator/src/recording/next-attempt.ts: draft.lookAgainIn(15_000)':
     'once: then its Pod is there, or the API server has refused it, which is waited for by the table of troubles',
 }

@@ -502,6 +502,37 @@ describe('a recorder that somebody else asked to end', () => {
     },
   )
 
+  const dismissed = aResult({
+    ...{ stopReason: 'RoomDismissed', files: [aFile('alice')] },
+    ...{ startedAt: at(5).toISOString(), stoppedAt: at(89).toISOString() },
+  })
+
+  test('keeps out of the room also one that goes on on the volume of another one', () => {
+    const world = drained().after(60).scheduled().inRoom().ends(undefined, { reason: 'OOMKilled' }).after(60).scheduled()
+    expect(world.status.attempts).toMatchObject([{ number: 1 }, { volume: 'math-v2' }, { number: 3, volume: 'math-v2' }])
+    formerEnds(world, dismissed)
+    const third = world.pods.find(({ metadata }) => metadata.name === 'math-a3')
+    expect(third?.metadata.deletionTimestamp).toBeDefined()
+    expect(world.is('Succeeded')).toBe('Unknown Finishing')
+    world.pods = [third!]
+    // What the second one has recorded is uploaded by one that enters no room.
+    world.ends(stoppedBy('Terminated')).after(60)
+    expect(world.status).toMatchObject({ stopReason: 'RoomDismissed' })
+  })
+
+  test('lets no recorder be made any more of one whose Pod was refused, and may be asked for again by then', () => {
+    const world = drained()
+    world.refuses.createPod = new Refusal('QuotaExceeded', 'exceeded quota: none')
+    world.after(60)
+    expect(world.status.attempts).toMatchObject([{ number: 1 }, { number: 2, reason: 'QuotaExceeded' }])
+    world.refuses = {}
+    world.now = at(4000)
+    world.actions.length = 0
+    formerEnds(world, dismissed)
+    expect(world.actions).not.toContain('createPod')
+    expect(world.is('Succeeded')).toBe('True Completed')
+  })
+
   test('is not believed where the next one was in the room by then, and has heard nothing of it', () => {
     const world = drained().after(60).scheduled().inRoom().after(60)
     const late = { ...stoppedBy('RoomDismissed', aFile('alice')), stoppedAt: at(200).toISOString() }

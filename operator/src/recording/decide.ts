@@ -244,14 +244,14 @@ function followTheLivePod(draft: Draft): 'enough' | undefined {
   if (attempt === undefined) return undefined
   const observed = draft.podOf(attempt)
   if (observed === undefined) {
-    const state = attemptState(attempt)
-    // One that was refused begins anew, if nobody else has taken its place meanwhile.
-    if (state.is === 'planned' && state.refused !== undefined) return undefined
     if (attempt === draft.unneeded) {
       // To be given up; when the status says that recording is over, the API server is asked first.
       draft.lookAgainIn(0)
       return 'enough'
     }
+    const state = attemptState(attempt)
+    // One that was refused begins anew, if nobody else has taken its place meanwhile.
+    if (state.is === 'planned' && state.refused !== undefined) return undefined
     noteWhetherItMayHaveRun(draft, attempt)
     // Planned, and not made yet, or made and not seen yet: making it again does no harm.
     makeRecorder(draft, attempt)

@@ -13,6 +13,7 @@ import type { Answers } from './answers.ts'
 import { fruitlessUploadsInARow, mostFailuresInARow, uploadFailuresInARow } from './attempts.ts'
 import { findCondition, type NewCondition, withCondition, withoutCondition } from './conditions.ts'
 import type { Action, Observed, ObservedPod, Plan } from './plan.ts'
+import { entersARoom } from './pod.ts'
 import { hasEntered, inTodaysWords, mainAttempt, openRecorder, openUpload, type Stage, stageOf, volumeNameOf } from './stage.ts'
 
 /** What is not mended by something that appears or is freed by itself. */
@@ -53,15 +54,16 @@ export class Draft {
   }
 
   /**
-   * The recorder that is under way although recording is over, for one that was left behind has said so. An upload is told from it by what it works on as well: an
-   * earlier CRD does not keep what it is.
+   * The recorder that is under way although recording is over, for one that was left behind has said so. An upload is told from it by its Pod, and by what it works
+   * on, as well: an earlier CRD does not keep what it is.
    */
   get unneeded(): Attempt | undefined {
     const recorder = openRecorder(this.attempts)
     if (this.stage.is !== 'storing' || recorder === undefined) return undefined
     const volumeOf = (attempt: Attempt) => volumeNameOf(attempt, this.recording.metadata.name)
     const isOnNew = this.attempts.every((other) => other.number >= recorder.number || volumeOf(other) !== volumeOf(recorder))
-    return isOnNew || recorder.startTime !== undefined ? recorder : undefined
+    const pod = this.podOf(recorder)?.pod
+    return isOnNew || recorder.startTime !== undefined || (pod !== undefined && entersARoom(pod)) ? recorder : undefined
   }
 
   /** The attempt that uploads meanwhile what another volume holds. */

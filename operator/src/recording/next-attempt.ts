@@ -104,7 +104,8 @@ export function planAttempt({ status, attempts, recording }: Draft, volume: stri
 /** What the API server has just refused it is asked for again after a while, as if it were asked for the first time. */
 export function waitAfterARefusal(draft: Draft): 'enough' | undefined {
   const attempt = draft.open
-  if (attempt === undefined || draft.podOf(attempt) !== undefined || !wasJustRefused(draft, attempt)) return undefined
+  if (attempt === undefined || attempt === draft.unneeded || draft.podOf(attempt) !== undefined) return undefined
+  if (!wasJustRefused(draft, attempt)) return undefined
   draft.heldUpBy(attempt.reason ?? '', attempt.message ?? '')
   return 'enough'
 }
