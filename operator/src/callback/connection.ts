@@ -21,30 +21,41 @@ export function connectTo(addresses: readonly LookupAddress[]): Connect {
   return (url, signal) => dial(url, signal, lookup)
 }
 
-/** By CONNECT, for http as for https. */
+/** By CONNECT, for http as for https. What goes wrong on the way to the proxy is not the receiver's. */
 export const connectThrough =
   (proxy: string): Connect =>
   async (url, signal) => {
-    const through = new URL(proxy)
-    const authority = `${url.hostname}:${portOf(url)}`
-    const { username, password } = through
-    const user = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
-    const socket = await secured(through, await dial(through, signal), signal)
-    const asked = request({
-      ...on(socket, signal),
-      method: 'CONNECT',
-      path: authority,
-      headers: { host: authority, ...(username === '' ? {} : { 'proxy-authorization': basic(user) }) },
-    })
-    asked.end()
-    const [{ statusCode = 0 }, tunnel, head] = (await once(asked, 'connect')) as [IncomingMessage, Socket, Buffer]
-    if (statusCode < 200 || statusCode > 299) {
-      socket.destroy()
-      throw Object.assign(new Error(`The proxy answered CONNECT with ${statusCode}`), { code: 'PROXY_REFUSED' })
+    try {
+      return await tunnel(new URL(proxy), url, signal)
+    } catch (error) {
+      const { code = '', message } = error as NodeJS.ErrnoException
+      if (signal.aborted || code === refusedByProxy) throw error
+      throw Object.assign(new Error(`The proxy: ${[code, message].filter((part) => part).join(': ')}`), { code: 'PROXY_FAILED' })
     }
-    if (head.length > 0) tunnel.unshift(head)
-    return tunnel
   }
+
+const refusedByProxy = 'PROXY_REFUSED'
+
+async function tunnel(through: URL, url: URL, signal: AbortSignal): Promise<Socket> {
+  const authority = `${url.hostname}:${portOf(url)}`
+  const { username, password } = through
+  const user = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  const socket = await secured(through, await dial(through, signal), signal)
+  const asked = request({
+    ...on(socket, signal),
+    method: 'CONNECT',
+    path: authority,
+    headers: { host: authority, ...(username === '' ? {} : { 'proxy-authorization': basic(user) }) },
+  })
+  asked.end()
+  const [{ statusCode = 0 }, made, head] = (await once(asked, 'connect')) as [IncomingMessage, Socket, Buffer]
+  if (statusCode < 200 || statusCode > 299) {
+    socket.destroy()
+    throw Object.assign(new Error(`The proxy answered CONNECT with ${statusCode}`), { code: refusedByProxy })
+  }
+  if (head.length > 0) made.unshift(head)
+  return made
+}
 
 /** TLS where the scheme of the URL wants it. */
 export async function secured(url: URL, socket: Socket, signal: AbortSignal): Promise<Socket> {
@@ -61,7 +72,7 @@ export interface Post {
   body: string
 }
 
-/** How much of an answer's body is read before the connection is cut; nobody looks at it. */
+/** How much is read before the connection is cut, of an answer's body, which nobody looks at, and of all that comes before the final answer. */
 const answerBytes = 65_536
 
 /** The status of the final answer. Once its head is here it is known, whatever becomes of the rest. */
@@ -74,6 +85,10 @@ export function post({ url, headers, body }: Post, socket: Socket, signal: Abort
       headers: { host: url.host, ...headers, 'content-length': Buffer.byteLength(body) },
     })
     asked.on('error', reject)
+    asked.on('information', () => {
+      if (socket.bytesRead > answerBytes)
+        asked.destroy(Object.assign(new Error('Interim answers without end'), { code: 'HPE_INTERIM' }))
+    })
     // node:http tells of nothing else where somebody switches to another protocol.
     asked.on('upgrade', ({ statusCode = 0 }, switched) => {
       switched.destroy()

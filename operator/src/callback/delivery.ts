@@ -254,6 +254,7 @@ const failures: Record<string, string> = {
   EADDRNOTAVAIL: 'there is no way to it',
   ETIMEDOUT: 'no connection came about in time',
   PROXY_REFUSED: 'the proxy does not let the operator through to it',
+  PROXY_FAILED: 'the proxy that is on the way to it cannot be used',
 }
 
 /** In words of our own: what a library says of a connection may be anything, and is for the log. */

@@ -16,7 +16,7 @@ const hostOf = (server: string) => (server.includes('://') ? new URL(server).hos
 /** HTTPS_PROXY, HTTP_PROXY and NO_PROXY, as curl reads them: NO_PROXY holds names, domains with all that is below them, addresses, networks, and `*`. */
 export function proxyOfEnvironment(env: Record<string, string | undefined>): Delivery['proxy'] | undefined {
   const variable = (name: string) => env[name.toLowerCase()] || env[name] || undefined
-  const [http, https] = [variable('HTTP_PROXY'), variable('HTTPS_PROXY')]
+  const [http, https] = [proxyUrl(variable('HTTP_PROXY')), proxyUrl(variable('HTTPS_PROXY'))]
   if (http === undefined && https === undefined) return undefined
   const without = (variable('NO_PROXY') ?? '').split(/[\s,]+/).filter((entry) => entry !== '')
   return (url) => {
@@ -24,6 +24,9 @@ export function proxyOfEnvironment(env: Record<string, string | undefined>): Del
     return proxy === undefined || without.some((entry) => isBelow(url.hostname, entry)) ? undefined : connectThrough(proxy)
   }
 }
+
+/** Without a scheme it is http. */
+const proxyUrl = (text: string | undefined) => (text === undefined || text.includes('://') ? text : `http://${text}`)
 
 /** Compared is what is meant, however it is written. */
 function isBelow(host: string, entry: string): boolean {

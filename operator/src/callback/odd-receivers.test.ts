@@ -63,6 +63,7 @@ it.each<[string, (socket: Socket) => void, object]>([
   ['100 Continue, and then refuses it', says('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 No\r\n\r\n'), refused(404)],
   ['102 Processing and 103 Early Hints', says('HTTP/1.1 102 Processing\r\n\r\n', many(1), ok), delivered()],
   ['interim answers without end, and then takes it', says(many(500), ok), delivered()],
+  ['interim answers without end', says(many(100_000)), noHttp],
   ['100 Continue, and then nothing', says('HTTP/1.1 100 Continue\r\n\r\n'), unreachable('did not answer within 2 s')],
   ['100 Continue, and ends', (socket) => socket.end('HTTP/1.1 100 Continue\r\n\r\n'), cut],
   ['that it goes on in another protocol', says('HTTP/1.1 101 X\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'), noHttp],
@@ -129,4 +130,20 @@ it('takes interim answers through a proxy, too, and says that one does not let i
   })
   const user = `Basic ${Buffer.from('us:er:pass').toString('base64')}`
   expect(asked).toEqual([`hooks.example:80 ${user}`, `closed.example:80 ${user}`])
+})
+
+it.each<[string, string, string]>([
+  ['where nobody listens', '127.0.0.1:1', 'ECONNREFUSED'],
+  ['that is none', '', 'HPE_'],
+])('does not say of a receiver what is amiss with a proxy %s', async (_, given, why) => {
+  const none = createServer((socket) => {
+    sockets.push(socket)
+    socket.on('error', () => {}).end('220 ready\r\n\r\n')
+  })
+  const address = given || `127.0.0.1:${await listen(none)}`
+  const result = (await post('http://hooks.example/', proxyOfEnvironment({ HTTP_PROXY: address }))) as never
+  expect(result).toMatchObject({
+    message: 'http://hooks.example could not be reached: PROXY_FAILED: the proxy that is on the way to it cannot be used',
+  })
+  expect(inFull(result)).toContain(why)
 })
