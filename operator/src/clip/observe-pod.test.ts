@@ -55,7 +55,7 @@ async function see(pods: Pod[], { status = {}, seconds = 100 }: { status?: Recor
   }
   for (const pod of pods) caches.pods.wrote(pod)
   const client = { list: async () => ({ items: [] }) } as unknown as KubeClient
-  const dependencies = { client, caches, answers: new RecorderAnswers(), now: () => at(seconds) }
+  const dependencies = { client, caches, answers: new RecorderAnswers(), now: at(seconds) }
   return (await observeClip(aClip(status), dependencies, AbortSignal.timeout(1000))).pod
 }
 

@@ -84,7 +84,7 @@ async function seeRecording(
       return known.live
     },
   } as unknown as KubeClient
-  const { recording } = await observeClip(clip, { client, caches, answers, now: () => at(seconds) }, AbortSignal.timeout(1000))
+  const { recording } = await observeClip(clip, { client, caches, answers, now: at(seconds) }, AbortSignal.timeout(1000))
   return { recording, urls, reads }
 }
 

@@ -23,7 +23,8 @@ interface ObserveDependencies {
   client: KubeClient
   caches: Pick<Caches, 'recordings' | 'pods' | 'clips'>
   answers: RecorderAnswers
-  now: () => Date
+  /** The moment of the decision. */
+  now: Date
 }
 
 /** Everything that a decision is made from, gathered. Of a Recording that is over the caches have only the half: it is read. */
@@ -34,7 +35,7 @@ export async function observeClip(
 ): Promise<ObservedClip> {
   const { caches } = dependencies
   const pods = caches.pods.byIndex('owner', ownerKey(clip.metadata)).toSorted((a, b) => (attemptOf(a) ?? 0) - (attemptOf(b) ?? 0))
-  const pod = pods.filter((one) => !isLeftBehind(one, clip, dependencies.now())).at(-1)
+  const pod = pods.filter((one) => !isLeftBehind(one, clip, dependencies.now)).at(-1)
   if (pod !== undefined) return { clip, recording: { is: 'unseen' }, pod: await observePod(pod, dependencies, signal) }
   const none = { is: 'none' } as const
   // Of what it was cut from nobody asks any more, but for who wants it cut anew.
@@ -106,21 +107,21 @@ async function observeRecorder(
   if (told === undefined) return { is: 'none', why: `Pod ${name} was made by an earlier release, and cannot be asked` }
   const { uid } = clip.metadata
   const volume = volumeOfPod(pod)
-  const state = podState(pod, { kind: 'none' }, now())
+  const state = podState(pod, { kind: 'none' }, now)
   const request = told.clips.find((one) => one.clip.uid === uid)
   if (request !== undefined && state.kind !== 'silent' && hasRecorderRunning(pod)) {
     const asked = { is: 'asked', pod: name, volume } as const
-    const isDue = now().getTime() >= Date.parse(request.to)
-    const answer = isDue ? await answers.of(pod, uid, now()) : ({ is: 'silent', why: 'its end has not come' } as const)
-    const { since, heard } = answers.times(pod, uid, now())
+    const isDue = now.getTime() >= Date.parse(request.to)
+    const answer = isDue ? await answers.of(pod, uid, now) : ({ is: 'silent', why: 'its end has not come' } as const)
+    const { since, heard } = answers.times(pod, uid, now)
     return { ...asked, answer, since, heard }
   }
   if (state.kind === 'silent') return { is: 'none', why: state.message }
   if (state.kind !== 'inRoom') return { is: 'none', why: `the recorder of Pod ${name} is not in the room` }
   const ofRecording = caches.clips.byIndex('recording', recordingKeyOf(clip))
-  const isWanted = wantedRequests(ofRecording, recording, volume, now()).clips.some((one) => one.clip.uid === uid)
+  const isWanted = wantedRequests(ofRecording, recording, volume, now).clips.some((one) => one.clip.uid === uid)
   if (!isWanted) return { is: 'busy', pod: name, volume }
-  return { is: 'notAsked', pod: name, volume, since: answers.times(pod, uid, now()).since }
+  return { is: 'notAsked', pod: name, volume, since: answers.times(pod, uid, now).since }
 }
 
 /** The newest Pod of a Recording that was made to record; Pods that only upload enter no room. */
@@ -146,13 +147,13 @@ async function observePod(pod: Pod, { client, now }: ObserveDependencies, signal
       : { is: 'ended', ...about, result }
   }
   const isLostAt = lostTime(pod)
-  if (isLostAt !== undefined && now() >= isLostAt) {
+  if (isLostAt !== undefined && now >= isLostAt) {
     const message = `Pod ${name} was deleted, and its node ${pod.spec?.nodeName ?? ''} says nothing of it`
     return { is: 'lost', ...about, word: 'NodeSilent', message }
   }
-  const isCreating = isBeingCreatedForLong(pod, now())
+  const isCreating = isBeingCreatedForLong(pod, now)
   const news = isCreating ? await newsOf(pod, client, signal) : undefined
-  return { is: 'atWork', ...about, ...holderOf(pod, now(), news), ...(isLostAt === undefined ? {} : { isLostAt }) }
+  return { is: 'atWork', ...about, ...holderOf(pod, now, news), ...(isLostAt === undefined ? {} : { isLostAt }) }
 }
 
 /** What a Pod is about, or what keeps it from beginning. */

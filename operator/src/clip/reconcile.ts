@@ -45,12 +45,15 @@ export async function reconcileClip(
 ): Promise<ReconcileResult | undefined> {
   // Its Pod goes with it, by its owner reference.
   if (cached.metadata.deletionTimestamp !== undefined) return undefined
-  const { now, secondTries, refusals, heeded } = dependencies
+  const { secondTries, refusals, heeded } = dependencies
+  // One moment for all of it: what is due is due to who observes as to who decides.
+  const now = dependencies.now()
   const handled = { ...heeded.get(cached.metadata.uid), ...cached.status?.handled }
   const clip = heeded.has(cached.metadata.uid) ? { ...cached, status: { ...cached.status, handled } } : cached
   try {
-    const observed = { ...(await observeClip(clip, dependencies, context.signal)), ...secondTries.ask(clip) }
-    let plan = decideClip(observed, now())
+    const seen = await observeClip(clip, { ...dependencies, now }, context.signal)
+    const observed = { ...seen, ...secondTries.ask(clip) }
+    let plan = decideClip(observed, now)
     let known: RecordingClip | undefined = clip
     if (plan.action.do === 'createPod') {
       // Which Recording it is of is told before anything is made of that: a cache that is behind may not know that it is another one's, and then this is refused.
@@ -61,7 +64,7 @@ export async function reconcileClip(
       if (refusal === undefined) refusals.forget(clip.metadata.uid)
       else {
         const times = refusals.count(clip.metadata.uid, refusal.word)
-        plan = decideClip({ ...observed, clip: known, refusal: { ...refusal, times } }, now())
+        plan = decideClip({ ...observed, clip: known, refusal: { ...refusal, times } }, now)
       }
     }
     await writeStatus(known, plan, dependencies, context)
