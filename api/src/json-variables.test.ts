@@ -21,7 +21,9 @@ test('what it is given comes back, through Kubernetes and in variables that Linu
     { numRuns: 30 },
   ))
 
-test('what is small is in one variable, and nothing is in none', () => {
+test('what one variable takes is in one, as recorders of an earlier release read it, and nothing is in none', () => {
   expect(Object.keys(jsonVariables('JOB', { a: 1 }))).toEqual(['JOB'])
+  expect(Object.keys(jsonVariables('JOB', { a: 'x'.repeat(129_000) }))).toEqual(['JOB'])
+  expect(Object.keys(jsonVariables('JOB', { a: 'x'.repeat(131_000) }))).toEqual(['JOB', 'JOB_2'])
   expect(jsonOfVariables('JOB', { JOB_2: '1' })).toBeUndefined()
 })
