@@ -257,6 +257,14 @@ describe('the chart', () => {
     expect(recorderPod.volumeMounts).toEqual([{ name: 'ca-bundle', mountPath: '/etc/trtc-recorder/ca', readOnly: true }])
   })
 
+  test('leaves to recorders what is to be filled in in their variables', async () => {
+    const extraEnv = [{ name: 'NAME', value: 'of $(TRTC_RECORDER_IDENTITY), $$(TRTC_RECORDER_IDENTITY) and $$' }]
+    const { spec } = templateOf(await renderValues({ recorder: { extraEnv } }))
+    const { value } = spec.containers[0]!.env.find(({ name }) => name === 'TRTC_RECORDER_RECORDER_POD')!
+    expect(value).not.toContain('$')
+    expect(settingsOf(spec).recorderPod.env).toEqual(extraEnv)
+  })
+
   test('lets OpenShift say who runs as whom', async () => {
     const nobody = { podSecurityContext: null, securityContext: null }
     const { spec } = templateOf(await renderValues({ ...nobody, recorder: nobody }))

@@ -220,7 +220,7 @@ secret:
 {{- end }}
 {{- end }}
 
-{{/* What every recorder Pod gets, as the operator reads it. Empty maps say nothing. */}}
+{{/* What every recorder Pod gets, as the operator reads it. Empty maps say nothing. No `$`: Kubernetes fills in what it finds in a variable, which is the recorder's to have. */}}
 {{- define "trtc-recorder.recorderPod" -}}
 {{- $recorder := .Values.recorder }}
 {{- $env := concat (default list (include "trtc-recorder.outboundEnv" . | fromYamlArray)) (default list $recorder.extraEnv) }}
@@ -250,7 +250,7 @@ secret:
 {{- with $recorder.storageClassName }}{{- $_ := set $pod "storageClassName" (include "trtc-recorder.text" .) }}{{- end }}
 {{- with $recorder.storageSize }}{{- $_ := set $pod "storageSize" (include "trtc-recorder.text" .) }}{{- end }}
 {{- with $recorder.terminationGracePeriodSeconds }}{{- $_ := set $pod "terminationGracePeriodSeconds" (int .) }}{{- end }}
-{{- toJson $pod }}
+{{- toJson $pod | replace "$" `\u0024` }}
 {{- end }}
 
 {{/* What the operator may do to what is in the namespaces it serves: nothing that its code does not do. */}}
