@@ -255,8 +255,7 @@ function failures({ failed }: Results): string {
 const whatGrows =
   'What grows is what is done for each of 108,000 pictures and 169,000 frames of sound. Their index is read, and they are placed in time, from the moment of the stop on, ' +
   'beside what is still to be encoded and sent; then their tables are made, and read back beside the decoding. The thread that does it begins with the stop, so that no ' +
-  'recording has its memory, and runs each of these loops for the first time: the same thread takes 0.4 times as long for the next file (measured on an hour), which is ' +
-  'the floor of this. The media itself is in COS by then, but for its last part, which goes meanwhile.'
+  'recording has its memory. The media itself is in COS by then, but for its last part, which goes meanwhile.'
 
 function growth(results: Results): string {
   const grew = stopGrew(results)

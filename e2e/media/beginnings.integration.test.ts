@@ -312,8 +312,8 @@ test('everything that is made of pictures is in the table', async () => {
     const code = await readFile(join(source, path), 'utf8')
     if (/(?<!function )\b(rawVideo|buildMp4Head|buildFragment|annexBOf)\(/.test(code)) found.push(path)
   }
-  // The last one is how raw video is made.
-  expect(without(found.toSorted(), ['media/raw-video.ts'])).toEqual(Object.keys(makers))
+  // How raw video is made; and the head of a file that has nothing yet.
+  expect(without(found.toSorted(), ['media/raw-video.ts', 'media/unfinished-media.ts'])).toEqual(Object.keys(makers))
   for (const name of Object.values(makers).flat()) expect(Object.keys(beginnings)).toContain(name)
 })
 

@@ -1,6 +1,5 @@
 import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Ledger } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
@@ -135,7 +134,7 @@ describe('a body in which a bit has changed', () => {
         file.write(frame)
         if (frame.kind === 'video') pictures++
       }
-      await sleep(10)
+      expect(await file.safe()).toBe(true)
     }
     await file.finish()
     const batches: BodyBatch[] = []
@@ -182,7 +181,7 @@ describe('sound of which the index was damaged', () => {
     const file = openFile('02', directory, { batchMs: 5, audioCodec })
     for (let second = 0; second < 8; second += 0.25) {
       for (const frame of send({ clip, from: second, to: second + 0.25, atSeconds: second })) file.write(frame)
-      await sleep(10)
+      expect(await file.safe()).toBe(true)
     }
     await file.finish()
     // A recorder that was killed as it had written the last of the sound.
