@@ -108,6 +108,13 @@ const h264 = (n: number, more: Partial<EncodedFrame> = {}) => {
   const sets = isKey ? ['6742c00ada7b011000000300100000030320f1226a', '68ce3c80'] : []
   return picture(n, { mimeType: 'video/H264', data: units(...sets, slice), ...more })
 }
+/** 16x16 of libaom, with pictures that are larger than what is kept of the first that comes. */
+const av1 = (n: number) => {
+  const isKey = n % 10 === 0
+  const key = Buffer.from('0a0a000000019ff9b5f2008032101000900008208220000039517fb89148', 'hex')
+  const delta = Buffer.concat([Buffer.from('32ac0230', 'hex'), Buffer.alloc(299, 1)])
+  return picture(n, { mimeType: 'video/AV1', data: isKey ? key : delta })
+}
 const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, at) => first + at)
 
 describe('a subscription whose first key frame Chromium gave up', () => {
@@ -118,6 +125,15 @@ describe('a subscription whose first key frame Chromium gave up', () => {
     expect(taken).toEqual([10, 11, 12, 13, 14])
     expect(lost).toEqual(range(3, 9).map((n) => `${n} NoKeyFrame: `))
     expect(missing).toEqual([3])
+  })
+
+  test.each([
+    ['AV1, whose front alone cannot be read', av1(3), av1(11), av1(10)],
+    ['H.264 that is none', h264(3, { data: units('41') }), h264(11), h264(10)],
+  ])('goes on from the next one, whatever came first: %s', (_, first, follower, key) => {
+    const { push, end } = trackWith()
+    push(first, follower, key)
+    expect(end()).toEqual({ taken: [10, 11], lost: ['3 NoKeyFrame: '], missing: [] })
   })
 
   test('has nothing more there where it begins with it', () => {
@@ -151,6 +167,14 @@ describe('a subscription whose first key frame comes behind pictures that refer 
     const { taken, lost } = end()
     expect(taken).toEqual([0, 10, 11])
     expect(lost).toEqual([2, 3, 4].map((n) => `${n} LostInNetwork: the picture it refers to`))
+  })
+
+  test('asks for another one as long as those that follow refer to one that never came', () => {
+    const { push, end } = trackWith()
+    push(...[2, 3, 0].map((n) => h264(n, at(0.1))))
+    push(h264(4, at(2.2)))
+    expect(push(h264(5, at(2.3)), h264(6, at(2.4)), h264(10, at(2.5)), h264(11, at(2.6)))).toEqual([false, false, true, true])
+    expect(end().taken).toEqual([0, 10, 11])
   })
 
   test('waits two seconds for it, and then for the next one: nothing goes on from pictures that were given up', () => {

@@ -1,6 +1,7 @@
 import type { LossReason } from '@trtc-recorder/api'
 import type { EncodedFrame } from '../tap/frame.ts'
 import { comesAsComplete } from '../tap/hole-watch.ts'
+import type { DecodingPlace } from '../timeline/decoding-order.ts'
 import { LatePictures, type NumberedPicture, type Released } from '../timeline/late-pictures.ts'
 import { PictureClock, type PictureTime } from '../timeline/picture-clock.ts'
 import { type CountedHole, PictureGaps, type PictureLoss } from '../timeline/picture-gaps.ts'
@@ -192,7 +193,7 @@ export class VideoTrack {
       if (after === before) return this.#take({ ...arriving, before, picture })
       return this.#take({ ...arriving, before: after, picture: reader.read(frame.data, after) })
     } catch (error) {
-      if (!(error instanceof UnreadableError || error instanceof RangeError)) throw error
+      if (!isUnreadable(error)) throw error
       // What refers to it cannot be decoded either.
       if (chain !== undefined) this.#end(frame.ssrc, chain)
       this.#onLost(frame, 'Unreadable', error.message)
@@ -323,7 +324,8 @@ export class VideoTrack {
       return false
     }
     for (const held of head?.followers ?? []) this.#push(held, true)
-    return !unproven.isBroken && (head === undefined || late.waiting.length === 0)
+    const isOfUse = !unproven.isBroken && (taken.includes(one) || !late.isBroken)
+    return isOfUse && (head === undefined || late.waiting.length === 0)
   }
 
   #subscriptionOf({ ssrc }: { ssrc: number }): Pick<HandedOver, 'clock' | 'gaps'> | undefined {
@@ -390,7 +392,7 @@ export class VideoTrack {
    */
   #tellBeheaded(first: EncodedFrame, key: EncodedFrame, config: StoredVideoConfig): void {
     if (first.mimeType !== key.mimeType) return
-    const { number } = pictureReader(first.mimeType)!.read(first.data, config)
+    const number = numberOf(first, config)
     if (number?.type !== 'counted' || number.value === 0) return
     const at = { fromMicros: first.receiveTimeMicros, toMicros: first.receiveTimeMicros }
     this.#onMissing({ ...at, pictures: number.value, picturesAre: 'AtMost' })
@@ -462,6 +464,18 @@ function add({ chunks, pictures }: VideoBatch, kind: 'inOrder' | 'waits', pictur
     leads: leads !== undefined,
   }
   pictures.push({ kind, sample })
+}
+
+const isUnreadable = (error: unknown): error is Error => error instanceof UnreadableError || error instanceof RangeError
+
+/** As its front tells it. Undefined too of what cannot be read: that costs the picture itself, and no other. */
+function numberOf({ mimeType, data }: EncodedFrame, config: StoredVideoConfig): DecodingPlace | undefined {
+  try {
+    return pictureReader(mimeType)!.read(data, config).number
+  } catch (error) {
+    if (isUnreadable(error)) return undefined
+    throw error
+  }
 }
 
 /** By RTP times as they are sent, 32 bit. */

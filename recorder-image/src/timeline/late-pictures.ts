@@ -131,6 +131,11 @@ export class LatePictures<T extends NumberedPicture> {
     return this.#expired(Number.POSITIVE_INFINITY)
   }
 
+  /** Of the latest key frame some were given up: what refers to them never will be decoded. */
+  get isBroken(): boolean {
+    return this.#groups.at(-1)?.isBroken ?? false
+  }
+
   /** What waits for what comes before it. */
   get waiting(): T[] {
     return this.#groups.flatMap(({ waiting }) => waiting.map(({ picture }) => picture))
