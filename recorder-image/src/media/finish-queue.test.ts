@@ -112,6 +112,32 @@ describe('finishing', () => {
     expect(finished.problem).toMatch(/^it could not be checked: .*ended with code 3$/)
   })
 
+  it('has no more files in memory at once where one more is read ahead', async () => {
+    const workers: Worker[] = []
+    const queue = new FinishQueue(() => {
+      workers.push(new Worker(`require('node:worker_threads').parentPort.on('message', () => {})`, { eval: true }))
+      return workers.at(-1)!
+    })
+    const finished = ['alice', 'bob'].map((name) => queue.finish(() => emptyFile(name)))
+    await expect.poll(() => workers.length).toBe(2)
+    queue.readAhead('carol.index')
+    expect(workers).toHaveLength(2)
+    await Promise.all(workers.map((worker) => worker.terminate()))
+    for (const { problem } of await Promise.all(finished)) expect(problem).toContain('could not be made into a file')
+  })
+
+  it('is not disturbed where no thread can be had to read ahead', async () => {
+    const workers = [undefined, new Worker(new URL('./finish-worker.ts', import.meta.url))]
+    const queue = new FinishQueue(() => {
+      const worker = workers.shift()
+      if (worker === undefined) throw new Error('Worker initialization failed')
+      return worker
+    })
+    const media = await emptyFile('alice')
+    queue.readAhead(media.paths.index)
+    expect((await queue.finish(async () => media)).problem).toBe('no media came from alice')
+  })
+
   it('goes on with what was read ahead of it, and without it where that failed', async () => {
     const dies = `require('node:worker_threads').parentPort.on('message', () => process.exit(3))`
     const dead = new Worker(dies, { eval: true })

@@ -20,6 +20,8 @@ export class FinishQueue {
   readonly #limitLong = createLimiter(1)
   readonly #limitSnapshots = createLimiter(1)
   readonly #idle: FinishThread[] = []
+  /** Files that are being finished. */
+  #finishing = 0
   readonly #startWorker: () => Worker
 
   constructor(startWorker = () => new Worker(new URL('./finish-worker.ts', import.meta.url), { stdin: false })) {
@@ -28,17 +30,24 @@ export class FinishQueue {
 
   /**
    * A file will soon come, of which this is the index. A thread is started for it, which takes longer than finishing a short file, and reads what there is of it, which
-   * takes longer the longer it is. Of so many files as are finished at once.
+   * takes longer the longer it is. With those that are being finished, of no more files than are finished at once.
    */
   readAhead(index: string): void {
-    if (this.#idle.some(({ ahead }) => ahead === index)) return
-    let thread = this.#idle.find(({ ahead }) => ahead === undefined)
-    if (thread === undefined) {
-      if (this.#idle.length >= atOnce) return
-      thread = new FinishThread(this.#startWorker())
+    const ahead = this.#idle.filter((thread) => thread.ahead !== undefined)
+    if (ahead.some((thread) => thread.ahead === index) || ahead.length + this.#finishing >= atOnce) return
+    const thread = this.#idle.find((thread) => thread.ahead === undefined) ?? this.#startAhead()
+    thread?.readAhead(index)
+  }
+
+  /** Undefined where no thread can be had now; it is tried again for the file itself. */
+  #startAhead(): FinishThread | undefined {
+    try {
+      const thread = new FinishThread(this.#startWorker())
       this.#rest(thread)
+      return thread
+    } catch {
+      return undefined
     }
-    thread.readAhead(index)
   }
 
   /**
@@ -68,11 +77,17 @@ export class FinishQueue {
       made = unchecked
       onWhole(unchecked)
     }
-    return this.#run<FinishedMedia>({ task: 'finish', media }, onUnchecked).catch((error: Error) => {
-      if (made === undefined) return unfinishedMedia(media, error)
-      const problem = [made.problem, `it could not be checked: ${error.message}`].filter((one) => one !== undefined).join('; ')
+    this.#finishing++
+    try {
+      return await this.#run<FinishedMedia>({ task: 'finish', media }, onUnchecked)
+    } catch (error) {
+      const { message } = error as Error
+      if (made === undefined) return unfinishedMedia(media, error as Error)
+      const problem = [made.problem, `it could not be checked: ${message}`].filter((one) => one !== undefined).join('; ')
       return { ...made, problem }
-    })
+    } finally {
+      this.#finishing--
+    }
   }
 
   async #run<T>(task: MediaTask, onUnchecked: (unchecked: FinishedMedia) => void): Promise<T> {
