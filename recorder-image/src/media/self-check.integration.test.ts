@@ -1,5 +1,8 @@
+import { appendFileSync, closeSync, openSync, writeSync } from 'node:fs'
 import { open, truncate } from 'node:fs/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { checkedLine } from '../disk/checked-lines.ts'
+import { holesPath } from '../disk/holes.ts'
 import { soundKind } from './audio-format.ts'
 import { findFfmpeg } from './ffmpeg.ts'
 import { readHead } from './head-file.ts'
@@ -66,6 +69,17 @@ describe('the self-check', () => {
     expect(await checkMedia(media)).toMatchObject({ result: 'Passed', detail: '', decodedPictures: 30 })
     // What a file is said to last is still held against what is in it.
     expect((await checkMedia({ ...media, durationSeconds: 1.2 })).detail).toContain('the file lasts 1.067 s instead of 1.2 s')
+  })
+
+  it('takes what is given back to the volume while it reads for no fault of the file', async () => {
+    const media = await checkedFile(send({ clip, from: 0, to: 4, atSeconds: 0, kinds: ['video'] }))
+    const hole = { start: 4096, end: media.bodyBytes - 4096 }
+    const checking = checkMedia(media)
+    appendFileSync(holesPath(media.bodyPath), `\n${checkedLine(hole)}\n${checkedLine(hole)}`)
+    const body = openSync(media.bodyPath, 'r+')
+    writeSync(body, Buffer.alloc(hole.end - hole.start), 0, hole.end - hole.start, hole.start)
+    closeSync(body)
+    expect(await checking).toMatchObject({ result: 'Unchecked', detail: expect.stringContaining('given back to the volume') })
   })
 
   it('finds a frame that is none', async () => {
