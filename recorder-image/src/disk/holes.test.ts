@@ -53,6 +53,18 @@ test('where it is not known any more the body tells: zeros that something was wr
   expect(await mendHoles(body)).toBeUndefined()
 })
 
+test('zeros that media begins or ends with beside it are not taken for given back, and nothing is twice', async () => {
+  const given = { start: 65_536, end: 131_072 }
+  await writeFile(body, Buffer.alloc(200_000, 1).fill(0, given.start - 2, given.end + 3))
+  const [known, unknown] = [
+    { ...given, end: 98_304 },
+    { ...given, start: 98_304 },
+  ].map((hole) => `\n${checkedLine(hole)}`)
+  await writeFile(holesPath(body), [known, known, unknown, unknown].join('').replaceAll('131072', '131073'))
+  await mendHoles(body)
+  expect(holesOf(body)).toEqual([given])
+})
+
 test('of a release before, once each, they are read; one that was torn was none', async () => {
   await writeFile(holesPath(body), `\n{"start":4096,"end":8192}\n{"start":8192,"en`)
   expect(holesOf(body)).toEqual([holes[0]])

@@ -22,6 +22,8 @@ const probeBytes = 4096
 const blockBytes = 4096
 /** No media has so many zeros in a row, and no less is given back. */
 const leastZeros = 16 * 1024
+/** What is given back begins and ends with a block: so few zeros beyond one are media, which is here still. */
+const mostZerosBeside = 16
 
 /**
  * Gives bytes of a file back to the volume; its length stays, and they read as zeros. Node has no call for it, hence `fallocate` of util-linux. Rejects
@@ -82,7 +84,10 @@ export async function mendHoles(bodyPath: string): Promise<DamagedLines | undefi
   if (!isUnsure(list)) return undefined
   const path = holesPath(bodyPath)
   const damage = damagedLinesOf(path, list.damaged)
-  const holes = [...holesIn(list), ...(await zerosIn(bodyPath))]
+  const found = await zerosIn(bodyPath)
+  // Each once: what was in it is counted.
+  const others = holesIn(list).filter(({ start, end }) => !found.some((one) => one.start <= start && end <= one.end))
+  const holes = [...others, ...found]
   const temporary = `${path}.tmp`
   await replaceWith(path, temporary, () => writeFile(temporary, holes.map(linesOf).join(''), { flush: true }))
   return damage
@@ -122,12 +127,17 @@ async function zerosIn(path: string): Promise<Hole[]> {
         continue
       }
       const end = offset + block.findIndex((byte) => byte !== 0)
-      if (start !== undefined && end - start >= leastZeros) found.push({ start, end })
+      if (start !== undefined && end - start >= leastZeros) found.push(withoutZerosBeside({ start, end }))
       const last = block.findLastIndex((byte) => byte !== 0)
       start = last === length - 1 ? undefined : offset + last + 1
     }
   }
   return found
+}
+
+function withoutZerosBeside({ start, end }: Hole): Hole {
+  const [before, behind] = [Math.ceil(start / blockBytes) * blockBytes - start, end % blockBytes]
+  return { start: before <= mostZerosBeside ? start + before : start, end: behind <= mostZerosBeside ? end - behind : end }
 }
 
 /** Whether some of these bytes are gone. */

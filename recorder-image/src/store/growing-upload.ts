@@ -104,7 +104,12 @@ export class GrowingUpload implements Upload {
       return undefined
     }
     let end = this.#plan.holdbackBytes
-    for (let number = 2; this.#parts.get(number)?.confirmed; number++) end = this.#parts.get(number)!.end
+    for (let number = 2; ; number++) {
+      const part = this.#parts.get(number)
+      // Behind what is given back something is to stand: where the list of it is damaged, zeros at the end may be what was never written (`mendHoles`).
+      if (part?.confirmed !== true || part.end >= this.#bodyBytes) break
+      end = part.end
+    }
     const start = Math.max(this.#plan.holdbackBytes, ...holes.map((hole) => hole.end))
     return end > start ? { start, end } : undefined
   }
