@@ -26,7 +26,7 @@ describe('a job from the environment', () => {
       ...aJob(),
       spec: { ...spec, mode: '02', outputs: { pair: { left: include, right: include } } },
     })
-    const big = { ...job, recording: { ...job.recording, namespace: 'x'.repeat(100_000) } }
+    const big = { ...job, recording: { ...job.recording, namespace: 'x'.repeat(300_000) } }
     const variables = jsonVariables('TRTC_RECORDER_JOB', big)
     expect(Object.keys(variables).length).toBeGreaterThan(2)
     expect(jobFromEnvironment(variables)).toEqual(big)
