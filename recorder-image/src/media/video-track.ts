@@ -1,6 +1,5 @@
 import type { LossReason } from '@trtc-recorder/api'
 import type { EncodedFrame } from '../tap/frame.ts'
-import { comesAsComplete } from '../tap/hole-watch.ts'
 import type { DecodingPlace } from '../timeline/decoding-order.ts'
 import { LatePictures, type NumberedPicture, type Released } from '../timeline/late-pictures.ts'
 import { PictureClock, type PictureTime } from '../timeline/picture-clock.ts'
@@ -8,6 +7,7 @@ import { type CountedHole, PictureGaps, type PictureLoss } from '../timeline/pic
 import { UnprovenPictures } from '../timeline/unproven-pictures.ts'
 import { UnreadableError } from './bit-reader.ts'
 import { asBeginning } from './h265-units.ts'
+import { type GivenUp, HeadlessPictures } from './headless-pictures.ts'
 import type { BatchPicture, PictureBatch } from './index-records.ts'
 import type { VideoSample } from './media-columns.ts'
 import { pictureReader } from './read-picture.ts'
@@ -37,14 +37,6 @@ const rememberedChanges = 16
 /** Sizes and profiles that one file may have: each is a sample entry of it, and is checked by a decoder of its own. A window that is shared and resized has as many within seconds. */
 export const maxConfigs = 64
 
-/** The first key frame of a subscription may come so long after pictures that refer to it; no more of these than so much is held. */
-const headMicros = 2_000_000
-const mostHeldBytes = 8 * 1024 * 1024
-/** Subscriptions of one file that begin without a key frame. */
-const mostHeadless = 16
-/** More than what tells the number of a picture. */
-const headerBytes = 256
-
 /** A picture on its way into the file. */
 interface ReadPicture extends NumberedPicture {
   rtpTimestamp: number
@@ -70,21 +62,6 @@ interface Arriving {
   codec: VideoCodec
   /** It came before the key frame from which it goes on. */
   cameBeforeKey: boolean
-}
-
-/** A subscription of which pictures came, and no key frame yet. */
-interface Headless {
-  /** As they came. */
-  held: EncodedFrame[]
-  givenUp: GivenUp | undefined
-}
-
-/** Pictures for which no key frame came in time. */
-interface GivenUp {
-  /** Which came first: its number tells how many came before it. */
-  first: EncodedFrame
-  /** RTP time of the one that is shown last. */
-  lastRtp: number
 }
 
 /** What the next file of a publication has to know of a subscription to tell what is missing between the two. */
@@ -123,10 +100,7 @@ export class VideoTrack {
   readonly #chains = new Map<number, Chain>()
   /** Subscriptions of the file before that have not gone on yet. */
   readonly #handedOver: PicturesHandover['begun']
-  /** Subscriptions of which a key frame came, here or in the file before. */
-  readonly #begun = new Set<number>()
-  readonly #headless = new Map<number, Headless>()
-  #heldBytes = 0
+  readonly #headless: HeadlessPictures
   /** The user does not send pictures since then, as far as is known. */
   #pausedMicros: number | undefined
   /** By what they are. */
@@ -144,8 +118,10 @@ export class VideoTrack {
     this.#onLost = onLost
     this.#onMissing = onMissing
     this.#handedOver = before?.begun ?? new Map()
-    for (const ssrc of this.#handedOver.keys()) this.#begun.add(ssrc)
-    for (const [ssrc, givenUp] of before?.headless ?? []) this.#headless.set(ssrc, { held: [], givenUp })
+    this.#headless = new HeadlessPictures((frame) => this.#loseWithoutKey(frame), {
+      begun: this.#handedOver.keys(),
+      headless: before?.headless ?? new Map(),
+    })
   }
 
   /** Of the pictures so far; undefined where none came. */
@@ -160,12 +136,12 @@ export class VideoTrack {
 
   /** Pictures that wait for their key frame, and are lost where nothing more comes. */
   get held(): number {
-    return [...this.#headless.values()].reduce((sum, { held }) => sum + held.length, 0)
+    return this.#headless.held
   }
 
   /** Returns false for a picture that is no use before the next key frame. */
   push(frame: EncodedFrame): boolean {
-    this.#giveUpBefore(frame.receiveTimeMicros - headMicros)
+    this.#headless.expire(frame.receiveTimeMicros)
     return this.#push(frame, false)
   }
 
@@ -203,7 +179,7 @@ export class VideoTrack {
 
   /** From now on nothing decodes until the next key frame: frames had to be left out. */
   interrupt(): void {
-    this.#giveUpBefore(Number.POSITIVE_INFINITY)
+    this.#headless.end()
     for (const [ssrc, chain] of [...this.#chains]) this.#end(ssrc, chain)
   }
 
@@ -222,7 +198,7 @@ export class VideoTrack {
 
   /** Nothing more comes: what is missing is lost. `untilMicros`: until when something of the user did. */
   end(untilMicros = Number.NEGATIVE_INFINITY): void {
-    this.#giveUpBefore(Number.POSITIVE_INFINITY)
+    this.#headless.end()
     const until = Math.min(untilMicros, this.#otherSinceMicros)
     for (const [ssrc, chain] of [...this.#chains]) this.#end(ssrc, chain, until)
     for (const { gaps } of this.#handedOver.values()) for (const loss of gaps.end(until)) this.#onMissing(loss)
@@ -231,15 +207,14 @@ export class VideoTrack {
 
   /** The next file goes on from here: what turns out to be missing from now on, that tells. */
   handOver(): PicturesHandover {
-    this.#giveUpBefore(Number.POSITIVE_INFINITY)
+    this.#headless.end()
     const begun = new Map(this.#handedOver)
     this.#handedOver.clear()
     for (const [ssrc, chain] of this.#chains) {
       begun.set(ssrc, { clock: chain.clock, gaps: chain.gaps, codec: this.#codec })
       chain.gaps = new PictureGaps()
     }
-    const headless = new Map([...this.#headless].flatMap(([ssrc, { givenUp }]) => (givenUp ? [[ssrc, givenUp]] : [])))
-    return { begun, headless }
+    return { begun, headless: this.#headless.givenUp }
   }
 
   /** What is new, and in order, since the last time; for whoever never asks for batches. */
@@ -282,7 +257,7 @@ export class VideoTrack {
     const config = picture.config === undefined ? before : this.#known(picture.config)
     const key = picture.key || (chain === undefined && picture.recoveryPoint)
     if (chain === undefined && (!key || config === undefined)) {
-      if (this.#hold(frame)) return false
+      if (this.#headless.hold(frame)) return false
       this.#handedOver.get(frame.ssrc)?.gaps.leftOut(time.rtp)
       this.#loseWithoutKey(frame)
       return false
@@ -294,7 +269,8 @@ export class VideoTrack {
     }
     const { rtp } = time
     const beganAnew = chain === undefined && (this.#handedOver.get(frame.ssrc)?.codec ?? codec) !== codec
-    const head = chain === undefined ? this.#headOf(frame, config) : undefined
+    const head = chain === undefined ? this.#headless.begin(frame) : undefined
+    if (head?.beheaded !== undefined) this.#tellBeheaded(head.beheaded, frame, config)
     const goingOn = chain ?? this.#begin(frame.ssrc, clock, rtp)
     const { changes, firstRtp, late, unproven, gaps } = goingOn
     if (!key && rtp < firstRtp && picture.leads !== 'fromKey') {
@@ -332,58 +308,9 @@ export class VideoTrack {
     return this.#chains.get(ssrc) ?? this.#handedOver.get(ssrc)
   }
 
-  /** Where packets change places Chromium may hand out the first key frame of a subscription behind pictures that refer to it. */
-  #hold(frame: EncodedFrame): boolean {
-    const { ssrc } = frame
-    if (this.#begun.has(ssrc) || (!this.#headless.has(ssrc) && this.#headless.size >= mostHeadless)) return false
-    const headless = this.#headless.get(ssrc) ?? { held: [], givenUp: undefined }
-    this.#headless.set(ssrc, headless)
-    // The data of a frame is a view into its batch; holding a few frames must not hold all of the batch.
-    headless.held.push({ ...frame, data: frame.data.slice() })
-    this.#heldBytes += frame.data.length
-    if (this.#heldBytes > mostHeldBytes) this.#giveUpBefore(Number.POSITIVE_INFINITY)
-    return true
-  }
-
-  #giveUpBefore(micros: number): void {
-    for (const headless of this.#headless.values()) this.#giveUp(headless, ({ receiveTimeMicros }) => receiveTimeMicros <= micros)
-  }
-
-  #giveUp(headless: Headless, isOver: (frame: EncodedFrame) => boolean): void {
-    const over = headless.held.filter(isOver)
-    if (over.length === 0) return
-    for (const frame of over) {
-      const { rtpTimestamp, data } = frame
-      const first = headless.givenUp?.first ?? { ...frame, data: data.slice(0, headerBytes) }
-      const lastRtp = headless.givenUp?.lastRtp ?? rtpTimestamp
-      headless.givenUp = { first, lastRtp: isLater(rtpTimestamp, lastRtp) ? rtpTimestamp : lastRtp }
-      this.#heldBytes -= data.length
-      this.#loseWithoutKey(frame)
-    }
-    headless.held = headless.held.filter((frame) => !isOver(frame))
-  }
-
   #loseWithoutKey(frame: EncodedFrame): void {
     this.undecodable++
     this.#onLost(frame, 'NoKeyFrame', '')
-  }
-
-  /** What is known of a subscription that begins with this key frame: the pictures that wait for it, unless one of those that refer to it was given up. */
-  #headOf(key: EncodedFrame, config: StoredVideoConfig): { followers: EncodedFrame[]; goesOn: boolean } | undefined {
-    this.#begun.add(key.ssrc)
-    const headless = this.#headless.get(key.ssrc)
-    if (headless === undefined) return undefined
-    const goesOn = headless.givenUp === undefined || !isLater(headless.givenUp.lastRtp, key.rtpTimestamp)
-    const follows = ({ mimeType, rtpTimestamp }: EncodedFrame) =>
-      goesOn && mimeType === key.mimeType && isLater(rtpTimestamp, key.rtpTimestamp)
-    this.#giveUp(headless, (frame) => !follows(frame))
-    const followers = headless.held
-    this.#heldBytes -= followers.reduce((sum, { data }) => sum + data.length, 0)
-    this.#headless.delete(key.ssrc)
-    if (goesOn && headless.givenUp !== undefined) this.#tellBeheaded(headless.givenUp.first, key, config)
-    // Of other codecs their numbers put them in order.
-    if (comesAsComplete(key.mimeType)) followers.sort((a, b) => (a.rtpTimestamp - b.rtpTimestamp) | 0)
-    return { followers, goesOn }
   }
 
   /**
@@ -477,9 +404,6 @@ function numberOf({ mimeType, data }: EncodedFrame, config: StoredVideoConfig): 
     throw error
   }
 }
-
-/** By RTP times as they are sent, 32 bit. */
-const isLater = (one: number, other: number) => ((one - other) | 0) > 0
 
 /** A picture that comes late is decoded by what held before the key frame that overtook it. */
 const configAt = ({ changes }: Chain, at: number): StoredVideoConfig | undefined =>
