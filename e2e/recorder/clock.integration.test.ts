@@ -1,16 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { expect } from 'vitest'
 import { lookUpHere } from '../../sandbox/src/names/look-up-here.ts'
-import { World } from './world.ts'
-
-let world: World
-beforeAll(async () => {
-  world = await World.start()
-})
-afterAll(() => world.close())
-afterEach(({ task }) => {
-  if (task.result?.state === 'fail') console.error(world.output)
-})
+import { test } from './test-in-world.ts'
 
 const hour = 3_600_000
 /** The wall clock of Node says another time from each signal on. */
@@ -24,7 +15,9 @@ const settable = `
     static now() { return RealDate.now() + offset }
   }`
 
-test('a wall clock that is set back an hour, and then ahead two: everything is recorded, told by times that never go back, and the manifest says so', async () => {
+test('a wall clock that is set back an hour, and then ahead two: everything is recorded, told by times that never go back, and the manifest says so', async ({
+  world,
+}) => {
   await world.publish('alice', { audio: true, video: true })
   const environment = { NODE_OPTIONS: `${lookUpHere.NODE_OPTIONS} --import=data:text/javascript,${encodeURIComponent(settable)}` }
   const recorder = await world.recordFromNow({ environment })

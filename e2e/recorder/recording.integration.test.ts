@@ -1,22 +1,14 @@
-import type { Loss, RecordedFile, RecorderResult } from '@trtc-recorder/api'
-import { test as base, describe, expect } from 'vitest'
-import { processTree } from './processes.ts'
-import type { RecorderProcess } from './recorder-process.ts'
-import { World } from './world.ts'
-
 /**
  * A recorder as a process of its own, Chromium with the real SDK, the sandbox's room and COS in this process. Files are fetched back from COS
  * and compared, picture by picture, with what their users sent. Each test has a world of its own, and most of each is waiting: some run at a
  * time. What is measured by the clock, or takes both processors, runs alone, at the end.
  */
-const test = base.extend<{ world: World }>({
-  world: async ({ onTestFailed }, use) => {
-    const world = await World.start()
-    onTestFailed(() => console.error(world.output))
-    await use(world)
-    await world.close()
-  },
-})
+import type { Loss, RecordedFile, RecorderResult } from '@trtc-recorder/api'
+import { describe, expect } from 'vitest'
+import { processTree } from './processes.ts'
+import type { RecorderProcess } from './recorder-process.ts'
+import { test } from './test-in-world.ts'
+import type { World } from './world.ts'
 
 const seconds = (n: number) => new Promise((resolve) => setTimeout(resolve, n * 1000))
 const whose = (result: RecorderResult | undefined) => result?.files.map(({ userId, stream }) => `${userId} ${stream}`).sort()

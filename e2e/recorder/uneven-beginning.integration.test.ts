@@ -1,20 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { World } from './world.ts'
-
-let world: World
-beforeAll(async () => {
-  world = await World.start()
-})
-afterAll(() => world.close())
-afterEach(({ task }) => {
-  if (task.result?.state === 'fail') console.error(world.output)
-})
+import { expect } from 'vitest'
+import { test } from './test-in-world.ts'
 
 const users = Array.from({ length: 12 }, (_, n) => `user${n}`)
 const clip = { width: 320, height: 180, fps: 15, loopSeconds: 10 } as const
 
-test('lines that are uneven from their first packet on: each file decodes, whatever comes before the first key frame', async () => {
+test('lines that are uneven from their first packet on: each file decodes, whatever comes before the first key frame', async ({
+  world,
+}) => {
   const recorder = await world.recordFromNow({ spec: { mode: '01' } })
   for (const userId of users) await world.worsenLine(userId, { jitterMillis: 200 })
   for (const userId of users) await world.publish(userId, { video: true }, clip)
