@@ -1,5 +1,5 @@
 import { eventsOf, getRecording, type Kubectl } from './kubectl.ts'
-import { redact, redactText } from './redact.ts'
+import { redact, redactText, withoutSecretsOf } from './redact.ts'
 import { story } from './story.ts'
 
 /**
@@ -33,5 +33,5 @@ export async function report(kubectl: Kubectl, name: string, now: Date): Promise
     const text = await part().catch((error: Error) => `(not to be had: ${redactText(error.message)})`)
     texts.push(`===== ${title} =====\n${text.trimEnd()}\n`)
   }
-  return texts.join('\n')
+  return withoutSecretsOf(recording)(texts.join('\n'))
 }

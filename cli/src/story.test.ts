@@ -30,6 +30,28 @@ function recording(status: object | undefined): Recording {
 
 const condition = (type: string, status: string, reason: string, message: string) => ({ type, status, reason, message })
 
+test('what another release does not write, or writes otherwise, leaves no gap in the story', () => {
+  const status = {
+    startTime: 'yesterday',
+    conditions: [
+      { type: 'Stalled', status: 'True', reason: 'FromALaterRelease' },
+      { type: 'Succeeded', status: 'Unknown', reason: 'toString' },
+    ],
+    attempts: [{ number: 1, pod: 'math-a1', state: 'LeftBehind', reason: 'constructor' }],
+    files: [{ userId: 'alice', stream: 'main', status: 2 }],
+    volumes: [{ name: 'math-v1' }],
+  }
+  const events = [
+    { type: 'Warning', time: '', count: 2 },
+    { time: 'never', count: 1 },
+  ]
+  const text = story(recording(status), events, now)
+  expect(text).toContain('Recorded for ?.')
+  expect(text).toMatch(/alice +main +missing +\? +\?/)
+  expect(text).toContain('FromALaterRelease: see the condition’s message.')
+  expect(text).not.toMatch(/undefined|NaN|null/)
+})
+
 test('a Recording nobody looked at says what may be wrong', () =>
   expect(story(recording(undefined), [], now)).toContain('Is it running, and does it watch this namespace?'))
 

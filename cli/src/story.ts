@@ -61,7 +61,7 @@ function history({ metadata, status }: Recording, events: readonly EventSummary[
     if (type !== 'Warning' || ends.some((end) => message?.startsWith(end))) continue
     told.push([time, `${reason ?? 'Warning'}: ${message ?? ''}${count > 1 ? ` (${count} times)` : ''}`])
   }
-  const second = (iso: string) => Math.floor(Date.parse(iso) / 1000)
+  const second = (iso: string) => Math.floor((Date.parse(iso) || 0) / 1000)
   return told.sort(([a], [b]) => second(a) - second(b)).map(([at, what]) => `${time(at)}  ${oneLine(what)}`)
 }
 

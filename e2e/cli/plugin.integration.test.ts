@@ -54,8 +54,20 @@ const trtc = (...args: string[]) =>
   }).then(({ stdout }) => stdout)
 
 test('status, stop, the ways out and report do what they say', async () => {
-  const callback = { url: 'https://example.com/?k=s3cr3t' }
-  await server.client.create(resources.recordings, newRecording(namespace, 'math', { callback }))
+  const withSecrets = {
+    callback: { url: "https://us'er:s3cr3t-a@example.com/hooks/s3cr3t-b?k=s3cr3t-c#s3cr3t-d" },
+    live: { pcm: { url: 'wss://asr.example/s3cr3t-e?user={userId}&key=s3cr3t-f' } },
+    networkProxy: {
+      websocketProxy: 'wss://proxy.example/s3cr3t-g',
+      turnServer: { url: 'turn.example', username: 's3cr3t-h', credentialSecretRef: { name: 'turn' } },
+    },
+  }
+  const marks = { annotations: { 'example.com/note': 's3cr3t-i' }, labels: { note: 's3cr3t-j' } }
+  const wanted = newRecording(namespace, 'math', withSecrets as never)
+  await server.client.create(resources.recordings, { ...wanted, metadata: { ...wanted.metadata, ...marks } })
+  const message = "POST https://us'er:s3cr3t-a@example.com/hooks/s3cr3t-b?k=s3cr3t-c failed: /hooks/s3cr3t-b, X-Api-Key: s3cr3t-k"
+  const condition = { type: 'Succeeded', status: 'Unknown', reason: 'Odd', message, lastTransitionTime: new Date().toISOString() }
+  const body = { status: { conditions: [{ ...condition, observedGeneration: 1 }] } }
   expect(await trtc('status', 'math')).toContain('The operator has not looked at it yet')
   expect(await trtc('files', 'math')).toBe('math has no files yet\n')
 
@@ -74,7 +86,9 @@ test('status, stop, the ways out and report do what they say', async () => {
   expect(spec.desiredState).toBe('Stopped')
   expect(Date.parse(metadata.annotations?.['trtc-recorder.dev/retry-upload'] ?? '')).toBeGreaterThan(Date.now() - 60_000)
 
+  await server.client.patch(resources.recordings, { namespace, name: 'math' }, { type: 'merge', body }, { subresource: 'status' })
   const report = await trtc('report', 'math')
+  expect(report).toContain('X-Api-Key: [removed]')
   expect(report).toContain('===== Recording =====')
   expect(report).toContain('"userSigSecretRef"')
   expect(report).not.toContain('s3cr3t')
