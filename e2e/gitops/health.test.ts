@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { evaluate } from '@marcbachmann/cel-js'
+import { clipKind, kind, policyKind } from '@trtc-recorder/api'
 import fengari from 'fengari'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { states } from './states.ts'
+import { clipStates, policyStates, type State, states } from './states.ts'
 
 const { lua, lauxlib, lualib, to_luastring, to_jsstring } = fengari
 const read = (name: string) => readFile(new URL(`../../examples/gitops/${name}`, import.meta.url), 'utf8')
@@ -46,6 +47,17 @@ describe('Argo CD', async () => {
   test.each(states)('takes a Recording with $what for $argo', ({ object, argo }) => {
     expect(healthOf(script, object).status).toBe(argo)
   })
+  test.each(clipStates)('takes a clip with $what for $argo', ({ object, argo }) => {
+    expect(healthOf(script, object).status).toBe(argo)
+  })
+  test.each(policyStates)('takes a policy with $what for $argo', ({ object, argo }) => {
+    expect(healthOf(script, object).status).toBe(argo)
+  })
+
+  test('has no trouble with conditions that say nothing', () => {
+    const status = { observedGeneration: 1, conditions: [{ type: 'Succeeded', status: 'False' }] }
+    expect(healthOf(script, { metadata: { generation: 1 }, status })).toEqual({ status: 'Degraded', message: 'Succeeded: ' })
+  })
 
   test('says why', () => {
     const refused = states.find(({ what }) => what === 'a refusal by TRTC')
@@ -58,22 +70,41 @@ describe('Argo CD', async () => {
     expect(healthOf(script, { metadata: { generation: 1 } }).status).toBe('Progressing')
   })
 
-  test('is told the very script of health.lua', async () => {
+  test.each([kind, clipKind, policyKind])('is told the very script of health.lua for %s', async (kind) => {
     const { data } = parse(await read('argocd-cm.yaml')) as { data: Record<string, string> }
-    expect(data['resource.customizations.health.trtc-recorder.dev_Recording']).toBe(script)
+    expect(data[`resource.customizations.health.trtc-recorder.dev_${kind}`]).toBe(script)
   })
 })
 
 describe('Flux', async () => {
   const { spec } = parse(await read('flux-kustomization.yaml')) as {
-    spec: { healthCheckExprs: Record<'failed' | 'inProgress' | 'current', string>[] }
+    spec: { healthCheckExprs: Record<'kind' | 'failed' | 'inProgress' | 'current', string>[] }
   }
-  const [expressions] = spec.healthCheckExprs
 
-  test.each(states)('takes a Recording with $what for $kstatus', ({ object, kstatus }) => {
-    const holds = Object.entries({ Failed: 'failed', InProgress: 'inProgress', Current: 'current' } as const).flatMap(
-      ([word, name]) => (evaluate(expressions![name], object as unknown as Record<string, unknown>) === true ? [word] : []),
-    )
-    expect(holds).toEqual([kstatus])
+  /** In the order that Flux asks in: what is of an earlier generation, or true of nothing, is in progress. */
+  function fluxSays(object: State['object']): string {
+    const { observedGeneration } = object.status ?? {}
+    if (observedGeneration !== undefined && observedGeneration !== object.metadata.generation) return 'InProgress'
+    const expressions = spec.healthCheckExprs.find(({ kind }) => kind === object.kind)!
+    const holds = ([_, name]: [string, 'failed' | 'inProgress' | 'current']) =>
+      evaluate(expressions[name], object as unknown as Record<string, unknown>) === true
+    const order: [string, 'failed' | 'inProgress' | 'current'][] = [
+      ['InProgress', 'inProgress'],
+      ['Failed', 'failed'],
+      ['Current', 'current'],
+    ]
+    const words = order.filter(holds).map(([word]) => word)
+    expect(words.length).toBeLessThan(2)
+    return words[0] ?? 'InProgress'
+  }
+
+  test.each(states)('takes a Recording with $what for $kstatus $flux', ({ object, kstatus, flux = kstatus }) => {
+    expect(fluxSays(object)).toBe(flux)
+  })
+  test.each(clipStates)('takes a clip with $what for $kstatus', ({ object, kstatus }) => {
+    expect(fluxSays(object)).toBe(kstatus)
+  })
+  test.each(policyStates)('takes a policy with $what for $kstatus $flux', ({ object, kstatus, flux = kstatus }) => {
+    expect(fluxSays(object)).toBe(flux)
   })
 })

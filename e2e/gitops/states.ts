@@ -1,14 +1,28 @@
-import type { Recording } from '@trtc-recorder/api'
+import {
+  apiVersion,
+  type ClipFile,
+  clipKind,
+  policyKind,
+  type Recording,
+  type RecordingClip,
+  type RecordingPolicy,
+  recordingClipSpecSchema,
+} from '@trtc-recorder/api'
+import { type Fact, statusAfter } from '../../gateway/src/events/status.ts'
+import { decideClip, type ObservedClip } from '../../operator/src/clip/decide.ts'
+import { clipWork } from '../../operator/src/clip/pod.ts'
 import { Refusal } from '../../operator/src/recording/refusal.ts'
 import { aFile, aRecording, aResult, at, interrupted, stoppedBy } from '../../operator/src/recording/testing.ts'
 import { World } from '../../operator/src/recording/testing-world.ts'
 
 export interface State {
   what: string
-  object: Recording
+  object: Recording | RecordingClip | RecordingPolicy
   argo: 'Healthy' | 'Progressing' | 'Degraded' | 'Suspended'
   /** What Flux and kstatus call it. */
-  kstatus: 'Current' | 'InProgress' | 'Failed'
+  kstatus: 'Current' | 'InProgress' | 'Failed' | 'Terminating'
+  /** What Flux says by its expressions, where kstatus has no word for it. */
+  flux?: 'Current' | 'InProgress' | 'Failed'
 }
 
 const starting = () => new World().settle().scheduled()
@@ -101,12 +115,125 @@ const paused = () => {
 const all = (worlds: [string, () => World][], argo: State['argo'], kstatus: State['kstatus']): State[] =>
   worlds.map(([what, make]) => ({ what, object: make().recording, argo, kstatus }))
 
+/** Argo CD and Flux look at no status then, either. */
+const deleted = (): State => {
+  const { recording } = inRoom().ends(stoppedBy('RoomDismissed', aFile('alice')))
+  const metadata = { ...recording.metadata, deletionTimestamp: at(9).toISOString() }
+  return {
+    ...{ what: 'its deletion under way, all being stored', object: { ...recording, metadata } },
+    ...{ argo: 'Progressing', kstatus: 'Terminating', flux: 'InProgress' },
+  }
+}
+
+/** What another release, or somebody's hand, may have left in a status. */
+const odd = (): State[] => {
+  const { recording } = inRoom().ends(stoppedBy('RoomDismissed', aFile('alice')))
+  const { status = {} } = recording
+  const of = (status: object) => ({ ...recording, status }) as Recording
+  const stalled = { type: 'Stalled', status: 'True', reason: 'FromALaterRelease', message: 'Because.' }
+  return [
+    {
+      what: 'a spec that nobody has looked at since it was stored',
+      object: behind(recording),
+      argo: 'Progressing',
+      kstatus: 'InProgress',
+    },
+    { what: 'no conditions', object: of({ observedGeneration: 1 }), argo: 'Progressing', kstatus: 'Current', flux: 'InProgress' },
+    {
+      what: 'nothing but trouble',
+      object: of({ observedGeneration: 1, conditions: [stalled] }),
+      argo: 'Degraded',
+      kstatus: 'Failed',
+    },
+    {
+      what: 'a status of no generation',
+      object: of({ ...status, observedGeneration: undefined }),
+      argo: 'Healthy',
+      kstatus: 'Current',
+    },
+  ]
+}
+const behind = <T extends Recording>(recording: T): T => ({ ...recording, metadata: { ...recording.metadata, generation: 2 } })
+
 /** A Recording in the states of its life, as the operator writes them, and what a person would say of each. */
 export const states: State[] = [
   { what: 'nobody having looked at it', object: aRecording(), argo: 'Progressing', kstatus: 'InProgress' },
+  deleted(),
+  ...odd(),
   ...all(progressing, 'Progressing', 'InProgress'),
   ...all(recording, 'Healthy', 'Current'),
   ...all([['a pause', paused]], 'Suspended', 'Current'),
   ...all(stored, 'Healthy', 'Current'),
   ...all(failed, 'Degraded', 'Failed'),
+]
+
+const meta = (name: string) => ({
+  ...{ name, namespace: 'lessons', uid: `${name}-uid`, resourceVersion: '1', generation: 1 },
+  creationTimestamp: at(0).toISOString(),
+})
+
+const aClip: RecordingClip = {
+  ...{ apiVersion, kind: clipKind, metadata: meta('proof'), status: { observedGeneration: -1 } },
+  spec: recordingClipSpecSchema.parse({ recordingRef: { name: 'math' }, from: '1s', to: '2s' }),
+}
+const clip = (observed: Partial<ObservedClip>): RecordingClip => {
+  const { status } = decideClip({ clip: aClip, recording: { is: 'missing' }, pod: { is: 'none' }, ...observed }, at(700))
+  return { ...aClip, status }
+}
+const over = (): ObservedClip['recording'] => {
+  const manifestUrl = 'https://lessons-1250000000.cos.ap-guangzhou.myqcloud.com/math.manifest.json'
+  const status = { startTime: at(1).toISOString(), completionTime: at(600).toISOString(), manifestUrl }
+  const recording = { ...aRecording(), status }
+  return { is: 'over', recording, work: clipWork(aClip, recording) }
+}
+const ended = (outcome: string, files: Partial<ClipFile>[]) =>
+  ({
+    is: 'ended',
+    name: 'proof-c1',
+    attempt: 1,
+    result: { version: 1, outcome, message: 'Because.', files },
+  }) as ObservedClip['pod']
+
+/** The same of a clip. */
+export const clipStates: State[] = [
+  { what: 'nobody having looked at it', object: aClip, argo: 'Progressing', kstatus: 'InProgress' },
+  { what: 'no Recording', object: clip({}), argo: 'Degraded', kstatus: 'Failed' },
+  { what: 'a Pod that is to cut it', object: clip({ recording: over() }), argo: 'Progressing', kstatus: 'InProgress' },
+  {
+    what: 'all being stored',
+    object: clip({ recording: over(), pod: ended('Completed', [{ status: 1 }]) }),
+    ...{ argo: 'Healthy', kstatus: 'Current' },
+  },
+  {
+    what: 'COS that does not answer',
+    object: clip({ recording: over(), pod: ended('StorageUnavailable', []) }),
+    ...{ argo: 'Progressing', kstatus: 'InProgress' },
+  },
+  {
+    what: 'a file that could not be cut',
+    object: clip({ recording: over(), pod: ended('FilesFailed', [{ status: 0 }]) }),
+    ...{ argo: 'Degraded', kstatus: 'Failed' },
+  },
+]
+
+const aPolicy: RecordingPolicy = {
+  ...{ apiVersion, kind: policyKind, metadata: meta('lessons'), status: { observedGeneration: -1 } },
+  spec: { sdkAppId: 1400000001, suspend: false } as RecordingPolicy['spec'],
+}
+const policy = (over: Partial<RecordingPolicy['spec']>, fact: Partial<Extract<Fact, { is: 'reviewed' }>>): RecordingPolicy => {
+  const changed = { ...aPolicy, spec: { ...aPolicy.spec, ...over } }
+  const reviewed = { is: 'reviewed', isHeard: true, trouble: undefined, last: undefined, ...fact } as const
+  return { ...changed, status: statusAfter(changed, reviewed, at(1))! }
+}
+
+/** The same of a policy. That it is not heard is nothing that kstatus knows. */
+export const policyStates: State[] = [
+  { what: 'nobody having looked at it', object: aPolicy, argo: 'Progressing', kstatus: 'InProgress' },
+  { what: 'events that are heard', object: policy({}, {}), argo: 'Healthy', kstatus: 'Current' },
+  { what: 'a pause', object: policy({ suspend: true }, {}), argo: 'Suspended', kstatus: 'Current' },
+  {
+    what: 'an application that nobody knows',
+    object: policy({}, { isHeard: false }),
+    ...{ argo: 'Degraded', kstatus: 'InProgress', flux: 'Failed' },
+  },
 ]
