@@ -135,7 +135,9 @@ const idle = refusedSpecs.filter(({ over, field }) =>
 )
 
 test('each of those that mean nothing without another is among what is refused', () => {
-  expect(idle.map(({ field }) => field).toSorted()).toEqual(idleFields.map(({ field }) => `spec.${field}`).toSorted())
+  expect([...new Set(idle.map(({ field }) => field))].toSorted()).toEqual(
+    idleFields.map(({ field }) => `spec.${field}`).toSorted(),
+  )
 })
 
 const kept = idleFields.filter(({ leftOut }) => leftOut === false).map(({ field }) => `spec.${field}`)

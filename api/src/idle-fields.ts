@@ -1,6 +1,7 @@
 import { type LivePartName, liveParts } from './live.ts'
 import { type OutputKind, outputKinds } from './outputs.ts'
 import type { CelRule } from './rules.ts'
+import { excludesAll, excludesAllRule, isMeantBy, isMeantByRule, type Lists } from './user-patterns.ts'
 
 /**
  * Fields of a Recording's spec that mean something only beside another: what is written there without that would be accepted and ignored, or could never work. The API server refuses it
@@ -49,19 +50,14 @@ const lists = (medium: 'audio' | 'video', mode: string, why: string): IdleField[
     fieldPath: `.subscribe.${medium}.${list}`,
   }))
 
-const isListed = (list: unknown): list is unknown[] => Array.isArray(list) && list.length > 0
-
 /** Of whom a part is made is frozen, so that nobody will ever be meant. Whom to record may be changed, and nobody today is somebody tomorrow. */
 const nobody = (part: LivePartName): IdleField => {
   const users = `self.live.${part}.users`
   return {
     field: `live.${part}.users.include`,
     leftOut: `live.${part}`,
-    isIdle({ live }) {
-      const { include, exclude } = live?.[part]?.users ?? {}
-      return isListed(include) && isListed(exclude) && include.every((user) => exclude.includes(user))
-    },
-    rule: `!has(self.live) || !has(self.live.${part}) || !has(${users}) || !has(${users}.include) || size(${users}.include) == 0 || !has(${users}.exclude) || !${users}.include.all(user, user in ${users}.exclude)`,
+    isIdle: ({ live }) => excludesAll((live?.[part]?.users ?? {}) as Lists),
+    rule: `!has(self.live) || !has(self.live.${part}) || !has(${users}) || !(${excludesAllRule(users)})`,
     message: 'has nobody whom exclude does not have, too, and who is excluded is not meant even if included',
     fieldPath: `.live.${part}.users.include`,
   }
@@ -92,10 +88,10 @@ export const idleFields: readonly IdleField[] = [
     field: 'outputs.pair.right',
     leftOut: 'outputs.pair',
     isIdle({ outputs }) {
-      const { left, right } = outputs?.pair ?? {}
-      return isListed(left) && isListed(right) && right.every((user) => left.includes(user))
+      const { left = [], right = [] } = (outputs?.pair ?? {}) as { left?: string[]; right?: string[] }
+      return right.length > 0 && right.every((user) => isMeantBy(user, left))
     },
-    rule: '!has(self.outputs) || !has(self.outputs.pair) || !self.outputs.pair.right.all(user, user in self.outputs.pair.left)',
+    rule: `!has(self.outputs) || !has(self.outputs.pair) || !self.outputs.pair.right.all(user, ${isMeantByRule('user', 'self.outputs.pair.left')})`,
     message: 'has nobody whom left does not have, too, and who is on both sides is on the left one only',
     fieldPath: '.outputs.pair.right',
   },

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { quantitySchema, quantityValue } from './quantity.ts'
+import { atMost, mostBytes, quantitySchema, quantityValue } from './quantity.ts'
 import { type CelRule, matching, ruled } from './rules.ts'
 
 /** What a Recording may say about its Pod and its Secrets, held to what the API server would accept in a Pod. */
@@ -40,7 +40,7 @@ const resourceNames = ['cpu', 'memory', 'ephemeral-storage']
 
 const quantities = () =>
   ruled(
-    z.record(z.string(), quantitySchema).meta({ maxProperties: resourceNames.length }),
+    z.record(z.string(), atMost(quantitySchema, mostBytes)).meta({ maxProperties: resourceNames.length }),
     (map) => Object.keys(map).every((name) => resourceNames.includes(name)),
     {
       rule: `self.all(name, name in [${resourceNames.map((name) => `'${name}'`).join(', ')}])`,
@@ -48,33 +48,39 @@ const quantities = () =>
     },
   )
 
-/** Less, and Chromium cannot even start. */
-const leastMemory = '256Mi'
+/** With less no recorder gets into a room. What it writes beside its volume is its log. */
+const leastLimits = [
+  { resource: 'memory', least: '256Mi', why: 'a browser does not start with less' },
+  { resource: 'cpu', least: '50m', why: 'a browser does not start in time with less' },
+  { resource: 'ephemeral-storage', least: '16Mi', why: 'a recorder that logs more is evicted' },
+] as const
 
 const requestsFit = (requests: Record<string, string>, limits: Record<string, string>) =>
   Object.entries(requests).every(
     ([name, quantity]) => limits[name] === undefined || quantityValue(quantity) <= quantityValue(limits[name]),
   )
 
-export const resourcesSchema = ruled(
-  ruled(
-    z.object({
-      requests: quantities().optional().describe('What the recorder is sure to get: cpu, memory, ephemeral-storage.'),
-      limits: quantities().optional().describe('What the recorder may use at most: cpu, memory, ephemeral-storage.'),
-    }),
-    ({ requests = {}, limits = {} }) => requestsFit(requests, limits),
-    {
-      rule: '!has(self.requests) || !has(self.limits) || self.requests.all(name, !(name in self.limits) || quantity(self.requests[name]).compareTo(quantity(self.limits[name])) <= 0)',
-      message: 'must not be more than resources.limits says',
-      fieldPath: '.requests',
-    },
-  ),
-  ({ limits }) => limits?.memory === undefined || quantityValue(limits.memory) >= quantityValue(leastMemory),
+const fittingResourcesSchema = ruled(
+  z.object({
+    requests: quantities().optional().describe('What the recorder is sure to get: cpu, memory, ephemeral-storage.'),
+    limits: quantities().optional().describe('What the recorder may use at most: cpu, memory, ephemeral-storage.'),
+  }),
+  ({ requests = {}, limits = {} }) => requestsFit(requests, limits),
   {
-    rule: `!has(self.limits) || !('memory' in self.limits) || quantity(self.limits['memory']).compareTo(quantity('${leastMemory}')) >= 0`,
-    message: `memory must be at least ${leastMemory}: a browser does not start with less`,
-    fieldPath: '.limits',
+    rule: '!has(self.requests) || !has(self.limits) || self.requests.all(name, !(name in self.limits) || quantity(self.requests[name]).compareTo(quantity(self.limits[name])) <= 0)',
+    message: 'must not be more than resources.limits says',
+    fieldPath: '.requests',
   },
+)
+
+export const resourcesSchema = leastLimits.reduce(
+  (schema, { resource, least, why }) =>
+    ruled(schema, ({ limits }) => limits?.[resource] === undefined || quantityValue(limits[resource]) >= quantityValue(least), {
+      rule: `!has(self.limits) || !('${resource}' in self.limits) || quantity(self.limits['${resource}']).compareTo(quantity('${least}')) >= 0`,
+      message: `${resource} must be at least ${least}: ${why}`,
+      fieldPath: '.limits',
+    }),
+  fittingResourcesSchema,
 )
 
 /** The same resources, however their quantities are written. */

@@ -23,3 +23,13 @@ export const atLeast = (least: string) =>
     rule: `quantity(self).compareTo(quantity('${least}')) >= 0`,
     message: `must be at least ${least}`,
   })
+
+/** At most `most`: what is more no volume and no node has, and Kubernetes counts no further than 2^63. */
+export const atMost = <Schema extends z.ZodString>(schema: Schema, most: string): Schema =>
+  ruled(schema, (text) => quantityValue(text) <= quantityValue(most), {
+    rule: `quantity(self).compareTo(quantity('${most}')) <= 0`,
+    message: `must be at most ${most}`,
+  })
+
+/** More than any volume or node has. */
+export const mostBytes = '1Pi'

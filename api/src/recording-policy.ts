@@ -6,7 +6,7 @@ import { secretKeyRef } from './placement.ts'
 import { type apiVersion, type ObjectMeta, opusMessage, recordingSpecSchema } from './recording.ts'
 import { type CelRule, matching, ruled } from './rules.ts'
 import { scheduleSchema } from './schedule.ts'
-import { userIdPattern } from './user-patterns.ts'
+import { excludesAll, excludesAllRule, type Lists, userIdPattern } from './user-patterns.ts'
 
 export const policyKind = 'RecordingPolicy'
 export const policyPlural = 'recordingpolicies'
@@ -23,7 +23,12 @@ const roomPattern = matching(
   'must be a room, or a prefix followed by .*$ and nothing else',
 )
 
-const numberPattern = /^([1-9][0-9]{0,9})?(\.\*\$)?$/
+/** Up to the largest number of a room, 4294967294. */
+const number = [
+  ...['[1-9][0-9]{0,8}', '[1-3][0-9]{9}', '4[01][0-9]{8}', '42[0-8][0-9]{7}', '429[0-3][0-9]{6}', '4294[0-8][0-9]{5}'],
+  ...['42949[0-5][0-9]{4}', '429496[0-6][0-9]{3}', '4294967[01][0-9]{2}', '42949672[0-8][0-9]', '429496729[0-4]'],
+].join('|')
+const numberPattern = new RegExp(`^(${number})?(\\.\\*\\$)?$`)
 const numbersOnly = (list: 'include' | 'exclude') => ({
   rule: `!has(self.type) || self.type != 'Number' || !has(self.${list}) || self.${list}.all(p, p.matches(${JSON.stringify(numberPattern.source)}))`,
   message: 'must be numbers, or the beginning of numbers followed by .*$, where type is Number',
@@ -32,20 +37,30 @@ const numbersOnly = (list: 'include' | 'exclude') => ({
 const isOfType = (type: string, patterns: readonly string[]) =>
   type !== 'Number' || patterns.every((pattern) => numberPattern.test(pattern))
 
+/** Of whom, or of which rooms, none would ever be meant. */
+const leavesSome = <Schema extends z.ZodType<Lists>>(schema: Schema): Schema =>
+  ruled(schema, (lists) => !excludesAll(lists), {
+    rule: `!(${excludesAllRule('self')})`,
+    message: 'has nothing that exclude does not have, too, and what is excluded is not meant even if included',
+    fieldPath: '.include',
+  })
+
 const roomsSchema = ruled(
   ruled(
-    z.object({
-      type: z
-        .enum(['Any', 'Number', 'String'])
-        .default('Any')
-        .describe('Rooms with a number, rooms with a name, or both: room 123 and room "123" are different rooms.'),
-      include: z
-        .array(roomPattern)
-        .max(32)
-        .default([])
-        .describe('Rooms to record: each a room, or a prefix followed by `.*$`. Empty: every room.'),
-      exclude: z.array(roomPattern).max(32).default([]).describe('Rooms never recorded, even if included.'),
-    }),
+    leavesSome(
+      z.object({
+        type: z
+          .enum(['Any', 'Number', 'String'])
+          .default('Any')
+          .describe('Rooms with a number, rooms with a name, or both: room 123 and room "123" are different rooms.'),
+        include: z
+          .array(roomPattern)
+          .max(32)
+          .default([])
+          .describe('Rooms to record: each a room, or a prefix followed by `.*$`. Empty: every room.'),
+        exclude: z.array(roomPattern).max(32).default([]).describe('Rooms never recorded, even if included.'),
+      }),
+    ),
     ({ type, include }) => isOfType(type, include),
     numbersOnly('include'),
   ),
@@ -101,15 +116,16 @@ export const recordingPolicySpecSchema = ruled(
     sdkAppId: sdkAppId.describe('TRTC application (SDKAppID) whose rooms are recorded.'),
     suspend: z.boolean().default(false).describe('True: nothing new is recorded. What is being recorded goes on.'),
     rooms: roomsSchema.prefault({}).describe('Which rooms.'),
-    enters: z
-      .object({
+    enters: leavesSome(
+      z.object({
         role: z
           .enum(['Anchor', 'Anyone'])
           .default('Anchor')
           .describe('`Anchor`: somebody who may publish has to be in the room. `Anyone`: an audience member is enough.'),
         include: z.array(userIdPattern).max(32).default([]).describe('Users of whom one has to enter. Empty: anybody will do.'),
         exclude: z.array(userIdPattern).max(32).default([]).describe('Users with whom nothing begins, even if included.'),
-      })
+      }),
+    )
       .prefault({})
       .describe('Whose entering begins a recording. Never that of a recorder of a policy.'),
     schedule: scheduleSchema

@@ -13,7 +13,7 @@ import {
   secretKeyRef,
   tolerationsSchema,
 } from './placement.ts'
-import { atLeast } from './quantity.ts'
+import { atLeast, atMost, mostBytes } from './quantity.ts'
 import { halves, matching, ruled } from './rules.ts'
 import { sameAddress, sameHost } from './same.ts'
 import { type RecordingStatus, recordingStatusSchema } from './status.ts'
@@ -251,7 +251,7 @@ export const recordingSpecSchema = z.object({
   callback: callbackSchema.optional().meta(frozen).describe('Who is told of the result.'),
   storage: z
     .object({
-      size: atLeast('64Mi')
+      size: atMost(atLeast('64Mi'), mostBytes)
         .optional()
         .describe(
           'Size of the volume that holds the recording until it is in COS. The chart’s recorder.storageSize where it is not set, which is 10Gi unless somebody changed it.',

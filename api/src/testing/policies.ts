@@ -29,6 +29,27 @@ export const refusedPolicies: { what: string; over: object; field: string }[] = 
     over: { rooms: { type: 'Number', exclude: ['007'] } },
     field: 'spec.rooms.exclude',
   },
+  {
+    what: 'a number that no room has',
+    over: { rooms: { type: 'Number', include: ['4294967295'] } },
+    field: 'spec.rooms.include',
+  },
+  {
+    what: 'rooms that are all left out',
+    over: { rooms: { include: ['math', 'lesson-1.*$'], exclude: ['lesson-.*$', 'math'] } },
+    field: 'spec.rooms.include',
+  },
+  { what: 'no room at all', over: { rooms: { exclude: ['.*$'] } }, field: 'spec.rooms.include' },
+  {
+    what: 'nobody whose entering counts',
+    over: { enters: { include: ['bot_1'], exclude: ['bot_.*$'] } },
+    field: 'spec.enters.include',
+  },
+  {
+    what: 'slices of nobody',
+    over: template({ live: { audioSlices: { users: { include: ['bot_1'], exclude: ['bot_.*$'] } } } }),
+    field: 'spec.template.live.audioSlices.users.include',
+  },
   { what: 'a user pattern of another kind', over: { enters: { include: ['teacher*'] } }, field: 'spec.enters.include[0]' },
   { what: 'a role there is not', over: { enters: { role: 'Owner' } }, field: 'spec.enters.role' },
   { what: 'the recorder as the one to wait for', over: { enters: { include: ['recorder'] } }, field: 'spec.enters.include' },
@@ -72,7 +93,11 @@ export const refusedPolicies: { what: string; over: object; field: string }[] = 
 
 export const acceptedPolicies: { what: string; over: object }[] = [
   { what: 'the least', over: {} },
-  { what: 'rooms by number', over: { rooms: { type: 'Number', include: ['43474', '7.*$', '.*$'], exclude: ['70'] } } },
+  {
+    what: 'rooms by number',
+    over: { rooms: { type: 'Number', include: ['43474', '7.*$', '.*$', '4294967294'], exclude: ['70'] } },
+  },
+  { what: 'rooms of which some are left out', over: { rooms: { include: ['lesson-.*$'], exclude: ['lesson-1.*$'] } } },
   { what: 'rooms by name', over: { rooms: { type: 'String', include: ['math 101', 'lesson-.*$', '$x.'] } } },
   { what: 'a night', over: window({ days: ['Fri', 'Sat'], from: '22:00', to: '02:30' }) },
   { what: 'a whole day, in UTC', over: window({ from: '00:00', to: '24:00' }, 'UTC') },

@@ -107,19 +107,22 @@ export const refusedSpecs: RefusedSpec[] = [
     over: { outputs: { pair: { left: ['agent_.*$', 'bot'], right: ['bot'] } } },
     field: 'spec.outputs.pair.right',
   },
-  ...(['audioSlices', 'stills', 'hls', 'pcm'] as const).map((part) => ({
-    what: `${part} of nobody`,
-    over: {
-      mode: '02',
-      live: {
-        [part]: {
-          ...(part === 'pcm' ? { url: 'wss://asr.example/' } : {}),
-          users: { include: ['alice'], exclude: ['bob', 'alice'] },
-        },
-      },
-    },
-    field: `spec.live.${part}.users.include`,
-  })),
+  {
+    what: 'a pair of which the left side is of everybody on the right',
+    over: { outputs: { pair: { left: ['agent_.*$'], right: ['agent_7', 'agent_1.*$'] } } },
+    field: 'spec.outputs.pair.right',
+  },
+  ...(['audioSlices', 'stills', 'hls', 'pcm'] as const).flatMap((part) =>
+    [
+      { include: ['alice'], exclude: ['bob', 'alice'] },
+      { include: ['student_1', 'student_2.*$'], exclude: ['student_.*$'] },
+      { exclude: ['.*$'] },
+    ].map((users) => ({
+      what: `${part} of nobody, ${JSON.stringify(users)}`,
+      over: { mode: '02', live: { [part]: { ...(part === 'pcm' ? { url: 'wss://asr.example/' } : {}), users } } },
+      field: `spec.live.${part}.users.include`,
+    })),
+  ),
   {
     what: 'how a mix is written that is not made',
     over: { mode: '02', outputs: { mixFormat: 'Mp4' } },
@@ -356,6 +359,14 @@ export const refusedSpecs: RefusedSpec[] = [
   { what: 'a resource there is not', over: resources({ ram: '1Gi' }), field: 'spec.resources.requests' },
   { what: 'a limit of a resource there is not', over: resources({}, { 'example.com/gpu': '1' }), field: 'spec.resources.limits' },
   { what: 'memory in which no browser starts', over: resources({}, { memory: '64Mi' }), field: 'spec.resources.limits' },
+  { what: 'CPU with which no browser starts in time', over: resources({}, { cpu: '1m' }), field: 'spec.resources.limits' },
+  { what: 'no room for a log', over: resources({}, { 'ephemeral-storage': '1Ki' }), field: 'spec.resources.limits' },
+  {
+    what: 'more memory than can be counted',
+    over: resources({ memory: '99999999999Ei' }),
+    field: 'spec.resources.requests.memory',
+  },
+  { what: 'a larger volume than can be counted', over: { storage: { size: '9223372036854775808' } }, field: 'spec.storage.size' },
   { what: 'a resource that is no quantity', over: resources({ cpu: 'two' }), field: 'spec.resources.requests.cpu' },
   { what: 'a node label that cannot be', over: { nodeSelector: { 'a b': 'x' } }, field: 'spec.nodeSelector' },
   {
@@ -409,6 +420,13 @@ export const acceptedSpecs: { what: string; over: object }[] = [
     what: 'a replay that is told of',
     over: { callback: { url: 'https://school.example', outputs: true }, outputs: { replay: true } },
   },
+  {
+    what: 'slices of some of those who are left out, and of others',
+    over: {
+      live: { audioSlices: { users: { include: ['student_.*$', 'bob'], exclude: ['student_1.*$', 'bo', 'bobby.*$'] } } },
+      outputs: { pair: { left: ['agent_1.*$', 'b'], right: ['agent_.*$', 'b'] } },
+    },
+  },
   { what: 'media by any way, said', over: { networkProxy: { iceTransportPolicy: 'all' } } },
   {
     what: 'whom to record that begins with nobody, for it may be changed',
@@ -454,6 +472,11 @@ export const acceptedSpecs: { what: string; over: object }[] = [
       metadata: { course: 'a, b; c=1', 'x-y': 'z' },
       encryption: { type: 'SSE-KMS', kmsKeyId: '0b2ca1a3-7a3c-4d0f-9d0e-1f7c3f7c0000' },
     }),
+  },
+  { what: 'as large a volume as there may be', over: { storage: { size: '1Pi' } } },
+  {
+    what: 'as little as there may be',
+    over: resources({ cpu: '0', memory: '0' }, { cpu: '0.05', memory: '256Mi', 'ephemeral-storage': '16777216' }),
   },
   { what: 'resources in fractions', over: resources({ cpu: '0.5', memory: '1Gi' }, { cpu: '500m', memory: '1024Mi' }) },
   { what: 'a toleration of everything', over: { tolerations: [{ operator: 'Exists' }, { key: 'a.b/c', value: 'd' }] } },
