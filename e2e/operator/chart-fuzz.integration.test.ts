@@ -174,6 +174,7 @@ interface PodParts {
   podSecurityContext?: { sysctls?: { name: string }[] } | null
   tolerations?: { operator?: string }[] | null
   affinity?: object | null
+  extraEnv?: { name: string }[] | null
 }
 
 interface Volume {
@@ -185,7 +186,7 @@ interface Volume {
 
 /** Each volume and each path once, mounted where there is such a volume, as templates/checks.yaml wants it. */
 function withoutDoubles<T extends object>(part: T): T {
-  const { extraVolumes, extraVolumeMounts, topologySpreadConstraints, podSecurityContext, tolerations, affinity } =
+  const { extraEnv, extraVolumes, extraVolumeMounts, topologySpreadConstraints, podSecurityContext, tolerations, affinity } =
     part as PodParts
   const oneOf = <U>(all: U[], key: (one: U) => string) => [...new Map(all.map((one) => [key(one), one])).values()]
   const isTaken = (name: string) => /^(ca-bundle|work|tmp|control|cos|secret-[0-9]+)$/.test(name)
@@ -203,6 +204,7 @@ function withoutDoubles<T extends object>(part: T): T {
     .flatMap((mount, index) => (volumes.length === 0 ? [] : { ...mount, name: volumes[index % volumes.length]!.name }))
   return {
     ...part,
+    ...(extraEnv && { extraEnv: oneOf(extraEnv, ({ name }) => name) }),
     ...(extraVolumes && { extraVolumes: volumes }),
     ...(extraVolumeMounts && { extraVolumeMounts: mounts }),
     ...(affinity && { affinity: withoutKeysTwice(affinity) as object }),
@@ -268,6 +270,14 @@ test(`every value that the chart's schema admits renders, and is taken by the AP
       const manifests = documents.flatMap((document) => (document.toJS() as Manifest | null) ?? [])
       const settings = settingsOf(ofKind(manifests, 'Deployment').find(isOperator)!.spec!.template.spec)
       manifests.push(...recorderOf(settings, namespace))
+      const containers = manifests.flatMap(({ kind, spec }) =>
+        kind === 'Pod' ? (spec as unknown as PodSpec).containers : (spec?.template?.spec.containers ?? []),
+      ) as { image: string; env?: { name: string }[] }[]
+      // Which the API server does not judge, and server-side apply does.
+      for (const { image, env = [] } of containers) {
+        expect(image).toMatch(imageReference)
+        expect(new Set(env.map(({ name }) => name)).size, JSON.stringify(env)).toBe(env.length)
+      }
       const taken = await Promise.all(
         manifests.map(async (manifest) => {
           const resource = kinds[manifest.kind]
@@ -302,5 +312,15 @@ function recorderOf(settings: Config, namespace: string): Manifest[] {
   const { priorityClassName: _, runtimeClassName: __, ...spec } = pod.spec!
   return [{ ...pod, spec }, volumeClaim(recording, 'math-v1', config.options)] as unknown as Manifest[]
 }
+
+type PodSpec = NonNullable<Manifest['spec']>['template']['spec']
+
+/** As container runtimes read it: registry, path of small letters, tag, digest. */
+const imageReference = (() => {
+  const label = '[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?'
+  const part = '[a-z0-9]+(([.]|_|__|-+)[a-z0-9]+)*'
+  const registry = `(${label}([.]${label})*|\\[[0-9A-Fa-f:]+\\])(:[0-9]+)?`
+  return new RegExp(`^(${registry}/)?${part}(/${part})*:[A-Za-z0-9_][-A-Za-z0-9_.]{0,127}(@sha256:[0-9a-f]{64})?$`)
+})()
 
 const isOperator = ({ spec }: Manifest) => spec!.template.spec.containers.some(({ name }) => name === 'operator')

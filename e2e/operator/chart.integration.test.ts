@@ -3,11 +3,14 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { parse } from 'yaml'
+import { parse, parseAllDocuments } from 'yaml'
 import { numericTolerationsRule } from '../../api/src/index.ts'
 import { parseConfig as gatewayConfig } from '../../gateway/src/config.ts'
 import type { KubeObject } from '../../kube/src/index.ts'
 import { parseConfig } from '../../operator/src/config.ts'
+import { podConfig } from '../../operator/src/recording/controller.ts'
+import { recorderPod } from '../../operator/src/recording/pod.ts'
+import { aRecording } from '../../operator/src/recording/testing.ts'
 import {
   chart,
   everythingOn,
@@ -19,6 +22,7 @@ import {
   rulesOf,
   settingsOf,
   templateOf,
+  variablesIn,
 } from './chart.ts'
 import { resolved, type Schema } from './chart-samples.ts'
 
@@ -34,6 +38,14 @@ afterAll(() => helmIn?.close())
 const helm = (...args: string[]) => helmIn.run(...args)
 const render = (...set: string[]) => helmIn.render(...set)
 const renderValues = (values: object, namespace?: string) => helmIn.renderValues(values, namespace)
+
+interface Peers {
+  ports?: object[]
+  to?: { ipBlock?: { cidr: string } }[]
+  from?: { podSelector?: { matchLabels: Record<string, string> } }[]
+}
+const isWithin = (labels: Record<string, string>, others: Record<string, string>) =>
+  Object.entries(labels).every(([name, value]) => others[name] === value)
 
 describe('the chart', () => {
   test('is well made', async () => {
@@ -238,6 +250,96 @@ describe('the chart', () => {
     })
   })
 
+  test.each([
+    [
+      'a slash at its end',
+      { global: { imageRegistry: 'registry.example/mirror/' } },
+      'registry.example/mirror/trtc-recorder/operator:0.1.0',
+    ],
+    [
+      'a port in the repository',
+      { global: { imageRegistry: 'registry.example' }, image: { repository: 'localhost:5000/op' } },
+      'localhost:5000/op:0.1.0',
+    ],
+    ['a tag that is a number', { image: { tag: 1234567.5 } }, 'trtc-recorder/operator:1234567.5'],
+    ['no registry', { global: { imageRegistry: null } }, 'trtc-recorder/operator:0.1.0'],
+  ])('finds an image with %s', async (_, values, image) => {
+    expect(templateOf(await renderValues(values)).spec.containers[0]).toMatchObject({ image })
+  })
+
+  test.each([
+    { image: { repository: 'Trtc/Operator' } },
+    { image: { repository: 'trtc//operator' } },
+    { recorder: { image: { repository: 'trtc-recorder/recorder/' } } },
+    { global: { imageRegistry: 'https://registry.example' } },
+    { global: { imageRegistry: 'registry.example//mirror' } },
+  ])('refuses what no container runtime takes for an image: %j', async (values) => {
+    await expect(renderValues(values)).rejects.toThrow(/schema/)
+  })
+
+  test('names a release with dots, and a long one, so that all of it can be made', async () => {
+    for (const release of ['shop.eu-1', `${'a'.repeat(49)}.b-c`]) {
+      const values = await helmIn.valuesFile({ replicas: 2, ...everythingOn({}) })
+      const text = await helm('template', release, chart, '--namespace', 'trtc', '--values', values)
+      const names = parseAllDocuments(text).flatMap((one) => (one.toJS() as Manifest | null) ?? [])
+      for (const { kind, metadata } of names) {
+        if (kind === 'CustomResourceDefinition') continue
+        expect(metadata.name, kind).toMatch(/^[a-z]([-a-z0-9]*[a-z0-9])?$/)
+        if (kind === 'Service') expect(metadata.name.length).toBeLessThanOrEqual(63)
+      }
+    }
+  })
+
+  test('has each variable once, and that of extraEnv where there are two', async () => {
+    const extraEnv = [
+      { name: 'NODE_OPTIONS', value: '--max-old-space-size=300' },
+      { name: 'HTTPS_PROXY', valueFrom: { secretKeyRef: { name: 'proxy', key: 'url' } } },
+    ]
+    const values = { proxy: { httpsProxy: 'http://proxy:3128', noProxy: '.svc' } }
+    const { spec } = templateOf(await renderValues({ ...values, extraEnv, recorder: { extraEnv } }))
+    const env = spec.containers[0]!.env
+    expect(env.filter(({ name }) => name === 'NODE_OPTIONS' || name === 'HTTPS_PROXY')).toEqual(extraEnv)
+    expect(settingsOf(spec).recorderPod.env).toEqual([{ name: 'NO_PROXY', value: '.svc' }, ...extraEnv])
+    const twice = [extraEnv[0], { name: 'NODE_OPTIONS', value: '' }]
+    await expect(renderValues({ extraEnv: twice })).rejects.toThrow('extraEnv has two of the name NODE_OPTIONS')
+    const ours = { recorder: { extraEnv: [{ name: 'TRTC_RECORDER_JOB', value: '{}' }] } }
+    await expect(renderValues(ours)).rejects.toThrow('recorder.extraEnv: TRTC_RECORDER_JOB is what the operator tells')
+  })
+
+  test('lets DNS out wherever it is, recorders be asked, and helm test in', async () => {
+    const metricsFrom = [{ namespaceSelector: { matchLabels: { team: 'monitoring' } } }]
+    const manifests = await renderValues({
+      networkPolicy: { enabled: true, metricsFrom },
+      ...everythingOn({ networkPolicy: { metricsFrom } }),
+    })
+    const policies = ofKind(manifests, 'NetworkPolicy') as unknown as (KubeObject & {
+      spec: { ingress: Peers[]; egress: Peers[] }
+    })[]
+    expect(policies.map(({ metadata }) => metadata.name).toSorted()).toEqual(
+      ['', '-gateway', '-recorder'].map((part) => `demo-trtc-recorder${part}`),
+    )
+    for (const { spec } of policies) {
+      // A node-local cache has a link-local address, which is else excepted; and a long answer comes by TCP.
+      const dns = ['UDP', 'TCP'].map((protocol) => ({ port: 53, protocol }))
+      expect(spec.egress).toContainEqual({ ports: dns })
+      expect(spec.egress.flatMap(({ to = [] }) => to.flatMap(({ ipBlock }) => ipBlock?.cidr ?? []))).toEqual([
+        '0.0.0.0/0',
+        '::/0',
+      ])
+    }
+    const [operator] = policies.filter(({ metadata }) => metadata.name === 'demo-trtc-recorder')
+    const recorder = { matchLabels: { 'app.kubernetes.io/managed-by': 'trtc-recorder-operator' } }
+    expect(operator?.spec.egress).toContainEqual({
+      ports: [{ port: 8080, protocol: 'TCP' }],
+      to: [{ namespaceSelector: {}, podSelector: recorder }],
+    })
+    const [probe] = ofKind(manifests, 'Pod')
+    const [, metrics] = operator!.spec.ingress
+    const selected = metrics!.from!.map(({ podSelector }) => podSelector?.matchLabels ?? {})
+    expect(selected.some((labels) => Object.keys(labels).length > 0 && isWithin(labels, probe!.metadata.labels ?? {}))).toBe(true)
+    expect(metrics!.from).toEqual(expect.arrayContaining(metricsFrom))
+  })
+
   test('gives operator and recorders the CA bundle and the outbound proxy', async () => {
     const { spec } = templateOf(
       await renderValues({
@@ -263,6 +365,29 @@ describe('the chart', () => {
     const { value } = spec.containers[0]!.env.find(({ name }) => name === 'TRTC_RECORDER_RECORDER_POD')!
     expect(value).not.toContain('$')
     expect(settingsOf(spec).recorderPod.env).toEqual(extraEnv)
+  })
+
+  test('hands on as it is written what is nobody else’s to fill in', async () => {
+    const [chromiumArgs, noProxy] = ['--a=$(TRTC_RECORDER_IDENTITY) --b=$$ --c=$', '.$(TRTC_RECORDER_IDENTITY),$$.example']
+    const { spec } = templateOf(await renderValues({ recorder: { chromiumArgs }, proxy: { noProxy } }))
+    expect(variablesIn(spec.containers[0]!.env).NO_PROXY).toBe(noProxy)
+    const receivers = { allow: [], deny: [], apiServer: [], allowPrivate: true }
+    const order = { attempt: 1, uploadOnly: false, volume: 'math-v1', isBesideOthers: false }
+    const { env } = recorderPod(aRecording(), order, podConfig(settingsOf(spec), receivers)).spec!.containers[0]!
+    expect(variablesIn(env as { name: string; value: string }[])).toMatchObject({
+      TRTC_RECORDER_CHROMIUM_ARGS: chromiumArgs,
+      NO_PROXY: noProxy,
+    })
+    const audiences = ['$(TRTC_RECORDER_GATEWAY_LOG_LEVEL)$$']
+    const gateway = {
+      enabled: true,
+      callersSecret: 'callers',
+      namespaces: ['lessons'],
+      tokenReview: { enabled: true, audiences },
+    }
+    expect(gatewayConfig(variablesIn(gatewayOf(await renderValues({ gateway })).spec.containers[0]!.env)).tokenAudiences).toEqual(
+      audiences,
+    )
   })
 
   test('lets OpenShift say who runs as whom', async () => {
@@ -452,6 +577,12 @@ describe('the chart', () => {
     const [service] = ofKind(manifests, 'Service') as unknown as (KubeObject & { spec: { ports: { name: string }[] } })[]
     expect(service!.metadata.labels).toMatchObject(monitor!.spec.selector.matchLabels)
     expect(service!.spec.ports.map(({ name }) => name)).toContain(monitor!.spec.endpoints[0]!.port)
+  })
+
+  test('gives the account of recorders the role that a cloud knows it by', async () => {
+    const annotations = { 'tke.cloud.tencent.com/role-arn': 'qcs::cam::uin/1:roleName/recorder' }
+    const accounts = ofKind(await renderValues({ recorder: { serviceAccount: { annotations } } }), 'ServiceAccount')
+    expect(accounts.find(({ metadata }) => metadata.name.endsWith('-recorder'))?.metadata.annotations).toEqual(annotations)
   })
 
   test('has a README with every value in it', async () => {

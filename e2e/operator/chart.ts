@@ -88,7 +88,16 @@ export const gatewayOf = (manifests: Manifest[]) =>
 
 /** The operator's settings, as it would read them. */
 export const settingsOf = (spec: { containers: { env: { name: string; value?: string }[] }[] }) =>
-  parseConfig(Object.fromEntries(spec.containers[0]!.env.map(({ name, value }) => [name, value ?? 'demo-0'])))
+  parseConfig(variablesIn(spec.containers[0]!.env))
+
+/** The variables of a container as its process has them: `$$` is one `$`, and `$(NAME)` the value of a variable that stands before it. */
+export function variablesIn(env: readonly { name: string; value?: string }[]): Record<string, string> {
+  const known: Record<string, string> = {}
+  for (const { name, value = 'demo-0' } of env) {
+    known[name] = value.replace(/\$(?:\$|\(([^)]*)\))/g, (all, other) => (all === '$$' ? '$' : (known[other] ?? all)))
+  }
+  return known
+}
 
 /** Every optional part of the chart. */
 export const everythingOn = (values: object) => {

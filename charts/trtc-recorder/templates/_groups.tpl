@@ -107,6 +107,7 @@ recorder:
   serviceAccount:
     create: true
     name: ""
+    annotations: {}
   podLabels:
     sidecar.istio.io/inject: "false"
   podAnnotations:
@@ -149,6 +150,7 @@ recorder.image:
 recorder.serviceAccount:
   create: true
   name: ""
+  annotations: {}
 policy:
   networkProxyHosts: null
   cosEndpoints: null

@@ -13,14 +13,14 @@
 
 {{/* A name or size as it was written: Helm reads numbers as floats, and would write a large one as 1.2e+07. */}}
 {{- define "trtc-recorder.text" -}}
-{{- if and (kindIs "float64" .) (eq (floor .) .) }}{{ printf "%.0f" . }}{{ else }}{{ toString . }}{{ end }}
+{{- if kindIs "float64" . }}{{ toJson . }}{{ else }}{{ toString . }}{{ end }}
 {{- end }}
 
 {{- define "trtc-recorder.name" -}}
 {{- include "trtc-recorder.text" (default .Chart.Name .Values.nameOverride) | trunc 63 | trimAll "-" }}
 {{- end }}
 
-{{/* Services may not begin with a digit. */}}
+{{/* Services may not begin with a digit, nor have a dot, as a release may. */}}
 {{- define "trtc-recorder.fullname" -}}
 {{- $name := include "trtc-recorder.chosenName" . }}
 {{- if regexMatch "^[0-9]" $name }}trtc-{{ end }}{{ $name }}
@@ -30,9 +30,9 @@
 {{- if .Values.fullnameOverride }}
 {{- include "trtc-recorder.text" .Values.fullnameOverride | trunc 50 | trimAll "-" }}
 {{- else if contains (include "trtc-recorder.name" .) .Release.Name }}
-{{- .Release.Name | trunc 50 | trimAll "-" }}
+{{- .Release.Name | replace "." "-" | trunc 50 | trimAll "-" }}
 {{- else }}
-{{- printf "%s-%s" .Release.Name (include "trtc-recorder.name" .) | trunc 50 | trimAll "-" }}
+{{- printf "%s-%s" .Release.Name (include "trtc-recorder.name" .) | replace "." "-" | trunc 50 | trimAll "-" }}
 {{- end }}
 {{- end }}
 
@@ -159,12 +159,12 @@ default
 {{- end }}
 {{- end }}
 
-{{/* registry/repository:tag@digest, of (list . .Values.image) */}}
+{{/* registry/repository:tag@digest, of (list . .Values.image). A repository with a port has its registry in front. */}}
 {{- define "trtc-recorder.image" -}}
 {{- $root := index . 0 }}
 {{- $image := index . 1 }}
-{{- $registry := default ($root.Values.global).imageRegistry $image.registry }}
-{{- with $registry }}{{ . }}/{{ end }}{{ $image.repository }}:{{ include "trtc-recorder.text" (default $root.Chart.AppVersion $image.tag) }}
+{{- $registry := default "" (default ($root.Values.global).imageRegistry $image.registry) | trimSuffix "/" }}
+{{- if and $registry (not (regexMatch "^[^/]*:" $image.repository)) }}{{ $registry }}/{{ end }}{{ $image.repository }}:{{ include "trtc-recorder.text" (default $root.Chart.AppVersion $image.tag) }}
 {{- with $image.digest }}@{{ . }}{{ end }}
 {{- end }}
 
@@ -200,19 +200,24 @@ secret:
 {{- end }}
 {{- end }}
 
+{{/* A variable's value that arrives as it is written: Kubernetes makes one `$` of two, and puts another variable in place of `$(NAME)`. */}}
+{{- define "trtc-recorder.literal" -}}
+{{- replace "$" "$$" . | quote }}
+{{- end }}
+
 {{/* Outbound proxy and CA bundle, as Node reads them. */}}
 {{- define "trtc-recorder.outboundEnv" -}}
 {{- with .Values.proxy.httpProxy }}
 - name: HTTP_PROXY
-  value: {{ . | quote }}
+  value: {{ include "trtc-recorder.literal" . }}
 {{- end }}
 {{- with .Values.proxy.httpsProxy }}
 - name: HTTPS_PROXY
-  value: {{ . | quote }}
+  value: {{ include "trtc-recorder.literal" . }}
 {{- end }}
 {{- with .Values.proxy.noProxy }}
 - name: NO_PROXY
-  value: {{ . | quote }}
+  value: {{ include "trtc-recorder.literal" . }}
 {{- end }}
 {{- if include "trtc-recorder.hasCaBundle" . }}
 - name: NODE_EXTRA_CA_CERTS
@@ -220,10 +225,20 @@ secret:
 {{- end }}
 {{- end }}
 
+{{/* Variables with those of extraEnv, which win: (list $variables $extraEnv). Each name once, or server-side apply refuses them. */}}
+{{- define "trtc-recorder.withExtraEnv" -}}
+{{- $extra := default list (index . 1) }}
+{{- $names := list }}
+{{- range $extra }}{{- $names = append $names .name }}{{- end }}
+{{- $own := list }}
+{{- range index . 0 }}{{- if not (has .name $names) }}{{- $own = append $own . }}{{- end }}{{- end }}
+{{- concat $own $extra | toYaml }}
+{{- end }}
+
 {{/* What every recorder Pod gets, as the operator reads it. Empty maps say nothing. No `$`: Kubernetes fills in what it finds in a variable, which is the recorder's to have. */}}
 {{- define "trtc-recorder.recorderPod" -}}
 {{- $recorder := .Values.recorder }}
-{{- $env := concat (default list (include "trtc-recorder.outboundEnv" . | fromYamlArray)) (default list $recorder.extraEnv) }}
+{{- $env := include "trtc-recorder.withExtraEnv" (list (include "trtc-recorder.outboundEnv" . | fromYamlArray) $recorder.extraEnv) | fromYamlArray }}
 {{- $volumes := default list $recorder.extraVolumes }}
 {{- $mounts := default list $recorder.extraVolumeMounts }}
 {{- if include "trtc-recorder.hasCaBundle" . }}

@@ -247,6 +247,11 @@ describe('the recorder Pod', () => {
     expect(env('TRTC_RECORDER_CHROMIUM_ARGS', { ...pod, spec: spec! })).toBe('--use-test')
     expect(env('TRTC_RECORDER_CHROMIUM_ARGS')).toBeUndefined()
   })
+
+  test('and has no variable that Kubernetes would fill in or shorten', () => {
+    const { spec } = recorderPod(aRecording(), order, { ...podConfig, chromiumArgs: '--a=$(HOME) --b=$$ --c=$' })
+    expect(env('TRTC_RECORDER_CHROMIUM_ARGS', { ...pod, spec: spec! })).toBe('--a=$$(HOME) --b=$$$$ --c=$$')
+  })
 })
 
 describe('the volume', () => {

@@ -220,7 +220,8 @@ function environment(job: RecorderJob, config: RecorderPodConfig) {
     ...(job.spec.live.pcm === undefined ? {} : { [recorderEnv.receivers]: JSON.stringify(config.receivers) }),
     ...(config.chromiumArgs ? { [recorderEnv.chromiumArgs]: config.chromiumArgs } : {}),
   }
-  return Object.entries(values).map(([name, value]) => ({ name, value }))
+  // They arrive as they are: Kubernetes would make one `$` of two, and put another variable in place of `$(NAME)`.
+  return Object.entries(values).map(([name, value]) => ({ name, value: value.replaceAll('$', '$$$$') }))
 }
 
 /** Each Secret the recorder needs, with the keys it needs of it and no other. The callback's signing key is not the recorder's. */
