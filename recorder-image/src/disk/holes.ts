@@ -75,42 +75,63 @@ export function holesOf(bodyPath: string): Hole[] {
   return holesIn(list)
 }
 
+/** A line of the list that says what was damaged when it was written anew: whoever is to be told of it may be killed before that. */
+interface Mended {
+  mended: Omit<DamagedLines, 'file'>
+}
+
 /**
  * Where it is not known any more which bytes are media, the body tells: what was given back reads as zeros, and behind it something was written. The list is written anew.
- * Returns what was damaged, undefined where it is known.
+ * Returns what was damaged, now or when that was done before.
  */
-export async function mendHoles(bodyPath: string): Promise<DamagedLines | undefined> {
-  const list = readHoles(bodyPath)
-  if (!isUnsure(list)) return undefined
+export async function mendHoles(bodyPath: string): Promise<DamagedLines[]> {
   const path = holesPath(bodyPath)
-  const damage = damagedLinesOf(path, list.damaged)
+  const list = readHoles(bodyPath)
+  const damages = mendedIn(list).map((mended) => ({ ...damagedLinesOf(path, mended.lines), ...mended }))
+  if (!isUnsure(list)) return damages
+  const { file, ...mended } = damagedLinesOf(path, list.damaged)
   const found = await zerosIn(bodyPath)
   // Each once: what was in it is counted.
   const others = holesIn(list).filter(({ start, end }) => !found.some((one) => one.start <= start && end <= one.end))
-  const holes = [...others, ...found]
-  const temporary = `${path}.tmp`
-  await replaceWith(path, temporary, () => writeFile(temporary, holes.map(linesOf).join(''), { flush: true }))
-  return damage
+  const all = [...mendedIn(list), mended].map((mended): Mended => ({ mended }))
+  const lines = [...all, ...others, ...found].map(linesOf)
+  const temporary = temporaryPath(bodyPath)
+  await replaceWith(path, temporary, () => writeFile(temporary, lines.join(''), { flush: true }))
+  return [...damages, { file, ...mended }]
 }
 
-const linesOf = (hole: Hole) => `\n${checkedLine(hole)}\n${checkedLine(hole)}`
+/** With what a recorder left that was killed while it wrote the list anew. */
+export async function removeHoles(bodyPath: string): Promise<void> {
+  await rm(temporaryPath(bodyPath), { force: true })
+  await rm(holesPath(bodyPath), { force: true })
+}
 
-function readHoles(bodyPath: string): CheckedLines<Hole> {
+const temporaryPath = (bodyPath: string) => `${holesPath(bodyPath)}.tmp`
+
+const linesOf = (line: Hole | Mended) => `\n${checkedLine(line)}\n${checkedLine(line)}`
+
+function readHoles(bodyPath: string): CheckedLines<Hole | Mended> {
   try {
-    return readCheckedLines<Hole>(readFileSync(holesPath(bodyPath)))
+    return readCheckedLines<Hole | Mended>(readFileSync(holesPath(bodyPath)))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { lines: [], damaged: 0, damagedAfter: [] }
     throw error
   }
 }
 
-const isUnsure = ({ damaged }: CheckedLines<Hole>) => damaged > 1
+const isUnsure = ({ damaged }: CheckedLines<unknown>) => damaged > 1
 
-function holesIn({ lines }: CheckedLines<Hole>): Hole[] {
-  const isOne = ({ start, end }: Hole, at: number) =>
-    Number.isInteger(start) && Number.isInteger(end) && lines.findIndex((one) => one.start === start && one.end === end) === at
-  return lines.filter(isOne).map(({ start, end }) => ({ start, end }))
-}
+const holesIn = ({ lines }: CheckedLines<Hole | Mended>): Hole[] =>
+  once(lines.flatMap((line) => (isHole(line) ? [{ start: line.start, end: line.end }] : [])))
+
+const isHole = (line: Hole | Mended): line is Hole =>
+  'start' in line && Number.isInteger(line.start) && Number.isInteger(line.end)
+
+const mendedIn = ({ lines }: CheckedLines<Hole | Mended>): Mended['mended'][] =>
+  once(lines.flatMap((line) => ('mended' in line ? [line.mended] : [])))
+
+/** Each stands there twice. */
+const once = <T>(all: readonly T[]): T[] => [...new Map(all.map((one) => [JSON.stringify(one), one])).values()]
 
 async function zerosIn(path: string): Promise<Hole[]> {
   const zeros = Buffer.alloc(blockBytes)

@@ -9,6 +9,5 @@ export async function knowHoles(
   { mode }: Pick<MediaFileIdentity, 'mode'>,
   { ledger, log }: Pick<MediaFileDeps, 'ledger' | 'log'>,
 ): Promise<void> {
-  const damage = await mendHoles(body)
-  if (damage !== undefined) tellDamagedLines({ spec: { mode } }, ledger, log)(damage)
+  for (const damage of await mendHoles(body)) tellDamagedLines({ spec: { mode } }, ledger, log)(damage)
 }

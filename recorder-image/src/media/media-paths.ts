@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { holesPath } from '../disk/holes.ts'
+import { removeHoles } from '../disk/holes.ts'
 import { timesPath } from './sound-journal.ts'
 
 export interface MediaPaths {
@@ -23,6 +23,6 @@ export async function removeMedia(paths: MediaPaths): Promise<void> {
   await rm(paths.journal, { force: true })
   await rm(timesPath(paths.journal), { force: true })
   await rm(paths.body, { force: true })
-  await rm(holesPath(paths.body), { force: true })
+  await removeHoles(paths.body)
   await rm(paths.index, { force: true })
 }
