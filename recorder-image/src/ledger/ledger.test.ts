@@ -85,12 +85,12 @@ test('whatever is added, the lines written amount to the losses told, and those 
   fc.assert(
     fc.property(fc.array(noticed), fc.integer({ min: 1, max: 5 }), (all, every) => {
       const lines: LedgerLine[] = []
-      const ledger = new Ledger((more) => lines.push(...structuredClone(more)))
+      const ledger = new Ledger((more) => void lines.push(...structuredClone(more)))
       for (const [at, one] of all.entries()) {
         ledger.add({ ...one, toMicros: one.fromMicros + second })
-        if (at % every === 0) ledger.settle()
+        if (at % every === 0) void ledger.settle()
       }
-      ledger.settle()
+      void ledger.settle()
       const inAnyOrder = (losses: object[]) => losses.map((one) => JSON.stringify(one)).sort()
       expect(inAnyOrder(lossesIn(lines))).toEqual(inAnyOrder(ledger.losses))
       expect(ledger.totals.frames).toBe(all.reduce((sum, { frames }) => sum + (frames ?? 0), 0))

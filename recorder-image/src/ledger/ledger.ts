@@ -35,14 +35,15 @@ export class Ledger {
   readonly #stretches: NoticedLoss[] = []
   readonly #ofKind = new Map<string, number[]>()
   readonly #unwritten = new Set<number>()
-  readonly #write: (lines: LedgerLine[]) => void
+  readonly #write: (lines: LedgerLine[]) => void | Promise<void>
+  #written: Promise<void> = Promise.resolve()
   readonly #earlier: readonly Loss[]
   readonly #explained: (loss: NoticedLoss) => NoticedLoss
   readonly #now: () => number
 
   /** `earlier`: what the attempts before this one told theirs. `explained`: a loss with what is known of its cause beyond whoever noticed it. `now`: as times are told. */
   constructor(
-    write: (lines: LedgerLine[]) => void = () => {},
+    write: (lines: LedgerLine[]) => void | Promise<void> = () => {},
     earlier: readonly Loss[] = [],
     explained: (loss: NoticedLoss) => NoticedLoss = (loss) => loss,
     now: () => number = () => Date.now() * 1000,
@@ -80,12 +81,14 @@ export class Ledger {
     this.add({ ...noticed, fromMicros: now, toMicros: now })
   }
 
-  /** Hands what is new or has grown to `write`. */
-  settle(): void {
-    if (this.#unwritten.size === 0) return
-    const lines = [...this.#unwritten].map((id) => ({ id, loss: lossOf(this.#stretches[id]!) }))
-    this.#unwritten.clear()
-    this.#write(lines)
+  /** Hands what is new or has grown to `write`. Resolves when that has all there is: only then what it speaks of may go. */
+  async settle(): Promise<void> {
+    if (this.#unwritten.size > 0) {
+      const lines = [...this.#unwritten].map((id) => ({ id, loss: lossOf(this.#stretches[id]!) }))
+      this.#unwritten.clear()
+      this.#written = Promise.all([this.#written, this.#write(lines)]).then(() => {})
+    }
+    await this.#written
   }
 
   /** All stretches, of earlier attempts too, in the order of their beginning. */

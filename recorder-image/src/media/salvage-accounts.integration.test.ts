@@ -1,5 +1,6 @@
 import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Ledger } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
@@ -74,10 +75,16 @@ describe('pictures of a recorder that was killed', () => {
     const useless = pictures(send({ clip, from: 0.2, to: 0.8, atSeconds: 0 }))
     for (const frame of send({ clip, from: 0.2, to: 0.8, atSeconds: 0 })) file.write(frame)
     const copy = await killed(file, directory)
-    const ledger = new Ledger()
+    /** What was there when the ledger had written what it was told. */
+    const thereThen: string[][] = []
+    const ledger = new Ledger(async () => {
+      await setImmediate()
+      thereThen.push(await readdir(copy))
+    })
     const [name] = await leftMediaFiles(copy)
     expect(await salvageMediaFile(copy, name!, { log: silentLog, ledger })).toBeUndefined()
     expect(await readdir(copy)).toEqual([])
+    expect(thereThen).toEqual([expect.arrayContaining([`${name}.index`])])
     expect(ledger.losses).toMatchObject([{ reason: 'RecorderKilled', medium: 'video', frames: useless, file: name }])
   })
 

@@ -62,6 +62,8 @@ export async function salvageMediaFile(
     const file = new LeftMediaFile(paths, index, await keptBytes(paths, index), deps)
     if (!heldNothing) return file
     await file.tellOfNothing()
+    // Once it is gone nothing else says that it was there.
+    await deps.ledger.settle()
   } else if (bytes > 0) throw new Error(`${paths.index} says nothing of ${bytes} bytes of media`)
   await removeMedia(paths)
   deps.log.info({ file: paths.index }, 'Removed a file that held nothing yet')

@@ -148,7 +148,7 @@ async function storeManifest(
   // Above all, the manifest that is in COS is never replaced by one of a volume that knows nothing.
   const knowsSomething = earlier.some((one) => enteredAt(one) !== null) || (await volume.files().catch(() => [])).length > 0
   if (entered === null && kept.length === 0 && !(job.uploadOnly && knowsSomething)) return { is: 'not needed' }
-  ledger.settle()
+  void ledger.settle()
   let outputs: RecordedOutput[] = []
   try {
     await volume.settled()

@@ -369,7 +369,7 @@ export class FileKeeper {
       log.info({ ...about, durationSeconds, ...(problem === undefined ? {} : { problem }) }, 'File finished')
       const stored = await (storing ?? store(finished))
       const fate = problem === undefined ? 'stored' : 'broken'
-      ledger.settle()
+      await ledger.settle()
       const status = fate === 'stored' ? (1 as const) : (0 as const)
       const file = { ...describe(keeping, job, ledger), ...stored, status }
       // Note first, then remove: a crash between the two leaves media that the next attempt knows to be stored.

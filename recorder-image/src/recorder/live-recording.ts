@@ -126,7 +126,7 @@ export class LiveRecording implements RoomHandlers {
       this.#room?.resubscribe({ userId, media })
     }
     live.tick((publicationId) => keeper.inFile(publicationId, clock.micros()))
-    ledger.settle()
+    void ledger.settle()
     const { nothingSinceMicros } = awaited
     const nothingSince = nothingSinceMicros === undefined ? undefined : clock.millisOf(nothingSinceMicros)
     const stop = this.#wasIn && stopDue({ ...this.#input, nothingSince }, job.spec.limits, clock.now())

@@ -211,9 +211,11 @@ export class Volume {
     })
   }
 
-  /** Never throws, never waits. */
-  addLosses(attempt: number, lines: readonly LedgerLine[]): void {
-    this.#linesOf(`${attempt}.ledger.jsonl`).add(lines.map((line) => [line.id, line]))
+  /** Resolves when they are on disk, or could not be written; see `notKept`. Never rejects. */
+  async addLosses(attempt: number, lines: readonly LedgerLine[]): Promise<void> {
+    const ledger = this.#linesOf(`${attempt}.ledger.jsonl`)
+    ledger.add(lines.map((line) => [line.id, line]))
+    await ledger.settled()
   }
 
   /** Of all attempts that have told theirs. */

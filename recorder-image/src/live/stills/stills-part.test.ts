@@ -53,7 +53,7 @@ async function stills(spec: object = {}, holds: (key: string) => boolean = () =>
   const end = async () => {
     await part.end()
     await objects.finish(new Promise(() => {}))
-    ledger.settle()
+    void ledger.settle()
     return { stored, asked, losses: ledger.losses }
   }
   return { part, picture, end, stored }

@@ -82,7 +82,7 @@ export class Attempt {
   async end(): Promise<{ counts: LiveCounts[]; losses: readonly Loss[] }> {
     await this.part.end()
     await this.#objects.finish(new Promise(() => {}))
-    this.#ledger.settle()
+    void this.#ledger.settle()
     return { counts: this.#objects.counts, losses: this.#ledger.losses }
   }
 }
