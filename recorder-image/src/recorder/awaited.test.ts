@@ -86,6 +86,12 @@ describe('media that does not come', () => {
     expect(story.awaited.nothingEverArrived).toBe(true)
   })
 
+  test('and comes as it is asked for again: what is missed while one subscription takes the place of the other is no absence', () => {
+    const story = new Story().asks(alice).for(2.02).for(0.1, [alice, 1]).for(0.4).for(5, [alice, 2])
+    expect(story.losses).toEqual(['alice NeverArrived 2.1..2.52'])
+    expect(story.again).toEqual(['2 alice audio'])
+  })
+
   test('and comes in the end: that much never arrived, and it is not asked for any more', () => {
     const story = new Story().asks(alice).for(7).for(20, [alice, 1])
     expect(story.losses).toEqual(['alice NeverArrived 0..7'])

@@ -56,6 +56,9 @@ const atOnceMicros = second
 const stoodStillMicros = 2 * second
 /** A pause between two subscriptions of one thing that is none. */
 const seamlessMicros = 200_000
+/** What came so long before it was asked for again may have got here after that. */
+const onItsWayMicros = second
+const replacedDetail = 'it was asked for again as it began to come, and the second subscription took the place of the first'
 /** No page is silent for longer before it is given up. */
 const restMicros = 30 * second
 /** What did not come so long after the recorder was back does not stay away because the recorder was. */
@@ -243,9 +246,16 @@ export class Awaited {
     if (one.awayMicros !== undefined) return [lossOf(one, 'RoomAway', one.awayMicros, atMicros)]
     if (!one.arrived) return this.#lossesOf(one, atMicros, neverArrivedMicros)
     if (one.ssrc === ssrc || one.lastMicros === undefined || atMicros - one.lastMicros < seamlessMicros) return []
+    const sinceAskedMicros = atMicros - one.askedMicros!
     // Asked for again long before it came: it stayed away because its user sent nothing.
-    const wasSilent = one.asked > 1 && atMicros - one.askedMicros! > firstPatienceMicros
-    return wasSilent ? [] : [lossOf(one, 'RoomAway', one.lastMicros, atMicros)]
+    if (one.asked > 1 && sinceAskedMicros > firstPatienceMicros) return []
+    const isReplaced =
+      one.askedMicros! > one.firstAskedMicros &&
+      sinceAskedMicros <= firstPatienceMicros &&
+      one.lastMicros >= one.askedMicros! - onItsWayMicros
+    return isReplaced
+      ? [lossOf(one, 'NeverArrived', one.lastMicros, atMicros, replacedDetail)]
+      : [lossOf(one, 'RoomAway', one.lastMicros, atMicros)]
   }
 
   /** A while after the recorder is back: whoever was not told of has left meanwhile, and what still does not come never arrived. */
@@ -270,9 +280,15 @@ const stoppedAtOnce = (one: Awaiting, other: Awaiting) =>
 const quietPatienceOf = (one: Awaiting) =>
   one.arrived ? Math.max(quietMicros, rhythmsOfSilence * one.rhythmMicros) : quietAtFirstMicros
 
-function lossOf(one: Awaiting, reason: 'RoomAway' | 'NeverArrived', fromMicros: number, toMicros: number): NoticedLoss {
+function lossOf(
+  one: Awaiting,
+  reason: 'RoomAway' | 'NeverArrived',
+  fromMicros: number,
+  toMicros: number,
+  detail = '',
+): NoticedLoss {
   const { userId, stream, kind: medium } = one
-  return { userId, stream, medium, fromMicros, toMicros, frames: null, bytes: null, reason, file: null, detail: '' }
+  return { userId, stream, medium, fromMicros, toMicros, frames: null, bytes: null, reason, file: null, detail }
 }
 
 const wantedOf = ({ userId, stream, kind }: Awaiting): Wanted => ({ userId, stream, kind })
