@@ -1,5 +1,6 @@
 import type { NoticedLoss } from '../ledger/ledger.ts'
 import type { EncodedFrame } from '../tap/frame.ts'
+import type { Stretch } from '../timeline/cuts.ts'
 
 /** What is to be done about frames that nobody is known to own yet. `hold`: the number of a subscription of such. */
 export type HeldAction =
@@ -14,26 +15,35 @@ export type HeldAction =
 export const heldMicros = 10_000_000
 const maxBytesPerSubscription = 8 * 1024 * 1024
 
-interface Held {
+/** What came of one subscription without a pause in between. */
+export interface Held {
   hold: number
   frames: EncodedFrame[]
   bytes: number
   sinceMicros: number
   isOnVolume: boolean
+  /** What came in this pause after them is missing. */
+  pause: Stretch | undefined
 }
 
 /** Frames of a subscription that nobody is known to own yet. */
 export class HeldFrames {
-  readonly #held = new Map<string, Held>()
+  /** By subscription; each in the order in which they came. */
+  readonly #held = new Map<string, Held[]>()
   #lastHold = 0
+  /** The last one that is over. */
+  #pause: Stretch | undefined
 
-  /** `mayBeKept`: everybody whose it may be is recorded. */
-  hold(key: string, frame: EncodedFrame, mayBeKept: boolean): HeldAction[] {
-    let held = this.#held.get(key)
+  /** `mayBeKept`: everybody whose it may be is recorded. `isRest`: it came before that pause, and was on its way until now. */
+  hold(key: string, frame: EncodedFrame, { mayBeKept, isRest }: { mayBeKept: boolean; isRest: boolean }): HeldAction[] {
+    const pause = isRest ? this.#pause : undefined
+    const all = this.#held.get(key) ?? []
+    let held = all.findLast((one) => one.pause === pause)
     if (held === undefined) {
       const sinceMicros = frame.receiveTimeMicros
-      held = { hold: ++this.#lastHold, frames: [], bytes: 0, sinceMicros, isOnVolume: mayBeKept }
-      this.#held.set(key, held)
+      held = { hold: ++this.#lastHold, frames: [], bytes: 0, sinceMicros, isOnVolume: mayBeKept, pause }
+      all.push(held)
+      this.#held.set(key, all)
     }
     // The data of a frame is a view into its batch; holding a few frames must not hold all of the batch.
     const own = { ...frame, data: frame.data.slice() }
@@ -41,23 +51,34 @@ export class HeldFrames {
     held.bytes += frame.data.length
     const actions: HeldAction[] = mayBeKept ? [] : this.#unhold(held)
     if (held.isOnVolume) actions.push({ type: 'hold', hold: held.hold, frame: own })
-    return held.bytes > maxBytesPerSubscription ? [...actions, this.#giveUp(key)] : actions
+    const isTooMuch = all.reduce((sum, { bytes }) => sum + bytes, 0) > maxBytesPerSubscription
+    return isTooMuch ? [...actions, ...this.#giveUp((one) => all.includes(one))] : actions
   }
 
-  /** Its owner is known. */
-  release(key: string): { hold: number; frames: EncodedFrame[] } | undefined {
-    const held = this.#held.get(key)
+  /** A pause is over: what comes from now on goes on from what came in it. */
+  paused(pause: Stretch): void {
+    this.#pause = pause
+    for (const held of this.#all) held.pause ??= pause
+  }
+
+  /** Their owner is known. */
+  release(key: string): Held[] {
+    const held = this.#held.get(key) ?? []
     this.#held.delete(key)
     return held
   }
 
   /** They may be somebody's who is not recorded: from now on they wait in memory alone. */
   unholdAll(mayBeKept: (kind: EncodedFrame['kind']) => boolean): HeldAction[] {
-    return [...this.#held.values()].flatMap((held) => (mayBeKept(held.frames[0]!.kind) ? [] : this.#unhold(held)))
+    return this.#all.flatMap((held) => (mayBeKept(held.frames[0]!.kind) ? [] : this.#unhold(held)))
   }
 
   expire(nowMicros: number): HeldAction[] {
-    return [...this.#held].filter(([, { sinceMicros }]) => sinceMicros + heldMicros < nowMicros).map(([key]) => this.#giveUp(key))
+    return this.#giveUp(({ sinceMicros }) => sinceMicros + heldMicros < nowMicros)
+  }
+
+  get #all(): Held[] {
+    return [...this.#held.values()].flat()
   }
 
   #unhold(held: Held): HeldAction[] {
@@ -66,10 +87,17 @@ export class HeldFrames {
     return [{ type: 'unhold', hold: held.hold }]
   }
 
-  #giveUp(key: string): HeldAction {
-    const { hold, frames, bytes, isOnVolume } = this.#held.get(key)!
-    this.#held.delete(key)
-    return { type: 'unclaimed', hold, isKept: isOnVolume, loss: unclaimedLoss(frames, bytes) }
+  #giveUp(isOver: (held: Held) => boolean): HeldAction[] {
+    const over = this.#all.filter(isOver)
+    for (const [key, held] of this.#held) {
+      const rest = held.filter((one) => !over.includes(one))
+      if (rest.length === 0) this.#held.delete(key)
+      else this.#held.set(key, rest)
+    }
+    return over.map(({ hold, frames, bytes, isOnVolume }) => ({
+      ...{ type: 'unclaimed', hold, isKept: isOnVolume },
+      loss: unclaimedLoss(frames, bytes),
+    }))
   }
 }
 

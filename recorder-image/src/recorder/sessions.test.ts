@@ -18,6 +18,8 @@ class Room {
   /** What is on the volume of what nobody owns yet, by its number, and what stays there. */
   readonly held = new Map<number, string[]>()
   readonly kept: number[] = []
+  /** Whose files were told of one. */
+  readonly pauses: string[] = []
   nowMicros = 100_000_000
   readonly #fileOf = new Map<number, (typeof this.files)[number]>()
 
@@ -99,6 +101,7 @@ class Room {
         file.frames.push(new TextDecoder().decode(action.frame.data))
       } else if (action.type === 'close') this.#fileOf.get(action.publication.id)!.closed = true
       else if (action.type === 'askForKey') this.asked.push(action.slot)
+      else if (action.type === 'paused') this.pauses.push(action.publication.userId)
       else if (action.type === 'subscribe') this.subscribed.push(`${action.userId} ${action.stream} ${action.kind}`)
       else if (action.type === 'unsubscribe')
         this.subscribed.splice(this.subscribed.indexOf(`${action.userId} ${action.stream} ${action.kind}`), 1)
@@ -507,11 +510,45 @@ describe('while it is paused', () => {
       ])
     })
 
-    test('of which it never was known is not what the next goes on from', () => {
+    test('of which it is known after a short one whose it is, is theirs, and goes on with a picture that can be decoded', () => {
       const room = recorded().frame(9, 900, 'b1').seconds(0.02).steer(true).seconds(0.1).steer(false)
-      expect(room.lost).toEqual([{ reason: 'Unclaimed', userId: null, frames: 1 }])
-      room.frame(9, 900, 'b2').enters('bob').bound('bob', 9, 900)
-      expect(room.story).toEqual(['alice main: a1 …', 'bob main: b2 …'])
+      const pausedMicros = room.nowMicros
+      room.nowMicros -= 110_000
+      room.frame(9, 900, 'b2', 'video', false)
+      room.nowMicros = pausedMicros
+      room.restTaken().frame(9, 900, 'delta', 'video', false).frame(9, 900, 'b3').enters('bob').bound('bob', 9, 900)
+      room.frame(9, 900, 'b4', 'video', false)
+      expect(room.story).toEqual(['alice main: a1 …', 'bob main: b1 b2 b3 b4 …'])
+      expect(room.lost).toEqual([{ reason: 'NoKeyFrame', userId: 'bob', frames: 1 }])
+      expect(room.pauses).toEqual(['alice', 'bob'])
+      expect([...room.held]).toEqual([])
+    })
+
+    test('the same of two pauses, and where the first picture after it is known to come with its owner', () => {
+      const room = recorded().frame(9, 900, 'b1').seconds(0.02)
+      room.steer(true).seconds(0.1).steer(false).frame(9, 900, 'delta', 'video', false).seconds(0.02)
+      room.steer(true).seconds(0.1).steer(false).enters('bob').bound('bob', 9, 900)
+      room.frame(9, 900, 'delta', 'video', false).frame(9, 900, 'b2')
+      expect(room.story).toEqual(['alice main: a1 …', 'bob main: b1 b2 …'])
+      expect(room.lost).toEqual([
+        { reason: 'NoKeyFrame', userId: 'bob', frames: 1 },
+        { reason: 'NoKeyFrame', userId: 'bob', frames: 1 },
+      ])
+    })
+
+    test('of which it never is known is given up, all of it', () => {
+      const room = recorded()
+        .frame(9, 900, 'b1')
+        .seconds(0.02)
+        .steer(true)
+        .seconds(0.1)
+        .steer(false)
+        .frame(9, 900, 'b2')
+        .seconds(11)
+      expect(room.lost).toEqual([
+        { reason: 'Unclaimed', userId: null, frames: 1 },
+        { reason: 'Unclaimed', userId: null, frames: 1 },
+      ])
     })
 
     test('of somebody who is known in it goes on after it with a picture that can be decoded', () => {

@@ -5,8 +5,8 @@ import type { EncodedFrame } from '../tap/frame.ts'
 import type { Stretch } from '../timeline/cuts.ts'
 import { type Binding, Bindings, subscriptionKey } from './bindings.ts'
 import { restMicros } from './endings.ts'
-import { type HeldAction, HeldFrames, heldMicros } from './held-frames.ts'
-import { PauseGate } from './pause-gate.ts'
+import { type Held, type HeldAction, HeldFrames, heldMicros } from './held-frames.ts'
+import { type Judgement, PauseGate } from './pause-gate.ts'
 import type { LivePublication, Publication } from './publication.ts'
 import { isIn, type Media, Selection, type Steering } from './selection.ts'
 
@@ -120,9 +120,9 @@ export class Sessions {
 
   #resumed(nowMicros: number): SessionAction[] {
     const pause = this.#gate.resume(nowMicros)
+    this.#held.paused(pause)
     const open = this.#live.filter((one) => one.opened)
     return [
-      ...this.#held.expire(Number.POSITIVE_INFINITY),
       ...open.map((publication) => ({ type: 'paused' as const, publication, ...pause })),
       ...this.#timelineOfAll('resumed', nowMicros),
     ]
@@ -170,17 +170,18 @@ export class Sessions {
   }
 
   frame(frame: EncodedFrame): SessionAction[] {
-    const judgement = this.#gate.judge(frame.receiveTimeMicros)
+    return this.#frame(frame, this.#gate.judge(frame.receiveTimeMicros))
+  }
+
+  #frame(frame: EncodedFrame, judgement: Judgement): SessionAction[] {
     const binding = this.#bindings.get(frame)
     if (judgement === 'paused') {
       leaveOut(binding)
       return []
     }
     if (binding === undefined) {
-      // What comes after a pause goes on from what came in it, and is not to be taken for one with the rest of before.
-      if (judgement === 'take' || (judgement === 'isRest' && this.paused)) return this.#hold(frame)
-      const reason = judgement === 'isRest' ? 'Unclaimed' : 'PausedMeanwhile'
-      return [lost(frame, { reason, userId: null, stream: null })]
+      if (judgement === 'tooLate') return [lost(frame, { reason: 'PausedMeanwhile', userId: null, stream: null })]
+      return this.#hold(frame, judgement === 'isRest' && !this.paused)
     }
     const { userId, stream } = binding
     // Nobody asked for it: what the SDK had subscribed to before, or receives beside what is wanted.
@@ -332,17 +333,37 @@ export class Sessions {
     const { userId, stream, kind } = event
     const needsKey = this.paused && kind === 'video' ? 'afterRest' : 'no'
     this.#bindings.bind(event, { userId, stream, kind, publication: this.#current(userId, stream), needsKey })
-    const held = this.#held.release(subscriptionKey(event))
-    if (held === undefined) return []
-    const actions = held.frames.flatMap((frame) => this.frame(frame))
-    const publication = actions.find((action) => action.type === 'write')?.publication
-    return [...actions, { type: 'claimed', hold: held.hold, publication }]
+    const binding = this.#bindings.get(event)!
+    return this.#held.release(subscriptionKey(event)).flatMap((held, at) => {
+      // What came in the pause before these they refer to.
+      if (at > 0) leaveOut(binding)
+      const actions = this.#claim(held)
+      if (held.pause !== undefined && kind === 'video' && binding.needsKey === 'no') binding.needsKey = 'afterRest'
+      return actions
+    })
   }
 
-  #hold(frame: EncodedFrame): SessionAction[] {
+  #claim({ hold, frames, pause }: Held): SessionAction[] {
+    const actions = frames.flatMap((frame) => {
+      const judgement = this.#gate.judge(frame.receiveTimeMicros)
+      // It got here in time.
+      return this.#frame(frame, judgement === 'tooLate' ? 'isRest' : judgement)
+    })
+    const publication = actions.find((action) => action.type === 'write')?.publication
+    // What is open as a pause ends is told of it then.
+    const isOpened = actions.some((action) => action.type === 'open')
+    const paused = pause !== undefined && isOpened && publication !== undefined
+    return [
+      ...actions,
+      ...(paused ? [{ type: 'paused' as const, publication, ...pause }] : []),
+      { type: 'claimed', hold, publication },
+    ]
+  }
+
+  #hold(frame: EncodedFrame, isRest: boolean): SessionAction[] {
     const { kind, receiveTimeMicros } = frame
     this.#doubt(receiveTimeMicros)
-    return this.#held.hold(subscriptionKey(frame), frame, this.#mayBeKept(kind, receiveTimeMicros))
+    return this.#held.hold(subscriptionKey(frame), frame, { mayBeKept: this.#mayBeKept(kind, receiveTimeMicros), isRest })
   }
 
   /** Who is in the room, or is recorded, has changed. */
