@@ -152,4 +152,21 @@ describe('an index that is read while it grows', () => {
       { numRuns: 100 },
     )
   })
+
+  test('nor does it matter what the device had dropped of it meanwhile, and was written again', async () => {
+    await writeFile(path, whole)
+    const expected = said(await readMediaIndex(path))
+    await fc.assert(
+      fc.asyncProperty(fc.nat(whole.length), fc.nat(whole.length), fc.nat(whole.length), async (from, to, end) => {
+        const reading = new IndexReading(path)
+        const dropped = Buffer.from(whole).fill(0, Math.min(from, to), Math.max(from, to))
+        await writeFile(path, dropped.subarray(0, end))
+        await reading.prepare()
+        await writeFile(path, whole)
+        await reading.goOn()
+        expect(said(reading.end())).toEqual(expected)
+      }),
+      { numRuns: 100 },
+    )
+  })
 })

@@ -72,7 +72,7 @@ export class MediaIndex {
 /** An index as it is read, while its file may still grow. */
 export class IndexReading {
   readonly #path: string
-  readonly #index = new MediaIndex()
+  #index = new MediaIndex()
   /** What comes is of no use: see `take`. */
   #isOver = false
 
@@ -80,9 +80,12 @@ export class IndexReading {
     this.#path = path
   }
 
-  /** Reads what has come since the last time. */
+  /** Reads what has come since the last time; where something was damaged then, all: what a device dropped while the file grew may have been written again. */
   async goOn(): Promise<void> {
-    if (this.#isOver) return
+    if (this.#isOver || this.#index.damagedBytes > 0) {
+      this.#index = new MediaIndex()
+      this.#isOver = false
+    }
     const reader = readRecords(this.#path, this.#index.wholeBytes)
     try {
       for (let next = await reader.next(); ; next = await reader.next()) {
@@ -160,9 +163,10 @@ function readRecord(index: MediaIndex, { type, payload }: MediaRecord): BodyBatc
     }
     case recordTypes.videoBatch:
     case recordTypes.pictures: {
-      const { batch, picturesBefore, pictures } = readPictures(type, payload)
+      const { batch, picturesBefore, pictures, came } = readPictures(type, payload)
       const uncovered = uncoveredBefore(index, batch)
       if (index.pictures.batch(picturesBefore, pictures, uncovered)) index.uncoveredBytes = 0
+      if (came !== undefined) index.pictures.cameWith(came)
       return batch
     }
     case recordTypes.picturesCame:
