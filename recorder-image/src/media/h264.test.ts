@@ -111,6 +111,7 @@ describe('the pictures of a file', () => {
     expect(taken.configs).toMatchObject([{ number: 0, width: 1280, height: 720 }])
     expect(track.undecodable).toBe(2)
     // By its number the first one goes on from a key frame.
+    track.end()
     expect(losses).toEqual(['NoKeyFrame', 'NoKeyFrame', '1 pictures'])
     expect(track.take()).toBeUndefined()
   })
@@ -126,13 +127,14 @@ describe('the pictures of a file', () => {
       [2, true],
       [1, false],
     ])
+    track.end()
     expect(losses).toEqual(['NoKeyFrame', '1 pictures'])
   })
 
   it('go on with a key frame after an interruption, without what comes late from before it', () => {
     const track = newTrack()
     track.push(frame(key))
-    track.interrupt()
+    track.interrupt(frame(annexB(delta), { rtp: 3000 }))
     track.push(frame(annexB(delta), { rtp: 6000 }))
     track.push(frame(key, { rtp: 12_000 }))
     track.push(frame(annexB(delta), { rtp: 9000 }))
@@ -154,7 +156,7 @@ describe('the pictures of a file', () => {
 
   it('begin at a recovery point where a sender makes no key frames, and have no second one of them', () => {
     const track = newTrack()
-    for (let n = 0; n < 3; n++) track.push(frame(annexB(sps720, pps, recoveryPoint, delta)))
+    for (let n = 0; n < 3; n++) track.push(frame(annexB(sps720, pps, recoveryPoint, delta), { rtp: n * 3000 }))
     expect(track.take()!.samples.map((sample) => sample.key)).toEqual([true, false, false])
   })
 
@@ -162,7 +164,8 @@ describe('the pictures of a file', () => {
     const track = newTrack()
     const other = Buffer.from(sps720)
     other[3] = 0x1e
-    for (const data of [key, key, annexB(other, pps, idr), annexB(delta), key]) track.push(frame(data))
+    const pictures = [key, key, annexB(other, pps, idr), annexB(delta), key]
+    for (const [n, data] of pictures.entries()) track.push(frame(data, { rtp: n * 3000 }))
     const { configs, samples } = track.take()!
     expect(configs.map(({ number }) => number)).toEqual([0, 1])
     expect(samples.map(({ config }) => config)).toEqual([0, 0, 1, 1, 0])

@@ -18,20 +18,26 @@ interface Headless {
 
 /** Pictures for which no key frame came in time. */
 export interface GivenUp {
-  /** Which came first: its number tells how many came before it. */
+  /** Which was sent first: its number tells how many were before it. */
   first: EncodedFrame
   /** RTP time of the one that is shown last. */
   lastRtp: number
 }
 
-/** What is known of a subscription of which pictures came before its key frame. */
+/** What the next file has to know: of which subscriptions a key frame came, and what was given up of the others. */
+export interface HeadlessHandover {
+  begun: ReadonlySet<number>
+  givenUp: ReadonlyMap<number, GivenUp>
+}
+
+/** What came before the first key frame of its subscription. */
 export interface Head {
   /** Those that wait for it. */
   followers: EncodedFrame[]
   /** False where one of those that refer to it was given up. */
   goesOn: boolean
-  /** Which came first of those that were given up in front of it. */
-  beheaded: EncodedFrame | undefined
+  /** Which was sent first of those that were given up in front of it. */
+  first: EncodedFrame | undefined
 }
 
 /**
@@ -45,14 +51,10 @@ export class HeadlessPictures {
   readonly #headless = new Map<number, Headless>()
   #heldBytes = 0
 
-  /** Of the file before: the subscriptions that had begun there, and what was given up of those that had not. */
-  constructor(
-    onGivenUp: (frame: EncodedFrame) => void,
-    { begun, headless }: { begun: Iterable<number>; headless: ReadonlyMap<number, GivenUp> },
-  ) {
+  constructor(onGivenUp: (frame: EncodedFrame) => void, before?: HeadlessHandover) {
     this.#onGivenUp = onGivenUp
-    this.#begun = new Set(begun)
-    for (const [ssrc, givenUp] of headless) this.#headless.set(ssrc, { held: [], givenUp })
+    this.#begun = new Set(before?.begun)
+    for (const [ssrc, givenUp] of before?.givenUp ?? []) this.#headless.set(ssrc, { held: [], givenUp })
   }
 
   /** How many wait, and are lost where nothing more comes. */
@@ -60,22 +62,28 @@ export class HeadlessPictures {
     return [...this.#headless.values()].reduce((sum, { held }) => sum + held.length, 0)
   }
 
-  /** What the next file has to know. */
-  get givenUp(): Map<number, GivenUp> {
-    return new Map([...this.#headless].flatMap(([ssrc, { givenUp }]) => (givenUp ? [[ssrc, givenUp]] : [])))
+  /** What is held is given up. */
+  handOver(): HeadlessHandover {
+    this.end()
+    const givenUp = [...this.#headless].flatMap(([ssrc, { givenUp }]) => (givenUp ? [[ssrc, givenUp] as const] : []))
+    return { begun: this.#begun, givenUp: new Map(givenUp) }
   }
 
   /** Returns false for one that no key frame can be behind. */
   hold(frame: EncodedFrame): boolean {
-    const { ssrc } = frame
-    if (this.#begun.has(ssrc) || (!this.#headless.has(ssrc) && this.#headless.size >= mostHeadless)) return false
-    const headless = this.#headless.get(ssrc) ?? { held: [], givenUp: undefined }
-    this.#headless.set(ssrc, headless)
+    const headless = this.#begun.has(frame.ssrc) ? undefined : this.#of(frame.ssrc)
+    if (headless === undefined) return false
     // The data of a frame is a view into its batch; holding a few frames must not hold all of the batch.
     headless.held.push({ ...frame, data: frame.data.slice() })
     this.#heldBytes += frame.data.length
     if (this.#heldBytes > mostHeldBytes) this.end()
     return true
+  }
+
+  /** One came that the file does not take, which is told elsewhere: it is given up as well. A key frame, too: others refer to it. */
+  leftOut(frame: EncodedFrame): void {
+    const headless = this.#begun.has(frame.ssrc) ? undefined : this.#of(frame.ssrc)
+    if (headless !== undefined) note(headless, frame)
   }
 
   /** Gives up what has waited for too long by then. */
@@ -90,11 +98,12 @@ export class HeadlessPictures {
     this.expire(Number.POSITIVE_INFINITY)
   }
 
-  /** A subscription begins with this key frame. Undefined where nothing came before it. */
+  /** Its pictures go on with this key frame. Undefined where it is not the first one of its subscription. */
   begin(key: EncodedFrame): Head | undefined {
+    if (this.#begun.has(key.ssrc)) return undefined
     this.#begun.add(key.ssrc)
     const headless = this.#headless.get(key.ssrc)
-    if (headless === undefined) return undefined
+    if (headless === undefined) return { followers: [], goesOn: true, first: undefined }
     const goesOn = headless.givenUp === undefined || !isLater(headless.givenUp.lastRtp, key.rtpTimestamp)
     const follows = ({ mimeType, rtpTimestamp }: EncodedFrame) =>
       goesOn && mimeType === key.mimeType && isLater(rtpTimestamp, key.rtpTimestamp)
@@ -104,22 +113,40 @@ export class HeadlessPictures {
     this.#headless.delete(key.ssrc)
     // Of other codecs their numbers put them in order.
     if (comesAsComplete(key.mimeType)) followers.sort((a, b) => (a.rtpTimestamp - b.rtpTimestamp) | 0)
-    return { followers, goesOn, beheaded: goesOn ? givenUp?.first : undefined }
+    return { followers, goesOn, first: goesOn ? givenUp?.first : undefined }
+  }
+
+  /** Undefined where there are too many. */
+  #of(ssrc: number): Headless | undefined {
+    const known = this.#headless.get(ssrc)
+    if (known !== undefined || this.#headless.size >= mostHeadless) return known
+    const headless = { held: [], givenUp: undefined }
+    this.#headless.set(ssrc, headless)
+    return headless
   }
 
   #giveUp(headless: Headless, isOver: (frame: EncodedFrame) => boolean): void {
     const over = headless.held.filter(isOver)
     if (over.length === 0) return
     for (const frame of over) {
-      const { rtpTimestamp, data } = frame
-      const first = headless.givenUp?.first ?? { ...frame, data: data.slice(0, headerBytes) }
-      const lastRtp = headless.givenUp?.lastRtp ?? rtpTimestamp
-      headless.givenUp = { first, lastRtp: isLater(rtpTimestamp, lastRtp) ? rtpTimestamp : lastRtp }
-      this.#heldBytes -= data.length
+      note(headless, frame)
+      this.#heldBytes -= frame.data.length
       this.#onGivenUp(frame)
     }
     headless.held = headless.held.filter((frame) => !isOver(frame))
   }
+}
+
+/** What tells the place of the one of two pictures that was sent first. */
+export function firstOf(one: EncodedFrame | undefined, other: EncodedFrame): EncodedFrame {
+  if (one !== undefined && !isLater(one.rtpTimestamp, other.rtpTimestamp)) return one
+  return { ...other, data: other.data.slice(0, headerBytes) }
+}
+
+function note(headless: Headless, frame: EncodedFrame): void {
+  const { rtpTimestamp } = frame
+  const { first, lastRtp = rtpTimestamp } = headless.givenUp ?? {}
+  headless.givenUp = { first: firstOf(first, frame), lastRtp: isLater(rtpTimestamp, lastRtp) ? rtpTimestamp : lastRtp }
 }
 
 /** By RTP times as they are sent, 32 bit. */

@@ -97,8 +97,10 @@ const nothing: VideoSample = {
   receiveTimeMicros: 0,
 }
 
-export function picturesRecord(offset: number, chunks: readonly Uint8Array[], batch: PictureBatch): Buffer {
-  const payload = Buffer.allocUnsafe(batchHeadBytes + 8 + batch.pictures.length * videoEntryBytes)
+/** `came`: what `picturesCameRecord` says, where the two are to be there together or not at all: pictures that were counted as lost may be among these. */
+export function picturesRecord(offset: number, chunks: readonly Uint8Array[], batch: PictureBatch, came?: PicturesCame): Buffer {
+  const cameBytes = came === undefined ? 0 : picturesCameBytes
+  const payload = Buffer.allocUnsafe(batchHeadBytes + 8 + batch.pictures.length * videoEntryBytes + cameBytes)
   writeBatchHead(payload, offset, chunks)
   let at = payload.writeUInt32LE(batch.picturesBefore, batchHeadBytes)
   at = payload.writeUInt32LE(batch.firstWaiting, at)
@@ -114,6 +116,7 @@ export function picturesRecord(offset: number, chunks: readonly Uint8Array[], ba
     at = payload.writeDoubleLE(sample.receiveTimeMicros, at)
     at = payload.writeUInt8((sample.key ? pictureFlags.key : 0) | (sample.leads ? pictureFlags.leads : 0) | kind, at)
   }
+  if (came !== undefined) writePicturesCame(payload, came, at)
   return encodeRecord(recordTypes.pictures, payload)
 }
 
@@ -124,12 +127,28 @@ export const wouldFollowRecord = (numbers: readonly number[]) =>
 export const readWouldFollow = (payload: Buffer): number[] =>
   Array.from({ length: payload.length >> 2 }, (_, at) => payload.readUInt32LE(at * 4))
 
-/** How many pictures had come, and of how many of them the ledger had been told that they are not in the file, when the batches before it were made. */
-export function picturesCameRecord({ received, lost }: { received: number; lost: number }): Buffer {
-  return encodeRecord(recordTypes.picturesCame, Buffer.concat([uint32(received), uint32(lost)]))
+/** How many pictures had come, and of how many of them the ledger had been told that they are not in the file. */
+export interface PicturesCame {
+  received: number
+  lost: number
+}
+const picturesCameBytes = 8
+
+/** As it was when the batches before it were made. */
+export function picturesCameRecord(came: PicturesCame): Buffer {
+  const payload = Buffer.allocUnsafe(picturesCameBytes)
+  writePicturesCame(payload, came, 0)
+  return encodeRecord(recordTypes.picturesCame, payload)
 }
 
-export const readPicturesCame = (payload: Buffer) => ({ received: payload.readUInt32LE(0), lost: payload.readUInt32LE(4) })
+function writePicturesCame(payload: Buffer, { received, lost }: PicturesCame, at: number): void {
+  payload.writeUInt32LE(lost, payload.writeUInt32LE(received, at))
+}
+
+export const readPicturesCame = (payload: Buffer, at = 0): PicturesCame => ({
+  received: payload.readUInt32LE(at),
+  lost: payload.readUInt32LE(at + 4),
+})
 
 /** Frames of one size take no room for it. `framesBefore`: how many frames of sound come before these. */
 export function audioBatchRecord(
@@ -215,14 +234,15 @@ export type ReadPicture =
 export function readPictures(
   type: number,
   payload: Buffer,
-): { batch: BodyBatch; picturesBefore?: number; pictures: ReadPicture[] } {
+): { batch: BodyBatch; picturesBefore?: number; pictures: ReadPicture[]; came?: PicturesCame } {
   const batch = readBatchHead(payload)
   const counts = type === recordTypes.pictures
   const entries = batchHeadBytes + (counts ? 8 : 0)
   const pictures: ReadPicture[] = []
   let { offset } = batch
   let waiting = counts ? payload.readUInt32LE(batchHeadBytes + 4) : 0
-  for (let at = entries; at + videoEntryBytes <= payload.length; at += videoEntryBytes) {
+  let at = entries
+  for (; at + videoEntryBytes <= payload.length; at += videoEntryBytes) {
     const flags = payload[at + 25]!
     const number = payload.readUInt32LE(at + 4)
     if (flags & pictureFlags.waited) pictures.push({ kind: 'waited', number })
@@ -244,7 +264,8 @@ export function readPictures(
       offset += sample.bytes
     }
   }
-  return { batch, ...(counts ? { picturesBefore: payload.readUInt32LE(batchHeadBytes) } : {}), pictures }
+  const came = at + picturesCameBytes <= payload.length ? { came: readPicturesCame(payload, at) } : {}
+  return { batch, ...(counts ? { picturesBefore: payload.readUInt32LE(batchHeadBytes) } : {}), pictures, ...came }
 }
 
 /** Of versions 1 and 2. `before`: how many pictures come before these. */

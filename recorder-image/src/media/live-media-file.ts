@@ -172,17 +172,13 @@ class LiveMediaFile implements MediaFile {
     const { error } = this.#writer
     // What the volume does not take waits until it was tried again.
     if (error !== undefined && (this.#takesNothing || !mayPass(error))) {
-      const { reason, detail } = refusedByDisk(error)
-      this.#lost(frame, reason, detail)
-      return true
+      return this.#refuse(frame, refusedByDisk(error)) || !mayPass(error)
     }
     const track = frame.kind === 'video' ? this.#video : this.#audio
     if (track === undefined) return true
     if (frame.kind === 'video' && this.#waitingBytes > maxWaitingBytes) {
-      this.#video?.interrupt()
-      this.#lost(frame, 'DiskSlow', '')
       this.#report('pictures were left out because the disk did not keep up')
-      return false
+      return this.#refuse(frame, { reason: 'DiskSlow', detail: '' })
     }
     this.#safety.given++
     this.recordedBytes += frame.data.length
@@ -334,7 +330,8 @@ class LiveMediaFile implements MediaFile {
       let end = Number.POSITIVE_INFINITY
       await this.#writer.writeBatch(video.chunks, (offset) => {
         end = offset + video.chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-        return Buffer.concat([picturesRecord(offset, video.chunks, video), came])
+        // Releases before read the one that stands alone.
+        return Buffer.concat([picturesRecord(offset, video.chunks, video, counted), came])
       })
       if (video.wouldFollow.length > 0) this.#writer.note(wouldFollowRecord(video.wouldFollow))
       if (this.#writer.error !== undefined) {
@@ -432,6 +429,14 @@ class LiveMediaFile implements MediaFile {
     if (frame.kind === 'video') this.#lostPictures++
     const at = { fromMicros: frame.receiveTimeMicros, toMicros: frame.receiveTimeMicros }
     this.#lose({ medium: frame.kind, ...at, frames: 1, bytes: frame.data.length, reason, detail })
+  }
+
+  /** Nothing that refers to a picture is of use without it. */
+  #refuse(frame: EncodedFrame, { reason, detail }: { reason: LossReason; detail: string }): boolean {
+    this.#lost(frame, reason, detail)
+    if (frame.kind === 'audio') return true
+    this.#video?.interrupt(frame)
+    return false
   }
 
   #reportUnwritten(): void {

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import type { LossReason } from '@trtc-recorder/api'
 import type { EncodedFrame } from '../tap/frame.ts'
 import type { DecodingPlace } from '../timeline/decoding-order.ts'
@@ -7,7 +8,7 @@ import { type CountedHole, PictureGaps, type PictureLoss } from '../timeline/pic
 import { UnprovenPictures } from '../timeline/unproven-pictures.ts'
 import { UnreadableError } from './bit-reader.ts'
 import { asBeginning } from './h265-units.ts'
-import { type GivenUp, HeadlessPictures } from './headless-pictures.ts'
+import { firstOf, type HeadlessHandover, HeadlessPictures } from './headless-pictures.ts'
 import type { BatchPicture, PictureBatch } from './index-records.ts'
 import type { VideoSample } from './media-columns.ts'
 import { pictureReader } from './read-picture.ts'
@@ -32,8 +33,12 @@ export interface VideoBatch extends PictureBatch {
 /** Told of every picture that does not go into the file. */
 export type OnLostPicture = (frame: EncodedFrame, reason: LossReason, detail: string) => void
 
-/** Of how many changes of size or profile the times are kept, for pictures that come late. */
+/** What was sent in front of the first key frame of a subscription may still come for so long after it. */
+const frontMicros = 2_000_000
+/** Of how many key frames the times are kept, for pictures that come late. */
 const rememberedChanges = 16
+/** What is sent twice is so within so many pictures. */
+const rememberedPictures = 64
 /** Sizes and profiles that one file may have: each is a sample entry of it, and is checked by a decoder of its own. A window that is shared and resized has as many within seconds. */
 export const maxConfigs = 64
 
@@ -72,15 +77,27 @@ interface HandedOver {
 }
 export interface PicturesHandover {
   begun: Map<number, HandedOver>
-  headless: Map<number, GivenUp>
+  headless: HeadlessHandover
+}
+
+/** What came in front of the first key frame of a subscription, until nothing of that comes any more. */
+interface Front {
+  key: Pick<EncodedFrame, 'mimeType' | 'receiveTimeMicros'>
+  /** What the numbers of pictures in front of it are read by. */
+  config: StoredVideoConfig
+  /** Which was sent first. */
+  first: EncodedFrame | undefined
 }
 
 /** Pictures of one subscription, from a key frame on. */
 interface Chain {
   clock: PictureClock
   firstRtp: number
-  /** What pictures from an RTP time on need to be decoded; the latest last. */
+  front: Front | undefined
+  /** What pictures from an RTP time on need to be decoded, of each key frame, in the order of these times. */
   changes: { rtp: number; config: StoredVideoConfig }[]
+  /** Checksums of the pictures that came of late, by their RTP times. */
+  came: Map<number, number>
   gaps: PictureGaps
   late: LatePictures<ReadPicture>
   unproven: UnprovenPictures<ReadPicture>
@@ -90,7 +107,7 @@ interface Chain {
 export class VideoTrack {
   /** Frames that came without a key frame before them, in the file or in their subscription. */
   undecodable = 0
-  /** Frames that held parameter sets or less, and no picture. */
+  /** Frames that held parameter sets or less, and no picture, or one that had come already. */
   withoutPicture = 0
   readonly #onLost: OnLostPicture
   readonly #onMissing: (loss: PictureLoss) => void
@@ -118,10 +135,7 @@ export class VideoTrack {
     this.#onLost = onLost
     this.#onMissing = onMissing
     this.#handedOver = before?.begun ?? new Map()
-    this.#headless = new HeadlessPictures((frame) => this.#loseWithoutKey(frame), {
-      begun: this.#handedOver.keys(),
-      headless: before?.headless ?? new Map(),
-    })
+    this.#headless = new HeadlessPictures((frame) => this.#loseWithoutKey(frame), before?.headless)
   }
 
   /** Of the pictures so far; undefined where none came. */
@@ -159,8 +173,13 @@ export class VideoTrack {
       return false
     }
     const chain = this.#chains.get(frame.ssrc)
+    if (chain !== undefined) this.#tellBeheaded(chain, frame.receiveTimeMicros - frontMicros)
     const clock = chain?.clock ?? this.#handedOver.get(frame.ssrc)?.clock ?? new PictureClock()
     const time = clock.place(frame)
+    if (chain?.came.has(time.rtp) && chain.came.get(time.rtp) === crc32(frame.data)) {
+      this.withoutPicture++
+      return true
+    }
     const before = chain === undefined ? this.#config : configAt(chain, time.rtp)
     const arriving = { frame, clock, time, chain, codec: reader.codec, cameBeforeKey }
     try {
@@ -172,15 +191,18 @@ export class VideoTrack {
       if (!isUnreadable(error)) throw error
       // What refers to it cannot be decoded either.
       if (chain !== undefined) this.#end(frame.ssrc, chain)
+      this.#leaveOut(frame)
       this.#onLost(frame, 'Unreadable', error.message)
       return false
     }
   }
 
-  /** From now on nothing decodes until the next key frame: frames had to be left out. */
-  interrupt(): void {
+  /** One had to be left out, which is told elsewhere: from now on nothing decodes until the next key frame. */
+  interrupt(frame: EncodedFrame): void {
     this.#headless.end()
     for (const [ssrc, chain] of [...this.#chains]) this.#end(ssrc, chain)
+    this.#headless.leftOut(frame)
+    this.#leaveOut(frame)
   }
 
   /** Whether the user sends pictures from now on: what is missing while they do not is not lost. */
@@ -207,14 +229,14 @@ export class VideoTrack {
 
   /** The next file goes on from here: what turns out to be missing from now on, that tells. */
   handOver(): PicturesHandover {
-    this.#headless.end()
+    const headless = this.#headless.handOver()
     const begun = new Map(this.#handedOver)
     this.#handedOver.clear()
     for (const [ssrc, chain] of this.#chains) {
       begun.set(ssrc, { clock: chain.clock, gaps: chain.gaps, codec: this.#codec })
       chain.gaps = new PictureGaps()
     }
-    return { begun, headless: this.#headless.givenUp }
+    return { begun, headless }
   }
 
   /** What is new, and in order, since the last time; for whoever never asks for batches. */
@@ -270,16 +292,21 @@ export class VideoTrack {
     const { rtp } = time
     const beganAnew = chain === undefined && (this.#handedOver.get(frame.ssrc)?.codec ?? codec) !== codec
     const head = chain === undefined ? this.#headless.begin(frame) : undefined
-    if (head?.beheaded !== undefined) this.#tellBeheaded(head.beheaded, frame, config)
-    const goingOn = chain ?? this.#begin(frame.ssrc, clock, rtp)
+    const { mimeType, receiveTimeMicros } = frame
+    const front = head && { key: { mimeType, receiveTimeMicros }, config, first: head.first }
+    const goingOn = chain ?? this.#begin(frame, { clock, firstRtp: rtp, front })
     const { changes, firstRtp, late, unproven, gaps } = goingOn
+    noteCame(goingOn, rtp, frame)
     if (!key && rtp < firstRtp && picture.leads !== 'fromKey') {
       const detail = picture.leads === undefined ? 'came later than the key frame after it' : 'refers to what is in front of it'
+      if (picture.leads === undefined && goingOn.front !== undefined) goingOn.front.first = firstOf(goingOn.front.first, frame)
+      gaps.leftOut(rtp)
       this.#onLost(frame, 'NoKeyFrame', detail)
       return true
     }
-    if (config !== before || changes.length === 0) {
-      changes.push({ rtp, config })
+    // One that comes late says nothing of what is behind those that overtook it.
+    if (key || config !== before) {
+      changes.splice(changes.findLastIndex((change) => change.rtp <= rtp) + 1, 0, { rtp, config })
       if (changes.length > rememberedChanges) changes.shift()
     }
     const isOfSize = (one: StoredVideoConfig) => config.width === one.width && config.height === one.height
@@ -287,7 +314,7 @@ export class VideoTrack {
     this.#config = config
     this.#codec = codec
     const { parameterSets, data, number, leads } = picture
-    const { rtpTimestamp, receiveTimeMicros, mayFollowHole = false } = frame
+    const { rtpTimestamp, mayFollowHole = false } = frame
     const about = { rtpTimestamp, receiveTimeMicros, key, mayFollowHole }
     for (const loss of gaps.push({ ...about, ...time, encoderBeganAnew })) this.#onMissing(loss)
     const one: ReadPicture = { ...about, ...time, frame, parameterSets, data, config, number, leads, waitsAs: undefined }
@@ -315,10 +342,14 @@ export class VideoTrack {
 
   /**
    * Chromium may give up the first key frame of a subscription, where its packets change places (one of it came before the parameter sets), and hand out what
-   * follows it. H.264 counts its pictures from the key frame on: from nowhere else it is known that there was one. The room may have sent none of it.
+   * follows it. H.264 counts its pictures from the key frame on: from nowhere else it is known that there was one. The room may have sent none of it. It is told
+   * when what was sent sooner, and came later, is here.
    */
-  #tellBeheaded(first: EncodedFrame, key: EncodedFrame, config: StoredVideoConfig): void {
-    if (first.mimeType !== key.mimeType) return
+  #tellBeheaded(chain: Chain, begunByMicros: number): void {
+    if (chain.front === undefined || chain.front.key.receiveTimeMicros > begunByMicros) return
+    const { first, key, config } = chain.front
+    chain.front = undefined
+    if (first?.mimeType !== key.mimeType) return
     const number = numberOf(first, config)
     if (number?.type !== 'counted' || number.value === 0) return
     const at = { fromMicros: first.receiveTimeMicros, toMicros: first.receiveTimeMicros }
@@ -330,7 +361,9 @@ export class VideoTrack {
     known?.gaps.leftOut(known.clock.place(frame).rtp)
   }
 
-  #end(ssrc: number, { late, unproven, gaps }: Chain, untilMicros?: number): void {
+  #end(ssrc: number, chain: Chain, untilMicros?: number): void {
+    const { late, unproven, gaps } = chain
+    this.#tellBeheaded(chain, Number.POSITIVE_INFINITY)
     const rest = late.end()
     this.#settle({ taken: rest.taken, lost: [...rest.lost, ...unproven.end()] })
     for (const loss of gaps.end(untilMicros)) this.#onMissing(loss)
@@ -363,17 +396,23 @@ export class VideoTrack {
     return stored
   }
 
-  #begin(ssrc: number, clock: PictureClock, firstRtp: number): Chain {
+  #begin({ ssrc, receiveTimeMicros }: EncodedFrame, begins: Pick<Chain, 'clock' | 'firstRtp' | 'front'>): Chain {
     const gaps = this.#handedOver.get(ssrc)?.gaps
     this.#handedOver.delete(ssrc)
+    for (const other of [...this.#chains.values(), ...this.#handedOver.values()]) other.gaps.replaced(receiveTimeMicros)
     const chain: Chain = {
-      ...{ clock, firstRtp, changes: [], gaps: gaps ?? new PictureGaps() },
+      ...{ ...begins, changes: [], came: new Map(), gaps: gaps ?? new PictureGaps() },
       ...{ late: new LatePictures(), unproven: new UnprovenPictures() },
     }
     if (gaps === undefined && this.#pausedMicros !== undefined) chain.gaps.sends(false, this.#pausedMicros)
     this.#chains.set(ssrc, chain)
     return chain
   }
+}
+
+function noteCame({ came }: Chain, rtp: number, { data }: EncodedFrame): void {
+  came.set(rtp, crc32(data))
+  if (came.size > rememberedPictures) came.delete(came.keys().next().value!)
 }
 
 function add({ chunks, pictures }: VideoBatch, kind: 'inOrder' | 'waits', picture: ReadPicture): void {

@@ -53,6 +53,8 @@ interface Group<T> {
   waiting: Waiting<T>[]
   /** Some were given up: what comes after them says so by its number alone. */
   isBroken: boolean
+  /** Of the first key frame: nothing was shown before it that tells how soon the next picture is to come. */
+  isFirst: boolean
 }
 
 interface Waiting<T> {
@@ -173,15 +175,23 @@ export class LatePictures<T extends NumberedPicture> {
   }
 
   /** Where the sender's clock jumped nobody knows how near it is: then it is the first of those that came, when nothing more is waited for. */
-  #isNear({ keyRtp, latest, waiting, decoder }: Group<T>, one: Waiting<T>, before: 'waits' | 'is over'): boolean {
+  #isNear(group: Group<T>, one: Waiting<T>, before: 'waits' | 'is over'): boolean {
+    const { keyRtp, latest, waiting, decoder } = group
     const { number, at } = one
     // Where each refers to the one before, the next one is shown next; its own key frame may still come.
     const isNext = before === 'waits' && (!this.#hasUnreferenced || number.type === 'refers')
     const steps = (isNext ? nextStep : this.#mostSteps) * stepsAhead(decoder, orderedOf(one))
     if (number.type === 'refers' && one.picture.leads !== undefined)
       return at.rtp < keyRtp && (keyRtp === this.#groups.at(-1)?.keyRtp || keyRtp - at.rtp <= steps * this.#usualStep)
-    if (at.clock === latest.clock) return at.rtp - latest.rtp <= steps * this.#usualStep
+    if (at.clock === latest.clock) return at.rtp - this.#shownUpTo(group) <= steps * this.#usualStep
     return before === 'is over' && waiting.every((other) => other.at.clock !== at.clock || other.at.rtp >= at.rtp)
+  }
+
+  /** The encoder may rest after its first key frame, which is large, for as long as it likes: what is shown next is next. */
+  #shownUpTo({ isFirst, keyRtp, latest, waiting }: Group<T>): number {
+    if (!isFirst || latest.rtp !== keyRtp) return latest.rtp
+    const next = Math.min(...waiting.filter(({ at }) => at.clock === latest.clock).map(({ at }) => at.rtp))
+    return Math.max(latest.rtp, next - this.#usualStep)
   }
 
   get #mostSteps(): number {
@@ -248,7 +258,7 @@ export class LatePictures<T extends NumberedPicture> {
     })
     const references = { before: at, last: at }
     const mayBeLed = number?.type === 'refers' && number.mayBeLed
-    const fresh = { latest: at, references, shown: [], isBroken: false }
+    const fresh = { latest: at, references, shown: [], isBroken: false, isFirst: this.#groups.length === 0 }
     const group: Group<T> = { keyRtp: at.rtp, mayBeLed, sinceMicros, decoder, waiting, ...fresh }
     this.#groups.push(group)
     this.#groups.sort((a, b) => a.keyRtp - b.keyRtp)

@@ -104,6 +104,8 @@ export class PictureGaps {
   #leftOut = 0
   /** The picture that came last. */
   #last: { rtpTimestamp: number; receiveTimeMicros: number } | undefined
+  /** Since when another subscription has taken its place. */
+  #replacedMicros = Number.POSITIVE_INFINITY
   /** What was counted since, while nothing came. */
   #open: { lost: number; toMicros: number; wasQuiet: boolean } | undefined
 
@@ -168,7 +170,7 @@ export class PictureGaps {
 
   /** One came that nobody can take, which is told elsewhere. */
   leftOut(rtp: number): void {
-    if (!this.#fill(rtp)) this.#leftOut++
+    if (!this.#fill(rtp) && rtp > (this.#lastRtp ?? rtp)) this.#leftOut++
   }
 
   /** The user does not send, or does again. */
@@ -179,9 +181,14 @@ export class PictureGaps {
     if (this.#pausedMicros.length > 16) this.#pausedMicros.shift()
   }
 
+  /** Another subscription of its user began: what is missing from then on is missing of that. */
+  replaced(atMicros: number): void {
+    this.#replacedMicros = Math.min(this.#replacedMicros, atMicros)
+  }
+
   /** Nothing more comes. `untilMicros`: until when something of the user did, at least. */
   end(untilMicros = Number.NEGATIVE_INFINITY): PictureLoss[] {
-    return [...this.#over(Number.POSITIVE_INFINITY), ...this.#lostAtTheEnd(untilMicros)]
+    return [...this.#over(Number.POSITIVE_INFINITY), ...this.#lostAtTheEnd(Math.min(untilMicros, this.#replacedMicros))]
   }
 
   /** What is missing behind the last picture no key frame tells of: that it is missing the receiver has counted, and how long it was sent a mute or the end tells. */
