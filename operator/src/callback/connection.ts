@@ -1,7 +1,8 @@
 import type { LookupAddress } from 'node:dns'
 import { once } from 'node:events'
-import { type ClientRequestArgs, type IncomingMessage, request } from 'node:http'
+import { type ClientRequestArgs, request } from 'node:http'
 import { connect as connectPlain, isIP, type LookupFunction, type Socket } from 'node:net'
+import { addAbortSignal } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 
 /**
@@ -40,21 +41,61 @@ async function tunnel(through: URL, url: URL, signal: AbortSignal): Promise<Sock
   const authority = `${url.hostname}:${portOf(url)}`
   const { username, password } = through
   const user = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  const authorization = username === '' ? [] : [`proxy-authorization: ${basic(user)}`]
   const socket = await secured(through, await dial(through, signal), signal)
-  const asked = request({
-    ...on(socket, signal),
-    method: 'CONNECT',
-    path: authority,
-    headers: { host: authority, ...(username === '' ? {} : { 'proxy-authorization': basic(user) }) },
-  })
-  asked.end()
-  const [{ statusCode = 0 }, made, head] = (await once(asked, 'connect')) as [IncomingMessage, Socket, Buffer]
-  if (statusCode < 200 || statusCode > 299) {
+  addAbortSignal(signal, socket)
+  try {
+    socket.write([`CONNECT ${authority} HTTP/1.1`, `host: ${authority}`, ...authorization, '', ''].join('\r\n'))
+    const status = await answerToConnect(socket)
+    if (status < 200 || status > 299)
+      throw Object.assign(new Error(`The proxy answered CONNECT with ${status}`), { code: refusedByProxy })
+    return socket
+  } catch (error) {
     socket.destroy()
-    throw Object.assign(new Error(`The proxy answered CONNECT with ${statusCode}`), { code: refusedByProxy })
+    throw error
   }
-  if (head.length > 0) made.unshift(head)
-  return made
+}
+
+/**
+ * The status of the final answer; what comes after its head stays in the socket. node:http takes the first answer to CONNECT for the final one, which one that is interim
+ * (RFC 9110, 15.2) never is.
+ */
+function answerToConnect(socket: Socket): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>()
+  let read = ''
+  const look = () => {
+    for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) read += chunk.toString('latin1')
+    try {
+      const answer = finalAnswerIn(read)
+      if (answer === undefined) return
+      socket.off('readable', look)
+      const rest = Buffer.from(read.slice(answer.length), 'latin1')
+      if (rest.length > 0) socket.unshift(rest)
+      resolve(answer.status)
+    } catch (error) {
+      reject(error)
+    }
+  }
+  socket.on('readable', look).once('error', reject)
+  socket.once('close', () => reject(Object.assign(new Error('It ended the connection'), { code: 'ECONNRESET' })))
+  return promise
+}
+
+/** Undefined while its head is not all there. Throws where it is none of HTTP/1.1, or there are interim ones without end. */
+function finalAnswerIn(text: string): { status: number; length: number } | undefined {
+  for (let at = 0; ; ) {
+    const [line = ''] = text.slice(at).split('\r\n', 1)
+    const isWhole = text.includes('\r\n', at)
+    const status = Number(/^HTTP\/1\.[01] ([1-9]\d\d)(?: |$)/.exec(line)?.[1])
+    const isHttp = isWhole ? !Number.isNaN(status) : 'HTTP/1.'.startsWith(line.slice(0, 7))
+    if (!isHttp || text.length > answerBytes)
+      throw Object.assign(new Error('Its answer to CONNECT is none of HTTP/1.1'), { code: 'HPE_CONNECT' })
+    const end = text.indexOf('\r\n\r\n', at)
+    if (end === -1) return undefined
+    // 101 goes on in another protocol, and so is none that is followed by another one.
+    if (status >= 200 || status === 101) return { status, length: end + 4 }
+    at = end + 4
+  }
 }
 
 /** TLS where the scheme of the URL wants it. */

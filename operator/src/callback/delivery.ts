@@ -253,8 +253,16 @@ const failures: Record<string, string> = {
   ENETUNREACH: 'there is no way to it',
   EADDRNOTAVAIL: 'there is no way to it',
   ETIMEDOUT: 'no connection came about in time',
-  PROXY_REFUSED: 'the proxy does not let the operator through to it',
-  PROXY_FAILED: 'the proxy that is on the way to it cannot be used',
+  PROXY_REFUSED: 'the proxy does not let the operator through to it; the operator’s log says what it answered',
+  PROXY_FAILED: 'the proxy that is on the way to it cannot be used; the operator’s log says why',
+}
+
+/** What is amiss with a certificate where it is not who vouches for it. */
+const certificateFailures: Record<string, string> = {
+  CERT_HAS_EXPIRED: 'it has expired; renew it',
+  CERT_NOT_YET_VALID: 'it is not valid yet; look at the clocks of receiver and operator',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'it is for other names; call the receiver by one of those, or have one made for this',
+  CERT_REVOKED: 'it has been revoked; have another one made',
 }
 
 /** In words of our own: what a library says of a connection may be anything, and is for the log. */
@@ -263,7 +271,11 @@ function whyNot({ code = '' }: NodeJS.ErrnoException): string {
   const known = failures[code]
   if (known !== undefined) return `could not be reached: ${code}: ${known}`
   if (/^(EPROTO|ERR_SSL_)/.test(code)) return 'could not be reached: it does not speak TLS, or not as the operator does'
-  if (/CERT|ISSUER|SIGNATURE|CRL/.test(code)) return `could not be reached: ${code}: its certificate is not accepted`
+  if (/CERT|ISSUER|SIGNATURE|CRL|^HOSTNAME_MISMATCH|^INVALID_(CA|PURPOSE)|^PATH_LENGTH/.test(code)) {
+    const what =
+      certificateFailures[code] ?? 'nobody whom the operator trusts vouches for it; give its authority to the chart as caBundle'
+    return `could not be reached: ${code}: its certificate is not accepted: ${what}`
+  }
   return 'could not be reached'
 }
 

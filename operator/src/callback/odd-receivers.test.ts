@@ -126,7 +126,8 @@ it('takes interim answers through a proxy, too, and says that one does not let i
   const through = proxyOfEnvironment({ HTTP_PROXY: `http://us%3Aer:pass@127.0.0.1:${await listen(proxy)}` })
   expect(await post('http://hooks.example/', through)).toEqual(delivered())
   expect(await post('http://closed.example/', through)).toMatchObject({
-    message: 'http://closed.example could not be reached: PROXY_REFUSED: the proxy does not let the operator through to it',
+    message:
+      'http://closed.example could not be reached: PROXY_REFUSED: the proxy does not let the operator through to it; the operator’s log says what it answered',
   })
   const user = `Basic ${Buffer.from('us:er:pass').toString('base64')}`
   expect(asked).toEqual([`hooks.example:80 ${user}`, `closed.example:80 ${user}`])
@@ -143,7 +144,8 @@ it.each<[string, string, string]>([
   const address = given || `127.0.0.1:${await listen(none)}`
   const result = (await post('http://hooks.example/', proxyOfEnvironment({ HTTP_PROXY: address }))) as never
   expect(result).toMatchObject({
-    message: 'http://hooks.example could not be reached: PROXY_FAILED: the proxy that is on the way to it cannot be used',
+    message:
+      'http://hooks.example could not be reached: PROXY_FAILED: the proxy that is on the way to it cannot be used; the operator’s log says why',
   })
   expect(inFull(result)).toContain(why)
 })
