@@ -31,6 +31,7 @@ class School {
   caches = this.#newCaches()
   admission!: Admission
   readonly #later: (() => void)[] = []
+  readonly #afterAWhile: (() => void)[] = []
   #version = 1
 
   constructor(limits: Partial<Limits> = {}) {
@@ -70,10 +71,12 @@ class School {
         },
       },
       later: (callBack) => this.#later.push(callBack),
+      afterAWhile: (callBack) => this.#afterAWhile.push(callBack),
       wake: (key) =>
         this.woken.add(this.worlds.find(({ recording: { metadata } }) => `${metadata.namespace}/${metadata.name}` === key)!),
     })
     this.#later.length = 0
+    this.#afterAWhile.length = 0
     const pods = this.worlds.flatMap((world) => world.pods.map((pod) => this.#next(pod)))
     this.caches.pods.replace(pods, { resourceVersion: String(this.#version) })
     this.caches.recordings.subscribe((event) => this.admission.heard(event))
@@ -117,6 +120,13 @@ class School {
   /** What waits for the end of a turn of the event loop. */
   turn(): void {
     for (const callBack of this.#later.splice(0)) callBack()
+  }
+
+  /** Says whether there was anything to do then. */
+  aWhilePasses(): boolean {
+    const due = this.#afterAWhile.splice(0)
+    for (const callBack of due) callBack()
+    return due.length > 0
   }
 
   /** Until nobody is called any more. */
@@ -335,6 +345,31 @@ describe('limits', () => {
     school.looksAtThoseWoken()
     const told = lessons.slice(6).map((lesson) => lesson.condition('Succeeded')?.message.split(' that')[0])
     expect(told).toEqual(['1st of 6', '2nd of 6', '3rd of 6', '4th of 6', '5th of 6', '6th of 6'])
+  })
+
+  test('are told anew to all that wait when several places are free at once, some at a time', () => {
+    const school = new School({ perNamespace: 5 })
+    const lessons = Array.from({ length: 45 }, (_, index) => school.opens(`r${index}`))
+    for (let look = 0; look < 2; look += 1) school.looksAt(...lessons)
+    const told = () => lessons.slice(10).map((lesson) => lesson.condition('Succeeded')?.message.split(' that')[0])
+    expect(told()[30]).toBe('36th of 40')
+    for (const lesson of lessons.slice(0, 5)) {
+      lesson
+        .scheduled()
+        .inRoom()
+        .ends(stoppedBy('RoomDismissed', aFile('alice')))
+      school.tell(lesson)
+    }
+    school.looksAtThoseWoken()
+    for (const most of [10, 10, 10, 5]) {
+      expect(school.aWhilePasses()).toBe(true)
+      expect(school.woken.size).toBe(most)
+      school.looksAtThoseWoken()
+    }
+    expect(told().map((text) => Number.parseInt(text ?? '', 10))).toEqual(lessons.slice(10).map((_, index) => index + 1))
+    expect(told().every((text) => text?.endsWith(' of 35'))).toBe(true)
+    // Nobody is told for ever.
+    expect(school.aWhilePasses()).toBe(false)
   })
 
   test('are reckoned from when a recorder has left the room, not from when its files are stored', () => {

@@ -22,7 +22,13 @@ export interface AdmissionOptions {
   territory?: Pick<Territory, 'has' | 'onChange'> | undefined
   /** Calls back when all that comes in one piece has been heard. */
   later?: (callBack: () => void) => void
+  /** Calls back when some more may be told their place. */
+  afterAWhile?: (callBack: () => void) => void
 }
+
+/** Of those that wait, so many are told at a time that others have gone: 40 a second, however many wait and however often places are free. */
+const toldAtATime = 10
+const tellMillis = 250
 
 /**
  * Which Recordings may send a recorder into a room: one for each identity, and not more at once than the administrator allows.
@@ -45,12 +51,17 @@ export class Admission {
   /** UIDs of those whose plan is being carried out: what the cache has of them is from before. */
   readonly #underWay = new Set<string>()
   readonly #later: NonNullable<AdmissionOptions['later']>
+  readonly #afterAWhile: NonNullable<AdmissionOptions['afterAWhile']>
   #asking: string | undefined
   #isCalling = false
+  /** Those that are still to be told. */
+  #toTell: Waiting[] = []
+  #isTelling = false
 
-  constructor({ caches, limits, priorityOf, wake, territory, later = queueMicrotask }: AdmissionOptions) {
+  constructor({ caches, limits, priorityOf, wake, territory, ...timing }: AdmissionOptions) {
     this.#territory = territory
-    this.#later = later
+    this.#later = timing.later ?? queueMicrotask
+    this.#afterAWhile = timing.afterAWhile ?? ((callBack) => void setTimeout(callBack, tellMillis).unref())
     this.#caches = caches
     this.#priorityOf = priorityOf
     this.#wake = wake
@@ -156,6 +167,7 @@ export class Admission {
     this.#asking = recording.metadata.uid
     this.#line.wait(this.#waiting(recording))
     this.#line.call()
+    this.#tellMoved()
     this.#asking = undefined
     return this.#line.placeOf(recording.metadata.uid)
   }
@@ -167,6 +179,20 @@ export class Admission {
     this.#later(() => {
       this.#isCalling = false
       this.#line?.call()
+      this.#tellMoved()
+    })
+  }
+
+  /** Whoever is farther back is told some at a time, in turns: what is true by then is told, and what is the same is not written. */
+  #tellMoved(): void {
+    const line = this.#line
+    if (line === undefined || this.#isTelling || (this.#toTell.length === 0 && !line.hasMoved)) return
+    this.#isTelling = true
+    this.#afterAWhile(() => {
+      this.#isTelling = false
+      if (this.#toTell.length === 0) this.#toTell = line.takeMoved()
+      for (const one of this.#toTell.splice(0, toldAtATime)) if (line.placeOf(one.uid).is === 'waits') this.#wake(keyOf(one))
+      this.#tellMoved()
     })
   }
 

@@ -183,8 +183,20 @@ test(`never more than the limits are let in, nobody overtakes, and everybody's t
         for (const group of [waiting, called, taken]) group.delete(item.uid)
         line.leave(item.uid)
       }
+      /** By UID, the place that it was told when it came, or when it was said to have another one. */
+      const told = new Map<string, string>()
+      const placeOf = ({ uid }: Waiting) => {
+        const place = line.placeOf(uid)
+        return place.is === 'waits' ? `${place.at} ${place.within}` : place.is
+      }
       const check = () => {
         line.call()
+        for (const item of line.takeMoved()) told.set(item.uid, placeOf(item))
+        for (const item of waiting.values()) {
+          if (!told.has(item.uid)) told.set(item.uid, placeOf(item))
+          if (told.get(item.uid) !== placeOf(item))
+            throw new Error(`${item.uid} is ${placeOf(item)}, and was told ${told.get(item.uid)}`)
+        }
         if (used() > (perCluster ?? 1e9)) throw new Error('more than the cluster may have are let in')
         const isOver = ['n0', 'n1', 'n2'].some((namespace) => used(namespace) > (perNamespace ?? 1e9))
         if (isOver) throw new Error('more than a namespace may have are let in')
@@ -196,6 +208,7 @@ test(`never more than the limits are let in, nobody overtakes, and everybody's t
         const isThere = [waiting, called, taken].some((group) => group.has(uid))
         if (what === 'come' && !isThere) {
           waiting.set(uid, item)
+          told.delete(uid)
           line.wait(item)
         } else if (what === 'change' && waiting.has(uid)) {
           waiting.set(uid, item)

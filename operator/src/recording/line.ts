@@ -5,7 +5,8 @@
  * UID), as long as a place is free for it. A namespace that has as many as it may keeps nobody of another namespace waiting.
  *
  * Flow: `wait` and `take` put a Recording where it is, `leave` takes it out; `call`, once all that is known has been said, calls exactly one for each
- * place that is free (`onCall`), and that one has it until it takes it or cannot (`leave`).
+ * place that is free (`onCall`), and that one has it until it takes it or cannot (`leave`). Who is near the head is told at once that others have gone (`onMove`); whom
+ * else that may concern says `takeMoved`.
  *
  * Guarantees: with limits that stay the same, those who have a place and those who are called are never more than the limits, unless they had one
  * before the line knew of it; nobody is called for a place before one that is ahead of it and could have it; who leaves or is left out holds up
@@ -41,7 +42,7 @@ export function inOrder(a: Waiting, b: Waiting): number {
   )
 }
 
-/** Which of those at the head are told their place whenever it changes; the others are when they are looked at. */
+/** Which of those at the head are told their place whenever it changes; the others are some at a time. */
 const toldAtOnce = 3
 
 interface LineOptions {
@@ -65,6 +66,8 @@ export class Line {
   readonly #taken = new Map<string, string>()
   /** Places that are taken or called for, by namespace. */
   readonly #used = new Map<string, number>()
+  /** Namespaces in whose lines somebody may have another place than before. */
+  readonly #moved = new Set<string>()
 
   constructor({ limits, onCall, onMove = () => {} }: LineOptions) {
     this.#limits = limits
@@ -82,20 +85,27 @@ export class Line {
 
   /** It wants a place. One that is in line already stays where it is, called or not, unless its priority has changed. */
   wait(one: Waiting): void {
-    if (this.#waiting.get(one.uid)?.priority === one.priority) return
+    const before = this.#waiting.get(one.uid)
+    if (before?.priority === one.priority) return
+    if (before !== undefined) this.#moved.add(one.namespace)
     this.#remove(one.uid)
     this.#waiting.set(one.uid, one)
     const line = this.#byNamespace.get(one.namespace) ?? []
     line.splice(positionIn(line, one), 0, one)
     this.#byNamespace.set(one.namespace, line)
+    this.#noteBehind(one)
   }
 
   /** It has a place, whether or not one was free. */
   take({ uid, namespace }: Pick<Waiting, 'uid' | 'namespace'>): void {
     if (this.#taken.has(uid)) return
-    this.#remove(uid)
+    // Who was called has it already.
+    if (this.#called.delete(uid)) this.#waiting.delete(uid)
+    else {
+      this.#remove(uid)
+      this.#use(namespace, 1)
+    }
     this.#taken.set(uid, namespace)
-    this.#use(namespace, 1)
   }
 
   /** It neither has a place nor wants one. */
@@ -138,6 +148,17 @@ export class Line {
     if (moved.size > 0) this.#tellTheFirst(moved)
   }
 
+  get hasMoved(): boolean {
+    return this.#moved.size > 0
+  }
+
+  /** Those that wait and may have another place than when this was last asked, namespace by namespace, in their order. */
+  takeMoved(): Waiting[] {
+    const moved = [...this.#moved].flatMap((namespace) => this.#byNamespace.get(namespace) ?? [])
+    this.#moved.clear()
+    return moved
+  }
+
   #next(): Waiting | undefined {
     const { perNamespace = Number.POSITIVE_INFINITY, perCluster = Number.POSITIVE_INFINITY } = this.#limits
     if (this.#taken.size + this.#called.size >= perCluster) return undefined
@@ -173,12 +194,26 @@ export class Line {
     const line = this.#byNamespace.get(one.namespace)!
     line.splice(positionIn(line, one), 1)
     if (line.length === 0) this.#byNamespace.delete(one.namespace)
+    this.#noteBehind(one)
+  }
+
+  /** Somebody has come or gone: who is behind has another place. Of who comes last nobody takes note, for the number of those that wait is no place. */
+  #noteBehind(one: Waiting): void {
+    const concerned = this.#limits.perCluster === undefined ? [one.namespace] : this.#byNamespace.keys()
+    for (const namespace of concerned) {
+      const last = this.#byNamespace.get(namespace)?.at(-1)
+      if (last !== undefined && inOrder(one, last) < 0) this.#moved.add(namespace)
+    }
   }
 
   #use(namespace: string, change: 1 | -1): void {
     const used = (this.#used.get(namespace) ?? 0) + change
     if (used === 0) this.#used.delete(namespace)
     else this.#used.set(namespace, used)
+    const { perNamespace, perCluster } = this.#limits
+    if (perNamespace === undefined || perCluster === undefined) return
+    // How many of it may begin before those of others is another number now.
+    for (const other of this.#byNamespace.keys()) this.#moved.add(other)
   }
 }
 
