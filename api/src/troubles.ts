@@ -432,7 +432,7 @@ export const troubles = {
     volume: 'holds',
     condition: 'Finishing',
     meaning:
-      'The recorder was asked to end by somebody else than the operator, as by a drain, has left the room, and has not ended within a minute. The next attempt does not wait for its files, and begins on a volume of its own; where the earlier one says that the room was dismissed, or that it was removed from it, the recording ends.',
+      'The recorder was asked to end by somebody else than the operator, as by a drain, has left the room, and has not ended within a minute. The next attempt does not wait for its files, and begins on a volume of its own; where the earlier one says that it was removed from the room, or that the room was dismissed and nobody has opened it again, the recording ends.',
     remedy: 'Nothing; what it has is stored by itself, or when its node is back.',
   },
   VolumeUnreachable: {

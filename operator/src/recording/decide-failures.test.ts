@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { decide } from './decide.ts'
 import { eventsOf } from './events.ts'
 import { Refusal } from './refusal.ts'
-import { aFile, aRecording, aResult, at, interrupted, stoppedBy } from './testing.ts'
+import { aFile, aProgress, aRecording, aResult, at, interrupted, stoppedBy } from './testing.ts'
 import { endPod, enter, holdUp, leave, run, takeFromNode } from './testing-pods.ts'
 import { jobOf, World } from './testing-world.ts'
 
@@ -451,6 +451,12 @@ describe('a recorder that somebody else asked to end', () => {
     expect(world.status.volumes).toMatchObject([{ name: 'math-v1', state: 'Empty' }, { name: 'math-v2' }])
   })
 
+  /** What the next one says of itself when it is asked. */
+  const saying = (over: Parameters<typeof aProgress>[0]) => (world: World) => {
+    world.progress = aProgress(over)
+    return world
+  }
+
   /** The former one, which was left behind, comes to its end with this result. */
   const formerEnds = (world: World, result: TerminationMessage) => {
     world.pods = [...world.pods.slice(1), world.pods[0]!]
@@ -469,7 +475,7 @@ describe('a recorder that somebody else asked to end', () => {
     ],
     ['has no node yet', (world) => world.after(60), false],
     ['is on its way', (world) => world.after(60).scheduled(), true],
-    ['is in the room', (world) => world.after(60).scheduled().inRoom(), true],
+    ['is alone in the room', (world) => saying({})(world.after(60).scheduled().inRoom()), true],
   ])('ends the recording where it says that the room had ended before, and the next one %s', (_, next, hasNode) => {
     for (const stop of ['RoomDismissed', 'RemovedByApi'] as const) {
       const both = next(drained())
@@ -537,6 +543,23 @@ describe('a recorder that somebody else asked to end', () => {
     const world = drained().after(60).scheduled().inRoom().after(60)
     const late = { ...stoppedBy('RoomDismissed', aFile('alice')), stoppedAt: at(200).toISOString() }
     expect(formerEnds(world, late).is('Succeeded')).toBe('Unknown Recording')
+  })
+
+  const somebody = { userId: 'alice', audio: true, video: true, aux: false, recorded: true, missing: [] }
+  const file = { userId: 'alice', stream: 'main', path: 'a', state: 'recording', recordedBytes: 1, uploadedBytes: 0 } as const
+  test.each<[string, (world: World) => World]>([
+    ['has somebody there', saying({ participants: [somebody] })],
+    ['has recorded somebody', saying({ files: [file] })],
+    ['cannot be asked', (world) => world],
+  ])('does not end what the next one records in a room that was opened again, and that %s', (_, knows) => {
+    const ends = (stop: 'RoomDismissed' | 'RemovedByApi') =>
+      formerEnds(knows(drained().after(60).scheduled().inRoom()), { ...dismissed, stopReason: stop })
+    const world = ends('RoomDismissed')
+    expect(world.is('Succeeded')).toBe('Unknown Recording')
+    expect(world.status.files).toHaveLength(1)
+    expect(nextOne(world)?.metadata.deletionTimestamp).toBeUndefined()
+    // Whoever removed a recorder wanted no other one.
+    expect(ends('RemovedByApi').status.stopReason).toBe('RemovedByApi')
   })
 
   test('is waited for where it had come to its end before', () => {

@@ -61,7 +61,8 @@ function recordEnd(draft: Draft, attempt: Attempt, pod: Pod | undefined, end: Po
     { ...end, ran },
     {
       ...{ asked, entered: draft.entered, role, isWanted: draft.observed.identityIsWanted },
-      ...{ wasLatest: wasLatest(draft, attempt, result?.stoppedAt), isOvertaken: isOvertaken(draft, attempt) },
+      ...{ wasLatest: wasLatest(draft, attempt, result?.stoppedAt), isOpenAgain: isOpenAgain(draft, attempt) },
+      isOvertaken: isOvertaken(draft, attempt),
     },
   )
 
@@ -105,6 +106,15 @@ const wasLatest = ({ attempts }: Draft, { number }: Attempt, stoppedAt: string |
       Date.parse(other.startTime ?? '') <= Date.parse(stoppedAt) &&
       !(Date.parse(other.endTime ?? '') <= Date.parse(stoppedAt)),
   )
+
+/** A later recorder is in the room, and is not known to have nobody to record: it would be the one to see that the room is empty. */
+function isOpenAgain(draft: Draft, { number }: Attempt): boolean {
+  const { open } = draft
+  const { progress } = draft.observed
+  if (open === undefined || open.uploadOnly || open.number < number) return false
+  if (open.startTime === undefined && draft.podOf(open)?.state.kind !== 'inRoom') return false
+  return progress.is !== 'known' || progress.said.participants.length > 0 || progress.said.files.length > 0
+}
 
 /** An earlier recorder, left behind on a node that was silent, was not at its end when this one was in the room. */
 const isOvertaken = ({ attempts }: Draft, { number, startTime = '' }: Attempt) =>

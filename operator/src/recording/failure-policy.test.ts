@@ -16,7 +16,8 @@ const ended = (over: Partial<PodEnd> = {}): PodEnd => ({
 })
 
 const inTheRoom: Circumstances = {
-  ...{ asked: undefined, entered: true, role: 'records', wasLatest: true, isOvertaken: false, isWanted: false },
+  ...{ asked: undefined, entered: true, role: 'records', wasLatest: true },
+  ...{ isOpenAgain: false, isOvertaken: false, isWanted: false },
 }
 
 const said = (outcome: RecorderOutcome, stopReason: StopReason, over: Partial<PodEnd> = {}) =>
@@ -132,6 +133,13 @@ describe('a recorder that was left behind', () => {
       expect(judge(said('Completed', stop), { ...leftBehind, role: 'uploads' }).stopReason).toBeUndefined()
     },
   )
+
+  test.each([
+    ['RoomDismissed', undefined],
+    ['RemovedByApi', 'RemovedByApi'],
+  ] as const)('and stopped for %s, where one that came later records in the room, ends it: %s', (stop, over) => {
+    expect(judge(said('Completed', stop), { ...leftBehind, isOpenAgain: true }).stopReason).toBe(over)
+  })
 })
 
 test('a recorder that one left behind has sent out does not end the recording', () => {

@@ -24,8 +24,11 @@ const finalStops: readonly string[] = [
   'MaxDuration',
 ] satisfies StopReason[]
 
-/** How a room ends, which happens once: who comes later does not hear of it, and would be in a room that nobody wants to be recorded any more. */
-const endsOfTheRoom: readonly string[] = ['RoomDismissed', 'RemovedByApi'] satisfies StopReason[]
+/**
+ * What one that was left behind may have heard, and nobody after it: it happens once, and who comes later would be in a room that nobody wants to be recorded any more. Whoever
+ * removed the recorder wanted that whatever becomes of the room; a room that was dismissed may have been opened again.
+ */
+const heardOnce: readonly string[] = ['RoomDismissed', 'RemovedByApi'] satisfies StopReason[]
 
 export interface Circumstances {
   /** Why the recording was to end, if it was: a SIGTERM was the operator's own then. */
@@ -39,6 +42,8 @@ export interface Circumstances {
   role: 'records' | 'leftBehind' | 'uploads'
   /** None that came later was in the room when it left. */
   wasLatest: boolean
+  /** One that came later is in the room, and is not known to be alone there: if the room was dismissed before, it was opened again. */
+  isOpenAgain: boolean
   /** One that was left behind may have come back into the room, and have sent this one out. */
   isOvertaken: boolean
   /** Another Recording waits for its identity. */
@@ -46,10 +51,12 @@ export interface Circumstances {
 }
 
 /** Says how an attempt ended, and whether the recording did. */
-export function judge(end: PodEnd, { asked, entered, role, wasLatest, isOvertaken, isWanted }: Circumstances): Judgement {
+export function judge(end: PodEnd, circumstances: Circumstances): Judgement {
+  const { asked, entered, role, wasLatest, isOpenAgain, isOvertaken, isWanted } = circumstances
   const { result } = end
-  const counts = (stopReason: StopReason) =>
-    role === 'records' || (role === 'leftBehind' && wasLatest && endsOfTheRoom.includes(stopReason))
+  const isNews = (stopReason: StopReason) =>
+    wasLatest && heardOnce.includes(stopReason) && !(stopReason === 'RoomDismissed' && isOpenAgain)
+  const counts = (stopReason: StopReason) => role === 'records' || (role === 'leftBehind' && isNews(stopReason))
   const over = (stopReason: StopReason | undefined) => (stopReason !== undefined && counts(stopReason) ? { stopReason } : {})
   if (!end.ran && isWanted && !entered && role === 'records') {
     return { reason: 'IdentityInUse', message: gaveWay(end), ...over(asked) }
