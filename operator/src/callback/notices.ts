@@ -94,7 +94,9 @@ export function noticeReconciler(
     const { uid } = live.metadata
     const of = `${notice.type} ${notice.instance}`
     const former = tries.get(uid)
-    const tried = former?.of === of ? former : { of, count: 0, since: now().getTime() }
+    const begun = now().getTime()
+    // One that began later was begun by a clock that has been set back since.
+    const tried = former?.of === of && former.since <= begun ? former : { of, count: 0, since: begun }
     const result = await attempt(live, notice, context.signal)
     metrics.callbackDelivery(result.outcome)
     if (result.outcome === 'delivered') return record(live, toldOf(live, notice, notice.instance), context)

@@ -39,6 +39,12 @@ describe('due', () => {
       at(10),
       { is: 'later', inMillis: 20_000 },
     ],
+    [
+      'after a clock was set back by a day',
+      recording(callback({ nextAttemptTime: at(30).toISOString() })),
+      at(-86_400),
+      { is: 'now', callback: callback({ nextAttemptTime: at(30).toISOString() }) },
+    ],
   ])('%s', (_, given, now, expected) => expect(due(given, now, limits)).toEqual(expected))
 
   it('does not let a deleted Recording wait longer than its time, wherever the back-off stands', () => {

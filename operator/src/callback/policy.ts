@@ -1,5 +1,6 @@
 import type { CallbackStatus, Condition } from '@trtc-recorder/api'
 import { backoffMillis } from '../runtime/backoff.ts'
+import { leftMillis } from '../runtime/timers.ts'
 import type { DeliveryResult } from './delivery.ts'
 import type { Told } from './told.ts'
 
@@ -19,7 +20,8 @@ export function due(told: Told, now: Date, limits: CallbackLimits): Due {
   const callback = told.status?.callback
   if (told.spec.callback === undefined || callback?.state !== 'Pending') return { is: 'never' }
   const next = callback.nextAttemptTime ?? callback.dueSince
-  const inMillis = Math.min(Date.parse(next), givesUpAt(told, callback, limits)) - now.getTime()
+  const dueMillis = Math.min(Date.parse(next), givesUpAt(told, callback, limits))
+  const inMillis = leftMillis(dueMillis, longestPauseMillis, now.getTime())
   return inMillis > 0 ? { is: 'later', inMillis } : { is: 'now', callback }
 }
 
@@ -27,6 +29,7 @@ export function due(told: Told, now: Date, limits: CallbackLimits): Due {
 const longestError = 512
 
 const retries = { initialMillis: 1000, maxMillis: 600_000, jitter: 0.2 }
+const longestPauseMillis = retries.maxMillis * (1 + retries.jitter)
 
 /** What stands in the status after a try. The back-off follows from `attempts`, so it goes on where it was after a restart. */
 export function afterTry(

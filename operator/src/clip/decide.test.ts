@@ -296,6 +296,8 @@ describe('a clip', () => {
       }
       expect(pauses).toEqual([5, 10, 20, 40, 80, 160, 300, 300, 300, 300])
       expect(decide({ clip, mayBeGrantedNow: true }, seconds - 200).action).toMatchObject({ do: 'createPod', attempt: 1 })
+      // A clock was set back by a day.
+      expect(decide({ clip }, seconds - 86_400).action).toMatchObject({ do: 'createPod', attempt: 1 })
       const atWork = {
         is: 'atWork',
         name: 'proof-c1',

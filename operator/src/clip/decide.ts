@@ -16,6 +16,7 @@ import {
 import type { Answers } from '../recording/answers.ts'
 import { growingMillis, nextLookMillis } from '../recording/attempts.ts'
 import { isKept, overSince } from '../recording/expiry.ts'
+import { leftMillis } from '../runtime/timers.ts'
 import { heedClipAnnotations } from './annotations.ts'
 import type { ClipWork } from './pod.ts'
 import type { Heard } from './recorder-answers.ts'
@@ -204,7 +205,7 @@ function again(
   // Said already; the Pod is on its way out, or on a node that says nothing.
   if (before.is === 'failed' && before.number === attempt) {
     const dueMillis = Date.parse(before.nextTime)
-    const restMillis = dueMillis - now.getTime()
+    const restMillis = leftMillis(dueMillis, longestPauseMillis, now.getTime())
     const requeueAfterMillis = restMillis > 0 ? restMillis : nextLookMillis(clipTroubles.AtWork.after, dueMillis, now.getTime())
     return { status: clip.status ?? {}, action: { do: 'deletePod' }, requeueAfterMillis }
   }
@@ -266,6 +267,12 @@ function withoutPod(
   }
 }
 
+/** No pause before the next Pod is longer. */
+const longestPauseMillis = Math.max(...Object.values(clipTroubles).map(({ after }) => after?.longestSeconds ?? 0)) * 1000
+
+const pauseLeft = ({ nextTime }: { nextTime: string }, now: Date) =>
+  leftMillis(Date.parse(nextTime), longestPauseMillis, now.getTime())
+
 /** How long until the next Pod may be made. */
 function restOf(attempt: ClipAttempt, mayBeGrantedNow: boolean, now: Date): number {
   switch (attempt.is) {
@@ -273,9 +280,9 @@ function restOf(attempt: ClipAttempt, mayBeGrantedNow: boolean, now: Date): numb
     case 'made':
       return 0
     case 'refused':
-      return mayBeGrantedNow ? 0 : Date.parse(attempt.nextTime) - now.getTime()
+      return mayBeGrantedNow ? 0 : pauseLeft(attempt, now)
     case 'failed':
-      return Date.parse(attempt.nextTime) - now.getTime()
+      return pauseLeft(attempt, now)
   }
 }
 

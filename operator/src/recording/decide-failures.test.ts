@@ -428,6 +428,34 @@ describe('a node that makes nothing of a Pod', () => {
   })
 })
 
+describe('a clock that is set back by a day', () => {
+  /** What was noted by it stands in the status. */
+  const setBack = (world: World) => {
+    world.now = at(-86_400)
+    return world.settle()
+  }
+
+  test('holds up no attempt after one that failed', () => {
+    const world = setBack(new World().settle().scheduled().inRoom().after(10).ends(interrupted))
+    expect(world.pod.metadata.name).toBe('math-a2')
+  })
+
+  test('holds up none whose Pod was refused', () => {
+    const world = new World()
+    world.refuses.createPod = new Refusal('QuotaExceeded', 'exceeded quota: none')
+    world.settle()
+    world.refuses = {}
+    expect(world.pods).toEqual([])
+    expect(setBack(world).pods).toHaveLength(1)
+  })
+
+  test('holds up no upload', () => {
+    const world = new World().settle().scheduled().inRoom().after(90)
+    setBack(world.ends(aResult({ outcome: 'UploadIncomplete', stopReason: 'Idle' })))
+    expect(jobOf(world)).toMatchObject({ attempt: 2, uploadOnly: true })
+  })
+})
+
 describe('a recorder that somebody else asked to end', () => {
   const inTheRoom = () => new World().settle().scheduled().inRoom().after(90)
   const drained = () => inTheRoom().podBecomes((pod) => leave(pod, at(90)))

@@ -1,4 +1,5 @@
 import { type Attempt, type TroubleWord, troubleOf, troubles } from '@trtc-recorder/api'
+import { leftMillis } from '../runtime/timers.ts'
 import { delayMillis, growingMillis, isRecorder, keepLast, nextLookMillis, nextNumber } from './attempts.ts'
 import { findCondition } from './conditions.ts'
 import type { Draft } from './draft.ts'
@@ -33,22 +34,21 @@ export function waitForTheNextAttempt(draft: Draft): 'enough' | undefined {
   const concerned = stage.is === 'recording' ? attempts.filter(isRecorder) : attempts
   const last = concerned.filter((attempt) => attemptState(attempt).is === 'ended').at(-1)
   const newest = concerned.at(-1)
-  const due =
-    status.nextAttemptTime !== undefined
-      ? Date.parse(status.nextAttemptTime)
-      : newest?.endTime === undefined
-        ? 0
-        : Date.parse(newest.endTime) + delayMillis(concerned)
-  if (last === undefined || due <= now.getTime()) return undefined
+  const left = status.nextAttemptTime === undefined ? restOf(newest, delayMillis(concerned), now) : 0
+  if (last === undefined || left === 0) return undefined
   const what = stage.is === 'recording' ? 'Attempt' : 'Upload'
-  const message = `${last.reason}: ${last.message} ${what} ${nextNumber(attempts)} begins at ${new Date(due).toISOString()}.`
+  const message = `${last.reason}: ${last.message} ${what} ${nextNumber(attempts)} begins at ${new Date(now.getTime() + left).toISOString()}.`
   const { condition } = troubleOf(last.reason)
   if (stage.is === 'recording' || condition === 'StorageRefused' || condition === 'ResultUnknown') {
     draft.heldUpBy(last.reason ?? '', message)
   } else draft.waiting('UploadIncomplete', message)
-  draft.lookAgainIn(due - now.getTime())
+  draft.lookAgainIn(left)
   return 'enough'
 }
+
+/** How much is left of the pause after an attempt. */
+export const restOf = (attempt: Attempt | undefined, delay: number, now: Date): number =>
+  attempt?.endTime === undefined ? 0 : leftMillis(Date.parse(attempt.endTime) + delay, delay, now.getTime())
 
 export function waitForAPlace(draft: Draft): 'enough' | undefined {
   const { place } = draft.observed
@@ -114,12 +114,13 @@ export function wasJustRefused(draft: Draft, attempt: Attempt): boolean {
   noteRefusal(draft, attempt)
   const state = attemptState(attempt)
   if (state.is !== 'planned' || state.refused === undefined) return false
-  const due = Date.parse(state.refused.time) + growingMillis(troubleOf(attempt.reason).after, state.refused.times)
+  const pause = growingMillis(troubleOf(attempt.reason).after, state.refused.times)
+  const left = leftMillis(Date.parse(state.refused.time) + pause, pause, draft.now.getTime())
   const { mayBeGrantedNow, refusal } = draft.observed
   // Not of what was refused just now, and so since that happened.
   const isWorthATry = mayBeGrantedNow && refusal === undefined
-  if (isWorthATry || due <= draft.now.getTime()) return false
-  draft.lookAgainIn(due - draft.now.getTime())
+  if (isWorthATry || left === 0) return false
+  draft.lookAgainIn(left)
   return true
 }
 
@@ -143,7 +144,7 @@ function noteRefusal({ observed: { refusal }, now }: Draft, attempt: Attempt): v
   if (refusal === undefined || refusal.volume !== attempt.volume) return
   attempt.reason = refusal.word
   attempt.message = refusal.message.slice(0, 1024)
-  attempt.refusedTimes = Math.max((attempt.refusedTimes ?? 0) + 1, refusal.times)
+  attempt.refusedTimes = (attempt.refusedTimes ?? 0) + 1
   attempt.refusedTime = now.toISOString()
 }
 

@@ -236,7 +236,8 @@ async function readResult(pod: Pod, client: KubeClient, now: Date, isGone: boole
     if (result !== undefined) return { kind: 'read', result }
   } catch (error) {
     const why = `The result of Pod ${pod.metadata.name} is not in its termination message, and its log cannot be read yet: ${(error as Error).message}`
-    const mayCome = now.getTime() - ended < logPatienceMillis && !isNotFound(error)
+    // Either way: the clock of its node may be far ahead.
+    const mayCome = Math.abs(now.getTime() - ended) < logPatienceMillis && !isNotFound(error)
     if ((said !== undefined || hasSaidSomething(end.exitCode)) && mayCome) return { kind: 'pending', why }
   }
   return short

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Attempt } from '@trtc-recorder/api'
+import { leftMillis } from '../runtime/timers.ts'
 import { stopAskedAnnotation, toldControl, wantedControl } from './control.ts'
 import type { Draft } from './draft.ts'
 import type { ObservedPod } from './plan.ts'
@@ -32,6 +33,7 @@ export function steer(draft: Draft, attempt: Attempt, { pod, state }: ObservedPo
   }
   if (!isStop || state.kind !== 'inRoom') return
   const deadline = Date.parse(pod.metadata.annotations?.[stopAskedAnnotation] ?? '') + deafMillis
-  if (draft.now.getTime() < deadline) draft.lookAgainIn(deadline - draft.now.getTime())
+  const left = leftMillis(deadline, deafMillis, draft.now.getTime())
+  if (left > 0) draft.lookAgainIn(left)
   else draft.act({ do: 'deletePod', pod })
 }

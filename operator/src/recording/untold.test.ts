@@ -74,6 +74,8 @@ describe('a status that only tells', () => {
       return untold.restMillis(world.observed(), decide(world.observed(), now), now)
     }
     expect([rest(0), rest(1), rest(3), rest(4)]).toEqual([untoldMillis, untoldMillis - 1000, 0, untoldMillis])
+    // The clock is set back.
+    expect(rest(-86_400)).toBe(0)
   })
 })
 

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Attempt, ConditionReason, Recording, RecordingStatus } from '@trtc-recorder/api'
+import { leftMillis } from '../runtime/timers.ts'
 import { findCondition } from './conditions.ts'
 import { isStopOfUser, isToldToStop } from './control.ts'
 import type { Observed, Plan } from './plan.ts'
@@ -24,9 +25,9 @@ export class Untold {
     }
     const since = this.#since.get(uid) ?? now.getTime()
     this.#since.set(uid, since)
-    const left = since + untoldMillis - now.getTime()
-    if (left <= 0) this.#since.delete(uid)
-    return Math.max(0, left)
+    const left = leftMillis(since + untoldMillis, untoldMillis, now.getTime())
+    if (left === 0) this.#since.delete(uid)
+    return left
   }
 
   forget({ metadata }: Recording): void {

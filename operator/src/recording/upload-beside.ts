@@ -2,7 +2,7 @@ import type { Attempt } from '@trtc-recorder/api'
 import { delayMillis } from './attempts.ts'
 import type { Draft } from './draft.ts'
 import { isWorthWaiting, noteWhereItIs } from './live-pod.ts'
-import { makeRecorder, planAttempt, wasJustRefused } from './next-attempt.ts'
+import { makeRecorder, planAttempt, restOf, wasJustRefused } from './next-attempt.ts'
 import { dueToBeMadeAt } from './pod-state.ts'
 import { beingDeletedSince, volumeToUploadBeside } from './volumes.ts'
 
@@ -30,8 +30,7 @@ function begin(draft: Draft): Attempt | undefined {
   const volume = volumeToUploadBeside(draft)
   if (volume === undefined || beingDeletedSince(draft, volume) !== undefined) return undefined
   const before = draft.attempts.filter((attempt) => attempt.volume === volume.name && attempt.uploadOnly)
-  const last = before.at(-1)?.endTime
-  const waitMillis = last === undefined ? 0 : Date.parse(last) + delayMillis(before) - draft.now.getTime()
+  const waitMillis = restOf(before.at(-1), delayMillis(before), draft.now)
   if (waitMillis > 0) {
     draft.lookAgainIn(waitMillis)
     return undefined

@@ -19,6 +19,15 @@ export function sleep(millis: number, signal?: AbortSignal): Promise<void> {
 export const timeoutSignal = (millis: number): AbortSignal =>
   AbortSignal.timeout(Math.min(longestTimeoutMillis, Math.max(1, Math.ceil(millis))))
 
+/**
+ * How long until something is due that was to come after a wait of no more than `longestMillis`. Where more than that is left of it, the clock has been set back since, or
+ * is another one's, and it is due.
+ */
+export function leftMillis(dueMillis: number, longestMillis: number, nowMillis: number): number {
+  const left = dueMillis - nowMillis
+  return left > longestMillis ? 0 : Math.max(0, left)
+}
+
 export interface Sleepers {
   /** Calls once after the time. A call that is already due earlier for the key stays; a later one is replaced. */
   wake(key: string, millis: number, call: () => void): void
