@@ -166,8 +166,16 @@ export const recordingStatusSchema = z.object({
 })
 /**
  * Fields of a status that the operator decides by. Without any other a CRD of an earlier release only lets it tell less; without one of these it would lose what is
- * on a volume, or do the same thing for ever, so it leaves all alone while the CRD has not got them.
+ * on a volume, record where it is only to upload, or do the same thing for ever, so it leaves all alone while the CRD has not got them. The first release that was packed has them all.
  */
-export const neededStatusFields = ['attempts.state', 'attempts.volume', 'handled', 'volumes'] as const
+export const neededStatusFields = [
+  'attempts.refusedTime',
+  'attempts.refusedTimes',
+  'attempts.state',
+  'attempts.uploadOnly',
+  'attempts.volume',
+  'handled',
+  'volumes',
+] as const
 
 export type RecordingStatus = z.infer<typeof recordingStatusSchema>

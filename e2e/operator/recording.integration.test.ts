@@ -256,6 +256,31 @@ describe('on a real API server, a Recording', () => {
     await nothingIsLeft(namespace)
   })
 
+  test('that is one of many that are deleted by one call goes with them, whoever hears what becomes of that call', async () => {
+    const { namespace } = await aNamespace()
+    await anOperator(namespace)
+    const names = Array.from({ length: 60 }, (_, index) => `r${index}`)
+    await Promise.all(names.map((name, index) => apply(namespace, { roomId: index + 1 }, name)))
+    const pods = async () => (await itemsIn(resources.pods, namespace)).length
+    await until('each has a Pod', async () => (await pods()) === names.length, 40_000)
+    const path = `/apis/trtc-recorder.dev/v1alpha1/namespaces/${namespace}/recordings`
+    const deleteAll = (signal: AbortSignal) => api.client.text('DELETE', path, { signal }).catch(() => {})
+    // Cut off in the midst of it: the operator sees to those that were deleted, and the others record on.
+    await deleteAll(AbortSignal.timeout(30))
+    const isDeleted = ({ metadata }: KubeObject) => metadata.deletionTimestamp !== undefined
+    await until(
+      'who was deleted has no Pod, and nobody else has none',
+      async () => {
+        const all = await itemsIn(resources.recordings, namespace)
+        const live = (await itemsIn(resources.pods, namespace)).filter((pod) => !isDeleted(pod))
+        return live.length === all.filter((one) => !isDeleted(one)).length
+      },
+      40_000,
+    )
+    await deleteAll(AbortSignal.timeout(30_000))
+    await nothingIsLeft(namespace)
+  }, 120_000)
+
   test('never takes a volume of somebody else, and goes on when that is gone', async () => {
     const { namespace } = await aNamespace()
     const foreign: New<PersistentVolumeClaim> = {

@@ -39,6 +39,12 @@ const lives: Record<string, (model: Model) => Promise<void>> = {
     await enters(model, 'math-a2')
     model.ends('RemovedByApi')
   },
+  evicted: async (model) => {
+    await enters(model)
+    model.isEvicted()
+    await enters(model, 'math-a2')
+    model.ends('RemovedByApi')
+  },
   'stored later': async (model) => {
     await enters(model)
     model.cosIsAway = true
@@ -173,11 +179,14 @@ function endOf(status: RecordingStatus | undefined) {
   }
 }
 
-test.each(['stopped', 'deleted'] as const)('a Recording that is %s has nothing deleted twice', async (how) => {
+test.each<[string, (model: Model) => void]>([
+  ['stopped', (model) => model.changes({ desiredState: 'Stopped' })],
+  ['deleted', (model) => model.deletes()],
+  ['given up', (model) => model.annotates('give-up')],
+])('a Recording that is %s has nothing deleted twice', async (_, end) => {
   const model = new Model()
   await enters(model)
-  if (how === 'deleted') model.deletes()
-  else model.changes({ desiredState: 'Stopped' })
+  end(model)
   await model.settle()
   model.ends('Terminated')
   model.deliver()
@@ -185,6 +194,20 @@ test.each(['stopped', 'deleted'] as const)('a Recording that is %s has nothing d
   for (let round = 0; round < 6; round += 1) await model.reconcile()
   const deleted = model.server.writes.filter((write) => write.startsWith('delete '))
   expect(deleted).toEqual(['delete pods math-a1', 'delete persistentvolumeclaims math-v1'])
+})
+
+test('what was recorded while watches were broken is stored, though nobody saw more of its Pod than that it had no node', async () => {
+  const model = new Model()
+  await model.settle()
+  model.schedules()
+  model.enters()
+  model.isKilled('Error')
+  model.deletesPod(true)
+  model.listsAnew()
+  model.changes({ desiredState: 'Stopped' })
+  await until(model, () => model.recording?.status?.completionTime !== undefined)
+  expect(model.recording?.status?.files).toMatchObject([{ path: 'file-1', status: 1 }])
+  expect(unsaved(model)).toEqual([])
 })
 
 describe.each(Object.keys(lives))('a Recording that is %s', (life) => {

@@ -4,13 +4,13 @@ import type { Logger } from 'pino'
 import { expect, test } from 'vitest'
 import { clipIndexers, ownedIndexers, recordingIndexers } from '../caches.ts'
 import { recorderPod } from '../recording/pod.ts'
-import { RefusalsInARow } from '../recording/refusals-in-a-row.ts'
 import { SecondTries } from '../recording/second-tries.ts'
 import { aRecording, at, podConfig } from '../recording/testing.ts'
 import { enter } from '../recording/testing-pods.ts'
 import { Store } from '../runtime/store.ts'
 import { reconcileClip } from './reconcile.ts'
 import { RecorderAnswers } from './recorder-answers.ts'
+import { RefusalsInARow } from './refusals-in-a-row.ts'
 
 const log = { warn() {}, info() {}, debug() {}, error() {} } as unknown as Logger
 

@@ -17,8 +17,6 @@ import { belongsTo, recordingOf } from './names.ts'
 import type { RecorderPodConfig } from './pod.ts'
 import { type Get, ProgressPoller } from './progress.ts'
 import { reconcileRecording } from './reconcile.ts'
-import type { RefusalWord } from './refusal.ts'
-import { RefusalsInARow } from './refusals-in-a-row.ts'
 import { apiServerLagMillis, SecondTries } from './second-tries.ts'
 import { refused } from './stage.ts'
 import { Untold } from './untold.ts'
@@ -101,9 +99,8 @@ export function recordingController(dependencies: RecordingDependencies): Contro
   })
   dependencies.onRoom?.((namespace) => secondTries.quotaHasRoom(namespace))
   const untold = new Untold()
-  const refusals = new RefusalsInARow<RefusalWord>()
   const image = pod.image
-  const acting = { client, caches, events, pod, untold, refusals, now, departed, progress, admission, secondTries, image }
+  const acting = { client, caches, events, pod, untold, now, departed, progress, admission, secondTries, image }
 
   async function reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult | undefined> {
     if (key.startsWith(orphanPrefix)) return releaseOrphan(key.slice(orphanPrefix.length), context.signal)
@@ -164,7 +161,6 @@ export function recordingController(dependencies: RecordingDependencies): Contro
       const { uid } = event.object.metadata
       departed.forgetAll(uid)
       untold.forget(event.object)
-      refusals.forget(uid)
       return caches.pods.byIndex('owner', ownerKey(event.object.metadata)).map(orphanOf)
     })
     .watches(caches.claims, ({ type, object }) => {
@@ -172,10 +168,11 @@ export function recordingController(dependencies: RecordingDependencies): Contro
       if (type === 'deleted' && key !== undefined) secondTries.isFree(key)
       return []
     })
-    .watches(caches.pods, ({ type, object }) => {
+    .watches(caches.pods, (event) => {
+      const { type, object } = event
       if (type === 'deleted') {
         progress.forget(object.metadata.uid)
-        if (hasOwner(object)) departed.remember(object)
+        if (hasOwner(object)) departed.remember(event)
       }
       const isOrphan = type !== 'deleted' && recordingOf(object) !== undefined && !hasOwner(object)
       return isOrphan ? [orphanOf(object)] : []

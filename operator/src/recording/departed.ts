@@ -1,5 +1,6 @@
 import type { Pod } from '@trtc-recorder/kube'
 import { recordingOf } from './names.ts'
+import { hasEnded } from './pod-state.ts'
 
 /** More have not been recorded only if something is very wrong. */
 const mostKept = 10_000
@@ -13,9 +14,12 @@ export class DepartedPods {
   readonly #byRecording = new Map<string, Map<string, Pod>>()
   #size = 0
 
-  remember(pod: Pod): void {
+  /** `isStale`: it is the last that was seen of it, and need not be the last that there was. */
+  remember({ object: pod, isStale = false }: { object: Pod; isStale?: boolean }): void {
     const uid = recordingOf(pod)?.uid
     if (uid === undefined || this.#size >= mostKept) return
+    // What has become of it since it was last seen, nobody knows: it may have got a node, and have recorded there.
+    if (isStale && !hasEnded(pod)) return
     const pods = this.#byRecording.get(uid) ?? new Map<string, Pod>()
     this.#byRecording.set(uid, pods)
     if (!pods.has(pod.metadata.uid)) this.#size += 1

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import {
   type Attempt,
   type ConditionReason,
@@ -13,7 +14,6 @@ import type { Answers } from './answers.ts'
 import { fruitlessUploadsInARow, mostFailuresInARow, uploadFailuresInARow } from './attempts.ts'
 import { findCondition, type NewCondition, withCondition, withoutCondition } from './conditions.ts'
 import type { Action, Observed, ObservedPod, Plan } from './plan.ts'
-import { entersARoom } from './pod.ts'
 import { hasEntered, inTodaysWords, mainAttempt, openRecorder, openUpload, type Stage, stageOf, volumeNameOf } from './stage.ts'
 
 /** What is not mended by something that appears or is freed by itself. */
@@ -53,17 +53,9 @@ export class Draft {
     return mainAttempt(this.status)
   }
 
-  /**
-   * The recorder that is under way although recording is over, for one that was left behind has said so. An upload is told from it by its Pod, and by what it works
-   * on, as well: an earlier CRD does not keep what it is.
-   */
+  /** The recorder that is under way although recording is over, for one that was left behind has said so. */
   get unneeded(): Attempt | undefined {
-    const recorder = openRecorder(this.attempts)
-    if (this.stage.is !== 'storing' || recorder === undefined) return undefined
-    const volumeOf = (attempt: Attempt) => volumeNameOf(attempt, this.recording.metadata.name)
-    const isOnNew = this.attempts.every((other) => other.number >= recorder.number || volumeOf(other) !== volumeOf(recorder))
-    const pod = this.podOf(recorder)?.pod
-    return isOnNew || recorder.startTime !== undefined || (pod !== undefined && entersARoom(pod)) ? recorder : undefined
+    return this.stage.is === 'storing' ? openRecorder(this.attempts) : undefined
   }
 
   /** The attempt that uploads meanwhile what another volume holds. */
@@ -160,8 +152,9 @@ export class Draft {
     else this.waiting(condition, message)
   }
 
+  /** Once, however many steps come to the same. */
   act(...actions: Action[]): void {
-    this.actions.push(...actions)
+    for (const action of actions) if (!this.actions.some((other) => isDeepStrictEqual(other, action))) this.actions.push(action)
   }
 
   lookAgainIn(millis: number): void {

@@ -3,7 +3,6 @@ import { expect, test } from 'vitest'
 import { createLog } from '../telemetry/log.ts'
 import { decide } from './decide.ts'
 import { execute } from './execute.ts'
-import { RefusalsInARow } from './refusals-in-a-row.ts'
 import { aFile, aResult, podConfig } from './testing.ts'
 import { endPod } from './testing-pods.ts'
 import { World } from './testing-world.ts'
@@ -29,7 +28,7 @@ test('what stands in the status is told, also when what was to be done next fail
   const dependencies = {
     ...{ client, caches: { recordings: { wrote() {} }, pods: { wrote() {} }, claims: { wrote() {} } } },
     ...{ events: { record: (_: unknown, { reason }: { reason: string }) => void told.push(reason), flush: async () => {} } },
-    ...{ pod: podConfig, untold: new Untold(), refusals: new RefusalsInARow(), now: () => world.now },
+    ...{ pod: podConfig, untold: new Untold(), now: () => world.now },
   }
   const context = { id: '', log: createLog('error', { write() {} }), signal: new AbortController().signal }
   await expect(execute(observed, plan, dependencies as never, context)).rejects.toThrow('500')

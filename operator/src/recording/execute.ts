@@ -15,7 +15,6 @@ import type { Action, Observed, Plan } from './plan.ts'
 import { type RecorderPodConfig, recorderPod } from './pod.ts'
 import { volumeClaim } from './pvc.ts'
 import { Refusal, type RefusalWord, refusalOf } from './refusal.ts'
-import type { RefusalsInARow } from './refusals-in-a-row.ts'
 import { type Untold, untoldMillis } from './untold.ts'
 import { writeWithinLimits } from './within-limits.ts'
 
@@ -28,7 +27,6 @@ export interface ExecuteDependencies {
   events: EventRecorder
   pod: RecorderPodConfig
   untold: Untold
-  refusals: RefusalsInARow<RefusalWord>
   now: () => Date
 }
 
@@ -74,7 +72,6 @@ export async function execute(
     for (const action of plan.actions) {
       underWay = action
       await hands.act(action, recording)
-      if (action.do === 'createPod') dependencies.refusals.forget(recording.metadata.uid)
     }
     if (untoldFor > 0) return { requeueAfterMillis: Math.min(untoldFor, requeueAfterMillis ?? untoldFor), priority: 'low' }
   } catch (error) {
@@ -86,13 +83,9 @@ export async function execute(
     log.warn({ reason: error.word, error: error.message }, 'API server refused what a recorder needs')
     // What was refused is a fact like any other. What is to be done then is done in a run of its own, from the status that says so.
     const volume = volumeOf(underWay)
-    const { uid } = recording.metadata
-    const times = dependencies.refusals.times(uid, error.word, volume) + 1
-    const refusal = { word: error.word, message: error.message, volume, times, isFirstAsk: isFirstAsk(before, plan, volume) }
+    const refusal = { word: error.word, message: error.message, volume, isFirstAsk: isFirstAsk(before, plan, volume) }
     const after = decide({ ...observed, recording, refusal }, dependencies.now())
     recording = await hands.writeStatus(recording, after.status)
-    // What is asked for again at once is not refused for a second time yet.
-    if (after.actions.length === 0) dependencies.refusals.count(uid, error.word, volume)
     requeueAfterMillis = after.actions.length > 0 ? 0 : after.requeueAfterMillis
   }
 

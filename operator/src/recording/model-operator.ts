@@ -13,8 +13,6 @@ import { removeOrphan } from './execute.ts'
 import { Killed, type ModelServer, type Plural, plurals, type Watches } from './model-server.ts'
 import { recordingOf } from './names.ts'
 import { reconcileRecording } from './reconcile.ts'
-import type { RefusalWord } from './refusal.ts'
-import { RefusalsInARow } from './refusals-in-a-row.ts'
 import { SecondTries } from './second-tries.ts'
 import { refused } from './stage.ts'
 import { podConfig } from './testing.ts'
@@ -43,6 +41,8 @@ export class ModelOperator {
   readonly #server: ModelServer
   readonly #client: KubeClient
   readonly #now: () => Date
+  /** What its node takes for the time. */
+  readonly #clock: () => Date
   readonly #makeColleague: MakeColleague
   readonly #receiver: Receiver
   #watches: Watches
@@ -58,12 +58,11 @@ export class ModelOperator {
   #admission = this.#newAdmission()
   #secondTries = this.#newSecondTries()
   #untold = new Untold()
-  #refusals = new RefusalsInARow<RefusalWord>()
   #failures = 0
   #run = new AbortController()
   #colleague: Reconcile
 
-  constructor(server: ModelServer, now: () => Date, makeColleague: MakeColleague) {
+  constructor(server: ModelServer, { now, clock }: { now: () => Date; clock: () => Date }, makeColleague: MakeColleague) {
     this.#server = server
     this.#watches = server.watch()
     const onTheWay = gated(server.client, () => this.#gate('the network'))
@@ -78,8 +77,9 @@ export class ModelOperator {
       },
     }
     this.#now = now
+    this.#clock = clock
     this.#makeColleague = makeColleague
-    this.#colleague = makeColleague(this.#client, this.#caches.recordings, now, this.#receiver)
+    this.#colleague = makeColleague(this.#client, this.#caches.recordings, clock, this.#receiver)
   }
 
   quotaHasRoom(namespace: string): void {
@@ -188,8 +188,7 @@ export class ModelOperator {
       events: { record() {}, flush: async () => {} },
       pod: podConfig,
       untold: this.#untold,
-      refusals: this.#refusals,
-      now: this.#now,
+      now: this.#clock,
     }
     return reconcileRecording(recording, dependencies, context)
   }
@@ -201,23 +200,26 @@ export class ModelOperator {
     this.#admission = this.#newAdmission()
     this.#secondTries = this.#newSecondTries()
     this.#untold = new Untold()
-    this.#refusals = new RefusalsInARow()
     this.#watches = this.#server.watch()
     for (const plural of plurals) {
       for (const object of this.#server.list(plural)) this.#store(plural).apply({ type: 'ADDED', object } as never)
     }
-    this.#colleague = this.#makeColleague(this.#client, this.#caches.recordings, this.#now, this.#receiver)
+    this.#colleague = this.#makeColleague(this.#client, this.#caches.recordings, this.#clock, this.#receiver)
     this.dueMillis = this.#now().getTime()
   }
 
   /** Watches bring what they have not brought yet; each kind by itself, so what happened later may be known sooner. */
   deliver(only?: Plural, most = Number.POSITIVE_INFINITY): void {
     for (const plural of plurals.filter((one) => only === undefined || one === only)) {
-      for (const event of this.#watches.take(plural, most)) {
-        this.#store(plural).apply(event as never)
-        if (plural === 'pods' && event.type === 'DELETED') this.#departed.remember(event.object as Pod)
-      }
+      for (const event of this.#watches.take(plural, most)) this.#store(plural).apply(event as never)
     }
+  }
+
+  /** Its watches break, and bring nothing of what has come to pass meanwhile: all is listed anew. */
+  listsAnew(): void {
+    this.#watches = this.#server.watch()
+    const resourceVersion = String(this.#server.version)
+    for (const plural of plurals) this.#store(plural).replace(this.#server.list(plural) as never, { resourceVersion })
   }
 
   #newAdmission() {
@@ -234,9 +236,13 @@ export class ModelOperator {
   }
 
   #emptyCaches() {
+    const pods = new Store<Pod, 'owner'>({ indexers: ownedIndexers })
+    pods.subscribe((event) => {
+      if (event.type === 'deleted') this.#departed.remember(event)
+    })
     return {
       recordings: new Store({ indexers: recordingIndexers }),
-      pods: new Store<Pod, 'owner'>({ indexers: ownedIndexers }),
+      pods,
       claims: new Store<PersistentVolumeClaim, 'owner'>({ indexers: ownedIndexers }),
     }
   }

@@ -38,6 +38,7 @@ export class ModelServer {
   /** Counted from 1, over all writes of the operator. */
   failure: { write: number; how: Fault | Death } | undefined
   quotaIsUsedUp = false
+  namespaceIsGoing = false
   /** Fields of a status that its CRD, of an earlier release, does not know: `volumes`, `attempts.volume`. */
   unknownFields: readonly string[] = []
   /** Called with each status of the Recording that comes to stand in it. */
@@ -143,6 +144,10 @@ export class ModelServer {
   }
 
   #create(plural: Plural, object: KubeObject): KubeObject {
+    if (this.namespaceIsGoing) {
+      const message = 'unable to create new content in namespace lessons because it is being terminated'
+      throw new ApiError('create', 403, { reason: 'Forbidden', message })
+    }
     if (plural === 'pods' && this.quotaIsUsedUp) {
       throw new ApiError('create', 403, { reason: 'Forbidden', message: 'exceeded quota: none' })
     }

@@ -37,6 +37,8 @@ export class Model {
   secretIsMissing = false
   receiverIsAway = false
   nodeIsSilent = false
+  /** How far what the operator takes for the time is ahead of what it is; set at any moment. */
+  clockIsAheadSeconds = 0
   /** The operator looks again before a watch has brought what it wrote. */
   watchesAreLate = false
   /** Media of volumes that a user took away. */
@@ -55,8 +57,11 @@ export class Model {
   readonly #outOfSight = new Set<string>()
   /** UIDs of Pods whose recorder was in the room without a word. */
   readonly #unheard = new Set<string>()
+  /** Files of recorders that ran when their Pod was gone. */
+  readonly #ofAMoment = new Set<string>()
   /** Names of volumes whose recorder was sent out for good. */
   readonly #over = new Map<string, string>()
+  readonly #goneVolumes = new Map<string, PersistentVolumeClaim>()
   #files = 0
   /** The one that has the lease. */
   #operator: ModelOperator
@@ -68,7 +73,8 @@ export class Model {
 
   /** `makeColleague`: what else is at work in the operator's process. */
   constructor(spec: Partial<RecordingSpec> = {}, makeColleague: MakeColleague = () => async () => undefined) {
-    this.#newOperator = () => new ModelOperator(this.server, () => this.now, makeColleague)
+    const clocks = { now: () => this.now, clock: () => new Date(this.now.getTime() + this.clockIsAheadSeconds * 1000) }
+    this.#newOperator = () => new ModelOperator(this.server, clocks, makeColleague)
     this.#operator = this.#newOperator()
     this.#standby = this.#newOperator()
     const { status: _, ...recording } = aRecording(spec)
@@ -95,7 +101,10 @@ export class Model {
   // The operator.
 
   async reconcile(): Promise<void> {
+    const before = this.server.writes.length
     await this.#operator.reconcile()
+    const deleted = this.server.writes.slice(before).filter((write) => write.startsWith('delete '))
+    if (new Set(deleted).size < deleted.length) throw new PropertyError(`in one run: ${deleted.join(', ')}`)
     // Its lease runs out.
     if (this.#operator.frozen !== undefined) this.standbyTakesOver()
   }
@@ -103,6 +112,7 @@ export class Model {
   restart = (): void => this.#operator.restart()
   isCutOff = (): void => this.#operator.isCutOff()
   deliver = (only?: Plural, most?: number): void => this.#operator.deliver(only, most)
+  listsAnew = (): void => this.#operator.listsAnew()
 
   /** What the watches of the second replica have brought is older than what the leader knows, and all that it begins with. */
   standbyHears = (only?: Plural, most?: number): void => this.#standby.deliver(only, most)
@@ -210,11 +220,38 @@ export class Model {
     else this.#deletePod(pod)
   }
 
-  deletesVolume(): void {
-    const volume = this.volumes.at(-1)
+  deletesVolume(volume = this.volumes.at(-1)): void {
     if (volume === undefined) return
     this.taken.add(volume.metadata.uid)
+    // What nobody has heard of, and a user has taken away, nobody can name.
+    for (const file of this.#ofAMoment) this.media.get(volume.metadata.uid)?.delete(file)
     this.#deleteVolume(volume)
+  }
+
+  /** One that is gone is there again, as from a backup: of the same name and labels, and another one. */
+  restoresVolume(): void {
+    const gone = [...this.#goneVolumes.values()].find(({ metadata }) => !this.#isThere(metadata.name))
+    if (gone === undefined) return
+    const { deletionTimestamp: _, ...metadata } = gone.metadata
+    this.server.put('persistentvolumeclaims', { ...gone, metadata: { ...metadata, uid: `restored-${this.server.version}` } })
+  }
+
+  /** And all that is in it; nothing can be made in it any more. */
+  deletesNamespace(): void {
+    this.server.namespaceIsGoing = true
+    this.deletes()
+    for (const pod of this.pods) this.#deletePod(pod)
+    for (const volume of this.volumes) this.deletesVolume(volume)
+  }
+
+  /** An operator of another release leads for a moment, and has words of its own. */
+  otherReleaseWrites(): void {
+    const { recording } = this
+    const { status } = recording ?? {}
+    if (recording === undefined || status?.attempts === undefined) return
+    const attempts = status.attempts.map((one) => (one.state === 'Running' ? { ...one, state: 'Busy' as never } : one))
+    const volumes = status.volumes?.map((one) => (one.state === 'Holding' ? { ...one, state: 'Sealed' as never } : one))
+    this.server.put('recordings', { ...recording, status: { ...status, attempts, ...(volumes && { volumes }) } })
   }
 
   // Kubernetes.
@@ -277,6 +314,21 @@ export class Model {
         })
       } else this.#changePod(pod, (copy) => takeFromNode(copy, this.now))
     }
+  }
+
+  /** Its Pods are taken away by force, whatever their recorders are at, which end with it. */
+  nodeIsDeleted(): void {
+    for (const pod of this.pods.filter((one) => one.spec?.nodeName)) {
+      if (!isOver(pod)) {
+        const target = { type: 'DisruptionTarget', status: 'True', reason: 'DeletionByPodGC' }
+        this.#changePod(pod, ({ status }) =>
+          Object.assign(status!, { phase: 'Failed', conditions: [...(status!.conditions ?? []), target] }),
+        )
+      }
+      this.server.remove('pods', pod)
+    }
+    this.nodeIsSilent = false
+    this.#outOfSight.clear()
   }
 
   nodeComesBack(): void {
@@ -343,6 +395,19 @@ export class Model {
     this.#mediaOf(pod).set(`file-${this.#files}`, 'on the volume')
   }
 
+  /** One whose node is about to start it is taken away by force, and runs for a moment all the same: nobody has told that node. */
+  runsThoughGone(): void {
+    const isWanted = this.recording?.status?.stopReason === undefined
+    const pod = this.pods.findLast((one) => one.spec?.nodeName && !isOver(one) && !this.#hasBeenThere(one))
+    if (!isWanted || pod === undefined || jobOf(pod).uploadOnly) return
+    const volume = this.#volumeOf(pod)
+    if (volume === undefined || volume.metadata.deletionTimestamp !== undefined) return
+    this.#files += 1
+    this.#ofAMoment.add(`file-${this.#files}`)
+    this.#mediaOf(pod).set(`file-${this.#files}`, 'on the volume')
+    this.server.remove('pods', pod)
+  }
+
   /** Those that are asked to end leave the room, and are at their files from then on. */
   leave(): void {
     for (const pod of this.running.filter((one) => hasEntered(one) && one.metadata.deletionTimestamp !== undefined))
@@ -385,6 +450,12 @@ export class Model {
     if (pod !== undefined) this.#changePod(pod, (copy) => endPod(copy, this.now, undefined, { reason: how }))
   }
 
+  /** The kubelet needs its memory, or its disk: nothing is left but its own word. */
+  isEvicted(): void {
+    const pod = this.running.at(-1)
+    if (pod !== undefined) this.#changePod(pod, (copy) => endPod(copy, this.now, undefined, { podReason: 'Evicted' }))
+  }
+
   /** Those that are asked to end do, and the world goes on as it should. */
   everythingIsWell(): void {
     this.schedules()
@@ -411,7 +482,11 @@ export class Model {
   // What holds whenever the operator writes.
 
   #isToBeMade(plural: Plural, object: KubeObject): void {
-    if (plural === 'pods') this.#checkNoOtherRecorder(object as Pod)
+    if (plural !== 'pods') return
+    this.#checkNoOtherRecorder(object as Pod)
+    const { stopReason } = this.recording?.status ?? {}
+    if (stopReason !== undefined && !jobOf(object as Pod).uploadOnly && !this.#isLateCall)
+      throw new PropertyError(`Pod ${object.metadata.name} is made to record what is over: ${stopReason}`)
   }
 
   #isToBeDeleted(plural: Plural, object: KubeObject): void {
@@ -465,8 +540,9 @@ export class Model {
       })
     }
     const current = this.server.find('persistentvolumeclaims', volume.metadata.name)!
-    if (!this.pods.some((pod) => !isOver(pod) && claimName(pod) === volume.metadata.name))
-      this.server.remove('persistentvolumeclaims', current)
+    if (this.pods.some((pod) => !isOver(pod) && claimName(pod) === volume.metadata.name)) return
+    this.server.remove('persistentvolumeclaims', current)
+    this.#goneVolumes.set(volume.metadata.name, current as PersistentVolumeClaim)
   }
 
   #changePod(pod: Pod, change: (pod: Pod) => void): void {
@@ -479,6 +555,7 @@ export class Model {
 
   #hasBeenThere = (pod: Pod) => hasEntered(pod) || hasLeft(pod) || this.#unheard.has(pod.metadata.uid)
 
+  #isThere = (volume: string) => this.server.find('persistentvolumeclaims', volume) !== undefined
   #volumeOf = (pod: Pod) => this.server.find('persistentvolumeclaims', claimName(pod) ?? '')
 
   #mediaOf(pod: Pod): Media {

@@ -9,7 +9,7 @@ import { observe } from './observe.ts'
 import { recorderPod } from './pod.ts'
 import { volumeClaim } from './pvc.ts'
 import { aFile, aProgress, aRecording, aResult, at, podConfig } from './testing.ts'
-import { endPod, enter, run } from './testing-pods.ts'
+import { endPod, enter, run, schedule } from './testing-pods.ts'
 
 function aCluster(
   recording: Recording,
@@ -144,6 +144,25 @@ describe('what is observed', () => {
     const { look, asked } = aCluster(attempting(''))
     expect((await look()).pods).toEqual([])
     expect(asked).toEqual([])
+  })
+})
+
+describe('a Pod that is gone', () => {
+  const scheduled = aPod(schedule)
+
+  test.each<[string, { isStale?: true }, object[]]>([
+    ['is told of as what it was last, where a watch says so', {}, [{ isGone: true, state: { end: { isUnheard: true } } }]],
+    ['is none of whom anything is known, where a list says so: it may have recorded since it was seen', { isStale: true }, []],
+  ])('%s', async (_, how, pods) => {
+    const { look, departed } = aCluster(attempting('pod-uid'))
+    departed.remember({ object: scheduled, ...how })
+    expect((await look()).pods).toMatchObject(pods)
+  })
+
+  test('is told of by its end, whoever says that it is gone', async () => {
+    const { look, departed } = aCluster(attempting('pod-uid'))
+    departed.remember({ object: aPod((pod) => endPod(pod, at(10), aResult())), isStale: true })
+    expect((await look()).pods).toMatchObject([{ state: { end: { result: { outcome: 'Completed' } } } }])
   })
 })
 

@@ -63,6 +63,17 @@ const lives: Record<string, (model: Model) => Promise<void>> = {
     model.annotates('retry-upload')
     await goesOn(model)
   },
+  'what is left for a Pod that is refused at first': async (model) => {
+    model.cosIsAway = true
+    model.ends('RoomDismissed')
+    await model.settle()
+    model.server.quotaIsUsedUp = true
+    model.after(30)
+    await model.settle()
+    model.cosIsAway = false
+    model.quotaHasRoom()
+    await goesOn(model)
+  },
   'a wish for another attempt': async (model) => {
     model.annotates('force-new-attempt')
     await goesOn(model)

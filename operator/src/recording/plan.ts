@@ -31,10 +31,10 @@ export interface Observed {
   /** Something has happened after which what the API server refused before may be granted. */
   mayBeGrantedNow: boolean
   /**
-   * What the API server would not let the operator make just now: a volume, or a Pod that is to work on it. `times`: how often in a row, as far as is known. `isFirstAsk`:
-   * nobody has asked for that Pod before, so that it cannot have been there.
+   * What the API server would not let the operator make just now: a volume, or a Pod that is to work on it. `isFirstAsk`: nobody has asked for that Pod before, so that it
+   * cannot have been there.
    */
-  refusal: { word: RefusalWord; message: string; volume: string; times: number; isFirstAsk: boolean } | undefined
+  refusal: { word: RefusalWord; message: string; volume: string; isFirstAsk: boolean } | undefined
 }
 
 export interface ObservedPod {

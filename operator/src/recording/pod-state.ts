@@ -37,6 +37,8 @@ export interface PodEnd {
   cause: 'Evicted' | 'NodeLost' | 'PodDeleted' | 'OOMKilled' | undefined
   /** What Kubernetes says of it. */
   message: string
+  /** It had a node, and nobody has said what became of its recorder there: whoever took it away by force did not ask the kubelet, who may have been starting it. */
+  isUnheard?: true
   result: Extract<ResultReading, { kind: 'read' }>['result'] | undefined
 }
 
@@ -103,7 +105,9 @@ export function podState(pod: Pod, reading: ResultReading, now: Date, beside: Be
 /** A Pod that is no longer there, from the last that was seen of it: the recorder has ended, whatever it looked like then. */
 export function departedState(pod: Pod, reading: ResultReading): PodState {
   const end = podEnd(pod, reading)
-  return { kind: 'ended', end: terminated(pod) === undefined ? { ...end, cause: end.cause ?? 'PodDeleted' } : end }
+  if (terminated(pod) !== undefined) return { kind: 'ended', end }
+  const isUnheard = pod.spec?.nodeName && !hasEnded(pod) ? { isUnheard: true as const } : {}
+  return { kind: 'ended', end: { ...end, cause: end.cause ?? 'PodDeleted', ...isUnheard } }
 }
 
 /** A Pod is never restarted, so its recorder has ended when its container has, whatever other containers do. */

@@ -189,10 +189,6 @@ const inTheRoom = {
   failureThreshold: 3,
 }
 
-/** Whether its recorder is to be in a room, and not to upload only. */
-export const entersARoom = ({ spec }: Pod): boolean =>
-  spec?.containers.find(({ name }) => name === recorderContainer)?.readinessProbe !== undefined
-
 /** Where Pods of a Recording may run, and what they may pull. */
 export const placement = ({ spec }: Recording, config: RecorderPodConfig) => ({
   ...(spec.nodeSelector === undefined ? {} : { nodeSelector: spec.nodeSelector }),

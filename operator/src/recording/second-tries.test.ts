@@ -116,7 +116,7 @@ test('what is refused again at that moment is not asked for in a loop', () => {
   const world = refused('first')
   const observed = { ...world.observed(), mayBeGrantedNow: true }
   expect(decide(observed, world.now).actions).toMatchObject([{ do: 'ensureVolume' }, { do: 'createPod' }])
-  const refusal = { word: 'QuotaExceeded' as const, message: 'because', volume: 'first-v1', times: 1, isFirstAsk: false }
+  const refusal = { word: 'QuotaExceeded' as const, message: 'because', volume: 'first-v1', isFirstAsk: false }
   expect(decide({ ...observed, refusal }, world.now)).toMatchObject({ actions: [], requeueAfterMillis: 300_000 })
 })
 

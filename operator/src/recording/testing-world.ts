@@ -157,7 +157,6 @@ export class World {
           word,
           message,
           volume: volumeOf(action),
-          times: 1,
           isFirstAsk: isFirstAsk(before, plan, volumeOf(action)),
         }
         const after = decide({ ...this.observed(), refusal: refused }, this.now)

@@ -30,6 +30,17 @@ describe('what a volume holds', () => {
     expect(world.status.volumes).toMatchObject([{ name: 'math-v1', uid: world.volume!.metadata.uid, state: 'Holding' }])
   })
 
+  test('may be something where a Pod that had a node was taken away by force: its kubelet may have run it all the same', () => {
+    const world = new World().settle().scheduled()
+    world.claims = world.claims.map((claim) => ({ ...claim, spec: { ...claim.spec, volumeName: 'pv-1' } }))
+    world.podGoes().stop().after(300)
+    expect(world.status.volumes).toMatchObject([{ state: 'Holding', holds: 'What attempt 1 may have recorded' }])
+    expect(jobOf(world)).toMatchObject({ uploadOnly: true })
+    world.scheduled().ends(uploaded('alice'))
+    expect(world.status.files).toHaveLength(1)
+    expect(world.claims).toEqual([])
+  })
+
   test('is remembered however many attempts history forgets', () => {
     const world = inRoom().ends(undefined, { reason: 'OOMKilled' })
     for (let attempt = 0; attempt < 30; attempt += 1) {

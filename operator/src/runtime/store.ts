@@ -4,8 +4,8 @@ import { keyOf, type StoredObject } from './objects.ts'
 export type StoreEvent<T> =
   | { type: 'added'; object: T; by?: string | undefined }
   | { type: 'updated'; object: T; previous: T; by?: string | undefined }
-  /** `object` is the last state that was seen. */
-  | { type: 'deleted'; object: T }
+  /** `object` is the last that there was of it; `isStale`: the last that was seen of it, for a list says that it is gone. */
+  | { type: 'deleted'; object: T; isStale?: true }
   /** Unchanged, seen again in a periodic list: a chance to look again at what may have been forgotten. */
   | { type: 'resynced'; object: T }
 
@@ -115,7 +115,7 @@ export class Store<T extends StoredObject, Name extends string = never> {
     for (const [key, known] of this.#objects) {
       if (scope.namespace !== undefined && known.metadata.namespace !== scope.namespace) continue
       const later = !scope.rewound && isNewer(known.metadata.resourceVersion, scope.resourceVersion)
-      if (!listed.has(key) && !later) this.#remove(known)
+      if (!listed.has(key) && !later) this.#remove(known, { isStale: true })
     }
     for (const item of items) {
       const known = this.#objects.get(keyOf(item.metadata))
@@ -136,7 +136,7 @@ export class Store<T extends StoredObject, Name extends string = never> {
     const known = this.#objects.get(key)
     if (known !== undefined && !force && !isNewer(object.metadata.resourceVersion, known.metadata.resourceVersion)) return
     if (known !== undefined && known.metadata.uid !== object.metadata.uid) {
-      this.#remove(known)
+      this.#remove(known, { isStale: true })
       this.#put(object, how)
       return
     }
@@ -146,7 +146,7 @@ export class Store<T extends StoredObject, Name extends string = never> {
     this.#emit(known === undefined ? { type: 'added', object, by } : { type: 'updated', object, previous: known, by })
   }
 
-  #remove(object: T): void {
+  #remove(object: T, how: { isStale?: true } = {}): void {
     const key = keyOf(object.metadata)
     this.#bury(object.metadata.uid)
     const known = this.#objects.get(key)
@@ -154,7 +154,7 @@ export class Store<T extends StoredObject, Name extends string = never> {
     if (known === undefined || known.metadata.uid !== object.metadata.uid) return
     this.#unindex(key, known)
     this.#objects.delete(key)
-    this.#emit({ type: 'deleted', object })
+    this.#emit({ type: 'deleted', object, ...how })
   }
 
   #bury(uid: string): void {

@@ -1,5 +1,5 @@
 /**
- * How often in a row the API server has refused something of an object in the same way. The status counts that too, and across operators; but a CRD of an
+ * How often in a row the API server has refused something of an object in the same way. The status of a clip counts that too, and across operators; but a CRD of an
  * earlier release drops what it does not know, and then this keeps waits growing.
  *
  * `of`: what was refused, where an object asks for several things.
