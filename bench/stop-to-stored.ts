@@ -31,6 +31,8 @@ export async function stopToStored(world: World, recordedSeconds: number, rounds
       if (file === undefined || file.status !== 1 || file.durationSeconds < recordedSeconds) {
         throw new Error(`The replay of ${recordedSeconds} s was recorded as ${JSON.stringify(file)}`)
       }
+      // Something else would be measured than the stop of a recording that went well.
+      if (recorder.warnings.length > 0) throw new Error(`The recorder warned: ${recorder.warnings.join('\n')}`)
       times.push(Math.round(stopToEndMillis))
       await world.forget(result)
     }

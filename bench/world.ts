@@ -153,7 +153,7 @@ export class World {
     const userId = `recorder${this.#recordings}`
     const work = join(this.directory, 'work', name)
     this.#write({
-      'secrets/sig/userSig': userSigFor(trtc, userId),
+      [`secrets/${userId}/userSig`]: userSigFor(trtc, userId),
       'secrets/cos/secretId': cos.secretId,
       'secrets/cos/secretKey': cos.secretKey,
       [`${name}.json`]: JSON.stringify({
@@ -165,7 +165,7 @@ export class World {
           userId,
           mode,
           ...(live === undefined ? {} : { live }),
-          userSigSecretRef: { name: 'sig' },
+          userSigSecretRef: { name: userId },
           cos: { region: cos.region, bucket: cos.bucket, endpoint: this.#cos.endpoint, credentialsSecretRef: { name: 'cos' } },
           networkProxy: { unifiedProxy: this.#room.unifiedProxy },
         },
@@ -261,6 +261,8 @@ export class RunningRecorder {
   readonly startedAt: number
   /** Resolves with that clock's time when it has said that it is in the room. */
   readonly entered: Promise<number>
+  /** What it has warned of, line by line. */
+  readonly warnings: string[] = []
   readonly #port: number
   readonly #said: Promise<string>
 
@@ -273,6 +275,9 @@ export class RunningRecorder {
     this.entered = linesWith(child, child.stderr!, '"Room entered"', 1).then(() => performance.now())
     // Whoever does not ask for it need not hear of it.
     this.entered.catch(() => {})
+    createInterface({ input: child.stderr! }).on('line', (line) => {
+      if (/"level":"(warn|error|fatal)"/.test(line)) this.warnings.push(line)
+    })
   }
 
   get pid(): number {

@@ -23,10 +23,10 @@ const framesPerSecond = 30
 const packetsPerSecond = 50
 const batchMillis = 500
 /**
- * How much faster than a clock the beginning goes: slower than sound is encoded, two at once on two processors. An encoder that is ten minutes behind
- * counts as dead, and what it left would be encoded after the stop, as no recording at the pace of a clock has it.
+ * How much faster than a clock the beginning goes: slower than sound is encoded, two at once on two slow processors. An encoder that is ten minutes behind
+ * counts as dead, and what it left would be encoded after the stop, as no recording at the pace of a clock has it: `stopToStored` refuses such a run.
  */
-const speed = 40
+const speed = 25
 /** What may wait for the recorder: it reads when it has dealt with what it has. */
 const mostWaitingBytes = 4 * 1024 * 1024
 
@@ -82,6 +82,7 @@ function obey(command: PageCommand): void {
       if (asked.size === 2) void send()
       return
     case 'flush':
+    case 'lastWord':
       report({ type: 'flushed', id: command.id })
       return
     case 'leave':
@@ -96,6 +97,12 @@ function obey(command: PageCommand): void {
     case 'resubscribe':
     case 'rebuildMedia':
       throw new Error(`The recorder found the replay wanting: ${command.type}`)
+    // A key frame comes each second.
+    case 'requestKeyFrame':
+    case 'unsubscribe':
+      return
+    default:
+      command satisfies never
   }
 }
 
