@@ -21,23 +21,23 @@ describe('before the room is entered', () => {
     expect(probe!.key).toMatch(/^lessons\//)
   })
 
-  test.each(['InitiateMultipartUpload', 'UploadPart', 'HeadObject', 'AbortMultipartUpload', 'ListMultipartUploads'] as const)(
-    'nothing is left behind although answers to %s are lost',
-    async (operation) => {
-      await harness.control.fault({ kind: 'lostAnswer' }, { operations: [operation], count: 2 })
-      await harness.store().preflight()
-      expect(await harness.control.uploads(bucket)).toEqual([])
-    },
-  )
+  test.each([
+    ...(['InitiateMultipartUpload', 'UploadPart', 'ListParts', 'CompleteMultipartUpload'] as const),
+    ...(['PutObject', 'HeadObject', 'AbortMultipartUpload', 'ListMultipartUploads'] as const),
+  ])('nothing is left behind although answers to %s are lost', async (operation) => {
+    await harness.control.fault({ kind: 'lostAnswer' }, { operations: [operation], count: 2 })
+    await harness.store().preflight()
+    expect(await harness.control.uploads(bucket)).toEqual([])
+  })
 
-  test.each(['InitiateMultipartUpload', 'UploadPart', 'HeadObject', 'AbortMultipartUpload'] as const)(
-    'keys without the right to %s are refused, and the right is named',
-    async (operation) => {
-      await harness.control.deny(bucket, [operation])
-      const message = expect.stringMatching(new RegExp(`refused ${operation} .*Allow the credentials`))
-      await expect(harness.store().preflight()).rejects.toMatchObject({ kind: 'refused', code: 'AccessDenied', message })
-    },
-  )
+  test.each([
+    ...(['InitiateMultipartUpload', 'UploadPart', 'ListParts', 'CompleteMultipartUpload'] as const),
+    ...(['PutObject', 'HeadObject', 'AbortMultipartUpload'] as const),
+  ])('keys without the right to %s are refused, and the right is named', async (operation) => {
+    await harness.control.deny(bucket, [operation])
+    const message = expect.stringMatching(new RegExp(`refused ${operation} .*Allow the credentials`))
+    await expect(harness.store().preflight()).rejects.toMatchObject({ kind: 'refused', code: 'AccessDenied', message })
+  })
 
   test('keys that may write but not list uploads pass', async () => {
     await harness.control.deny(bucket, ['ListMultipartUploads'])
@@ -52,6 +52,15 @@ describe('before the room is entered', () => {
   test('keys that may write but not ask about the bucket pass', async () => {
     await harness.control.deny(bucket, ['HeadBucket'])
     await expect(harness.store().preflight()).resolves.toBeUndefined()
+  })
+
+  test('keys that have run out, of which COS says no more than HTTP 400 when it is asked about the bucket, are followed by others', async () => {
+    await harness.control.fault({ kind: 'error', status: 400, code: 'ExpiredToken' }, { count: 2 })
+    await expect(harness.store().preflight()).resolves.toBeUndefined()
+    expect((await harness.control.requests()).slice(0, 2).map(({ operation, code }) => `${operation} ${code}`)).toEqual([
+      'HeadBucket ExpiredToken',
+      'InitiateMultipartUpload ExpiredToken',
+    ])
   })
 
   test('a bucket that does not exist', async () => {

@@ -211,6 +211,19 @@ describe('COS in trouble', () => {
     expect(new Set(hit.map(({ operation }) => operation))).toEqual(new Set(operations))
   })
 
+  test.each([
+    ['400 UserNetworkTooSlow', { status: 400, code: 'UserNetworkTooSlow' }],
+    ['400 EntitySizeNotMatch', { status: 400, code: 'EntitySizeNotMatch' }],
+    ['403 of what was signed too long ago', { status: 403, code: 'AccessDenied', message: 'Request has expired' }],
+  ])('%s: what did not get there as it should have is sent again', async (_what, answer) => {
+    const operations = ['InitiateMultipartUpload', 'UploadPart', 'CompleteMultipartUpload'] as const
+    for (const operation of operations)
+      await harness.control.fault({ kind: 'error', ...answer }, { operations: [operation], count: 2 })
+    const { source, upload, bodyBytes } = await record()
+    await expectStored(await upload.finish(head, bodyBytes), source)
+    expect((await harness.control.requests()).filter(({ fault }) => fault !== undefined)).toHaveLength(6)
+  })
+
   test('what is no answer to HEAD says nothing of what COS has: nothing is sent again', async () => {
     await harness.control.fault({ kind: 'garbage' }, { operations: ['HeadObject'], count: 2 })
     const { source, upload, bodyBytes } = await record()

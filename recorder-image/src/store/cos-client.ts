@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { RecorderJob } from '@trtc-recorder/api'
 import type COS from 'cos-nodejs-sdk-v5'
 import { type Content, contentBytes, openContent } from './content.ts'
-import { isCredentialProblem, storeErrorOf, unreachable } from './cos-error.ts'
+import { isCredentialProblem, isExpired, storeErrorOf, unreachable } from './cos-error.ts'
 import { type CallHeaders, createSdk, RequestFailure } from './cos-sdk.ts'
 import type { CosCredentials, CredentialProvider } from './credentials.ts'
 import { objectHeaders } from './object-headers.ts'
@@ -136,11 +136,11 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
     )
 
   /**
-   * An answer to HEAD has no body that says why; a GET of the same object tells keys that have run out from keys without the right. Not where others have come
-   * meanwhile: those have not been tried.
+   * An answer to HEAD has no body that says why, but for a status, which of keys that have run out is 403 or 400; a GET of the same object tells them from keys
+   * without the right. Not where others have come meanwhile: those have not been tried.
    */
   async function explained(error: StoreError, key: string, signal: AbortSignal, refused: CosCredentials): Promise<never> {
-    if (error.code !== 'AccessDenied') throw error
+    if (error.kind !== 'refused' || error.code === 'NoSuchKey') throw error
     let areOthers = false
     const get = (cos: COS, place: Place, keys: CosCredentials) => {
       areOthers = !isDeepStrictEqual(keys, refused)
@@ -166,6 +166,14 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
         // SkipTask: the SDK's own queue would keep every file's parameters in memory.
         cos.putObject({ ...described(body, about), SkipTask: true } as COS.PutObjectParams),
       ),
+
+    /** Puts something whose MD5 it tells wrongly: COS refuses that as BadDigest, if it lets the keys put anything there. */
+    putOther: (key: string, signal: AbortSignal): Promise<SentContent> =>
+      send('PutObject', key, { head: Buffer.from('probe') }, signal, (cos, body) => {
+        const put = described(body, { contentType: 'application/octet-stream' })
+        put.Headers = { ...put.Headers, 'Content-MD5': md5OfNothing }
+        return cos.putObject({ ...put, SkipTask: true } as COS.PutObjectParams)
+      }),
 
     async initiate(key: string, contentType: string, signal: AbortSignal): Promise<string> {
       const answer = await call('InitiateMultipartUpload', key, signal, (cos, place) =>
@@ -263,6 +271,8 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
   }
 }
 
+const md5OfNothing = '1B2M2Y8AsgTpgAmY7PhCfg=='
+
 /** Less than this may be the network. */
 const clockToleranceMillis = 30_000
 
@@ -280,9 +290,7 @@ interface Place {
 
 /** An answer to HEAD has no body that could say so; then the clocks are compared to find out. */
 const isClockProblem = ({ status, code, message }: RequestFailure) =>
-  code === 'RequestTimeTooSkewed' ||
-  (code === 'AccessDenied' && message.startsWith('Request has expired')) ||
-  (status === 403 && code === '')
+  code === 'RequestTimeTooSkewed' || isExpired({ code, detail: message }) || (status === 403 && code === '')
 
 async function currentKeys(credentials: CredentialProvider): Promise<CosCredentials> {
   try {

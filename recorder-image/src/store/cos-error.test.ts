@@ -14,6 +14,17 @@ describe('what may pass and what will not', () => {
     ['refused', 404, 'NoSuchUpload'],
     ['refused', 400, 'EntityTooSmall'],
     ['refused', 301, 'PermanentRedirect'],
+    ['refused', 400, 'KmsKeyDisabled'],
+    ['refused', 400, 'NotSupportedStorageClass'],
+    ['refused', 403, 'InvalidObjectState'],
+    ['refused', 409, 'ObjectLocked'],
+    ['refused', 451, 'UnavailableForLegalReasons'],
+    ['unavailable', 400, 'ExpiredToken'],
+    ['unavailable', 400, 'UserNetworkTooSlow'],
+    ['unavailable', 400, 'EntitySizeNotMatch'],
+    ['unavailable', 403, 'Request has expired'],
+    ['unavailable', 409, 'UploadConflict'],
+    ['unavailable', 503, 'KmsFreqControl'],
     ['unavailable', 403, 'SignatureDoesNotMatch'],
     ['unavailable', 403, 'InvalidAccessKeyId'],
     ['unavailable', 403, 'ExpiredToken'],
@@ -53,6 +64,18 @@ describe('what the reader is told', () => {
     expect(storeErrorOf(failure({})).message).toMatch(
       /^COS refused UploadPart of a\/alice\.mp4 in bucket lessons-1250000000: AccessDenied: Access Denied \(HTTP 403, request NjE=\)\. Allow the credentials to write there/,
     ))
+
+  test.each([
+    [400, 'BucketAccelerateNotEnabled', 'Enable global acceleration'],
+    [400, 'KmsKeyDisabled', 'Enable the key of spec.cos.encryption'],
+    [400, 'NotSupportedStorageClass', 'Correct spec.cos.storageClass'],
+    [400, 'UserNetworkTooSlow', 'The line to COS is too slow'],
+    [403, 'InvalidObjectState', 'Restore it first'],
+    [409, 'ObjectLocked', 'Record to another bucket or path'],
+    [451, 'UnavailableForLegalReasons', 'such as unpaid bills'],
+  ])('what can be done about HTTP %i %s', (status, code, advice) =>
+    expect(storeErrorOf(failure({ status, code })).message).toContain(advice),
+  )
 
   test('no answer at all', () =>
     expect(storeErrorOf(failure({ status: 0, code: 'ECONNREFUSED', detail: 'connect ECONNREFUSED 10.0.0.1:80' })).message).toBe(

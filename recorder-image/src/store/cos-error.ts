@@ -13,11 +13,16 @@ export interface CosFailure {
   requestId: string | undefined
 }
 
-/** 4xx answers that another try can change. */
-const passing = new Set(['RequestTimeout', 'IncompleteBody', 'BadDigest', 'RequestTimeTooSkewed'])
+/** 4xx answers that another try can change: of what came too slowly, not whole, or signed by another clock or too long ago, as before a machine was suspended. */
+const passing = new Set([
+  ...['RequestTimeout', 'UserNetworkTooSlow', 'IncompleteBody', 'EntitySizeNotMatch', 'BadDigest'],
+  ...['RequestTimeTooSkewed', 'RequestExpired'],
+])
 
 /** A time-out, somebody else who changes the same thing at this moment, too many requests. */
 const passingStatuses = new Set([408, 409, 429])
+/** Of those, what does not pass by itself. */
+const lasting = new Set(['ObjectLocked', 'BucketLocked', 'PathConflict'])
 
 /** Whatever the status: COS begins to answer CompleteMultipartUpload with 200, and says in the body how it ended. */
 const gone = new Set(['NoSuchUpload', 'InvalidPart'])
@@ -38,10 +43,20 @@ const advice: Record<string, string> = {
     'The secretKey does not belong to the secretId. Correct the credentials Secret; it is read again at once.',
   ExpiredToken: 'The temporary credentials have run out. Put fresh ones into the credentials Secret; they are taken at once.',
   RequestExpired: 'The clock of this machine is wrong. Correct it.',
+  UserNetworkTooSlow: 'The line to COS is too slow for what is recorded. See what else uses it, or set spec.cos.endpoint.',
+  BucketAccelerateNotEnabled: 'Enable global acceleration for the bucket, or correct spec.cos.endpoint.',
+  InvalidObjectState: 'The object is archived. Restore it first.',
+  NotSupportedStorageClass: 'The bucket does not have this class. Correct spec.cos.storageClass.',
+  KmsKeyDisabled: 'Enable the key of spec.cos.encryption in KMS, or name another one.',
+  KmsKeyNotExist: 'Correct spec.cos.encryption.kmsKeyId; the key has to be in the region of the bucket.',
+  ObjectLocked: 'The bucket does not let anybody replace or remove what it keeps. Record to another bucket or path.',
+  BucketLocked: 'The bucket does not let anybody replace or remove what it keeps. Record to another bucket or path.',
 }
 const adviceByStatus: Record<number, string> = {
   301: 'The bucket is in another region. Correct spec.cos.region.',
   307: 'The bucket is in another region. Correct spec.cos.region.',
+  402: 'Tencent Cloud does not serve this account: see whether bills are unpaid.',
+  451: 'Tencent Cloud does not serve this bucket: see in its console why, such as unpaid bills.',
 }
 export const unreachable = 'Check that this machine reaches COS, and spec.cos.endpoint if it is set.'
 
@@ -49,7 +64,8 @@ export const unreachable = 'Check that this machine reaches COS, and spec.cos.en
 export function storeErrorOf(failure: CosFailure): StoreError {
   const { operation, bucket, key, status, detail, requestId } = failure
   const code = codeOf(failure)
-  const isFinal = (status >= 300 && status < 500 && !passingStatuses.has(status) && !isOfAnother(failure)) || gone.has(code)
+  const mayPass = passingStatuses.has(status) && !lasting.has(code)
+  const isFinal = (status >= 300 && status < 500 && !mayPass && !isOfAnother(failure)) || gone.has(code)
   const refused = isFinal && !passing.has(code) && !keyProblems.has(code)
   const what = key === '' ? `bucket ${bucket}` : `${key} in bucket ${bucket}`
   const answer = [`HTTP ${status}`, ...(requestId ? [`request ${requestId}`] : [])].join(', ')
@@ -68,9 +84,14 @@ export function storeErrorOf(failure: CosFailure): StoreError {
 const isOfAnother = ({ status, code, requestId }: CosFailure) => status !== 0 && requestId === undefined && !isCode(code)
 const isCode = (code: string) => code !== '' && !/^\d+$/.test(code)
 
+/** COS says so in the message; its list of codes has it as a code. */
+export const isExpired = ({ code, detail }: Pick<CosFailure, 'code' | 'detail'>) =>
+  code === expired || (code === 'AccessDenied' && detail.startsWith(expired))
+const expired = 'Request has expired'
+
 function codeOf(failure: CosFailure): string {
-  const { code, status, key, detail } = failure
-  if (code === 'AccessDenied' && detail.startsWith('Request has expired')) return 'RequestExpired'
+  const { code, status, key } = failure
+  if (isExpired(failure)) return 'RequestExpired'
   if (isCode(code)) return code
   if (isOfAnother(failure)) return `HTTP${status}`
   if (status === 404) return key === '' ? 'NoSuchBucket' : 'NoSuchKey'

@@ -13,7 +13,8 @@ const abandonedAfterMillis = 24 * 3600_000
 
 /**
  * Whether a recording can be stored, found out with every right that it will need: an upload is begun, gets a part, and is aborted, and an
- * object that is not there is asked about. Leaves nothing behind, even if answers are lost. Rejects with a StoreError that says what to do.
+ * object that is not there is asked about. That an upload may be completed and an object be put shows by what COS refuses then, which it does not look at without the right. Leaves
+ * nothing behind, even if answers are lost. Rejects with a StoreError that says what to do.
  */
 export async function preflight({ client, attempt, log }: StoreContext, path: string, deadline?: number): Promise<void> {
   const stop = new AbortController()
@@ -25,19 +26,22 @@ export async function preflight({ client, attempt, log }: StoreContext, path: st
     attempt((signal) => request(signal).catch(finalIfKeysAreWrong), stop.signal, wake, log)
   try {
     await ask((signal) => client.headBucket(signal)).catch((error: StoreError) => {
-      // Its answer has no body, so that a 403 does not say why; and keys may be allowed to write without it. The next one tells.
-      if (error.code !== 'AccessDenied') throw error
+      // Its answer has no body, so that a 403 or a 400 does not say why; and keys may be allowed to write without it. The next one tells.
+      if (error.kind !== 'refused' || error.code === 'NoSuchBucket') throw error
     })
     const uploadId = await ask((signal) => client.initiate(key, 'application/octet-stream', signal))
     const abort = () => ask((signal) => client.abort(key, uploadId, signal)).catch(ignoreGone)
-    try {
-      await ask((signal) => client.uploadPart(key, uploadId, 1, { head: Buffer.from('probe') }, signal))
-      await ask((signal) => client.head(key, signal)).catch((error: StoreError) => {
-        if (error.code !== 'NoSuchKey') throw error
-      })
-    } catch (error) {
+    const tried = await Promise.allSettled([
+      ask((signal) => client.uploadPart(key, uploadId, 1, { head: Buffer.from('probe') }, signal)),
+      ask((signal) => client.listParts(key, uploadId, signal)),
+      ask((signal) => client.complete(key, uploadId, [noPart], signal)).catch(unless('InvalidPart')),
+      ask((signal) => client.putOther(key, signal).catch(unless('BadDigest'))),
+      ask((signal) => client.head(key, signal)).catch(unless('NoSuchKey')),
+    ])
+    const failed = tried.find((one) => one.status === 'rejected')
+    if (failed !== undefined) {
       await abort().catch(() => undefined)
-      throw error
+      throw failed.reason
     }
     await abort()
     const now = Date.now()
@@ -46,6 +50,13 @@ export async function preflight({ client, attempt, log }: StoreContext, path: st
   } finally {
     end()
   }
+}
+
+/** There is none of this number. */
+const noPart = { number: 2, etag: '"00000000000000000000000000000000"' }
+
+const unless = (code: string) => (error: StoreError) => {
+  if (error.code !== code) throw error
 }
 
 /** Once it has begun, a recording waits for better keys. Before that, wrong ones are better told at once; those that ran out may be followed by others. */
