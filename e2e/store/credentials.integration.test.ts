@@ -117,6 +117,57 @@ describe.each([
   })
 })
 
+describe.each([
+  ['a node', ofNode],
+  ['a Pod’s service account', ofPod],
+])('keys of the role of %s', (_, provider) => {
+  test.each(['Text', 'Time'] as const)('that say as %s when they run out are renewed before that', async (tells) => {
+    await harness.control.changeRoles({ tells })
+    let later = 0
+    const credentials = provider(() => later)
+    const { secretId } = await credentials.current()
+    later = 7000_000
+    expect((await credentials.current()).secretId).toBe(secretId)
+    await expect.poll(async () => (await credentials.current()).secretId).not.toBe(secretId)
+    expect((await harness.control.roles()).issued).toBe(2)
+  })
+
+  test('that do not say when they run out are used until COS does not take them any more', async () => {
+    await harness.control.changeRoles({ tells: 'Nothing' })
+    let later = 0
+    await recordWith(
+      provider(() => later),
+      async () => {
+        later = 365 * 86_400_000
+        expect((await harness.control.roles()).issued).toBe(1)
+        await harness.control.expireKeys()
+      },
+    )
+    expect((await harness.control.roles()).issued).toBe(2)
+  })
+
+  test('that have run out already when they come are not asked for with every request', async () => {
+    await harness.control.changeRoles({ keysHoldSeconds: -60 })
+    const credentials = provider()
+    for (let n = 0; n < 10; n++) await credentials.current()
+    expect((await harness.control.roles()).issued).toBe(1)
+  })
+
+  test('are taken from no page of HTML', async () => {
+    await harness.control.changeRoles({ garbage: true })
+    await expect(provider().current()).rejects.toThrow(/names no role|answered something else than keys: it is no JSON/)
+  })
+
+  test('are in no message, where what is answered cannot be read', async () => {
+    await harness.control.changeRoles({ torn: true })
+    const error = await provider()
+      .current()
+      .catch((error) => error)
+    expect(error.message).toContain('answered something else than keys')
+    expect(error.message).not.toContain('AKID')
+  })
+})
+
 test('a node without a role says what to do', async () => {
   await harness.control.changeRoles({ nodeHasRole: false })
   await expect(metadataCredentials(rolesUrl).fetch()).rejects.toThrow(/answered HTTP 404/)
@@ -180,6 +231,15 @@ describe('keys that are wrong while recording goes on', () => {
     await harness.control.waitFor({ operation: 'HeadObject', status: 403 }, 2)
     keys = { secretId, secretKey }
     expect(await stored).toMatchObject({ bytes: 3 * MiB + head.length })
+  })
+
+  test('nor is it where COS answers with HTTP 400, as its list of error codes has it', async () => {
+    await harness.control.fault(
+      { kind: 'error', status: 400, code: 'ExpiredToken' },
+      { operations: ['HeadObject', 'GetObject'], count: 4 },
+    )
+    expect(await harness.store().put('a.json', Buffer.from('{}'), 'application/json')).toMatchObject({ bytes: 2 })
+    expect(await harness.control.requests({ operation: 'PutObject' })).toHaveLength(1)
   })
 
   test('nor is it where others have come before it was asked why', async () => {

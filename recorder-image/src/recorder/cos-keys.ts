@@ -1,6 +1,6 @@
 import { type CosSpec, recorderEnv } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
-import type { CosCredentials, CredentialProvider } from '../store/credentials.ts'
+import { type CosCredentials, type CredentialProvider, expiryOf } from '../store/credentials.ts'
 import { metadataCredentials, webIdentityCredentials, webIdentityOf } from '../store/role-credentials.ts'
 import { temporaryCredentials } from '../store/temporary-credentials.ts'
 import { StoreError } from '../store/upload.ts'
@@ -37,22 +37,23 @@ export function cosKeys(options: CosKeysOptions): CredentialProvider {
  * uploads; and somebody may delete one by mistake. COS takes the keys all the same, so those that were there last are used on.
  */
 function secretKeys({ root, log }: CosKeysOptions, name: string): CredentialProvider {
-  let warnedOf: number | undefined
+  let warnedOf: string | undefined
   let last: CosCredentials | undefined
   let isGone = false
   const read = async (): Promise<CosCredentials> => {
     const keys = await readMountedKeys(root, name, ['secretId', 'secretKey', 'token', 'expiredTime']).catch(missing)
     const { token, expiredTime } = keys
-    const expires = expiredTime === undefined ? undefined : Number(expiredTime) * 1000
-    if (expires !== undefined && expires !== warnedOf && expires - Date.now() < warnBeforeMillis) {
-      warnedOf = expires
-      log.warn({ secret: name, expiresAt: new Date(expires) }, 'Keys for COS run out; put fresh ones into their Secret')
+    const expiresAt = expiryOf(expiredTime)
+    const warning = expiredTime === undefined || expiredTime === warnedOf ? undefined : warningOf(expiresAt)
+    if (warning !== undefined) {
+      warnedOf = expiredTime
+      log.warn({ secret: name, expiresAt }, warning)
     }
     return {
       secretId: present(keys, name, 'secretId'),
       secretKey: present(keys, name, 'secretKey'),
       ...(token === undefined ? {} : { token }),
-      ...(expires === undefined ? {} : { expiresAt: new Date(expires) }),
+      ...(expiresAt === undefined ? {} : { expiresAt }),
     }
   }
   return {
@@ -74,6 +75,13 @@ function secretKeys({ root, log }: CosKeysOptions, name: string): CredentialProv
     },
     refused: () => undefined,
   }
+}
+
+function warningOf(expiresAt: Date | undefined): string | undefined {
+  if (expiresAt === undefined)
+    return 'When keys for COS run out cannot be read; expiredTime of their Secret is seconds since 1970, or a time of ISO 8601'
+  if (expiresAt.getTime() - Date.now() >= warnBeforeMillis) return undefined
+  return 'Keys for COS run out; put fresh ones into their Secret'
 }
 
 function present(keys: Record<string, string>, name: string, key: string): string {

@@ -134,6 +134,29 @@ describe('keys for COS', () => {
   })
 })
 
+describe('when keys for COS run out', () => {
+  const inAnHour = new Date(Math.ceil(Date.now() / 1000) * 1000 + 3600_000)
+  test.each([
+    ['in seconds', String(inAnHour.getTime() / 1000)],
+    ['in milliseconds', String(inAnHour.getTime())],
+    ['as STS says it beside the seconds', inAnHour.toISOString()],
+    ['in another zone', inAnHour.toISOString().replace('Z', '+00:00')],
+    ['with a byte order mark and a line end of Windows', `\ufeff${inAnHour.getTime() / 1000}\r\n`],
+  ])('may be said %s', async (_, expiredTime) => {
+    await mount({ ...mounted, 'cos/expiredTime': expiredTime })
+    const { cos } = await open()
+    expect((await cos.current()).expiresAt).toEqual(inAnHour)
+    expect(logged.filter(({ msg }) => msg.includes('run out'))).toEqual([])
+  })
+
+  test.each(['in 2 hours', 'never', '1e400'])('%s is no time: that is said once, and the keys are used', async (expiredTime) => {
+    await mount({ ...mounted, 'cos/expiredTime': expiredTime })
+    const { cos } = await open()
+    for (const _ of [1, 2]) expect(await cos.current()).toEqual({ secretId: 'id', secretKey: 'key' })
+    expect(logged.filter(({ msg }) => msg.startsWith('When keys for COS run out cannot be read'))).toHaveLength(1)
+  })
+})
+
 describe('the UserSig', () => {
   const now = Math.floor(Date.now() / 1000)
   const aUserSig = (expireSeconds: number) =>

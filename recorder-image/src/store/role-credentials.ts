@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
+import { expiryOf } from './credentials.ts'
 import type { CredentialSource, TemporaryCredentials } from './temporary-credentials.ts'
 
 /*
@@ -29,13 +30,13 @@ export function webIdentityOf(environment: NodeJS.ProcessEnv): WebIdentity | und
   return region && providerId && roleArn && tokenFile ? { region, providerId, roleArn, tokenFile } : undefined
 }
 
-const roleAnswer = z.object({
-  Code: z.literal('Success').optional(),
-  TmpSecretId: z.string().min(1),
-  TmpSecretKey: z.string().min(1),
-  Token: z.string().min(1),
-  ExpiredTime: z.number(),
-})
+const keysSchema = z.object({ TmpSecretId: z.string().min(1), TmpSecretKey: z.string().min(1), Token: z.string().min(1) })
+/** Both services say it twice. */
+const expirySchema = z.object({ ExpiredTime: z.union([z.number(), z.string()]).optional(), Expiration: z.string().optional() })
+
+const roleAnswer = keysSchema.extend({ Code: z.literal('Success').optional(), ...expirySchema.shape })
+/** What a role is called; anything else names none. */
+const roleName = /^[\w+=,.@-]+$/
 
 /** The role of the machine, from its metadata service. */
 export function metadataCredentials(base = defaultMetadata): CredentialSource {
@@ -43,21 +44,18 @@ export function metadataCredentials(base = defaultMetadata): CredentialSource {
   return {
     name: 'the metadata service',
     async fetch() {
-      const [role] = (await (await ask(url)).text()).split('\n').map((line) => line.trim())
-      if (!role) throw new Error(`${url} names no role. Give the node one, or set spec.cos.credentialsSecretRef`)
-      const response = await ask(url + encodeURIComponent(role))
-      const { TmpSecretId, TmpSecretKey, Token, ExpiredTime } = parsed(roleAnswer, await response.json(), url)
-      return keysOf(TmpSecretId, TmpSecretKey, Token, ExpiredTime, response)
+      const [role = ''] = (await ask(url)).text.split('\n').map((line) => line.trim())
+      if (!roleName.test(role)) throw new Error(`${url} names no role. Give the node one, or set spec.cos.credentialsSecretRef`)
+      const answer = await ask(url + encodeURIComponent(role))
+      const given = parsed(roleAnswer, answer, url)
+      return keysOf(given, given, answer)
     },
   }
 }
 
 const stsAnswer = z.object({
   Response: z.union([
-    z.object({
-      Credentials: z.object({ TmpSecretId: z.string().min(1), TmpSecretKey: z.string().min(1), Token: z.string().min(1) }),
-      ExpiredTime: z.number(),
-    }),
+    expirySchema.extend({ Credentials: keysSchema }),
     z.object({ Error: z.object({ Code: z.string(), Message: z.string() }) }),
   ]),
 })
@@ -68,7 +66,7 @@ export function webIdentityCredentials(identity: WebIdentity, base = defaultSts)
     name: 'STS',
     async fetch() {
       const WebIdentityToken = (await readFile(identity.tokenFile, 'utf8')).trim()
-      const response = await ask(`${base}/`, {
+      const answer = await ask(`${base}/`, {
         method: 'POST',
         headers: {
           'content-type': 'application/json',
@@ -86,43 +84,62 @@ export function webIdentityCredentials(identity: WebIdentity, base = defaultSts)
           DurationSeconds: sessionSeconds,
         }),
       })
-      const { Response: answer } = parsed(stsAnswer, await response.json(), base)
-      if ('Error' in answer) {
+      const { Response: given } = parsed(stsAnswer, answer, base)
+      if ('Error' in given) {
         throw new Error(
-          `STS did not let ${identity.providerId} have ${identity.roleArn}: ${answer.Error.Code}: ${answer.Error.Message}`,
+          `STS did not let ${identity.providerId} have ${identity.roleArn}: ${given.Error.Code}: ${given.Error.Message}`,
         )
       }
-      const { TmpSecretId, TmpSecretKey, Token } = answer.Credentials
-      return keysOf(TmpSecretId, TmpSecretKey, Token, answer.ExpiredTime, response)
+      return keysOf(given.Credentials, given, answer)
     },
   }
 }
 
-async function ask(url: string, init: RequestInit = {}): Promise<Response> {
-  const response = await fetch(url, { ...init, signal: AbortSignal.timeout(timeoutMillis) }).catch((error: Error) => {
-    const cause = error.cause instanceof Error ? error.cause.message : error.message
-    throw new Error(`${url} did not answer: ${cause}`)
-  })
-  if (!response.ok) throw new Error(`${url} answered HTTP ${response.status}`)
-  return response
+interface Answer {
+  text: string
+  headers: Headers
 }
 
-function parsed<T>(schema: z.ZodType<T>, value: unknown, url: string): T {
-  const { data, error } = schema.safeParse(value)
-  // The answer itself is not told: there may be keys in it.
-  if (error) throw new Error(`${url} answered something else than keys: ${error.issues[0]?.path.join('.')}`)
+async function ask(url: string, init: RequestInit = {}): Promise<Answer> {
+  let response: Response
+  let text: string
+  try {
+    response = await fetch(url, { ...init, signal: AbortSignal.timeout(timeoutMillis) })
+    text = await response.text()
+  } catch (error) {
+    const { cause, message } = error as Error
+    throw new Error(`${url} did not answer: ${cause instanceof Error ? cause.message : message}`)
+  }
+  if (!response.ok) throw new Error(`${url} answered HTTP ${response.status}`)
+  return { text, headers: response.headers }
+}
+
+function parsed<T>(schema: z.ZodType<T>, { text }: Answer, url: string): T {
+  const { data, error } = schema.safeParse(jsonOf(text))
+  // The answer itself is not told, nor what JSON.parse says of it: there may be keys in it.
+  if (error) throw new Error(`${url} answered something else than keys: ${error.issues[0]?.path.join('.') || 'it is no JSON'}`)
   return data
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }
 
 /** How long they hold is what counts: our clock may be wrong. */
 function keysOf(
-  secretId: string,
-  secretKey: string,
-  token: string,
-  expiredSeconds: number,
-  { headers }: Response,
+  { TmpSecretId, TmpSecretKey, Token }: z.infer<typeof keysSchema>,
+  { ExpiredTime, Expiration }: z.infer<typeof expirySchema>,
+  { headers }: Answer,
 ): TemporaryCredentials {
   const theirNow = Date.parse(headers.get('date') ?? '')
   const skewMillis = Number.isNaN(theirNow) ? 0 : Date.now() - theirNow
-  return { secretId, secretKey, token, expiresAt: new Date(expiredSeconds * 1000 + skewMillis) }
+  const expiry = expiryOf(ExpiredTime) ?? expiryOf(Expiration)
+  return {
+    ...{ secretId: TmpSecretId, secretKey: TmpSecretKey, token: Token },
+    ...(expiry === undefined ? {} : { expiresAt: new Date(expiry.getTime() + skewMillis) }),
+  }
 }

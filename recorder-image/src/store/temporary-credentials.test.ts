@@ -76,6 +76,22 @@ describe('keys of a role', () => {
     expect((await keys.current()).secretId).toBe(String(source.asked))
   })
 
+  test('are asked for with growing pauses where the service does not answer, however many requests wait for them', async () => {
+    const keys = provider()
+    source.answers = false
+    const asked: number[] = []
+    for (let second = 0; second < 60; second++, now += 1000) {
+      const before = source.asked
+      for (let n = 0; n < 20; n++) await expect(keys.current()).rejects.toThrow('a service did not answer')
+      if (source.asked > before) asked.push(second)
+    }
+    expect(asked).toEqual([0, 1, 3, 7, 15, 25, 35, 45, 55])
+    expect(source.asked).toBe(1 + asked.length)
+    source.answers = true
+    now += 10_000
+    expect((await keys.current()).secretId).toBe(String(source.asked))
+  })
+
   test.each([
     ['back by a day', -1440],
     ['ahead by a day', 1440],

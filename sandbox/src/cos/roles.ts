@@ -15,6 +15,15 @@ export const rolesSchema = z.object({
   keysHoldSeconds: z.number().optional().describe('How long keys hold that are handed out from now on.'),
   nodeHasRole: z.boolean().optional().describe('Whether the metadata service names a role.'),
   silent: z.boolean().optional().describe('Whether both services answer 503.'),
+  garbage: z.boolean().optional().describe('Whether both services answer 200 with a page of HTML, as a proxy does.'),
+  torn: z
+    .boolean()
+    .optional()
+    .describe('Whether answers with keys are no JSON: a quotation mark is missing in front of the first.'),
+  tells: z
+    .enum(['Seconds', 'Text', 'Time', 'Nothing'])
+    .optional()
+    .describe('How both say when keys run out: in seconds as a number, or as text, only as a time of ISO 8601, or not at all.'),
 })
 export type RolesChange = z.infer<typeof rolesSchema>
 
@@ -41,20 +50,31 @@ const assumeSchema = z.object({
 })
 
 export async function startRoles(accounts: Map<string, CosAccount>, address: string, advertise: string): Promise<Roles> {
-  const state = { keysHoldSeconds: 7200, nodeHasRole: true, silent: false }
+  const state: State = {
+    keysHoldSeconds: 7200,
+    nodeHasRole: true,
+    silent: false,
+    garbage: false,
+    torn: false,
+    tells: 'Seconds',
+  }
   const signingKey = randomBytes(32)
   let issued = 0
   const server = fastify({ forceCloseConnections: true })
   server.addHook('onRequest', (_request, reply, done) => {
     reply.header('date', new Date().toUTCString())
     if (state.silent) void reply.code(503).send()
+    else if (state.garbage) void reply.type('text/html').send('<html><body>Log in, please</body></html>')
     else done()
   })
+  server.addHook('onSend', (_request, _reply, payload, done) => {
+    done(null, state.torn && typeof payload === 'string' ? payload.replace('"TmpSecretId":"', '"TmpSecretId":') : payload)
+  })
 
-  const issue = (seconds: number) => {
+  const issue: Issue = (seconds) => {
     issued += 1
     const expiresAt = Date.now() + seconds * 1000
-    return { keys: issueKeys(accounts, expiresAt), ExpiredTime: expiresAt / 1000, Expiration: new Date(expiresAt).toISOString() }
+    return { keys: issueKeys(accounts, expiresAt), ...told(expiresAt, state.tells) }
   }
   metadata(server, state, issue)
   sts(server, state, issue, (token) => isGood(signingKey, token))
@@ -70,11 +90,26 @@ export async function startRoles(accounts: Map<string, CosAccount>, address: str
   }
 }
 
-interface State {
-  keysHoldSeconds: number
-  nodeHasRole: boolean
+type State = { [Name in keyof RolesChange]-?: NonNullable<RolesChange[Name]> }
+interface Expiry {
+  ExpiredTime?: number | string
+  Expiration?: string
 }
-type Issue = (seconds: number) => { keys: ReturnType<typeof issueKeys>; ExpiredTime: number; Expiration: string }
+type Issue = (seconds: number) => { keys: ReturnType<typeof issueKeys> } & Expiry
+
+function told(expiresAt: number, tells: State['tells']): Expiry {
+  const [ExpiredTime, Expiration] = [expiresAt / 1000, new Date(expiresAt).toISOString()]
+  switch (tells) {
+    case 'Seconds':
+      return { ExpiredTime, Expiration }
+    case 'Text':
+      return { ExpiredTime: String(ExpiredTime) }
+    case 'Time':
+      return { Expiration }
+    case 'Nothing':
+      return {}
+  }
+}
 
 function metadata(server: FastifyInstance, state: State, issue: Issue): void {
   server.get(securityCredentials, (_request, reply) =>
