@@ -210,6 +210,9 @@ function nothingIsLost({ scene: { fed }, first, manifest }: Row, about: string):
   ).toEqual([[1, 'ok']])
   expect(pictures(manifest), about).toBe(fed.pictures)
   expect(soundSeconds(manifest), about).toBeCloseTo(fed.packets / 50, 1)
+  // What was written in part, and then again, is there once.
+  const events = manifest.events.map((event) => JSON.stringify(event))
+  expect(events, about).toEqual([...new Set(events)])
 }
 
 describe('a volume that does not do the n-th thing it is asked for', () => {

@@ -1,7 +1,7 @@
-import { mkdir, mkdtemp, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type DamagedLines, DurableLines, readLines } from './durable-lines.ts'
 
 let folder: string
@@ -48,6 +48,23 @@ describe('lines on the volume', () => {
     await lines.settled()
     expect(lines.error).toBeUndefined()
     expect(await read()).toEqual([{ n: 'later' }])
+  })
+
+  test('what the device has taken, and could not make last, is there once when it is written again', async () => {
+    const lines = new DurableLines(path)
+    lines.add([[1, { n: 1 }]])
+    await lines.settled()
+    const handle = await open(path)
+    const device = vi.spyOn(Object.getPrototypeOf(handle), 'datasync').mockRejectedValueOnce(new Error('EIO: i/o error'))
+    await handle.close()
+    lines.add([
+      [2, { n: 2 }],
+      [3, { n: 3 }],
+    ])
+    await lines.settled()
+    device.mockRestore()
+    expect(lines.error).toBeUndefined()
+    expect(await read()).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }])
   })
 
   test('a torn line hides no other, before or after it', async () => {

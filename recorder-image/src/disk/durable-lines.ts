@@ -118,12 +118,20 @@ function linesOf<T>(path: string, bytes: Buffer, onDamage: OnDamagedLines): T[] 
   return lines
 }
 
+/** All of it or nothing, as far as the volume lets it: what stayed of some of it would be there twice when it is written again. */
 async function appendDurably(path: string, text: string): Promise<void> {
   const file = await open(path, 'a')
   try {
-    await file.appendFile(text)
-    await file.datasync()
+    const { size } = await file.stat()
+    try {
+      await file.appendFile(text)
+      await file.datasync()
+    } catch (error) {
+      await file.truncate(size).catch(() => {})
+      throw error
+    }
   } finally {
-    await file.close()
+    // What is synced is there, whatever is said now.
+    await file.close().catch(() => {})
   }
 }
