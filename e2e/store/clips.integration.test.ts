@@ -132,6 +132,26 @@ test('what cannot be cut is named, each for itself, and what can is stored', asy
   ])
 })
 
+test('the manifest of a later release is read for what a clip needs of it, whatever else it says', async () => {
+  const manifest = JSON.parse((await harness.stored(manifestKey)).toString())
+  const [file] = manifest.files
+  const later = {
+    ...{ ...manifest, stopReason: 'SunSet', clockSteps: 'none', mode: '03' },
+    files: [{ ...file, clockSource: 'capture', check: { result: 'Doubted' }, part: { number: 1 } }],
+    events: [{ time: at(1), userId: 'alice', stream: 'main', event: 'handRaised' }],
+    losses: [{ reason: 'EatenByMice' }],
+    outputs: [{ kind: 'hologram' }],
+  }
+  const key = 'lessons/later.manifest.json'
+  await harness.store().put(key, Buffer.from(JSON.stringify(later)), 'application/json')
+  expect(await run({ manifests: [key] })).toMatchObject({ outcome: 'Completed', files: [{ userId: 'alice', status: 1 }] })
+  await harness.store().put(key, Buffer.from(JSON.stringify({ ...later, version: 2 })), 'application/json')
+  expect(await run({ manifests: [key] })).toMatchObject({
+    outcome: 'FilesFailed',
+    message: `${key} is no manifest that this release can read`,
+  })
+})
+
 test('of somebody who was not there then it has nothing, and says so', async () => {
   expect(await run({ users: ['dave'] })).toMatchObject({ outcome: 'NothingThere', files: [] })
   expect(await run({ from: at(20), to: at(30) })).toMatchObject({ outcome: 'NothingThere', files: [] })

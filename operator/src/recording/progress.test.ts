@@ -295,6 +295,18 @@ test.each([
   expect(poller.follow('a/b', aPod(), 'inRoom')).toEqual({ is: 'unknown', why })
 })
 
+test('what a recorder of a later release has lost, for a reason that is not known here, hides nothing else that it says', async () => {
+  const [from, to] = ['2026-01-01T00:00:01.000Z', '2026-01-01T00:00:02.000Z']
+  const loss = { userId: 'alice', stream: 'main', medium: 'video', from, to, frames: 3, bytes: 9, file: null, detail: '' }
+  const losses = { stretches: 1, frames: 3, bytes: 9, latest: [{ ...loss, reason: 'EatenByMice' }] }
+  const later = { ...aProgress(), losses }
+  const { poller } = aPoller(() => later)
+  poller.follow('a/b', aPod(), 'inRoom')
+  await seconds(0)
+  const said = { state: 'recording', losses: { stretches: 1, frames: 3 } }
+  expect(poller.follow('a/b', aPod(), 'inRoom')).toMatchObject({ is: 'known', said })
+})
+
 test('an IPv6 address is written as one', async () => {
   const { poller, asked } = aPoller()
   poller.follow('a/b', aPod('pod', 'fd00::7'), 'inRoom')

@@ -9,15 +9,14 @@ import {
   clipJobSchema,
   clipKey,
   jsonOfVariables,
-  type Manifest,
-  type ManifestFile,
-  manifestSchema,
+  manifestFileSchema,
 } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
+import { z } from 'zod'
 import { findFfmpeg } from '../media/ffmpeg.ts'
 import { type ReadableStore, StoreError } from '../store/upload.ts'
 import { checkClip } from './check-clip.ts'
-import { type Cutting, cuttingsOf } from './clip-plan.ts'
+import { type Cutting, cuttingsOf, type SourceFile } from './clip-plan.ts'
 import { type CutFile, cutFile, type ExactOptions, GivenBackError } from './cut-file.ts'
 import { NotEncodedError } from './encode-lead.ts'
 import type { RangeReader } from './read-head.ts'
@@ -46,8 +45,8 @@ export async function runClip(job: ClipJob, options: ClipOptions): Promise<ClipR
   const files: ClipFile[] = []
   try {
     await mkdir(options.workDirectory, { recursive: true })
-    const recorded: ManifestFile[] = []
-    for (const key of job.manifests) recorded.push(...(await readManifest(key, options)).files)
+    const recorded: SourceFile[] = []
+    for (const key of job.manifests) recorded.push(...(await readFiles(key, options)))
     for (const cutting of cuttingsOf(recorded, job)) {
       const file = await cutOne(cutting, objectReader(cutting.file, options), job, options)
       if (file !== undefined) files.push(clipFileSchema.parse(file))
@@ -76,10 +75,21 @@ export function resultOf({ from, to }: Pick<ClipJob, 'from' | 'to'>, files: Clip
   return { version: 1, outcome: 'NothingThere', message, files }
 }
 
-async function readManifest(key: string, { store, deadline }: ClipOptions): Promise<Manifest> {
+/** What a clip needs of a manifest. In all the rest a later release may have words that are not known here. */
+const sourcesSchema = z.object({
+  version: z.literal(1),
+  files: z.array(
+    manifestFileSchema.pick({
+      ...{ userId: true, stream: true, path: true, status: true, message: true },
+      ...{ bytes: true, startTime: true, endTime: true, durationSeconds: true, times: true },
+    }),
+  ),
+})
+
+async function readFiles(key: string, { store, deadline }: ClipOptions): Promise<SourceFile[]> {
   const text = (await store.read(key, undefined, { deadline })).toString()
   try {
-    return manifestSchema.parse(JSON.parse(text))
+    return sourcesSchema.parse(JSON.parse(text)).files
   } catch (cause) {
     throw new Error(`${key} is no manifest that this release can read`, { cause })
   }

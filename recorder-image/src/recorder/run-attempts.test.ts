@@ -97,6 +97,33 @@ describe('the next attempt', () => {
     expect(world.media.left.map(({ identity }) => identity.userId)).toEqual(['alice'])
   })
 
+  test('goes on with what a recorder of a later release has kept, for whatever words that has', async () => {
+    await firstAttempt(terminated)
+    world.store.uploadError = undefined
+    const attempts = join(world.root, 'work', 'school.maths', 'attempts')
+    const [from, to] = ['2026-01-01T00:00:01.000Z', '2026-01-01T00:00:02.000Z']
+    const of = { userId: 'alice', stream: 'main' }
+    const loss = { ...of, medium: 'video', from, to, frames: 3, bytes: 9, file: null, detail: '', reason: 'EatenByMice' }
+    await writeFile(join(attempts, '1.ledger.jsonl'), JSON.stringify({ id: 7, loss }))
+    await writeFile(join(attempts, '1.events.jsonl'), JSON.stringify({ ...of, time: from, event: 'handRaised' }))
+    expect(await world.start(aJob({}, { attempt: 2, uploadOnly: true }))).toMatchObject({ outcome: 'Completed' })
+    expect(world.manifest.losses).toContainEqual(loss)
+    expect(world.manifest.events.map(({ event }) => event)).toContain('handRaised')
+  })
+
+  test('has COS forget what it was sent of a file of which nothing is left', async () => {
+    const givenUp: string[] = []
+    const { store } = world
+    const open = store.open.bind(store)
+    store.open = (source) => ({ ...open(source), giveUp: async () => void givenUp.push(source.key) })
+    world.components = { leftMediaFiles: async () => ['empty.mp4'], salvageMediaFile: async () => undefined }
+    const result = world.start()
+    await world.recording()
+    await expect.poll(() => givenUp).toEqual(['lessons/empty.mp4'])
+    world.stop(terminated)
+    expect(await result).toMatchObject({ outcome: 'Completed', files: [] })
+  })
+
   test('says of a file whose note cannot be read that no more is known of it, once', async () => {
     const first = world.start()
     await world.recording()
