@@ -93,6 +93,34 @@ describe('a recording that is steered', () => {
     expect(await result).toMatchObject({ outcome: 'Completed' })
   })
 
+  test.each([
+    ['paused', ['Paused'], 'paused', 1],
+    ['paused and told to go on', ['Paused', 'Running'], 'recording', 0],
+  ] as const)('%s while it enters, it is so from when it is in', async (_, states, state, pauses) => {
+    const opened = Promise.withResolvers<() => void>()
+    world.room.onOpen = (room) => {
+      room.say({ type: 'anchorEntered', userId: 'alice' })
+      opened.resolve(() => room.say({ type: 'entered' }))
+    }
+    const result = world.start()
+    const letIn = await opened.promise
+    for (const desiredState of states) {
+      // That it is heeded shows by whom it records.
+      for (const exclude of [['alice'], []]) {
+        await world.control({ version: 1, desiredState, subscribe: { ...aJob().spec.subscribe, exclude } })
+        await expect.poll(() => world.run!.progress().participants[0]!.recorded).toBe(exclude.length === 0)
+      }
+    }
+    letIn()
+    await world.recording()
+    expect(world.run!.progress().state).toBe(state)
+    world.room.publishes('bob', 1)
+    expect(world.room.subscribed.length).toBe(pauses === 0 ? 1 : 0)
+    world.stop(terminated)
+    const { startedAt } = await result
+    expect(world.manifest.pauses.map(({ from }) => from)).toEqual(pauses === 0 ? [] : [startedAt])
+  })
+
   test('started paused it is in the room, and asks for nobody', async () => {
     await world.control({ version: 1, desiredState: 'Paused', subscribe: aJob().spec.subscribe })
     const result = world.start()

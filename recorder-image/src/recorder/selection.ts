@@ -46,9 +46,9 @@ export class Selection {
     return { givenUp: before.filter((one) => !isIn(after, one)), added: after.filter((one) => !isIn(before, one)) }
   }
 
-  /** Whether a user is to be recorded at all, paused or not. */
-  records(userId: string): boolean {
-    return isSubscribed(this.#steering.subscribe, userId)
+  /** Whether anything of a stream of a user is to be recorded, paused or not. Of whose main stream nothing is, of that user nothing is. */
+  records(userId: string, stream: Stream = 'main'): boolean {
+    return isSubscribed(this.#steering.subscribe, userId, wantedMedia[this.#mode][stream])
   }
 
   /** Whether it is to be received now. */

@@ -589,6 +589,29 @@ describe('whom to record may change while it is recorded', () => {
     expect(room.subscribed.sort()).toEqual(['alice main video', 'teacher main audio', 'teacher main video'])
   })
 
+  test.each([
+    ['whose sound is excluded where nothing else is recorded', '00', 'main', 'audio', { audio: { exclude: ['alice'] } }, false],
+    ['whose pictures are, where nothing else is', '01', 'main', 'video', { video: { exclude: ['alice'] } }, false],
+    [
+      'whose sound and pictures are',
+      '02',
+      'main',
+      'video',
+      { audio: { exclude: ['alice'] }, video: { exclude: ['al.*$'] } },
+      false,
+    ],
+    ['whose screen is, of which there are pictures alone', '02', 'aux', 'video', { video: { exclude: ['alice'] } }, true],
+  ] as const)('the file of somebody %s ends, and goes on as the next one', (_, mode, stream, kind, subscribe, recorded) => {
+    const room = new Room(mode).enters('alice')
+    if (stream === 'aux') room.say({ type: 'available', userId: 'alice', stream, kind, available: true })
+    room.bound('alice', 3, 100, stream, kind).frame(3, 100, '1', kind)
+    room.steer(false, subscribe)
+    expect(room.story).toEqual([`alice ${stream}: 1 |`])
+    expect(room.sessions.anchors.map((anchor) => anchor.recorded)).toEqual([recorded])
+    room.steer(false).bound('alice', 3, 101, stream, kind).frame(3, 101, '2', kind)
+    expect(room.story).toEqual([`alice ${stream}: 1 |`, `alice ${stream}: 2 …`])
+  })
+
   const leaves: [string, (room: Room) => void, (room: Room) => void][] = [
     ['who was not wanted for a moment', (room) => room.steer(false, { exclude: ['alice'] }), (room) => room.steer(false)],
     ['who sent it in a pause', (room) => room.steer(true).seconds(0.1), (room) => room.seconds(0.1).steer(false)],

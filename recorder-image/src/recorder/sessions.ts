@@ -246,9 +246,9 @@ export class Sessions {
     return [...this.#close([...this.#live]), ...this.#held.expire(Number.POSITIVE_INFINITY)]
   }
 
-  /** The files of those who are not recorded any more are done with; should that change again, the next one begins. */
+  /** The files of streams of which nothing is recorded any more are done with; should that change again, the next one begins. */
   #closeExcluded(): SessionAction[] {
-    const excluded = this.#live.filter((one) => one.opened && !this.#selection.records(one.userId))
+    const excluded = this.#live.filter((one) => one.opened && !this.#selection.records(one.userId, one.stream))
     for (const publication of excluded) publication.opened = false
     return excluded.map((publication) => ({ type: 'close', publication }))
   }
