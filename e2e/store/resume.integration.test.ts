@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { UploadSource } from '../../recorder-image/src/store/upload.ts'
 import { bucket, type Harness, MiB, startHarness } from './harness.ts'
@@ -108,6 +108,14 @@ describe('a recorder that died while it recorded', () => {
     expect(harness.logged.find(({ msg }) => msg === 'Resumed an upload')).toMatchObject({ parts, bytes: parts * 1024 })
     expect((await harness.control.requests({ operation: 'UploadPart' })).map(({ partNumber }) => partNumber)).toEqual([1])
     expect(await harness.control.requests({ operation: 'ListParts' })).toHaveLength(2)
+  })
+
+  test('a body of which less is left than was sent is stored as it is, and COS keeps no upload of it', async () => {
+    const source = await died('before the stop')
+    truncateSync(source.bodyPath, 1000)
+    expect(await harness.store().open(source).finish(head, 1000)).toMatchObject({ bytes: head.length + 1000 })
+    expect((await harness.stored()).equals(harness.file(source, head))).toBe(true)
+    expect(await harness.control.uploads(bucket)).toEqual([])
   })
 
   test('it can go on growing', async () => {

@@ -56,7 +56,7 @@ export async function deliver(prepared: Prepared, ending: Ending, options: Deliv
   await attempt.stopped(stopReason, ending.how === 'stopped' ? ending.stoppedAt : clock.date())
   const [{ kept, live }] = await Promise.all([
     storeFiles(prepared, options),
-    ending.how === 'stopped' ? ending.leave() : undefined,
+    ending.how === 'stopped' ? leave(ending, options) : undefined,
   ])
   const storedAt = kept.length > 0 && kept.every(isInCos) ? clock.date().toISOString() : undefined
   const isOver = ending.how === 'over' || (ending.how === 'stopped' && (isByHand(job) || !goesOn(stopReason)))
@@ -84,6 +84,13 @@ export async function deliver(prepared: Prepared, ending: Ending, options: Deliv
     files: (await filesOnVolume(prepared, kept)).map((file) => recordedFileSchema.parse(file)),
     losses: ledger.totals,
   } satisfies RecorderResult)
+}
+
+/** Whatever stays of the browser harms no file. */
+async function leave({ leave }: Extract<Ending, { how: 'stopped' }>, { log }: DeliverOptions): Promise<void> {
+  await leave().catch((error: Error) =>
+    log.warn({ error: error.message }, 'The room could not be left, or the browser not ended'),
+  )
 }
 
 /**

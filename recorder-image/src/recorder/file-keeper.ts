@@ -279,7 +279,7 @@ export class FileKeeper {
     const { mode, audioCodec, gaps, pause } = job.spec
     const identity = { ...origin, mode, audioCodec, gaps, pause }
     const media = this.#deps.openMediaFile(volume.mediaDirectory, identity, before)
-    const upload = this.#upload(media)
+    const upload = this.#upload(name, media.bodyPath)
     media.onGrowth = (bytes) => upload.grew(bytes)
     media.onBody = (bytes) => upload.ended(bytes)
     // Of what comes from now on nothing would get to COS.
@@ -294,12 +294,11 @@ export class FileKeeper {
     return live
   }
 
-  #upload(media: SalvagedMediaFile): Upload {
+  #upload(name: string, bodyPath: string): Upload {
     const { job, volume, store, ledger, log } = this.#deps
-    const { name } = media.identity
     const upload = store.open({
       key: keyPrefix(job.spec.cos.path) + name,
-      bodyPath: media.bodyPath,
+      bodyPath,
       logPath: volume.uploadLogPath(name),
       contentType: contentTypes[name.endsWith('.mp3') ? 'mp3' : 'mp4'],
     })
@@ -322,7 +321,8 @@ export class FileKeeper {
     let media: SalvagedMediaFile | undefined
     try {
       media = await salvaged
-      if (media !== undefined) keeping.content = { media, upload: this.#upload(media) }
+      if (media === undefined) await this.#forgetUpload(name)
+      else keeping.content = { media, upload: this.#upload(media.identity.name, media.bodyPath) }
     } catch (error) {
       const message = `salvage: ${(error as Error).message}. What there is of it stays on the volume`
       log.error({ file: name, userId }, message)
@@ -339,6 +339,13 @@ export class FileKeeper {
     log.info({ file: name, userId: identity.userId, bytes: bodyBytes }, 'File of an earlier attempt taken over')
     keeping.content.upload.grew(bodyBytes)
     return this.#finishAndStore(keeping, onFinished)
+  }
+
+  /** Of a file that has turned out to hold nothing: COS may have been sent what the volume has lost. */
+  async #forgetUpload(name: string): Promise<void> {
+    const { volume } = this.#deps
+    await this.#upload(name, mediaPaths(volume.mediaDirectory, name).body).giveUp()
+    await volume.removeUploadLog(name)
   }
 
   #loseWhole({ name, userId, stream, openedMicros }: FileOrigin, detail: string): void {
@@ -377,9 +384,11 @@ export class FileKeeper {
       keeping.state = fate === 'stored' ? 'stored' : 'failed'
       keeping.finished = undefined
       if (fate === 'stored' && isNoted) {
-        if (needFiles(job.spec.outputs)) this.#kept.push(media)
-        else await media.discard()
-        await volume.removeUploadLog(name)
+        this.#kept.push(media)
+        if (!needFiles(job.spec.outputs)) await this.discardKept()
+        await volume.removeUploadLog(name).catch((error: Error) => {
+          log.warn({ ...about, error: error.message }, 'The log of an upload that is over stays on the volume')
+        })
       }
       log.info({ ...about, bytes: stored.bytes, url: stored.url, crc64: stored.crc64 }, 'File stored and verified')
       this.#deps.events.add('fileFinished', file)

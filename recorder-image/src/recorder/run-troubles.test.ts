@@ -4,7 +4,7 @@ import { subscribeSchema } from '@trtc-recorder/api'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { isMissing } from '../ledger/ledger.ts'
 import { StoreError } from '../store/upload.ts'
-import { aJob } from './testing.ts'
+import { aJob, FakePage } from './testing.ts'
 import { terminated, World } from './testing-world.ts'
 
 let world: World
@@ -56,7 +56,30 @@ describe('COS that does not take the recording', () => {
   })
 })
 
+test('a browser of which something stays when it is ended harms no file', async () => {
+  const fails = () => Promise.reject(new Error('EROFS: read-only file system, rm'))
+  world.components = {
+    beginPage: () => Object.assign(new FakePage(), { discard: fails }),
+    openRoom: (...options) => Object.assign(world.room.open(...options), { close: fails }),
+  }
+  const result = world.start()
+  await world.recording()
+  world.room.publishes('alice', 1)
+  world.stop(terminated)
+  expect(await result).toMatchObject({ outcome: 'Completed', files: [{ userId: 'alice', status: 1 }] })
+})
+
 describe('what the volume or the page does not take', () => {
+  test('is stored all the same where it is in COS, and only cannot be removed', async () => {
+    const discard = () => Promise.reject(new Error('EIO: i/o error, unlink'))
+    world.components = { openMediaFile: (...file) => Object.assign(world.media.open(...file), { discard }) }
+    const result = world.start()
+    await world.recording()
+    world.room.publishes('alice', 1)
+    world.stop(terminated)
+    expect(await result).toMatchObject({ outcome: 'Completed', files: [{ userId: 'alice', status: 1, message: 'ok' }] })
+  })
+
   /** In place of the file, which nothing can be written to then; it may be being written at this moment. */
   async function block(...path: string[]): Promise<void> {
     const place = join(world.root, 'work', 'school.maths', ...path)

@@ -58,11 +58,13 @@ export class Run {
     const { job, log, uploadSeconds, replayPage, chromium, components } = this.#options
     // Chromium takes its time to start, and needs nothing of what is prepared.
     const page = job.uploadOnly ? undefined : components.beginPage({ chromium, clock: this.#clock })
+    const discard = () =>
+      page?.discard().catch((error: Error) => log.warn({ error: error.message }, 'What a page left could not be removed'))
     let prepared: Prepared
     try {
       prepared = this.#prepared = await prepare(this.#options, this.#clock)
     } catch (error) {
-      await page?.discard()
+      await discard()
       this.#state = 'done'
       return neverBegun(this.#failure(error), job.attempt)
     }
@@ -80,7 +82,7 @@ export class Run {
     })
     const clips = this.#cutClips(prepared)
     const ending = await this.#record(prepared, leftovers, page)
-    await page?.discard()
+    await discard()
     clips.end()
     this.#decided.resolve()
     if (this.#state === 'recording' || this.#state === 'paused') this.#leftMillis = performance.now()

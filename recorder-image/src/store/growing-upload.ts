@@ -139,7 +139,7 @@ export class GrowingUpload implements Upload {
   }
 
   async giveUp(): Promise<void> {
-    if (this.#loggedId === undefined && this.#session === undefined && !this.#mayBeAbandoned) return
+    if (!this.#isBegun && !this.#mayBeAbandoned) return
     await this.#abortAbandoned().catch((error) =>
       this.#log.warn({ err: error }, 'COS may keep parts of an upload that was given up'),
     )
@@ -212,6 +212,8 @@ export class GrowingUpload implements Upload {
     const { client } = this.#context
     const { key, contentType } = this.#source
     if (this.#fitsOnePut(bodyBytes)) {
+      // Of a body that has become less than what was sent of it.
+      if (this.#isBegun) this.#mayBeAbandoned = true
       const content = this.#content(0, bodyBytes, head)
       const { crc64 } = await this.#try((signal) => client.put(key, content, { contentType }, signal))
       return this.#verify({ bytes: contentBytes(content), crc64 })
@@ -231,8 +233,12 @@ export class GrowingUpload implements Upload {
 
   /** A file of which nothing has gone yet, and that is hardly more than a part. */
   #fitsOnePut(bodyBytes: number): boolean {
-    const begun = this.#session !== undefined || this.#loggedId !== undefined
-    return bodyBytes <= this.#plan.holdbackBytes || (!begun && bodyBytes <= this.#plan.holdbackBytes + this.#plan.partBytes)
+    const { holdbackBytes, partBytes } = this.#plan
+    return bodyBytes <= holdbackBytes || (!this.#isBegun && bodyBytes <= holdbackBytes + partBytes)
+  }
+
+  get #isBegun(): boolean {
+    return this.#session !== undefined || this.#loggedId !== undefined
   }
 
   /** The object in COS, if it is what this upload would make. */
