@@ -155,6 +155,7 @@ describe('the chart', () => {
     ['a quantity', { resources: { limits: { memory: '2 GB' } } }],
     ['a resource', { recorder: { resources: { limits: { memmory: '2Gi' } } } }],
     ['a label of the chart’s own', { podLabels: { 'app.kubernetes.io/name': 'x' } }],
+    ['a host that is an address', { gateway: { ingress: { host: '10.0.0.1' } } }],
     ['a network without its prefix', { networkPolicy: { exceptCidrs: ['10.0.0.1'] } }],
     ['every address', { networkPolicy: { exceptCidrs: ['0.0.0.0/0'] } }],
     ['a name', { recorder: { priorityClassName: 'High Priority' } }],
