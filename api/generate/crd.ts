@@ -108,7 +108,8 @@ export function definition({ kind, plural, shortName, description, spec, status,
         plural,
         singular: kind.toLowerCase(),
         shortNames: [shortName],
-        categories: ['recordings'],
+        // What one kind is called must be none: kubectl would take `delete recordings --all` for all three.
+        categories: ['trtc-recorder'],
       },
       scope: 'Namespaced',
       versions: [

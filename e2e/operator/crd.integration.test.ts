@@ -1,13 +1,17 @@
+import { execFile } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
-import type { Recording, RecordingPolicy, RecordingSpec } from '@trtc-recorder/api'
+import { promisify } from 'node:util'
+import type { Recording, RecordingClip, RecordingPolicy, RecordingSpec } from '@trtc-recorder/api'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
+import { leastClip } from '../../api/src/testing/clips.ts'
 import { acceptedPolicies, leastPolicy, refusedPolicies } from '../../api/src/testing/policies.ts'
 import { acceptedSpecs, leastSpec, refusedSpecs } from '../../api/src/testing/refusals.ts'
 import { sameAndOther } from '../../api/src/testing/same.ts'
 import type { KubeObject, New, Resource } from '../../kube/src/index.ts'
 import { resources } from '../../kube/src/index.ts'
 import { writeWithinLimits } from '../../operator/src/recording/within-limits.ts'
+import { ensureBinaries } from '../../sandbox/src/cluster/binaries.ts'
 import { type ApiServer, startApiServer, until } from './api-server.ts'
 import { documentedObjects } from './documented.ts'
 import { aFile } from './recordings.ts'
@@ -322,6 +326,34 @@ async function tableRow(name: string): Promise<Record<string, unknown>> {
   const table = (await answer.body.json()) as { columnDefinitions: { name: string }[]; rows: { cells: unknown[] }[] }
   return Object.fromEntries(table.columnDefinitions.map((column, index) => [column.name, table.rows[0]?.cells[index]]))
 }
+
+test.each(['recordings', 'recording', 'rec', 'recordingpolicies', 'recordingclips'])(
+  'kubectl delete %s --all leaves the other kinds alone',
+  async (word) => {
+    const { kubectl } = await ensureBinaries(['kubectl'])
+    const run = async (...args: string[]) => {
+      const flags = ['--kubeconfig', api.kubeconfigPath, '--namespace', namespace]
+      return (await promisify(execFile)(kubectl, [...args, ...flags])).stdout
+    }
+    await create()
+    await createPolicy()
+    const clip = { apiVersion: 'trtc-recorder.dev/v1alpha1', kind: 'RecordingClip', spec: leastClip }
+    const metadata = { namespace, name: `c${++count}` }
+    await api.client.create(resources.recordingClips, { ...clip, metadata } as unknown as New<RecordingClip>)
+    const kindsIn = (names: string) =>
+      [
+        ...new Set(
+          names
+            .trim()
+            .split('\n')
+            .map((name) => name.split('.')[0]),
+        ),
+      ].toSorted()
+    const gone = await run('delete', word, '--all', '--dry-run=server', '--output=name')
+    expect(kindsIn(gone)).toEqual([/^rec(ordings?)?$/.test(word) ? 'recording' : word.replace('ies', 'y').replace(/s$/, '')])
+    expect(kindsIn(await run('get', 'trtc-recorder', '--output=name'))).toEqual(['recording', 'recordingclip', 'recordingpolicy'])
+  },
+)
 
 describe('a RecordingPolicy', () => {
   test('has its defaults, and a status that is not yet current', async () => {
