@@ -1,4 +1,10 @@
+import { execFileSync } from 'node:child_process'
 import { createHmac } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer as createHttpsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Resource, Secret } from '../../kube/src/index.ts'
 import { ApiError, ConnectionError, createKubeClient, type KubeClient, resources } from '../../kube/src/index.ts'
@@ -122,6 +128,16 @@ const saveSecret = (name: string, value: string) =>
     metadata: { namespace, name },
     data: { signingKey: Buffer.from(value).toString('base64') },
   } as Parameters<typeof api.client.create<Secret>>[1])
+
+/** A key, and a certificate that nobody has signed but itself. */
+function selfSigned(): { key: Buffer; cert: Buffer } {
+  const folder = mkdtempSync(join(tmpdir(), 'self-signed-'))
+  const made = ['-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=127.0.0.1', '-keyout', 'key', '-out', 'cert']
+  execFileSync('openssl', ['req', '-x509', ...made], { cwd: folder, stdio: 'ignore' })
+  const [key, cert] = ['key', 'cert'].map((name) => readFileSync(join(folder, name)))
+  rmSync(folder, { recursive: true })
+  return { key: key!, cert: cert! }
+}
 
 describe('a result', () => {
   it('arrives once, to the letter, and stands in status, condition and Event', async () => {
@@ -248,6 +264,20 @@ describe('a receiver in trouble', () => {
     )
     await operator.events.flush()
     expect((await eventsOf('math')).toSorted()).toEqual(['Normal CallbackDelivered', 'Warning CallbackFailed'])
+  })
+
+  it('is tried again, each try counted, where the receiver has a certificate that is not accepted, and says what to do', async () => {
+    const receiver = createHttpsServer(selfSigned(), (_, response) => response.end()).listen(0, '127.0.0.1')
+    started.push(async () => void receiver.close())
+    await expect.poll(() => receiver.listening).toBe(true)
+    const url = `https://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook?token=top`
+    await finishedRecording(api.client, namespace, 'math', { callback: { url } })
+    await startOperator()
+    await expect.poll(async () => (await callbackOf('math'))?.attempts, { timeout: 20_000 }).toBe(2)
+    const told = await conditionOf('math')
+    expect(told).toMatchObject({ status: 'False', reason: 'Retrying', message: expect.stringContaining('caBundle') })
+    expect(told?.message).not.toContain('top')
+    await expect.poll(() => eventsOf('math')).toEqual(['Warning CallbackFailed'])
   })
 
   it('is served by the next operator, from the status alone', async () => {
