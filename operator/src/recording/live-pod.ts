@@ -10,7 +10,7 @@ import { recorderContainer } from './pod.ts'
 import { dueToBeMadeAt, type PodState, silentByItself } from './pod-state.ts'
 import { podThatMayStillStart } from './reach.ts'
 import { timeToEnter, volumeState } from './stage.ts'
-import { steer } from './steer.ts'
+import { isKeptFromHearing, steer } from './steer.ts'
 import { claimOf, nowHolds, volumeOf } from './volumes.ts'
 
 /** How long before its end a UserSig is warned of. */
@@ -164,13 +164,18 @@ function progress(draft: Draft): void {
   const unheeded =
     said?.controlProblem == null ? '' : `. It does not understand what the Recording was changed to: ${said.controlProblem}`
   const { progress } = draft.observed
+  const recorder = draft.open && draft.podOf(draft.open)
+  const unheard = recorder !== undefined && isKeptFromHearing(draft, recorder) ? keptFromHearing : ''
   const unknown = progress.is === 'unknown' ? `. How it is doing is not known: ${progress.why}` : ''
   // An operator that has just taken over asks first, before it says anything else than the one before it.
   const before = findCondition(draft.status.conditions, 'Succeeded')
   const stays = progress.is === 'not asked' && before?.status === 'Unknown' && before.reason === reason
-  draft.set('Succeeded', { status: 'Unknown', reason, message: stays ? before.message : message + unheeded + unknown })
+  draft.set('Succeeded', { status: 'Unknown', reason, message: stays ? before.message : message + unheard + unheeded + unknown })
   noteStorage(draft, { status: 'Unknown', reason, message })
 }
+
+const keptFromHearing =
+  '. It has not heard of what the Recording was changed to: its Pod does not take the annotation that says so. Look for a webhook that changes or refuses those of Pods'
 
 const storageTroubles: readonly ConditionReason[] = ['StorageRefused', 'StorageUnavailable', 'VolumeLow']
 

@@ -137,9 +137,11 @@ export class ModelOperator {
 
   async #runAll(): Promise<void> {
     this.dueMillis = Number.POSITIVE_INFINITY
+    const before = this.#failures
     await this.#runOnce((context) => this.#reconcileRecording(context))
     await this.#runOnce((context) => this.#removeOrphans(context))
     await this.#runOnce((context) => this.#colleague('lessons/math', context))
+    if (this.#failures === before) this.#failures = 0
   }
 
   /** Pods that are left when their Recording is gone. */
@@ -159,7 +161,6 @@ export class ModelOperator {
     this.#run = new AbortController()
     try {
       const after = await reconcile({ id: '', log: silentLog, signal: this.#run.signal })
-      this.#failures = 0
       this.#lookAgainIn(after?.requeueAfterMillis ?? Number.POSITIVE_INFINITY)
     } catch (error) {
       if (error instanceof Killed) this.restart()

@@ -39,6 +39,8 @@ export class ModelServer {
   failure: { write: number; how: Fault | Death } | undefined
   quotaIsUsedUp = false
   namespaceIsGoing = false
+  /** What a webhook makes of each change of a Pod's annotations. */
+  podAnnotationsAre: 'taken' | 'dropped' | 'refused' = 'taken'
   /** Fields of a status that its CRD, of an earlier release, does not know: `volumes`, `attempts.volume`. */
   unknownFields: readonly string[] = []
   /** Called with each status of the Recording that comes to stand in it. */
@@ -173,6 +175,10 @@ export class ModelServer {
     if (uid !== undefined && uid !== known.metadata.uid) throw new ApiError('patch', 409, { reason: 'Conflict' })
     if (finalizers !== undefined) return this.writeFinalizers(known as Recording, finalizers)
     const changed = copyOf(known)
+    const isOfPod = plural === 'pods' && annotations !== undefined
+    if (isOfPod && this.podAnnotationsAre === 'refused')
+      throw new ApiError('patch', 500, { reason: 'InternalError', message: 'failed calling webhook' })
+    if (isOfPod && this.podAnnotationsAre === 'dropped') return known
     if (annotations !== undefined) {
       const merged = Object.entries({ ...changed.metadata.annotations, ...annotations }).filter(([, value]) => value !== null)
       changed.metadata.annotations = Object.fromEntries(merged) as Record<string, string>

@@ -106,6 +106,15 @@ const moves: Record<string, { weight: number; move(model: Model): unknown }> = {
   },
   'the operator’s clock is set right': { weight: 1, move: (model) => Object.assign(model, { clockIsAheadSeconds: 0 }) },
   'an operator of another release writes words of its own': { weight: 1, move: (model) => model.otherReleaseWrites() },
+  'a webhook drops what Pods are told': {
+    weight: 1,
+    move: (model) => Object.assign(model.server, { podAnnotationsAre: 'dropped' }),
+  },
+  'a webhook refuses what Pods are told': {
+    weight: 1,
+    move: (model) => Object.assign(model.server, { podAnnotationsAre: 'refused' }),
+  },
+  'Pods are told again': { weight: 1, move: (model) => Object.assign(model.server, { podAnnotationsAre: 'taken' }) },
   'the kubelet evicts the Pod': { weight: 1, move: (model) => model.isEvicted() },
   'the node is deleted': { weight: 1, move: (model) => model.nodeIsDeleted() },
   'a Pod that its node is about to start is taken away by force, and runs for a moment': {

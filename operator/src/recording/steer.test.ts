@@ -84,6 +84,23 @@ describe('a recorder in the room', () => {
     expect(world.after(1).pod.metadata.deletionTimestamp).toBeDefined()
   })
 
+  test('that a webhook keeps from hearing of a stop is sent a SIGTERM after 15 s, and of anything else says so', () => {
+    const world = said(inRoom(), 'recording')
+    world.dropsAnnotations = true
+    world.changes({ desiredState: 'Paused' })
+    expect(world.condition('Succeeded')).toMatchObject({
+      reason: 'Recording',
+      message: expect.stringContaining('It has not heard of what the Recording was changed to'),
+    })
+    world.dropsAnnotations = false
+    expect(said(world.after(5), 'paused').condition('Succeeded')?.message).not.toContain('heard')
+    world.dropsAnnotations = true
+    world.stop()
+    expect(world.after(14).pod.metadata.deletionTimestamp).toBeUndefined()
+    expect(world.nextLookSeconds).toBeLessThanOrEqual(15)
+    expect(world.after(1).pod.metadata.deletionTimestamp).toBeDefined()
+  })
+
   test('that an older operator made cannot be told: its Pod is deleted to stop it', () => {
     const world = inRoom()
     world.podBecomes((pod) => {

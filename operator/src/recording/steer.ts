@@ -5,7 +5,7 @@ import { stopAskedAnnotation, toldControl, wantedControl } from './control.ts'
 import type { Draft } from './draft.ts'
 import type { ObservedPod } from './plan.ts'
 
-/** A recorder that is still ready so long after it was told to stop does not listen. */
+/** A recorder that is still ready so long after it was told to stop does not listen; and one that was not told by then cannot be. */
 const deafMillis = 15_000
 
 /**
@@ -19,7 +19,7 @@ export function steer(draft: Draft, attempt: Attempt, { pod, state }: ObservedPo
     draft.act({ do: 'deletePod', pod })
     return
   }
-  const wanted = wantedControl({ ...draft.recording, status: draft.status })
+  const wanted = wantedOf(draft)
   const told = toldControl(pod)
   const isStop = wanted.desiredState === 'Stopped'
   const listens = told !== undefined && (!isStop || attempt.startTime !== undefined || state.kind === 'inRoom')
@@ -28,7 +28,10 @@ export function steer(draft: Draft, attempt: Attempt, { pod, state }: ObservedPo
     return
   }
   if (!isDeepStrictEqual(told, wanted)) {
-    draft.act({ do: 'steerPod', pod, control: wanted, at: draft.now })
+    const asked = Date.parse(draft.status.stopRequestedTime ?? draft.recording.metadata.deletionTimestamp ?? '')
+    if (isStop && draft.now.getTime() - asked >= deafMillis) draft.act({ do: 'deletePod', pod })
+    else draft.act({ do: 'steerPod', pod, control: wanted, at: draft.now })
+    if (isStop) draft.lookAgainIn(deafMillis)
     return
   }
   if (!isStop || state.kind !== 'inRoom') return
@@ -36,4 +39,13 @@ export function steer(draft: Draft, attempt: Attempt, { pod, state }: ObservedPo
   const left = leftMillis(deadline, deafMillis, draft.now.getTime())
   if (left > 0) draft.lookAgainIn(left)
   else draft.act({ do: 'deletePod', pod })
+}
+
+const wantedOf = ({ recording, status }: Draft) => wantedControl({ ...recording, status })
+
+/** Whether it was told before what the Recording was changed to, and its Pod shows nothing of it: somebody else, such as a webhook, has a say in that. */
+export function isKeptFromHearing(draft: Draft, { pod }: ObservedPod): boolean {
+  const { status, metadata } = draft.observed.recording
+  const told = toldControl(pod)
+  return told !== undefined && status?.observedGeneration === metadata.generation && !isDeepStrictEqual(told, wantedOf(draft))
 }

@@ -44,6 +44,8 @@ export class World {
   refuses: Partial<Record<'ensureVolume' | 'createPod', Refusal>> = {}
   /** What was refused is worth another try. */
   mayBeGrantedNow = false
+  /** A webhook takes away what Pods are told. */
+  dropsAnnotations = false
   /** The Recording is gone. */
   gone = false
   heldBy: string | undefined
@@ -284,6 +286,7 @@ export class World {
         })
         return
       case 'steerPod':
+        if (this.dropsAnnotations) return
         this.#changePod(action.pod, (pod) => {
           const told = Object.entries(controlAnnotations(action.control, action.at))
           for (const [name, value] of told) {
