@@ -1,12 +1,11 @@
 import { z } from 'zod'
+import { word } from './word.ts'
 
 /** What was proven of a finished file before it was called done. */
 export const fileCheckSchema = z.object({
-  result: z
-    .enum(['Passed', 'Failed', 'Unchecked'])
-    .describe(
-      '`Passed`: every table entry and every group of pictures was compared, and what was decoded decodes. `Failed`: it is not whole, see detail. `Unchecked`: nothing is wrong as far as it was looked at, and time ran out before all was.',
-    ),
+  result: word<'Passed' | 'Failed' | 'Unchecked'>().describe(
+    '`Passed`: every table entry and every group of pictures was compared, and what was decoded decodes. `Failed`: it is not whole, see detail. `Unchecked`: nothing is wrong as far as it was looked at, and time ran out before all was.',
+  ),
   detail: z.string().max(512).describe('What is wrong, or what was not looked at; empty where all passed.'),
   groupsOfPictures: z
     .int()

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { word } from './word.ts'
 
 /** Why something that was sent, or should have been, is not in the recording. Each word with what it means; listed nowhere else. */
 export const lossReasons = {
@@ -52,8 +53,7 @@ export const lossSchema = z.object({
       'Given where `frames` is the most it can be: pictures of a camera whose number only their rhythm tells, while it may have made none for a time.',
     ),
   bytes: z.int().min(0).nullable().describe('Bytes of them; null where they never arrived.'),
-  // Any word is taken: who reads a manifest, or goes on with a volume, may be a release behind who wrote it.
-  reason: (z.string().min(1).max(64) as unknown as z.ZodType<LossReason, LossReason>).describe('Why.'),
+  reason: word<LossReason>().describe('Why.'),
   file: z.string().nullable().describe('Name of the file it is missing from; null where there is none.'),
   detail: z.string().max(256).describe('More for a person, such as the codec; may be empty.'),
 })

@@ -3,8 +3,9 @@ import { fileCheckSchema } from './check.ts'
 import { recordedFileSchema } from './files.ts'
 import { lossSchema } from './ledger.ts'
 import { liveIndexSchema, sentSoundSchema } from './live.ts'
-import { stopReasonSchema } from './outcome.ts'
+import type { StopReason } from './outcome.ts'
 import { recordedOutputSchema } from './outputs.ts'
+import { word } from './word.ts'
 
 type TimelineEventName =
   | ('enter' | 'leave' | 'audioOn' | 'audioOff' | 'videoOn' | 'videoOff')
@@ -15,8 +16,7 @@ export const timelineEventSchema = z.object({
   time: z.iso.datetime().describe('When, by the recorder’s clock.'),
   userId: z.string().describe('Whose.'),
   stream: z.enum(['main', 'aux']),
-  // Any word is taken: who reads a manifest, or goes on with a volume, may be a release behind who wrote it.
-  event: (z.string().min(1).max(64) as unknown as z.ZodType<TimelineEventName, TimelineEventName>).describe(
+  event: word<TimelineEventName>().describe(
     '`audioOff`/`videoOff` are mutes as well as unpublishing; `gap`: media was missing, see seconds; `paused`: from here nothing of the user was taken, because spec.desiredState was Paused; `resumed`: after a lost connection or a pause.',
   ),
   kind: z.enum(['audio', 'video']).optional().describe('Of a gap: what was missing.'),
@@ -46,8 +46,7 @@ export const manifestFileSchema = recordedFileSchema.extend({
     .default(null)
     .describe('What was proven of the file when it was finished; null where it was not.'),
   endTime: z.iso.datetime().describe('Wall-clock time of the end of the file.'),
-  clockSource: z
-    .enum(['arrival'])
+  clockSource: word<'arrival'>()
     .default('arrival')
     .describe('What the times in the file are placed by. `arrival`: the fastest packets on their way to the recorder.'),
   clockErrorMs: z
@@ -85,7 +84,7 @@ export const manifestSchema = z.object({
   mode: z.enum(['00', '01', '02']),
   startTime: z.iso.datetime().optional(),
   endTime: z.iso.datetime().optional(),
-  stopReason: stopReasonSchema,
+  stopReason: word<StopReason>(),
   files: z.array(manifestFileSchema),
   outputs: z.array(recordedOutputSchema).default([]).describe('What was made of it beside its files.'),
   live: z

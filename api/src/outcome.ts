@@ -22,7 +22,6 @@ export const stopReasons = {
 } as const
 
 export type StopReason = keyof typeof stopReasons
-export const stopReasonSchema = z.enum(Object.keys(stopReasons) as [StopReason, ...StopReason[]])
 
 /**
  * How a recorder process can end. `exitCode` is part of the contract with the operator and documented for people who run the

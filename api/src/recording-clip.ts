@@ -10,6 +10,7 @@ import { matching, ruled } from './rules.ts'
 import { sameAddress, sameSet } from './same.ts'
 import { callbackStatusSchema, handledSchema } from './status.ts'
 import { userIdPattern } from './user-patterns.ts'
+import { word } from './word.ts'
 
 export const clipKind = 'RecordingClip'
 export const clipPlural = 'recordingclips'
@@ -199,8 +200,7 @@ export type ClipOutcome = keyof typeof clipOutcomes
 
 export const clipResultSchema = z.object({
   version: z.literal(1),
-  // Any word is taken: operator and recorder may be a release apart.
-  outcome: z.string().min(1).max(64) as unknown as z.ZodType<ClipOutcome, ClipOutcome>,
+  outcome: word<ClipOutcome>(),
   message: z.string().max(1024).describe('For a person: what happened, on what, and what to do.'),
   files: z.array(clipFileSchema),
   filesOmitted: z
@@ -285,7 +285,6 @@ export const clipCallbackRemedies = {
     'Mend the receiver, and annotate the clip with `redeliver-callback`; its files are in COS all the same, and stand in status.files.',
 } as const satisfies Partial<Record<ClipReason, string>>
 
-const word = <T extends string>() => z.string().min(1).max(64) as unknown as z.ZodType<T, T>
 const time = z.iso.datetime()
 
 export const clipConditionSchema = z.object({

@@ -7,6 +7,7 @@ import { type apiVersion, type ObjectMeta, opusMessage, recordingSpecSchema } fr
 import { type CelRule, matching, ruled } from './rules.ts'
 import { scheduleSchema } from './schedule.ts'
 import { excludesAll, excludesAllRule, type Lists, userIdPattern } from './user-patterns.ts'
+import { word } from './word.ts'
 
 export const policyKind = 'RecordingPolicy'
 export const policyPlural = 'recordingpolicies'
@@ -218,7 +219,6 @@ export const policyReasonRemedies: Record<PolicyReason, string> = {
     'Apply the CRDs of the gateway’s release, and then the policies again: what was dropped of them may be gone. It is noticed within seconds.',
 }
 
-const word = <T extends string>() => z.string().min(1).max(64) as unknown as z.ZodType<T, T>
 const time = z.iso.datetime()
 
 export const policyConditionSchema = z.object({

@@ -3,8 +3,9 @@ import { clipAnswerSchema } from './clip-requests.ts'
 import { recordedFileSchema } from './files.ts'
 import { lossSchema, lossTotalsSchema, noLosses } from './ledger.ts'
 import { liveCountsSchema } from './live.ts'
-import { recorderOutcomeSchema, stopReasonSchema } from './outcome.ts'
+import { recorderOutcomeSchema, type StopReason } from './outcome.ts'
 import { makingOutputSchema, recordedOutputSchema } from './outputs.ts'
+import { word } from './word.ts'
 
 /** What a recorder process says when it ends: its last log line, stdout of the CLI, and, where it fits, its termination message. */
 export const recorderResultSchema = z.object({
@@ -12,7 +13,7 @@ export const recorderResultSchema = z.object({
   attempt: z.int().min(1).describe('The attempt this is the result of.'),
   outcome: recorderOutcomeSchema.describe('How the process ended; decides its exit code.'),
   message: z.string().max(1024).describe('For a person: what happened, on what, and what to do.'),
-  stopReason: stopReasonSchema.describe('Why recording stopped.'),
+  stopReason: word<StopReason>().describe('Why recording stopped.'),
   trtcCode: z.int().optional().describe('TRTC’s own error code, where it gave one.'),
   startedAt: z.iso.datetime().optional().describe('When the room was entered. Missing if it never was.'),
   stoppedAt: z.iso.datetime().optional().describe('When recording stopped. Missing if it never began.'),

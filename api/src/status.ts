@@ -4,14 +4,9 @@ import { recordedFileSchema } from './files.ts'
 import { liveCountsSchema } from './live.ts'
 import type { StopReason } from './outcome.ts'
 import { maxListedOutputs, recordedOutputSchema } from './outputs.ts'
+import { word } from './word.ts'
 
 const time = z.iso.datetime()
-
-/**
- * A word of a catalogue that grows: the schema takes any, for the CRD and the operator may be a release apart, and a word that one of them
- * does not know must not make a status write fail.
- */
-const word = <T extends string>() => z.string().min(1).max(64) as unknown as z.ZodType<T, T>
 
 /** Where an attempt is in its life. */
 export const attemptStates = {

@@ -1,4 +1,4 @@
-import { clockStepSchema, type RecorderJob, type StopReason, stopReasonSchema } from '@trtc-recorder/api'
+import { clockStepSchema, type RecorderJob, type StopReason, word } from '@trtc-recorder/api'
 import type { Logger } from 'pino'
 import { z } from 'zod'
 import type { ClockStep, WallSetting } from '../clock/clock.ts'
@@ -18,7 +18,7 @@ const same = {
   /** How the wall clock was set as far as this attempt knows. Releases before this one did not say it. */
   wall: z.object({ boot: z.string(), atBootMillis: z.number() }).optional(),
 }
-const stopped = { enteredAt: time.nullable(), stoppedAt: time, stopReason: stopReasonSchema }
+const stopped = { enteredAt: time.nullable(), stoppedAt: time, stopReason: word<StopReason>() }
 
 /**
  * How far an attempt came, as the next one finds it on the volume. One that was killed is `begun` or `recording` for ever; `complete` means
