@@ -99,7 +99,7 @@ const labelValue = (orElse = '') =>
     'must be a label value: letters, digits, -, _ and ., with a letter or digit at each end',
   )
 
-export const nodeSelectorSchema = ruled(
+const nodeLabelsSchema = ruled(
   z.record(z.string(), labelValue()).meta({ maxProperties: 16 }),
   (map) => Object.keys(map).every((key) => key.length <= 316 && prefixFits(key) && qualifiedName.test(key)),
   {
@@ -107,6 +107,11 @@ export const nodeSelectorSchema = ruled(
     message: 'must have keys that a label can have, such as pool or example.com/pool',
   },
 )
+
+export const nodeSelectorSchema = ruled(nodeLabelsSchema, (map) => (map['kubernetes.io/os'] ?? 'linux') === 'linux', {
+  rule: "!('kubernetes.io/os' in self) || self['kubernetes.io/os'] == 'linux'",
+  message: 'must have linux for kubernetes.io/os: there is no recorder for anything else',
+})
 
 const operators = ['', 'Exists', 'Equal', 'Gt', 'Lt'] as const
 const effects = ['', 'NoSchedule', 'PreferNoSchedule', 'NoExecute'] as const

@@ -368,6 +368,11 @@ export const refusedSpecs: RefusedSpec[] = [
   },
   { what: 'a larger volume than can be counted', over: { storage: { size: '9223372036854775808' } }, field: 'spec.storage.size' },
   { what: 'a resource that is no quantity', over: resources({ cpu: 'two' }), field: 'spec.resources.requests.cpu' },
+  {
+    what: 'nodes that no recorder is for',
+    over: { nodeSelector: { 'kubernetes.io/os': 'windows' } },
+    field: 'spec.nodeSelector',
+  },
   { what: 'a node label that cannot be', over: { nodeSelector: { 'a b': 'x' } }, field: 'spec.nodeSelector' },
   {
     what: 'a node label with a longer prefix than a domain',
@@ -480,6 +485,10 @@ export const acceptedSpecs: { what: string; over: object }[] = [
   },
   { what: 'resources in fractions', over: resources({ cpu: '0.5', memory: '1Gi' }, { cpu: '500m', memory: '1024Mi' }) },
   { what: 'a toleration of everything', over: { tolerations: [{ operator: 'Exists' }, { key: 'a.b/c', value: 'd' }] } },
+  {
+    what: 'what every node is that a recorder is for',
+    over: { nodeSelector: { 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': 'arm64' } },
+  },
   { what: 'labels with a prefix and without a value', over: { nodeSelector: { 'example.com/pool': 'media', spot: '' } } },
   {
     what: 'every proxy there is',
