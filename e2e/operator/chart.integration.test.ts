@@ -579,6 +579,25 @@ describe('the chart', () => {
     expect(service!.spec.ports.map(({ name }) => name)).toContain(monitor!.spec.endpoints[0]!.port)
   })
 
+  test('has Prometheus ask the gateway, too', async () => {
+    const manifests = await renderValues(everythingOn({ metrics: { podMonitor: { labels: { team: 'a' } } } }))
+    const monitors = ofKind(manifests, 'PodMonitor') as unknown as (KubeObject & {
+      spec: { selector: { matchLabels: Record<string, string> }; podMetricsEndpoints: { port: string }[] }
+    })[]
+    const deployments = ofKind(manifests, 'Deployment') as unknown as {
+      spec: { template: { metadata: { labels: Record<string, string> }; spec: { containers: { ports: { name: string }[] }[] } } }
+    }[]
+    // Each Pod is asked by one monitor, at a port that it has.
+    for (const { spec } of deployments) {
+      const { metadata, spec: pod } = spec.template
+      const asking = monitors.filter((monitor) => isWithin(monitor.spec.selector.matchLabels, metadata.labels))
+      expect(asking).toHaveLength(1)
+      const ports = pod.containers.flatMap((container) => container.ports.map(({ name }) => name))
+      expect(ports).toContain(asking[0]!.spec.podMetricsEndpoints[0]!.port)
+    }
+    expect(deployments).toHaveLength(2)
+  })
+
   test('gives the account of recorders the role that a cloud knows it by', async () => {
     const annotations = { 'tke.cloud.tencent.com/role-arn': 'qcs::cam::uin/1:roleName/recorder' }
     const accounts = ofKind(await renderValues({ recorder: { serviceAccount: { annotations } } }), 'ServiceAccount')
