@@ -14,6 +14,7 @@ import { Claims } from './kube/claims.ts'
 import { createEventRecorder } from './kube/events.ts'
 import { fencedClient, fenceOf } from './kube/fenced-client.ts'
 import { LeaderElection } from './kube/lease.ts'
+import { ServerTime } from './kube/server-time.ts'
 import { createPriorityClasses } from './priority-classes.ts'
 import { createQuotas } from './quotas.ts'
 import { podConfig, recordingController } from './recording/controller.ts'
@@ -123,11 +124,15 @@ const quotas = createQuotas({
   log,
 })
 
+const time = new ServerTime({ log })
+for (const store of [caches.recordings, caches.pods, caches.claims]) time.hears(store)
+const { now } = time
+
 // Controllers
 const apiServer = await apiServerAddresses([access.server, process.env.KUBERNETES_SERVICE_HOST])
 const proxy = proxyOfEnvironment(process.env)
 const telling = {
-  ...{ client: asLeader, recordings: caches.recordings, events, log, metrics, workers: config.callbackWorkers },
+  ...{ client: asLeader, recordings: caches.recordings, events, log, metrics, workers: config.callbackWorkers, now },
   policy: {
     allow: config.callbackAllow,
     deny: config.callbackDeny,
@@ -155,7 +160,7 @@ sayWhereCrdsDoNotFit({ ...saying, resource: resources.recordings, cache: caches.
 sayWhereCrdsDoNotFit({ ...saying, resource: resources.recordingClips, cache: caches.clips, needs: ofClipsIsNeeded })
 const ofRecordings = [
   recordingController({
-    ...{ client: asLeader, caches, events, config, log, metrics, priorityOf },
+    ...{ client: asLeader, caches, events, config, log, metrics, priorityOf, now },
     onRoom: quotas.onRoom,
     onPriorities: priorities.onChange,
     receivers: telling.policy,
@@ -163,11 +168,11 @@ const ofRecordings = [
   }),
   noticeController(telling),
   eventsController({ ...telling, pods: caches.pods }),
-  callbackController(toldRecordings(caches.recordings), resultTelling),
+  callbackController(toldRecordings(caches.recordings, now), resultTelling),
 ]
 const ofClips = [
   clipController({
-    ...{ client: asLeader, caches, events, log, metrics },
+    ...{ client: asLeader, caches, events, log, metrics, now },
     pod: podConfig(config, telling.policy),
     onRoom: quotas.onRoom,
     onPriorities: priorities.onChange,

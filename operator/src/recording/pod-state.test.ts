@@ -108,6 +108,10 @@ describe('the state of a Pod', () => {
     expect(stateOf(finishing, at(91))).toEqual({ kind: 'leaving', askedAt: at(30).toISOString() })
   })
 
+  test('is not silent where the clock of its node is far behind, and it has just begun', () => {
+    expect(stateOf((pod) => run(pod, at(-3600)), at(119), undefined, 60)).toMatchObject({ kind: 'starting' })
+  })
+
   test('is silent when its recorder is long due in the room, has not ended, and nobody tells', () => {
     const begun = (pod: Pod) => run(pod, at(5))
     expect(stateOf(begun, at(124), undefined, 60)).toMatchObject({ kind: 'starting' })

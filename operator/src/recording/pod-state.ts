@@ -228,7 +228,9 @@ export function silentByItself(pod: Pod, { startTimeoutSeconds }: Pick<Beside, '
 function overdueAt(pod: Pod, startTimeoutSeconds: number | undefined): number | undefined {
   const startedAt = recorderStatus(pod)?.state?.running?.startedAt
   if (startTimeoutSeconds === undefined || startedAt === undefined) return undefined
-  return Date.parse(startedAt) + startTimeoutSeconds * 1000 + silenceMillis
+  // No Pod is older than itself: where it seems so, the clock of its node is behind.
+  const since = Math.max(Date.parse(startedAt), Date.parse(pod.metadata.creationTimestamp))
+  return since + startTimeoutSeconds * 1000 + silenceMillis
 }
 
 /**
