@@ -101,6 +101,12 @@ describe('a recorder in the room', () => {
     expect(world.after(1).pod.metadata.deletionTimestamp).toBeDefined()
   })
 
+  test('that a webhook keeps from hearing of a stop is sent a SIGTERM also where the clock was set back since that was asked for', () => {
+    const world = inRoom()
+    world.dropsAnnotations = true
+    expect(world.stop().after(-86_400).pod.metadata.deletionTimestamp).toBeDefined()
+  })
+
   test('that an older operator made cannot be told: its Pod is deleted to stop it', () => {
     const world = inRoom()
     world.podBecomes((pod) => {

@@ -29,7 +29,8 @@ export function steer(draft: Draft, attempt: Attempt, { pod, state }: ObservedPo
   }
   if (!isDeepStrictEqual(told, wanted)) {
     const asked = Date.parse(draft.status.stopRequestedTime ?? draft.recording.metadata.deletionTimestamp ?? '')
-    if (isStop && draft.now.getTime() - asked >= deafMillis) draft.act({ do: 'deletePod', pod })
+    // Either way: a clock may have been set back since.
+    if (isStop && Math.abs(draft.now.getTime() - asked) >= deafMillis) draft.act({ do: 'deletePod', pod })
     else draft.act({ do: 'steerPod', pod, control: wanted, at: draft.now })
     if (isStop) draft.lookAgainIn(deafMillis)
     return
