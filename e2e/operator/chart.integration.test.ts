@@ -604,6 +604,12 @@ describe('the chart', () => {
     expect(accounts.find(({ metadata }) => metadata.name.endsWith('-recorder'))?.metadata.annotations).toEqual(annotations)
   })
 
+  test('tests itself where the operator may run', async () => {
+    const placement = { nodeSelector: { pool: 'infra' }, tolerations: [{ key: 'infra', operator: 'Exists' }] }
+    const [probe] = ofKind(await renderValues(placement), 'Pod') as unknown as { spec: object }[]
+    expect(probe!.spec).toMatchObject(placement)
+  })
+
   test('has a README with every value in it', async () => {
     expect(await readFile(join(chart, 'README.md'), 'utf8')).toContain('| `recorder.image.repository` |')
   })
