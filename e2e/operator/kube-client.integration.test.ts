@@ -53,6 +53,22 @@ describe('the client against a real API server', () => {
     expect(isNotFound(await rejection(api.client.get(configMaps, { namespace, name: 'none' })))).toBe(true)
   })
 
+  it('has each answer say what time it is by the clock that stamps objects', async () => {
+    const dates: (string | undefined)[] = []
+    const client = createKubeClient(api.kubeConfig, { observer: ({ date }) => void dates.push(date) })
+    try {
+      const namespace = await api.namespace()
+      const { metadata } = await client.create(configMaps, configMap(namespace, 'a'))
+      await client.text('GET', '/readyz')
+      await rejection(client.get(configMaps, { namespace, name: 'none' }))
+      const late = dates.map((date) => Date.parse(date ?? '') - Date.parse(metadata.creationTimestamp))
+      expect(late).toHaveLength(3)
+      for (const millis of late) expect(millis).toBeOneOf([0, 1000, 2000])
+    } finally {
+      await client.close()
+    }
+  })
+
   it('patches in three ways, each with its own refusal', async () => {
     const namespace = await api.namespace()
     const ref = { namespace, name: 'a' }

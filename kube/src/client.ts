@@ -66,8 +66,14 @@ export interface WatchEvent<T> {
   object: T
 }
 
-/** Called after each request; `code` is the HTTP status, or `error` if there was no answer. */
-export type RequestObserver = (request: { method: string; code: string; host: string; seconds: number }) => void
+/** Called after each request; `code` is the HTTP status, or `error` if there was no answer; `date` is when it was given, as the header of that name says. */
+export type RequestObserver = (request: {
+  method: string
+  code: string
+  host: string
+  seconds: number
+  date: string | undefined
+}) => void
 
 /**
  * A client for the API server that takes and gives the JSON as it is (client-node's typed calls drop every field they do not know).
@@ -112,8 +118,11 @@ export function createKubeClient(access: ClusterAccess | KubeConfig, options: Ku
     const { server, headers, dispatcher } = await authentication.connection()
     const url = `${server}${call.path}${query(call.query)}`
     const started = performance.now()
-    const observe = (code: string) =>
-      options.observer?.({ method: call.method, code, host: new URL(server).host, seconds: (performance.now() - started) / 1000 })
+    const observe = (code: string, date?: string) =>
+      options.observer?.({
+        ...{ method: call.method, code, date },
+        ...{ host: new URL(server).host, seconds: (performance.now() - started) / 1000 },
+      })
     const timeout = call.timeoutMillis ?? 30_000
     const answer = await undiciRequest(url, {
       method: call.method as 'GET',
@@ -132,7 +141,7 @@ export function createKubeClient(access: ClusterAccess | KubeConfig, options: Ku
       observe('error')
       throw connectionError(call, error)
     })
-    observe(String(answer.statusCode))
+    observe(String(answer.statusCode), single(answer.headers.date))
     if (answer.statusCode < 300) return answer.body
     if (answer.statusCode === 401) authentication.invalidate()
     const retryAfter = parseRetryAfter(single(answer.headers['retry-after']))

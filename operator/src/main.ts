@@ -48,7 +48,13 @@ process.on('uncaughtException', (error) => {
 const access = await clusterAccess(process.env, config.serviceAccountDirectory)
 const metrics = createMetrics()
 const health = new Health()
-const bareClient = createKubeClient(access, { observer: metrics.request })
+const { hears, now } = new ServerTime({ log })
+const bareClient = createKubeClient(access, {
+  observer(request) {
+    metrics.request(request)
+    hears(request)
+  },
+})
 const crds = new FittingCrds({
   ...{ client: bareClient, log, who: 'operator' },
   needed: [
@@ -123,10 +129,6 @@ const quotas = createQuotas({
   resyncMillis: config.resyncSeconds * 1000,
   log,
 })
-
-const time = new ServerTime({ log })
-for (const store of [caches.recordings, caches.pods, caches.claims]) time.hears(store)
-const { now } = time
 
 // Controllers
 const apiServer = await apiServerAddresses([access.server, process.env.KUBERNETES_SERVICE_HOST])

@@ -26,7 +26,7 @@ describe('metrics', () => {
     controller.start()
     controller.enqueue('bad')
     await controller.stop(1000)
-    metrics.request({ method: 'GET', code: '200', host: 'api', seconds: 0.1 })
+    metrics.request({ method: 'GET', code: '200', host: 'api', date: undefined, seconds: 0.1 })
     metrics.leading('lease', true)
     metrics.reflector('pods').restarted?.('expired')
     metrics.callbackDelivery('delivered')
