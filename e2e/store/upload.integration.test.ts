@@ -397,6 +397,13 @@ describe('COS in trouble', () => {
     await expectStored(await upload.finish(head, bodyBytes), source)
   })
 
+  test('so slow that the line holds a part for longer than anybody may be silent: each part gets there all the same', async () => {
+    await harness.control.fault({ kind: 'slow', bytesPerSecond: 500_000 }, { operations: ['UploadPart'] })
+    const { source, upload, bodyBytes } = await record(harness.store({ silenceMillis: 500 }))
+    await expectStored(await upload.finish(head, bodyBytes), source)
+    expect(harness.logged.filter(({ code }) => code === 'ESOCKETTIMEDOUT').length).toBeGreaterThan(1)
+  })
+
   test('an outage that lasts past the deadline: unavailable, and a later process ends the same upload', async () => {
     const { source, upload, bodyBytes } = await record()
     await expect.poll(() => upload.uploadedBytes).toBe(2 * MiB)

@@ -15,6 +15,8 @@ import { StoreError } from './upload.ts'
  *   own agent, and our hold on the request, see to both.
  * - It moves to another domain (tencentcos.cn) after failures; a bucket has one address here.
  * - It rejects with plain objects, not Errors.
+ * - It counts as silence what the system still sends: a socket takes megabytes that a slow line needs minutes for. So a large body that was all handed on, and is
+ *   not answered in time, gets twice as long at the next try, and others about as long as it then took.
  */
 
 export interface SdkOptions {
@@ -49,12 +51,20 @@ type Headers = Record<string, string | undefined>
 export type CallHeaders = Record<string, string>
 const mark = 'x-trtc-recorder-call'
 
+/** What a socket may hold on a slow line for longer than anybody is silent. */
+const largeBytes = 256 * 1024
+/** By then it is no line that is slow. */
+const mostPatience = 8
+
 /** One call of the SDK on its way. */
 interface Call {
   request?: http.ClientRequest
   status: number
   headers: Headers
   body: string
+  /** Of a large body: how long it may wait for its answer, and since when all of it is handed on. */
+  patienceMillis?: number
+  handedOnAt?: number
   error?: NodeJS.ErrnoException
   giveUp(failure: RequestFailure): void
 }
@@ -64,6 +74,7 @@ export function createSdk({ endpoint, silenceMillis, signing }: SdkOptions) {
   const agents = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) }
   const calls = new Map<string, Call>()
   let lastCall = 0
+  let patienceMillis = silenceMillis
 
   const cos = new COS({
     Protocol: `${scheme}:`,
@@ -83,6 +94,7 @@ export function createSdk({ endpoint, silenceMillis, signing }: SdkOptions) {
   cos.on('before-send', (request: SdkRequest) => {
     const call = calls.get(request.headers[mark] ?? '')
     delete request.headers[mark]
+    if (call && Number(request.headers['Content-Length']) >= largeBytes) request.timeout = call.patienceMillis = patienceMillis
     request.agent = request.url.startsWith('http:') ? agents.http : agents.https
     request.httpModules = { 'http:': watched(http, call), 'https:': watched(https, call) }
   })
@@ -99,6 +111,17 @@ export function createSdk({ endpoint, silenceMillis, signing }: SdkOptions) {
       SystemClockOffset: clockOffsetMillis,
     } as COS.StaticGetAuthorizationOptions)
     return { Authorization, SecurityToken: credentials.token ?? '' } as COS.GetAuthorizationCallbackParams
+  }
+
+  /** What large bodies may wait from now on. */
+  function answered({ patienceMillis: given, handedOnAt }: Call): void {
+    if (given === undefined || handedOnAt === undefined) return
+    patienceMillis = Math.max(silenceMillis, patienceMillis / 2, 2 * (performance.now() - handedOnAt))
+  }
+
+  function timedOut({ patienceMillis: given, handedOnAt }: Call): void {
+    if (given === undefined || handedOnAt === undefined) return
+    patienceMillis = Math.max(patienceMillis, Math.min(2 * given, mostPatience * silenceMillis))
   }
 
   function failureOf({ status, headers, body, error }: Call): RequestFailure {
@@ -130,7 +153,10 @@ export function createSdk({ endpoint, silenceMillis, signing }: SdkOptions) {
         if (signal.aborted) return abort()
         signal.addEventListener('abort', abort)
         send(cos, { [mark]: id }).then(
-          (answer) => end(() => resolve(answer)),
+          (answer) => {
+            answered(call)
+            end(() => resolve(answer))
+          },
           (error: unknown) => giveUp(error instanceof StoreError ? error : failureOfSdk(error as SdkError, call)),
         )
       })
@@ -140,6 +166,7 @@ export function createSdk({ endpoint, silenceMillis, signing }: SdkOptions) {
   /** The SDK's own error says more where COS answered 200 and an error in the body, or where there was no request at all. */
   function failureOfSdk({ code = '', message = '', error }: SdkError, call: Call): RequestFailure {
     if (call.status >= 300) return failureOf(call)
+    if (code === 'ESOCKETTIMEDOUT') timedOut(call)
     if (call.status === 0) return new RequestFailure(0, code, message ?? '')
     return new RequestFailure(500, error?.Code ?? code, error?.Message ?? message ?? '', call.headers)
   }
@@ -148,6 +175,7 @@ export function createSdk({ endpoint, silenceMillis, signing }: SdkOptions) {
 interface SdkRequest {
   url: string
   headers: CallHeaders
+  timeout?: number
   agent?: unknown
   /** In place of Node's modules, by protocol. */
   httpModules?: Record<string, unknown>
@@ -169,6 +197,9 @@ function watched(module: typeof http | typeof https, call: Call | undefined) {
       call.request = request
       request.on('error', (error) => {
         call.error = error
+      })
+      request.on('finish', () => {
+        call.handedOnAt = performance.now()
       })
       request.on('response', (response) => {
         call.status = response.statusCode ?? 0
