@@ -172,6 +172,55 @@ describe('the API server', () => {
     expect(await refusal(patch(changed, { outputs: { mix: true } }))).toMatch(/spec\.outputs: .*is immutable/)
   })
 
+  test.each<[string, () => Promise<KubeObject>, Resource<KubeObject>, object]>([
+    [
+      'recordings',
+      () =>
+        create({
+          resources: { limits: { cpu: '1m' } },
+          nodeSelector: { 'kubernetes.io/os': 'windows' },
+          storage: { size: '9Pi' },
+        }),
+      resources.recordings,
+      { desiredState: 'Stopped' },
+    ],
+    [
+      'recordingpolicies',
+      () => createPolicy({ rooms: { exclude: ['.*$'] }, enters: { include: ['a1'], exclude: ['a.*$'] } }),
+      resources.recordingPolicies,
+      { suspend: true },
+    ],
+  ])(
+    'lets of %s be changed, and its status written, what an earlier release admitted and this one would not',
+    async (plural, make, resource, change) => {
+      const definitions: Resource = {
+        ...{ group: 'apiextensions.k8s.io', version: 'v1', plural: 'customresourcedefinitions' },
+        ...{ kind: 'CustomResourceDefinition', namespaced: false },
+      }
+      const { spec } = parse(await readFile(new URL(`../../crds/trtc-recorder.dev_${plural}.yaml`, import.meta.url), 'utf8'))
+      const serve = (spec: object) =>
+        api.client.patch(definitions, { name: `${plural}.trtc-recorder.dev` }, { type: 'merge', body: { spec } })
+      // All that is judged is judged by rules.
+      const earlier = JSON.parse(JSON.stringify(spec), (name, value) => (name === 'x-kubernetes-validations' ? undefined : value))
+      await serve(earlier)
+      let made: KubeObject | undefined
+      await until('it is admitted', async () => {
+        made = await make().catch(() => undefined)
+        return made !== undefined
+      })
+      await serve(spec)
+      await until('it is refused', async () => (await make().catch((error: Error) => error)) instanceof Error)
+      const { metadata } = made!
+      const changed = await api.client.patch(resource, metadata, { type: 'merge', body: { spec: change } })
+      expect(changed).toMatchObject({ spec: change })
+      const body = { metadata: { finalizers: ['trtc-recorder.dev/test'] } }
+      await api.client.patch(resource, metadata, { type: 'merge', body })
+      await api.client.patch(resource, metadata, { type: 'merge', body: { metadata: { finalizers: null } } })
+      const written = { type: 'merge', body: { status: { observedGeneration: 2 } } } as const
+      expect(await api.client.patch(resource, metadata, written, { subresource: 'status' })).toMatchObject(written.body)
+    },
+  )
+
   test('shows the story in one line', async () => {
     const made = await create({}, 'story')
     const status = {
