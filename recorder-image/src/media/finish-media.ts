@@ -63,6 +63,7 @@ function headOf(media: UnfinishedMedia, index: MediaIndex) {
     index.placed,
   )
   if (presentation === undefined) return undefined
+  if (presentation.video !== undefined && index.configs.length > 1) index.video.settleConfigs(presentation.video.samples)
   const { inFile, mediaSeconds, endMicros, times } = fileTime(identity, presentation, index, media.sound)
   const startTime = wallTime(presentation.startMicros)
   const durationSeconds = Math.round(mediaSeconds * 1000) / 1000

@@ -157,6 +157,7 @@ class LiveMediaFile implements MediaFile {
   takes(frame: EncodedFrame): boolean {
     // By the clock of the frames, which is not stepped.
     this.#firstMicros ??= frame.receiveTimeMicros
+    if (this.#video?.isOvertaken(frame)) return true
     if (this.#video?.isFull && frame.receiveTimeMicros - this.#firstMicros >= leastFullMicros) this.endSoon()
     if (this.#endsSoon) {
       this.#endsSinceMicros ??= frame.receiveTimeMicros

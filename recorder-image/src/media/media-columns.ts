@@ -35,6 +35,16 @@ export class VideoColumns {
     this.keys.push(sample.key ? 1 : 0)
     this.leads.push(sample.leads ? 1 : 0)
   }
+
+  /** When the order of decoding is known: what brings no configuration along has that of the one before it, which may have come later. */
+  settleConfigs(inOrder: ArrayLike<number>): void {
+    let config = 0
+    for (let at = 0; at < inOrder.length; at++) {
+      const sample = inOrder[at]!
+      if (at === 0 || this.keys.at(sample) === 1 || this.setBytes.at(sample) > 0) config = this.configs.at(sample)
+      else this.configs.set(sample, config)
+    }
+  }
 }
 
 export class AudioColumns {

@@ -22,13 +22,15 @@ function trackWith() {
   )
   const taken: number[] = []
   /** Whether each was of use. */
+  const take = () => taken.push(...(track.take()?.samples ?? []).map(({ rtpTimestamp }) => rtpTimestamp / 6000))
   const push = (...frames: EncodedFrame[]) => {
     const useful = frames.map((frame) => track.push(frame))
-    taken.push(...(track.take()?.samples ?? []).map(({ rtpTimestamp }) => rtpTimestamp / 6000))
+    take()
     return useful
   }
   const end = () => {
     track.end()
+    take()
     return { taken, lost, missing }
   }
   return { track, push, end }

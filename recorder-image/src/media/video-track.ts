@@ -73,6 +73,7 @@ interface Arriving {
 interface HandedOver {
   clock: PictureClock
   gaps: PictureGaps
+  came: Chain['came']
   codec: VideoCodec | undefined
 }
 export interface PicturesHandover {
@@ -153,6 +154,13 @@ export class VideoTrack {
     return this.#headless.held
   }
 
+  /** Whether it is a key frame that pictures have overtaken which go on from a later one: no file can begin with it. */
+  isOvertaken(frame: EncodedFrame): boolean {
+    const chain = frame.key ? this.#chains.get(frame.ssrc) : undefined
+    if (chain === undefined || pictureReader(frame.mimeType)?.codec !== this.#codec) return false
+    return chain.gaps.isBehind(chain.clock.place(frame).rtp)
+  }
+
   /** Returns false for a picture that is no use before the next key frame. */
   push(frame: EncodedFrame): boolean {
     this.#headless.expire(frame.receiveTimeMicros)
@@ -174,9 +182,9 @@ export class VideoTrack {
     }
     const chain = this.#chains.get(frame.ssrc)
     if (chain !== undefined) this.#tellBeheaded(chain, frame.receiveTimeMicros - frontMicros)
-    const clock = chain?.clock ?? this.#handedOver.get(frame.ssrc)?.clock ?? new PictureClock()
+    const { clock = new PictureClock(), came } = this.#subscriptionOf(frame) ?? {}
     const time = clock.place(frame)
-    if (chain?.came.has(time.rtp) && chain.came.get(time.rtp) === crc32(frame.data)) {
+    if (came?.has(time.rtp) && came.get(time.rtp) === crc32(frame.data)) {
       this.withoutPicture++
       return true
     }
@@ -233,7 +241,7 @@ export class VideoTrack {
     const begun = new Map(this.#handedOver)
     this.#handedOver.clear()
     for (const [ssrc, chain] of this.#chains) {
-      begun.set(ssrc, { clock: chain.clock, gaps: chain.gaps, codec: this.#codec })
+      begun.set(ssrc, { clock: chain.clock, gaps: chain.gaps, came: chain.came, codec: this.#codec })
       chain.gaps = new PictureGaps()
     }
     return { begun, headless }
@@ -331,7 +339,7 @@ export class VideoTrack {
     return isOfUse && (head === undefined || late.waiting.length === 0)
   }
 
-  #subscriptionOf({ ssrc }: { ssrc: number }): Pick<HandedOver, 'clock' | 'gaps'> | undefined {
+  #subscriptionOf({ ssrc }: { ssrc: number }): Omit<HandedOver, 'codec'> | undefined {
     return this.#chains.get(ssrc) ?? this.#handedOver.get(ssrc)
   }
 
@@ -397,11 +405,11 @@ export class VideoTrack {
   }
 
   #begin({ ssrc, receiveTimeMicros }: EncodedFrame, begins: Pick<Chain, 'clock' | 'firstRtp' | 'front'>): Chain {
-    const gaps = this.#handedOver.get(ssrc)?.gaps
+    const { gaps, came = new Map() } = this.#handedOver.get(ssrc) ?? {}
     this.#handedOver.delete(ssrc)
     for (const other of [...this.#chains.values(), ...this.#handedOver.values()]) other.gaps.replaced(receiveTimeMicros)
     const chain: Chain = {
-      ...{ ...begins, changes: [], came: new Map(), gaps: gaps ?? new PictureGaps() },
+      ...{ ...begins, changes: [], came, gaps: gaps ?? new PictureGaps() },
       ...{ late: new LatePictures(), unproven: new UnprovenPictures() },
     }
     if (gaps === undefined && this.#pausedMicros !== undefined) chain.gaps.sends(false, this.#pausedMicros)

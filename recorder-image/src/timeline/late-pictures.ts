@@ -36,6 +36,8 @@ export interface Pushed<T> extends Released<T> {
 /** A picture that others refer to may still come for so long after one that does. */
 const repairMicros = 2_000_000
 const rememberedPictures = 24
+/** Of so few most may be holes: then the least is usual, of pictures that wait, too. */
+const fewSteps = 8
 
 interface Group<T> {
   keyRtp: number
@@ -188,8 +190,8 @@ export class LatePictures<T extends NumberedPicture> {
   }
 
   /** The encoder may rest after its first key frame, which is large, for as long as it likes: what is shown next is next. */
-  #shownUpTo({ isFirst, keyRtp, latest, waiting }: Group<T>): number {
-    if (!isFirst || latest.rtp !== keyRtp) return latest.rtp
+  #shownUpTo({ isFirst, isBroken, keyRtp, latest, waiting }: Group<T>): number {
+    if (!isFirst || isBroken || latest.rtp !== keyRtp) return latest.rtp
     const next = Math.min(...waiting.filter(({ at }) => at.clock === latest.clock).map(({ at }) => at.rtp))
     return Math.max(latest.rtp, next - this.#usualStep)
   }
@@ -241,8 +243,10 @@ export class LatePictures<T extends NumberedPicture> {
 
   /** In ticks, from one picture to the one shown next. */
   get #usualStep(): number {
-    const times = this.#shown.toSorted((a, b) => a - b)
-    return median(times.slice(1).map((time, at) => time - times[at]!))
+    const steps = stepsOf(this.#shown)
+    if (steps.length >= fewSteps) return median(steps)
+    const all = stepsOf([...this.#shown, ...this.waiting.map(({ rtp }) => rtp)])
+    return all.length === 0 ? 0 : Math.min(...all)
   }
 
   /** It may come later than pictures that refer to it. */
@@ -298,6 +302,11 @@ function add<T>(group: Group<T>, { number, at }: Waiting<T>): void {
   if (number.isReference && at.rtp > last.rtp) group.references = { before: last, last: at }
   group.shown = [...group.shown, at.rtp].slice(-rememberedPictures)
   if (at.rtp > group.latest.rtp) group.latest = at
+}
+
+function stepsOf(shown: readonly number[]): number[] {
+  const times = [...new Set(shown)].sort((a, b) => a - b)
+  return times.slice(1).map((time, at) => time - times[at]!)
 }
 
 /** None that is known where a clock jumped between them. */

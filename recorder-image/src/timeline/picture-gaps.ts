@@ -173,6 +173,11 @@ export class PictureGaps {
     if (!this.#fill(rtp) && rtp > (this.#lastRtp ?? rtp)) this.#leftOut++
   }
 
+  /** Whether one came that was sent later. */
+  isBehind(rtp: number): boolean {
+    return this.#lastRtp !== undefined && rtp < this.#lastRtp
+  }
+
   /** The user does not send, or does again. */
   sends(sends: boolean, atMicros: number): void {
     const last = this.#pausedMicros.at(-1)
