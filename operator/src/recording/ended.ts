@@ -10,7 +10,7 @@ import type { ObservedPod } from './plan.ts'
 import type { PodEnd } from './pod-state.ts'
 import { podThatMayStillStart } from './reach.ts'
 import { attemptState } from './stage.ts'
-import { noteWhetherItMayHaveRun, volumeOf } from './volumes.ts'
+import { mayHold, volumeOf } from './volumes.ts'
 
 /** Before a Pod may go, what it left is in the status: the attempt, its files, and whether recording is over. */
 export function recordHowAttemptsEnded(draft: Draft): undefined {
@@ -85,7 +85,7 @@ function recordEnd(draft: Draft, attempt: Attempt, pod: Pod | undefined, end: Po
     Object.assign(status, fields)
   }
   if (role === 'records') forgetWhatWasTrueThen(status)
-  if (end.isUnheard && !ran) noteWhetherItMayHaveRun(draft, attempt)
+  if (end.isUnheard && !ran) mayHold(draft, attempt)
   noteWhatIsHeld(draft, attempt, end)
   const volume = volumeOf(draft, attempt)
   // A recorder that was sent out has noted on its volume that it is over, and none enters the room from there again.

@@ -32,7 +32,7 @@ describe('what a volume holds', () => {
 
   test('may be something where a Pod that had a node was taken away by force: its kubelet may have run it all the same', () => {
     const world = new World().settle().scheduled()
-    world.claims = world.claims.map((claim) => ({ ...claim, spec: { ...claim.spec, volumeName: 'pv-1' } }))
+    // That its volume is bound may not have been heard of.
     world.podGoes().stop().after(300)
     expect(world.status.volumes).toMatchObject([{ state: 'Holding', holds: 'What attempt 1 may have recorded' }])
     expect(jobOf(world)).toMatchObject({ uploadOnly: true })

@@ -114,11 +114,16 @@ export function noteWhetherItMayHaveRun(draft: Draft, attempt: Attempt): boolean
   if (volume === undefined || !isBound(claimOf(draft.observed.claims, volume))) return false
   const { refusal } = draft.observed
   if (refusal?.isFirstAsk && refusal.volume === volume.name) return false
-  if (volumeState(volume).is === 'planned' || volumeState(volume).is === 'empty') {
-    volume.state = 'Holding'
-    volume.holds = `What attempt ${attempt.number} may have recorded`
-  }
+  mayHold(draft, attempt)
   return true
+}
+
+/** It may have run, and nobody knows. */
+export function mayHold(draft: Draft, attempt: Attempt): void {
+  const volume = volumeOf(draft, attempt)
+  if (volume === undefined || !['planned', 'empty'].includes(volumeState(volume).is)) return
+  volume.state = 'Holding'
+  volume.holds = `What attempt ${attempt.number} may have recorded`
 }
 
 /** Somebody deletes it: no Pod that is not on a node yet can use it any more, however long it takes to go. */
