@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { ownedIndexers, recordingIndexers } from '../caches.ts'
 import { Store } from '../runtime/store.ts'
 import { DepartedPods } from './departed.ts'
+import { labels } from './names.ts'
 import { observe } from './observe.ts'
 import { recorderPod } from './pod.ts'
 import { volumeClaim } from './pvc.ts'
@@ -24,10 +25,11 @@ function aCluster(
   for (const pod of objects.pods ?? []) caches.pods.wrote(pod)
   for (const claim of objects.claims ?? []) caches.claims.wrote(claim)
   const asked: string[] = []
-  const live = { pod: undefined as Pod | undefined, log: undefined as string | undefined }
+  const live = { recording, pod: undefined as Pod | undefined, log: undefined as string | undefined }
   const client = {
-    get: async (_: unknown, { name }: { name: string }) => {
+    get: async ({ plural }: { plural: string }, { name }: { name: string }) => {
       asked.push(`get ${name}`)
+      if (plural === 'recordings') return live.recording
       if (live.pod === undefined) throw new ApiError('get pods', 404, { reason: 'NotFound' })
       return live.pod
     },
@@ -124,6 +126,24 @@ describe('what is observed', () => {
     const { look, asked } = aCluster(aRecording(), { pods: [pod], claims: [claim] })
     expect(await look()).toMatchObject({ pods: [], claims: [] })
     expect(asked).toEqual([])
+  })
+
+  test('is asked of the API server also for a Pod that only a newer Recording than the cache has tells of', async () => {
+    const later = aPod((pod) => {
+      pod.metadata = { ...pod.metadata, name: 'math-a3', uid: 'third', labels: { ...pod.metadata.labels, [labels.attempt]: '3' } }
+    })
+    const { look, live, asked } = aCluster(attempting('pod-uid'), { pods: [aPod((pod) => enter(pod, at(3))), later] })
+    const attempts = [1, 2, 3].map((number) => ({
+      number,
+      pod: `math-a${number}`,
+      podUid: ['pod-uid', 'second', 'third'][number - 1],
+    }))
+    live.recording = { ...aRecording(), status: { attempts } } as Recording
+    live.pod = aPod((pod) => {
+      pod.metadata = { ...pod.metadata, name: 'math-a2', uid: 'second' }
+    })
+    expect((await look()).pods.map(({ pod }) => pod.metadata.uid).toSorted()).toEqual(['pod-uid', 'second', 'third'])
+    expect(asked).toEqual(['get math', 'get math-a2'])
   })
 
   test('is asked of the API server when the cache does not have the Pod of an attempt', async () => {

@@ -43,8 +43,10 @@ export async function observe(
   signal: AbortSignal,
 ): Promise<Seen> {
   const { caches, client, departed } = dependencies
-  const known = await podsOf(cached, dependencies, signal)
-  const recording = mayBeOld(cached, known) ? await upToDate(cached, dependencies, signal) : cached
+  const first = await podsOf(cached, dependencies, signal)
+  const recording = mayBeOld(cached, first) ? await upToDate(cached, dependencies, signal) : cached
+  // It may tell of Pods that the cache does not have either.
+  const known = recording === cached ? first : await podsOf(recording, dependencies, signal)
   const observed: ObservedPod[] = []
   for (const pod of known) observed.push(await observedPod(pod, recording, client, now, signal))
   for (const pod of departedPodsOf(recording, known, departed)) {
