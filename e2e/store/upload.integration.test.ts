@@ -404,6 +404,12 @@ describe('COS in trouble', () => {
     expect(harness.logged.filter(({ code }) => code === 'ESOCKETTIMEDOUT').length).toBeGreaterThan(1)
   })
 
+  test('whose answers come later than anybody may be silent: they are waited for, of each operation', async () => {
+    await harness.control.fault({ kind: 'slow', delayMillis: 700 })
+    const { source, upload, bodyBytes } = await record(harness.store({ silenceMillis: 300 }))
+    await expectStored(await upload.finish(head, bodyBytes), source)
+  })
+
   test('an outage that lasts past the deadline: unavailable, and a later process ends the same upload', async () => {
     const { source, upload, bodyBytes } = await record()
     await expect.poll(() => upload.uploadedBytes).toBe(2 * MiB)

@@ -70,7 +70,7 @@ export function createCosClient({ cos, credentials, silenceMillis }: CosClientOp
     current = keys
     const signedBy = clockOffsetMillis
     try {
-      return await sdk.call(signal, (cos, Headers) => send(cos, { Bucket, Region, Key: key, Headers }, keys))
+      return await sdk.call(operation, signal, (cos, Headers) => send(cos, { Bucket, Region, Key: key, Headers }, keys))
     } catch (error) {
       if (signal.aborted) {
         throw new StoreError('unavailable', 'DeadlineExceeded', `There was no time left for ${operation} of ${key} in ${Bucket}.`)

@@ -15,8 +15,8 @@ import { StoreError } from './upload.ts'
  *   own agent, and our hold on the request, see to both.
  * - It moves to another domain (tencentcos.cn) after failures; a bucket has one address here.
  * - It rejects with plain objects, not Errors.
- * - It counts as silence what the system still sends: a socket takes megabytes that a slow line needs minutes for. So a large body that was all handed on, and is
- *   not answered in time, gets twice as long at the next try, and others about as long as it then took.
+ * - It counts as silence what the system still sends: a socket takes megabytes that a slow line needs minutes for. So where a request was all handed on, and is
+ *   not answered in time, the next one of its kind gets twice as long, and those after it about as long as it then took.
  */
 
 export interface SdkOptions {
@@ -51,19 +51,18 @@ type Headers = Record<string, string | undefined>
 export type CallHeaders = Record<string, string>
 const mark = 'x-trtc-recorder-call'
 
-/** What a socket may hold on a slow line for longer than anybody is silent. */
-const largeBytes = 256 * 1024
-/** By then it is no line that is slow. */
+/** By then nobody answers any more. */
 const mostPatience = 8
 
 /** One call of the SDK on its way. */
 interface Call {
+  operation: string
   request?: http.ClientRequest
   status: number
   headers: Headers
   body: string
-  /** Of a large body: how long it may wait for its answer, and since when all of it is handed on. */
-  patienceMillis?: number
+  /** How long its connection may be silent, and since when all of it is handed on. */
+  patienceMillis: number
   handedOnAt?: number
   error?: NodeJS.ErrnoException
   giveUp(failure: RequestFailure): void
@@ -74,7 +73,8 @@ export function createSdk({ endpoint, silenceMillis, signing }: SdkOptions) {
   const agents = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) }
   const calls = new Map<string, Call>()
   let lastCall = 0
-  let patienceMillis = silenceMillis
+  /** By operation. */
+  const patience = new Map<string, number>()
 
   const cos = new COS({
     Protocol: `${scheme}:`,
@@ -94,7 +94,7 @@ export function createSdk({ endpoint, silenceMillis, signing }: SdkOptions) {
   cos.on('before-send', (request: SdkRequest) => {
     const call = calls.get(request.headers[mark] ?? '')
     delete request.headers[mark]
-    if (call && Number(request.headers['Content-Length']) >= largeBytes) request.timeout = call.patienceMillis = patienceMillis
+    if (call) request.timeout = call.patienceMillis
     request.agent = request.url.startsWith('http:') ? agents.http : agents.https
     request.httpModules = { 'http:': watched(http, call), 'https:': watched(https, call) }
   })
@@ -113,15 +113,18 @@ export function createSdk({ endpoint, silenceMillis, signing }: SdkOptions) {
     return { Authorization, SecurityToken: credentials.token ?? '' } as COS.GetAuthorizationCallbackParams
   }
 
-  /** What large bodies may wait from now on. */
-  function answered({ patienceMillis: given, handedOnAt }: Call): void {
-    if (given === undefined || handedOnAt === undefined) return
-    patienceMillis = Math.max(silenceMillis, patienceMillis / 2, 2 * (performance.now() - handedOnAt))
+  const patienceOf = (operation: string) => patience.get(operation) ?? silenceMillis
+
+  /** How long others of its kind may wait from now on. */
+  function answered({ operation, handedOnAt = performance.now() }: Call): void {
+    const tookMillis = performance.now() - handedOnAt
+    patience.set(operation, Math.max(silenceMillis, patienceOf(operation) / 2, 2 * tookMillis))
   }
 
-  function timedOut({ patienceMillis: given, handedOnAt }: Call): void {
-    if (given === undefined || handedOnAt === undefined) return
-    patienceMillis = Math.max(patienceMillis, Math.min(2 * given, mostPatience * silenceMillis))
+  function failed({ operation, patienceMillis, status, handedOnAt }: Call): void {
+    const wasSilent = status === 0 && handedOnAt !== undefined && performance.now() - handedOnAt > 0.9 * patienceMillis
+    if (!wasSilent) return
+    patience.set(operation, Math.max(patienceOf(operation), Math.min(2 * patienceMillis, mostPatience * silenceMillis)))
   }
 
   function failureOf({ status, headers, body, error }: Call): RequestFailure {
@@ -135,7 +138,7 @@ export function createSdk({ endpoint, silenceMillis, signing }: SdkOptions) {
      * Runs one call of the SDK; rejects with a RequestFailure, with the StoreError that a body's own stream ended with, or with
      * `signal.reason` as soon as that aborts.
      */
-    call<T>(signal: AbortSignal, send: (cos: COS, headers: CallHeaders) => Promise<T>): Promise<T> {
+    call<T>(operation: string, signal: AbortSignal, send: (cos: COS, headers: CallHeaders) => Promise<T>): Promise<T> {
       const id = String(++lastCall)
       return new Promise<T>((resolve, reject) => {
         const end = (settle: () => void) => {
@@ -144,11 +147,12 @@ export function createSdk({ endpoint, silenceMillis, signing }: SdkOptions) {
           settle()
         }
         const giveUp = (failure: unknown) => {
+          failed(call)
           call.request?.destroy()
           end(() => reject(failure))
         }
         const abort = () => giveUp(signal.reason)
-        const call: Call = { status: 0, headers: {}, body: '', giveUp }
+        const call: Call = { operation, patienceMillis: patienceOf(operation), status: 0, headers: {}, body: '', giveUp }
         calls.set(id, call)
         if (signal.aborted) return abort()
         signal.addEventListener('abort', abort)
@@ -166,7 +170,6 @@ export function createSdk({ endpoint, silenceMillis, signing }: SdkOptions) {
   /** The SDK's own error says more where COS answered 200 and an error in the body, or where there was no request at all. */
   function failureOfSdk({ code = '', message = '', error }: SdkError, call: Call): RequestFailure {
     if (call.status >= 300) return failureOf(call)
-    if (code === 'ESOCKETTIMEDOUT') timedOut(call)
     if (call.status === 0) return new RequestFailure(0, code, message ?? '')
     return new RequestFailure(500, error?.Code ?? code, error?.Message ?? message ?? '', call.headers)
   }
