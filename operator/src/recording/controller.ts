@@ -75,7 +75,7 @@ export function recordingController(dependencies: RecordingDependencies): Contro
   const { client, caches, events, config, log, metrics, now = () => new Date() } = dependencies
   const { recordings, pods, claims } = caches
   const pod = podConfig(config, dependencies.receivers)
-  const progress = new ProgressPoller({ get: dependencies.get, onNews: (key) => controller.enqueue(key) })
+  const progress = new ProgressPoller({ get: dependencies.get, onNews: (key) => controller.enqueue(key), now })
   const departed = new DepartedPods()
   const admission = new Admission({
     caches,

@@ -7,9 +7,10 @@ import { Store } from '../runtime/store.ts'
 import { recordingController } from './controller.ts'
 import { ModelServer, type Plural, plurals } from './model-server.ts'
 import { labels } from './names.ts'
-import { aRecording, at, podConfig } from './testing.ts'
+import type { Get } from './progress.ts'
+import { aProgress, aRecording, at, podConfig } from './testing.ts'
 import { scenes } from './testing-scenes.ts'
-import type { World } from './testing-world.ts'
+import { World } from './testing-world.ts'
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
@@ -33,7 +34,11 @@ class Cluster {
   /** How often the Recording of the scene was looked at. */
   looks = 0
 
-  constructor(world: World, before: (cluster: Cluster) => void) {
+  constructor(
+    world: World,
+    before: (cluster: Cluster) => void,
+    get: Get = () => Promise.reject(new Error('it cannot be reached')),
+  ) {
     const began = performance.now()
     const now = () => new Date(world.now.getTime() + performance.now() - began)
     this.#server = new ModelServer({
@@ -63,7 +68,7 @@ class Cluster {
       onPriorities: (hear) => void this.#onPriorities.push(hear),
       receivers: { allow: [], deny: [], apiServer: [], allowPrivate: true },
       now,
-      get: () => Promise.reject(new Error('it cannot be reached')),
+      get,
     })
     for (const store of Object.values(this.#caches)) {
       const all = store.list() as KubeObject[]
@@ -204,6 +209,26 @@ describe('a Recording that waits', () => {
     // To look is not enough where the API server has to be asked again.
     if (trouble.seen === 'refusal') expect(cluster.made.length).toBeGreaterThan(made.length)
   })
+})
+
+test('a recorder on a node that was not ready before, and that answers no more, is left behind by the time that is given, and not by the clock of this machine', async () => {
+  const world = new World().settle().scheduled().inRoom().after(60)
+  world.podBecomes((pod) => {
+    const ready = (type: string, seconds: number) => ({ type, status: 'True', lastTransitionTime: at(seconds).toISOString() })
+    Object.assign(pod.status!, { podIP: '10.91.0.7', conditions: [ready('Ready', 40), ready('ContainersReady', 2)] })
+  })
+  let answers = true
+  const cluster = new Cluster(
+    world,
+    () => {},
+    () => (answers ? Promise.resolve(aProgress()) : Promise.reject(new Error('it cannot be reached'))),
+  )
+  await cluster.after(5000)
+  answers = false
+  await cluster.after(50_000)
+  expect(cluster.made).toEqual([])
+  await cluster.after(15_000)
+  expect(cluster.made).toContainEqual(expect.stringContaining('math-a2'))
 })
 
 test('of everything that waits it is said what wakes it, and of what is over nothing', () => {
