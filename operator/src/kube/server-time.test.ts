@@ -51,6 +51,27 @@ test('goes on where the clock of the node is set meanwhile', () => {
   expect(node.seconds()).toBe(600)
 })
 
+test('does not go back by what an answer does not say of its second, nor by how long it took', () => {
+  const node = aNode(130)
+  let before = Number.NEGATIVE_INFINITY
+  for (let tenth = 0; tenth < 600; tenth += 1) {
+    node.clock.passed = tenth / 10
+    if (tenth % 3 === 0) node.isAnswered({ date: new Date(start + (node.clock.passed - 1.5) * 1000).toUTCString(), seconds: 1.6 })
+    if (tenth % 7 === 0) node.isAnswered()
+    expect(node.seconds()).toBeGreaterThanOrEqual(before)
+    before = node.seconds()
+  }
+  expect(before).toBeCloseTo(node.clock.passed, 0)
+})
+
+test('goes back where the clock of the API server is set back', () => {
+  const node = aNode(130)
+  node.isAnswered()
+  node.clock.passed = 10
+  node.isAnswered({ date: new Date(start - 3_600_000).toUTCString() })
+  expect(node.seconds()).toBeCloseTo(-3599, 1)
+})
+
 test.each([
   ['took longer than it could be right by', { seconds: 2.1 }],
   ['says no time', { date: undefined }],

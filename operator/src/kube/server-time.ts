@@ -20,7 +20,8 @@ interface ServerTimeOptions {
  *
  * Flow: `hears` each answer → its header `Date` → `now`.
  *
- * Guarantees: who sets the clock of this node changes nothing for longer than until the next answer; a leader has one every two seconds, for its lease.
+ * Guarantees: who sets the clock of this node changes nothing for longer than until the next answer; a leader has one every two seconds, for its lease. It goes back only
+ * where one of the clocks does: an answer gives whole seconds, and each by itself would put it back by up to one.
  *
  * Assumptions: the clocks of all API servers agree within seconds; who stands between writes no `Date` of its own (RFC 9110, 6.6.1). Without one the clock of the
  * node is taken.
@@ -42,7 +43,10 @@ export class ServerTime {
   hears = ({ date, seconds, code }: Pick<Parameters<RequestObserver>[0], 'date' | 'seconds' | 'code'>): void => {
     const millis = Date.parse(date ?? '')
     if (Number.isNaN(millis) || seconds > mostSeconds || Number(code) >= 500) return
-    this.#aheadMillis = millis - this.#monotonic()
+    // It says whole seconds, and when it was given is not known better than that it was after it was asked for. What is known better already stays.
+    const heardAt = this.#monotonic()
+    const [least, most] = [millis - heardAt, millis + 1000 - (heardAt - seconds * 1000)]
+    this.#aheadMillis = Math.min(most, Math.max(least, this.#aheadMillis ?? least))
   }
 
   now = (): Date => {
