@@ -78,6 +78,14 @@ describe('a recorder in the room', () => {
     expect(world.after(3600).pod.metadata.deletionTimestamp).toBeUndefined()
   })
 
+  test('has it also where it is changed meanwhile whom to record', () => {
+    const world = inRoom().stop()
+    world.podBecomes((pod) => run(pod, world.now))
+    world.after(60).changes({ subscribe: subscribeSchema.parse({ exclude: ['dave'] }) })
+    expect(told(world)).toMatchObject({ desiredState: 'Stopped', subscribe: { exclude: ['dave'] } })
+    expect(world.after(3600).pod.metadata.deletionTimestamp).toBeUndefined()
+  })
+
   test('that does not listen is sent a SIGTERM after 15 s', () => {
     const world = inRoom().stop()
     expect(world.after(14).pod.metadata.deletionTimestamp).toBeUndefined()

@@ -29,10 +29,12 @@ export function steer(draft: Draft, attempt: Attempt, { pod, state }: ObservedPo
   }
   if (!isDeepStrictEqual(told, wanted)) {
     const asked = Date.parse(draft.status.stopRequestedTime ?? draft.recording.metadata.deletionTimestamp ?? '')
+    // Who has been told to stop finishes for as long as it takes, whatever else is changed then.
+    const isUntold = isStop && told?.desiredState !== 'Stopped'
     // Either way: a clock may have been set back since.
-    if (isStop && Math.abs(draft.now.getTime() - asked) >= deafMillis) draft.act({ do: 'deletePod', pod })
+    if (isUntold && Math.abs(draft.now.getTime() - asked) >= deafMillis) draft.act({ do: 'deletePod', pod })
     else draft.act({ do: 'steerPod', pod, control: wanted, at: draft.now })
-    if (isStop) draft.lookAgainIn(deafMillis)
+    if (isUntold) draft.lookAgainIn(deafMillis)
     return
   }
   if (!isStop || state.kind !== 'inRoom') return
