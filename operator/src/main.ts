@@ -69,6 +69,7 @@ const events = createEventRecorder({
   reportingController: `${group}/operator`,
   reportingInstance: config.identity,
   onLost: metrics.eventLost,
+  now,
 })
 
 if (config.podUid !== undefined) {

@@ -48,6 +48,14 @@ describe('EventRecorder', () => {
     expect(api.requests[0]?.body).toMatchObject({ regarding: { kind: 'Recording', name: 'math', uid: 'u' }, type: 'Normal' })
   })
 
+  it('says when it happened by the time that it is given', async () => {
+    const now = () => new Date('2026-03-01T10:00:00.007Z')
+    const made = createEventRecorder({ client, log: createLog('error'), reportingController: 'c', reportingInstance: 'i', now })
+    made.record(regarding, event('First'))
+    await made.flush()
+    expect(api.requests[0]?.body).toMatchObject({ eventTime: '2026-03-01T10:00:00.007000Z' })
+  })
+
   it('writes about several objects at once, and about each in order', async () => {
     const release = Promise.withResolvers<void>()
     const asked: string[] = []

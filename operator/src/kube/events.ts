@@ -39,10 +39,11 @@ export interface EventRecorderOptions {
   atOnce?: number
   /** Told of each that was dropped, or could not be written. */
   onLost?: () => void
+  now?: () => Date
 }
 
 export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
-  const { client, log, reportingController, limit = 10_000, atOnce = 8, onLost = () => {} } = options
+  const { client, log, reportingController, limit = 10_000, atOnce = 8, onLost = () => {}, now = () => new Date() } = options
   const reportingInstance = options.reportingInstance.slice(0, 128)
   /** UID of an object → what is still to be sent of it, in order. The object in front is next. */
   const waiting = new Map<string, (() => Promise<void>)[]>()
@@ -54,8 +55,8 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   let lastMicros = 0
 
   /** `kubectl describe` shows Events in the order of their names, so a name tells when it happened, as client-go's do. */
-  function suffix(now: Date): string {
-    lastMicros = Math.max(now.getTime() * 1000, lastMicros + 1)
+  function suffix(time: Date): string {
+    lastMicros = Math.max(time.getTime() * 1000, lastMicros + 1)
     return lastMicros.toString(16)
   }
 
@@ -112,8 +113,8 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       }
       if (count === 0) idle = Promise.withResolvers<void>()
       count += 1
-      const now = new Date()
-      const [eventTime, id] = [microTime(now), suffix(now)]
+      const time = now()
+      const [eventTime, id] = [microTime(time), suffix(time)]
       const { uid } = regarding.metadata
       const queue = waiting.get(uid) ?? []
       queue.push(() => send(regarding, event, eventTime, id))
