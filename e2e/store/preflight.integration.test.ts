@@ -39,6 +39,25 @@ describe('before the room is entered', () => {
     await expect(harness.store().preflight()).rejects.toMatchObject({ kind: 'refused', code: 'AccessDenied', message })
   })
 
+  test.each([
+    ['CompleteMultipartUpload', 'InvalidPartOrder'],
+    ['CompleteMultipartUpload', 'EntityTooSmall'],
+    ['CompleteMultipartUpload', 'MalformedXML'],
+    ['PutObject', 'InvalidDigest'],
+  ] as const)('%s that is refused for what the probe says wrongly, as %s, is allowed', async (operation, code) => {
+    await harness.control.fault({ kind: 'error', status: 400, code }, { operations: [operation] })
+    await expect(harness.store().preflight()).resolves.toBeUndefined()
+    expect(await harness.control.uploads(bucket)).toEqual([])
+  })
+
+  test.each([
+    ['PutObject', 400, 'KmsKeyDisabled'],
+    ['UploadPart', 403, 'InvalidObjectState'],
+  ] as const)('%s that is refused with %s %s is not', async (operation, status, code) => {
+    await harness.control.fault({ kind: 'error', status, code }, { operations: [operation] })
+    await expect(harness.store().preflight()).rejects.toMatchObject({ kind: 'refused', code })
+  })
+
   test('keys that may write but not list uploads pass', async () => {
     await harness.control.deny(bucket, ['ListMultipartUploads'])
     await expect(harness.store().preflight()).resolves.toBeUndefined()

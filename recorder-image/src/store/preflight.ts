@@ -34,8 +34,9 @@ export async function preflight({ client, attempt, log }: StoreContext, path: st
     const tried = await Promise.allSettled([
       ask((signal) => client.uploadPart(key, uploadId, 1, { head: Buffer.from('probe') }, signal)),
       ask((signal) => client.listParts(key, uploadId, signal)),
-      ask((signal) => client.complete(key, uploadId, [noPart], signal)).catch(unless('InvalidPart')),
-      ask((signal) => client.putOther(key, signal).catch(unless('BadDigest'))),
+      // Whatever else it finds wrong with a part that is not there, it has let the keys ask.
+      ask((signal) => client.complete(key, uploadId, [noPart], signal)).catch(only('AccessDenied')),
+      ask((signal) => client.putOther(key, signal).catch(unless('BadDigest', 'InvalidDigest'))),
       ask((signal) => client.head(key, signal)).catch(unless('NoSuchKey')),
     ])
     const failed = tried.find((one) => one.status === 'rejected')
@@ -55,8 +56,15 @@ export async function preflight({ client, attempt, log }: StoreContext, path: st
 /** There is none of this number. */
 const noPart = { number: 2, etag: '"00000000000000000000000000000000"' }
 
-const unless = (code: string) => (error: StoreError) => {
-  if (error.code !== code) throw error
+const unless =
+  (...codes: string[]) =>
+  (error: StoreError) => {
+    if (!codes.includes(error.code)) throw error
+  }
+
+/** Of refusals. */
+const only = (code: string) => (error: StoreError) => {
+  if (error.kind !== 'refused' || error.code === code) throw error
 }
 
 /** Once it has begun, a recording waits for better keys. Before that, wrong ones are better told at once; those that ran out may be followed by others. */
