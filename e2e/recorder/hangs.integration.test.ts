@@ -271,7 +271,8 @@ test('a recording that stops while its page hangs says what it did not get', asy
   expect(losses.map(({ medium, reason }) => `${medium} ${reason}`).sort()).toEqual(['audio RoomAway', 'video RoomAway'])
   for (const { from, to } of losses) {
     expect(Date.parse(from)).toBeLessThanOrEqual(Date.parse(files[0]!.endTime) + 100)
-    expect(Date.parse(to)).toBeGreaterThanOrEqual(stoppedAt)
+    // Each of two processes has placed a clock on the same wall time, in whole milliseconds.
+    expect(Date.parse(to)).toBeGreaterThanOrEqual(stoppedAt - 2)
   }
 })
 
