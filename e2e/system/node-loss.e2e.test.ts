@@ -75,6 +75,8 @@ describe('a node', () => {
     const begun = await starting.until('begun on another node', ({ status }) => status?.attempts?.[1]?.node === 'sandbox')
     expect(begun.status!.attempts![0]).toMatchObject({ node: node!.name, state: 'LeftBehind', reason: 'NodeSilent' })
     await starting.delete()
+    // So that each file can be told by its beeps, also where the recorder that lived takes the room back at once.
+    await recordFor(3)
     await node!.reconnect()
 
     // The recorder that lived finishes by itself; what the other one left is uploaded by a Pod that does not enter the room.
