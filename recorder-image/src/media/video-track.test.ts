@@ -93,6 +93,16 @@ test('pictures are decoded by the size of their own key frame, whichever of two 
   )
 })
 
+test('a key frame with which the sender’s clock jumps has nothing missing before it, also where it was asked first whether it is overtaken', () => {
+  const { track, push, end } = trackWith()
+  const at = (n: number) => picture(n, { rtpTimestamp: n * 6000 + (n < 20 ? 0 : 2 ** 31) })
+  for (let n = 0; n < 40; n++) {
+    if (n % 10 === 0) expect(track.isOvertaken(at(n))).toBe(false)
+    push(at(n))
+  }
+  expect(end()).toMatchObject({ lost: [], missing: [] })
+})
+
 test('a subscription that another one takes the place of loses nothing any more after that', () => {
   const { track, push, end } = trackWith()
   push(...[0, 1, 2, 3, 4, 5, 6].map((n) => picture(n)))

@@ -158,7 +158,7 @@ export class VideoTrack {
   isOvertaken(frame: EncodedFrame): boolean {
     const chain = frame.key ? this.#chains.get(frame.ssrc) : undefined
     if (chain === undefined || pictureReader(frame.mimeType)?.codec !== this.#codec) return false
-    return chain.gaps.isBehind(chain.clock.place(frame).rtp)
+    return chain.gaps.isBehind(chain.clock.look(frame).rtp)
   }
 
   /** Returns false for a picture that is no use before the next key frame. */

@@ -36,6 +36,16 @@ export class PictureClock {
   #beforeEnds = 0
   #receiveTimeMicros = 0
 
+  /** Where one would lie that may yet go elsewhere: no note is taken of it. */
+  look(picture: { rtpTimestamp: number; receiveTimeMicros: number }): PictureTime {
+    const copy = new PictureClock()
+    copy.#clock = this.#clock && { ...this.#clock }
+    copy.#before = this.#before && { ...this.#before }
+    copy.#beforeEnds = this.#beforeEnds
+    copy.#receiveTimeMicros = this.#receiveTimeMicros
+    return copy.place(picture)
+  }
+
   place({ rtpTimestamp, receiveTimeMicros }: { rtpTimestamp: number; receiveTimeMicros: number }): PictureTime {
     const sinceTicks = Math.max(0, receiveTimeMicros - this.#receiveTimeMicros) * 0.09
     this.#receiveTimeMicros = Math.max(this.#receiveTimeMicros, receiveTimeMicros)
