@@ -50,6 +50,22 @@ describe('lines on the volume', () => {
     expect(await read()).toEqual([{ n: 'later' }])
   })
 
+  test('what could not be written is written again once, however many wait for it, and stays there', async () => {
+    await mkdir(path)
+    const lines = new DurableLines(path)
+    lines.add([[1, { n: 1 }]])
+    await lines.settled()
+    await rmdir(path)
+    const handle = await open(folder)
+    const device = vi.spyOn(Object.getPrototypeOf(handle), 'datasync').mockRejectedValueOnce(new Error('EIO: i/o error'))
+    await handle.close()
+    await Promise.all([lines.settled(), lines.settled(), lines.settled()])
+    device.mockRestore()
+    await lines.settled()
+    expect(lines.waiting).toEqual([])
+    expect(await read()).toEqual([{ n: 1 }])
+  })
+
   test('what the device has taken, and could not make last, is there once when it is written again', async () => {
     const lines = new DurableLines(path)
     lines.add([[1, { n: 1 }]])

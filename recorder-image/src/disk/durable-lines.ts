@@ -39,7 +39,7 @@ export class DurableLines {
   /** Resolves when what was added is on disk and would survive the machine, or could not be written; see `error`. */
   async settled(): Promise<void> {
     await this.#writing
-    if (this.#unwritten.size > 0) this.#writing = this.#write()
+    if (this.#unwritten.size > 0) this.#writing ??= this.#write()
     await this.#writing
   }
 
