@@ -410,6 +410,17 @@ describe('COS in trouble', () => {
     await expectStored(await upload.finish(head, bodyBytes), source)
   })
 
+  test('that gives something slowly says nothing of how late its next answer may be', async () => {
+    const store = harness.store({ silenceMillis: 600 })
+    await store.put(key, Buffer.alloc(12 * MiB), 'video/mp4')
+    await harness.control.fault({ kind: 'slow', bytesPerSecond: 4_000_000 }, { operations: ['GetObject'], count: 1 })
+    expect(await store.read(key)).toHaveLength(12 * MiB)
+    await harness.control.fault({ kind: 'silence' }, { operations: ['GetObject'], count: 1 })
+    const since = performance.now()
+    expect(await store.read(key)).toHaveLength(12 * MiB)
+    expect(performance.now() - since).toBeLessThan(2500)
+  })
+
   test('an outage that lasts past the deadline: unavailable, and a later process ends the same upload', async () => {
     const { source, upload, bodyBytes } = await record()
     await expect.poll(() => upload.uploadedBytes).toBe(2 * MiB)

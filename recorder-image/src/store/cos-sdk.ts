@@ -16,7 +16,7 @@ import { StoreError } from './upload.ts'
  * - It moves to another domain (tencentcos.cn) after failures; a bucket has one address here.
  * - It rejects with plain objects, not Errors.
  * - It counts as silence what the system still sends: a socket takes megabytes that a slow line needs minutes for. So where a request was all handed on, and is
- *   not answered in time, the next one of its kind gets twice as long, and those after it about as long as it then took.
+ *   not answered in time, the next one of its kind gets twice as long, and those after it about as long as its answer then took to begin.
  */
 
 export interface SdkOptions {
@@ -64,6 +64,8 @@ interface Call {
   /** How long its connection may be silent, and since when all of it is handed on. */
   patienceMillis: number
   handedOnAt?: number
+  /** Since when it is answered. */
+  answeredAt?: number
   error?: NodeJS.ErrnoException
   giveUp(failure: RequestFailure): void
 }
@@ -116,9 +118,9 @@ export function createSdk({ endpoint, silenceMillis, signing }: SdkOptions) {
   const patienceOf = (operation: string) => patience.get(operation) ?? silenceMillis
 
   /** How long others of its kind may wait from now on. */
-  function answered({ operation, handedOnAt = performance.now() }: Call): void {
-    const tookMillis = performance.now() - handedOnAt
-    patience.set(operation, Math.max(silenceMillis, patienceOf(operation) / 2, 2 * tookMillis))
+  function answered({ operation, answeredAt = 0, handedOnAt = answeredAt }: Call): void {
+    const patienceMillis = Math.max(silenceMillis, patienceOf(operation) / 2, 2 * (answeredAt - handedOnAt))
+    patience.set(operation, Math.min(patienceMillis, mostPatience * silenceMillis))
   }
 
   function failed({ operation, patienceMillis, status, handedOnAt }: Call): void {
@@ -127,10 +129,10 @@ export function createSdk({ endpoint, silenceMillis, signing }: SdkOptions) {
     patience.set(operation, Math.max(patienceOf(operation), Math.min(2 * patienceMillis, mostPatience * silenceMillis)))
   }
 
-  function failureOf({ status, headers, body, error }: Call): RequestFailure {
+  function failureOf({ status, headers, body, error, patienceMillis }: Call): RequestFailure {
     if (status !== 0) return new RequestFailure(status, element(body, 'Code'), element(body, 'Message'), headers)
     if (error) return new RequestFailure(0, error.code ?? 'NoAnswer', error.message)
-    return new RequestFailure(0, 'ETIMEDOUT', `nothing came for ${silenceMillis / 1000} s`)
+    return new RequestFailure(0, 'ETIMEDOUT', `nothing came for ${patienceMillis / 1000} s`)
   }
 
   return {
@@ -205,6 +207,7 @@ function watched(module: typeof http | typeof https, call: Call | undefined) {
         call.handedOnAt = performance.now()
       })
       request.on('response', (response) => {
+        call.answeredAt = performance.now()
         call.status = response.statusCode ?? 0
         call.headers = response.headers as Headers
         if (call.status >= 300) response.on('data', (chunk) => (call.body += String(chunk)))

@@ -77,6 +77,8 @@ function answerWithFault(answer: CosAnswer, fault: FaultKind | undefined): CosAn
       return { ...answer, headers: { ...answer.headers, ETag: '"00000000000000000000000000000000"' } }
     case 'garbage':
       return { status: 200, headers: { 'Content-Type': 'text/html' }, body: '<html><body>Log in, please</body></html>' }
+    case 'slow':
+      return slowly(answer, fault.bytesPerSecond)
     case 'emptyList':
       return withBody(answer, (body) => body.replaceAll(/<Part>.*?<\/Part>/gs, ''))
     case 'endlessList':
@@ -84,6 +86,12 @@ function answerWithFault(answer: CosAnswer, fault: FaultKind | undefined): CosAn
     default:
       return answer
   }
+}
+
+function slowly(answer: CosAnswer, bytesPerSecond: number | undefined): CosAnswer {
+  const { body } = answer
+  if (bytesPerSecond === undefined || body === undefined || typeof body === 'string') return answer
+  return { ...answer, body: Readable.from(throttled(body, bytesPerSecond)) }
 }
 
 const withBody = (answer: CosAnswer, change: (body: string) => string): CosAnswer =>

@@ -11,7 +11,7 @@ export const faultKindSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('silence') }).describe('Reads the request and never answers.'),
   z
     .object({ kind: z.literal('slow'), delayMillis: z.number().optional(), bytesPerSecond: z.number().optional() })
-    .describe('Answers late, and takes the body at no more than this rate.'),
+    .describe('Answers late, and takes the body, or gives an object, at no more than this rate.'),
   z
     .object({ kind: z.literal('corrupt') })
     .describe('Stores one byte of the body wrongly; reports the checksum of what it stored.'),
