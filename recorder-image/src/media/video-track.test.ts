@@ -13,6 +13,21 @@ const picture = (n: number, more: Partial<EncodedFrame> = {}): EncodedFrame => (
   ...more,
 })
 
+/** The track of the file after it, and what that tells: of what came, and how many never did. */
+function nextAfter(track: VideoTrack) {
+  const told: string[] = []
+  const missing: number[] = []
+  const next = new VideoTrack(
+    (frame, reason) => told.push(`${frame.rtpTimestamp / 6000} ${reason}`),
+    ({ pictures, picturesAre }) => {
+      told.push(`${picturesAre ?? ''}${pictures} missing`)
+      missing.push(pictures)
+    },
+    track.handOver(),
+  )
+  return { next, told, missing }
+}
+
 function trackWith() {
   const lost: string[] = []
   const missing: number[] = []
@@ -109,12 +124,7 @@ test('a subscription that another one takes the place of loses nothing any more 
   const { rtpTimestamp, receiveTimeMicros } = picture(6)
   track.hole({ ssrc: 7, rtpTimestamp, lost: 3, openMicros: receiveTimeMicros + 500_000 })
   for (let n = 20; n < 2000; n++) push(picture(n, { ssrc: 8 }))
-  const missing: number[] = []
-  const next = new VideoTrack(
-    () => {},
-    ({ pictures }) => missing.push(pictures),
-    track.handOver(),
-  )
+  const { next, missing } = nextAfter(track)
   for (let n = 2000; n < 2010; n++) next.push(picture(n, { ssrc: 8 }))
   next.end(picture(2010).receiveTimeMicros)
   expect(missing).toEqual([14])
@@ -124,12 +134,7 @@ test('a subscription that another one takes the place of loses nothing any more 
 test('what comes late from in front of the key frame with which a file begins is told for that alone', () => {
   const { track, push } = trackWith()
   push(...[0, 1, 2, 3, 4, 5, 6].map((n) => picture(n)))
-  const told: string[] = []
-  const next = new VideoTrack(
-    (frame, reason) => told.push(`${frame.rtpTimestamp / 6000} ${reason}`),
-    ({ pictures, picturesAre }) => told.push(`${picturesAre ?? ''}${pictures} missing`),
-    track.handOver(),
-  )
+  const { next, told } = nextAfter(track)
   next.push(picture(10, { mayFollowHole: true }))
   next.hole({ ssrc: 7, rtpTimestamp: 10 * 6000, lost: 1 })
   for (const n of [7, 8, 11, 12]) next.push(picture(n, { receiveTimeMicros: picture(Math.max(n, 10)).receiveTimeMicros }))
@@ -140,12 +145,7 @@ test('what comes late from in front of the key frame with which a file begins is
 test('what cannot be read is not missing as well, also as the first of a file', () => {
   const { track, push } = trackWith()
   push(...[0, 1, 2, 3, 4, 5, 6].map((n) => picture(n)))
-  const told: string[] = []
-  const next = new VideoTrack(
-    (frame, reason) => told.push(`${frame.rtpTimestamp / 6000} ${reason}`),
-    ({ pictures }) => told.push(`${pictures} missing`),
-    track.handOver(),
-  )
+  const { next, told } = nextAfter(track)
   for (const n of [7, 8, 9]) next.push(picture(n, { data: Uint8Array.of(0) }))
   next.push(picture(10, { mayFollowHole: true }))
   next.end()
@@ -409,12 +409,7 @@ describe('a picture that the file does not take, before the first key frame of i
   test('is told once, where it would have been the next of the file before', () => {
     const { track, push } = trackWith()
     push(...range(0, 6).map((n) => h264(n)))
-    const missing: number[] = []
-    const next = new VideoTrack(
-      () => {},
-      ({ pictures }) => missing.push(pictures),
-      track.handOver(),
-    )
+    const { next, missing } = nextAfter(track)
     for (const n of range(7, 9)) next.interrupt(h264(n))
     next.push(h264(10, { mayFollowHole: true }))
     next.end()
@@ -425,12 +420,7 @@ describe('a picture that the file does not take, before the first key frame of i
     const { track, push } = trackWith()
     push(h264(0), h264(1), h264(2))
     track.interrupt(h264(3))
-    const missing: number[] = []
-    const next = new VideoTrack(
-      () => {},
-      ({ pictures }) => missing.push(pictures),
-      track.handOver(),
-    )
+    const { next, missing } = nextAfter(track)
     for (const n of range(4, 11)) next.push(h264(n))
     next.end()
     expect(missing).toEqual([])
